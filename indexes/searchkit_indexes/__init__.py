@@ -1,0 +1,15 @@
+"""Vectors in, neighbours out. Knows ids and vectors, no text."""
+
+from searchkit_indexes.base import Neighbours, VectorIndex
+from searchkit_indexes.flat import FlatIndex
+from searchkit_indexes.manifest import IndexDamagedError, Manifest, read_manifest, write_manifest
+
+__all__ = [
+    "FlatIndex",
+    "IndexDamagedError",
+    "Manifest",
+    "Neighbours",
+    "VectorIndex",
+    "read_manifest",
+    "write_manifest",
+]

@@ -1,0 +1,103 @@
+"""Where searchkit keeps its state, and how files of it are written: private, whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PRIVATE_FOLDER_MODE = 0o700
+PRIVATE_FILE_MODE = 0o600
+
+# Bytes of a file name that are not UTF-8 arrive from Python as the surrogates U+DC80..U+DCFF, which SQLite refuses.
+# They are kept as private-use characters, which come back as the same bytes.
+_TO_CATALOG = {0xDC80 + i: 0x10FF00 + i for i in range(128)}
+_FROM_CATALOG = {private: surrogate for surrogate, private in _TO_CATALOG.items()}
+
+
+def default_home() -> Path:
+    """The data directory: SEARCHKIT_HOME, else the platform's place for user data."""
+    if named := os.environ.get("SEARCHKIT_HOME"):
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("searchkit", appauthor=False))
+
+
+def path_to_text(path: Path) -> str:
+    """A path as text that SQLite and JSON can hold, whatever bytes its name is made of."""
+    return path.as_posix().translate(_TO_CATALOG)
+
+
+def path_from_text(text: str) -> Path:
+    """The path that `path_to_text` was given."""
+    return Path(text.translate(_FROM_CATALOG))
+
+
+def make_private_folder(path: Path) -> Path:
+    """Create a folder, and its parents, that only the user can look into."""
+    path.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+    return path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that takes the target's name once the block has ended without an error.
+
+    Raises FileExistsError if the target appeared meanwhile.
+    """
+    import shutil
+
+    make_private_folder(target.parent)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                file.chmod(PRIVATE_FILE_MODE)
+                sync_file(file)
+        sync_folder(temporary)
+        if target.exists():
+            raise FileExistsError(f"{target} exists already")
+        temporary.rename(target)
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file's content is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until a folder's entries are on the disk; nothing to do where folders cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def folder_size_bytes(path: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())

@@ -1,0 +1,172 @@
+"""The domain on one screen: what a folder becomes on its way to being a hit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class BlockKind(StrEnum):
+    """What a block is in its document; chunking treats them differently."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    CODE = "code"
+    TABLE = "table"
+
+
+class DocumentStatus(StrEnum):
+    """What became of a file."""
+
+    INDEXED = "indexed"
+    SKIPPED = "skipped"  # it should be readable and is not; the reason says why
+    UNSUPPORTED = "unsupported"  # a kind of file with no text in it, or none that is read yet
+
+
+class SearchMode(StrEnum):
+    """Which evidence ranks the hits."""
+
+    HYBRID = "hybrid"
+    SEMANTIC = "semantic"
+    LEXICAL = "lexical"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of a document that belongs together, with its provenance.
+
+    `headings` is the path of headings above it, outermost first; `page` and the lines count from 1, None where the
+    format has none.
+    """
+
+    text: str
+    kind: BlockKind = BlockKind.PARAGRAPH
+    headings: tuple[str, ...] = ()
+    page: int | None = None
+    line: int | None = None
+    line_end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedDocument:
+    """The text of a file in reading order. `title` is what the document calls itself, "" if it does not say."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What an embedding model sees of a chunk. An empty title means that there is none."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document small enough for the model, with its provenance (see Block).
+
+    `title` is the heading path as one line; `token_count` counts the passage's text, without title and prompt.
+    """
+
+    text: str
+    title: str
+    page: int | None
+    line: int | None
+    line_end: int | None
+    token_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a hit is a hit. A part is None where that arm did not take part.
+
+    `similarity`: cosine of query and passage. `bm25`: larger is better. `terms`: the words of the passage that
+    match the query's, as they are written there.
+    """
+
+    similarity: float | None
+    bm25: float | None
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
+
+    `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in the snippet that
+    show the reason of the match. `copies` counts further places that hold the same passage.
+    """
+
+    collection: str
+    path: Path
+    title: str
+    page: int | None
+    line: int | None
+    line_end: int | None
+    score: float
+    text: str
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+    evidence: Evidence
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that was not indexed, or a folder that could not be read, and the reason."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index run did. Files are counted once each; `embedded` counts distinct passages that got a vector."""
+
+    collection: str
+    added: int
+    changed: int
+    moved: int
+    deleted: int
+    unchanged: int
+    skipped: int
+    unsupported: int
+    chunks: int
+    embedded: int
+    elapsed_seconds: float
+    embed_seconds: float
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage of an index run is. `total` is None while it is not known."""
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+
+
+ProgressListener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """What a collection holds. `vectors` of `passages` distinct passages can be found by meaning."""
+
+    name: str
+    roots: tuple[Path, ...]
+    model: str
+    indexed: int
+    skipped: int
+    unsupported: int
+    chunks: int
+    passages: int
+    vectors: int
+    size_bytes: int
+    updated_at: str | None
+    problems: tuple[Problem, ...]
+    unsupported_types: tuple[tuple[str, int], ...]

@@ -1,0 +1,1 @@
+"""Text becomes vectors: models as folders, run on ONNX Runtime."""

@@ -1,0 +1,201 @@
+"""Reads a sentence-transformers checkpoint folder: configuration, pooling, heads, prompts, safetensors weights.
+
+Knows the files' layout and refuses what cannot be reproduced exactly; knows nothing of graphs. Never unpickles.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.errors import UnsupportedCheckpointError
+
+Array = npt.NDArray[Any]
+Config = Mapping[str, Any]
+
+
+class Pooling(StrEnum):
+    """How token states become one vector."""
+
+    MEAN = "mean"
+    CLS = "cls"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What follows the encoder: pooling, then all Dense modules folded into one map (None: there is none)."""
+
+    pooling: Pooling
+    projection: npt.NDArray[np.float32] | None
+    bias: npt.NDArray[np.float32] | None
+
+
+class Checkpoint:
+    """A checkpoint folder, opened for conversion.
+
+    Raises UnsupportedCheckpointError, with the reason, for a folder that is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not folder.is_dir():
+            raise UnsupportedCheckpointError(
+                f"{folder} is not a folder. Name the folder that holds config.json and model.safetensors."
+            )
+        self.config = self._json("config.json")
+        self._tensor_files = _tensor_files(folder)
+
+    @cached_property
+    def model_type(self) -> str:
+        """The architecture's name in transformers, such as `bert` or `gemma3_text`."""
+        return str(self.config.get("model_type", "unnamed"))
+
+    @cached_property
+    def head(self) -> Head:
+        """Pooling and Dense modules; refuses other modules, activations and poolings."""
+        pooling = Pooling.MEAN
+        projection: npt.NDArray[np.float32] | None = None
+        bias: npt.NDArray[np.float32] | None = None
+        for kind, path in self._modules():
+            if kind == "Pooling":
+                pooling = _pooling(self._json(f"{path}/config.json"), has_prompts=any(self.prompts.values()))
+            elif kind == "Dense":
+                projection, bias = self._fold_dense(path, projection, bias)
+            elif kind not in ("Transformer", "Normalize"):
+                raise UnsupportedCheckpointError(f"The checkpoint has a {kind} module, which searchkit does not know.")
+        return Head(pooling, projection, bias)
+
+    @cached_property
+    def prompts(self) -> Mapping[str, str]:
+        """Prompt prefixes by name; empty where the checkpoint has none."""
+        config = self._optional_json("config_sentence_transformers.json")
+        return dict(config.get("prompts") or {})
+
+    @cached_property
+    def max_tokens(self) -> int:
+        """Tokens of the longest input, special ones included."""
+        limit = self._optional_json("sentence_bert_config.json").get("max_seq_length")
+        positions = int(self.config.get("max_position_embeddings", 512))
+        return min(int(limit), positions) if limit else positions
+
+    @cached_property
+    def licence(self) -> str:
+        """The licence named in the model card's front matter, or "unknown"."""
+        card = self.folder / "README.md"
+        text = card.read_text("utf-8", errors="replace")[:5000] if card.is_file() else ""
+        found = re.search(r"^license(?:_name)?:\s*(\S+)", text, flags=re.MULTILINE)
+        return found.group(1) if found else "unknown"
+
+    def has(self, name: str) -> bool:
+        """Whether the checkpoint holds a tensor of that name."""
+        return name in self._tensor_files
+
+    def tensor(self, name: str) -> npt.NDArray[np.float32]:
+        """A tensor as float32. Raises UnsupportedCheckpointError if it is not there."""
+        if name not in self._tensor_files:
+            raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {name}.")
+        return _read_tensor(self._tensor_files[name], name)
+
+    def prefix_of(self, tensor: str) -> str:
+        """What stands before a tensor's plain name here ("" or "model.", say)."""
+        for name in self._tensor_files:
+            if name == tensor or name.endswith(f".{tensor}"):
+                return name[: -len(tensor)]
+        raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {tensor}.")
+
+    def _modules(self) -> list[tuple[str, str]]:
+        """(kind, folder) of every module in order; a bare encoder counts as mean-pooled."""
+        if not (self.folder / "modules.json").is_file():
+            return [("Transformer", "")]
+        modules = json.loads((self.folder / "modules.json").read_text("utf-8"))
+        return [(str(module["type"]).rsplit(".", 1)[-1], str(module["path"])) for module in modules]
+
+    def _fold_dense(
+        self, path: str, projection: npt.NDArray[np.float32] | None, bias: npt.NDArray[np.float32] | None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """Put a Dense module behind the map so far: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂)."""
+        activation = str(self._json(f"{path}/config.json").get("activation_function", "")).rsplit(".", 1)[-1]
+        if activation != "Identity":
+            raise UnsupportedCheckpointError(
+                f"The Dense module {path} has the activation {activation or 'Tanh'}; only Identity can be folded."
+            )
+        tensors = _tensor_files(self.folder / path)
+        weight = _read_tensor(tensors["linear.weight"], "linear.weight").astype(np.float64)
+        own = (
+            _read_tensor(tensors["linear.bias"], "linear.bias").astype(np.float64) if "linear.bias" in tensors else None
+        )
+        carried = None if bias is None else weight @ bias
+        folded = weight if projection is None else weight @ projection
+        both = [part for part in (carried, own) if part is not None]
+        return folded.astype(np.float32), np.sum(both, axis=0).astype(np.float32) if both else None
+
+    def _json(self, name: str) -> Config:
+        path = self.folder / name
+        if not path.is_file():
+            raise UnsupportedCheckpointError(
+                f"{self.folder} holds no {name}; it is not a sentence-transformers checkpoint."
+            )
+        try:
+            content = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise UnsupportedCheckpointError(f"{path} is not valid JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise UnsupportedCheckpointError(f"{path} does not hold a JSON object.")
+        return content
+
+    def _optional_json(self, name: str) -> Config:
+        return self._json(name) if (self.folder / name).is_file() else {}
+
+
+def _pooling(config: Config, *, has_prompts: bool) -> Pooling:
+    modes = {
+        key.removeprefix("pooling_mode_"): value for key, value in config.items() if key.startswith("pooling_mode_")
+    }
+    chosen = {"mean_tokens": "mean", "cls_token": "cls"}
+    active = [chosen.get(mode, mode) for mode, on in modes.items() if on is True] or [
+        str(config.get("pooling_mode", "mean"))
+    ]
+    if len(active) != 1 or active[0] not in set(Pooling):
+        raise UnsupportedCheckpointError(f"The checkpoint pools by {' + '.join(active)}; searchkit knows mean and cls.")
+    if has_prompts and config.get("include_prompt") is False:
+        raise UnsupportedCheckpointError(
+            "The checkpoint leaves the prompt out of pooling, which searchkit does not do."
+        )
+    return Pooling(active[0])
+
+
+def _tensor_files(folder: Path) -> dict[str, Path]:
+    """Which safetensors file holds which tensor, sharded checkpoints included."""
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
+        reason = (
+            "only pickled weights, which can run code when read. Ask for a safetensors version"
+            if pickled
+            else "no weights"
+        )
+        raise UnsupportedCheckpointError(f"{folder} holds {reason}. searchkit reads *.safetensors.")
+    places: dict[str, Path] = {}
+    for file in files:
+        try:
+            with safe_open(file, framework="numpy") as tensors:
+                places.update(dict.fromkeys(tensors.keys(), file))
+        except SafetensorError as error:
+            raise UnsupportedCheckpointError(f"{file} is damaged or cut short ({error}). Download it again.") from error
+    return places
+
+
+def _read_tensor(file: Path, name: str) -> npt.NDArray[np.float32]:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="numpy") as tensors:
+        return np.asarray(tensors.get_tensor(name)).astype(np.float32, copy=False)

@@ -1,0 +1,74 @@
+"""What every embedder can do, and the two operations on its vectors that everything else relies on."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.types import Passage
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Turns queries and passages into unit vectors whose dot product is their similarity."""
+
+    @property
+    def name(self) -> str:
+        """The model's name as users know it."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Components of a full vector."""
+        ...
+
+    @property
+    def prefix_dimensions(self) -> tuple[int, ...]:
+        """The Matryoshka prefixes the model was trained for, largest first."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same text could get another vector: weights, head, prompts, tokenizer."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Longer inputs are cut there, prompt and special tokens included."""
+        ...
+
+    @property
+    def similarity_range(self) -> tuple[float, float]:
+        """Cosines that the model gives to unrelated and to well-matched pairs; maps similarity to the 0-1 scale."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a bare text, without prompt and special tokens."""
+        ...
+
+    def embed_queries(self, queries: Sequence[str]) -> Vectors:
+        """(n, dimension) float32, unit length, under the model's query prompt; (0, dimension) for none."""
+        ...
+
+    def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
+        """(n, dimension) float32, unit length, under the model's document prompt; (0, dimension) for none."""
+        ...
+
+
+def normalized(vectors: Vectors) -> Vectors:
+    """Rows scaled to unit length; a zero row stays zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Vectors = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
+    return scaled
+
+
+def prefix(vectors: Vectors, dimension: int) -> Vectors:
+    """The first `dimension` components, normalised again (Matryoshka truncation).
+
+    Raises ValueError if the vectors are shorter than that.
+    """
+    if not 0 < dimension <= vectors.shape[1]:
+        raise ValueError(f"no prefix of {dimension} dimensions in vectors of {vectors.shape[1]}")
+    return normalized(vectors[:, :dimension])

@@ -1,0 +1,1 @@
+"""Encoder graphs, written from safetensors weights with ONNX Runtime's fused operators."""

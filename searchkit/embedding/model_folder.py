@@ -1,0 +1,89 @@
+"""A model as a folder: model.onnx, weights.bin, a tokenizer file, and model.json, which describes and seals them."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.prompts import Prompts
+from searchkit.embedding.tokenizer import TokenizerKind
+from searchkit.errors import ModelError
+from searchkit.paths import write_atomically
+
+FORMAT = 1
+_FILE = "model.json"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What model.json says. `checksums`: SHA-256 by file name; `source`: where the weights came from and their hash.
+
+    `similarity_range`: mean cosine of unrelated and of matching pairs of the built-in sample, see `Embedder`.
+    """
+
+    name: str
+    architecture: str
+    dimension: int
+    prefix_dimensions: tuple[int, ...]
+    max_tokens: int
+    prompts: Prompts
+    quantization: Quantization
+    tokenizer: TokenizerKind
+    tokenizer_file: str
+    licence: str
+    source: Mapping[str, str]
+    checksums: Mapping[str, str]
+    similarity_range: tuple[float, float]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of everything that decides a vector."""
+        decisive = [sorted(self.checksums.items()), asdict(self.prompts), self.max_tokens, self.tokenizer]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+
+    def write(self, folder: Path) -> None:
+        """Write model.json."""
+        content = {"format": FORMAT, **asdict(self)}
+        write_atomically(folder / _FILE, json.dumps(content, indent=2, ensure_ascii=False).encode())
+
+
+def read_model_card(folder: Path) -> ModelCard:
+    """Read a model folder's description.
+
+    Raises ModelError if there is none, or one of another format.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / _FILE).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder} is not a readable model folder ({error}). Import the model again.") from error
+    if content.pop("format", None) != FORMAT:
+        raise ModelError(f"{folder} was written by another version of searchkit. Import the model again.")
+    try:
+        return ModelCard(
+            **{
+                **content,
+                "name": folder.name,  # a renamed folder is a renamed model
+                "prefix_dimensions": tuple(content["prefix_dimensions"]),
+                "prompts": Prompts(**content["prompts"]),
+                "quantization": Quantization(content["quantization"]),
+                "tokenizer": TokenizerKind(content["tokenizer"]),
+                "similarity_range": tuple(content["similarity_range"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder / _FILE} is damaged ({error}). Import the model again.") from error
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder claims to be a model."""
+    return (folder / _FILE).is_file()
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,77 @@
+"""Text to token ids, special tokens included, cut to the model's length. Two kinds, one protocol."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from searchkit.errors import ModelError
+
+
+class TokenizerKind(StrEnum):
+    """Which library reads the model's tokenizer file."""
+
+    SENTENCEPIECE = "sentencepiece"
+    TOKENIZERS = "tokenizers"
+
+
+class Tokenizer(Protocol):
+    """Turns text into the ids that the model was trained on."""
+
+    def encode(self, text: str, max_tokens: int) -> list[int]:
+        """Ids with the special tokens around them; a longer text loses its end, never its closing token."""
+        ...
+
+    def count(self, text: str) -> int:
+        """Tokens of the bare text."""
+        ...
+
+
+class SentencePieceTokenizer:
+    """Gemma's tokenizer: <bos> text <eos>. Control tokens written in a text stay text."""
+
+    def __init__(self, file: Path) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        self._processor = SentencePieceProcessor(model_file=str(file))
+        self._bos, self._eos = self._processor.bos_id(), self._processor.eos_id()
+
+    def encode(self, text: str, max_tokens: int) -> list[int]:
+        """See Tokenizer."""
+        ids: list[int] = self._processor.encode(_valid(text))
+        return [self._bos, *ids[: max_tokens - 2], self._eos]
+
+    def count(self, text: str) -> int:
+        """See Tokenizer."""
+        return len(self._processor.encode(_valid(text)))
+
+
+class FastTokenizer:
+    """A tokenizer.json: word pieces with [CLS] and [SEP], as its post-processor says."""
+
+    def __init__(self, file: Path) -> None:
+        from tokenizers import Tokenizer as TokenizerFile
+
+        self._tokenizer = TokenizerFile.from_file(str(file))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def encode(self, text: str, max_tokens: int) -> list[int]:
+        """See Tokenizer."""
+        ids: list[int] = self._tokenizer.encode(_valid(text)).ids
+        return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], ids[-1]]
+
+    def count(self, text: str) -> int:
+        """See Tokenizer."""
+        return len(self._tokenizer.encode(_valid(text), add_special_tokens=False).ids)
+
+
+def open_tokenizer(kind: TokenizerKind, file: Path) -> Tokenizer:
+    """Load a tokenizer. Raises ModelError if its file is missing or unreadable."""
+    if not file.is_file():
+        raise ModelError(f"The model folder lacks its tokenizer {file.name}. Import the model again.")
+    return SentencePieceTokenizer(file) if kind is TokenizerKind.SENTENCEPIECE else FastTokenizer(file)
+
+
+def _valid(text: str) -> str:
+    """Lone surrogates, which no tokenizer takes, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,79 @@
+"""Opening a catalog: for reading, which never waits for a writer, or for writing, which brings it up to date first."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from searchkit.errors import CatalogError
+from searchkit.paths import PRIVATE_FILE_MODE
+
+LATEST_VERSION = 1  # migrations in schema.py, which is not imported to read
+_WAIT_SECONDS = 30.0
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that can only read. Raises CatalogError if the catalog is damaged or from a newer searchkit."""
+    connection = _connect(path)
+    _version(connection, path)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """A connection to a catalog that is created or migrated as needed. The caller holds the collection's lock.
+
+    Raises CatalogError as `open_for_reading` does.
+    """
+    is_new = not path.exists()
+    connection = _connect(path)
+    if is_new:
+        path.chmod(PRIVATE_FILE_MODE)
+    if _version(connection, path) < LATEST_VERSION:
+        _migrate(connection)
+    connection.execute("PRAGMA foreign_keys = 1")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block's changes or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Autocommit, so that transactions begin where the code says so."""
+    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.DatabaseError as error:
+        raise CatalogError(f"The catalog {path} cannot be opened: {error}.") from error
+    connection.execute(
+        "PRAGMA synchronous = NORMAL"
+    )  # in WAL mode: a power cut loses the last commits, damages nothing
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    from sqlite_utils import Database
+
+    from searchkit.catalog.schema import migrations
+
+    migrations.apply(Database(connection))
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """How many migrations have been applied, without loading them."""
+    try:
+        version = int(connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    if version > LATEST_VERSION:
+        raise CatalogError(f"The catalog {path} was written by a newer searchkit. Upgrade: pip install -U searchkit")
+    return version

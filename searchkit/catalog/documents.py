@@ -1,0 +1,165 @@
+"""Documents and their chunks: every change to a file's text, chunks and full text happens in one place here."""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from searchkit.catalog import fulltext
+from searchkit.types import Chunk, DocumentStatus
+
+_COLUMNS = "id, root_id, path, content_hash, size_bytes, mtime_ns, format, status, reason, title, recipe"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """A file as the catalog knows it. `path` is relative to its root, in catalog form (`paths.path_to_text`).
+
+    `content_hash` is None if the file could not be read; `recipe` names how its text was taken and cut.
+    """
+
+    id: int
+    root_id: int
+    path: str
+    content_hash: bytes | None
+    size_bytes: int
+    mtime_ns: int
+    format: str
+    status: DocumentStatus
+    reason: str
+    title: str
+    recipe: str
+
+
+def documents_of_root(connection: sqlite3.Connection, root_id: int) -> list[DocumentRecord]:
+    """Every document of a root."""
+    return _records(connection.execute(f"SELECT {_COLUMNS} FROM documents WHERE root_id = ?", (root_id,)))
+
+
+def indexed_twin(connection: sqlite3.Connection, like: DocumentRecord) -> DocumentRecord | None:
+    """An indexed document elsewhere with the same content, format and recipe, whose chunks can be copied."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM documents WHERE content_hash = ? AND format = ? AND recipe = ? AND status = ?"
+        " AND NOT (root_id = ? AND path = ?) LIMIT 1",
+        (like.content_hash, like.format, like.recipe, DocumentStatus.INDEXED, like.root_id, like.path),
+    )
+    return next(iter(_records(rows)), None)
+
+
+def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
+    """Replace everything known of the file at the record's root and path. The record's own id is not used."""
+    remove_at_path(connection, record.root_id, record.path)
+    values = (record.root_id, record.path, record.content_hash, record.size_bytes, record.mtime_ns, record.format)
+    row = connection.execute(
+        "INSERT INTO documents (root_id, path, content_hash, size_bytes, mtime_ns, format, status, reason, title, recipe)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (*values, record.status, record.reason, record.title, record.recipe),
+    ).fetchone()
+    document_id = int(row[0])
+    connection.executemany(
+        "INSERT INTO chunks (document_id, ordinal, text, title, page, line, line_end, token_count, content_hash)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(document_id, ordinal, *_chunk_values(chunk)) for ordinal, chunk in enumerate(chunks)],
+    )
+    fulltext.insert_chunks(connection, document_id)
+
+
+def move_document(connection: sqlite3.Connection, document_id: int, root_id: int, path: str, mtime_ns: int) -> None:
+    """Give a document another place; its chunks and vectors stay."""
+    fulltext.remove_chunks(connection, document_id)
+    connection.execute(
+        "UPDATE documents SET root_id = ?, path = ?, mtime_ns = ? WHERE id = ?", (root_id, path, mtime_ns, document_id)
+    )
+    fulltext.insert_chunks(connection, document_id)
+
+
+def note_problem(connection: sqlite3.Connection, document_id: int, reason: str, mtime_ns: int) -> None:
+    """Note what is wrong with a document whose text is kept."""
+    connection.execute("UPDATE documents SET reason = ?, mtime_ns = ? WHERE id = ?", (reason, mtime_ns, document_id))
+
+
+def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: int) -> None:
+    """Note a new modification time of unchanged content."""
+    connection.execute(
+        "UPDATE documents SET mtime_ns = ?, reason = CASE status WHEN 'indexed' THEN '' ELSE reason END WHERE id = ?",
+        (mtime_ns, document_id),
+    )
+
+
+def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
+    """Remove a document with its chunks and full text."""
+    fulltext.remove_chunks(connection, document_id)
+    connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
+
+def remove_below(connection: sqlite3.Connection, root_id: int, path: str) -> int:
+    """Remove the document at a path and all below it ("" or ".": the whole root); returns how many."""
+    found = [
+        r.id
+        for r in documents_of_root(connection, root_id)
+        if path in ("", ".", r.path) or r.path.startswith(f"{path}/")
+    ]
+    for document_id in found:
+        remove_document(connection, document_id)
+    return len(found)
+
+
+def remove_at_path(connection: sqlite3.Connection, root_id: int, path: str) -> None:
+    """Remove the document at a path, if there is one."""
+    row = connection.execute("SELECT id FROM documents WHERE root_id = ? AND path = ?", (root_id, path)).fetchone()
+    if row:
+        remove_document(connection, int(row[0]))
+
+
+def chunks_of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]:
+    """The chunks of a document in order."""
+    rows = connection.execute(
+        "SELECT text, title, page, line, line_end, token_count FROM chunks WHERE document_id = ? ORDER BY ordinal",
+        (document_id,),
+    )
+    return [Chunk(*row) for row in rows]
+
+
+def count_by_status(connection: sqlite3.Connection) -> dict[DocumentStatus, int]:
+    """How many documents there are of each status."""
+    rows = dict(connection.execute("SELECT status, count(*) FROM documents GROUP BY status").fetchall())
+    return {status: int(rows.get(status, 0)) for status in DocumentStatus}
+
+
+def count_chunks(connection: sqlite3.Connection) -> int:
+    """How many chunks all documents have."""
+    return int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
+
+
+def problem_documents(connection: sqlite3.Connection) -> list[DocumentRecord]:
+    """Documents that were skipped, or whose last change could not be read, by root and path."""
+    query = f"SELECT {_COLUMNS} FROM documents WHERE status != ? AND reason != '' ORDER BY root_id, path"
+    return _records(connection.execute(query, (DocumentStatus.UNSUPPORTED,)))
+
+
+def unsupported_types(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """(suffix, number of files) of what is not read, the most frequent first."""
+    query = (
+        "SELECT reason, count(*) AS files FROM documents WHERE status = ? GROUP BY reason ORDER BY files DESC, reason"
+    )
+    return [(str(suffix), int(files)) for suffix, files in connection.execute(query, (DocumentStatus.UNSUPPORTED,))]
+
+
+def content_hash(title: str, text: str) -> bytes:
+    """Names what a model sees of a passage: 16 bytes."""
+    return hashlib.blake2b(f"{title}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _records(rows: sqlite3.Cursor) -> list[DocumentRecord]:
+    return [_record(*row) for row in rows]
+
+
+def _record(*columns: Any) -> DocumentRecord:
+    names = _COLUMNS.split(", ")
+    return DocumentRecord(**{**dict(zip(names, columns, strict=True)), "status": DocumentStatus(columns[7])})
+
+
+def _chunk_values(chunk: Chunk) -> tuple[str, str, int | None, int | None, int | None, int, bytes]:
+    hashed = content_hash(chunk.title, chunk.text)
+    return chunk.text, chunk.title, chunk.page, chunk.line, chunk.line_end, chunk.token_count, hashed

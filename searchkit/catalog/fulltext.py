@@ -1,0 +1,59 @@
+"""The full-text table: what of a chunk goes in, and how it comes out again.
+
+Text in scripts without blanks between words is put in as overlapping pairs of characters, so that any word of it can
+be found; everything else is left to SQLite's tokenizer.
+"""
+
+import re
+import sqlite3
+from pathlib import PurePosixPath
+
+# Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f]+"
+)
+
+
+def lexical_form(text: str) -> str:
+    """Text as the full-text table gets to see it."""
+    return _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", text)
+
+
+def bigrams(run: str) -> list[str]:
+    """Overlapping pairs of characters; a single character stands alone."""
+    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+
+
+def unspaced_runs(text: str) -> list[str]:
+    """The stretches of a text that are put in as pairs."""
+    return _UNSPACED.findall(text)
+
+
+def insert_chunks(connection: sqlite3.Connection, document_id: int) -> None:
+    """Put all chunks of a document in."""
+    connection.executemany(
+        "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)", _rows(connection, document_id)
+    )
+
+
+def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:
+    """Take all chunks of a document out; chunks and path must still be what they were when put in."""
+    connection.executemany(
+        "INSERT INTO fulltext (fulltext, rowid, name, title, text) VALUES ('delete', ?, ?, ?, ?)",
+        _rows(connection, document_id),
+    )
+
+
+def _rows(connection: sqlite3.Connection, document_id: int) -> list[tuple[int, str, str, str]]:
+    rows = connection.execute(
+        "SELECT c.id, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.id = ?",
+        (document_id,),
+    )
+    return [(chunk, _name(path), lexical_form(title), lexical_form(text)) for chunk, path, title, text in rows]
+
+
+def _name(path: str) -> str:
+    """The file's name and its folders as words: underscores and camelCase come apart, the whole stays as well."""
+    stem = PurePosixPath(path).stem
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).replace("_", " ")
+    return lexical_form(f"{path} {parts}")

@@ -1,0 +1,74 @@
+"""The catalog's tables, as numbered migrations: never edited once released, only followed by new ones."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("searchkit")
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Everything that the first release keeps.
+
+    documents.path is relative to its root. chunks.content_hash names what the model sees (title and text), so that
+    equal passages share one vector. The full text has no content of its own: rows are taken out by the values that
+    were put in, which follow from chunks and documents (see fulltext.py).
+    """
+    db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+    db.execute("CREATE TABLE roots (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)")
+    db.execute("CREATE TABLE exclusions (path TEXT PRIMARY KEY) WITHOUT ROWID")
+    db.execute(
+        """
+        CREATE TABLE documents (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            root_id INTEGER NOT NULL REFERENCES roots(id) ON DELETE CASCADE,
+            path TEXT NOT NULL,
+            content_hash BLOB,
+            size_bytes INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            format TEXT NOT NULL,
+            status TEXT NOT NULL,
+            reason TEXT NOT NULL DEFAULT '',
+            title TEXT NOT NULL DEFAULT '',
+            recipe TEXT NOT NULL,
+            UNIQUE (root_id, path)
+        )
+        """
+    )
+    db.execute("CREATE INDEX documents_by_content ON documents(content_hash)")
+    db.execute(
+        """
+        CREATE TABLE chunks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+            ordinal INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            title TEXT NOT NULL,
+            page INTEGER,
+            line INTEGER,
+            line_end INTEGER,
+            token_count INTEGER NOT NULL,
+            content_hash BLOB NOT NULL,
+            UNIQUE (document_id, ordinal)
+        )
+        """
+    )
+    db.execute("CREATE INDEX chunks_by_content ON chunks(content_hash)")
+    db.execute(
+        """
+        CREATE VIRTUAL TABLE fulltext USING fts5(
+            name, title, text, content='', tokenize="porter unicode61 remove_diacritics 2"
+        )
+        """
+    )
+    db.execute("CREATE VIRTUAL TABLE fulltext_terms USING fts5vocab(fulltext, row)")
+    db.execute(
+        """
+        CREATE TABLE vectors (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            content_hash BLOB NOT NULL,
+            fingerprint TEXT NOT NULL,
+            vector BLOB NOT NULL,
+            UNIQUE (content_hash, fingerprint)
+        )
+        """
+    )

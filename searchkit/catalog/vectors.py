@@ -1,0 +1,115 @@
+"""Full vectors by what they are of and by which model they are from; half precision, which keeps cosines to 1e-6."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.types import Passage
+
+_STORED = np.float16
+_T = TypeVar("_T")
+_BATCH = 500  # SQLite takes 999 parameters everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPassage:
+    """A passage that has no vector of a model yet."""
+
+    content_hash: bytes
+    passage: Passage
+
+
+def pending_passages(connection: sqlite3.Connection, fingerprint: str, limit: int) -> list[PendingPassage]:
+    """Distinct passages without a vector, those of the most recently changed files first."""
+    rows = connection.execute(
+        """
+        SELECT c.content_hash, c.title, c.text, max(d.mtime_ns) AS newest
+        FROM chunks c JOIN documents d ON d.id = c.document_id
+        WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)
+        GROUP BY c.content_hash ORDER BY newest DESC, min(c.id) LIMIT ?
+        """,
+        (fingerprint, limit),
+    )
+    return [PendingPassage(content_hash, Passage(title, text)) for content_hash, title, text, _ in rows]
+
+
+def count_passages(connection: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
+    """(distinct passages, those of them with a vector)."""
+    row = connection.execute(
+        """
+        SELECT count(*), count(v.id) FROM (SELECT DISTINCT content_hash FROM chunks) c
+        LEFT JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?
+        """,
+        (fingerprint,),
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def put_vectors(
+    connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]
+) -> None:
+    """Store (n, dimension) vectors of n passages."""
+    rows = [(h, fingerprint, vector.tobytes()) for h, vector in zip(hashes, vectors.astype(_STORED), strict=True)]
+    connection.executemany("INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector) VALUES (?, ?, ?)", rows)
+
+
+def remove_orphans(connection: sqlite3.Connection) -> int:
+    """Remove vectors of passages that no document holds any more; returns how many."""
+    cursor = connection.execute("DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)")
+    return int(cursor.rowcount)
+
+
+def vector_ids(connection: sqlite3.Connection, fingerprint: str, *, above: int = 0) -> npt.NDArray[np.int64]:
+    """Ids of a model's vectors, ascending; only those larger than `above`."""
+    rows = connection.execute(
+        "SELECT id FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id", (fingerprint, above)
+    )
+    return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def read_vectors(
+    connection: sqlite3.Connection, fingerprint: str, dimension: int, *, above: int = 0
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """(n,) ids and (n, dimension) vectors of a model with ids larger than `above`, ascending."""
+    ids = vector_ids(connection, fingerprint, above=above)
+    rows = connection.execute(
+        "SELECT vector FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id LIMIT ?",
+        (fingerprint, above, len(ids)),
+    )
+    vectors = np.empty((len(ids), dimension), np.float32)
+    for i, (blob,) in enumerate(rows):
+        vectors[i] = np.frombuffer(blob, _STORED)
+    return ids, vectors
+
+
+def hashes_of_vectors(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, bytes]:
+    """Content hash by vector id; ids that are gone are left out."""
+    found: dict[int, bytes] = {}
+    for batch in _batches(ids):
+        marks = ",".join("?" * len(batch))
+        found.update(
+            connection.execute(f"SELECT id, content_hash FROM vectors WHERE id IN ({marks})", batch).fetchall()
+        )
+    return found
+
+
+def vectors_of_hashes(
+    connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes]
+) -> dict[bytes, npt.NDArray[np.float32]]:
+    """Vector by content hash; passages without one are left out."""
+    found: dict[bytes, npt.NDArray[np.float32]] = {}
+    for batch in _batches(hashes):
+        marks = ",".join("?" * len(batch))
+        query = f"SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({marks})"
+        for content_hash, blob in connection.execute(query, (fingerprint, *batch)):
+            found[content_hash] = np.frombuffer(blob, _STORED).astype(np.float32)
+    return found
+
+
+def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]

@@ -1,0 +1,1 @@
+"""A folder becomes chunks with vectors: discover, extract, chunk, mirror, embed."""

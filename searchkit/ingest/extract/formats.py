@@ -1,0 +1,78 @@
+"""Which files are read, and how: the format of a file from its name and first bytes, and the reader for it."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import PurePath
+
+from searchkit.errors import UnreadableFileError
+from searchkit.types import ExtractedDocument
+
+VERSION = 1  # raise it when a reader gives other text than before: files are then read anew
+UNSUPPORTED = ""
+
+_MODULE = "searchkit.ingest.extract."
+_READERS = {
+    "markdown": ("markdown", "extract_markdown"),
+    "text": ("text", "extract_text"),
+    "data": ("text", "extract_rows"),
+    "html": ("html", "extract_html"),
+    "pdf": ("pdf", "extract_pdf"),
+    "mail": ("mail", "extract_mail"),
+    "code": ("code", "extract_code"),
+}
+_SUFFIXES = {
+    "markdown": "md markdown mdown mkd mdx qmd rmd",
+    "text": "txt text log rst org adoc asciidoc tex srt vtt po nfo me 1st",
+    "data": "csv tsv json jsonl ndjson yaml yml toml ini cfg conf properties env xml",
+    "html": "html htm xhtml",
+    "pdf": "pdf",
+    "mail": "eml",
+    "code": "py pyi pyx js mjs cjs jsx ts tsx java kt kts scala go rs c h cc cpp cxx hh hpp hxx m mm cs fs swift rb php pl pm"
+    " lua r jl sh bash zsh fish ps1 bat sql graphql proto css scss less vue svelte dart ex exs erl hs ml mli clj cljs lisp el"
+    " scm vim asm s f90 f95 pas d nim zig tcl groovy gradle cmake mk tf nix dockerfile",
+}
+_FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name == "code")
+_NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "code", "gemfile": "code", "cmakelists.txt": "code"}
+_BINARY = frozenset(
+    ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm .zip .gz .bz2"
+    " .xz .7z .rar .tar .tgz .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
+    " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .docx .doc .pptx .ppt .xlsx .xls .odt"
+    " .ods .odp .epub .mobi .rtf .ipynb .mbox".split()
+)
+
+
+def format_of(path: PurePath, beginning: bytes) -> str:
+    """The format's name, UNSUPPORTED for files that hold no text or none that is read yet.
+
+    Names decide; a file with an unknown or no suffix counts as text if it begins like text.
+    """
+    name, suffix = path.name.lower(), path.suffix.lower()
+    if known := _NAMES.get(name) or _FORMATS.get(suffix):
+        return known
+    if suffix in _BINARY or not beginning or not _looks_like_text(beginning):
+        return UNSUPPORTED
+    return "code" if beginning.startswith(b"#!") else "text"
+
+
+def extract(format_name: str, content: bytes) -> ExtractedDocument:
+    """Read a file's content. Raises UnreadableFileError, with the reason, whatever goes wrong inside a reader."""
+    module, function = _READERS[format_name]
+    reader: Callable[[bytes], ExtractedDocument] = getattr(import_module(_MODULE + module), function)
+    try:
+        return reader(content)
+    except UnreadableFileError:
+        raise
+    except Exception as error:
+        # Readers meet hostile and damaged files and fail in every way there is; it costs that one file.
+        raise UnreadableFileError(f"its {format_name} reader failed ({type(error).__name__}: {error})") from error
+
+
+def _looks_like_text(beginning: bytes) -> bool:
+    if b"\0" in beginning:
+        return False
+    try:
+        beginning.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(beginning) - 4 > 0  # a character cut in two at the end
+    return True

@@ -1,0 +1,39 @@
+"""A mail message: subject as title, then who wrote when to whom, then the text."""
+
+import email
+import email.policy
+from email.message import EmailMessage
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.html import extract_html
+from searchkit.ingest.extract.text import paragraphs
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+_SHOWN = ("From", "To", "Cc", "Date", "Subject")
+
+
+def extract_mail(content: bytes) -> ExtractedDocument:
+    """The plain text part, else the HTML one; names of attachments are listed, their content is not read."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    if not isinstance(message, EmailMessage) or not message.keys():
+        raise UnreadableFileError("not a mail message: it has no headers")
+    subject = " ".join(str(message["Subject"] or "").split())
+    headers = [f"{name}: {' '.join(str(message[name]).split())}" for name in _SHOWN if message[name]]
+    headers += [f"Attachment: {part.get_filename()}" for part in message.iter_attachments() if part.get_filename()]
+    heading = (subject,) if subject else ()
+    blocks = [Block("\n".join(headers), BlockKind.TABLE, heading)]
+    return ExtractedDocument(subject, (*blocks, *_body(message, heading)))
+
+
+def _body(message: EmailMessage, heading: tuple[str, ...]) -> list[Block]:
+    part = message.get_body(preferencelist=("plain", "html"))
+    if part is None:
+        return []
+    try:
+        text = str(part.get_content())
+    except (LookupError, ValueError, KeyError) as error:
+        raise UnreadableFileError(f"the mail's text cannot be decoded: {error}") from error
+    if part.get_content_subtype() == "html":
+        found = extract_html(text.encode("utf-8", "replace")).blocks
+        return [Block(block.text, block.kind, heading + block.headings) for block in found]
+    return [Block(block.text, block.kind, heading) for block in paragraphs(text.replace("\r\n", "\n"))]

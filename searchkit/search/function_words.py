@@ -1,0 +1,29 @@
+"""Words that hold sentences together and tell passages apart only by accident; short lists of the frequent ones.
+
+A query of nothing else is still searched by them.
+"""
+
+_LISTS = {
+    "en": "a an and are as at be been but by can could did do does for from had has have he her his how i if in into is it its"
+    " me my no not of on or our she should so some than that the their them then there these they this to us was we were what"
+    " when where which who whom why will with would you your am any about after before up down out over under",
+    "de": "aber als am an auch auf aus bei bin bis das dass dein dem den der des die dies diese dieser du durch ein eine einem"
+    " einen einer eines er es für hat habe haben hatte ich ihr ihre im in ist ja kann kein keine können man mein mich mir mit"
+    " nach nicht noch nur oder ob sein seine sich sie sind so über um und uns unser unter vom von vor war waren was wenn wer"
+    " wie wir wird wo zu zum zur werden wurde welche welcher welches warum wann gibt",
+    "fr": "à au aux avec ce ces cette comme d dans de des du elle en est et être il ils j je l la le les leur lui ma mais me mes"
+    " mon n ne nos notre nous on ou où par pas pour qu quand que quel quelle quelles quels qui s sa sans se ses si son sont sur"
+    " ta te tes ton tu un une vos votre vous y ont été pourquoi comment",
+    "es": "a al algo como con cual cuál cuales cuando cuándo cuanto cuánto de del desde donde dónde el ella ellos en entre era es"
+    " esa ese eso esta está este esto fue ha han hasta hay la las le les lo los más me mi mis muy no nos o para pero por porque"
+    " qué que quien quién se sea si sin sobre son su sus también te tiene tu un una uno y ya",
+    "it": "al alla anche che chi ci come con cosa da dal dalla dei del della delle di dove e è gli ha hanno ho i il in io la le lo"
+    " ma mi nel nella non o per perché più quale quando questo se si sono su un una uno",
+    "pt": "ao aos as até com como da das de do dos e ela ele em entre é foi há isso já mais mas me meu minha na não nas no nos o"
+    " os ou para pela pelo por porque qual quando que quem se sem seu sua são também um uma",
+    "nl": "aan als bij dat de den der die dit door een en er had heb heeft het hij hoe ik in is je kan maar me met mijn naar niet"
+    " nog of om onder ons ook op over te tot uit van voor waar wanneer was wat we wel wie wij zal ze zich zijn zo",
+    "ru": "а бы был была были в вы где для до его ее если есть же за и из или им их к как когда кто ли мне мы на не него нее ни но"
+    " о об он она они от по при с со так то только у уже что чтобы это я",
+}
+FUNCTION_WORDS = frozenset(word for words in _LISTS.values() for word in words.split())

@@ -1,0 +1,56 @@
+"""Lexical candidates: BM25 over the full-text table, by the words of the query that tell passages apart."""
+
+import math
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from searchkit.search.function_words import FUNCTION_WORDS
+from searchkit.search.terms import Stemmer, query_phrases, query_words
+
+_COMMON = 0.4  # a word in more than this part of all chunks tells nothing
+_WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """A query as the full-text table is asked: the match expression ("" asks nothing), and each stem's weight (idf)."""
+
+    match: str
+    weights: Mapping[str, float]
+
+    def coverage(self, stems: Collection[str]) -> float:
+        """The weighted part of the query's words that are among these stems, 0 to 1."""
+        total = sum(self.weights.values())
+        return sum(weight for stem, weight in self.weights.items() if stem in stems) / total if total else 0.0
+
+
+def read_query(connection: sqlite3.Connection, query: str, stemmer: Stemmer) -> LexicalQuery:
+    """Turn free text into a match expression; no text can break its syntax. Words too common to tell
+    passages apart are left out, unless all are.
+    """
+    words = query_words(query)
+    stems = stemmer.stems([word for word in words if word not in FUNCTION_WORDS] or words)
+    counts = _document_counts(connection, set(stems.values()))
+    total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
+    telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
+    expressions = [*(word for word, stem in stems.items() if stem in telling), *query_phrases(query)]
+    match = " OR ".join('"' + expression.replace('"', '""') + '"' for expression in expressions)
+    return LexicalQuery(match, {stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling})
+
+
+def lexical_candidates(connection: sqlite3.Connection, query: LexicalQuery, limit: int) -> dict[int, float]:
+    """BM25 (larger is better) by chunk id, of the best `limit` chunks, best first."""
+    if not query.match:
+        return {}
+    rows = connection.execute(
+        "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext WHERE fulltext MATCH ? ORDER BY cost, rowid LIMIT ?",
+        (*_WEIGHTS, query.match, limit),
+    )
+    return {int(chunk): -float(cost) for chunk, cost in rows}
+
+
+def _document_counts(connection: sqlite3.Connection, stems: Collection[str]) -> dict[str, int]:
+    marks = ",".join("?" * len(stems))
+    rows = connection.execute(f"SELECT term, doc FROM fulltext_terms WHERE term IN ({marks})", tuple(stems))
+    return dict(rows.fetchall())

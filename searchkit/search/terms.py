@@ -1,0 +1,92 @@
+"""Words as the full-text table sees them: the same tokenizer, asked in memory, so that marks and counts agree with it."""
+
+import re
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from searchkit.catalog.fulltext import bigrams, unspaced_runs
+
+_WORD = re.compile(r"[^\W_]+")
+_MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A word's place in a text and its stem."""
+
+    start: int
+    end: int
+    stem: str
+
+
+class Stemmer:
+    """Stems by SQLite's own tokenizer. Holds a small database in memory; open one per search."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.execute(
+            "CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
+        )
+        self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
+        self._known: dict[str, str] = {}
+
+    def stems(self, words: Collection[str]) -> dict[str, str]:
+        """The stem of each word; words that the tokenizer takes for nothing are left out."""
+        new = [word for word in dict.fromkeys(words) if word not in self._known]
+        if new:
+            self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+            self._connection.execute("BEGIN")
+            self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", enumerate(new))
+            self._connection.execute("COMMIT")
+            rows = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
+            self._known.update({new[row]: str(term) for row, term in rows})
+        return {word: self._known[word] for word in words if word in self._known}
+
+    def spans(self, text: str) -> list[Span]:
+        """Every word of a text, and every pair of characters where words are not parted by blanks."""
+        places = list(_places(text))
+        stems = self.stems({text[start:end] for start, end in places})
+        return [Span(start, end, stems[text[start:end]]) for start, end in places if text[start:end] in stems]
+
+    def close(self) -> None:
+        """Free the database."""
+        self._connection.close()
+
+
+def query_words(query: str) -> list[str]:
+    """The query's distinct words, and the pairs of its unspaced runs, in order."""
+    found = dict.fromkeys(query[start:end].lower() for start, end in _places(query))
+    return list(found)[:_MOST_WORDS]
+
+
+def query_phrases(query: str) -> list[str]:
+    """What stands between blanks and consists of several words, such as an invoice number or a path; unspaced runs too."""
+    candidates: Iterable[str] = (part.strip("\"'.,;:!?()[]{}") for part in query.split()[:_MOST_WORDS])
+    compound = [part for part in candidates if len(_WORD.findall(part)) > 1 and not unspaced_runs(part)]
+    return compound + [" ".join(bigrams(run)) for run in unspaced_runs(query) if len(run) > 2]
+
+
+def _places(text: str) -> Iterable[tuple[int, int]]:
+    for match in _WORD.finditer(text):
+        word, at = match.group(), match.start()
+        for run, start, end in _runs(word):
+            if not run or end - start == 1:
+                yield at + start, at + end
+            else:
+                yield from ((at + i, at + i + 2) for i in range(start, end - 1))
+
+
+def _runs(word: str) -> list[tuple[bool, int, int]]:
+    """(unspaced, start, end) of the word's stretches."""
+    cuts = [0]
+    unspaced = []
+    at = 0
+    for run in unspaced_runs(word):
+        start = word.index(run, at)
+        at = start + len(run)
+        unspaced.append(start)
+        cuts += [start, at]
+    cuts.append(len(word))
+    return [(start in unspaced, start, end) for start, end in pairwise(cuts) if end > start]

@@ -1,0 +1,38 @@
+"""`searchkit collections`."""
+
+import click
+
+from searchkit.cli.output import print_json, printable, say
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a collection.")
+def collections(*, as_json: bool) -> None:
+    """List the collections: name, files, passages, model, folders.
+
+    \b
+    Example:
+      searchkit collections
+    """
+    from searchkit.library import Library
+
+    with Library() as library:
+        found = [library.status(name) for name in library.collections()]
+    if as_json:
+        print_json(
+            {
+                "collection": one.name,
+                "files": one.indexed,
+                "chunks": one.chunks,
+                "model": one.model,
+                "folders": [printable(str(root)) for root in one.roots],
+            }
+            for one in found
+        )
+        return
+    width = max((len(one.name) for one in found), default=0)
+    for one in found:
+        roots = ", ".join(printable(str(root)) for root in one.roots)
+        click.echo(f"{one.name:<{width}}  {one.indexed:>7,} files  {one.chunks:>8,} passages  {one.model}  {roots}")
+    if not found:
+        say("Nothing is indexed yet. Index a folder: searchkit index FOLDER")

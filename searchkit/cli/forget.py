@@ -1,0 +1,24 @@
+"""`searchkit forget`."""
+
+import click
+
+from searchkit.cli.output import plural, say
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def forget(paths: tuple[str, ...]) -> None:
+    """Take folders or files out of the index, at once. The files themselves are not touched.
+
+    A part of an indexed folder stays out until you index it by name.
+
+    \b
+    Example:
+      searchkit forget ~/docs/private
+    """
+    from searchkit.library import Library
+
+    with Library() as library:
+        for path in paths:
+            for name, count in library.forget(path).items():
+                say(f"{name}: {plural(count, 'file')} forgotten")

@@ -1,0 +1,113 @@
+"""Hits for people and for programs."""
+
+import os
+import shutil
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from searchkit.cli.output import is_terminal, printable
+from searchkit.ingest.extract.formats import CODE_SUFFIXES
+from searchkit.types import Hit
+
+_PLAIN_WIDTH = 100
+_MOST_LINES = 8
+_ON, _OFF = "\ue000", "\ue001"
+
+
+def hit_as_json(hit: Hit, rank: int) -> dict[str, object]:
+    """The documented object (docs/json.md)."""
+    return {
+        "rank": rank,
+        "score": round(hit.score, 4),
+        "collection": hit.collection,
+        "path": printable(str(hit.path)),
+        "page": hit.page,
+        "line": hit.line,
+        "line_end": hit.line_end,
+        "heading": hit.title,
+        "snippet": hit.snippet,
+        "marks": [list(mark) for mark in hit.marks],
+        "text": hit.text,
+        "similarity": None if hit.evidence.similarity is None else round(hit.evidence.similarity, 4),
+        "bm25": None if hit.evidence.bm25 is None else round(hit.evidence.bm25, 4),
+        "terms": list(hit.evidence.terms),
+        "copies": hit.copies,
+    }
+
+
+def print_hits(hits: Sequence[Hit]) -> None:
+    """Each hit as a heading line, the passage with its reason marked, and the reason in words."""
+    width = min(shutil.get_terminal_size().columns, 120) if is_terminal() else _PLAIN_WIDTH
+    for hit in hits:
+        click.echo(_heading(hit))
+        for line in _wrapped(hit, width - 6):
+            click.echo(f"      {line}")
+        click.secho(f"      {_reason(hit)}", dim=True)
+        click.echo()
+
+
+def marked(hit: Hit) -> str:
+    """The snippet with private-use characters where marks begin and end; they become colours once lines are filled."""
+    parts, at = [], 0
+    for start, end in hit.marks:
+        parts += [hit.snippet[at:start], _ON, hit.snippet[start:end], _OFF]
+        at = end
+    return "".join([*parts, hit.snippet[at:]])
+
+
+def place(hit: Hit) -> str:
+    """`path:12` or `path, page 3`; paths below the current folder are shown from there."""
+    path = _shortest(hit.path)
+    if hit.page is not None:
+        return f"{path}, page {hit.page}"
+    return f"{path}:{hit.line}" if hit.line is not None else path
+
+
+def _heading(hit: Hit) -> str:
+    where = click.style(printable(place(hit)), fg="cyan")
+    title = f"  {printable(hit.title)}" if hit.title else ""
+    return f"{click.style(f'{hit.score:.2f}', bold=True)}  {where}{title}"
+
+
+def _reason(hit: Hit) -> str:
+    parts = []
+    if hit.evidence.similarity is not None:
+        parts.append(f"meaning {hit.evidence.similarity:.2f}")
+    if hit.evidence.terms:
+        parts.append(f"words: {', '.join(hit.evidence.terms[:8])}")
+    if hit.copies:
+        parts.append(f"and {hit.copies} more {'copy' if hit.copies == 1 else 'copies'}")
+    return printable(" · ".join(parts))
+
+
+def _wrapped(hit: Hit, width: int) -> list[str]:
+    """The marked snippet as lines: running text filled, code as it is written."""
+    on, off = ("\x1b[1;33m", "\x1b[0m") if _uses_colour() else ("«", "»")
+    text = printable(marked(hit))
+    sources = text.split("\n") if hit.path.suffix.lower() in CODE_SUFFIXES else [" ".join(text.split())]
+    lines: list[str] = []
+    inside = False
+    for source in sources:
+        for line in textwrap.wrap(source, width, break_on_hyphens=False, subsequent_indent=_indent(source)):
+            start = on if inside else ""
+            inside = line.rfind(_ON) > line.rfind(_OFF) if _ON in line or _OFF in line else inside
+            lines.append(start + line.replace(_ON, on).replace(_OFF, off) + (off if inside else ""))
+    return lines[:_MOST_LINES]
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _uses_colour() -> bool:
+    return is_terminal() and "NO_COLOR" not in os.environ
+
+
+def _shortest(path: Path) -> str:
+    for base, mark in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(base):
+            return f"{mark}{path.relative_to(base)}"
+    return str(path)

@@ -1,0 +1,84 @@
+"""`searchkit index`."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from searchkit.cli.output import plural, print_json, say
+from searchkit.cli.progress import progress_line
+from searchkit.types import IndexReport
+
+if TYPE_CHECKING:
+    from searchkit.library import Library
+
+_PROBLEMS_SHOWN = 5
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "-c", "--collection", default="", help="Put the folders into this collection (default: named after each)."
+)
+@click.option("--model", default="", help="Embed with this model (default: the collection's, else the best installed).")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object a collection.")
+def index(paths: tuple[str, ...], collection: str, model: str, *, as_json: bool) -> None:
+    """Make folders searchable, or bring them up to date.
+
+    Only new and changed files are read again. Without a PATH every collection (or the one named) is brought up to date.
+
+    \b
+    Examples:
+      searchkit index ~/docs
+      searchkit index ~/work/reports ~/work/minutes -c work
+    """
+    from searchkit.errors import CollectionNotFoundError
+    from searchkit.library import Library
+
+    with Library() as library, progress_line() as on_progress:
+        names = [] if paths else ([collection] if collection else library.collections())
+        if not (paths or names):
+            raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
+        _announce_model(library, paths, collection, model)
+        for path in paths:
+            _report(library.index(path, collection=collection, model=model, on_progress=on_progress), as_json=as_json)
+        for name in names:
+            _report(library.refresh(name, on_progress=on_progress), as_json=as_json)
+
+
+def _announce_model(library: "Library", paths: tuple[str, ...], collection: str, model: str) -> None:
+    """Say how to get the better model where the small one is about to be used for want of it."""
+    from searchkit.embedding.store import BUNDLED
+
+    if paths and not model and library.models.names() == [BUNDLED] and collection not in library.collections():
+        say(
+            f"Using the small model {BUNDLED}, which is best at English."
+            " For more: searchkit models import FOLDER-OF-EMBEDDINGGEMMA"
+        )
+
+
+def _report(report: IndexReport, *, as_json: bool) -> None:
+    if as_json:
+        problems = [{"path": str(problem.path), "reason": problem.reason} for problem in report.problems]
+        print_json([{**asdict(report), "problems": problems}])
+        return
+    changes = [
+        f"{count:,} {what}"
+        for count, what in (
+            (report.added, "added"),
+            (report.changed, "changed"),
+            (report.moved, "moved"),
+            (report.deleted, "deleted"),
+            (report.unchanged, "unchanged"),
+        )
+        if count
+    ]
+    speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
+    say(
+        f"{report.collection}: {', '.join(changes) or 'no files'};"
+        f" {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
+    )
+    for problem in report.problems[:_PROBLEMS_SHOWN]:
+        say(f"  skipped {problem.path}: {problem.reason}")
+    if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):
+        say(f"  {plural(report.skipped, 'file')} skipped in all; see each with its reason: searchkit status")

@@ -1,0 +1,84 @@
+"""`searchkit`: the group of all commands, loaded one by one, and the place where errors become one clear line."""
+
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from searchkit import __version__
+from searchkit.cli.output import say
+from searchkit.errors import SearchkitError
+
+_COMMANDS = {
+    "index": "Make folders searchable, or bring them up to date.",
+    "search": "Find passages by meaning and by words.",
+    "status": "Show what is indexed, and what is not and why.",
+    "forget": "Take a folder or file out of the index.",
+    "collections": "List the collections.",
+    "models": "List, import and choose embedding models.",
+    "tui": "Search as you type, in the terminal.",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when it is run; listing them needs no import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature, here and below)
+        """In the order of use, not of the alphabet."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, from its module."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"searchkit.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="searchkit")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, *, debug: bool) -> None:
+    """Private search by meaning over your own files, offline.
+
+    \b
+    Start with:
+      searchkit index ~/docs
+      searchkit search "when does the lease end"
+    """
+    ctx.obj = debug
+
+
+def main() -> None:
+    """Run the command. Exit code 0: done (also when nothing was found), 1: failed, 2: wrong usage, 130: interrupted."""
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        say("Stopped. What was done is kept; the same command goes on from here.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; Python would complain about it once more at exit
+        sys.exit(1)
+    except SearchkitError as error:
+        if debug:
+            traceback.print_exc()
+        say(f"Error: {error}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Progress of an index run on a terminal: what, how much of it, how fast, how long still. Nothing into a pipe."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from searchkit.types import Progress, ProgressListener
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+@contextmanager
+def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
+    """A listener that draws on stderr while the block runs, or does nothing where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[amount]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=20) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def listen(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                for earlier in tasks.values():
+                    bars.update(earlier, visible=False)
+                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, amount="", rate="")
+            task = tasks[progress.stage]
+            total = f"/{progress.total:,}" if progress.total is not None else ""
+            speed = next(t for t in bars.tasks if t.id == task).speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            amount = f"{progress.done:,}{total} {progress.unit}"
+            bars.update(task, completed=progress.done, total=progress.total, amount=amount, rate=rate)
+
+        yield listen

@@ -1,0 +1,284 @@
+"""The public face: index folders, search them, look at what there is. Everything else is built on this."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from searchkit.catalog import roots
+from searchkit.catalog.collection_folder import (
+    CollectionFolder,
+    all_collections,
+    collection_at,
+    existing_collection,
+    name_after_folder,
+)
+from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
+from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.overview import collection_status
+from searchkit.config import load_settings, save_settings
+from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.store import ModelStore
+from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.paths import default_home
+from searchkit.search.searcher import CollectionSearcher
+from searchkit.types import CollectionStatus, Hit, IndexReport, Progress, ProgressListener, SearchMode
+
+AnyPath = str | os.PathLike[str]
+_LONGEST_QUERY = 20_000  # characters; more than any model reads
+
+
+def _no_listener(_: Progress) -> None:
+    """Progress that nobody looks at."""
+
+
+class Library:
+    """All collections below one data directory.
+
+    `home`: the data directory, None for the user's own. `embedder`: used for every collection instead of the models
+    that are installed. Searching keeps catalogs and models open; `close`, or a `with` block, lets them go.
+    """
+
+    def __init__(self, home: AnyPath | None = None, *, embedder: Embedder | None = None) -> None:
+        self.home = Path(home) if home is not None else default_home()
+        self.models = ModelStore(self.home / "models")
+        self._embedder = embedder
+        self._open_models: dict[str, Embedder] = {}
+        self._searchers: dict[str, CollectionSearcher] = {}
+
+    def index(
+        self,
+        path: AnyPath,
+        *,
+        collection: str = "",
+        model: str = "",
+        on_progress: ProgressListener = _no_listener,
+    ) -> IndexReport:
+        """Make a folder searchable, or bring it up to date: only what changed is read, only what is new is embedded.
+
+        `collection`: by default the one that has this folder already, else one named after it. `model`: by default the
+        collection's own, else the best one installed.
+
+        Raises UsageError for what is no readable folder, CollectionBusyError if another process writes to the
+        collection, ModelNotFoundError if there is no such model.
+        """
+        root = _readable_folder(path)
+        folder = collection_at(self.home, collection) if collection else self._folder_for(root)
+        embedder = self._embedder_for(folder, model)
+        folder.create()
+        with _writing(folder) as connection:
+            with transaction(connection):
+                _check_overlap(roots.all_roots(connection), root, folder.name)
+                chosen = roots.add_root(connection, root)
+                roots.include_again(connection, root)
+                set_meta(connection, MODEL, embedder.name)
+            return self._run(folder, connection, embedder, [chosen], on_progress)
+
+    def refresh(self, collection: str, *, on_progress: ProgressListener = _no_listener) -> IndexReport:
+        """Bring all folders of a collection up to date. Raises CollectionNotFoundError, and what `index` raises."""
+        folder = existing_collection(self.home, collection)
+        embedder = self._embedder_for(folder, "")
+        with _writing(folder) as connection:
+            return self._run(folder, connection, embedder, roots.all_roots(connection), on_progress)
+
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        collections: Sequence[str] = (),
+        mode: SearchMode = SearchMode.HYBRID,
+    ) -> list[Hit]:
+        """The best k passages, best first; from all collections unless some are named.
+
+        Raises UsageError for an empty query or k < 1, CollectionNotFoundError if there is nothing to search.
+        """
+        cleaned = " ".join(query.replace("\0", " ").split())[:_LONGEST_QUERY]
+        if not cleaned:
+            raise UsageError('The query is empty. Say what you look for: searchkit search "boiler pressure too low"')
+        if k < 1:
+            raise UsageError(f"The number of hits must be at least 1, not {k}.")
+        hits = [hit for folder in self._chosen(collections) for hit in self._searcher(folder).search(cleaned, k, mode)]
+        return sorted(hits, key=lambda hit: -hit.score)[:k]
+
+    def collections(self) -> list[str]:
+        """Names of all collections."""
+        return [folder.name for folder in all_collections(self.home)]
+
+    def status(self, collection: str) -> CollectionStatus:
+        """What a collection holds. Raises CollectionNotFoundError."""
+        folder = existing_collection(self.home, collection)
+        with closing(open_for_reading(folder.catalog)) as connection:
+            return collection_status(folder, connection, self._fingerprint(get_meta(connection, MODEL) or ""))
+
+    def is_covered(self, collection: str) -> bool:
+        """Whether every passage had a vector of the collection's model when its last index run ended; quick to ask."""
+        with closing(open_for_reading(existing_collection(self.home, collection).catalog)) as connection:
+            fingerprint = self._fingerprint(get_meta(connection, MODEL) or "")
+            return bool(fingerprint) and get_meta(connection, COVERED) == fingerprint
+
+    def forget(self, path: AnyPath) -> dict[str, int]:
+        """Take a folder or file out of every collection that has it: documents removed, by collection.
+
+        A root goes as a whole, and its collection with the last one. Something below a root is also left out of later
+        runs, until it is indexed by name. The files are not touched. Raises UsageError if nothing there is indexed.
+        """
+        target = _absolute(path)
+        found = {folder.name: self._forget_in(folder, target) for folder in all_collections(self.home)}
+        removed = {name: count for name, count in found.items() if count is not None}
+        if not removed:
+            raise UsageError(f"Nothing at {target} is indexed. See what is: searchkit status")
+        return removed
+
+    def use_model(self, model: str, *, collection: str = "") -> None:
+        """Make a model the one for new collections, or that of an existing one, whose next index run re-embeds it.
+
+        Raises ModelNotFoundError if it is not installed, CollectionNotFoundError.
+        """
+        self.models.require(model)
+        if not collection:
+            save_settings(self.home, replace(load_settings(self.home), model=model))
+            return
+        folder = existing_collection(self.home, collection)
+        with _writing(folder) as connection, transaction(connection):
+            set_meta(connection, MODEL, model)
+        self._close_searcher(folder.name)
+
+    def close(self) -> None:
+        """Let go of everything that is open."""
+        for name in list(self._searchers):
+            self._close_searcher(name)
+        self._open_models.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _chosen(self, names: Sequence[str]) -> list[CollectionFolder]:
+        if names:
+            return [existing_collection(self.home, name) for name in dict.fromkeys(names)]
+        folders = all_collections(self.home)
+        if not folders:
+            raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+        return folders
+
+    def _searcher(self, folder: CollectionFolder) -> CollectionSearcher:
+        if folder.name not in self._searchers:
+            connection = open_for_reading(folder.catalog)
+            model = get_meta(connection, MODEL) or ""
+            self._searchers[folder.name] = CollectionSearcher(folder, connection, lambda: self._model(model))
+        return self._searchers[folder.name]
+
+    def _close_searcher(self, name: str) -> None:
+        if searcher := self._searchers.pop(name, None):
+            searcher.close()
+
+    def _run(
+        self,
+        folder: CollectionFolder,
+        connection: sqlite3.Connection,
+        embedder: Embedder,
+        chosen: Sequence[roots.Root],
+        on_progress: ProgressListener,
+    ) -> IndexReport:
+        from searchkit.ingest.run import IndexRun
+
+        max_file_bytes = load_settings(self.home).max_file_megabytes * 1_000_000
+        return IndexRun(folder, connection, embedder, max_file_bytes, on_progress).run(chosen)
+
+    def _forget_in(self, folder: CollectionFolder, target: Path) -> int | None:
+        """Documents removed, None if the collection has nothing to do with the path."""
+        from searchkit.ingest.forget import forget_path
+        from searchkit.vector_store import discard_index, refresh_index
+
+        with _writing(folder) as connection:
+            removed = forget_path(connection, target)
+            roots_left = roots.all_roots(connection)
+            if removed:
+                model = get_meta(connection, MODEL) or ""
+                if self._fingerprint(model):
+                    refresh_index(folder, connection, self._model(model))
+                else:
+                    discard_index(folder)
+        if removed is not None and not roots_left:
+            self._close_searcher(folder.name)
+            folder.delete()
+        return removed
+
+    def _embedder_for(self, folder: CollectionFolder, requested: str) -> Embedder:
+        """The model named, the collection's own, the one set, or the best; looked for before anything is created."""
+        own = ""
+        if folder.exists():
+            with closing(open_for_reading(folder.catalog)) as connection:
+                own = get_meta(connection, MODEL) or ""
+        return self._model(requested or own or load_settings(self.home).model)
+
+    def _model(self, name: str) -> Embedder:
+        """An open model; the best one installed if none is named."""
+        if self._embedder is not None:
+            return self._embedder
+        chosen = name or self.models.best()
+        if chosen not in self._open_models:
+            self._open_models[chosen] = self.models.open(chosen)
+        return self._open_models[chosen]
+
+    def _fingerprint(self, model: str) -> str:
+        """The model's fingerprint, "" if it is not installed any more."""
+        if self._embedder is not None:
+            return self._embedder.fingerprint
+        return self._model(model).fingerprint if model in self.models.names() else ""
+
+    def _folder_for(self, root: Path) -> CollectionFolder:
+        """The collection that has this root, else a free name after the folder."""
+        folders = all_collections(self.home)
+        for folder in folders:
+            with closing(open_for_reading(folder.catalog)) as connection:
+                if root in [known.path for known in roots.all_roots(connection)]:
+                    return folder
+        taken = {folder.name for folder in folders}
+        name = name_after_folder(root)
+        names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
+        return collection_at(self.home, next(free for free in names if free not in taken))
+
+
+@contextmanager
+def _writing(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
+    """The collection's catalog, with its lock held."""
+    with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
+        yield connection
+
+
+def _absolute(path: AnyPath) -> Path:
+    return Path(path).expanduser().resolve()
+
+
+def _readable_folder(path: AnyPath) -> Path:
+    folder = _absolute(path)
+    if folder.is_file():
+        raise UsageError(f"{path} is a file. Index the folder that holds it: searchkit index {folder.parent}")
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {path}. Check the spelling, or the drive that it should be on.")
+    return folder
+
+
+def _check_overlap(known: Sequence[roots.Root], new: Path, collection: str) -> None:
+    """A file must not be in one collection twice."""
+    for root in known:
+        if new != root.path and new.is_relative_to(root.path):
+            raise UsageError(
+                f"{new} is inside {root.path}, which '{collection}' has already. Run: searchkit index {root.path}"
+            )
+        if new != root.path and root.path.is_relative_to(new):
+            raise UsageError(
+                f"{new} holds {root.path}, which '{collection}' has already."
+                f" Forget that first (searchkit forget {root.path}), or choose another collection: -c NAME"
+            )

@@ -1,0 +1,1 @@
+"""The terminal UI: built on the engine's public face only."""

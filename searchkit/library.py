@@ -67,15 +67,16 @@ class Library:
         Raises UsageError for what is no readable folder, CollectionBusyError if another process writes to the
         collection, ModelNotFoundError if there is no such model.
         """
-        root = _readable_folder(path)
-        folder = collection_at(self.home, collection) if collection else self._folder_for(root)
+        target = _absolute(path)
+        folder = self._folder_that_forgot(target)
+        if folder is None:
+            _check_folder(target)
+            folder = collection_at(self.home, collection) if collection else self._folder_for(target)
         embedder = self._embedder_for(folder, model)
         folder.create()
         with _writing(folder) as connection:
             with transaction(connection):
-                _check_overlap(roots.all_roots(connection), root, folder.name)
-                chosen = roots.add_root(connection, root)
-                roots.include_again(connection, root)
+                chosen = _chosen_root(connection, target, folder.name)
                 set_meta(connection, MODEL, embedder.name)
             return self._run(folder, connection, embedder, [chosen], on_progress)
 
@@ -237,6 +238,14 @@ class Library:
             return self._embedder.fingerprint
         return self._model(model).fingerprint if model in self.models.names() else ""
 
+    def _folder_that_forgot(self, target: Path) -> CollectionFolder | None:
+        """The collection in which a part of a root was forgotten that is now named again."""
+        for folder in all_collections(self.home):
+            with closing(open_for_reading(folder.catalog)) as connection:
+                if target in roots.exclusions(connection):
+                    return folder
+        return None
+
     def _folder_for(self, root: Path) -> CollectionFolder:
         """The collection that has this root, else a free name after the folder."""
         folders = all_collections(self.home)
@@ -261,24 +270,29 @@ def _absolute(path: AnyPath) -> Path:
     return Path(path).expanduser().resolve()
 
 
-def _readable_folder(path: AnyPath) -> Path:
-    folder = _absolute(path)
-    if folder.is_file():
-        raise UsageError(f"{path} is a file. Index the folder that holds it: searchkit index {folder.parent}")
-    if not folder.is_dir():
+def _check_folder(path: Path) -> None:
+    if path.is_file():
+        raise UsageError(f"{path} is a file. Index the folder that holds it: searchkit index {path.parent}")
+    if not path.is_dir():
         raise UsageError(f"There is no folder {path}. Check the spelling, or the drive that it should be on.")
-    return folder
 
 
-def _check_overlap(known: Sequence[roots.Root], new: Path, collection: str) -> None:
-    """A file must not be in one collection twice."""
-    for root in known:
-        if new != root.path and new.is_relative_to(root.path):
+def _chosen_root(connection: sqlite3.Connection, target: Path, collection: str) -> roots.Root:
+    """The root to bring up to date for a path: its own, or the one in which it had been forgotten.
+
+    Raises UsageError where a file would be in one collection twice.
+    """
+    for root in roots.all_roots(connection):
+        if target != root.path and target.is_relative_to(root.path):
+            if target not in roots.exclusions(connection):
+                raise UsageError(
+                    f"{target} is inside {root.path}, which '{collection}' has already. Run: searchkit index {root.path}"
+                )
+            roots.include_again(connection, target)
+            return root
+        if target != root.path and root.path.is_relative_to(target):
             raise UsageError(
-                f"{new} is inside {root.path}, which '{collection}' has already. Run: searchkit index {root.path}"
-            )
-        if new != root.path and root.path.is_relative_to(new):
-            raise UsageError(
-                f"{new} holds {root.path}, which '{collection}' has already."
+                f"{target} holds {root.path}, which '{collection}' has already."
                 f" Forget that first (searchkit forget {root.path}), or choose another collection: -c NAME"
             )
+    return roots.add_root(connection, target)

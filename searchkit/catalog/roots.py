@@ -45,7 +45,5 @@ def exclude(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def include_again(connection: sqlite3.Connection, path: Path) -> None:
-    """Take back the exclusion of a path and of everything below it."""
-    for excluded in exclusions(connection):
-        if excluded.is_relative_to(path):
-            connection.execute("DELETE FROM exclusions WHERE path = ?", (path_to_text(excluded),))
+    """Take back the exclusion of a path."""
+    connection.execute("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))

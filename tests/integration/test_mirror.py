@@ -1,0 +1,320 @@
+"""A folder and its collection: after every run they say the same, and nothing is embedded twice."""
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from searchkit.catalog.connection import open_for_reading
+from searchkit.catalog.fulltext import lexical_form
+from searchkit.errors import CollectionBusyError, UsageError
+from searchkit.library import Library
+from searchkit.types import SearchMode
+from tests.conftest import write
+from tests.hash_embedder import HashEmbedder
+
+
+def found(library: Library, query: str) -> list[str]:
+    """Names of the files that hold the query's words."""
+    return [hit.path.name for hit in library.search(query, mode=SearchMode.LEXICAL)]
+
+
+def catalog(library: Library, name: str = "docs") -> sqlite3.Connection:
+    return open_for_reading(library.home / "collections" / name / "catalog.db")
+
+
+def assert_consistent(library: Library, name: str = "docs") -> None:
+    """No orphans, every chunk in the full text exactly once, every passage with a vector."""
+    connection = catalog(library, name)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    chunks = connection.execute(
+        "SELECT c.id, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id"
+    ).fetchall()
+    fresh = sqlite3.connect(":memory:")
+    fresh.execute(
+        "CREATE VIRTUAL TABLE f USING fts5(title, text, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
+    )
+    fresh.executemany(
+        "INSERT INTO f (rowid, title, text) VALUES (?, ?, ?)",
+        [(c, lexical_form(t), lexical_form(x)) for c, _, t, x in chunks],
+    )
+    fresh.execute("CREATE VIRTUAL TABLE v USING fts5vocab(f, col)")
+    wanted = fresh.execute("SELECT term, col, doc, cnt FROM v ORDER BY 1, 2").fetchall()
+    connection.execute("PRAGMA query_only = 0")
+    connection.execute("CREATE VIRTUAL TABLE temp.v USING fts5vocab(main, fulltext, col)")
+    kept = connection.execute("SELECT term, col, doc, cnt FROM temp.v WHERE col != 'name' ORDER BY 1, 2").fetchall()
+    assert kept == wanted
+    status = library.status(name)
+    assert status.vectors == status.passages
+    orphans = connection.execute(
+        "SELECT count(*) FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
+    )
+    assert orphans.fetchone() == (0,)
+    connection.close()
+
+
+def test_an_unchanged_folder_embeds_nothing(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    first = library.index(docs)
+    assert (first.added, first.embedded) == (3, 3)
+    embedder.embedded.clear()
+    second = library.index(docs)
+    assert (second.added, second.changed, second.deleted, second.unchanged, second.embedded) == (0, 0, 0, 3, 0)
+    assert embedder.embedded == []
+    assert_consistent(library)
+
+
+def test_a_changed_file_is_found_by_its_new_words_only(library: Library, docs: Path) -> None:
+    library.index(docs)
+    write(docs / "bread.txt", "Fold the batter gently and steam it.\n")
+    report = library.index(docs)
+    assert (report.changed, report.unchanged, report.embedded) == (1, 2, 1)
+    assert found(library, "batter") == ["bread.txt"]
+    assert found(library, "dough") == []
+    assert_consistent(library)
+
+
+def test_a_touched_file_is_not_read_as_changed(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    os.utime(docs / "bread.txt", (1, 1))
+    assert library.index(docs).unchanged == 3
+    assert embedder.embedded == []
+
+
+def test_a_deleted_document_is_not_found(library: Library, docs: Path) -> None:
+    library.index(docs)
+    (docs / "garden" / "roses.md").unlink()
+    assert library.index(docs).deleted == 1
+    assert found(library, "prune roses") == []
+    assert [hit.path.name for hit in library.search("prune roses")] != []  # others remain, by meaning
+    assert_consistent(library)
+
+
+def test_a_moved_file_is_not_embedded_again(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    (docs / "garden").rename(docs / "outside")
+    (docs / "bread.txt").rename(docs / "loaf.txt")
+    report = library.index(docs)
+    assert (report.moved, report.added, report.deleted) == (2, 0, 0)
+    assert embedder.embedded == []
+    assert library.search("prune roses")[0].path == docs / "outside" / "roses.md"
+    assert found(library, "loaf") == ["loaf.txt"]
+    assert_consistent(library)
+
+
+def test_a_duplicated_file_is_not_embedded_again_and_counts_as_a_copy(
+    library: Library, docs: Path, embedder: HashEmbedder
+) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    shutil.copy(docs / "bread.txt", docs / "bread again.txt")
+    report = library.index(docs)
+    assert (report.added, report.embedded) == (1, 0)
+    assert embedder.embedded == []
+    hits = library.search("knead the dough")
+    assert hits[0].copies == 1
+    assert [hit.text for hit in hits].count(hits[0].text) == 1
+    (docs / "bread.txt").unlink()
+    library.index(docs)
+    assert library.search("knead the dough")[0].path.name == "bread again.txt"
+    assert_consistent(library)
+
+
+def test_two_files_that_swap_names_swap_contents(library: Library, docs: Path) -> None:
+    library.index(docs)
+    (docs / "bread.txt").rename(docs / "x")
+    write(docs / "other.txt", "Something else entirely, about ships.")
+    library.index(docs)
+    (docs / "other.txt").rename(docs / "bread.txt")
+    (docs / "x").rename(docs / "other.txt")
+    library.index(docs)
+    assert found(library, "ships") == ["bread.txt"]
+    assert found(library, "dough") == ["other.txt"]
+    assert_consistent(library)
+
+
+def test_bad_files_are_skipped_with_their_reasons_and_the_rest_is_indexed(library: Library, docs: Path) -> None:
+    (docs / "cut.pdf").write_bytes(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog")
+    (docs / "binary.md").write_bytes(b"\x00\x01\x02" * 50)
+    (docs / "latin.txt").write_bytes(b"caf\xe9 au lait")
+    (docs / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    write(docs / "empty.txt", "")
+    report = library.index(docs)
+    assert (report.added, report.skipped, report.unsupported) == (8, 4, 1)
+    reasons = {problem.path.name: problem.reason for problem in library.status("docs").problems}
+    assert set(reasons) == {"cut.pdf", "binary.md", "latin.txt", "empty.txt"}
+    assert "PDF" in reasons["cut.pdf"]
+    assert "binary content" in reasons["binary.md"]
+    assert "not valid UTF-8 text (byte 0xe9 at offset 3)" in reasons["latin.txt"]
+    assert library.status("docs").unsupported_types == ((".png", 1),)
+    assert found(library, "dough") == ["bread.txt"]
+    again = library.index(docs)
+    assert again.unchanged == 8
+    write(docs / "latin.txt", "café au lait")
+    assert library.index(docs).changed == 1
+    assert found(library, "lait") == ["latin.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+def test_an_unreadable_file_keeps_its_last_text_until_it_can_be_read(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(docs)
+    write(docs / "bread.txt", "New words nobody may read yet: zeppelin.")
+    real_open = Path.open
+
+    def refuse(path: Path, *arguments: object, **options: object) -> object:
+        if path.name == "bread.txt":
+            raise PermissionError(13, "Permission denied")
+        return real_open(path, *arguments, **options)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        report = library.index(docs)
+    assert "cannot be read (Permission denied); its last text is kept" in report.problems[0].reason
+    assert len(library.status("docs").problems) == 1
+    assert found(library, "dough") == ["bread.txt"]
+    assert library.index(docs).changed == 1
+    assert found(library, "zeppelin") == ["bread.txt"]
+    assert library.status("docs").problems == ()
+
+
+def test_a_root_that_is_gone_loses_nothing(library: Library, docs: Path) -> None:
+    library.index(docs)
+    docs.rename(docs.with_name("unplugged"))
+    report = library.refresh("docs")
+    assert report.deleted == 0
+    assert "cannot be read" in report.problems[0].reason
+    assert found(library, "dough") == ["bread.txt"]
+    with pytest.raises(UsageError, match="There is no folder"):
+        library.index(docs)
+
+
+def test_a_file_above_the_size_limit_is_skipped_without_being_read(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEARCHKIT_MAX_FILE_MEGABYTES", "1")
+    with (docs / "huge.txt").open("wb") as file:
+        file.write(b"words\n")
+        file.truncate(6_000_000_000)
+    report = library.index(docs)
+    assert "6000 MB, more than the limit of 1 MB" in report.problems[0].reason
+
+
+def test_forgetting_takes_effect_at_once_and_lasts(library: Library, docs: Path) -> None:
+    library.index(docs)
+    assert library.forget(docs / "garden") == {"docs": 1}
+    assert found(library, "roses") == []
+    assert library.index(docs).unchanged == 2
+    assert found(library, "roses") == []
+    assert_consistent(library)
+
+
+def test_forgetting_a_root_removes_its_collection_and_no_file(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.search("bread")
+    assert library.forget(docs) == {"docs": 3}
+    assert library.collections() == []
+    assert (docs / "bread.txt").is_file()
+    with pytest.raises(UsageError, match="Nothing at"):
+        library.forget(docs)
+
+
+def test_what_was_forgotten_comes_back_when_it_is_indexed_by_name(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.forget(docs / "garden")
+    library.forget(docs / "bread.txt")
+    report = library.index(docs / "garden")
+    assert (report.collection, report.added) == ("docs", 1)
+    assert found(library, "roses") == ["roses.md"]
+    assert found(library, "dough") == []
+    assert library.index(docs / "bread.txt").added == 1
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_a_folder_inside_a_root_is_not_indexed_twice_in_one_collection(library: Library, docs: Path) -> None:
+    library.index(docs)
+    with pytest.raises(UsageError, match="is inside"):
+        library.index(docs / "garden", collection="docs")
+    with pytest.raises(UsageError, match="holds"):
+        library.index(docs.parent, collection="docs")
+    assert library.index(docs / "garden").collection == "garden"
+
+
+def test_collections_are_named_after_their_folders_and_kept_apart(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "a" / "notes" / "one.txt", "alpha")
+    write(tmp_path / "b" / "notes" / "two.txt", "beta")
+    assert library.index(tmp_path / "a" / "notes").collection == "notes"
+    assert library.index(tmp_path / "b" / "notes").collection == "notes-2"
+    assert library.index(tmp_path / "a" / "notes").collection == "notes"
+    assert {hit.collection for hit in library.search("alpha beta")} == {"notes", "notes-2"}
+
+
+def test_two_folders_share_a_collection(library: Library, tmp_path: Path, docs: Path) -> None:
+    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
+    library.index(docs, collection="all")
+    library.index(tmp_path / "more", collection="all")
+    assert found(library, "ships dough") == ["ships.txt", "bread.txt"] or found(library, "ships dough") == [
+        "bread.txt",
+        "ships.txt",
+    ]
+    assert len(library.status("all").roots) == 2
+    assert library.refresh("all").unchanged == 4
+
+
+def test_a_second_writer_is_told_who_is_writing(library: Library, docs: Path) -> None:
+    from searchkit.catalog.lock import writer_lock
+
+    library.index(docs)
+    with (
+        writer_lock(library.home / "collections" / "docs"),
+        pytest.raises(CollectionBusyError, match=f"process {os.getpid()}"),
+    ):
+        Library(library.home, embedder=HashEmbedder()).index(docs)
+
+
+def test_another_model_embeds_anew_and_the_old_vectors_are_not_mixed_in(library: Library, docs: Path) -> None:
+    library.index(docs)
+    other = HashEmbedder(32, name="other")
+    with Library(library.home, embedder=other) as switched:
+        assert switched.status("docs").vectors == 0
+        assert switched.search("knead the dough", mode=SearchMode.SEMANTIC) == []
+        assert switched.search("knead the dough")[0].path.name == "bread.txt"
+        assert switched.index(docs).embedded == 3
+        assert switched.search("knead the dough", mode=SearchMode.SEMANTIC)[0].path.name == "bread.txt"
+
+
+def test_a_damaged_or_missing_index_is_rebuilt_from_the_catalog(library: Library, docs: Path) -> None:
+    library.index(docs)
+    before = [(hit.path, hit.score) for hit in library.search("prune the roses")]
+    index = library.home / "collections" / "docs" / "index"
+    generation = next(index.iterdir())
+    (generation / "vectors.npy").write_bytes(b"damaged")
+    with Library(library.home, embedder=HashEmbedder()) as reopened:
+        assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
+        reopened.index(docs)
+        assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
+    assert sorted(path.name for path in index.iterdir()) == ["2", "damaged-1"]
+    shutil.rmtree(index)
+    with Library(library.home, embedder=HashEmbedder()) as reopened:
+        assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
+
+
+def test_a_search_sees_what_another_process_has_indexed_meanwhile(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.search("ships")
+    write(docs / "ships.txt", "Ships sail at dawn.")
+    with Library(library.home, embedder=HashEmbedder()) as other:
+        other.index(docs)
+    assert library.search("ships sail", mode=SearchMode.SEMANTIC)[0].path.name == "ships.txt"
+
+
+def test_state_is_readable_by_the_user_alone(library: Library, docs: Path) -> None:
+    library.index(docs)
+    folder = library.home / "collections" / "docs"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "catalog.db").stat().st_mode & 0o777 == 0o600
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*.npy")} == {0o600}

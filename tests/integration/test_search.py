@@ -1,0 +1,113 @@
+"""Queries of every kind get the right passage, a clear answer, or a clear refusal."""
+
+from pathlib import Path
+
+import pytest
+
+from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.library import Library
+from searchkit.types import SearchMode
+from tests.conftest import write
+
+MODES = list(SearchMode)
+
+
+@pytest.fixture
+def indexed(library: Library, docs: Path) -> Library:
+    """A library with the small folder and a few documents more."""
+    write(docs / "march.md", "# March\n\nInvoice HV-2025-48213 was paid late.\n")
+    write(docs / "april.md", "# April\n\nInvoice HV-2025-99999 is open.\n")
+    write(docs / "chinese.txt", "把根部插入水杯,用塑料袋罩住叶子,放进冰箱。\n")
+    write(docs / "accents.txt", "Die Kündigung der Wohnung; la crème brûlée.\n")
+    write(docs / "report_final_v2.txt", "Nothing of note happened on the second day.\n")
+    library.index(docs)
+    return library
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_document_that_shares_the_words_wins(indexed: Library, mode: SearchMode) -> None:
+    hit = indexed.search("gauge water bar", mode=mode)[0]
+    assert (hit.path.name, hit.title, hit.line) == ("boiler.md", "Boiler › Pressure", 5)
+    assert 0 < hit.score <= 1
+
+
+def test_the_reason_of_the_match_is_marked(indexed: Library) -> None:
+    hit = indexed.search("water gauges", mode=SearchMode.LEXICAL)[0]
+    assert [hit.snippet[start:end] for start, end in hit.marks] == ["water", "gauge"]
+    assert hit.evidence.terms == ("water", "gauge")
+    assert hit.evidence.similarity is None
+
+
+def test_an_identifier_finds_its_document_before_its_neighbours(indexed: Library) -> None:
+    first, second = indexed.search("HV-2025-48213", mode=SearchMode.LEXICAL)[:2]
+    assert "48213" in first.text
+    assert "99999" in second.text
+    assert first.score > second.score
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("report_final_v2", "report_final_v2.txt"),
+        ("塑料袋", "chinese.txt"),
+        ("kundigung", "accents.txt"),
+        ("CRÈME BRULEE", "accents.txt"),
+        ("roses pruning", "roses.md"),
+    ],
+)
+def test_words_are_found_in_names_and_every_script(indexed: Library, query: str, name: str) -> None:
+    assert indexed.search(query, mode=SearchMode.LEXICAL)[0].path.name == name
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "query",
+    [
+        '"', "'", '""', '"unclosed', "a OR", "NEAR(", "col:x", "text:water",
+        "*", "-water", "^water", "(water", "%_\\",
+        "water AND NOT",
+        "💧" * 50, "\u202e\u200b", "; DROP TABLE chunks", "x" * 30_000, "word " * 5_000, "\ud800", "?", "the of and",
+    ],
+)  # fmt: skip
+def test_no_query_text_breaks_a_search(indexed: Library, mode: SearchMode, query: str) -> None:
+    hits = indexed.search(query, mode=mode)
+    assert all(0 <= hit.score <= 1 for hit in hits)
+
+
+def test_scores_fall_with_the_rank_and_k_is_kept(indexed: Library) -> None:
+    for mode in MODES:
+        hits = indexed.search("the invoice was paid", k=3, mode=mode)
+        assert len(hits) <= 3
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert len(indexed.search("invoice", k=1000)) == indexed.status("docs").passages
+
+
+def test_a_word_that_is_nowhere_finds_nothing_by_words(indexed: Library) -> None:
+    assert indexed.search("xylophone", mode=SearchMode.LEXICAL) == []
+
+
+def test_marks_stay_inside_the_snippet_of_long_passages(library: Library, docs: Path) -> None:
+    text = " ".join(f"Sentence {i} talks about subject {i * 7 % 50}." for i in range(400)) + " The zebra sleeps."
+    write(docs / "long.txt", text)
+    library.index(docs)
+    hit = library.search("zebra", mode=SearchMode.LEXICAL)[0]
+    assert [hit.snippet[start:end] for start, end in hit.marks] == ["zebra"]
+    assert len(hit.snippet) <= 320
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\n\t", "\0"])
+def test_an_empty_query_is_refused_with_an_example(indexed: Library, query: str) -> None:
+    with pytest.raises(UsageError, match="The query is empty"):
+        indexed.search(query)
+
+
+def test_searching_without_a_collection_says_how_to_make_one(library: Library) -> None:
+    with pytest.raises(CollectionNotFoundError, match="searchkit index FOLDER"):
+        library.search("anything")
+    with pytest.raises(CollectionNotFoundError, match="No collection named 'docs'"):
+        library.search("anything", collections=["docs"])
+
+
+def test_an_unknown_collection_is_refused_with_those_there_are(indexed: Library) -> None:
+    with pytest.raises(CollectionNotFoundError, match="There are: docs"):
+        indexed.search("anything", collections=["doc"])

@@ -126,6 +126,7 @@ class IndexReport:
     """What an index run did. Files are counted once each; `embedded` counts distinct passages that got a vector."""
 
     collection: str
+    model: str
     added: int
     changed: int
     moved: int

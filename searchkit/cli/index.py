@@ -1,16 +1,12 @@
 """`searchkit index`."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import plural, print_json, say
+from searchkit.cli.output import plural, print_json, printable, say
 from searchkit.cli.progress import progress_line
 from searchkit.types import IndexReport
-
-if TYPE_CHECKING:
-    from searchkit.library import Library
 
 _PROBLEMS_SHOWN = 5
 
@@ -39,27 +35,17 @@ def index(paths: tuple[str, ...], collection: str, model: str, *, as_json: bool)
         names = [] if paths else ([collection] if collection else library.collections())
         if not (paths or names):
             raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
-        _announce_model(library, paths, collection, model)
         for path in paths:
             _report(library.index(path, collection=collection, model=model, on_progress=on_progress), as_json=as_json)
         for name in names:
             _report(library.refresh(name, on_progress=on_progress), as_json=as_json)
 
 
-def _announce_model(library: "Library", paths: tuple[str, ...], collection: str, model: str) -> None:
-    """Say how to get the better model where the small one is about to be used for want of it."""
+def _report(report: IndexReport, *, as_json: bool) -> None:
     from searchkit.embedding.store import BUNDLED
 
-    if paths and not model and library.models.names() == [BUNDLED] and collection not in library.collections():
-        say(
-            f"Using the small model {BUNDLED}, which is best at English."
-            " For more: searchkit models import FOLDER-OF-EMBEDDINGGEMMA"
-        )
-
-
-def _report(report: IndexReport, *, as_json: bool) -> None:
     if as_json:
-        problems = [{"path": str(problem.path), "reason": problem.reason} for problem in report.problems]
+        problems = [{"path": printable(str(problem.path)), "reason": problem.reason} for problem in report.problems]
         print_json([{**asdict(report), "problems": problems}])
         return
     changes = [
@@ -78,6 +64,10 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         f"{report.collection}: {', '.join(changes) or 'no files'};"
         f" {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
     )
+    if report.model == BUNDLED and not report.unchanged:
+        say(
+            f"  The small model {BUNDLED} knows English best. A better one: searchkit models import EMBEDDINGGEMMA-FOLDER"
+        )
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         say(f"  skipped {problem.path}: {problem.reason}")
     if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):

@@ -43,6 +43,7 @@ class IndexRun:
         statuses = documents.count_by_status(self.connection)
         return IndexReport(
             collection=self.folder.name,
+            model=self.embedder.name,
             added=counts[Change.ADDED],
             changed=counts[Change.CHANGED],
             moved=counts[Change.MOVED],

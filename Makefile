@@ -31,12 +31,12 @@ $(VENV)/.installed-reference: $(VENV)/.installed-dev
 demo: export SEARCHKIT_HOME := $(DEMO_HOME)
 demo: $(VENV)/.installed
 	$(BIN)/searchkit index sample_docs
-	@echo; echo '$$ searchkit search how do I glue a ripped page'
-	@$(BIN)/searchkit search how do I glue a ripped page -k 2
+	@echo; echo '$$ searchkit search remedies for insomnia'
+	@$(BIN)/searchkit search remedies for insomnia -k 1
 	@echo '$$ searchkit search error E07 after warming up'
-	@$(BIN)/searchkit search error E07 after warming up -k 2
-	@echo '$$ searchkit search what did the insurance pay for the suitcase'
-	@$(BIN)/searchkit search what did the vet find -k 2
+	@$(BIN)/searchkit search error E07 after warming up -k 1
+	@echo '$$ searchkit search SA-2025-007 notice period'
+	@$(BIN)/searchkit search SA-2025-007 notice period -k 1
 	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
 
 test: $(VENV)/.installed-dev
@@ -53,7 +53,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/index_folder.py
+	$(BIN)/python -m benchmarks.index_folder
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info

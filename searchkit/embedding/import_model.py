@@ -7,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from searchkit.embedding.calibrate import largest_inputs
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.bert import write_bert
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.gemma3 import write_gemma3
 from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.graph.smoothing import Smoothing
 from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.prompts import prompts_of_checkpoint
 from searchkit.embedding.sample_pairs import SAMPLE_PAIRS
-from searchkit.embedding.tokenizer import TokenizerKind
+from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError
 from searchkit.paths import new_folder
 from searchkit.types import Passage
@@ -25,21 +27,24 @@ from searchkit.types import Passage
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An architecture that can be imported. `tokenizers`: acceptable files, the best first.
+    """An architecture that can be imported.
 
-    `prefix_dimensions`: the Matryoshka prefixes its models are trained for; empty: the full vector only.
+    `write` adds its encoder to a graph. `tokenizers`: acceptable files, the best first.
+    `smoothable`: its graph takes smoothing scales. `prefix_dimensions`: the Matryoshka prefixes that its models are
+    trained for; empty: the full vector only.
     """
 
     write: Callable[[GraphBuilder, Checkpoint], str]
     tokenizers: tuple[tuple[str, TokenizerKind], ...]
     prefix_dimensions: tuple[int, ...] = ()
+    smoothable: bool = False
 
 
 _SENTENCEPIECE = ("tokenizer.model", TokenizerKind.SENTENCEPIECE)
 _FAST = ("tokenizer.json", TokenizerKind.TOKENIZERS)
 FAMILIES = {
     "bert": Family(write_bert, (_FAST,)),
-    "gemma3_text": Family(write_gemma3, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128)),
+    "gemma3_text": Family(write_gemma3, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothable=True),
 }
 
 
@@ -56,9 +61,15 @@ def import_model(source: Path, target: Path, *, quantization: Quantization = Qua
         raise UnsupportedCheckpointError(
             f"{source} is a {checkpoint.model_type} model; searchkit can run these families: {known}."
         )
+    _ = checkpoint.head  # what cannot be reproduced is refused before anything is written
     with new_folder(target) as folder:
-        dimension = _write_graph(folder, checkpoint, family, quantization)
         tokenizer_file, tokenizer = _copy_tokenizer(source, folder, family)
+        smoothing = Smoothing()
+        if family.smoothable and quantization is not Quantization.FP32:
+            opened = open_tokenizer(tokenizer, folder / tokenizer_file)
+            smoothing = Smoothing(largest_inputs(checkpoint, family.write, opened))
+        with GraphBuilder(folder, quantization, smoothing=smoothing) as graph:
+            dimension = _write_graph(checkpoint, family, graph)
         card = ModelCard(
             name=target.name,
             architecture=checkpoint.model_type,
@@ -80,9 +91,8 @@ def import_model(source: Path, target: Path, *, quantization: Quantization = Qua
     return card
 
 
-def _write_graph(folder: Path, checkpoint: Checkpoint, family: Family, quantization: Quantization) -> int:
+def _write_graph(checkpoint: Checkpoint, family: Family, graph: GraphBuilder) -> int:
     head = checkpoint.head
-    graph = GraphBuilder(folder, quantization)
     states = family.write(graph, checkpoint)
     dimension = int(checkpoint.config["hidden_size"]) if head.projection is None else head.projection.shape[0]
     graph.save("token_ids", write_head(graph, states, head), dimension)

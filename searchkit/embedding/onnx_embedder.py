@@ -78,20 +78,23 @@ class OnnxEmbedder:
 
     @cached_property
     def _session(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it would keep the largest input's memory for good
-        options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(
-                str(self.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
+            return open_session(self.folder, self._threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
             raise ModelError(f"The model {self.name} cannot be loaded: {error}. Import it again.") from error
+
+
+def open_session(folder: Path, threads: int) -> Any:
+    """ONNX Runtime on the graph in a folder."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # it would keep the largest input's memory for good
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
 
 
 def usable_cores() -> int:

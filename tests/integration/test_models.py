@@ -69,7 +69,7 @@ def test_fp32_vectors_equal_those_of_sentence_transformers(open_model: OpenModel
     ("name", "mean", "worst"),
     [
         pytest.param("minilm", 0.99, 0.98, marks=pytest.mark.minilm),
-        pytest.param("embeddinggemma", 0.97, 0.92, marks=pytest.mark.embeddinggemma),
+        pytest.param("embeddinggemma", 0.997, 0.994, marks=pytest.mark.embeddinggemma),
     ],
 )
 def test_int8_vectors_stay_near_the_reference(open_model: OpenModel, name: str, mean: float, worst: float) -> None:

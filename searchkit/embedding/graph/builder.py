@@ -5,7 +5,8 @@ Knows operators and tensors, no architecture.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.quantize import quantize_columns, quantize_rows
+from searchkit.embedding.graph.smoothing import Smoothing
 
 MICROSOFT = "com.microsoft"
 OPSET = 20
+OBSERVED = "largest input of "  # how the outputs of an observing graph are called, before the product's name
 _INLINE_BYTES = 1024
 _ALIGNMENT = 4096  # a mapped tensor starts on a page of its own
 
@@ -24,15 +27,32 @@ Array = npt.NDArray[Any]
 
 
 class GraphBuilder:
-    """Collects nodes and weights; `save` writes `model.onnx` beside the weights file, which grows meanwhile."""
+    """Collects nodes and weights; `save` writes `model.onnx` beside the weights file, which grows meanwhile.
 
-    def __init__(self, folder: Path, quantization: Quantization) -> None:
+    To be used in a `with` block, which closes that file.
+    """
+
+    def __init__(
+        self, folder: Path, quantization: Quantization, *, smoothing: Smoothing | None = None, observe: bool = False
+    ) -> None:
+        """`smoothing`: scales of the products; `observe`: give out the largest inputs that those are made from."""
         self.quantization = quantization
+        self.smoothing = smoothing or Smoothing()
+        self.observes = observe
+        self._observed: dict[str, str] = {}
         self._folder = folder
         self._weights_name = "weights.bin"
         self._weights = (folder / self._weights_name).open("wb")
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: dict[str, onnx.TensorProto] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._weights.close()
 
     def constant(self, name: str, value: Array | np.generic) -> str:
         """A weight under its name; the same name again gives the one already there."""
@@ -63,6 +83,9 @@ class GraphBuilder:
     def linear(self, x: str, name: str, weight: Array, bias: Array | None = None) -> str:
         """x·weightᵀ + bias for a weight of shape (out, in), quantized as the graph is."""
         columns = np.asarray(weight, np.float32).T
+        if self.observes:
+            axes = self.constant("batch_and_token_axes", np.array([0, 1], np.int64))
+            self._observed[name] = self.node("ReduceMax", [self.node("Abs", [x]), axes], keepdims=0)
         if self.quantization is Quantization.FP32:
             product = self.node("MatMul", [x, self.constant(name, columns)])
             return product if bias is None else self.node("Add", [product, self.constant(f"{name}.bias", bias)])
@@ -94,15 +117,20 @@ class GraphBuilder:
         }
         return self.node("If", [condition], **branches)
 
-    def save(self, token_ids: str, output: str, dimension: int) -> None:
-        """Write the graph: (batch, tokens) int64 in, (batch, dimension) float32 out."""
+    def save(self, token_ids: str, output: str, dimension: int | None) -> None:
+        """Write the graph: (batch, tokens) int64 in, float32 out: (batch, dimension), or any shape if that is None."""
         self._weights.close()
         self._nodes.append(helper.make_node("Identity", [output], ["embedding"]))
+        shape: list[str | int | None] | None = None if dimension is None else ["batch", dimension]
+        outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, shape)]
+        for name, value in self._observed.items():
+            self._nodes.append(helper.make_node("Identity", [value], [f"{OBSERVED}{name}"]))
+            outputs.append(helper.make_tensor_value_info(f"{OBSERVED}{name}", TensorProto.FLOAT, ["channels"]))
         graph = helper.make_graph(
             self._nodes,
             "encoder",
             [helper.make_tensor_value_info(token_ids, TensorProto.INT64, ["batch", "tokens"])],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dimension])],
+            outputs,
             list(self._initializers.values()),
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]

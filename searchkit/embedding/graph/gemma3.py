@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBranch, GraphBuilder
+from searchkit.embedding.graph.quantization import Quantization
 from searchkit.errors import UnsupportedCheckpointError
 
 _TRUE_WINDOW = 512
+_EVEN_EPSILON = 1e-12  # only against division by zero: what is divided out comes back
 _NEVER = np.float32(-1e30)  # finite, so that a row of them stays a number
 
 
@@ -83,39 +85,44 @@ class _Gemma3Writer:
         self._prefix = checkpoint.prefix_of("embed_tokens.weight")
 
     def write(self) -> str:
-        graph, shape = self._graph, self._shape
-        x = graph.lookup("token_ids", "tokens", self._tensor("embed_tokens.weight"), factor=shape.width**0.5)
-        self._token_count = graph.node(
-            "Gather", [graph.node("Shape", ["token_ids"]), graph.constant("one", np.int64(1))]
-        )
+        graph = self._graph
+        factor = self._shape.width**0.5
+        x = graph.lookup("token_ids", "tokens", self._tensor("embed_tokens.weight"), factor=factor)
+        one = graph.constant("one", np.int64(1))
+        self._token_count = graph.node("Gather", [graph.node("Shape", ["token_ids"]), one])
         self._write_window()
-        for layer, is_global in enumerate(shape.is_global):
-            normed = self._norm(x, f"{layer}.input_layernorm.weight")
-            attended = self._norm(
-                self._attention(normed, layer, is_global=is_global), f"{layer}.post_attention_layernorm.weight"
-            )
-            weight = self._graph.constant(
-                f"{layer}.mlp_norm", 1 + self._layer(layer, "pre_feedforward_layernorm.weight")
-            )
-            normed, _, _, x = graph.node_with_outputs(
-                "SkipSimplifiedLayerNormalization", [attended, x, weight], 4, domain=MICROSOFT, epsilon=shape.epsilon
-            )
-            x = graph.node(
-                "Add", [x, self._norm(self._mlp(normed, layer), f"{layer}.post_feedforward_layernorm.weight")]
-            )
-        return self._rms_norm(x, "norm", self._tensor("norm.weight"))
+        for layer, is_global in enumerate(self._shape.is_global):
+            x = self._layer_output(x, layer, is_global=is_global)
+        return self._rms_norm(x, "norm", 1 + self._tensor("norm.weight"))
+
+    def _layer_output(self, x: str, layer: int, *, is_global: bool) -> str:
+        """x + norm(attention(norm(x))), then the same with the MLP. The first sum is fused with the norm after it."""
+        attended = self._norm(
+            self._attention(x, layer, is_global=is_global), f"{layer}.post_attention_layernorm.weight"
+        )
+        gate_up = self._stacked(layer, "mlp.gate_proj", "mlp.up_proj")
+        scale = self._graph.smoothing.scale(f"{layer}.gate_up", gate_up)
+        norm = (1 + self._layer(layer, "pre_feedforward_layernorm.weight")) / scale
+        inputs = [attended, x, self._graph.constant(f"{layer}.mlp_norm", norm)]
+        normed, _, _, x = self._graph.node_with_outputs(
+            "SkipSimplifiedLayerNormalization", inputs, 4, domain=MICROSOFT, epsilon=self._shape.epsilon
+        )
+        fed = self._norm(self._mlp(normed, layer, gate_up * scale), f"{layer}.post_feedforward_layernorm.weight")
+        return self._graph.node("Add", [x, fed])
 
     def _attention(self, x: str, layer: int, *, is_global: bool) -> str:
         graph, shape = self._graph, self._shape
-        names = [f"self_attn.{part}_proj.weight" for part in ("q", "k", "v")]
-        projected = graph.linear(x, f"{layer}.qkv", np.concatenate([self._layer(layer, name) for name in names]))
+        weight = self._stacked(layer, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
+        scale = graph.smoothing.scale(f"{layer}.qkv", weight)
+        norm = (1 + self._layer(layer, "input_layernorm.weight")) / scale
+        projected = graph.linear(self._rms_norm(x, f"{layer}.qkv_norm", norm), f"{layer}.qkv", weight * scale)
         width = shape.key_value_heads * shape.head_size
         sizes = graph.constant("qkv_sizes", np.array([shape.heads * shape.head_size, width, width], np.int64))
         q, k, v = graph.node_with_outputs("Split", [projected, sizes], 3, axis=-1)
         q = self._rotated(q, layer, "q", heads=shape.heads, is_global=is_global)
         k = self._rotated(k, layer, "k", heads=shape.key_value_heads, is_global=is_global)
         attended = self._attend(q, self._repeat(k), self._repeat(v), is_global=is_global)
-        return graph.linear(attended, f"{layer}.o", self._layer(layer, "self_attn.o_proj.weight"))
+        return self._even_linear(attended, f"{layer}.o", self._layer(layer, "self_attn.o_proj.weight"))
 
     def _attend(self, q: str, k: str, v: str, *, is_global: bool) -> str:
         """Full attention; a window layer gets the mask only when the text is longer than the window reaches."""
@@ -148,13 +155,33 @@ class _Gemma3Writer:
         )
         return graph.node("Reshape", [tiled, graph.constant("flat", np.array([0, 0, -1], np.int64))])
 
-    def _mlp(self, x: str, layer: int) -> str:
+    def _mlp(self, x: str, layer: int, gate_up: npt.NDArray[np.float32]) -> str:
         graph = self._graph
-        both = np.concatenate([self._layer(layer, "mlp.gate_proj.weight"), self._layer(layer, "mlp.up_proj.weight")])
         sizes = graph.constant("mlp_sizes", np.array([self._shape.inner] * 2, np.int64))
-        gate, up = graph.node_with_outputs("Split", [graph.linear(x, f"{layer}.gate_up", both), sizes], 2, axis=-1)
+        gate, up = graph.node_with_outputs("Split", [graph.linear(x, f"{layer}.gate_up", gate_up), sizes], 2, axis=-1)
         gated = graph.node("Mul", [graph.node("Gelu", [gate], approximate="tanh"), up])
-        return graph.linear(gated, f"{layer}.down", self._layer(layer, "mlp.down_proj.weight"))
+        return self._even_linear(gated, f"{layer}.down", self._layer(layer, "mlp.down_proj.weight"))
+
+    def _even_linear(self, x: str, name: str, weight: npt.NDArray[np.float32]) -> str:
+        """A product whose tokens are brought to one length before it and back to their own after it.
+
+        One scale quantizes all tokens of a product, and the inputs of `o` and `down` differ in length by orders of
+        magnitude: without this the long ones leave the short ones a handful of steps. RMSNorm does it, gives out what
+        it divided by, and carries the smoothing scales in its weight.
+        """
+        graph = self._graph
+        if graph.quantization is Quantization.FP32 and not graph.observes:
+            return graph.linear(x, name, weight)
+        scale = graph.smoothing.scale(name, weight)
+        even, inverse_length = graph.node_with_outputs(
+            "SimplifiedLayerNormalization",
+            [x, graph.constant(f"{name}.even", 1 / scale)],
+            2,
+            axis=-1,
+            epsilon=_EVEN_EPSILON,
+            stash_type=1,
+        )
+        return graph.node("Div", [graph.linear(even, name, weight * scale), inverse_length])
 
     def _write_window(self) -> None:
         """|query − key| ≤ reach as a (1, 1, tokens, tokens) bias, computed where an input is long enough to need it."""
@@ -180,14 +207,18 @@ class _Gemma3Writer:
         return cos, self._graph.constant(f"sin_{kind}", np.sin(angles).astype(np.float32))
 
     def _norm(self, x: str, name: str) -> str:
-        return self._rms_norm(x, name, self._tensor(f"layers.{name}"))
+        """RMSNorm with a weight of the checkpoint, which Gemma stores less one."""
+        return self._rms_norm(x, name, 1 + self._tensor(f"layers.{name}"))
 
     def _rms_norm(self, x: str, name: str, weight: npt.NDArray[np.float32]) -> str:
-        """Gemma stores the weight less one."""
-        scale = self._graph.constant(name, 1 + weight)
+        inputs = [x, self._graph.constant(name, weight)]
         return self._graph.node(
-            "SimplifiedLayerNormalization", [x, scale], axis=-1, epsilon=self._shape.epsilon, stash_type=1
+            "SimplifiedLayerNormalization", inputs, axis=-1, epsilon=self._shape.epsilon, stash_type=1
         )
+
+    def _stacked(self, layer: int, *names: str) -> npt.NDArray[np.float32]:
+        """Weights of several products of the same input as one (out, in) weight."""
+        return np.concatenate([self._layer(layer, f"{name}.weight") for name in names])
 
     def _layer(self, layer: int, name: str) -> npt.NDArray[np.float32]:
         return self._tensor(f"layers.{layer}.{name}")

@@ -2,7 +2,8 @@
 
 import click
 
-from searchkit.cli.output import print_json, printable, say
+from searchkit.cli.output import print_json, say
+from searchkit.wording import printable
 
 
 @click.command()

@@ -2,7 +2,8 @@
 
 import click
 
-from searchkit.cli.output import plural, say
+from searchkit.cli.output import say
+from searchkit.wording import plural
 
 
 @click.command()

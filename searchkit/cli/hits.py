@@ -4,13 +4,13 @@ import os
 import shutil
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
-from searchkit.cli.output import is_terminal, printable
+from searchkit.cli.output import is_terminal
 from searchkit.ingest.extract.formats import CODE_SUFFIXES
 from searchkit.types import Hit
+from searchkit.wording import place, printable, reason
 
 _PLAIN_WIDTH = 100
 _MOST_LINES = 8
@@ -45,7 +45,7 @@ def print_hits(hits: Sequence[Hit]) -> None:
         click.echo(_heading(hit))
         for line in _wrapped(hit, width - 6):
             click.echo(f"      {line}")
-        click.secho(f"      {_reason(hit)}", dim=True)
+        click.secho(f"      {reason(hit)}", dim=True)
         click.echo()
 
 
@@ -58,29 +58,10 @@ def marked(hit: Hit) -> str:
     return "".join([*parts, hit.snippet[at:]])
 
 
-def place(hit: Hit) -> str:
-    """`path:12` or `path, page 3`; paths below the current folder are shown from there."""
-    path = _shortest(hit.path)
-    if hit.page is not None:
-        return f"{path}, page {hit.page}"
-    return f"{path}:{hit.line}" if hit.line is not None else path
-
-
 def _heading(hit: Hit) -> str:
-    where = click.style(printable(place(hit)), fg="cyan")
+    where = click.style(place(hit), fg="cyan")
     title = f"  {printable(hit.title)}" if hit.title else ""
     return f"{click.style(f'{hit.score:.2f}', bold=True)}  {where}{title}"
-
-
-def _reason(hit: Hit) -> str:
-    parts = []
-    if hit.evidence.similarity is not None:
-        parts.append(f"meaning {hit.evidence.similarity:.2f}")
-    if hit.evidence.terms:
-        parts.append(f"words: {', '.join(hit.evidence.terms[:8])}")
-    if hit.copies:
-        parts.append(f"and {hit.copies} more {'copy' if hit.copies == 1 else 'copies'}")
-    return printable(" · ".join(parts))
 
 
 def _wrapped(hit: Hit, width: int) -> list[str]:
@@ -104,10 +85,3 @@ def _indent(line: str) -> str:
 
 def _uses_colour() -> bool:
     return is_terminal() and "NO_COLOR" not in os.environ
-
-
-def _shortest(path: Path) -> str:
-    for base, mark in ((Path.cwd(), ""), (Path.home(), "~/")):
-        if path.is_relative_to(base):
-            return f"{mark}{path.relative_to(base)}"
-    return str(path)

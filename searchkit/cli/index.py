@@ -4,9 +4,10 @@ from dataclasses import asdict
 
 import click
 
-from searchkit.cli.output import plural, print_json, printable, say
+from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.types import IndexReport
+from searchkit.wording import plural, printable
 
 _PROBLEMS_SHOWN = 5
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from searchkit.cli.output import print_json, say, size
+from searchkit.cli.output import print_json, say
+from searchkit.wording import size
 
 
 @click.group()

@@ -2,8 +2,9 @@
 
 import click
 
-from searchkit.cli.output import plural, print_json, printable, size
+from searchkit.cli.output import print_json
 from searchkit.types import CollectionStatus
+from searchkit.wording import plural, printable, size
 
 _PROBLEMS_SHOWN = 20
 

@@ -1,0 +1,55 @@
+"""How things read to people, on the command line and in the UI alike: places, reasons, numbers, text that is safe to show."""
+
+from pathlib import Path
+
+from searchkit.types import Hit
+
+_CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
+_TERMS_SHOWN = 8
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could steer the terminal, and without lone surrogates."""
+    return text.translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")
+
+
+def place(hit: Hit) -> str:
+    """`path:12` or `path, page 3`; paths below the current folder or the home are shown from there."""
+    path = printable(_shortest(hit.path))
+    if hit.page is not None:
+        return f"{path}, page {hit.page}"
+    return f"{path}:{hit.line}" if hit.line is not None else path
+
+
+def reason(hit: Hit) -> str:
+    """`meaning 0.61 · words: lease, end · and 2 more copies`: the evidence, as far as there is any."""
+    parts = []
+    if hit.evidence.similarity is not None:
+        parts.append(f"meaning {hit.evidence.similarity:.2f}")
+    if hit.evidence.terms:
+        parts.append(f"words: {', '.join(hit.evidence.terms[:_TERMS_SHOWN])}")
+    if hit.copies:
+        parts.append(f"and {hit.copies} more {'copy' if hit.copies == 1 else 'copies'}")
+    return printable(" · ".join(parts))
+
+
+def size(count_bytes: int) -> str:
+    """A number of bytes for people."""
+    amount = float(count_bytes)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _shortest(path: Path) -> str:
+    for base, mark in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(base):
+            return f"{mark}{path.relative_to(base)}"
+    return str(path)

@@ -4,12 +4,11 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from searchkit_indexes import FlatIndex, IndexDamagedError, Manifest, VectorIndex, read_manifest, write_manifest
-
 from searchkit.catalog import vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.embedding.embedder import Embedder
 from searchkit.paths import make_private_folder, new_folder
+from searchkit_indexes import FlatIndex, IndexDamagedError, Manifest, VectorIndex, read_manifest, write_manifest
 
 _ASIDE = "damaged-"
 

@@ -6,17 +6,23 @@ be found; everything else is left to SQLite's tokenizer.
 
 import re
 import sqlite3
+import unicodedata
 from pathlib import PurePosixPath
 
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f]+"
 )
+# The accents that SQLite's tokenizer takes for part of a word when they follow a letter as characters of their own.
+ACCENTS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
+# SQLite takes characters newer than its tables, such as most emoji, for letters: they would stick to the words.
+_SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 
 def lexical_form(text: str) -> str:
     """Text as the full-text table gets to see it."""
-    return _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", text)
+    paired = _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", unicodedata.normalize("NFC", text))
+    return _SIGN.sub(" ", paired)
 
 
 def bigrams(run: str) -> list[str]:
@@ -27,6 +33,11 @@ def bigrams(run: str) -> list[str]:
 def unspaced_runs(text: str) -> list[str]:
     """The stretches of a text that are put in as pairs."""
     return _UNSPACED.findall(text)
+
+
+def without_unspaced_runs(text: str) -> str:
+    """The text with a blank for each such stretch."""
+    return _UNSPACED.sub(" ", text)
 
 
 def insert_chunks(connection: sqlite3.Connection, document_id: int) -> None:

@@ -7,15 +7,17 @@ mean much alone join their neighbours. Nothing is left out and nothing said twic
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, zip_longest
 
 from searchkit.sentences import split_sentences
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
-VERSION = 1  # raise it when chunks come out differently: documents are then cut anew
+VERSION = 2  # raise it when chunks come out differently: documents are then cut anew
 PASSAGE_TOKENS = 256  # prompt and title included; Gemma's window needs no mask up to 257
 _PROMPT_TOKENS = 14  # special tokens and the prompt's own words
 _TITLE_TOKENS = 64
 _SHORT_SECTION = 48  # tokens below which a section is joined with the next
+_LEAST_ROOM = 16  # tokens of text in a chunk, however little the model takes
 TITLE_SEPARATOR = " › "
 
 CountTokens = Callable[[str], int]
@@ -27,28 +29,59 @@ class _Piece:
     tokens: int
 
 
+class _Titles:
+    """The lines of headings that chunks of one document stand under, and their tokens; each is counted once."""
+
+    def __init__(self, title: str, count_tokens: CountTokens) -> None:
+        self._title = title
+        self._count_tokens = count_tokens
+        self._tokens: dict[tuple[str, ...], int] = {}
+        self._lines: dict[tuple[str, ...], str] = {}
+
+    def tokens(self, headings: tuple[str, ...]) -> int:
+        """Tokens of the whole line, which may be more than it gets."""
+        if headings not in self._tokens:
+            self._tokens[headings] = self._count_tokens(_title(self._title, headings))
+        return self._tokens[headings]
+
+    def line(self, headings: tuple[str, ...]) -> str:
+        """The line, cut to what it gets."""
+        if headings not in self._lines:
+            self._lines[headings] = _cut_title(_title(self._title, headings), self._count_tokens)
+        return self._lines[headings]
+
+    def room(self, budget: int, group: Sequence[_Piece]) -> int:
+        """Tokens that a chunk of these pieces leaves for their text: headings are in its title or where they stand."""
+        paths = [path for path, _ in groupby(piece.block.headings for piece in group)]
+        return max(_LEAST_ROOM, budget - sum(min(_TITLE_TOKENS, self.tokens(path)) for path in paths))
+
+
 def chunk_document(document: ExtractedDocument, count_tokens: CountTokens, max_tokens: int) -> list[Chunk]:
     """Cut a document for a model that takes `max_tokens`; the chunks come in the document's order."""
     budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
+    titles = _Titles(document.title, count_tokens)
     chunks = []
     group: list[_Piece] = []
-    for piece in _pieces(document, count_tokens, budget):
-        if group and not _joins(group, piece, budget - _title_tokens(document.title, [*group, piece], count_tokens)):
-            chunks.append(_chunk(document.title, group, count_tokens))
+    for piece in _pieces(document, count_tokens, titles, budget):
+        if group and not _joins(group, piece, titles.room(budget, [*group, piece])):
+            chunks.append(_chunk(group, count_tokens, titles))
             group = []
         group.append(piece)
-    return [*chunks, _chunk(document.title, group, count_tokens)] if group else chunks
+    return [*chunks, _chunk(group, count_tokens, titles)] if group else chunks
 
 
-def _pieces(document: ExtractedDocument, count_tokens: CountTokens, budget: int) -> Iterator[_Piece]:
-    """Blocks that fit, under their headings; a heading is text of its own only if nothing stands under it."""
-    for i, block in enumerate(document.blocks):
-        if block.kind is BlockKind.HEADING:
-            following = document.blocks[i + 1] if i + 1 < len(document.blocks) else None
-            if following and following.headings[: len(block.headings)] == block.headings:
+def _pieces(document: ExtractedDocument, count_tokens: CountTokens, titles: _Titles, budget: int) -> Iterator[_Piece]:
+    """Blocks that fit, under their headings; a heading is text of its own if nothing stands under it, or if a title
+    does not hold it whole.
+    """
+    blocks = [block for block in document.blocks if block.text.strip()]
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if block.kind is BlockKind.HEADING and following:
+            heads = following.headings[: len(block.headings)] == block.headings
+            if heads and titles.tokens(block.headings) <= _TITLE_TOKENS:
                 continue
         content = _without_itself(block)
-        room = budget - min(_TITLE_TOKENS, count_tokens(_title(document.title, content.headings)))
+        room = max(_LEAST_ROOM, budget - min(_TITLE_TOKENS, titles.tokens(content.headings)))
         yield from _split(content, count_tokens, room)
 
 
@@ -60,13 +93,13 @@ def _without_itself(block: Block) -> Block:
 def _joins(group: Sequence[_Piece], piece: _Piece, room: int) -> bool:
     """Whether a piece goes into the chunk that is being filled."""
     last = group[-1].block
-    used = sum(member.tokens for member in group)
+    used = sum(member.tokens + 1 for member in group)  # the blank line between two may be a token
     if last.page != piece.block.page or used + piece.tokens > room:
         return False
     return last.headings == piece.block.headings or min(used, piece.tokens) < _SHORT_SECTION
 
 
-def _chunk(title: str, group: Sequence[_Piece], count_tokens: CountTokens) -> Chunk:
+def _chunk(group: Sequence[_Piece], count_tokens: CountTokens, titles: _Titles) -> Chunk:
     """The chunk of a group: common headings in the title, the others where they stand."""
     blocks = [piece.block for piece in group]
     common = _common(blocks)
@@ -74,7 +107,7 @@ def _chunk(title: str, group: Sequence[_Piece], count_tokens: CountTokens) -> Ch
     previous = common
     for block in blocks:
         if block.headings != previous:
-            parts.append(TITLE_SEPARATOR.join(block.headings[len(common) :]))
+            parts.append(_cut_title(TITLE_SEPARATOR.join(block.headings[len(common) :]), count_tokens))
             previous = block.headings
         parts.append(block.text)
     text = "\n\n".join(part for part in parts if part)
@@ -82,7 +115,7 @@ def _chunk(title: str, group: Sequence[_Piece], count_tokens: CountTokens) -> Ch
     ends = [block.line_end for block in blocks if block.line_end is not None]
     return Chunk(
         text=text,
-        title=_cut_title(_title(title, common), count_tokens),
+        title=titles.line(common),
         page=blocks[0].page,
         line=min(lines, default=None),
         line_end=max(ends, default=None),
@@ -101,18 +134,10 @@ def _common(blocks: Sequence[Block]) -> tuple[str, ...]:
     return common
 
 
-def _title(title: str, headings: Sequence[str]) -> str:
+def _title(title: str, headings: tuple[str, ...]) -> str:
     """The document's title and the heading path as one line, without saying the same twice."""
     names = [title, *headings] if title and title not in headings[:1] else list(headings)
     return TITLE_SEPARATOR.join(" ".join(name.split()) for name in names if name)
-
-
-def _title_tokens(title: str, group: Sequence[_Piece], count_tokens: CountTokens) -> int:
-    """Tokens that headings take in the group's chunk, wherever they end up."""
-    longest = max((piece.block.headings for piece in group), key=len)
-    others = {piece.block.headings for piece in group} - {longest}
-    spelled = sum(count_tokens(TITLE_SEPARATOR.join(path)) for path in others)
-    return min(_TITLE_TOKENS, count_tokens(_title(title, longest))) + spelled
 
 
 def _cut_title(title: str, count_tokens: CountTokens) -> str:
@@ -130,21 +155,18 @@ def _split(block: Block, count_tokens: CountTokens, room: int) -> Iterator[_Piec
     if tokens <= room:
         yield _Piece(block, tokens)
         return
-    at = 0
+    at, line = 0, block.line
+    has_lines = block.line_end is not None and line is not None and block.line_end - line >= block.text.count("\n") > 0
     for text, used in _packed(_units(block), count_tokens, room):
         start = block.text.index(text, at)
+        if has_lines and line is not None:
+            line += block.text.count("\n", at, start)
+            last = line + text.count("\n")
+            yield _Piece(replace(block, text=text, line=line, line_end=last), used)
+            line = last
+        else:
+            yield _Piece(replace(block, text=text), used)
         at = start + len(text)
-        yield _Piece(_part(block, text, start), used)
-
-
-def _part(block: Block, text: str, start: int) -> Block:
-    if block.line is None:
-        return replace(block, text=text)
-    spans_lines = block.line_end is not None and block.line_end - block.line >= block.text.count("\n") > 0
-    if not spans_lines:
-        return replace(block, text=text)
-    line = block.line + block.text.count("\n", 0, start)
-    return replace(block, text=text, line=line, line_end=line + text.count("\n"))
 
 
 def _units(block: Block) -> list[str]:
@@ -159,8 +181,9 @@ def _packed(units: Sequence[str], count_tokens: CountTokens, room: int) -> Itera
     held, used = "", 0
     for unit in units:
         tokens = count_tokens(unit) if len(unit) < room * 64 else room + 1
-        if used and used + tokens > room:
-            yield held.strip(), used
+        if held and used + tokens > room:
+            if held.strip():
+                yield held.strip(), used
             held, used = "", 0
         if tokens > room:
             *whole, (held, used) = _cut_anywhere(unit, count_tokens, room)
@@ -174,13 +197,15 @@ def _packed(units: Sequence[str], count_tokens: CountTokens, room: int) -> Itera
 def _cut_anywhere(text: str, count_tokens: CountTokens, room: int) -> list[tuple[str, int]]:
     """Pieces of at most `room` tokens, cut after a word where there is one."""
     pieces = []
-    while text:
-        length = min(len(text), room * 8)
-        while (tokens := count_tokens(text[:length])) > room and length > 1:
-            length = max(1, min(length - 1, length * room // tokens))
-        if length < len(text) and (blank := text.rfind(" ", length // 2, length)) > 0:
-            length = blank + 1
-            tokens = count_tokens(text[:length])
-        pieces.append((text[:length], tokens))
-        text = text[length:]
+    start = 0
+    while start < len(text):
+        end = min(len(text), start + room * 8)
+        while (tokens := count_tokens(text[start:end])) > room and end - start > 1:
+            length = end - start
+            end = start + max(1, min(length - 1, length * room // tokens))
+        if end < len(text) and (blank := text.rfind(" ", (start + end) // 2, end)) > start:
+            end = blank + 1
+            tokens = count_tokens(text[start:end])
+        pieces.append((text[start:end], tokens))
+        start = end
     return pieces

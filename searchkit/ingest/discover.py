@@ -1,8 +1,9 @@
 """Which files a folder holds for us: ignore rules honoured, links not followed, unreadable folders reported."""
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,20 +14,18 @@ from searchkit.paths import path_to_text
 
 _IGNORE_FILES = (".gitignore", ".searchkitignore")
 # What no one looks for: caches, editors' and systems' leftovers. Hidden files are left out by their dot.
-_ALWAYS_IGNORED = GitIgnoreSpec.from_lines(
-    [
-        "node_modules/",
-        "__pycache__/",
-        "*~",
-        "~$*",
-        "#*#",
-        "*.swp",
-        "*.tmp",
-        "*.part",
-        "*.crdownload",
-        "Thumbs.db",
-        "desktop.ini",
-    ]
+_ALWAYS_IGNORED = (
+    "node_modules/",
+    "__pycache__/",
+    "*~",
+    "~$*",
+    "\\#*#",
+    "*.swp",
+    "*.tmp",
+    "*.part",
+    "*.crdownload",
+    "Thumbs.db",
+    "desktop.ini",
 )
 
 
@@ -50,26 +49,40 @@ class UnreadableFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class _IgnoreFile:
+    """The patterns of one file: as they hold for files, and for folders, where those that end in / are like any other.
+
+    The last pattern that matches decides; pathspec, asked about a folder, would let "*" win over a later "!*/".
+    """
+
+    of_files: GitIgnoreSpec
+    of_folders: GitIgnoreSpec
+
+    def decision(self, name: str, *, is_folder: bool) -> bool | None:
+        """True to ignore, False to keep, None if no pattern matches."""
+        return (self.of_folders if is_folder else self.of_files).check_file(name).include
+
+
+@dataclass(frozen=True, slots=True)
 class _Rules:
     """Ignore files from the root down, each with the folder that it lies in."""
 
-    levels: tuple[tuple[PurePosixPath, GitIgnoreSpec], ...]
+    levels: tuple[tuple[PurePosixPath, _IgnoreFile], ...]
     excluded: frozenset[Path]
 
     def ignore(self, relative: PurePosixPath, path: Path, *, is_folder: bool) -> bool:
         """The deepest file that says anything decides."""
         if relative.name.startswith(".") or path in self.excluded:
             return True
-        for base, spec in reversed(self.levels):
-            name = path_to_text(Path(relative.relative_to(base))) + ("/" if is_folder else "")
-            decision = spec.check_file(name).include
+        for base, ignore_file in reversed(self.levels):
+            decision = ignore_file.decision(relative.relative_to(base).as_posix(), is_folder=is_folder)
             if decision is not None:
                 return decision
         return False
 
     def within(self, folder: Path, relative: PurePosixPath) -> "_Rules":
-        specs = [spec for name in _IGNORE_FILES if (spec := _read_spec(folder / name))]
-        return _Rules((*self.levels, *((relative, spec) for spec in specs)), self.excluded) if specs else self
+        read = [found for name in _IGNORE_FILES if (found := _read_ignore_file(folder / name))]
+        return _Rules((*self.levels, *((relative, found) for found in read)), self.excluded) if read else self
 
 
 def discover(root: Path, excluded: frozenset[Path] = frozenset()) -> Iterator[FoundFile | UnreadableFolder]:
@@ -77,19 +90,17 @@ def discover(root: Path, excluded: frozenset[Path] = frozenset()) -> Iterator[Fo
 
     Raises UsageError if the root itself is not a folder that can be listed.
     """
-    try:
-        os.scandir(root).close()
-    except OSError as error:
-        raise UsageError(
-            f"{root} cannot be read ({error.strerror}). Nothing of it was changed in the index."
-        ) from error
-    rules = _Rules(((PurePosixPath(), _ALWAYS_IGNORED),), excluded)
+    rules = _Rules(((PurePosixPath(), _ignore_file(_ALWAYS_IGNORED)),), excluded)
     pending = [(root, PurePosixPath(), rules)]
     while pending:
         folder, relative, rules = pending.pop()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
+            if folder is root:
+                raise UsageError(
+                    f"{root} cannot be read ({error.strerror}). Nothing of it was changed in the index."
+                ) from error
             yield UnreadableFolder(folder, path_to_text(Path(relative)), f"folder cannot be read ({error.strerror})")
             continue
         below = rules.within(folder, relative)
@@ -117,8 +128,26 @@ def _found(entry: os.DirEntry[str], path: Path, relative: PurePosixPath) -> Foun
     return FoundFile(path, path_to_text(Path(relative)), status.st_size, status.st_mtime_ns)
 
 
-def _read_spec(path: Path) -> GitIgnoreSpec | None:
+def _read_ignore_file(path: Path) -> _IgnoreFile | None:
+    """The rules of an ignore file, None if there is none; a pattern that makes no sense is passed over, as git does."""
     try:
-        return GitIgnoreSpec.from_lines(path.read_text("utf-8", errors="replace").splitlines())
+        if not path.is_file():  # a pipe of that name would never end
+            return None
+        lines = path.read_text("utf-8-sig", errors="surrogateescape").split("\n")
     except OSError:
         return None
+    return _ignore_file(lines)
+
+
+def _ignore_file(lines: Sequence[str]) -> _IgnoreFile:
+    patterns = [line for line in lines if _is_pattern(line)]
+    of_folders = [line.rstrip().removesuffix("/") for line in patterns]
+    return _IgnoreFile(GitIgnoreSpec.from_lines(patterns), GitIgnoreSpec.from_lines(filter(_is_pattern, of_folders)))
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):
+        return False
+    return True

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchkit_indexes import VectorIndex
-
 from searchkit.catalog import vectors
 from searchkit.embedding.embedder import Vectors
 from searchkit.paths import path_from_text
+from searchkit_indexes import VectorIndex
 
 
 @dataclass(frozen=True, slots=True)

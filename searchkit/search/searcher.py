@@ -14,10 +14,9 @@ from searchkit.search.terms import Stemmer
 from searchkit.types import Evidence, Hit, Passage, SearchMode
 
 if TYPE_CHECKING:
-    from searchkit_indexes import VectorIndex
-
     from searchkit.embedding.embedder import Embedder, Vectors
     from searchkit.search.candidates import StoredPassage
+    from searchkit_indexes import VectorIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
 _WELL_COVERED = 0.5  # with this much of the query's words in a passage, they are the reason to show

@@ -34,7 +34,7 @@ def snippet_by_words(text: str, spans: Sequence[Span], stems: Collection[str]) -
 
     start = max(starts, key=gain)
     if matching and gain(start)[0] == 0:  # the words stand deep inside one long sentence
-        start = max(0, matching[0].start - SNIPPET_CHARACTERS // 4)
+        start = _next_word(text, max(0, matching[0].start - SNIPPET_CHARACTERS // 4), matching[0].start)
     return _cut(text, start, [(span.start, span.end) for span in matching])
 
 
@@ -45,11 +45,18 @@ def snippet_around(text: str, sentence: tuple[int, int]) -> tuple[str, Marks]:
     return _cut(text, min(before, default=sentence[0]), [sentence])
 
 
+def _next_word(text: str, start: int, end: int) -> int:
+    """Where the first word begins that is whole between start and end; start if none is."""
+    if start == 0:
+        return 0
+    return next((i for i in range(start, end) if text[i - 1].isspace()), end if text[end - 1].isspace() else start)
+
+
 def _cut(text: str, start: int, places: Sequence[tuple[int, int]]) -> tuple[str, Marks]:
     """SNIPPET_CHARACTERS from `start`, to the end of a word, with the places inside it counted from its own start."""
     end = min(len(text), start + SNIPPET_CHARACTERS)
-    if end < len(text) and (blank := text.rfind(" ", start + SNIPPET_CHARACTERS // 2, end)) > 0:
-        end = blank
+    if end < len(text):
+        end = next((i for i in range(end, start + _SURELY_SHOWN, -1) if text[i].isspace()), end)
     inside = [(max(a, start) - start, min(b, end) - start) for a, b in places if a < end and b > start]
     merged: list[tuple[int, int]] = []
     for a, b in sorted(inside):

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from searchkit.catalog.fulltext import bigrams, unspaced_runs
+from searchkit.catalog.fulltext import ACCENTS, bigrams, unspaced_runs, without_unspaced_runs
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}])*")
+_NEVER_ASKED = re.compile("[\0\ud800-\udfff]")  # SQLite ends a query there, or refuses it
 _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
 
 
@@ -63,9 +64,12 @@ def query_words(query: str) -> list[str]:
 
 def query_phrases(query: str) -> list[str]:
     """What stands between blanks and consists of several words, such as an invoice number or a path; unspaced runs too."""
-    candidates: Iterable[str] = (part.strip("\"'.,;:!?()[]{}") for part in query.split()[:_MOST_WORDS])
-    compound = [part for part in candidates if len(_WORD.findall(part)) > 1 and not unspaced_runs(part)]
-    return compound + [" ".join(bigrams(run)) for run in unspaced_runs(query) if len(run) > 2]
+    query = _NEVER_ASKED.sub(" ", query)
+    parts = without_unspaced_runs(query).split()[:_MOST_WORDS]
+    candidates: Iterable[str] = dict.fromkeys(part.strip("\"'.,;:!?()[]{}") for part in parts)
+    compound = [part for part in candidates if len(_WORD.findall(part)) > 1]
+    runs = [run[:_MOST_WORDS] for run in dict.fromkeys(unspaced_runs(query)) if len(run) > 2]
+    return compound + [" ".join(bigrams(run)) for run in runs[:_MOST_WORDS]]
 
 
 def _places(text: str) -> Iterable[tuple[int, int]]:
@@ -81,12 +85,12 @@ def _places(text: str) -> Iterable[tuple[int, int]]:
 def _runs(word: str) -> list[tuple[bool, int, int]]:
     """(unspaced, start, end) of the word's stretches."""
     cuts = [0]
-    unspaced = []
+    unspaced = set()
     at = 0
     for run in unspaced_runs(word):
         start = word.index(run, at)
         at = start + len(run)
-        unspaced.append(start)
+        unspaced.add(start)
         cuts += [start, at]
     cuts.append(len(word))
     return [(start in unspaced, start, end) for start, end in pairwise(cuts) if end > start]

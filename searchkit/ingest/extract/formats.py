@@ -1,15 +1,18 @@
 """Which files are read, and how: the format of a file from its name and first bytes, and the reader for it."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import PurePath
 
 from searchkit.errors import UnreadableFileError
 from searchkit.types import ExtractedDocument
 
-VERSION = 1  # raise it when a reader gives other text than before: files are then read anew
+VERSION = 2  # raise it when a reader gives other text than before: files are then read anew
 UNSUPPORTED = ""
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MODULE = "searchkit.ingest.extract."
 _READERS = {
     "markdown": ("markdown", "extract_markdown"),
@@ -60,12 +63,25 @@ def extract(format_name: str, content: bytes) -> ExtractedDocument:
     module, function = _READERS[format_name]
     reader: Callable[[bytes], ExtractedDocument] = getattr(import_module(_MODULE + module), function)
     try:
-        return reader(content)
+        return _storable(reader(content))
     except UnreadableFileError:
         raise
     except Exception as error:
         # Readers meet hostile and damaged files and fail in every way there is; it costs that one file.
         raise UnreadableFileError(f"its {format_name} reader failed ({type(error).__name__}: {error})") from error
+
+
+def _storable(document: ExtractedDocument) -> ExtractedDocument:
+    """Without the characters that SQLite refuses or ends a text at; damaged files hold them."""
+    blocks = (
+        replace(block, text=_plain(block.text), headings=tuple(_plain(name) for name in block.headings))
+        for block in document.blocks
+    )
+    return ExtractedDocument(_plain(document.title).strip(), tuple(block for block in blocks if block.text.strip()))
+
+
+def _plain(text: str) -> str:
+    return _UNSTORABLE.sub(" ", text)
 
 
 def _looks_like_text(beginning: bytes) -> bool:

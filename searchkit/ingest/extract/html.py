@@ -1,5 +1,6 @@
 """HTML: the main content as blocks under their headings; navigation, scripts and styles left out."""
 
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -9,13 +10,18 @@ from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _SKIPPED = frozenset(
-    "script style noscript template svg math iframe object nav header footer aside form button head".split()
+    "script style noscript template svg math iframe object nav header footer aside button select textarea head".split()
 )
+_OF_THE_PAGE = frozenset(("header", "aside"))  # inside the main part they hold its title, its notes and footnotes
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = frozenset(
     "address article blockquote body br caption center dd details div dl dt fieldset figcaption figure hr html li main ol p"
-    " pre section summary table tbody tfoot thead tr ul".split()
+    " pre section summary table tbody td tfoot th thead tr ul".split()
 )
+_NO_CELLS = ("table", "pre", *sorted(_HEADINGS))  # a row with these in it is a page's layout
+_ROW_CHARACTERS = 2000  # and so is a row with more text than this
+_LITTLE = 0.1  # a main part with less than this of the page's text is not its main part
+_DECLARED = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([\w.:-]+)")
 _PERMALINK = re.compile(r"[¶§#🔗]")
 _MAIN = "//main | //*[@role='main'] | //article"
 
@@ -23,46 +29,71 @@ _MAIN = "//main | //*[@role='main'] | //article"
 def extract_html(content: bytes) -> ExtractedDocument:
     """Blocks of the main part (main, role=main or article, else the body). The title is its first h1, else <title>.
 
-    Raises UnreadableFileError if the page holds no HTML at all.
+    Raises UnreadableFileError if the page is binary, or nested so deeply that the parser gives up.
     """
     if b"\0" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFileError("binary content in a web page")
     if not content.strip():
         return ExtractedDocument("", ())
+    parser = html.HTMLParser(encoding=_encoding(content), no_network=True, huge_tree=True)
     try:
-        page = html.document_fromstring(content, parser=html.HTMLParser(encoding=_encoding(content), no_network=True))
-    except (etree.ParserError, ValueError) as error:
-        raise UnreadableFileError(f"not a web page: {error}") from error
-    blocks = tuple(_Walk().blocks(_main_part(page)))
-    heading = next((block.text for block in blocks if block.kind is BlockKind.HEADING), "")
-    return ExtractedDocument(heading or _squeezed(page.findtext(".//title") or ""), blocks)
+        page = html.document_fromstring(content, parser=parser)
+    except etree.ParserError:  # nothing but comments
+        return ExtractedDocument("", ())
+    if any("Excessive depth" in error.message for error in parser.error_log):
+        raise UnreadableFileError("a web page nested too deeply to be read whole")
+    for line_break in page.iterfind(".//pre//br"):
+        line_break.tail = "\n" + (line_break.tail or "")
+    return _read(page)
+
+
+def _read(page: html.HtmlElement) -> ExtractedDocument:
+    walk, part = _Walk(), _main_part(page)
+    blocks = tuple(walk.blocks(part))
+    if part is not page:
+        whole_walk = _Walk()
+        whole = tuple(whole_walk.blocks(page))
+        if _length(blocks) < _LITTLE * _length(whole):
+            walk, blocks = whole_walk, whole
+    named = page.xpath("string((//title[not(ancestor::svg)])[1])")
+    return ExtractedDocument(walk.first_h1 or _squeezed(named), blocks)
+
+
+def _length(blocks: tuple[Block, ...]) -> int:
+    return sum(len(block.text) for block in blocks)
 
 
 def _encoding(content: bytes) -> str | None:
-    """UTF-8 where the bytes are; otherwise what the page declares."""
+    """UTF-8 where the bytes are; otherwise what the page declares: here as XML, None leaves it to the parser."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:
-        return None
+        declared = _DECLARED.match(content)
+        try:
+            return codecs.lookup(declared.group(1).decode()).name if declared else None
+        except LookupError:
+            return None
     return "utf-8"
 
 
 def _main_part(page: html.HtmlElement) -> html.HtmlElement:
-    """The element with the most text among the main candidates; the page itself if they hold hardly any of it."""
+    """The element with the most text among the main candidates, else the page itself."""
     candidates = [part for part in page.xpath(_MAIN) if not any(up.tag in _SKIPPED for up in part.iterancestors())]
     if not candidates:
         return page
     best = max(candidates, key=lambda part: len(part.text_content()))
     # Several articles side by side are a list, of which one alone would lose the others.
-    if best.tag == "article" and sum(part.tag == "article" for part in candidates) > 1:
+    if best.tag == "article" and any(part is not best and best not in part.iterancestors() for part in candidates):
         return page
     return best
 
 
 class _Walk:
-    """Goes through elements in order and cuts the text at block boundaries."""
+    """Goes through elements in order and cuts the text at block boundaries; a row of a table is one block."""
 
     def __init__(self) -> None:
+        self.first_h1 = ""
+        self._row: html.HtmlElement | None = None
         self._path: list[tuple[int, str]] = []
         self._parts: list[str] = []
         self._line: int | None = None
@@ -87,21 +118,27 @@ class _Walk:
                 yield from self._end(element, root)
 
     def _start(self, element: html.HtmlElement) -> Iterator[Block]:
-        if element.tag in _BLOCKS or element.tag in _HEADINGS:
+        if self._row is not None:
+            is_next_cell = element.tag in ("td", "th") and element.getprevious() is not None
+            self._parts.append(" | " if is_next_cell else " " if element.tag in _BLOCKS else "")
+        elif element.tag in _BLOCKS or element.tag in _HEADINGS:
             yield from self._cut()
+            self._row = element if _is_row(element) else None
         if element.tag == "a" and _PERMALINK.fullmatch((element.text or "").strip()):
             return
-        if element.tag in ("td", "th") and self._parts:
-            self._parts.append(" | ")
         self._add(element.text, element)
 
     def _end(self, element: html.HtmlElement, root: html.HtmlElement) -> Iterator[Block]:
         if not _is_skipped(element, root):
-            if element.tag in _HEADINGS:
+            if self._row is not None:
+                if element is self._row:
+                    yield from self._cut(BlockKind.TABLE)
+                    self._row = None
+                elif element.tag in _BLOCKS:
+                    self._parts.append(" ")
+            elif element.tag in _HEADINGS:
                 yield from self._cut(BlockKind.HEADING, int(element.tag[1]))
-            elif element.tag == "tr":
-                yield from self._cut(BlockKind.TABLE)
-            elif element.tag in _BLOCKS and element.tag != "pre":
+            elif element.tag in _BLOCKS and element.tag not in ("pre", "br"):
                 yield from self._cut()
         if element is not root:
             self._add(element.tail)
@@ -114,8 +151,8 @@ class _Walk:
             self._last_line = element.sourceline
 
     def _cut(self, kind: BlockKind = BlockKind.PARAGRAPH, level: int = 0) -> Iterator[Block]:
-        text = "".join(self._parts)
-        text = text.strip("\n").rstrip() if kind is BlockKind.CODE else _squeezed(text)
+        raw = "".join(self._parts)
+        text = raw.strip("\n").rstrip() if kind is BlockKind.CODE else _squeezed(raw)
         line, last = self._line, self._last_line
         self._parts, self._line, self._last_line = [], None, None
         if not text.strip(" |\n"):
@@ -123,20 +160,30 @@ class _Walk:
         if kind is BlockKind.HEADING:
             self._path = [(above, name) for above, name in self._path if above < level]
             self._path.append((level, text))
+            self.first_h1 = self.first_h1 or (text if level == 1 else "")
         headings = tuple(name for _, name in self._path)
         if kind is BlockKind.CODE and line:
+            line += len(raw) - len(raw.lstrip("\n"))
             last = line + text.count("\n")
         yield Block(text, kind, headings, line=line, line_end=last)
 
 
+def _is_row(element: html.HtmlElement) -> bool:
+    """Whether a row is one of a table of data, to be read across, and not a page laid out as a table."""
+    if element.tag != "tr" or next(element.iter(*_NO_CELLS), None) is not None:
+        return False
+    return len(element.text_content()) <= _ROW_CHARACTERS
+
+
 def _is_skipped(element: html.HtmlElement, root: html.HtmlElement) -> bool:
-    """Parts that are not content. A header inside an article holds its title, so only the page's own counts."""
+    """Parts that are not content. Headers and asides inside the main part are; only the page's own are not."""
     if element is root or element.tag not in _SKIPPED:
         return False
-    if element.tag == "header":
-        return not any(up.tag in ("article", "main") for up in element.iterancestors())
+    if element.tag in _OF_THE_PAGE:
+        return not any(up.tag in ("article", "main") or up.get("role") == "main" for up in element.iterancestors())
     return True
 
 
 def _squeezed(text: str) -> str:
-    return " ".join(text.split())
+    """One line of text; soft hyphens, which only say where a word may break, would part it in two."""
+    return " ".join(text.replace("\u00ad", "").split())

@@ -21,12 +21,13 @@ def decode_text(content: bytes) -> str:
     Raises UnreadableFileError for binary content and for bytes that are not UTF-8 (nor UTF-16 or -32 with a mark).
     """
     encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and b"\0" in content:
+    if encoding.startswith("utf-8") and b"\0" in content:
         raise UnreadableFileError("binary content in a text file")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        place = f"byte 0x{content[error.start]:02x} at offset {error.start}"
+        mark_bytes = len(content) - len(error.object)  # the codec may have taken off the mark, and counts from there
+        place = f"byte 0x{error.object[error.start]:02x} at offset {error.start + mark_bytes}"
         raise UnreadableFileError(f"not valid {encoding.removesuffix('-sig').upper()} text ({place})") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -34,8 +35,9 @@ def decode_text(content: bytes) -> str:
 def paragraphs(text: str, first_line: int = 1, kind: BlockKind = BlockKind.PARAGRAPH) -> list[Block]:
     """Blocks between blank lines; `first_line` is the number of the text's first line."""
     blocks = []
+    line, counted = first_line, 0
     for match in re.finditer(r"\S[^\n]*(?:\n[^\n]*\S[^\n]*)*", text):
-        line = first_line + text.count("\n", 0, match.start())
+        line, counted = line + text.count("\n", counted, match.start()), match.start()
         body = match.group().rstrip()
         blocks.append(Block(body, kind, line=line, line_end=line + body.count("\n")))
     return blocks

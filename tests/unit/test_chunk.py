@@ -1,0 +1,287 @@
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from searchkit.ingest.chunk import PASSAGE_TOKENS, chunk_document
+from searchkit.ingest.extract.formats import extract
+from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_FEW = 8  # tokens by which counting parts may differ from counting the whole
+_PROMPT = 14
+
+words = st.sampled_from(["sun", "rain", "frost", "Erde", "почва", "leaf", "12", "x.", "root;", "so?", "été"])
+lines = st.lists(words, min_size=1, max_size=30).map(" ".join)
+kinds = st.sampled_from([BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE])
+heading_names = st.lists(words, min_size=1, max_size=50).map(" ".join)
+
+
+class Counter:
+    """Counts words and signs as tokens, and how much it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.characters = 0
+
+    def __call__(self, text: str) -> int:
+        self.calls += 1
+        self.characters += len(text)
+        return len(_WORD.findall(text))
+
+
+def tokens(text: str) -> int:
+    return len(_WORD.findall(text))
+
+
+def cut(*blocks: Block, title: str = "", max_tokens: int = 512) -> list[Chunk]:
+    return chunk_document(ExtractedDocument(title, blocks), tokens, max_tokens)
+
+
+def numbered(count: int, first: int = 0) -> str:
+    return " ".join(f"w{i}" for i in range(first, first + count))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> ExtractedDocument:
+    """Headings of any length and depth with blocks of all kinds under them."""
+    path: list[str] = []
+    blocks = []
+    for _ in range(draw(st.integers(0, 12))):
+        if draw(st.booleans()):
+            del path[draw(st.integers(0, len(path))) :]
+            path.append(draw(heading_names))
+            blocks.append(Block(path[-1], BlockKind.HEADING, tuple(path)))
+        else:
+            text = "\n".join(draw(st.lists(lines, min_size=1, max_size=20)))
+            blocks.append(Block(text, draw(kinds), tuple(path)))
+    return ExtractedDocument(draw(st.sampled_from(["", "Garden", "sun"])), tuple(blocks))
+
+
+def stays_in_order(wanted: list[str], written: list[str]) -> bool:
+    rest = iter(written)
+    return all(word in rest for word in wanted)
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents(), st.sampled_from([64, 128, 256, 512]))
+def test_no_text_is_lost_and_its_order_is_kept(document: ExtractedDocument, max_tokens: int) -> None:
+    chunks = chunk_document(document, tokens, max_tokens)
+    bodies = [word for block in document.blocks if block.kind is not BlockKind.HEADING for word in block.text.split()]
+    assert stays_in_order(bodies, [word for chunk in chunks for word in chunk.text.split()])
+    everything = "\n".join(f"{chunk.title}\n{chunk.text}" for chunk in chunks)
+    flat = " ".join(everything.split())
+    for block in document.blocks:
+        if block.kind is BlockKind.HEADING:
+            assert " ".join(block.text.split()) in flat
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents(), st.sampled_from([128, 256, 512]))
+def test_no_chunk_is_too_long_for_the_model(document: ExtractedDocument, max_tokens: int) -> None:
+    for chunk in chunk_document(document, tokens, max_tokens):
+        assert chunk.text.strip()
+        assert chunk.token_count == tokens(chunk.text)
+        assert tokens(chunk.title) + chunk.token_count <= min(PASSAGE_TOKENS, max_tokens) - _PROMPT + _FEW
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(lines, st.just(""), st.just("  "), lines.map(lambda line: f"# {line}")), max_size=40),
+    st.sampled_from(["text", "markdown", "data", "code"]),
+)
+def test_the_lines_of_a_chunk_hold_its_text(drawn: list[str], format_name: str) -> None:
+    source = [f"{line} line{number}" if line.strip() else line for number, line in enumerate(drawn, 1)]
+    document = extract(format_name, "\n".join(source).encode())
+    seen = set()
+    for chunk in chunk_document(document, tokens, 80):
+        assert chunk.line is not None
+        assert chunk.line_end is not None
+        numbers = {int(number) for number in re.findall(r"line(\d+)", chunk.text)}
+        if (
+            format_name == "markdown"
+        ):  # headings of sections that were joined stand in the text, their lines do not count
+            numbers -= {number for number in numbers if source[number - 1].startswith("#")}
+        assert numbers <= set(range(chunk.line, chunk.line_end + 1))
+        seen |= numbers
+    assert seen >= {number for number, line in enumerate(source, 1) if line.strip() and not line.startswith("#")}
+
+
+def test_each_piece_of_a_long_block_has_its_own_lines() -> None:
+    rows = [f"row {i} {numbered(20)}" for i in range(100)]
+    chunks = cut(Block("\n".join(rows), BlockKind.TABLE, line=11, line_end=110))
+    assert len(chunks) > 5
+    assert (chunks[0].line, chunks[-1].line_end) == (11, 110)
+    for chunk in chunks:
+        assert chunk.line is not None
+        assert chunk.line_end is not None
+        assert chunk.text == "\n".join(rows[chunk.line - 11 : chunk.line_end - 10])
+
+
+def test_an_empty_document_has_no_chunks() -> None:
+    assert cut() == []
+    assert cut(Block(""), Block(" \n", BlockKind.TABLE)) == []
+
+
+def test_pages_are_never_mixed() -> None:
+    chunks = cut(*(Block(f"page {page} says {i}", page=page) for page in (1, 2, 3) for i in (1, 2)))
+    assert [(chunk.page, chunk.text) for chunk in chunks] == [
+        (page, f"page {page} says 1\n\npage {page} says 2") for page in (1, 2, 3)
+    ]
+
+
+def test_headings_stand_in_the_title_with_the_documents_own() -> None:
+    section = ("Beds", "Raised")
+    (chunk,) = cut(
+        Block("Beds", BlockKind.HEADING, ("Beds",)),
+        Block("Raised", BlockKind.HEADING, section),
+        Block("Fill them with earth.", headings=section),
+        title="Garden",
+    )
+    assert (chunk.title, chunk.text) == ("Garden › Beds › Raised", "Fill them with earth.")
+
+
+def test_a_title_that_is_the_first_heading_is_said_once() -> None:
+    (chunk,) = cut(Block("text", headings=("Garden", "Beds")), title="Garden")
+    assert chunk.title == "Garden › Beds"
+
+
+def test_a_heading_with_nothing_below_it_is_still_found() -> None:
+    (chunk,) = cut(Block("Later", BlockKind.HEADING, ("Plans", "Later")))
+    assert (chunk.title, chunk.text) == ("Plans", "Later")
+
+
+def test_tiny_sections_are_joined_and_keep_their_headings() -> None:
+    (chunk,) = cut(
+        Block("one", headings=("Log", "Monday")),
+        Block("two", headings=("Log", "Tuesday")),
+    )
+    assert chunk.title == "Log"
+    assert chunk.text == "Monday\n\none\n\nTuesday\n\ntwo"
+
+
+def test_long_sections_are_not_joined() -> None:
+    chunks = cut(Block(numbered(60), headings=("A",)), Block(numbered(60, 60), headings=("B",)))
+    assert [chunk.title for chunk in chunks] == ["A", "B"]
+
+
+def test_headings_that_come_again_and_again_are_counted_each_time() -> None:
+    turns = [Block(f"says {i}", headings=(("User", "Assistant")[i % 2],)) for i in range(400)]
+    chunks = cut(*turns)
+    assert all(tokens(chunk.title) + chunk.token_count <= PASSAGE_TOKENS - _PROMPT + _FEW for chunk in chunks)
+
+
+def test_a_heading_as_long_as_a_paragraph_is_text_as_well() -> None:
+    name = numbered(300)
+    chunks = cut(Block(name, BlockKind.HEADING, (name,)), Block("below", headings=(name,)))
+    assert stays_in_order(name.split(), [word for chunk in chunks for word in chunk.text.split()])
+    assert "below" in chunks[-1].text
+
+
+def test_sentences_are_kept_whole() -> None:
+    sentence = numbered(29) + " end. "
+    for chunk in cut(Block(sentence * 30)):
+        assert chunk.text.startswith("w0")
+        assert chunk.text.endswith("end.")
+
+
+def test_a_long_line_is_cut_between_words() -> None:
+    text = numbered(2000)
+    assert " ".join(chunk.text for chunk in cut(Block(text))) == text
+
+
+def test_a_word_longer_than_a_chunk_is_cut_anywhere() -> None:
+    text = "字" * 5000
+    chunks = chunk_document(ExtractedDocument("", (Block(text),)), len, 256)
+    assert "".join(chunk.text for chunk in chunks) == text
+
+
+def test_a_model_that_takes_hardly_anything_still_gets_chunks() -> None:
+    chunks = cut(Block(numbered(100), headings=(numbered(70),)), max_tokens=20)
+    assert stays_in_order(numbered(100).split(), [word for chunk in chunks for word in chunk.text.split()])
+
+
+@pytest.mark.parametrize("kind", [BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE])
+@pytest.mark.parametrize("unit", ["word ", "word.\n", "x"])
+def test_the_work_grows_with_the_text_and_not_with_its_square(unit: str, kind: BlockKind) -> None:
+    text = unit * (400_000 // len(unit))
+    asked = []
+    for part in (text[:100_000], text):
+        counter = Counter()
+        block = Block(part.rstrip(), kind, line=1, line_end=1 + part.rstrip().count("\n"))
+        chunk_document(ExtractedDocument("", (block,)), counter, 256)
+        asked.append((counter.calls, counter.characters))
+    assert asked[1][0] < 6 * asked[0][0]
+    assert asked[1][1] < 20 * len(text)
+
+
+class LineText(str):
+    """Notes how many characters, of it and of its parts, are looked at in search of line ends, and copied by slicing."""
+
+    touched = 0
+
+    def count(self, *arguments: object) -> int:
+        _, start, end = (*arguments, 0, len(self))[:3] if len(arguments) == 1 else arguments
+        assert isinstance(start, int)
+        assert isinstance(end, int)
+        LineText.touched += end - start
+        return super().count("\n", start, end)
+
+    def __getitem__(self, key: object) -> "LineText":
+        assert isinstance(key, slice)
+        part = super().__getitem__(key)
+        LineText.touched += len(part)
+        return LineText(part)
+
+
+def test_line_numbers_of_a_long_table_are_counted_in_one_pass() -> None:
+    text = LineText("some,row,of,data\n" * 20_000 + "end")
+    block = replace(Block("", BlockKind.TABLE, line=1, line_end=20_001), text=text)
+    LineText.touched = 0
+    chunks = chunk_document(ExtractedDocument("", (block,)), tokens, 256)
+    assert chunks[-1].line_end == 20_001
+    assert LineText.touched < 5 * len(text)
+
+
+@pytest.mark.parametrize("unit", ["word ", "x"])
+def test_what_is_left_of_a_long_line_is_not_copied_at_every_cut(unit: str) -> None:
+    text = LineText(unit * (1_000_000 // len(unit)))
+    block = replace(Block(""), text=text)
+    LineText.touched = 0
+    chunk_document(ExtractedDocument("", (block,)), lambda part: len(part) // 4, 256)
+    assert 0 < LineText.touched < 10 * len(text)
+
+
+def test_one_line_of_twenty_megabytes_is_counted_a_few_times_over() -> None:
+    calls = 0
+    characters = 0
+
+    def quarter(text: str) -> int:
+        nonlocal calls, characters
+        calls += 1
+        characters += len(text)
+        return len(text) // 4
+
+    text = "abcdefghi " * 2_000_000
+    chunks = chunk_document(ExtractedDocument("", (Block(text, line=1, line_end=1),)), quarter, 256)
+    assert sum(chunk.text.count("i") for chunk in chunks) == 2_000_000
+    assert {(chunk.line, chunk.line_end) for chunk in chunks} == {(1, 1)}
+    assert calls < 8 * len(chunks)
+    assert characters < 8 * len(text)
+
+
+def test_headings_are_counted_once_each() -> None:
+    path = (numbered(5000),)
+    counter = Counter()
+    blocks = tuple(Block(f"row {i} " + numbered(100), headings=path) for i in range(200))
+    chunk_document(ExtractedDocument("", blocks), counter, 256)
+    assert counter.characters < 20 * (sum(len(block.text) for block in blocks) + len(path[0]))
+
+
+def test_many_short_sections_ask_for_few_counts() -> None:
+    counter = Counter()
+    blocks = tuple(Block("few words", headings=("Log", f"Day {i}")) for i in range(5000))
+    chunk_document(ExtractedDocument("", blocks), counter, 256)
+    assert counter.calls < 5 * len(blocks)

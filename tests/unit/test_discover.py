@@ -1,0 +1,193 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from searchkit.errors import UsageError
+from searchkit.ingest.discover import FoundFile, UnreadableFolder, discover
+from searchkit.paths import path_from_text, path_to_text
+
+
+def write(root: Path, *names: str, content: str = "x") -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+
+
+def found(root: Path, excluded: frozenset[Path] = frozenset()) -> list[str]:
+    return [entry.relative for entry in discover(root, excluded)]
+
+
+def test_files_come_folder_by_folder_in_the_order_of_names(tmp_path: Path) -> None:
+    write(tmp_path, "b/z.txt", "b/a/y.txt", "a/x.txt", "c.txt", "B.txt", "a.txt")
+    expected = ["B.txt", "a.txt", "c.txt", "a/x.txt", "b/z.txt", "b/a/y.txt"]
+    assert found(tmp_path) == expected
+    assert found(tmp_path) == expected
+
+
+def test_a_found_file_says_where_it_is_and_how_large(tmp_path: Path) -> None:
+    write(tmp_path, "a/x.txt", content="four")
+    (entry,) = discover(tmp_path)
+    status = (tmp_path / "a/x.txt").stat()
+    assert entry == FoundFile(tmp_path / "a/x.txt", "a/x.txt", 4, status.st_mtime_ns)
+
+
+def test_hidden_files_and_leftovers_are_passed_over(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        ".env",
+        ".git/config",
+        "node_modules/m.js",
+        "a/__pycache__/m.py",
+        "x.txt~",
+        "~$x.md",
+        "#x.md#",
+        "kept.txt",
+    )
+    assert found(tmp_path) == ["kept.txt"]
+
+
+def test_rules_of_both_ignore_files_hold_below_their_folder(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="*.log\n/build/\n# note\n\n!keep.log\n")
+    write(tmp_path, "sub/.searchkitignore", content="*.md\n!sub.log\n/top.txt\n")
+    write(tmp_path, "a.log", "keep.log", "build/x.txt", "sub/build/y.txt", "a.md", "top.txt")
+    write(tmp_path, "sub/a.log", "sub/sub.log", "sub/b.md", "sub/top.txt", "sub/deep/top.txt", "sub/deep/c.md")
+    assert found(tmp_path) == ["a.md", "keep.log", "top.txt", "sub/sub.log", "sub/build/y.txt", "sub/deep/top.txt"]
+
+
+def test_our_own_ignore_file_has_the_last_word(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="*.pdf\n")
+    write(tmp_path, ".searchkitignore", content="!*.pdf\n*.txt\n")
+    write(tmp_path, "a.pdf", "b.txt", "c.md")
+    assert found(tmp_path) == ["a.pdf", "c.md"]
+
+
+def test_a_deeper_rule_takes_back_a_higher_one(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="*.txt\n")
+    write(tmp_path, "a/.gitignore", content="!*.txt\n")
+    write(tmp_path, "a/b/.gitignore", content="secret.txt\n")
+    write(tmp_path, "x.txt", "a/x.txt", "a/b/x.txt", "a/b/secret.txt")
+    assert found(tmp_path) == ["a/x.txt", "a/b/x.txt"]
+
+
+def test_what_lies_in_an_ignored_folder_cannot_be_taken_back(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="out/\n!out/kept.txt\n")
+    write(tmp_path, "out/kept.txt", "in.txt")
+    assert found(tmp_path) == ["in.txt"]
+
+
+def test_everything_may_be_ignored_but_a_few_kinds(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="*\n!*/\n!*.md\n")
+    write(tmp_path, "a.md", "a.txt", "sub/b.md", "sub/b.txt")
+    assert found(tmp_path) == ["a.md", "sub/b.md"]
+
+
+@pytest.mark.parametrize("nonsense", ["!", "a\\", "[z-a]", "\\"])
+def test_a_pattern_that_makes_no_sense_costs_that_pattern_only(tmp_path: Path, nonsense: str) -> None:
+    write(tmp_path, ".gitignore", content=f"{nonsense}\n*.log\n")
+    write(tmp_path, "a.log", "a.txt")
+    assert found(tmp_path) == ["a.txt"]
+
+
+def test_a_byte_order_mark_and_carriage_returns_change_no_rule(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_bytes(b"\xef\xbb\xbf*.log\r\n*.tex\r\n")
+    write(tmp_path, "a.log", "a.tex", "a.txt")
+    assert found(tmp_path) == ["a.txt"]
+
+
+def test_an_ignore_file_that_cannot_be_one_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").mkdir()
+    os.mkfifo(tmp_path / ".searchkitignore")
+    write(tmp_path, "a.txt")
+    assert found(tmp_path) == ["a.txt"]
+
+
+def test_links_are_never_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write(outside, "secret.txt")
+    root = tmp_path / "root"
+    write(root, "own.txt", "sub/own.txt")
+    (root / "file-link.txt").symlink_to(outside / "secret.txt")
+    (root / "folder-link").symlink_to(outside)
+    (root / "sub/loop").symlink_to(root)
+    (root / "broken").symlink_to(root / "nowhere")
+    assert found(root) == ["own.txt", "sub/own.txt"]
+
+
+def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path: Path) -> None:
+    write(tmp_path / "real", "a.txt")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert found(tmp_path / "link") == ["a.txt"]
+
+
+def test_pipes_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    write(tmp_path, "a.txt")
+    assert found(tmp_path) == ["a.txt"]
+
+
+def test_names_that_are_not_utf8_come_back_as_they_were(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/gr\xfc\xdfe"
+    os.mkdir(folder)  # noqa: PTH102  # the name is bytes
+    with open(folder + b"/caf\xe9.txt", "wb") as file:  # noqa: PTH123
+        file.write(b"x")
+    (entry,) = discover(tmp_path)
+    assert isinstance(entry, FoundFile)
+    entry.relative.encode("utf-8")
+    back = tmp_path / path_from_text(entry.relative)
+    assert os.fsencode(back) == folder + b"/caf\xe9.txt"
+    assert back.read_bytes() == b"x"
+    assert path_to_text(path_from_text(entry.relative)) == entry.relative
+
+
+def test_rules_hold_for_names_that_are_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_bytes(b"caf\xe9.txt\n*.log\n")
+    for name in (b"caf\xe9.txt", b"th\xe9.txt", b"th\xe9.log"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("x")
+    assert [os.fsencode(path_from_text(name)) for name in found(tmp_path)] == [b"th\xe9.txt"]
+
+
+def test_excluded_paths_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt", "state/index.txt", "state2/b.txt", "c.txt")
+    excluded = frozenset((tmp_path / "state", tmp_path / "c.txt"))
+    assert found(tmp_path, excluded) == ["a.txt", "state2/b.txt"]
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Path]]:
+    """Folders that the system does not list; the tests may run as a user who may list all."""
+    folders: set[Path] = set()
+    scandir = os.scandir
+
+    def refuse_locked(path: Path) -> Any:
+        if path in folders:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse_locked)
+    yield folders
+
+
+def test_a_folder_that_cannot_be_listed_is_reported_and_the_rest_is_found(tmp_path: Path, locked: set[Path]) -> None:
+    write(tmp_path, "a/locked/x.txt", "a/y.txt", "b/z.txt")
+    locked.add(tmp_path / "a/locked")
+    entries = list(discover(tmp_path))
+    assert [entry.relative for entry in entries] == ["a/y.txt", "a/locked", "b/z.txt"]
+    assert entries[1] == UnreadableFolder(
+        tmp_path / "a/locked", "a/locked", "folder cannot be read (Permission denied)"
+    )
+
+
+def test_a_root_that_cannot_be_listed_is_an_error(tmp_path: Path, locked: set[Path]) -> None:
+    locked.add(tmp_path)
+    with pytest.raises(UsageError, match=r"cannot be read \(Permission denied\)"):
+        list(discover(tmp_path))
+
+
+def test_a_root_that_is_missing_or_a_file_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "file.txt")
+    for root in (tmp_path / "missing", tmp_path / "file.txt"):
+        with pytest.raises(UsageError, match="Nothing of it was changed"):
+            list(discover(root))

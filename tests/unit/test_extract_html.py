@@ -1,0 +1,193 @@
+import pytest
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.html import extract_html
+from searchkit.types import Block, BlockKind
+
+SPHINX = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>shelve &#8212; Manual</title></head><body>
+<div class="related" role="navigation"><ul><li><a href="x">index</a></li></ul></div>
+<div class="document"><div class="body" role="main"><section id="shelve">
+<h1><code><span>shelve</span></code> — Persistence<a class="headerlink" href="#shelve" title="Permalink">¶</a></h1>
+<p>A “shelf” is a
+dictionary.</p>
+<dl class="py function"><dt><code>shelve.open</code>(<em>filename</em>, <em>flag='c'</em>)<a class="headerlink" href="#o">¶</a></dt>
+<dd><p>Open a shelf.</p></dd></dl>
+<div class="highlight"><pre><span></span><span>import</span> <span>shelve</span>
+
+<span>d</span> <span>=</span> <span>shelve</span><span>.</span><span>open</span><span>()</span>
+</pre></div>
+<table class="docutils"><thead><tr class="row-odd"><th class="head"><p>Flag</p></th>
+<th class="head"><p>Meaning</p></th>
+</tr></thead><tbody><tr class="row-even"><td><p>'c'</p></td>
+<td><p>create</p><p>if needed</p></td>
+</tr></tbody></table>
+<aside class="footnote"><p>Since version 2.</p></aside>
+</section></div></div>
+<div class="sphinxsidebar" role="navigation"><h3>Navigation</h3><p>Previous topic</p></div>
+<script>var hidden = 1;</script></body></html>"""
+
+
+def blocks(page: str) -> tuple[Block, ...]:
+    return extract_html(page.encode()).blocks
+
+
+def texts(page: str) -> list[str]:
+    return [block.text for block in blocks(page)]
+
+
+def test_a_page_of_documentation_is_its_main_part_under_its_headings() -> None:
+    page = extract_html(SPHINX.encode())
+    assert page.title == "shelve — Persistence"
+    assert [(block.kind, block.text) for block in page.blocks] == [
+        (BlockKind.HEADING, "shelve — Persistence"),
+        (BlockKind.PARAGRAPH, "A “shelf” is a dictionary."),
+        (BlockKind.PARAGRAPH, "shelve.open(filename, flag='c')"),
+        (BlockKind.PARAGRAPH, "Open a shelf."),
+        (BlockKind.CODE, "import shelve\n\nd = shelve.open()"),
+        (BlockKind.TABLE, "Flag | Meaning"),
+        (BlockKind.TABLE, "'c' | create if needed"),
+        (BlockKind.PARAGRAPH, "Since version 2."),
+    ]
+    assert {block.headings for block in page.blocks} == {("shelve — Persistence",)}
+
+
+def test_the_title_is_the_first_h1_else_that_of_the_page() -> None:
+    assert extract_html(b"<title>Page</title><h3>Aside</h3><h1>Main</h1>x").title == "Main"
+    assert extract_html(b"<title> Page\n name </title><h2>Part</h2>x").title == "Page name"
+    assert extract_html(b"<body><svg><title>Icon</title></svg><p>x").title == ""
+
+
+def test_a_page_with_a_title_only_has_a_title_and_no_text() -> None:
+    page = extract_html(b"<title>Loading</title>")
+    assert (page.title, page.blocks) == ("Loading", ())
+
+
+@pytest.mark.parametrize("page", ["", "  \n", "<!-- only a comment -->", "<frameset><frame src=x></frameset>"])
+def test_a_page_without_text_has_no_blocks(page: str) -> None:
+    assert blocks(page) == ()
+
+
+def test_headings_end_those_of_their_level_and_below() -> None:
+    found = blocks("<h1>A</h1><h2>B</h2><h3>C</h3><h2>D</h2><p>x</p>")
+    assert found[-1].headings == ("A", "D")
+
+
+@pytest.mark.parametrize("wrapper", ["article", "main", "div role=main"])
+def test_a_header_inside_the_main_part_holds_its_title(wrapper: str) -> None:
+    page = f"<header>Site</header><{wrapper}><header><h1>Title</h1><p>by Ada</p></header><p>text</p>"
+    assert texts(page) == ["Title", "by Ada", "text"]
+    assert extract_html(page.encode()).title == "Title"
+
+
+def test_navigation_scripts_and_controls_are_left_out() -> None:
+    page = (
+        "<body><nav>menu</nav><aside>ads</aside><p>x <script>var a=1</script>y <style>p{}</style>z</p>"
+        "<select><option>One<option>Two</select><button>Send</button><footer>imprint</footer></body>"
+    )
+    assert texts(page) == ["x y z"]
+
+
+def test_a_page_that_is_one_form_is_read() -> None:
+    assert texts("<body><form action=x><h1>News</h1><p>The text.</p></form>") == ["News", "The text."]
+
+
+def test_a_main_part_that_holds_hardly_anything_is_not_the_page() -> None:
+    assert texts("<body><main></main><p>all the text</p>") == ["all the text"]
+    assert texts("<body><main>short</main><p>" + "long " * 50) == ["short", "long " * 49 + "long"]
+
+
+def test_articles_side_by_side_are_all_read() -> None:
+    assert texts("<body><article>one</article><article>two</article>") == ["one", "two"]
+
+
+def test_comments_inside_an_article_do_not_make_the_page_a_list() -> None:
+    page = "<body><div>chrome</div><article><p>the story</p><article>a comment</article></article>"
+    assert texts(page) == ["the story", "a comment"]
+
+
+def test_text_outside_of_any_block_is_read() -> None:
+    assert texts("just words") == ["just words"]
+    assert texts("<body>bare <b>bold</b> words<br>second<hr>third") == ["bare bold words", "second", "third"]
+
+
+def test_nested_lists_and_definitions_keep_every_item() -> None:
+    assert texts("<ul><li>a<ul><li>b<li>c</ul>tail<li>d</ul>") == ["a", "b", "c", "tail", "d"]
+    assert texts("<dl><dt>Term<dd>Meaning<dt>Other<dd>Sense</dl>") == ["Term", "Meaning", "Other", "Sense"]
+
+
+def test_a_row_is_read_across_whatever_its_cells_hold() -> None:
+    page = """<table><caption>Prices</caption>
+    <tr>
+      <th>Part</th>
+      <th>Price</th>
+    </tr>
+    <tr>
+      <td><ul><li>bolt<li>nut</ul></td>
+      <td></td>
+      <td><div>3<br>each</div></td>
+    </tr></table>after"""
+    assert texts(page) == ["Prices", "Part | Price", "bolt nut | | 3 each", "after"]
+
+
+def test_a_page_laid_out_as_a_table_is_read_cell_by_cell() -> None:
+    page = "<table><tr><td>left<td><h2>Head</h2><p>text<table><tr><td>in<td>ner</table></table>"
+    found = blocks(page)
+    assert [block.text for block in found] == ["left", "Head", "text", "in | ner"]
+    assert found[-1].headings == ("Head",)
+
+
+def test_code_keeps_its_lines() -> None:
+    (code, after) = blocks("<p>\n\n<pre>\n\nif x:\n    y\n</pre>after")
+    assert (code.kind, code.text, code.line, code.line_end) == (BlockKind.CODE, "if x:\n    y", 5, 6)
+    assert after.text == "after"
+    assert texts("<pre>one<br>two</pre>") == ["one\ntwo"]
+
+
+def test_comments_are_not_text_but_what_follows_them_is() -> None:
+    assert texts("<p>a<!-- secret -->b</p><!-- x -->c<p>d <![CDATA[gone]]> e<?pi x?> f") == ["ab", "c", "d e f"]
+
+
+def test_entities_are_characters_and_soft_hyphens_part_no_words() -> None:
+    assert texts("<p>caf&eacute; &amp; &lt;b&gt;&nbsp;x &#8212; Zu&shy;sam&shy;men") == ["café & <b> x — Zusammen"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>café".encode(),
+        b'<meta charset="iso-8859-1"><p>caf\xe9',
+        b'<meta http-equiv="Content-Type" content="text/html; charset=windows-1252"><p>caf\xe9',
+        b'<?xml version="1.0" encoding="iso-8859-1"?><html><body><p>caf\xe9</p></body></html>',
+        b"<p>caf\xe9",
+        "<p>café".encode("utf-16"),
+        '<meta charset="iso-8859-1"><p>café'.encode(),
+    ],
+)
+def test_characters_are_read_whatever_the_page_says_or_leaves_unsaid(page: bytes) -> None:
+    assert [block.text for block in extract_html(page).blocks] == ["café"]
+
+
+def test_an_encoding_that_no_one_knows_is_passed_over() -> None:
+    (block,) = extract_html(b'<?xml version="1.0" encoding="klingon"?><p>plain \xe9').blocks
+    assert block.text.startswith("plain")
+
+
+def test_deep_nesting_loses_nothing_or_is_refused() -> None:
+    for depth in (300, 1500):
+        assert texts("<p>before</p>" + "<div>" * depth + "deep" + "</div>" * depth + "<p>after") == [
+            "before",
+            "deep",
+            "after",
+        ]
+    with pytest.raises(UnreadableFileError, match="nested too deeply"):
+        blocks("<p>before</p>" + "<div>" * 5000 + "deep" + "</div>" * 5000 + "<p>after")
+
+
+def test_binary_content_is_refused() -> None:
+    with pytest.raises(UnreadableFileError, match="binary content"):
+        extract_html(b"\x00\x01\x02")
+
+
+def test_lines_are_those_of_the_file() -> None:
+    found = blocks("<p>one</p>\n<p>two\nmore</p>\n\n<p>three</p>")
+    assert [block.line for block in found] == [1, 2, 5]

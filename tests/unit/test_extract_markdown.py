@@ -1,0 +1,161 @@
+import pytest
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.markdown import extract_markdown
+from searchkit.types import Block, BlockKind
+
+H, P, C, T = BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE
+
+
+def blocks(source: str) -> tuple[Block, ...]:
+    return extract_markdown(source.encode()).blocks
+
+
+def outline(source: str) -> list[tuple[BlockKind, str, tuple[str, ...]]]:
+    return [(block.kind, block.text, block.headings) for block in blocks(source)]
+
+
+def title(source: str) -> str:
+    return extract_markdown(source.encode()).title
+
+
+def test_underlined_headings_head_what_follows() -> None:
+    found = outline("Garden\n======\n\nsoil\n\nBeds\n----\nraised")
+    assert found == [
+        (H, "Garden", ("Garden",)),
+        (P, "soil", ("Garden",)),
+        (H, "Beds", ("Garden", "Beds")),
+        (P, "raised", ("Garden", "Beds")),
+    ]
+
+
+def test_a_heading_over_two_lines_keeps_its_words_apart() -> None:
+    assert outline("Cold and\nwet soil\n===\n") == [(H, "Cold and wet soil", ("Cold and wet soil",))]
+
+
+def test_a_heading_ends_those_of_its_level_and_below() -> None:
+    found = outline("# A\n## B\n### C\n# D\n### E\ntext")
+    assert found[-1] == (P, "text", ("D", "E"))
+
+
+def test_a_heading_is_its_words_without_markup() -> None:
+    source = "# Use `grep -r` *well*, [like this](http://x.y) ![a chart](c.png)<br>&amp; \\*more\\* #"
+    assert outline(source)[0][1] == "Use grep -r well, like this a chart & *more*"
+
+
+def test_the_title_is_the_first_heading_of_level_one() -> None:
+    assert title("## Install\n\ntext\n\n# The Tool\n") == "The Tool"
+    assert title("# \n\n# Named\n") == "Named"
+    assert title("> # Quoted\n\n# Own\n") == "Own"
+    assert title("## Only small ones\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("title: Plain words", "Plain words"),
+        ('title: "Quoted: words"', "Quoted: words"),
+        ("title: 'Single' # why", "Single"),
+        ("title: Word # comment", "Word"),
+        ("title: C#", "C#"),
+        ("title:", "Heading"),
+        ("title: >\n  folded", "Heading"),
+        ("author: me", "Heading"),
+    ],
+)
+def test_front_matter_may_give_the_title(line: str, expected: str) -> None:
+    assert title(f"---\n{line}\n---\n# Heading\n\ntext") == expected
+
+
+def test_front_matter_is_text_to_be_found_and_lines_go_on_behind_it() -> None:
+    found = blocks("---\ntags: [soil, frost]\nauthor: Ada\n---\n\n# H\n\ntext\n")
+    assert [(b.text, b.line, b.line_end) for b in found] == [
+        ("tags: [soil, frost]\nauthor: Ada", 2, 3),
+        ("H", 6, 6),
+        ("text", 8, 8),
+    ]
+
+
+def test_a_rule_at_the_top_is_not_front_matter() -> None:
+    assert (H, "Slide", ("Slide",)) in outline("---\n\n# Slide\n\ntext\n\n---\n\nmore")
+
+
+def test_empty_front_matter_says_nothing() -> None:
+    assert outline("---\n---\ntext") == [(P, "text", ())]
+
+
+def test_a_hash_inside_a_fence_is_no_heading() -> None:
+    found = outline("# Real\n\n```python\n# not one\n\nx = 1\n```\n")
+    assert found[1] == (C, "```python\n# not one\n\nx = 1\n```", ("Real",))
+    assert outline("```\nnever closed\n# x\n") == [(C, "```\nnever closed\n# x", ())]
+
+
+def test_indented_code_keeps_its_indentation() -> None:
+    assert outline("para\n\n    if x:\n        y\n")[1][:2] == (C, "    if x:\n        y")
+
+
+def test_a_table_is_one_block_with_its_lines() -> None:
+    (table, text) = blocks("| a | b |\n|---|---|\n| 1 | 2 |\n\ntext")
+    assert (table.kind, table.line, table.line_end, text.line) == (T, 1, 3, 5)
+
+
+def test_a_nested_list_stays_together_and_ends_at_its_last_item() -> None:
+    found = blocks("- a\n  - b\n\n    c\n- d\n\n\n1. x\n")
+    assert [(b.text, b.line, b.line_end) for b in found] == [("- a\n  - b\n\n    c\n- d", 1, 5), ("1. x", 8, 8)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "html words",
+        "summary words",
+        "link words",
+        "http://link.example",
+        "alt words",
+        "reference words",
+        "footnote words",
+    ],
+)
+def test_nothing_that_is_written_is_lost(words: str) -> None:
+    source = (
+        "<div>\nhtml words\n</div>\n\n<details><summary>summary words</summary>\n\nx\n\n</details>\n\n"
+        'A [link words](http://link.example) and ![alt words](p.png).\n\n[r]: http://r.example "reference words"\n\n'
+        "[^1]: footnote words\n"
+    )
+    assert any(words in block.text for block in blocks(source))
+
+
+def test_a_page_of_link_definitions_only_is_text_under_its_heading() -> None:
+    found = extract_markdown(b"# Links\n\n[a]: http://a.example\n[b]: http://b.example\n").blocks
+    assert [(b.text, b.headings, b.line, b.line_end) for b in found[1:]] == [
+        ("[a]: http://a.example\n[b]: http://b.example", ("Links",), 3, 4)
+    ]
+
+
+def test_carriage_returns_and_a_byte_order_mark_change_nothing() -> None:
+    source = "---\ntitle: T\n---\n# H\n\none\ntwo\n"
+    marked = b"\xef\xbb\xbf" + source.replace("\n", "\r\n").encode()
+    assert extract_markdown(marked) == extract_markdown(source.encode())
+
+
+def test_lines_hold_the_text_they_are_said_to_hold() -> None:
+    source = (
+        "intro\nmore\n\n# H\n- a\n\n- b\n\n\n> q\n> r\n\n***\n\n[x]: y\n\n<p>\nh\n</p>\n\n    code\n\n    more\n\n\nend"
+    )
+    lines = source.split("\n")
+    for block in blocks(source):
+        assert block.line is not None
+        assert block.line_end is not None
+        held = "\n".join(lines[block.line - 1 : block.line_end])
+        assert block.text in held if block.kind is H else block.text == held.rstrip()
+
+
+def test_ten_thousand_headings_are_read() -> None:
+    found = blocks("# H\n\ntext\n\n" * 10_000)
+    assert len(found) == 20_000
+    assert found[-1].line == 39_999
+
+
+def test_binary_content_is_refused() -> None:
+    with pytest.raises(UnreadableFileError, match="binary"):
+        extract_markdown(b"# H\0")

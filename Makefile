@@ -54,6 +54,8 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.index_folder
+	$(BIN)/python -m benchmarks.sample_queries
+	$(BIN)/python -m benchmarks.reference_cosines minilm
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info

@@ -3,7 +3,10 @@
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,21 +161,39 @@ def test_bad_files_are_skipped_with_their_reasons_and_the_rest_is_indexed(librar
     assert found(library, "lait") == ["latin.txt"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
-def test_an_unreadable_file_keeps_its_last_text_until_it_can_be_read(
+@contextmanager
+def unreadable(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Opening a file of that name is refused, as its permissions would do for anyone but root."""
+    real_open = Path.open
+
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(13, "Permission denied")
+        return real_open(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        yield
+
+
+def test_an_unreadable_file_is_skipped_until_it_can_be_read(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unreadable("bread.txt", monkeypatch):
+        report = library.index(docs)
+        assert (report.added, report.skipped) == (3, 1)
+        assert report.problems[0].reason == "cannot be read (Permission denied)"
+        assert library.index(docs).unchanged == 3
+    assert library.index(docs).changed == 1
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_a_file_that_became_unreadable_keeps_its_last_text(
     library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.index(docs)
     write(docs / "bread.txt", "New words nobody may read yet: zeppelin.")
-    real_open = Path.open
-
-    def refuse(path: Path, *arguments: object, **options: object) -> object:
-        if path.name == "bread.txt":
-            raise PermissionError(13, "Permission denied")
-        return real_open(path, *arguments, **options)  # type: ignore[call-overload]
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", refuse)
+    with unreadable("bread.txt", monkeypatch):
         report = library.index(docs)
     assert "cannot be read (Permission denied); its last text is kept" in report.problems[0].reason
     assert len(library.status("docs").problems) == 1

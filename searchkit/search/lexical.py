@@ -9,6 +9,8 @@ from searchkit.search.function_words import FUNCTION_WORDS
 from searchkit.search.terms import Stemmer, query_phrases, query_words
 
 _COMMON = 0.4  # a word in more than this part of all chunks tells nothing
+_WELL_COVERED = 0.5  # with this much of the query's words in a passage, they are the reason to show
+_RARE = 0.8  # of the weight of the query's rarest word
 _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 
 
@@ -18,6 +20,12 @@ class LexicalQuery:
 
     match: str
     weights: Mapping[str, float]
+
+    def is_telling(self, stems: Collection[str]) -> bool:
+        """Whether these stems show why a passage matches: much of the query, or one of its rarest words."""
+        rarest = max(self.weights.values(), default=0.0)
+        has_rare = any(weight >= _RARE * rarest for stem, weight in self.weights.items() if stem in stems)
+        return has_rare or self.coverage(stems) >= _WELL_COVERED
 
     def coverage(self, stems: Collection[str]) -> float:
         """The weighted part of the query's words that are among these stems, 0 to 1."""

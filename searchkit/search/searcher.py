@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.search.fusion import LEXICAL_WEIGHT, fuse, likelihood
 from searchkit.search.lexical import LexicalQuery, lexical_candidates, read_query
-from searchkit.search.snippets import sentence_bounds, snippet_around, snippet_by_words
+from searchkit.search.snippets import Marks, sentence_bounds, snippet_around, snippet_by_words
 from searchkit.search.terms import Stemmer
 from searchkit.types import Evidence, Hit, Passage, SearchMode
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from searchkit_indexes import VectorIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
-_WELL_COVERED = 0.5  # with this much of the query's words in a passage, they are the reason to show
 _SENTENCES_READ = 24  # sentences embedded at most to find the reason of matches by meaning
 
 
@@ -130,38 +129,21 @@ class CollectionSearcher:
             if stored is None:
                 continue
             coverages.append(query.coverage(_stems_of(stored, stemmer)))
-            hit = self._hit(stored, query, coverages[-1], vector, stemmer)
-            evidence = replace(
-                hit.evidence,
+            evidence = Evidence(
                 similarity=ranking.similarities.get(content_hash),
                 bm25=ranking.bm25.get(content_hash),
+                terms=_matching_words(stored, query, stemmer),
             )
-            hits.append(replace(hit, evidence=evidence, score=ranking.ranked[content_hash]))
+            snippet, marks = self._shown(stored.text, query, vector, stemmer)
+            hits.append(_hit(self._folder.name, stored, evidence, ranking.ranked[content_hash], snippet, marks))
         return self._on_common_scale(hits, coverages)
 
-    def _hit(
-        self, stored: "StoredPassage", query: LexicalQuery, coverage: float, vector: "Vectors | None", stemmer: Stemmer
-    ) -> Hit:
-        spans = stemmer.spans(stored.text)
-        sentence = self._best_sentence(stored.text, vector) if coverage < _WELL_COVERED else None
-        snippet, marks = (
-            snippet_around(stored.text, sentence) if sentence else snippet_by_words(stored.text, spans, query.weights)
-        )
-        words = [word for part in (stored.text, stored.title, stored.name) for word in _matching(part, query, stemmer)]
-        return Hit(
-            collection=self._folder.name,
-            path=stored.path,
-            title=stored.title,
-            page=stored.page,
-            line=stored.line,
-            line_end=stored.line_end,
-            score=0.0,
-            text=stored.text,
-            snippet=snippet,
-            marks=marks,
-            evidence=Evidence(similarity=None, bm25=None, terms=tuple(dict.fromkeys(words))),
-            copies=stored.copies,
-        )
+    def _shown(self, text: str, query: LexicalQuery, vector: "Vectors | None", stemmer: Stemmer) -> tuple[str, Marks]:
+        """The snippet, with the words that tell why it matches marked, else the sentence nearest in meaning."""
+        spans = stemmer.spans(text)
+        if not query.is_telling({span.stem for span in spans}) and (sentence := self._best_sentence(text, vector)):
+            return snippet_around(text, sentence)
+        return snippet_by_words(text, spans, query.weights)
 
     def _best_sentence(self, text: str, vector: "Vectors | None") -> tuple[int, int] | None:
         """The sentence nearest to the query in meaning, None if the passage is a single one or enough were read."""
@@ -192,9 +174,32 @@ def _stems_of(stored: "StoredPassage", stemmer: Stemmer) -> set[str]:
     return {span.stem for part in (stored.name, stored.title, stored.text) for span in stemmer.spans(part)}
 
 
-def _matching(text: str, query: LexicalQuery, stemmer: Stemmer) -> list[str]:
-    """The words of a text that the query asks for."""
-    return [text[span.start : span.end].lower() for span in stemmer.spans(text) if span.stem in query.weights]
+def _matching_words(stored: "StoredPassage", query: LexicalQuery, stemmer: Stemmer) -> tuple[str, ...]:
+    """The distinct words of a passage, its headings and its path that the query asks for, as they are written."""
+    words = (
+        text[span.start : span.end].lower()
+        for text in (stored.text, stored.title, stored.name)
+        for span in stemmer.spans(text)
+        if span.stem in query.weights
+    )
+    return tuple(dict.fromkeys(words))
+
+
+def _hit(collection: str, stored: "StoredPassage", evidence: Evidence, score: float, snippet: str, marks: Marks) -> Hit:
+    return Hit(
+        collection=collection,
+        path=stored.path,
+        title=stored.title,
+        page=stored.page,
+        line=stored.line,
+        line_end=stored.line_end,
+        score=score,
+        text=stored.text,
+        snippet=snippet,
+        marks=marks,
+        evidence=evidence,
+        copies=stored.copies,
+    )
 
 
 def _best_first(scores: Mapping[bytes, float]) -> dict[bytes, float]:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,14 +18,14 @@ from searchkit.catalog.collection_folder import (
     existing_collection,
     name_after_folder,
 )
-from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
+from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors, transaction
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.catalog.overview import collection_status
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
-from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.errors import CollectionNotFoundError, ModelNotFoundError, UsageError
 from searchkit.paths import default_home
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import CollectionStatus, Hit, IndexReport, Progress, ProgressListener, SearchMode
@@ -73,7 +74,6 @@ class Library:
             _check_folder(target)
             folder = collection_at(self.home, collection) if collection else self._folder_for(target)
         embedder = self._embedder_for(folder, model)
-        folder.create()
         with _writing(folder) as connection:
             with transaction(connection):
                 chosen = _chosen_root(connection, target, folder.name)
@@ -104,7 +104,10 @@ class Library:
             raise UsageError('The query is empty. Say what you look for: searchkit search "boiler pressure too low"')
         if k < 1:
             raise UsageError(f"The number of hits must be at least 1, not {k}.")
-        hits = [hit for folder in self._chosen(collections) for hit in self._searcher(folder).search(cleaned, k, mode)]
+        hits: list[Hit] = []
+        for folder in self._chosen(collections):
+            with readable_errors(folder.catalog):
+                hits += self._searcher(folder).search(cleaned, k, mode)
         return sorted(hits, key=lambda hit: -hit.score)[:k]
 
     def collections(self) -> list[str]:
@@ -114,12 +117,12 @@ class Library:
     def status(self, collection: str) -> CollectionStatus:
         """What a collection holds. Raises CollectionNotFoundError."""
         folder = existing_collection(self.home, collection)
-        with closing(open_for_reading(folder.catalog)) as connection:
+        with _reading(folder) as connection:
             return collection_status(folder, connection, self._fingerprint(get_meta(connection, MODEL) or ""))
 
     def is_covered(self, collection: str) -> bool:
         """Whether every passage had a vector of the collection's model when its last index run ended; quick to ask."""
-        with closing(open_for_reading(existing_collection(self.home, collection).catalog)) as connection:
+        with _reading(existing_collection(self.home, collection)) as connection:
             fingerprint = self._fingerprint(get_meta(connection, MODEL) or "")
             return bool(fingerprint) and get_meta(connection, COVERED) == fingerprint
 
@@ -176,7 +179,8 @@ class Library:
         if folder.name not in self._searchers:
             connection = open_for_reading(folder.catalog)
             model = get_meta(connection, MODEL) or ""
-            self._searchers[folder.name] = CollectionSearcher(folder, connection, lambda: self._model(model))
+            open_embedder = partial(self._model_of_collection, model, folder.name)
+            self._searchers[folder.name] = CollectionSearcher(folder, connection, open_embedder)
         return self._searchers[folder.name]
 
     def _close_searcher(self, name: str) -> None:
@@ -219,7 +223,7 @@ class Library:
         """The model named, the collection's own, the one set, or the best; looked for before anything is created."""
         own = ""
         if folder.exists():
-            with closing(open_for_reading(folder.catalog)) as connection:
+            with _reading(folder) as connection:
                 own = get_meta(connection, MODEL) or ""
         return self._model(requested or own or load_settings(self.home).model)
 
@@ -232,6 +236,16 @@ class Library:
             self._open_models[chosen] = self.models.open(chosen)
         return self._open_models[chosen]
 
+    def _model_of_collection(self, model: str, collection: str) -> Embedder:
+        """The model that a collection was built with. Raises ModelNotFoundError if that is not installed any more."""
+        try:
+            return self._model(model)
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(
+                f"Collection '{collection}' was built with the model '{model}', which is not installed. Import it again,"
+                f" switch (searchkit models use NAME -c {collection}), or search by words: --mode lexical"
+            ) from error
+
     def _fingerprint(self, model: str) -> str:
         """The model's fingerprint, "" if it is not installed any more."""
         if self._embedder is not None:
@@ -241,7 +255,7 @@ class Library:
     def _folder_that_forgot(self, target: Path) -> CollectionFolder | None:
         """The collection in which a part of a root was forgotten that is now named again."""
         for folder in all_collections(self.home):
-            with closing(open_for_reading(folder.catalog)) as connection:
+            with _reading(folder) as connection:
                 if target in roots.exclusions(connection):
                     return folder
         return None
@@ -250,7 +264,7 @@ class Library:
         """The collection that has this root, else a free name after the folder."""
         folders = all_collections(self.home)
         for folder in folders:
-            with closing(open_for_reading(folder.catalog)) as connection:
+            with _reading(folder) as connection:
                 if root in [known.path for known in roots.all_roots(connection)]:
                     return folder
         taken = {folder.name for folder in folders}
@@ -261,8 +275,17 @@ class Library:
 
 @contextmanager
 def _writing(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
-    """The collection's catalog, with its lock held."""
-    with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
+    """The collection's catalog, made if there is none, with its lock held."""
+    with readable_errors(folder.catalog):
+        folder.create()
+        with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
+            yield connection
+
+
+@contextmanager
+def _reading(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
+    """The collection's catalog, for reading."""
+    with readable_errors(folder.catalog), closing(open_for_reading(folder.catalog)) as connection:
         yield connection
 
 

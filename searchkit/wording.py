@@ -13,9 +13,14 @@ def printable(text: str) -> str:
     return text.translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")
 
 
+def on_one_line(text: str) -> str:
+    """Printable text in which line ends and tabs, of a file's name say, are shown as signs."""
+    return printable(text.replace("\n", "␊").replace("\t", "␉"))
+
+
 def place(hit: Hit) -> str:
     """`path:12` or `path, page 3`; paths below the current folder or the home are shown from there."""
-    path = printable(_shortest(hit.path))
+    path = on_one_line(_shortest(hit.path))
     if hit.page is not None:
         return f"{path}, page {hit.page}"
     return f"{path}:{hit.line}" if hit.line is not None else path

@@ -47,6 +47,23 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.commit()
 
 
+@contextmanager
+def readable_errors(path: Path) -> Iterator[None]:
+    """Errors of SQLite and of the file system as one CatalogError that names the catalog and says what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        remedy = (
+            "Free some space and run the command again; nothing is lost."
+            if "full" in str(error)
+            else "Run the command again; if it stays so, move the folder away and index again. Your files are untouched."
+        )
+        raise CatalogError(f"The catalog in {path.parent} cannot be used: {error}. {remedy}") from error
+    except OSError as error:
+        where = error.filename or path.parent
+        raise CatalogError(f"{where}: {error.strerror}. The data directory can be set with SEARCHKIT_HOME.") from error
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     """Autocommit, so that transactions begin where the code says so."""
     connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)

@@ -3,7 +3,7 @@
 import click
 
 from searchkit.cli.output import print_json, say
-from searchkit.wording import printable
+from searchkit.wording import on_one_line
 
 
 @click.command()
@@ -26,14 +26,14 @@ def collections(*, as_json: bool) -> None:
                 "files": one.indexed,
                 "chunks": one.chunks,
                 "model": one.model,
-                "folders": [printable(str(root)) for root in one.roots],
+                "folders": [str(root) for root in one.roots],
             }
             for one in found
         )
         return
     width = max((len(one.name) for one in found), default=0)
     for one in found:
-        roots = ", ".join(printable(str(root)) for root in one.roots)
+        roots = ", ".join(on_one_line(str(root)) for root in one.roots)
         click.echo(f"{one.name:<{width}}  {one.indexed:>7,} files  {one.chunks:>8,} passages  {one.model}  {roots}")
     if not found:
         say("Nothing is indexed yet. Index a folder: searchkit index FOLDER")

@@ -23,7 +23,7 @@ def hit_as_json(hit: Hit, rank: int) -> dict[str, object]:
         "rank": rank,
         "score": round(hit.score, 4),
         "collection": hit.collection,
-        "path": printable(str(hit.path)),
+        "path": str(hit.path),
         "page": hit.page,
         "line": hit.line,
         "line_end": hit.line_end,

@@ -7,7 +7,7 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.types import IndexReport
-from searchkit.wording import plural, printable
+from searchkit.wording import on_one_line, plural
 
 _PROBLEMS_SHOWN = 5
 
@@ -46,7 +46,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
     from searchkit.embedding.store import BUNDLED
 
     if as_json:
-        problems = [{"path": printable(str(problem.path)), "reason": problem.reason} for problem in report.problems]
+        problems = [{"path": str(problem.path), "reason": problem.reason} for problem in report.problems]
         print_json([{**asdict(report), "problems": problems}])
         return
     changes = [
@@ -70,6 +70,6 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
             f"  The small model {BUNDLED} knows English best. A better one: searchkit models import EMBEDDINGGEMMA-FOLDER"
         )
     for problem in report.problems[:_PROBLEMS_SHOWN]:
-        say(f"  skipped {problem.path}: {problem.reason}")
+        say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}")
     if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):
         say(f"  {plural(report.skipped, 'file')} skipped in all; see each with its reason: searchkit status")

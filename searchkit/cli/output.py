@@ -17,7 +17,8 @@ def say(message: str) -> None:
 def print_json(values: Iterable[object]) -> None:
     """One object a line on stdout."""
     for value in values:
-        click.echo(json.dumps(value, ensure_ascii=False))
+        # A name that is not UTF-8 comes as lone surrogates, which cannot be written.
+        click.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"))
 
 
 def is_terminal() -> bool:

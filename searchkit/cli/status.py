@@ -4,7 +4,7 @@ import click
 
 from searchkit.cli.output import print_json
 from searchkit.types import CollectionStatus
-from searchkit.wording import plural, printable, size
+from searchkit.wording import on_one_line, plural, printable, size
 
 _PROBLEMS_SHOWN = 20
 
@@ -39,7 +39,7 @@ def _print(one: CollectionStatus, problems_shown: int) -> None:
     click.secho(one.name, bold=True)
     for root in one.roots:
         click.echo(
-            f"  folder    {printable(str(root))}" + ("" if root.is_dir() else "  (not there now; nothing is removed)")
+            f"  folder    {on_one_line(str(root))}" + ("" if root.is_dir() else "  (not there now; nothing is removed)")
         )
     files = [plural(one.indexed, "file") + " indexed"]
     files += [f"{one.skipped:,} skipped"] if one.skipped else []
@@ -52,7 +52,7 @@ def _print(one: CollectionStatus, problems_shown: int) -> None:
     click.echo(f"  model     {one.model}")
     click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {one.updated_at or 'never'}")
     for problem in one.problems[:problems_shown]:
-        click.echo(f"  skipped   {printable(str(problem.path))}: {printable(problem.reason)}")
+        click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
     if len(one.problems) > problems_shown:
         click.echo(f"  … and {len(one.problems) - problems_shown:,} more: searchkit status --all-problems")
 
@@ -60,7 +60,7 @@ def _print(one: CollectionStatus, problems_shown: int) -> None:
 def _as_json(one: CollectionStatus) -> dict[str, object]:
     return {
         "collection": one.name,
-        "folders": [printable(str(root)) for root in one.roots],
+        "folders": [str(root) for root in one.roots],
         "model": one.model,
         "files_indexed": one.indexed,
         "files_skipped": one.skipped,
@@ -71,5 +71,5 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "vectors": one.vectors,
         "size_bytes": one.size_bytes,
         "updated_at": one.updated_at,
-        "problems": [{"path": printable(str(p.path)), "reason": p.reason} for p in one.problems],
+        "problems": [{"path": str(p.path), "reason": p.reason} for p in one.problems],
     }

@@ -12,7 +12,7 @@ import pytest
 
 from searchkit.catalog.connection import open_for_reading
 from searchkit.catalog.fulltext import lexical_form
-from searchkit.errors import CollectionBusyError, UsageError
+from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
 from searchkit.library import Library
 from searchkit.types import SearchMode
 from tests.conftest import write
@@ -339,3 +339,36 @@ def test_state_is_readable_by_the_user_alone(library: Library, docs: Path) -> No
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "catalog.db").stat().st_mode & 0o777 == 0o600
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*.npy")} == {0o600}
+
+
+def test_a_damaged_catalog_or_a_missing_model_is_one_clear_error(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.close()
+    with (
+        Library(library.home) as real,
+        pytest.raises(ModelNotFoundError, match="'docs' was built with the model 'hash'"),
+    ):
+        real.search("dough")
+    with Library(library.home) as real:
+        assert real.search("dough", mode=SearchMode.LEXICAL)[0].path.name == "bread.txt"
+    (library.home / "collections" / "docs" / "catalog.db").write_bytes(b"no database at all" * 500)
+    with pytest.raises(CatalogError, match="cannot be opened|cannot be used"):
+        library.search("dough")
+    with pytest.raises(CatalogError, match="cannot be opened|cannot be used"):
+        library.index(docs)
+
+
+def test_a_data_directory_that_cannot_be_written_is_one_clear_error(tmp_path: Path, docs: Path) -> None:
+    write(tmp_path / "file", "not a folder")
+    with pytest.raises(CatalogError, match="SEARCHKIT_HOME"):
+        Library(tmp_path / "file", embedder=HashEmbedder()).index(docs)
+
+
+def test_names_of_any_bytes_are_mirrored(library: Library, docs: Path) -> None:
+    names = [b"caf\xe9.txt", b"two\nlines.txt", b"-dash.txt", "emoji 👩‍🚀 'quoted\".txt".encode(), b"tab\there.txt"]
+    for number, name in enumerate(names):
+        (docs / os.fsdecode(name)).write_text(f"subject number{number}", encoding="utf-8")
+    library.index(docs)
+    for number, name in enumerate(names):
+        assert os.fsencode(library.search(f"number{number}", mode=SearchMode.LEXICAL)[0].path.name) == name
+    assert library.index(docs).unchanged == 8

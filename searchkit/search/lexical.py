@@ -38,11 +38,13 @@ def read_query(connection: sqlite3.Connection, query: str, stemmer: Stemmer) -> 
     passages apart are left out, unless all are.
     """
     words = query_words(query)
-    stems = stemmer.stems([word for word in words if word not in FUNCTION_WORDS] or words)
+    phrases = query_phrases(query)
+    of_phrases = set(query_words(" ".join(phrases)))  # the "sa" of SA-2025-007 is no possessive
+    stems = stemmer.stems([word for word in words if word not in FUNCTION_WORDS or word in of_phrases] or words)
     counts = _document_counts(connection, set(stems.values()))
     total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
     telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
-    expressions = [*(word for word, stem in stems.items() if stem in telling), *query_phrases(query)]
+    expressions = [*(word for word, stem in stems.items() if stem in telling), *phrases]
     match = " OR ".join('"' + expression.replace('"', '""') + '"' for expression in expressions)
     return LexicalQuery(match, {stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling})
 

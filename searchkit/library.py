@@ -266,12 +266,12 @@ class Library:
     def _folder_for(self, root: Path) -> CollectionFolder:
         """The collection that has this root, else a free name after the folder."""
         folders = all_collections(self.home)
-        for folder in folders:
+        name = name_after_folder(root)
+        for folder in sorted(folders, key=lambda folder: folder.name != name):  # of several, the one named after it
             with _reading(folder) as connection:
                 if root in [known.path for known in roots.all_roots(connection)]:
                     return folder
         taken = {folder.name for folder in folders}
-        name = name_after_folder(root)
         names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
         return collection_at(self.home, next(free for free in names if free not in taken))
 
@@ -293,6 +293,8 @@ def _reading(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
 
 
 def _absolute(path: AnyPath) -> Path:
+    if not os.fspath(path):
+        raise UsageError("The path is empty. Name a folder, or . for the current one.")
     return Path(path).expanduser().resolve()
 
 

@@ -1,5 +1,6 @@
 """Where searchkit keeps its state, and how files of it are written: private, whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -36,7 +37,11 @@ def path_from_text(text: str) -> Path:
 
 def make_private_folder(path: Path) -> Path:
     """Create a folder, and its parents, that only the user can look into."""
-    path.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+    for folder in (*reversed(path.parents), path):  # mkdir would give its mode to the last one only
+        if not folder.exists():
+            folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     return path
 
 

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from searchkit.embedding.store import bundled_checkpoint
 from searchkit.library import Library
 from tests.hash_embedder import HashEmbedder
 
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 SAMPLE_DOCS = Path(__file__).parents[1] / "sample_docs"
 EMBEDDINGGEMMA = Path(
     os.environ.get("SEARCHKIT_TEST_EMBEDDINGGEMMA", "~/.cache/searchkit-dev/embeddinggemma-300m")

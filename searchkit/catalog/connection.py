@@ -70,7 +70,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
-        raise CatalogError(f"The catalog {path} cannot be opened: {error}.") from error
+        raise CatalogError(
+            f"The catalog {path} cannot be opened: {error}. If it stays so, move its folder away and index again."
+        ) from error
     connection.execute(
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode: a power cut loses the last commits, damages nothing

@@ -9,14 +9,15 @@ from typing import Any
 from searchkit.catalog import fulltext
 from searchkit.types import Chunk, DocumentStatus
 
-_COLUMNS = "id, root_id, path, content_hash, size_bytes, mtime_ns, format, status, reason, title, recipe"
+_COLUMNS = "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, title, recipe"
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
     """A file as the catalog knows it. `path` is relative to its root, in catalog form (`paths.path_to_text`).
 
-    `content_hash` is None if the file could not be read; `recipe` names how its text was taken and cut.
+    `ctime_ns` also changes when a file is renamed or its times are set back. `content_hash` is None if the file could
+    not be read; `recipe` names how its text was taken and cut.
     """
 
     id: int
@@ -25,6 +26,7 @@ class DocumentRecord:
     content_hash: bytes | None
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
     format: str
     status: DocumentStatus
     reason: str
@@ -50,11 +52,11 @@ def indexed_twin(connection: sqlite3.Connection, like: DocumentRecord) -> Docume
 def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
     """Replace everything known of the file at the record's root and path. The record's own id is not used."""
     remove_at_path(connection, record.root_id, record.path)
-    values = (record.root_id, record.path, record.content_hash, record.size_bytes, record.mtime_ns, record.format)
+    values = (record.root_id, record.path, record.content_hash, record.size_bytes, record.mtime_ns, record.ctime_ns)
     row = connection.execute(
-        "INSERT INTO documents (root_id, path, content_hash, size_bytes, mtime_ns, format, status, reason, title, recipe)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (*values, record.status, record.reason, record.title, record.recipe),
+        "INSERT INTO documents (root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, title,"
+        " recipe) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (*values, record.format, record.status, record.reason, record.title, record.recipe),
     ).fetchone()
     document_id = int(row[0])
     connection.executemany(
@@ -65,12 +67,10 @@ def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks:
     fulltext.insert_chunks(connection, document_id)
 
 
-def move_document(connection: sqlite3.Connection, document_id: int, root_id: int, path: str, mtime_ns: int) -> None:
+def move_document(connection: sqlite3.Connection, document_id: int, root_id: int, path: str) -> None:
     """Give a document another place; its chunks and vectors stay."""
     fulltext.remove_chunks(connection, document_id)
-    connection.execute(
-        "UPDATE documents SET root_id = ?, path = ?, mtime_ns = ? WHERE id = ?", (root_id, path, mtime_ns, document_id)
-    )
+    connection.execute("UPDATE documents SET root_id = ?, path = ? WHERE id = ?", (root_id, path, document_id))
     fulltext.insert_chunks(connection, document_id)
 
 
@@ -79,11 +79,11 @@ def note_problem(connection: sqlite3.Connection, document_id: int, reason: str, 
     connection.execute("UPDATE documents SET reason = ?, mtime_ns = ? WHERE id = ?", (reason, mtime_ns, document_id))
 
 
-def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: int) -> None:
-    """Note a new modification time of unchanged content."""
+def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: int, ctime_ns: int) -> None:
+    """Note new times of unchanged content."""
     connection.execute(
-        "UPDATE documents SET mtime_ns = ?, reason = CASE status WHEN 'indexed' THEN '' ELSE reason END WHERE id = ?",
-        (mtime_ns, document_id),
+        "UPDATE documents SET mtime_ns = ?, ctime_ns = ?, reason = CASE status WHEN 'indexed' THEN '' ELSE reason END WHERE id = ?",
+        (mtime_ns, ctime_ns, document_id),
     )
 
 
@@ -156,8 +156,8 @@ def _records(rows: sqlite3.Cursor) -> list[DocumentRecord]:
 
 
 def _record(*columns: Any) -> DocumentRecord:
-    names = _COLUMNS.split(", ")
-    return DocumentRecord(**{**dict(zip(names, columns, strict=True)), "status": DocumentStatus(columns[7])})
+    values = dict(zip(_COLUMNS.split(", "), columns, strict=True))
+    return DocumentRecord(**{**values, "status": DocumentStatus(values["status"])})
 
 
 def _chunk_values(chunk: Chunk) -> tuple[str, str, int | None, int | None, int | None, int, bytes]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from searchkit.errors import CollectionBusyError
-from searchkit.paths import write_atomically
+from searchkit.paths import PRIVATE_FILE_MODE, write_atomically
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
     """Hold the collection for writing. Raises CollectionBusyError at once if another process does."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / "lock", timeout=0)
+    lock = FileLock(folder / "lock", timeout=0, mode=PRIVATE_FILE_MODE)
     holder = folder / "lock.holder"
     try:
         lock.acquire()

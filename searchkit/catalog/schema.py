@@ -25,6 +25,7 @@ def m001_initial(db: Database) -> None:
             content_hash BLOB,
             size_bytes INTEGER NOT NULL,
             mtime_ns INTEGER NOT NULL,
+            ctime_ns INTEGER NOT NULL,
             format TEXT NOT NULL,
             status TEXT NOT NULL,
             reason TEXT NOT NULL DEFAULT '',

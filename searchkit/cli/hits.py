@@ -41,8 +41,9 @@ def hit_as_json(hit: Hit, rank: int) -> dict[str, object]:
 def print_hits(hits: Sequence[Hit]) -> None:
     """Each hit as a heading line, the passage with its reason marked, and the reason in words."""
     width = min(shutil.get_terminal_size().columns, 120) if is_terminal() else _PLAIN_WIDTH
+    several = len({hit.collection for hit in hits}) > 1
     for hit in hits:
-        click.echo(_heading(hit))
+        click.echo(_heading(hit, with_collection=several))
         for line in _wrapped(hit, width - 6):
             click.echo(f"      {line}")
         click.secho(f"      {reason(hit)}", dim=True)
@@ -58,10 +59,11 @@ def marked(hit: Hit) -> str:
     return "".join([*parts, hit.snippet[at:]])
 
 
-def _heading(hit: Hit) -> str:
+def _heading(hit: Hit, *, with_collection: bool) -> str:
     where = click.style(place(hit), fg="cyan")
     title = f"  {printable(hit.title)}" if hit.title else ""
-    return f"{click.style(f'{hit.score:.2f}', bold=True)}  {where}{title}"
+    collection = f"  [{printable(hit.collection)}]" if with_collection else ""
+    return f"{click.style(f'{hit.score:.2f}', bold=True)}  {where}{title}{collection}"
 
 
 def _wrapped(hit: Hit, width: int) -> list[str]:

@@ -37,12 +37,13 @@ def index(paths: tuple[str, ...], collection: str, model: str, *, as_json: bool)
         if not (paths or names):
             raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
         for path in paths:
-            _report(library.index(path, collection=collection, model=model, on_progress=on_progress), as_json=as_json)
+            report = library.index(path, collection=collection, model=model, on_progress=on_progress)
+            _report(report, library.models.names(), as_json=as_json)
         for name in names:
-            _report(library.refresh(name, on_progress=on_progress), as_json=as_json)
+            _report(library.refresh(name, on_progress=on_progress), library.models.names(), as_json=as_json)
 
 
-def _report(report: IndexReport, *, as_json: bool) -> None:
+def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None:
     from searchkit.embedding.store import BUNDLED
 
     if as_json:
@@ -60,12 +61,14 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         )
         if count
     ]
+    not_read = [(report.skipped, "skipped"), (report.unsupported, "without text")]
+    skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
     say(
         f"{report.collection}: {', '.join(changes) or 'no files'};"
-        f" {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
+        f"{skipped} {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
     )
-    if report.model == BUNDLED and not report.unchanged:
+    if report.added and not report.unchanged and installed == [BUNDLED]:
         say(
             f"  The small model {BUNDLED} knows English best. A better one: searchkit models import EMBEDDINGGEMMA-FOLDER"
         )

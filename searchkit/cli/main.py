@@ -1,5 +1,7 @@
 """`searchkit`: the group of all commands, loaded one by one, and the place where errors become one clear line."""
 
+import io
+import sqlite3
 import sys
 import traceback
 from importlib import import_module
@@ -59,6 +61,9 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 def main() -> None:
     """Run the command. Exit code 0: done (also when nothing was found), 1: failed, 2: wrong usage, 130: interrupted."""
     debug = "--debug" in sys.argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows question marks
     try:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -74,10 +79,16 @@ def main() -> None:
         sys.stderr.close()  # the reader has gone; Python would complain about it once more at exit
         sys.exit(1)
     except SearchkitError as error:
-        if debug:
-            traceback.print_exc()
-        say(f"Error: {error}")
-        sys.exit(1)
+        _fail(str(error), debug=debug)
+    except (OSError, sqlite3.Error) as error:  # the machine's: a full disk, a folder that may not be written
+        _fail(f"{error}. Nothing that was done before is lost; --debug shows where it happened.", debug=debug)
+
+
+def _fail(message: str, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    say(f"Error: {message}")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -23,4 +23,4 @@ def print_json(values: Iterable[object]) -> None:
 
 def is_terminal() -> bool:
     """Whether people read what is printed."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -82,7 +82,8 @@ class OnnxEmbedder:
             return open_session(self.folder, self._threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
-            raise ModelError(f"The model {self.name} cannot be loaded: {error}. Import it again.") from error
+            remedy = f"Remove {self.folder} and import it again."
+            raise ModelError(f"The model {self.name} cannot be loaded. {remedy} ({error})") from error
 
 
 def open_session(folder: Path, threads: int) -> Any:

@@ -37,6 +37,7 @@ class FoundFile:
     relative: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _found(entry: os.DirEntry[str], path: Path, relative: PurePosixPath) -> Foun
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return FoundFile(path, path_to_text(Path(relative)), status.st_size, status.st_mtime_ns)
+    return FoundFile(path, path_to_text(Path(relative)), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _read_ignore_file(path: Path) -> _IgnoreFile | None:

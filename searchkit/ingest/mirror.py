@@ -87,6 +87,10 @@ class Mirror:
             seen += 1
             on_file(seen)
         gone = {path: record for path, record in gone.items() if not path.startswith(tuple(kept_below))}
+        if self._known and not (seen or new or kept_below):
+            reason = f"it is empty now, and nothing was removed: is a drive missing? If not: searchkit forget {self._root.path}"
+            self.problems.append(Problem(self._root.path, reason))
+            return
         movable = _by_content(gone.values())
         for seen_now, entry in enumerate(new, seen + 1):
             if source := self._take_in(entry, movable):
@@ -98,7 +102,8 @@ class Mirror:
             self.counts[Change.DELETED] += 1
 
     def _revisit(self, entry: FoundFile, record: DocumentRecord) -> None:
-        same_file = (entry.size_bytes, entry.mtime_ns) == (record.size_bytes, record.mtime_ns)
+        known = (record.size_bytes, record.mtime_ns, record.ctime_ns)
+        same_file = (entry.size_bytes, entry.mtime_ns, entry.ctime_ns) == known
         if same_file and record.recipe == self._cutter.recipe:
             self.counts[Change.UNCHANGED] += 1
             return
@@ -114,7 +119,7 @@ class Mirror:
         content, fresh = read
         if _content(fresh) == _content(record) and record.status is not DocumentStatus.UNSUPPORTED:
             with transaction(self._connection):
-                documents.touch_document(self._connection, record.id, entry.mtime_ns)
+                documents.touch_document(self._connection, record.id, entry.mtime_ns, entry.ctime_ns)
             self.counts[Change.UNCHANGED] += 1
             return
         self._index(content, fresh)
@@ -143,7 +148,8 @@ class Mirror:
             return None
         source = sources.pop()
         with transaction(self._connection):
-            documents.move_document(self._connection, source.id, self._root.id, entry.relative, entry.mtime_ns)
+            documents.move_document(self._connection, source.id, self._root.id, entry.relative)
+            documents.touch_document(self._connection, source.id, entry.mtime_ns, entry.ctime_ns)
         self.counts[Change.MOVED] += 1
         return source
 
@@ -156,6 +162,7 @@ class Mirror:
             content_hash=None,
             size_bytes=entry.size_bytes,
             mtime_ns=entry.mtime_ns,
+            ctime_ns=entry.ctime_ns,
             format="",
             status=DocumentStatus.SKIPPED,
             reason="",

@@ -372,3 +372,37 @@ def test_names_of_any_bytes_are_mirrored(library: Library, docs: Path) -> None:
     for number, name in enumerate(names):
         assert os.fsencode(library.search(f"number{number}", mode=SearchMode.LEXICAL)[0].path.name) == name
     assert library.index(docs).unchanged == 8
+
+
+def test_files_of_one_size_and_time_that_swap_names_are_noticed(library: Library, docs: Path) -> None:
+    for name, text in (("a.txt", "walrus one"), ("b.txt", "ferret two")):
+        os.utime(write(docs / name, text), (1_000_000_000, 1_000_000_000))
+    library.index(docs)
+    (docs / "a.txt").rename(docs / "t")
+    (docs / "b.txt").rename(docs / "a.txt")
+    (docs / "t").rename(docs / "b.txt")
+    library.index(docs)
+    assert found(library, "walrus") == ["b.txt"]
+    assert found(library, "ferret") == ["a.txt"]
+    assert_consistent(library)
+
+
+def test_an_empty_root_loses_nothing_and_says_so(library: Library, docs: Path) -> None:
+    library.index(docs)
+    shutil.rmtree(docs)
+    docs.mkdir()
+    report = library.index(docs)
+    assert report.deleted == 0
+    assert "it is empty now, and nothing was removed" in report.problems[0].reason
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_an_empty_path_is_refused(library: Library) -> None:
+    with pytest.raises(UsageError, match="The path is empty"):
+        library.index("")
+
+
+def test_of_several_collections_with_a_folder_the_one_named_after_it_is_meant(library: Library, docs: Path) -> None:
+    library.index(docs, collection="another")
+    library.index(docs, collection="docs")
+    assert library.index(docs).collection == "docs"

@@ -233,7 +233,7 @@ def test_a_damaged_model_folder_says_what_to_do(open_model: OpenModel, tmp_path:
     folder = tmp_path / "broken"
     shutil.copytree(open_model("minilm", INT8).folder, folder)
     (folder / "weights.bin").write_bytes(b"")
-    with pytest.raises(ModelError, match="Import it again"):
+    with pytest.raises(ModelError, match="import it again"):
         OnnxEmbedder(folder).embed_queries(["anything"])
     (folder / "model.json").write_text('{"format": 1}', encoding="utf-8")
     with pytest.raises(ModelError, match="Import the model again"):

@@ -31,7 +31,7 @@ def test_a_found_file_says_where_it_is_and_how_large(tmp_path: Path) -> None:
     write(tmp_path, "a/x.txt", content="four")
     (entry,) = discover(tmp_path)
     status = (tmp_path / "a/x.txt").stat()
-    assert entry == FoundFile(tmp_path / "a/x.txt", "a/x.txt", 4, status.st_mtime_ns)
+    assert entry == FoundFile(tmp_path / "a/x.txt", "a/x.txt", 4, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def test_hidden_files_and_leftovers_are_passed_over(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ class _Walk:
         if kind is BlockKind.CODE and line:
             line += len(raw) - len(raw.lstrip("\n"))
             last = line + text.count("\n")
+        elif line:
+            last = max(last or line, line + raw.rstrip().count("\n"))
         yield Block(text, kind, headings, line=line, line_end=last)
 
 

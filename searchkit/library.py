@@ -81,6 +81,12 @@ class Library:
                 set_meta(connection, MODEL, embedder.name)
             return self._run(folder, connection, embedder, [chosen], on_progress)
 
+    def check(self, path: AnyPath) -> None:
+        """Raise UsageError, as `index` would, for a path that cannot be indexed; changes nothing."""
+        target = _absolute(path)
+        if self._folder_that_forgot(target) is None:
+            _check_folder(target)
+
     def refresh(self, collection: str, *, on_progress: ProgressListener = _no_listener) -> IndexReport:
         """Bring all folders of a collection up to date. Raises CollectionNotFoundError, and what `index` raises."""
         folder = existing_collection(self.home, collection)

@@ -36,6 +36,8 @@ def index(paths: tuple[str, ...], collection: str, model: str, *, as_json: bool)
         names = [] if paths else ([collection] if collection else library.collections())
         if not (paths or names):
             raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
+        for path in paths:  # a misspelt one is better known before the first hour than after it
+            library.check(path)
         for path in paths:
             report = library.index(path, collection=collection, model=model, on_progress=on_progress)
             _report(report, library.models.names(), as_json=as_json)

@@ -126,6 +126,8 @@ def test_every_wrong_request_gets_one_clear_line(command: Command, docs: Path, t
         (["index"], "Nothing is indexed yet"),
         (["index", docs / "bread.txt"], "is a file. Index the folder that holds it"),
         (["index", tmp_path / "nowhere"], "There is no folder"),
+        (["index", docs, tmp_path / "nowhere"], "There is no folder"),
+        (["index", ""], "The path is empty"),
         (["index", docs, "--model", "gpt"], "No model named 'gpt'. Installed: all-minilm-l6-v2."),
         (["index", docs, "-c", "../x"], "cannot be a collection's name"),
         (["forget", docs], "Nothing at"),

@@ -58,7 +58,8 @@ class Mirror:
 
     def __init__(self, connection: sqlite3.Connection, root: Root, cutter: Cutter, max_file_bytes: int) -> None:
         self.counts: Counter[Change] = Counter()
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = []  # of files
+        self.folder_problems: list[Problem] = []
         self._connection = connection
         self._root = root
         self._cutter = cutter
@@ -76,7 +77,7 @@ class Mirror:
         seen = 0
         for entry in found:
             if isinstance(entry, UnreadableFolder):
-                self.problems.append(Problem(entry.path, entry.reason))
+                self.folder_problems.append(Problem(entry.path, entry.reason))
                 kept_below.append(entry.relative + "/")
                 continue
             record = gone.pop(entry.relative, None)
@@ -89,7 +90,7 @@ class Mirror:
         gone = {path: record for path, record in gone.items() if not path.startswith(tuple(kept_below))}
         if self._known and not (seen or new or kept_below):
             reason = f"it is empty now, and nothing was removed: is a drive missing? If not: searchkit forget {self._root.path}"
-            self.problems.append(Problem(self._root.path, reason))
+            self.folder_problems.append(Problem(self._root.path, reason))
             return
         movable = _by_content(gone.values())
         for seen_now, entry in enumerate(new, seen + 1):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from searchkit.catalog import documents, roots, vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import transaction
-from searchkit.catalog.meta import COVERED, UPDATED, set_meta
+from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import UsageError
@@ -72,15 +72,19 @@ class IndexRun:
         excluded = roots.exclusions(self.connection)
         counts: Counter[Change] = Counter()
         problems: list[Problem] = []
+        of_folders: list[Problem] = []
         for root in chosen:
             mirror = Mirror(self.connection, root, cutter, self.max_file_bytes)
             try:
                 mirror.run(discover(root.path, excluded), self._on_file)
             except UsageError as error:
-                problems.append(Problem(root.path, str(error)))
+                of_folders.append(Problem(root.path, str(error)))
             counts += mirror.counts
             problems += mirror.problems
-        return counts, problems
+            of_folders += mirror.folder_problems
+        with transaction(self.connection):
+            set_folder_problems(self.connection, of_folders, [root.path for root in chosen])
+        return counts, of_folders + problems
 
     def _fill(self) -> int:
         passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)

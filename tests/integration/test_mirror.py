@@ -406,3 +406,26 @@ def test_of_several_collections_with_a_folder_the_one_named_after_it_is_meant(li
     library.index(docs, collection="another")
     library.index(docs, collection="docs")
     assert library.index(docs).collection == "docs"
+
+
+def test_a_folder_that_cannot_be_read_keeps_its_documents_and_is_reported(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(docs)
+    real_scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "garden":
+            raise PermissionError(13, "Permission denied")
+        return real_scandir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        report = library.index(docs)
+    assert report.deleted == 0
+    assert [(p.path, p.reason) for p in library.status("docs").problems] == [
+        (docs / "garden", "folder cannot be read (Permission denied)")
+    ]
+    assert found(library, "roses") == ["roses.md"]
+    library.index(docs)
+    assert library.status("docs").problems == ()

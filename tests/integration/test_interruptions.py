@@ -14,7 +14,7 @@ from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 
 KILLS = 20
-DELAY_SECONDS = 0.01
+DELAY_SECONDS = 0.04  # a passage: a run outlasts all the interruptions
 QUESTIONS = ("boiler pressure", "number 17 in chapter 3", "copied text", "chapter 8")
 
 
@@ -77,7 +77,7 @@ def test_killed_at_random_moments_a_run_resumes_and_ends_as_an_undisturbed_one(t
             process.kill()
             killed += 1
         process.communicate()
-    assert killed >= KILLS // 2, "the runs were too short to be interrupted"
+    assert killed == KILLS, "some runs were too short to be interrupted"
     process = start(disturbed, folder)
     output, _ = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "done\n")

@@ -282,6 +282,7 @@ def test_ctrl_q_quits(library: Library) -> None:
     async def scenario(session: Session) -> None:
         await session.pilot.press("ctrl+q")
         await session.until(lambda: not session.app.is_running)
+        assert session.app.return_code == 0
 
     drive(library, scenario)
 

@@ -86,6 +86,8 @@ class CollectionSearcher:
 
         dense = dense_candidates(self._connection, self._index, vector, _CANDIDATES)
         floor = min(dense.values(), default=0.0)
+        if len(dense) < _CANDIDATES:  # a small collection: even its last passage may be a good one
+            floor = min(floor, self._embedder.similarity_range[0])
         only_lexical = [content_hash for content_hash in bm25 if content_hash not in dense]
         exact = exact_similarities(self._connection, self._embedder.fingerprint, only_lexical, vector)
         similarities = {**dense, **exact}

@@ -111,3 +111,10 @@ def test_searching_without_a_collection_says_how_to_make_one(library: Library) -
 def test_an_unknown_collection_is_refused_with_those_there_are(indexed: Library) -> None:
     with pytest.raises(CollectionNotFoundError, match="There are: docs"):
         indexed.search("anything", collections=["doc"])
+
+
+def test_the_only_passage_of_a_collection_gets_the_score_it_deserves(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "one" / "lease.md", "# Lease\n\nThe tenancy ends on 30 June.\n")
+    library.index(tmp_path / "one")
+    for mode in MODES:
+        assert library.search("when does the tenancy end in june", mode=mode)[0].score > 0.3

@@ -1,47 +1,100 @@
-"""What the activations of a model look like on a small sample: the largest magnitude of each input channel of each product."""
+"""What a model's activations look like on a sample of texts, and the exact vectors of these texts.
+
+The float encoder is run a layer at a time, so that no more than a layer of it is held or written at once.
+"""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.builder import OBSERVED, GraphBuilder
+from searchkit.embedding.embedder import Vectors
+from searchkit.embedding.graph.builder import GraphBuilder
+from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory
+from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.quantization import Quantization
-from searchkit.embedding.graph.smoothing import Floats
+from searchkit.embedding.graph.weights import Floats, Inputs, Weights
 from searchkit.embedding.onnx_embedder import open_session, usable_cores
-from searchkit.embedding.prompts import prompts_of_checkpoint
-from searchkit.embedding.sample_pairs import SAMPLE_PAIRS
-from searchkit.embedding.tokenizer import Tokenizer
-from searchkit.types import Passage
+
+_STATES = "states"
+_NEXT = "next"
+_INPUT_KINDS: Mapping[str, tuple[npt.DTypeLike, Sequence[str | int]]] = {
+    INPUT_IDS: (np.int64, ["batch", "tokens"]),
+    _STATES: (np.float32, ["batch", "tokens", "width"]),
+}
+Ids = Sequence[int]
 
 
-def largest_inputs(
-    checkpoint: Checkpoint, write: Callable[[GraphBuilder, Checkpoint], str], tokenizer: Tokenizer
-) -> Mapping[str, Floats]:
-    """Run the built-in sample through a float graph that gives its products' inputs out: (in,) maxima by product."""
-    with tempfile.TemporaryDirectory(prefix="searchkit-") as name:
-        folder = Path(name)
-        with GraphBuilder(folder, Quantization.FP32, observe=True) as graph:
-            graph.save("token_ids", write(graph, checkpoint), None)
-        session = open_session(folder, usable_cores())
-        outputs = [output.name for output in session.get_outputs() if output.name.startswith(OBSERVED)]
-        largest: list[Floats] = []
-        for text in _sample(checkpoint):
-            ids = np.array([tokenizer.encode(text, checkpoint.max_tokens)], np.int64)
-            found = session.run(outputs, {"token_ids": ids})
-            largest = [np.maximum(a, b) for a, b in zip(largest, found, strict=True)] if largest else found
-        del session  # its files are mapped, and go with the folder
-    return {name.removeprefix(OBSERVED): values for name, values in zip(outputs, largest, strict=True)}
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """`observed`: the inputs of each group of products; `vectors`: (texts, dimension), exact."""
+
+    observed: Mapping[str, Inputs]
+    vectors: Vectors
 
 
-def _sample(checkpoint: Checkpoint) -> list[str]:
-    """The sample's queries and passages under their prompts, and longer texts made of them."""
-    prompts = prompts_of_checkpoint(checkpoint.prompts)
-    passages = [text for _, text in SAMPLE_PAIRS]
-    long = [" ".join(passages[start::2]) for start in range(2)]
-    return [
-        *(prompts.of_query(query) for query, _ in SAMPLE_PAIRS),
-        *(prompts.of_passage(Passage("", text)) for text in [*passages, *long]),
-    ]
+def calibrate(checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[Ids]) -> Calibration:
+    """Run texts, given as token ids, through the checkpoint in floats."""
+    return _Run(checkpoint, encoder, texts).through_all_layers()
+
+
+class _Run:
+    def __init__(self, checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[Ids]) -> None:
+        self._checkpoint = checkpoint
+        self._encoder = encoder
+        self._tokens = np.unique(np.concatenate([np.asarray(ids, np.int64) for ids in texts]))
+        self._inputs = [{INPUT_IDS: np.searchsorted(self._tokens, [ids])} for ids in texts]
+
+    def through_all_layers(self) -> Calibration:
+        observed: dict[str, Inputs] = {}
+        layers = self._step(lambda encoder, _, __: encoder.start(), observed)
+        for index in range(layers):
+            self._step(partial(_write_layer, index=index), observed)
+        head = self._checkpoint.head
+        self._step(lambda encoder, states, graph: write_head(graph, encoder.end(states), head), observed)
+        return Calibration(observed, np.concatenate([inputs[_STATES] for inputs in self._inputs]))
+
+    def _step(self, write: Callable[[Encoder, str, GraphBuilder], str], observed: dict[str, Inputs]) -> int:
+        """Write a part of the encoder, run all texts through it, keep their states; returns the encoder's layers."""
+        inputs = [name for name in _INPUT_KINDS if name in self._inputs[0]]
+        with tempfile.TemporaryDirectory(prefix="searchkit-") as name:
+            folder = Path(name)
+            with GraphBuilder(folder) as graph:
+                weights = Weights(graph, Quantization.FP32, tokens=self._tokens)
+                encoder = self._encoder(graph, weights, self._checkpoint)
+                outputs = {_NEXT: write(encoder, _STATES, graph)}
+                for group, x in weights.inputs_by_group.items():
+                    outputs |= _observe(graph, group, x)
+                graph.save({name: _INPUT_KINDS[name] for name in inputs}, outputs)
+            session = open_session(folder, usable_cores())
+            totals: list[Floats] = []
+            for text in self._inputs:
+                text[_STATES], *found = session.run(list(outputs), {name: text[name] for name in inputs})
+                totals = [_joined(*pair) for pair in zip(totals, found, strict=True)] if totals else found
+            del session  # its files are mapped, and go with the folder
+        pairs = zip(totals[::2], totals[1::2], strict=True)
+        observed.update({group: Inputs(*pair) for group, pair in zip(weights.inputs_by_group, pairs, strict=True)})
+        return encoder.layers
+
+
+def _write_layer(encoder: Encoder, states: str, _: GraphBuilder, *, index: int) -> str:
+    return encoder.layer(states, index)
+
+
+def _observe(graph: GraphBuilder, group: str, x: str) -> dict[str, str]:
+    """Outputs that show the largest magnitudes (in,) and the Gram matrix (in, in) of x, in this order."""
+    axes = graph.constant("batch_and_token_axes", np.array([0, 1], np.int64))
+    largest = graph.node("ReduceMax", [graph.node("Abs", [x]), axes], keepdims=0)
+    rows = graph.node("Squeeze", [x, graph.constant("batch_axis", np.array([0], np.int64))])
+    gram = graph.node("MatMul", [graph.node("Transpose", [rows], perm=[1, 0]), rows])
+    return {f"largest {group}": largest, f"gram {group}": gram}
+
+
+def _joined(total: Floats, found: Floats) -> Floats:
+    """Of two observations of one kind: magnitudes (in,) by their maximum, Gram matrices (in, in) by their sum."""
+    return np.maximum(total, found) if total.ndim == 1 else total + found

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -38,19 +38,19 @@ class Head:
 
 
 class Checkpoint:
-    """A checkpoint folder, opened for conversion.
+    """A checkpoint folder, opened for conversion; without its weights, for a look at what it is.
 
     Raises UnsupportedCheckpointError, with the reason, for a folder that is none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, with_weights: bool = True) -> None:
         self.folder = folder
         if not folder.is_dir():
             raise UnsupportedCheckpointError(
                 f"{folder} is not a folder. Name the folder that holds config.json and model.safetensors."
             )
         self.config = self._json("config.json")
-        self._tensor_files = _tensor_files(folder)
+        self._tensor_files = _tensor_files(folder) if with_weights else {}
 
     @cached_property
     def model_type(self) -> str:
@@ -59,24 +59,48 @@ class Checkpoint:
 
     @cached_property
     def head(self) -> Head:
-        """Pooling and Dense modules; refuses other modules, activations and poolings."""
+        """Pooling and Dense modules. Raises what `check_modules` raises."""
+        self.check_modules()
         pooling = Pooling.MEAN
         projection: npt.NDArray[np.float32] | None = None
         bias: npt.NDArray[np.float32] | None = None
         for kind, path in self._modules():
             if kind == "Pooling":
-                pooling = _pooling(self._json(f"{path}/config.json"), has_prompts=any(self.prompts.values()))
+                pooling = self._pooling(path)
             elif kind == "Dense":
                 projection, bias = self._fold_dense(path, projection, bias)
+        return Head(pooling, projection, bias)
+
+    def check_modules(self) -> None:
+        """Refuse modules, activations and poolings that cannot be reproduced; reads no weights."""
+        for kind, path in self._modules():
+            if kind == "Pooling":
+                self._pooling(path)
+            elif kind == "Dense":
+                self._check_activation(path)
             elif kind not in ("Transformer", "Normalize"):
                 raise UnsupportedCheckpointError(f"The checkpoint has a {kind} module, which searchkit does not know.")
-        return Head(pooling, projection, bias)
+
+    @property
+    def dense_folders(self) -> list[str]:
+        """Folders, relative to the checkpoint's, of the modules that have weights of their own."""
+        return [path for kind, path in self._modules() if kind == "Dense"]
+
+    @property
+    def module_folders(self) -> list[str]:
+        """Folders, relative to the checkpoint's, of all modules but the encoder."""
+        return [path for kind, path in self._modules() if kind != "Transformer"]
 
     @cached_property
     def prompts(self) -> Mapping[str, str]:
         """Prompt prefixes by name; empty where the checkpoint has none."""
         config = self._optional_json("config_sentence_transformers.json")
-        return dict(config.get("prompts") or {})
+        prompts = config.get("prompts") or {}
+        if not isinstance(prompts, dict):
+            raise UnsupportedCheckpointError(
+                "The checkpoint's prompts are no table (config_sentence_transformers.json)."
+            )
+        return prompts
 
     @cached_property
     def max_tokens(self) -> int:
@@ -103,6 +127,12 @@ class Checkpoint:
             raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {name}.")
         return _read_tensor(self._tensor_files[name], name)
 
+    def table(self, name: str) -> "TensorTable":
+        """A large matrix that is read in parts. Raises UnsupportedCheckpointError if it is not there."""
+        if name not in self._tensor_files:
+            raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {name}.")
+        return TensorTable(self._tensor_files[name], name)
+
     def prefix_of(self, tensor: str) -> str:
         """What stands before a tensor's plain name here ("" or "model.", say)."""
         for name in self._tensor_files:
@@ -114,19 +144,25 @@ class Checkpoint:
         """(kind, folder) of every module in order; a bare encoder counts as mean-pooled."""
         if not (self.folder / "modules.json").is_file():
             return [("Transformer", "")]
-        modules = json.loads((self.folder / "modules.json").read_text("utf-8"))
-        return [(str(module["type"]).rsplit(".", 1)[-1], str(module["path"])) for module in modules]
+        try:
+            modules = json.loads((self.folder / "modules.json").read_text("utf-8"))
+            found = [(str(module["type"]).rsplit(".", 1)[-1], str(module["path"])) for module in modules]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnsupportedCheckpointError(
+                f"{self.folder / 'modules.json'} is no list of modules with type and path ({error!r})."
+            ) from error
+        for _, path in found:
+            if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+                raise UnsupportedCheckpointError(f"The module folder {path!r} lies outside the checkpoint.")
+        return found
 
     def _fold_dense(
         self, path: str, projection: npt.NDArray[np.float32] | None, bias: npt.NDArray[np.float32] | None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
         """Put a Dense module behind the map so far: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂)."""
-        activation = str(self._json(f"{path}/config.json").get("activation_function", "")).rsplit(".", 1)[-1]
-        if activation != "Identity":
-            raise UnsupportedCheckpointError(
-                f"The Dense module {path} has the activation {activation or 'Tanh'}; only Identity can be folded."
-            )
         tensors = _tensor_files(self.folder / path)
+        if "linear.weight" not in tensors:
+            raise UnsupportedCheckpointError(f"The Dense module {path} lacks the tensor linear.weight.")
         weight = _read_tensor(tensors["linear.weight"], "linear.weight").astype(np.float64)
         own = (
             _read_tensor(tensors["linear.bias"], "linear.bias").astype(np.float64) if "linear.bias" in tensors else None
@@ -135,6 +171,16 @@ class Checkpoint:
         folded = weight if projection is None else weight @ projection
         both = [part for part in (carried, own) if part is not None]
         return folded.astype(np.float32), np.sum(both, axis=0).astype(np.float32) if both else None
+
+    def _check_activation(self, path: str) -> None:
+        activation = str(self._json(f"{path}/config.json").get("activation_function", "")).rsplit(".", 1)[-1]
+        if activation != "Identity":
+            raise UnsupportedCheckpointError(
+                f"The Dense module {path} has the activation {activation or 'Tanh'}; only Identity can be folded."
+            )
+
+    def _pooling(self, path: str) -> Pooling:
+        return _pooling(self._json(f"{path}/config.json"), has_prompts=any(self.prompts.values()))
 
     def _json(self, name: str) -> Config:
         path = self.folder / name
@@ -152,6 +198,36 @@ class Checkpoint:
 
     def _optional_json(self, name: str) -> Config:
         return self._json(name) if (self.folder / name).is_file() else {}
+
+
+class TensorTable:
+    """A matrix of a checkpoint, some of whose rows are read at a time."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        self._file = file
+        self._name = name
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Rows and width."""
+        with self._opened() as tensors:
+            rows, width = tensors.get_slice(self._name).get_shape()
+        return rows, width
+
+    def rows(self, wanted: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Some of its rows, as float32: consecutive ones, or those of the given numbers."""
+        with self._opened() as tensors:
+            part = tensors.get_slice(self._name)
+            if isinstance(wanted, slice):
+                found = part[wanted]
+            else:
+                found = np.concatenate([part[number : number + 1] for number in wanted.tolist()])
+        return np.asarray(found).astype(np.float32, copy=False)
+
+    def _opened(self) -> Any:
+        from safetensors import safe_open
+
+        return safe_open(self._file, framework="numpy")
 
 
 def _pooling(config: Config, *, has_prompts: bool) -> Pooling:

@@ -1,55 +1,67 @@
 """A sentence-transformers checkpoint becomes a model folder: graph, tokenizer, description. No torch, no network."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.calibrate import largest_inputs
+from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.bert import write_bert
+from searchkit.embedding.embedder import Vectors
+from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
-from searchkit.embedding.graph.gemma3 import write_gemma3
+from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder
+from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.quantization import Quantization
-from searchkit.embedding.graph.smoothing import Smoothing
+from searchkit.embedding.graph.weights import Weights
 from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.prompts import prompts_of_checkpoint
-from searchkit.embedding.sample_pairs import SAMPLE_PAIRS
+from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError
 from searchkit.paths import new_folder
 from searchkit.types import Passage
+
+REFERENCE_FILE = "reference.npy"
+_EXACT = 0.9999  # cosine of a float encoder's vectors to those of sentence-transformers
+_REFERENCE_VECTORS = Path(__file__).parent / "reference_vectors"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """An architecture that can be imported.
 
-    `write` adds its encoder to a graph. `tokenizers`: acceptable files, the best first.
-    `smoothable`: its graph takes smoothing scales. `prefix_dimensions`: the Matryoshka prefixes that its models are
-    trained for; empty: the full vector only.
+    `encoder` adds it to a graph. `tokenizers`: acceptable files, the best first. `prefix_dimensions`: the Matryoshka
+    prefixes that its models are trained for; empty: the full vector only.
     """
 
-    write: Callable[[GraphBuilder, Checkpoint], str]
+    encoder: EncoderFactory
     tokenizers: tuple[tuple[str, TokenizerKind], ...]
     prefix_dimensions: tuple[int, ...] = ()
-    smoothable: bool = False
 
 
 _SENTENCEPIECE = ("tokenizer.model", TokenizerKind.SENTENCEPIECE)
 _FAST = ("tokenizer.json", TokenizerKind.TOKENIZERS)
 FAMILIES = {
-    "bert": Family(write_bert, (_FAST,)),
-    "gemma3_text": Family(write_gemma3, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothable=True),
+    "bert": Family(BertEncoder, (_FAST,)),
+    "gemma3_text": Family(Gemma3Encoder, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128)),
 }
 
 
-def import_model(source: Path, target: Path, *, quantization: Quantization = Quantization.INT8) -> ModelCard:
+def import_model(
+    source: Path,
+    target: Path,
+    *,
+    quantization: Quantization = Quantization.INT8,
+    passages: Sequence[Passage] = (),
+) -> ModelCard:
     """Convert the checkpoint folder `source` into the model folder `target`, whose name becomes the model's.
+
+    `passages`: texts to calibrate the quantization with, besides the built-in sample.
 
     Raises UnsupportedCheckpointError with the reason for a checkpoint that cannot be reproduced exactly, and
     ModelError if the result is not sound; `target` then does not exist.
@@ -62,26 +74,31 @@ def import_model(source: Path, target: Path, *, quantization: Quantization = Qua
             f"{source} is a {checkpoint.model_type} model; searchkit can run these families: {known}."
         )
     _ = checkpoint.head  # what cannot be reproduced is refused before anything is written
+    prompts = prompts_of_checkpoint(checkpoint.prompts)
     with new_folder(target) as folder:
         tokenizer_file, tokenizer = _copy_tokenizer(source, folder, family)
-        smoothing = Smoothing()
-        if family.smoothable and quantization is not Quantization.FP32:
-            opened = open_tokenizer(tokenizer, folder / tokenizer_file)
-            smoothing = Smoothing(largest_inputs(checkpoint, family.write, opened))
-        with GraphBuilder(folder, quantization, smoothing=smoothing) as graph:
-            dimension = _write_graph(checkpoint, family, graph)
+        opened = open_tokenizer(tokenizer, folder / tokenizer_file)
+        texts = [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
+        ids = [opened.encode(text, checkpoint.max_tokens) for text in texts]
+        calibration = calibrate(checkpoint, family.encoder, ids)
+        exact = calibration.vectors[: 2 * len(SAMPLE_PAIRS)]
+        weights_checksum = checksum(_largest_weights(source))
+        _check_known(exact, weights_checksum)
+        np.save(folder / REFERENCE_FILE, exact.astype(np.float16))
+        with GraphBuilder(folder) as graph:
+            dimension = _write_graph(checkpoint, family, graph, quantization, calibration)
         card = ModelCard(
             name=target.name,
             architecture=checkpoint.model_type,
             dimension=dimension,
             prefix_dimensions=(dimension, *(size for size in family.prefix_dimensions if size < dimension)),
             max_tokens=checkpoint.max_tokens,
-            prompts=prompts_of_checkpoint(checkpoint.prompts),
+            prompts=prompts,
             quantization=quantization,
             tokenizer=tokenizer,
             tokenizer_file=tokenizer_file,
             licence=checkpoint.licence,
-            source={"checkpoint": source.name, "sha256": checksum(_largest_weights(source))},
+            source={"checkpoint": source.name, "sha256": weights_checksum},
             checksums={path.name: checksum(path) for path in sorted(folder.iterdir())},
             similarity_range=(0.0, 1.0),
         )
@@ -91,12 +108,34 @@ def import_model(source: Path, target: Path, *, quantization: Quantization = Qua
     return card
 
 
-def _write_graph(checkpoint: Checkpoint, family: Family, graph: GraphBuilder) -> int:
+def _write_graph(
+    checkpoint: Checkpoint,
+    family: Family,
+    graph: GraphBuilder,
+    quantization: Quantization,
+    calibration: Calibration,
+) -> int:
     head = checkpoint.head
-    states = family.write(graph, checkpoint)
-    dimension = int(checkpoint.config["hidden_size"]) if head.projection is None else head.projection.shape[0]
-    graph.save("token_ids", write_head(graph, states, head), dimension)
-    return dimension
+    weights = Weights(graph, quantization, observed=calibration.observed)
+    states = write_encoder(family.encoder(graph, weights, checkpoint))
+    embedding = write_head(graph, states, head, small=quantization.has_small_table)
+    graph.save({INPUT_IDS: (np.int64, ["batch", "tokens"])}, {"embedding": embedding})
+    return int(checkpoint.config["hidden_size"]) if head.projection is None else head.projection.shape[0]
+
+
+def _check_known(vectors: Vectors, weights_checksum: str) -> None:
+    """Compare the sample's vectors with those of sentence-transformers, if this is a checkpoint that these are kept of.
+
+    Raises ModelError if they differ.
+    """
+    stored = _REFERENCE_VECTORS / f"{weights_checksum[:16]}.npy"
+    if stored.is_file():
+        worst = float((vectors * np.load(stored).astype(np.float32)).sum(axis=1).min())
+        if not worst >= _EXACT:
+            raise ModelError(
+                f"The converted model's vectors differ from those of sentence-transformers (cosine {worst:.4f});"
+                " the checkpoint's configuration may have been changed."
+            )
 
 
 def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, TokenizerKind]:
@@ -110,8 +149,7 @@ def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, To
 
 def _similarity_range(embedder: OnnxEmbedder) -> tuple[float, float]:
     """Mean cosine of the sample's unrelated and of its matching pairs; also the proof that the model works at all."""
-    queries = embedder.embed_queries([query for query, _ in SAMPLE_PAIRS])
-    passages = embedder.embed_documents([Passage("", text) for _, text in SAMPLE_PAIRS])
+    queries, passages = np.split(embedder.embed_texts(sample_inputs(embedder.card.prompts)), 2)
     similarities = queries @ passages.T
     matching = np.eye(len(SAMPLE_PAIRS), dtype=bool)
     unrelated, matched = float(similarities[~matching].mean()), float(similarities[matching].mean())

@@ -14,6 +14,9 @@ from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.types import Passage
 
+_INPUT = "token_ids"
+_MANY_TOKENS = 512  # a text of more does not leave its memory behind
+
 
 class OnnxEmbedder:
     """See Embedder. Opening reads model.json only; tokenizer and weights are loaded when first needed."""
@@ -59,22 +62,33 @@ class OnnxEmbedder:
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
         """See Embedder."""
-        return self._embed([self.card.prompts.of_query(query) for query in queries])
+        return self.embed_texts([self.card.prompts.of_query(query) for query in queries])
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
         """See Embedder."""
-        return self._embed([self.card.prompts.of_passage(passage) for passage in passages])
+        return self.embed_texts([self.card.prompts.of_passage(passage) for passage in passages])
 
-    def _embed(self, inputs: Sequence[str]) -> Vectors:
+    def embed_texts(self, inputs: Sequence[str]) -> Vectors:
+        """(n, dimension) float32, unit length, of texts as the model is to see them, prompts included."""
         vectors = np.empty((len(inputs), self.dimension), np.float32)
         for row, text in enumerate(inputs):
             ids = np.array([self._tokenizer.encode(text, self.max_tokens)], np.int64)
-            vectors[row] = self._session.run(None, {"token_ids": ids})[0][0]
+            options = self._giving_back if ids.size > _MANY_TOKENS else None
+            vectors[row] = self._session.run(None, {_INPUT: ids}, options)[0][0]
         return vectors
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return open_tokenizer(self.card.tokenizer, self.folder / self.card.tokenizer_file)
+
+    @cached_property
+    def _giving_back(self) -> Any:
+        """Run options that return the arena's memory to the system afterwards."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        return options
 
     @cached_property
     def _session(self) -> Any:
@@ -93,7 +107,7 @@ def open_session(folder: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # it would keep the largest input's memory for good
+    options.enable_cpu_mem_arena = True  # without it every layer's memory comes anew from the system, and in pieces
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
 

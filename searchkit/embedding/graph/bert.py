@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
+from searchkit.embedding.graph.encoder import INPUT_IDS
+from searchkit.embedding.graph.weights import Floats, Product, Weights
 from searchkit.errors import UnsupportedCheckpointError
 
 
@@ -21,33 +22,44 @@ def check_bert(config: Mapping[str, Any]) -> None:
         raise UnsupportedCheckpointError("The checkpoint is a decoder, not an embedding model.")
 
 
-def write_bert(graph: GraphBuilder, checkpoint: Checkpoint) -> str:
-    """Add the encoder; returns the name of its (batch, tokens, width) output. The input is called `token_ids`."""
-    check_bert(checkpoint.config)
-    return _BertWriter(graph, checkpoint).write()
+class BertEncoder:
+    """See Encoder."""
 
-
-class _BertWriter:
-    def __init__(self, graph: GraphBuilder, checkpoint: Checkpoint) -> None:
+    def __init__(self, graph: GraphBuilder, weights: Weights, checkpoint: Checkpoint) -> None:
+        check_bert(checkpoint.config)
         self._graph = graph
+        self._weights = weights
         self._checkpoint = checkpoint
         self._prefix = checkpoint.prefix_of("embeddings.word_embeddings.weight")
         self._heads = int(checkpoint.config["num_attention_heads"])
-        self._width = int(checkpoint.config["hidden_size"])
         self._epsilon = float(checkpoint.config.get("layer_norm_eps", 1e-12))
 
-    def write(self) -> str:
-        graph = self._graph
-        words = graph.lookup("token_ids", "words", self._tensor("embeddings.word_embeddings.weight"))
-        x = self._add_and_norm(words, self._positions(), "embeddings.LayerNorm")
-        for layer in range(int(self._checkpoint.config["num_hidden_layers"])):
-            at = f"encoder.layer.{layer}."
-            x = self._add_and_norm(self._attention(x, at), x, at + "attention.output.LayerNorm")
-            inner = graph.linear(x, at + "up", self._tensor(at + "intermediate.dense.weight"))
-            bias = graph.constant(at + "up.bias", self._tensor(at + "intermediate.dense.bias"))
-            active = graph.node("BiasGelu", [inner, bias], domain=MICROSOFT)
-            x = self._add_and_norm(self._dense(active, at + "output.dense"), x, at + "output.LayerNorm")
-        return x
+    @property
+    def layers(self) -> int:
+        """See Encoder."""
+        return int(self._checkpoint.config["num_hidden_layers"])
+
+    def start(self) -> str:
+        """See Encoder."""
+        table = self._checkpoint.table(f"{self._prefix}embeddings.word_embeddings.weight")
+        return self._add_and_norm(
+            self._weights.lookup(INPUT_IDS, "words", table), self._positions(), "embeddings.LayerNorm"
+        )
+
+    def layer(self, states: str, index: int) -> str:
+        """norm(x + attention(x)), then the same with the MLP."""
+        at = f"encoder.layer.{index}."
+        x = self._add_and_norm(self._attention(states, at), states, at + "attention.output.LayerNorm")
+        inner = self._weights.products(
+            x, at + "up", [Product(at + "up", self._tensor(at + "intermediate.dense.weight"))]
+        )
+        bias = self._graph.constant(at + "up.bias", self._tensor(at + "intermediate.dense.bias"))
+        active = self._graph.node("BiasGelu", [*inner, bias], domain=MICROSOFT)
+        return self._add_and_norm(self._dense(active, at + "output.dense"), x, at + "output.LayerNorm")
+
+    def end(self, states: str) -> str:
+        """See Encoder."""
+        return states
 
     def _positions(self) -> str:
         """Position and segment vectors of as many tokens as there are, (1, tokens, width)."""
@@ -58,7 +70,7 @@ class _BertWriter:
         )
         count = graph.node(
             "Slice",
-            [graph.node("Shape", ["token_ids"]), *(graph.constant(f"at_{i}", np.array([i], np.int64)) for i in (1, 2))],
+            [graph.node("Shape", [INPUT_IDS]), *(graph.constant(f"at_{i}", np.array([i], np.int64)) for i in (1, 2))],
         )
         start = graph.constant("at_0", np.array([0], np.int64))
         return graph.node(
@@ -67,22 +79,21 @@ class _BertWriter:
         )
 
     def _attention(self, x: str, at: str) -> str:
-        graph = self._graph
-        parts = [f"{at}attention.self.{part}." for part in ("query", "key", "value")]
-        weight = np.concatenate([self._tensor(part + "weight") for part in parts])
-        bias = np.concatenate([self._tensor(part + "bias") for part in parts])
-        sizes = graph.constant("qkv_sizes", np.array([self._width] * 3, np.int64))
-        q, k, v = graph.node_with_outputs("Split", [graph.linear(x, at + "qkv", weight, bias), sizes], 3, axis=-1)
-        attended = graph.node("MultiHeadAttention", [q, k, v], domain=MICROSOFT, num_heads=self._heads)
+        products = [self._product(f"{at}attention.self.{part}") for part in ("query", "key", "value")]
+        qkv = self._weights.products(x, f"{at}qkv", products)
+        attended = self._graph.node("MultiHeadAttention", qkv, domain=MICROSOFT, num_heads=self._heads)
         return self._dense(attended, at + "attention.output.dense")
 
     def _dense(self, x: str, name: str) -> str:
-        return self._graph.linear(x, name, self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias"))
+        return self._weights.products(x, name, [self._product(name)])[0]
+
+    def _product(self, name: str) -> Product:
+        return Product(name, self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias"))
 
     def _add_and_norm(self, x: str, skip: str, name: str) -> str:
         graph = self._graph
         weights = [graph.constant(f"{name}.{part}", self._tensor(f"{name}.{part}")) for part in ("weight", "bias")]
         return graph.node("SkipLayerNormalization", [x, skip, *weights], domain=MICROSOFT, epsilon=self._epsilon)
 
-    def _tensor(self, name: str) -> npt.NDArray[np.float32]:
+    def _tensor(self, name: str) -> Floats:
         return self._checkpoint.tensor(self._prefix + name)

@@ -7,18 +7,19 @@ window.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.builder import MICROSOFT, GraphBranch, GraphBuilder
-from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
+from searchkit.embedding.graph.encoder import INPUT_IDS
+from searchkit.embedding.graph.weights import Floats, Product, Weights
 from searchkit.errors import UnsupportedCheckpointError
 
 _TRUE_WINDOW = 512
-_EVEN_EPSILON = 1e-12  # only against division by zero: what is divided out comes back
+_ROTARY_STEP = 64
 _NEVER = np.float32(-1e30)  # finite, so that a row of them stays a number
 
 
@@ -72,65 +73,80 @@ def gemma3_shape(config: Mapping[str, Any]) -> Gemma3Shape:
     )
 
 
-def write_gemma3(graph: GraphBuilder, checkpoint: Checkpoint) -> str:
-    """Add the encoder; returns the name of its (batch, tokens, width) output. The input is called `token_ids`."""
-    return _Gemma3Writer(graph, checkpoint).write()
+class Gemma3Encoder:
+    """See Encoder."""
 
-
-class _Gemma3Writer:
-    def __init__(self, graph: GraphBuilder, checkpoint: Checkpoint) -> None:
+    def __init__(self, graph: GraphBuilder, weights: Weights, checkpoint: Checkpoint) -> None:
         self._graph = graph
+        self._weights = weights
         self._checkpoint = checkpoint
         self._shape = gemma3_shape(checkpoint.config)
         self._prefix = checkpoint.prefix_of("embed_tokens.weight")
+        self._rotary: dict[str, tuple[str, str]] = {}
 
-    def write(self) -> str:
-        graph = self._graph
-        factor = self._shape.width**0.5
-        x = graph.lookup("token_ids", "tokens", self._tensor("embed_tokens.weight"), factor=factor)
-        one = graph.constant("one", np.int64(1))
-        self._token_count = graph.node("Gather", [graph.node("Shape", ["token_ids"]), one])
-        self._write_window()
-        for layer, is_global in enumerate(self._shape.is_global):
-            x = self._layer_output(x, layer, is_global=is_global)
-        return self._rms_norm(x, "norm", 1 + self._tensor("norm.weight"))
+    @property
+    def layers(self) -> int:
+        """See Encoder."""
+        return len(self._shape.is_global)
 
-    def _layer_output(self, x: str, layer: int, *, is_global: bool) -> str:
-        """x + norm(attention(norm(x))), then the same with the MLP. The first sum is fused with the norm after it."""
-        attended = self._norm(
-            self._attention(x, layer, is_global=is_global), f"{layer}.post_attention_layernorm.weight"
-        )
-        gate_up = self._stacked(layer, "mlp.gate_proj", "mlp.up_proj")
-        scale = self._graph.smoothing.scale(f"{layer}.gate_up", gate_up)
-        norm = (1 + self._layer(layer, "pre_feedforward_layernorm.weight")) / scale
-        inputs = [attended, x, self._graph.constant(f"{layer}.mlp_norm", norm)]
-        normed, _, _, x = self._graph.node_with_outputs(
-            "SkipSimplifiedLayerNormalization", inputs, 4, domain=MICROSOFT, epsilon=self._shape.epsilon
-        )
-        fed = self._norm(self._mlp(normed, layer, gate_up * scale), f"{layer}.post_feedforward_layernorm.weight")
-        return self._graph.node("Add", [x, fed])
+    def start(self) -> str:
+        """See Encoder."""
+        table = self._checkpoint.table(f"{self._prefix}embed_tokens.weight")
+        return self._weights.lookup(INPUT_IDS, "tokens", table, factor=self._shape.width**0.5)
 
-    def _attention(self, x: str, layer: int, *, is_global: bool) -> str:
-        graph, shape = self._graph, self._shape
+    def layer(self, states: str, index: int) -> str:
+        """x + norm(attention(norm(x))), then the same with the MLP."""
+        x = self._add(states, self._attention(states, index), f"{index}.post_attention_layernorm.weight")
+        return self._add(x, self._mlp(x, index), f"{index}.post_feedforward_layernorm.weight")
+
+    def end(self, states: str) -> str:
+        """See Encoder."""
+        return self._rms_norm(states, "norm", 1 + self._tensor("norm.weight"))
+
+    def _add(self, x: str, change: str, norm: str) -> str:
+        return self._graph.node("Add", [x, self._norm(change, norm)])
+
+    def _attention(self, x: str, layer: int) -> str:
+        shape, group = self._shape, f"{layer}.qkv"
         weight = self._stacked(layer, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-        scale = graph.smoothing.scale(f"{layer}.qkv", weight)
+        scale = self._weights.smoothing(group, weight)
         norm = (1 + self._layer(layer, "input_layernorm.weight")) / scale
-        projected = graph.linear(self._rms_norm(x, f"{layer}.qkv_norm", norm), f"{layer}.qkv", weight * scale)
-        width = shape.key_value_heads * shape.head_size
-        sizes = graph.constant("qkv_sizes", np.array([shape.heads * shape.head_size, width, width], np.int64))
-        q, k, v = graph.node_with_outputs("Split", [projected, sizes], 3, axis=-1)
+        queries, keys = shape.heads * shape.head_size, shape.key_value_heads * shape.head_size
+        parts = np.split(weight * scale, [queries, queries + keys])
+        products = [Product(f"{layer}.{name}", part) for name, part in zip("qkv", parts, strict=True)]
+        q, k, v = self._weights.products(self._rms_norm(x, f"{layer}.qkv_norm", norm), group, products)
+        is_global = shape.is_global[layer]
         q = self._rotated(q, layer, "q", heads=shape.heads, is_global=is_global)
         k = self._rotated(k, layer, "k", heads=shape.key_value_heads, is_global=is_global)
-        attended = self._attend(q, self._repeat(k), self._repeat(v), is_global=is_global)
-        return self._even_linear(attended, f"{layer}.o", self._layer(layer, "self_attn.o_proj.weight"))
+        window = "" if is_global else self._window
+        attended = self._graph.either(
+            self._is_long, lambda: self._attend_far(q, k, v, window), lambda: self._attend_near(q, k, v)
+        )
+        out = Product(f"{layer}.o", self._layer(layer, "self_attn.o_proj.weight"))
+        return self._weights.products(attended, out.name, [out], even=True)[0]
 
-    def _attend(self, q: str, k: str, v: str, *, is_global: bool) -> str:
-        """Full attention; a window layer gets the mask only when the text is longer than the window reaches."""
-        options: dict[str, Any] = {"domain": MICROSOFT, "num_heads": self._shape.heads, "scale": self._shape.scale}
-        if is_global:
-            return self._graph.node("MultiHeadAttention", [q, k, v], **options)
-        masked = GraphBranch("MultiHeadAttention", [q, k, v, "", "", self._window], **options)
-        return self._graph.either(self._is_long, masked, GraphBranch("MultiHeadAttention", [q, k, v], **options))
+    def _attend_near(self, q: str, k: str, v: str) -> str:
+        """Attention of a text in which every token sees every other.
+
+        A head of keys and values serves several heads of queries: those are taken as so many more tokens, which makes
+        a single product of each step and repeats nothing.
+        """
+        graph, shape = self._graph, self._shape
+        if shape.key_value_heads > 1:
+            return self._attend_far(q, k, v, window="")
+        by_head = graph.node("Reshape", [q, graph.constant("by_head", np.array([0, -1, shape.head_size], np.int64))])
+        turned = graph.node("Transpose", [k], perm=[0, 2, 1])
+        scores = graph.node("FusedMatMul", [by_head, turned], domain=MICROSOFT, alpha=shape.scale)
+        attended = graph.node("MatMul", [graph.node("Softmax", [scores], axis=-1), v])
+        width = shape.heads * shape.head_size
+        return graph.node("Reshape", [attended, graph.constant("by_token", np.array([0, -1, width], np.int64))])
+
+    def _attend_far(self, q: str, k: str, v: str, window: str) -> str:
+        """Attention of a text of any length, in a layer that may see a window of it only (a bias; "": all of it)."""
+        inputs = [q, self._repeat(k), self._repeat(v), *(["", "", window] if window else [])]
+        return self._graph.node(
+            "MultiHeadAttention", inputs, domain=MICROSOFT, num_heads=self._shape.heads, scale=self._shape.scale
+        )
 
     def _rotated(self, x: str, layer: int, part: str, *, heads: int, is_global: bool) -> str:
         """Queries or keys, normalised a head at a time and turned by their positions."""
@@ -155,39 +171,41 @@ class _Gemma3Writer:
         )
         return graph.node("Reshape", [tiled, graph.constant("flat", np.array([0, 0, -1], np.int64))])
 
-    def _mlp(self, x: str, layer: int, gate_up: npt.NDArray[np.float32]) -> str:
-        graph = self._graph
-        sizes = graph.constant("mlp_sizes", np.array([self._shape.inner] * 2, np.int64))
-        gate, up = graph.node_with_outputs("Split", [graph.linear(x, f"{layer}.gate_up", gate_up), sizes], 2, axis=-1)
+    def _mlp(self, x: str, layer: int) -> str:
+        """down(gelu(gate) · up). The smoothing scales of `down` fold into the rows of `up`."""
+        graph, group = self._graph, f"{layer}.gate_up"
+        down = Product(f"{layer}.down", self._layer(layer, "mlp.down_proj.weight"))
+        down_scale = self._weights.smoothing(down.name, down.weight)
+        weight = self._stacked(layer, "mlp.gate_proj", "mlp.up_proj")
+        weight[self._shape.inner :] /= down_scale[:, None]
+        scale = self._weights.smoothing(group, weight)
+        norm = (1 + self._layer(layer, "pre_feedforward_layernorm.weight")) / scale
+        parts = np.split(weight * scale, 2)
+        products = [Product(f"{layer}.{name}", part) for name, part in zip(("gate", "up"), parts, strict=True)]
+        gate, up = self._weights.products(self._rms_norm(x, f"{layer}.mlp_norm", norm), group, products)
         gated = graph.node("Mul", [graph.node("Gelu", [gate], approximate="tanh"), up])
-        return self._even_linear(gated, f"{layer}.down", self._layer(layer, "mlp.down_proj.weight"))
+        smoothed = Product(down.name, down.weight * down_scale)
+        return self._weights.products(gated, down.name, [smoothed], even=True)[0]
 
-    def _even_linear(self, x: str, name: str, weight: npt.NDArray[np.float32]) -> str:
-        """A product whose tokens are brought to one length before it and back to their own after it.
+    @cached_property
+    def _token_count(self) -> str:
+        one = self._graph.constant("one", np.int64(1))
+        return self._graph.node("Gather", [self._graph.node("Shape", [INPUT_IDS]), one])
 
-        One scale quantizes all tokens of a product, and the inputs of `o` and `down` differ in length by orders of
-        magnitude: without this the long ones leave the short ones a handful of steps. RMSNorm does it, gives out what
-        it divided by, and carries the smoothing scales in its weight.
-        """
-        graph = self._graph
-        if graph.quantization is Quantization.FP32 and not graph.observes:
-            return graph.linear(x, name, weight)
-        scale = graph.smoothing.scale(name, weight)
-        even, inverse_length = graph.node_with_outputs(
-            "SimplifiedLayerNormalization",
-            [x, graph.constant(f"{name}.even", 1 / scale)],
-            2,
-            axis=-1,
-            epsilon=_EVEN_EPSILON,
-            stash_type=1,
-        )
-        return graph.node("Div", [graph.linear(even, name, weight * scale), inverse_length])
+    @cached_property
+    def _is_long(self) -> str:
+        """Whether a token may be farther from another than a window layer sees."""
+        limit = self._graph.constant("unmasked_tokens", np.int64(self._shape.reach + 1))
+        return self._graph.node("Greater", [self._token_count, limit])
 
-    def _write_window(self) -> None:
-        """|query − key| ≤ reach as a (1, 1, tokens, tokens) bias, computed where an input is long enough to need it."""
+    @cached_property
+    def _window(self) -> str:
+        """|query − key| ≤ reach as a (1, 1, tokens, tokens) bias; nothing where no text is long enough to need it."""
+        nothing = self._graph.constant("no_window", np.zeros((1, 1, 0, 0), np.float32))
+        return self._graph.either(self._is_long, self._write_window, lambda: self._graph.node("Identity", [nothing]))
+
+    def _write_window(self) -> str:
         graph, reach = self._graph, self._shape.reach
-        limit = graph.constant("unmasked_tokens", np.int64(reach + 1))
-        self._is_long = graph.node("Greater", [self._token_count, limit])
         bounds = [graph.constant("zero", np.int64(0)), self._token_count, graph.constant("one", np.int64(1))]
         positions = graph.node("Cast", [graph.node("Range", bounds)], to=1)
         columns = graph.node("Unsqueeze", [positions, graph.constant("axis_0", np.array([0], np.int64))])
@@ -195,35 +213,52 @@ class _Gemma3Writer:
         distance = graph.node("Abs", [graph.node("Sub", [rows, columns])])
         outside = graph.node("Greater", [distance, graph.constant("reach", np.float32(reach))])
         mask = graph.node("Where", [outside, graph.constant("never", _NEVER), graph.constant("no_bias", np.float32(0))])
-        self._window = graph.node("Unsqueeze", [mask, graph.constant("axes_01", np.array([0, 1], np.int64))])
+        return graph.node("Unsqueeze", [mask, graph.constant("axes_01", np.array([0, 1], np.int64))])
 
     def _rotary_tables(self, *, is_global: bool) -> tuple[str, str]:
-        shape = self._shape
-        base = shape.global_base if is_global else shape.local_base
-        frequencies = base ** (-np.arange(0, shape.head_size, 2) / shape.head_size)
-        angles = np.arange(shape.max_tokens)[:, None] * frequencies[None]
-        kind = "global" if is_global else "local"
-        cos = self._graph.constant(f"cos_{kind}", np.cos(angles).astype(np.float32))
-        return cos, self._graph.constant(f"sin_{kind}", np.sin(angles).astype(np.float32))
+        """Cosines and sines of every position, (tokens, head_size / 2).
+
+        Stored for every 64th position and for the first 64; ONNX Runtime adds the angles up when it loads the graph.
+        """
+        graph, shape, kind = self._graph, self._shape, "global" if is_global else "local"
+        if kind not in self._rotary:
+            base = shape.global_base if is_global else shape.local_base
+            frequencies = base ** (-np.arange(0, shape.head_size, 2) / shape.head_size)
+            far = np.arange(0, shape.max_tokens, _ROTARY_STEP)[:, None, None] * frequencies
+            near = np.arange(_ROTARY_STEP)[None, :, None] * frequencies
+            far_cos, far_sin, near_cos, near_sin = (
+                graph.constant(f"{kind}_{name}", values.astype(np.float32))
+                for name, values in (
+                    ("far_cos", np.cos(far)),
+                    ("far_sin", np.sin(far)),
+                    ("near_cos", np.cos(near)),
+                    ("near_sin", np.sin(near)),
+                )
+            )
+            cos = graph.node("Sub", [graph.node("Mul", [far_cos, near_cos]), graph.node("Mul", [far_sin, near_sin])])
+            sin = graph.node("Add", [graph.node("Mul", [far_sin, near_cos]), graph.node("Mul", [far_cos, near_sin])])
+            rows = graph.constant("rotary_rows", np.array([-1, shape.head_size // 2], np.int64))
+            self._rotary[kind] = graph.node("Reshape", [cos, rows]), graph.node("Reshape", [sin, rows])
+        return self._rotary[kind]
 
     def _norm(self, x: str, name: str) -> str:
         """RMSNorm with a weight of the checkpoint, which Gemma stores less one."""
         return self._rms_norm(x, name, 1 + self._tensor(f"layers.{name}"))
 
-    def _rms_norm(self, x: str, name: str, weight: npt.NDArray[np.float32]) -> str:
+    def _rms_norm(self, x: str, name: str, weight: Floats) -> str:
         inputs = [x, self._graph.constant(name, weight)]
         return self._graph.node(
             "SimplifiedLayerNormalization", inputs, axis=-1, epsilon=self._shape.epsilon, stash_type=1
         )
 
-    def _stacked(self, layer: int, *names: str) -> npt.NDArray[np.float32]:
+    def _stacked(self, layer: int, *names: str) -> Floats:
         """Weights of several products of the same input as one (out, in) weight."""
         return np.concatenate([self._layer(layer, f"{name}.weight") for name in names])
 
-    def _layer(self, layer: int, name: str) -> npt.NDArray[np.float32]:
+    def _layer(self, layer: int, name: str) -> Floats:
         return self._tensor(f"layers.{layer}.{name}")
 
-    def _tensor(self, name: str) -> npt.NDArray[np.float32]:
+    def _tensor(self, name: str) -> Floats:
         return self._checkpoint.tensor(self._prefix + name)
 
 

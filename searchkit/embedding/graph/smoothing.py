@@ -4,8 +4,6 @@ SmoothQuant (Xiao et al. 2022, eq. 4): divide each input channel of a product by
 weights' columns by it. The division folds into the weight of the RMSNorm before the product.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
@@ -21,15 +19,3 @@ def smoothing_scale(largest_input: Floats, weight: Floats) -> Floats:
     scale = inputs**ALPHA / weights ** (1 - ALPHA)
     scale = scale / np.median(scale)
     return np.asarray(np.clip(scale, 1e-3, 1e3), np.float32)
-
-
-class Smoothing:
-    """The scales of a graph's products by name; 1 for products that were not observed."""
-
-    def __init__(self, largest_inputs: Mapping[str, Floats] | None = None) -> None:
-        self._largest_inputs = largest_inputs or {}
-
-    def scale(self, product: str, weight: Floats) -> Floats:
-        """(in,) scales of a product with the given (out, in) weight."""
-        observed = self._largest_inputs.get(product)
-        return np.ones(weight.shape[1], np.float32) if observed is None else smoothing_scale(observed, weight)

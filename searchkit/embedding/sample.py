@@ -1,5 +1,10 @@
 """A small multilingual sample of queries and the passages that answer them, to look at a model with."""
 
+from collections.abc import Sequence
+
+from searchkit.embedding.prompts import Prompts
+from searchkit.types import Passage
+
 SAMPLE_PAIRS = (
     (
         "how to descale a kettle",
@@ -70,3 +75,16 @@ SAMPLE_PAIRS = (
         "The flow sensor reports too little water: check the filter, bleed the radiators and restart the unit.",
     ),
 )
+
+
+def sample_inputs(prompts: Prompts) -> list[str]:
+    """The model's inputs for the sample: all queries, then all passages."""
+    queries = [prompts.of_query(query) for query, _ in SAMPLE_PAIRS]
+    return queries + [prompts.of_passage(Passage("", text)) for _, text in SAMPLE_PAIRS]
+
+
+def calibration_inputs(prompts: Prompts, passages: Sequence[Passage]) -> list[str]:
+    """What a model is calibrated with besides the sample: longer texts made of it, and passages of the user's own."""
+    texts = [text for _, text in SAMPLE_PAIRS]
+    long = [Passage("", " ".join(texts[start::2])) for start in range(2)]
+    return [prompts.of_passage(passage) for passage in [*long, *passages]]

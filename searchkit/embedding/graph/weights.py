@@ -1,0 +1,193 @@
+"""Puts a model's weights into a graph, stored as its quantization says: the products of its layers and its token table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from onnx import TensorProto
+
+from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
+from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.graph.quantize import BLOCK, Codebook, quantize_blocks, quantize_columns, quantize_rows
+from searchkit.embedding.graph.smoothing import smoothing_scale
+
+Floats = npt.NDArray[np.float32]
+_ROWS_AT_A_TIME = 16384
+_NO_SIZE = np.float32(1e-20)  # a token of zeros is divided by this
+_SAMPLE_ROWS = 4096  # a codebook is fitted to so many rows of a table
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One of the products of an input: x·weightᵀ + bias, for a weight of shape (out, in)."""
+
+    name: str
+    weight: Floats
+    bias: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the inputs of a group of products look like on a sample: largest magnitudes (in,), Gram matrix (in, in)."""
+
+    largest: Floats
+    gram: Floats
+
+
+class Table(Protocol):
+    """A matrix that may be too large to be held at once."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and width."""
+        ...
+
+    def rows(self, wanted: slice | npt.NDArray[np.int64]) -> Floats:
+        """Some of its rows."""
+        ...
+
+
+class Weights:
+    """The products and lookups of one graph.
+
+    `observed`: the inputs of each group of products, by the group's name; without them weights are rounded as they
+    are. `tokens`: the only ids, sorted, that the graph will be given, as positions in this list (for calibration).
+    """
+
+    def __init__(
+        self,
+        graph: GraphBuilder,
+        quantization: Quantization,
+        *,
+        observed: Mapping[str, Inputs] | None = None,
+        tokens: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        self.quantization = quantization
+        self.inputs_by_group: dict[str, str] = {}
+        self._graph = graph
+        self._observed = observed or {}
+        self._tokens = tokens
+
+    def smoothing(self, group: str, weight: Floats) -> Floats:
+        """(in,) scales that the caller takes out of a group's input and `weight` (out, in) is multiplied by."""
+        observed = self._observed.get(group)
+        if observed is None or not self.quantization.has_one_scale:
+            return np.ones(weight.shape[1], np.float32)
+        return smoothing_scale(observed.largest, weight)
+
+    def products(self, x: str, group: str, products: Sequence[Product], *, even: bool = False) -> list[str]:
+        """Several products of one input, which is quantized once.
+
+        `even`: the input's tokens differ much in size. One scale quantizes all of them, and the large ones would leave
+        the small ones a handful of steps; so each is divided by its largest magnitude, and its products multiplied.
+        """
+        size = ""
+        if even and (self.quantization.has_one_scale or self._tokens is not None):
+            x, size = self._evened(x)
+        self.inputs_by_group[group] = x
+        if self.quantization is Quantization.INT4:
+            found = [self._int4_product(x, product, self._observed.get(group)) for product in products]
+        elif self.quantization is Quantization.FP32:
+            found = [self._float_product(x, product) for product in products]
+        else:
+            quantized = self._graph.node_with_outputs("DynamicQuantizeLinear", [x], 3)
+            found = [self._int8_product(quantized, product) for product in products]
+        return [self._finished(y, size, product) for y, product in zip(found, products, strict=True)]
+
+    def lookup(self, ids: str, name: str, table: Table, factor: float = 1.0) -> str:
+        """Rows of a table times a factor; widened only where looked up."""
+        if self.quantization is Quantization.FP32:
+            return self._float_rows(ids, name, table, factor)
+        return (self._int4_rows if self.quantization.has_small_table else self._int8_rows)(ids, name, table, factor)
+
+    def _evened(self, x: str) -> tuple[str, str]:
+        """Tokens with a largest magnitude of 1, and what they were divided by, (batch, tokens, 1)."""
+        graph = self._graph
+        channels = graph.constant("channel_axis", np.array([-1], np.int64))
+        highest, lowest = (graph.node(f"Reduce{kind}", [x, channels]) for kind in ("Max", "Min"))
+        size = graph.node("Max", [highest, graph.node("Neg", [lowest]), graph.constant("no_size", _NO_SIZE)])
+        return graph.node("Div", [x, size]), size
+
+    def _finished(self, y: str, size: str, product: Product) -> str:
+        if size:
+            y = self._graph.node("Mul", [y, size])
+        if product.bias is None:
+            return y
+        return self._graph.node("Add", [y, self._graph.constant(f"{product.name}.bias", product.bias)])
+
+    def _float_product(self, x: str, product: Product) -> str:
+        return self._graph.node("MatMul", [x, self._graph.constant(product.name, product.weight.T)])
+
+    def _int8_product(self, quantized: Sequence[str], product: Product) -> str:
+        graph, name = self._graph, product.name
+        x, scale, zero_point = quantized
+        codes, scales = quantize_columns(product.weight.T)
+        weight, steps = graph.constant(f"{name}.codes", codes), graph.constant(f"{name}.scales", scales)
+        return graph.node("MatMulIntegerToFloat", [x, weight, scale, steps, zero_point], domain=MICROSOFT)
+
+    def _int4_product(self, x: str, product: Product, observed: Inputs | None) -> str:
+        graph, name = self._graph, product.name
+        outputs, inputs = product.weight.shape
+        codes, scales = quantize_blocks(product.weight, None if observed is None else observed.gram)
+        halves = graph.constant(f"{name}.scales", scales.ravel())
+        steps = graph.node("Cast", [halves], to=TensorProto.FLOAT)  # once, when the graph is loaded
+        return graph.node(
+            "MatMulNBits",
+            [x, graph.constant(f"{name}.codes", codes), steps],
+            domain=MICROSOFT,
+            K=inputs,
+            N=outputs,
+            bits=4,
+            block_size=BLOCK,
+            accuracy_level=4,
+        )
+
+    def _float_rows(self, ids: str, name: str, table: Table, factor: float) -> str:
+        graph = self._graph
+        count = len(self._tokens) if self._tokens is not None else table.shape[0]
+        pieces = (rows * np.float32(factor) for rows in self._pieces(table))
+        return graph.node("Gather", [graph.constant_in_pieces(name, (count, table.shape[1]), np.float32, pieces), ids])
+
+    def _int8_rows(self, ids: str, name: str, table: Table, factor: float) -> str:
+        graph = self._graph
+        scales: list[Floats] = []
+
+        def codes() -> Iterator[npt.NDArray[np.int8]]:
+            for rows in self._pieces(table):
+                piece, piece_scales = quantize_rows(rows)
+                scales.append(piece_scales)
+                yield piece
+
+        stored = graph.constant_in_pieces(f"{name}.codes", table.shape, np.int8, codes())
+        values = graph.node("Cast", [graph.node("Gather", [stored, ids])], to=TensorProto.FLOAT)
+        row_scales = graph.constant(f"{name}.scales", np.concatenate(scales) * np.float32(factor))
+        return graph.node("Mul", [values, graph.node("Gather", [row_scales, ids])])
+
+    def _int4_rows(self, ids: str, name: str, table: Table, factor: float) -> str:
+        graph, (count, width) = self._graph, table.shape
+        sample = np.linspace(0, count - 1, min(_SAMPLE_ROWS, count)).astype(np.int64)
+        codebook = Codebook.fitted(table.rows(sample))
+        scales: list[npt.NDArray[np.float16]] = []
+
+        def codes() -> Iterator[npt.NDArray[np.uint8]]:
+            for rows in self._pieces(table):
+                piece, piece_scales = codebook.encode(rows)
+                scales.append(piece_scales)
+                yield piece
+
+        stored = graph.constant_in_pieces(f"{name}.codes", (count, width // 2), np.uint8, codes())
+        bytes_ = graph.node("Cast", [graph.node("Gather", [stored, ids])], to=TensorProto.INT32)
+        pairs = graph.node("Gather", [graph.constant(f"{name}.levels", codebook.pairs), bytes_])
+        values = graph.node("Reshape", [pairs, graph.constant(f"{name}.shape", np.array([0, 0, width], np.int64))])
+        row_scales = graph.node("Gather", [graph.constant(f"{name}.scales", np.concatenate(scales)), ids])
+        by_row = graph.node("Mul", [values, graph.node("Cast", [row_scales], to=TensorProto.FLOAT)])
+        return graph.node("Mul", [by_row, graph.constant(f"{name}.channels", codebook.channels * np.float32(factor))])
+
+    def _pieces(self, table: Table) -> Iterator[Floats]:
+        if self._tokens is not None:
+            yield table.rows(self._tokens)
+            return
+        for start in range(0, table.shape[0], _ROWS_AT_A_TIME):
+            yield table.rows(slice(start, min(start + _ROWS_AT_A_TIME, table.shape[0])))

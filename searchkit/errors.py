@@ -37,5 +37,9 @@ class UnsupportedCheckpointError(ModelError):
     """A checkpoint is not one that searchkit can turn into a model folder; the message says why."""
 
 
+class HubError(SearchkitError):
+    """A checkpoint cannot be fetched from the model hub: refused, not found, out of reach, or not what it should be."""
+
+
 class UnreadableFileError(SearchkitError):
     """One file cannot be indexed; the message is the reason that `status` shows. Never fatal to a run."""

@@ -162,6 +162,32 @@ class Library:
             set_meta(connection, MODEL, model)
         self._close_searcher(folder.name)
 
+    def collections_using(self, model: str) -> list[str]:
+        """Names of the collections that a model embeds."""
+        using = []
+        for folder in all_collections(self.home):
+            with _reading(folder) as connection:
+                if get_meta(connection, MODEL) == model:
+                    using.append(folder.name)
+        return using
+
+    def remove_model(self, model: str, *, force: bool = False) -> int:
+        """Delete a model, a broken one too, and unset it as the one for new collections: bytes freed.
+
+        Raises ModelNotFoundError if it is not installed, UsageError while a collection uses it, unless forced.
+        """
+        if not force and (using := self.collections_using(model)):
+            raise UsageError(
+                f"The model '{model}' is used by: {', '.join(using)}. Switch first (searchkit models use NAME -c"
+                f" {using[0]}), or remove it all the same, which leaves search by words only: --force"
+            )
+        freed_bytes = self.models.remove(model)
+        self._open_models.pop(model, None)
+        settings = load_settings(self.home)
+        if settings.model == model:
+            save_settings(self.home, replace(settings, model=""))
+        return freed_bytes
+
     def close(self) -> None:
         """Let go of everything that is open."""
         for name in list(self._searchers):

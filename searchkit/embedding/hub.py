@@ -1,0 +1,232 @@
+"""The model hub: what a repository holds, and its files, fetched so that a broken connection costs nothing.
+
+Knows HTTP, tokens and checksums; does not know what a checkpoint needs.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchkit.embedding.model_folder import checksum
+from searchkit.errors import HubError
+from searchkit.paths import make_private_folder
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
+
+_OFFLINE = ("SEARCHKIT_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})  # answers that may be another a moment later
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
+# Names that are safe below a folder of ours on every system: nothing hidden, no `..`, no drive.
+_PLAIN_PATH = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
+_AGENT = {"user-agent": "searchkit"}  # all that the hub is told about this machine
+_KEPT = "What was downloaded is kept; the same command goes on from there."
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a repository. `sha256`: of its content; "" where the hub knows git's `blob_id` only."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    blob_id: str
+
+    def matches(self, path: Path) -> bool:
+        """Whether a file on disk is this one, byte for byte."""
+        if path.stat().st_size != self.size_bytes:
+            return False
+        return checksum(path) == self.sha256 if self.sha256 else _blob_id(path) == self.blob_id
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A repository at one commit, `revision`: its files by path. Files with odd names are left out."""
+
+    repository: str
+    revision: str
+    files: Mapping[str, HubFile]
+
+
+def refuse_offline(*, asked: bool) -> None:
+    """Raise HubError if the network must not be used: the user said so now (`asked`), or in the environment."""
+    off = {"", "0", "no", "off", "false"}
+    reasons = ["--offline"] if asked else [name for name in _OFFLINE if os.environ.get(name, "").lower() not in off]
+    if reasons:
+        raise HubError(
+            f"Nothing was downloaded, because {reasons[0]} forbids it. "
+            "Import a checkpoint that you have (searchkit models import FOLDER), or allow the network."
+        )
+
+
+class Hub:
+    """The hub at HF_ENDPOINT, else the public one, with the user's token (HF_TOKEN, or `hf auth login`) if there is one.
+
+    `pauses_seconds`: how long to wait before each new try when the connection breaks; any byte that arrives starts
+    the list again. Every method raises HubError, which says what to do.
+    """
+
+    def __init__(self, *, pauses_seconds: Sequence[float] = _PAUSES_SECONDS) -> None:
+        from huggingface_hub import constants, get_token
+
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # else its requests tell what else is installed and running here
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+        self.endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        if not re.match(r"https?://[^/]", self.endpoint):
+            raise HubError(f"HF_ENDPOINT is '{self.endpoint}'; it must be an address that begins with https://")
+        self._pauses_seconds = pauses_seconds
+        self._timeout_seconds = constants.HF_HUB_DOWNLOAD_TIMEOUT
+        self._token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+
+    def look(self, repository: str, revision: str = "") -> Snapshot:
+        """What a repository holds at a branch, tag or commit ("": its main branch)."""
+        import httpx2
+        from huggingface_hub import HfApi
+
+        api = HfApi(self.endpoint, self._token or False, headers=_AGENT)
+        pauses = iter(self._pauses_seconds[:1])
+        while True:
+            try:
+                info = api.model_info(
+                    repository, revision=revision or None, files_metadata=True, timeout=self._timeout_seconds
+                )
+                files = [_file(sibling) for sibling in info.siblings or () if _PLAIN_PATH.fullmatch(sibling.rfilename)]
+                return Snapshot(repository, info.sha or revision or "main", {file.path: file for file in files})
+            except (httpx2.HTTPError, ConnectionError) as error:
+                self._wait(pauses, error, repository, revision)
+            except (KeyError, TypeError, ValueError) as error:
+                raise HubError(
+                    f"{self.endpoint} does not answer like a model hub. "
+                    "Check HF_ENDPOINT, or log in to the network that you are in."
+                ) from error
+
+    def fetch(
+        self, snapshot: Snapshot, file: HubFile, folder: Path, on_bytes: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Bring a file of a repository to its place below a folder; nothing is fetched twice.
+
+        `on_bytes` hears how many of the file's bytes are there. A part that was fetched before is completed; a file
+        whose checksum is not the hub's is deleted and refused.
+        """
+        target = folder / file.path
+        if target.is_file():
+            if file.matches(target):
+                on_bytes(file.size_bytes)
+                return
+            target.unlink()  # of another revision, or damaged since
+        make_private_folder(target.parent)
+        # Named after its content, so that only the same content is ever appended to it.
+        part = target.with_name(f"{target.name}.{(file.sha256 or file.blob_id)[:16]}.part")
+        self._complete(snapshot, file, part, on_bytes)
+        if not file.matches(part):
+            part.unlink()
+            raise HubError(
+                f"{file.path} of {snapshot.repository} arrived with another checksum than {self.endpoint} lists, and was deleted."
+                " Run the command again; if it happens again, do not use this source."
+            )
+        part.replace(target)
+
+    def _complete(self, snapshot: Snapshot, file: HubFile, part: Path, on_bytes: Callable[[int], None]) -> None:
+        import httpx2
+        from huggingface_hub import hf_hub_url
+
+        url = hf_hub_url(snapshot.repository, file.path, revision=snapshot.revision, endpoint=self.endpoint)
+        part.touch()
+        pauses = iter(self._pauses_seconds)
+        while (have := part.stat().st_size) < file.size_bytes:
+            try:
+                self._stream(url, part, file.size_bytes, on_bytes)
+            except (httpx2.HTTPError, ConnectionError) as error:
+                if part.stat().st_size > have:
+                    pauses = iter(self._pauses_seconds)
+                self._wait(pauses, error, snapshot.repository, snapshot.revision)
+
+    def _stream(self, url: str, part: Path, size_bytes: int, on_bytes: Callable[[int], None]) -> None:
+        """Append to a part what it lacks; start it anew where the server cannot begin in the middle."""
+        from huggingface_hub import get_session, hf_raise_for_status
+
+        have = part.stat().st_size
+        headers = {**_AGENT, "accept-encoding": "identity"}
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token}"
+        if have:
+            headers["range"] = f"bytes={have}-"
+        with get_session().stream("GET", url, headers=headers, timeout=self._timeout_seconds) as response:
+            hf_raise_for_status(response)
+            with part.open("ab" if response.status_code == 206 else "wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+                    on_bytes(file.tell())
+                    if file.tell() > size_bytes:
+                        return  # more than was announced: its checksum will tell
+        if part.stat().st_size < size_bytes:
+            raise ConnectionError("the connection ended early")
+
+    def _wait(self, pauses: Iterator[float], error: Exception, repository: str, revision: str) -> None:
+        """Pause before another try; raise the explained error if there is no use in one."""
+        from huggingface_hub.errors import HfHubHTTPError
+
+        passing = not isinstance(error, HfHubHTTPError) or error.response.status_code in _PASSING
+        pause_seconds = next(pauses, None) if passing else None
+        if pause_seconds is None:
+            raise self._explained(error, repository, revision) from error
+        time.sleep(pause_seconds)
+
+    def _explained(self, error: Exception, repository: str, revision: str) -> HubError:
+        """What an error of the hub or of the network means to the user, and what to do."""
+        from huggingface_hub.errors import (
+            GatedRepoError,
+            HfHubHTTPError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+
+        if not isinstance(error, HfHubHTTPError):
+            reason = " ".join(str(error).split()) or type(error).__name__
+            return HubError(
+                f"The connection to {self.endpoint} failed: {reason}. {_KEPT} "
+                "Without a network: searchkit models import FOLDER"
+            )
+        page, status = f"{self.endpoint}/{repository}", error.response.status_code
+        said = f" The hub says: {' '.join(error.server_message.split())[:300]}" if error.server_message else ""
+        log_in = "log in (hf auth login) or set HF_TOKEN"
+        if isinstance(error, GatedRepoError) and not self._token:
+            message = f"{repository} is for those who have accepted its terms. Accept them at {page}, then {log_in}."
+        elif isinstance(error, GatedRepoError):
+            message = (
+                f"Your token gives no access to {repository}. Accept its terms at {page} with the same account; "
+                f"a fine-grained token must also be allowed to read gated repositories.{said}"
+            )
+        elif isinstance(error, RevisionNotFoundError):
+            message = f"{repository} has no revision '{revision}'. See which there are: {page}/tree/main"
+        elif status == _UNAUTHORIZED and self._token:
+            message = f"The hub does not accept your token. Log in again (hf auth login), or set HF_TOKEN anew.{said}"
+        elif isinstance(error, RepositoryNotFoundError) or status in (_UNAUTHORIZED, _NOT_FOUND):
+            message = f"There is no {page}, or it is private. Check the spelling; if it is private, {log_in}."
+        elif status in _PASSING:
+            message = f"{self.endpoint} cannot serve this at the moment (status {status}). Try again later. {_KEPT}"
+        else:
+            message = f"{self.endpoint} refuses {repository} (status {status}).{said} See {page}"
+        return HubError(message)
+
+
+def _file(sibling: "RepoSibling") -> HubFile:
+    """Raises ValueError for a file that could not be checked."""
+    sha256 = sibling.lfs.sha256 if sibling.lfs else ""
+    size_bytes = sibling.lfs.size if sibling.lfs else sibling.size
+    if size_bytes is None or not (sha256 or sibling.blob_id):
+        raise ValueError(f"no size or no checksum for {sibling.rfilename}")
+    return HubFile(sibling.rfilename, size_bytes, sha256, sibling.blob_id or "")
+
+
+def _blob_id(path: Path) -> str:
+    """Git's name for a file's content: SHA-1 over a header and the content."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,206 @@
+"""From a name on the model hub to a verified model folder. What cannot work is refused before weights are fetched."""
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.hub import Hub, HubFile, Snapshot, refuse_offline
+from searchkit.embedding.model_folder import ModelCard
+from searchkit.embedding.store import ModelStore, default_name
+from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
+from searchkit.paths import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
+from searchkit.types import Progress, ProgressListener
+from searchkit.wording import size
+
+if TYPE_CHECKING:
+    from searchkit.embedding.checkpoint import Checkpoint
+
+SHORT_NAMES = {
+    "embeddinggemma-300m": "google/embeddinggemma-300m",
+    "all-minilm-l6-v2": "sentence-transformers/all-MiniLM-L6-v2",
+}
+_DESCRIPTION = (
+    "config.json",
+    "modules.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "README.md",
+)
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_LOCK = ".lock"
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """What to pull. `model`: a short name or OWNER/NAME; `revision`: branch, tag or commit, "" for the main branch.
+
+    `name`: what to call it, "" for the repository's. `offline`: the user forbids the network.
+    """
+
+    model: str
+    revision: str = ""
+    name: str = ""
+    quantization: Quantization = Quantization.INT8
+    offline: bool = False
+
+
+def pull_model(
+    store: ModelStore,
+    downloads: Path,
+    request: PullRequest,
+    *,
+    hub: Hub | None = None,
+    on_progress: ProgressListener = lambda _: None,
+) -> ModelCard:
+    """Download a checkpoint into a folder below `downloads`, convert and verify it, and delete the download.
+
+    A download that broke off stays and is completed by the next pull.
+
+    Raises HubError if it cannot be fetched, UnsupportedCheckpointError if it cannot be converted, ModelError if the
+    name is taken or the model does not pass its verification, UsageError if `model` cannot be on the hub.
+    """
+    refuse_offline(asked=request.offline)
+    repository = repository_of(request.model)
+    name = store.free_name(request.name or default_name(repository.split("/")[1], request.quantization))
+    hub = hub or Hub()
+    with _download_folder(downloads, repository) as folder:
+        snapshot = hub.look(repository, request.revision)
+        checkpoint = _described(hub, snapshot, folder)
+        weights = [file for place in ("", *checkpoint.dense_folders) for file in _weights(snapshot, place)]
+        wanted = [_tokenizer(snapshot, checkpoint), *weights]
+        _check_space(folder, wanted, weights, request.quantization)
+        _fetch_all(hub, snapshot, wanted, folder, on_progress)
+        on_progress(Progress("Converting", 0, 1, "model"))
+        source = {"repository": repository, "revision": snapshot.revision}
+        return store.add(folder, name=name, quantization=request.quantization, source=source)
+
+
+def repository_of(model: str) -> str:
+    """OWNER/NAME on the hub of a short name, or of itself. Raises UsageError for what can be neither."""
+    if known := SHORT_NAMES.get(model.lower()):
+        return known
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII):
+        raise UsageError(
+            f"'{model}' is no model on the hub. Give its OWNER/NAME there, or a short name: {', '.join(SHORT_NAMES)}."
+        )
+    return model
+
+
+@contextmanager
+def _download_folder(downloads: Path, repository: str) -> Iterator[Path]:
+    """The folder of one repository's download, for one process at a time.
+
+    It is deleted when the block has ended, or has found the checkpoint unfit; after any other error it stays, if there
+    is anything in it to go on from.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = make_private_folder(downloads / repository.replace("/", "--"))
+    lock = FileLock(folder / _LOCK, timeout=0, mode=PRIVATE_FILE_MODE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise HubError(f"Another process is pulling {repository}. Wait until it is done, or stop it.") from None
+    useful = True
+    try:
+        yield folder
+        useful = False
+    except ModelError:
+        useful = False
+        raise
+    finally:
+        lock.release()
+        if not (useful and folder_size_bytes(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _described(hub: Hub, snapshot: Snapshot, folder: Path) -> "Checkpoint":
+    """The checkpoint's small files, fetched and found to be of a kind that can be converted."""
+    from searchkit.embedding.checkpoint import Checkpoint
+    from searchkit.embedding.import_model import FAMILIES
+    from searchkit.embedding.prompts import prompts_of_checkpoint
+
+    _weights(snapshot, "")
+    if "config.json" not in snapshot.files:
+        raise UnsupportedCheckpointError(
+            f"{snapshot.repository} holds no config.json; it is not a sentence-transformers checkpoint."
+        )
+    for path in _DESCRIPTION:
+        if path in snapshot.files:
+            hub.fetch(snapshot, snapshot.files[path], folder)
+    checkpoint = Checkpoint(folder, with_weights=False)
+    if checkpoint.model_type not in FAMILIES:
+        raise UnsupportedCheckpointError(
+            f"{snapshot.repository} is a {checkpoint.model_type} model; "
+            f"searchkit can run these families: {', '.join(FAMILIES)}."
+        )
+    for module in checkpoint.module_folders:
+        if file := snapshot.files.get(f"{module}/config.json"):
+            hub.fetch(snapshot, file, folder)
+    checkpoint.check_modules()
+    prompts_of_checkpoint(checkpoint.prompts)
+    return checkpoint
+
+
+def _weights(snapshot: Snapshot, place: str) -> list[HubFile]:
+    """The safetensors files right in a folder of the repository: the whole model if it is there, else all, its shards.
+
+    Raises UnsupportedCheckpointError if there are none.
+    """
+    prefix = f"{place}/" if place else ""
+    here = [file for path, file in snapshot.files.items() if path.rpartition("/")[0] == place]
+    found = [file for file in here if file.path.endswith(".safetensors")]
+    if not found:
+        pickled = any(file.path.endswith(_PICKLED) for file in here)
+        where = f" in {place}" if place else ""
+        what = f"only pickled weights{where}, which can run code when read" if pickled else f"no weights{where}"
+        raise UnsupportedCheckpointError(
+            f"{snapshot.repository} holds {what}. searchkit reads *.safetensors only; "
+            "ask its authors for them, or look for a copy of the model that has them."
+        )
+    return [file for file in found if file.path == f"{prefix}model.safetensors"] or found
+
+
+def _tokenizer(snapshot: Snapshot, checkpoint: "Checkpoint") -> HubFile:
+    """The best tokenizer file for the checkpoint's family. Raises UnsupportedCheckpointError if there is none."""
+    from searchkit.embedding.import_model import FAMILIES
+
+    names = [name for name, _ in FAMILIES[checkpoint.model_type].tokenizers]
+    for name in names:
+        if name in snapshot.files:
+            return snapshot.files[name]
+    raise UnsupportedCheckpointError(f"{snapshot.repository} holds no {' or '.join(names)}.")
+
+
+def _check_space(folder: Path, wanted: Sequence[HubFile], weights: Sequence[HubFile], kept: Quantization) -> None:
+    """Raise HubError unless there is room for what is still to come and for the model made of it."""
+    total, original = (sum(file.size_bytes for file in files) for files in (wanted, weights))
+    # The model is at most as large as the weights it is made of; quantized, it is well below half of them.
+    converted = original if kept is Quantization.FP32 else original // 2
+    needed = max(total - folder_size_bytes(folder), 0) + converted
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise HubError(
+            f"The download and the model made of it need {size(needed)}, but only {size(free)} are free at {folder}. "
+            "Make room, or choose another disk: SEARCHKIT_HOME"
+        )
+
+
+def _fetch_all(
+    hub: Hub, snapshot: Snapshot, wanted: Sequence[HubFile], folder: Path, on_progress: ProgressListener
+) -> None:
+    total = sum(file.size_bytes for file in wanted)
+    before = 0
+    for file in wanted:
+
+        def on_bytes(here: int, before: int = before) -> None:
+            on_progress(Progress("Downloading", (before + here) // _MEGABYTE, total // _MEGABYTE, "MB"))
+
+        hub.fetch(snapshot, file, folder, on_bytes)
+        before += file.size_bytes

@@ -20,6 +20,7 @@ _COMMANDS = {
     "collections": "List the collections.",
     "models": "List, import and choose embedding models.",
     "tui": "Search as you type, in the terminal.",
+    "bench": "Measure how fast and how good it is here.",
 }
 
 

@@ -1,0 +1,154 @@
+"""`searchkit bench`: measure this machine, this model, and other engines beside it."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from searchkit.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from searchkit.evaluate.bench import Plan
+    from searchkit.evaluate.engine import Engine
+    from searchkit.library import Library
+
+SECTIONS = ["load", "speed", "latency", "search", "cosines", "retrieval"]
+_FOREIGN = ["sentence-transformers", "llama-cpp"]
+_PATH = click.Path(path_type=Path)
+
+
+class _Options(TypedDict):
+    """The options of `bench embed` that say what is measured."""
+
+    threads: int | None
+    rounds: int | None
+    quick: bool
+    only: tuple[str, ...]
+    texts: Path | None
+    corpus: Path | None
+    retrieval: tuple[Path, ...]
+    reference: str
+    collection: str
+    query: str
+    sentence_transformers: Path | None
+    llama_cpp: Path | None
+    python_for: tuple[str, ...]
+
+
+@click.group()
+def bench() -> None:
+    """Measure how fast and how good it is here.
+
+    \b
+    Example:
+      searchkit bench embed --quick
+    """
+
+
+@bench.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option("--threads", type=click.IntRange(1), help="Threads of every engine (default: all cores).")
+@click.option("--rounds", type=click.IntRange(1), help="Alternating rounds (default: 7).")
+@click.option("--quick", is_flag=True, help="Few rounds of few texts: a first look, not a figure.")
+@click.option("--only", multiple=True, type=click.Choice(SECTIONS), help="This section only; may be repeated.")
+@click.option("--texts", type=_PATH, help="JSON lines with a text each: cut for speed, whole for cosines.")
+@click.option("--corpus", type=_PATH, help="JSON lines with a text each: for speed at mixed lengths.")
+@click.option("--retrieval", type=_PATH, multiple=True, help="Folder in BEIR's layout, for nDCG@10; may be repeated.")
+@click.option("--reference", default="", help="Installed fp32 model that cosines and nDCG@10 are compared with.")
+@click.option("-c", "--collection", default="", help="Collection to search from a shell.")
+@click.option(
+    "--query", default="how to change the settings after an update", show_default=True, help="For --collection."
+)
+@click.option("--sentence-transformers", type=_PATH, help="Checkpoint folder to run beside, in fp32.")
+@click.option("--llama-cpp", type=_PATH, help="GGUF file to run beside, in llama.cpp.")
+@click.option(
+    "--python-for", multiple=True, metavar="ENGINE=PATH", help="Interpreter that has one of these two engines."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
+def embed(models: tuple[str, ...], *, as_json: bool, **options: Unpack[_Options]) -> None:
+    """Measure embedding: speed, latency, load time, memory, closeness to fp32.
+
+    The first MODEL (default: the best one installed) is compared with the others and with other engines. All embed the
+    same texts in turns, each in a process of its own. Let the machine rest meanwhile.
+
+    \b
+    Examples:
+      searchkit bench embed --quick
+      searchkit bench embed --sentence-transformers ~/embeddinggemma-300m
+      searchkit bench embed embeddinggemma-300m embeddinggemma-300m-fp32 --only speed
+    """
+    from searchkit.evaluate.bench import Bench
+    from searchkit.evaluate.report import report_as_json, report_as_text
+    from searchkit.library import Library
+
+    with Library() as library:
+        plan = _plan(library, models, options)
+    with Bench(plan, say if sys.stderr.isatty() else _say_nothing) as running:
+        report = running.run(shlex.join(["searchkit", *sys.argv[1:]]))
+    if as_json:
+        print_json([report_as_json(report)])
+    else:
+        click.echo(report_as_text(report))
+
+
+def _plan(library: "Library", names: Sequence[str], options: _Options) -> "Plan":
+    """What the options ask for; what they name is looked for before anything is measured."""
+    from searchkit.embedding.onnx_embedder import usable_cores
+    from searchkit.evaluate.beir import read_beir, read_passages
+    from searchkit.evaluate.bench import FULL, QUICK, SAMPLE_PASSAGES, Plan, Section
+    from searchkit.evaluate.engine import model_engine
+
+    threads = options["threads"] or usable_cores()
+    opened = [library.models.open(name) for name in dict.fromkeys(names or [library.models.best()])]
+    own = [model_engine(embedder, threads) for embedder in opened]
+    others = _other_engines(options, own[0])
+    if options["collection"]:
+        library.status(options["collection"])  # raises if there is none
+    reference = others[0] if options["sentence_transformers"] else None
+    if name := options["reference"]:
+        reference = model_engine(library.models.open(name), threads)
+    scale = QUICK if options["quick"] else FULL
+    return Plan(
+        engines=(*own, *others),
+        variants=(model_engine(opened[0], 1, name=f"{opened[0].name}, 1 thread"),) if threads > 1 else (),
+        reference=reference,
+        passages=read_passages(options["texts"]) if options["texts"] else SAMPLE_PASSAGES,
+        corpus=read_passages(options["corpus"]) if options["corpus"] else (),
+        retrieval=[read_beir(folder) for folder in options["retrieval"]],
+        collection=options["collection"],
+        query=options["query"],
+        sections=frozenset(Section(name) for name in options["only"] or Section),
+        scale=replace(scale, rounds=options["rounds"] or scale.rounds),
+    )
+
+
+def _other_engines(options: _Options, like: "Engine") -> "list[Engine]":
+    """The engines of others that were asked for, sentence-transformers first."""
+    from searchkit.evaluate.engine import llama_cpp_engine, sentence_transformers_engine
+
+    interpreters = _interpreters(options["python_for"])
+    found = []
+    if checkpoint := options["sentence_transformers"]:
+        found.append(sentence_transformers_engine(checkpoint, interpreters["sentence-transformers"], like))
+    if file := options["llama_cpp"]:
+        found.append(llama_cpp_engine(file, interpreters["llama-cpp"], like))
+    return found
+
+
+def _interpreters(chosen: Sequence[str]) -> dict[str, str]:
+    """Interpreter by engine: this one, unless another was chosen."""
+    interpreters = dict.fromkeys(_FOREIGN, sys.executable)
+    for choice in chosen:
+        engine, _, path = choice.partition("=")
+        if engine not in interpreters or not path:
+            raise click.UsageError(f"--python-for {choice}: expected one of {', '.join(_FOREIGN)}, then =PATH.")
+        interpreters[engine] = path
+    return interpreters
+
+
+def _say_nothing(_: str) -> None:
+    """Progress that nobody looks at."""

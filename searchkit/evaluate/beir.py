@@ -1,0 +1,124 @@
+"""Reads retrieval data in BEIR's layout: corpus.jsonl, queries.jsonl and qrels/test.tsv in a folder."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchkit.errors import SearchkitError
+from searchkit.types import Passage
+
+
+class RetrievalDataError(SearchkitError):
+    """A data file is missing, or a line of it is not what it should be; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalData:
+    """Documents and queries by id; `qrels`: relevance by document, by query, of queries with a relevant document."""
+
+    name: str
+    documents: Mapping[str, Passage]
+    queries: Mapping[str, str]
+    qrels: Mapping[str, Mapping[str, int]]
+
+
+def read_beir(folder: Path, split: str = "test") -> RetrievalData:
+    """Read a folder; of the queries those with a relevant document.
+
+    Raises RetrievalDataError.
+    """
+    corpus, queries_file, judged = folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / f"{split}.tsv"
+    for file in (corpus, queries_file, judged):
+        if not file.is_file():
+            raise RetrievalDataError(
+                f"There is no file {file}. A folder in BEIR's layout holds corpus.jsonl, queries.jsonl, qrels/{split}.tsv."
+            )
+    documents = {key: _passage(fields, place) for key, fields, place in _with_ids(corpus)}
+    queries = {key: _text(fields, "text", place) for key, fields, place in _with_ids(queries_file)}
+    qrels = _read_qrels(judged, queries)
+    if not qrels:
+        raise RetrievalDataError(f"{judged} names no query with a relevant document (a score above 0).")
+    return RetrievalData(folder.resolve().name, documents, {key: queries[key] for key in qrels}, qrels)
+
+
+def read_passages(file: Path) -> list[Passage]:
+    """The passages of a file with an object a line: "text", and "title" if there is one; other fields do not matter.
+
+    Raises RetrievalDataError, also for a file without any.
+    """
+    passages = [_passage(fields, place) for fields, place in _objects(file)]
+    if not passages:
+        raise RetrievalDataError(f"{file} is empty. It should hold an object with a text on each line.")
+    return passages
+
+
+def _read_qrels(file: Path, queries: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    qrels: dict[str, dict[str, int]] = defaultdict(dict)
+    for number, line in _lines(file):
+        cells = line.split("\t")
+        if number == 1 and cells[-1] == "score":
+            continue
+        try:
+            query, document, relevance = cells[0], cells[1], int(cells[2])
+        except (IndexError, ValueError):
+            raise RetrievalDataError(
+                f"{file}, line {number}: expected a query's id, a document's id and a whole number, with tabs between."
+            ) from None
+        if query not in queries:
+            raise RetrievalDataError(f"{file}, line {number}: queries.jsonl has no query {query!r}.")
+        qrels[query][document] = relevance
+    return {query: judged for query, judged in qrels.items() if max(judged.values()) > 0}
+
+
+def _with_ids(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
+    seen: set[str] = set()
+    for fields, place in _objects(file):
+        key = _text(fields, "_id", place)
+        if key in seen:
+            raise RetrievalDataError(f"{place}: the _id {key!r} was used before. Each must be there once.")
+        seen.add(key)
+        yield key, fields, place
+
+
+def _objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each line's object, and where it stands."""
+    for number, line in _lines(file):
+        place = f"{file}, line {number}"
+        try:
+            fields = json.loads(line)
+        except ValueError as error:
+            raise RetrievalDataError(f"{place}: not valid JSON ({error}).") from error
+        if not isinstance(fields, dict):
+            raise RetrievalDataError(f"{place}: expected a JSON object.")
+        yield fields, place
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers."""
+    if not file.is_file():
+        raise RetrievalDataError(f"There is no file {file}. Check the spelling.")
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                text = line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise RetrievalDataError(f"{file}, line {number}: not UTF-8 ({error.reason}).") from error
+            if text.strip():
+                yield number, text
+
+
+def _passage(fields: Mapping[str, Any], place: str) -> Passage:
+    title = fields.get("title") or ""
+    if not isinstance(title, str):
+        raise RetrievalDataError(f'{place}: "title" is not text.')
+    return Passage(title, _text(fields, "text", place))
+
+
+def _text(fields: Mapping[str, Any], key: str, place: str) -> str:
+    value = fields.get(key)
+    if not isinstance(value, str):
+        raise RetrievalDataError(f'{place}: "{key}" is missing or not text.')
+    return value

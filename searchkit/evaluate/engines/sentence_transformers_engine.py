@@ -1,0 +1,40 @@
+"""sentence-transformers on PyTorch, in fp32. Stands alone: it runs where searchkit is not installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SentenceTransformersEngine:
+    """See worker.Engine. Texts of a batch are sorted by length, as the library does it."""
+
+    def __init__(self, checkpoint: str, threads: int) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(threads)
+        self._model: Any = SentenceTransformer(checkpoint, device="cpu", local_files_only=True).float()
+
+    def embed(self, texts: list[str], batch_size: int) -> Any:
+        """See worker.Engine. The prompt is part of the text already."""
+        return self._model.encode(
+            texts, batch_size=batch_size or 8, prompt="", normalize_embeddings=True, show_progress_bar=False
+        )
+
+    def token_ids(self, text: str) -> list[int]:
+        """See worker.EngineWithTokenizer."""
+        tokenize = getattr(self._model, "preprocess", None) or self._model.tokenize
+        ids: list[int] = tokenize([text])["input_ids"][0].tolist()
+        return ids
+
+    def version(self) -> str:
+        """See worker.Engine."""
+        import sentence_transformers
+        import torch
+
+        return f"sentence-transformers {sentence_transformers.__version__}, PyTorch {torch.__version__}"
+
+
+def open_engine(checkpoint: str, threads: int) -> SentenceTransformersEngine:
+    """Load a sentence-transformers checkpoint."""
+    return SentenceTransformersEngine(checkpoint, threads)

@@ -1,0 +1,55 @@
+"""Texts that are exactly so many tokens long, made of given passages."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from searchkit.errors import UsageError
+
+_FILLER = " a"  # one token in every vocabulary
+
+
+def exact_texts(
+    passages: Sequence[str], tokens: int, count_tokens: Callable[[str], int], *, seed: int
+) -> Iterator[str]:
+    """Endlessly many texts of that many tokens, by `count_tokens`, which may add a prompt to them.
+
+    The passages are put one behind the other, in ever new orders, and cut.
+
+    Raises UsageError if even an empty text is longer.
+    """
+    if count_tokens("") > tokens:
+        raise UsageError(f"No text fits into {tokens} tokens: the model's prompt is longer. Ask for more tokens.")
+    source = _endless(passages, np.random.default_rng(seed))
+    while True:
+        text = next(source)
+        while count_tokens(text) <= tokens:
+            text += " " + next(source)
+        yield _cut(text, tokens, count_tokens)
+
+
+def _endless(passages: Sequence[str], rng: np.random.Generator) -> Iterator[str]:
+    cleaned = [" ".join(passage.split()) for passage in passages]
+    usable = [passage for passage in cleaned if passage]
+    if not usable:
+        raise UsageError("The texts are all empty. Name a file with words in it.")
+    while True:
+        for index in rng.permutation(len(usable)):
+            yield usable[index]
+
+
+def _cut(text: str, tokens: int, count_tokens: Callable[[str], int]) -> str:
+    """The longest beginning of a text that has no more tokens, filled up where it has fewer."""
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if count_tokens(text[:middle].strip()) <= tokens:
+            fits = middle
+        else:
+            too_long = middle
+    for end in range(fits, -1, -1):  # the first fits, but for rare words that the filler joins
+        cut = text[:end].strip()
+        filled = (cut + _FILLER * (tokens - count_tokens(cut))).strip()
+        if count_tokens(filled) == tokens:
+            return filled
+    raise UsageError(f"No text of exactly {tokens} tokens can be made of these. Name others.")

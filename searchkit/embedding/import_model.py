@@ -149,7 +149,7 @@ def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, To
 
 def _similarity_range(embedder: OnnxEmbedder) -> tuple[float, float]:
     """Mean cosine of the sample's unrelated and of its matching pairs; also the proof that the model works at all."""
-    queries, passages = np.split(embedder.embed_texts(sample_inputs(embedder.card.prompts)), 2)
+    queries, passages = np.split(embedder.embed_many(sample_inputs(embedder.card.prompts)), 2)
     similarities = queries @ passages.T
     matching = np.eye(len(SAMPLE_PAIRS), dtype=bool)
     unrelated, matched = float(similarities[~matching].mean()), float(similarities[matching].mean())

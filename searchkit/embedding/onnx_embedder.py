@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.model_folder import read_model_card
@@ -14,6 +17,7 @@ from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.types import Passage
 
+Vector = npt.NDArray[np.float32]
 _INPUT = "token_ids"
 _MANY_TOKENS = 512  # a text of more does not leave its memory behind
 
@@ -62,24 +66,60 @@ class OnnxEmbedder:
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
         """See Embedder."""
-        return self.embed_texts([self.card.prompts.of_query(query) for query in queries])
+        vectors = [self.embed_one(self.card.prompts.of_query(query)) for query in queries]
+        return np.stack(vectors) if vectors else np.empty((0, self.dimension), np.float32)
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
         """See Embedder."""
-        return self.embed_texts([self.card.prompts.of_passage(passage) for passage in passages])
+        return self.embed_many([self.card.prompts.of_passage(passage) for passage in passages])
 
-    def embed_texts(self, inputs: Sequence[str]) -> Vectors:
-        """(n, dimension) float32, unit length, of texts as the model is to see them, prompts included."""
-        vectors = np.empty((len(inputs), self.dimension), np.float32)
-        for row, text in enumerate(inputs):
-            ids = np.array([self._tokenizer.encode(text, self.max_tokens)], np.int64)
-            options = self._giving_back if ids.size > _MANY_TOKENS else None
-            vectors[row] = self._session.run(None, {_INPUT: ids}, options)[0][0]
+    def embed_one(self, text: str) -> Vector:
+        """(dimension,) float32, unit length, of a text as the model is to see it, prompt included: soon.
+
+        All cores work on it together.
+        """
+        return self._run(self._quick_session, self._ids(text))
+
+    def embed_many(self, texts: Sequence[str]) -> Vectors:
+        """(n, dimension) float32, unit length, of texts as the model is to see them: many a second.
+
+        Every core works on a text of its own, which wastes less of its time than working together on one.
+        """
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        if not texts:
+            return vectors
+        session = self._steady_session
+        inputs = enumerate([self._ids(text) for text in texts])
+        longest_first = sorted(inputs, key=lambda item: -item[1].size)  # so that all cores come to an end together
+        remaining = iter(longest_first)  # its next() is atomic: every text is taken once
+        stopped = Event()
+
+        def work() -> None:
+            for row, ids in remaining:
+                if stopped.is_set():
+                    return
+                vectors[row] = self._run(session, ids)
+
+        workers = min(self._threads, len(texts))
+        if workers <= 1:
+            work()
+            return vectors
+        with ThreadPoolExecutor(workers, "embedding") as pool:
+            try:
+                for worker in [pool.submit(work) for _ in range(workers)]:
+                    worker.result()
+            except BaseException:
+                stopped.set()  # an interruption waits for the texts in hand only
+                raise
         return vectors
 
-    @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        return open_tokenizer(self.card.tokenizer, self.folder / self.card.tokenizer_file)
+    def _ids(self, text: str) -> npt.NDArray[np.int64]:
+        return np.array([self._tokenizer.encode(text, self.max_tokens)], np.int64)
+
+    def _run(self, session: Any, ids: npt.NDArray[np.int64]) -> Vector:
+        options = self._giving_back if ids.size > _MANY_TOKENS else None
+        vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
+        return vector
 
     @cached_property
     def _giving_back(self) -> Any:
@@ -91,12 +131,23 @@ class OnnxEmbedder:
         return options
 
     @cached_property
-    def _session(self) -> Any:
+    def _tokenizer(self) -> Tokenizer:
+        return open_tokenizer(self.card.tokenizer, self.folder / self.card.tokenizer_file)
+
+    @cached_property
+    def _quick_session(self) -> Any:
+        return self._session(self._threads)
+
+    @cached_property
+    def _steady_session(self) -> Any:
+        return self._session(1) if self._threads > 1 else self._quick_session
+
+    def _session(self, threads: int) -> Any:
         try:
-            return open_session(self.folder, self._threads)
+            return open_session(self.folder, threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
-            remedy = f"Remove {self.folder} and import it again."
+            remedy = f"Remove it (searchkit models remove {self.name}) and import it again."
             raise ModelError(f"The model {self.name} cannot be loaded. {remedy} ({error})") from error
 
 

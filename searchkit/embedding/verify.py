@@ -41,7 +41,7 @@ def verify_model(folder: Path) -> Verification:
         card = read_model_card(folder)
         if problems := tuple(_file_problems(folder, card)):
             return Verification(problems)
-        return _compare(OnnxEmbedder(folder).embed_texts(sample_inputs(card.prompts)), folder, card)
+        return _compare(OnnxEmbedder(folder).embed_many(sample_inputs(card.prompts)), folder, card)
     except (ModelError, OSError, AttributeError, TypeError, ValueError) as error:  # what a changed model.json can cause
         return Verification((f"{error}".rstrip(".") + ".",))
 

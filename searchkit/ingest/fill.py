@@ -11,7 +11,7 @@ from searchkit.catalog.connection import transaction
 from searchkit.embedding.embedder import Embedder, Vectors
 
 _PAGE = 1024  # passages fetched at once
-_AT_ONCE = 8  # passages embedded between two looks at the clock
+_AT_ONCE = 32  # passages between two looks at the clock
 COMMIT_SECONDS = 2.0  # what a crash may cost
 
 

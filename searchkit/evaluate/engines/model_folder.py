@@ -3,19 +3,23 @@
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 
 
 class ModelFolderEngine:
-    """See worker.Engine. Batches are the embedder's own affair."""
+    """See worker.Engine. One text alone is embedded as a query is, several as passages are."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._embedder = OnnxEmbedder(folder, threads)
 
-    def embed(self, texts: list[str], batch_size: int) -> Vectors:  # noqa: ARG002 (see above)
+    def embed(self, texts: list[str], batch_size: int) -> Vectors:
         """See worker.Engine."""
-        return self._embedder.embed_texts(texts)
+        if batch_size == 1:
+            return np.stack([self._embedder.embed_one(text) for text in texts])
+        return self._embedder.embed_many(texts)
 
     def version(self) -> str:
         """See worker.Engine."""

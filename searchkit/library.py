@@ -26,7 +26,7 @@ from searchkit.embedding.store import ModelStore
 from searchkit.errors import CollectionNotFoundError, ModelNotFoundError, UsageError
 from searchkit.paths import default_home
 from searchkit.search.searcher import CollectionSearcher
-from searchkit.types import CollectionStatus, Hit, IndexReport, Progress, ProgressListener, SearchMode
+from searchkit.types import CollectionStatus, Hit, IndexReport, Passage, Progress, ProgressListener, SearchMode
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
     from searchkit.embedding.embedder import Embedder
@@ -161,6 +161,13 @@ class Library:
         with _writing(folder) as connection, transaction(connection):
             set_meta(connection, MODEL, model)
         self._close_searcher(folder.name)
+
+    def sample_passages(self, collection: str, count: int) -> list[Passage]:
+        """Some passages from all over a collection. Raises CollectionNotFoundError."""
+        from searchkit.catalog.vectors import sample_passages
+
+        with _reading(existing_collection(self.home, collection)) as connection:
+            return sample_passages(connection, count)
 
     def collections_using(self, model: str) -> list[str]:
         """Names of the collections that a model embeds."""

@@ -37,6 +37,14 @@ def pending_passages(connection: sqlite3.Connection, fingerprint: str, limit: in
     return [PendingPassage(content_hash, Passage(title, text)) for content_hash, title, text, _ in rows]
 
 
+def sample_passages(connection: sqlite3.Connection, count: int) -> list[Passage]:
+    """Passages from all over the collection, the same whenever asked: those whose hashes come first."""
+    rows = connection.execute(
+        "SELECT title, text FROM chunks GROUP BY content_hash ORDER BY content_hash LIMIT ?", (count,)
+    )
+    return [Passage(title, text) for title, text in rows]
+
+
 def count_passages(connection: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
     """(distinct passages, those of them with a vector)."""
     row = connection.execute(

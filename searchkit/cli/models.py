@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from searchkit.embedding.model_folder import ModelCard
     from searchkit.embedding.verify import Verification
     from searchkit.library import Library
+    from searchkit.types import Passage
 
+_CALIBRATION_PASSAGES = 64  # enough for the scales to settle; each takes a fraction of a second
+_calibrate = click.option(
+    "--calibrate",
+    default="",
+    metavar="COLLECTION",
+    help="Fit the quantization to this collection's texts too, besides the built-in sample.",
+)
 _quantization = click.option(
     "--quantization",
     type=click.Choice([kind.value for kind in Quantization]),
@@ -85,8 +93,9 @@ def list_models(*, as_json: bool) -> None:
 @click.option("--revision", default="", help="Branch, tag or commit (default: the main branch).")
 @click.option("--name", default="", help="What to call it (default: its name on the hub).")
 @_quantization
+@_calibrate
 @click.option("--offline", is_flag=True, help="Refuse to use the network (also: SEARCHKIT_OFFLINE=1).")
-def pull_model(model: str, revision: str, name: str, quantization: str, *, offline: bool) -> None:
+def pull_model(model: str, revision: str, name: str, quantization: str, calibrate: str, *, offline: bool) -> None:
     """Download MODEL from the Hugging Face hub, convert and verify it; the download is deleted then.
 
     MODEL is embeddinggemma-300m, all-minilm-l6-v2, or the OWNER/NAME of a sentence-transformers checkpoint with
@@ -102,8 +111,9 @@ def pull_model(model: str, revision: str, name: str, quantization: str, *, offli
     from searchkit.embedding.pull import PullRequest, pull_model
     from searchkit.library import Library
 
-    request = PullRequest(model, revision, name, Quantization(quantization), offline)
     with Library() as library:
+        passages = _calibration_passages(library, calibrate)
+        request = PullRequest(model, revision, name, Quantization(quantization), offline, passages)
         with progress_line() as on_progress:
             card = pull_model(library.models, library.home / "downloads", request, on_progress=on_progress)
         commit = f"{card.source['repository']}, commit {card.source['revision'][:12]}"
@@ -114,17 +124,21 @@ def pull_model(model: str, revision: str, name: str, quantization: str, *, offli
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", default="", help="What to call it (default: the folder's name).")
 @_quantization
-def import_model(folder: Path, name: str, quantization: str) -> None:
+@_calibrate
+def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> None:
     """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or of the BERT family) into a model.
 
     \b
-    Example:
+    Examples:
       searchkit models import ~/Downloads/embeddinggemma-300m
+      searchkit models import ~/Downloads/embeddinggemma-300m --quantization int4 --calibrate docs
     """
     from searchkit.library import Library
 
     with Library() as library:
-        card = library.models.add(folder.expanduser(), name=name, quantization=Quantization(quantization))
+        passages = _calibration_passages(library, calibrate)
+        store, stored_as = library.models, Quantization(quantization)
+        card = store.add(folder.expanduser(), name=name, quantization=stored_as, passages=passages)
         _report(library, card, f"Imported {card.name}")
 
 
@@ -201,6 +215,11 @@ def remove_model(name: str, *, force: bool) -> None:
         left = name in library.models.names()
     again = " Its package is still there; it is converted again when next used." if left else ""
     say(f"Removed {name}: {size(freed_bytes)} freed.{again}")
+
+
+def _calibration_passages(library: "Library", collection: str) -> "list[Passage]":
+    """Passages of a collection to calibrate with; none where no collection is named."""
+    return library.sample_passages(collection, _CALIBRATION_PASSAGES) if collection else []
 
 
 def _report(library: "Library", card: "ModelCard", what: str) -> None:

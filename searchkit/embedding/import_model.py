@@ -9,7 +9,7 @@ import numpy as np
 
 from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.embedder import Vectors
+from searchkit.embedding.embedder import Vectors, normalized
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder
@@ -17,9 +17,11 @@ from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.weights import Weights
+from searchkit.embedding.known_models import known_vectors
 from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.prompts import prompts_of_checkpoint
+from searchkit.embedding.quick_tokenizer import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError
@@ -27,8 +29,7 @@ from searchkit.paths import new_folder
 from searchkit.types import Passage
 
 REFERENCE_FILE = "reference.npy"
-_EXACT = 0.9999  # cosine of a float encoder's vectors to those of sentence-transformers
-_REFERENCE_VECTORS = Path(__file__).parent / "reference_vectors"
+_EXACT = 0.9995  # cosine of a float encoder's vectors to those of sentence-transformers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def import_model(
     prompts = prompts_of_checkpoint(checkpoint.prompts)
     with new_folder(target) as folder:
         tokenizer_file, tokenizer = _copy_tokenizer(source, folder, family)
+        if tokenizer is TokenizerKind.SENTENCEPIECE:
+            write_quick_tokenizer(folder / tokenizer_file, folder)
         opened = open_tokenizer(tokenizer, folder / tokenizer_file)
         texts = [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
         ids = [opened.encode(text, checkpoint.max_tokens) for text in texts]
@@ -128,9 +131,9 @@ def _check_known(vectors: Vectors, weights_checksum: str) -> None:
 
     Raises ModelError if they differ.
     """
-    stored = _REFERENCE_VECTORS / f"{weights_checksum[:16]}.npy"
+    stored = known_vectors(weights_checksum)
     if stored.is_file():
-        worst = float((vectors * np.load(stored).astype(np.float32)).sum(axis=1).min())
+        worst = float((vectors * normalized(np.load(stored).astype(np.float32))).sum(axis=1).min())
         if not worst >= _EXACT:
             raise ModelError(
                 f"The converted model's vectors differ from those of sentence-transformers (cosine {worst:.4f});"

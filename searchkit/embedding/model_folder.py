@@ -1,4 +1,4 @@
-"""A model as a folder: model.onnx, weights.bin, a tokenizer file, and model.json, which describes and seals them."""
+"""A model as a folder: model.onnx, weights.bin, its tokenizer, reference vectors; model.json describes and seals them."""
 
 import hashlib
 import json
@@ -15,6 +15,8 @@ from searchkit.errors import ModelError
 from searchkit.paths import write_atomically
 
 FORMAT = 1
+GRAPH_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.bin"
 _FILE = "model.json"
 
 
@@ -42,7 +44,8 @@ class ModelCard:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits of everything that decides a vector."""
-        decisive = [sorted(self.checksums.items()), asdict(self.prompts), self.max_tokens, self.tokenizer]
+        files = [self.checksums.get(name, "") for name in (GRAPH_FILE, WEIGHTS_FILE, self.tokenizer_file)]
+        decisive = [files, asdict(self.prompts), self.max_tokens, self.tokenizer]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
@@ -57,9 +60,11 @@ def read_model_card(folder: Path) -> ModelCard:
     Raises ModelError if there is none, or one of another format.
     """
     try:
-        content: dict[str, Any] = json.loads((folder / _FILE).read_text("utf-8"))
+        content: Any = json.loads((folder / _FILE).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} is not a readable model folder ({error}). Import the model again.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{folder / _FILE} is damaged (no JSON object). Import the model again.")
     if content.pop("format", None) != FORMAT:
         raise ModelError(f"{folder} was written by another version of searchkit. Import the model again.")
     try:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.model_folder import read_model_card
+from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.types import Passage
@@ -78,7 +79,9 @@ class OnnxEmbedder:
 
         All cores work on it together.
         """
-        return self._run(self._quick_session, self._ids(text))
+        tokenizer = self._tokenizer if len(text) > LONGEST_TEXT else self._quick_tokenizer
+        ids = tokenizer.encode(text, self.max_tokens)
+        return self._run(self._quick_session, np.array([ids], np.int64))
 
     def embed_many(self, texts: Sequence[str]) -> Vectors:
         """(n, dimension) float32, unit length, of texts as the model is to see them: many a second.
@@ -89,7 +92,7 @@ class OnnxEmbedder:
         if not texts:
             return vectors
         session = self._steady_session
-        inputs = enumerate([self._ids(text) for text in texts])
+        inputs = enumerate(np.array([self._tokenizer.encode(text, self.max_tokens)], np.int64) for text in texts)
         longest_first = sorted(inputs, key=lambda item: -item[1].size)  # so that all cores come to an end together
         remaining = iter(longest_first)  # its next() is atomic: every text is taken once
         stopped = Event()
@@ -113,9 +116,6 @@ class OnnxEmbedder:
                 raise
         return vectors
 
-    def _ids(self, text: str) -> npt.NDArray[np.int64]:
-        return np.array([self._tokenizer.encode(text, self.max_tokens)], np.int64)
-
     def _run(self, session: Any, ids: npt.NDArray[np.int64]) -> Vector:
         options = self._giving_back if ids.size > _MANY_TOKENS else None
         vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
@@ -133,6 +133,11 @@ class OnnxEmbedder:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return open_tokenizer(self.card.tokenizer, self.folder / self.card.tokenizer_file)
+
+    @cached_property
+    def _quick_tokenizer(self) -> "Tokenizer | QuickTokenizer":
+        """For a short text alone, where there is one."""
+        return QuickTokenizer(self.folder) if TABLE_FILE in self.card.checksums else self._tokenizer
 
     @cached_property
     def _quick_session(self) -> Any:

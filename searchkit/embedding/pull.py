@@ -14,7 +14,7 @@ from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.store import ModelStore, default_name
 from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.paths import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
-from searchkit.types import Progress, ProgressListener
+from searchkit.types import Passage, Progress, ProgressListener
 from searchkit.wording import size
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ _MEGABYTE = 1_000_000
 class PullRequest:
     """What to pull. `model`: a short name or OWNER/NAME; `revision`: branch, tag or commit, "" for the main branch.
 
-    `name`: what to call it, "" for the repository's. `offline`: the user forbids the network.
+    `name`: what to call it, "" for the repository's. `offline`: the user forbids the network. `passages`: texts to
+    calibrate with, besides the built-in sample.
     """
 
     model: str
@@ -48,6 +49,7 @@ class PullRequest:
     name: str = ""
     quantization: Quantization = Quantization.INT8
     offline: bool = False
+    passages: Sequence[Passage] = ()
 
 
 def pull_model(
@@ -78,7 +80,7 @@ def pull_model(
         _fetch_all(hub, snapshot, wanted, folder, on_progress)
         on_progress(Progress("Converting", 0, 1, "model"))
         source = {"repository": repository, "revision": snapshot.revision}
-        return store.add(folder, name=name, quantization=request.quantization, source=source)
+        return store.add(folder, name=name, quantization=request.quantization, passages=request.passages, source=source)
 
 
 def repository_of(model: str) -> str:

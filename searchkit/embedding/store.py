@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from searchkit.paths import folder_size_bytes, make_private_folder, sync_folder
 if TYPE_CHECKING:
     from searchkit.embedding.onnx_embedder import OnnxEmbedder
     from searchkit.embedding.verify import Verification
+    from searchkit.types import Passage
 
 BUNDLED = "all-minilm-l6-v2"
 GET_A_MODEL = (
@@ -108,11 +109,13 @@ class ModelStore:
         *,
         name: str = "",
         quantization: Quantization = Quantization.INT8,
+        passages: "Sequence[Passage]" = (),
         source: Mapping[str, str] | None = None,
     ) -> ModelCard:
         """Import a checkpoint under a name (its folder's, unless told), and verify the model before it gets its place.
 
-        `source`: where the checkpoint comes from, for the model's card.
+        `passages`: texts to calibrate the quantization with, besides the built-in sample. `source`: where the
+        checkpoint comes from, for the model's card.
 
         Raises ModelError if the name is taken or impossible, or the model does not pass; UnsupportedCheckpointError if
         the checkpoint is unfit.
@@ -122,7 +125,13 @@ class ModelStore:
         target = self._folder / chosen
         workshop = Path(tempfile.mkdtemp(dir=make_private_folder(self._folder), prefix=f".{chosen}."))
         try:
-            card = _imported(checkpoint, workshop / chosen, quantization, source or {})
+            card = _converted(
+                checkpoint,
+                workshop / chosen,
+                quantization=quantization,
+                passages=passages,
+                source=source or {},
+            )
             if target.exists():  # another process has just imported the same model
                 return read_model_card(target)
             (workshop / chosen).rename(target)
@@ -195,17 +204,22 @@ def _look(folder: Path) -> ModelCard | BrokenModel:
         return read_model_card(folder)
     except ModelError as error:
         return BrokenModel(folder.name, str(error))
-    except (AttributeError, TypeError) as error:  # JSON, but no object
-        return BrokenModel(folder.name, f"{folder / 'model.json'} is damaged ({error}). Import the model again.")
 
 
-def _imported(checkpoint: Path, target: Path, quantization: Quantization, source: Mapping[str, str]) -> ModelCard:
+def _converted(
+    checkpoint: Path,
+    target: Path,
+    *,
+    quantization: Quantization,
+    passages: "Sequence[Passage]",
+    source: Mapping[str, str],
+) -> ModelCard:
     """Import, note the source, verify."""
     from searchkit.embedding.import_model import import_model
     from searchkit.embedding.verify import verify_model
 
     try:
-        card = import_model(checkpoint, target, quantization=quantization)
+        card = import_model(checkpoint, target, quantization=quantization, passages=passages)
     except (KeyError, TypeError, ValueError) as error:
         raise UnsupportedCheckpointError(
             f"{checkpoint} cannot be converted: its configuration and its weights do not fit together ({error!r})."

@@ -1,4 +1,7 @@
-"""Writes tests/data/reference_NAME.npz: vectors of the reference texts by sentence-transformers in fp32.
+"""Writes vectors by sentence-transformers in fp32, for tests and for the importer.
+
+tests/data/reference_NAME.npz: of the reference texts. searchkit/embedding/reference_vectors/WEIGHTS.npy: of the built-in
+sample, named after the checksum of the checkpoint's weights; an import of these weights is compared with them.
 
 Usage: python tests/data/make_reference_vectors.py NAME CHECKPOINT_FOLDER      (needs the extra [reference])
 """
@@ -10,6 +13,9 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from searchkit.embedding.known_models import known_vectors
+from searchkit.embedding.model_folder import checksum
+from searchkit.embedding.sample import SAMPLE_PAIRS
 from tests.reference_texts import DOCUMENTS, QUERIES
 
 
@@ -20,6 +26,9 @@ def main(name: str, checkpoint: str) -> None:
     documents = np.stack([model.encode_document(text, normalize_embeddings=True) for text in DOCUMENTS])
     target = Path(__file__).parent / f"reference_{name}.npz"
     np.savez_compressed(target, queries=queries, documents=documents)
+    sample = [model.encode_query(query, normalize_embeddings=True) for query, _ in SAMPLE_PAIRS]
+    sample += [model.encode_document(text, normalize_embeddings=True) for _, text in SAMPLE_PAIRS]
+    np.save(known_vectors(checksum(Path(checkpoint) / "model.safetensors")), np.stack(sample).astype(np.float16))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,14 @@ class GraphBuilder:
         self._initializers[name] = tensor
         return name
 
+    def widened(self, name: str, codes: Array, steps: Array) -> str:
+        """codes · steps as floats, stored as codes: ONNX Runtime computes them once, when it loads the graph.
+
+        It would not do so with a DequantizeLinear, and kernels that arrange their weights beforehand need constants.
+        """
+        floats = self.node("Cast", [self.constant(f"{name}.codes", codes)], to=TensorProto.FLOAT)
+        return self.node("Mul", [floats, self.constant(f"{name}.steps", steps)])
+
     def node(self, operator: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output, and name that output."""
         return self.node_with_outputs(operator, inputs, 1, domain=domain, **attributes)[0]

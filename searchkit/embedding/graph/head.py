@@ -27,6 +27,4 @@ def write_head(graph: GraphBuilder, states: str, head: Head, *, small: bool = Fa
 def _projection(graph: GraphBuilder, matrix: npt.NDArray[np.float32], *, small: bool) -> str:
     if not small:
         return graph.constant("projection", matrix)
-    codes, scales = quantize_columns(matrix)
-    inputs = [graph.constant("projection.codes", codes), graph.constant("projection.scales", scales)]
-    return graph.node("DequantizeLinear", inputs, axis=1)  # computed once, when the graph is loaded
+    return graph.widened("projection", *quantize_columns(matrix))

@@ -13,6 +13,7 @@ BLOCK = 32  # weights that share a 4-bit scale
 _LARGEST = 127
 _DAMPING = 0.01  # of the mean diagonal; Frantar et al. 2022 use the same
 _COLUMNS_AT_A_TIME = 128
+_ROOM = 1.25  # by how much corrections may enlarge a block's largest weight
 _LEVELS = 16
 _CODEBOOK_ROUNDS = 40
 
@@ -30,30 +31,43 @@ def quantize_rows(table: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Floats
     return _codes(rows / scales), scales
 
 
-def quantize_blocks(weight: Floats, gram: Floats | None = None) -> tuple[Bytes, Halves]:
-    """(out, in) weights in 4 bits: packed codes (out, in/32, 16) and scales (out, in/32): (code − 8) · scale.
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """(out, in) weights in 4 bits: weight ≈ (code - 8) · scale · step.
+
+    `codes`: packed, (out, in/32, 16); `scales`: (out, in/32), never 0; `steps`: (out,).
+    """
+
+    codes: Bytes
+    scales: npt.NDArray[np.int8]
+    steps: Floats
+
+
+def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
+    """(out, in) weights in blocks of 32 inputs; the input width must be a multiple of that.
 
     With the Gram matrix xᵀx of the product's inputs, a column's rounding error is made up for by the columns after it
-    (GPTQ, Frantar et al. 2022, arXiv 2210.17323). The input width must be a multiple of 32.
+    (GPTQ, Frantar et al. 2022, arXiv 2210.17323).
     """
     columns = np.ascontiguousarray(weight.T, np.float32)  # (in, out): a step works on one contiguous row
     width = len(columns)
     correction = np.zeros((width, width), np.float32) if gram is None else _correction(gram)
+    steps = _steps(np.abs(columns).max(axis=0) / 8 * _ROOM)
     codes = np.empty(columns.shape, np.uint8)
-    scales = np.empty((width // BLOCK, columns.shape[1]), np.float16)
+    scales = np.empty((width // BLOCK, columns.shape[1]), np.int8)
     for start in range(0, width, _COLUMNS_AT_A_TIME):
         end = min(start + _COLUMNS_AT_A_TIME, width)
         errors = np.empty((end - start, columns.shape[1]), np.float32)
         for i in range(start, end):
             if i % BLOCK == 0:
-                scales[i // BLOCK] = _block_scales(columns[i : i + BLOCK])
-            scale = scales[i // BLOCK].astype(np.float32)
+                scales[i // BLOCK] = _block_scales(columns[i : i + BLOCK], steps)
+            scale = scales[i // BLOCK] * steps
             codes[i] = np.clip(np.rint(columns[i] / scale) + 8, 0, 15)
             errors[i - start] = columns[i] - (codes[i].astype(np.float32) - 8) * scale
             columns[i + 1 : end] -= correction[i, i + 1 : end, None] * errors[i - start]
         columns[end:] -= correction[start:end, end:].T @ errors
     by_block = codes.T.reshape(weight.shape[0], width // BLOCK, BLOCK)
-    return _packed(by_block), np.ascontiguousarray(scales.T)
+    return Blocks(_packed(by_block), np.ascontiguousarray(scales.T), steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +132,16 @@ def _codes(scaled: Floats) -> npt.NDArray[np.int8]:
     return np.clip(np.rint(scaled), -_LARGEST, _LARGEST).astype(np.int8)
 
 
-def _block_scales(block: Floats) -> Halves:
+def _block_scales(block: Floats, steps: Floats) -> npt.NDArray[np.int8]:
     """(32, n) weights: the scale of each column among a few, by squared error. The extreme value gets code 0."""
     extreme = np.take_along_axis(block, np.abs(block).argmax(axis=0)[None], axis=0)[0]
-    extreme = np.where(np.abs(extreme) < 1e-4, 1e-4, extreme)
     best = np.full(block.shape[1], np.inf, np.float32)
-    scales = np.empty(block.shape[1], np.float16)
+    scales = np.empty(block.shape[1], np.int8)
     for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.75):
-        candidate = (extreme * share / -8).astype(np.float16)
-        step = candidate.astype(np.float32)
-        error = ((np.clip(np.rint(block / step), -8, 7) * step - block) ** 2).sum(axis=0)
+        rounded = _codes(extreme * share / -8 / steps)
+        candidate = np.where(rounded == 0, 1, rounded).astype(np.int8)
+        scale = candidate * steps
+        error = ((np.clip(np.rint(block / scale), -8, 7) * scale - block) ** 2).sum(axis=0)
         better = error < best
         best[better], scales[better] = error[better], candidate[better]
     return scales

@@ -130,12 +130,12 @@ class Weights:
     def _int4_product(self, x: str, product: Product, observed: Inputs | None) -> str:
         graph, name = self._graph, product.name
         outputs, inputs = product.weight.shape
-        codes, scales = quantize_blocks(product.weight, None if observed is None else observed.gram)
-        halves = graph.constant(f"{name}.scales", scales.ravel())
-        steps = graph.node("Cast", [halves], to=TensorProto.FLOAT)  # once, when the graph is loaded
+        blocks = quantize_blocks(product.weight, None if observed is None else observed.gram)
+        scales = graph.widened(f"{name}.scales", blocks.scales, blocks.steps[:, None])
+        flat = graph.node("Reshape", [scales, graph.constant("all_in_one", np.array([-1], np.int64))])
         return graph.node(
             "MatMulNBits",
-            [x, graph.constant(f"{name}.codes", codes), steps],
+            [x, graph.constant(f"{name}.codes", blocks.codes), flat],
             domain=MICROSOFT,
             K=inputs,
             N=outputs,

@@ -80,6 +80,11 @@ class Checkpoint:
                 self._check_activation(path)
             elif kind not in ("Transformer", "Normalize"):
                 raise UnsupportedCheckpointError(f"The checkpoint has a {kind} module, which searchkit does not know.")
+        order = " ".join(kind for kind, _ in self._modules())
+        if not re.fullmatch(r"Transformer( Pooling)?( Dense)*( Normalize)?", order):
+            raise UnsupportedCheckpointError(
+                f"The checkpoint's modules are {order}; searchkit knows Transformer, one Pooling, Dense, Normalize, in this order."
+            )
 
     @property
     def dense_folders(self) -> list[str]:

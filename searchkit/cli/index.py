@@ -72,7 +72,7 @@ def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None
     )
     if report.added and not report.unchanged and installed == [BUNDLED]:
         say(
-            f"  The small model {BUNDLED} knows English best. A better one: searchkit models import EMBEDDINGGEMMA-FOLDER"
+            f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m"
         )
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}")

@@ -114,8 +114,12 @@ class QuickTokenizer:
 
 def write_quick_tokenizer(model_file: Path, folder: Path) -> bool:
     """Write the table of a SentencePiece model, if it is of the kind that this tokenizer reads; returns whether it is."""
-    from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+    from sentencepiece import SentencePieceProcessor
 
+    try:
+        from sentencepiece import sentencepiece_model_pb2
+    except (ImportError, TypeError):  # made for another version of protobuf
+        return False
     model: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]  # made when it is imported
     model.ParseFromString(model_file.read_bytes())
     processor = SentencePieceProcessor(model_file=str(model_file))

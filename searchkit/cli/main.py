@@ -18,7 +18,7 @@ _COMMANDS = {
     "status": "Show what is indexed, and what is not and why.",
     "forget": "Take a folder or file out of the index.",
     "collections": "List the collections.",
-    "models": "List, import and choose embedding models.",
+    "models": "Get, choose, check and remove embedding models.",
     "tui": "Search as you type, in the terminal.",
     "bench": "Measure how fast and how good it is here.",
 }

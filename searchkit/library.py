@@ -186,7 +186,7 @@ class Library:
         if not force and (using := self.collections_using(model)):
             raise UsageError(
                 f"The model '{model}' is used by: {', '.join(using)}. Switch first (searchkit models use NAME -c"
-                f" {using[0]}), or remove it all the same, which leaves search by words only: --force"
+                f" {using[0]}), or remove it all the same (--force); then only --mode lexical works until you switch"
             )
         freed_bytes = self.models.remove(model)
         self._open_models.pop(model, None)

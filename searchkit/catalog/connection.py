@@ -1,5 +1,6 @@
 """Opening a catalog: for reading, which never waits for a writer, or for writing, which brings it up to date first."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -70,9 +71,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
-        raise CatalogError(
-            f"The catalog {path} cannot be opened: {error}. If it stays so, move its folder away and index again."
-        ) from error
+        remedy = "If it stays so, move its folder away and index again."
+        if not os.access(path.parent, os.W_OK):
+            remedy = f"You may not write to {path.parent}, which reading it needs too."
+        raise CatalogError(f"The catalog {path} cannot be opened: {error}. {remedy}") from error
     connection.execute(
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode: a power cut loses the last commits, damages nothing

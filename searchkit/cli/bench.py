@@ -102,6 +102,7 @@ def _plan(library: "Library", names: Sequence[str], options: _Options) -> "Plan"
     from searchkit.evaluate.bench import FULL, QUICK, SAMPLE_PASSAGES, Plan, Section
     from searchkit.evaluate.engine import model_engine
 
+    _check_data(options)
     threads = options["threads"] or usable_cores()
     opened = [library.models.open(name) for name in dict.fromkeys(names or [library.models.best()])]
     own = [model_engine(embedder, threads) for embedder in opened]
@@ -124,6 +125,22 @@ def _plan(library: "Library", names: Sequence[str], options: _Options) -> "Plan"
         sections=frozenset(Section(name) for name in options["only"] or Section),
         scale=replace(scale, rounds=options["rounds"] or scale.rounds),
     )
+
+
+def _check_data(options: _Options) -> None:
+    """Refuse a section that was asked for and has nothing to measure."""
+    needs = {
+        "search": (bool(options["collection"]), "a collection: -c NAME"),
+        "cosines": (
+            bool(options["reference"] or options["sentence_transformers"]),
+            "vectors to compare with: --reference",
+        ),
+        "retrieval": (bool(options["retrieval"]), "judged queries: --retrieval FOLDER"),
+    }
+    for section in options["only"]:
+        given, what = needs.get(section, (True, ""))
+        if not given:
+            raise click.UsageError(f"--only {section} needs {what}")
 
 
 def _other_engines(options: _Options, like: "Engine") -> "list[Engine]":

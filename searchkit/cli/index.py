@@ -71,9 +71,7 @@ def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None
         f"{skipped} {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
     )
     if report.added and not report.unchanged and installed == [BUNDLED]:
-        say(
-            f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m"
-        )
+        say(f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}")
     if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):

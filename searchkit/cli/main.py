@@ -74,7 +74,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        say("Stopped. What was done is kept; the same command goes on from here.")
+        say("Stopped. What was stored is kept; the same command goes on from there.")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; Python would complain about it once more at exit

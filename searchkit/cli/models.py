@@ -7,6 +7,7 @@ import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.embedding.graph.quantization import Quantization
+from searchkit.errors import UsageError
 from searchkit.wording import on_one_line, size
 
 if TYPE_CHECKING:
@@ -219,7 +220,12 @@ def remove_model(name: str, *, force: bool) -> None:
 
 def _calibration_passages(library: "Library", collection: str) -> "list[Passage]":
     """Passages of a collection to calibrate with; none where no collection is named."""
-    return library.sample_passages(collection, _CALIBRATION_PASSAGES) if collection else []
+    if not collection:
+        return []
+    passages = library.sample_passages(collection, _CALIBRATION_PASSAGES)
+    if not passages:
+        raise UsageError(f"The collection '{collection}' holds no passages to calibrate with.")
+    return passages
 
 
 def _report(library: "Library", card: "ModelCard", what: str) -> None:
@@ -230,7 +236,7 @@ def _report(library: "Library", card: "ModelCard", what: str) -> None:
     amount = size(folder_size_bytes(library.home / "models" / card.name))
     say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
     chosen = load_settings(library.home).model or library.models.best()
-    advice = "" if chosen == card.name else f" Prefer this one: searchkit models use {card.name}"
+    advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
     say(f"New collections use {chosen}.{advice}")
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
+import ml_dtypes  # noqa: F401  (safetensors reads bfloat16 only when NumPy knows it)
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +20,10 @@ from searchkit.errors import UnsupportedCheckpointError
 
 Array = npt.NDArray[Any]
 Config = Mapping[str, Any]
+
+
+_OTHER_TASK = re.compile(r"For(Sequence|Token)Classification|ForQuestion|ForMultiple|ForCausalLM|ForNextSentence")
+_FEWEST_TOKENS = 3  # two special ones, and something to embed
 
 
 class Pooling(StrEnum):
@@ -80,7 +85,15 @@ class Checkpoint:
                 self._check_activation(path)
             elif kind not in ("Transformer", "Normalize"):
                 raise UnsupportedCheckpointError(f"The checkpoint has a {kind} module, which searchkit does not know.")
-        order = " ".join(kind for kind, _ in self._modules())
+        if tasks := [str(name) for name in self.config.get("architectures") or [] if _OTHER_TASK.search(str(name))]:
+            raise UnsupportedCheckpointError(f"The checkpoint is a {tasks[0]}, which is not made for embedding.")
+        kinds = [kind for kind, _ in self._modules()]
+        measure = self._optional_json("config_sentence_transformers.json").get("similarity_fn_name")
+        if measure not in (None, "cosine") and "Normalize" not in kinds:
+            raise UnsupportedCheckpointError(
+                f"The checkpoint compares vectors by {measure}; searchkit knows cosine only."
+            )
+        order = " ".join(kinds)
         if not re.fullmatch(r"Transformer( Pooling)?( Dense)*( Normalize)?", order):
             raise UnsupportedCheckpointError(
                 f"The checkpoint's modules are {order}; searchkit knows Transformer, one Pooling, Dense, Normalize, in this order."
@@ -105,14 +118,15 @@ class Checkpoint:
             raise UnsupportedCheckpointError(
                 "The checkpoint's prompts are no table (config_sentence_transformers.json)."
             )
-        return prompts
+        usual = prompts.get(config.get("default_prompt_name") or "")
+        return prompts if usual is None else {"query": usual, "document": usual, **prompts}
 
     @cached_property
     def max_tokens(self) -> int:
         """Tokens of the longest input, special ones included."""
         limit = self._optional_json("sentence_bert_config.json").get("max_seq_length")
         positions = int(self.config.get("max_position_embeddings", 512))
-        return min(int(limit), positions) if limit else positions
+        return min(int(limit), positions) if limit and int(limit) >= _FEWEST_TOKENS else positions
 
     @cached_property
     def licence(self) -> str:

@@ -24,7 +24,7 @@ from searchkit.embedding.prompts import prompts_of_checkpoint
 from searchkit.embedding.quick_tokenizer import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
-from searchkit.errors import ModelError, UnsupportedCheckpointError
+from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.paths import new_folder
 from searchkit.types import Passage
 
@@ -37,19 +37,21 @@ class Family:
     """An architecture that can be imported.
 
     `encoder` adds it to a graph. `tokenizers`: acceptable files, the best first. `prefix_dimensions`: the Matryoshka
-    prefixes that its models are trained for; empty: the full vector only.
+    prefixes that its models are trained for; empty: the full vector only. `smoothed`: its 8-bit products take scales
+    from the texts that it is calibrated with.
     """
 
     encoder: EncoderFactory
     tokenizers: tuple[tuple[str, TokenizerKind], ...]
     prefix_dimensions: tuple[int, ...] = ()
+    smoothed: bool = False
 
 
 _SENTENCEPIECE = ("tokenizer.model", TokenizerKind.SENTENCEPIECE)
 _FAST = ("tokenizer.json", TokenizerKind.TOKENIZERS)
 FAMILIES = {
     "bert": Family(BertEncoder, (_FAST,)),
-    "gemma3_text": Family(Gemma3Encoder, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128)),
+    "gemma3_text": Family(Gemma3Encoder, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True),
 }
 
 
@@ -64,8 +66,8 @@ def import_model(
 
     `passages`: texts to calibrate the quantization with, besides the built-in sample.
 
-    Raises UnsupportedCheckpointError with the reason for a checkpoint that cannot be reproduced exactly, and
-    ModelError if the result is not sound; `target` then does not exist.
+    Raises UnsupportedCheckpointError with the reason for a checkpoint that cannot be reproduced exactly, UsageError for
+    passages that would change nothing, and ModelError if the result is not sound; `target` then does not exist.
     """
     checkpoint = Checkpoint(source)
     family = FAMILIES.get(checkpoint.model_type)
@@ -73,6 +75,10 @@ def import_model(
         known = ", ".join(FAMILIES)
         raise UnsupportedCheckpointError(
             f"{source} is a {checkpoint.model_type} model; searchkit can run these families: {known}."
+        )
+    if passages and not (quantization is Quantization.INT4 or (quantization.has_one_scale and family.smoothed)):
+        raise UsageError(
+            f"Nothing in a {checkpoint.model_type} model in {quantization} depends on texts: import it without --calibrate."
         )
     _ = checkpoint.head  # what cannot be reproduced is refused before anything is written
     prompts = prompts_of_checkpoint(checkpoint.prompts)
@@ -84,6 +90,8 @@ def import_model(
         texts = [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
         ids = [opened.encode(text, checkpoint.max_tokens) for text in texts]
         calibration = calibrate(checkpoint, family.encoder, ids)
+        if not np.isfinite(calibration.vectors).all():
+            raise UnsupportedCheckpointError(f"{source} gives vectors that are not numbers; its weights look damaged.")
         exact = calibration.vectors[: 2 * len(SAMPLE_PAIRS)]
         weights_checksum = checksum(_largest_weights(source))
         _check_known(exact, weights_checksum)
@@ -101,7 +109,11 @@ def import_model(
             tokenizer=tokenizer,
             tokenizer_file=tokenizer_file,
             licence=checkpoint.licence,
-            source={"checkpoint": source.name, "sha256": weights_checksum},
+            source={
+                "checkpoint": source.name,
+                "sha256": weights_checksum,
+                "calibration_passages": str(len(passages)),
+            },
             checksums={path.name: checksum(path) for path in sorted(folder.iterdir())},
             similarity_range=(0.0, 1.0),
         )

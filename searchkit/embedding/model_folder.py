@@ -68,7 +68,7 @@ def read_model_card(folder: Path) -> ModelCard:
     if content.pop("format", None) != FORMAT:
         raise ModelError(f"{folder} was written by another version of searchkit. Import the model again.")
     try:
-        return ModelCard(
+        card = ModelCard(
             **{
                 **content,
                 "name": folder.name,  # a renamed folder is a renamed model
@@ -79,8 +79,23 @@ def read_model_card(folder: Path) -> ModelCard:
                 "similarity_range": tuple(content["similarity_range"]),
             }
         )
+        _check(card)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder / _FILE} is damaged ({error}). Import the model again.") from error
+    return card
+
+
+def _check(card: ModelCard) -> None:
+    """Raise ValueError for what no import writes."""
+    numbers = {"dimension": card.dimension, "max_tokens": card.max_tokens}
+    for name, value in numbers.items():
+        if not (isinstance(value, int) and value > 0):
+            raise ValueError(f"{name} is {value!r}")
+    if not all(isinstance(size, int) and 0 < size <= card.dimension for size in card.prefix_dimensions):
+        raise ValueError(f"prefix_dimensions are {card.prefix_dimensions!r}")
+    low, high = card.similarity_range
+    if not -1 <= low <= high <= 1:
+        raise ValueError(f"similarity_range is {card.similarity_range!r}")
 
 
 def is_model_folder(folder: Path) -> bool:

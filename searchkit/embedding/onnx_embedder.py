@@ -1,6 +1,7 @@
 """The embedder: a model folder on ONNX Runtime. A text at a time, so nothing is ever padded."""
 
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.model_folder import read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
+from searchkit.embedding.runtime import onnx_runtime
 from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.types import Passage
@@ -119,14 +121,16 @@ class OnnxEmbedder:
     def _run(self, session: Any, ids: npt.NDArray[np.int64]) -> Vector:
         options = self._giving_back if ids.size > _MANY_TOKENS else None
         vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
+        if vector.shape != (self.dimension,):
+            raise ModelError(
+                f"The model {self.name} gives vectors of {vector.size} numbers, not {self.dimension}; import it again."
+            )
         return vector
 
     @cached_property
     def _giving_back(self) -> Any:
         """Run options that return the arena's memory to the system afterwards."""
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
+        options = onnx_runtime().RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         return options
 
@@ -158,15 +162,24 @@ class OnnxEmbedder:
 
 def open_session(folder: Path, threads: int) -> Any:
     """ONNX Runtime on the graph in a folder."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = True  # without it every layer's memory comes anew from the system, and in pieces
     options.enable_mem_reuse = False  # planning it takes two thirds of the time to load; the arena reuses as well
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+    _give_back_memory()
+    return session
+
+
+def _give_back_memory() -> None:
+    """Return what loading has used and freed to the system, where the C library keeps it unless told (glibc)."""
+    import ctypes
+
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def usable_cores() -> int:

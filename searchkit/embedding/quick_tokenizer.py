@@ -16,9 +16,12 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
+from searchkit.errors import ModelError
+
 TABLE_FILE = "pieces.bin"
 SYMBOLS_FILE = "pieces.json"
 LONGEST_TEXT = 2000  # characters; a longer one is worth loading the vocabulary for
+_PROBE = "title: none | text: Nunc est bibendum, 今日は良い天気です <b>ok</b>"
 _SPACE = "\u2581"
 _BUCKETS = 1 << 16
 _TRIALS = (
@@ -37,11 +40,24 @@ _TRIALS = (
 
 
 class QuickTokenizer:
-    """The ids of a text, equal to SentencePiece's. Opening maps a file."""
+    """The ids of a text, equal to SentencePiece's. Opening maps a file, and tries it.
+
+    Raises ModelError if one of its files is missing or damaged.
+    """
 
     def __init__(self, folder: Path) -> None:
+        try:
+            self._open(folder)
+            sound = self.encode(_PROBE, len(_PROBE)) == self._expected
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            sound = False
+        if not sound:
+            raise ModelError(f"{SYMBOLS_FILE} or {TABLE_FILE} in {folder} is damaged. Import the model again.")
+
+    def _open(self, folder: Path) -> None:
         stored = json.loads((folder / SYMBOLS_FILE).read_text("utf-8"))
         self._bos, self._eos, self._first_byte = stored["bos"], stored["eos"], stored["first_byte"]
+        self._expected: list[int] = stored["probe"]
         self._symbols: dict[str, int] = stored["symbols"]
         self._symbol_lengths = _lengths_by_first_character(self._symbols)
         with (folder / TABLE_FILE).open("rb") as file:
@@ -132,15 +148,19 @@ def write_quick_tokenizer(model_file: Path, folder: Path) -> bool:
         "bos": processor.bos_id(),
         "eos": processor.eos_id(),
         "first_byte": bytes_[0],
+        "probe": [processor.bos_id(), *processor.encode(_PROBE), processor.eos_id()],
         "symbols": {
             piece.piece: number for number, piece in enumerate(model.pieces) if piece.type == kinds.USER_DEFINED
         },
     }
     (folder / SYMBOLS_FILE).write_text(json.dumps(stored, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     (folder / TABLE_FILE).write_bytes(_table(normal))
-    quick = QuickTokenizer(folder)
-    if all(quick.encode(text, 10_000)[1:-1] == processor.encode(text) for text in _TRIALS):
-        return True
+    try:
+        quick = QuickTokenizer(folder)
+        if all(quick.encode(text, 10_000)[1:-1] == processor.encode(text) for text in _TRIALS):
+            return True
+    except ModelError:
+        pass  # it reads the probe otherwise than SentencePiece
     for name in (SYMBOLS_FILE, TABLE_FILE):
         (folder / name).unlink()
     return False

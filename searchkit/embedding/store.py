@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import ModelCard, is_model_folder, read_model_card
-from searchkit.errors import ModelError, ModelNotFoundError, UnsupportedCheckpointError
+from searchkit.errors import ModelError, ModelNotFoundError, SearchkitError, UnsupportedCheckpointError
 from searchkit.paths import folder_size_bytes, make_private_folder, sync_folder
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ class ModelStore:
     def best(self) -> str:
         """The name of the model for a new collection: EmbeddingGemma if installed, else any import, else the small one.
 
+        Of several of a kind the one in 8 bits, then the first by name.
+
         Raises ModelNotFoundError if there is none.
         """
-        cards = self.installed()
-        gemmas = [card.name for card in cards if card.architecture == "gemma3_text"]
-        others = [card.name for card in cards if card.name != BUNDLED]
-        if gemmas or others:
-            return (gemmas or others)[0]
-        if cards or self._can_be_converted():
+        found = min(self.installed(), key=_preference, default=None)
+        if found is not None and found.name != BUNDLED:
+            return found.name
+        if found is not None or self._can_be_converted():
             return BUNDLED
         broken = " that can be read (see searchkit models list)" if self.broken() else ""
         raise ModelNotFoundError(f"No model is installed{broken}. {GET_A_MODEL}")
@@ -132,8 +132,11 @@ class ModelStore:
                 passages=passages,
                 source=source or {},
             )
-            if target.exists():  # another process has just imported the same model
-                return read_model_card(target)
+            if target.exists():  # another process has been quicker
+                there = read_model_card(target)
+                if (there.source, there.quantization) == (card.source, card.quantization):
+                    return there
+                self.free_name(chosen)
             (workshop / chosen).rename(target)
             sync_folder(self._folder)
             return card
@@ -196,6 +199,16 @@ def bundled_checkpoint() -> Path | None:
     return None
 
 
+def _preference(card: ModelCard) -> tuple[bool, bool, int, str]:
+    """The smaller, the better for a new collection."""
+    return (
+        card.name == BUNDLED,
+        card.architecture != "gemma3_text",
+        list(Quantization).index(card.quantization),
+        card.name,
+    )
+
+
 def _look(folder: Path) -> ModelCard | BrokenModel:
     """Raises nothing for what is wrong with the folder."""
     if not is_model_folder(folder):
@@ -220,9 +233,12 @@ def _converted(
 
     try:
         card = import_model(checkpoint, target, quantization=quantization, passages=passages)
-    except (KeyError, TypeError, ValueError) as error:
+    except (SearchkitError, OSError):
+        raise
+    except Exception as error:  # what odd weights make of NumPy, safetensors and ONNX Runtime
+        reason = (f"{error}".splitlines() or [repr(error)])[0][:200]
         raise UnsupportedCheckpointError(
-            f"{checkpoint} cannot be converted: its configuration and its weights do not fit together ({error!r})."
+            f"{checkpoint} cannot be converted: its configuration and its weights do not fit together ({reason})."
         ) from error
     if source:
         card = replace(card, source={**card.source, **source})

@@ -66,10 +66,13 @@ class FastTokenizer:
 
 
 def open_tokenizer(kind: TokenizerKind, file: Path) -> Tokenizer:
-    """Load a tokenizer. Raises ModelError if its file is missing or unreadable."""
+    """Load a tokenizer. Raises ModelError if its file is missing or damaged."""
     if not file.is_file():
         raise ModelError(f"The model folder lacks its tokenizer {file.name}. Import the model again.")
-    return SentencePieceTokenizer(file) if kind is TokenizerKind.SENTENCEPIECE else FastTokenizer(file)
+    try:
+        return SentencePieceTokenizer(file) if kind is TokenizerKind.SENTENCEPIECE else FastTokenizer(file)
+    except Exception as error:  # the two libraries raise RuntimeError and plain Exception
+        raise ModelError(f"The tokenizer {file} is damaged ({error}). Import the model again.") from error
 
 
 def _valid(text: str) -> str:

@@ -249,7 +249,7 @@ def test_progress_with_rate_and_time_left_is_drawn_on_a_terminal(command: Comman
 def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(command: Command, long_docs: Path) -> None:
     code, screen = on_a_terminal(command, "index", long_docs, interrupt_at="Embedding")
     assert code == 130
-    assert "Stopped. What was done is kept" in screen
+    assert "Stopped. What was stored is kept" in screen
     assert "Traceback" not in screen
     status = json_lines(command("status", "--json"))[0]
     assert status["files_indexed"] == 12

@@ -14,6 +14,8 @@ _LARGEST = 127
 _DAMPING = 0.01  # of the mean diagonal; Frantar et al. 2022 use the same
 _COLUMNS_AT_A_TIME = 128
 _ROOM = 1.25  # by how much corrections may enlarge a block's largest weight
+_SMALLEST_SHARE = 1e-3  # of the largest channel's scale: a channel that a sample shows empty may not be so elsewhere
+_LARGEST_HALF = 65504.0
 _LEVELS = 16
 _CODEBOOK_ROUNDS = 40
 
@@ -80,7 +82,8 @@ class Codebook:
     @classmethod
     def fitted(cls, rows: Floats) -> "Codebook":
         """The levels and scales that suit a sample of a table's rows (Lloyd 1982, with equal weight for every value)."""
-        channels = np.sqrt((rows**2).mean(axis=0)).clip(1e-12).astype(np.float32)
+        channels = np.sqrt((rows**2).mean(axis=0)).astype(np.float32)
+        channels = channels.clip(max(float(channels.max()) * _SMALLEST_SHARE, 1e-12))
         even = rows / channels
         values = (even / _row_lengths(even)).ravel()
         levels = np.quantile(values, (np.arange(_LEVELS) + 0.5) / _LEVELS)
@@ -102,7 +105,7 @@ class Codebook:
                 (values**2).sum(axis=1, keepdims=True), 1e-12
             )
             scales = np.where(fitted > 0, fitted, scales)
-        stored = scales.astype(np.float16)
+        stored = scales.clip(max=_LARGEST_HALF).astype(np.float16)
         codes = np.searchsorted(between, even / stored.astype(np.float32)).astype(np.uint8)
         return _packed(codes), stored
 
@@ -125,7 +128,8 @@ def _row_lengths(rows: Floats) -> Floats:
 
 def _steps(largest: Floats) -> Floats:
     """The step that makes the largest magnitude the largest code; 1 where everything is zero."""
-    return np.where(largest == 0, 1, largest / _LARGEST).astype(np.float32)
+    steps = (largest / _LARGEST).astype(np.float32)
+    return np.where(steps == 0, 1, steps).astype(np.float32)
 
 
 def _codes(scaled: Floats) -> npt.NDArray[np.int8]:
@@ -136,7 +140,7 @@ def _block_scales(block: Floats, steps: Floats) -> npt.NDArray[np.int8]:
     """(32, n) weights: the scale of each column among a few, by squared error. The extreme value gets code 0."""
     extreme = np.take_along_axis(block, np.abs(block).argmax(axis=0)[None], axis=0)[0]
     best = np.full(block.shape[1], np.inf, np.float32)
-    scales = np.empty(block.shape[1], np.int8)
+    scales = np.ones(block.shape[1], np.int8)
     for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.75):
         rounded = _codes(extreme * share / -8 / steps)
         candidate = np.where(rounded == 0, 1, rounded).astype(np.int8)

@@ -11,7 +11,7 @@ from searchkit.catalog.connection import transaction
 from searchkit.embedding.embedder import Embedder, Vectors
 
 _PAGE = 1024  # passages fetched at once
-_AT_ONCE = 32  # passages between two looks at the clock
+PASSAGES_AT_ONCE = 16  # between two looks at the clock; a core takes one at a time
 COMMIT_SECONDS = 2.0  # what a crash may cost
 
 
@@ -25,8 +25,8 @@ def fill_vectors(connection: sqlite3.Connection, embedder: Embedder, on_progress
     last_commit = time.monotonic()
     try:
         while pending := vectors.pending_passages(connection, embedder.fingerprint, _PAGE):
-            for start in range(0, len(pending), _AT_ONCE):
-                group = pending[start : start + _AT_ONCE]
+            for start in range(0, len(pending), PASSAGES_AT_ONCE):
+                group = pending[start : start + PASSAGES_AT_ONCE]
                 found = embedder.embed_documents([item.passage for item in group])
                 held += [(item.content_hash, vector) for item, vector in zip(group, found, strict=True)]
                 on_progress(done + len(held))

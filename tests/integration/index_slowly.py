@@ -12,7 +12,7 @@ from tests.hash_embedder import HashEmbedder
 
 def main(home: str, folder: str, delay_seconds: str) -> None:
     """Index, committing often enough that an interruption meets every kind of moment."""
-    fill.COMMIT_SECONDS = 0.02
+    fill.COMMIT_SECONDS, fill.PASSAGES_AT_ONCE = 0.02, 8
     print("started", flush=True)  # noqa: T201
     with Library(home, embedder=HashEmbedder(delay_seconds=float(delay_seconds))) as library:
         library.index(folder)

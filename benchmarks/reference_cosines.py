@@ -1,4 +1,4 @@
-"""How near a model's vectors are to sentence-transformers' in fp32, and how long a text takes.
+"""How near a model's vectors are to sentence-transformers' in fp32.
 
 Usage: python -m benchmarks.reference_cosines NAME      (minilm or embeddinggemma: which reference; the model must be installed)
 
@@ -6,22 +6,17 @@ The reference vectors lie in tests/data; tests/data/make_reference_vectors.py ma
 """
 
 import argparse
-import statistics
-import time
 from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.library import Library
 from searchkit.types import Passage
 from tests.reference_texts import DOCUMENTS, QUERIES
 
-RUNS = 20
-
 
 def main() -> None:
-    """Compare, time and print."""
+    """Compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", choices=["minilm", "embeddinggemma"])
     parser.add_argument("--model", default="", help="name of the installed model (default: as its authors call it)")
@@ -40,21 +35,6 @@ def main() -> None:
     print(
         f"{embedder.name} ({embedder.card.quantization}): cosine to fp32 mean {cosines.mean():.4f}, worst {cosines.min():.4f}"
     )
-    for tokens in (16, 256):
-        print(f"a text of {tokens} tokens: {median_ms(embedder, tokens):.1f} ms (median of {RUNS})")
-
-
-def median_ms(embedder: OnnxEmbedder, tokens: int) -> float:
-    """Milliseconds to embed a text of about that many tokens, the prompt included."""
-    text = ""
-    while embedder.count_tokens(embedder.card.prompts.of_passage(Passage("", text))) < tokens - 2:
-        text += " word"
-    times = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        embedder.embed_documents([Passage("", text)])
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times)
 
 
 if __name__ == "__main__":

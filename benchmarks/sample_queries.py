@@ -4,13 +4,13 @@ Usage: python -m benchmarks.sample_queries [MODEL ...]      (default: the small 
 """
 
 import json
-import math
 import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.index_folder import REPOSITORY, link_models
+from searchkit.evaluate.metrics import ndcg_at
 from searchkit.library import Library
 from searchkit.types import SearchMode
 
@@ -32,7 +32,7 @@ def main(models: list[str]) -> None:
                 library.index(CORPUS, model=model)
                 for mode in SearchMode:
                     rankings = {q: ranked_files(library, text, mode) for q, text in queries.items()}
-                    values = [ndcg(ranking, judgements[q]) for q, ranking in rankings.items()]
+                    values = [ndcg_at(10, ranking, judgements[q]) for q, ranking in rankings.items()]
                     first = sum(judgements[q].get(ranking[0], 0) == 2 for q, ranking in rankings.items() if ranking)
                     print(f"| {model} | {mode} | {sum(values) / len(values):.3f} | {first} |")
 
@@ -50,13 +50,6 @@ def ranked_files(library: Library, query: str, mode: SearchMode) -> list[str]:
     """Files in the order of their best passage."""
     hits = library.search(query, k=50, mode=mode)
     return list(dict.fromkeys(hit.path.relative_to(CORPUS).as_posix() for hit in hits))
-
-
-def ndcg(ranking: list[str], relevant: dict[str, int], k: int = 10) -> float:
-    """Normalised discounted cumulative gain with linear gains (Järvelin and Kekäläinen 2002), as trec_eval has it."""
-    gained = sum(relevant.get(name, 0) / math.log2(rank + 2) for rank, name in enumerate(ranking[:k]))
-    ideal = sum(gain / math.log2(rank + 2) for rank, gain in enumerate(sorted(relevant.values(), reverse=True)[:k]))
-    return gained / ideal
 
 
 if __name__ == "__main__":

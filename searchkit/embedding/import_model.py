@@ -70,32 +70,17 @@ def import_model(
     passages that would change nothing, and ModelError if the result is not sound; `target` then does not exist.
     """
     checkpoint = Checkpoint(source)
-    family = FAMILIES.get(checkpoint.model_type)
-    if family is None:
-        known = ", ".join(FAMILIES)
-        raise UnsupportedCheckpointError(
-            f"{source} is a {checkpoint.model_type} model; searchkit can run these families: {known}."
-        )
-    if passages and not (quantization is Quantization.INT4 or (quantization.has_one_scale and family.smoothed)):
-        raise UsageError(
-            f"Nothing in a {checkpoint.model_type} model in {quantization} depends on texts: import it without --calibrate."
-        )
+    family = _family(checkpoint, quantization, passages)
     _ = checkpoint.head  # what cannot be reproduced is refused before anything is written
     prompts = prompts_of_checkpoint(checkpoint.prompts)
     with new_folder(target) as folder:
         tokenizer_file, tokenizer = _copy_tokenizer(source, folder, family)
-        if tokenizer is TokenizerKind.SENTENCEPIECE:
-            write_quick_tokenizer(folder / tokenizer_file, folder)
         opened = open_tokenizer(tokenizer, folder / tokenizer_file)
         texts = [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
         ids = [opened.encode(text, checkpoint.max_tokens) for text in texts]
         calibration = calibrate(checkpoint, family.encoder, ids)
-        if not np.isfinite(calibration.vectors).all():
-            raise UnsupportedCheckpointError(f"{source} gives vectors that are not numbers; its weights look damaged.")
-        exact = calibration.vectors[: 2 * len(SAMPLE_PAIRS)]
         weights_checksum = checksum(_largest_weights(source))
-        _check_known(exact, weights_checksum)
-        np.save(folder / REFERENCE_FILE, exact.astype(np.float16))
+        _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
         with GraphBuilder(folder) as graph:
             dimension = _write_graph(checkpoint, family, graph, quantization, calibration)
         card = ModelCard(
@@ -123,6 +108,21 @@ def import_model(
     return card
 
 
+def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequence[Passage]) -> Family:
+    """The checkpoint's; refuses what is none of them, and passages that would change nothing."""
+    family = FAMILIES.get(checkpoint.model_type)
+    if family is None:
+        known = ", ".join(FAMILIES)
+        raise UnsupportedCheckpointError(
+            f"{checkpoint.folder} is a {checkpoint.model_type} model; searchkit can run these families: {known}."
+        )
+    if passages and not (quantization is Quantization.INT4 or (quantization.has_one_scale and family.smoothed)):
+        raise UsageError(
+            f"Nothing in a {checkpoint.model_type} model in {quantization} depends on texts: import it without --calibrate."
+        )
+    return family
+
+
 def _write_graph(
     checkpoint: Checkpoint,
     family: Family,
@@ -138,11 +138,13 @@ def _write_graph(
     return int(checkpoint.config["hidden_size"]) if head.projection is None else head.projection.shape[0]
 
 
-def _check_known(vectors: Vectors, weights_checksum: str) -> None:
-    """Compare the sample's vectors with those of sentence-transformers, if this is a checkpoint that these are kept of.
+def _keep_reference(vectors: Vectors, weights_checksum: str, folder: Path) -> None:
+    """Write the sample's exact vectors, after comparing them with those of sentence-transformers where these are kept.
 
-    Raises ModelError if they differ.
+    Raises ModelError if they differ, UnsupportedCheckpointError if they are not numbers.
     """
+    if not np.isfinite(vectors).all():
+        raise UnsupportedCheckpointError("The checkpoint gives vectors that are not numbers; its weights look damaged.")
     stored = known_vectors(weights_checksum)
     if stored.is_file():
         worst = float((vectors * normalized(np.load(stored).astype(np.float32))).sum(axis=1).min())
@@ -151,12 +153,15 @@ def _check_known(vectors: Vectors, weights_checksum: str) -> None:
                 f"The converted model's vectors differ from those of sentence-transformers (cosine {worst:.4f});"
                 " the checkpoint's configuration may have been changed."
             )
+    np.save(folder / REFERENCE_FILE, vectors.astype(np.float16))
 
 
 def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, TokenizerKind]:
     for name, kind in family.tokenizers:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
+            if kind is TokenizerKind.SENTENCEPIECE:
+                write_quick_tokenizer(folder / name, folder)
             return name, kind
     wanted = " or ".join(name for name, _ in family.tokenizers)
     raise UnsupportedCheckpointError(f"{source} holds no {wanted}.")

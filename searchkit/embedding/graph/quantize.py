@@ -44,6 +44,10 @@ class Blocks:
     scales: npt.NDArray[np.int8]
     steps: Floats
 
+    def of_rows(self, rows: slice) -> "Blocks":
+        """Those of some of the outputs."""
+        return Blocks(self.codes[rows], self.scales[rows], self.steps[rows])
+
 
 def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
     """(out, in) weights in blocks of 32 inputs; the input width must be a multiple of that.

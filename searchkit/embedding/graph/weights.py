@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
 from searchkit.embedding.graph.quantization import Quantization
-from searchkit.embedding.graph.quantize import BLOCK, Codebook, quantize_blocks, quantize_columns, quantize_rows
+from searchkit.embedding.graph.quantize import BLOCK, Blocks, Codebook, quantize_blocks, quantize_columns, quantize_rows
 from searchkit.embedding.graph.smoothing import smoothing_scale
 
 Floats = npt.NDArray[np.float32]
@@ -88,7 +88,7 @@ class Weights:
             x, size = self._evened(x)
         self.inputs_by_group[group] = x
         if self.quantization is Quantization.INT4:
-            found = [self._int4_product(x, product, self._observed.get(group)) for product in products]
+            found = self._int4_products(x, group, products)
         elif self.quantization is Quantization.FP32:
             found = [self._float_product(x, product) for product in products]
         else:
@@ -127,10 +127,21 @@ class Weights:
         weight, steps = graph.constant(f"{name}.codes", codes), graph.constant(f"{name}.scales", scales)
         return graph.node("MatMulIntegerToFloat", [x, weight, scale, steps, zero_point], domain=MICROSOFT)
 
-    def _int4_product(self, x: str, product: Product, observed: Inputs | None) -> str:
+    def _int4_products(self, x: str, group: str, products: Sequence[Product]) -> list[str]:
+        """All weights are rounded as one: their inputs, and so what rounding them by GPTQ begins with, are the same."""
+        observed = self._observed.get(group)
+        stacked = np.concatenate([product.weight for product in products])
+        blocks = quantize_blocks(stacked, None if observed is None else observed.gram)
+        found, start = [], 0
+        for product in products:
+            rows = slice(start, start + len(product.weight))
+            found.append(self._int4_product(x, product, blocks.of_rows(rows)))
+            start = rows.stop
+        return found
+
+    def _int4_product(self, x: str, product: Product, blocks: Blocks) -> str:
         graph, name = self._graph, product.name
         outputs, inputs = product.weight.shape
-        blocks = quantize_blocks(product.weight, None if observed is None else observed.gram)
         scales = graph.widened(f"{name}.scales", blocks.scales, blocks.steps[:, None])
         flat = graph.node("Reshape", [scales, graph.constant("all_in_one", np.array([-1], np.int64))])
         return graph.node(

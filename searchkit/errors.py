@@ -42,4 +42,11 @@ class HubError(SearchkitError):
 
 
 class UnreadableFileError(SearchkitError):
-    """One file cannot be indexed; the message is the reason that `status` shows. Never fatal to a run."""
+    """One file cannot be indexed; the message is the reason that `status` shows. Never fatal to a run.
+
+    `remedy`: what the user can do about it, "" if there is nothing.
+    """
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy

@@ -1,7 +1,7 @@
 """The domain on one screen: what a folder becomes on its way to being a hit."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,7 +36,8 @@ class Block:
     """A stretch of a document that belongs together, with its provenance.
 
     `headings` is the path of headings above it, outermost first; `page` and the lines count from 1, None where the
-    format has none.
+    format has none. `place` says where it stands in the format's own terms, such as "slide 3", "Costs!A2:F41" or
+    "cell 5"; "" where page and line say it.
     """
 
     text: str
@@ -45,14 +46,22 @@ class Block:
     page: int | None = None
     line: int | None = None
     line_end: int | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedDocument:
-    """The text of a file in reading order. `title` is what the document calls itself, "" if it does not say."""
+    """The text of a file in reading order. `title` is what the document calls itself, "" if it does not say.
+
+    `blocks` can be gone through once: readers of long files make them as they are asked for, and may then raise what
+    the reader itself would. `metadata`: what the document says of itself besides its text, by lower-case names such as
+    author, date (ISO 8601 where it can be told), tags. `scanned_pages`: pages that are pictures, not read.
+    """
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Iterable[Block]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    scanned_pages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class Chunk:
     line: int | None
     line_end: int | None
     token_count: int
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ mean much alone join their neighbours. Nothing is left out and nothing said twic
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, zip_longest
+from itertools import chain, groupby, pairwise
 
 from searchkit.sentences import split_sentences
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
@@ -56,26 +56,27 @@ class _Titles:
         return max(_LEAST_ROOM, budget - sum(min(_TITLE_TOKENS, self.tokens(path)) for path in paths))
 
 
-def chunk_document(document: ExtractedDocument, count_tokens: CountTokens, max_tokens: int) -> list[Chunk]:
-    """Cut a document for a model that takes `max_tokens`; the chunks come in the document's order."""
+def chunk_document(document: ExtractedDocument, count_tokens: CountTokens, max_tokens: int) -> Iterator[Chunk]:
+    """Cut a document for a model that takes `max_tokens`; the chunks come in the document's order, as its blocks do."""
     budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
     titles = _Titles(document.title, count_tokens)
-    chunks = []
     group: list[_Piece] = []
     for piece in _pieces(document, count_tokens, titles, budget):
         if group and not _joins(group, piece, titles.room(budget, [*group, piece])):
-            chunks.append(_chunk(group, count_tokens, titles))
+            yield _chunk(group, count_tokens, titles)
             group = []
         group.append(piece)
-    return [*chunks, _chunk(group, count_tokens, titles)] if group else chunks
+    if group:
+        yield _chunk(group, count_tokens, titles)
 
 
 def _pieces(document: ExtractedDocument, count_tokens: CountTokens, titles: _Titles, budget: int) -> Iterator[_Piece]:
     """Blocks that fit, under their headings; a heading is text of its own if nothing stands under it, or if a title
     does not hold it whole.
     """
-    blocks = [block for block in document.blocks if block.text.strip()]
-    for block, following in zip_longest(blocks, blocks[1:]):
+    blocks = (block for block in document.blocks if block.text.strip())
+    for block, following in pairwise(chain(blocks, [None])):
+        assert block is not None
         if block.kind is BlockKind.HEADING and following:
             heads = following.headings[: len(block.headings)] == block.headings
             if heads and titles.tokens(block.headings) <= _TITLE_TOKENS:
@@ -120,7 +121,14 @@ def _chunk(group: Sequence[_Piece], count_tokens: CountTokens, titles: _Titles) 
         line=min(lines, default=None),
         line_end=max(ends, default=None),
         token_count=count_tokens(text),
+        place=_joined_places(blocks),
     )
+
+
+def _joined_places(blocks: Sequence[Block]) -> str:
+    """Where the blocks stand: one place, or the first and the last."""
+    places = [block.place for block in blocks if block.place]
+    return " – ".join(dict.fromkeys((places[0], places[-1]))) if places else ""
 
 
 def _common(blocks: Sequence[Block]) -> tuple[str, ...]:

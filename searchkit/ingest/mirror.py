@@ -191,7 +191,7 @@ class Mirror:
             return
         try:
             extracted = formats.extract(record.format, content)
-            chunks = chunk_document(extracted, self._cutter.count_tokens, self._cutter.max_tokens)
+            chunks = list(chunk_document(extracted, self._cutter.count_tokens, self._cutter.max_tokens))
             if not chunks:
                 raise UnreadableFileError("empty: there is no text in it")
         except UnreadableFileError as error:

@@ -37,7 +37,7 @@ def tokens(text: str) -> int:
 
 
 def cut(*blocks: Block, title: str = "", max_tokens: int = 512) -> list[Chunk]:
-    return chunk_document(ExtractedDocument(title, blocks), tokens, max_tokens)
+    return list(chunk_document(ExtractedDocument(title, blocks), tokens, max_tokens))
 
 
 def numbered(count: int, first: int = 0) -> str:
@@ -68,7 +68,7 @@ def stays_in_order(wanted: list[str], written: list[str]) -> bool:
 @settings(max_examples=60, deadline=None)
 @given(documents(), st.sampled_from([64, 128, 256, 512]))
 def test_no_text_is_lost_and_its_order_is_kept(document: ExtractedDocument, max_tokens: int) -> None:
-    chunks = chunk_document(document, tokens, max_tokens)
+    chunks = list(chunk_document(document, tokens, max_tokens))
     bodies = [word for block in document.blocks if block.kind is not BlockKind.HEADING for word in block.text.split()]
     assert stays_in_order(bodies, [word for chunk in chunks for word in chunk.text.split()])
     everything = "\n".join(f"{chunk.title}\n{chunk.text}" for chunk in chunks)
@@ -193,7 +193,7 @@ def test_a_long_line_is_cut_between_words() -> None:
 
 def test_a_word_longer_than_a_chunk_is_cut_anywhere() -> None:
     text = "字" * 5000
-    chunks = chunk_document(ExtractedDocument("", (Block(text),)), len, 256)
+    chunks = list(chunk_document(ExtractedDocument("", (Block(text),)), len, 256))
     assert "".join(chunk.text for chunk in chunks) == text
 
 
@@ -210,7 +210,7 @@ def test_the_work_grows_with_the_text_and_not_with_its_square(unit: str, kind: B
     for part in (text[:100_000], text):
         counter = Counter()
         block = Block(part.rstrip(), kind, line=1, line_end=1 + part.rstrip().count("\n"))
-        chunk_document(ExtractedDocument("", (block,)), counter, 256)
+        list(chunk_document(ExtractedDocument("", (block,)), counter, 256))
         asked.append((counter.calls, counter.characters))
     assert asked[1][0] < 6 * asked[0][0]
     assert asked[1][1] < 20 * len(text)
@@ -239,7 +239,7 @@ def test_line_numbers_of_a_long_table_are_counted_in_one_pass() -> None:
     text = LineText("some,row,of,data\n" * 20_000 + "end")
     block = replace(Block("", BlockKind.TABLE, line=1, line_end=20_001), text=text)
     LineText.touched = 0
-    chunks = chunk_document(ExtractedDocument("", (block,)), tokens, 256)
+    chunks = list(chunk_document(ExtractedDocument("", (block,)), tokens, 256))
     assert chunks[-1].line_end == 20_001
     assert LineText.touched < 5 * len(text)
 
@@ -249,7 +249,7 @@ def test_what_is_left_of_a_long_line_is_not_copied_at_every_cut(unit: str) -> No
     text = LineText(unit * (1_000_000 // len(unit)))
     block = replace(Block(""), text=text)
     LineText.touched = 0
-    chunk_document(ExtractedDocument("", (block,)), lambda part: len(part) // 4, 256)
+    list(chunk_document(ExtractedDocument("", (block,)), lambda part: len(part) // 4, 256))
     assert 0 < LineText.touched < 10 * len(text)
 
 
@@ -264,7 +264,7 @@ def test_one_line_of_twenty_megabytes_is_counted_a_few_times_over() -> None:
         return len(text) // 4
 
     text = "abcdefghi " * 2_000_000
-    chunks = chunk_document(ExtractedDocument("", (Block(text, line=1, line_end=1),)), quarter, 256)
+    chunks = list(chunk_document(ExtractedDocument("", (Block(text, line=1, line_end=1),)), quarter, 256))
     assert sum(chunk.text.count("i") for chunk in chunks) == 2_000_000
     assert {(chunk.line, chunk.line_end) for chunk in chunks} == {(1, 1)}
     assert calls < 8 * len(chunks)
@@ -275,12 +275,12 @@ def test_headings_are_counted_once_each() -> None:
     path = (numbered(5000),)
     counter = Counter()
     blocks = tuple(Block(f"row {i} " + numbered(100), headings=path) for i in range(200))
-    chunk_document(ExtractedDocument("", blocks), counter, 256)
+    list(chunk_document(ExtractedDocument("", blocks), counter, 256))
     assert counter.characters < 20 * (sum(len(block.text) for block in blocks) + len(path[0]))
 
 
 def test_many_short_sections_ask_for_few_counts() -> None:
     counter = Counter()
     blocks = tuple(Block("few words", headings=("Log", f"Day {i}")) for i in range(5000))
-    chunk_document(ExtractedDocument("", blocks), counter, 256)
+    list(chunk_document(ExtractedDocument("", blocks), counter, 256))
     assert counter.calls < 5 * len(blocks)

@@ -12,7 +12,7 @@ from searchkit.ingest.extract.formats import UNSUPPORTED, extract, format_of
     [
         ("a.MD", "markdown"),
         ("a.txt", "text"),
-        ("a.csv", "data"),
+        ("a.csv", "table"),
         ("a.HTM", "html"),
         ("a.pdf", "pdf"),
         ("a.eml", "mail"),
@@ -20,7 +20,8 @@ from searchkit.ingest.extract.formats import UNSUPPORTED, extract, format_of
         ("Makefile", "code"),
         ("CMakeLists.txt", "code"),
         ("a.png", UNSUPPORTED),
-        ("a.docx", UNSUPPORTED),
+        ("a.docx", "docx"),
+        ("a.mobi", UNSUPPORTED),
     ],
 )
 def test_names_decide(name: str, expected: str) -> None:
@@ -56,7 +57,7 @@ def test_every_reader_gives_a_document_or_a_reason(name: str) -> None:
 
 def test_characters_that_cannot_be_stored_become_blanks() -> None:
     document = extract("mail", b"Subject: a\n\none\0two")
-    assert document.blocks[-1].text == "one two"
+    assert list(document.blocks)[-1].text == "one two"
 
 
 def test_a_reader_that_fails_costs_one_file(monkeypatch: pytest.MonkeyPatch) -> None:

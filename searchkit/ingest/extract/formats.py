@@ -1,13 +1,14 @@
 """Which files are read, and how: the format of a file from its name and first bytes, and the reader for it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import PurePath
 
 from searchkit.errors import UnreadableFileError
-from searchkit.types import ExtractedDocument
+from searchkit.types import Block, ExtractedDocument
 
 VERSION = 2  # raise it when a reader gives other text than before: files are then read anew
 UNSUPPORTED = ""
@@ -17,16 +18,40 @@ _MODULE = "searchkit.ingest.extract."
 _READERS = {
     "markdown": ("markdown", "extract_markdown"),
     "text": ("text", "extract_text"),
+    "rst": ("rst", "extract_rst"),
+    "org": ("org", "extract_org"),
     "data": ("text", "extract_rows"),
+    "table": ("text", "extract_rows"),
+    "subtitles": ("subtitles", "extract_subtitles"),
+    "notebook": ("notebook", "extract_notebook"),
     "html": ("html", "extract_html"),
     "pdf": ("pdf", "extract_pdf"),
+    "docx": ("docx", "extract_docx"),
+    "pptx": ("pptx", "extract_pptx"),
+    "xlsx": ("xlsx", "extract_xlsx"),
+    "odf": ("odf", "extract_odf"),
+    "epub": ("epub", "extract_epub"),
+    "rtf": ("rtf", "extract_rtf"),
     "mail": ("mail", "extract_mail"),
+    "mailbox": ("mail", "extract_mailbox"),
     "code": ("code", "extract_code"),
 }
 _SUFFIXES = {
     "markdown": "md markdown mdown mkd mdx qmd rmd",
-    "text": "txt text log rst org adoc asciidoc tex srt vtt po nfo me 1st",
-    "data": "csv tsv json jsonl ndjson yaml yml toml ini cfg conf properties env xml",
+    "text": "txt text log adoc asciidoc tex po nfo me 1st",
+    "rst": "rst rest",
+    "org": "org",
+    "subtitles": "srt vtt",
+    "notebook": "ipynb",
+    "table": "csv tsv",
+    "docx": "docx docm dotx",
+    "pptx": "pptx pptm ppsx",
+    "xlsx": "xlsx xlsm xltx",
+    "odf": "odt ods odp ott fodt fods fodp",
+    "epub": "epub",
+    "rtf": "rtf",
+    "mailbox": "mbox",
+    "data": "json jsonl ndjson yaml yml toml ini cfg conf properties env xml",
     "html": "html htm xhtml",
     "pdf": "pdf",
     "mail": "eml",
@@ -40,8 +65,7 @@ _NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "code", "gemfile
 _BINARY = frozenset(
     ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm .zip .gz .bz2"
     " .xz .7z .rar .tar .tgz .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
-    " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .docx .doc .pptx .ppt .xlsx .xls .odt"
-    " .ods .odp .epub .mobi .rtf .ipynb .mbox".split()
+    " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .doc .ppt .xls .mobi".split()
 )
 
 
@@ -59,25 +83,44 @@ def format_of(path: PurePath, beginning: bytes) -> str:
 
 
 def extract(format_name: str, content: bytes) -> ExtractedDocument:
-    """Read a file's content. Raises UnreadableFileError, with the reason, whatever goes wrong inside a reader."""
+    """Read a file's content. Raises UnreadableFileError, with the reason, whatever goes wrong inside a reader.
+
+    The blocks may be made only when they are asked for, and then raise it as well.
+    """
     module, function = _READERS[format_name]
-    reader: Callable[[bytes], ExtractedDocument] = getattr(import_module(_MODULE + module), function)
+    with _one_kind_of_error(format_name):
+        reader: Callable[[bytes], ExtractedDocument] = getattr(import_module(_MODULE + module), function)
+        document = reader(content)
+    metadata = {_plain(name).strip(): _plain(value).strip() for name, value in document.metadata.items()}
+    return replace(
+        document,
+        title=_plain(document.title).strip(),
+        blocks=_storable(format_name, document.blocks),
+        metadata={name: value for name, value in metadata.items() if value},
+    )
+
+
+@contextmanager
+def _one_kind_of_error(format_name: str) -> Iterator[None]:
     try:
-        return _storable(reader(content))
+        yield
     except UnreadableFileError:
         raise
+    except MemoryError as error:
+        raise UnreadableFileError("reading it takes more memory than one file may have") from error
     except Exception as error:
         # Readers meet hostile and damaged files and fail in every way there is; it costs that one file.
         raise UnreadableFileError(f"its {format_name} reader failed ({type(error).__name__}: {error})") from error
 
 
-def _storable(document: ExtractedDocument) -> ExtractedDocument:
+def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
     """Without the characters that SQLite refuses or ends a text at; damaged files hold them."""
-    blocks = (
-        replace(block, text=_plain(block.text), headings=tuple(_plain(name) for name in block.headings))
-        for block in document.blocks
-    )
-    return ExtractedDocument(_plain(document.title).strip(), tuple(block for block in blocks if block.text.strip()))
+    with _one_kind_of_error(format_name):
+        for block in blocks:
+            text = _plain(block.text)
+            if text.strip():
+                headings = tuple(_plain(name) for name in block.headings)
+                yield replace(block, text=text, headings=headings, place=_plain(block.place))
 
 
 def _plain(text: str) -> str:

@@ -15,10 +15,16 @@ _FILE = "config.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a user can set. `model`: for new collections, "" for the best one installed."""
+    """What a user can set. `model`: for new collections, "" for the best one installed.
+
+    Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
+    `max_reader_megabytes` of memory, is given up.
+    """
 
     model: str = ""
     max_file_megabytes: int = 64
+    max_file_seconds: int = 60
+    max_reader_megabytes: int = 512
 
 
 def load_settings(home: Path) -> Settings:

@@ -59,12 +59,13 @@ class Library:
         *,
         collection: str = "",
         model: str = "",
+        retry: bool = False,
         on_progress: ProgressListener = _no_listener,
     ) -> IndexReport:
         """Make a folder searchable, or bring it up to date: only what changed is read, only what is new is embedded.
 
         `collection`: by default the one that has this folder already, else one named after it. `model`: by default the
-        collection's own, else the best one installed.
+        collection's own, else the best one installed. `retry`: read what was skipped once more.
 
         Raises UsageError for what is no readable folder, CollectionBusyError if another process writes to the
         collection, ModelNotFoundError if there is no such model.
@@ -79,7 +80,7 @@ class Library:
             with transaction(connection):
                 chosen = _chosen_root(connection, target, folder.name)
                 set_meta(connection, MODEL, embedder.name)
-            return self._run(folder, connection, embedder, [chosen], on_progress)
+            return self._run(folder, connection, embedder, [chosen], on_progress, retry=retry)
 
     def check(self, path: AnyPath) -> None:
         """Raise UsageError, as `index` would, for a path that cannot be indexed; changes nothing."""
@@ -87,12 +88,14 @@ class Library:
         if self._folder_that_forgot(target) is None:
             _check_folder(target)
 
-    def refresh(self, collection: str, *, on_progress: ProgressListener = _no_listener) -> IndexReport:
-        """Bring all folders of a collection up to date. Raises CollectionNotFoundError, and what `index` raises."""
+    def refresh(
+        self, collection: str, *, retry: bool = False, on_progress: ProgressListener = _no_listener
+    ) -> IndexReport:
+        """Bring all folders of a collection up to date; see `index`. Raises CollectionNotFoundError, and what `index` raises."""
         folder = existing_collection(self.home, collection)
         embedder = self._embedder_for(folder, "")
         with _writing(folder) as connection:
-            return self._run(folder, connection, embedder, roots.all_roots(connection), on_progress)
+            return self._run(folder, connection, embedder, roots.all_roots(connection), on_progress, retry=retry)
 
     def search(
         self,
@@ -236,11 +239,19 @@ class Library:
         embedder: "Embedder",
         chosen: Sequence[roots.Root],
         on_progress: ProgressListener,
+        *,
+        retry: bool,
     ) -> IndexReport:
         from searchkit.ingest.run import IndexRun
+        from searchkit.ingest.sandbox.messages import Limits
 
-        max_file_bytes = load_settings(self.home).max_file_megabytes * 1_000_000
-        return IndexRun(folder, connection, embedder, max_file_bytes, on_progress).run(chosen)
+        settings = load_settings(self.home)
+        limits = Limits(
+            file_bytes=settings.max_file_megabytes * 1_000_000,
+            seconds=settings.max_file_seconds,
+            memory_bytes=settings.max_reader_megabytes * 1_000_000,
+        )
+        return IndexRun(folder, connection, embedder, limits, on_progress, retry).run(chosen)
 
     def _forget_in(self, folder: CollectionFolder, target: Path) -> int | None:
         """Documents removed, None if the collection has nothing to do with the path."""

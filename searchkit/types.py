@@ -105,7 +105,7 @@ class Evidence:
 class Hit:
     """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
 
-    `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in the snippet that
+    `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in the snippet that
     show the reason of the match. `copies` counts further places that hold the same passage.
     """
 
@@ -121,19 +121,34 @@ class Hit:
     marks: tuple[tuple[int, int], ...]
     evidence: Evidence
     copies: int = 0
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that was not indexed, or a folder that could not be read, and the reason."""
+    """A file that was not indexed, or a folder that could not be read, the reason, and what to do ("": nothing)."""
 
     path: Path
     reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    """What a collection holds of one format."""
+
+    format: str
+    files: int
+    chunks: int
+    characters: int
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What an index run did. Files are counted once each; `embedded` counts distinct passages that got a vector."""
+    """What an index run did. Files are counted once each; `embedded` counts distinct passages that got a vector.
+
+    `formats`: what the collection holds now. `problems`: what this run met.
+    """
 
     collection: str
     model: str
@@ -147,7 +162,9 @@ class IndexReport:
     chunks: int
     embedded: int
     elapsed_seconds: float
+    read_seconds: float
     embed_seconds: float
+    formats: tuple[FormatCount, ...]
     problems: tuple[Problem, ...]
 
 
@@ -166,7 +183,10 @@ ProgressListener = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """What a collection holds. `vectors` of `passages` distinct passages can be found by meaning."""
+    """What a collection holds. `vectors` of `passages` distinct passages can be found by meaning.
+
+    `unread`: files that the last run found and did not come to read.
+    """
 
     name: str
     roots: tuple[Path, ...]
@@ -177,6 +197,9 @@ class CollectionStatus:
     chunks: int
     passages: int
     vectors: int
+    unread: int
+    scanned_pages: int
+    formats: tuple[FormatCount, ...]
     size_bytes: int
     updated_at: str | None
     problems: tuple[Problem, ...]

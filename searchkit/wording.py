@@ -19,8 +19,10 @@ def on_one_line(text: str) -> str:
 
 
 def place(hit: Hit) -> str:
-    """`path:12` or `path, page 3`; paths below the current folder or the home are shown from there."""
+    """`path:12`, `path, page 3` or `path, slide 3`; paths below the current folder or the home are shown from there."""
     path = on_one_line(_shortest(hit.path))
+    if hit.place:
+        return f"{path}, {on_one_line(hit.place)}"
     if hit.page is not None:
         return f"{path}, page {hit.page}"
     return f"{path}:{hit.line}" if hit.line is not None else path

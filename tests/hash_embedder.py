@@ -27,7 +27,8 @@ class HashEmbedder:
         self.embedded: list[str] = []
         self._delay_seconds = delay_seconds
 
-    def count_tokens(self, text: str) -> int:
+    @staticmethod
+    def count_tokens(text: str) -> int:
         """Words and signs."""
         return len(re.findall(r"\w+|[^\w\s]", text))
 

@@ -52,6 +52,11 @@ def all_collections(home: Path) -> list[CollectionFolder]:
     return [collection for collection in found if collection.exists()]
 
 
+def neighbours(folder: CollectionFolder) -> list[CollectionFolder]:
+    """The other collections of the same data directory."""
+    return [other for other in all_collections(folder.path.parents[1]) if other != folder]
+
+
 def collection_at(home: Path, name: str) -> CollectionFolder:
     """The place of a collection, whether it exists or not. Raises UsageError for an impossible name."""
     if not _NAME.fullmatch(name) or name != name.strip():

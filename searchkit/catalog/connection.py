@@ -9,7 +9,7 @@ from pathlib import Path
 from searchkit.errors import CatalogError
 from searchkit.paths import PRIVATE_FILE_MODE, sync_file
 
-LATEST_VERSION = 1  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 2  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 
 

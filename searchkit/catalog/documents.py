@@ -1,15 +1,21 @@
 """Documents and their chunks: every change to a file's text, chunks and full text happens in one place here."""
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from searchkit.catalog import fulltext
-from searchkit.types import Chunk, DocumentStatus
+from searchkit.catalog.seals import seal_document
+from searchkit.types import Chunk, DocumentStatus, FormatCount
 
-_COLUMNS = "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, title, recipe"
+_COLUMNS = (
+    "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
+    " metadata, scanned_pages"
+)
+_CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,9 @@ class DocumentRecord:
     reason: str
     title: str
     recipe: str
+    remedy: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    scanned_pages: int = 0
 
 
 def documents_of_root(connection: sqlite3.Connection, root_id: int) -> list[DocumentRecord]:
@@ -39,56 +48,62 @@ def documents_of_root(connection: sqlite3.Connection, root_id: int) -> list[Docu
     return _records(connection.execute(f"SELECT {_COLUMNS} FROM documents WHERE root_id = ?", (root_id,)))
 
 
-def indexed_twin(connection: sqlite3.Connection, like: DocumentRecord) -> DocumentRecord | None:
-    """An indexed document elsewhere with the same content, format and recipe, whose chunks can be copied."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM documents WHERE content_hash = ? AND format = ? AND recipe = ? AND status = ?"
-        " AND NOT (root_id = ? AND path = ?) LIMIT 1",
-        (like.content_hash, like.format, like.recipe, DocumentStatus.INDEXED, like.root_id, like.path),
-    )
-    return next(iter(_records(rows)), None)
+def indexed_of_size(connection: sqlite3.Connection, size_bytes: int) -> list[DocumentRecord]:
+    """Indexed documents of any root whose files have that many bytes: where a new file may have come from."""
+    query = f"SELECT {_COLUMNS} FROM documents WHERE size_bytes = ? AND status = ? ORDER BY id"
+    return _records(connection.execute(query, (size_bytes, DocumentStatus.INDEXED)))
 
 
-def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks: Sequence[Chunk]) -> None:
+def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks: Iterable[Chunk]) -> None:
     """Replace everything known of the file at the record's root and path. The record's own id is not used."""
     remove_at_path(connection, record.root_id, record.path)
-    values = (record.root_id, record.path, record.content_hash, record.size_bytes, record.mtime_ns, record.ctime_ns)
+    values = _values(record)
+    marks = ", ".join("?" * len(values))
     row = connection.execute(
-        "INSERT INTO documents (root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, title,"
-        " recipe) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (*values, record.format, record.status, record.reason, record.title, record.recipe),
+        f"INSERT INTO documents ({', '.join(values)}) VALUES ({marks}) RETURNING id", tuple(values.values())
     ).fetchone()
     document_id = int(row[0])
     connection.executemany(
-        "INSERT INTO chunks (document_id, ordinal, text, title, page, line, line_end, token_count, content_hash)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(document_id, ordinal, *_chunk_values(chunk)) for ordinal, chunk in enumerate(chunks)],
+        f"INSERT INTO chunks (document_id, ordinal, {_CHUNK_COLUMNS}, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((document_id, ordinal, *_chunk_values(chunk)) for ordinal, chunk in enumerate(chunks)),
     )
     fulltext.insert_chunks(connection, document_id)
+    seal_document(connection, document_id)
 
 
-def move_document(connection: sqlite3.Connection, document_id: int, root_id: int, path: str) -> None:
-    """Give a document another place; its chunks and vectors stay."""
+def move_document(connection: sqlite3.Connection, document_id: int, moved: DocumentRecord) -> None:
+    """Give a document the root, path and times of `moved`; its chunks and vectors stay."""
     fulltext.remove_chunks(connection, document_id)
-    connection.execute("UPDATE documents SET root_id = ?, path = ? WHERE id = ?", (root_id, path, document_id))
-    fulltext.insert_chunks(connection, document_id)
-
-
-def note_problem(connection: sqlite3.Connection, document_id: int, reason: str, mtime_ns: int) -> None:
-    """Note what is wrong with a document whose text is kept."""
-    connection.execute("UPDATE documents SET reason = ?, mtime_ns = ? WHERE id = ?", (reason, mtime_ns, document_id))
-
-
-def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: int, ctime_ns: int) -> None:
-    """Note new times of unchanged content."""
     connection.execute(
-        "UPDATE documents SET mtime_ns = ?, ctime_ns = ?, reason = CASE status WHEN 'indexed' THEN '' ELSE reason END WHERE id = ?",
-        (mtime_ns, ctime_ns, document_id),
+        "UPDATE documents SET root_id = ?, path = ?, mtime_ns = ?, ctime_ns = ?, reason = '', remedy = '' WHERE id = ?",
+        (moved.root_id, moved.path, moved.mtime_ns, moved.ctime_ns, document_id),
     )
+    fulltext.insert_chunks(connection, document_id)
+    seal_document(connection, document_id)
+
+
+def note_problem(connection: sqlite3.Connection, document_id: int, reason: str, remedy: str, mtime_ns: int) -> None:
+    """Note what is wrong with a document whose text is kept."""
+    connection.execute(
+        "UPDATE documents SET reason = ?, remedy = ?, mtime_ns = ? WHERE id = ?",
+        (reason, remedy, mtime_ns, document_id),
+    )
+    seal_document(connection, document_id)
+
+
+def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: int, ctime_ns: int, recipe: str) -> None:
+    """Note new times of unchanged content, and that it was looked at with this recipe."""
+    connection.execute(
+        "UPDATE documents SET mtime_ns = ?, ctime_ns = ?, recipe = ?,"
+        " reason = CASE status WHEN 'indexed' THEN '' ELSE reason END,"
+        " remedy = CASE status WHEN 'indexed' THEN '' ELSE remedy END WHERE id = ?",
+        (mtime_ns, ctime_ns, recipe, document_id),
+    )
+    seal_document(connection, document_id)
 
 
 def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
-    """Remove a document with its chunks and full text."""
+    """Remove a document with its chunks and full text; vectors that no other needs are `vectors.remove_orphans`'s."""
     fulltext.remove_chunks(connection, document_id)
     connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
@@ -114,17 +129,30 @@ def remove_at_path(connection: sqlite3.Connection, root_id: int, path: str) -> N
 
 def chunks_of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]:
     """The chunks of a document in order."""
-    rows = connection.execute(
-        "SELECT text, title, page, line, line_end, token_count FROM chunks WHERE document_id = ? ORDER BY ordinal",
-        (document_id,),
-    )
-    return [Chunk(*row) for row in rows]
+    query = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE document_id = ? ORDER BY ordinal"
+    return [Chunk(*row) for row in connection.execute(query, (document_id,))]
 
 
 def count_by_status(connection: sqlite3.Connection) -> dict[DocumentStatus, int]:
     """How many documents there are of each status."""
     rows = dict(connection.execute("SELECT status, count(*) FROM documents GROUP BY status").fetchall())
     return {status: int(rows.get(status, 0)) for status in DocumentStatus}
+
+
+def count_by_format(connection: sqlite3.Connection) -> list[FormatCount]:
+    """What was read of each format, the most frequent first."""
+    rows = connection.execute(
+        """
+        SELECT d.format, count(DISTINCT d.id) AS files, count(c.id), coalesce(sum(length(c.text)), 0)
+        FROM documents d JOIN chunks c ON c.document_id = d.id GROUP BY d.format ORDER BY files DESC, d.format
+        """
+    )
+    return [FormatCount(*row) for row in rows]
+
+
+def count_scanned_pages(connection: sqlite3.Connection) -> int:
+    """Pages that are pictures, of all documents."""
+    return int(connection.execute("SELECT coalesce(sum(scanned_pages), 0) FROM documents").fetchone()[0])
 
 
 def count_chunks(connection: sqlite3.Connection) -> int:
@@ -157,9 +185,17 @@ def _records(rows: sqlite3.Cursor) -> list[DocumentRecord]:
 
 def _record(*columns: Any) -> DocumentRecord:
     values = dict(zip(_COLUMNS.split(", "), columns, strict=True))
-    return DocumentRecord(**{**values, "status": DocumentStatus(values["status"])})
+    metadata = json.loads(values["metadata"] or "{}")
+    return DocumentRecord(**{**values, "status": DocumentStatus(values["status"]), "metadata": metadata})
 
 
-def _chunk_values(chunk: Chunk) -> tuple[str, str, int | None, int | None, int | None, int, bytes]:
+def _values(record: DocumentRecord) -> dict[str, object]:
+    """Column values of a record but for its id."""
+    names = _COLUMNS.split(", ")[1:]
+    metadata = json.dumps(dict(record.metadata), ensure_ascii=False) if record.metadata else ""
+    return {**{name: getattr(record, name) for name in names}, "metadata": metadata}
+
+
+def _chunk_values(chunk: Chunk) -> tuple[str, str, int | None, int | None, int | None, int, str, bytes]:
     hashed = content_hash(chunk.title, chunk.text)
-    return chunk.text, chunk.title, chunk.page, chunk.line, chunk.line_end, chunk.token_count, hashed
+    return chunk.text, chunk.title, chunk.page, chunk.line, chunk.line_end, chunk.token_count, chunk.place, hashed

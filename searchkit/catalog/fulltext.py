@@ -4,6 +4,7 @@ Text in scripts without blanks between words is put in as overlapping pairs of c
 be found; everything else is left to SQLite's tokenizer.
 """
 
+import json
 import re
 import sqlite3
 import unicodedata
@@ -57,10 +58,19 @@ def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:
 
 def _rows(connection: sqlite3.Connection, document_id: int) -> list[tuple[int, str, str, str]]:
     rows = connection.execute(
-        "SELECT c.id, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.id = ?",
+        "SELECT c.id, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, c.title, c.text"
+        " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.id = ?",
         (document_id,),
     )
-    return [(chunk, _name(path), lexical_form(title), lexical_form(text)) for chunk, path, title, text in rows]
+    return [
+        (chunk, f"{_name(path)} {_said(metadata)}", lexical_form(title), lexical_form(text))
+        for chunk, path, metadata, title, text in rows
+    ]
+
+
+def _said(metadata: str) -> str:
+    """What a document says of itself, to be found with its first passage."""
+    return lexical_form(" ".join(json.loads(metadata).values())) if metadata else ""
 
 
 def _name(path: str) -> str:

@@ -5,12 +5,14 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from searchkit.catalog.seals import seal_settings
 from searchkit.paths import path_from_text, path_to_text
 from searchkit.types import Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
 _FOLDER_PROBLEMS = "folder_problems"
+UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
 UPDATED = "updated_at"  # local time with offset, when the last index run ended
 
 
@@ -25,16 +27,17 @@ def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
     connection.execute(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
     )
+    seal_settings(connection)
 
 
 def folder_problems(connection: sqlite3.Connection) -> list[Problem]:
     """Folders that could not be read when they were last looked at."""
     stored = json.loads(get_meta(connection, _FOLDER_PROBLEMS) or "[]")
-    return [Problem(path_from_text(path), reason) for path, reason in stored]
+    return [Problem(path_from_text(path), reason, *remedy) for path, reason, *remedy in stored]
 
 
 def set_folder_problems(connection: sqlite3.Connection, problems: Sequence[Problem], looked_at: Sequence[Path]) -> None:
     """Replace what was known of the folders at or below those looked at, within the caller's transaction."""
     others = [p for p in folder_problems(connection) if not any(p.path.is_relative_to(root) for root in looked_at)]
-    rows = [(path_to_text(problem.path), problem.reason) for problem in [*others, *problems]]
+    rows = [(path_to_text(problem.path), problem.reason, problem.remedy) for problem in [*others, *problems]]
     set_meta(connection, _FOLDER_PROBLEMS, json.dumps(rows))

@@ -4,7 +4,7 @@ import sqlite3
 
 from searchkit.catalog import documents, roots, vectors
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.meta import MODEL, UPDATED, folder_problems, get_meta
+from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems, get_meta
 from searchkit.paths import folder_size_bytes, path_from_text
 from searchkit.types import CollectionStatus, DocumentStatus, Problem
 
@@ -25,11 +25,14 @@ def collection_status(folder: CollectionFolder, connection: sqlite3.Connection, 
         chunks=documents.count_chunks(connection),
         passages=passages,
         vectors=covered,
+        unread=int(get_meta(connection, UNREAD) or 0),
+        scanned_pages=documents.count_scanned_pages(connection),
+        formats=tuple(documents.count_by_format(connection)),
         size_bytes=folder_size_bytes(folder.path),
         updated_at=get_meta(connection, UPDATED),
         problems=(
             *folder_problems(connection),
-            *(Problem(paths[r.root_id] / path_from_text(r.path), r.reason) for r in problems),
+            *(Problem(paths[r.root_id] / path_from_text(r.path), r.reason, r.remedy) for r in problems),
         ),
         unsupported_types=tuple(documents.unsupported_types(connection)),
     )

@@ -4,34 +4,45 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchkit.catalog.seals import seal_settings
 from searchkit.paths import path_from_text, path_to_text
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """An indexed folder, by its absolute path."""
+    """An indexed folder, by its absolute path. `device`: the drive that it was on when it was last looked through."""
 
     id: int
     path: Path
+    device: int | None = None
 
 
 def all_roots(connection: sqlite3.Connection) -> list[Root]:
     """Every root, in the order in which they were added."""
-    rows = connection.execute("SELECT id, path FROM roots ORDER BY id")
-    return [Root(root_id, path_from_text(path)) for root_id, path in rows]
+    rows = connection.execute("SELECT id, path, device FROM roots ORDER BY id")
+    return [Root(root_id, path_from_text(path), device) for root_id, path, device in rows]
 
 
 def add_root(connection: sqlite3.Connection, path: Path) -> Root:
     """The root at a path, added if it is new."""
     text = path_to_text(path)
     connection.execute("INSERT INTO roots (path) VALUES (?) ON CONFLICT DO NOTHING", (text,))
-    row = connection.execute("SELECT id FROM roots WHERE path = ?", (text,)).fetchone()
-    return Root(int(row[0]), path)
+    seal_settings(connection)
+    row = connection.execute("SELECT id, device FROM roots WHERE path = ?", (text,)).fetchone()
+    return Root(int(row[0]), path, row[1])
+
+
+def note_device(connection: sqlite3.Connection, root: Root, device: int) -> None:
+    """Note the drive that a root is on."""
+    if device != root.device:
+        connection.execute("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
+        seal_settings(connection)
 
 
 def remove_root(connection: sqlite3.Connection, root: Root) -> None:
     """Remove a root whose documents are gone already."""
     connection.execute("DELETE FROM roots WHERE id = ?", (root.id,))
+    seal_settings(connection)
 
 
 def exclusions(connection: sqlite3.Connection) -> frozenset[Path]:
@@ -42,8 +53,10 @@ def exclusions(connection: sqlite3.Connection) -> frozenset[Path]:
 def exclude(connection: sqlite3.Connection, path: Path) -> None:
     """Leave a path out of every later run."""
     connection.execute("INSERT INTO exclusions VALUES (?) ON CONFLICT DO NOTHING", (path_to_text(path),))
+    seal_settings(connection)
 
 
 def include_again(connection: sqlite3.Connection, path: Path) -> None:
     """Take back the exclusion of a path."""
     connection.execute("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))
+    seal_settings(connection)

@@ -73,3 +73,19 @@ def m001_initial(db: Database) -> None:
         )
         """
     )
+
+
+@migrations()
+def m002_places_and_seals(db: Database) -> None:
+    """Places and metadata in the formats' own terms, remedies, and checksums that show damage (see seals.py).
+
+    Seals stay NULL for what an older searchkit wrote; they come with the next change, or `searchkit rebuild`.
+    """
+    db.execute("ALTER TABLE chunks ADD COLUMN place TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE documents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE documents ADD COLUMN scanned_pages INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE documents ADD COLUMN seal BLOB")
+    db.execute("ALTER TABLE vectors ADD COLUMN seal BLOB")
+    db.execute("ALTER TABLE roots ADD COLUMN device INTEGER")
+    db.execute("CREATE INDEX documents_by_size ON documents(size_bytes)")

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from searchkit.catalog.seals import vector_seal
 from searchkit.types import Passage
 
 _STORED = np.float16
@@ -37,6 +38,16 @@ def pending_passages(connection: sqlite3.Connection, fingerprint: str, limit: in
     return [PendingPassage(content_hash, Passage(title, text)) for content_hash, title, text, _ in rows]
 
 
+def pending_hashes(connection: sqlite3.Connection, fingerprint: str) -> list[bytes]:
+    """Content hashes of all passages without a vector."""
+    rows = connection.execute(
+        "SELECT DISTINCT content_hash FROM chunks c WHERE NOT EXISTS"
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)",
+        (fingerprint,),
+    )
+    return [content_hash for (content_hash,) in rows]
+
+
 def sample_passages(connection: sqlite3.Connection, count: int) -> list[Passage]:
     """Passages from all over the collection, the same whenever asked: those whose hashes come first."""
     rows = connection.execute(
@@ -61,8 +72,11 @@ def put_vectors(
     connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]
 ) -> None:
     """Store (n, dimension) vectors of n passages."""
-    rows = [(h, fingerprint, vector.tobytes()) for h, vector in zip(hashes, vectors.astype(_STORED), strict=True)]
-    connection.executemany("INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector) VALUES (?, ?, ?)", rows)
+    stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
+    rows = [(h, fingerprint, vector, vector_seal(h, fingerprint, vector)) for h, vector in stored]
+    connection.executemany(
+        "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)", rows
+    )
 
 
 def remove_orphans(connection: sqlite3.Connection) -> int:

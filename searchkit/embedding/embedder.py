@@ -45,7 +45,10 @@ class Embedder(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of a bare text, without prompt and special tokens."""
+        """Tokens of a bare text, without prompt and special tokens.
+
+        It goes to the worker processes that cut documents, pickled, and should be no more than it needs to be there.
+        """
         ...
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:

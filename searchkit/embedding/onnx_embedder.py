@@ -16,7 +16,7 @@ from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.model_folder import read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.runtime import onnx_runtime
-from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
+from searchkit.embedding.tokenizer import TokenCounter, Tokenizer, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.types import Passage
 
@@ -63,9 +63,10 @@ class OnnxEmbedder:
         """See Embedder."""
         return self.card.similarity_range
 
-    def count_tokens(self, text: str) -> int:
+    @cached_property
+    def count_tokens(self) -> TokenCounter:
         """See Embedder."""
-        return self._tokenizer.count(text)
+        return TokenCounter(self.card.tokenizer, self.folder / self.card.tokenizer_file)
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
         """See Embedder."""

@@ -65,6 +65,23 @@ class FastTokenizer:
         return len(self._tokenizer.encode(_valid(text), add_special_tokens=False).ids)
 
 
+class TokenCounter:
+    """Counts tokens of bare texts. It can be pickled, and opens the tokenizer when it is first called."""
+
+    def __init__(self, kind: TokenizerKind, file: Path) -> None:
+        self._kind = kind
+        self._file = file
+        self._tokenizer: Tokenizer | None = None
+
+    def __call__(self, text: str) -> int:
+        if self._tokenizer is None:
+            self._tokenizer = open_tokenizer(self._kind, self._file)
+        return self._tokenizer.count(text)
+
+    def __reduce__(self) -> tuple[type["TokenCounter"], tuple[TokenizerKind, Path]]:
+        return TokenCounter, (self._kind, self._file)
+
+
 def open_tokenizer(kind: TokenizerKind, file: Path) -> Tokenizer:
     """Load a tokenizer. Raises ModelError if its file is missing or damaged."""
     if not file.is_file():

@@ -1,4 +1,4 @@
-"""Brings the catalog's documents in line with a folder: added, changed, moved, deleted, unchanged.
+"""Brings the catalog's documents in line with their folders: added, changed, moved, deleted, unchanged.
 
 Text only: vectors follow later (fill.py). Each file is one transaction, so a crash leaves whole documents.
 """
@@ -6,27 +6,26 @@ Text only: vectors follow later (fill.py). Each file is one transaction, so a cr
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from searchkit.catalog import documents
+from searchkit.catalog import documents, roots
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord
+from searchkit.catalog.meta import UNREAD, set_meta
 from searchkit.catalog.roots import Root
-from searchkit.errors import UnreadableFileError
-from searchkit.ingest import chunk
-from searchkit.ingest.chunk import chunk_document
-from searchkit.ingest.discover import FoundFile, UnreadableFolder
+from searchkit.errors import UsageError
+from searchkit.ingest.discover import FoundFile, discover
 from searchkit.ingest.extract import formats
+from searchkit.ingest.recipe import Recipe
+from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
+from searchkit.ingest.sandbox.pool import read_files
+from searchkit.ingest.survey import Survey, is_readable, survey_root
+from searchkit.ingest.timestamps import NEVER_READ_NS, settled
 from searchkit.paths import path_from_text
-from searchkit.types import Chunk, DocumentStatus, Problem
-
-_BEGINNING_BYTES = 8192
-_NEVER_READ_NS = -1  # no file has this time, so the next run looks again
-
-_Content = tuple[bytes | None, str, str]  # hash, recipe and format: files with the same have the same chunks
+from searchkit.types import DocumentStatus, Problem
 
 
 class Change(StrEnum):
@@ -41,191 +40,207 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cutter:
-    """How text becomes chunks. `recipe` changes whenever the same file could give other chunks."""
+    """How text becomes chunks: for the model whose tokens are counted, within limits."""
 
     count_tokens: Callable[[str], int]
     max_tokens: int
     model_fingerprint: str
+    limits: Limits
+    retry: bool = False
 
     @property
-    def recipe(self) -> str:
-        """Names readers, chunking and the model whose tokens are counted."""
-        return f"{formats.VERSION}.{chunk.VERSION}/{self.model_fingerprint}"
+    def setup(self) -> Setup:
+        """What the workers are told."""
+        return Setup(self.count_tokens, self.max_tokens, self.limits)
+
+    @property
+    def recipe(self) -> Recipe:
+        """When to read a file anew."""
+        return Recipe.here(self.model_fingerprint, self.limits, retry=self.retry)
+
+
+@dataclass(frozen=True, slots=True)
+class _ToRead:
+    """A file whose content is wanted, and what the catalog has of it."""
+
+    root: Root
+    entry: FoundFile
+    record: DocumentRecord | None
 
 
 class Mirror:
-    """One run over one root. `counts` says what it did so far."""
+    """One run over some roots of a collection. `counts` says what it did so far."""
 
-    def __init__(self, connection: sqlite3.Connection, root: Root, cutter: Cutter, max_file_bytes: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, cutter: Cutter, on_file: Callable[[int, int], None]) -> None:
         self.counts: Counter[Change] = Counter()
+        self.formats: Counter[str] = Counter()  # of the files that were read
         self.problems: list[Problem] = []  # of files
         self.folder_problems: list[Problem] = []
         self._connection = connection
-        self._root = root
         self._cutter = cutter
-        self._max_file_bytes = max_file_bytes
-        self._known = {record.path: record for record in documents.documents_of_root(connection, root.id)}
+        self._recipe = cutter.recipe
+        self._on_file = on_file
+        self._total = 0
 
-    def run(self, found: Iterable[FoundFile | UnreadableFolder], on_file: Callable[[int], None]) -> None:
-        """Take in what `discover` finds; `on_file` gets the number of files seen so far.
+    def run(self, chosen: Sequence[Root]) -> None:
+        """Look through the roots, then take in what they hold that is new; `on_file` gets files read and files to read.
 
-        New files wait for the end of the walk: only then is it known what is gone, and so what has moved.
+        What has moved, also from one root to another, and what is gone is dealt with before anything is read.
         """
-        gone = dict(self._known)
-        new: list[FoundFile] = []
-        kept_below: list[str] = []
-        seen = 0
-        for entry in found:
-            if isinstance(entry, UnreadableFolder):
-                self.folder_problems.append(Problem(entry.path, entry.reason))
-                kept_below.append(entry.relative + "/")
-                continue
-            record = gone.pop(entry.relative, None)
-            if record is None:
-                new.append(entry)
-                continue
-            self._revisit(entry, record)
-            seen += 1
-            on_file(seen)
-        gone = {path: record for path, record in gone.items() if not path.startswith(tuple(kept_below))}
-        if self._known and not (seen or new or kept_below):
-            reason = f"it is empty now, and nothing was removed: is a drive missing? If not: searchkit forget {self._root.path}"
-            self.folder_problems.append(Problem(self._root.path, reason))
-            return
-        movable = _by_content(gone.values())
-        for seen_now, entry in enumerate(new, seen + 1):
-            if source := self._take_in(entry, movable):
-                del gone[source.path]
-            on_file(seen_now)
+        surveys = [survey for root in chosen if (survey := self._survey(root))]
+        self.counts[Change.UNCHANGED] += sum(survey.unchanged for survey in surveys)
+        gone = {record.id: record for survey in surveys for record in survey.gone}
+        to_read = [_ToRead(survey.root, *pair) for survey in surveys for pair in survey.changed]
+        for survey in surveys:
+            for entry in survey.new:
+                if not self._move_here(survey.root, entry, gone):
+                    to_read.append(_ToRead(survey.root, entry, None))
         for record in gone.values():
             with transaction(self._connection):
                 documents.remove_document(self._connection, record.id)
             self.counts[Change.DELETED] += 1
+        self._read_all(sorted(to_read, key=lambda item: -item.entry.mtime_ns))
 
-    def _revisit(self, entry: FoundFile, record: DocumentRecord) -> None:
-        known = (record.size_bytes, record.mtime_ns, record.ctime_ns)
-        same_file = (entry.size_bytes, entry.mtime_ns, entry.ctime_ns) == known
-        if same_file and record.recipe == self._cutter.recipe:
-            self.counts[Change.UNCHANGED] += 1
-            return
-        read = self._read(entry)
-        if isinstance(read, DocumentRecord):
-            if read.mtime_ns == _NEVER_READ_NS and record.status is DocumentStatus.INDEXED:
-                self._keep_old_text(record, read.reason)
-                return
-            unchanged = (read.status, read.reason) == (record.status, record.reason)
-            self._put(read, [])
-            self.counts[Change.UNCHANGED if unchanged else Change.CHANGED] += 1
-            return
-        content, fresh = read
-        if _content(fresh) == _content(record) and record.status is not DocumentStatus.UNSUPPORTED:
-            with transaction(self._connection):
-                documents.touch_document(self._connection, record.id, entry.mtime_ns, entry.ctime_ns)
-            self.counts[Change.UNCHANGED] += 1
-            return
-        self._index(content, fresh)
-        self.counts[Change.CHANGED] += 1
-
-    def _keep_old_text(self, record: DocumentRecord, reason: str) -> None:
-        """A file that was readable before keeps its text until it is readable again, or gone."""
-        noted = f"{reason}; its last text is kept"
-        self._report(record.path, noted)
-        with transaction(self._connection):
-            documents.note_problem(self._connection, record.id, noted, _NEVER_READ_NS)
-        self.counts[Change.UNCHANGED] += 1
-
-    def _take_in(self, entry: FoundFile, movable: dict[_Content, list[DocumentRecord]]) -> DocumentRecord | None:
-        """Index a file at a path that was not known; returns the record that moved here, None if it is new."""
-        read = self._read(entry)
-        if isinstance(read, DocumentRecord):
-            self._put(read, [])
-            self.counts[Change.ADDED] += 1
-            return None
-        content, fresh = read
-        sources = movable.get(_content(fresh))
-        if not sources:
-            self._index(content, fresh)
-            self.counts[Change.ADDED] += 1
-            return None
-        source = sources.pop()
-        with transaction(self._connection):
-            documents.move_document(self._connection, source.id, self._root.id, entry.relative)
-            documents.touch_document(self._connection, source.id, entry.mtime_ns, entry.ctime_ns)
-        self.counts[Change.MOVED] += 1
-        return source
-
-    def _read(self, entry: FoundFile) -> DocumentRecord | tuple[bytes, DocumentRecord]:
-        """The file's content and what is known of it before its text is; the record alone if there is no text to get."""
-        record = DocumentRecord(
-            id=0,
-            root_id=self._root.id,
-            path=entry.relative,
-            content_hash=None,
-            size_bytes=entry.size_bytes,
-            mtime_ns=entry.mtime_ns,
-            ctime_ns=entry.ctime_ns,
-            format="",
-            status=DocumentStatus.SKIPPED,
-            reason="",
-            title="",
-            recipe=self._cutter.recipe,
-        )
+    def _survey(self, root: Root) -> Survey | None:
+        """What happened to a root, None if it cannot be read."""
+        known = documents.documents_of_root(self._connection, root.id)
+        excluded = roots.exclusions(self._connection)
         try:
-            format_name = formats.format_of(PurePath(entry.path), _beginning(entry.path))
-            if format_name == formats.UNSUPPORTED:
-                return replace(record, status=DocumentStatus.UNSUPPORTED, reason=entry.path.suffix.lower())
-            if entry.size_bytes > self._max_file_bytes:
-                return replace(record, format=format_name, reason=_too_large(entry.size_bytes, self._max_file_bytes))
-            content = entry.path.read_bytes()
-        except OSError as error:
-            return replace(record, mtime_ns=_NEVER_READ_NS, reason=f"cannot be read ({error.strerror})")
-        hashed = hashlib.blake2b(content, digest_size=16).digest()
-        return content, replace(record, content_hash=hashed, format=format_name)
+            survey = survey_root(root, known, discover(root.path, excluded), self._recipe)
+        except UsageError as error:
+            self.folder_problems.append(Problem(root.path, str(error), "Plug in or mount its drive, or forget the folder."))
+            return None
+        self.folder_problems += survey.problems
+        with transaction(self._connection):
+            roots.note_device(self._connection, root, survey.device)
+        return survey
 
-    def _index(self, content: bytes, record: DocumentRecord) -> None:
-        """Get the text, or the chunks of the same text elsewhere, and store them."""
-        twin = documents.indexed_twin(self._connection, record)
-        if twin is not None:
-            record = replace(record, status=DocumentStatus.INDEXED, title=twin.title)
-            self._put(record, documents.chunks_of_document(self._connection, twin.id))
-            return
+    def _move_here(self, root: Root, entry: FoundFile, gone: dict[int, DocumentRecord]) -> bool:
+        """Whether a new file is one that has gone from elsewhere, whose chunks and vectors it takes over."""
+        candidates = documents.indexed_of_size(self._connection, entry.size_bytes)
+        sources = [record for record in candidates if record.id in gone or self._has_left(record, root)]
+        sources = [record for record in sources if self._recipe.is_current(record)]
+        if not sources or (hashed := _hash_of(entry.path)) is None:
+            return False
+        format_name = formats.format_by_name(entry.path)
+        for source in sources:
+            if source.content_hash == hashed and format_name in (source.format, None):
+                moved = replace(
+                    source,
+                    root_id=root.id,
+                    path=entry.relative,
+                    mtime_ns=settled(entry.mtime_ns),
+                    ctime_ns=entry.ctime_ns,
+                )
+                with transaction(self._connection):
+                    documents.move_document(self._connection, source.id, moved)
+                gone.pop(source.id, None)
+                self.counts[Change.MOVED] += 1
+                return True
+        return False
+
+    def _has_left(self, record: DocumentRecord, here: Root) -> bool:
+        """Whether a document of another root is gone from it, though the root itself is there."""
+        if record.root_id == here.id:
+            return False  # the survey has seen it
+        home = next((root.path for root in roots.all_roots(self._connection) if root.id == record.root_id), None)
         try:
-            extracted = formats.extract(record.format, content)
-            chunks = list(chunk_document(extracted, self._cutter.count_tokens, self._cutter.max_tokens))
-            if not chunks:
-                raise UnreadableFileError("empty: there is no text in it")
-        except UnreadableFileError as error:
-            self._put(replace(record, reason=str(error)), [])
-            return
-        self._put(replace(record, status=DocumentStatus.INDEXED, title=extracted.title), chunks)
+            return home is not None and any(home.iterdir()) and not (home / path_from_text(record.path)).exists()
+        except OSError:
+            return False
 
-    def _put(self, record: DocumentRecord, chunks: list[Chunk]) -> None:
+    def _read_all(self, to_read: Sequence[_ToRead]) -> None:
+        """Read files and store what comes, the most recent first."""
+        with transaction(self._connection):
+            set_meta(self._connection, UNREAD, str(len(to_read)))
+        self._total = len(to_read)
+        waiting = {str(item.entry.path): item for item in to_read}
+        jobs = []
+        for item in to_read:
+            name = formats.format_by_name(item.entry.path)
+            if name == formats.UNSUPPORTED:
+                self._store(waiting, Reading(Job(str(item.entry.path), "", 0)))
+            elif item.entry.size_bytes > self._cutter.limits.file_bytes:
+                reason = formats.too_large(item.entry.size_bytes, self._cutter.limits.file_bytes)
+                self._store(waiting, Reading(Job(str(item.entry.path), "", 0), name or "", reason=reason, remedy=formats.LARGER))
+            else:
+                jobs.append(Job(str(item.entry.path), name or "", item.entry.size_bytes, self._known_hash(item, name)))
+        for reading in read_files(jobs, self._cutter.setup):
+            self._store(waiting, reading)
+
+    def _known_hash(self, item: _ToRead, format_name: str | None) -> str:
+        """The hash with which the file need not be read, "" if it has to be."""
+        record = item.record
+        if record is None or record.content_hash is None or not self._recipe.is_current(record):
+            return ""
+        if record.status is DocumentStatus.UNSUPPORTED or format_name not in (record.format, None):
+            return ""
+        return record.content_hash.hex()
+
+    def _store(self, waiting: dict[str, _ToRead], reading: Reading) -> None:
+        item = waiting.pop(reading.job.path)
+        with transaction(self._connection):
+            change = self._put(item, reading)
+            if len(waiting) % 50 == 0:
+                set_meta(self._connection, UNREAD, str(len(waiting)))
+        self.counts[change] += 1
+        self._on_file(self._total - len(waiting), self._total)
+
+    def _put(self, item: _ToRead, reading: Reading) -> Change:
+        record = self._record(item, reading)
+        if reading.unchanged and item.record is not None:
+            times = (record.mtime_ns, record.ctime_ns)
+            documents.touch_document(self._connection, item.record.id, *times, item.record.recipe)
+            return Change.UNCHANGED
+        if not reading.is_lasting and item.record is not None and is_readable(item.record):
+            noted = f"{reading.reason}; its last text is kept"
+            self._report(item, noted, reading.remedy)
+            documents.note_problem(self._connection, item.record.id, noted, reading.remedy, NEVER_READ_NS)
+            return Change.UNCHANGED
         if record.status is DocumentStatus.SKIPPED:
-            self._report(record.path, record.reason)
-        with transaction(self._connection):
-            documents.put_document(self._connection, record, chunks)
+            self._report(item, record.reason, record.remedy)
+        else:
+            self.formats[record.format] += 1
+        documents.put_document(self._connection, record, reading.chunks)
+        if item.record is None:
+            return Change.ADDED
+        same = (record.status, record.reason) == (item.record.status, item.record.reason)
+        return Change.UNCHANGED if same and record.status is not DocumentStatus.INDEXED else Change.CHANGED
 
-    def _report(self, relative: str, reason: str) -> None:
-        self.problems.append(Problem(self._root.path / path_from_text(relative), reason))
+    def _record(self, item: _ToRead, reading: Reading) -> DocumentRecord:
+        status = DocumentStatus.INDEXED if reading.chunks else DocumentStatus.SKIPPED
+        if not reading.reason and reading.format == formats.UNSUPPORTED:
+            status = DocumentStatus.UNSUPPORTED
+        entry = item.entry
+        mtime_ns = entry.mtime_ns if reading.mtime_ns is None else reading.mtime_ns
+        return DocumentRecord(
+            id=0,
+            root_id=item.root.id,
+            path=entry.relative,
+            content_hash=reading.content_hash,
+            size_bytes=entry.size_bytes if reading.size_bytes is None else reading.size_bytes,
+            mtime_ns=mtime_ns if reading.is_lasting else NEVER_READ_NS,
+            ctime_ns=entry.ctime_ns if reading.ctime_ns is None else reading.ctime_ns,
+            format=reading.format or reading.job.format,
+            status=status,
+            reason=entry.path.suffix.lower() if status is DocumentStatus.UNSUPPORTED else reading.reason,
+            title=reading.title,
+            recipe=self._recipe.name(status, reading.scanned_pages),
+            remedy=reading.remedy,
+            metadata=reading.metadata,
+            scanned_pages=reading.scanned_pages,
+        )
+
+    def _report(self, item: _ToRead, reason: str, remedy: str) -> None:
+        self.problems.append(Problem(item.entry.path, reason, remedy))
 
 
-def _content(record: DocumentRecord) -> _Content:
-    return record.content_hash, record.recipe, record.format
+def _hash_of(path: Path) -> bytes | None:
+    """The content's hash, None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    except OSError:
+        return None
 
 
-def _by_content(records: Iterable[DocumentRecord]) -> dict[_Content, list[DocumentRecord]]:
-    """Records whose text is known, by what they hold."""
-    found: dict[_Content, list[DocumentRecord]] = {}
-    for record in records:
-        if record.content_hash is not None:
-            found.setdefault(_content(record), []).append(record)
-    return found
-
-
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_BEGINNING_BYTES)
-
-
-def _too_large(size_bytes: int, limit: int) -> str:
-    return f"{size_bytes / 1e6:.0f} MB, more than the limit of {limit / 1e6:.0f} MB (max_file_megabytes in config.toml)"

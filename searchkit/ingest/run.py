@@ -2,21 +2,20 @@
 
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from searchkit.catalog import documents, roots, vectors
-from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
-from searchkit.errors import UsageError
-from searchkit.ingest.discover import discover
+from searchkit.ingest.borrow import borrow_vectors
 from searchkit.ingest.fill import fill_vectors
 from searchkit.ingest.mirror import Change, Cutter, Mirror
-from searchkit.types import DocumentStatus, IndexReport, Problem, Progress, ProgressListener
+from searchkit.ingest.sandbox.messages import Limits
+from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListener
 from searchkit.vector_store import refresh_index
 
 
@@ -27,15 +26,15 @@ class IndexRun:
     folder: CollectionFolder
     connection: sqlite3.Connection
     embedder: Embedder
-    max_file_bytes: int
+    limits: Limits
     on_progress: ProgressListener
+    retry: bool = False
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
-        with transaction(self.connection):
-            set_meta(self.connection, COVERED, "")
-        counts, problems = self._mirror(chosen)
+        mirror = self._mirror(chosen)
+        read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
         embedded = self._fill()
         embed_seconds = time.monotonic() - embed_started
@@ -44,18 +43,20 @@ class IndexRun:
         return IndexReport(
             collection=self.folder.name,
             model=self.embedder.name,
-            added=counts[Change.ADDED],
-            changed=counts[Change.CHANGED],
-            moved=counts[Change.MOVED],
-            deleted=counts[Change.DELETED],
-            unchanged=counts[Change.UNCHANGED],
+            added=mirror.counts[Change.ADDED],
+            changed=mirror.counts[Change.CHANGED],
+            moved=mirror.counts[Change.MOVED],
+            deleted=mirror.counts[Change.DELETED],
+            unchanged=mirror.counts[Change.UNCHANGED],
             skipped=statuses[DocumentStatus.SKIPPED],
             unsupported=statuses[DocumentStatus.UNSUPPORTED],
             chunks=documents.count_chunks(self.connection),
             embedded=embedded,
             elapsed_seconds=time.monotonic() - started,
+            read_seconds=read_seconds,
             embed_seconds=embed_seconds,
-            problems=tuple(problems),
+            formats=tuple(documents.count_by_format(self.connection)),
+            problems=(*mirror.folder_problems, *mirror.problems),
         )
 
     def finish(self) -> None:
@@ -67,26 +68,20 @@ class IndexRun:
         refresh_index(self.folder, self.connection, self.embedder)
         self.connection.execute("PRAGMA optimize")
 
-    def _mirror(self, chosen: Sequence[Root]) -> tuple[Counter[Change], list[Problem]]:
-        cutter = Cutter(self.embedder.count_tokens, self.embedder.max_tokens, self.embedder.fingerprint)
-        excluded = roots.exclusions(self.connection)
-        counts: Counter[Change] = Counter()
-        problems: list[Problem] = []
-        of_folders: list[Problem] = []
-        for root in chosen:
-            mirror = Mirror(self.connection, root, cutter, self.max_file_bytes)
-            try:
-                mirror.run(discover(root.path, excluded), self._on_file)
-            except UsageError as error:
-                of_folders.append(Problem(root.path, str(error)))
-            counts += mirror.counts
-            problems += mirror.problems
-            of_folders += mirror.folder_problems
+    def _mirror(self, chosen: Sequence[Root]) -> Mirror:
         with transaction(self.connection):
-            set_folder_problems(self.connection, of_folders, [root.path for root in chosen])
-        return counts, of_folders + problems
+            set_meta(self.connection, COVERED, "")
+        cutter = Cutter(
+            self.embedder.count_tokens, self.embedder.max_tokens, self.embedder.fingerprint, self.limits, self.retry
+        )
+        mirror = Mirror(self.connection, cutter, self._on_file)
+        mirror.run(chosen)
+        with transaction(self.connection):
+            set_folder_problems(self.connection, mirror.folder_problems, [root.path for root in chosen])
+        return mirror
 
     def _fill(self) -> int:
+        borrow_vectors(self.connection, self.embedder.fingerprint, neighbours(self.folder))
         passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
         missing = passages - covered
 
@@ -95,5 +90,5 @@ class IndexRun:
 
         return fill_vectors(self.connection, self.embedder, on_done)
 
-    def _on_file(self, seen: int) -> None:
-        self.on_progress(Progress("Reading", seen, None, "files"))
+    def _on_file(self, read: int, total: int) -> None:
+        self.on_progress(Progress("Reading", read, total, "files"))

@@ -19,6 +19,7 @@ class StoredPassage:
     page: int | None
     line: int | None
     line_end: int | None
+    place: str
     copies: int
 
 
@@ -32,7 +33,7 @@ def read_passage(connection: sqlite3.Connection, content_hash: bytes) -> StoredP
     """The passage of a content hash, None if the last document that held it is gone."""
     rows = connection.execute(
         """
-        SELECT r.path, d.path, c.title, c.text, c.page, c.line, c.line_end
+        SELECT r.path, d.path, c.title, c.text, c.page, c.line, c.line_end, c.place
         FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id
         WHERE c.content_hash = ? ORDER BY c.id
         """,
@@ -40,6 +41,6 @@ def read_passage(connection: sqlite3.Connection, content_hash: bytes) -> StoredP
     ).fetchall()
     if not rows:
         return None
-    root, name, title, text, page, line, line_end = rows[0]
+    root, name, title, text, page, line, line_end, place = rows[0]
     path = path_from_text(root) / path_from_text(name)
-    return StoredPassage(path, name, title, text, page, line, line_end, copies=len(rows) - 1)
+    return StoredPassage(path, name, title, text, page, line, line_end, place, copies=len(rows) - 1)

@@ -195,6 +195,7 @@ def _hit(collection: str, stored: StoredPassage, evidence: Evidence, score: floa
         marks=marks,
         evidence=evidence,
         copies=stored.copies,
+        place=stored.place,
     )
 
 

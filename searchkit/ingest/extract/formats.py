@@ -12,6 +12,7 @@ from searchkit.types import Block, ExtractedDocument
 
 VERSION = 2  # raise it when a reader gives other text than before: files are then read anew
 UNSUPPORTED = ""
+LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for what is too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MODULE = "searchkit.ingest.extract."
@@ -20,8 +21,8 @@ _READERS = {
     "text": ("text", "extract_text"),
     "rst": ("rst", "extract_rst"),
     "org": ("org", "extract_org"),
-    "data": ("text", "extract_rows"),
-    "table": ("text", "extract_rows"),
+    "data": ("data", "extract_data"),
+    "table": ("table", "extract_table"),
     "subtitles": ("subtitles", "extract_subtitles"),
     "notebook": ("notebook", "extract_notebook"),
     "html": ("html", "extract_html"),
@@ -69,17 +70,28 @@ _BINARY = frozenset(
 )
 
 
+def format_by_name(path: PurePath) -> str | None:
+    """The format that a file's name says, UNSUPPORTED for kinds without text, None if only its beginning can tell."""
+    name, suffix = path.name.lower(), path.suffix.lower()
+    return _NAMES.get(name) or _FORMATS.get(suffix) or (UNSUPPORTED if suffix in _BINARY else None)
+
+
 def format_of(path: PurePath, beginning: bytes) -> str:
     """The format's name, UNSUPPORTED for files that hold no text or none that is read yet.
 
     Names decide; a file with an unknown or no suffix counts as text if it begins like text.
     """
-    name, suffix = path.name.lower(), path.suffix.lower()
-    if known := _NAMES.get(name) or _FORMATS.get(suffix):
+    known = format_by_name(path)
+    if known is not None:
         return known
-    if suffix in _BINARY or not beginning or not _looks_like_text(beginning):
+    if not beginning or not _looks_like_text(beginning):
         return UNSUPPORTED
     return "code" if beginning.startswith(b"#!") else "text"
+
+
+def too_large(size_bytes: int, limit_bytes: int) -> str:
+    """The reason why a file is not read."""
+    return f"{size_bytes / 1e6:,.0f} MB, more than the limit of {limit_bytes / 1e6:,.0f} MB"
 
 
 def extract(format_name: str, content: bytes) -> ExtractedDocument:

@@ -1,0 +1,72 @@
+"""Checksums over what the catalog holds, so that damage which SQLite cannot see is found.
+
+A document's seal covers its row and its chunks, a vector's seal the vector and whose it is; the seal of the small tables
+(meta, roots, exclusions) lies in meta. They show damage, not malice: whoever can write the file can write a seal.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+
+_SETTINGS = "seal"  # the key in meta
+_CHUNK = "ordinal, text, title, page, line, line_end, place, token_count, content_hash"
+_DOCUMENT = (
+    "root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
+    " metadata, scanned_pages"
+)
+
+
+def seal_document(connection: sqlite3.Connection, document_id: int) -> None:
+    """Renew a document's seal, within the transaction that changed it or its chunks."""
+    connection.execute(
+        "UPDATE documents SET seal = ? WHERE id = ?", (document_seal(connection, document_id), document_id)
+    )
+
+
+def document_seal(connection: sqlite3.Connection, document_id: int) -> bytes:
+    """The seal that a document should have."""
+    row = connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)).fetchall()
+    chunks = connection.execute(f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
+    return _digest([*row, *chunks])
+
+
+def vector_seal(content_hash: bytes, fingerprint: str, vector: bytes) -> bytes:
+    """The seal of a stored vector."""
+    return _digest([(content_hash, fingerprint, vector)])
+
+
+def seal_settings(connection: sqlite3.Connection) -> None:
+    """Renew the seal of the small tables, within the transaction that changed one of them."""
+    connection.execute(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (_SETTINGS, _settings_seal(connection)),
+    )
+
+
+def settings_are_sealed(connection: sqlite3.Connection) -> bool:
+    """Whether the small tables are as they were written."""
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_SETTINGS,)).fetchone()
+    return row is not None and row[0] == _settings_seal(connection)
+
+
+def _settings_seal(connection: sqlite3.Connection) -> str:
+    rows: list[tuple[object, ...]] = []
+    for query in (
+        f"SELECT key, value FROM meta WHERE key != '{_SETTINGS}' ORDER BY key",
+        "SELECT id, path, device FROM roots ORDER BY id",
+        "SELECT path FROM exclusions ORDER BY path",
+    ):
+        rows += [("table",), *connection.execute(query).fetchall()]
+    return _digest(rows).hex()
+
+
+def _digest(rows: Iterable[tuple[object, ...]]) -> bytes:
+    """8 bytes over values and their types, each with its length, so that nothing can slip from one into the next."""
+    hashed = hashlib.blake2b(digest_size=8)
+    for row in rows:
+        for value in row:
+            content = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+            hashed.update(f"{type(value).__name__}{len(content)}:".encode())
+            hashed.update(content)
+        hashed.update(b"\n")
+    return hashed.digest()

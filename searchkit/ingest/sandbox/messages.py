@@ -1,0 +1,90 @@
+"""What goes over the pipes between an index run and its workers: lines of JSON, so that nothing a worker says is run."""
+
+import base64
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from searchkit.types import Chunk
+
+CHUNKS_AT_ONCE = 256  # in one line of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost. `memory_bytes` and `text_characters`: of the worker, and of the text it gives back."""
+
+    file_bytes: int
+    seconds: int
+    memory_bytes: int = 512_000_000
+    text_characters: int = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is started with. `count_tokens` travels pickled, from the run to the worker only."""
+
+    count_tokens: Callable[[str], int]
+    max_tokens: int
+    limits: Limits
+
+    def encode(self) -> str:
+        """As text for a command's standard input. Raises TypeError if the counter cannot be pickled."""
+        try:
+            return base64.b64encode(pickle.dumps(self)).decode()
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise TypeError(f"count_tokens of an embedder goes to worker processes and must be picklable: {error}") from error
+
+    @classmethod
+    def decode(cls, text: str) -> "Setup":
+        """What `encode` was given."""
+        setup = pickle.loads(base64.b64decode(text))  # noqa: S301 (it comes from the process that started us)
+        assert isinstance(setup, cls)
+        return setup
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to read. `format`: "" to judge by its beginning; `known_hash`: no need to go on if the content has it."""
+
+    path: str
+    format: str
+    size_bytes: int
+    known_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of a file.
+
+    `reason` is "" if it was read; then `chunks` holds its text unless it was `unchanged`. The sizes and times are those of
+    the file when reading began, None if it could not be opened (`is_lasting` is False then: look again next time).
+    """
+
+    job: Job
+    format: str = ""
+    content_hash: bytes | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+    ctime_ns: int | None = None
+    reason: str = ""
+    remedy: str = ""
+    is_lasting: bool = True
+    unchanged: bool = False
+    title: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    scanned_pages: int = 0
+    chunks: tuple[Chunk, ...] = ()
+
+
+def to_line(message: Mapping[str, Any]) -> bytes:
+    """One line; lone surrogates of file names survive as escapes."""
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+def from_line(line: bytes) -> dict[str, Any]:
+    """The message of a line."""
+    message: dict[str, Any] = json.loads(line)
+    return message

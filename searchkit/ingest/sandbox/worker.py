@@ -1,0 +1,150 @@
+"""A worker process: reads the files that it is told to, one after the other, and answers with their chunks.
+
+Started by pool.py. The first line of standard input is the set-up, every later one a job; answers are lines of JSON.
+"""
+
+import gc
+import hashlib
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+from typing import Any
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.chunk import chunk_document
+from searchkit.ingest.extract import formats
+from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
+from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, to_line
+from searchkit.ingest.timestamps import settled
+from searchkit.types import Chunk, ExtractedDocument
+
+_Send = Callable[[dict[str, Any]], None]
+_GRACE_SECONDS = 10  # after the limit, in which the run that started us ends us with a reason
+_SIGN_SECONDS = 2.0  # between two signs of life of a slow reader
+_TORN_READS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    data: bytes
+    status: os.stat_result
+    mtime_ns: int
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    jobs = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints does not get among the answers
+    setup = Setup.decode(jobs.readline().decode())
+    setup.count_tokens("")  # opens the tokenizer before the fence closes
+    limit_resources(setup.limits.memory_bytes)
+    forbid_side_effects()
+
+    def send(message: dict[str, Any]) -> None:
+        limit_time(setup.limits.seconds + _GRACE_SECONDS)
+        answers.write(to_line(message))
+        answers.flush()
+
+    for line in jobs:
+        limit_time(setup.limits.seconds + _GRACE_SECONDS)
+        send({"done": _answer(from_line(line), setup, send)})
+        limit_time(0)
+
+
+def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
+    """What is to be said of a file at the end; its chunks are sent on the way."""
+    try:
+        content = _read(job["path"], setup.limits.file_bytes)
+    except UnreadableFileError as error:
+        return {"reason": str(error), "remedy": error.remedy, "is_lasting": True}
+    except MemoryError:
+        return {"reason": "reading it takes more memory than one file may have", "is_lasting": True}
+    except OSError as error:
+        return {"reason": f"cannot be read ({error.strerror})", "is_lasting": False}
+    known = {
+        "format": job["format"] or formats.format_of(PurePath(job["path"]), content.data[:8192]),
+        "content_hash": hashlib.blake2b(content.data, digest_size=16).hexdigest(),
+        "size_bytes": content.status.st_size,
+        "mtime_ns": content.mtime_ns,
+        "ctime_ns": content.status.st_ctime_ns,
+    }
+    if known["content_hash"] == job["known_hash"]:
+        return {**known, "unchanged": True}
+    if known["format"] == formats.UNSUPPORTED:
+        return known
+    try:
+        return {**known, **_read_text(str(known["format"]), content.data, setup, send)}
+    except UnreadableFileError as error:
+        return {**known, "reason": str(error), "remedy": error.remedy}
+    except MemoryError:
+        gc.collect()
+        return {**known, "reason": "reading it takes more memory than one file may have"}
+
+
+def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> dict[str, Any]:
+    document = formats.extract(format_name, content)
+    count = 0
+    for chunks in _in_groups(_within(document, setup)):
+        send({"chunks": chunks})
+        count += len(chunks)
+    if not count:
+        raise UnreadableFileError("empty: there is no text in it")
+    return {
+        "title": document.title,
+        "metadata": dict(document.metadata),
+        "scanned_pages": document.scanned_pages,
+    }
+
+
+def _within(document: ExtractedDocument, setup: Setup) -> Iterator[Chunk]:
+    characters = 0
+    for chunk in chunk_document(document, setup.count_tokens, setup.max_tokens):
+        characters += len(chunk.text)
+        if characters > setup.limits.text_characters:
+            raise UnreadableFileError(
+                f"more than {setup.limits.text_characters:,} characters of text", remedy="Split it into several files."
+            )
+        yield chunk
+
+
+def _in_groups(chunks: Iterator[Chunk]) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    last = time.monotonic()
+    for chunk in chunks:
+        group.append(asdict(chunk))
+        if len(group) == CHUNKS_AT_ONCE or time.monotonic() - last > _SIGN_SECONDS:
+            yield group
+            group, last = [], time.monotonic()
+    if group:
+        yield group
+
+
+def _read(path: str, limit_bytes: int) -> _Content:
+    """A regular file's content, read again if it changed meanwhile. Never waits for a pipe, never follows a link."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise UnreadableFileError("not a regular file")
+        mtime_ns = settled(before.st_mtime_ns)
+        for _ in range(_TORN_READS):
+            if before.st_size > limit_bytes:
+                raise UnreadableFileError(formats.too_large(before.st_size, limit_bytes), remedy=formats.LARGER)
+            data = file.read(limit_bytes + 1)
+            after = os.fstat(file.fileno())
+            if (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns) == (len(data), after.st_mtime_ns):
+                break
+            before = after
+            mtime_ns = settled(before.st_mtime_ns)
+            file.seek(0)
+        # A file that goes on changing is taken as it was read; its time shows the next run that there is more.
+        return _Content(data[:limit_bytes], before, mtime_ns)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,8 @@ PRIVATE_FILE_MODE = 0o600
 
 # Bytes of a file name that are not UTF-8 arrive from Python as the surrogates U+DC80..U+DCFF, which SQLite refuses.
 # They are kept as private-use characters, which come back as the same bytes.
-_TO_CATALOG = {0xDC80 + i: 0x10FF00 + i for i in range(128)}
-_FROM_CATALOG = {private: surrogate for surrogate, private in _TO_CATALOG.items()}
+TO_CATALOG = {0xDC80 + i: 0x10FF00 + i for i in range(128)}
+_FROM_CATALOG = {private: surrogate for surrogate, private in TO_CATALOG.items()}
 
 
 def default_home() -> Path:
@@ -27,7 +27,7 @@ def default_home() -> Path:
 
 def path_to_text(path: Path) -> str:
     """A path as text that SQLite and JSON can hold, whatever bytes its name is made of."""
-    return path.as_posix().translate(_TO_CATALOG)
+    return path.as_posix().translate(TO_CATALOG)
 
 
 def path_from_text(text: str) -> Path:

@@ -170,12 +170,19 @@ class IndexReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage of an index run is. `total` is None while it is not known."""
+    """How far a stage of an index run is. `total` is None while it is not known.
+
+    `work_done` of `work_total` tell the time left better than counts do: bytes to read, tokens to embed; 0 of 0 if that
+    is not known. `note`: what has come of it so far.
+    """
 
     stage: str
     done: int
     total: int | None
     unit: str
+    work_done: float = 0.0
+    work_total: float = 0.0
+    note: str = ""
 
 
 ProgressListener = Callable[[Progress], None]

@@ -108,16 +108,25 @@ def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
     connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
 
-def remove_below(connection: sqlite3.Connection, root_id: int, path: str) -> int:
-    """Remove the document at a path and all below it ("" or ".": the whole root); returns how many."""
-    found = [
-        r.id
-        for r in documents_of_root(connection, root_id)
-        if path in ("", ".", r.path) or r.path.startswith(f"{path}/")
-    ]
-    for document_id in found:
-        remove_document(connection, document_id)
-    return len(found)
+def ids_below(connection: sqlite3.Connection, root_id: int, path: str) -> list[int]:
+    """Documents at a path and below it ("" or ".": of the whole root)."""
+    if path in ("", "."):
+        rows = connection.execute("SELECT id FROM documents WHERE root_id = ?", (root_id,))
+    else:
+        rows = connection.execute(
+            "SELECT id FROM documents WHERE root_id = ? AND (path = ? OR (path >= ? AND path < ?))",
+            (root_id, path, f"{path}/", f"{path}0"),  # "0" follows "/"
+        )
+    return [int(row[0]) for row in rows]
+
+
+def hashes_of_documents(connection: sqlite3.Connection, document_ids: Sequence[int]) -> set[bytes]:
+    """Content hashes of the documents' passages."""
+    found: set[bytes] = set()
+    for document_id in document_ids:
+        rows = connection.execute("SELECT content_hash FROM chunks WHERE document_id = ?", (document_id,))
+        found.update(content_hash for (content_hash,) in rows)
+    return found
 
 
 def remove_at_path(connection: sqlite3.Connection, root_id: int, path: str) -> None:

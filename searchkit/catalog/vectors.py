@@ -1,7 +1,7 @@
 """Full vectors by what they are of and by which model they are from; half precision, which keeps cosines to 1e-6."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,30 +22,31 @@ class PendingPassage:
 
     content_hash: bytes
     passage: Passage
+    token_count: int
 
 
 def pending_passages(connection: sqlite3.Connection, fingerprint: str, limit: int) -> list[PendingPassage]:
     """Distinct passages without a vector, those of the most recently changed files first."""
     rows = connection.execute(
         """
-        SELECT c.content_hash, c.title, c.text, max(d.mtime_ns) AS newest
+        SELECT c.content_hash, c.title, c.text, c.token_count, max(d.mtime_ns) AS newest
         FROM chunks c JOIN documents d ON d.id = c.document_id
         WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)
         GROUP BY c.content_hash ORDER BY newest DESC, min(c.id) LIMIT ?
         """,
         (fingerprint, limit),
     )
-    return [PendingPassage(content_hash, Passage(title, text)) for content_hash, title, text, _ in rows]
+    return [PendingPassage(content_hash, Passage(title, text), tokens) for content_hash, title, text, tokens, _ in rows]
 
 
-def pending_hashes(connection: sqlite3.Connection, fingerprint: str) -> list[bytes]:
-    """Content hashes of all passages without a vector."""
+def pending_tokens(connection: sqlite3.Connection, fingerprint: str) -> dict[bytes, int]:
+    """Token counts of all passages without a vector, by content hash."""
     rows = connection.execute(
-        "SELECT DISTINCT content_hash FROM chunks c WHERE NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)",
+        "SELECT content_hash, max(token_count) FROM chunks c WHERE NOT EXISTS"
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash",
         (fingerprint,),
     )
-    return [content_hash for (content_hash,) in rows]
+    return dict(rows.fetchall())
 
 
 def sample_passages(connection: sqlite3.Connection, count: int) -> list[Passage]:
@@ -83,6 +84,16 @@ def remove_orphans(connection: sqlite3.Connection) -> int:
     """Remove vectors of passages that no document holds any more; returns how many."""
     cursor = connection.execute("DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)")
     return int(cursor.rowcount)
+
+
+def remove_unused(connection: sqlite3.Connection, hashes: Iterable[bytes]) -> int:
+    """Remove the vectors of those of these passages that no document holds any more; returns how many."""
+    before = connection.total_changes
+    connection.executemany(
+        "DELETE FROM vectors WHERE content_hash = ?1 AND NOT EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?1)",
+        [(content_hash,) for content_hash in hashes],
+    )
+    return connection.total_changes - before
 
 
 def vector_ids(connection: sqlite3.Connection, fingerprint: str, *, above: int = 0) -> npt.NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """Progress of an index run on a terminal: what, how much of it, how fast, how long still. Nothing into a pipe."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from searchkit.types import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+_SETTLED_SECONDS = 1.0  # before that a rate says nothing
 
 
 @contextmanager
@@ -31,17 +34,24 @@ def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
     )
     with Bars(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=20) as bars:
         tasks: dict[str, TaskID] = {}
+        starts: dict[str, float] = {}
 
         def listen(progress: Progress) -> None:
             if progress.stage not in tasks:
                 for earlier in tasks.values():
                     bars.update(earlier, visible=False)
                 tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, amount="", rate="")
-            task = tasks[progress.stage]
+            started = starts.setdefault(progress.stage, time.monotonic())
+            seconds = time.monotonic() - started
             total = f"/{progress.total:,}" if progress.total is not None else ""
-            speed = next(t for t in bars.tasks if t.id == task).speed
-            rate = f"{speed:.1f}/s" if speed else ""
-            amount = f"{progress.done:,}{total} {progress.unit}"
-            bars.update(task, completed=progress.done, total=progress.total, amount=amount, rate=rate)
+            note = f", {progress.note}" if progress.note else ""
+            by_work = progress.work_total > 0
+            bars.update(
+                tasks[progress.stage],
+                completed=progress.work_done if by_work else progress.done,
+                total=progress.work_total if by_work else progress.total,
+                amount=f"{progress.done:,}{total} {progress.unit}{note}",
+                rate=f"{progress.done / seconds:.1f}/s" if seconds > _SETTLED_SECONDS else "",
+            )
 
         yield listen

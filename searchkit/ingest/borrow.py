@@ -20,7 +20,7 @@ def borrow_vectors(connection: sqlite3.Connection, fingerprint: str, others: Ite
 
     A collection that cannot be read is passed over.
     """
-    missing = vectors.pending_hashes(connection, fingerprint)
+    missing = list(vectors.pending_tokens(connection, fingerprint))
     borrowed = 0
     for other in others:
         if not missing:

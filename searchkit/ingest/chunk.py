@@ -1,32 +1,26 @@
 """Blocks become chunks: as much as fits the model's budget of what stands under one heading on one page.
 
-A block that is too long is cut at lines (code, tables) or sentences, then at words, then anywhere. Sections too short to
-mean much alone join their neighbours. Nothing is left out and nothing said twice, but for the headings in the title.
+They are cut where it hurts least: between blocks, else between sentences or lines, then at words, then anywhere. What
+is too long for one chunk and not for two becomes two of like size. Sections too short to mean much alone join their
+neighbours. Nothing is left out and nothing said twice, but for the headings in the title.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, groupby, pairwise
 
-from searchkit.sentences import split_sentences
+from searchkit.ingest.units import CountTokens, Unit, units_of
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
-VERSION = 2  # raise it when chunks come out differently: documents are then cut anew
+VERSION = 3  # raise it when chunks come out differently: documents are then cut anew
 PASSAGE_TOKENS = 256  # prompt and title included; Gemma's window needs no mask up to 257
 _PROMPT_TOKENS = 14  # special tokens and the prompt's own words
 _TITLE_TOKENS = 64
 _SHORT_SECTION = 48  # tokens below which a section is joined with the next
 _LEAST_ROOM = 16  # tokens of text in a chunk, however little the model takes
+_CUT_BLOCK = 0.25  # of a chunk may stay empty, or a half be off the middle, so that no block is cut
+_TOO_LONG = 4.0  # more than any cut that leaves a rest which fits
 TITLE_SEPARATOR = " › "
-
-CountTokens = Callable[[str], int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    block: Block
-    tokens: int
 
 
 class _Titles:
@@ -38,11 +32,14 @@ class _Titles:
         self._tokens: dict[tuple[str, ...], int] = {}
         self._lines: dict[tuple[str, ...], str] = {}
 
+    def hold(self, headings: tuple[str, ...]) -> bool:
+        """Whether the line has room for all of these."""
+        return self._whole(headings) <= _TITLE_TOKENS
+
     def tokens(self, headings: tuple[str, ...]) -> int:
-        """Tokens of the whole line, which may be more than it gets."""
-        if headings not in self._tokens:
-            self._tokens[headings] = self._count_tokens(_title(self._title, headings))
-        return self._tokens[headings]
+        """Tokens of the line, at most, wherever it stands: a blank line behind it included."""
+        whole = self._whole(headings)
+        return min(_TITLE_TOKENS, whole) + 1 if whole else 0
 
     def line(self, headings: tuple[str, ...]) -> str:
         """The line, cut to what it gets."""
@@ -50,79 +47,165 @@ class _Titles:
             self._lines[headings] = _cut_title(_title(self._title, headings), self._count_tokens)
         return self._lines[headings]
 
-    def room(self, budget: int, group: Sequence[_Piece]) -> int:
-        """Tokens that a chunk of these pieces leaves for their text: headings are in its title or where they stand."""
-        paths = [path for path, _ in groupby(piece.block.headings for piece in group)]
-        return max(_LEAST_ROOM, budget - sum(min(_TITLE_TOKENS, self.tokens(path)) for path in paths))
+    def _whole(self, headings: tuple[str, ...]) -> int:
+        if headings not in self._tokens:
+            self._tokens[headings] = self._count_tokens(_title(self._title, headings))
+        return self._tokens[headings]
 
 
 def chunk_document(document: ExtractedDocument, count_tokens: CountTokens, max_tokens: int) -> Iterator[Chunk]:
-    """Cut a document for a model that takes `max_tokens`; the chunks come in the document's order, as its blocks do."""
-    budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
-    titles = _Titles(document.title, count_tokens)
-    group: list[_Piece] = []
-    for piece in _pieces(document, count_tokens, titles, budget):
-        if group and not _joins(group, piece, titles.room(budget, [*group, piece])):
-            yield _chunk(group, count_tokens, titles)
-            group = []
-        group.append(piece)
-    if group:
-        yield _chunk(group, count_tokens, titles)
+    """Cut a document for a model that takes `max_tokens`; the chunks come in the document's order, as its blocks do.
 
-
-def _pieces(document: ExtractedDocument, count_tokens: CountTokens, titles: _Titles, budget: int) -> Iterator[_Piece]:
-    """Blocks that fit, under their headings; a heading is text of its own if nothing stands under it, or if a title
-    does not hold it whole.
+    No more of it is held than a few chunks. `token_count` is put together from parts, and may be a few off.
     """
-    blocks = (block for block in document.blocks if block.text.strip())
-    for block, following in pairwise(chain(blocks, [None])):
-        assert block is not None
-        if block.kind is BlockKind.HEADING and following:
-            heads = following.headings[: len(block.headings)] == block.headings
-            if heads and titles.tokens(block.headings) <= _TITLE_TOKENS:
-                continue
-        content = _without_itself(block)
-        room = max(_LEAST_ROOM, budget - min(_TITLE_TOKENS, titles.tokens(content.headings)))
-        yield from _split(content, count_tokens, room)
+    return _Cutter(document.title, count_tokens, max_tokens).chunks(document)
+
+
+class _Cutter:
+    """One document's way into chunks."""
+
+    def __init__(self, title: str, count_tokens: CountTokens, max_tokens: int) -> None:
+        self._count_tokens = count_tokens
+        self._titles = _Titles(title, count_tokens)
+        self._budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
+
+    def chunks(self, document: ExtractedDocument) -> Iterator[Chunk]:
+        """See chunk_document. What waits, the run, is of one section, but for short ones joined at its beginning."""
+        run: list[Unit] = []
+        for stretch in _stretches(self._units(document), self._budget):
+            if run and not _same_section(run[-1], stretch[0]):
+                *whole, run = self._groups(run)
+                yield from map(self._chunk, whole)
+                if not self._joins(run, stretch):
+                    yield self._chunk(run)
+                    run = []
+            run += stretch
+            while _tokens(run) > 2 * self._budget:
+                cut = self._best_cut(run, self._budget)
+                yield self._chunk(run[:cut])
+                run = run[cut:]
+        yield from map(self._chunk, self._groups(run))
+
+    def _units(self, document: ExtractedDocument) -> Iterator[Unit]:
+        """Units under their headings; a heading is text of its own if nothing stands under it, or if a title does not
+        hold it whole.
+        """
+        blocks = (block for block in document.blocks if block.text.strip())
+        part = 0
+        for block, following in pairwise(chain(blocks, [None])):
+            assert block is not None
+            if block.kind is BlockKind.HEADING and following:
+                heads = following.headings[: len(block.headings)] == block.headings
+                if heads and self._titles.hold(block.headings):
+                    continue
+            content = _without_itself(block)
+            for unit in units_of(content, part, self._count_tokens, self._room(content.headings)):
+                part = unit.part
+                yield unit
+            part += 1
+
+    def _room(self, headings: tuple[str, ...]) -> int:
+        """Tokens of text that go under a title."""
+        return max(_LEAST_ROOM, self._budget - self._titles.tokens(headings))
+
+    def _room_of(self, units: Sequence[Unit]) -> int:
+        """Tokens that a chunk leaves for these units' text: their headings are in its title or where they stand."""
+        paths = [path for path, _ in groupby(unit.block.headings for unit in units)]
+        return max(_LEAST_ROOM, self._budget - sum(map(self._titles.tokens, paths)))
+
+    def _joins(self, group: Sequence[Unit], section: Sequence[Unit]) -> bool:
+        """Whether a chunk goes on with the next section, all of it or, if the chunk is short, its beginning."""
+        if group[-1].block.page != section[0].block.page:
+            return False
+        both = [*group, *section]
+        if _tokens(section) < _SHORT_SECTION:
+            return _tokens(both) <= self._room_of(both)
+        return _tokens(group) < _SHORT_SECTION and _tokens(both[: len(group) + 1]) <= self._room_of(both)
+
+    def _groups(self, run: list[Unit]) -> list[list[Unit]]:
+        """The chunks of all that is left of a section."""
+        groups = []
+        while _tokens(run) > (room := self._room_of(run)):
+            total = _tokens(run)
+            cut = self._best_cut(run, total / 2 if total <= 2 * room else room)
+            groups.append(run[:cut])
+            run = run[cut:]
+        return [*groups, run] if run else groups
+
+    def _best_cut(self, run: Sequence[Unit], target: float) -> int:
+        """How many units go into the first chunk: of those that fit about `target` tokens, without cutting a block
+        if that can be helped. If that is half of the run, the rest has to fit as well.
+        """
+        total, used, room = _tokens(run), 0, self._budget
+        halves = target < self._room_of(run)
+        best, least = 1, float("inf")
+        for count, (unit, following) in enumerate(pairwise(run), 1):
+            if count == 1 or unit.block.headings != run[count - 2].block.headings:
+                room -= self._titles.tokens(unit.block.headings)
+            used += unit.tokens
+            if count > 1 and used > max(_LEAST_ROOM, room):
+                break
+            cost = abs(target - used) / self._budget + (_CUT_BLOCK if unit.part == following.part else 0)
+            if halves and total - used > self._room(following.block.headings):
+                cost += _TOO_LONG
+            if cost <= least:
+                best, least = count, cost
+        return best
+
+    def _chunk(self, group: Sequence[Unit]) -> Chunk:
+        """The chunk of a group: common headings in the title, the others where they stand."""
+        blocks = [unit.block for unit in group]
+        common = _common(blocks)
+        parts: list[str] = []
+        tokens = _tokens(group) - 1  # no blank line before the first
+        previous = common
+        for _, same in groupby(group, key=lambda unit: unit.part):
+            first, *more = same
+            headings = first.block.headings
+            if headings != previous:
+                spelled = _cut_title(TITLE_SEPARATOR.join(headings[len(common) :]), self._count_tokens)
+                parts += [spelled] if spelled else []
+                tokens += self._count_tokens(spelled) + 1 if spelled else 0
+                previous = headings
+            parts.append(first.block.text[first.start : more[-1].end if more else first.end])
+        lines = [unit.line for unit in group if unit.line is not None]
+        ends = [unit.line_end for unit in group if unit.line_end is not None]
+        return Chunk(
+            text="\n\n".join(parts),
+            title=self._titles.line(common),
+            page=blocks[0].page,
+            line=min(lines, default=None),
+            line_end=max(ends, default=None),
+            token_count=tokens,
+            place=_joined_places(blocks),
+        )
+
+
+def _stretches(units: Iterator[Unit], budget: int) -> Iterator[list[Unit]]:
+    """The units of one section after the other; a long one comes in several stretches, none of them short."""
+    held: list[Unit] = []
+    used = 0
+    for unit in units:
+        if held and (used > budget or not _same_section(held[-1], unit)):
+            yield held
+            held, used = [], 0
+        held.append(unit)
+        used += unit.tokens
+    if held:
+        yield held
+
+
+def _same_section(unit: Unit, following: Unit) -> bool:
+    return unit.block.headings == following.block.headings and unit.block.page == following.block.page
+
+
+def _tokens(units: Sequence[Unit]) -> int:
+    return sum(unit.tokens for unit in units)
 
 
 def _without_itself(block: Block) -> Block:
     """A heading that is its section's only text stands under the headings above it."""
     return replace(block, headings=block.headings[:-1]) if block.kind is BlockKind.HEADING else block
-
-
-def _joins(group: Sequence[_Piece], piece: _Piece, room: int) -> bool:
-    """Whether a piece goes into the chunk that is being filled."""
-    last = group[-1].block
-    used = sum(member.tokens + 1 for member in group)  # the blank line between two may be a token
-    if last.page != piece.block.page or used + piece.tokens > room:
-        return False
-    return last.headings == piece.block.headings or min(used, piece.tokens) < _SHORT_SECTION
-
-
-def _chunk(group: Sequence[_Piece], count_tokens: CountTokens, titles: _Titles) -> Chunk:
-    """The chunk of a group: common headings in the title, the others where they stand."""
-    blocks = [piece.block for piece in group]
-    common = _common(blocks)
-    parts = []
-    previous = common
-    for block in blocks:
-        if block.headings != previous:
-            parts.append(_cut_title(TITLE_SEPARATOR.join(block.headings[len(common) :]), count_tokens))
-            previous = block.headings
-        parts.append(block.text)
-    text = "\n\n".join(part for part in parts if part)
-    lines = [block.line for block in blocks if block.line is not None]
-    ends = [block.line_end for block in blocks if block.line_end is not None]
-    return Chunk(
-        text=text,
-        title=titles.line(common),
-        page=blocks[0].page,
-        line=min(lines, default=None),
-        line_end=max(ends, default=None),
-        token_count=count_tokens(text),
-        place=_joined_places(blocks),
-    )
 
 
 def _joined_places(blocks: Sequence[Block]) -> str:
@@ -155,65 +238,3 @@ def _cut_title(title: str, count_tokens: CountTokens) -> str:
             title[-(len(title) * _TITLE_TOKENS // count_tokens(title)) :] if len(title) > _TITLE_TOKENS else title[1:]
         )
     return title.strip()
-
-
-def _split(block: Block, count_tokens: CountTokens, room: int) -> Iterator[_Piece]:
-    """The block as pieces of at most `room` tokens, with the lines that each takes."""
-    tokens = count_tokens(block.text) if len(block.text) < room * 64 else room + 1
-    if tokens <= room:
-        yield _Piece(block, tokens)
-        return
-    at, line = 0, block.line
-    has_lines = block.line_end is not None and line is not None and block.line_end - line >= block.text.count("\n") > 0
-    for text, used in _packed(_units(block), count_tokens, room):
-        start = block.text.index(text, at)
-        if has_lines and line is not None:
-            line += block.text.count("\n", at, start)
-            last = line + text.count("\n")
-            yield _Piece(replace(block, text=text, line=line, line_end=last), used)
-            line = last
-        else:
-            yield _Piece(replace(block, text=text), used)
-        at = start + len(text)
-
-
-def _units(block: Block) -> list[str]:
-    """Stretches of the text that should stay whole, each with the white space behind it; together the whole text."""
-    if block.kind in (BlockKind.CODE, BlockKind.TABLE):
-        return re.findall(r"[^\n]*\n+|[^\n]+", block.text)
-    return split_sentences(block.text)
-
-
-def _packed(units: Sequence[str], count_tokens: CountTokens, room: int) -> Iterator[tuple[str, int]]:
-    """Units put together up to `room` tokens; one that is too long alone is cut at words or, in the end, anywhere."""
-    held, used = "", 0
-    for unit in units:
-        tokens = count_tokens(unit) if len(unit) < room * 64 else room + 1
-        if held and used + tokens > room:
-            if held.strip():
-                yield held.strip(), used
-            held, used = "", 0
-        if tokens > room:
-            *whole, (held, used) = _cut_anywhere(unit, count_tokens, room)
-            yield from ((text.strip(), count) for text, count in whole if text.strip())
-        else:
-            held, used = held + unit, used + tokens
-    if held.strip():
-        yield held.strip(), used
-
-
-def _cut_anywhere(text: str, count_tokens: CountTokens, room: int) -> list[tuple[str, int]]:
-    """Pieces of at most `room` tokens, cut after a word where there is one."""
-    pieces = []
-    start = 0
-    while start < len(text):
-        end = min(len(text), start + room * 8)
-        while (tokens := count_tokens(text[start:end])) > room and end - start > 1:
-            length = end - start
-            end = start + max(1, min(length - 1, length * room // tokens))
-        if end < len(text) and (blank := text.rfind(" ", (start + end) // 2, end)) > start:
-            end = blank + 1
-            tokens = count_tokens(text[start:end])
-        pieces.append((text[start:end], tokens))
-        start = end
-    return pieces

@@ -4,15 +4,16 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from searchkit.errors import UsageError
-from searchkit.paths import path_to_text
+from searchkit.paths import TO_CATALOG, path_to_text
 
-_IGNORE_FILES = (".gitignore", ".searchkitignore")
+_OUR_FILE = ".searchkitignore"
+_IGNORE_FILES = (".gitignore", _OUR_FILE)
 # What no one looks for: caches, editors' and systems' leftovers. Hidden files are left out by their dot.
 _ALWAYS_IGNORED = (
     "node_modules/",
@@ -31,13 +32,17 @@ _ALWAYS_IGNORED = (
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A regular file; `relative` is its path below the root in catalog form."""
+    """A file; `relative` is its path below the root in catalog form.
+
+    `kind` is "" for a regular file; links, pipes, sockets and devices are named, never opened or followed.
+    """
 
     path: Path
     relative: str
     size_bytes: int
     mtime_ns: int
     ctime_ns: int
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,12 @@ class _IgnoreFile:
     """The patterns of one file: as they hold for files, and for folders, where those that end in / are like any other.
 
     The last pattern that matches decides; pathspec, asked about a folder, would let "*" win over a later "!*/".
+    `is_ours`: only a .searchkitignore may bring hidden files back; a .gitignore names them for git alone.
     """
 
     of_files: GitIgnoreSpec
     of_folders: GitIgnoreSpec
+    is_ours: bool = False
 
     def decision(self, name: str, *, is_folder: bool) -> bool | None:
         """True to ignore, False to keep, None if no pattern matches."""
@@ -65,68 +72,117 @@ class _IgnoreFile:
 
 
 @dataclass(frozen=True, slots=True)
+class _Level:
+    """An ignore file and where it lies: `above` leads from there to the root, `below` from the root to there."""
+
+    ignore_file: _IgnoreFile
+    above: str = ""
+    below: str = ""
+
+    def decision(self, relative: str, *, is_folder: bool) -> bool | None:
+        """What the file says of a path below the root."""
+        return self.ignore_file.decision(self.above + relative[len(self.below) :], is_folder=is_folder)
+
+
+@dataclass(frozen=True, slots=True)
 class _Rules:
-    """Ignore files from the root down, each with the folder that it lies in."""
+    """Ignore files from the outermost to the deepest."""
 
-    levels: tuple[tuple[PurePosixPath, _IgnoreFile], ...]
-    excluded: frozenset[Path]
+    levels: tuple[_Level, ...]
+    excluded: frozenset[str]
 
-    def ignore(self, relative: PurePosixPath, path: Path, *, is_folder: bool) -> bool:
-        """The deepest file that says anything decides."""
-        if relative.name.startswith(".") or path in self.excluded:
+    def ignore(self, relative: str, name: str, path: str, *, is_folder: bool) -> bool:
+        """The deepest file that says anything decides; hidden files stay out unless a .searchkitignore names them."""
+        if path in self.excluded:
             return True
-        for base, ignore_file in reversed(self.levels):
-            decision = ignore_file.decision(relative.relative_to(base).as_posix(), is_folder=is_folder)
+        hidden = name.startswith(".")
+        if hidden and (name == ".git" or name in _IGNORE_FILES):
+            return True
+        for level in reversed(self.levels):
+            if hidden and not level.ignore_file.is_ours:
+                continue
+            decision = level.decision(relative, is_folder=is_folder)
             if decision is not None:
                 return decision
-        return False
+        return hidden
 
-    def within(self, folder: Path, relative: PurePosixPath) -> "_Rules":
+    def within(self, folder: Path, relative: str) -> "_Rules":
+        """The rules that hold in a folder."""
         read = [found for name in _IGNORE_FILES if (found := _read_ignore_file(folder / name))]
-        return _Rules((*self.levels, *((relative, found) for found in read)), self.excluded) if read else self
+        return _Rules((*self.levels, *(_Level(each, below=relative) for each in read)), self.excluded) if read else self
 
 
 def discover(root: Path, excluded: frozenset[Path] = frozenset()) -> Iterator[FoundFile | UnreadableFolder]:
     """Walk a root, folder by folder in the order of names. `excluded` paths are passed over.
 
+    Rules come from the ignore files in the root and below, and from the .gitignore files of the repository around it.
     Raises UsageError if the root itself is not a folder that can be listed.
     """
-    rules = _Rules(((PurePosixPath(), _ignore_file(_ALWAYS_IGNORED)),), excluded)
-    pending = [(root, PurePosixPath(), rules)]
+    pending = [(str(root), "", _rules_of(root, excluded))]
     while pending:
         folder, relative, rules = pending.pop()
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            if folder is root:
+            if not relative:
                 raise UsageError(
                     f"{root} cannot be read ({error.strerror}). Nothing of it was changed in the index."
                 ) from error
-            yield UnreadableFolder(folder, path_to_text(Path(relative)), f"folder cannot be read ({error.strerror})")
+            reason = f"folder cannot be read ({error.strerror})"
+            yield UnreadableFolder(Path(folder), path_to_text(Path(relative[:-1])), reason)
             continue
-        below = rules.within(folder, relative)
+        below = rules.within(Path(folder), relative) if _has_ignore_file(entries) else rules
         folders = []
         for entry in entries:
-            path, name = Path(entry.path), relative / entry.name
-            if entry.is_symlink():
-                continue
+            name = relative + entry.name
             if entry.is_dir(follow_symlinks=False):
-                if not below.ignore(name, path, is_folder=True):
-                    folders.append((path, name, below))
-            elif not below.ignore(name, path, is_folder=False) and (found := _found(entry, path, name)):
+                if not below.ignore(name, entry.name, entry.path, is_folder=True):
+                    folders.append((entry.path, name + "/", below))
+            elif not below.ignore(name, entry.name, entry.path, is_folder=False) and (found := _found(entry, name)):
                 yield found
         pending.extend(reversed(folders))
 
 
-def _found(entry: os.DirEntry[str], path: Path, relative: PurePosixPath) -> FoundFile | None:
-    """The entry as a file; None for pipes, sockets and devices, and for what is gone again."""
+def _rules_of(root: Path, excluded: frozenset[Path]) -> _Rules:
+    """The rules that hold before the root's own files are read."""
+    levels = [_Level(_ignore_file(_ALWAYS_IGNORED))]
+    repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
+    if repository is not None and repository != root:
+        outer = [folder for folder in reversed(root.parents) if folder.is_relative_to(repository)]
+        around = [
+            _Level(read, above=f"{root.relative_to(folder).as_posix()}/")
+            for folder in outer
+            if (read := _read_ignore_file(folder / ".gitignore"))
+        ]
+        # A folder that git ignores and the user names is wanted all the same.
+        if not any(level.ignore_file.decision(level.above[:-1], is_folder=True) for level in around):
+            levels += around
+    return _Rules(tuple(levels), frozenset(str(path) for path in excluded))
+
+
+def _has_ignore_file(entries: Sequence["os.DirEntry[str]"]) -> bool:
+    return any(entry.name in _IGNORE_FILES for entry in entries)
+
+
+def _found(entry: "os.DirEntry[str]", relative: str) -> FoundFile | None:
+    """The entry as a file, None if it is gone again."""
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return FoundFile(path, path_to_text(Path(relative)), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    kind = "" if stat.S_ISREG(status.st_mode) else _kind_of(status.st_mode)
+    size_bytes = 0 if kind else status.st_size
+    name = relative.translate(TO_CATALOG)
+    return FoundFile(Path(entry.path), name, size_bytes, status.st_mtime_ns, status.st_ctime_ns, kind)
+
+
+def _kind_of(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "link"
+    if stat.S_ISFIFO(mode):
+        return "pipe"
+    return "socket" if stat.S_ISSOCK(mode) else "device"
 
 
 def _read_ignore_file(path: Path) -> _IgnoreFile | None:
@@ -137,7 +193,7 @@ def _read_ignore_file(path: Path) -> _IgnoreFile | None:
         lines = path.read_text("utf-8-sig", errors="surrogateescape").split("\n")
     except OSError:
         return None
-    return _ignore_file(lines)
+    return replace(_ignore_file(lines), is_ours=path.name == _OUR_FILE)
 
 
 def _ignore_file(lines: Sequence[str]) -> _IgnoreFile:

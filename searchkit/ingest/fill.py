@@ -3,11 +3,13 @@
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.connection import transaction
+from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder, Vectors
 
 _PAGE = 1024  # passages fetched at once
@@ -15,28 +17,57 @@ PASSAGES_AT_ONCE = 16  # between two looks at the clock; a core takes one at a t
 COMMIT_SECONDS = 2.0  # what a crash may cost
 
 
-def fill_vectors(connection: sqlite3.Connection, embedder: Embedder, on_progress: Callable[[int], None]) -> int:
-    """Embed everything that is pending; `on_progress` gets the number done so far. Returns how many that were.
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """How far it came: passages and their tokens, with prompt."""
+
+    passages: int
+    tokens: int
+
+
+_PROMPT_TOKENS = 16  # a passage's share of work that its own tokens do not count
+
+
+def tokens_to_embed(connection: sqlite3.Connection, fingerprint: str) -> Filled:
+    """What is pending."""
+    pending = vectors.pending_tokens(connection, fingerprint)
+    return Filled(len(pending), sum(pending.values()) + _PROMPT_TOKENS * len(pending))
+
+
+def fill_vectors(
+    connection: sqlite3.Connection,
+    embedder: Embedder,
+    on_progress: Callable[[Filled], None],
+    is_interrupted: Callable[[], bool] = lambda: False,
+) -> Filled:
+    """Embed everything that is pending, or until `is_interrupted`; `on_progress` gets what is done so far.
 
     An interruption (KeyboardInterrupt included) keeps what was embedded up to then.
     """
-    done = 0
+    done = tokens = 0
     held: list[tuple[bytes, Vectors]] = []
     last_commit = time.monotonic()
     try:
         while pending := vectors.pending_passages(connection, embedder.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
+                if is_interrupted():
+                    return Filled(done + len(held), tokens)
                 group = pending[start : start + PASSAGES_AT_ONCE]
-                found = embedder.embed_documents([item.passage for item in group])
-                held += [(item.content_hash, vector) for item, vector in zip(group, found, strict=True)]
-                on_progress(done + len(held))
+                held += _embedded(embedder, group)
+                tokens += sum(item.token_count + _PROMPT_TOKENS for item in group)
+                on_progress(Filled(done + len(held), tokens))
                 if time.monotonic() - last_commit > COMMIT_SECONDS:
                     done += _commit(connection, embedder.fingerprint, held)
                     last_commit = time.monotonic()
             done += _commit(connection, embedder.fingerprint, held)
     finally:
         done += _commit(connection, embedder.fingerprint, held)
-    return done
+    return Filled(done, tokens)
+
+
+def _embedded(embedder: Embedder, group: list[PendingPassage]) -> list[tuple[bytes, Vectors]]:
+    found = embedder.embed_documents([item.passage for item in group])
+    return [(item.content_hash, vector) for item, vector in zip(group, found, strict=True)]
 
 
 def _commit(connection: sqlite3.Connection, fingerprint: str, held: list[tuple[bytes, Vectors]]) -> int:

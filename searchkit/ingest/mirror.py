@@ -25,7 +25,9 @@ from searchkit.ingest.sandbox.pool import read_files
 from searchkit.ingest.survey import Survey, is_readable, survey_root
 from searchkit.ingest.timestamps import NEVER_READ_NS, settled
 from searchkit.paths import path_from_text
-from searchkit.types import DocumentStatus, Problem
+from searchkit.types import DocumentStatus, Problem, Progress, ProgressListener
+
+_FILE_BYTES = 4096  # the work that a file makes besides its bytes
 
 
 class Change(StrEnum):
@@ -71,19 +73,19 @@ class _ToRead:
 class Mirror:
     """One run over some roots of a collection. `counts` says what it did so far."""
 
-    def __init__(self, connection: sqlite3.Connection, cutter: Cutter, on_file: Callable[[int, int], None]) -> None:
+    def __init__(self, connection: sqlite3.Connection, cutter: Cutter, on_progress: ProgressListener) -> None:
         self.counts: Counter[Change] = Counter()
-        self.formats: Counter[str] = Counter()  # of the files that were read
         self.problems: list[Problem] = []  # of files
         self.folder_problems: list[Problem] = []
         self._connection = connection
         self._cutter = cutter
         self._recipe = cutter.recipe
-        self._on_file = on_file
-        self._total = 0
+        self._on_progress = on_progress
+        self._done = Progress("Reading", 0, 0, "files")
+        self._chunks = 0
 
     def run(self, chosen: Sequence[Root]) -> None:
-        """Look through the roots, then take in what they hold that is new; `on_file` gets files read and files to read.
+        """Look through the roots, then take in what they hold that is new.
 
         What has moved, also from one root to another, and what is gone is dealt with before anything is read.
         """
@@ -153,11 +155,12 @@ class Mirror:
         """Read files and store what comes, the most recent first."""
         with transaction(self._connection):
             set_meta(self._connection, UNREAD, str(len(to_read)))
-        self._total = len(to_read)
+        work = sum(item.entry.size_bytes + _FILE_BYTES for item in to_read)
+        self._done = Progress("Reading", 0, len(to_read), "files", 0.0, work)
         waiting = {str(item.entry.path): item for item in to_read}
         jobs = []
         for item in to_read:
-            name = formats.format_by_name(item.entry.path)
+            name = formats.UNSUPPORTED if item.entry.kind else formats.format_by_name(item.entry.path)
             if name == formats.UNSUPPORTED:
                 self._store(waiting, Reading(Job(str(item.entry.path), "", 0)))
             elif item.entry.size_bytes > self._cutter.limits.file_bytes:
@@ -184,7 +187,14 @@ class Mirror:
             if len(waiting) % 50 == 0:
                 set_meta(self._connection, UNREAD, str(len(waiting)))
         self.counts[change] += 1
-        self._on_file(self._total - len(waiting), self._total)
+        self._chunks += len(reading.chunks)
+        self._done = replace(
+            self._done,
+            done=self._done.done + 1,
+            work_done=self._done.work_done + item.entry.size_bytes + _FILE_BYTES,
+            note=f"{self._chunks:,} passages",
+        )
+        self._on_progress(self._done)
 
     def _put(self, item: _ToRead, reading: Reading) -> Change:
         record = self._record(item, reading)
@@ -199,8 +209,6 @@ class Mirror:
             return Change.UNCHANGED
         if record.status is DocumentStatus.SKIPPED:
             self._report(item, record.reason, record.remedy)
-        else:
-            self.formats[record.format] += 1
         documents.put_document(self._connection, record, reading.chunks)
         if item.record is None:
             return Change.ADDED
@@ -223,7 +231,7 @@ class Mirror:
             ctime_ns=entry.ctime_ns if reading.ctime_ns is None else reading.ctime_ns,
             format=reading.format or reading.job.format,
             status=status,
-            reason=entry.path.suffix.lower() if status is DocumentStatus.UNSUPPORTED else reading.reason,
+            reason=_kind_of(entry) if status is DocumentStatus.UNSUPPORTED else reading.reason,
             title=reading.title,
             recipe=self._recipe.name(status, reading.scanned_pages),
             remedy=reading.remedy,
@@ -233,6 +241,11 @@ class Mirror:
 
     def _report(self, item: _ToRead, reason: str, remedy: str) -> None:
         self.problems.append(Problem(item.entry.path, reason, remedy))
+
+
+def _kind_of(entry: FoundFile) -> str:
+    """What a file without text is: a link or the like, or its suffix."""
+    return entry.kind or entry.path.suffix.lower()
 
 
 def _hash_of(path: Path) -> bytes | None:

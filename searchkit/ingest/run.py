@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from searchkit.catalog import documents, roots, vectors
@@ -12,7 +12,7 @@ from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_me
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
 from searchkit.ingest.borrow import borrow_vectors
-from searchkit.ingest.fill import fill_vectors
+from searchkit.ingest.fill import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.mirror import Change, Cutter, Mirror
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListener
@@ -21,7 +21,10 @@ from searchkit.vector_store import refresh_index
 
 @dataclass(frozen=True, slots=True)
 class IndexRun:
-    """What an index run needs. The caller holds the collection's lock."""
+    """What an index run needs. The caller holds the collection's lock.
+
+    `is_interrupted`: whether embedding should stop early, for another run to go on with later.
+    """
 
     folder: CollectionFolder
     connection: sqlite3.Connection
@@ -29,6 +32,7 @@ class IndexRun:
     limits: Limits
     on_progress: ProgressListener
     retry: bool = False
+    is_interrupted: Callable[[], bool] = lambda: False
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
@@ -61,9 +65,10 @@ class IndexRun:
 
     def finish(self) -> None:
         """Drop what no document needs any more and renew the index; safe to repeat."""
+        passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
         with transaction(self.connection):
             vectors.remove_orphans(self.connection)
-            set_meta(self.connection, COVERED, self.embedder.fingerprint)
+            set_meta(self.connection, COVERED, self.embedder.fingerprint if passages == covered else "")
             set_meta(self.connection, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         refresh_index(self.folder, self.connection, self.embedder)
         self.connection.execute("PRAGMA optimize")
@@ -74,7 +79,7 @@ class IndexRun:
         cutter = Cutter(
             self.embedder.count_tokens, self.embedder.max_tokens, self.embedder.fingerprint, self.limits, self.retry
         )
-        mirror = Mirror(self.connection, cutter, self._on_file)
+        mirror = Mirror(self.connection, cutter, self.on_progress)
         mirror.run(chosen)
         with transaction(self.connection):
             set_folder_problems(self.connection, mirror.folder_problems, [root.path for root in chosen])
@@ -82,13 +87,11 @@ class IndexRun:
 
     def _fill(self) -> int:
         borrow_vectors(self.connection, self.embedder.fingerprint, neighbours(self.folder))
-        passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
-        missing = passages - covered
+        missing = tokens_to_embed(self.connection, self.embedder.fingerprint)
 
-        def on_done(done: int) -> None:
-            self.on_progress(Progress("Embedding", done, missing, "passages"))
+        def on_done(done: Filled) -> None:
+            self.on_progress(
+                Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
+            )
 
-        return fill_vectors(self.connection, self.embedder, on_done)
-
-    def _on_file(self, read: int, total: int) -> None:
-        self.on_progress(Progress("Reading", read, total, "files"))
+        return fill_vectors(self.connection, self.embedder, on_done, self.is_interrupted).passages

@@ -1,4 +1,5 @@
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,14 @@ def test_links_are_never_followed(tmp_path: Path) -> None:
     (root / "folder-link").symlink_to(outside)
     (root / "sub/loop").symlink_to(root)
     (root / "broken").symlink_to(root / "nowhere")
-    assert found(root) == ["own.txt", "sub/own.txt"]
+    entries = {entry.relative: entry for entry in discover(root) if isinstance(entry, FoundFile)}
+    assert [name for name, entry in entries.items() if not entry.kind] == ["own.txt", "sub/own.txt"]
+    assert {name for name, entry in entries.items() if entry.kind == "link"} == {
+        "file-link.txt",
+        "folder-link",
+        "sub/loop",
+        "broken",
+    }
 
 
 def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path: Path) -> None:
@@ -122,10 +130,33 @@ def test_a_root_that_is_a_link_is_the_folder_it_leads_to(tmp_path: Path) -> None
     assert found(tmp_path / "link") == ["a.txt"]
 
 
-def test_pipes_are_no_files(tmp_path: Path) -> None:
+def test_what_is_no_file_is_named_and_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
     write(tmp_path, "a.txt")
-    assert found(tmp_path) == ["a.txt"]
+    kinds = {entry.relative: entry.kind for entry in discover(tmp_path) if isinstance(entry, FoundFile)}
+    assert kinds == {"a.txt": "", "pipe.txt": "pipe", "socket": "socket"}
+
+
+def test_a_searchkitignore_brings_hidden_files_back_and_a_gitignore_does_not(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="!.private/\n!.env\n")
+    write(tmp_path, ".searchkitignore", content="!.github/\n")
+    write(tmp_path, ".private/a.txt", ".env", ".github/b.md", ".github/.c.md", ".git/config", "d.txt")
+    assert found(tmp_path) == ["d.txt", ".github/.c.md", ".github/b.md"]
+
+
+def test_the_rules_of_the_repository_around_a_root_hold(tmp_path: Path) -> None:
+    write(tmp_path, ".git/HEAD", "docs/api/a.md", "docs/api/build/b.md", "docs/api/draft.md", "docs/api/c.log")
+    write(tmp_path, ".gitignore", content="build/\n/docs/api/draft.md\n")
+    write(tmp_path, "docs/.gitignore", content="*.log\n")
+    assert found(tmp_path / "docs/api") == ["a.md"]
+
+
+def test_a_root_that_git_ignores_is_wanted_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path, ".git/HEAD", "notes/a.md", "notes/b.log")
+    write(tmp_path, ".gitignore", content="notes/\n*.log\n")
+    assert found(tmp_path / "notes") == ["a.md", "b.log"]
 
 
 def test_names_that_are_not_utf8_come_back_as_they_were(tmp_path: Path) -> None:
@@ -161,8 +192,8 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Path]]:
     folders: set[Path] = set()
     scandir = os.scandir
 
-    def refuse_locked(path: Path) -> Any:
-        if path in folders:
+    def refuse_locked(path: str) -> Any:
+        if Path(path) in folders:
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,17 +26,38 @@ from searchkit.embedding.store import ModelStore
 from searchkit.errors import CollectionNotFoundError, ModelNotFoundError, UsageError
 from searchkit.paths import default_home
 from searchkit.search.searcher import CollectionSearcher
-from searchkit.types import CollectionStatus, Hit, IndexReport, Passage, Progress, ProgressListener, SearchMode
+from searchkit.types import (
+    CollectionStatus,
+    Hit,
+    IndexReport,
+    Passage,
+    Progress,
+    ProgressListener,
+    RunOptions,
+    SearchMode,
+)
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
     from searchkit.embedding.embedder import Embedder
+    from searchkit.ingest.run import IndexRun
 
 AnyPath = str | os.PathLike[str]
 _LONGEST_QUERY = 20_000  # characters; more than any model reads
 
 
+_FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
+_PLAIN = RunOptions()
+
+
 def _no_listener(_: Progress) -> None:
     """Progress that nobody looks at."""
+
+
+def _waiting(on_progress: ProgressListener, options: RunOptions) -> Callable[[str], None] | None:
+    """What to do while another process writes: say so and wait, or None to give up."""
+    if not options.wait:
+        return None
+    return lambda who: on_progress(Progress(f"Waiting for {who}", 0, None, ""))
 
 
 class Library:
@@ -59,13 +80,13 @@ class Library:
         *,
         collection: str = "",
         model: str = "",
-        retry: bool = False,
         on_progress: ProgressListener = _no_listener,
+        options: RunOptions = _PLAIN,
     ) -> IndexReport:
         """Make a folder searchable, or bring it up to date: only what changed is read, only what is new is embedded.
 
         `collection`: by default the one that has this folder already, else one named after it. `model`: by default the
-        collection's own, else the best one installed. `retry`: read what was skipped once more.
+        collection's own, else the best one installed.
 
         Raises UsageError for what is no readable folder, CollectionBusyError if another process writes to the
         collection, ModelNotFoundError if there is no such model.
@@ -76,11 +97,11 @@ class Library:
             _check_folder(target)
             folder = collection_at(self.home, collection) if collection else self._folder_for(target)
         embedder = self._embedder_for(folder, model)
-        with _writing(folder) as connection:
+        with _writing(folder, _waiting(on_progress, options)) as connection:
             with transaction(connection):
                 chosen = _chosen_root(connection, target, folder.name)
                 set_meta(connection, MODEL, embedder.name)
-            return self._run(folder, connection, embedder, [chosen], on_progress, retry=retry)
+            return self._index_run(folder, connection, embedder, on_progress, options).run([chosen])
 
     def check(self, path: AnyPath) -> None:
         """Raise UsageError, as `index` would, for a path that cannot be indexed; changes nothing."""
@@ -89,13 +110,14 @@ class Library:
             _check_folder(target)
 
     def refresh(
-        self, collection: str, *, retry: bool = False, on_progress: ProgressListener = _no_listener
+        self, collection: str, *, on_progress: ProgressListener = _no_listener, options: RunOptions = _PLAIN
     ) -> IndexReport:
         """Bring all folders of a collection up to date; see `index`. Raises CollectionNotFoundError, and what `index` raises."""
         folder = existing_collection(self.home, collection)
         embedder = self._embedder_for(folder, "")
-        with _writing(folder) as connection:
-            return self._run(folder, connection, embedder, roots.all_roots(connection), on_progress, retry=retry)
+        with _writing(folder, _waiting(on_progress, options)) as connection:
+            run = self._index_run(folder, connection, embedder, on_progress, options)
+            return run.run(roots.all_roots(connection))
 
     def search(
         self,
@@ -123,6 +145,11 @@ class Library:
     def collections(self) -> list[str]:
         """Names of all collections."""
         return [folder.name for folder in all_collections(self.home)]
+
+    def roots(self, collection: str) -> tuple[Path, ...]:
+        """The folders that a collection mirrors. Raises CollectionNotFoundError."""
+        with _reading(existing_collection(self.home, collection)) as connection:
+            return tuple(root.path for root in roots.all_roots(connection))
 
     def status(self, collection: str) -> CollectionStatus:
         """What a collection holds. Raises CollectionNotFoundError."""
@@ -232,16 +259,14 @@ class Library:
         if searcher := self._searchers.pop(name, None):
             searcher.close()
 
-    def _run(
+    def _index_run(
         self,
         folder: CollectionFolder,
         connection: sqlite3.Connection,
         embedder: "Embedder",
-        chosen: Sequence[roots.Root],
         on_progress: ProgressListener,
-        *,
-        retry: bool,
-    ) -> IndexReport:
+        options: RunOptions,
+    ) -> "IndexRun":
         from searchkit.ingest.run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
@@ -251,7 +276,7 @@ class Library:
             seconds=settings.max_file_seconds,
             memory_bytes=settings.max_reader_megabytes * 1_000_000,
         )
-        return IndexRun(folder, connection, embedder, limits, on_progress, retry).run(chosen)
+        return IndexRun(folder, connection, embedder, limits, on_progress, options)
 
     def _forget_in(self, folder: CollectionFolder, target: Path) -> int | None:
         """Documents removed, None if the collection has nothing to do with the path."""
@@ -264,7 +289,7 @@ class Library:
             if removed:
                 model = get_meta(connection, MODEL) or ""
                 if self._fingerprint(model):
-                    refresh_index(folder, connection, self._model(model))
+                    refresh_index(folder, connection, self._model(model), slack=_FORGET_SLACK)
                 else:
                     discard_index(folder)
         if removed is not None and not roots_left:
@@ -327,11 +352,11 @@ class Library:
 
 
 @contextmanager
-def _writing(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
+def _writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[sqlite3.Connection]:
     """The collection's catalog, made if there is none, with its lock held."""
     with readable_errors(folder.catalog):
         folder.create()
-        with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
+        with writer_lock(folder.path, on_wait), closing(open_for_writing(folder.catalog)) as connection:
             yield connection
 
 

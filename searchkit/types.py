@@ -105,8 +105,8 @@ class Evidence:
 class Hit:
     """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
 
-    `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in the snippet that
-    show the reason of the match. `copies` counts further places that hold the same passage.
+    `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in
+    the snippet that show the reason of the match. `copies` counts further places that hold the same passage.
     """
 
     collection: str
@@ -186,6 +186,26 @@ class Progress:
 
 
 ProgressListener = Callable[[Progress], None]
+
+
+def never() -> bool:
+    """No."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How an index run goes about it.
+
+    `retry`: read again what was skipped. `wait`: for another process that writes to the collection, instead of an error.
+    `is_interrupted`: asked now and then whether to leave the rest of the embedding to the next run.
+    `index_slack`: vectors by which the index may lag behind the catalog; searches make up for them.
+    """
+
+    retry: bool = False
+    wait: bool = False
+    is_interrupted: Callable[[], bool] = never
+    index_slack: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from searchkit.catalog import vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.embedding.embedder import Embedder
@@ -27,23 +30,32 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
     return index
 
 
-def refresh_index(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> None:
+def refresh_index(
+    folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder, *, slack: int = 0
+) -> None:
     """Write a new generation if the newest one is not what the catalog holds, then remove the older ones.
 
-    The caller holds the collection's lock. A damaged generation is set aside, not removed.
+    `slack`: vectors by which it may be another; searches make up for them, in memory and time of their own. The caller
+    holds the collection's lock. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
     for unfinished in folder.index.glob(".*"):  # of a run that was killed; the lock says that no other is at work
         shutil.rmtree(unfinished, ignore_errors=True)
     ids = vectors.vector_ids(connection, embedder.fingerprint)
     manifest = _newest_manifest(folder.index, embedder)
-    if manifest is None or (manifest.count, manifest.last_id) != (len(ids), int(ids.max(initial=0))):
+    if manifest is None or _differing(manifest, ids) > slack:
         _write_generation(folder.index, connection, embedder)
     for generation in _generations(folder.index)[1:]:
         if _is_sound(generation):
             shutil.rmtree(generation, ignore_errors=True)
         else:
             generation.rename(generation.with_name(f"{_ASIDE}{generation.name}"))
+
+
+def _differing(manifest: Manifest, ids: npt.NDArray[np.int64]) -> int:
+    """Vectors by which a generation differs from the catalog's: those that came after it, and those that are gone."""
+    added = int((ids > manifest.last_id).sum())
+    return added + manifest.count - (len(ids) - added)
 
 
 def discard_index(folder: CollectionFolder) -> None:

@@ -1,7 +1,7 @@
 """One writer a collection: a lock file that the operating system releases, even after a crash."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +11,11 @@ from searchkit.paths import PRIVATE_FILE_MODE, write_atomically
 
 
 @contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
-    """Hold the collection for writing. Raises CollectionBusyError at once if another process does."""
+def writer_lock(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the collection for writing.
+
+    If another process does, `on_wait` is told which, and this one waits; without `on_wait` CollectionBusyError is raised.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / "lock", timeout=0, mode=PRIVATE_FILE_MODE)
@@ -20,10 +23,13 @@ def writer_lock(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        who = holder.read_text("utf-8") if holder.is_file() else "another process"
-        raise CollectionBusyError(
-            f"Collection '{folder.name}' is being written by {who}. Wait until it is done, or stop it."
-        ) from None
+        who = _who(holder)
+        if on_wait is None:
+            raise CollectionBusyError(
+                f"Collection '{folder.name}' is being written by {who}. Wait for it (searchkit index --wait), or stop it."
+            ) from None
+        on_wait(who)
+        lock.acquire(timeout=-1)
     try:
         now = datetime.now().astimezone().strftime("%H:%M:%S")
         write_atomically(holder, f"process {os.getpid()} since {now}".encode())
@@ -31,3 +37,10 @@ def writer_lock(folder: Path) -> Iterator[None]:
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _who(holder: Path) -> str:
+    try:
+        return holder.read_text("utf-8")
+    except OSError:  # it has just finished, or just begun
+        return "another process"

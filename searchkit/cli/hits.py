@@ -25,6 +25,7 @@ def hit_as_json(hit: Hit, rank: int) -> dict[str, object]:
         "collection": hit.collection,
         "path": str(hit.path),
         "page": hit.page,
+        "place": hit.place,
         "line": hit.line,
         "line_end": hit.line_end,
         "heading": hit.title,

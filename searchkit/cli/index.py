@@ -1,13 +1,17 @@
 """`searchkit index`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
-from searchkit.types import IndexReport
+from searchkit.types import IndexReport, ProgressListener, RunOptions
 from searchkit.wording import on_one_line, plural
+
+if TYPE_CHECKING:
+    from searchkit.library import Library
 
 _PROBLEMS_SHOWN = 5
 
@@ -18,61 +22,115 @@ _PROBLEMS_SHOWN = 5
     "-c", "--collection", default="", help="Put the folders into this collection (default: named after each)."
 )
 @click.option("--model", default="", help="Embed with this model (default: the collection's, else the best installed).")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object a collection.")
-def index(paths: tuple[str, ...], collection: str, model: str, *, as_json: bool) -> None:
+@click.option(
+    "--watch", "keep_on", is_flag=True, help="Go on for as long as it runs: changes are taken in as they happen."
+)
+@click.option("--retry", is_flag=True, help="Read again what was skipped, though it has not changed.")
+@click.option("--wait", is_flag=True, help="Wait for another process that writes to the collection.")
+@click.option("--json", "as_json", is_flag=True, help="Print each report as one JSON object.")
+def index(**request: Any) -> None:
     """Make folders searchable, or bring them up to date.
 
-    Only new and changed files are read again. Without a PATH every collection (or the one named) is brought up to date.
+    Only new and changed files are read again. Their words can be searched as soon as they are read, their meaning as it
+    is embedded, the most recent files first. Without a PATH every collection (or the one named) is brought up to date.
 
     \b
     Examples:
       searchkit index ~/docs
       searchkit index ~/work/reports ~/work/minutes -c work
+      searchkit index ~/notes --watch
     """
-    from searchkit.errors import CollectionNotFoundError
     from searchkit.library import Library
 
     with Library() as library, progress_line() as on_progress:
-        names = [] if paths else ([collection] if collection else library.collections())
-        if not (paths or names):
-            raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
-        for path in paths:  # a misspelt one is better known before the first hour than after it
-            library.check(path)
-        for path in paths:
-            report = library.index(path, collection=collection, model=model, on_progress=on_progress)
-            _report(report, library.models.names(), as_json=as_json)
-        for name in names:
-            _report(library.refresh(name, on_progress=on_progress), library.models.names(), as_json=as_json)
+        _index(library, _Request(**request), on_progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the command line says."""
+
+    paths: tuple[str, ...]
+    collection: str
+    model: str
+    keep_on: bool
+    retry: bool
+    wait: bool
+    as_json: bool
+
+
+def _index(library: "Library", request: _Request, on_progress: ProgressListener) -> None:
+    from searchkit.errors import CollectionNotFoundError
+
+    options = RunOptions(retry=request.retry, wait=request.wait)
+    known = [request.collection] if request.collection else library.collections()
+    if not (request.paths or known):
+        raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
+    for path in request.paths:  # a misspelt one is better known before the first hour than after it
+        library.check(path)
+    if request.paths:
+        runs = (
+            library.index(
+                path, collection=request.collection, model=request.model, on_progress=on_progress, options=options
+            )
+            for path in request.paths
+        )
+    else:
+        runs = (library.refresh(name, on_progress=on_progress, options=options) for name in known)
+    names = []
+    for report in runs:
+        _report(report, library.models.names(), as_json=request.as_json)
+        names.append(report.collection)
+    if request.keep_on:
+        _watch(library, list(dict.fromkeys(names)), on_progress, as_json=request.as_json)
+
+
+def _watch(library: "Library", names: list[str], on_progress: ProgressListener, *, as_json: bool) -> None:
+    from threading import Event
+
+    from searchkit.watching import watch
+
+    say(f"Watching {', '.join(names)}. Ctrl-C ends it.")
+    for report in watch(library, names, on_progress, Event()):
+        _report(report, library.models.names(), as_json=as_json)
 
 
 def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None:
     from searchkit.embedding.store import BUNDLED
 
     if as_json:
-        problems = [{"path": str(problem.path), "reason": problem.reason} for problem in report.problems]
+        problems = [
+            {"path": str(problem.path), "reason": problem.reason, "remedy": problem.remedy}
+            for problem in report.problems
+        ]
         print_json([{**asdict(report), "problems": problems}])
         return
-    changes = [
-        f"{count:,} {what}"
-        for count, what in (
-            (report.added, "added"),
-            (report.changed, "changed"),
-            (report.moved, "moved"),
-            (report.deleted, "deleted"),
-            (report.unchanged, "unchanged"),
-        )
-        if count
-    ]
-    not_read = [(report.skipped, "skipped"), (report.unsupported, "without text")]
-    skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
-    speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
-    say(
-        f"{report.collection}: {', '.join(changes) or 'no files'};"
-        f"{skipped} {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
-    )
+    say(f"{report.collection}: {_changes(report)};{_totals(report)}")
+    if len(report.formats) > 1:
+        kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'passage')})" for each in report.formats)
+        say(f"  by format: {', '.join(kinds)}")
     if report.added and not report.unchanged and installed == [BUNDLED]:
         say(f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
-        say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}")
+        remedy = f" ({problem.remedy})" if problem.remedy else ""
+        say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")
     if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):
-        say(f"  {plural(report.skipped, 'file')} skipped in all; see each with its reason: searchkit status")
+        say(f"  {plural(report.skipped, 'file')} skipped in all; each with its reason: searchkit status --problems")
+
+
+def _changes(report: IndexReport) -> str:
+    counts = (
+        (report.added, "added"),
+        (report.changed, "changed"),
+        (report.moved, "moved"),
+        (report.deleted, "deleted"),
+        (report.unchanged, "unchanged"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no files"
+
+
+def _totals(report: IndexReport) -> str:
+    not_read = ((report.skipped, "skipped"), (report.unsupported, "without text"))
+    skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
+    speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
+    return f"{skipped} {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"

@@ -1,24 +1,28 @@
 """`searchkit status`."""
 
+from dataclasses import asdict
+from itertools import groupby
+
 import click
 
 from searchkit.cli.output import print_json
-from searchkit.types import CollectionStatus
+from searchkit.types import CollectionStatus, Problem
 from searchkit.wording import on_one_line, plural, printable, size
 
-_PROBLEMS_SHOWN = 20
+_PROBLEMS_SHOWN = 10
 
 
 @click.command()
 @click.option("-c", "--collection", default="", help="This collection only.")
-@click.option("--all-problems", is_flag=True, help=f"List every problem, not only the first {_PROBLEMS_SHOWN}.")
+@click.option("--problems", is_flag=True, help="List every file that was skipped, with the reason and what to do.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a collection (fields: see docs/json.md).")
-def status(collection: str, *, all_problems: bool, as_json: bool) -> None:
+def status(collection: str, *, problems: bool, as_json: bool) -> None:
     """Show what is indexed, and what is not and why.
 
     \b
-    Example:
+    Examples:
       searchkit status -c docs
+      searchkit status --problems
     """
     from searchkit.errors import CollectionNotFoundError
     from searchkit.library import Library
@@ -32,29 +36,49 @@ def status(collection: str, *, all_problems: bool, as_json: bool) -> None:
         print_json(_as_json(one) for one in found)
         return
     for one in found:
-        _print(one, len(one.problems) if all_problems else _PROBLEMS_SHOWN)
+        if problems:
+            _print_problems(one)
+        else:
+            _print(one)
 
 
-def _print(one: CollectionStatus, problems_shown: int) -> None:
+def _print(one: CollectionStatus) -> None:
     click.secho(one.name, bold=True)
     for root in one.roots:
-        click.echo(
-            f"  folder    {on_one_line(str(root))}" + ("" if root.is_dir() else "  (not there now; nothing is removed)")
-        )
+        gone = "" if root.is_dir() else "  (not there now; nothing is removed)"
+        click.echo(f"  folder    {on_one_line(str(root))}{gone}")
     files = [plural(one.indexed, "file") + " indexed"]
     files += [f"{one.skipped:,} skipped"] if one.skipped else []
+    files += [f"{one.unread:,} still to be read: searchkit index"] if one.unread else []
     click.echo(f"  files     {', '.join(files)}")
+    if one.formats:
+        click.echo(f"  formats   {', '.join(f'{each.format} {each.files:,}' for each in one.formats)}")
     if one.unsupported:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
         click.echo(f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read: {printable(kinds)}")
     coverage = "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}"
-    click.echo(f"  passages  {one.chunks:,}, {coverage} searchable by meaning")
+    click.echo(f"  passages  {one.chunks:,}, all searchable by words, {coverage} by meaning")
+    if one.scanned_pages:
+        click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
     click.echo(f"  model     {one.model}")
     click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {one.updated_at or 'never'}")
-    for problem in one.problems[:problems_shown]:
+    for problem in one.problems[:_PROBLEMS_SHOWN]:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
-    if len(one.problems) > problems_shown:
-        click.echo(f"  … and {len(one.problems) - problems_shown:,} more: searchkit status --all-problems")
+    if len(one.problems) > _PROBLEMS_SHOWN:
+        click.echo(f"  … and {len(one.problems) - _PROBLEMS_SHOWN:,} more: searchkit status --problems")
+
+
+def _print_problems(one: CollectionStatus) -> None:
+    """Every problem, those of one kind together."""
+    click.secho(f"{one.name}: {plural(len(one.problems), 'problem')}", bold=True)
+    for (reason, remedy), problems in groupby(sorted(one.problems, key=_kind), key=_kind):
+        click.echo(f"  {printable(reason)}" + (f"\n    → {printable(remedy)}" if remedy else ""))
+        for problem in problems:
+            click.echo(f"      {on_one_line(str(problem.path))}")
+
+
+def _kind(problem: Problem) -> tuple[str, str]:
+    return problem.reason, problem.remedy
 
 
 def _as_json(one: CollectionStatus) -> dict[str, object]:
@@ -69,7 +93,10 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "chunks": one.chunks,
         "passages": one.passages,
         "vectors": one.vectors,
+        "files_to_read": one.unread,
+        "scanned_pages": one.scanned_pages,
+        "formats": [asdict(each) for each in one.formats],
         "size_bytes": one.size_bytes,
         "updated_at": one.updated_at,
-        "problems": [{"path": str(p.path), "reason": p.reason} for p in one.problems],
+        "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in one.problems],
     }

@@ -13,9 +13,9 @@ from searchkit.errors import UsageError
 from searchkit.paths import TO_CATALOG, path_to_text
 
 _OUR_FILE = ".searchkitignore"
-_IGNORE_FILES = (".gitignore", _OUR_FILE)
+IGNORE_FILES = (".gitignore", _OUR_FILE)
 # What no one looks for: caches, editors' and systems' leftovers. Hidden files are left out by their dot.
-_ALWAYS_IGNORED = (
+ALWAYS_IGNORED = (
     "node_modules/",
     "__pycache__/",
     "*~",
@@ -96,7 +96,7 @@ class _Rules:
         if path in self.excluded:
             return True
         hidden = name.startswith(".")
-        if hidden and (name == ".git" or name in _IGNORE_FILES):
+        if hidden and (name == ".git" or name in IGNORE_FILES):
             return True
         for level in reversed(self.levels):
             if hidden and not level.ignore_file.is_ours:
@@ -108,7 +108,7 @@ class _Rules:
 
     def within(self, folder: Path, relative: str) -> "_Rules":
         """The rules that hold in a folder."""
-        read = [found for name in _IGNORE_FILES if (found := _read_ignore_file(folder / name))]
+        read = [found for name in IGNORE_FILES if (found := _read_ignore_file(folder / name))]
         return _Rules((*self.levels, *(_Level(each, below=relative) for each in read)), self.excluded) if read else self
 
 
@@ -146,7 +146,7 @@ def discover(root: Path, excluded: frozenset[Path] = frozenset()) -> Iterator[Fo
 
 def _rules_of(root: Path, excluded: frozenset[Path]) -> _Rules:
     """The rules that hold before the root's own files are read."""
-    levels = [_Level(_ignore_file(_ALWAYS_IGNORED))]
+    levels = [_Level(_ignore_file(ALWAYS_IGNORED))]
     repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
     if repository is not None and repository != root:
         outer = [folder for folder in reversed(root.parents) if folder.is_relative_to(repository)]
@@ -162,7 +162,7 @@ def _rules_of(root: Path, excluded: frozenset[Path]) -> _Rules:
 
 
 def _has_ignore_file(entries: Sequence["os.DirEntry[str]"]) -> bool:
-    return any(entry.name in _IGNORE_FILES for entry in entries)
+    return any(entry.name in IGNORE_FILES for entry in entries)
 
 
 def _found(entry: "os.DirEntry[str]", relative: str) -> FoundFile | None:

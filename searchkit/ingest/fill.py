@@ -11,6 +11,7 @@ from searchkit.catalog import vectors
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.types import never
 
 _PAGE = 1024  # passages fetched at once
 PASSAGES_AT_ONCE = 16  # between two looks at the clock; a core takes one at a time
@@ -38,7 +39,7 @@ def fill_vectors(
     connection: sqlite3.Connection,
     embedder: Embedder,
     on_progress: Callable[[Filled], None],
-    is_interrupted: Callable[[], bool] = lambda: False,
+    is_interrupted: Callable[[], bool] = never,
 ) -> Filled:
     """Embed everything that is pending, or until `is_interrupted`; `on_progress` gets what is done so far.
 
@@ -50,7 +51,7 @@ def fill_vectors(
     try:
         while pending := vectors.pending_passages(connection, embedder.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
-                if is_interrupted():
+                if done + len(held) and is_interrupted():  # every run gets somewhere
                     return Filled(done + len(held), tokens)
                 group = pending[start : start + PASSAGES_AT_ONCE]
                 held += _embedded(embedder, group)

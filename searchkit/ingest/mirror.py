@@ -6,7 +6,7 @@ Text only: vectors follow later (fill.py). Each file is one transaction, so a cr
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -110,7 +110,9 @@ class Mirror:
         try:
             survey = survey_root(root, known, discover(root.path, excluded), self._recipe)
         except UsageError as error:
-            self.folder_problems.append(Problem(root.path, str(error), "Plug in or mount its drive, or forget the folder."))
+            self.folder_problems.append(
+                Problem(root.path, str(error), "Plug in or mount its drive, or forget the folder.")
+            )
             return None
         self.folder_problems += survey.problems
         with transaction(self._connection):
@@ -165,7 +167,9 @@ class Mirror:
                 self._store(waiting, Reading(Job(str(item.entry.path), "", 0)))
             elif item.entry.size_bytes > self._cutter.limits.file_bytes:
                 reason = formats.too_large(item.entry.size_bytes, self._cutter.limits.file_bytes)
-                self._store(waiting, Reading(Job(str(item.entry.path), "", 0), name or "", reason=reason, remedy=formats.LARGER))
+                self._store(
+                    waiting, Reading(Job(str(item.entry.path), "", 0), name or "", reason=reason, remedy=formats.LARGER)
+                )
             else:
                 jobs.append(Job(str(item.entry.path), name or "", item.entry.size_bytes, self._known_hash(item, name)))
         for reading in read_files(jobs, self._cutter.setup):
@@ -255,5 +259,3 @@ def _hash_of(path: Path) -> bytes | None:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
     except OSError:
         return None
-
-

@@ -2,10 +2,10 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from searchkit.catalog import documents, roots, vectors
+from searchkit.catalog import documents, vectors
 from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_meta
@@ -15,24 +15,20 @@ from searchkit.ingest.borrow import borrow_vectors
 from searchkit.ingest.fill import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.mirror import Change, Cutter, Mirror
 from searchkit.ingest.sandbox.messages import Limits
-from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListener
+from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListener, RunOptions
 from searchkit.vector_store import refresh_index
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRun:
-    """What an index run needs. The caller holds the collection's lock.
-
-    `is_interrupted`: whether embedding should stop early, for another run to go on with later.
-    """
+    """What an index run needs. The caller holds the collection's lock."""
 
     folder: CollectionFolder
     connection: sqlite3.Connection
     embedder: Embedder
     limits: Limits
     on_progress: ProgressListener
-    retry: bool = False
-    is_interrupted: Callable[[], bool] = lambda: False
+    options: RunOptions
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
@@ -70,14 +66,18 @@ class IndexRun:
             vectors.remove_orphans(self.connection)
             set_meta(self.connection, COVERED, self.embedder.fingerprint if passages == covered else "")
             set_meta(self.connection, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-        refresh_index(self.folder, self.connection, self.embedder)
+        refresh_index(self.folder, self.connection, self.embedder, slack=self.options.index_slack)
         self.connection.execute("PRAGMA optimize")
 
     def _mirror(self, chosen: Sequence[Root]) -> Mirror:
         with transaction(self.connection):
             set_meta(self.connection, COVERED, "")
         cutter = Cutter(
-            self.embedder.count_tokens, self.embedder.max_tokens, self.embedder.fingerprint, self.limits, self.retry
+            self.embedder.count_tokens,
+            self.embedder.max_tokens,
+            self.embedder.fingerprint,
+            self.limits,
+            self.options.retry,
         )
         mirror = Mirror(self.connection, cutter, self.on_progress)
         mirror.run(chosen)
@@ -94,4 +94,4 @@ class IndexRun:
                 Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
             )
 
-        return fill_vectors(self.connection, self.embedder, on_done, self.is_interrupted).passages
+        return fill_vectors(self.connection, self.embedder, on_done, self.options.is_interrupted).passages

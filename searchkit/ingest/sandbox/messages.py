@@ -35,7 +35,9 @@ class Setup:
         try:
             return base64.b64encode(pickle.dumps(self)).decode()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise TypeError(f"count_tokens of an embedder goes to worker processes and must be picklable: {error}") from error
+            raise TypeError(
+                f"count_tokens of an embedder goes to worker processes and must be picklable: {error}"
+            ) from error
 
     @classmethod
     def decode(cls, text: str) -> "Setup":

@@ -23,7 +23,9 @@ _LARGE_BYTES = 4_000_000  # such files are read one at a time, so that memory st
 _TIRED_BYTES = 256_000_000  # a worker that has grown to this is followed by a fresh one
 _MOST_LIMITS = 20  # times the limit that a file may take in all while its text keeps coming, as by OCR
 _LOOK_SECONDS = 0.2
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from searchkit.ingest.sandbox.worker import main; main()"
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from searchkit.ingest.sandbox.worker import main; main()"
+)
 _FIELDS = {each.name for each in fields(Reading)}
 
 

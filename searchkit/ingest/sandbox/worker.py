@@ -58,32 +58,28 @@ def main() -> None:
 
 def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
     """What is to be said of a file at the end; its chunks are sent on the way."""
+    known: dict[str, Any] = {}
     try:
         content = _read(job["path"], setup.limits.file_bytes)
+        known = {
+            "format": job["format"] or formats.format_of(PurePath(job["path"]), content.data[:8192]),
+            "content_hash": hashlib.blake2b(content.data, digest_size=16).hexdigest(),
+            "size_bytes": content.status.st_size,
+            "mtime_ns": content.mtime_ns,
+            "ctime_ns": content.status.st_ctime_ns,
+        }
+        if known["content_hash"] == job["known_hash"]:
+            return {**known, "unchanged": True}
+        if known["format"] != formats.UNSUPPORTED:
+            known |= _read_text(known["format"], content.data, setup, send)
     except UnreadableFileError as error:
-        return {"reason": str(error), "remedy": error.remedy, "is_lasting": True}
-    except MemoryError:
-        return {"reason": "reading it takes more memory than one file may have", "is_lasting": True}
-    except OSError as error:
-        return {"reason": f"cannot be read ({error.strerror})", "is_lasting": False}
-    known = {
-        "format": job["format"] or formats.format_of(PurePath(job["path"]), content.data[:8192]),
-        "content_hash": hashlib.blake2b(content.data, digest_size=16).hexdigest(),
-        "size_bytes": content.status.st_size,
-        "mtime_ns": content.mtime_ns,
-        "ctime_ns": content.status.st_ctime_ns,
-    }
-    if known["content_hash"] == job["known_hash"]:
-        return {**known, "unchanged": True}
-    if known["format"] == formats.UNSUPPORTED:
-        return known
-    try:
-        return {**known, **_read_text(str(known["format"]), content.data, setup, send)}
-    except UnreadableFileError as error:
-        return {**known, "reason": str(error), "remedy": error.remedy}
+        known |= {"reason": str(error), "remedy": error.remedy}
     except MemoryError:
         gc.collect()
-        return {**known, "reason": "reading it takes more memory than one file may have"}
+        known |= {"reason": "reading it takes more memory than one file may have"}
+    except OSError as error:
+        known |= {"reason": f"cannot be read ({error.strerror})", "is_lasting": False}
+    return known
 
 
 def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> dict[str, Any]:
@@ -137,7 +133,11 @@ def _read(path: str, limit_bytes: int) -> _Content:
                 raise UnreadableFileError(formats.too_large(before.st_size, limit_bytes), remedy=formats.LARGER)
             data = file.read(limit_bytes + 1)
             after = os.fstat(file.fileno())
-            if (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns) == (len(data), after.st_mtime_ns):
+            if (
+                (after.st_size, after.st_mtime_ns)
+                == (before.st_size, before.st_mtime_ns)
+                == (len(data), after.st_mtime_ns)
+            ):
                 break
             before = after
             mtime_ns = settled(before.st_mtime_ns)

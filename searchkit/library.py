@@ -2,8 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
+from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import (
     CollectionFolder,
     all_collections,
@@ -18,8 +18,8 @@ from searchkit.catalog.collection_folder import (
     existing_collection,
     name_after_folder,
 )
-from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors, transaction
-from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.connection import open_for_reading, readable_errors, transaction
+from searchkit.catalog.keepsake import write_keepsake
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.store import ModelStore
@@ -96,12 +96,13 @@ class Library:
         if folder is None:
             _check_folder(target)
             folder = collection_at(self.home, collection) if collection else self._folder_for(target)
-        embedder = self._embedder_for(folder, model)
-        with _writing(folder, _waiting(on_progress, options)) as connection:
+        embedder = self.embedder_for(folder, model)
+        with writing(folder, _waiting(on_progress, options)) as connection:
             with transaction(connection):
                 chosen = _chosen_root(connection, target, folder.name)
                 set_meta(connection, MODEL, embedder.name)
-            return self._index_run(folder, connection, embedder, on_progress, options).run([chosen])
+            write_keepsake(folder, connection)
+            return self.index_run(folder, connection, embedder, on_progress, options).run([chosen])
 
     def check(self, path: AnyPath) -> None:
         """Raise UsageError, as `index` would, for a path that cannot be indexed; changes nothing."""
@@ -114,9 +115,9 @@ class Library:
     ) -> IndexReport:
         """Bring all folders of a collection up to date; see `index`. Raises CollectionNotFoundError, and what `index` raises."""
         folder = existing_collection(self.home, collection)
-        embedder = self._embedder_for(folder, "")
-        with _writing(folder, _waiting(on_progress, options)) as connection:
-            run = self._index_run(folder, connection, embedder, on_progress, options)
+        embedder = self.embedder_for(folder, "")
+        with writing(folder, _waiting(on_progress, options)) as connection:
+            run = self.index_run(folder, connection, embedder, on_progress, options)
             return run.run(roots.all_roots(connection))
 
     def search(
@@ -148,7 +149,7 @@ class Library:
 
     def roots(self, collection: str) -> tuple[Path, ...]:
         """The folders that a collection mirrors. Raises CollectionNotFoundError."""
-        with _reading(existing_collection(self.home, collection)) as connection:
+        with reading(existing_collection(self.home, collection)) as connection:
             return tuple(root.path for root in roots.all_roots(connection))
 
     def status(self, collection: str) -> CollectionStatus:
@@ -156,12 +157,12 @@ class Library:
         from searchkit.catalog.overview import collection_status
 
         folder = existing_collection(self.home, collection)
-        with _reading(folder) as connection:
+        with reading(folder) as connection:
             return collection_status(folder, connection, self._fingerprint(get_meta(connection, MODEL) or ""))
 
     def is_covered(self, collection: str) -> bool:
         """Whether every passage had a vector of the collection's model when its last index run ended; quick to ask."""
-        with _reading(existing_collection(self.home, collection)) as connection:
+        with reading(existing_collection(self.home, collection)) as connection:
             fingerprint = self._fingerprint(get_meta(connection, MODEL) or "")
             return bool(fingerprint) and get_meta(connection, COVERED) == fingerprint
 
@@ -188,22 +189,22 @@ class Library:
             save_settings(self.home, replace(load_settings(self.home), model=model))
             return
         folder = existing_collection(self.home, collection)
-        with _writing(folder) as connection, transaction(connection):
+        with writing(folder) as connection, transaction(connection):
             set_meta(connection, MODEL, model)
-        self._close_searcher(folder.name)
+        self.let_go(folder.name)
 
     def sample_passages(self, collection: str, count: int) -> list[Passage]:
         """Some passages from all over a collection. Raises CollectionNotFoundError."""
         from searchkit.catalog.vectors import sample_passages
 
-        with _reading(existing_collection(self.home, collection)) as connection:
+        with reading(existing_collection(self.home, collection)) as connection:
             return sample_passages(connection, count)
 
     def collections_using(self, model: str) -> list[str]:
         """Names of the collections that a model embeds."""
         using = []
         for folder in all_collections(self.home):
-            with _reading(folder) as connection:
+            with reading(folder) as connection:
                 if get_meta(connection, MODEL) == model:
                     using.append(folder.name)
         return using
@@ -228,7 +229,7 @@ class Library:
     def close(self) -> None:
         """Let go of everything that is open."""
         for name in list(self._searchers):
-            self._close_searcher(name)
+            self.let_go(name)
         self._open_models.clear()
 
     def __enter__(self) -> Self:
@@ -255,11 +256,12 @@ class Library:
             self._searchers[folder.name] = CollectionSearcher(folder, connection, open_embedder)
         return self._searchers[folder.name]
 
-    def _close_searcher(self, name: str) -> None:
+    def let_go(self, name: str) -> None:
+        """Close what searching a collection has opened; the next search opens it anew."""
         if searcher := self._searchers.pop(name, None):
             searcher.close()
 
-    def _index_run(
+    def index_run(
         self,
         folder: CollectionFolder,
         connection: sqlite3.Connection,
@@ -267,6 +269,7 @@ class Library:
         on_progress: ProgressListener,
         options: RunOptions,
     ) -> "IndexRun":
+        """A run with the user's limits, over a catalog that is open for writing."""
         from searchkit.ingest.run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
@@ -283,7 +286,7 @@ class Library:
         from searchkit.ingest.forget import forget_path
         from searchkit.vector_store import discard_index, refresh_index
 
-        with _writing(folder) as connection:
+        with writing(folder) as connection:
             removed = forget_path(connection, target)
             roots_left = roots.all_roots(connection)
             if removed:
@@ -293,15 +296,15 @@ class Library:
                 else:
                     discard_index(folder)
         if removed is not None and not roots_left:
-            self._close_searcher(folder.name)
+            self.let_go(folder.name)
             folder.delete()
         return removed
 
-    def _embedder_for(self, folder: CollectionFolder, requested: str) -> "Embedder":
+    def embedder_for(self, folder: CollectionFolder, requested: str) -> "Embedder":
         """The model named, the collection's own, the one set, or the best; looked for before anything is created."""
         own = ""
         if folder.exists():
-            with _reading(folder) as connection:
+            with reading(folder) as connection:
                 own = get_meta(connection, MODEL) or ""
         return self._model(requested or own or load_settings(self.home).model)
 
@@ -333,7 +336,7 @@ class Library:
     def _folder_that_forgot(self, target: Path) -> CollectionFolder | None:
         """The collection in which a part of a root was forgotten that is now named again."""
         for folder in all_collections(self.home):
-            with _reading(folder) as connection:
+            with reading(folder) as connection:
                 if target in roots.exclusions(connection):
                     return folder
         return None
@@ -343,28 +346,12 @@ class Library:
         folders = all_collections(self.home)
         name = name_after_folder(root)
         for folder in sorted(folders, key=lambda folder: folder.name != name):  # of several, the one named after it
-            with _reading(folder) as connection:
+            with reading(folder) as connection:
                 if root in [known.path for known in roots.all_roots(connection)]:
                     return folder
         taken = {folder.name for folder in folders}
         names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
         return collection_at(self.home, next(free for free in names if free not in taken))
-
-
-@contextmanager
-def _writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[sqlite3.Connection]:
-    """The collection's catalog, made if there is none, with its lock held."""
-    with readable_errors(folder.catalog):
-        folder.create()
-        with writer_lock(folder.path, on_wait), closing(open_for_writing(folder.catalog)) as connection:
-            yield connection
-
-
-@contextmanager
-def _reading(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
-    """The collection's catalog, for reading."""
-    with readable_errors(folder.catalog), closing(open_for_reading(folder.catalog)) as connection:
-        yield connection
 
 
 def _absolute(path: AnyPath) -> Path:

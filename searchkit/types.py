@@ -134,6 +134,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """Something in a collection's own files that is not as it was written, and where."""
+
+    part: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class FormatCount:
     """What a collection holds of one format."""
 

@@ -11,7 +11,17 @@ from searchkit.catalog import vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.embedding.embedder import Embedder
 from searchkit.paths import make_private_folder, new_folder
-from searchkit_indexes import FlatIndex, IndexDamagedError, Manifest, VectorIndex, read_manifest, write_manifest
+from searchkit.types import Damage
+from searchkit_indexes import (
+    FlatIndex,
+    IndexDamagedError,
+    Manifest,
+    VectorIndex,
+    checksum,
+    read_manifest,
+    verify_files,
+    write_manifest,
+)
 
 _ASIDE = "damaged-"
 
@@ -75,8 +85,22 @@ def _write_generation(index_folder: Path, connection: sqlite3.Connection, embedd
     with new_folder(index_folder / str(max(numbers, default=0) + 1)) as folder:
         index.save(folder)
         sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+        checksums = {name: checksum(folder / name) for name in sizes}
         last_id = int(ids.max(initial=0))
-        write_manifest(folder, Manifest("flat", embedder.dimension, embedder.fingerprint, len(ids), last_id, sizes))
+        write_manifest(
+            folder, Manifest("flat", embedder.dimension, embedder.fingerprint, len(ids), last_id, sizes, checksums)
+        )
+
+
+def find_index_damage(folder: CollectionFolder) -> list[Damage]:
+    """What is wrong with the files of the newest generation; none at all is no damage, for it can be made."""
+    generations = _generations(folder.index)
+    try:
+        if generations:
+            verify_files(generations[0])
+    except IndexDamagedError as error:
+        return [Damage("index", str(error))]
+    return []
 
 
 def _load_newest(index_folder: Path, embedder: Embedder) -> tuple[FlatIndex, Manifest] | None:

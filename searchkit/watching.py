@@ -7,7 +7,7 @@ from threading import Event
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError
 from searchkit.ingest.watch import FolderWatch
 from searchkit.library import Library
-from searchkit.types import IndexReport, ProgressListener, RunOptions
+from searchkit.types import IndexReport, Problem, ProgressListener, RunOptions
 
 _BUSY_SECONDS = 2.0  # until another try while another process writes
 _LOOK_SECONDS = 1.0  # between two looks whether anything was forgotten, or Ctrl-C pressed
@@ -36,6 +36,7 @@ def _follow(
     """Runs until the collections or their folders are other ones."""
     folders = _folders(library, names)
     options = RunOptions(is_interrupted=lambda: changes.changed.is_set() or stopped.is_set(), index_slack=_INDEX_SLACK)
+    problems: dict[str, tuple[Problem, ...]] = {}
     is_settled = False  # the first run looks what has happened before
     while not stopped.is_set() and _folders(library, names) == folders:
         if is_settled and not changes.changed.wait(_LOOK_SECONDS):
@@ -50,7 +51,9 @@ def _follow(
                 is_settled = False
                 continue
             is_settled = is_settled and library.is_covered(name)
-            if report.added or report.changed or report.moved or report.deleted or report.embedded:
+            news = report.problems if report.problems != problems.get(name) else ()
+            problems[name] = report.problems
+            if report.added or report.changed or report.moved or report.deleted or report.embedded or news:
                 yield report
 
 

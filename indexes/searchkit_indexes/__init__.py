@@ -2,7 +2,14 @@
 
 from searchkit_indexes.base import Neighbours, VectorIndex
 from searchkit_indexes.flat import FlatIndex
-from searchkit_indexes.manifest import IndexDamagedError, Manifest, read_manifest, write_manifest
+from searchkit_indexes.manifest import (
+    IndexDamagedError,
+    Manifest,
+    checksum,
+    read_manifest,
+    verify_files,
+    write_manifest,
+)
 
 __all__ = [
     "FlatIndex",
@@ -10,6 +17,8 @@ __all__ = [
     "Manifest",
     "Neighbours",
     "VectorIndex",
+    "checksum",
     "read_manifest",
+    "verify_files",
     "write_manifest",
 ]

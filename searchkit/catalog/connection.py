@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from searchkit.catalog.lock import writer_lock
 from searchkit.errors import CatalogError
 from searchkit.paths import PRIVATE_FILE_MODE, sync_file
 
@@ -14,10 +15,18 @@ _WAIT_SECONDS = 30.0
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A connection that can only read. Raises CatalogError if the catalog is damaged or from a newer searchkit."""
+    """A connection that can only read. A catalog of an older searchkit is brought up to date first.
+
+    Raises CollectionBusyError if another process writes to that meanwhile, CatalogError if the catalog is damaged or
+    from a newer searchkit.
+    """
     connection = _connect(path)
-    if _version(connection, path) == 0:
-        raise CatalogError(f"{path} is not a catalog of searchkit. Move it away and index again.")
+    version = _version(connection, path)
+    if version == 0:
+        raise CatalogError(f"{path} is not a catalog of searchkit. {_mend(path)}")
+    if version < LATEST_VERSION:
+        with writer_lock(path.parent):
+            open_for_writing(path).close()
     connection.execute("PRAGMA query_only = 1")
     return connection
 
@@ -54,15 +63,24 @@ def readable_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        remedy = (
-            "Free some space and run the command again; nothing is lost."
-            if "full" in str(error)
-            else "Run the command again; if it stays so, move the folder away and index again. Your files are untouched."
-        )
+        remedy = "Free some space and run the command again; nothing is lost." if "full" in str(error) else _mend(path)
         raise CatalogError(f"The catalog in {path.parent} cannot be used: {error}. {remedy}") from error
     except OSError as error:
         where = error.filename or path.parent
         raise CatalogError(f"{where}: {error.strerror}. The data directory can be set with SEARCHKIT_HOME.") from error
+
+
+def memory_catalog() -> sqlite3.Connection:
+    """An empty catalog in memory: how a catalog's tables should be."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _migrate(connection)
+    return connection
+
+
+def _mend(path: Path) -> str:
+    """What to do about a catalog that cannot be read."""
+    name = path.parent.name
+    return f"See what is wrong: searchkit verify -c '{name}'; mend it: searchkit rebuild -c '{name}'. Your files are untouched."
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -71,7 +89,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
-        remedy = "If it stays so, move its folder away and index again."
+        remedy = _mend(path)
         if not os.access(path.parent, os.W_OK):
             remedy = f"You may not write to {path.parent}, which reading it needs too."
         raise CatalogError(f"The catalog {path} cannot be opened: {error}. {remedy}") from error

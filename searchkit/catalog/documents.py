@@ -48,6 +48,12 @@ def documents_of_root(connection: sqlite3.Connection, root_id: int) -> list[Docu
     return _records(connection.execute(f"SELECT {_COLUMNS} FROM documents WHERE root_id = ?", (root_id,)))
 
 
+def document_by_id(connection: sqlite3.Connection, document_id: int) -> DocumentRecord:
+    """The document with that id, which there must be."""
+    (record,) = _records(connection.execute(f"SELECT {_COLUMNS} FROM documents WHERE id = ?", (document_id,)))
+    return record
+
+
 def indexed_of_size(connection: sqlite3.Connection, size_bytes: int) -> list[DocumentRecord]:
     """Indexed documents of any root whose files have that many bytes: where a new file may have come from."""
     query = f"SELECT {_COLUMNS} FROM documents WHERE size_bytes = ? AND status = ? ORDER BY id"

@@ -17,6 +17,7 @@ _UNSPACED = re.compile(
 # The accents that SQLite's tokenizer takes for part of a word when they follow a letter as characters of their own.
 ACCENTS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
 # SQLite takes characters newer than its tables, such as most emoji, for letters: they would stick to the words.
+_INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
 _SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 
@@ -41,11 +42,25 @@ def without_unspaced_runs(text: str) -> str:
     return _UNSPACED.sub(" ", text)
 
 
+def create(connection: sqlite3.Connection) -> None:
+    """Make the table in a database."""
+    connection.execute(
+        "CREATE VIRTUAL TABLE fulltext USING fts5("
+        "name, title, text, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
+    )
+
+
+def copy_all(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Fill the table of one database from the documents and chunks of another."""
+    target.execute("BEGIN")
+    for (document_id,) in source.execute("SELECT id FROM documents ORDER BY id"):
+        target.executemany(_INSERT, _rows(source, document_id))
+    target.execute("COMMIT")
+
+
 def insert_chunks(connection: sqlite3.Connection, document_id: int) -> None:
     """Put all chunks of a document in."""
-    connection.executemany(
-        "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)", _rows(connection, document_id)
-    )
+    connection.executemany(_INSERT, _rows(connection, document_id))
 
 
 def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:

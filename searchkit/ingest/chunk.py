@@ -18,7 +18,8 @@ _PROMPT_TOKENS = 14  # special tokens and the prompt's own words
 _TITLE_TOKENS = 64
 _SHORT_SECTION = 48  # tokens below which a section is joined with the next
 _LEAST_ROOM = 16  # tokens of text in a chunk, however little the model takes
-_CUT_BLOCK = 0.25  # of a chunk may stay empty, or a half be off the middle, so that no block is cut
+_SEAM_COST = (0, 0.3, 1.0, 1.2)  # of a chunk may stay empty
+_EVEN = True
 _TOO_LONG = 4.0  # more than any cut that leaves a rest which fits
 TITLE_SEPARATOR = " › "
 
@@ -127,7 +128,7 @@ class _Cutter:
         groups = []
         while _tokens(run) > (room := self._room_of(run)):
             total = _tokens(run)
-            cut = self._best_cut(run, total / 2 if total <= 2 * room else room)
+            cut = self._best_cut(run, total / 2 if _EVEN and total <= 2 * room else room)
             groups.append(run[:cut])
             run = run[cut:]
         return [*groups, run] if run else groups
@@ -145,7 +146,7 @@ class _Cutter:
             used += unit.tokens
             if count > 1 and used > max(_LEAST_ROOM, room):
                 break
-            cost = abs(target - used) / self._budget + (_CUT_BLOCK if unit.part == following.part else 0)
+            cost = abs(target - used) / self._budget + _SEAM_COST[following.seam]
             if halves and total - used > self._room(following.block.headings):
                 cost += _TOO_LONG
             if cost <= least:

@@ -6,6 +6,7 @@ Put together again, the units of a block are its text but for white space.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
 from searchkit.sentences import split_sentences
 from searchkit.types import Block, BlockKind
@@ -17,8 +18,19 @@ _CHARACTERS_A_TOKEN = 6  # of code and tables that may fit; others are cut into 
 _FAR_TOO_LONG = 64  # characters a token: what has more is not counted before it is cut
 _WIDEST_GAP = 32  # characters of white space inside a block that are kept
 _SPACE = re.compile(r"\s*")
+_ENDS_SENTENCE = re.compile(r".*[.!?…。!?।؟][\"'”’»)\]*_]*$", re.DOTALL)
+_ITEM = re.compile(r"[-*+•|>] |\d{1,3}[.)] |#+ ")
 _LINE = re.compile(r"[^\n]*\n+|[^\n]+")
 _ROWS = (BlockKind.CODE, BlockKind.TABLE)
+
+
+class Seam(IntEnum):
+    """What lies between a unit and the one before it; the higher, the more a cut there takes apart."""
+
+    PART = 0
+    LINE = 1  # a line that ends a sentence, or stands before a list item or a blank line
+    SENTENCE = 2
+    INSIDE = 3  # a sentence, broken into lines or too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +47,32 @@ class Unit:
     line: int | None
     line_end: int | None
     part: int
+    seam: Seam
 
 
 def units_of(block: Block, part: int, count_tokens: CountTokens, room: int) -> Iterator[Unit]:
     """The block in units of at most `room` tokens; the first has the number `part`."""
     whole = room * _CHARACTERS_A_TOKEN if block.kind in _ROWS else _WHOLE_PARAGRAPH
     if len(block.text) <= whole and (tokens := count_tokens(block.text) + 1) <= room:
-        yield Unit(block, 0, len(block.text), tokens, block.line, block.line_end, part)
+        yield Unit(block, 0, len(block.text), tokens, block.line, block.line_end, part, Seam.PART)
         return
     lines = _Lines(block)
     at = 0
     for start, end, tokens in _sized(block, count_tokens, room - 1):  # the blank line before it may be a token
         part += start - at > _WIDEST_GAP
-        yield Unit(block, start, end, tokens + (at == 0), *lines.of(start, end), part)
+        is_new = at == 0 or start - at > _WIDEST_GAP
+        seam = Seam.PART if is_new else _seam(block.text, at, start)
+        yield Unit(block, start, end, tokens + is_new, *lines.of(start, end), part, seam)
         at = end
+
+
+def _seam(text: str, end: int, start: int) -> Seam:
+    """The seam between what ends at `end` and what begins at `start`."""
+    line_ends = text.count("\n", end, start)
+    ends_sentence = bool(_ENDS_SENTENCE.match(text, max(0, end - 3), end))
+    if line_ends > 1 or (line_ends and (ends_sentence or _ITEM.match(text, start))):
+        return Seam.LINE
+    return Seam.SENTENCE if ends_sentence else Seam.INSIDE
 
 
 class _Lines:

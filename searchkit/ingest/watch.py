@@ -48,7 +48,6 @@ class FolderWatch:
                 continue
             except OSError:  # no notices to be had: the system's limit of watches is reached
                 self._poll = True
-            self.changed.set()
 
     def _listen_to(self, there: dict[Path, tuple[int, int]]) -> None:
         bursts = watchfiles.watch(
@@ -63,12 +62,13 @@ class FolderWatch:
             force_polling=self._poll,
             ignore_permission_denied=True,
         )
-        looked = time.monotonic()
+        looked = 0.0  # what happened before there were notices is found out by looking
         for burst in bursts:
-            if burst or time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
+            if burst or not looked or time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
                 looked = time.monotonic()
                 self.changed.set()
             if _identities(self._folders) != there:
+                self.changed.set()
                 return
 
 

@@ -1,0 +1,136 @@
+"""Takes out of a damaged catalog what is provably as it was written, and puts it into a new one."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from searchkit.catalog import documents, roots, seals
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.keepsake import Keepsake, keepsake_of
+from searchkit.types import Chunk
+
+_STEP = 500  # rows read at once; where that fails, one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """How much was taken over, and how much could not be."""
+
+    documents: int
+    vectors: int
+    lost_documents: int
+    lost_vectors: int
+
+
+def open_damaged(path: Path) -> sqlite3.Connection | None:
+    """The catalog as far as it can be read, None if it cannot at all."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError:
+        connection.close()
+        return None
+    return connection
+
+
+def salvage_settings(damaged: sqlite3.Connection) -> Keepsake | None:
+    """Model, folders and exclusions, None if they are not as they were written."""
+    try:
+        return keepsake_of(damaged) if seals.settings_are_sealed(damaged) else None
+    except sqlite3.DatabaseError:
+        return None
+
+
+def salvage_rows(damaged: sqlite3.Connection, target: sqlite3.Connection) -> Salvaged:
+    """Copy documents with their chunks, and vectors, whose seals are right. The target's roots are there already."""
+    new_roots = {root.path: root.id for root in roots.all_roots(target)}
+    old_roots = {root.id: new_roots.get(root.path) for root in _roots(damaged)}
+    kept_documents = lost_documents = kept_vectors = lost_vectors = 0
+    for row in _rows(damaged, "documents"):
+        kept = row is not None and _copy_document(damaged, target, row["id"], old_roots.get(row["root_id"]))
+        kept_documents, lost_documents = kept_documents + kept, lost_documents + (not kept)
+    with transaction(target):
+        for row in _rows(damaged, "vectors"):
+            kept = row is not None and _copy_vector(target, row)
+            kept_vectors, lost_vectors = kept_vectors + kept, lost_vectors + (not kept)
+    return Salvaged(kept_documents, kept_vectors, lost_documents, lost_vectors)
+
+
+def _roots(damaged: sqlite3.Connection) -> list[roots.Root]:
+    try:
+        return roots.all_roots(damaged)
+    except sqlite3.DatabaseError:
+        return []
+
+
+def _copy_document(
+    damaged: sqlite3.Connection, target: sqlite3.Connection, document_id: int, root_id: int | None
+) -> bool:
+    """Whether the document is whole and was taken over."""
+    if root_id is None:
+        return False
+    try:
+        stored = damaged.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()[0]
+        if stored is not None and stored != seals.document_seal(damaged, document_id):
+            return False
+        record = documents.document_by_id(damaged, document_id)
+        hashes = damaged.execute(
+            "SELECT content_hash FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,)
+        ).fetchall()
+        chunks = documents.chunks_of_document(damaged, document_id)
+    except (sqlite3.DatabaseError, ValueError):
+        return False
+    if [content_hash for (content_hash,) in hashes] != [_hash_of(chunk) for chunk in chunks]:
+        return False
+    with transaction(target):
+        documents.put_document(target, replace(record, root_id=root_id), chunks)
+    return True
+
+
+def _copy_vector(target: sqlite3.Connection, row: dict[str, Any]) -> bool:
+    seal = seals.vector_seal(row["content_hash"], row["fingerprint"], row["vector"])
+    if row["seal"] != seal:  # one of an older searchkit has none, and is made anew
+        return False
+    target.execute(
+        "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)",
+        (row["content_hash"], row["fingerprint"], row["vector"], seal),
+    )
+    return True
+
+
+def _hash_of(chunk: Chunk) -> bytes:
+    return documents.content_hash(chunk.title, chunk.text)
+
+
+def _rows(damaged: sqlite3.Connection, table: str) -> Iterator[dict[str, Any] | None]:
+    """Every row that can be read; None for one that cannot."""
+    for start in range(0, _largest_id(damaged, table) + 1, _STEP):
+        try:
+            yield from _between(damaged, table, start, start + _STEP)
+        except sqlite3.DatabaseError:
+            for row_id in range(start, start + _STEP):
+                try:
+                    yield from _between(damaged, table, row_id, row_id + 1)
+                except sqlite3.DatabaseError:
+                    yield None
+
+
+def _between(damaged: sqlite3.Connection, table: str, first: int, end: int) -> list[dict[str, Any]]:
+    """All rows of a range of ids, read before the first is given away, so that none comes twice after an error."""
+    with closing(damaged.execute(f"SELECT * FROM {table} WHERE id >= ? AND id < ?", (first, end))) as rows:
+        names = [column[0] for column in rows.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _largest_id(damaged: sqlite3.Connection, table: str) -> int:
+    found = [0]
+    for query in (f"SELECT max(id) FROM {table}", f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"):
+        try:
+            row = damaged.execute(query).fetchone()
+        except sqlite3.DatabaseError:
+            continue
+        found += [int(row[0])] if row and isinstance(row[0], int) else []
+    return max(found)

@@ -1,0 +1,41 @@
+"""`searchkit rebuild`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from searchkit.cli.output import print_json, say
+from searchkit.cli.progress import progress_line
+from searchkit.wording import plural
+
+
+@click.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
+@click.option("-c", "--collection", required=True, help="The collection to make anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> None:
+    """Make a damaged collection anew from what is true: its sound parts and your files.
+
+    The old files are set aside, nothing is deleted. FOLDERs are needed only if no file says any more which there were.
+
+    \b
+    Example:
+      searchkit rebuild -c docs
+    """
+    from searchkit.library import Library
+    from searchkit.upkeep import rebuild_collection
+
+    with Library() as library, progress_line() as on_progress:
+        absolute = [folder.expanduser().resolve() for folder in folders]
+        report = rebuild_collection(library, collection, absolute, on_progress)
+    if as_json:
+        values = {**asdict(report), "set_aside": str(report.set_aside)}
+        run = {**values["run"], "problems": [{"path": str(p.path), "reason": p.reason} for p in report.run.problems]}
+        print_json([{**values, "run": run}])
+        return
+    say(
+        f"{collection}: {plural(report.documents_kept, 'document')} and {plural(report.vectors_kept, 'vector')} were sound;"
+        f" {report.run.added + report.run.changed:,} read again, {report.run.embedded:,} embedded"
+    )
+    say(f"  The old files are in {report.set_aside}; delete them when you are content.")

@@ -1,0 +1,43 @@
+"""`searchkit verify`."""
+
+from dataclasses import asdict
+
+import click
+
+from searchkit.cli.output import print_json, say
+from searchkit.wording import printable
+
+
+@click.command()
+@click.option("-c", "--collection", default="", help="This collection only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a collection.")
+@click.pass_context
+def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
+    """Look for damage in every table and file of a collection; exit code 1 if there is any.
+
+    Your own files are not looked at, and nothing is changed. `searchkit rebuild` mends what it finds.
+
+    \b
+    Example:
+      searchkit verify -c docs
+    """
+    from searchkit.errors import CollectionNotFoundError
+    from searchkit.library import Library
+    from searchkit.upkeep import verify_collection
+
+    with Library() as library:
+        names = [collection] if collection else library.collections()
+        if not names:
+            raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+        found = {name: verify_collection(library, name) for name in names}
+    for name, damages in found.items():
+        if as_json:
+            print_json([{"collection": name, "ok": not damages, "damage": [asdict(each) for each in damages]}])
+            continue
+        click.echo(f"{name}: {'damaged' if damages else 'as it was written'}")
+        for each in damages:
+            click.echo(f"  {each.part}: {printable(each.what)}")
+        if damages:
+            say(f"  Mend it: searchkit rebuild -c {name}")
+    if any(found.values()):
+        ctx.exit(1)

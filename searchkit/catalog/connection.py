@@ -20,7 +20,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     Raises CollectionBusyError if another process writes to that meanwhile, CatalogError if the catalog is damaged or
     from a newer searchkit.
     """
-    connection = _connect(path)
+    connection = _connect(path) if os.access(path.parent, os.W_OK) else _connect_to_unchanging(path)
     version = _version(connection, path)
     if version == 0:
         raise CatalogError(f"{path} is not a catalog of searchkit. {_mend(path)}")
@@ -89,14 +89,30 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
-        remedy = _mend(path)
-        if not os.access(path.parent, os.W_OK):
-            remedy = f"You may not write to {path.parent}, which reading it needs too."
+        remedy = _mend(path) if os.access(path.parent, os.W_OK) else f"You may not write to {path.parent}."
         raise CatalogError(f"The catalog {path} cannot be opened: {error}. {remedy}") from error
     connection.execute(
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode: a power cut loses the last commits, damages nothing
     return connection
+
+
+def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
+    """A catalog in a folder that may not be written, which SQLite's journal would need: read as a file that stands still.
+
+    Raises CatalogError if it was not closed properly, for then a part of it is in the journal.
+    """
+    journal = path.with_name(f"{path.name}-wal")
+    if journal.exists() and journal.stat().st_size:
+        raise CatalogError(
+            f"The catalog {path} was not closed properly, and you may not write to {path.parent}, which opening it needs."
+        )
+    try:
+        return sqlite3.connect(
+            f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
+        )
+    except sqlite3.DatabaseError as error:
+        raise CatalogError(f"The catalog {path} cannot be opened: {error}.") from error
 
 
 def _create(path: Path) -> None:

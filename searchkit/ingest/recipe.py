@@ -1,11 +1,10 @@
 """How a file becomes chunks, in one word: when the word changes, the file is read anew."""
 
-import shutil
 from dataclasses import dataclass
 
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.ingest import chunk
-from searchkit.ingest.extract import formats
+from searchkit.ingest.extract import formats, ocr
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.types import DocumentStatus
 
@@ -25,7 +24,7 @@ class Recipe:
     @classmethod
     def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "Recipe":
         """The recipe with what is installed on this machine."""
-        return cls(model_fingerprint, limits, shutil.which("tesseract") is not None, retry)
+        return cls(model_fingerprint, limits, not ocr.missing(), retry)
 
     def name(self, status: DocumentStatus, scanned_pages: int) -> str:
         """The word for a document with this outcome."""

@@ -35,7 +35,7 @@ def read_passage(connection: sqlite3.Connection, content_hash: bytes) -> StoredP
         """
         SELECT r.path, d.path, c.title, c.text, c.page, c.line, c.line_end, c.place
         FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id
-        WHERE c.content_hash = ? ORDER BY c.id
+        WHERE c.content_hash = ? ORDER BY r.path, d.path, c.ordinal
         """,
         (content_hash,),
     ).fetchall()

@@ -16,7 +16,7 @@ from typing import Any
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.chunk import chunk_document
-from searchkit.ingest.extract import formats
+from searchkit.ingest.extract import formats, liveness
 from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
 from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, to_line
 from searchkit.ingest.timestamps import settled
@@ -50,6 +50,7 @@ def main() -> None:
         answers.write(to_line(message))
         answers.flush()
 
+    liveness.listen(lambda: send({"chunks": []}))
     for line in jobs:
         limit_time(setup.limits.seconds + _GRACE_SECONDS)
         send({"done": _answer(from_line(line), setup, send)})

@@ -1,0 +1,145 @@
+"""What a PDF says of itself: title, author, dates, tags, language, bookmarks, names of attachments."""
+
+import ctypes
+import re
+from dataclasses import dataclass
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from lxml import etree
+
+_DEEPEST = 12  # bookmarks further down say nothing more
+_NAMES = 200  # attachments
+_DATE = re.compile(r"(?:D:)?\s*(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?([Z+-])?(\d\d)?'?(\d\d)?")
+_PRODUCERS = re.compile(r"^(?:microsoft (?:word|excel|powerpoint)|powerpoint presentation)\b[ -]*", re.I)
+_JUNK = re.compile(
+    r"(?:untitled|unbenannt|sans titre|senza titolo|ohne titel|无标题|title|document|dokument|slide|folie|scan|none|null)"
+    r"[ _-]*\d*|[\W\d_]*|(?:https?|file)://.*|about:blank",
+    re.I,
+)
+_SUFFIX = re.compile(
+    r"\.(?:docx?|xlsx?|pptx?|odt|ods|odp|rtf|txt|tex|dvi|ps|eps|pdf|indd|qxd|qxp|pages|html?|p65|fm|cdr|ai)$", re.I
+)
+_NOTHING = ("anonymous", "unspecified", "unknown", "none", "null")  # what programs write where nobody said anything
+_FAILURES = (pypdfium2.PdfiumError, ValueError)  # among them UnicodeError; the text is what matters
+_XMP = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """An entry of the outline: page index, depth from 0, title; `top`: the height on the page it leads to, if it says."""
+
+    page: int
+    depth: int
+    title: str
+    top: float | None = None
+
+
+def title(document: pypdfium2.PdfDocument, content: bytes) -> str:
+    """The title, "" if there is none or only a program's or a file's name stands in its place."""
+    return _sound_title(_info(document, "Title")) or _sound_title(_from_xmp(_packet(content), "dc:title"))
+
+
+def _sound_title(raw: str) -> str:
+    bare = _PRODUCERS.sub("", raw)
+    named = _SUFFIX.sub("", bare)
+    return "" if named != bare or _JUNK.fullmatch(named) else named
+
+
+def metadata(document: pypdfium2.PdfDocument, content: bytes) -> dict[str, str]:
+    """Author, subject, tags, date (of creation, else of the last change) and language, as far as they are said."""
+    packet = _packet(content)
+    date = _iso(_info(document, "CreationDate")) or _iso(_info(document, "ModDate"))
+    found = {
+        "author": _info(document, "Author") or _from_xmp(packet, "dc:creator"),
+        "date": date or _from_xmp(packet, "xmp:CreateDate"),
+        "subject": _info(document, "Subject") or _from_xmp(packet, "dc:description"),
+        "tags": _tags(_info(document, "Keywords") or _from_xmp(packet, "dc:subject")),
+        "language": _language(document),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _info(document: pypdfium2.PdfDocument, key: str) -> str:
+    try:
+        value = " ".join(document.get_metadata_value(key).replace("\0", " ").split())
+    except _FAILURES:
+        return ""
+    return "" if value.casefold() in _NOTHING else value
+
+
+def _tags(keywords: str) -> str:
+    return ", ".join(filter(None, (tag.strip() for tag in re.split(r"[,;]", keywords))))
+
+
+def _iso(raw: str) -> str:
+    """D:20161231184323+01'00' as ISO 8601, as far as it goes; "" if it is no date."""
+    parts = _DATE.match(raw)
+    if not parts or not 1 <= int(parts[2] or 1) <= 12 or not 1 <= int(parts[3] or 1) <= 31:
+        return ""
+    day = "-".join(filter(None, parts.group(1, 2, 3)))
+    if not (parts[4] and parts[5]) or int(parts[4]) > 23 or int(parts[5]) > 59:
+        return day
+    zone = "Z" if parts[7] == "Z" else f"{parts[7]}{parts[8]}:{parts[9] or '00'}" if parts[7] and parts[8] else ""
+    return f"{day}T{parts[4]}:{parts[5]}:{parts[6] or '00'}{zone}"
+
+
+def _language(document: pypdfium2.PdfDocument) -> str:
+    size = pdfium.FPDFCatalog_GetLanguage(document, None, 0)
+    buffer = (ctypes.c_ushort * (size // 2 + 1))()
+    pdfium.FPDFCatalog_GetLanguage(document, buffer, size)
+    return bytes(buffer)[:size].decode("utf-16-le", "ignore").split("\0")[0].strip()
+
+
+def _packet(content: bytes) -> etree._Element | None:
+    """The document's XMP, the last in the file, if it lies there uncompressed, as the standard asks."""
+    start, end = content.rfind(b"<rdf:RDF"), content.rfind(b"</rdf:RDF>")
+    if not 0 <= start < end:
+        return None
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+    return etree.fromstring(content[start : end + len(b"</rdf:RDF>")], parser)
+
+
+def _from_xmp(packet: etree._Element | None, name: str) -> str:
+    """A property, in its first language or as all the names of its list."""
+    if packet is None:
+        return ""
+    values = packet.xpath(f"//{name}//rdf:li/text() | //{name}/text() | //@{name}", namespaces=_XMP)
+    said = [" ".join(str(value).split()) for value in values] if isinstance(values, list) else []
+    return ", ".join(dict.fromkeys(filter(None, said)))
+
+
+def bookmarks(document: pypdfium2.PdfDocument) -> list[Bookmark]:
+    """The outline, by page. Entries that lead nowhere are left out."""
+    found = []
+    for entry in document.get_toc(max_depth=_DEEPEST):
+        try:
+            target = entry.get_dest()
+            page = target.get_index() if target else None
+            name = " ".join(entry.get_title().replace("\0", " ").split())
+        except _FAILURES:
+            continue
+        if target and page is not None and page >= 0 and name:
+            found.append(Bookmark(page, entry.level, name, _top(*target.get_view())))
+    return sorted(found, key=lambda bookmark: bookmark.page)
+
+
+def _top(view: int, at: list[float]) -> float | None:
+    if view == pdfium.PDFDEST_VIEW_XYZ and len(at) > 1 and at[1]:
+        return at[1]
+    return at[0] if view in (pdfium.PDFDEST_VIEW_FITH, pdfium.PDFDEST_VIEW_FITBH) and at else None
+
+
+def attachment_names(document: pypdfium2.PdfDocument) -> list[str]:
+    """Files that are carried along; what is in them is not read."""
+    names = []
+    for index in range(min(document.count_attachments(), _NAMES)):
+        try:
+            names.append(" ".join(document.get_attachment(index).get_name().split()))
+        except _FAILURES:
+            continue
+    return [name for name in names if name]

@@ -1,0 +1,55 @@
+"""Text of PDFs so damaged that PDFium refuses them; pypdf searches the file for its objects."""
+
+import io
+import logging
+
+import pypdf
+from pypdf.errors import DependencyError, PyPdfError
+
+from searchkit.errors import UnreadableFileError
+
+# What comes out of pypdf for content that its authors did not foresee.
+_FAILURES: tuple[type[Exception], ...] = (
+    PyPdfError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+)
+_FAILURES += (AssertionError, NotImplementedError, RecursionError, NameError, OSError)
+
+
+def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str]]:
+    """The lines of each page. Raises UnreadableFileError if nothing can be made of it; `reason`: why PDFium refused."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it reports every oddity; the outcome is reported instead
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise UnreadableFileError("password-protected PDF, and damaged", remedy=remedy)
+        pages = [_lines(page) for page in reader.pages]
+    except DependencyError as error:
+        raise UnreadableFileError(f"damaged PDF, and {error}", remedy=remedy) from error
+    except _FAILURES as error:
+        raise UnreadableFileError(_damage(content, str(error) or reason), remedy=remedy) from error
+    if not any(line.strip() for lines in pages for line in lines):
+        raise UnreadableFileError(_damage(content, reason), remedy=remedy)
+    return pages
+
+
+def _damage(content: bytes, reason: str) -> str:
+    """What is wrong, in words that do not take a reader of the standard where that can be told."""
+    if not content.strip(b"\0\r\n\t "):
+        return "damaged PDF: it is empty"
+    if b"%PDF-" not in content[:1024]:
+        return "damaged PDF: it does not begin as one"
+    if b"%%EOF" not in content[-2048:]:
+        return "damaged PDF: its end is missing"
+    return f"damaged PDF: {reason}"
+
+
+def _lines(page: pypdf.PageObject) -> list[str]:
+    try:
+        return page.extract_text().split("\n")
+    except _FAILURES:  # the other pages may be whole
+        return []

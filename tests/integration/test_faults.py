@@ -9,15 +9,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from searchkit.embedding.embedder import Vectors
 from searchkit.errors import CollectionBusyError
 from searchkit.library import Library
-from searchkit.types import RunOptions, SearchMode
+from searchkit.types import Passage, RunOptions, SearchMode
 from searchkit.upkeep import verify_collection
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
@@ -135,7 +136,7 @@ def test_text_is_found_by_its_words_before_anything_is_embedded(tmp_path: Path, 
     class Checking(HashEmbedder):
         """Searches from another library when the first passage comes to be embedded."""
 
-        def embed_documents(self, passages):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
             if not reached:
                 with Library(tmp_path / "home", embedder=HashEmbedder()) as other:
                     reached.extend(hit.path.name for hit in other.search("boiler", mode=SearchMode.LEXICAL))
@@ -213,9 +214,7 @@ def test_killing_a_run_leaves_no_worker_behind(tmp_path: Path, folder: Path) -> 
     if not listed.is_dir():
         pytest.skip("needs /proc to see child processes")
     while process.poll() is None and not children:
-        children = [
-            child for task in listed.iterdir() for child in (task / "children").read_text("ascii").split()
-        ]
+        children = [child for task in listed.iterdir() for child in (task / "children").read_text("ascii").split()]
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 20

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
+from searchkit.upkeep import verify_collection
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 
-KILLS = 20
+KILLS = 50
 DELAY_SECONDS = 0.04  # a passage: a run outlasts all the interruptions
 QUESTIONS = ("boiler pressure", "number 17 in chapter 3", "copied text", "chapter 8")
 
@@ -82,6 +83,8 @@ def test_killed_at_random_moments_a_run_resumes_and_ends_as_an_undisturbed_one(t
     output, _ = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "done\n")
     assert contents(disturbed) == contents(tmp_path / "calm")
+    with Library(disturbed, embedder=HashEmbedder()) as library:
+        assert verify_collection(library, "docs") == []
     assert hits(disturbed) == hits(tmp_path / "calm")
     with Library(disturbed, embedder=HashEmbedder()) as library:
         assert library.status("docs").chunks == wanted.chunks

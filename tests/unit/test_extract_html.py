@@ -28,7 +28,7 @@ dictionary.</p>
 
 
 def blocks(page: str) -> tuple[Block, ...]:
-    return extract_html(page.encode()).blocks
+    return tuple(extract_html(page.encode()).blocks)
 
 
 def texts(page: str) -> list[str]:

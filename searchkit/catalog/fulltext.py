@@ -72,14 +72,14 @@ def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:
 
 
 def _rows(connection: sqlite3.Connection, document_id: int) -> list[tuple[int, str, str, str]]:
-    rows = connection.execute(
-        "SELECT c.id, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, c.title, c.text"
-        " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.id = ?",
-        (document_id,),
-    )
+    document = connection.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
+    if document is None:
+        return []
+    name, said = _name(document[0]), _said(document[1])
+    rows = connection.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
     return [
-        (chunk, f"{_name(path)} {_said(metadata)}", lexical_form(title), lexical_form(text))
-        for chunk, path, metadata, title, text in rows
+        (chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text))
+        for chunk, ordinal, title, text in rows
     ]
 
 

@@ -7,8 +7,8 @@ from searchkit.types import Block, BlockKind
 H, P, C, T = BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE
 
 
-def blocks(source: str) -> tuple[Block, ...]:
-    return extract_markdown(source.encode()).blocks
+def blocks(source: str) -> list[Block]:
+    return list(extract_markdown(source.encode()).blocks)
 
 
 def outline(source: str) -> list[tuple[BlockKind, str, tuple[str, ...]]]:
@@ -59,7 +59,9 @@ def test_the_title_is_the_first_heading_of_level_one() -> None:
         ("title: Word # comment", "Word"),
         ("title: C#", "C#"),
         ("title:", "Heading"),
-        ("title: >\n  folded", "Heading"),
+        ("title: >\n  folded", "folded"),
+        ("title: [broken", "[broken"),
+        ("title: >\n\tbroken: [", "Heading"),
         ("author: me", "Heading"),
     ],
 )
@@ -67,13 +69,60 @@ def test_front_matter_may_give_the_title(line: str, expected: str) -> None:
     assert title(f"---\n{line}\n---\n# Heading\n\ntext") == expected
 
 
-def test_front_matter_is_text_to_be_found_and_lines_go_on_behind_it() -> None:
-    found = blocks("---\ntags: [soil, frost]\nauthor: Ada\n---\n\n# H\n\ntext\n")
-    assert [(b.text, b.line, b.line_end) for b in found] == [
-        ("tags: [soil, frost]\nauthor: Ada", 2, 3),
-        ("H", 6, 6),
-        ("text", 8, 8),
-    ]
+def metadata(source: str) -> dict[str, str]:
+    return dict(extract_markdown(source.encode()).metadata)
+
+
+def test_front_matter_is_metadata_and_lines_go_on_behind_it() -> None:
+    source = (
+        "---\ntitle: Beds\ntags: [soil, 'late frost']\nAuthors:\n  - Ada\n  - Bo\ndate: 2024-5-1\n"
+        "updated: 2024-05-01 7:30:00\ndraft: true\nversion: 1.10\nempty:\n---\n# H\n"
+    )
+    assert metadata(source) == {
+        "title": "Beds",
+        "tags": "soil, late frost",
+        "author": "Ada, Bo",
+        "date": "2024-05-01",
+        "updated": "2024-05-01T07:30:00",
+        "draft": "true",
+        "version": "1.10",
+    }
+    assert [(b.text, b.line, b.line_end) for b in blocks(source)] == [("H", 13, 13)]
+
+
+def test_front_matter_may_be_toml() -> None:
+    source = "+++\ntitle = 'Beds'\ndate = 2024-05-01T07:30:00Z\ntags = ['soil', 'frost']\nweight = 1.50\n+++\ntext\n"
+    document = extract_markdown(source.encode())
+    assert document.title == "Beds"
+    assert document.metadata == {
+        "title": "Beds",
+        "date": "2024-05-01T07:30:00+00:00",
+        "tags": "soil, frost",
+        "weight": "1.50",
+    }
+    assert [(b.text, b.line) for b in blocks(source)] == [("text", 7)]
+
+
+@pytest.mark.parametrize(
+    "front", ["tags: [soil\nauthor: Ada", "links:\n  home: x.example\nauthor: Ada", "# my note\nauthor: Ada"]
+)
+def test_front_matter_that_metadata_do_not_say_whole_stays_text(front: str) -> None:
+    found = blocks(f"---\n{front}\n---\ntext\n")
+    assert (found[0].text, found[0].kind, found[0].line) == (front, T, 2)
+
+
+def test_front_matter_makes_no_objects_and_expands_no_bombs() -> None:
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\nevil: !!python/object/apply:os.system [ls]"
+    assert metadata(f"---\n{bomb}\n---\n") == {"a": "x, x", "evil": "ls"}
+
+
+def test_wiki_links_and_callouts_are_text() -> None:
+    source = "> [!tip] Water\n> See [[Beds#Soil|the beds]] ![[plan.png]]\n"
+    assert [b.text for b in blocks(source)] == [source.strip()]
+
+
+def test_a_link_definition_of_the_text_holds_in_headings() -> None:
+    assert outline("# The [map][m]\n\n[m]: http://m.example\n")[0] == (H, "The map", ("The map",))
 
 
 def test_a_rule_at_the_top_is_not_front_matter() -> None:
@@ -126,7 +175,7 @@ def test_nothing_that_is_written_is_lost(words: str) -> None:
 
 
 def test_a_page_of_link_definitions_only_is_text_under_its_heading() -> None:
-    found = extract_markdown(b"# Links\n\n[a]: http://a.example\n[b]: http://b.example\n").blocks
+    found = blocks("# Links\n\n[a]: http://a.example\n[b]: http://b.example\n")
     assert [(b.text, b.headings, b.line, b.line_end) for b in found[1:]] == [
         ("[a]: http://a.example\n[b]: http://b.example", ("Links",), 3, 4)
     ]

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, ExtractedDocument
 
-VERSION = 2  # raise it when a reader gives other text than before: files are then read anew
+VERSION = 3  # raise it when a reader gives other text than before: files are then read anew
 UNSUPPORTED = ""
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for what is too large
 
@@ -36,6 +36,20 @@ _READERS = {
     "mail": ("mail", "extract_mail"),
     "mailbox": ("mail", "extract_mailbox"),
     "code": ("code", "extract_code"),
+    "python": ("code", "extract_python"),
+    "javascript": ("code", "extract_javascript"),
+    "typescript": ("code", "extract_typescript"),
+    "tsx": ("code", "extract_tsx"),
+    "java": ("code", "extract_java"),
+    "c": ("code", "extract_c"),
+    "cpp": ("code", "extract_cpp"),
+    "header": ("code", "extract_header"),
+    "go": ("code", "extract_go"),
+    "rust": ("code", "extract_rust"),
+    "ruby": ("code", "extract_ruby"),
+    "php": ("code", "extract_php"),
+    "csharp": ("code", "extract_csharp"),
+    "shell": ("code", "extract_shell"),
 }
 _SUFFIXES = {
     "markdown": "md markdown mdown mkd mdx qmd rmd",
@@ -56,13 +70,28 @@ _SUFFIXES = {
     "html": "html htm xhtml",
     "pdf": "pdf",
     "mail": "eml",
-    "code": "py pyi pyx js mjs cjs jsx ts tsx java kt kts scala go rs c h cc cpp cxx hh hpp hxx m mm cs fs swift rb php pl pm"
-    " lua r jl sh bash zsh fish ps1 bat sql graphql proto css scss less vue svelte dart ex exs erl hs ml mli clj cljs lisp el"
-    " scm vim asm s f90 f95 pas d nim zig tcl groovy gradle cmake mk tf nix dockerfile",
+    "python": "py pyi",
+    "javascript": "js mjs cjs jsx",
+    "typescript": "ts",
+    "tsx": "tsx",
+    "java": "java",
+    "c": "c",
+    "cpp": "cc cpp cxx hh hpp hxx",
+    "header": "h",
+    "go": "go",
+    "rust": "rs",
+    "ruby": "rb",
+    "php": "php",
+    "csharp": "cs",
+    "shell": "sh bash",
+    "code": "pyx kt kts scala m mm fs swift pl pm lua r jl zsh fish ps1 bat sql graphql proto css scss less"
+    " vue svelte dart ex exs erl hs ml mli clj cljs lisp el scm vim asm s f90 f95 pas d nim zig tcl groovy gradle cmake mk"
+    " tf nix dockerfile",
 }
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name == "code")
-_NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "code", "gemfile": "code", "cmakelists.txt": "code"}
+SUFFIXES_READ = frozenset(_FORMATS)
+CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if _READERS[name][0] == "code")
+_NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby", "cmakelists.txt": "code"}
 _BINARY = frozenset(
     ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm .zip .gz .bz2"
     " .xz .7z .rar .tar .tgz .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
@@ -118,6 +147,8 @@ def _one_kind_of_error(format_name: str) -> Iterator[None]:
         yield
     except UnreadableFileError:
         raise
+    except RecursionError as error:
+        raise UnreadableFileError("nested too deeply to be read") from error
     except MemoryError as error:
         raise UnreadableFileError("reading it takes more memory than one file may have") from error
     except Exception as error:

@@ -1,12 +1,12 @@
 """HTML: the main content as blocks under their headings; navigation, scripts and styles left out."""
 
-import codecs
 import re
 from collections.abc import Iterator
 
 from lxml import etree, html
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract import charset
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _SKIPPED = frozenset(
@@ -21,7 +21,6 @@ _BLOCKS = frozenset(
 _NO_CELLS = ("table", "pre", *sorted(_HEADINGS))  # a row with these in it is a page's layout
 _ROW_CHARACTERS = 2000  # and so is a row with more text than this
 _LITTLE = 0.1  # a main part with less than this of the page's text is not its main part
-_DECLARED = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([\w.:-]+)")
 _PERMALINK = re.compile(r"[¶§#🔗]")
 _MAIN = "//main | //*[@role='main'] | //article"
 
@@ -31,13 +30,11 @@ def extract_html(content: bytes) -> ExtractedDocument:
 
     Raises UnreadableFileError if the page is binary, or nested so deeply that the parser gives up.
     """
-    if b"\0" in content[:4096] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableFileError("binary content in a web page")
-    if not content.strip():
+    if not (source := _in_utf8(content)).strip():
         return ExtractedDocument("", ())
-    parser = html.HTMLParser(encoding=_encoding(content), no_network=True, huge_tree=True)
+    parser = html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     try:
-        page = html.document_fromstring(content, parser=parser)
+        page = html.document_fromstring(source, parser=parser)
     except etree.ParserError:  # nothing but comments
         return ExtractedDocument("", ())
     if any("Excessive depth" in error.message for error in parser.error_log):
@@ -63,17 +60,14 @@ def _length(blocks: tuple[Block, ...]) -> int:
     return sum(len(block.text) for block in blocks)
 
 
-def _encoding(content: bytes) -> str | None:
-    """UTF-8 where the bytes are; otherwise what the page declares: here as XML, None leaves it to the parser."""
+def _in_utf8(content: bytes) -> bytes:
+    """The page in UTF-8, whatever it was in and still says of itself."""
+    if content.isascii() and b"\0" not in content and b"\x1b" not in content:
+        return content
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        declared = _DECLARED.match(content)
-        try:
-            return codecs.lookup(declared.group(1).decode()).name if declared else None
-        except LookupError:
-            return None
-    return "utf-8"
+        return charset.decode(content).encode("utf-8", "replace")
+    except UnreadableFileError as error:
+        raise UnreadableFileError(str(error).replace("text file", "web page"), remedy=error.remedy) from error
 
 
 def _main_part(page: html.HtmlElement) -> html.HtmlElement:

@@ -1,49 +1,163 @@
-"""A mail message: subject as title, then who wrote when to whom, then the text."""
+"""Mail, one message or a box of them: subject as title, then who wrote when to whom, then the text."""
 
 import email
 import email.policy
+import email.utils
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from email.message import EmailMessage, MIMEPart
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.html import extract_html
 from searchkit.ingest.extract.text import paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
+_DEEPEST = 8  # messages in messages
+_FROM = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
+_HEADER = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t]?[^\n]*\n")
+_ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 def extract_mail(content: bytes) -> ExtractedDocument:
-    """The plain text, else the HTML; names of attachments are listed, their content is not read."""
+    """The plain text, else the HTML; names of attachments are listed, their content is not read but for messages."""
+    message = _parsed(content)
+    subject = _subject(message)
+    blocks = tuple(_message(message, (subject,) if subject else (), 0))
+    return ExtractedDocument(subject, blocks, _metadata(message))
+
+
+def extract_mailbox(content: bytes) -> ExtractedDocument:
+    """Message by message, each under its subject; its place is its number and date."""
+    begin = content.lstrip(b"\xef\xbb\xbf\r\n")
+    if not begin.startswith(b"From "):
+        raise UnreadableFileError("not a mailbox: it does not begin with a message")
+    return ExtractedDocument("", _mailbox(begin))
+
+
+def _mailbox(content: bytes) -> Iterator[Block]:
+    for number, source in enumerate(_messages(content), 1):
+        try:
+            message = _parsed(source)
+            subject, date = _subject(message), _date(message)
+            blocks = list(_message(message, (subject,) if subject else (), 0))
+        except UnreadableFileError:  # no message at all, but text that stands between others
+            subject, date = "", ""
+            blocks = paragraphs(charset.decode(source).replace("\r\n", "\n"))
+        place = f"message {number}" + (f", {date[:10]}" if date else "")
+        if subject:
+            yield Block(subject, BlockKind.HEADING, (subject,), place=place)
+        yield from (replace(block, line=None, line_end=None, place=place) for block in blocks)
+
+
+def _messages(content: bytes) -> Iterator[bytes]:
+    """What stands between the lines that begin messages; such a line in a text is escaped, or no header follows."""
+    start = -1
+    for found in _FROM.finditer(content):
+        if start >= 0 and not _HEADER.match(content, found.end()):
+            continue
+        if start >= 0:
+            yield _ESCAPED.sub(rb"\1", content[start : found.start()])
+        start = found.end()
+    yield _ESCAPED.sub(rb"\1", content[start:])
+
+
+def _parsed(content: bytes) -> EmailMessage:
     message = email.message_from_bytes(content, policy=email.policy.default)
     if not isinstance(message, EmailMessage) or not message.keys():
         raise UnreadableFileError("not a mail message: it has no headers")
-    subject = " ".join(str(message["Subject"] or "").split())
-    headers = [f"{name}: {' '.join(str(message[name]).split())}" for name in _SHOWN if message[name]]
-    headers += [f"Attachment: {part.get_filename()}" for part in message.iter_attachments() if part.get_filename()]
-    heading = (subject,) if subject else ()
-    blocks = [Block("\n".join(headers), BlockKind.TABLE, heading)] if headers else []
-    return ExtractedDocument(subject, (*blocks, *_body(message, heading)))
+    return message
 
 
-def _body(message: EmailMessage, heading: tuple[str, ...]) -> list[Block]:
+def _metadata(message: EmailMessage) -> dict[str, str]:
+    about = {"author": _header(message, "From"), "date": _date(message), "subject": _subject(message)}
+    return {name: value for name, value in about.items() if value}
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    """A header as it is meant, or as it is written where that is broken; characters of no declared encoding guessed."""
+    try:
+        value = str(message[name] or "")
+    except (ValueError, IndexError, AttributeError, TypeError, LookupError):
+        value = next((str(raw) for known, raw in message.raw_items() if known.lower() == name.lower()), "")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        value = charset.decode(value.encode("utf-8", "surrogateescape"))
+    if "\ufffd" in value:
+        raw = next((str(raw) for known, raw in message.raw_items() if known.lower() == name.lower()), value)
+        value = charset.decode(raw.encode("utf-8", "surrogateescape"))
+    return " ".join(value.split())
+
+
+def _subject(message: EmailMessage) -> str:
+    return _header(message, "Subject")
+
+
+def _date(message: EmailMessage) -> str:
+    """ISO 8601, "" where the header holds no date."""
+    try:
+        return email.utils.parsedate_to_datetime(_header(message, "Date")).isoformat()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return ""
+
+
+def _message(message: EmailMessage, heading: tuple[str, ...], depth: int) -> Iterator[Block]:
+    """Headers, text, and the messages that are attached."""
+    headers = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
+    attachments = list(message.iter_attachments()) if message.get_content_maintype() == "multipart" else []
+    headers += [f"Attachment: {name}" for part in attachments if (name := part.get_filename())]
+    if headers:
+        yield Block("\n".join(headers), BlockKind.TABLE, heading)
+    yield from _body(message, attachments, heading)
+    if depth < _DEEPEST:
+        for inner in _inner(message, attachments):
+            subject = _subject(inner)
+            yield from _message(inner, (*heading, subject) if subject else heading, depth + 1)
+
+
+def _inner(message: EmailMessage, attachments: Sequence[MIMEPart]) -> Iterator[EmailMessage]:
+    """Messages that were forwarded whole, also those of a digest."""
+    for part in [message, *attachments]:
+        if part.get_content_type() == "message/rfc822":
+            found = part.get_payload()
+            yield from (
+                inner for inner in (found if isinstance(found, list) else []) if isinstance(inner, EmailMessage)
+            )
+
+
+def _body(message: EmailMessage, attachments: Sequence[MIMEPart], heading: tuple[str, ...]) -> list[Block]:
     """The first kind of body that says anything, then what text goes on behind an inline picture."""
     found: list[Block] = []
     for kind in ("plain", "html"):
         part = message.get_body(preferencelist=(kind,))
         if part is not None and not found:
             found = _text_blocks(part, heading)
-    for part in message.iter_attachments():
+    for part in attachments:
         if part.get_content_maintype() == "text" and not part.is_attachment() and not part.get_filename():
             found += _text_blocks(part, heading)
     return found
 
 
 def _text_blocks(part: MIMEPart, heading: tuple[str, ...]) -> list[Block]:
-    try:
-        text = str(part.get_content())
-    except LookupError:  # a character set that no one knows
-        text = bytes(part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+    text = _text(part)
     if part.get_content_subtype() == "html":
         blocks = extract_html(text.encode("utf-8", "replace")).blocks
         return [Block(block.text, block.kind, heading + block.headings) for block in blocks]
     return [Block(block.text, block.kind, heading) for block in paragraphs(text.replace("\r\n", "\n"))]
+
+
+def _text(part: MIMEPart) -> str:
+    """By the declared encoding where it fits, else as the bytes tell."""
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return ""
+    declared = str(part.get_content_charset() or "")
+    if declared and (text := charset.decode_as(content, declared)):
+        return text
+    try:
+        return charset.decode(content)
+    except UnreadableFileError:
+        return content.decode("utf-8", "replace")

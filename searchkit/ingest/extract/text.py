@@ -1,53 +1,82 @@
 """Plain text: bytes to characters, characters to paragraphs."""
 
-import codecs
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 
-from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract import charset
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-_BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+LONG_BLOCK = 20_000  # characters; what has no blank line for so long, such as a log, is cut at lines or words
+# Two hundred lines at most, so that a paragraph of a million lines is not one match.
+_PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[^\n]*\S[^\n]*){0,199}")
 
 
 def decode_text(content: bytes) -> str:
-    """Characters of a text file, line ends as \\n.
+    """Characters of a text file in whatever encoding, line ends as \\n.
 
-    Raises UnreadableFileError for binary content and for bytes that are not UTF-8 (nor UTF-16 or -32 with a mark).
+    Raises UnreadableFileError for binary content and for bytes that no encoding explains.
     """
-    encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
-    if encoding.startswith("utf-8") and b"\0" in content:
-        raise UnreadableFileError("binary content in a text file")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        mark_bytes = len(content) - len(error.object)  # the codec may have taken off the mark, and counts from there
-        place = f"byte 0x{error.object[error.start]:02x} at offset {error.start + mark_bytes}"
-        raise UnreadableFileError(f"not valid {encoding.removesuffix('-sig').upper()} text ({place})") from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = charset.decode(content)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def paragraphs(text: str, first_line: int = 1, kind: BlockKind = BlockKind.PARAGRAPH) -> list[Block]:
     """Blocks between blank lines; `first_line` is the number of the text's first line."""
-    blocks = []
+    return list(paragraph_stream(text, first_line, kind))
+
+
+def paragraph_stream(text: str, first_line: int = 1, kind: BlockKind = BlockKind.PARAGRAPH) -> Iterator[Block]:
+    """The same, made as they are asked for."""
     line, counted = first_line, 0
-    for match in re.finditer(r"\S[^\n]*(?:\n[^\n]*\S[^\n]*)*", text):
-        line, counted = line + text.count("\n", counted, match.start()), match.start()
-        body = match.group().rstrip()
-        blocks.append(Block(body, kind, line=line, line_end=line + body.count("\n")))
-    return blocks
+    for match in _PARAGRAPH.finditer(text):
+        for start, end in stretches(text, match.start(), match.end()):
+            body = text[start:end].rstrip()
+            if not body:
+                continue
+            line, counted = line + text.count("\n", counted, start), start
+            yield Block(body, kind, line=line, line_end=line + body.count("\n"))
+
+
+def cut_block(block: Block) -> Iterator[Block]:
+    """A block, in pieces with their own lines if it is long. One that knows its first line only gets its last one."""
+    if block.line is None or (block.line_end is not None and len(block.text) <= LONG_BLOCK):
+        for start, end in stretches(block.text, 0, len(block.text)):
+            yield replace(block, text=block.text[start:end].rstrip())
+        return
+    line, counted = block.line, 0
+    for start, end in stretches(block.text, 0, len(block.text)):
+        line, counted = line + block.text.count("\n", counted, start), start
+        part = block.text[start:end].rstrip()
+        if part.strip():
+            yield replace(block, text=part, line=line, line_end=line + part.count("\n"))
+
+
+def stretches(text: str, start: int, end: int, longest: int = LONG_BLOCK) -> Iterator[tuple[int, int]]:
+    """Cut text[start:end] behind a line's end, else behind a blank, else anywhere; together they are the whole."""
+    while end - start > longest:
+        cut = 1 + text.rfind("\n", start, start + longest)
+        cut = cut if cut > start else 1 + text.rfind(" ", start + longest // 2, start + longest)
+        cut = cut if cut > start else start + longest
+        yield start, cut
+        start = cut
+    if start < end:
+        yield start, end
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers from 1, without the list of them that splitting would make of a long text."""
+    start = 0
+    for number in count(1):
+        end = text.find("\n", start)
+        if end < 0:
+            yield number, text[start:]
+            return
+        yield number, text[start:end]
+        start = end + 1
 
 
 def extract_text(content: bytes) -> ExtractedDocument:
     """Paragraphs of a plain text; it has no title of its own."""
-    return ExtractedDocument("", tuple(paragraphs(decode_text(content))))
-
-
-def extract_rows(content: bytes) -> ExtractedDocument:
-    """Lines of a table or of data (CSV, JSON, YAML); kept as written, with their line numbers."""
-    return ExtractedDocument("", tuple(paragraphs(decode_text(content), kind=BlockKind.TABLE)))
+    return ExtractedDocument("", paragraph_stream(decode_text(content)))

@@ -1,0 +1,132 @@
+"""Tables in text, CSV and the like: some rows a block, under the names of the columns."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from searchkit.ingest.extract.text import cut_block, decode_text, numbered_lines
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+_DELIMITERS = "\t;|,"  # the last wins least: a comma is in numbers and sentences, too
+_TRIED_LINES = 64
+_TRIED_CHARACTERS = 20_000
+BLOCK_CHARACTERS = 600
+
+
+def extract_table(content: bytes) -> ExtractedDocument:
+    """Rows as "a | b | c"; a first row of names heads them. Lines are those of the file, rows are counted from 1."""
+    return ExtractedDocument("", _blocks(decode_text(content)))
+
+
+@dataclass(slots=True)
+class _Row:
+    number: int
+    line: int
+    line_end: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Gives csv the lines and remembers those of the row that it is at."""
+
+    source: Iterator[tuple[int, str]]
+    taken: list[tuple[int, str]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in self.source:
+            self.taken.append((number, line))
+            yield line + "\n"
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    delimiter, columns = _dialect(text)
+    rows = _rows(text, delimiter)
+    first = next(rows, None)
+    if first is None:
+        return
+    headings: tuple[str, ...] = ()
+    if _are_names(first[1], columns):
+        headings = (first[0].text,)
+        yield Block(first[0].text, BlockKind.HEADING, headings, line=first[0].line, line_end=first[0].line_end)
+        held = []
+    else:
+        held = [first[0]]
+    size = sum(len(row.text) for row in held)
+    for row, _ in rows:
+        if held and size + len(row.text) > BLOCK_CHARACTERS:
+            yield from _block(held, headings)
+            held, size = [], 0
+        held.append(row)
+        size += len(row.text) + 1
+    if held:
+        yield from _block(held, headings)
+
+
+def _block(rows: Sequence[_Row], headings: tuple[str, ...]) -> Iterator[Block]:
+    first, last = rows[0], rows[-1]
+    place = f"row {first.number}" if len(rows) == 1 else f"rows {first.number}–{last.number}"
+    text = "\n".join(row.text for row in rows)
+    block = Block(text, BlockKind.TABLE, headings, line=first.line, line_end=last.line_end, place=place)
+    return cut_block(block) if len(text) > BLOCK_CHARACTERS else iter((block,))
+
+
+def _rows(text: str, delimiter: str) -> Iterator[tuple[_Row, list[str]]]:
+    """Rows that hold anything, and their cells."""
+    lines = _Lines(numbered_lines(text))
+    number = 0
+    for cells in _cells(lines, delimiter):
+        first, last = lines.taken[0][0], lines.taken[-1][0]
+        lines.taken.clear()
+        shown = " | ".join(" ".join(cell.split()) for cell in cells).rstrip(" |")
+        if shown:
+            number += 1
+            yield _Row(number, first, last, shown), cells
+
+
+def _cells(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
+    """Cells row by row. A quote that is never closed is a sign like any other: its row is read line by line."""
+    while True:
+        try:
+            yield from csv.reader(lines, delimiter=delimiter)
+        except csv.Error:
+            spoilt = lines.taken[:]
+            for taken in spoilt:
+                lines.taken[:] = [taken]
+                yield taken[1].split(delimiter)
+            lines.taken.clear()
+        else:
+            return
+
+
+def _dialect(text: str) -> tuple[str, int]:
+    """What parts the cells, and how many columns most rows have: the sign that makes the rows most alike."""
+    start = text[:_TRIED_CHARACTERS].split("\n")[:_TRIED_LINES]
+    lines = [line for line in (start[:-1] if len(start) > 1 else start) if line.strip()]
+    best = (0.0, ",", 1)
+    for delimiter in _DELIMITERS:
+        widths = _widths(lines, delimiter)
+        (width, rows), *_ = Counter(widths).most_common(1) or [(1, 0)]
+        alike = rows / len(widths) + (widths[0] == width) if widths and width > 1 else 0.0
+        if alike > best[0]:
+            best = (alike, delimiter, width)
+    return best[1], best[2]
+
+
+def _widths(lines: Iterable[str], delimiter: str) -> list[int]:
+    try:
+        return [len(cells) for cells in islice(csv.reader(lines, delimiter=delimiter), _TRIED_LINES) if cells]
+    except csv.Error:
+        return []
+
+
+def _are_names(cells: Sequence[str], columns: int) -> bool:
+    """Whether a first row names the columns: words, no number, none twice."""
+    names = [cell.strip() for cell in cells]
+    filled = [name for name in names if name]
+    if len(names) != columns or len(filled) < max(1, columns // 2) or columns < 2:
+        return False
+    has_letters = all(any(map(str.isalpha, name)) or (name.isdigit() and len(name) == 4) for name in filled)
+    return has_letters and len(set(filled)) == len(filled) and max(map(len, filled)) <= 80

@@ -106,7 +106,7 @@ def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None
         print_json([{**asdict(report), "problems": problems}])
         return
     say(f"{report.collection}: {_changes(report)};{_totals(report)}")
-    if len(report.formats) > 1:
+    if len(report.formats) > 1 and report.added and not report.unchanged:
         kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'passage')})" for each in report.formats)
         say(f"  by format: {', '.join(kinds)}")
     if report.added and not report.unchanged and installed == [BUNDLED]:

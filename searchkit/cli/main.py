@@ -16,11 +16,14 @@ _COMMANDS = {
     "index": "Make folders searchable, or bring them up to date.",
     "search": "Find passages by meaning and by words.",
     "status": "Show what is indexed, and what is not and why.",
+    "verify": "Look for damage in what is stored.",
+    "rebuild": "Make a damaged collection anew.",
     "forget": "Take a folder or file out of the index.",
     "collections": "List the collections.",
     "models": "Get, choose, check and remove embedding models.",
     "tui": "Search as you type, in the terminal.",
     "bench": "Measure how fast and how good it is here.",
+    "eval": "Measure how well passages are cut, on data of your own.",
 }
 
 

@@ -1,37 +1,40 @@
 """Blocks become chunks: as much as fits the model's budget of what stands under one heading on one page.
 
-They are cut where it hurts least: between blocks, else between sentences or lines, then at words, then anywhere. What
-is too long for one chunk and not for two becomes two of like size. Sections too short to mean much alone join their
+They are cut between blocks; a block that does not fit is cut between sentences or lines, then at words, then anywhere.
+What is too long for one chunk and not for two becomes two of like size. Sections too short to mean much alone join their
 neighbours. Nothing is left out and nothing said twice, but for the headings in the title.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain, groupby, pairwise
 
-from searchkit.ingest.units import CountTokens, Unit, units_of
+from searchkit.ingest.units import CountTokens, Seam, Unit, units_of
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
-VERSION = 3  # raise it when chunks come out differently: documents are then cut anew
-PASSAGE_TOKENS = 256  # prompt and title included; Gemma's window needs no mask up to 257
+VERSION = 4  # raise it when chunks come out differently: documents are then cut anew
+# Prompt and title included. 224 to 244 measured alike in recall of answers, 192 worse at five passages; the shorter of
+# them hold less else (docs/benchmarks.md). Gemma's window needs no mask up to 257.
+PASSAGE_TOKENS = 224
 _PROMPT_TOKENS = 14  # special tokens and the prompt's own words
 _TITLE_TOKENS = 64
 _SHORT_SECTION = 48  # tokens below which a section is joined with the next
 _LEAST_ROOM = 16  # tokens of text in a chunk, however little the model takes
-_SEAM_COST = (0, 0.3, 1.0, 1.2)  # of a chunk may stay empty
-_EVEN = True
+# What a cut costs, in parts of a chunk that might stay empty instead: text is cut inside a block only where the block
+# does not fit, and inside a sentence even then only if the sentence's end is far.
+_SEAM_COST = {Seam.PART: 0.0, Seam.SENTENCE: 1.0, Seam.INSIDE: 1.2}
 _TOO_LONG = 4.0  # more than any cut that leaves a rest which fits
+_TITLES_HELD = 1000  # of one document, so that one with very many headings does not fill the memory
 TITLE_SEPARATOR = " › "
 
 
 class _Titles:
-    """The lines of headings that chunks of one document stand under, and their tokens; each is counted once."""
+    """The lines of headings that chunks of one document stand under, and their tokens; a line is counted once."""
 
     def __init__(self, title: str, count_tokens: CountTokens) -> None:
-        self._title = title
-        self._count_tokens = count_tokens
-        self._tokens: dict[tuple[str, ...], int] = {}
-        self._lines: dict[tuple[str, ...], str] = {}
+        self._whole = lru_cache(_TITLES_HELD)(lambda headings: count_tokens(_title(title, headings)))
+        self._cut = lru_cache(_TITLES_HELD)(lambda headings: _cut_title(_title(title, headings), count_tokens))
 
     def hold(self, headings: tuple[str, ...]) -> bool:
         """Whether the line has room for all of these."""
@@ -44,14 +47,7 @@ class _Titles:
 
     def line(self, headings: tuple[str, ...]) -> str:
         """The line, cut to what it gets."""
-        if headings not in self._lines:
-            self._lines[headings] = _cut_title(_title(self._title, headings), self._count_tokens)
-        return self._lines[headings]
-
-    def _whole(self, headings: tuple[str, ...]) -> int:
-        if headings not in self._tokens:
-            self._tokens[headings] = self._count_tokens(_title(self._title, headings))
-        return self._tokens[headings]
+        return self._cut(headings)
 
 
 def chunk_document(document: ExtractedDocument, count_tokens: CountTokens, max_tokens: int) -> Iterator[Chunk]:
@@ -128,7 +124,7 @@ class _Cutter:
         groups = []
         while _tokens(run) > (room := self._room_of(run)):
             total = _tokens(run)
-            cut = self._best_cut(run, total / 2 if _EVEN and total <= 2 * room else room)
+            cut = self._best_cut(run, total / 2 if total <= 2 * room else room)
             groups.append(run[:cut])
             run = run[cut:]
         return [*groups, run] if run else groups
@@ -219,6 +215,8 @@ def _common(blocks: Sequence[Block]) -> tuple[str, ...]:
     """The headings that all blocks stand under."""
     common = blocks[0].headings
     for block in blocks[1:]:
+        if block.headings == common:
+            continue
         same = 0
         while same < min(len(common), len(block.headings)) and common[same] == block.headings[same]:
             same += 1

@@ -6,7 +6,7 @@ Put together again, the units of a block are its text but for white space.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, auto
 
 from searchkit.sentences import split_sentences
 from searchkit.types import Block, BlockKind
@@ -18,19 +18,18 @@ _CHARACTERS_A_TOKEN = 6  # of code and tables that may fit; others are cut into 
 _FAR_TOO_LONG = 64  # characters a token: what has more is not counted before it is cut
 _WIDEST_GAP = 32  # characters of white space inside a block that are kept
 _SPACE = re.compile(r"\s*")
-_ENDS_SENTENCE = re.compile(r".*[.!?…。!?।؟][\"'”’»)\]*_]*$", re.DOTALL)
+_SENTENCE_END = re.compile(r".*[.!?…。!?।؟][\"'”’»)\]*_]*$", re.DOTALL)
 _ITEM = re.compile(r"[-*+•|>] |\d{1,3}[.)] |#+ ")
 _LINE = re.compile(r"[^\n]*\n+|[^\n]+")
 _ROWS = (BlockKind.CODE, BlockKind.TABLE)
 
 
 class Seam(IntEnum):
-    """What lies between a unit and the one before it; the higher, the more a cut there takes apart."""
+    """What ends where a unit begins; the higher, the more a cut there takes apart."""
 
-    PART = 0
-    LINE = 1  # a line that ends a sentence, or stands before a list item or a blank line
-    SENTENCE = 2
-    INSIDE = 3  # a sentence, broken into lines or too long
+    PART = auto()
+    SENTENCE = auto()  # or what stands before a blank line or a list item
+    INSIDE = auto()  # nothing: the sentence is set in lines, or is too long; so are most lines of code and tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +68,9 @@ def units_of(block: Block, part: int, count_tokens: CountTokens, room: int) -> I
 def _seam(text: str, end: int, start: int) -> Seam:
     """The seam between what ends at `end` and what begins at `start`."""
     line_ends = text.count("\n", end, start)
-    ends_sentence = bool(_ENDS_SENTENCE.match(text, max(0, end - 3), end))
-    if line_ends > 1 or (line_ends and (ends_sentence or _ITEM.match(text, start))):
-        return Seam.LINE
-    return Seam.SENTENCE if ends_sentence else Seam.INSIDE
+    if line_ends > 1 or (line_ends and _ITEM.match(text, start)) or _SENTENCE_END.match(text, max(0, end - 3), end):
+        return Seam.SENTENCE
+    return Seam.INSIDE
 
 
 class _Lines:

@@ -1,0 +1,75 @@
+"""`searchkit eval`: measure how good it is on judged data."""
+
+from pathlib import Path
+
+import click
+
+from searchkit.cli.output import print_json
+from searchkit.cli.progress import progress_line
+
+_REFERENCE_TOKENS = 256
+
+
+class _Windows(click.ParamType[tuple[int, int]]):
+    """Windows as they are written: 512, or 512:64 with 64 tokens shared by two of them."""
+
+    name = "windows"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Tokens, and those shared."""
+        tokens, _, overlap = value.partition(":")
+        if not (tokens.isdecimal() and (overlap or "0").isdecimal() and int(overlap or 0) < int(tokens)):
+            self.fail(f"{value!r} is not a number of tokens, or two such as 512:64, the second smaller.", param, ctx)
+        return int(tokens), int(overlap or 0)
+
+
+@click.group(name="eval")
+def eval() -> None:
+    """Measure how well passages are cut, on data of your own.
+
+    \b
+    Example:
+      searchkit eval chunking ~/judged
+    """
+
+
+@eval.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--model", default="", help="Embedding model (default: the best one installed).")
+@click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="Passages that a query retrieves.")
+@click.option(
+    "--windows",
+    type=_Windows(),
+    multiple=True,
+    metavar="TOKENS[:SHARED]",
+    help="Fixed windows to compare as well, such as 128 or 256:64; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
+def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int], ...], as_json: bool) -> None:
+    """Measure how much of the answers the best passages hold, and how much else.
+
+    FOLDER holds documents/, queries.jsonl ({"_id", "text"}) and spans.jsonl ({"_id", "file", "spans": [[start, end], ...]},
+    counted in characters of the document). The documents are cut as `index` cuts them, and in windows of 256 tokens.
+
+    \b
+    Examples:
+      searchkit eval chunking ~/judged
+      searchkit eval chunking ~/judged --windows 128 --windows 256:64 --json
+    """
+    from searchkit.evaluate.chunking import ChunkingEvaluation
+    from searchkit.evaluate.chunking_data import read_chunking_data
+    from searchkit.evaluate.chunking_report import report_as_json, report_as_text
+    from searchkit.evaluate.cuttings import ByStructure, FixedWindows
+    from searchkit.library import Library
+
+    data = read_chunking_data(folder)
+    with Library() as library:
+        embedder = library.models.open(model or library.models.best())
+    reference = FixedWindows(_REFERENCE_TOKENS)
+    others = dict.fromkeys(FixedWindows(*sizes) for sizes in windows if sizes != (_REFERENCE_TOKENS, 0))
+    with progress_line() as listen:
+        report = ChunkingEvaluation(data, embedder, k, listen).run([ByStructure(), reference, *others], reference)
+    if as_json:
+        print_json([report_as_json(report)])
+    else:
+        click.echo(report_as_text(report))

@@ -8,6 +8,7 @@ import json
 import re
 import sqlite3
 import unicodedata
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
@@ -71,16 +72,14 @@ def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:
     )
 
 
-def _rows(connection: sqlite3.Connection, document_id: int) -> list[tuple[int, str, str, str]]:
+def _rows(connection: sqlite3.Connection, document_id: int) -> Iterator[tuple[int, str, str, str]]:
     document = connection.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
     if document is None:
-        return []
+        return
     name, said = _name(document[0]), _said(document[1])
     rows = connection.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
-    return [
-        (chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text))
-        for chunk, ordinal, title, text in rows
-    ]
+    for chunk, ordinal, title, text in rows:
+        yield chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text)
 
 
 def _said(metadata: str) -> str:

@@ -7,6 +7,7 @@ A document's seal covers its row and its chunks, a vector's seal the vector and 
 import hashlib
 import sqlite3
 from collections.abc import Iterable
+from itertools import chain
 
 _SETTINGS = "seal"  # the key in meta
 _CHUNK = "ordinal, text, title, page, line, line_end, place, token_count, content_hash"
@@ -27,7 +28,7 @@ def document_seal(connection: sqlite3.Connection, document_id: int) -> bytes:
     """The seal that a document should have."""
     row = connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)).fetchall()
     chunks = connection.execute(f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
-    return _digest([*row, *chunks])
+    return _digest(chain(row, chunks))
 
 
 def vector_seal(content_hash: bytes, fingerprint: str, vector: bytes) -> bytes:

@@ -74,6 +74,7 @@ class TokenCounter:
         self._tokenizer: Tokenizer | None = None
 
     def __call__(self, text: str) -> int:
+        """Tokens of a text. Raises ModelError if the tokenizer's file is missing or damaged."""
         if self._tokenizer is None:
             self._tokenizer = open_tokenizer(self._kind, self._file)
         return self._tokenizer.count(text)

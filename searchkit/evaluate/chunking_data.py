@@ -1,13 +1,12 @@
 """Reads what chunking is measured on: documents/, queries.jsonl, and spans.jsonl with the answers' places in them."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from searchkit.errors import UnreadableFileError
-from searchkit.evaluate.beir import RetrievalDataError
+from searchkit.evaluate.beir import RetrievalDataError, json_objects
 from searchkit.evaluate.spans import Span, merged
 from searchkit.ingest.extract.formats import UNSUPPORTED, extract, format_of
 from searchkit.ingest.extract.text import decode_text
@@ -53,8 +52,8 @@ def read_chunking_data(folder: Path) -> ChunkingData:
     if not files:
         raise RetrievalDataError(f"There is no file in {folder / 'documents'}. It should hold the documents to be cut.")
     documents = {file.stem: _document(file) for file in files}
-    texts = {str(row.get("_id")): row.get("text") for row, _ in _objects(folder / "queries.jsonl")}
-    answers = _objects(folder / "spans.jsonl")
+    texts = {str(row.get("_id")): row.get("text") for row, _ in json_objects(folder / "queries.jsonl")}
+    answers = json_objects(folder / "spans.jsonl")
     questions = tuple(_question(answer, place, texts, documents) for answer, place in answers)
     if not questions:
         raise RetrievalDataError(f"{folder / 'spans.jsonl'} is empty. It should hold a query's spans on each line.")
@@ -91,21 +90,3 @@ def _question(
     if not spans or spans[0][0] < 0 or spans[-1][1] > length:
         raise RetrievalDataError(f'{place}: "spans" must be pairs of a start and an end, 0 to {length:,}.')
     return Question(text, document, tuple(spans))
-
-
-def _objects(file: Path) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Each line's object, and where it stands."""
-    if not file.is_file():
-        raise RetrievalDataError(
-            f"There is no file {file}. The folder holds documents/, queries.jsonl and spans.jsonl."
-        )
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
-        if line.strip():
-            place = f"{file}, line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RetrievalDataError(f"{place}: not valid JSON ({error}).") from error
-            if not isinstance(row, dict):
-                raise RetrievalDataError(f"{place}: expected a JSON object.")
-            yield row, place

@@ -70,7 +70,6 @@ class Bench:
     def folder(self, what: str, folder: Path) -> None:
         """Files, pages and passages a second of a first run."""
         report = self._index(folder)
-        characters = sum(each.characters for each in report.formats)
         rates = [
             f"{count / report.read_seconds:.0f} {unit}/s"
             for count, unit in (
@@ -81,7 +80,7 @@ class Bench:
         ]
         print(
             f"{what}: {', '.join(rates)} ({report.added:,} files, {report.skipped:,} skipped,"
-            f" {characters / 1e6:.0f} million characters, {report.read_seconds:.1f} s)"
+            f" {report.read_seconds:.1f} s)"
         )
 
     def unchanged(self, count: int) -> None:

@@ -148,7 +148,6 @@ class FormatCount:
     format: str
     files: int
     chunks: int
-    characters: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,10 @@ def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks:
         f"INSERT INTO chunks (document_id, ordinal, {_CHUNK_COLUMNS}, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((document_id, ordinal, *_chunk_values(chunk)) for ordinal, chunk in enumerate(chunks)),
     )
+    connection.execute(
+        "UPDATE documents SET chunk_count = (SELECT count(*) FROM chunks WHERE document_id = ?1) WHERE id = ?1",
+        (document_id,),
+    )
     fulltext.insert_chunks(connection, document_id)
     seal_document(connection, document_id)
 
@@ -157,10 +161,9 @@ def count_by_status(connection: sqlite3.Connection) -> dict[DocumentStatus, int]
 def count_by_format(connection: sqlite3.Connection) -> list[FormatCount]:
     """What was read of each format, the most frequent first."""
     rows = connection.execute(
-        """
-        SELECT d.format, count(DISTINCT d.id) AS files, count(c.id), coalesce(sum(length(c.text)), 0)
-        FROM documents d JOIN chunks c ON c.document_id = d.id GROUP BY d.format ORDER BY files DESC, d.format
-        """
+        "SELECT format, count(*) AS files, sum(chunk_count) FROM documents WHERE status = ?"
+        " GROUP BY format ORDER BY files DESC, format",
+        (DocumentStatus.INDEXED,),
     )
     return [FormatCount(*row) for row in rows]
 
@@ -172,7 +175,7 @@ def count_scanned_pages(connection: sqlite3.Connection) -> int:
 
 def count_chunks(connection: sqlite3.Connection) -> int:
     """How many chunks all documents have."""
-    return int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0])
+    return int(connection.execute("SELECT coalesce(sum(chunk_count), 0) FROM documents").fetchone()[0])
 
 
 def problem_documents(connection: sqlite3.Connection) -> list[DocumentRecord]:

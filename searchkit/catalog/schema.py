@@ -85,6 +85,8 @@ def m002_places_and_seals(db: Database) -> None:
     db.execute("ALTER TABLE documents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE documents ADD COLUMN metadata TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE documents ADD COLUMN scanned_pages INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE documents ADD COLUMN chunk_count INTEGER NOT NULL DEFAULT 0")
+    db.execute("UPDATE documents SET chunk_count = (SELECT count(*) FROM chunks WHERE document_id = documents.id)")
     db.execute("ALTER TABLE documents ADD COLUMN seal BLOB")
     db.execute("ALTER TABLE vectors ADD COLUMN seal BLOB")
     db.execute("ALTER TABLE roots ADD COLUMN device INTEGER")

@@ -13,7 +13,7 @@ _SETTINGS = "seal"  # the key in meta
 _CHUNK = "ordinal, text, title, page, line, line_end, place, token_count, content_hash"
 _DOCUMENT = (
     "root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
-    " metadata, scanned_pages"
+    " metadata, scanned_pages, chunk_count"
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from searchkit.catalog import documents, roots
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord
-from searchkit.catalog.meta import UNREAD, set_meta
+from searchkit.catalog.meta import COVERED, UNREAD, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.errors import UsageError
 from searchkit.ingest.discover import FoundFile, discover
@@ -99,6 +99,7 @@ class Mirror:
                     to_read.append(_ToRead(survey.root, entry, None))
         for record in gone.values():
             with transaction(self._connection):
+                set_meta(self._connection, COVERED, "")  # their vectors are still to go
                 documents.remove_document(self._connection, record.id)
             self.counts[Change.DELETED] += 1
         self._read_all(sorted(to_read, key=lambda item: -item.entry.mtime_ns))
@@ -157,6 +158,8 @@ class Mirror:
         """Read files and store what comes, the most recent first."""
         with transaction(self._connection):
             set_meta(self._connection, UNREAD, str(len(to_read)))
+            if to_read:
+                set_meta(self._connection, COVERED, "")
         work = sum(item.entry.size_bytes + _FILE_BYTES for item in to_read)
         self._done = Progress("Reading", 0, len(to_read), "files", 0.0, work)
         waiting = {str(item.entry.path): item for item in to_read}

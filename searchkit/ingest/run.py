@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.connection import transaction
-from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_meta
+from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
 from searchkit.ingest.borrow import borrow_vectors
@@ -33,12 +33,14 @@ class IndexRun:
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
+        was_covered = get_meta(self.connection, COVERED) == self.embedder.fingerprint
         mirror = self._mirror(chosen)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
-        embedded = self._fill()
+        is_same = was_covered and not (mirror.counts.keys() - {Change.UNCHANGED, Change.MOVED})
+        embedded = 0 if is_same else self._fill()
         embed_seconds = time.monotonic() - embed_started
-        self.finish()
+        self.finish(is_same=is_same)
         statuses = documents.count_by_status(self.connection)
         return IndexReport(
             collection=self.folder.name,
@@ -59,19 +61,22 @@ class IndexRun:
             problems=(*mirror.folder_problems, *mirror.problems),
         )
 
-    def finish(self) -> None:
-        """Drop what no document needs any more and renew the index; safe to repeat."""
-        passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
+    def finish(self, *, is_same: bool) -> None:
+        """Drop what no document needs any more and renew the index; `is_same`: no passage came or went."""
         with transaction(self.connection):
-            vectors.remove_orphans(self.connection)
-            set_meta(self.connection, COVERED, self.embedder.fingerprint if passages == covered else "")
+            is_covered = is_same or self._is_covered()
+            if not is_same:
+                vectors.remove_orphans(self.connection)
+            set_meta(self.connection, COVERED, self.embedder.fingerprint if is_covered else "")
             set_meta(self.connection, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         refresh_index(self.folder, self.connection, self.embedder, slack=self.options.index_slack)
         self.connection.execute("PRAGMA optimize")
 
+    def _is_covered(self) -> bool:
+        passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
+        return passages == covered
+
     def _mirror(self, chosen: Sequence[Root]) -> Mirror:
-        with transaction(self.connection):
-            set_meta(self.connection, COVERED, "")
         cutter = Cutter(
             self.embedder.count_tokens,
             self.embedder.max_tokens,

@@ -17,7 +17,7 @@ from searchkit.ingest import mirror
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
-from searchkit.types import SearchMode
+from searchkit.types import RunOptions, SearchMode
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 
@@ -431,3 +431,102 @@ def test_a_folder_that_cannot_be_read_keeps_its_documents_and_is_reported(
     assert found(library, "roses") == ["roses.md"]
     library.index(docs)
     assert library.status("docs").problems == ()
+
+
+def test_a_file_that_moves_to_another_root_is_not_embedded_again(
+    library: Library, docs: Path, tmp_path: Path, embedder: HashEmbedder
+) -> None:
+    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
+    library.index(docs, collection="all")
+    library.index(tmp_path / "more", collection="all")
+    embedder.embedded.clear()
+    (docs / "bread.txt").rename(tmp_path / "more" / "loaf.txt")
+    report = library.refresh("all")
+    assert (report.moved, report.added, report.deleted) == (1, 0, 0)
+    (tmp_path / "more" / "loaf.txt").rename(docs / "bread.txt")
+    report = library.index(docs, collection="all")  # the root that it left is not looked through
+    assert (report.moved, report.added, report.deleted) == (1, 0, 0)
+    assert embedder.embedded == []
+    assert found(library, "dough") == ["bread.txt"]
+    assert library.refresh("all").unchanged == 4
+    assert_consistent(library, "all")
+
+
+def test_a_copy_in_another_root_whose_drive_is_away_is_no_move(library: Library, docs: Path, tmp_path: Path) -> None:
+    library.index(docs, collection="all")
+    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
+    shutil.copy(docs / "bread.txt", tmp_path / "more" / "copy.txt")
+    docs.rename(docs.with_name("unplugged"))
+    report = library.index(tmp_path / "more", collection="all")
+    assert (report.moved, report.added) == (0, 2)
+    assert library.search("dough", mode=SearchMode.LEXICAL)[0].copies == 1
+
+
+def test_a_renamed_root_borrows_the_vectors_it_had(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    report = library.index(docs.rename(docs.with_name("papers")))
+    assert (report.collection, report.added, report.embedded) == ("papers", 3, 0)
+    assert embedder.embedded == []
+    assert library.search("prune roses", collections=["papers"])[0].path.parent.name == "garden"
+    assert_consistent(library, "papers")
+
+
+def test_a_root_on_another_drive_with_other_files_loses_nothing(library: Library, docs: Path) -> None:
+    library.index(docs)
+    shutil.rmtree(docs)
+    write(docs / "README.txt", "The drive is not mounted.")
+    connection = sqlite3.connect(library.home / "collections" / "docs" / "catalog.db")
+    connection.execute("UPDATE roots SET device = device + 1")
+    connection.commit()
+    connection.close()
+    report = library.index(docs)
+    assert (report.deleted, report.added) == (0, 0)
+    assert "on another drive than before" in report.problems[0].reason
+    assert "searchkit forget" in report.problems[0].remedy
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_a_replaced_folder_on_the_same_drive_is_taken_at_its_word(library: Library, docs: Path) -> None:
+    library.index(docs)
+    shutil.rmtree(docs)
+    write(docs / "new.txt", "Something else.")
+    report = library.index(docs)
+    assert (report.deleted, report.added) == (3, 1)
+
+
+def test_what_was_skipped_is_read_again_when_the_limits_change_or_when_asked(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(docs / "large.txt", "a zeppelin " * 150_000)
+    write(docs / "empty.txt", "")
+    with monkeypatch.context() as patched:
+        patched.setenv("SEARCHKIT_MAX_FILE_MEGABYTES", "1")
+        assert library.index(docs).skipped == 2
+        assert library.index(docs).changed == 0
+    assert library.index(docs).changed == 1
+    assert found(library, "zeppelin") == ["large.txt"]
+    report = library.index(docs, options=RunOptions(retry=True))
+    assert [problem.path.name for problem in report.problems] == ["empty.txt"]
+
+
+def test_metadata_is_found_and_not_embedded(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    write(
+        docs / "note.md", "---\ntitle: A note\nauthor: Ada Zimmermann\ntags: [zeppelin, sail]\n---\n\nShips at dawn.\n"
+    )
+    library.index(docs)
+    assert found(library, "zimmermann") == ["note.md"]
+    assert found(library, "zeppelin") == ["note.md"]
+    assert not any("Zimmermann" in text for text in embedder.embedded)
+    write(docs / "note.md", "Ships at dawn.\n")
+    library.index(docs)
+    assert found(library, "zimmermann") == []
+
+
+def test_a_hit_says_its_place_in_the_formats_own_terms(library: Library, docs: Path) -> None:
+    write(docs / "table.csv", "item,price\nzeppelin,3\n")
+    write(docs / "film.srt", "1\n00:01:20,000 --> 00:01:22,000\nThe walrus sings.\n")
+    library.index(docs)
+    places = {hit.path.name: hit.place for word in ("zeppelin", "walrus") for hit in library.search(word, k=1)}
+    assert places["film.srt"] == "00:01:20"
+    assert "row" in places["table.csv"]

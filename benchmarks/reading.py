@@ -124,7 +124,9 @@ class Bench:
         """Peak memory of a run over a large folder: this process and its workers together, ten times a second."""
         with PeakMemory() as peak:
             self.folder(f"mixed, {folder_megabytes(folder):,.0f} MB", folder)
-        print(f"  peak resident memory, workers included: {peak.megabytes:.0f} MB")
+        print(
+            f"  peak resident memory, workers included: {peak.megabytes:.0f} MB (without them {peak.own_megabytes:.0f})"
+        )
 
     def _index(self, folder: Path) -> IndexReport:
         with Library(self._home) as library:
@@ -142,10 +144,13 @@ class Bench:
 
 
 class PeakMemory:
-    """The largest resident memory that this process and its children held together while the block ran."""
+    """The largest resident memory that this process and its children held together while the block ran.
+
+    `own_megabytes`: the largest that this process held alone.
+    """
 
     def __init__(self) -> None:
-        self.megabytes = 0.0
+        self.megabytes = self.own_megabytes = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
@@ -159,7 +164,9 @@ class PeakMemory:
 
     def _look(self) -> None:
         while not self._stopped.wait(0.1):
-            self.megabytes = max(self.megabytes, sum(resident(each) for each in family()) / 1e6)
+            own, *children = (resident(each) / 1e6 for each in family())
+            self.own_megabytes = max(self.own_megabytes, own)
+            self.megabytes = max(self.megabytes, own + sum(children))
 
 
 def family() -> list[str]:

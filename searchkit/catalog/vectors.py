@@ -1,6 +1,7 @@
 """Full vectors by what they are of and by which model they are from; half precision, which keeps cosines to 1e-6."""
 
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -25,28 +26,69 @@ class PendingPassage:
     token_count: int
 
 
-def pending_passages(connection: sqlite3.Connection, fingerprint: str, limit: int) -> list[PendingPassage]:
-    """Distinct passages without a vector, those of the most recently changed files first."""
-    rows = connection.execute(
-        """
-        SELECT c.content_hash, c.title, c.text, c.token_count, max(d.mtime_ns) AS newest
-        FROM chunks c JOIN documents d ON d.id = c.document_id
-        WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)
-        GROUP BY c.content_hash ORDER BY newest DESC, min(c.id) LIMIT ?
-        """,
-        (fingerprint, limit),
-    )
-    return [PendingPassage(content_hash, Passage(title, text), tokens) for content_hash, title, text, tokens, _ in rows]
+def pending_pages(connection: sqlite3.Connection, fingerprint: str, size: int) -> Iterator[list[PendingPassage]]:
+    """Distinct passages without a vector, those of the most recently changed files first, about `size` at a time.
+
+    The vectors of a page must be stored before the next one is asked for.
+    """
+    rows = connection.execute("SELECT id FROM documents WHERE chunk_count > 0 ORDER BY mtime_ns DESC, id")
+    page: dict[bytes, PendingPassage] = {}
+    for document_id in array("q", (row[0] for row in rows)):
+        for found in _pending_of(connection, fingerprint, document_id, size):
+            page.update((item.content_hash, item) for item in found)
+            if len(page) >= size:
+                yield list(page.values())
+                page = {}
+    if page:
+        yield list(page.values())
 
 
-def pending_tokens(connection: sqlite3.Connection, fingerprint: str) -> dict[bytes, int]:
-    """Token counts of all passages without a vector, by content hash."""
-    rows = connection.execute(
-        "SELECT content_hash, max(token_count) FROM chunks c WHERE NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash",
+def _pending_of(
+    connection: sqlite3.Connection, fingerprint: str, document_id: int, size: int
+) -> Iterator[list[PendingPassage]]:
+    """The same of one document, in its order."""
+    last = -1
+    while True:
+        rows = connection.execute(
+            """
+            SELECT ordinal, content_hash, title, text, token_count FROM chunks c
+            WHERE document_id = ? AND ordinal > ? AND NOT EXISTS
+                (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)
+            ORDER BY ordinal LIMIT ?
+            """,
+            (document_id, last, fingerprint, size),
+        ).fetchall()
+        yield [PendingPassage(h, Passage(title, text), tokens) for _, h, title, text, tokens in rows]
+        if len(rows) < size:
+            return
+        last = rows[-1][0]
+
+
+def pending_tokens(connection: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
+    """(passages without a vector, their tokens in all)."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(tokens), 0) FROM (SELECT max(token_count) AS tokens FROM chunks c WHERE NOT EXISTS"
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash)",
         (fingerprint,),
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def pending_hashes(connection: sqlite3.Connection, fingerprint: str, above: bytes, limit: int) -> list[bytes]:
+    """The first content hashes after `above` of passages without a vector, ascending."""
+    rows = connection.execute(
+        "SELECT DISTINCT content_hash FROM chunks c WHERE content_hash > ? AND NOT EXISTS"
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)"
+        " ORDER BY content_hash LIMIT ?",
+        (above, fingerprint, limit),
     )
-    return dict(rows.fetchall())
+    return [content_hash for (content_hash,) in rows]
+
+
+def has_vectors(connection: sqlite3.Connection, fingerprint: str) -> bool:
+    """Whether there is any vector of a model."""
+    row = connection.execute("SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()
+    return row is not None
 
 
 def sample_passages(connection: sqlite3.Connection, count: int) -> list[Passage]:

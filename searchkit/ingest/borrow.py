@@ -20,29 +20,24 @@ def borrow_vectors(connection: sqlite3.Connection, fingerprint: str, others: Ite
 
     A collection that cannot be read is passed over.
     """
-    missing = list(vectors.pending_tokens(connection, fingerprint))
     borrowed = 0
     for other in others:
-        if not missing:
-            break
         with (
             contextlib.suppress(CatalogError, sqlite3.DatabaseError),
             closing(open_for_reading(other.catalog)) as lender,
         ):
-            found = _copy(lender, connection, fingerprint, missing)
-            borrowed += len(found)
-            missing = [content_hash for content_hash in missing if content_hash not in found]
+            if vectors.has_vectors(lender, fingerprint):
+                borrowed += _copy(lender, connection, fingerprint)
     return borrowed
 
 
-def _copy(
-    lender: sqlite3.Connection, connection: sqlite3.Connection, fingerprint: str, hashes: list[bytes]
-) -> set[bytes]:
-    copied: set[bytes] = set()
-    for start in range(0, len(hashes), _AT_ONCE):
-        found = vectors.vectors_of_hashes(lender, fingerprint, hashes[start : start + _AT_ONCE])
+def _copy(lender: sqlite3.Connection, connection: sqlite3.Connection, fingerprint: str) -> int:
+    copied, last = 0, b""
+    while missing := vectors.pending_hashes(connection, fingerprint, last, _AT_ONCE):
+        found = vectors.vectors_of_hashes(lender, fingerprint, missing)
         if found:
             with transaction(connection):
                 vectors.put_vectors(connection, fingerprint, list(found), np.stack(list(found.values())))
-            copied.update(found)
+        copied += len(found)
+        last = missing[-1]
     return copied

@@ -31,8 +31,8 @@ _PROMPT_TOKENS = 16  # a passage's share of work that its own tokens do not coun
 
 def tokens_to_embed(connection: sqlite3.Connection, fingerprint: str) -> Filled:
     """What is pending."""
-    pending = vectors.pending_tokens(connection, fingerprint)
-    return Filled(len(pending), sum(pending.values()) + _PROMPT_TOKENS * len(pending))
+    passages, tokens = vectors.pending_tokens(connection, fingerprint)
+    return Filled(passages, tokens + _PROMPT_TOKENS * passages)
 
 
 def fill_vectors(
@@ -49,7 +49,7 @@ def fill_vectors(
     held: list[tuple[bytes, Vectors]] = []
     last_commit = time.monotonic()
     try:
-        while pending := vectors.pending_passages(connection, embedder.fingerprint, _PAGE):
+        for pending in vectors.pending_pages(connection, embedder.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
                 if done + len(held) and is_interrupted():  # every run gets somewhere
                     return Filled(done + len(held), tokens)

@@ -25,8 +25,17 @@ def main(home: str, folder: str) -> None:
     """Index in a process of its own; prints the peak memory of it and of its largest worker, in megabytes."""
     with Library(home, embedder=HashEmbedder()) as library:
         library.index(folder)
-    peaks = [resource.getrusage(who).ru_maxrss / 1000 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps(peaks))  # noqa: T201
+    largest_worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    print(json.dumps([own_peak_megabytes(), largest_worker]))  # noqa: T201
+
+
+def own_peak_megabytes() -> float:
+    """Peak memory of this program; getrusage would count what the process held before it became this program."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1000
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 @pytest.fixture(scope="module")

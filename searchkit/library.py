@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,12 @@ from searchkit.catalog.collection_folder import (
     existing_collection,
     name_after_folder,
 )
-from searchkit.catalog.connection import open_for_reading, readable_errors, transaction
+from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors, transaction
 from searchkit.catalog.keepsake import write_keepsake
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.store import ModelStore
-from searchkit.errors import CollectionNotFoundError, ModelNotFoundError, UsageError
+from searchkit.errors import CollectionBusyError, CollectionNotFoundError, ModelNotFoundError, UsageError
 from searchkit.paths import default_home
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import (
@@ -126,21 +127,23 @@ class Library:
         *,
         k: int = 10,
         collections: Sequence[str] = (),
-        mode: SearchMode = SearchMode.HYBRID,
+        mode: SearchMode | str = SearchMode.HYBRID,
     ) -> list[Hit]:
         """The best k passages, best first; from all collections unless some are named.
 
-        Raises UsageError for an empty query or k < 1, CollectionNotFoundError if there is nothing to search.
+        Raises UsageError for an empty query, k < 1 or an unknown mode, CollectionNotFoundError if there is nothing to search.
         """
         cleaned = " ".join(query.replace("\0", " ").split())[:_LONGEST_QUERY]
         if not cleaned:
             raise UsageError('The query is empty. Say what you look for: searchkit search "boiler pressure too low"')
         if k < 1:
             raise UsageError(f"The number of hits must be at least 1, not {k}.")
+        if mode not in list(SearchMode):
+            raise UsageError(f"There is no mode '{mode}'. Modes: {', '.join(SearchMode)}.")
         hits: list[Hit] = []
         for folder in self._chosen(collections):
             with readable_errors(folder.catalog):
-                hits += self._searcher(folder).search(cleaned, k, mode)
+                hits += self._searcher(folder).search(cleaned, k, SearchMode(mode))
         return sorted(hits, key=lambda hit: -hit.score)[:k]
 
     def collections(self) -> list[str]:
@@ -284,21 +287,43 @@ class Library:
     def _forget_in(self, folder: CollectionFolder, target: Path) -> int | None:
         """Documents removed, None if the collection has nothing to do with the path."""
         from searchkit.ingest.forget import forget_path
-        from searchkit.vector_store import discard_index, refresh_index
 
-        with writing(folder) as connection:
-            removed = forget_path(connection, target)
-            roots_left = roots.all_roots(connection)
-            if removed:
-                model = get_meta(connection, MODEL) or ""
-                if self._fingerprint(model):
-                    refresh_index(folder, connection, self._model(model), slack=_FORGET_SLACK)
-                else:
-                    discard_index(folder)
+        try:
+            with writing(folder) as connection:
+                removed = forget_path(connection, target)
+                roots_left = roots.all_roots(connection)
+                if removed:
+                    self._renew_index(folder, connection)
+        except CollectionBusyError:
+            return self._forget_meanwhile(folder, target)
         if removed is not None and not roots_left:
             self.let_go(folder.name)
             folder.delete()
         return removed
+
+    def _forget_meanwhile(self, folder: CollectionFolder, target: Path) -> int | None:
+        """The same while another process indexes, which notices. Raises CollectionBusyError for a whole root."""
+        from searchkit.ingest.forget import forget_path
+
+        with reading(folder) as connection:
+            if any(root.path.is_relative_to(target) for root in roots.all_roots(connection)):
+                raise CollectionBusyError(
+                    f"Collection '{folder.name}' is being indexed. Stop that (Ctrl-C), then forget the whole folder."
+                )
+        with readable_errors(folder.catalog), closing(open_for_writing(folder.catalog)) as connection:
+            removed = forget_path(connection, target)
+            write_keepsake(folder, connection)
+            return removed
+
+    def _renew_index(self, folder: CollectionFolder, connection: sqlite3.Connection) -> None:
+        """Have the index file forget as well, at once if that is quick, else with the next run."""
+        from searchkit.vector_store import discard_index, refresh_index
+
+        model = get_meta(connection, MODEL) or ""
+        if self._fingerprint(model):
+            refresh_index(folder, connection, self._model(model), slack=_FORGET_SLACK)
+        else:
+            discard_index(folder)
 
     def embedder_for(self, folder: CollectionFolder, requested: str) -> "Embedder":
         """The model named, the collection's own, the one set, or the best; looked for before anything is created."""

@@ -73,6 +73,7 @@ def _bombs(folder: Path) -> None:
     _zipped(folder / "bomb.odt", {"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": _zeros})
     _zipped(folder / "bomb.pptx", {f"ppt/slides/slide{n}.xml": b"<x/>" for n in range(60_000)})
     _zipped(folder / "bomb.epub", {"mimetype": b"application/epub+zip", "META-INF/container.xml": _zeros})
+    _zipped(folder / "paragraphs.docx", word_document("words </w:t></w:r></w:p><w:p><w:r><w:t>" * 3_500_000))
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
         _zeros(archive, "zeros", megabytes=50)

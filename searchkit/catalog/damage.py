@@ -36,6 +36,10 @@ def _file(connection: sqlite3.Connection) -> Iterator[Damage]:
         schema = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
         for kind, name, _ in set(intact.execute(schema)) ^ set(connection.execute(schema)):
             yield Damage("schema", f"the {kind} {name} is missing or another than it should be")
+            return
+        applied = "SELECT name FROM _sqlite_migrations ORDER BY name"
+        if intact.execute(applied).fetchall() != connection.execute(applied).fetchall():
+            yield Damage("schema", "it does not say rightly which version it is of")
 
 
 def _tables(connection: sqlite3.Connection) -> Iterator[Damage]:
@@ -69,6 +73,8 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Damage]:
                 yield Damage("documents", f"{place}: its row or chunks are not as they were written")
     if bad > _NAMED:
         yield Damage("documents", f"and {bad - _NAMED:,} more")
+    if not seals.documents_are_all_there(connection):
+        yield Damage("documents", "some are missing, or more than were written")
 
 
 def _vectors(connection: sqlite3.Connection) -> Iterator[Damage]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from searchkit.catalog import fulltext
-from searchkit.catalog.seals import seal_document
+from searchkit.catalog.seals import seal_document, unseal_document
 from searchkit.types import Chunk, DocumentStatus, FormatCount
 
 _COLUMNS = (
@@ -115,6 +115,7 @@ def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: i
 def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
     """Remove a document with its chunks and full text; vectors that no other needs are `vectors.remove_orphans`'s."""
     fulltext.remove_chunks(connection, document_id)
+    unseal_document(connection, document_id)
     connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
 

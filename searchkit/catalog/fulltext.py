@@ -76,15 +76,15 @@ def _rows(connection: sqlite3.Connection, document_id: int) -> Iterator[tuple[in
     document = connection.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
     if document is None:
         return
-    name, said = _name(document[0]), _said(document[1])
+    name, said = _name(document[0]), lexical_form(said_of_itself(document[1]))
     rows = connection.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
     for chunk, ordinal, title, text in rows:
         yield chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text)
 
 
-def _said(metadata: str) -> str:
-    """What a document says of itself, to be found with its first passage."""
-    return lexical_form(" ".join(json.loads(metadata).values())) if metadata else ""
+def said_of_itself(metadata: str) -> str:
+    """What a document says of itself, as stored, in one line; it is found with the document's first passage."""
+    return " ".join(json.loads(metadata).values()) if metadata else ""
 
 
 def _name(path: str) -> str:

@@ -42,8 +42,8 @@ def index(**request: Any) -> None:
     """
     from searchkit.library import Library
 
-    with Library() as library, progress_line() as on_progress:
-        _index(library, _Request(**request), on_progress)
+    with Library() as library:
+        _index(library, _Request(**request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +59,54 @@ class _Request:
     as_json: bool
 
 
-def _index(library: "Library", request: _Request, on_progress: ProgressListener) -> None:
+def _index(library: "Library", request: _Request) -> None:
     from searchkit.errors import CollectionNotFoundError
 
-    options = RunOptions(retry=request.retry, wait=request.wait)
     known = [request.collection] if request.collection else library.collections()
     if not (request.paths or known):
         raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
     for path in request.paths:  # a misspelt one is better known before the first hour than after it
         library.check(path)
-    if request.paths:
-        runs = (
-            library.index(
-                path, collection=request.collection, model=request.model, on_progress=on_progress, options=options
-            )
-            for path in request.paths
-        )
-    else:
-        runs = (library.refresh(name, on_progress=on_progress, options=options) for name in known)
     names = []
-    for report in runs:
-        _report(report, library.models.names(), as_json=request.as_json)
+    for target in request.paths or known:
+        with progress_line() as on_progress:  # gone from the screen before the report comes
+            report = _run(library, target, request, on_progress)
+        _report(report, as_json=request.as_json)
+        _advise(report, library)
         names.append(report.collection)
     if request.keep_on:
-        _watch(library, list(dict.fromkeys(names)), on_progress, as_json=request.as_json)
+        _watch(library, list(dict.fromkeys(names)), as_json=request.as_json)
 
 
-def _watch(library: "Library", names: list[str], on_progress: ProgressListener, *, as_json: bool) -> None:
+def _run(library: "Library", target: str, request: _Request, on_progress: ProgressListener) -> IndexReport:
+    """Index a path, or bring a collection up to date if no path was given."""
+    options = RunOptions(retry=request.retry, wait=request.wait)
+    if not request.paths:
+        return library.refresh(target, on_progress=on_progress, options=options)
+    return library.index(
+        target, collection=request.collection, model=request.model, on_progress=on_progress, options=options
+    )
+
+
+def _watch(library: "Library", names: list[str], *, as_json: bool) -> None:
     from threading import Event
 
     from searchkit.watching import watch
 
     say(f"Watching {', '.join(names)}. Ctrl-C ends it.")
-    for report in watch(library, names, on_progress, Event()):
-        _report(report, library.models.names(), as_json=as_json)
+    for report in watch(library, names, lambda _: None, Event()):
+        _report(report, as_json=as_json)
 
 
-def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None:
+def _advise(report: IndexReport, library: "Library") -> None:
+    """Say once that there is a better model than the only one installed."""
     from searchkit.embedding.store import BUNDLED
 
+    if report.added and not report.unchanged and library.models.names() == [BUNDLED]:
+        say(f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m")
+
+
+def _report(report: IndexReport, *, as_json: bool) -> None:
     if as_json:
         problems = [
             {"path": str(problem.path), "reason": problem.reason, "remedy": problem.remedy}
@@ -109,8 +118,6 @@ def _report(report: IndexReport, installed: list[str], *, as_json: bool) -> None
     if len(report.formats) > 1 and report.added and not report.unchanged:
         kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'passage')})" for each in report.formats)
         say(f"  by format: {', '.join(kinds)}")
-    if report.added and not report.unchanged and installed == [BUNDLED]:
-        say(f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")

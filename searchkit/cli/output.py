@@ -17,10 +17,19 @@ def say(message: str) -> None:
 def print_json(values: Iterable[object]) -> None:
     """One object a line on stdout."""
     for value in values:
-        # A name that is not UTF-8 comes as lone surrogates, which cannot be written.
-        click.echo(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8"))
+        line = json.dumps(value, ensure_ascii=False)
+        # A name that is not UTF-8 comes as lone surrogates, which JSON can only hold as escapes.
+        click.echo(line if _is_utf8(line) else json.dumps(value))
 
 
 def is_terminal() -> bool:
     """Whether people read what is printed."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -26,8 +26,8 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
     from searchkit.library import Library
     from searchkit.upkeep import rebuild_collection
 
+    absolute = [folder.expanduser().resolve() for folder in folders]
     with Library() as library, progress_line() as on_progress:
-        absolute = [folder.expanduser().resolve() for folder in folders]
         report = rebuild_collection(library, collection, absolute, on_progress)
     if as_json:
         values = {**asdict(report), "set_aside": str(report.set_aside)}

@@ -190,10 +190,10 @@ class Mirror:
     def _store(self, waiting: dict[str, _ToRead], reading: Reading) -> None:
         item = waiting.pop(reading.job.path)
         with transaction(self._connection):
-            change = self._put(item, reading)
+            if not self._is_forgotten(item.entry.path):
+                self.counts[self._put(item, reading)] += 1
             if len(waiting) % 50 == 0:
                 set_meta(self._connection, UNREAD, str(len(waiting)))
-        self.counts[change] += 1
         self._chunks += len(reading.chunks)
         self._done = replace(
             self._done,
@@ -202,6 +202,11 @@ class Mirror:
             note=f"{self._chunks:,} passages",
         )
         self._on_progress(self._done)
+
+    def _is_forgotten(self, path: Path) -> bool:
+        """Whether the user has forgotten it since this run began."""
+        excluded = roots.exclusions(self._connection)
+        return bool(excluded) and not excluded.isdisjoint((path, *path.parents))
 
     def _put(self, item: _ToRead, reading: Reading) -> Change:
         record = self._record(item, reading)

@@ -24,6 +24,7 @@ def folder(library: Library, docs: Path) -> Path:
     """The files of a sound collection, which has been forgetting, moving and changing."""
     write(docs / "note.md", "---\nauthor: Ada\n---\n\n# Note\n\nThe zeppelin leaves at noon.\n")
     write(docs / "secret.txt", "to be forgotten")
+    write(docs / "empty.txt", "")
     library.index(docs)
     library.forget(docs / "secret.txt")
     (docs / "bread.txt").rename(docs / "loaf.txt")
@@ -60,6 +61,8 @@ PLANTED = {
     "a document's status": ("UPDATE documents SET status = 'skipped' WHERE format = 'text'", "documents"),
     "a document's metadata": ("UPDATE documents SET metadata = '' WHERE metadata != ''", "documents"),
     "a document that is gone": ("DELETE FROM documents WHERE format = 'text'", "chunks"),
+    "a skipped document that is gone": ("DELETE FROM documents WHERE status = 'skipped'", "documents"),
+    "the version": ("DELETE FROM _sqlite_migrations", "schema"),
     "a vector": (
         "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id = (SELECT max(id) FROM vectors)",
         "vectors",
@@ -92,7 +95,7 @@ def test_damage_in_every_table_is_found_and_mended(library: Library, docs: Path,
     assert verify_collection(library, "docs") == []
     assert hits(library) == before
     assert (report.set_aside / "catalog.db").read_bytes() == damaged
-    assert library.index(docs).unchanged == 4
+    assert library.index(docs).unchanged == 5
     assert library.status("docs").model == "hash"
 
 
@@ -131,7 +134,7 @@ def test_sound_parts_are_not_made_again(library: Library, folder: Path, embedder
     execute(folder, "UPDATE chunks SET text = 'x' WHERE id = FIRST_CHUNK")
     embedder.embedded.clear()
     report = rebuild_collection(library, "docs", [], lambda _: None)
-    assert (report.documents_kept, report.documents_lost, report.run.added) == (3, 1, 1)
+    assert (report.documents_kept, report.documents_lost, report.run.added) == (4, 1, 1)
     assert embedder.embedded == []
 
 
@@ -141,7 +144,7 @@ def test_what_is_sound_outlives_files_that_are_away(library: Library, docs: Path
     (folder / "collection.json").unlink()
     docs.rename(docs.with_name("unplugged"))
     report = rebuild_collection(library, "docs", [], lambda _: None)
-    assert report.documents_kept == 4
+    assert report.documents_kept == 5
     assert "cannot be read" in report.run.problems[0].reason
     assert hits(library) == before
 
@@ -151,7 +154,7 @@ def test_without_catalog_and_keepsake_the_folders_must_be_named(library: Library
     (folder / "collection.json").unlink()
     with pytest.raises(UsageError, match="Name them: searchkit rebuild -c docs FOLDER"):
         rebuild_collection(library, "docs", [], lambda _: None)
-    assert rebuild_collection(library, "docs", [docs], lambda _: None).run.added == 5
+    assert rebuild_collection(library, "docs", [docs], lambda _: None).run.added == 6
     assert verify_collection(library, "docs") == []
 
 

@@ -22,7 +22,7 @@ from searchkit.types import Passage, RunOptions, SearchMode
 from searchkit.upkeep import verify_collection
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
-from tests.integration.test_interruptions import contents, folder, hits, start
+from tests.integration.test_interruptions import contents, folder, hits, start, stored_vectors
 
 __all__ = ["folder"]  # a fixture
 CHECKOUT = Path(__file__).parents[2]
@@ -227,3 +227,20 @@ def _is_zombie(process_id: str) -> bool:
         return Path(f"/proc/{process_id}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_forgetting_takes_effect_at_once_while_another_process_indexes(tmp_path: Path, folder: Path) -> None:
+    process = start(tmp_path / "home", folder)
+    with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
+        while not stored_vectors(tmp_path / "home"):  # everything is read, and embedding has begun
+            assert process.poll() is None
+        with pytest.raises(CollectionBusyError, match="Stop that"):
+            library.forget(folder)
+        assert library.forget(folder / "part1") == {"docs": 10}
+        assert process.poll() is None
+        assert library.status("docs").indexed == 25
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert library.status("docs").indexed == 25
+        assert verify_collection(library, "docs") == []
+        assert library.index(folder).unchanged == 26

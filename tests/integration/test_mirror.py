@@ -518,6 +518,9 @@ def test_metadata_is_found_and_not_embedded(library: Library, docs: Path, embedd
     assert found(library, "zimmermann") == ["note.md"]
     assert found(library, "zeppelin") == ["note.md"]
     assert not any("Zimmermann" in text for text in embedder.embedded)
+    hit = library.search("zimmermann", mode="lexical")[0]
+    assert hit.evidence.terms == ("zimmermann",)
+    assert hit.score > 0.9
     write(docs / "note.md", "Ships at dawn.\n")
     library.index(docs)
     assert found(library, "zimmermann") == []
@@ -527,6 +530,8 @@ def test_a_hit_says_its_place_in_the_formats_own_terms(library: Library, docs: P
     write(docs / "table.csv", "item,price\nzeppelin,3\n")
     write(docs / "film.srt", "1\n00:01:20,000 --> 00:01:22,000\nThe walrus sings.\n")
     library.index(docs)
+    with pytest.raises(UsageError, match="Modes: hybrid, semantic, lexical"):
+        library.search("walrus", mode="nonsense")
     places = {hit.path.name: hit.place for word in ("zeppelin", "walrus") for hit in library.search(word, k=1)}
     assert places["film.srt"] == "00:01:20"
     assert "row" in places["table.csv"]

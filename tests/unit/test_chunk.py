@@ -212,7 +212,7 @@ def test_wide_white_space_inside_a_block_does_not_fill_a_chunk() -> None:
 
 def test_pages_and_places_of_joined_blocks_are_those_of_the_first_and_the_last() -> None:
     chunks = cut(*(Block(f"text {i}", page=1 + i // 3, place=f"slide {i}") for i in range(4)))
-    assert [(chunk.page, chunk.place) for chunk in chunks] == [(1, "slide 0 – slide 2"), (2, "slide 3")]
+    assert [(chunk.page, chunk.place) for chunk in chunks] == [(1, "slides 0–2"), (2, "slide 3")]
 
 
 def test_no_more_than_a_few_chunks_are_held() -> None:
@@ -333,3 +333,22 @@ def test_many_short_sections_ask_for_few_counts() -> None:
     blocks = tuple(Block("few words", headings=("Log", f"Day {i}")) for i in range(5000))
     list(chunk_document(ExtractedDocument("", blocks), counter, 256))
     assert counter.calls < 5 * len(blocks)
+
+
+@pytest.mark.parametrize(
+    ("places", "joined"),
+    [
+        (("slide 3", "slide 3"), "slide 3"),
+        (("row 1", "rows 2–9", "rows 10–12"), "rows 1–12"),
+        (("cell 3", "cell 4"), "cells 3–4"),
+        (("Costs!A2:F9", "Costs!A10:F30"), "Costs!A2:F30"),
+        (("Costs!A2:F9", "Other!A1"), "Costs!A2:F9 – Other!A1"),
+        (("00:01:20", "00:02:00"), "00:01:20 – 00:02:00"),
+        (("slide 1", "slide 1, notes"), "slide 1"),
+        (("", "footnote"), ""),
+    ],
+)
+def test_the_places_of_a_chunks_blocks_become_one(places: tuple[str, ...], joined: str) -> None:
+    blocks = tuple(Block(f"part {number}", place=place) for number, place in enumerate(places))
+    (chunk,) = chunk_document(ExtractedDocument("", blocks), tokens, 256)
+    assert chunk.place == joined

@@ -155,7 +155,7 @@ def test_a_file_that_never_ends_is_given_up(tmp_path: Path, action: str) -> None
 def test_endless_text_is_cut_short(tmp_path: Path) -> None:
     write(tmp_path / "bad.txt", "endless")
     found = read(tmp_path, "bad.txt", text_characters=2 * MEGABYTE)
-    assert found["bad.txt"].reason == "more than 2,000,000 characters of text"
+    assert found["bad.txt"].reason == "it unpacks to more than 2,000,000 characters of text"
     assert found["bad.txt"].chunks == ()
 
 

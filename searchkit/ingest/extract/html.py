@@ -173,7 +173,11 @@ def _is_row(element: html.HtmlElement) -> bool:
 
 def _is_skipped(element: html.HtmlElement, root: html.HtmlElement) -> bool:
     """Parts that are not content. Headers and asides inside the main part are; only the page's own are not."""
-    if element is root or element.tag not in _SKIPPED:
+    if element is root:
+        return False
+    if element.get("hidden") is not None:
+        return True
+    if element.tag not in _SKIPPED:
         return False
     if element.tag in _OF_THE_PAGE:
         return not any(up.tag in ("article", "main") or up.get("role") == "main" for up in element.iterancestors())

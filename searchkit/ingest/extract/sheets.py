@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from searchkit.types import Block, BlockKind
 
-_BLOCK_CHARACTERS = 600
+_BLOCK_CHARACTERS = 300
 _GAP_ROWS = 2  # empty rows within a block; more of them part what stands apart
 _NAME_CHARACTERS = 60  # a column's name is not longer
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*")

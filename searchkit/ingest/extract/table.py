@@ -12,7 +12,7 @@ from searchkit.types import Block, BlockKind, ExtractedDocument
 _DELIMITERS = "\t;|,"  # the last wins least: a comma is in numbers and sentences, too
 _TRIED_LINES = 64
 _TRIED_CHARACTERS = 20_000
-BLOCK_CHARACTERS = 600
+BLOCK_CHARACTERS = 300
 
 
 def extract_table(content: bytes) -> ExtractedDocument:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Any
 
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup, from_line, to_line
@@ -19,8 +19,9 @@ from searchkit.ingest.sandbox.spool import ChunkSpool
 
 _MOST_WORKERS = 4
 _JOBS_A_WORKER = 4  # a further worker is worth its start if there is that much for each
-_LARGE_BYTES = 4_000_000  # such files are read one at a time, so that memory stays bounded
-_TIRED_BYTES = 256_000_000  # a worker that has grown to this is followed by a fresh one
+_LARGE_BYTES = 4_000_000  # such files are read one at a time,
+_HUGE_BYTES = 16_000_000  # and such ones alone, so that memory stays bounded
+_TIRED_BYTES = 160_000_000  # a worker that has grown to this is followed by a fresh one
 _MOST_LIMITS = 20  # times the limit that a file may take in all while its text keeps coming, as by OCR
 _LOOK_SECONDS = 0.2
 _START = (
@@ -89,6 +90,9 @@ class _Run:
         self._waiting = iter(self.jobs)
         self._taking = Lock()
         self._one_large = Lock()
+        self._gate = Condition()
+        self._reading = 0  # files that are being read, but for huge ones
+        self._is_alone = False  # whether a huge one is, or waits for the others to end
         self._stopped = Event()
         self._workers: dict[int, _Worker] = {}
         count = max(1, min(worker_count(), len(self.jobs) // _JOBS_A_WORKER))
@@ -103,9 +107,9 @@ class _Run:
     def stop(self) -> None:
         """End all workers and wait for the threads."""
         self._stopped.set()
-        for worker in list(self._workers.values()):
-            worker.process.kill()
         while any(thread.is_alive() for thread in self._threads):
+            for worker in list(self._workers.values()):
+                worker.process.kill()
             with contextlib.suppress(queue.Empty):
                 self.done.get(timeout=0.01)  # somebody may wait for room
         for worker in self._workers.values():
@@ -114,13 +118,43 @@ class _Run:
     def _lead(self, number: int) -> None:
         try:
             while (job := self._next_job()) is not None:
-                with self._one_large if job.size_bytes > _LARGE_BYTES else contextlib.nullcontext():
+                with self._turn(number, job.size_bytes):
+                    if self._stopped.is_set():
+                        return
                     reading = self._read(number, job)
                 if self._stopped.is_set():
                     return
                 self.done.put(reading)
         except BaseException as error:  # noqa: BLE001 (the one who iterates gets it)
             self.done.put(error)
+
+    @contextlib.contextmanager
+    def _turn(self, number: int, size_bytes: int) -> Iterator[None]:
+        """Wait until a file of this size may be read. Beside a huge one nothing is, and no other worker holds memory."""
+        if size_bytes <= _HUGE_BYTES:
+            with self._gate:
+                self._gate.wait_for(lambda: not self._is_alone)
+                self._reading += 1
+            try:
+                with self._one_large if size_bytes > _LARGE_BYTES else contextlib.nullcontext():
+                    yield
+            finally:
+                with self._gate:
+                    self._reading -= 1
+                    self._gate.notify_all()
+            return
+        with self._gate:
+            self._gate.wait_for(lambda: not self._is_alone)
+            self._is_alone = True
+            self._gate.wait_for(lambda: self._reading == 0)
+        for other in [key for key in self._workers if key != number]:
+            self._workers.pop(other).end()
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._is_alone = False
+                self._gate.notify_all()
 
     def _next_job(self) -> Job | None:
         with self._taking:

@@ -26,6 +26,8 @@ _Send = Callable[[dict[str, Any]], None]
 _GRACE_SECONDS = 10  # after the limit, in which the run that started us ends us with a reason
 _SIGN_SECONDS = 2.0  # between two signs of life of a slow reader
 _TORN_READS = 3
+_SMALL_TEXT = 20_000_000  # characters that any file may hold,
+_MOST_EXPANSION = 30  # and characters a byte of one that holds more: office files of running text have three to ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
 def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> dict[str, Any]:
     document = formats.extract(format_name, content)
     count = 0
-    for chunks in _in_groups(_within(document, setup)):
+    most = min(setup.limits.text_characters, max(_SMALL_TEXT, _MOST_EXPANSION * len(content)))
+    for chunks in _in_groups(_within(document, setup, most)):
         send({"chunks": chunks})
         count += len(chunks)
     if not count:
@@ -98,13 +101,14 @@ def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> d
     }
 
 
-def _within(document: ExtractedDocument, setup: Setup) -> Iterator[Chunk]:
+def _within(document: ExtractedDocument, setup: Setup, most_characters: int) -> Iterator[Chunk]:
     characters = 0
     for chunk in chunk_document(document, setup.count_tokens, setup.max_tokens):
         characters += len(chunk.text)
-        if characters > setup.limits.text_characters:
+        if characters > most_characters:
             raise UnreadableFileError(
-                f"more than {setup.limits.text_characters:,} characters of text", remedy="Split it into several files."
+                f"it unpacks to more than {most_characters:,} characters of text",
+                remedy="If that is no mistake, split it into several files, or save it as plain text.",
             )
         yield chunk
 

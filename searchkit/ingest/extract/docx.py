@@ -115,13 +115,13 @@ class _Reader:
         """Rows as lines, but cell by cell where a row holds tables, headings or pages of text: that is a layout."""
         lines: list[str] = []
         found = _Inline()
-        for row in _rows(table):
+        for row in _outermost(table, "tr"):
             if self._is_layout(row):
                 yield from self._rows_block(lines, found, place)
                 lines, found = [], _Inline()
-                for cell in _cells(row):
+                for cell in _outermost(row, "tc"):
                     yield from self._blocks(cell, flow=flow, place=place)
-            elif line := joined_cells([self._cell(cell, found) for cell in _cells(row)]):
+            elif line := joined_cells([self._cell(cell, found) for cell in _outermost(row, "tc")]):
                 lines.append(line)
         yield from self._rows_block(lines, found, place)
 
@@ -141,7 +141,7 @@ class _Reader:
 
     def _cell(self, cell: etree._Element, found: _Inline) -> str:
         texts = []
-        for paragraph in _paragraphs(cell):
+        for paragraph in _outermost(cell, "p"):
             ours = _Inline(boxes=found.boxes, notes=found.notes, graphics=found.graphics)
             self._gather(paragraph, ours)
             number = self._styles.number(paragraph)
@@ -205,32 +205,14 @@ def _choice(alternatives: etree._Element) -> etree._Element:
     return next(iter(alternatives), alternatives)
 
 
-def _rows(element: etree._Element) -> Iterator[etree._Element]:
-    """Rows of a table, also those in content controls, not those of tables in it."""
+def _outermost(element: etree._Element, tag: str) -> Iterator[etree._Element]:
+    """Elements of a kind, also those in content controls, not those inside another one or another table."""
     for child in element:
         name = local(child.tag)
-        if name == "tr":
+        if name == tag:
             yield child
         elif name not in _SKIPPED:
-            yield from _rows(child)
-
-
-def _cells(element: etree._Element) -> Iterator[etree._Element]:
-    for child in element:
-        name = local(child.tag)
-        if name == "tc":
-            yield child
-        elif name not in _SKIPPED:
-            yield from _cells(child)
-
-
-def _paragraphs(element: etree._Element) -> Iterator[etree._Element]:
-    for child in element:
-        name = local(child.tag)
-        if name == "p":
-            yield child
-        elif name not in _SKIPPED:
-            yield from _paragraphs(child)
+            yield from _outermost(child, tag)
 
 
 def _symbol(code: str) -> str:

@@ -16,8 +16,11 @@ _FAILURES: tuple[type[Exception], ...] = (
     ValueError,
     AttributeError,
     ArithmeticError,
+    AssertionError,
+    RuntimeError,  # NotImplementedError and RecursionError are such
+    NameError,
+    OSError,
 )
-_FAILURES += (AssertionError, NotImplementedError, RecursionError, NameError, OSError)
 
 
 def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str]]:

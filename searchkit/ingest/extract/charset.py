@@ -93,7 +93,7 @@ def _without_mark(content: bytes) -> str:
         text = _strictly(content, encoding)
         if text is not None and not _CONTROLS.search(text) and _has_blanks(text):
             return text
-    raise UnreadableFileError("binary content in a text file")
+    raise UnreadableFileError("binary content in a text file", remedy="If it is text, save it anew as UTF-8.")
 
 
 def _has_blanks(text: str) -> bool:

@@ -93,7 +93,7 @@ def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> d
         send({"chunks": chunks})
         count += len(chunks)
     if not count:
-        raise UnreadableFileError("empty: there is no text in it")
+        raise UnreadableFileError("empty: there is no text in it", remedy="Nothing to do, unless it should hold text.")
     return {
         "title": document.title,
         "metadata": dict(document.metadata),

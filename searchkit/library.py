@@ -158,10 +158,13 @@ class Library:
     def status(self, collection: str) -> CollectionStatus:
         """What a collection holds. Raises CollectionNotFoundError."""
         from searchkit.catalog.overview import collection_status
+        from searchkit.vector_store import index_status
 
         folder = existing_collection(self.home, collection)
         with reading(folder) as connection:
-            return collection_status(folder, connection, self._fingerprint(get_meta(connection, MODEL) or ""))
+            fingerprint = self._fingerprint(get_meta(connection, MODEL) or "")
+            status = collection_status(folder, connection, fingerprint)
+        return replace(status, index=index_status(folder, fingerprint))
 
     def is_covered(self, collection: str) -> bool:
         """Whether every passage had a vector of the collection's model when its last index run ended; quick to ask."""

@@ -216,6 +216,22 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """The index that semantic searches of a collection go through.
+
+    `name`: structure, code and prefix dimension, such as rabitq-1bit-768. `recall`: share of the true ten nearest that it
+    found on so many `queries`, None if that was not measured; `candidates`: vectors looked up whole for a query.
+    """
+
+    name: str
+    vectors: int
+    bytes_per_vector: int
+    recall: float | None
+    queries: int
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionStatus:
     """What a collection holds. `vectors` of `passages` distinct passages can be found by meaning.
 
@@ -238,3 +254,4 @@ class CollectionStatus:
     updated_at: str | None
     problems: tuple[Problem, ...]
     unsupported_types: tuple[tuple[str, int], ...]
+    index: IndexStatus | None = None

@@ -1,7 +1,8 @@
 """Vectors in, neighbours out. Knows ids and vectors, no text."""
 
-from searchkit_indexes.base import Neighbours, VectorIndex
-from searchkit_indexes.flat import FlatIndex
+from searchkit_indexes.base import ALL_KINDS, Code, Ids, IndexSpec, Neighbours, Structure, VectorIndex, Vectors
+from searchkit_indexes.coded_index import CodedIndex, build_index
+from searchkit_indexes.kinds import DEFAULT_EFFORT, StructureMissingError
 from searchkit_indexes.manifest import (
     IndexDamagedError,
     Manifest,
@@ -10,15 +11,28 @@ from searchkit_indexes.manifest import (
     verify_files,
     write_manifest,
 )
+from searchkit_indexes.rescoring import DEFAULT_DEPTH, FetchVectors, search_rescored
 
 __all__ = [
-    "FlatIndex",
+    "ALL_KINDS",
+    "Code",
+    "CodedIndex",
+    "DEFAULT_DEPTH",
+    "DEFAULT_EFFORT",
+    "FetchVectors",
+    "Ids",
     "IndexDamagedError",
+    "IndexSpec",
     "Manifest",
     "Neighbours",
+    "Structure",
+    "StructureMissingError",
     "VectorIndex",
+    "Vectors",
+    "build_index",
     "checksum",
     "read_manifest",
+    "search_rescored",
     "verify_files",
     "write_manifest",
 ]

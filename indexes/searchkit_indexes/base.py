@@ -1,6 +1,7 @@
-"""What every index can do."""
+"""What every index can do, and the words for which index it is."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -11,12 +12,74 @@ Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
 
+class Structure(StrEnum):
+    """How the vectors of an index lie."""
+
+    FLAT = "flat"
+    RABITQ = "rabitq"
+    IVF = "ivf"
+    HNSW = "hnsw"
+    HNSWLIB = "hnswlib"
+
+
+class Code(StrEnum):
+    """What is kept of a component. The bit codes are RaBitQ's (Gao and Long 2024; Gao et al. 2025)."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    BIT1 = "1bit"
+    BIT2 = "2bit"
+    BIT4 = "4bit"
+
+
+_CODES = {
+    Structure.FLAT: (Code.FLOAT32, Code.FLOAT16, Code.INT8),
+    Structure.RABITQ: (Code.BIT1, Code.BIT2, Code.BIT4),
+    Structure.IVF: (Code.INT8, Code.BIT1, Code.BIT2, Code.BIT4),
+    Structure.HNSW: (Code.FLOAT32, Code.INT8),
+    Structure.HNSWLIB: (Code.FLOAT32,),
+}
+ALL_KINDS = tuple((structure, code) for structure, codes in _CODES.items() for code in codes)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """Which index: a structure, a code, and the prefix dimension that is kept of each vector.
+
+    Raises ValueError for a pair of structure and code that does not exist, or fewer than one dimension.
+    """
+
+    structure: Structure
+    code: Code
+    dimension: int
+
+    def __post_init__(self) -> None:
+        if (self.structure, self.code) not in ALL_KINDS:
+            known = ", ".join(_CODES.get(self.structure, ()))
+            raise ValueError(f"a {self.structure} index has no code {self.code}; it has: {known}")
+        if self.dimension < 1:
+            raise ValueError(f"an index needs at least one dimension, not {self.dimension}")
+
+    def __str__(self) -> str:
+        return f"{self.structure}-{self.code}-{self.dimension}"
+
+    @classmethod
+    def parse(cls, text: str) -> "IndexSpec":
+        """The spec of which this is the text, such as `rabitq-1bit-768`. Raises ValueError."""
+        try:
+            structure, code, dimension = text.split("-")
+            return cls(Structure(structure), Code(code), int(dimension))
+        except ValueError as error:
+            raise ValueError(f"'{text}' names no index; one is named like rabitq-1bit-768") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     """The best of an index for each query: (queries, found) ids and scores, best first.
 
-    Scores are dot products, higher is better; equal scores stand in the order of their ids. `found` is k, or fewer
-    where the index (or the allowed part of it) holds fewer.
+    Scores are dot products, or what the codes let be known of them; higher is better, and equal scores stand in the
+    order of their ids. `found` is k, or fewer where the index (or the allowed part of it) holds fewer.
     """
 
     ids: Ids
@@ -27,13 +90,18 @@ class VectorIndex(Protocol):
     """Unit vectors under int64 ids. The index keeps a prefix of them, normalised again."""
 
     @property
-    def dimension(self) -> int:
-        """Components that are kept of each vector."""
+    def spec(self) -> IndexSpec:
+        """Which index this is."""
+        ...
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its scores are the dot products of the whole prefixes, which need no rescoring."""
         ...
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the vectors and ids take."""
+        """Bytes that the vectors, the ids and what connects them take, mapped ones included."""
         ...
 
     def __len__(self) -> int:
@@ -58,3 +126,18 @@ class VectorIndex(Protocol):
     def save(self, folder: Path) -> None:
         """Write the index's files into an empty folder."""
         ...
+
+
+def unit_prefixes(vectors: Vectors, dimension: int) -> Vectors:
+    """The first `dimension` components of (n, at least `dimension`) vectors, at unit length; whole ones as they are.
+
+    Raises ValueError for shorter ones.
+    """
+    if vectors.ndim != 2 or vectors.shape[1] < dimension:
+        raise ValueError(f"vectors of shape {vectors.shape} in an index of {dimension} dimensions")
+    if vectors.shape[1] == dimension:
+        return np.ascontiguousarray(vectors, np.float32)
+    prefixes = vectors[:, :dimension]
+    lengths = np.linalg.norm(prefixes, axis=1, keepdims=True)
+    scaled: Vectors = np.ascontiguousarray(prefixes / np.where(lengths == 0, 1, lengths), np.float32)
+    return scaled

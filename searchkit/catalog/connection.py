@@ -10,7 +10,7 @@ from searchkit.catalog.lock import writer_lock
 from searchkit.errors import CatalogError
 from searchkit.paths import PRIVATE_FILE_MODE, sync_file
 
-LATEST_VERSION = 2  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 3  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 
 

@@ -91,3 +91,16 @@ def m002_places_and_seals(db: Database) -> None:
     db.execute("ALTER TABLE vectors ADD COLUMN seal BLOB")
     db.execute("ALTER TABLE roots ADD COLUMN device INTEGER")
     db.execute("CREATE INDEX documents_by_size ON documents(size_bytes)")
+
+
+@migrations()
+def m003_removed_vectors(db: Database) -> None:
+    """What an index needs to catch up without reading every vector: whose they are, and which have gone since it was made."""
+    db.execute("CREATE INDEX vectors_by_model ON vectors(fingerprint)")
+    db.execute("CREATE TABLE removed_vectors (id INTEGER PRIMARY KEY)")
+    db.execute(
+        """
+        CREATE TRIGGER vectors_are_removed AFTER DELETE ON vectors
+        BEGIN INSERT OR IGNORE INTO removed_vectors VALUES (old.id); END
+        """
+    )

@@ -1,5 +1,6 @@
 """Full vectors by what they are of and by which model they are from; half precision, which keeps cosines to 1e-6."""
 
+import json
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,11 @@ import numpy.typing as npt
 from searchkit.catalog.seals import vector_seal
 from searchkit.types import Passage
 
+Ids = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]
+
 _STORED = np.float16
+_ROWS_AT_A_TIME = 8192
 _T = TypeVar("_T")
 _BATCH = 500  # SQLite takes 999 parameters everywhere
 
@@ -111,9 +116,7 @@ def count_passages(connection: sqlite3.Connection, fingerprint: str) -> tuple[in
     return int(row[0]), int(row[1])
 
 
-def put_vectors(
-    connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes], vectors: npt.NDArray[np.float32]
-) -> None:
+def put_vectors(connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     """Store (n, dimension) vectors of n passages."""
     stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
     rows = [(h, fingerprint, vector, vector_seal(h, fingerprint, vector)) for h, vector in stored]
@@ -138,27 +141,57 @@ def remove_unused(connection: sqlite3.Connection, hashes: Iterable[bytes]) -> in
     return connection.total_changes - before
 
 
-def vector_ids(connection: sqlite3.Connection, fingerprint: str, *, above: int = 0) -> npt.NDArray[np.int64]:
-    """Ids of a model's vectors, ascending; only those larger than `above`."""
-    rows = connection.execute(
-        "SELECT id FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id", (fingerprint, above)
-    )
+def vector_ids(connection: sqlite3.Connection, fingerprint: str) -> Ids:
+    """Ids of a model's vectors, ascending."""
+    rows = connection.execute("SELECT id FROM vectors WHERE fingerprint = ? ORDER BY id", (fingerprint,))
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
-def read_vectors(
+def vector_batches(
     connection: sqlite3.Connection, fingerprint: str, dimension: int, *, above: int = 0
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """(n,) ids and (n, dimension) vectors of a model with ids larger than `above`, ascending."""
-    ids = vector_ids(connection, fingerprint, above=above)
+) -> Iterator[tuple[Ids, Vectors]]:
+    """(n,) ids and (n, dimension) vectors of a model with ids larger than `above`, ascending, some thousands at a time."""
+    while True:
+        rows = connection.execute(
+            "SELECT id, vector FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id LIMIT ?",
+            (fingerprint, above, _ROWS_AT_A_TIME),
+        ).fetchall()
+        if not rows:
+            return
+        above = rows[-1][0]
+        yield np.array([row[0] for row in rows], np.int64), _widened([row[1] for row in rows], dimension)
+
+
+def fetch_vectors(connection: sqlite3.Connection, ids: Ids, dimension: int) -> tuple[Ids, list[bytes], Vectors]:
+    """Ids, content hashes and vectors of those of the ids that there still are, ascending."""
+    asked = json.dumps(ids.tolist())
     rows = connection.execute(
-        "SELECT vector FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id LIMIT ?",
-        (fingerprint, above, len(ids)),
-    )
-    vectors = np.empty((len(ids), dimension), np.float32)
-    for i, (blob,) in enumerate(rows):
-        vectors[i] = np.frombuffer(blob, _STORED)
-    return ids, vectors
+        "SELECT id, content_hash, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (asked,),
+    ).fetchall()
+    found = np.array([row[0] for row in rows], np.int64)
+    return found, [row[1] for row in rows], _widened([row[2] for row in rows], dimension)
+
+
+def removed_ids(connection: sqlite3.Connection, *, up_to: int) -> Ids:
+    """Ids up to `up_to` of vectors that went since `forget_removed`."""
+    rows = connection.execute("SELECT id FROM removed_vectors WHERE id <= ? ORDER BY id", (up_to,))
+    return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def forget_removed(connection: sqlite3.Connection) -> None:
+    """Forget which vectors went: the index has been made without them."""
+    connection.execute("DELETE FROM removed_vectors")
+
+
+def largest_id_ever(connection: sqlite3.Connection) -> int:
+    """The largest id that a vector of this catalog was ever given."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vectors'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _widened(blobs: Sequence[bytes], dimension: int) -> Vectors:
+    return np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension).astype(np.float32)
 
 
 def hashes_of_vectors(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, bytes]:

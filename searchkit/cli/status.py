@@ -6,7 +6,7 @@ from itertools import groupby
 import click
 
 from searchkit.cli.output import print_json
-from searchkit.types import CollectionStatus, Problem
+from searchkit.types import CollectionStatus, IndexStatus, Problem
 from searchkit.wording import on_one_line, plural, printable, size
 
 _PROBLEMS_SHOWN = 10
@@ -61,11 +61,22 @@ def _print(one: CollectionStatus) -> None:
     if one.scanned_pages:
         click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
     click.echo(f"  model     {one.model}")
+    if one.index:
+        click.echo(f"  index     {_index(one.index)}")
     click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {one.updated_at or 'never'}")
     for problem in one.problems[:_PROBLEMS_SHOWN]:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
     if len(one.problems) > _PROBLEMS_SHOWN:
         click.echo(f"  … and {len(one.problems) - _PROBLEMS_SHOWN:,} more: searchkit status --problems")
+
+
+def _index(index: IndexStatus) -> str:
+    found = "finds all of the ten nearest"
+    if not index.queries:
+        found = found if index.recall == 1 else "recall not measured"
+    elif index.recall is not None:
+        found = f"finds {index.recall:.1%} of the ten nearest (measured on {index.queries:,})"
+    return f"{index.name}, {index.bytes_per_vector:,} bytes a vector, {found}"
 
 
 def _print_problems(one: CollectionStatus) -> None:
@@ -96,6 +107,7 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "files_to_read": one.unread,
         "scanned_pages": one.scanned_pages,
         "formats": [asdict(each) for each in one.formats],
+        "index": asdict(one.index) if one.index else None,
         "size_bytes": one.size_bytes,
         "updated_at": one.updated_at,
         "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in one.problems],

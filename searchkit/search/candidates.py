@@ -4,18 +4,29 @@ import sqlite3
 from collections.abc import Sequence
 
 from searchkit.catalog import vectors
+from searchkit.catalog.vectors import Ids
 from searchkit.embedding.embedder import Vectors
-from searchkit_indexes import VectorIndex
+from searchkit.vector_store import OpenIndex
+from searchkit_indexes import search_rescored
 
 
 def dense_candidates(
-    connection: sqlite3.Connection, index: VectorIndex, query_vector: Vectors, limit: int
+    connection: sqlite3.Connection, opened: OpenIndex, query_vector: Vectors, limit: int, allowed_ids: Ids | None = None
 ) -> dict[bytes, float]:
-    """Cosine by content hash of the nearest passages, best first; vectors the catalog no longer holds are dropped."""
-    neighbours = index.search(query_vector[None], limit)
-    ids = neighbours.ids[0].tolist()
-    hashes = vectors.hashes_of_vectors(connection, ids)
-    return {hashes[i]: float(score) for i, score in zip(ids, neighbours.scores[0], strict=True) if i in hashes}
+    """Cosine by content hash of the nearest passages, best first; vectors the catalog no longer holds are dropped.
+
+    The index chooses the candidates; their order is that of the catalog's whole vectors. `allowed_ids`: of vectors, the
+    only ones looked at unless None.
+    """
+    hashes: dict[int, bytes] = {}
+
+    def fetch(ids: Ids) -> tuple[Ids, Vectors]:
+        found, found_hashes, full = vectors.fetch_vectors(connection, ids, len(query_vector))
+        hashes.update(zip(found.tolist(), found_hashes, strict=True))
+        return found, full
+
+    nearest = search_rescored(opened.index, query_vector, limit, fetch, depth=opened.depth, allowed_ids=allowed_ids)
+    return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
 
 
 def exact_similarities(

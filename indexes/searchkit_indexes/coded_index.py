@@ -1,0 +1,278 @@
+"""One index over any codes: ids for positions, additions and removals, filters, ties, and the files they lie in.
+
+Codes are built once and then only read. What is added since stands beside them as float vectors, what is removed gets
+a mark, and both are worked in when there are enough of them. Each change makes a new state and swaps it in, so
+searches in other threads go on in the state that they began with.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from searchkit_indexes.base import Code, Ids, IndexSpec, Neighbours, Structure, Vectors, unit_prefixes
+from searchkit_indexes.codes import Codes, Mask, Positions
+from searchkit_indexes.flat import FloatCodes
+from searchkit_indexes.kinds import DEFAULT_EFFORT, code_builder, load_codes
+from searchkit_indexes.manifest import IndexDamagedError
+
+_TIES = 32  # codes are asked for this many more than wanted, since of equal scores they may return any
+_RECENT_LIMIT = 4096  # float vectors beside the codes, or a fiftieth of them, before they are coded
+_GONE_SHARE = 0.2  # of the codes, before they are taken out
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """`ids` of the codes' positions, ascending or not; `alive`: those not removed, None if none is."""
+
+    ids: Ids
+    codes: Codes
+    alive: Mask | None
+    recent_ids: Ids
+    recent: Vectors
+
+    @property
+    def coded(self) -> int:
+        return len(self.ids) if self.alive is None else int(np.count_nonzero(self.alive))
+
+    def positions_of(self, ids: Ids) -> Positions:
+        """Where these ids are among the codes; those that are not there, or removed, are left out."""
+        if not len(self.ids) or not len(ids):
+            return np.empty(0, np.int64)
+        if np.all(self.ids[1:] > self.ids[:-1]):
+            places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+            places = places[self.ids[places] == ids]
+        else:
+            places = np.flatnonzero(np.isin(self.ids, ids))
+        return np.unique(places if self.alive is None else places[self.alive[places]])
+
+
+class CodedIndex:
+    """See VectorIndex. Safe to search in several threads while another one adds and removes."""
+
+    def __init__(self, spec: IndexSpec, ids: Ids, codes: Codes) -> None:
+        empty = np.empty((0, spec.dimension), np.float32)
+        self._spec = spec
+        self._state = _State(ids, codes, None, np.empty(0, np.int64), empty)
+        self._changing = threading.Lock()
+
+    @property
+    def spec(self) -> IndexSpec:
+        """See VectorIndex."""
+        return self._spec
+
+    @property
+    def is_exact(self) -> bool:
+        """See VectorIndex."""
+        return (self._spec.structure, self._spec.code) == (Structure.FLAT, Code.FLOAT32)
+
+    @property
+    def memory_bytes(self) -> int:
+        """See VectorIndex."""
+        state = self._state
+        marks = 0 if state.alive is None else state.alive.nbytes
+        return state.codes.memory_bytes + state.ids.nbytes + marks + state.recent.nbytes + state.recent_ids.nbytes
+
+    def ids(self) -> Ids:
+        """All ids, in no order."""
+        state = self._state
+        coded = state.ids if state.alive is None else state.ids[state.alive]
+        return np.concatenate([coded.astype(np.int64), state.recent_ids])
+
+    def set_effort(self, effort: int) -> None:
+        """Lists or nodes that searches look at from now on."""
+        with self._changing:
+            self._state = replace(self._state, codes=self._state.codes.with_effort(effort))
+
+    def work_in(self) -> None:
+        """Work all additions and removals into the codes, however few: before an index is saved for long."""
+        with self._changing:
+            state = _without_gone(self._state)
+            self._state = self._with_recent_coded(state) if len(state.recent_ids) else state
+
+    def __len__(self) -> int:
+        state = self._state
+        return state.coded + len(state.recent_ids)
+
+    def add(self, ids: Ids, vectors: Vectors) -> None:
+        """See VectorIndex."""
+        if len(ids) != len(vectors):
+            raise ValueError(f"{len(ids)} ids for {len(vectors)} vectors")
+        if not len(ids):
+            return
+        prefixes = unit_prefixes(vectors, self._spec.dimension)
+        with self._changing:
+            state = self._state
+            known = np.concatenate([state.recent_ids, ids])
+            if len(np.unique(known)) != len(known) or len(state.positions_of(ids)):
+                raise ValueError("an id is given twice, or is in the index already")
+            self._settle(replace(state, recent_ids=known, recent=np.concatenate([state.recent, prefixes])))
+
+    def remove(self, ids: Ids) -> int:
+        """See VectorIndex."""
+        with self._changing:
+            state = self._state
+            gone = state.positions_of(ids)
+            kept = ~np.isin(state.recent_ids, ids)
+            removed = len(gone) + len(kept) - int(np.count_nonzero(kept))
+            if removed:
+                alive = state.alive
+                if len(gone):
+                    alive = np.ones(len(state.ids), bool) if alive is None else alive.copy()
+                    alive[gone] = False
+                recent_ids, recent = state.recent_ids[kept], state.recent[kept]
+                self._settle(replace(state, alive=alive, recent_ids=recent_ids, recent=recent))
+            return removed
+
+    def search(self, queries: Vectors, k: int, allowed_ids: Ids | None = None) -> Neighbours:
+        """See VectorIndex."""
+        state = self._state
+        prefixes = unit_prefixes(queries, self._spec.dimension)
+        mask, recent_mask = state.alive, None
+        coded, recent = state.coded, len(state.recent_ids)
+        if allowed_ids is not None:
+            mask = np.zeros(len(state.ids), bool)
+            mask[state.positions_of(allowed_ids)] = True
+            recent_mask = np.isin(state.recent_ids, allowed_ids)
+            coded, recent = int(np.count_nonzero(mask)), int(np.count_nonzero(recent_mask))
+        wanted = max(0, min(k, coded + recent))
+        positions, scores = state.codes.search(prefixes, min(coded, wanted + _TIES), mask)
+        fresh, fresh_scores = FloatCodes(state.recent).search(prefixes, min(recent, wanted), recent_mask)
+        ids = np.concatenate([_ids_at(state.ids, positions), _ids_at(state.recent_ids, fresh)], axis=1)
+        return _best(ids, np.concatenate([np.where(positions < 0, -np.inf, scores), fresh_scores], axis=1), wanted)
+
+    def save(self, folder: Path) -> None:
+        """See VectorIndex."""
+        state = self._state
+        if len(state.codes):
+            state.codes.save(folder)
+        fits = state.ids.max(initial=0) < 2**32 and state.ids.min(initial=0) >= 0
+        np.save(folder / "ids.npy", state.ids.astype(np.uint32 if fits else np.int64))
+        if state.alive is not None:
+            np.save(folder / "alive.npy", state.alive)
+        if len(state.recent_ids):
+            np.save(folder / "recent_ids.npy", state.recent_ids)
+            np.save(folder / "recent.npy", state.recent)
+
+    @classmethod
+    def load(cls, folder: Path, spec: IndexSpec, effort: int | None = None) -> Self:
+        """Open what `save` wrote, of the same spec; codes are mapped where their kind allows it.
+
+        `effort`: lists or nodes that a search looks at, None for what measured well. FAISS trusts the bytes it reads:
+        verify the files first. Raises IndexDamagedError if they do not fit together, StructureMissingError.
+        """
+        ids = _array(folder / "ids.npy", (np.int64, np.uint32), 1)
+        nothing = FloatCodes(np.empty((0, spec.dimension), np.float32))
+        codes = load_codes(folder, spec, _effort(spec, effort)) if len(ids) else nothing
+        index = cls(spec, ids, codes)
+        state = index._state
+        if (folder / "alive.npy").exists():
+            state = replace(state, alive=_array(folder / "alive.npy", (np.bool_,), 1))
+        if (folder / "recent.npy").exists():
+            recent_ids = _array(folder / "recent_ids.npy", (np.int64,), 1)
+            state = replace(state, recent_ids=recent_ids, recent=_array(folder / "recent.npy", (np.float32,), 2))
+        marks = len(ids) if state.alive is None else len(state.alive)
+        fits = len(codes) == len(ids) == marks and state.recent.shape == (len(state.recent_ids), spec.dimension)
+        if not fits:
+            raise IndexDamagedError(f"the index in {folder} holds arrays that do not fit together")
+        index._state = state
+        return index
+
+    def _settle(self, state: _State) -> None:
+        """Make a state the current one, its additions and removals worked into the codes if there are enough."""
+        gone = len(state.ids) - state.coded
+        if gone > max(_RECENT_LIMIT // 4, _GONE_SHARE * len(state.ids)):
+            state = _without_gone(state)
+        if len(state.recent_ids) > max(_RECENT_LIMIT, len(state.ids) // 50):
+            state = self._with_recent_coded(state)
+        self._state = state
+
+    def _with_recent_coded(self, state: _State) -> _State:
+        if len(state.ids):
+            codes = state.codes.with_more(state.recent)
+        else:
+            builder = code_builder(self._spec, state.recent, len(state.recent), _effort(self._spec, None))
+            builder.add(state.recent)
+            codes = builder.finish()
+        return _State(
+            ids=np.concatenate([state.ids, state.recent_ids]),
+            codes=codes,
+            alive=None if state.alive is None else np.concatenate([state.alive, np.ones(len(state.recent_ids), bool)]),
+            recent_ids=state.recent_ids[:0],
+            recent=state.recent[:0],
+        )
+
+
+def _without_gone(state: _State) -> _State:
+    if state.alive is None:
+        return state
+    kept = np.flatnonzero(state.alive)
+    return replace(state, ids=state.ids[kept], codes=state.codes.only(kept), alive=None)
+
+
+def build_index(
+    spec: IndexSpec,
+    batches: Iterable[tuple[Ids, Vectors]],
+    *,
+    sample: Vectors | None = None,
+    expected: int = 0,
+    effort: int | None = None,
+) -> CodedIndex:
+    """An index of (ids, vectors) batches, one of which is in memory at a time beside the codes.
+
+    `sample`: vectors like those that follow, from which codes learn; by default the first batch. `expected`: how many
+    will follow, by default as many as the sample. Raises ValueError as `add` does, StructureMissingError.
+    """
+    remaining = iter(batches)
+    held = []
+    if sample is None:
+        held = [next(remaining, (np.empty(0, np.int64), np.empty((0, spec.dimension), np.float32)))]
+        sample = held[0][1]
+    if not len(sample):
+        return CodedIndex(spec, np.empty(0, np.int64), FloatCodes(np.empty((0, spec.dimension), np.float32)))
+    builder = code_builder(spec, unit_prefixes(sample, spec.dimension), expected or len(sample), _effort(spec, effort))
+    all_ids: list[Ids] = [np.empty(0, np.int64)]
+    for batch in (held, remaining):
+        for ids, vectors in batch:
+            if len(ids) != len(vectors):
+                raise ValueError(f"{len(ids)} ids for {len(vectors)} vectors")
+            builder.add(unit_prefixes(vectors, spec.dimension))
+            all_ids.append(ids)
+    ids = np.concatenate(all_ids)
+    if len(np.unique(ids)) != len(ids):
+        raise ValueError("an id is given twice")
+    return CodedIndex(spec, ids, builder.finish())
+
+
+def _effort(spec: IndexSpec, effort: int | None) -> int:
+    return DEFAULT_EFFORT.get(spec.structure, 0) if effort is None else effort
+
+
+def _ids_at(ids: Ids, positions: Positions) -> Ids:
+    """The ids at positions, -1 where those are -1."""
+    if not len(ids):
+        return np.full(positions.shape, -1, np.int64)
+    found: Ids = np.where(positions < 0, -1, ids[positions].astype(np.int64))
+    return found
+
+
+def _best(ids: Ids, scores: Vectors, wanted: int) -> Neighbours:
+    """The first `wanted` of each row by score, then id."""
+    order = np.lexsort((ids, -scores), axis=1)[:, :wanted]
+    return Neighbours(
+        np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1).astype(np.float32)
+    )
+
+
+def _array(path: Path, kinds: tuple[type, ...], dimensions: int) -> Any:
+    """A mapped array of one of these types. Raises IndexDamagedError if it is none."""
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexDamagedError(f"{path} cannot be read: {error}") from error
+    if array.dtype not in kinds or array.ndim != dimensions:
+        raise IndexDamagedError(f"{path} holds an array of another kind than was written")
+    return array

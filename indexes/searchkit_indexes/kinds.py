@@ -1,0 +1,70 @@
+"""Which code implements which spec. FAISS and hnswlib are imported only where one of theirs is meant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from searchkit_indexes.base import Code, IndexSpec, Structure, Vectors
+from searchkit_indexes.codes import Codes
+from searchkit_indexes.flat import FloatCodes
+
+DEFAULT_EFFORT = {Structure.IVF: 64, Structure.HNSW: 128, Structure.HNSWLIB: 128}  # nprobe, efSearch, efSearch
+
+
+class StructureMissingError(Exception):
+    """A structure's library is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBuilder:
+    """Takes vectors batch by batch; `finish` gives the codes of all of them, in their order."""
+
+    add: Callable[[Vectors], None]
+    finish: Callable[[], Codes]
+
+
+def code_builder(spec: IndexSpec, sample: Vectors, expected: int, effort: int) -> CodeBuilder:
+    """For about `expected` vectors, of which `sample` is one that codes may learn from.
+
+    Raises StructureMissingError if a library is not installed.
+    """
+    if spec.structure is Structure.HNSWLIB or (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32):
+        batches: list[Vectors] = []
+        return CodeBuilder(batches.append, lambda: _codes_of_all(spec, batches, effort))
+    from searchkit_indexes.faiss_codes import FaissCodes, faiss_builder
+
+    add, index = faiss_builder(spec, sample, expected)
+    return CodeBuilder(add, lambda: FaissCodes(index, spec, effort))
+
+
+def load_codes(folder: Path, spec: IndexSpec, effort: int) -> Codes:
+    """What `save` of the same spec's codes wrote. Raises IndexDamagedError, StructureMissingError."""
+    if (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32):
+        return FloatCodes.load(folder, spec.dimension)
+    if spec.structure is Structure.HNSWLIB:
+        codes: Codes = _hnswlib_codes().load(folder, spec, effort)
+        return codes
+    from searchkit_indexes.faiss_codes import FaissCodes
+
+    return FaissCodes.load(folder, spec, effort)
+
+
+def _codes_of_all(spec: IndexSpec, batches: list[Vectors], effort: int) -> Codes:
+    vectors = np.concatenate([np.empty((0, spec.dimension), np.float32), *batches])
+    if spec.structure is Structure.FLAT:
+        return FloatCodes(vectors)
+    codes: Codes = _hnswlib_codes().of(vectors, spec, effort)
+    return codes
+
+
+def _hnswlib_codes() -> Any:
+    try:
+        from searchkit_indexes.hnswlib_codes import HnswlibCodes
+    except ImportError as error:
+        raise StructureMissingError(
+            "hnswlib is not installed; it needs a C++ compiler: pip install 'searchkit[hnsw]'"
+        ) from error
+    return HnswlibCodes

@@ -1,0 +1,130 @@
+"""Building an index of a catalog's vectors, and finding out how deep it has to be searched."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from searchkit.catalog import vectors
+from searchkit.catalog.vectors import Ids, Vectors
+from searchkit.embedding.embedder import Embedder
+from searchkit.vector_store.queries import made_queries
+from searchkit_indexes import (
+    DEFAULT_DEPTH,
+    DEFAULT_EFFORT,
+    Code,
+    CodedIndex,
+    IndexSpec,
+    Structure,
+    build_index,
+)
+
+# Up to here every vector is compared, at 2 ms; then 1-bit codes are, at 1.1 ms for 100,000; then a part of them.
+_EXACT_UP_TO = 20_000
+_SCANNED_UP_TO = 250_000
+_SAMPLE = 65_536  # vectors that codes learn from
+_GOAL = 0.998  # recall@10 at which `auto` stops looking deeper
+_NEIGHBOURS = 10
+_DEPTHS = (100, DEFAULT_DEPTH, 400, 800)
+_EFFORTS = {
+    Structure.IVF: (32, 64, 128, 256),
+    Structure.HNSW: (64, 128, 256, 512),
+    Structure.HNSWLIB: (64, 128, 256, 512),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An index and how it is to be searched; `recall`: of its first 10, on so many queries, None if not measured."""
+
+    index: CodedIndex
+    trained_count: int
+    effort: int
+    depth: int
+    recall: float | None
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How deep an index must be searched for a recall that was measured."""
+
+    effort: int
+    depth: int
+    recall: float
+
+
+def auto_spec(count: int, dimension: int) -> IndexSpec:
+    """What suits a number of vectors: exact search while that is quick, then 1-bit codes, then inverted lists of them."""
+    if count <= _EXACT_UP_TO:
+        return IndexSpec(Structure.FLAT, Code.FLOAT32, dimension)
+    structure = Structure.RABITQ if count <= _SCANNED_UP_TO else Structure.IVF
+    return IndexSpec(structure, Code.BIT1, dimension)
+
+
+def build_from_catalog(connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec) -> Built:
+    """An index of every vector that a catalog has of a model, read in batches, its recall measured on made queries."""
+    ids = vectors.vector_ids(connection, embedder.fingerprint)
+    is_exact = (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32)
+    queries = np.empty((0, embedder.dimension), np.float32) if is_exact else made_queries(connection, embedder)
+    nearest = Nearest(queries, _NEIGHBOURS)
+    effort = DEFAULT_EFFORT.get(spec.structure, 0)
+
+    def batches() -> Iterator[tuple[Ids, Vectors]]:
+        for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension):
+            nearest.see(*batch)
+            yield batch
+
+    index = build_index(
+        spec, batches(), sample=_sample(connection, ids, embedder.dimension), expected=len(ids), effort=effort
+    )
+    if is_exact or not len(queries):
+        return Built(index, len(ids), effort, DEFAULT_DEPTH, 1.0 if is_exact else None, 0)
+    measured = measure_depth(index, queries, nearest.ids, _GOAL)
+    return Built(index, len(ids), measured.effort, measured.depth, measured.recall, len(queries))
+
+
+def measure_depth(index: CodedIndex, queries: Vectors, truth: Ids, goal: float) -> Measured:
+    """The least effort and depth at which candidates hold a share `goal` of the true (queries, n) neighbours, else the best.
+
+    The index is left searching with that effort.
+    """
+    found: list[Measured] = []
+    for effort in _EFFORTS.get(index.spec.structure, (0,)):
+        index.set_effort(effort)
+        candidates = index.search(queries, _DEPTHS[-1]).ids
+        for depth in _DEPTHS:
+            held = [np.isin(true, row[:depth]).mean() for true, row in zip(truth, candidates, strict=True)]
+            found.append(Measured(effort, depth, float(np.mean(held))))
+            if found[-1].recall >= goal:
+                return found[-1]
+    best = max(found, key=lambda measured: measured.recall)
+    index.set_effort(best.effort)
+    return best
+
+
+class Nearest:
+    """The exact nearest neighbours of some queries among vectors that pass by in batches."""
+
+    def __init__(self, queries: Vectors, k: int) -> None:
+        self._queries, self._k = queries, k
+        self.ids: Ids = np.empty((len(queries), 0), np.int64)
+        self._scores: Vectors = np.empty((len(queries), 0), np.float32)
+
+    def see(self, ids: Ids, batch: Vectors) -> None:
+        """Take a batch into account."""
+        if not len(self._queries):
+            return
+        scores = np.concatenate([self._scores, self._queries @ batch.T], axis=1)
+        all_ids = np.concatenate([self.ids, np.broadcast_to(ids, (len(self._queries), len(ids)))], axis=1)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, : self._k]
+        self.ids, self._scores = np.take_along_axis(all_ids, best, 1), np.take_along_axis(scores, best, 1)
+
+
+def _sample(connection: sqlite3.Connection, ids: Ids, dimension: int) -> Vectors:
+    """Vectors from all over the collection, the same whenever asked."""
+    chosen = ids
+    if len(ids) > _SAMPLE:
+        chosen = np.sort(np.random.default_rng(0).choice(ids, _SAMPLE, replace=False))
+    return vectors.fetch_vectors(connection, chosen, dimension)[2]

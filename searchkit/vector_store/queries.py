@@ -1,0 +1,28 @@
+"""Queries to measure an index with, where nobody has given any: what the collection's own headings ask for."""
+
+import sqlite3
+
+import numpy as np
+
+from searchkit.catalog.vectors import Vectors
+from searchkit.embedding.embedder import Embedder
+
+_COUNT = 100
+_WORDS = 12
+
+
+def query_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[str]:
+    """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
+    rows = connection.execute(
+        "SELECT title, substr(text, 1, 400) FROM chunks WHERE id IN"
+        " (SELECT id FROM chunks ORDER BY content_hash LIMIT ?) ORDER BY content_hash",
+        (4 * count,),
+    )
+    texts = (title.rsplit(" > ", 1)[-1].strip() or " ".join(text.split()[:_WORDS]) for title, text in rows)
+    return list(dict.fromkeys(text for text in texts if text))[:count]
+
+
+def made_queries(connection: sqlite3.Connection, embedder: Embedder) -> Vectors:
+    """(n, dimension) vectors of `query_texts`, embedded as queries are."""
+    texts = query_texts(connection)
+    return embedder.embed_queries(texts) if texts else np.empty((0, embedder.dimension), np.float32)

@@ -16,6 +16,7 @@ _COMMANDS = {
     "index": "Make folders searchable, or bring them up to date.",
     "search": "Find passages by meaning and by words.",
     "status": "Show what is indexed, and what is not and why.",
+    "tune": "Choose a collection's index by measurement.",
     "verify": "Look for damage in what is stored.",
     "rebuild": "Make a damaged collection anew.",
     "forget": "Take a folder or file out of the index.",

@@ -24,7 +24,7 @@ from searchkit_indexes import (
 _EXACT_UP_TO = 20_000
 _SCANNED_UP_TO = 250_000
 _SAMPLE = 65_536  # vectors that codes learn from
-_GOAL = 0.998  # recall@10 at which `auto` stops looking deeper
+AIM = 0.998  # recall@10 at which one stops looking deeper
 _NEIGHBOURS = 10
 _DEPTHS = (100, DEFAULT_DEPTH, 400, 800)
 _EFFORTS = {
@@ -63,11 +63,25 @@ def auto_spec(count: int, dimension: int) -> IndexSpec:
     return IndexSpec(structure, Code.BIT1, dimension)
 
 
-def build_from_catalog(connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec) -> Built:
-    """An index of every vector that a catalog has of a model, read in batches, its recall measured on made queries."""
+def build_from_catalog(
+    connection: sqlite3.Connection,
+    embedder: Embedder,
+    spec: IndexSpec,
+    *,
+    goal: float = AIM,
+    queries: Vectors | None = None,
+) -> Built:
+    """An index of every vector that a catalog has of a model, read in batches.
+
+    Its recall is measured on the (n, dimension) queries, by default made ones, and it is searched as deep as reaches the goal.
+    Raises StructureMissingError.
+    """
     ids = vectors.vector_ids(connection, embedder.fingerprint)
-    is_exact = (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32)
-    queries = np.empty((0, embedder.dimension), np.float32) if is_exact else made_queries(connection, embedder)
+    is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.dimension)
+    if is_exact:
+        queries = np.empty((0, embedder.dimension), np.float32)
+    elif queries is None:
+        queries = made_queries(connection, embedder)
     nearest = Nearest(queries, _NEIGHBOURS)
     effort = DEFAULT_EFFORT.get(spec.structure, 0)
 
@@ -81,7 +95,7 @@ def build_from_catalog(connection: sqlite3.Connection, embedder: Embedder, spec:
     )
     if is_exact or not len(queries):
         return Built(index, len(ids), effort, DEFAULT_DEPTH, 1.0 if is_exact else None, 0)
-    measured = measure_depth(index, queries, nearest.ids, _GOAL)
+    measured = measure_depth(index, queries, nearest.ids, goal)
     return Built(index, len(ids), measured.effort, measured.depth, measured.recall, len(queries))
 
 
@@ -93,9 +107,9 @@ def measure_depth(index: CodedIndex, queries: Vectors, truth: Ids, goal: float) 
     found: list[Measured] = []
     for effort in _EFFORTS.get(index.spec.structure, (0,)):
         index.set_effort(effort)
-        candidates = index.search(queries, _DEPTHS[-1]).ids
         for depth in _DEPTHS:
-            held = [np.isin(true, row[:depth]).mean() for true, row in zip(truth, candidates, strict=True)]
+            candidates = index.search(queries, depth).ids  # asked for more, an index also looks at more
+            held = [np.isin(true, row).mean() for true, row in zip(truth, candidates, strict=True)]
             found.append(Measured(effort, depth, float(np.mean(held))))
             if found[-1].recall >= goal:
                 return found[-1]

@@ -18,7 +18,7 @@ def query_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[str
         " (SELECT id FROM chunks ORDER BY content_hash LIMIT ?) ORDER BY content_hash",
         (4 * count,),
     )
-    texts = (title.rsplit(" > ", 1)[-1].strip() or " ".join(text.split()[:_WORDS]) for title, text in rows)
+    texts = (title.rsplit(" › ", 1)[-1].strip() or " ".join(text.split()[:_WORDS]) for title, text in rows)
     return list(dict.fromkeys(text for text in texts if text))[:count]
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.lock import writer_lock
-from searchkit.catalog.meta import INDEX, get_meta
+from searchkit.catalog.meta import INDEX, RECALL_GOAL, get_meta
 from searchkit.catalog.vectors import Ids
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CollectionBusyError
 from searchkit.paths import make_private_folder
-from searchkit.vector_store.build import Built, auto_spec, build_from_catalog
+from searchkit.vector_store.build import AIM, Built, auto_spec, build_from_catalog
 from searchkit.vector_store.generations import load_newest, remove_leftovers, save_generation
 from searchkit_indexes import CodedIndex, IndexSpec, Manifest
 
@@ -44,7 +44,7 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
         _write_if_free(folder, connection, embedder)
         loaded = _load(folder.index, connection, embedder)
     if loaded is None:
-        built = build_from_catalog(connection, embedder, _spec(connection, embedder))
+        built = build_from_catalog(connection, embedder, _spec(connection, embedder), goal=_goal(connection))
         return OpenIndex(built.index, built.depth)
     index, manifest = loaded
     index.remove(vectors.removed_ids(connection, up_to=manifest.last_id))
@@ -67,7 +67,8 @@ def refresh_index(
     spec = _spec(connection, embedder, len(ids))
     loaded = _load(folder.index, connection, embedder)
     if loaded is None or loaded[0].spec != spec or len(ids) > _OUTGROWN * max(loaded[1].trained_count, 1):
-        _save(folder, connection, build_from_catalog(connection, embedder, spec), embedder, ids)
+        built = build_from_catalog(connection, embedder, spec, goal=_goal(connection))
+        _save(folder, connection, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
         _save(folder, connection, _caught_up(*loaded, connection, embedder, ids), embedder, ids)
     remove_leftovers(folder.index)
@@ -120,6 +121,10 @@ def _spec(connection: sqlite3.Connection, embedder: Embedder, count: int | None 
     if count is None:
         count = len(vectors.vector_ids(connection, embedder.fingerprint))
     return auto_spec(count, embedder.dimension)
+
+
+def _goal(connection: sqlite3.Connection) -> float:
+    return float(get_meta(connection, RECALL_GOAL) or AIM)
 
 
 def _differing(known: Ids, ids: Ids) -> int:

@@ -1,0 +1,131 @@
+"""Measuring indexes on a collection's own vectors: which is the cheapest that finds what exact search finds."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.catalog import vectors
+from searchkit.catalog.vectors import Ids, Vectors
+from searchkit.embedding.embedder import Embedder
+from searchkit.vector_store.build import Built, Nearest, build_from_catalog
+from searchkit_indexes import ALL_KINDS, CodedIndex, IndexSpec, Structure, search_rescored
+
+# What a millisecond of every query is worth in memory. Of two indexes that reach the goal, the one is cheaper that
+# takes less of milliseconds + megabytes / this.
+_MEGABYTES_A_MILLISECOND = 50
+_NEIGHBOURS = 10
+_GRAPHS_UP_TO = 50_000  # vectors; beyond, a graph takes minutes to build and ten times the memory of codes
+_LISTS_FROM = 20_000
+_PASSES = 3  # of all queries, of which the quietest counts: other work on the machine only ever adds
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An index as it was measured; `recall`: of the ten nearest after rescoring, `median_ms`: of such a search."""
+
+    spec: IndexSpec
+    recall: float
+    median_ms: float
+    slowest_ms: float
+    memory_bytes: int
+    build_seconds: float
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds a query, and what its memory is worth of those."""
+        return self.median_ms + self.memory_bytes / 1e6 / _MEGABYTES_A_MILLISECOND
+
+
+def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
+    """What is worth trying for a number of vectors: every kind at the whole dimension, the quick ones at the prefixes."""
+    whole, *prefixes = dimensions
+    specs = [IndexSpec(structure, code, whole) for structure, code in ALL_KINDS if _is_worth_it(structure, count)]
+    shorter = [spec for spec in specs if spec.structure in {Structure.RABITQ, Structure.FLAT}]
+    return specs + [IndexSpec(spec.structure, spec.code, dimension) for dimension in prefixes for spec in shorter]
+
+
+def measure(
+    connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec, queries: Vectors, truth: Ids, goal: float
+) -> Trial:
+    """Build an index of all of a catalog's vectors, find how deep it must look, and time it. Raises StructureMissingError."""
+    started = time.perf_counter()
+    built = build_from_catalog(connection, embedder, spec, goal=goal, queries=queries)
+    build_seconds = time.perf_counter() - started
+    found = [_nearest(connection, built, query) for query in queries]
+    recall = float(np.mean([np.isin(true, row).mean() for true, row in zip(truth, found, strict=True)]))
+    passes = [_times_ms(connection, built, queries) for _ in range(_PASSES)]
+    quietest = min(passes, key=lambda times: float(np.median(times)))
+    return Trial(
+        spec, recall, float(np.median(quietest)), float(quietest.max()), built.index.memory_bytes, build_seconds
+    )
+
+
+def cheapest(
+    trials: Sequence[Trial], goal: float, *, max_ms: float | None = None, max_megabytes: float | None = None
+) -> Trial | None:
+    """The trial that reaches the goal within the limits at the least cost, None if none does."""
+    fitting = [
+        trial
+        for trial in trials
+        if trial.recall >= goal
+        and (max_ms is None or trial.median_ms <= max_ms)
+        and (max_megabytes is None or trial.memory_bytes <= max_megabytes * 1e6)
+    ]
+    return min(fitting, key=lambda trial: trial.cost, default=None)
+
+
+def trials_of(
+    connection: sqlite3.Connection,
+    embedder: Embedder,
+    queries: Vectors,
+    goal: float,
+    on_skip: Callable[[IndexSpec, Exception], None],
+) -> Iterator[Trial]:
+    """Every candidate's trial, exact search first; those that cannot be built here are named to `on_skip`."""
+    from searchkit_indexes import StructureMissingError
+
+    count = len(vectors.vector_ids(connection, embedder.fingerprint))
+    truth = exact_neighbours(connection, embedder, queries)
+    for spec in candidate_specs(count, embedder.prefix_dimensions or (embedder.dimension,)):
+        try:
+            yield measure(connection, embedder, spec, queries, truth, goal)
+        except StructureMissingError as error:
+            on_skip(spec, error)
+
+
+def exact_neighbours(connection: sqlite3.Connection, embedder: Embedder, queries: Vectors) -> Ids:
+    """(queries, at most 10) ids of the nearest vectors by their whole dimensions."""
+    nearest = Nearest(queries, _NEIGHBOURS)
+    for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension):
+        nearest.see(*batch)
+    return nearest.ids
+
+
+def _times_ms(connection: sqlite3.Connection, built: Built, queries: Vectors) -> npt.NDArray[np.float64]:
+    times = np.empty(len(queries))
+    for i, query in enumerate(queries):
+        started = time.perf_counter()
+        _nearest(connection, built, query)
+        times[i] = (time.perf_counter() - started) * 1000
+    return times
+
+
+def _nearest(connection: sqlite3.Connection, built: Built, query: Vectors) -> Ids:
+    index: CodedIndex = built.index
+
+    def fetch(ids: Ids) -> tuple[Ids, Vectors]:
+        found, _, full = vectors.fetch_vectors(connection, ids, len(query))
+        return found, full
+
+    found: Ids = search_rescored(index, query, _NEIGHBOURS, fetch, depth=built.depth).ids[0]
+    return found
+
+
+def _is_worth_it(structure: Structure, count: int) -> bool:
+    if structure in {Structure.HNSW, Structure.HNSWLIB}:
+        return count <= _GRAPHS_UP_TO
+    return structure is not Structure.IVF or count >= _LISTS_FROM

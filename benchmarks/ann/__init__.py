@@ -1,0 +1,1 @@
+"""Nearest-neighbour engines compared: recall against latency, memory, disk, and the time of building and changing."""

@@ -1,0 +1,1 @@
+"""The engines that ours are compared with, a module for each library."""

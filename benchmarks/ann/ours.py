@@ -1,0 +1,112 @@
+"""searchkit's own search: a catalog with the whole vectors, and the index that suits their number, or one by name.
+
+As in use: candidates from the index, their order from the catalog's vectors; a change is a transaction there, with which
+the index on the disk catches up when it is opened.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from benchmarks.ann.engine import Ids, VectorFile, Vectors
+from searchkit.catalog import vectors as catalog_vectors
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
+from searchkit.catalog.meta import INDEX, set_meta
+from searchkit.embedding.embedder import Embedder
+from searchkit.search.candidates import dense_candidates
+from searchkit.vector_store import OpenIndex, open_index, refresh_index
+
+_FINGERPRINT = "benchmark"
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What the index asks of a model; without passages there are no queries to be made, so nothing is embedded."""
+
+    dimension: int
+    fingerprint: str = _FINGERPRINT
+    name: str = "benchmark"
+
+
+class Searchkit:
+    """The index of a kind, "" for what suits the size. Ids are rows from 0 on, in the order of their addition."""
+
+    settings = ("",)
+    kind = ""
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection
+        self._opened: OpenIndex
+
+    def version(self) -> str:
+        """The index that is used."""
+        return f"searchkit {self.kind or 'auto'}"
+
+    def build(self, folder: Path, vectors: VectorFile) -> None:
+        """Fill a catalog, then make the index."""
+        collection = CollectionFolder(folder)
+        collection.create()
+        connection = open_for_writing(collection.catalog)
+        for ids, batch in vectors.batches():
+            with transaction(connection):
+                catalog_vectors.put_vectors(connection, _FINGERPRINT, _hashes(ids), batch)
+        with transaction(connection):
+            set_meta(connection, INDEX, self.kind and f"{self.kind}-{vectors.dimension}")
+        refresh_index(collection, connection, _model(vectors.dimension))
+        connection.close()
+
+    def open(self, folder: Path) -> None:
+        """Open the catalog and its index."""
+        collection = CollectionFolder(folder)
+        self._connection = open_for_reading(collection.catalog)
+        row = self._connection.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
+        self._opened = open_index(collection, self._connection, _model(int(row[0])))
+        self._writing = open_for_writing(collection.catalog)
+
+    def use(self, setting: str) -> None:
+        """There is one way."""
+
+    def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
+        """Search as a query does once it is embedded."""
+        allowed = None if allowed_ids is None else allowed_ids + 1
+        found = dense_candidates(self._connection, self._opened, query, k, allowed)
+        return np.array([int.from_bytes(each, "big") for each in found], np.int64)
+
+    def add(self, ids: Ids, vectors: Vectors) -> None:
+        """Commit, and catch up."""
+        with transaction(self._writing):
+            catalog_vectors.put_vectors(self._writing, _FINGERPRINT, _hashes(ids), vectors)
+        self._opened.index.add(ids + 1, vectors)
+
+    def remove(self, ids: Ids) -> None:
+        """Commit, and catch up."""
+        with transaction(self._writing):
+            self._writing.executemany("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
+        self._opened.index.remove(ids + 1)
+
+
+def _of_kind(name: str) -> type[Searchkit]:
+    return type(name, (Searchkit,), {"kind": name})
+
+
+ENGINES = {
+    "searchkit-auto": f"{__name__}:Searchkit",
+    "searchkit-flat-int8": f"{__name__}:FlatInt8",
+    "searchkit-rabitq-1bit": f"{__name__}:Rabitq",
+    "searchkit-ivf-1bit": f"{__name__}:Ivf",
+    "searchkit-hnsw-int8": f"{__name__}:HnswInt8",
+}
+FlatInt8, Rabitq, Ivf, HnswInt8 = (_of_kind(kind) for kind in ("flat-int8", "rabitq-1bit", "ivf-1bit", "hnsw-int8"))
+
+
+def _hashes(ids: Ids) -> list[bytes]:
+    return [int(i).to_bytes(16, "big") for i in ids]
+
+
+def _model(dimension: int) -> Embedder:
+    model: Embedder = cast(Any, _Model(dimension))
+    return model

@@ -1,0 +1,139 @@
+"""Makes the sets of vectors: real ones out of catalogs, and as many more as are wanted, made to lie as real ones do.
+
+A vector that is made up:   normalise(x_i + u (t (x_j - x_i) + s r_i (x_p - x_q) / |x_p - x_q|))
+
+x_i is a real vector and x_j one of its ten nearest; (x_p, x_q) is another such pair from anywhere, so that what is added has
+the spectrum of real local differences and not that of white noise; r_i is the distance from x_i to its tenth neighbour, so
+that dense places stay dense; u is at most 1 and spread as distances from the middle of a ball are in so many dimensions, so
+that some are near doubles, as real ones are. tuning.py chooses s and the dimensions.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.ann.engine import Ids, Vectors, unit
+
+NEIGHBOURS = 10
+_BLOCK = 10_000
+_NEARLY_THE_SAME = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How far to go towards a neighbour (t), how far off the line (s), and in how many dimensions distances spread (u)."""
+
+    towards: float
+    aside: float
+    dimensions: float
+    seed: int = 0
+
+
+class Enlarger:
+    """Makes vectors up from real ones: the same for the same recipe and block."""
+
+    def __init__(self, real: Vectors) -> None:
+        self._real = real
+
+    @cached_property
+    def _surroundings(self) -> tuple[Ids, Vectors]:
+        """(rows of the ten nearest of each, distance to the last of them); half a minute for 30,000."""
+        near, similarities = nearest(self._real, self._real, NEIGHBOURS + 1)
+        return near[:, 1:], np.sqrt(np.maximum(2 - 2 * similarities[:, -1:], 0))  # the first is itself, or its double
+
+    @property
+    def real_count(self) -> int:
+        """Vectors that it started from."""
+        return len(self._real)
+
+    def real_blocks(self, count: int) -> int:
+        """How many of the blocks of a set of `count` hold real vectors; the others are made."""
+        return math.ceil(min(count, len(self._real)) / _BLOCK)
+
+    def blocks(self, recipe: Recipe, count: int) -> Iterator[Vectors]:
+        """`count` rows in all: the real ones first, as far as they are wanted, then made ones."""
+        real = self._real[:count]
+        yield from (real[start : start + _BLOCK] for start in range(0, len(real), _BLOCK))
+        for number, start in enumerate(range(len(self._real), count, _BLOCK)):
+            yield self._made(recipe, number, min(_BLOCK, count - start))
+
+    def _made(self, recipe: Recipe, number: int, count: int) -> Vectors:
+        near, reach = self._surroundings
+        rng = np.random.default_rng([recipe.seed, number])
+        origin, elsewhere = rng.integers(len(self._real), size=(2, count))
+        column = rng.integers(NEIGHBOURS, size=(2, count))
+        far = rng.random((count, 1), np.float32) ** np.float32(1 / recipe.dimensions)
+        towards = far * np.float32(recipe.towards)
+        made = (1 - towards) * self._real[origin] + towards * self._real[near[origin, column[0]]]
+        aside = unit(self._real[elsewhere] - self._real[near[elsewhere, column[1]]])
+        aside *= far * np.float32(recipe.aside) * reach[origin]
+        made += aside
+        return unit(made)
+
+
+def nearest(queries: Vectors, vectors: Vectors, k: int) -> tuple[Ids, Vectors]:
+    """(rows, dot products) of the k best for each query, best first; exact, in pieces."""
+    parts = [_best(queries[start : start + 1000] @ vectors.T, k) for start in range(0, len(queries), 1000)]
+    return np.concatenate([ids for ids, _ in parts]), np.concatenate([scores for _, scores in parts])
+
+
+def _best(scores: Vectors, k: int) -> tuple[Ids, Vectors]:
+    k = min(k, scores.shape[1])
+    chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    found = np.take_along_axis(scores, chosen, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(found, order, axis=1)
+
+
+def read_real(catalogs: Sequence[Path], fingerprint: str) -> Vectors:
+    """All vectors of one model in these catalogs, in an order by chance.
+
+    What is nearly the same in two collections is taken from the first alone: they may have files in common, which says
+    nothing about how a single collection grows. Near doubles inside a collection stay.
+    """
+    kept = _distinct(catalogs[0], fingerprint)
+    for catalog in catalogs[1:]:
+        more = _distinct(catalog, fingerprint)
+        _, similarity = nearest(more, kept, 1)
+        kept = np.concatenate([kept, more[similarity[:, 0] < _NEARLY_THE_SAME]])
+    return kept[np.random.default_rng(0).permutation(len(kept))]
+
+
+def _distinct(catalog: Path, fingerprint: str) -> Vectors:
+    with open_catalog(catalog) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT vector FROM vectors WHERE fingerprint = ?", (fingerprint,)
+        ).fetchall()
+    if not rows:
+        raise SystemExit(f"No vectors of the model {fingerprint} in {catalog}")
+    return unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16).reshape(len(rows), -1))
+
+
+def open_catalog(catalog: Path) -> sqlite3.Connection:
+    """Open for reading only: someone may be writing to it."""
+    return sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def write_set(path: Path, blocks: Iterator[Vectors], count: int, about: dict[str, object]) -> None:
+    """Write `count` rows of float16, and what is known about them beside; complete, or not there."""
+    beside = path.with_suffix(".part")
+    rows: np.memmap[Any, np.dtype[np.float16]] | None = None
+    start = 0
+    for block in blocks:
+        if rows is None:
+            rows = np.lib.format.open_memmap(beside, "w+", np.float16, (count, block.shape[1]))
+        stop = min(start + len(block), count)
+        rows[start:stop] = block[: stop - start]
+        start = stop
+    assert rows is not None
+    assert start == count
+    rows.flush()
+    path.with_suffix(".json").write_text(json.dumps(about, indent=1), "utf-8")
+    beside.replace(path)

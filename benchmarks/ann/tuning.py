@@ -17,9 +17,12 @@ _PROBES = 300
 
 
 def tuned(enlarger: Enlarger, curve: Sequence[Figures], count: int, queries: Vectors) -> tuple[Recipe, Figures]:
-    """The recipe whose set of `count` vectors comes closest to the continued curve, and that set's figures."""
+    """The recipe whose set of `count` vectors comes closest to the continued curve, and that set's figures.
+
+    The distance to the tenth neighbour comes first, for ten are searched for; then the nearest, and the dimension.
+    """
     expected = continued(curve, count)
-    tried = [found for dimensions in _DIMENSIONS for found in _search(enlarger, expected, dimensions, (count, queries))]
+    tried = [_search(enlarger, expected, dimensions, (count, queries))[-1] for dimensions in _DIMENSIONS]
     return min(tried, key=lambda found: misfit(found[1], expected))
 
 

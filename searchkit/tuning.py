@@ -10,7 +10,7 @@ from searchkit.catalog.meta import INDEX, RECALL_GOAL, set_meta
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.vector_store import refresh_index
-from searchkit.vector_store.queries import query_texts
+from searchkit.vector_store.queries import made_query_texts
 from searchkit.vector_store.tune import Trial, cheapest, trials_of
 from searchkit_indexes import IndexSpec
 
@@ -52,7 +52,7 @@ def measure_indexes(
     trials: list[Trial] = []
     skipped: list[tuple[str, str]] = []
     with reading(folder) as connection:
-        texts = list(options.queries) or query_texts(connection)
+        texts = list(options.queries) or made_query_texts(connection)
         if not texts:
             raise UsageError(f"Collection '{name}' has no passages to measure with. Index some files first.")
         vectors = embedder.embed_queries(texts)

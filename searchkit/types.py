@@ -220,7 +220,7 @@ class IndexStatus:
     """The index that semantic searches of a collection go through.
 
     `name`: structure, code and prefix dimension, such as rabitq-1bit-768. `recall`: share of the true ten nearest that it
-    found on so many `queries`, None if that was not measured; `candidates`: vectors looked up whole for a query.
+    found on so many `queries`, None if that was not measured.
     """
 
     name: str
@@ -228,7 +228,6 @@ class IndexStatus:
     bytes_per_vector: int
     recall: float | None
     queries: int
-    candidates: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,25 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.ann.engine import Ids, VectorFile, Vectors
+from benchmarks.ann.engine import Ids, VectorFile, Vectors, unit
 from searchkit.catalog import vectors as catalog_vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.search.candidates import dense_candidates
-from searchkit.vector_store import OpenIndex, open_index, refresh_index
+from searchkit.vector_store import open_index
+from searchkit.vector_store.build import auto_spec, build_from_catalog
+from searchkit.vector_store.generations import save_generation
+from searchkit_indexes import CodedIndex, IndexSpec
 
 _FINGERPRINT = "benchmark"
+MADE_QUERIES = ".made.npy"  # beside a set: the queries that searchkit makes of its collections to measure indexes with
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """What the index asks of a model; without passages there are no queries to be made, so nothing is embedded."""
+    """What the index asks of a model; queries were embedded before."""
 
     dimension: int
     fingerprint: str = _FINGERPRINT
@@ -40,7 +44,7 @@ class Searchkit:
 
     def __init__(self) -> None:
         self._connection: sqlite3.Connection
-        self._opened: OpenIndex
+        self._index: CodedIndex
 
     def version(self) -> str:
         """The index that is used."""
@@ -54,9 +58,14 @@ class Searchkit:
         for ids, batch in vectors.batches():
             with transaction(connection):
                 catalog_vectors.put_vectors(connection, _FINGERPRINT, _hashes(ids), batch)
-        with transaction(connection):
-            set_meta(connection, INDEX, self.kind and f"{self.kind}-{vectors.dimension}")
-        refresh_index(collection, connection, _model(vectors.dimension))
+        spec = auto_spec(len(vectors), vectors.dimension)
+        if self.kind:
+            spec = IndexSpec.parse(f"{self.kind}-{vectors.dimension}")
+            with transaction(connection):
+                set_meta(connection, INDEX, str(spec))
+        queries = unit(np.load(vectors.path.with_suffix(MADE_QUERIES)))
+        built = build_from_catalog(connection, _model(vectors.dimension), spec, queries=queries)
+        save_generation(collection.index, built, _FINGERPRINT, len(vectors))
         connection.close()
 
     def open(self, folder: Path) -> None:
@@ -64,7 +73,7 @@ class Searchkit:
         collection = CollectionFolder(folder)
         self._connection = open_for_reading(collection.catalog)
         row = self._connection.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
-        self._opened = open_index(collection, self._connection, _model(int(row[0])))
+        self._index = open_index(collection, self._connection, _model(int(row[0])))
         self._writing = open_for_writing(collection.catalog)
 
     def use(self, setting: str) -> None:
@@ -73,20 +82,20 @@ class Searchkit:
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
         """Search as a query does once it is embedded."""
         allowed = None if allowed_ids is None else allowed_ids + 1
-        found = dense_candidates(self._connection, self._opened, query, k, allowed)
+        found = dense_candidates(self._connection, self._index, query, k, allowed)
         return np.array([int.from_bytes(each, "big") for each in found], np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Commit, and catch up."""
         with transaction(self._writing):
             catalog_vectors.put_vectors(self._writing, _FINGERPRINT, _hashes(ids), vectors)
-        self._opened.index.add(ids + 1, vectors)
+        self._index.add(ids + 1, vectors)
 
     def remove(self, ids: Ids) -> None:
         """Commit, and catch up."""
         with transaction(self._writing):
             self._writing.executemany("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
-        self._opened.index.remove(ids + 1)
+        self._index.remove(ids + 1)
 
 
 def _of_kind(name: str) -> type[Searchkit]:

@@ -12,6 +12,7 @@ from benchmarks.ann.vectors import open_catalog
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
+from searchkit.vector_store.queries import made_query_texts
 
 _LEAST_WORDS = 3  # "Examples" asks for nothing
 _BETWEEN_HEADINGS = " › "
@@ -31,6 +32,15 @@ def query_texts(files: Sequence[Path], catalogs: Sequence[Path], count: int, see
     headings = sorted({heading for catalog in catalogs for heading in _headings(catalog)})
     chosen = _some(rng, sorted(set(questions)), count // 2 if headings else count)
     return chosen + _some(rng, headings, count - len(chosen))
+
+
+def made_texts(catalogs: Sequence[Path], *, but_not: Sequence[str]) -> list[str]:
+    """What searchkit would measure an index of these collections with, without what the benchmark asks."""
+    texts: list[str] = []
+    for catalog in catalogs:
+        with open_catalog(catalog) as connection:
+            texts += made_query_texts(connection)
+    return [text for text in dict.fromkeys(texts) if text not in set(but_not)]
 
 
 def _headings(catalog: Path) -> set[str]:

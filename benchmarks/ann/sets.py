@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ann.engine import VectorFile, Vectors
-from benchmarks.ann.queries import embedded, open_embedder, query_texts
+from benchmarks.ann.ours import MADE_QUERIES
+from benchmarks.ann.queries import embedded, made_texts, open_embedder, query_texts
 from benchmarks.ann.realism import Figures, continued, real_curve
 from benchmarks.ann.truth import allowed_ids, exact
 from benchmarks.ann.tuning import figures_of, tuned
@@ -59,6 +60,11 @@ def prepare(source: Source, count: int) -> dict[str, Any]:
         queries = embedded(texts, embedder, source.cache)
         np.save(file.with_suffix(".queries.npy"), queries)
         _make(file, read_real(source.catalogs, embedder.fingerprint), queries, count)
+    made = file.with_suffix(MADE_QUERIES)
+    if not made.exists():
+        embedder = open_embedder(source.home, source.catalogs[0])
+        asked = query_texts(source.query_files, source.catalogs, source.query_count)
+        np.save(made, embedded(made_texts(source.catalogs, but_not=asked), embedder, source.cache))
     vectors = VectorFile(file, 0, count)
     if not file.with_suffix(".filtered.npz").exists():
         queries = np.load(file.with_suffix(".queries.npy"))

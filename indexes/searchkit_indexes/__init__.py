@@ -11,13 +11,12 @@ from searchkit_indexes.manifest import (
     verify_files,
     write_manifest,
 )
-from searchkit_indexes.rescoring import DEFAULT_DEPTH, FetchVectors, search_rescored
+from searchkit_indexes.rescoring import FetchVectors, search_rescored
 
 __all__ = [
     "ALL_KINDS",
     "Code",
     "CodedIndex",
-    "DEFAULT_DEPTH",
     "DEFAULT_EFFORT",
     "FetchVectors",
     "Ids",

@@ -79,11 +79,13 @@ class Neighbours:
     """The best of an index for each query: (queries, found) ids and scores, best first.
 
     Scores are dot products, or what the codes let be known of them; higher is better, and equal scores stand in the
-    order of their ids. `found` is k, or fewer where the index (or the allowed part of it) holds fewer.
+    order of their ids. `found` is k, or fewer where the index (or the allowed part of it) holds fewer. `are_coded`: those
+    whose scores are of codes; others were added lately, and theirs are of the prefixes themselves.
     """
 
     ids: Ids
     scores: Vectors
+    are_coded: npt.NDArray[np.bool_]
 
 
 class VectorIndex(Protocol):

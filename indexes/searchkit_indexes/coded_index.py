@@ -21,6 +21,7 @@ from searchkit_indexes.manifest import IndexDamagedError
 
 _TIES = 32  # codes are asked for this many more than wanted, since of equal scores they may return any
 _RECENT_LIMIT = 4096  # float vectors beside the codes, or a fiftieth of them, before they are coded
+_LARGEST_TABLE = 1 << 26  # ids up to which a filter is a table of bytes by id
 _GONE_SHARE = 0.2  # of the codes, before they are taken out
 
 
@@ -40,14 +41,20 @@ class _State:
 
     def positions_of(self, ids: Ids) -> Positions:
         """Where these ids are among the codes; those that are not there, or removed, are left out."""
+        return np.flatnonzero(self.among(ids))
+
+    def among(self, ids: Ids) -> Mask:
+        """Which of the codes have one of these ids and are not removed."""
         if not len(self.ids) or not len(ids):
-            return np.empty(0, np.int64)
-        if np.all(self.ids[1:] > self.ids[:-1]):
-            places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-            places = places[self.ids[places] == ids]
+            return np.zeros(len(self.ids), bool)
+        largest = int(ids.max())
+        if ids.min() >= 0 and largest < _LARGEST_TABLE:  # np.isin does the same, but looks for the range of both first
+            table = np.zeros(largest + 2, bool)
+            table[ids] = True
+            held = table[np.minimum(self.ids, largest + 1)]
         else:
-            places = np.flatnonzero(np.isin(self.ids, ids))
-        return np.unique(places if self.alive is None else places[self.alive[places]])
+            held = np.isin(self.ids, ids)
+        return held if self.alive is None else held & self.alive
 
 
 class CodedIndex:
@@ -134,15 +141,15 @@ class CodedIndex:
         mask, recent_mask = state.alive, None
         coded, recent = state.coded, len(state.recent_ids)
         if allowed_ids is not None:
-            mask = np.zeros(len(state.ids), bool)
-            mask[state.positions_of(allowed_ids)] = True
+            mask = state.among(allowed_ids)
             recent_mask = np.isin(state.recent_ids, allowed_ids)
             coded, recent = int(np.count_nonzero(mask)), int(np.count_nonzero(recent_mask))
         wanted = max(0, min(k, coded + recent))
         positions, scores = state.codes.search(prefixes, min(coded, wanted + _TIES), mask)
         fresh, fresh_scores = FloatCodes(state.recent).search(prefixes, min(recent, wanted), recent_mask)
         ids = np.concatenate([_ids_at(state.ids, positions), _ids_at(state.recent_ids, fresh)], axis=1)
-        return _best(ids, np.concatenate([np.where(positions < 0, -np.inf, scores), fresh_scores], axis=1), wanted)
+        all_scores = np.concatenate([np.where(positions < 0, -np.inf, scores), fresh_scores], axis=1)
+        return _best(ids, all_scores, wanted, positions.shape[1])
 
     def save(self, folder: Path) -> None:
         """See VectorIndex."""
@@ -259,12 +266,11 @@ def _ids_at(ids: Ids, positions: Positions) -> Ids:
     return found
 
 
-def _best(ids: Ids, scores: Vectors, wanted: int) -> Neighbours:
-    """The first `wanted` of each row by score, then id."""
+def _best(ids: Ids, scores: Vectors, wanted: int, coded: int) -> Neighbours:
+    """The first `wanted` of each row by score, then id; its first `coded` columns are of codes."""
     order = np.lexsort((ids, -scores), axis=1)[:, :wanted]
-    return Neighbours(
-        np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1).astype(np.float32)
-    )
+    best = np.take_along_axis(scores, order, axis=1).astype(np.float32)
+    return Neighbours(np.take_along_axis(ids, order, axis=1), best, order < coded)
 
 
 def _array(path: Path, kinds: tuple[type, ...], dimensions: int) -> Any:

@@ -29,6 +29,8 @@ _SCALARS = {
     Code.INT8: faiss.ScalarQuantizer.QT_8bit,
 }
 _TRAINED_POINTS_A_LIST = 64
+_ROUNDS_OF_CLUSTERING = 8
+_INSIDE = 0.98  # length of a centroid
 
 
 def lists_for(count: int) -> int:
@@ -40,8 +42,24 @@ def lists_for(count: int) -> int:
 def new_faiss_index(spec: IndexSpec, sample: Vectors, expected: int) -> Any:
     """An empty index that has learned from a sample what its codes need; `expected` vectors will follow."""
     index = _untrained(spec, expected)
+    if spec.structure is Structure.IVF:
+        index.quantizer.add(_centroids(sample, index.nlist))
     index.train(np.ascontiguousarray(sample))
     return index
+
+
+def _centroids(sample: Vectors, lists: int) -> Vectors:
+    """(lists, dimension), a little inside the unit sphere: RaBitQ misjudges by 0.5 what lies exactly on its centroid,
+    as the single vector of a list does.
+    """
+    clustering = faiss.Clustering(sample.shape[1], lists)
+    clustering.niter = _ROUNDS_OF_CLUSTERING
+    clustering.spherical = True
+    clustering.max_points_per_centroid = _TRAINED_POINTS_A_LIST
+    clustering.min_points_per_centroid = 1  # FAISS warns on stderr otherwise
+    clustering.train(np.ascontiguousarray(sample), faiss.IndexFlatIP(sample.shape[1]))
+    centroids: Vectors = faiss.vector_to_array(clustering.centroids).reshape(lists, -1) * np.float32(_INSIDE)
+    return centroids
 
 
 def _untrained(spec: IndexSpec, expected: int) -> Any:
@@ -70,10 +88,6 @@ def _untrained_lists(spec: IndexSpec, lists: int) -> Any:
         index = faiss.IndexIVFScalarQuantizer(coarse, spec.dimension, lists, faiss.ScalarQuantizer.QT_8bit, metric)
     else:
         index = faiss.IndexIVFRaBitQ(coarse, spec.dimension, lists, metric, True, _BITS[spec.code])
-    index.cp.niter = 8
-    index.cp.spherical = True
-    index.cp.max_points_per_centroid = _TRAINED_POINTS_A_LIST
-    index.cp.min_points_per_centroid = 1  # FAISS warns on stderr otherwise
     return index
 
 
@@ -86,6 +100,8 @@ class FaissCodes:
     def __init__(self, index: Any, spec: IndexSpec, effort: int, mapped: Any = None) -> None:
         self._index, self._spec, self._effort = index, spec, effort
         self._mapped = mapped  # what the index looks into must outlive it
+        if spec.structure is Structure.IVF:
+            index.parallel_mode = 1  # a single query's lists are shared among the cores
 
     @property
     def memory_bytes(self) -> int:

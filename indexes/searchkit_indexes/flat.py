@@ -12,6 +12,7 @@ from searchkit_indexes.codes import Mask, Positions, best_positions
 from searchkit_indexes.manifest import IndexDamagedError
 
 _FILE = "vectors.npy"
+_COPIED_BELOW = 0.1  # share of allowed rows from which it is quicker to compare all than to copy those
 _ROWS_AT_A_TIME = 65536  # bounds the scores held at once, and the pages of a mapped file
 
 
@@ -32,12 +33,15 @@ class FloatCodes:
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Positions, Vectors]:
         """See Codes."""
         rows = None if allowed is None else np.flatnonzero(allowed)
+        are_copied = rows is not None and len(rows) < _COPIED_BELOW * len(self)
         found = min(k, len(self) if rows is None else len(rows))
         positions = np.empty((len(queries), found), np.int64)
         scores = np.empty((len(queries), found), np.float32)
         if found:
             for i, query in enumerate(queries):
-                similarities = self._similarities(query) if rows is None else self._vectors[rows] @ query
+                similarities = self._vectors[rows] @ query if are_copied else self._similarities(query)
+                if rows is not None and not are_copied:
+                    similarities = similarities[rows]
                 best = best_positions(similarities, found)
                 positions[i], scores[i] = best if rows is None else rows[best], similarities[best]
         return positions, scores

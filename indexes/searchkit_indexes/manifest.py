@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-FORMAT = 3
+FORMAT = 4
 _FILE = "manifest.json"
 _PIECE_BYTES = 1 << 20
 
@@ -21,8 +21,8 @@ class IndexDamagedError(Exception):
 class Manifest:
     """`fingerprint`: of the model; `count` vectors, the largest of whose ids is `last_id`; by file name, bytes and checksum.
 
-    `trained_count`: vectors there were when the codes last learned. `effort`, `depth`: lists or nodes looked at, and
-    candidates rescored, by a search that reaches `recall`, which was measured on `queries` queries (None: it was not).
+    `trained_count`: vectors there were when the codes last learned. `effort`: lists or nodes looked at by a search that
+    reaches `recall`, which was measured on `queries` queries (None: it was not).
     """
 
     spec: str
@@ -31,7 +31,6 @@ class Manifest:
     last_id: int
     trained_count: int
     effort: int
-    depth: int
     recall: float | None
     queries: int
     memory_bytes: int

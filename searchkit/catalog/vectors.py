@@ -17,6 +17,8 @@ Ids = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
 _STORED = np.float16
+_SIGN_EXPONENT_FRACTION = np.int32(-0x70002000)  # 0x8fffe000
+_BETWEEN_BIASES = np.float32(2.0**112)
 _ROWS_AT_A_TIME = 8192
 _T = TypeVar("_T")
 _BATCH = 500  # SQLite takes 999 parameters everywhere
@@ -191,7 +193,21 @@ def largest_id_ever(connection: sqlite3.Connection) -> int:
 
 
 def _widened(blobs: Sequence[bytes], dimension: int) -> Vectors:
-    return np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension).astype(np.float32)
+    return widened(np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension))
+
+
+def widened(halves: npt.NDArray[np.float16]) -> Vectors:
+    """Finite half-precision numbers as float32, exactly; NumPy's own conversion takes ten times as long.
+
+    The bits of a half, moved to where a float has its own and the sign kept, are the number times 2**-112: the exponents'
+    biases differ by so much. The product is exact for subnormal halves too.
+    """
+    bits = halves.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= _SIGN_EXPONENT_FRACTION
+    floats: Vectors = bits.view(np.float32)
+    floats *= _BETWEEN_BIASES
+    return floats
 
 
 def hashes_of_vectors(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, bytes]:
@@ -214,7 +230,7 @@ def vectors_of_hashes(
         marks = ",".join("?" * len(batch))
         query = f"SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({marks})"
         for content_hash, blob in connection.execute(query, (fingerprint, *batch)):
-            found[content_hash] = np.frombuffer(blob, _STORED).astype(np.float32)
+            found[content_hash] = widened(np.frombuffer(blob, _STORED))
     return found
 
 

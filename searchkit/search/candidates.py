@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from searchkit.catalog import vectors
 from searchkit.catalog.vectors import Ids
 from searchkit.embedding.embedder import Vectors
-from searchkit.vector_store import OpenIndex
-from searchkit_indexes import search_rescored
+from searchkit_indexes import CodedIndex, search_rescored
 
 
 def dense_candidates(
-    connection: sqlite3.Connection, opened: OpenIndex, query_vector: Vectors, limit: int, allowed_ids: Ids | None = None
+    connection: sqlite3.Connection, index: CodedIndex, query_vector: Vectors, limit: int, allowed_ids: Ids | None = None
 ) -> dict[bytes, float]:
     """Cosine by content hash of the nearest passages, best first; vectors the catalog no longer holds are dropped.
 
@@ -25,7 +24,7 @@ def dense_candidates(
         hashes.update(zip(found.tolist(), found_hashes, strict=True))
         return found, full
 
-    nearest = search_rescored(opened.index, query_vector, limit, fetch, depth=opened.depth, allowed_ids=allowed_ids)
+    nearest = search_rescored(index, query_vector, limit, fetch, allowed_ids=allowed_ids)
     return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
 
 

@@ -16,7 +16,7 @@ from searchkit.types import Evidence, Hit, Passage, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder, Vectors
-    from searchkit.vector_store import OpenIndex
+    from searchkit_indexes import CodedIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
 _SENTENCES_READ = 24  # sentences embedded at most to find the reason of matches by meaning
@@ -73,7 +73,7 @@ class CollectionSearcher:
         return self._open_embedder()
 
     @cached_property
-    def _index(self) -> "OpenIndex":
+    def _index(self) -> "CodedIndex":
         from searchkit.vector_store import open_index
 
         return open_index(self._folder, self._connection, self._embedder)

@@ -60,7 +60,6 @@ def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id:
             last_id=last_id,
             trained_count=built.trained_count,
             effort=built.effort,
-            depth=built.depth,
             recall=built.recall,
             queries=built.queries,
             memory_bytes=built.index.memory_bytes,
@@ -115,7 +114,6 @@ def index_status(folder: CollectionFolder, fingerprint: str) -> IndexStatus | No
         bytes_per_vector=round(manifest.memory_bytes / max(manifest.count, 1)),
         recall=manifest.recall,
         queries=manifest.queries,
-        candidates=manifest.depth,
     )
 
 

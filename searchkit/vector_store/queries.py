@@ -1,4 +1,6 @@
-"""Queries to measure an index with, where nobody has given any: what the collection's own headings ask for."""
+"""Queries to measure an index with, where nobody has given any: what the collection's own headings ask for, and questions
+about other things, whose neighbours lie far off and scattered: those an index misses first.
+"""
 
 import sqlite3
 
@@ -6,12 +8,13 @@ import numpy as np
 
 from searchkit.catalog.vectors import Vectors
 from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.sample import SAMPLE_PAIRS
 
 _COUNT = 100
 _WORDS = 12
 
 
-def query_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[str]:
+def _heading_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[str]:
     """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
     rows = connection.execute(
         "SELECT title, substr(text, 1, 400) FROM chunks WHERE id IN"
@@ -22,7 +25,13 @@ def query_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[str
     return list(dict.fromkeys(text for text in texts if text))[:count]
 
 
+def made_query_texts(connection: sqlite3.Connection) -> list[str]:
+    """Headings, and the built-in questions; none of a collection without passages."""
+    headings = _heading_texts(connection)
+    return [*headings, *(query for query, _ in SAMPLE_PAIRS)] if headings else []
+
+
 def made_queries(connection: sqlite3.Connection, embedder: Embedder) -> Vectors:
-    """(n, dimension) vectors of `query_texts`, embedded as queries are."""
-    texts = query_texts(connection)
+    """(n, dimension) vectors of `made_query_texts`, embedded as queries are."""
+    texts = made_query_texts(connection)
     return embedder.embed_queries(texts) if texts else np.empty((0, embedder.dimension), np.float32)

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +24,7 @@ _LARGEST_SLACK = 5000
 _OUTGROWN = 2  # times the vectors from which codes learned, after which they learn anew
 
 
-@dataclass(frozen=True, slots=True)
-class OpenIndex:
-    """An index of every vector of the model; `depth`: candidates whose whole vectors are to be looked at."""
-
-    index: CodedIndex
-    depth: int
-
-
-def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> OpenIndex:
+def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
     """An index of every vector that the catalog holds of the model.
 
     The newest generation is opened and brought up to date in memory. Where there is none, or none that can be trusted,
@@ -44,13 +36,12 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
         _write_if_free(folder, connection, embedder)
         loaded = _load(folder.index, connection, embedder)
     if loaded is None:
-        built = build_from_catalog(connection, embedder, _spec(connection, embedder), goal=_goal(connection))
-        return OpenIndex(built.index, built.depth)
+        return build_from_catalog(connection, embedder, _spec(connection, embedder), goal=_goal(connection)).index
     index, manifest = loaded
     index.remove(vectors.removed_ids(connection, up_to=manifest.last_id))
     for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension, above=manifest.last_id):
         index.add(*batch)
-    return OpenIndex(index, manifest.depth)
+    return index
 
 
 def refresh_index(
@@ -85,7 +76,7 @@ def _caught_up(
         found, _, full = vectors.fetch_vectors(connection, missing[start : start + 8192], embedder.dimension)
         index.add(found, full)
     index.work_in()
-    return Built(index, manifest.trained_count, manifest.effort, manifest.depth, manifest.recall, manifest.queries)
+    return Built(index, manifest.trained_count, manifest.effort, manifest.recall, manifest.queries)
 
 
 def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built, embedder: Embedder, ids: Ids) -> None:

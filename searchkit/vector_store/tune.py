@@ -11,8 +11,8 @@ import numpy.typing as npt
 from searchkit.catalog import vectors
 from searchkit.catalog.vectors import Ids, Vectors
 from searchkit.embedding.embedder import Embedder
-from searchkit.vector_store.build import Built, Nearest, build_from_catalog
-from searchkit_indexes import ALL_KINDS, CodedIndex, IndexSpec, Structure, search_rescored
+from searchkit.vector_store.build import Nearest, build_from_catalog, fetcher, recall_of
+from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, search_rescored
 
 # What a millisecond of every query is worth in memory. Of two indexes that reach the goal, the one is cheaper that
 # takes less of milliseconds + megabytes / this.
@@ -51,13 +51,13 @@ def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
 def measure(
     connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec, queries: Vectors, truth: Ids, goal: float
 ) -> Trial:
-    """Build an index of all of a catalog's vectors, find how deep it must look, and time it. Raises StructureMissingError."""
+    """Build an index of all of a catalog's vectors, find how far it must look, and time it. Raises StructureMissingError."""
     started = time.perf_counter()
     built = build_from_catalog(connection, embedder, spec, goal=goal, queries=queries)
     build_seconds = time.perf_counter() - started
-    found = [_nearest(connection, built, query) for query in queries]
-    recall = float(np.mean([np.isin(true, row).mean() for true, row in zip(truth, found, strict=True)]))
-    passes = [_times_ms(connection, built, queries) for _ in range(_PASSES)]
+    fetch = fetcher(connection, embedder.dimension)
+    recall = recall_of(built.index, queries, truth, fetch)
+    passes = [_times_ms(built.index, queries, fetch) for _ in range(_PASSES)]
     quietest = min(passes, key=lambda times: float(np.median(times)))
     return Trial(
         spec, recall, float(np.median(quietest)), float(quietest.max()), built.index.memory_bytes, build_seconds
@@ -105,24 +105,13 @@ def exact_neighbours(connection: sqlite3.Connection, embedder: Embedder, queries
     return nearest.ids
 
 
-def _times_ms(connection: sqlite3.Connection, built: Built, queries: Vectors) -> npt.NDArray[np.float64]:
+def _times_ms(index: CodedIndex, queries: Vectors, fetch: FetchVectors) -> npt.NDArray[np.float64]:
     times = np.empty(len(queries))
     for i, query in enumerate(queries):
         started = time.perf_counter()
-        _nearest(connection, built, query)
+        search_rescored(index, query, _NEIGHBOURS, fetch)
         times[i] = (time.perf_counter() - started) * 1000
     return times
-
-
-def _nearest(connection: sqlite3.Connection, built: Built, query: Vectors) -> Ids:
-    index: CodedIndex = built.index
-
-    def fetch(ids: Ids) -> tuple[Ids, Vectors]:
-        found, _, full = vectors.fetch_vectors(connection, ids, len(query))
-        return found, full
-
-    found: Ids = search_rescored(index, query, _NEIGHBOURS, fetch, depth=built.depth).ids[0]
-    return found
 
 
 def _is_worth_it(structure: Structure, count: int) -> bool:

@@ -52,7 +52,7 @@ def rescored(index: CodedIndex, query: Vectors, k: int, truth: dict[int, Vectors
         held = np.array([i for i in ids.tolist() if i in truth], np.int64)
         return held, np.array([truth[i] for i in held.tolist()], np.float32).reshape(len(held), DIMENSION)
 
-    found: Ids = search_rescored(index, query, k, fetch, depth=200, allowed_ids=allowed).ids[0]
+    found: Ids = search_rescored(index, query, k, fetch, allowed_ids=allowed).ids[0]
     return found
 
 

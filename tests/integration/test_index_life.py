@@ -1,6 +1,9 @@
 """The index is a cache of the catalog: whatever happens to it, the next search is right and nothing is lost."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,3 +145,35 @@ def test_going_back_to_auto(library: Library, collection: Path) -> None:
 
     status = library.status("docs").index
     assert status is not None and status.name == "flat-float32-64" and status.recall == 1.0
+
+
+@pytest.mark.parametrize("way", ["kill", "full"])
+@pytest.mark.parametrize("spec", ["rabitq-1bit-64", "flat-float32-64"])
+def test_stopped_between_any_two_writes_an_index_is_right(library: Library, many: Path, way: str, spec: str) -> None:
+    """Killed, or told that the disk is full, before each step in turn: searches are right all the while."""
+    library.index(many)
+    set_index(library, "docs", IndexSpec.parse(spec))
+    for number in range(200):
+        (many / "many" / f"note{number}.md").unlink()
+    write(many / "zeppelin.md", "The zeppelin leaves at noon.\n")
+    library.close()
+    found, steps = [], 0
+    while True:
+        steps += 1
+        arguments = [str(library.home), str(many), str(steps), way]
+        run = subprocess.run(
+            [sys.executable, "-m", "tests.integration.index_and_stop", *arguments],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found.append(hits(library))
+        if run.returncode == 0:
+            break
+        assert run.returncode == -signal.SIGKILL if way == "kill" else "No space left" in run.stderr
+    assert steps > 5
+    assert all(each == found[-1] for each in found)
+    assert any(text == "The zeppelin leaves at noon." for _, text in found[-1])
+    names = sorted(path.name for path in (library.home / "collections" / "docs" / "index").iterdir())
+    assert len(names) == 1 and names[0].isdigit()

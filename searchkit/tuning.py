@@ -67,10 +67,13 @@ def measure_indexes(
     return TuneReport(tuple(trials), tuple(skipped), chosen, len(texts))
 
 
-def set_index(library: Library, name: str, spec: IndexSpec | None, *, recall: float = 0.0) -> None:
+def set_index(
+    library: Library, name: str, spec: IndexSpec | None, *, recall: float = 0.0, queries: Sequence[str] = ()
+) -> None:
     """Make an index the collection's from now on, None: what suits its size; it is written at once.
 
-    `recall`: what its searches are to reach, 0 for what searchkit aims at. Raises CollectionNotFoundError, CollectionBusyError.
+    `recall`: what its searches are to reach, 0 for what searchkit aims at; `queries`: to measure that with.
+    Raises CollectionNotFoundError, CollectionBusyError.
     """
     folder = existing_collection(library.home, name)
     embedder = library.embedder_for(folder, "")
@@ -78,5 +81,6 @@ def set_index(library: Library, name: str, spec: IndexSpec | None, *, recall: fl
         with transaction(connection):
             set_meta(connection, INDEX, str(spec) if spec else "")
             set_meta(connection, RECALL_GOAL, str(recall) if recall else "")
-        refresh_index(folder, connection, embedder)
+        vectors = embedder.embed_queries(queries) if queries else None
+        refresh_index(folder, connection, embedder, queries=vectors)
     library.let_go(name)

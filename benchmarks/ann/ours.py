@@ -17,11 +17,9 @@ from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.embedding.embedder import Embedder
-from searchkit.search.candidates import dense_candidates
-from searchkit.vector_store import open_index
-from searchkit.vector_store.build import auto_spec, build_from_catalog
-from searchkit.vector_store.generations import save_generation
-from searchkit_indexes import CodedIndex, IndexSpec
+from searchkit.search.candidates import Asked, dense_candidates
+from searchkit.vector_store import open_index, refresh_index
+from searchkit_indexes import CodedIndex
 
 _FINGERPRINT = "benchmark"
 MADE_QUERIES = ".made.npy"  # beside a set: the queries that searchkit makes of its collections to measure indexes with
@@ -58,14 +56,10 @@ class Searchkit:
         for ids, batch in vectors.batches():
             with transaction(connection):
                 catalog_vectors.put_vectors(connection, _FINGERPRINT, _hashes(ids), batch)
-        spec = auto_spec(len(vectors), vectors.dimension)
-        if self.kind:
-            spec = IndexSpec.parse(f"{self.kind}-{vectors.dimension}")
-            with transaction(connection):
-                set_meta(connection, INDEX, str(spec))
+        with transaction(connection):
+            set_meta(connection, INDEX, self.kind and f"{self.kind}-{vectors.dimension}")
         queries = unit(np.load(vectors.path.with_suffix(MADE_QUERIES)))
-        built = build_from_catalog(connection, _model(vectors.dimension), spec, queries=queries)
-        save_generation(collection.index, built, _FINGERPRINT, len(vectors))
+        refresh_index(collection, connection, _model(vectors.dimension), queries=queries)
         connection.close()
 
     def open(self, folder: Path) -> None:
@@ -82,7 +76,7 @@ class Searchkit:
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
         """Search as a query does once it is embedded."""
         allowed = None if allowed_ids is None else allowed_ids + 1
-        found = dense_candidates(self._connection, self._index, query, k, allowed)
+        found = dense_candidates(self._connection, self._index, Asked(query, k, allowed_ids=allowed))
         return np.array([int.from_bytes(each, "big") for each in found], np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:

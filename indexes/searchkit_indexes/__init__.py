@@ -2,7 +2,7 @@
 
 from searchkit_indexes.base import ALL_KINDS, Code, Ids, IndexSpec, Neighbours, Structure, VectorIndex, Vectors
 from searchkit_indexes.coded_index import CodedIndex, build_index
-from searchkit_indexes.kinds import DEFAULT_EFFORT, StructureMissingError
+from searchkit_indexes.kinds import DEFAULT_EFFORT, StructureMissingError, is_installed
 from searchkit_indexes.manifest import (
     IndexDamagedError,
     Manifest,
@@ -11,10 +11,11 @@ from searchkit_indexes.manifest import (
     verify_files,
     write_manifest,
 )
-from searchkit_indexes.rescoring import FetchVectors, search_rescored
+from searchkit_indexes.rescoring import CERTAIN_OF, FetchVectors, search_rescored
 
 __all__ = [
     "ALL_KINDS",
+    "CERTAIN_OF",
     "Code",
     "CodedIndex",
     "DEFAULT_EFFORT",
@@ -30,6 +31,7 @@ __all__ = [
     "Vectors",
     "build_index",
     "checksum",
+    "is_installed",
     "read_manifest",
     "search_rescored",
     "verify_files",

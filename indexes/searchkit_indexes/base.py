@@ -102,6 +102,11 @@ class VectorIndex(Protocol):
         ...
 
     @property
+    def breadth(self) -> int:
+        """How many candidates are worth asking for: a graph is looked at as far as its effort, everything else is scanned."""
+        ...
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes that the vectors, the ids and what connects them take, mapped ones included."""
         ...

@@ -19,6 +19,7 @@ from searchkit_indexes.flat import FloatCodes
 from searchkit_indexes.kinds import DEFAULT_EFFORT, code_builder, load_codes
 from searchkit_indexes.manifest import IndexDamagedError
 
+_BREADTH = 1600  # candidates of codes that are scanned; among 1,000,000 of one bit nearly nothing is further behind
 _TIES = 32  # codes are asked for this many more than wanted, since of equal scores they may return any
 _RECENT_LIMIT = 4096  # float vectors beside the codes, or a fiftieth of them, before they are coded
 _LARGEST_TABLE = 1 << 26  # ids up to which a filter is a table of bytes by id
@@ -63,6 +64,7 @@ class CodedIndex:
     def __init__(self, spec: IndexSpec, ids: Ids, codes: Codes) -> None:
         empty = np.empty((0, spec.dimension), np.float32)
         self._spec = spec
+        self._effort = _effort(spec, None)
         self._state = _State(ids, codes, None, np.empty(0, np.int64), empty)
         self._changing = threading.Lock()
 
@@ -75,6 +77,11 @@ class CodedIndex:
     def is_exact(self) -> bool:
         """See VectorIndex."""
         return (self._spec.structure, self._spec.code) == (Structure.FLAT, Code.FLOAT32)
+
+    @property
+    def breadth(self) -> int:
+        """See VectorIndex."""
+        return self._effort if self._spec.structure in {Structure.HNSW, Structure.HNSWLIB} else _BREADTH
 
     @property
     def memory_bytes(self) -> int:
@@ -92,6 +99,7 @@ class CodedIndex:
     def set_effort(self, effort: int) -> None:
         """Lists or nodes that searches look at from now on."""
         with self._changing:
+            self._effort = effort
             self._state = replace(self._state, codes=self._state.codes.with_effort(effort))
 
     def work_in(self) -> None:
@@ -175,6 +183,7 @@ class CodedIndex:
         nothing = FloatCodes(np.empty((0, spec.dimension), np.float32))
         codes = load_codes(folder, spec, _effort(spec, effort)) if len(ids) else nothing
         index = cls(spec, ids, codes)
+        index._effort = _effort(spec, effort)
         state = index._state
         if (folder / "alive.npy").exists():
             state = replace(state, alive=_array(folder / "alive.npy", (np.bool_,), 1))
@@ -201,7 +210,7 @@ class CodedIndex:
         if len(state.ids):
             codes = state.codes.with_more(state.recent)
         else:
-            builder = code_builder(self._spec, state.recent, len(state.recent), _effort(self._spec, None))
+            builder = code_builder(self._spec, state.recent, len(state.recent), self._effort)
             builder.add(state.recent)
             codes = builder.finish()
         return _State(
@@ -217,7 +226,8 @@ def _without_gone(state: _State) -> _State:
     if state.alive is None:
         return state
     kept = np.flatnonzero(state.alive)
-    return replace(state, ids=state.ids[kept], codes=state.codes.only(kept), alive=None)
+    codes = state.codes.only(kept) if len(kept) else FloatCodes(state.recent[:0])  # learned anew from what comes
+    return replace(state, ids=state.ids[kept], codes=codes, alive=None)
 
 
 def build_index(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def load_codes(folder: Path, spec: IndexSpec, effort: int) -> Codes:
     from searchkit_indexes.faiss_codes import FaissCodes
 
     return FaissCodes.load(folder, spec, effort)
+
+
+def is_installed(structure: Structure) -> bool:
+    """Whether a structure's library is here."""
+    return structure is not Structure.HNSWLIB or find_spec("hnswlib") is not None
 
 
 def _codes_of_all(spec: IndexSpec, batches: list[Vectors], effort: int) -> Codes:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-FORMAT = 4
+FORMAT = 5
 _FILE = "manifest.json"
 _PIECE_BYTES = 1 << 20
 
@@ -22,7 +22,8 @@ class Manifest:
     """`fingerprint`: of the model; `count` vectors, the largest of whose ids is `last_id`; by file name, bytes and checksum.
 
     `trained_count`: vectors there were when the codes last learned. `effort`: lists or nodes looked at by a search that
-    reaches `recall`, which was measured on `queries` queries (None: it was not).
+    reaches `recall`, which was measured on `queries` queries (None: it was not); `goal`: what it should reach. `token`: what the
+    catalog of these vectors was given with them; another one is of another time.
     """
 
     spec: str
@@ -31,7 +32,9 @@ class Manifest:
     last_id: int
     trained_count: int
     effort: int
+    goal: float
     recall: float | None
+    token: str
     queries: int
     memory_bytes: int
     sizes: Mapping[str, int]

@@ -1,8 +1,9 @@
 """The order from the whole vectors: codes only choose which vectors are worth looking up, and how far to look.
 
 How far codes are off is seen from the vectors already looked up: exact score - estimate, over the candidates so far. Once
-the next candidate's estimate, corrected by the median of that and a margin of its spread, stays below the score
-of the tenth best, no later candidate is likely to change the first ten. Easy queries end after one round, hard ones go on.
+the next candidate's estimate, corrected by the median of that and a margin of its spread, stays below the score of the
+last that matters (the tenth best), no later candidate is likely to change the first ones. Easy queries end after one
+round, hard ones go on.
 """
 
 from collections.abc import Callable
@@ -11,33 +12,39 @@ import numpy as np
 
 from searchkit_indexes.base import Ids, Neighbours, VectorIndex, Vectors
 
-_CERTAIN_OF = 10  # of the best: what comes after may be whatever the rounds brought
+CERTAIN_OF = 10  # of the best, unless told: what comes after may be whatever the rounds brought
 _MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 gives a recall of .9968, 4 .9986, and so do more
 _OF_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 _LEAST_KNOWN = 16  # errors, before they say anything
 _FIRST_ROUND = 64
 _LARGEST_ROUND = 256  # more at once falls out of the processor's caches
-_DEEPEST = 1600  # candidates; among 100,000 one-bit codes nothing is further behind
 _SCORED_OUTRIGHT = 2000  # allowed vectors up to which looking all of them up is quicker than choosing
 
 FetchVectors = Callable[[Ids], tuple[Ids, Vectors]]
 
 
 def search_rescored(
-    index: VectorIndex, query: Vectors, k: int, fetch: FetchVectors, *, allowed_ids: Ids | None = None
+    index: VectorIndex,
+    query: Vectors,
+    k: int,
+    fetch: FetchVectors,
+    *,
+    certain_of: int = CERTAIN_OF,
+    allowed_ids: Ids | None = None,
 ) -> Neighbours:
     """The k nearest of one (dimension,) query by dot products of whole vectors, among as many candidates as it takes.
 
     `fetch` gives the (ids, vectors) of those of the ids it is asked for that still exist, all in one go, in any order.
-    A filter that leaves few is scored outright. Where many candidates no longer exist, more are looked at.
+    `certain_of`: how many of the first have to be as good as certain; of the rest a fifth may be others. A filter that leaves
+    few is scored outright. Where many candidates no longer exist, more are looked at.
     """
     if k < 1:
         return _ranked(np.empty(0, np.int64), np.empty(0, np.float32), 0)
     if allowed_ids is not None and len(allowed_ids) <= max(_SCORED_OUTRIGHT, k):
         ids, vectors = fetch(allowed_ids)
         return _ranked(ids, vectors @ query, k)
-    rounds = _Rounds(query, k, fetch)
-    wanted = max(_DEEPEST, k)
+    rounds = _Rounds(query, k, min(k, certain_of), fetch)
+    wanted = max(index.breadth, k)
     while True:
         candidates = index.search(query[None], wanted, allowed_ids)
         if rounds.go_through(candidates) or len(candidates.ids[0]) < wanted:
@@ -50,15 +57,15 @@ def search_rescored(
 class _Rounds:
     """Candidates looked up so far; each round doubles them."""
 
-    def __init__(self, query: Vectors, k: int, fetch: FetchVectors) -> None:
-        self._query, self._k, self._fetch = query, k, fetch
+    def __init__(self, query: Vectors, k: int, certain_of: int, fetch: FetchVectors) -> None:
+        self._query, self._k, self._certain_of, self._fetch = query, k, certain_of, fetch
         self._asked: Ids = np.empty(0, np.int64)
         self._ids: Ids = np.empty(0, np.int64)
         self._scores: Vectors = np.empty(0, np.float32)
         self._errors: Vectors = np.empty(0, np.float32)
 
     def go_through(self, found: Neighbours) -> bool:
-        """Look up those that were not before, best first; whether the first ones are as good as certain."""
+        """Look up those that were not before, best first; whether the first are as good as certain."""
         new = ~np.isin(found.ids[0], self._asked)
         candidates, estimates, are_coded = found.ids[0, new], found.scores[0, new], found.are_coded[0, new]
         start = 0
@@ -90,10 +97,9 @@ class _Rounds:
         self._errors = np.concatenate([self._errors, (scores - estimated)[~np.isnan(estimated)]])
 
     def _is_settled(self, next_estimate: float) -> bool:
-        certain = min(self._k, _CERTAIN_OF)
         if self.are_many_gone() or len(self._errors) < _LEAST_KNOWN:
             return False
-        last = np.partition(self._scores, -certain)[-certain]
+        last = np.partition(self._scores, -self._certain_of)[-self._certain_of]
         middle = np.median(self._errors)
         spread = _OF_NORMAL * np.median(np.abs(self._errors - middle))
         return bool(last >= next_estimate + middle + _MARGIN * spread)

@@ -1,6 +1,7 @@
 """Opening a catalog: for reading, which never waits for a writer, or for writing, which brings it up to date first."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +13,8 @@ from searchkit.paths import PRIVATE_FILE_MODE, sync_file
 
 LATEST_VERSION = 3  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
+_NEEDED_BYTES = 1 << 18  # for SQLite's journal and its index
+_FREE_SPACE = "The disk is full. Free some space and run the command again; nothing is lost."
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -20,7 +23,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     Raises CollectionBusyError if another process writes to that meanwhile, CatalogError if the catalog is damaged or
     from a newer searchkit.
     """
-    connection = _connect(path) if os.access(path.parent, os.W_OK) else _connect_to_unchanging(path)
+    can_write = os.access(path.parent, os.W_OK) and not is_disk_full(path.parent)
+    connection = _connect(path) if can_write else _connect_to_unchanging(path)
     version = _version(connection, path)
     if version == 0:
         raise CatalogError(f"{path} is not a catalog of searchkit. {_mend(path)}")
@@ -63,11 +67,12 @@ def readable_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        remedy = "Free some space and run the command again; nothing is lost." if "full" in str(error) else _mend(path)
+        remedy = _FREE_SPACE if "full" in str(error) or is_disk_full(path.parent) else _mend(path)
         raise CatalogError(f"The catalog in {path.parent} cannot be used: {error}. {remedy}") from error
     except OSError as error:
         where = error.filename or path.parent
-        raise CatalogError(f"{where}: {error.strerror}. The data directory can be set with SEARCHKIT_HOME.") from error
+        remedy = _FREE_SPACE if is_disk_full(path.parent) else "The data directory can be set with SEARCHKIT_HOME."
+        raise CatalogError(f"{where}: {error.strerror or error}. {remedy}") from error
 
 
 def memory_catalog() -> sqlite3.Connection:
@@ -75,6 +80,14 @@ def memory_catalog() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _migrate(connection)
     return connection
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Whether there is no room for the little that SQLite needs to read."""
+    try:
+        return shutil.disk_usage(folder).free < _NEEDED_BYTES
+    except OSError:
+        return False
 
 
 def _mend(path: Path) -> str:
@@ -89,7 +102,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
-        remedy = _mend(path) if os.access(path.parent, os.W_OK) else f"You may not write to {path.parent}."
+        remedy = _FREE_SPACE if is_disk_full(path.parent) else _mend(path)
         raise CatalogError(f"The catalog {path} cannot be opened: {error}. {remedy}") from error
     connection.execute(
         "PRAGMA synchronous = NORMAL"
@@ -98,14 +111,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
-    """A catalog in a folder that may not be written, which SQLite's journal would need: read as a file that stands still.
+    """A catalog in a folder that cannot be written, which SQLite's journal would need: read as a file that stands still.
 
     Raises CatalogError if it was not closed properly, for then a part of it is in the journal.
     """
     journal = path.with_name(f"{path.name}-wal")
     if journal.exists() and journal.stat().st_size:
         raise CatalogError(
-            f"The catalog {path} was not closed properly, and you may not write to {path.parent}, which opening it needs."
+            f"The catalog {path} was not closed properly, and {path.parent} cannot be written, which opening it needs."
+            f" {_FREE_SPACE if is_disk_full(path.parent) else 'You may not write there.'}"
         )
     try:
         return sqlite3.connect(

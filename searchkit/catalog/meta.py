@@ -13,6 +13,7 @@ MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
 INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for what suits the size
 RECALL_GOAL = "recall_goal"  # what the chosen index has to reach; "" or missing for what searchkit aims at
+VOUCHED_INDEX = "vouched_index"  # of the generation that was made of this catalog, see Manifest
 _FOLDER_PROBLEMS = "folder_problems"
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
 UPDATED = "updated_at"  # local time with offset, when the last index run ended

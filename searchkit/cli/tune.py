@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.output import print_json, say
+from searchkit.errors import UsageError
 
 if TYPE_CHECKING:
     from searchkit.tuning import TuneReport
@@ -15,9 +16,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("-c", "--collection", required=True, help="The collection to choose an index for.")
-@click.option("--recall", default=0.99, show_default=True, help="Share of the true ten nearest that must be found.")
-@click.option("--max-ms", type=float, help="Median milliseconds that a search may take, without embedding the query.")
-@click.option("--max-mb", type=float, help="Megabytes that the index may take.")
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.99,
+    show_default=True,
+    help="Share of the true ten nearest that must be found.",
+)
+@click.option(
+    "--max-ms",
+    type=click.FloatRange(0, min_open=True),
+    help="Median milliseconds that a search may take, without embedding the query.",
+)
+@click.option("--max-mb", type=click.FloatRange(0, min_open=True), help="Megabytes that the index may take.")
 @click.option(
     "--queries", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A text file, one query a line."
 )
@@ -53,17 +64,28 @@ def tune(  # noqa: PLR0913 - an option each
             set_index(library, collection, None)
             say(f"{collection}: the index that suits its size")
             return
-        lines = queries.read_text("utf-8").splitlines() if queries else []
-        texts = tuple(line.strip() for line in lines if line.strip())
+        texts = _lines_of(queries) if queries else ()
         report = measure_indexes(
             library, collection, TuneOptions(recall, max_ms, max_mb, texts), lambda trial: say(_row(trial))
         )
         if report.chosen and not dry_run:
-            set_index(library, collection, report.chosen.spec, recall=recall)
+            set_index(library, collection, report.chosen.spec, recall=recall, queries=texts)
     if as_json:
         print_json([_as_json(report)])
     else:
         _print(report, dry_run=dry_run)
+
+
+def _lines_of(file: Path) -> tuple[str, ...]:
+    """The lines that are not blank. Raises UsageError if there is none, or if it is no text."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{file} cannot be read as UTF-8 text: {error}. It should hold one query a line.") from error
+    texts = tuple(line.strip() for line in lines if line.strip())
+    if not texts:
+        raise UsageError(f"{file} holds no query. It should hold one a line.")
+    return texts
 
 
 def _print(report: "TuneReport", *, dry_run: bool) -> None:

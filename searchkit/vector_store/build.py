@@ -41,6 +41,7 @@ class Built:
     index: CodedIndex
     trained_count: int
     effort: int
+    goal: float
     recall: float | None
     queries: int
 
@@ -84,9 +85,9 @@ def build_from_catalog(
         spec, batches(), sample=_sample(connection, ids, embedder.dimension), expected=len(ids), effort=effort
     )
     if is_exact or not len(queries):
-        return Built(index, len(ids), effort, 1.0 if is_exact else None, 0)
+        return Built(index, len(ids), effort, goal, 1.0 if is_exact else None, 0)
     effort, recall = measure_effort(index, queries, nearest.ids, goal, fetcher(connection, embedder.dimension))
-    return Built(index, len(ids), effort, recall, len(queries))
+    return Built(index, len(ids), effort, goal, recall, len(queries))
 
 
 def measure_effort(

@@ -24,25 +24,25 @@ from searchkit_indexes import (
 _ASIDE = "damaged-"
 
 
-def load_newest(index_folder: Path, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
-    """The newest generation, its files held against their checksums; None if there is none that is sound and of the model.
-
-    None too if a writer removed it while it was being opened.
+def load_generation(index_folder: Path, fingerprint: str, token: str) -> tuple[CodedIndex, Manifest] | None:
+    """The generation with this token, its files held against their checksums; None if there is none that is sound and of the
+    model, or if a writer removed it while it was being opened.
     """
-    generations = _generations(index_folder)
-    if not generations:
-        return None
-    try:
-        manifest = verify_files(generations[0])
-        if manifest.fingerprint != fingerprint:
-            return None
-        index = CodedIndex.load(generations[0], IndexSpec.parse(manifest.spec), manifest.effort)
-    except (IndexDamagedError, ValueError, StructureMissingError):
-        return None
-    return (index, manifest) if len(index) == manifest.count else None
+    for folder in _generations(index_folder):
+        try:
+            known = read_manifest(folder)
+            if (known.fingerprint, known.token) != (fingerprint, token):
+                continue
+            manifest = verify_files(folder)
+            index = CodedIndex.load(folder, IndexSpec.parse(manifest.spec), manifest.effort)
+        except (IndexDamagedError, ValueError, StructureMissingError):
+            continue
+        if len(index) == manifest.count:
+            return index, manifest
+    return None
 
 
-def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id: int) -> None:
+def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id: int, token: str) -> None:
     """Write the next generation: its files, then its manifest, then its name."""
     make_private_folder(index_folder)
     numbers = [
@@ -60,7 +60,9 @@ def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id:
             last_id=last_id,
             trained_count=built.trained_count,
             effort=built.effort,
+            goal=built.goal,
             recall=built.recall,
+            token=token,
             queries=built.queries,
             memory_bytes=built.index.memory_bytes,
             sizes=sizes,

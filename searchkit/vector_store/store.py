@@ -1,23 +1,25 @@
 """Opening a collection's index, and renewing it on the disk."""
 
 import os
+import secrets
 import sqlite3
-from dataclasses import replace
-from pathlib import Path
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
 from searchkit.catalog.lock import writer_lock
-from searchkit.catalog.meta import INDEX, RECALL_GOAL, get_meta
-from searchkit.catalog.vectors import Ids
+from searchkit.catalog.meta import INDEX, RECALL_GOAL, VOUCHED_INDEX, get_meta, set_meta
+from searchkit.catalog.vectors import Ids, Vectors
 from searchkit.embedding.embedder import Embedder
-from searchkit.errors import CollectionBusyError
+from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.paths import make_private_folder
 from searchkit.vector_store.build import AIM, Built, auto_spec, build_from_catalog
-from searchkit.vector_store.generations import load_newest, remove_leftovers, save_generation
-from searchkit_indexes import CodedIndex, IndexSpec, Manifest
+from searchkit.vector_store.generations import load_generation, remove_leftovers, save_generation
+from searchkit_indexes import Code, CodedIndex, IndexSpec, Manifest, Structure, is_installed
 
 _SLACK_SHARE = 0.02  # by which an index on the disk may differ from the catalog; opening it makes up for that
 _LARGEST_SLACK = 5000
@@ -31,12 +33,12 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
     one is made of the catalog's vectors, and written unless another process is about to or the folder may not be
     written.
     """
-    loaded = _load(folder.index, connection, embedder)
+    loaded = _load(folder, embedder)
     if loaded is None:
-        _write_if_free(folder, connection, embedder)
-        loaded = _load(folder.index, connection, embedder)
+        _write_if_free(folder, embedder)
+        loaded = _load(folder, embedder)
     if loaded is None:
-        return build_from_catalog(connection, embedder, _spec(connection, embedder), goal=_goal(connection)).index
+        return _in_memory(connection, embedder)
     index, manifest = loaded
     index.remove(vectors.removed_ids(connection, up_to=manifest.last_id))
     for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension, above=manifest.last_id):
@@ -45,24 +47,38 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
 
 
 def refresh_index(
-    folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder, *, slack: int = 0
+    folder: CollectionFolder,
+    connection: sqlite3.Connection,
+    embedder: Embedder,
+    *,
+    slack: int = 0,
+    queries: Vectors | None = None,
 ) -> None:
     """Write a new generation if the newest one is too far from what the catalog holds, then remove the older ones.
 
     `slack`: vectors by which it may be another, if that is more than the fiftieth that is allowed anyway; searches make
-    up for them, in memory and time of their own. The caller holds the collection's lock. A damaged generation is set
-    aside, not removed.
+    up for them, in memory and time of their own. `queries`: (n, dimension), to make it anew and measure it with, by default
+    made ones where it has to be made. The caller holds the collection's lock. A damaged generation is set aside, not
+    removed.
     """
     make_private_folder(folder.index)
     ids = vectors.vector_ids(connection, embedder.fingerprint)
-    spec = _spec(connection, embedder, len(ids))
-    loaded = _load(folder.index, connection, embedder)
-    if loaded is None or loaded[0].spec != spec or len(ids) > _OUTGROWN * max(loaded[1].trained_count, 1):
-        built = build_from_catalog(connection, embedder, spec, goal=_goal(connection))
+    wanted = _Wanted(_spec(connection, embedder, len(ids)), _goal(connection))
+    loaded = None if queries is not None else _load(folder, embedder)
+    if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
+        built = build_from_catalog(connection, embedder, wanted.spec, goal=wanted.goal, queries=queries)
         _save(folder, connection, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
         _save(folder, connection, _caught_up(*loaded, connection, embedder, ids), embedder, ids)
     remove_leftovers(folder.index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a collection's index should be, and find."""
+
+    spec: IndexSpec
+    goal: float
 
 
 def _caught_up(
@@ -76,38 +92,51 @@ def _caught_up(
         found, _, full = vectors.fetch_vectors(connection, missing[start : start + 8192], embedder.dimension)
         index.add(found, full)
     index.work_in()
-    return Built(index, manifest.trained_count, manifest.effort, manifest.recall, manifest.queries)
+    return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
 
 
 def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built, embedder: Embedder, ids: Ids) -> None:
-    save_generation(folder.index, built, embedder.fingerprint, int(ids.max(initial=0)))
-    if not connection.execute("PRAGMA query_only").fetchone()[0]:
+    """Write a generation, then make it the one that the catalog vouches for."""
+    token = secrets.token_hex(8)
+    save_generation(folder.index, built, embedder.fingerprint, int(ids.max(initial=0)), token)
+    with transaction(connection):
+        set_meta(connection, VOUCHED_INDEX, token)
         vectors.forget_removed(connection)
 
 
-def _load(index_folder: Path, connection: sqlite3.Connection, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
-    """The newest generation if it can be trusted; one that knows later vectors than the catalog ever had cannot."""
-    loaded = load_newest(index_folder, embedder.fingerprint)
-    if loaded is None or loaded[1].last_id > vectors.largest_id_ever(connection):
-        return None
-    return loaded if loaded[0].spec.dimension <= embedder.dimension else None
+def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
+    """The generation that the catalog vouches for now, whatever a search's snapshot of it still says."""
+    with closing(open_for_reading(folder.catalog)) as now:
+        token = get_meta(now, VOUCHED_INDEX) or ""
+    loaded = load_generation(folder.index, embedder.fingerprint, token)
+    return loaded if loaded and loaded[0].spec.dimension <= embedder.dimension else None
 
 
-def _write_if_free(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> None:
+def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
     if not os.access(folder.path, os.W_OK):
         return
     try:
-        with writer_lock(folder.path):
+        with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
             refresh_index(folder, connection, embedder)
-    except (CollectionBusyError, OSError):  # the index is then made in memory
+    except (CollectionBusyError, CatalogError, sqlite3.Error, OSError):  # the index is then made in memory
         return
 
 
+def _in_memory(connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
+    """What is quickly made, for the searches of this process: nothing is learned or measured."""
+    spec = _spec(connection, embedder)
+    if spec.structure is not Structure.FLAT:
+        spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
+    nothing = np.empty((0, embedder.dimension), np.float32)
+    return build_from_catalog(connection, embedder, spec, queries=nothing).index
+
+
 def _spec(connection: sqlite3.Connection, embedder: Embedder, count: int | None = None) -> IndexSpec:
-    """The index that was chosen for the collection, cut to the model's dimensions, else what suits its size."""
+    """The index that was chosen for the collection, cut to the model's dimensions; what suits its size if none was, or if the
+    library of the chosen one is not installed.
+    """
     chosen = get_meta(connection, INDEX)
-    if chosen:
-        spec = IndexSpec.parse(chosen)
+    if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
         return replace(spec, dimension=min(spec.dimension, embedder.dimension))
     if count is None:
         count = len(vectors.vector_ids(connection, embedder.fingerprint))
@@ -116,6 +145,10 @@ def _spec(connection: sqlite3.Connection, embedder: Embedder, count: int | None 
 
 def _goal(connection: sqlite3.Connection) -> float:
     return float(get_meta(connection, RECALL_GOAL) or AIM)
+
+
+def _is_outgrown(manifest: Manifest, count: int) -> bool:
+    return count > _OUTGROWN * max(manifest.trained_count, 1)
 
 
 def _differing(known: Ids, ids: Ids) -> int:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.catalog.access import writing
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.tuning import TuneOptions, measure_indexes, set_index
@@ -116,6 +120,52 @@ def test_an_index_of_a_later_catalog_is_not_believed(
     shutil.copy(tmp_path / "backup.db", collection / "catalog.db")
 
     assert hits(library) == before
+
+
+def test_an_index_of_a_catalog_that_went_on_from_a_backup_is_not_believed(
+    library: Library, collection: Path, many: Path, tmp_path: Path
+) -> None:
+    """Ids that were given twice: an index knows other vectors under them."""
+    shutil.copy(collection / "catalog.db", tmp_path / "backup.db")
+    for number in range(400):
+        write(many / f"later{number}.md", f"Later words, number {number}, of the zeppelin.\n")
+    library.index(many)
+    library.close()
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (collection / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.db", collection / "catalog.db")
+    for number in range(400):
+        write(many / f"later{number}.md", f"Other words, number {number}, of the harbour.\n")
+    library.index(many)
+
+    assert newest(collection).name != "1"
+    found = {hit.path.name for hit in library.search("words of the harbour", k=450, mode="semantic")}
+    assert {f"later{number}.md" for number in range(400)} <= found
+
+
+def test_another_goal_makes_the_index_anew(library: Library, many: Path) -> None:
+    library.index(many)
+    set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=0.5)
+    generation = newest(library.home / "collections" / "docs")
+    set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=1.0, queries=QUESTIONS)
+
+    status = library.status("docs").index
+    assert newest(library.home / "collections" / "docs") != generation
+    assert status is not None and status.queries == len(QUESTIONS)
+
+
+def test_without_the_library_of_the_chosen_index_another_is_used(
+    library: Library, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(many)
+    monkeypatch.setattr("searchkit.vector_store.store.is_installed", lambda _: False)
+    with writing(CollectionFolder(library.home / "collections" / "docs")) as connection, transaction(connection):
+        set_meta(connection, INDEX, "hnswlib-float32-64")
+
+    assert library.search("prune the roses", mode="semantic")[0].path.name == "roses.md"
+    library.index(many)
+    status = library.status("docs").index
+    assert status is not None and status.name == "flat-float32-64"
 
 
 def test_tuning_measures_and_sets_the_cheapest(library: Library, many: Path) -> None:

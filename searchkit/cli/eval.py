@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+from searchkit.cli.eval_compare import compare
+from searchkit.cli.eval_init import init
+from searchkit.cli.eval_retrieval import retrieval
 from searchkit.cli.output import print_json
 from searchkit.cli.progress import progress_line
 
@@ -25,15 +28,22 @@ class _Windows(click.ParamType[tuple[int, int]]):
 
 @click.group(name="eval")
 def eval() -> None:
-    """Measure how well passages are cut, on data of your own.
+    """Measure how well searches find, and how well passages are cut, on judged data.
 
     \b
-    Example:
+    Examples:
+      searchkit eval retrieval ~/beir/scifact
+      searchkit eval init docs
       searchkit eval chunking ~/judged
     """
 
 
-@eval.command()
+eval.add_command(retrieval)
+eval.add_command(compare)
+eval.add_command(init)
+
+
+@eval.command(short_help="Measure how much of the answers the best passages hold.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", default="", help="Embedding model (default: the best one installed).")
 @click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="Passages that a query retrieves.")

@@ -2,12 +2,27 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import numpy as np
 
 from searchkit.embedding.embedder import Vectors
 
 Relevance = Mapping[str, int]  # by document; one that is not judged counts as 0
+
+
+class Metric(StrEnum):
+    """What a ranking is judged by."""
+
+    NDCG_10 = "ndcg@10"
+    RECALL_10 = "recall@10"
+    RECALL_100 = "recall@100"
+    MRR_10 = "mrr@10"
+
+    def of(self, ranking: Sequence[str], relevance: Relevance) -> float:
+        """Its value for one query, 0 to 1, higher is better. The ranking holds no document twice."""
+        name, k = self.value.split("@")
+        return {"ndcg": ndcg_at, "recall": recall_at, "mrr": mrr_at}[name](int(k), ranking, relevance)
 
 
 def ndcg_at(k: int, ranking: Sequence[str], relevance: Relevance) -> float:
@@ -17,6 +32,18 @@ def ndcg_at(k: int, ranking: Sequence[str], relevance: Relevance) -> float:
     """
     ideal = _discounted(sorted(relevance.values(), reverse=True)[:k])
     return _discounted([relevance.get(document, 0) for document in ranking[:k]]) / ideal if ideal else 0.0
+
+
+def recall_at(k: int, ranking: Sequence[str], relevance: Relevance) -> float:
+    """The share of the relevant documents (a relevance above 0) that is among the first k; 0 if nothing is relevant."""
+    relevant = sum(value > 0 for value in relevance.values())
+    return sum(relevance.get(document, 0) > 0 for document in ranking[:k]) / relevant if relevant else 0.0
+
+
+def mrr_at(k: int, ranking: Sequence[str], relevance: Relevance) -> float:
+    """1 / rank of the first relevant document among the first k, 0 if none is; its mean over queries has the name MRR."""
+    ranks = (rank for rank, document in enumerate(ranking[:k], 1) if relevance.get(document, 0) > 0)
+    return 1 / next(ranks, math.inf)
 
 
 def rank_exactly(queries: Vectors, documents: Vectors, document_ids: Sequence[str], k: int) -> list[list[str]]:

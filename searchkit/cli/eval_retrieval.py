@@ -1,0 +1,179 @@
+"""`searchkit eval retrieval`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from searchkit.cli.output import print_json, say
+from searchkit.cli.progress import progress_line
+from searchkit.types import SearchMode
+
+if TYPE_CHECKING:
+    from searchkit.evaluate.retrieval_evaluation import EvaluationOptions, SetResult
+    from searchkit.library import Library
+    from searchkit.types import ProgressListener
+
+
+@click.command(short_help="Measure how well searches find what was judged relevant.")
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
+@click.option("-c", "--collection", help="Evaluate this collection of yours, with --queries.")
+@click.option("--queries", "queries_file", type=click.Path(path_type=Path), help="Its judged queries; see eval init.")
+@click.option("--split", default="test", show_default=True, help="Judgements to use: qrels/SPLIT.tsv.")
+@click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    type=click.Choice([mode.value for mode in SearchMode]),
+    help="Way to search; may be repeated (default: all).",
+)
+@click.option("--model", default="", help="Embedding model for FOLDERs (default: the one for new collections).")
+@click.option(
+    "--index",
+    "indexes",
+    multiple=True,
+    metavar="KIND",
+    help="Index to search through, such as rabitq-1bit-256, or auto; may be repeated (default: auto).",
+)
+@click.option(
+    "--dimension",
+    "dimensions",
+    multiple=True,
+    type=click.IntRange(1),
+    help="Prefix dimension of the index that auto gives; may be repeated.",
+)
+@click.option("-k", default=100, show_default=True, type=click.IntRange(1, 1000), help="Documents a query.")
+@click.option("--limit", type=click.IntRange(1), help="So many queries of each set, for a quick look.")
+@click.option("--no-latency", is_flag=True, help="Do not time searches.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for TREC run files and report.json.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
+def retrieval(  # noqa: PLR0913, PLR0917 - an option each
+    folders: tuple[Path, ...],
+    collection: str | None,
+    queries_file: Path | None,
+    split: str,
+    modes: tuple[str, ...],
+    model: str,
+    indexes: tuple[str, ...],
+    dimensions: tuple[int, ...],
+    k: int,
+    limit: int | None,
+    *,
+    no_latency: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure how well searches find what was judged relevant, by words, by meaning, and by both.
+
+    FOLDER holds corpus.jsonl, queries.jsonl and qrels/test.tsv (BEIR's layout). It is indexed apart from your collections,
+    once, below `eval` in the data directory. Or name a collection of yours and a file of judged queries about it.
+
+    \b
+    Examples:
+      searchkit eval retrieval ~/beir/scifact ~/beir/nfcorpus
+      searchkit eval retrieval ~/beir/scifact --mode semantic --index auto --index rabitq-1bit-256 --out runs
+      searchkit eval init docs && searchkit eval retrieval -c docs --queries docs-queries.jsonl
+    """
+    _check(folders, collection, queries_file, model, split)
+    from searchkit.evaluate.retrieval_evaluation import EvaluationOptions
+    from searchkit.evaluate.retrieval_report import report_as_json, report_as_text
+    from searchkit.evaluate.retrieval_results import report_of
+    from searchkit.library import Library
+
+    options = EvaluationOptions(
+        modes=tuple(mode for mode in SearchMode if not modes or mode in modes),
+        indexes=indexes,
+        dimensions=dimensions,
+        k=k,
+        limit=limit,
+        with_latency=not no_latency,
+    )
+    with Library() as library, progress_line() as listen:
+        if collection is not None and queries_file is not None:
+            results = [_own(library, collection, queries_file, options, listen)]
+        else:
+            results = _sets(library, _named(folders, split), split, model, options, listen)
+    report = report_of([result.report for result in results])
+    if out:
+        _write(out, results, report_as_json(report))
+    if as_json:
+        print_json([report_as_json(report)])
+    else:
+        click.echo(report_as_text(report))
+
+
+def _check(folders: Sequence[Path], collection: str | None, queries_file: Path | None, model: str, split: str) -> None:
+    if collection is None and queries_file is None:
+        if not folders:
+            raise click.UsageError(
+                "Name a folder in BEIR's layout, or a collection and its judged queries: -c, --queries."
+            )
+        return
+    if folders:
+        raise click.UsageError("Either folders, or a collection of yours (-c) with its judged queries (--queries).")
+    if collection is None or queries_file is None:
+        raise click.UsageError("-c and --queries go together. Begin a file of judged queries: searchkit eval init NAME")
+    if model or split != "test":
+        raise click.UsageError(
+            "--model and --split are for folders; a collection has its model, and --queries its judgements."
+        )
+
+
+def _named(folders: Sequence[Path], split: str) -> Mapping[str, Path]:
+    """Folders by the names that their sets have in reports and files."""
+    suffix = "" if split == "test" else f"-{split}"
+    named = {f"{folder.resolve().name}{suffix}": folder for folder in folders}
+    if len(named) < len(folders):
+        raise click.UsageError("Two of the folders have one name. Evaluate them one by one.")
+    return named
+
+
+def _sets(
+    library: "Library",
+    named: Mapping[str, Path],
+    split: str,
+    model: str,
+    options: "EvaluationOptions",
+    listen: "ProgressListener",
+) -> "list[SetResult]":
+    from searchkit.config import load_settings
+    from searchkit.evaluate.beir import read_beir
+    from searchkit.evaluate.retrieval_evaluation import evaluate_set
+
+    data = {name: read_beir(folder, split) for name, folder in named.items()}  # all can be read, before any is embedded
+    embedder = library.models.open(model or load_settings(library.home).model or library.models.best())
+    return [evaluate_set(library.home, one, embedder, options, listen, label=name) for name, one in data.items()]
+
+
+def _own(
+    library: "Library", collection: str, queries_file: Path, options: "EvaluationOptions", listen: "ProgressListener"
+) -> "SetResult":
+    from searchkit.catalog.collection_folder import existing_collection
+    from searchkit.evaluate.judged import read_judged
+    from searchkit.evaluate.retrieval_evaluation import evaluate_collection
+
+    judged = read_judged(library.home, collection, queries_file)
+    embedder = library.embedder_for(existing_collection(library.home, collection), "")
+    return evaluate_collection(judged, embedder, options, listen)
+
+
+def _write(out: Path, results: "Sequence[SetResult]", report: Mapping[str, object]) -> None:
+    """A run file for each way of each set, and the report."""
+    import json
+
+    from searchkit.errors import UsageError
+    from searchkit.evaluate.trec import write_run
+    from searchkit.paths import write_atomically
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for result in results:
+            for way, rankings in result.rankings.items():
+                write_run(out / f"{result.report.name}.{way}.trec", rankings, f"searchkit-{way}")
+        write_atomically(out / "report.json", json.dumps(report, indent=2).encode())
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or out} cannot be written: {error.strerror}. Choose another folder: --out"
+        ) from error
+    say(f"Written: {out}")

@@ -1,0 +1,100 @@
+"""Lets the package `mteb` evaluate an embedder of searchkit; mteb itself is imported only when it asks what it has before it.
+
+import mteb
+from searchkit import Library
+from searchkit.evaluate.mteb_adapter import MtebEncoder
+
+with Library() as library:
+    mteb.evaluate(MtebEncoder(library.models.open("embeddinggemma-300m")), mteb.get_task("NFCorpus"))
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.embedding.embedder import Embedder, Vectors, prefix
+from searchkit.errors import UsageError
+from searchkit.types import Passage
+
+Batch = Mapping[str, Sequence[Any]]  # a column of texts by name: text; of documents also title and body
+
+
+class MtebEncoder:
+    """An embedder as mteb's `EncoderProtocol` (mteb 2), for texts.
+
+    `dimension`: of the prefix of each vector that counts, None for all of it. Queries get the model's query prompt, and
+    documents its document prompt, their titles where it puts them. Tasks that know neither, such as classification,
+    get the document prompt: a task's own prompts are not searchkit's to give.
+    """
+
+    def __init__(self, embedder: Embedder, dimension: int | None = None) -> None:
+        if dimension is not None and not 0 < dimension <= embedder.dimension:
+            raise UsageError(f"The model {embedder.name} has {embedder.dimension} dimensions, not {dimension}.")
+        self._embedder = embedder
+        self._dimension = dimension or embedder.dimension
+
+    def encode(
+        self,
+        inputs: Iterable[Batch],
+        *,
+        task_metadata: object = None,
+        hf_split: str = "",
+        hf_subset: str = "",
+        prompt_type: str | None = None,
+        **kwargs: object,
+    ) -> Vectors:
+        """(n, dimension) unit vectors of all batches' texts. Of the keywords only `prompt_type` makes a difference."""
+        del task_metadata, hf_split, hf_subset, kwargs
+        is_query = prompt_type is not None and str(getattr(prompt_type, "value", prompt_type)) == "query"
+        parts = [self._queries(batch) if is_query else self._documents(batch) for batch in inputs]
+        vectors = np.concatenate(parts) if parts else self._embedder.embed_queries([])
+        return vectors if self._dimension == self._embedder.dimension else prefix(vectors, self._dimension)
+
+    def similarity(self, embeddings1: npt.ArrayLike, embeddings2: npt.ArrayLike) -> Vectors:
+        """(n, m) cosines of n vectors, or of one, with m; what `encode` gives has unit length."""
+        cosines: Vectors = _rows(embeddings1) @ _rows(embeddings2).T
+        return cosines
+
+    def similarity_pairwise(self, embeddings1: npt.ArrayLike, embeddings2: npt.ArrayLike) -> Vectors:
+        """(n,) cosines of n vectors with as many others."""
+        cosines: Vectors = np.einsum("ij,ij->i", _rows(embeddings1), _rows(embeddings2))
+        return cosines
+
+    @property
+    def mteb_model_meta(self) -> Any:
+        """An `mteb.ModelMeta`: under the model's name, with its fingerprint for a revision, so that results of another
+        quantization or prefix are kept apart. Raises UsageError where mteb 2 is not installed.
+        """
+        try:
+            from mteb.models.model_meta import ModelMeta, ScoringFunction
+        except ImportError as error:
+            raise UsageError("The package mteb, version 2, is not installed: pip install 'mteb>=2'") from error
+        known = {
+            "name": f"searchkit/{self._embedder.name}",
+            "revision": f"{self._embedder.fingerprint}-{self._dimension}",
+            "max_tokens": self._embedder.max_tokens,
+            "embed_dim": self._dimension,
+            "similarity_fn_name": ScoringFunction.COSINE,
+            "framework": ["ONNX"],
+            "use_instructions": True,
+            "open_weights": True,
+        }
+        return ModelMeta.create_empty(overwrites=known)
+
+    def _queries(self, batch: Batch) -> Vectors:
+        return self._embedder.embed_queries(list(batch["text"]))
+
+    def _documents(self, batch: Batch) -> Vectors:
+        """Of documents "text" is title and body in one; where they come apart, the model's prompt has a place for each."""
+        texts = list(batch.get("body", batch["text"]))
+        titles = list(batch.get("title", ())) if "body" in batch else []
+        titles = titles or [""] * len(texts)
+        passages = [Passage(title or "", text) for title, text in zip(titles, texts, strict=True)]
+        return self._embedder.embed_documents(passages)
+
+
+def _rows(embeddings: npt.ArrayLike) -> Vectors:
+    """One vector counts as one row."""
+    return np.atleast_2d(np.asarray(embeddings, np.float32))

@@ -1,0 +1,115 @@
+"""Searches of a collection as rankings of documents: what a user gets, each document at its best passage's place."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from searchkit.catalog.access import reading
+from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.documents import content_hash
+from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.errors import UsageError
+from searchkit.evaluate.retrieval import Ranking
+from searchkit.library import Library
+from searchkit.paths import path_from_text
+from searchkit.types import Hit, Passage, SearchMode
+
+IdsOf = Callable[[str, Hit, Sequence[Path]], Iterable[str]]  # of a query, a hit, and every file that holds its passage
+_MORE = 1.5  # times the passages asked for, where those before held too few documents
+
+
+class DocumentSearch:
+    """Ranks a collection's documents for a query; `search(query, k)`.
+
+    `ids_of` names the documents that a hit stands for; a document's first hit is its place.
+    """
+
+    def __init__(self, library: Library, collection: str, mode: SearchMode, ids_of: IdsOf) -> None:
+        self._library = library
+        self._collection = collection
+        self._mode = mode
+        self._ids_of = ids_of
+        self._passages = 1.2  # for each document wanted
+
+    def __call__(self, query: str, k: int) -> Ranking:
+        """The k best documents, fewer if no more are found; none for a query that searches refuse, such as a blank one."""
+        while True:
+            asked = round(k * self._passages) + 1
+            try:
+                hits = self._library.rank(query, k=asked, collections=[self._collection], mode=self._mode)
+            except UsageError:
+                return []
+            ranking = self._ranking(query, hits)
+            if len(ranking) >= k or len(hits) < asked:
+                return ranking[:k]
+            self._passages *= _MORE
+
+    def _ranking(self, query: str, hits: Sequence[Hit]) -> list[tuple[str, float]]:
+        best: dict[str, float] = {}
+        for hit in hits:
+            for document_id in self._ids_of(query, hit, self._places(hit)):
+                best.setdefault(document_id, hit.score)
+        return list(best.items())
+
+    def _places(self, hit: Hit) -> Sequence[Path]:
+        """Every document that holds the passage, of which a hit names the first."""
+        if not hit.copies:
+            return (hit.path,)
+        return self._copies.get(content_hash(hit.title, hit.text), (hit.path,))
+
+    @cached_property
+    def _copies(self) -> Mapping[bytes, Sequence[Path]]:
+        with reading(existing_collection(self._library.home, self._collection)) as connection:
+            return _places_of_repeated(connection)
+
+
+class RankingEmbedder:
+    """An embedder of which only rankings are wanted: a query is embedded once, and those given here all at once.
+
+    Passages are embedded at a search for no more than the choice of a snippet, which no ranking depends on: they all
+    get a zero vector here.
+    """
+
+    def __init__(self, embedder: Embedder, queries: Iterable[str] = ()) -> None:
+        self.name = embedder.name
+        self.dimension = embedder.dimension
+        self.prefix_dimensions = embedder.prefix_dimensions
+        self.fingerprint = embedder.fingerprint
+        self.max_tokens = embedder.max_tokens
+        self.similarity_range = embedder.similarity_range
+        self.count_tokens = embedder.count_tokens
+        self._embedder = embedder
+        self._known: dict[str, Vectors] = {}
+        self._embed(dict.fromkeys(" ".join(query.split()) for query in queries))
+
+    def embed_queries(self, queries: Sequence[str]) -> Vectors:
+        """See Embedder."""
+        self._embed(query for query in queries if query not in self._known)
+        return np.stack([self._known[query] for query in queries]) if queries else self._embedder.embed_queries([])
+
+    def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
+        """Zeros."""
+        return np.zeros((len(passages), self.dimension), np.float32)
+
+    def _embed(self, queries: Iterable[str]) -> None:
+        new = list(queries)
+        for start in range(0, len(new), 64):
+            batch = new[start : start + 64]
+            self._known.update(zip(batch, self._embedder.embed_queries(batch), strict=True))
+
+
+def _places_of_repeated(connection: sqlite3.Connection) -> dict[bytes, list[Path]]:
+    """The files of each passage that stands in several places, by content hash."""
+    rows = connection.execute(
+        "SELECT DISTINCT c.content_hash, r.path, d.path FROM chunks c"
+        " JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id WHERE c.content_hash IN"
+        " (SELECT content_hash FROM chunks GROUP BY content_hash HAVING count(*) > 1) ORDER BY r.path, d.path"
+    )
+    found: defaultdict[bytes, list[Path]] = defaultdict(list)
+    for hashed, root, path in rows:
+        found[hashed].append(path_from_text(root) / path_from_text(path))
+    return dict(found)

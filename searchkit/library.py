@@ -25,10 +25,15 @@ from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError, ModelNotFoundError, UsageError
+from searchkit.file_types import with_known_types
+from searchkit.finding import find_similar, put_together, read_request, search_options
 from searchkit.paths import default_home
-from searchkit.search.searcher import CollectionSearcher
+from searchkit.search.filters import Filters
+from searchkit.search.query import ParsedQuery
+from searchkit.search.searcher import CollectionSearcher, SearchOptions
 from searchkit.types import (
     CollectionStatus,
+    GroupBy,
     Hit,
     IndexReport,
     Passage,
@@ -43,9 +48,7 @@ if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
     from searchkit.ingest.run import IndexRun
 
 AnyPath = str | os.PathLike[str]
-_LONGEST_QUERY = 20_000  # characters; more than any model reads
-
-
+_EVERYTHING = Filters()
 _FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
 _PLAIN = RunOptions()
 
@@ -128,23 +131,54 @@ class Library:
         k: int = 10,
         collections: Sequence[str] = (),
         mode: SearchMode | str = SearchMode.HYBRID,
+        filters: Filters = _EVERYTHING,
+        group_by: GroupBy | str = GroupBy.PASSAGE,
     ) -> list[Hit]:
-        """The best k passages, best first; from all collections unless some are named.
+        """The best k passages, best first; from all collections unless some are named; of each file the best alone by "file".
+
+        The query may hold "phrases", -exclusions and filters (see search/query.py); `filters` must hold besides. Phrases that
+        nothing holds do not count. With filters and nothing to look for, the first passages of the newest documents.
 
         Raises UsageError for an empty query, k < 1 or an unknown mode, CollectionNotFoundError if there is nothing to search.
         """
-        cleaned = " ".join(query.replace("\0", " ").split())[:_LONGEST_QUERY]
-        if not cleaned:
-            raise UsageError('The query is empty. Say what you look for: searchkit search "boiler pressure too low"')
-        if k < 1:
-            raise UsageError(f"The number of hits must be at least 1, not {k}.")
-        if mode not in list(SearchMode):
-            raise UsageError(f"There is no mode '{mode}'. Modes: {', '.join(SearchMode)}.")
+        return self._search(*read_request(query, filters, search_options(k, mode, group_by)), collections)
+
+    def rank(
+        self, query: str, *, k: int = 100, collections: Sequence[str] = (), mode: SearchMode | str = SearchMode.HYBRID
+    ) -> list[Hit]:
+        """What `search` finds, in its order, but quicker by far: see SearchOptions.is_order_enough. Raises as it does."""
+        parsed, options = read_request(query, _EVERYTHING, search_options(k, mode, GroupBy.PASSAGE))
+        return self._search(parsed, replace(options, is_order_enough=True), collections)
+
+    def _search(self, query: ParsedQuery, options: SearchOptions, collections: Sequence[str]) -> list[Hit]:
         hits: list[Hit] = []
         for folder in self._chosen(collections):
             with readable_errors(folder.catalog):
-                hits += self._searcher(folder).search(cleaned, k, SearchMode(mode))
-        return sorted(hits, key=lambda hit: -hit.score)[:k]
+                hits += self._searcher(folder).search(query, options)
+        if not hits and query.phrases:  # nothing holds them as written: what comes nearest
+            return self._search(replace(query, phrases=()), options, collections)
+        return put_together(hits, query, options.k)
+
+    def similar(
+        self,
+        path: AnyPath,
+        line: int | None = None,
+        *,
+        k: int = 10,
+        collections: Sequence[str] = (),
+        filters: Filters = _EVERYTHING,
+    ) -> list[Hit]:
+        """The k passages nearest in meaning to an indexed file, or to its passage at a line, best first; none of its own.
+
+        From all collections of the same model unless some are named. Nothing is embedded. `line`: in formats with pages
+        and no lines, the page. Raises UsageError if no collection holds the file, or it has no such line.
+        """
+        options = replace(search_options(k, SearchMode.SEMANTIC, GroupBy.PASSAGE), filters=(with_known_types(filters),))
+        folders = self._chosen(collections)
+        others = [folder for folder in all_collections(self.home) if folder not in folders]
+        with readable_errors(folders[0].catalog):
+            chosen, rest = ([self._searcher(folder) for folder in some] for some in (folders, others))
+            return find_similar(chosen, rest, _absolute(path), line, options)
 
     def collections(self) -> list[str]:
         """Names of all collections."""

@@ -31,6 +31,13 @@ class SearchMode(StrEnum):
     LEXICAL = "lexical"
 
 
+class GroupBy(StrEnum):
+    """What there is at most one hit of."""
+
+    PASSAGE = ""
+    FILE = "file"
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A stretch of a document that belongs together, with its provenance.
@@ -89,16 +96,45 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a hit came to its place. `total`, by which hits are ordered, is what the other numbers make.
+
+    `meaning`, `words`: cosine and BM25 scaled to 0-1 between the query's `similarity_floor` and `similarity_best`, and by
+    `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the part of the query that its
+    best lexical match holds. `literal`, `language`: added for what the query says literally, and for its own language.
+    """
+
+    meaning: float
+    words: float
+    word_weight: float
+    word_coverage: float
+    similarity_floor: float
+    similarity_best: float
+    bm25_best: float
+    literal: float
+    language: float
+
+    @property
+    def total(self) -> float:
+        """(1 - word_weight) meaning + word_weight words + literal + language."""
+        return (1 - self.word_weight) * self.meaning + self.word_weight * self.words + self.literal + self.language
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Why a hit is a hit. A part is None where that arm did not take part.
 
     `similarity`: cosine of query and passage. `bm25`: larger is better. `terms`: the words of the passage that
-    match the query's, as they are written there.
+    match the query's, as they are written there. `explanation`: None where nothing was ranked.
     """
 
     similarity: float | None
     bm25: float | None
     terms: tuple[str, ...]
+    explanation: Explanation | None = None
+
+
+WEAK_BELOW = 0.5  # on the scale of scores, see likelihood in search/fusion.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +142,9 @@ class Hit:
     """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
 
     `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in
-    the snippet that show the reason of the match. `copies` counts further places that hold the same passage.
+    the snippet that show the reason of the match. `copies` counts further places that hold the same passage. `date`: the
+    day that the document is of, in ISO 8601 and perhaps without month or day: its own date, else of its file's last change.
+    `more_in_file`: further passages of the file among the candidates, where hits are grouped by file.
     """
 
     collection: str
@@ -122,6 +160,14 @@ class Hit:
     evidence: Evidence
     copies: int = 0
     place: str = ""
+    date: str = ""
+    more_in_file: int = 0
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it is as likely about something else: the best that a collection has where it says nothing of the query."""
+        is_ranked = (self.evidence.similarity, self.evidence.bm25) != (None, None)
+        return is_ranked and self.score < WEAK_BELOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,27 @@ import os
 import shutil
 import textwrap
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
 from searchkit.cli.output import is_terminal
 from searchkit.ingest.extract.formats import CODE_SUFFIXES
-from searchkit.types import Hit
-from searchkit.wording import place, printable, reason
+from searchkit.types import Explanation, Hit
+from searchkit.wording import place, plural, printable, reason
 
 _PLAIN_WIDTH = 100
 _MOST_LINES = 8
 _ON, _OFF = "\ue000", "\ue001"
 
 
-def hit_as_json(hit: Hit, rank: int) -> dict[str, object]:
+def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str, object]:
     """The documented object (docs/json.md)."""
+    explanation = hit.evidence.explanation if is_explained else None
     return {
         "rank": rank,
         "score": round(hit.score, 4),
+        "weak": hit.is_weak,
         "collection": hit.collection,
         "path": str(hit.path),
         "page": hit.page,
@@ -36,18 +39,24 @@ def hit_as_json(hit: Hit, rank: int) -> dict[str, object]:
         "bm25": None if hit.evidence.bm25 is None else round(hit.evidence.bm25, 4),
         "terms": list(hit.evidence.terms),
         "copies": hit.copies,
+        "date": hit.date,
+        "more_in_file": hit.more_in_file,
+        **({"explanation": asdict(explanation) | {"total": explanation.total}} if explanation else {}),
     }
 
 
-def print_hits(hits: Sequence[Hit]) -> None:
-    """Each hit as a heading line, the passage with its reason marked, and the reason in words."""
+def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
+    """Each hit as a heading line, the passage with its reason marked, and the reason in words, or in all its numbers."""
     width = min(shutil.get_terminal_size().columns, 120) if is_terminal() else _PLAIN_WIDTH
     several = len({hit.collection for hit in hits}) > 1
     for hit in hits:
         click.echo(_heading(hit, with_collection=several))
         for line in _wrapped(hit, width - 6):
             click.echo(f"      {line}")
-        click.secho(f"      {reason(hit)}", dim=True)
+        if why := " · ".join(part for part in (reason(hit), _more(hit)) if part):
+            click.secho(f"      {why}", dim=True)
+        if are_explained and hit.evidence.explanation:
+            click.secho(f"      {explained(hit, hit.evidence.explanation)}", dim=True)
         click.echo()
 
 
@@ -60,11 +69,34 @@ def marked(hit: Hit) -> str:
     return "".join([*parts, hit.snippet[at:]])
 
 
+def explained(hit: Hit, how: Explanation) -> str:
+    """The sum that gave a hit its place, with where each part comes from."""
+    meaning = "not known"
+    if hit.evidence.similarity is not None:
+        meaning = (
+            f"cosine {hit.evidence.similarity:.3f} between {how.similarity_floor:.3f} and {how.similarity_best:.3f}"
+        )
+    words = f"BM25 {hit.evidence.bm25 or 0:.2f} of {how.bm25_best:.2f}"
+    weights = f"best word match holds {how.word_coverage:.2f} of the query"
+    return (
+        f"{how.total:.3f} = {1 - how.word_weight:.2f} × meaning {how.meaning:.3f} ({meaning})"
+        f" + {how.word_weight:.2f} × words {how.words:.3f} ({words}; {weights})"
+        f" + literal {how.literal:.1f} + language {how.language:.1f}"
+    )
+
+
 def _heading(hit: Hit, *, with_collection: bool) -> str:
     where = click.style(place(hit), fg="cyan")
     title = f"  {printable(hit.title)}" if hit.title else ""
     collection = f"  [{printable(hit.collection)}]" if with_collection else ""
-    return f"{click.style(f'{hit.score:.2f}', bold=True)}  {where}{title}{collection}"
+    is_ranked = (hit.evidence.similarity, hit.evidence.bm25) != (None, None)
+    first = f"{hit.score:.2f}" if is_ranked else printable(hit.date)  # of filters alone: newest first
+    weak = click.style("  weak match", fg="yellow") if hit.is_weak else ""
+    return f"{click.style(first, bold=True)}  {where}{title}{collection}{weak}"
+
+
+def _more(hit: Hit) -> str:
+    return f"{plural(hit.more_in_file, 'more passage')} of this file" if hit.more_in_file else ""
 
 
 def _wrapped(hit: Hit, width: int) -> list[str]:

@@ -1,20 +1,22 @@
 """`searchkit search`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from searchkit.cli.filter_options import filter_options
 from searchkit.cli.hits import hit_as_json, print_hits
 from searchkit.cli.output import print_json, say
-from searchkit.types import SearchMode
+from searchkit.search.filters import Filters
+from searchkit.types import GroupBy, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.library import Library
 
 
 @click.command()
-@click.argument("query", nargs=-1, required=True)
+@click.argument("query", nargs=-1)
 @click.option("-c", "--collection", "collections", multiple=True, help="Search this collection only; may be repeated.")
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")
 @click.option(
@@ -24,27 +26,50 @@ if TYPE_CHECKING:
     show_default=True,
     help="By meaning and words, by meaning alone, or by words alone.",
 )
+@filter_options
+@click.option(
+    "--group-by",
+    type=click.Choice([GroupBy.FILE.value]),
+    help="Show the best passage of each file alone, and how many more there are in it.",
+)
+@click.option("--explain", is_flag=True, help="Show every number that gave a hit its place.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a hit (fields: see docs/json.md).")
-def search(query: tuple[str, ...], collections: tuple[str, ...], k: int, mode: str, *, as_json: bool) -> None:
+def search(
+    query: tuple[str, ...], filters: Filters, group_by: str | None, *, explain: bool, as_json: bool, **how: Any
+) -> None:
     """Find the passages that answer QUERY, by meaning and by words.
+
+    In QUERY, a "quoted phrase" must occur as written, and -word must not. type:, path:, folder:, since: and until: do
+    what the options of these names do; -type:, -path: and -folder: leave out. Filters alone list the newest documents.
+    Put a QUERY with quotes or hyphens between single quotes, so that the shell leaves it as it is.
 
     \b
     Examples:
       searchkit search when does the lease end
       searchkit search "error E07" --mode lexical -k 3
+      searchkit search '"notice period" -draft type:pdf,md since:2025'
+      searchkit search --type mail --since 7d
     """
+    if not query and not filters:
+        raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
+    from searchkit.finding import nothing_found, phrases_not_found
     from searchkit.library import Library
 
+    asked = " ".join(query)
     with Library() as library:
-        hits = library.search(" ".join(query), k=k, collections=collections, mode=SearchMode(mode))
+        hits = library.search(asked, filters=filters, group_by=group_by or GroupBy.PASSAGE, **how)
         if as_json:
-            print_json(hit_as_json(hit, rank) for rank, hit in enumerate(hits, 1))
+            print_json(hit_as_json(hit, rank, is_explained=explain) for rank, hit in enumerate(hits, 1))
         else:
-            print_hits(hits)
+            print_hits(hits, are_explained=explain)
+        if hits and how["mode"] != SearchMode.SEMANTIC and (missing := phrases_not_found(asked, hits)):
+            say(f"Nothing holds {' and '.join(repr(phrase) for phrase in missing)} as written; these come nearest.")
+        if hits and all(hit.is_weak for hit in hits):
+            say("Nothing here is clearly about that; these are only the nearest passages.")
         if not hits:
-            say("Nothing found.")
-        if mode != SearchMode.LEXICAL:
-            _say_coverage(library, collections or library.collections())
+            say(nothing_found(asked, filters, how["mode"]))
+        if how["mode"] != SearchMode.LEXICAL:
+            _say_coverage(library, how["collections"] or library.collections())
 
 
 def _say_coverage(library: "Library", names: Sequence[str]) -> None:

@@ -10,7 +10,9 @@ _LISTS = {
     "de": "aber als am an auch auf aus bei bin bis das dass dein dem den der des die dies diese dieser du durch ein eine einem"
     " einen einer eines er es für hat habe haben hatte ich ihr ihre im in ist ja kann kein keine können man mein mich mir mit"
     " nach nicht noch nur oder ob sein seine sich sie sind so über um und uns unser unter vom von vor war waren was wenn wer"
-    " wie wir wird wo zu zum zur werden wurde welche welcher welches warum wann gibt",
+    " wie wir wird wo zu zum zur werden wurde welche welcher welches welchem welchen"
+    " wessen wem wen woher wohin worin wodurch warum wann gibt viel viele wieviel wieviele beim seit während wurden hatten"
+    " nannte nennt heißt zwischen",
     "fr": "à au aux avec ce ces cette comme d dans de des du elle en est et être il ils j je l la le les leur lui ma mais me mes"
     " mon n ne nos notre nous on ou où par pas pour qu quand que quel quelle quelles quels qui s sa sans se ses si son sont sur"
     " ta te tes ton tu un une vos votre vous y ont été pourquoi comment",
@@ -26,4 +28,5 @@ _LISTS = {
     "ru": "а бы был была были в вы где для до его ее если есть же за и из или им их к как когда кто ли мне мы на не него нее ни но"
     " о об он она они от по при с со так то только у уже что чтобы это я",
 }
-FUNCTION_WORDS = frozenset(word for words in _LISTS.values() for word in words.split())
+FUNCTION_WORDS_OF = {language: frozenset(words.split()) for language, words in _LISTS.items()}
+FUNCTION_WORDS = frozenset().union(*FUNCTION_WORDS_OF.values())

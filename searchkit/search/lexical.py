@@ -18,6 +18,7 @@ _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 class LexicalQuery:
     """A query as the full-text table is asked: the match expression ("" asks nothing), and each stem's weight (idf)."""
 
+    text: str
     match: str
     weights: Mapping[str, float]
 
@@ -46,16 +47,23 @@ def read_query(connection: sqlite3.Connection, query: str, stemmer: Stemmer) -> 
     telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
     expressions = [*(word for word, stem in stems.items() if stem in telling), *phrases]
     match = " OR ".join('"' + expression.replace('"', '""') + '"' for expression in expressions)
-    return LexicalQuery(match, {stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling})
+    return LexicalQuery(query, match, {stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling})
 
 
-def lexical_candidates(connection: sqlite3.Connection, query: LexicalQuery, limit: int) -> dict[int, float]:
-    """BM25 (larger is better) by chunk id, of the best `limit` chunks, best first."""
+def lexical_candidates(
+    connection: sqlite3.Connection, query: LexicalQuery, limit: int, allowed: bytes | None = None
+) -> dict[int, float]:
+    """BM25 (larger is better) by chunk id, of the best `limit` chunks, best first.
+
+    `allowed`: a byte for each chunk id from 0 on, 1 for those to look at; None for all.
+    """
     if not query.match:
         return {}
+    condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
     rows = connection.execute(
-        "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext WHERE fulltext MATCH ? ORDER BY cost, rowid LIMIT ?",
-        (*_WEIGHTS, query.match, limit),
+        "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext"
+        f" WHERE fulltext MATCH ?{condition} ORDER BY cost, rowid LIMIT ?",
+        (*_WEIGHTS, query.match, *(() if allowed is None else (allowed,)), limit),
     )
     return {int(chunk): -float(cost) for chunk, cost in rows}
 

@@ -1,12 +1,22 @@
 """The passages behind candidates: which text a hit shows, and where it stands."""
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from searchkit.catalog.fulltext import said_of_itself
 from searchkit.paths import path_from_text
+from searchkit.search.allowed import AllowedChunks
+from searchkit.search.days import LAST_MOMENT
+
+_PASSAGE = f"""
+    SELECT c.id, c.document_id, r.path, d.path, c.title, c.text, c.page, c.line, c.line_end, c.place,
+        CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, {LAST_MOMENT}
+    FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id
+"""
+_Row = tuple[int, int, str, str, str, str, int | None, int | None, int | None, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +24,10 @@ class StoredPassage:
     """A passage where it first stands; `copies` counts its further places.
 
     `name`: the path below the root, and with a document's first passage what it says of itself: words found besides the text.
+    `moment`: of the document, in ISO 8601, as far as it is known: its own date, else its file's last change.
     """
 
+    document_id: int
     path: Path
     name: str
     title: str
@@ -24,7 +36,26 @@ class StoredPassage:
     line: int | None
     line_end: int | None
     place: str
-    copies: int
+    moment: str
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What hits are chosen from a ranking: the first `k`, of the allowed places (None: all), of each file one if `by_file`."""
+
+    k: int
+    allowed: AllowedChunks | None = None
+    by_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A passage to show. `more_in_file`: passages of its file that the ranking has besides, 0 unless chosen by file."""
+
+    content_hash: bytes
+    stored: StoredPassage
+    more_in_file: int = 0
 
 
 def hashes_of_chunks(connection: sqlite3.Connection, chunk_ids: Sequence[int]) -> dict[int, bytes]:
@@ -33,20 +64,60 @@ def hashes_of_chunks(connection: sqlite3.Connection, chunk_ids: Sequence[int]) -
     return dict(connection.execute(f"SELECT id, content_hash FROM chunks WHERE id IN ({marks})", chunk_ids).fetchall())
 
 
-def read_passage(connection: sqlite3.Connection, content_hash: bytes) -> StoredPassage | None:
-    """The passage of a content hash, None if the last document that held it is gone."""
+def allowed_hashes(connection: sqlite3.Connection, hashes: Iterable[bytes], allowed: AllowedChunks) -> set[bytes]:
+    """Those of the content hashes that stand in an allowed place."""
+    return {
+        content_hash
+        for content_hash in hashes
+        for (chunk,) in connection.execute("SELECT id FROM chunks WHERE content_hash = ?", (content_hash,))
+        if chunk in allowed
+    }
+
+
+def read_passage(
+    connection: sqlite3.Connection, content_hash: bytes, allowed: AllowedChunks | None = None
+) -> StoredPassage | None:
+    """The passage of a content hash at the first of its places, of the allowed ones alone unless None.
+
+    None if there is no such place, as when the last document that held it is gone.
+    """
     rows = connection.execute(
-        """
-        SELECT r.path, d.path, c.title, c.text, c.page, c.line, c.line_end, c.place,
-            CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END
-        FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id
-        WHERE c.content_hash = ? ORDER BY r.path, d.path, c.ordinal
-        """,
-        (content_hash,),
+        f"{_PASSAGE} WHERE c.content_hash = ? ORDER BY r.path, d.path, c.ordinal", (content_hash,)
     ).fetchall()
-    if not rows:
-        return None
-    root, name, title, text, page, line, line_end, place, metadata = rows[0]
+    places = [row for row in rows if allowed is None or row[0] in allowed]
+    return replace(_passage(places[0]), copies=len(places) - 1) if places else None
+
+
+def newest_passages(connection: sqlite3.Connection, allowed: AllowedChunks, count: int) -> list[StoredPassage]:
+    """The first allowed passage of each document, the newest documents first."""
+    chunks = connection.execute(
+        "SELECT c.id FROM (SELECT id, min(ordinal) FROM chunks WHERE substr(?, id + 1, 1) = x'01' GROUP BY document_id) f"
+        " JOIN chunks c ON c.id = f.id JOIN documents d ON d.id = c.document_id"
+        f" ORDER BY {LAST_MOMENT} DESC, d.path LIMIT ?",
+        (allowed.mask, count),
+    ).fetchall()
+    return [_passage(connection.execute(f"{_PASSAGE} WHERE c.id = ?", chunk).fetchone()) for chunk in chunks]
+
+
+def choose_passages(connection: sqlite3.Connection, ranked: Iterable[bytes], scope: Scope) -> list[Choice]:
+    """The first passages of a ranking that the scope leaves, in its order."""
+    if not scope.by_file:
+        found = ((content_hash, read_passage(connection, content_hash, scope.allowed)) for content_hash in ranked)
+        return list(islice((Choice(content_hash, stored) for content_hash, stored in found if stored), scope.k))
+    best: dict[int, Choice] = {}
+    for content_hash in ranked:
+        stored = read_passage(connection, content_hash, scope.allowed)
+        if stored is None:
+            continue
+        if known := best.get(stored.document_id):
+            best[stored.document_id] = replace(known, more_in_file=known.more_in_file + 1)
+        else:
+            best[stored.document_id] = Choice(content_hash, stored)
+    return list(best.values())[: scope.k]
+
+
+def _passage(row: _Row) -> StoredPassage:
+    _, document_id, root, name, title, text, page, line, line_end, place, metadata, moment = row
     path = path_from_text(root) / path_from_text(name)
     words = f"{name} {said_of_itself(metadata)}".rstrip()
-    return StoredPassage(path, words, title, text, page, line, line_end, place, copies=len(rows) - 1)
+    return StoredPassage(document_id, path, words, title, text, page, line, line_end, place, moment)

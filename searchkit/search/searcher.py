@@ -1,32 +1,64 @@
 """One collection, opened for searching."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.search.fusion import LEXICAL_WEIGHT, fuse, likelihood
+from searchkit.search.allowed import AllowedChunks, Demands, allowed_chunks
+from searchkit.search.exact import FIRST, exact_bonuses
+from searchkit.search.filters import Filters
+from searchkit.search.fusion import descending, likelihood
 from searchkit.search.lexical import LexicalQuery, lexical_candidates, read_query
-from searchkit.search.passages import StoredPassage, hashes_of_chunks, read_passage
+from searchkit.search.passages import (
+    Choice,
+    Scope,
+    StoredPassage,
+    allowed_hashes,
+    choose_passages,
+    hashes_of_chunks,
+    newest_passages,
+    read_passage,
+)
+from searchkit.search.query import ParsedQuery
+from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.snippets import Marks, sentence_bounds, snippet_around, snippet_by_words
 from searchkit.search.terms import Stemmer
-from searchkit.types import Evidence, Hit, Passage, SearchMode
+from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, SearchMode
 
 if TYPE_CHECKING:
+    from searchkit.catalog.vectors import Ids
     from searchkit.embedding.embedder import Embedder, Vectors
     from searchkit_indexes import CodedIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
+_COVERAGE_POWER = 2  # half of a query's words say little: strangers' queries share .2 of theirs, one in a hundred .6
 _SENTENCES_READ = 24  # sentences embedded at most to find the reason of matches by meaning
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranking:
-    """Content hashes by rank value, best first, with what each arm says of them."""
+class SearchOptions:
+    """How to search: number of hits, what ranks them, filters that must all hold, what there is at most one hit of.
 
-    ranked: Mapping[bytes, float]
+    `is_order_enough`: hits show how their passages begin, not why they match, and their scores are those of the ranking.
+    """
+
+    k: int = 10
+    mode: SearchMode = SearchMode.HYBRID
+    filters: tuple[Filters, ...] = ()
+    group_by: GroupBy = GroupBy.PASSAGE
+    is_order_enough: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Content hashes, best first, with how they came to their places and what each arm says of them."""
+
+    ranked: Mapping[bytes, Explanation]
     similarities: Mapping[bytes, float]
     bm25: Mapping[bytes, float]
 
@@ -42,21 +74,80 @@ class CollectionSearcher:
         self._open_embedder = open_embedder
         self._read_sentences = 0
         self._seen_version = -1
+        self._last_demands: tuple[Demands, AllowedChunks | None] = (Demands(), None)
+        self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
 
     def close(self) -> None:
         """Close the catalog."""
         self._connection.close()
 
-    def search(self, query: str, k: int, mode: SearchMode) -> list[Hit]:
-        """The best k passages for a query that is not empty, best first, one hit for each distinct passage."""
+    def search(self, query: ParsedQuery, options: SearchOptions) -> list[Hit]:
+        """The best passages for a query that is not empty, best first, one hit for each distinct passage.
+
+        A query of filters alone gets the first passages of the documents they leave, the newest first.
+        """
+        with self._one_state() as stemmer:
+            allowed = self._allowed(_demands(query, options))
+            if allowed is not None and not allowed:
+                return []
+            if not query.text:
+                return self._newest(allowed, options.k)
+            lexical_query = read_query(self._connection, query.text, stemmer)
+            vector = None if options.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
+            ranking = self._rank(lexical_query, vector, options, stemmer, allowed)
+            if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
+                return self._newest(allowed, options.k)
+            if options.is_order_enough:
+                return self._in_order(ranking, _scope(options, allowed))
+            return self._hits(ranking, lexical_query, vector, _scope(options, allowed), stemmer)
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self._folder.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model that embedded the collection."""
+        return self._embedder.fingerprint
+
+    def documents_at(self, path: Path) -> list[int]:
+        """Ids of the documents at an absolute path."""
+        from searchkit.search.similar import documents_at
+
+        return documents_at(self._connection, path)
+
+    def vector_of(self, document_id: int, line: int | None) -> "Vectors | None":
+        """See `vector_of_document`."""
+        from searchkit.search.similar import vector_of_document
+
+        return vector_of_document(self._connection, self._embedder.fingerprint, document_id, line)
+
+    def similar(self, vector: "Vectors", options: SearchOptions, but_for: Sequence[int]) -> list[Hit]:
+        """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
+        from searchkit.search.candidates import Asked, dense_candidates
+        from searchkit_indexes import CERTAIN_OF
+
+        with self._one_state():
+            allowed = self._allowed(Demands(options.filters, excluded_documents=tuple(but_for)))
+            depth = max(_CANDIDATES, options.k)
+            asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))
+            found = dense_candidates(self._connection, self._index, asked)
+            chosen = choose_passages(self._connection, found, _scope(options, allowed))
+        cosines = [found[choice.content_hash] for choice in chosen]
+        return [
+            _hit(self.name, choice, Evidence(cosine, None, ()), *_beginning(choice), score=min(max(0.0, cosine), 1.0))
+            for choice, cosine in zip(chosen, cosines, strict=True)
+        ]
+
+    @contextmanager
+    def _one_state(self) -> Iterator[Stemmer]:
+        """One state of the catalog throughout."""
         stemmer = Stemmer()
         self._notice_changes()
-        self._connection.execute("BEGIN")  # one state of the catalog throughout
+        self._connection.execute("BEGIN")
         try:
-            lexical_query = read_query(self._connection, query, stemmer)
-            vector = None if mode is SearchMode.LEXICAL else self._embedder.embed_queries([query])[0]
-            ranking = self._rank(lexical_query, vector, mode, stemmer)
-            return self._hits(ranking, lexical_query, vector, k, stemmer)
+            yield stemmer
         finally:
             self._connection.rollback()
             stemmer.close()
@@ -66,6 +157,7 @@ class CollectionSearcher:
         version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         if version != self._seen_version:
             self.__dict__.pop("_index", None)
+            self._last_demands = (Demands(), None)
             self._seen_version = version
 
     @cached_property
@@ -78,34 +170,72 @@ class CollectionSearcher:
 
         return open_index(self._folder, self._connection, self._embedder)
 
-    def _rank(self, query: LexicalQuery, vector: "Vectors | None", mode: SearchMode, stemmer: Stemmer) -> _Ranking:
-        bm25 = {} if mode is SearchMode.SEMANTIC else self._bm25(query)
-        if vector is None:
-            return _Ranking(_best_first(bm25), {}, bm25)
-        from searchkit.search.candidates import dense_candidates, exact_similarities
+    def _allowed(self, demands: Demands) -> AllowedChunks | None:
+        """The chunks that meet the demands, None for all; the last answer is kept for who types on."""
+        if demands != self._last_demands[0]:
+            self._last_demands = (demands, allowed_chunks(self._connection, demands))
+        return self._last_demands[1]
 
-        dense = dense_candidates(self._connection, self._index, vector, _CANDIDATES)
+    def _vector_ids(self, allowed: AllowedChunks | None) -> "Ids | None":
+        """Ids of the vectors of allowed passages, None for all."""
+        if allowed is None:
+            return None
+        if self._last_vector_ids is None or self._last_vector_ids[0] is not allowed:
+            from searchkit.search.candidates import allowed_vector_ids
+
+            ids = allowed_vector_ids(self._connection, self._embedder.fingerprint, allowed)
+            self._last_vector_ids = (allowed, ids)
+        return self._last_vector_ids[1]
+
+    def _newest(self, allowed: AllowedChunks | None, k: int) -> list[Hit]:
+        """Hits that filters alone have found: nothing ranks them, and each is all that was asked for."""
+        found = newest_passages(self._connection, allowed, k) if allowed else []
+        evidence = Evidence(None, None, ())
+        choices = [Choice(b"", stored) for stored in found]
+        return [_hit(self.name, choice, evidence, *_beginning(choice), score=1.0) for choice in choices]
+
+    def _rank(
+        self,
+        query: LexicalQuery,
+        vector: "Vectors | None",
+        options: SearchOptions,
+        stemmer: Stemmer,
+        allowed: AllowedChunks | None,
+    ) -> _Ranking:
+        mode, depth = options.mode, max(_CANDIDATES, options.k)
+        bm25 = {} if mode is SearchMode.SEMANTIC else self._bm25(query, allowed)
+        literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._connection, query.text)
+        if allowed is not None:
+            kept = allowed_hashes(self._connection, list(literal), allowed)
+            literal = {content_hash: bonus for content_hash, bonus in literal.items() if content_hash in kept}
+        if vector is None:
+            return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
+        from searchkit.search.candidates import Asked, dense_candidates, exact_similarities
+        from searchkit_indexes import CERTAIN_OF
+
+        asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))
+        dense = dense_candidates(self._connection, self._index, asked)
         floor = min(dense.values(), default=0.0)
-        if len(dense) < _CANDIDATES:  # a small collection: even its last passage may be a good one
+        if len(dense) < depth:  # a small collection: even its last passage may be a good one
             floor = min(floor, self._embedder.similarity_range[0])
-        only_lexical = [content_hash for content_hash in bm25 if content_hash not in dense]
-        exact = exact_similarities(self._connection, self._embedder.fingerprint, only_lexical, vector)
-        similarities = {**dense, **exact}
         if mode is SearchMode.SEMANTIC:
-            return _Ranking(_best_first(dense), similarities, bm25)
-        ranked = fuse(
-            similarities, bm25, floor, lexical_weight=LEXICAL_WEIGHT * self._told_by_words(query, bm25, stemmer)
-        )
-        return _Ranking(_best_first(ranked), similarities, bm25)
+            return _Ranking(rank_by_meaning(Candidates(dense, {}, {}, floor)), dense, {})
+        others = [key for key in dict.fromkeys([*bm25, *literal]) if key not in dense]
+        similarities = {
+            **dense,
+            **exact_similarities(self._connection, self._embedder.fingerprint, others, vector),
+        }
+        found = Candidates(similarities, bm25, literal, floor, self._told_by_words(query, bm25, stemmer))
+        return _Ranking(rank_by_both(self._connection, query.text, found), similarities, bm25)
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """How much of the query the best lexical candidate holds, 0 to 1: an arm that knows one word in four counts less."""
         stored = read_passage(self._connection, next(iter(bm25))) if bm25 else None
         return query.coverage(_stems_of(stored, stemmer)) if stored else 0.0
 
-    def _bm25(self, query: LexicalQuery) -> dict[bytes, float]:
+    def _bm25(self, query: LexicalQuery, allowed: AllowedChunks | None) -> dict[bytes, float]:
         """BM25 by content hash; of equal passages the best place counts."""
-        by_chunk = lexical_candidates(self._connection, query, _CANDIDATES)
+        by_chunk = lexical_candidates(self._connection, query, _CANDIDATES, None if allowed is None else allowed.mask)
         hashes = hashes_of_chunks(self._connection, list(by_chunk))
         found: dict[bytes, float] = {}
         for chunk, score in by_chunk.items():
@@ -113,26 +243,31 @@ class CollectionSearcher:
         return found
 
     def _hits(
-        self, ranking: _Ranking, query: LexicalQuery, vector: "Vectors | None", k: int, stemmer: Stemmer
+        self, ranking: _Ranking, query: LexicalQuery, vector: "Vectors | None", scope: Scope, stemmer: Stemmer
     ) -> list[Hit]:
         self._read_sentences = 0
         hits: list[Hit] = []
         coverages: list[float] = []
-        for content_hash in ranking.ranked:
-            if len(hits) == k:
-                break
-            stored = read_passage(self._connection, content_hash)
-            if stored is None:
-                continue
-            coverages.append(query.coverage(_stems_of(stored, stemmer)))
+        for choice in choose_passages(self._connection, ranking.ranked, scope):
+            coverages.append(query.coverage(_stems_of(choice.stored, stemmer)))
+            explanation = ranking.ranked[choice.content_hash]
             evidence = Evidence(
-                similarity=ranking.similarities.get(content_hash),
-                bm25=ranking.bm25.get(content_hash),
-                terms=_matching_words(stored, query, stemmer),
+                similarity=ranking.similarities.get(choice.content_hash),
+                bm25=ranking.bm25.get(choice.content_hash),
+                terms=_matching_words(choice.stored, query, stemmer),
+                explanation=explanation,
             )
-            snippet, marks = self._shown(stored.text, query, vector, stemmer)
-            hits.append(_hit(self._folder.name, stored, evidence, ranking.ranked[content_hash], snippet, marks))
+            shown = self._shown(choice.stored.text, query, vector, stemmer)
+            hits.append(_hit(self.name, choice, evidence, *shown, score=explanation.total))
         return self._on_common_scale(hits, coverages)
+
+    def _in_order(self, ranking: _Ranking, scope: Scope) -> list[Hit]:
+        hits = []
+        for choice in choose_passages(self._connection, ranking.ranked, scope):
+            key = choice.content_hash
+            evidence = Evidence(ranking.similarities.get(key), ranking.bm25.get(key), (), ranking.ranked[key])
+            hits.append(_hit(self.name, choice, evidence, *_beginning(choice), score=ranking.ranked[key].total))
+        return hits
 
     def _shown(self, text: str, query: LexicalQuery, vector: "Vectors | None", stemmer: Stemmer) -> tuple[str, Marks]:
         """The snippet, with the words that tell why it matches marked, else the sentence nearest in meaning."""
@@ -151,18 +286,17 @@ class CollectionSearcher:
         return bounds[int((vectors @ vector).argmax())]
 
     def _on_common_scale(self, hits: list[Hit], coverages: list[float]) -> list[Hit]:
-        """Scores between 0 and 1 in the ranking's order.
+        """Scores between 0 and 1 in the ranking's order, the nearest to what each hit's meaning and words say on their own."""
+        own = [self._likelihood(hit.evidence, coverage) for hit, coverage in zip(hits, coverages, strict=True)]
+        return [replace(hit, score=score) for hit, score in zip(hits, descending(own), strict=True)]
 
-        The first hit gets the better of what its meaning and its words say on their own; the others follow it in
-        proportion to what they were ranked by.
-        """
-        if not hits or hits[0].score <= 0:
-            return hits
-        similarities = [hit.evidence.similarity for hit in hits if hit.evidence.similarity is not None]
-        by_meaning = likelihood(max(similarities), self._embedder.similarity_range) if similarities else 0.0
-        by_words = max(coverages) if any(hit.evidence.bm25 for hit in hits) else 0.0
-        factor = max(by_meaning, by_words) / hits[0].score
-        return [replace(hit, score=max(0.0, hit.score * factor)) for hit in hits]
+    def _likelihood(self, evidence: Evidence, coverage: float) -> float:
+        """That a passage is about what was asked: by its meaning, by the part of the query that it holds, or literally."""
+        if evidence.explanation and evidence.explanation.literal >= FIRST:
+            return 1.0
+        similarity = evidence.similarity
+        by_meaning = 0.0 if similarity is None else likelihood(similarity, self._embedder.similarity_range)
+        return max(by_meaning, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0)
 
 
 def _stems_of(stored: StoredPassage, stemmer: Stemmer) -> set[str]:
@@ -181,7 +315,8 @@ def _matching_words(stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer
     return tuple(dict.fromkeys(words))
 
 
-def _hit(collection: str, stored: StoredPassage, evidence: Evidence, score: float, snippet: str, marks: Marks) -> Hit:
+def _hit(collection: str, choice: Choice, evidence: Evidence, snippet: str, marks: Marks, *, score: float) -> Hit:
+    stored = choice.stored
     return Hit(
         collection=collection,
         path=stored.path,
@@ -196,8 +331,25 @@ def _hit(collection: str, stored: StoredPassage, evidence: Evidence, score: floa
         evidence=evidence,
         copies=stored.copies,
         place=stored.place,
+        date=stored.moment[:10],
+        more_in_file=choice.more_in_file,
     )
 
 
-def _best_first(scores: Mapping[bytes, float]) -> dict[bytes, float]:
-    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+def _beginning(choice: Choice) -> tuple[str, Marks]:
+    """What is shown of a passage that was not found by anything in it."""
+    return snippet_by_words(choice.stored.text, (), ())
+
+
+def _demands(query: ParsedQuery, options: SearchOptions) -> Demands:
+    """Phrases bind wherever words rank; exclusions and filters always do."""
+    return Demands(
+        filters=(query.filters, *options.filters),
+        phrases=() if options.mode is SearchMode.SEMANTIC else query.phrases,
+        excluded_words=query.excluded_words,
+        excluded_phrases=query.excluded_phrases,
+    )
+
+
+def _scope(options: SearchOptions, allowed: AllowedChunks | None) -> Scope:
+    return Scope(options.k, allowed, options.group_by is GroupBy.FILE)

@@ -1,0 +1,87 @@
+"""The options that say which documents may answer, the same wherever there are any."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from typing import Any
+
+import click
+
+from searchkit.errors import UsageError
+from searchkit.search.days import read_days
+from searchkit.search.filters import Filters
+
+_DAYS = "2025, 2025-03, 2025-03-01, today, yesterday, 7d, 2w, 3m, 1y"
+
+
+def _first_day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    return None if value is None else _days(value)[0]
+
+
+def _last_day(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    return None if value is None else _days(value)[1]
+
+
+def _days(value: str) -> tuple[date, date]:
+    days = read_days(value, date.today())
+    if days is None:
+        raise click.BadParameter(f"'{value}' is no date. Dates are such as {_DAYS}.")
+    return days
+
+
+def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, several of which may stand in one value with commas between them."""
+    from searchkit.file_types import check_file_type
+
+    names = [name.strip() for value in values for name in value.split(",")]
+    for name in names:
+        try:
+            check_file_type(name)
+        except UsageError as error:
+            raise click.BadParameter(str(error)) from error
+    return tuple(names)
+
+
+_OPTIONS = (
+    click.option(
+        "--type", "types", multiple=True, callback=_types, metavar="TYPE",
+        help="Only files of this kind (markdown, pdf, mail, code, ...) or ending (md); may be repeated, or a,b.",
+    ),
+    click.option(
+        "--path", "paths", multiple=True, metavar="GLOB",
+        help="Only files whose path fits: '*.md', 'reports/*', 'notes/**/2025*'; may be repeated.",
+    ),
+    click.option(
+        "--folder", "folders", multiple=True, metavar="NAME",
+        help="Only files in a folder of this name, at any depth, or of this absolute path; may be repeated.",
+    ),
+    click.option("--since", callback=_first_day, metavar="DATE",
+        help="Only documents of that day or later: 2025, 2025-03, 2025-03-01, 7d, 2w, 3m, 1y, yesterday.",
+    ),
+    click.option("--until", callback=_last_day, metavar="DATE", help="Only documents of that day or earlier."),
+)  # fmt: skip
+
+
+def filter_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command, which gets them as `filters`."""
+
+    @wraps(command)
+    def with_filters(
+        *args: Any,
+        types: tuple[str, ...],
+        paths: tuple[str, ...],
+        folders: tuple[str, ...],
+        since: date | None,
+        until: date | None,
+        **options: Any,
+    ) -> None:
+        try:
+            filters = Filters(types=types, paths=paths, folders=folders, since=since, until=until)
+        except UsageError as error:
+            raise click.UsageError(str(error)) from error
+        command(*args, filters=filters, **options)
+
+    decorated: Callable[..., None] = with_filters
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated

@@ -1,0 +1,49 @@
+"""`searchkit similar`."""
+
+import re
+from pathlib import Path
+
+import click
+
+from searchkit.cli.filter_options import filter_options
+from searchkit.cli.hits import hit_as_json, print_hits
+from searchkit.cli.output import print_json, say
+from searchkit.search.filters import Filters
+
+
+@click.command()
+@click.argument("place", metavar="PATH[:LINE]")
+@click.option("-c", "--collection", "collections", multiple=True, help="Search this collection only; may be repeated.")
+@click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")
+@filter_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a hit (fields: see docs/json.md).")
+def similar(place: str, collections: tuple[str, ...], k: int, filters: Filters, *, as_json: bool) -> None:
+    """Find the passages nearest in meaning to an indexed file, or to its passage at LINE.
+
+    LINE is the page in formats that have pages and no lines. The file's own passages are left out. Nothing is embedded:
+    the vectors of the index answer.
+
+    \b
+    Examples:
+      searchkit similar notes/roof.md
+      searchkit similar contracts/lease.txt:40 --type pdf --since 1y
+    """
+    from searchkit.library import Library
+
+    path, line = _place(place)
+    with Library() as library:
+        hits = library.similar(path, line, k=k, collections=collections, filters=filters)
+        if as_json:
+            print_json(hit_as_json(hit, rank) for rank, hit in enumerate(hits, 1))
+        else:
+            print_hits(hits)
+        if not hits:
+            say("Nothing found.")
+
+
+def _place(place: str) -> tuple[Path, int | None]:
+    """The path and the line; a file whose name ends like a line is taken as it is."""
+    numbered = re.fullmatch(r"(.+):([0-9]{1,9})", place, re.DOTALL)
+    if numbered is None or Path(place).expanduser().exists():
+        return Path(place), None
+    return Path(numbered[1]), int(numbered[2])

@@ -137,7 +137,7 @@ class Library:
         """The best k passages, best first; from all collections unless some are named; of each file the best alone by "file".
 
         The query may hold "phrases", -exclusions and filters (see search/query.py); `filters` must hold besides. Phrases that
-        nothing holds do not count. With filters and nothing to look for, the first passages of the newest documents.
+        nothing holds do not count in a sentence. With filters and nothing to look for, the first passages of the newest documents.
 
         Raises UsageError for an empty query, k < 1 or an unknown mode, CollectionNotFoundError if there is nothing to search.
         """
@@ -155,7 +155,7 @@ class Library:
         for folder in self._chosen(collections):
             with readable_errors(folder.catalog):
                 hits += self._searcher(folder).search(query, options)
-        if not hits and query.phrases:  # nothing holds them as written: what comes nearest
+        if not hits and query.phrases and query.is_sentence:  # nothing holds them as written: what comes nearest
             return self._search(replace(query, phrases=()), options, collections)
         return put_together(hits, query, options.k)
 

@@ -9,7 +9,7 @@ from searchkit.catalog.fulltext import lexical_form, said_of_itself
 from searchkit.search.function_words import FUNCTION_WORDS
 from searchkit.search.terms import query_words
 
-FIRST = 1.0  # more than fused scores can differ by
+FIRST = 2.0  # more than fused scores can differ by, a language included
 LIKELY = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
 _MOST = 200  # passages looked at for each literal
 _RARE_SHARE = 0.01  # of all passages: in more, an identifier or a single word is a subject rather than an address

@@ -4,7 +4,8 @@
 two letters or a quote, where the query asks for something else besides; so options (`--flag`, `-v`, `-O2`), negative
 numbers and hyphens inside words are ordinary text. `type:`, `path:`, `folder:`, `since:` and `until:` are filters
 (`-type:` and so on exclude); with a value that makes no sense, and for any other name before a colon, they are
-ordinary text.
+ordinary text. A phrase that nothing holds is no demand in a sentence of four words or more besides. A text of more
+than 24 words outside all that is pasted rather than typed: its signs are its own.
 """
 
 import re
@@ -22,6 +23,8 @@ _FILTER = re.compile(rf"(-?)(type|path|folder|since|until):(?:{_QUOTED}(?=\s|$)|
 _PHRASE = re.compile(rf"(-?){_QUOTED}")
 _EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")
 _WORD = re.compile(r"\S+")
+_A_SENTENCE = 4  # such words, from which on
+_MOST_TYPED = 24  # words outside phrases, exclusions and filters
 _MOST_PHRASES = 32  # phrases, and words, that a query may demand or exclude
 
 
@@ -29,7 +32,8 @@ _MOST_PHRASES = 32  # phrases, and words, that a query may demand or exclude
 class ParsedQuery:
     """`text`: what is looked for by meaning and by words, phrases included; "" if there are filters alone.
 
-    `phrases` must occur; `excluded_words` and `excluded_phrases` must not.
+    `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that nothing holds may
+    be a quotation rather than a demand.
     """
 
     text: str
@@ -37,6 +41,7 @@ class ParsedQuery:
     excluded_words: tuple[str, ...] = ()
     excluded_phrases: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
+    is_sentence: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +55,8 @@ class _Parts:
     filters: dict[str, list[str]] = field(default_factory=dict)
     since: list[date] = field(default_factory=list)
     until: list[date] = field(default_factory=list)
+
+    typed_words: int = 0
 
     @property
     def are_exclusions_alone(self) -> bool:
@@ -72,7 +79,7 @@ def parse_query(query: str, *, is_type: Callable[[str], bool], today: date) -> P
             or _read_phrase(query, at, parts)
             or _read_word(query, at, parts)
         )
-    if parts.are_exclusions_alone:
+    if parts.are_exclusions_alone or parts.typed_words > _MOST_TYPED:
         return ParsedQuery(query.strip())
     return _parsed(parts)
 
@@ -120,6 +127,7 @@ def _read_word(query: str, at: int, parts: _Parts) -> int:
     if word is None:
         return at + 1
     parts.text.append(word.group())
+    parts.typed_words += 1
     return word.end()
 
 
@@ -140,4 +148,5 @@ def _parsed(parts: _Parts) -> ParsedQuery:
         excluded_words=tuple(dict.fromkeys(parts.excluded_words)),
         excluded_phrases=tuple(dict.fromkeys(parts.excluded_phrases)),
         filters=filters,
+        is_sentence=bool(parts.phrases) and parts.typed_words >= _A_SENTENCE,
     )

@@ -136,3 +136,9 @@ def test_every_text_can_be_read_and_loses_no_ordinary_word(query: str) -> None:
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=30))
 def test_words_alone_are_never_changed(word: str) -> None:
     assert parse(f"{word} {word}") == ParsedQuery(f"{word} {word}")
+
+
+def test_a_pasted_text_is_no_more_than_text() -> None:
+    pasted = 'It is "shown" that -words of a pasted text mean what they say: ' + "and more of it " * 6
+
+    assert parse(pasted) == ParsedQuery(pasted.strip())

@@ -1,0 +1,103 @@
+"""How scores become a ranking: scales, the weight of words, what is literal, and the language of the query."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from searchkit.search.exact import FIRST, folded, identifiers
+from searchkit.search.fusion import Scales, descending, likelihood
+from searchkit.search.languages import language_of
+from searchkit.search.ranking import Candidates, rank_by_meaning, rank_by_words
+from searchkit.types import Explanation
+
+SCORES = st.lists(st.floats(0, 1), max_size=30)
+
+
+@given(scores=SCORES)
+def test_descending_scores_keep_the_mean_and_never_ascend(scores: list[float]) -> None:
+    found = descending(scores)
+
+    assert len(found) == len(scores)
+    assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(found))
+    assert sum(found) == pytest.approx(sum(scores))
+
+
+@given(scores=SCORES)
+def test_scores_that_descend_already_stay(scores: list[float]) -> None:
+    ordered = sorted(scores, reverse=True)
+
+    assert descending(ordered) == pytest.approx(ordered)
+
+
+def test_a_likelihood_rises_with_the_cosine_and_is_a_half_at_the_cut() -> None:
+    values = [likelihood(cosine, (0.0, 0.4)) for cosine in (0.0, 0.2, 0.34, 0.4, 0.6)]
+
+    assert values == sorted(values)
+    assert values[2] == pytest.approx(0.5)
+    assert values[0] < 0.02 and values[-1] > 0.95
+
+
+def test_scales_stretch_what_the_query_found() -> None:
+    scales = Scales.of({b"a": 0.6, b"b": 0.2}, {b"b": 8.0}, floor=0.2, weight=0.5)
+
+    assert scales.meaning(0.6) == 1.0 and scales.meaning(0.4) == pytest.approx(0.5) and scales.meaning(None) == 0.0
+    assert scales.words(4.0) == 0.5 and scales.words(None) == 0.0
+    assert Scales.of({b"a": 0.6}, {}, floor=0.2, weight=0.5).weight == 0.0
+
+
+def test_the_total_is_what_its_parts_make() -> None:
+    explanation = Explanation(0.8, 0.5, 0.4, 1.0, 0.1, 0.6, 12.0, 0.1, 0.1)
+
+    assert explanation.total == pytest.approx(0.6 * 0.8 + 0.4 * 0.5 + 0.1 + 0.1)
+
+
+def test_what_is_literal_goes_before_what_scores_higher() -> None:
+    ranked = rank_by_words(Candidates({}, {b"a": 9.0, b"b": 3.0}, {b"b": FIRST, b"c": FIRST}))
+
+    assert list(ranked) == [b"b", b"c", b"a"]
+
+
+def test_equal_scores_stand_in_a_fixed_order() -> None:
+    assert list(rank_by_meaning(Candidates({b"b": 0.5, b"a": 0.5}, {}, {}))) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("error E07 in the boiler", ["E07"]),
+        ("invoice SA-2025-007, please", ["SA-2025-007"]),
+        ("how does max_size work?", ["max_size"]),
+        ("see docs/lease.md", ["docs/lease.md"]),
+        ("the parseHttpHeader function", ["parseHttpHeader"]),
+        ("a well-known state-of-the-art method", []),
+        ("what causes tides?", []),
+        ("", []),
+    ],
+)
+def test_identifiers_are_told_from_words(query: str, names: list[str]) -> None:
+    assert identifiers(query) == names
+
+
+def test_case_accents_and_white_space_do_not_matter() -> None:
+    assert folded("Ça  VA\nBien – Straße") == folded("ca va bien – STRASSE")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("When does the tenancy end, and who pays for it?", "en"),
+        ("Wann endet das Mietverhältnis und wer zahlt dafür?", "de"),
+        ("Quand est-ce que le bail prend fin et qui paie ?", "fr"),
+        ("¿Cuándo termina el contrato y quién lo paga?", "es"),
+        ("Когда заканчивается аренда?", "cyrillic"),
+        ("租约什么时候结束？", "cjk"),
+        ("賃貸契約はいつ終わりますか", "japanese"),
+        ("متى ينتهي عقد الإيجار؟", "arabic"),
+        ("1234 !?", ""),
+        ("", ""),
+    ],
+)
+def test_a_language_is_told_by_script_or_function_words(text: str, language: str) -> None:
+    assert language_of(text) == language

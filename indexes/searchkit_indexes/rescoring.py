@@ -41,7 +41,7 @@ def search_rescored(
     if k < 1:
         return _ranked(np.empty(0, np.int64), np.empty(0, np.float32), 0)
     if allowed_ids is not None and len(allowed_ids) <= max(_SCORED_OUTRIGHT, k):
-        ids, vectors = fetch(allowed_ids)
+        ids, vectors = fetch(np.unique(allowed_ids))
         return _ranked(ids, vectors @ query, k)
     rounds = _Rounds(query, k, min(k, certain_of), fetch)
     wanted = max(index.breadth, k)

@@ -1,5 +1,6 @@
 """From what a user asks, over several collections, to hits: checks the request, and puts the collections' hits together."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -35,7 +36,7 @@ def read_request(query: str, filters: Filters, options: SearchOptions) -> tuple[
 
 
 def _cleaned(query: str) -> str:
-    return " ".join(query.replace("\0", " ").split())[:_LONGEST_QUERY]
+    return " ".join(unicodedata.normalize("NFKC", query.replace("\0", " ")).split())[:_LONGEST_QUERY]
 
 
 def search_options(k: int, mode: SearchMode | str, group_by: GroupBy | str) -> SearchOptions:

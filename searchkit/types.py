@@ -101,7 +101,8 @@ class Explanation:
 
     `meaning`, `words`: cosine and BM25 scaled to 0-1 between the query's `similarity_floor` and `similarity_best`, and by
     `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the part of the query that its
-    best lexical match holds. `literal`, `language`: added for what the query says literally, and for its own language.
+    best lexical match holds. `literal`, `language`: added for what the query says literally, and taken
+    for another language than its own.
     """
 
     meaning: float

@@ -12,7 +12,7 @@ from searchkit.search.terms import query_words
 FIRST = 2.0  # more than fused scores can differ by, a language included
 LIKELY = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
 _MOST = 200  # passages looked at for each literal
-_RARE_SHARE = 0.01  # of all passages: in more, an identifier or a single word is a subject rather than an address
+_RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rather than an address
 _RARE_COUNT = 3  # passages that are few in any collection
 _TELLING_WORDS = 2  # that are no function words, from which on a whole query is a quotation
 _EDGES = " \t\n\"'“”„«»‘’`.,;:!?()[]{}<>"
@@ -34,7 +34,7 @@ def exact_bonuses(connection: sqlite3.Connection, query: str) -> dict[bytes, flo
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
     whole = query.strip(_EDGES)
     names = identifiers(query)
-    holding = _holding(connection, names, rare) if names else set()
+    holding = _holding(connection, names, _MOST) if names else set()
     bonuses = dict.fromkeys(holding, FIRST if len(holding) == 1 else LIKELY)
     first = _holding(connection, [whole], _MOST if _is_quotation(whole) else rare) if whole else set()
     for name in names or [whole]:
@@ -46,6 +46,12 @@ def identifiers(query: str) -> list[str]:
     """The parts of a query that look like names given to one thing: numbers with letters, paths, names of functions."""
     parts = (part.strip(_EDGES) for part in query.split())
     return list(dict.fromkeys(part for part in parts if _IDENTIFIER.fullmatch(part)))
+
+
+def is_identifier(query: str) -> bool:
+    """Whether a query is nothing but identifiers: what does not hold them is not what was asked for."""
+    parts = [part for part in query.split() if part.strip(_EDGES)]
+    return bool(parts) and len(identifiers(query)) == len(parts)
 
 
 def folded(text: str) -> str:

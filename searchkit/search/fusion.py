@@ -10,9 +10,11 @@ from typing import Self
 LEXICAL_WEIGHT = (
     0.5  # where the best lexical candidate holds the whole query; of .3 to .6, .5 loses on none of six sets
 )
-_CUT = (
-    0.85  # of the way from unrelated to matching: 98 % of strangers' queries stay below, and no true ones, on five sets
-)
+# Parts of the way from unrelated to matching, below which the best hits of queries about other things stay: short queries
+# lie nearer to nothing. 97 % of strangers' queries on five sets are below, and 1 % of a set's own.
+_CUT_OF_SHORT, _CUT_OF_LONG = 0.65, 0.85
+_SHORT, _LONG = 5, 13  # tokens
+_LEAST = 0.5  # the same for passages that hold the query's words
 _STEEPNESS = 6.0
 
 
@@ -45,14 +47,24 @@ class Scales:
         return bm25 / self.largest if bm25 and self.largest else 0.0
 
 
-def likelihood(similarity: float, similarity_range: tuple[float, float]) -> float:
+def likelihood(similarity: float, similarity_range: tuple[float, float], query_tokens: int = _LONG) -> float:
     """A cosine on the common 0-1 scale: .5 where the best hits of queries about other things end, and true ones begin.
 
     `similarity_range`: what a model gives unrelated and matching texts.
     """
+    length = min(1.0, max(0.0, (query_tokens - _SHORT) / (_LONG - _SHORT)))
+    return _logistic(similarity, similarity_range, _CUT_OF_SHORT + (_CUT_OF_LONG - _CUT_OF_SHORT) * length)
+
+
+def plausibility(similarity: float, similarity_range: tuple[float, float]) -> float:
+    """How far a cosine supports what the words say, 0 to 1: a passage may hold them by accident."""
+    return _logistic(similarity, similarity_range, _LEAST)
+
+
+def _logistic(similarity: float, similarity_range: tuple[float, float], middle: float) -> float:
     unrelated, matching = similarity_range
     position = (similarity - unrelated) / max(matching - unrelated, 1e-6)
-    return 1 / (1 + math.exp(-_STEEPNESS * (position - _CUT)))
+    return 1 / (1 + math.exp(-_STEEPNESS * (position - middle)))
 
 
 def descending(scores: Sequence[float]) -> list[float]:

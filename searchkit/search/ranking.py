@@ -9,7 +9,7 @@ from searchkit.search.fusion import LEXICAL_WEIGHT, Scales
 from searchkit.search.languages import language_of
 from searchkit.types import Explanation
 
-_OWN_LANGUAGE = 0.1  # puts the passage in the query's language before its translations
+_OTHER_LANGUAGE = -0.1  # puts translations behind the passage in the query's language
 _LOOKED_AT = 30  # of the best passages, whose language is found out
 
 
@@ -32,7 +32,7 @@ def rank_by_both(connection: sqlite3.Connection, query: str, found: Candidates) 
     """How each candidate comes to its place, best first."""
     scales = Scales.of(found.similarities, found.bm25, found.floor, LEXICAL_WEIGHT * found.coverage)
     ranked = _ranked(found, scales)
-    return _best_first({**ranked, **_in_own_language(connection, query, ranked)})
+    return _best_first({**ranked, **_in_other_languages(connection, query, ranked)})
 
 
 def rank_by_words(found: Candidates) -> dict[bytes, Explanation]:
@@ -64,19 +64,19 @@ def _explained(key: bytes, found: Candidates, scales: Scales) -> Explanation:
     )
 
 
-def _in_own_language(
+def _in_other_languages(
     connection: sqlite3.Connection, query: str, ranked: Mapping[bytes, Explanation]
 ) -> dict[bytes, Explanation]:
-    """Those of the best that are in the query's language, with what that adds."""
+    """Those of the best that are in another language than the query, as far as both are known, with what that takes."""
     language = language_of(query)
     if not language:
         return {}
-    own = {}
+    others = {}
     for key, explanation in islice(ranked.items(), _LOOKED_AT):
         row = connection.execute("SELECT text FROM chunks WHERE content_hash = ? LIMIT 1", (key,)).fetchone()
-        if row and language_of(row[0]) == language:
-            own[key] = replace(explanation, language=_OWN_LANGUAGE)
-    return own
+        if row and language_of(row[0]) not in {language, ""}:
+            others[key] = replace(explanation, language=_OTHER_LANGUAGE)
+    return others
 
 
 def _best_first(explained: Mapping[bytes, Explanation]) -> dict[bytes, Explanation]:

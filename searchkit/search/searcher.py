@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.search.allowed import AllowedChunks, Demands, allowed_chunks
-from searchkit.search.exact import FIRST, exact_bonuses
+from searchkit.search.exact import FIRST, exact_bonuses, identifiers, is_identifier
 from searchkit.search.filters import Filters
-from searchkit.search.fusion import descending, likelihood
+from searchkit.search.fusion import descending, likelihood, plausibility
 from searchkit.search.lexical import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.passages import (
     Choice,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from searchkit_indexes import CodedIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
+_HOLDS_IDENTIFIERS = 0.75  # the least score of a passage with every identifier of the query
+_HOLDS_NONE = 0.7  # the most of others then
+_WEAK = 0.49  # and where the query is nothing but identifiers
 _COVERAGE_POWER = 2  # half of a query's words say little: strangers' queries share .2 of theirs, one in a hundred .6
 _SENTENCES_READ = 8  # sentences embedded at most for a reason by meaning: the first hit's; each takes about 9 ms
 
@@ -259,7 +262,7 @@ class CollectionSearcher:
             )
             shown = self._shown(choice.stored.text, query, vector, stemmer)
             hits.append(_hit(self.name, choice, evidence, *shown, score=explanation.total))
-        return self._on_common_scale(hits, coverages)
+        return self._on_common_scale(hits, coverages, query.text)
 
     def _in_order(self, ranking: _Ranking, scope: Scope) -> list[Hit]:
         hits = []
@@ -285,18 +288,27 @@ class CollectionSearcher:
         vectors = self._embedder.embed_documents([Passage("", text[start:end]) for start, end in bounds])
         return bounds[int((vectors @ vector).argmax())]
 
-    def _on_common_scale(self, hits: list[Hit], coverages: list[float]) -> list[Hit]:
+    def _on_common_scale(self, hits: list[Hit], coverages: list[float], query: str) -> list[Hit]:
         """Scores between 0 and 1 in the ranking's order, the nearest to what each hit's meaning and words say on their own."""
-        own = [self._likelihood(hit.evidence, coverage) for hit, coverage in zip(hits, coverages, strict=True)]
+        tokens = self._embedder.count_tokens(query) if any(hit.evidence.similarity for hit in hits) else 0
+        most = _WEAK if is_identifier(query) else _HOLDS_NONE if identifiers(query) else 1.0
+        own = [
+            self._likelihood(hit.evidence, coverage, tokens, most)
+            for hit, coverage in zip(hits, coverages, strict=True)
+        ]
         return [replace(hit, score=score) for hit, score in zip(hits, descending(own), strict=True)]
 
-    def _likelihood(self, evidence: Evidence, coverage: float) -> float:
-        """That a passage is about what was asked: by its meaning, by the part of the query that it holds, or literally."""
-        if evidence.explanation and evidence.explanation.literal >= FIRST:
+    def _likelihood(self, evidence: Evidence, coverage: float, query_tokens: int, most: float) -> float:
+        """That a passage is about what was asked: literally, by its meaning, or by the part of the query that it holds."""
+        literal = evidence.explanation.literal if evidence.explanation else 0.0
+        if literal >= FIRST:
             return 1.0
-        similarity = evidence.similarity
-        by_meaning = 0.0 if similarity is None else likelihood(similarity, self._embedder.similarity_range)
-        return max(by_meaning, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0)
+        by_meaning, by_words = 0.0, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0
+        if evidence.similarity is not None:
+            scale = self._embedder.similarity_range
+            by_meaning = likelihood(evidence.similarity, scale, query_tokens)
+            by_words *= plausibility(evidence.similarity, scale)
+        return max(by_meaning, by_words, _HOLDS_IDENTIFIERS) if literal else min(most, max(by_meaning, by_words))
 
 
 def _stems_of(stored: StoredPassage, stemmer: Stemmer) -> set[str]:

@@ -76,3 +76,7 @@ def test_a_phrase_that_nothing_holds_is_no_demand_in_a_sentence(library: Library
     assert library.search('"the gauge sings loudly" boiler') == []
     assert library.search('what does "the gauge sings loudly" say of boilers') != []
     assert library.search('"gauge of the boiler sings" night')[0].path.name == "letter.txt"
+
+
+def test_a_number_that_occurs_nowhere_is_said_to(library: Library, planted: Path) -> None:
+    assert all(hit.is_weak for hit in library.search("QX-2025-0072"))

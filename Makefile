@@ -43,7 +43,7 @@ demo: $(VENV)/.installed
 	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Also compare with sentence-transformers itself (installs torch).
 test-reference: $(VENV)/.installed-reference

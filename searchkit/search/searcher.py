@@ -281,7 +281,8 @@ class CollectionSearcher:
 
     def _best_sentence(self, text: str, vector: "Vectors | None") -> tuple[int, int] | None:
         """The sentence nearest to the query in meaning, None if the passage is a single one or enough were read."""
-        bounds = sentence_bounds(text)[: _SENTENCES_READ - self._read_sentences]
+        longest = sorted(sentence_bounds(text), key=lambda bound: bound[0] - bound[1])
+        bounds = sorted(longest[: _SENTENCES_READ - self._read_sentences])
         if vector is None or len(bounds) < 2:
             return None
         self._read_sentences += len(bounds)

@@ -97,11 +97,6 @@ class VectorIndex(Protocol):
         ...
 
     @property
-    def is_exact(self) -> bool:
-        """Whether its scores are the dot products of the whole prefixes, which need no rescoring."""
-        ...
-
-    @property
     def breadth(self) -> int:
         """How many candidates are worth asking for: a graph is looked at as far as its effort, everything else is scanned."""
         ...

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from searchkit_indexes.base import Code, Ids, IndexSpec, Neighbours, Structure, Vectors, unit_prefixes
+from searchkit_indexes.base import Ids, IndexSpec, Neighbours, Structure, Vectors, unit_prefixes
 from searchkit_indexes.codes import Codes, Mask, Positions
 from searchkit_indexes.flat import FloatCodes
 from searchkit_indexes.kinds import DEFAULT_EFFORT, code_builder, load_codes
@@ -72,11 +72,6 @@ class CodedIndex:
     def spec(self) -> IndexSpec:
         """See VectorIndex."""
         return self._spec
-
-    @property
-    def is_exact(self) -> bool:
-        """See VectorIndex."""
-        return (self._spec.structure, self._spec.code) == (Structure.FLAT, Code.FLOAT32)
 
     @property
     def breadth(self) -> int:

@@ -12,6 +12,7 @@ from searchkit.embedding.embedder import Embedder, Vectors
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval_results import Latency
 from searchkit.evaluate.turns import rotated
+from searchkit.evaluate.wrapped_embedder import WrappedEmbedder
 from searchkit.library import Library
 from searchkit.types import Passage, SearchMode
 
@@ -21,18 +22,11 @@ _SEED = 1
 _T = TypeVar("_T")
 
 
-class TimedEmbedder:
+class TimedEmbedder(WrappedEmbedder):
     """An embedder that sums up the seconds it takes, those for queries apart."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self.name = embedder.name
-        self.dimension = embedder.dimension
-        self.prefix_dimensions = embedder.prefix_dimensions
-        self.fingerprint = embedder.fingerprint
-        self.max_tokens = embedder.max_tokens
-        self.similarity_range = embedder.similarity_range
-        self.count_tokens = embedder.count_tokens
-        self._embedder = embedder
+        super().__init__(embedder)
         self.query_seconds = 0.0
         self.seconds = 0.0
 

@@ -14,6 +14,7 @@ from searchkit.catalog.documents import content_hash
 from searchkit.embedding.embedder import Embedder, Vectors
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval import Ranking
+from searchkit.evaluate.wrapped_embedder import WrappedEmbedder
 from searchkit.library import Library
 from searchkit.paths import path_from_text
 from searchkit.types import Hit, Passage, SearchMode
@@ -67,7 +68,7 @@ class DocumentSearch:
             return _places_of_repeated(connection)
 
 
-class RankingEmbedder:
+class RankingEmbedder(WrappedEmbedder):
     """An embedder of which only rankings are wanted: a query is embedded once, and those given here all at once.
 
     Passages are embedded at a search for no more than the choice of a snippet, which no ranking depends on: they all
@@ -75,14 +76,7 @@ class RankingEmbedder:
     """
 
     def __init__(self, embedder: Embedder, queries: Iterable[str] = ()) -> None:
-        self.name = embedder.name
-        self.dimension = embedder.dimension
-        self.prefix_dimensions = embedder.prefix_dimensions
-        self.fingerprint = embedder.fingerprint
-        self.max_tokens = embedder.max_tokens
-        self.similarity_range = embedder.similarity_range
-        self.count_tokens = embedder.count_tokens
-        self._embedder = embedder
+        super().__init__(embedder)
         self._known: dict[str, Vectors] = {}
         self._embed(dict.fromkeys(" ".join(query.split()) for query in queries))
 

@@ -2,11 +2,11 @@
 
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 from searchkit.catalog.fulltext import lexical_form, said_of_itself
 from searchkit.search.function_words import FUNCTION_WORDS
+from searchkit.search.literal import folded as as_phrases
 from searchkit.search.terms import query_words
 
 FIRST = 2.0  # more than fused scores can differ by, a language included
@@ -56,8 +56,7 @@ def is_identifier(query: str) -> bool:
 
 def folded(text: str) -> str:
     """Text as it is compared: without case, accents and differences of white space."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join(plain.casefold().split())
+    return " ".join(as_phrases(text).split())
 
 
 def _is_quotation(text: str) -> bool:

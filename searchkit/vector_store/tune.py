@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.catalog import vectors
-from searchkit.catalog.vectors import Ids, Vectors
+from searchkit.catalog.vectors import Vectors
 from searchkit.embedding.embedder import Embedder
-from searchkit.vector_store.build import Nearest, build_from_catalog, fetcher, recall_of
+from searchkit.vector_store.build import build_from_catalog, fetcher
 from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, search_rescored
 
 # What a millisecond of every query is worth in memory. Of two indexes that reach the goal, the one is cheaper that
@@ -49,18 +49,22 @@ def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
 
 
 def measure(
-    connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec, queries: Vectors, truth: Ids, goal: float
+    connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec, queries: Vectors, goal: float
 ) -> Trial:
     """Build an index of all of a catalog's vectors, find how far it must look, and time it. Raises StructureMissingError."""
     started = time.perf_counter()
     built = build_from_catalog(connection, embedder, spec, goal=goal, queries=queries)
     build_seconds = time.perf_counter() - started
     fetch = fetcher(connection, embedder.dimension)
-    recall = recall_of(built.index, queries, truth, fetch)
     passes = [_times_ms(built.index, queries, fetch) for _ in range(_PASSES)]
     quietest = min(passes, key=lambda times: float(np.median(times)))
     return Trial(
-        spec, recall, float(np.median(quietest)), float(quietest.max()), built.index.memory_bytes, build_seconds
+        spec,
+        built.recall or 0.0,
+        float(np.median(quietest)),
+        float(quietest.max()),
+        built.index.memory_bytes,
+        build_seconds,
     )
 
 
@@ -89,20 +93,11 @@ def trials_of(
     from searchkit_indexes import StructureMissingError
 
     count = len(vectors.vector_ids(connection, embedder.fingerprint))
-    truth = exact_neighbours(connection, embedder, queries)
     for spec in candidate_specs(count, embedder.prefix_dimensions or (embedder.dimension,)):
         try:
-            yield measure(connection, embedder, spec, queries, truth, goal)
+            yield measure(connection, embedder, spec, queries, goal)
         except StructureMissingError as error:
             on_skip(spec, error)
-
-
-def exact_neighbours(connection: sqlite3.Connection, embedder: Embedder, queries: Vectors) -> Ids:
-    """(queries, at most 10) ids of the nearest vectors by their whole dimensions."""
-    nearest = Nearest(queries, _NEIGHBOURS)
-    for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension):
-        nearest.see(*batch)
-    return nearest.ids
 
 
 def _times_ms(index: CodedIndex, queries: Vectors, fetch: FetchVectors) -> npt.NDArray[np.float64]:

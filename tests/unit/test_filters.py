@@ -73,8 +73,13 @@ def test_a_folder_is_meant_at_any_depth(folder: str, fits: list[str], misses: li
 @given(st.text(alphabet="*?[]!-ab/.~^$\\", max_size=60), st.text(alphabet="ab/.", max_size=60))
 def test_no_pattern_breaks_or_takes_long(glob: str, path: str) -> None:
     if is_place(glob):
-        is_at(glob, path)
-        is_in(glob, path)
+        assert {is_at(glob, path), is_in(glob, path)} <= {True, False}
+
+
+@given(st.lists(st.text(alphabet="ab", min_size=1, max_size=5), min_size=1, max_size=6).map("/".join))
+def test_a_path_without_signs_is_at_itself_alone(path: str) -> None:
+    assert is_at(path, path)
+    assert not is_at(path, f"{path}c")
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_identifiers_are_told_from_words(query: str, names: list[str]) -> None:
 
 
 def test_case_accents_and_white_space_do_not_matter() -> None:
-    assert folded("Ça  VA\nBien – Straße") == folded("ca va bien – STRASSE")
+    assert folded("Ça  VA\nBien – Été") == folded("ca va bien - ete")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,17 @@
+"""What embedders that stand before another one have in common."""
+
+from searchkit.embedding.embedder import Embedder
+
+
+class WrappedEmbedder:
+    """Says of itself what the embedder behind it does; how it embeds is for those made from it."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name = embedder.name
+        self.dimension = embedder.dimension
+        self.prefix_dimensions = embedder.prefix_dimensions
+        self.fingerprint = embedder.fingerprint
+        self.max_tokens = embedder.max_tokens
+        self.similarity_range = embedder.similarity_range
+        self.count_tokens = embedder.count_tokens
+        self._embedder = embedder

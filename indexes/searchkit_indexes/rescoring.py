@@ -17,6 +17,8 @@ _MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 gives a re
 _OF_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 _LEAST_KNOWN = 16  # errors, before they say anything
 _FIRST_ROUND = 64
+_SMALL = 20_000  # vectors, up to which the errors of tight little clusters can mislead and looking at more costs nothing
+_LEAST_OF_SMALL = 512  # of them, always looked up
 _LARGEST_ROUND = 256  # more at once falls out of the processor's caches
 _SCORED_OUTRIGHT = 2000  # allowed vectors up to which looking all of them up is quicker than choosing
 
@@ -43,8 +45,9 @@ def search_rescored(
     if allowed_ids is not None and len(allowed_ids) <= max(_SCORED_OUTRIGHT, k):
         ids, vectors = fetch(np.unique(allowed_ids))
         return _ranked(ids, vectors @ query, k)
-    rounds = _Rounds(query, k, min(k, certain_of), fetch)
-    wanted = max(index.breadth, k)
+    least = _LEAST_OF_SMALL if len(index) <= _SMALL else _FIRST_ROUND
+    rounds = _Rounds(query, k, min(k, certain_of), least, fetch)
+    wanted = max(index.breadth, k, least)
     while True:
         candidates = index.search(query[None], wanted, allowed_ids)
         if rounds.go_through(candidates) or len(candidates.ids[0]) < wanted:
@@ -55,10 +58,10 @@ def search_rescored(
 
 
 class _Rounds:
-    """Candidates looked up so far; each round doubles them."""
+    """Candidates looked up so far; each round doubles them. `least`: how many the first brings, and the least of a round."""
 
-    def __init__(self, query: Vectors, k: int, certain_of: int, fetch: FetchVectors) -> None:
-        self._query, self._k, self._certain_of, self._fetch = query, k, certain_of, fetch
+    def __init__(self, query: Vectors, k: int, certain_of: int, least: int, fetch: FetchVectors) -> None:
+        self._query, self._k, self._certain_of, self._least, self._fetch = query, k, certain_of, least, fetch
         self._asked: Ids = np.empty(0, np.int64)
         self._ids: Ids = np.empty(0, np.int64)
         self._scores: Vectors = np.empty(0, np.float32)
@@ -70,7 +73,7 @@ class _Rounds:
         candidates, estimates, are_coded = found.ids[0, new], found.scores[0, new], found.are_coded[0, new]
         start = 0
         while start < len(candidates):
-            stop = start + max(min(len(self._asked), _LARGEST_ROUND), _FIRST_ROUND, self._k - len(self._asked))
+            stop = start + max(min(len(self._asked), _LARGEST_ROUND), self._least, self._k - len(self._asked))
             self._look_up(candidates[start:stop], np.where(are_coded, estimates, np.nan)[start:stop])
             if stop < len(candidates) and self._is_settled(float(estimates[stop])):
                 return True

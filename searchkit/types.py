@@ -143,7 +143,8 @@ class Hit:
     """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
 
     `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in
-    the snippet that show the reason of the match. `copies` counts further places that hold the same passage. `date`: the
+    the snippet that show the reason of the match. `copies_at`: files of the further places that hold the same passage, or nearly
+    the same, as often as they do. `date`: the
     day that the document is of, in ISO 8601 and perhaps without month or day: its own date, else of its file's last change.
     `more_in_file`: further passages of the file among the candidates, where hits are grouped by file.
     """
@@ -159,10 +160,15 @@ class Hit:
     snippet: str
     marks: tuple[tuple[int, int], ...]
     evidence: Evidence
-    copies: int = 0
+    copies_at: tuple[Path, ...] = ()
     place: str = ""
     date: str = ""
     more_in_file: int = 0
+
+    @property
+    def copies(self) -> int:
+        """How many further places hold the passage."""
+        return len(self.copies_at)
 
     @property
     def is_weak(self) -> bool:

@@ -17,7 +17,9 @@ _MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 gives a re
 _OF_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 _LEAST_KNOWN = 16  # errors, before they say anything
 _FIRST_ROUND = 64
-_SMALL = 20_000  # vectors, up to which the errors of tight little clusters can mislead and looking at more costs nothing
+_SMALL = (
+    20_000  # vectors, up to which the errors of tight little clusters can mislead and looking at more costs nothing
+)
 _LEAST_OF_SMALL = 512  # of them, always looked up
 _LARGEST_ROUND = 256  # more at once falls out of the processor's caches
 _SCORED_OUTRIGHT = 2000  # allowed vectors up to which looking all of them up is quicker than choosing

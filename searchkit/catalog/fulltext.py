@@ -33,6 +33,11 @@ def bigrams(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
 
+def has_unspaced_runs(text: str) -> bool:
+    """Whether any of a text is put in as pairs."""
+    return _UNSPACED.search(text) is not None
+
+
 def unspaced_runs(text: str) -> list[str]:
     """The stretches of a text that are put in as pairs."""
     return _UNSPACED.findall(text)

@@ -28,5 +28,21 @@ _LISTS = {
     "ru": "а бы был была были в вы где для до его ее если есть же за и из или им их к как когда кто ли мне мы на не него нее ни но"
     " о об он она они от по при с со так то только у уже что чтобы это я",
 }
+# Languages that are told by these, but whose words count in queries: they are words of others too often.
+_TELLING = {
+    "sv": "och att som på är av för inte ett från hur vad när eller jag vi",
+    "da": "og at som på er af ikke et jeg fra hvordan hvad når eller vi",
+    "no": "og at som på er av ikke et jeg fra hvordan hva når eller vi",
+    "fi": "ja ei että oli joka hän mutta niin kun ovat myös kuin tai mitä miten missä milloin ole",
+    "hu": "és hogy nem az egy van volt ez csak mint kell mit hogyan hol mikor vagy",
+    "ro": "și este că pe cu care din pentru sunt fi ce cum unde când sau în",
+    "tr": "ve bir bu için ile gibi daha çok olarak olan nasıl nerede kadar değil",
+    "pl": "w nie że się jest jak dla przez czy gdzie kiedy są oraz lub który która",
+    "cs": "je že jak pro kde kdy jsou nebo ale při který která jako také",
+}
 FUNCTION_WORDS_OF = {language: frozenset(words.split()) for language, words in _LISTS.items()}
 FUNCTION_WORDS = frozenset().union(*FUNCTION_WORDS_OF.values())
+TELLING_WORDS_OF = {
+    **FUNCTION_WORDS_OF,
+    **{language: frozenset(words.split()) - FUNCTION_WORDS for language, words in _TELLING.items()},
+}

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from searchkit.search.function_words import FUNCTION_WORDS_OF
+from searchkit.search.function_words import TELLING_WORDS_OF
 
 _LOOKED_AT = 600  # characters
 _LETTERS = 60  # whose script is looked up, from all over those
@@ -12,8 +12,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = "latin"
 _KANA = ("hiragana", "katakana")
 _OF_WORD = {
-    word: tuple(language for language, known in FUNCTION_WORDS_OF.items() if word in known)
-    for words in FUNCTION_WORDS_OF.values()
+    word: tuple(language for language, known in TELLING_WORDS_OF.items() if word in known)
+    for words in TELLING_WORDS_OF.values()
     for word in words
 }
 
@@ -21,7 +21,7 @@ _OF_WORD = {
 def language_of(text: str) -> str:
     """The script's name in lower case, in Latin script the code of the language that its function words tell; "" if none.
 
-    Words tell English, German, French, Spanish, Italian, Portuguese and Dutch apart.
+    Words tell apart the languages of function_words.py, as far as they are in Latin script.
     """
     words = _WORD.findall(text[:_LOOKED_AT])
     script = _script_of("".join(words))

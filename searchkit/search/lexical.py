@@ -2,11 +2,12 @@
 
 import math
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from searchkit.search.function_words import FUNCTION_WORDS
-from searchkit.search.terms import Stemmer, query_phrases, query_words
+from searchkit.search.inflections import inflections
+from searchkit.search.terms import Span, Stemmer, query_phrases, query_words
 
 _COMMON = 0.4  # a word in more than this part of all chunks tells nothing
 _WELL_COVERED = 0.5  # with this much of the query's words in a passage, they are the reason to show
@@ -16,11 +17,21 @@ _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
-    """A query as the full-text table is asked: the match expression ("" asks nothing), and each stem's weight (idf)."""
+    """A query as the full-text table is asked: the match expression ("" asks nothing), and each stem's weight (idf).
+
+    `stem_of`: the query's stem for each other form of its words (see inflections.py).
+    """
 
     text: str
     match: str
     weights: Mapping[str, float]
+    stem_of: Mapping[str, str]
+
+    def as_asked(self, spans: list[Span]) -> list[Span]:
+        """Words of a text, those that are other forms of the query's words with the query's stem."""
+        if not self.stem_of:
+            return spans
+        return [Span(span.start, span.end, self.stem_of.get(span.stem, span.stem)) for span in spans]
 
     def is_telling(self, stems: Collection[str]) -> bool:
         """Whether these stems show why a passage matches: much of the query, or one of its rarest words."""
@@ -34,20 +45,41 @@ class LexicalQuery:
         return sum(weight for stem, weight in self.weights.items() if stem in stems) / total if total else 0.0
 
 
-def read_query(connection: sqlite3.Connection, query: str, stemmer: Stemmer) -> LexicalQuery:
+def read_query(
+    connection: sqlite3.Connection, query: str, stemmer: Stemmer, languages: Iterable[str] = ()
+) -> LexicalQuery:
     """Turn free text into a match expression; no text can break its syntax. Words too common to tell
-    passages apart are left out, unless all are.
+    passages apart are left out, unless all are. `languages`: whose endings the words may have.
     """
-    words = query_words(query)
     phrases = query_phrases(query)
-    of_phrases = set(query_words(" ".join(phrases)))  # the "sa" of SA-2025-007 is no possessive
-    stems = stemmer.stems([word for word in words if word not in FUNCTION_WORDS or word in of_phrases] or words)
+    stems = stemmer.stems(_telling_words(query, phrases))
+    other_forms = inflections(connection, stems, languages, stemmer)
     counts = _document_counts(connection, set(stems.values()))
+    counts |= {stem: forms.count for stem, forms in other_forms.items()}
     total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
     telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
-    expressions = [*(word for word, stem in stems.items() if stem in telling), *phrases]
-    match = " OR ".join('"' + expression.replace('"', '""') + '"' for expression in expressions)
-    return LexicalQuery(query, match, {stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling})
+    asked = {
+        _quoted(other_forms[stem].beginning) + "*" if stem in other_forms else _quoted(word): None
+        for word, stem in stems.items()
+        if stem in telling
+    }
+    return LexicalQuery(
+        text=query,
+        match=" OR ".join([*asked, *map(_quoted, phrases)]),
+        weights={stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling},
+        stem_of={form: stem for stem, forms in other_forms.items() if stem in telling for form in forms.forms},
+    )
+
+
+def _telling_words(query: str, phrases: Sequence[str]) -> list[str]:
+    """The query's words but for function words, unless it has no others or a compound holds them: the "sa" of SA-2025-007."""
+    words = query_words(query)
+    of_phrases = set(query_words(" ".join(phrases)))
+    return [word for word in words if word not in FUNCTION_WORDS or word in of_phrases] or words
+
+
+def _quoted(expression: str) -> str:
+    return '"' + expression.replace('"', '""') + '"'
 
 
 def lexical_candidates(

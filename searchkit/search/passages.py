@@ -10,6 +10,7 @@ from searchkit.catalog.fulltext import said_of_itself
 from searchkit.paths import path_from_text
 from searchkit.search.allowed import AllowedChunks
 from searchkit.search.days import LAST_MOMENT
+from searchkit.search.near_duplicates import Wording
 
 _PASSAGE = f"""
     SELECT c.id, c.document_id, r.path, d.path, c.title, c.text, c.page, c.line, c.line_end, c.place,
@@ -21,7 +22,7 @@ _Row = tuple[int, int, str, str, str, str, int | None, int | None, int | None, s
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
-    """A passage where it first stands; `copies` counts its further places.
+    """A passage where it first stands; `copies_at`: the files of its further places.
 
     `name`: the path below the root, and with a document's first passage what it says of itself: words found besides the text.
     `moment`: of the document, in ISO 8601, as far as it is known: its own date, else its file's last change.
@@ -37,16 +38,20 @@ class StoredPassage:
     line_end: int | None
     place: str
     moment: str
-    copies: int = 0
+    copies_at: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What hits are chosen from a ranking: the first `k`, of the allowed places (None: all), of each file one if `by_file`."""
+    """What hits are chosen from a ranking: the first `k`, of the allowed places (None: all), of each file one if `by_file`.
+
+    `are_near_copies_one`: of passages that say the same in nearly the same words, the first stands for all.
+    """
 
     k: int
     allowed: AllowedChunks | None = None
     by_file: bool = False
+    are_near_copies_one: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ def read_passage(
         f"{_PASSAGE} WHERE c.content_hash = ? ORDER BY r.path, d.path, c.ordinal", (content_hash,)
     ).fetchall()
     places = [row for row in rows if allowed is None or row[0] in allowed]
-    return replace(_passage(places[0]), copies=len(places) - 1) if places else None
+    passages = [_passage(row) for row in places]
+    return replace(passages[0], copies_at=tuple(copy.path for copy in passages[1:])) if passages else None
 
 
 def newest_passages(connection: sqlite3.Connection, allowed: AllowedChunks, count: int) -> list[StoredPassage]:
@@ -101,19 +107,44 @@ def newest_passages(connection: sqlite3.Connection, allowed: AllowedChunks, coun
 
 def choose_passages(connection: sqlite3.Connection, ranked: Iterable[bytes], scope: Scope) -> list[Choice]:
     """The first passages of a ranking that the scope leaves, in its order."""
-    if not scope.by_file:
-        found = ((content_hash, read_passage(connection, content_hash, scope.allowed)) for content_hash in ranked)
-        return list(islice((Choice(content_hash, stored) for content_hash, stored in found if stored), scope.k))
+    found = ((content_hash, read_passage(connection, content_hash, scope.allowed)) for content_hash in ranked)
+    choices = (Choice(content_hash, stored) for content_hash, stored in found if stored)
+    if scope.by_file:
+        return _of_each_file(choices)[: scope.k]
+    return _of_each_wording(choices, scope.k) if scope.are_near_copies_one else list(islice(choices, scope.k))
+
+
+def _of_each_file(choices: Iterable[Choice]) -> list[Choice]:
     best: dict[int, Choice] = {}
-    for content_hash in ranked:
-        stored = read_passage(connection, content_hash, scope.allowed)
-        if stored is None:
-            continue
-        if known := best.get(stored.document_id):
-            best[stored.document_id] = replace(known, more_in_file=known.more_in_file + 1)
+    for choice in choices:
+        document = choice.stored.document_id
+        if known := best.get(document):
+            best[document] = replace(known, more_in_file=known.more_in_file + 1)
         else:
-            best[stored.document_id] = Choice(content_hash, stored)
-    return list(best.values())[: scope.k]
+            best[document] = choice
+    return list(best.values())
+
+
+def _of_each_wording(choices: Iterable[Choice], k: int) -> list[Choice]:
+    """The first k; those that are nearly copies of one before them are counted as its copies."""
+    chosen: list[Choice] = []
+    wordings: list[Wording] = []
+    for choice in choices:
+        wording = Wording.of(choice.stored.text)
+        same = next((i for i, known in enumerate(wordings) if wording.is_nearly(known)), None)
+        if same is not None:
+            chosen[same] = _with_copy(chosen[same], choice.stored)
+        elif len(chosen) < k:
+            chosen.append(choice)
+            wordings.append(wording)
+        else:
+            break
+    return chosen
+
+
+def _with_copy(choice: Choice, copy: StoredPassage) -> Choice:
+    copies_at = (*choice.stored.copies_at, copy.path, *copy.copies_at)
+    return replace(choice, stored=replace(choice.stored, copies_at=copies_at))
 
 
 def _passage(row: _Row) -> StoredPassage:

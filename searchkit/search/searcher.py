@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.search.allowed import AllowedChunks, Demands, allowed_chunks
-from searchkit.search.exact import FIRST, exact_bonuses, identifiers, is_identifier
+from searchkit.search.exact import exact_bonuses
 from searchkit.search.filters import Filters
-from searchkit.search.fusion import descending, likelihood, plausibility
+from searchkit.search.inflections import languages_in
+from searchkit.search.languages import language_of
 from searchkit.search.lexical import LexicalQuery, lexical_candidates, read_query
+from searchkit.search.passage_words import PassageWords
 from searchkit.search.passages import (
     Choice,
     Scope,
-    StoredPassage,
     allowed_hashes,
     choose_passages,
     hashes_of_chunks,
@@ -26,9 +27,11 @@ from searchkit.search.passages import (
 )
 from searchkit.search.query import ParsedQuery
 from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, rank_by_words
-from searchkit.search.snippets import Marks, sentence_bounds, snippet_around, snippet_by_words
+from searchkit.search.reasons import ReasonFinder
+from searchkit.search.scores import CommonScale
+from searchkit.search.snippets import Marks, snippet_by_words
 from searchkit.search.terms import Stemmer
-from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, SearchMode
+from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.catalog.vectors import Ids
@@ -36,11 +39,6 @@ if TYPE_CHECKING:
     from searchkit_indexes import CodedIndex
 
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
-_HOLDS_IDENTIFIERS = 0.75  # the least score of a passage with every identifier of the query
-_HOLDS_NONE = 0.7  # the most of others then
-_WEAK = 0.49  # and where the query is nothing but identifiers
-_COVERAGE_POWER = 2  # half of a query's words say little: strangers' queries share .2 of theirs, one in a hundred .6
-_SENTENCES_READ = 8  # sentences embedded at most for a reason by meaning: the first hit's; each takes about 9 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,11 @@ class _Ranking:
     similarities: Mapping[bytes, float]
     bm25: Mapping[bytes, float]
 
+    def evidence(self, choice: Choice, terms: tuple[str, ...] = ()) -> Evidence:
+        """Why a passage is a hit."""
+        key = choice.content_hash
+        return Evidence(self.similarities.get(key), self.bm25.get(key), terms, self.ranked[key])
+
 
 class CollectionSearcher:
     """Searches one collection. The model and the index are loaded when a query first needs them."""
@@ -75,8 +78,8 @@ class CollectionSearcher:
         self._folder = folder
         self._connection = connection
         self._open_embedder = open_embedder
-        self._read_sentences = 0
         self._seen_version = -1
+        self._collection_languages: list[str] | None = None
         self._last_demands: tuple[Demands, AllowedChunks | None] = (Demands(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
 
@@ -95,14 +98,21 @@ class CollectionSearcher:
                 return []
             if not query.text:
                 return self._newest(allowed, options.k)
-            lexical_query = read_query(self._connection, query.text, stemmer)
+            lexical_query = read_query(self._connection, query.text, stemmer, self._languages(query.text))
             vector = None if options.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
             ranking = self._rank(lexical_query, vector, options, stemmer, allowed)
             if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
                 return self._newest(allowed, options.k)
             if options.is_order_enough:
                 return self._in_order(ranking, _scope(options, allowed))
-            return self._hits(ranking, lexical_query, vector, _scope(options, allowed), stemmer)
+            chosen = choose_passages(self._connection, ranking.ranked, _scope(options, allowed))
+            reasons = ReasonFinder(lexical_query, vector, None if vector is None else self._embedder)
+            words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
+            hits = [
+                _hit(self.name, choice, ranking.evidence(choice, of.matching), *reasons.shown(choice.stored.text, of))
+                for choice, of in zip(chosen, words, strict=True)
+            ]
+            return self._scale(query.text, ranking).put_on(hits, [of.coverage for of in words])
 
     @property
     def name(self) -> str:
@@ -160,6 +170,7 @@ class CollectionSearcher:
         version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         if version != self._seen_version:
             self.__dict__.pop("_index", None)
+            self._collection_languages = None
             self._last_demands = (Demands(), None)
             self._seen_version = version
 
@@ -178,6 +189,14 @@ class CollectionSearcher:
         if demands != self._last_demands[0]:
             self._last_demands = (demands, allowed_chunks(self._connection, demands))
         return self._last_demands[1]
+
+    def _languages(self, query: str) -> list[str]:
+        """Whose endings the query's words may have: of its own language, if that shows, else of the collection's."""
+        if language := language_of(query):
+            return [language]
+        if self._collection_languages is None:
+            self._collection_languages = languages_in(self._connection)
+        return self._collection_languages
 
     def _vector_ids(self, allowed: AllowedChunks | None) -> "Ids | None":
         """Ids of the vectors of allowed passages, None for all."""
@@ -234,7 +253,7 @@ class CollectionSearcher:
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """How much of the query the best lexical candidate holds, 0 to 1: an arm that knows one word in four counts less."""
         stored = read_passage(self._connection, next(iter(bm25))) if bm25 else None
-        return query.coverage(_stems_of(stored, stemmer)) if stored else 0.0
+        return PassageWords.read(stored, query, stemmer).coverage if stored else 0.0
 
     def _bm25(self, query: LexicalQuery, allowed: AllowedChunks | None) -> dict[bytes, float]:
         """BM25 by content hash; of equal passages the best place counts."""
@@ -245,91 +264,23 @@ class CollectionSearcher:
             found.setdefault(hashes[chunk], score)
         return found
 
-    def _hits(
-        self, ranking: _Ranking, query: LexicalQuery, vector: "Vectors | None", scope: Scope, stemmer: Stemmer
-    ) -> list[Hit]:
-        self._read_sentences = 0
-        hits: list[Hit] = []
-        coverages: list[float] = []
-        for choice in choose_passages(self._connection, ranking.ranked, scope):
-            coverages.append(query.coverage(_stems_of(choice.stored, stemmer)))
-            explanation = ranking.ranked[choice.content_hash]
-            evidence = Evidence(
-                similarity=ranking.similarities.get(choice.content_hash),
-                bm25=ranking.bm25.get(choice.content_hash),
-                terms=_matching_words(choice.stored, query, stemmer),
-                explanation=explanation,
-            )
-            shown = self._shown(choice.stored.text, query, vector, stemmer)
-            hits.append(_hit(self.name, choice, evidence, *shown, score=explanation.total))
-        return self._on_common_scale(hits, coverages, query.text)
-
     def _in_order(self, ranking: _Ranking, scope: Scope) -> list[Hit]:
-        hits = []
-        for choice in choose_passages(self._connection, ranking.ranked, scope):
-            key = choice.content_hash
-            evidence = Evidence(ranking.similarities.get(key), ranking.bm25.get(key), (), ranking.ranked[key])
-            hits.append(_hit(self.name, choice, evidence, *_beginning(choice), score=ranking.ranked[key].total))
-        return hits
+        chosen = choose_passages(self._connection, ranking.ranked, replace(scope, are_near_copies_one=False))
+        return [_hit(self.name, choice, ranking.evidence(choice), *_beginning(choice)) for choice in chosen]
 
-    def _shown(self, text: str, query: LexicalQuery, vector: "Vectors | None", stemmer: Stemmer) -> tuple[str, Marks]:
-        """The snippet, with the words that tell why it matches marked, else the sentence nearest in meaning."""
-        spans = stemmer.spans(text)
-        if not query.is_telling({span.stem for span in spans}) and (sentence := self._best_sentence(text, vector)):
-            return snippet_around(text, sentence)
-        return snippet_by_words(text, spans, query.weights)
-
-    def _best_sentence(self, text: str, vector: "Vectors | None") -> tuple[int, int] | None:
-        """The sentence nearest to the query in meaning, None if the passage is a single one or enough were read."""
-        longest = sorted(sentence_bounds(text), key=lambda bound: bound[0] - bound[1])
-        bounds = sorted(longest[: _SENTENCES_READ - self._read_sentences])
-        if vector is None or len(bounds) < 2:
-            return None
-        self._read_sentences += len(bounds)
-        vectors = self._embedder.embed_documents([Passage("", text[start:end]) for start, end in bounds])
-        return bounds[int((vectors @ vector).argmax())]
-
-    def _on_common_scale(self, hits: list[Hit], coverages: list[float], query: str) -> list[Hit]:
-        """Scores between 0 and 1 in the ranking's order, the nearest to what each hit's meaning and words say on their own."""
-        tokens = self._embedder.count_tokens(query) if any(hit.evidence.similarity for hit in hits) else 0
-        most = _WEAK if is_identifier(query) else _HOLDS_NONE if identifiers(query) else 1.0
-        own = [
-            self._likelihood(hit.evidence, coverage, tokens, most)
-            for hit, coverage in zip(hits, coverages, strict=True)
-        ]
-        return [replace(hit, score=score) for hit, score in zip(hits, descending(own), strict=True)]
-
-    def _likelihood(self, evidence: Evidence, coverage: float, query_tokens: int, most: float) -> float:
-        """That a passage is about what was asked: literally, by its meaning, or by the part of the query that it holds."""
-        literal = evidence.explanation.literal if evidence.explanation else 0.0
-        if literal >= FIRST:
-            return 1.0
-        by_meaning, by_words = 0.0, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0
-        if evidence.similarity is not None:
-            scale = self._embedder.similarity_range
-            by_meaning = likelihood(evidence.similarity, scale, query_tokens)
-            by_words *= plausibility(evidence.similarity, scale)
-        return max(by_meaning, by_words, _HOLDS_IDENTIFIERS) if literal else min(most, max(by_meaning, by_words))
+    def _scale(self, query: str, ranking: _Ranking) -> CommonScale:
+        if not ranking.similarities:
+            return CommonScale.of(query)
+        return CommonScale.of(query, self._embedder.similarity_range, self._embedder.count_tokens(query))
 
 
-def _stems_of(stored: StoredPassage, stemmer: Stemmer) -> set[str]:
-    """Every word that the full-text table has of a passage."""
-    return {span.stem for part in (stored.name, stored.title, stored.text) for span in stemmer.spans(part)}
-
-
-def _matching_words(stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer) -> tuple[str, ...]:
-    """The distinct words of a passage, its headings and its path that the query asks for, as they are written."""
-    words = (
-        text[span.start : span.end].lower()
-        for text in (stored.text, stored.title, stored.name)
-        for span in stemmer.spans(text)
-        if span.stem in query.weights
-    )
-    return tuple(dict.fromkeys(words))
-
-
-def _hit(collection: str, choice: Choice, evidence: Evidence, snippet: str, marks: Marks, *, score: float) -> Hit:
+def _hit(
+    collection: str, choice: Choice, evidence: Evidence, snippet: str, marks: Marks, *, score: float | None = None
+) -> Hit:
+    """`score`: that of the ranking unless given."""
     stored = choice.stored
+    if score is None:
+        score = evidence.explanation.total if evidence.explanation else 0.0
     return Hit(
         collection=collection,
         path=stored.path,
@@ -342,7 +293,7 @@ def _hit(collection: str, choice: Choice, evidence: Evidence, snippet: str, mark
         snippet=snippet,
         marks=marks,
         evidence=evidence,
-        copies=stored.copies,
+        copies_at=stored.copies_at,
         place=stored.place,
         date=stored.moment[:10],
         more_in_file=choice.more_in_file,

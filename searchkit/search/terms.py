@@ -3,18 +3,17 @@
 import re
 import sqlite3
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
-from searchkit.catalog.fulltext import ACCENTS, bigrams, unspaced_runs, without_unspaced_runs
+from searchkit.catalog.fulltext import ACCENTS, bigrams, has_unspaced_runs, unspaced_runs, without_unspaced_runs
 
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}])*")
 _NEVER_ASKED = re.compile("[\0\ud800-\udfff]")  # SQLite ends a query there, or refuses it
 _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A word's place in a text and its stem."""
 
     start: int
@@ -32,6 +31,7 @@ class Stemmer:
         )
         self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
         self._known: dict[str, str] = {}
+        self._read: dict[str, list[Span]] = {}
 
     def stems(self, words: Collection[str]) -> dict[str, str]:
         """The stem of each word; words that the tokenizer takes for nothing are left out."""
@@ -47,9 +47,11 @@ class Stemmer:
 
     def spans(self, text: str) -> list[Span]:
         """Every word of a text, and every pair of characters where words are not parted by blanks."""
-        places = list(_places(text))
-        stems = self.stems({text[start:end] for start, end in places})
-        return [Span(start, end, stems[text[start:end]]) for start, end in places if text[start:end] in stems]
+        if text not in self._read:
+            words = [(start, end, text[start:end]) for start, end in _places(text)]
+            stems = self.stems({word for _, _, word in words})
+            self._read[text] = [Span(start, end, stems[word]) for start, end, word in words if word in stems]
+        return self._read[text]
 
     def close(self) -> None:
         """Free the database."""
@@ -73,6 +75,12 @@ def query_phrases(query: str) -> list[str]:
 
 
 def _places(text: str) -> Iterable[tuple[int, int]]:
+    if not has_unspaced_runs(text):
+        return (match.span() for match in _WORD.finditer(text))
+    return _places_with_pairs(text)
+
+
+def _places_with_pairs(text: str) -> Iterable[tuple[int, int]]:
     for match in _WORD.finditer(text):
         word, at = match.group(), match.start()
         for run, start, end in _runs(word):

@@ -118,3 +118,66 @@ def test_the_only_passage_of_a_collection_gets_the_score_it_deserves(library: Li
     library.index(tmp_path / "one")
     for mode in MODES:
         assert library.search("when does the tenancy end in june", mode=mode)[0].score > 0.05
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        ("Wie lange läuft der Vertrag noch?", "Verträgen"),
+        ("Vertrag Kündigungsfrist", "Kündigungsfristen"),  # no word tells the language: the collection's
+        ("Где находится библиотека?", "библиотеке"),
+        ("¿Cuáles son las obligaciones del inquilino?", "obligación"),
+    ],
+)
+def test_words_are_found_in_the_forms_of_their_language(
+    library: Library, tmp_path: Path, query: str, written: str
+) -> None:
+    write(
+        tmp_path / "docs" / "de.txt",
+        "In allen Verträgen mit der Stadt stehen die Kündigungsfristen, die für sie gelten.\n",
+    )
+    write(tmp_path / "docs" / "de2.txt", "Der Garten und das Haus sind nicht für alle, die in der Stadt wohnen.\n")
+    write(tmp_path / "docs" / "ru.txt", "Книги можно взять в городской библиотеке, если вы там записаны.\n")
+    write(tmp_path / "docs" / "es.txt", "La obligación de quien alquila una casa es pagar el agua y la luz.\n")
+    library.index(tmp_path / "docs")
+
+    hit = library.search(query, mode=SearchMode.LEXICAL)[0]
+
+    assert written in hit.text
+    assert written.lower() in hit.evidence.terms
+    assert written in [hit.snippet[start:end] for start, end in hit.marks]
+
+
+_LEASE = (
+    "The tenant pays the rent by the third working day of each month and keeps the stairs clean in turn with the others."
+    " Whoever moves out gives notice in writing before the end of a quarter and leaves the rooms as they were handed over."
+)
+
+
+def test_one_hit_stands_for_all_that_say_nearly_the_same(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "docs" / "lease.txt", f"{_LEASE}\n")
+    write(tmp_path / "docs" / "lease_old.txt", f"{_LEASE.replace('clean', 'tidy')}\n")
+    write(tmp_path / "docs" / "lease_copy.txt", f"{_LEASE}\n")
+    write(
+        tmp_path / "docs" / "other.txt",
+        "The stairs are made of stone, and the tenant of the first floor waters the flowers.\n",
+    )
+    library.index(tmp_path / "docs")
+    for mode in MODES:
+        first, *others = library.search("tenant rent stairs", mode=mode)
+
+        assert first.copies == 2
+        assert {path.name for path in (first.path, *first.copies_at)} == {
+            "lease.txt",
+            "lease_old.txt",
+            "lease_copy.txt",
+        }
+        assert [hit.path.name for hit in others] == ["other.txt"]
+
+
+def test_the_same_words_with_other_numbers_are_no_copies(library: Library, tmp_path: Path) -> None:
+    for number in (17, 18):
+        write(tmp_path / "docs" / f"{number}.txt", f"{_LEASE} The rent is due for flat {number}.\n")
+    library.index(tmp_path / "docs")
+
+    assert [hit.copies for hit in library.search("rent stairs")] == [0, 0]

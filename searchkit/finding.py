@@ -11,7 +11,7 @@ from searchkit.errors import UsageError
 from searchkit.file_types import is_file_type, with_known_types
 from searchkit.search.exact import folded
 from searchkit.search.filters import Filters
-from searchkit.search.query import ParsedQuery, parse_query
+from searchkit.search.query import ParsedQuery, not_filters, parse_query
 from searchkit.search.searcher import CollectionSearcher, SearchOptions
 from searchkit.types import GroupBy, Hit, SearchMode
 
@@ -62,6 +62,17 @@ def phrases_not_found(query: str, hits: Sequence[Hit]) -> tuple[str, ...]:
     phrases = parse_query(_cleaned(query), is_type=is_file_type, today=date.today()).phrases
     texts = [folded(f"{hit.path} {hit.title} {hit.text}") for hit in hits]
     return tuple(phrase for phrase in phrases if not any(folded(phrase) in text for text in texts))
+
+
+def filters_misread(query: str) -> str:
+    """Says which words of a query were perhaps meant as filters, and how those are written; "" if none were."""
+    words = not_filters(parse_query(_cleaned(query), is_type=is_file_type, today=date.today()))
+    if not words:
+        return ""
+    return (
+        f"Looked for {', '.join(words)} as text, since it is no filter. Filters are written type:pdf, path:*.md,"
+        " folder:notes, since:2025-03, until:yesterday."
+    )
 
 
 def nothing_found(query: str, filters: Filters, mode: SearchMode | str) -> str:

@@ -9,6 +9,7 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.types import SearchMode
+from searchkit.wording import plural
 
 if TYPE_CHECKING:
     from searchkit.evaluate.retrieval_evaluation import EvaluationOptions, SetResult
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
 @click.option("-k", default=100, show_default=True, type=click.IntRange(1, 1000), help="Documents a query.")
 @click.option("--limit", type=click.IntRange(1), help="So many queries of each set, for a quick look.")
 @click.option("--no-latency", is_flag=True, help="Do not time searches.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for TREC run files and report.json.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for TREC run and judgement files, and report.json."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
 def retrieval(  # noqa: PLR0913, PLR0917 - an option each
     folders: tuple[Path, ...],
@@ -142,6 +145,12 @@ def _sets(
     from searchkit.evaluate.retrieval_evaluation import evaluate_set
 
     data = {name: read_beir(folder, split) for name, folder in named.items()}  # all can be read, before any is embedded
+    for name, one in data.items():
+        if unknown := one.unknown_documents:
+            say(
+                f"{name}: {plural(len(unknown), 'judged document')} not in corpus.jsonl, such as {min(unknown)};"
+                " counted as not found."
+            )
     embedder = library.models.open(model or load_settings(library.home).model or library.models.best())
     return [evaluate_set(library.home, one, embedder, options, listen, label=name) for name, one in data.items()]
 
@@ -159,16 +168,19 @@ def _own(
 
 
 def _write(out: Path, results: "Sequence[SetResult]", report: Mapping[str, object]) -> None:
-    """A run file for each way of each set, and the report."""
+    """Judgements, queries and a run file for each way of each set, and the report."""
     import json
 
     from searchkit.errors import UsageError
-    from searchkit.evaluate.trec import write_run
+    from searchkit.evaluate.trec import write_qrels, write_run
     from searchkit.paths import write_atomically
 
     try:
         out.mkdir(parents=True, exist_ok=True)
         for result in results:
+            queries = (json.dumps({"_id": key, "text": text}) for key, text in result.queries.items())
+            write_atomically(out / f"{result.report.name}.queries.jsonl", "\n".join([*queries, ""]).encode())
+            write_qrels(out / f"{result.report.name}.qrels", result.qrels)
             for way, rankings in result.rankings.items():
                 write_run(out / f"{result.report.name}.{way}.trec", rankings, f"searchkit-{way}")
         write_atomically(out / "report.json", json.dumps(report, indent=2).encode())

@@ -41,7 +41,8 @@ def search(
 
     In QUERY, a "quoted phrase" must occur as written, and -word must not. type:, path:, folder:, since: and until: do
     what the options of these names do; -type:, -path: and -folder: leave out. Filters alone list the newest documents.
-    Put a QUERY with quotes or hyphens between single quotes, so that the shell leaves it as it is.
+    Put a QUERY with quotes or hyphens between single quotes, so that the shell leaves it as it is, and -- before one that
+    begins with a hyphen.
 
     \b
     Examples:
@@ -52,7 +53,7 @@ def search(
     """
     if not query and not filters:
         raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
-    from searchkit.finding import nothing_found, phrases_not_found
+    from searchkit.finding import filters_misread, nothing_found, phrases_not_found
     from searchkit.library import Library
 
     asked = " ".join(query)
@@ -66,6 +67,8 @@ def search(
             say(f"Nothing holds {' and '.join(repr(phrase) for phrase in missing)} as written; these come nearest.")
         if hits and all(hit.is_weak for hit in hits):
             say("Nothing here is clearly about that; these are only the nearest passages.")
+        if hint := filters_misread(asked):
+            say(hint)
         if not hits:
             say(nothing_found(asked, filters, how["mode"]))
         if how["mode"] != SearchMode.LEXICAL:

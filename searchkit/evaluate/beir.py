@@ -24,6 +24,14 @@ class RetrievalData:
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
 
+    @property
+    def unknown_documents(self) -> set[str]:
+        """Ids of documents that are judged relevant, but not there."""
+        judged = (
+            document for by_document in self.qrels.values() for document, score in by_document.items() if score > 0
+        )
+        return {document for document in judged if document not in self.documents}
+
 
 def read_beir(folder: Path, split: str = "test") -> RetrievalData:
     """Read a folder; of the queries those with a relevant document.

@@ -45,9 +45,11 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
-    """The report, and what it is made of: rankings and scores by way."""
+    """The report, and what it is made of: texts and judgements by query, rankings and scores by way."""
 
     report: SetReport
+    queries: Mapping[str, str]
+    qrels: Mapping[str, Mapping[str, int]]
     rankings: Mapping[str, Mapping[str, Ranking]]
     scores: Mapping[str, QueryScores]
 
@@ -181,7 +183,9 @@ def _result(
         differences=tuple(_all_differences(_pairs(rows), scores)),
         changes=_changes(rows, scores, judged.queries),
     )
-    return SetResult(report, {way: outcome.rankings for way, outcome in by_way.items()}, scores)
+    return SetResult(
+        report, judged.queries, judged.qrels, {way: outcome.rankings for way, outcome in by_way.items()}, scores
+    )
 
 
 def _changes(rows: Sequence[WayRow], scores: Mapping[str, QueryScores], texts: Mapping[str, str]) -> Changes | None:

@@ -1,22 +1,15 @@
 """Searches of a collection as rankings of documents: what a user gets, each document at its best passage's place."""
 
-import sqlite3
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from searchkit.catalog.access import reading
-from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.documents import content_hash
 from searchkit.embedding.embedder import Embedder, Vectors
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval import Ranking
 from searchkit.evaluate.wrapped_embedder import WrappedEmbedder
 from searchkit.library import Library
-from searchkit.paths import path_from_text
 from searchkit.types import Hit, Passage, SearchMode
 
 IdsOf = Callable[[str, Hit, Sequence[Path]], Iterable[str]]  # of a query, a hit, and every file that holds its passage
@@ -52,20 +45,9 @@ class DocumentSearch:
     def _ranking(self, query: str, hits: Sequence[Hit]) -> list[tuple[str, float]]:
         best: dict[str, float] = {}
         for hit in hits:
-            for document_id in self._ids_of(query, hit, self._places(hit)):
+            for document_id in self._ids_of(query, hit, list(dict.fromkeys((hit.path, *hit.copies_at)))):
                 best.setdefault(document_id, hit.score)
         return list(best.items())
-
-    def _places(self, hit: Hit) -> Sequence[Path]:
-        """Every document that holds the passage, of which a hit names the first."""
-        if not hit.copies:
-            return (hit.path,)
-        return self._copies.get(content_hash(hit.title, hit.text), (hit.path,))
-
-    @cached_property
-    def _copies(self) -> Mapping[bytes, Sequence[Path]]:
-        with reading(existing_collection(self._library.home, self._collection)) as connection:
-            return _places_of_repeated(connection)
 
 
 class RankingEmbedder(WrappedEmbedder):
@@ -94,16 +76,3 @@ class RankingEmbedder(WrappedEmbedder):
         for start in range(0, len(new), 64):
             batch = new[start : start + 64]
             self._known.update(zip(batch, self._embedder.embed_queries(batch), strict=True))
-
-
-def _places_of_repeated(connection: sqlite3.Connection) -> dict[bytes, list[Path]]:
-    """The files of each passage that stands in several places, by content hash."""
-    rows = connection.execute(
-        "SELECT DISTINCT c.content_hash, r.path, d.path FROM chunks c"
-        " JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id WHERE c.content_hash IN"
-        " (SELECT content_hash FROM chunks GROUP BY content_hash HAVING count(*) > 1) ORDER BY r.path, d.path"
-    )
-    found: defaultdict[bytes, list[Path]] = defaultdict(list)
-    for hashed, root, path in rows:
-        found[hashed].append(path_from_text(root) / path_from_text(path))
-    return dict(found)

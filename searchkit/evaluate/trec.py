@@ -54,6 +54,16 @@ def read_run(file: Path) -> dict[str, Ranking]:
     return {query_id: _by_score(scores) for query_id, scores in found.items()}
 
 
+def write_qrels(file: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Write judgements in TREC's four columns, with ids as in a run file."""
+    lines = (
+        f"{_cell(query_id)} 0 {_cell(document)} {relevance}\n"
+        for query_id, judged in qrels.items()
+        for document, relevance in judged.items()
+    )
+    write_atomically(file, "".join(lines).encode("utf-8", "surrogatepass"))
+
+
 def read_qrels(file: Path) -> dict[str, dict[str, int]]:
     """Judgements by query id, of queries with a relevant document: TREC's four columns, or BEIR's three with tabs.
 

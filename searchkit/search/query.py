@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 
 from searchkit.errors import UsageError
 from searchkit.search.days import read_days
@@ -23,6 +24,9 @@ _FILTER = re.compile(rf"(-?)(type|path|folder|since|until):(?:{_QUOTED}(?=\s|$)|
 _PHRASE = re.compile(rf"(-?){_QUOTED}")
 _EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")
 _WORD = re.compile(r"\S+")
+_FILTER_NAMES = ("type", "path", "folder", "since", "until")
+_LIKE_FILTER = re.compile(r"-?([^\W\d_]{3,8}):([^\s/:]\S*)")
+_ALIKE = 0.7  # of difflib, for a misspelt name
 _A_SENTENCE = 4  # such words, from which on
 _MOST_TYPED = 24  # words outside phrases, exclusions and filters
 _MOST_PHRASES = 32  # phrases, and words, that a query may demand or exclude
@@ -82,6 +86,12 @@ def parse_query(query: str, *, is_type: Callable[[str], bool], today: date) -> P
     if parts.are_exclusions_alone or parts.typed_words > _MOST_TYPED:
         return ParsedQuery(query.strip())
     return _parsed(parts)
+
+
+def not_filters(query: ParsedQuery) -> list[str]:
+    """The words of a query that look as if filters were meant, but were read as text: `typ:pdf`, `since:soon`."""
+    meant = ((word, _LIKE_FILTER.fullmatch(word)) for word in query.text.split() if word not in query.phrases)
+    return [word for word, found in meant if found and get_close_matches(found[1].lower(), _FILTER_NAMES, 1, _ALIKE)]
 
 
 def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bool], today: date) -> int:

@@ -1,12 +1,12 @@
 """One scale for the scores of hits, of all models and queries: from 0 to 1, weak matches below a half."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from searchkit.search.exact import FIRST, identifiers, is_identifier
 from searchkit.search.fusion import descending, likelihood, plausibility
-from searchkit.types import Evidence, Hit
+from searchkit.types import Evidence
 
 _HOLDS_IDENTIFIERS = 0.75  # the least score of a passage with every identifier of the query
 _HOLDS_NONE = 0.7  # the most of others then
@@ -32,13 +32,12 @@ class CommonScale:
         most = _WEAK if is_identifier(query) else _HOLDS_NONE if identifiers(query) else 1.0
         return cls(similarity_range, query_tokens, most)
 
-    def put_on(self, hits: Sequence[Hit], coverages: Sequence[float]) -> list[Hit]:
-        """The hits, best first, with descending scores, the nearest to what each one's meaning and words say on their own.
+    def scores(self, evidence: Sequence[Evidence], coverages: Sequence[float]) -> list[float]:
+        """Of hits, best first: the descending scores nearest to what each one's meaning and words say on their own.
 
         `coverages`: the part of the query's words that each holds.
         """
-        own = [self.likelihood(hit.evidence, coverage) for hit, coverage in zip(hits, coverages, strict=True)]
-        return [replace(hit, score=score) for hit, score in zip(hits, descending(own), strict=True)]
+        return descending([self.likelihood(each, of_it) for each, of_it in zip(evidence, coverages, strict=True)])
 
     def likelihood(self, evidence: Evidence, coverage: float) -> float:
         """That a passage is about what was asked: literally, by its meaning, or by the part of the query that it holds."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder, Vectors
     from searchkit_indexes import CodedIndex
 
+_SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
 
 
@@ -105,14 +107,17 @@ class CollectionSearcher:
                 return self._newest(allowed, options.k)
             if options.is_order_enough:
                 return self._in_order(ranking, _scope(options, allowed))
-            chosen = choose_passages(self._connection, ranking.ranked, _scope(options, allowed))
-            reasons = ReasonFinder(lexical_query, vector, None if vector is None else self._embedder)
+            scope = _scope(options, allowed)
+            chosen = choose_passages(self._connection, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
-            hits = [
-                _hit(self.name, choice, ranking.evidence(choice, of.matching), *reasons.shown(choice.stored.text, of))
-                for choice, of in zip(chosen, words, strict=True)
+            evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
+            scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words])
+            reasons = ReasonFinder(lexical_query, vector, None if vector is None else self._embedder)
+            found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
+            return [
+                _hit(self.name, choice, why, *reasons.shown(choice.stored.text, of), score=score)
+                for choice, of, why, score in found
             ]
-            return self._scale(query.text, ranking).put_on(hits, [of.coverage for of in words])
 
     @property
     def name(self) -> str:

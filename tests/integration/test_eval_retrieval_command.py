@@ -51,8 +51,16 @@ def test_the_table_goes_to_stdout_and_the_files_to_a_folder(home: Path, beir: Pa
         *(f"{mode}-{s}" for mode in ("hybrid", "semantic") for s in ("flat-float32-384", "rabitq-1bit-128")),
     ]
     files = {file.name for file in (tmp_path / "runs").iterdir()}
-    assert files == {"report.json", *(f"tiny.{way}.trec" for way in ways)}
+    assert files == {"report.json", "tiny.qrels", "tiny.queries.jsonl", *(f"tiny.{way}.trec" for way in ways)}
     assert read_run(tmp_path / "runs" / "tiny.lexical.trec")["2"][0][0] == "c"
+    runs = [tmp_path / "runs" / f"tiny.{way}.trec" for way in ways[:2]]
+    judged: list[str | Path] = [
+        "--qrels",
+        tmp_path / "runs" / "tiny.qrels",
+        "--queries",
+        tmp_path / "runs" / "tiny.queries.jsonl",
+    ]
+    assert "nDCG@10" in run(home, "compare", *runs, *judged).stdout
     report = json.loads((tmp_path / "runs" / "report.json").read_text())
     assert [row["way"] for row in report["sets"][0]["rows"]].count("lexical") == 1
 
@@ -100,3 +108,12 @@ def test_what_makes_no_sense_is_refused(
     for arguments, message in refused:
         with pytest.raises(SearchkitError, match=message):
             cli(["eval", "retrieval", *arguments], standalone_mode=False)
+
+
+def test_judged_documents_that_are_not_there_are_named(home: Path, beir: Path) -> None:
+    with (beir / "qrels" / "test.tsv").open("a") as judged:
+        judged.write("1\tnowhere\t1\n")
+
+    assert (
+        "1 judged document not in corpus.jsonl, such as nowhere" in run(home, "retrieval", beir, "--no-latency").stderr
+    )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from searchkit.errors import UsageError
 from searchkit.file_types import is_file_type
 from searchkit.search.filters import Filters
-from searchkit.search.query import ParsedQuery, parse_query
+from searchkit.search.query import ParsedQuery, not_filters, parse_query
 
 TODAY = date(2025, 3, 31)
 HOSTILE = st.lists(
@@ -142,3 +142,16 @@ def test_a_pasted_text_is_no_more_than_text() -> None:
     pasted = 'It is "shown" that -words of a pasted text mean what they say: ' + "and more of it " * 6
 
     assert parse(pasted) == ParsedQuery(pasted.strip())
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("lease typ:pdf", ["typ:pdf"]),
+        ("lease sicne:2025", ["sicne:2025"]),
+        ("lease type:nonsense since:soon", ["type:nonsense", "since:soon"]),
+        ("lease type:pdf note:this std::vector http://x.y C:\\docs 12:30", []),
+    ],
+)
+def test_what_looks_like_a_filter_and_is_none_can_be_told(query: str, words: list[str]) -> None:
+    assert not_filters(parse_query(query, is_type=lambda name: name == "pdf", today=date(2025, 6, 1))) == words

@@ -10,6 +10,7 @@ from searchkit.search.literal import folded as as_phrases
 from searchkit.search.terms import query_words
 
 FIRST = 2.0  # more than fused scores can differ by, a language included
+_NAMED = 2 * FIRST  # a file whose name is all that is asked for goes before those that mention it
 LIKELY = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
 _MOST = 200  # passages looked at for each literal
 _RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rather than an address
@@ -26,20 +27,21 @@ _IDENTIFIER = re.compile(
 def exact_bonuses(connection: sqlite3.Connection, query: str) -> dict[bytes, float]:
     """What is added to the fused scores, 0 to 1, of passages that hold literally what the query says, by content hash.
 
-    FIRST, which puts a passage before all others: it holds the whole query, stands in a file that the query names, or is the
-    only one with all the query's identifiers. The whole query counts if it has two telling words, or is rare as an
-    identifier is. LIKELY: several hold the identifiers. Case, accents and white space do not matter.
+    FIRST or more, which puts a passage before all others: it holds the whole query, stands in a file that the query names, or
+    in the only file with all the query's identifiers. The whole query counts if it has two telling words, or is rare as an
+    identifier is. LIKELY: several files hold the identifiers. Case, accents and white space do not matter.
     """
     total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
     whole = query.strip(_EDGES)
     names = identifiers(query)
-    holding = _holding(connection, names, _MOST) if names else set()
-    bonuses = dict.fromkeys(holding, FIRST if len(holding) == 1 else LIKELY)
-    first = _holding(connection, [whole], _MOST if _is_quotation(whole) else rare) if whole else set()
+    holding = _holding(connection, names, _MOST) if names else {}
+    bonuses = dict.fromkeys(holding, FIRST if len(set(holding.values())) == 1 else LIKELY)
+    quoting = _holding(connection, [whole], _MOST if _is_quotation(whole) else rare) if whole else {}
+    bonuses |= dict.fromkeys(quoting, FIRST)
     for name in names or [whole]:
-        first |= _of_file(connection, name)
-    return {**bonuses, **dict.fromkeys(first, FIRST)}
+        bonuses |= dict.fromkeys(_of_file(connection, name), _NAMED if name == whole else FIRST)
+    return bonuses
 
 
 def identifiers(query: str) -> list[str]:
@@ -63,19 +65,23 @@ def _is_quotation(text: str) -> bool:
     return sum(word not in FUNCTION_WORDS for word in query_words(text)) >= _TELLING_WORDS
 
 
-def _holding(connection: sqlite3.Connection, literals: list[str], most: int) -> set[bytes]:
-    """Passages that hold all the literals as they are; none if the full-text table has more than `most` candidates."""
+def _holding(connection: sqlite3.Connection, literals: list[str], most: int) -> dict[bytes, int]:
+    """Passages that hold all the literals as they are, each with a document that it stands in.
+
+    None if the full-text table has more than `most` candidates.
+    """
     phrases = [phrase for phrase in map(_as_phrase, literals) if phrase]
     if len(phrases) < len(literals):
-        return set()
+        return {}
     match = " AND ".join(phrases)
     chunks = connection.execute(
         "SELECT rowid FROM fulltext WHERE fulltext MATCH ? LIMIT ?", (match, most + 1)
     ).fetchall()
     if len(chunks) > most:
-        return set()
+        return {}
     wanted = [folded(literal) for literal in literals]
-    return {h for h, text in _texts(connection, [row[0] for row in chunks]) if all(each in text for each in wanted)}
+    texts = _texts(connection, [row[0] for row in chunks])
+    return {content_hash: document for content_hash, document, text in texts if all(each in text for each in wanted)}
 
 
 def _as_phrase(literal: str) -> str:
@@ -85,15 +91,15 @@ def _as_phrase(literal: str) -> str:
     return '"' + asked.replace('"', '""') + '"' if asked else ""
 
 
-def _texts(connection: sqlite3.Connection, chunks: Iterable[int]) -> Iterator[tuple[bytes, str]]:
-    """(content hash, all that is searched of it, folded) of chunks."""
+def _texts(connection: sqlite3.Connection, chunks: Iterable[int]) -> Iterator[tuple[bytes, int, str]]:
+    """(content hash, document, all that is searched of it, folded) of chunks."""
     for chunk in chunks:
-        content_hash, name, metadata, title, text = connection.execute(
-            "SELECT c.content_hash, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, c.title, c.text"
+        content_hash, document, name, metadata, title, text = connection.execute(
+            "SELECT c.content_hash, d.id, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, c.title, c.text"
             " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ?",
             (chunk,),
         ).fetchone()
-        yield content_hash, folded("\n".join((name, said_of_itself(metadata), title, text)))
+        yield content_hash, document, folded("\n".join((name, said_of_itself(metadata), title, text)))
 
 
 def _of_file(connection: sqlite3.Connection, name: str) -> set[bytes]:

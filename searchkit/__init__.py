@@ -1,6 +1,11 @@
 """searchkit: private search by meaning over your own files, offline, on a laptop CPU."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# OpenBLAS, which NumPy brings along and which reads this when it is loaded, keeps its threads spinning for 2^26 cycles after
+# each product: on few cores that takes a third of the time of a search from the model that runs next. Now 2^8.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "8")
 
 if TYPE_CHECKING:
     from searchkit.errors import SearchkitError

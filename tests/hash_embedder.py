@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.embedding.embedder import TokenVectors, Vectors, normalized
 from searchkit.types import Passage
 
 
@@ -41,6 +41,11 @@ class HashEmbedder:
         time.sleep(self._delay_seconds * len(passages))
         self.embedded += [passage.text for passage in passages]
         return self._embed([f"{passage.title} {passage.text}" for passage in passages])
+
+    def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """See Embedder: the words' directions."""
+        words = [re.findall(r"\w+", text.lower()) for text in texts]
+        return [TokenVectors(self._embed(each), np.ones(len(each), np.float32)) for each in words]
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
         sums = [

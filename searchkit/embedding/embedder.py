@@ -1,7 +1,7 @@
 """What every embedder can do, and the two operations on its vectors that everything else relies on."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,13 @@ import numpy.typing as npt
 from searchkit.types import Passage
 
 Vectors = npt.NDArray[np.float32]
+
+
+class TokenVectors(NamedTuple):
+    """(n, components) float32 of unit length, of the tokens of a text, and how much each token tells: (n,) float32."""
+
+    vectors: Vectors
+    weights: Vectors
 
 
 class Embedder(Protocol):
@@ -57,6 +64,10 @@ class Embedder(Protocol):
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
         """(n, dimension) float32, unit length, under the model's document prompt; (0, dimension) for none."""
+        ...
+
+    def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
+        """Of bare texts, what each token means by itself, whatever stands around it: quick. None if the model has no such table."""
         ...
 
 

@@ -23,6 +23,7 @@ from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.prompts import prompts_of_checkpoint
 from searchkit.embedding.quick_tokenizer import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
+from searchkit.embedding.token_table import write_token_table
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.paths import new_folder
@@ -36,12 +37,13 @@ _EXACT = 0.9995  # cosine of a float encoder's vectors to those of sentence-tran
 class Family:
     """An architecture that can be imported.
 
-    `encoder` adds it to a graph. `tokenizers`: acceptable files, the best first. `prefix_dimensions`: the Matryoshka
-    prefixes that its models are trained for; empty: the full vector only. `smoothed`: its 8-bit products take scales
-    from the texts that it is calibrated with.
+    `encoder` adds it to a graph. `tokens`: its token table's name. `tokenizers`: acceptable files, the best first.
+    `prefix_dimensions`: the Matryoshka prefixes that its models are trained for; empty: the full vector only. `smoothed`: its
+    8-bit products take scales from the texts that it is calibrated with.
     """
 
     encoder: EncoderFactory
+    tokens: str
     tokenizers: tuple[tuple[str, TokenizerKind], ...]
     prefix_dimensions: tuple[int, ...] = ()
     smoothed: bool = False
@@ -50,8 +52,10 @@ class Family:
 _SENTENCEPIECE = ("tokenizer.model", TokenizerKind.SENTENCEPIECE)
 _FAST = ("tokenizer.json", TokenizerKind.TOKENIZERS)
 FAMILIES = {
-    "bert": Family(BertEncoder, (_FAST,)),
-    "gemma3_text": Family(Gemma3Encoder, (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True),
+    "bert": Family(BertEncoder, "embeddings.word_embeddings.weight", (_FAST,)),
+    "gemma3_text": Family(
+        Gemma3Encoder, "embed_tokens.weight", (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True
+    ),
 }
 
 
@@ -83,6 +87,7 @@ def import_model(
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
         with GraphBuilder(folder) as graph:
             dimension = _write_graph(checkpoint, family, graph, quantization, calibration)
+        write_token_table(checkpoint.table(f"{checkpoint.prefix_of(family.tokens)}{family.tokens}"), folder)
         card = ModelCard(
             name=target.name,
             architecture=checkpoint.model_type,

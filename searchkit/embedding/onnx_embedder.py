@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.embedding.embedder import Vectors
+from searchkit.embedding.embedder import TokenVectors, Vectors
 from searchkit.embedding.model_folder import read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.runtime import onnx_runtime
+from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import TokenCounter, Tokenizer, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.types import Passage
@@ -77,6 +78,12 @@ class OnnxEmbedder:
         """See Embedder."""
         return self.embed_many([self.card.prompts.of_passage(passage) for passage in passages])
 
+    def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
+        """See Embedder. Models that were imported before there were such tables have none."""
+        if STATIC_FILE not in self.card.checksums:
+            return None
+        return [self._token_table.of(self._tokenizer.encode(text, self.max_tokens)[1:-1]) for text in texts]
+
     def embed_one(self, text: str) -> Vector:
         """(dimension,) float32, unit length, of a text as the model is to see it, prompt included: soon.
 
@@ -134,6 +141,10 @@ class OnnxEmbedder:
         options = onnx_runtime().RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         return options
+
+    @cached_property
+    def _token_table(self) -> TokenTable:
+        return TokenTable(self.folder)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

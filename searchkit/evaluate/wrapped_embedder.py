@@ -14,4 +14,5 @@ class WrappedEmbedder:
         self.max_tokens = embedder.max_tokens
         self.similarity_range = embedder.similarity_range
         self.count_tokens = embedder.count_tokens
+        self.token_vectors = embedder.token_vectors
         self._embedder = embedder

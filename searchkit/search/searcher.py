@@ -112,7 +112,7 @@ class CollectionSearcher:
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
             evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words])
-            reasons = ReasonFinder(lexical_query, vector, None if vector is None else self._embedder)
+            reasons = ReasonFinder(lexical_query, None if vector is None else self._embedder)
             found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
             return [
                 _hit(self.name, choice, why, *reasons.shown(choice.stored.text, of), score=score)

@@ -44,6 +44,8 @@ from searchkit.types import (
 )
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
+    from searchkit.coverage import Coverage
+    from searchkit.document_view import DocumentView
     from searchkit.embedding.embedder import Embedder
     from searchkit.ingest.run import IndexRun
 
@@ -113,6 +115,10 @@ class Library:
         target = _absolute(path)
         if self._folder_that_forgot(target) is None:
             _check_folder(target)
+
+    def collection_for(self, path: AnyPath, collection: str = "") -> str:
+        """The name of the collection that `index` would put a folder into. Raises UsageError for an impossible name."""
+        return (collection_at(self.home, collection) if collection else self._folder_for(_absolute(path))).name
 
     def refresh(
         self, collection: str, *, on_progress: ProgressListener = _no_listener, options: RunOptions = _PLAIN
@@ -206,6 +212,24 @@ class Library:
             fingerprint = self._fingerprint(get_meta(connection, MODEL) or "")
             return bool(fingerprint) and get_meta(connection, COVERED) == fingerprint
 
+    def coverage(self, collection: str) -> "Coverage":
+        """How much of a collection can be found by words and by meaning. Raises CollectionNotFoundError."""
+        from searchkit.coverage import read_coverage
+
+        with reading(existing_collection(self.home, collection)) as connection:
+            return read_coverage(connection, collection, self._fingerprint(get_meta(connection, MODEL) or ""))
+
+    def passages_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> "DocumentView":
+        """A hit's passage in its document, with so many passages before and behind it. Raises CollectionNotFoundError."""
+        from searchkit.document_view import view_document
+
+        with reading(existing_collection(self.home, hit.collection)) as connection:
+            return view_document(connection, hit, before=before, after=after)
+
+    def warm_up(self, collections: Sequence[str] = ()) -> None:
+        """Load now what a first search by meaning would load: models and indexes. Raises what `search` raises."""
+        self.search("warm up", k=2, collections=collections, mode=SearchMode.SEMANTIC)
+
     def forget(self, path: AnyPath) -> dict[str, int]:
         """Take a folder or file out of every collection that has it: documents removed, by collection.
 
@@ -266,11 +290,20 @@ class Library:
             save_settings(self.home, replace(settings, model=""))
         return freed_bytes
 
+    def sibling(self) -> "Library":
+        """Another library over the same data directory, for another thread: one bears a single caller at a time.
+
+        It shares the models that are open, which bear any number, and is closed by itself.
+        """
+        other = Library(self.home, embedder=self._embedder)
+        other._open_models = self._open_models
+        return other
+
     def close(self) -> None:
         """Let go of everything that is open."""
         for name in list(self._searchers):
             self.let_go(name)
-        self._open_models.clear()
+        self._open_models = {}
 
     def __enter__(self) -> Self:
         return self
@@ -289,6 +322,8 @@ class Library:
         return folders
 
     def _searcher(self, folder: CollectionFolder) -> CollectionSearcher:
+        if (opened := self._searchers.get(folder.name)) and not opened.is_current():
+            self.let_go(folder.name)
         if folder.name not in self._searchers:
             connection = open_for_reading(folder.catalog)
             model = get_meta(connection, MODEL) or ""

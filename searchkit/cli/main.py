@@ -49,12 +49,12 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="searchkit")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
-def cli(ctx: click.Context, *, debug: bool) -> None:
-    """Private search by meaning over your own files, offline.
+def cli(ctx: click.Context, *, debug: bool) -> int | None:
+    """Private search by meaning over your own files, offline. Without a COMMAND, on a terminal: search as you type.
 
     \b
     Start with:
@@ -62,6 +62,12 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
       searchkit search "when does the lease end"
     """
     ctx.obj = debug
+    if ctx.invoked_subcommand:
+        return None
+    tui = import_module("searchkit.cli.tui")
+    if tui.is_terminal():
+        return int(ctx.invoke(tui.tui))
+    raise click.exceptions.NoArgsIsHelpError(ctx)
 
 
 def main() -> None:

@@ -29,11 +29,14 @@ def tui(collections: tuple[str, ...], mode: str) -> int:
       searchkit tui -c notes
     """
     from searchkit.errors import UsageError
-    from searchkit.library import Library
 
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not is_terminal():
         raise UsageError("The terminal UI needs a terminal, not a pipe or a file. In a script: searchkit search QUERY")
-    with Library() as library:
-        app = import_module("searchkit_tui.app").SearchApp(library, collections=collections, mode=SearchMode(mode))
-        app.run()
+    app = import_module("searchkit_tui.app").SearchApp(collections=collections, mode=SearchMode(mode))
+    app.run()
     return int(app.return_code or 0)
+
+
+def is_terminal() -> bool:
+    """Whether there is a person at the other end."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.search.allowed import AllowedChunks, Demands, allowed_chunks
 from searchkit.search.exact import exact_bonuses
 from searchkit.search.filters import Filters
@@ -81,6 +82,7 @@ class CollectionSearcher:
         self._connection = connection
         self._open_embedder = open_embedder
         self._seen_version = -1
+        self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
         self._last_demands: tuple[Demands, AllowedChunks | None] = (Demands(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
@@ -88,6 +90,14 @@ class CollectionSearcher:
     def close(self) -> None:
         """Close the catalog."""
         self._connection.close()
+
+    def is_current(self) -> bool:
+        """Whether the catalog is the file that was opened, and of the same model: nobody has rebuilt or switched it since."""
+        return self._identity() == self._opened_as
+
+    def _identity(self) -> tuple[int, int, str]:
+        file = self._folder.catalog.stat()
+        return file.st_dev, file.st_ino, get_meta(self._connection, MODEL) or ""
 
     def search(self, query: ParsedQuery, options: SearchOptions) -> list[Hit]:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.

@@ -1,0 +1,98 @@
+"""The answer and its sources as styled text. Whatever comes from a model or a file is data: shown, never obeyed."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from textual.content import Content
+from textual.style import Style
+
+from searchkit.types import Hit
+from searchkit.wording import place, plural, reason
+from searchkit_tui.ask.reply import Reply, ReplyState
+from searchkit_tui.content.rewriting import visible
+
+_CITATION = re.compile(r"\[(\d{1,2})\]")
+_ENTRY_CHARACTERS = 160
+NO_ENGINE = (
+    "Answers in words come from a language model on this machine; nothing is sent anywhere. This version of searchkit"
+    " brings none yet. A later one does (searchkit.answer), and this screen then finds it by itself."
+)
+INSTEAD = "Meanwhile, these are the passages that an answer would be made from. Press a number to read one."
+
+
+def answer_text(text: str, sources: int) -> Content:
+    """An answer so far; the numbers of its sources can be clicked. Links stay text."""
+    clean = visible(text)
+    parts: list[Content] = []
+    at = 0
+    for found in _CITATION.finditer(clean):
+        number = int(found[1])
+        if not 1 <= number <= sources:
+            continue
+        parts.append(Content(clean[at : found.start()]))
+        style = Style(bold=True) + Style.from_meta({"@click": f"screen.jump({number})"})
+        parts.append(Content.styled(found[0], style))
+        at = found.end()
+    return Content("").join([*parts, Content(clean[at:])])
+
+
+def source_entry(number: int, hit: Hit) -> Content:
+    """A source in the list: its number, its file with page or line, and how the passage goes."""
+    extract = " ".join(visible(hit.snippet).split())[:_ENTRY_CHARACTERS]
+    return Content.assemble(
+        (f"[{number}] ", "bold $text-accent"), (_name(hit), "bold $text-primary"), f"\n    {extract}"
+    )
+
+
+def source_text(number: int, hit: Hit) -> Content:
+    """A source in full."""
+    about = " · ".join(part for part in (hit.title, reason(hit), f"in {hit.collection}") if part)
+    return Content.assemble(
+        (f"[{number}] ", "bold $text-accent"),
+        (_name(hit), "bold $text-primary"),
+        (f"\n{visible(str(hit.path.parent), one_line=True)}\n{visible(about, one_line=True)}\n\n", "dim"),
+        visible(hit.text),
+    )
+
+
+def no_answerer(reason_given: str) -> str:
+    """What is said where nothing answers."""
+    return f"{visible(reason_given) or NO_ENGINE}\n\n{INSTEAD}"
+
+
+def state_line(reply: Reply) -> Content:
+    """How far an answer is, or how it ended."""
+    name = visible(reply.name, one_line=True)
+    count = plural(len(reply.sources), "passage")
+    if not reply.is_coming:
+        return _ending(reply, name, count)
+    if reply.asking.is_stopped:
+        return Content.styled("Stopping…", "dim")
+    if reply.state is ReplyState.SEARCHING or reply.missing is not None:
+        return Content.styled("Looking for passages…", "dim")
+    return Content.assemble((f"{name} is answering from {count}", "$text-accent"), (" · esc stops it", "dim"))
+
+
+def _ending(reply: Reply, name: str, count: str) -> Content:
+    if reply.ending.error:
+        return Content.styled(f"✗ {visible(reply.ending.error)}", "$text-error")
+    if reply.missing is not None:
+        return Content(f"{count} found" if reply.sources else "Nothing found that an answer could be made from.")
+    if reply.ending.was_stopped:
+        return Content(f"■ Stopped after {reply.elapsed_seconds:.1f} s. / asks again.")
+    named = ", ".join(f"[{number}]" for number in cited(reply.text, reply.sources))
+    told = f"it names {named}" if named else "it names none of them"
+    return Content(f"✓ {name} answered from {count} in {reply.elapsed_seconds:.1f} s; {told}.")
+
+
+def cited(text: str, sources: Sequence[Hit]) -> tuple[int, ...]:
+    """The numbers of the sources that an answer names, in order."""
+    found = {int(number) for number in _CITATION.findall(text)}
+    return tuple(number for number in sorted(found) if 1 <= number <= len(sources))
+
+
+def _name(hit: Hit) -> str:
+    """The file's name with line or page."""
+    return visible(place(replace(hit, path=Path(hit.path.name))), one_line=True)

@@ -1,0 +1,38 @@
+"""Opens a source's file where the passage stands, in the user's editor or the system's viewer."""
+
+import subprocess
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from searchkit.errors import UsageError
+from searchkit.types import Hit
+from searchkit_tui.content.rewriting import visible
+from searchkit_tui.session.opening import opening, show_in_window
+
+
+def open_source(app: App[Any], hit: Hit) -> None:
+    """Open it; where that fails, a toast says why."""
+    try:
+        program = opening(hit)
+    except UsageError as error:
+        _tell(app, str(error))
+        return
+    if not program.takes_terminal:
+        app.run_worker(lambda: _in_window(app, program.command), thread=True, exit_on_error=False)
+        return
+    try:
+        with app.suspend():
+            subprocess.run(program.command, check=False)
+    except (SuspendNotSupported, OSError) as error:
+        _tell(app, f"{program.command[0]} could not be started here. Set EDITOR to a program that there is. {error}")
+    app.refresh(layout=True)
+
+
+def _in_window(app: App[Any], command: tuple[str, ...]) -> None:
+    if failure := show_in_window(command):
+        app.call_from_thread(_tell, app, failure)
+
+
+def _tell(app: App[Any], reason: str) -> None:
+    app.notify(visible(reason), title="Cannot open it", severity="error", markup=False)

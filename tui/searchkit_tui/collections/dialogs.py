@@ -1,0 +1,144 @@
+"""Small dialogs: something to read, something to confirm, one of several to choose."""
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+Result = TypeVar("Result")
+
+_BOX_CSS = """
+Dialog {
+    align: center middle;
+}
+
+Dialog > .box {
+    width: 90%;
+    max-width: 90;
+    height: auto;
+    max-height: 90%;
+    padding: 0 2;
+    border: round $primary;
+    border-title-color: $text-primary;
+    border-title-style: bold;
+    background: $surface;
+}
+
+Dialog .text {
+    height: auto;
+    max-height: 14;
+    margin: 1 0;
+}
+
+Dialog .buttons {
+    height: 1;
+    align-horizontal: right;
+}
+
+Dialog Button {
+    margin-left: 2;
+}
+
+Dialog OptionList {
+    height: auto;
+    max-height: 16;
+    padding: 0;
+    background: $surface;
+    text-wrap: nowrap;
+    text-overflow: ellipsis;
+}
+"""
+
+
+class Dialog(ModalScreen[Result]):
+    """A box in the middle; escape closes it without a result."""
+
+    DEFAULT_CSS = _BOX_CSS
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close", id="dialog_close")]
+
+    def action_close(self) -> None:
+        """Nothing was chosen."""
+        self.dismiss(None)
+
+
+class Message(Dialog[None]):
+    """Something that must not be overlooked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "Close", id="message_close")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        """The text, and a button."""
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._title)
+            with VerticalScroll(classes="text", can_focus=False):
+                yield Static(self._text, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Close", id="close", compact=True)
+        yield Footer(show_command_palette=False)
+
+    @on(Button.Pressed)
+    def _close(self) -> None:
+        self.dismiss(None)
+
+
+class Confirm(Dialog[bool | None]):
+    """A question; only the button that names the deed says yes, and the other one has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,right", "app.focus_next", "Choose", id="confirm_move", key_display="←→")
+    ]
+
+    def __init__(self, title: str, text: str, deed: str) -> None:
+        super().__init__()
+        self._title, self._text, self._deed = title, text, deed
+
+    def compose(self) -> ComposeResult:
+        """The text, and two buttons."""
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._title)
+            with VerticalScroll(classes="text", can_focus=False):
+                yield Static(self._text, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Keep it", id="no", compact=True)
+                yield Button(self._deed, id="yes", variant="warning", compact=True)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Enter alone does no harm."""
+        self.query_one("#no").focus()
+
+    @on(Button.Pressed)
+    def _answer(self, pressed: Button.Pressed) -> None:
+        self.dismiss(pressed.button.id == "yes")
+
+
+class Choose(Dialog[str | None]):
+    """One of several: (value, what is shown of it)."""
+
+    def __init__(self, title: str, text: str, choices: Sequence[tuple[str, Content]]) -> None:
+        super().__init__()
+        self._title, self._text, self._choices = title, text, choices
+
+    def compose(self) -> ComposeResult:
+        """The text above the list."""
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._title)
+            if self._text:
+                yield Static(self._text, markup=False, classes="text")
+            yield OptionList(*(Option(shown) for _, shown in self._choices), markup=False, compact=True)
+        yield Footer(show_command_palette=False)
+
+    @on(OptionList.OptionSelected)
+    def _choose(self, selected: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[selected.option_index][0])

@@ -1,0 +1,18 @@
+"""A screen whose keys f1 explains, as it does on the search screen."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+
+class HelpedScreen(Screen[None]):
+    """The help is made from the bindings that are at work."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "help", "Help", tooltip="Keys", show=False, id="help")]
+
+    def action_help(self) -> None:
+        """Show it."""
+        from searchkit_tui.screens.help_screen import HelpScreen
+
+        self.app.push_screen(HelpScreen(list(self.active_bindings.values())))

@@ -1,0 +1,164 @@
+"""The collections: what there is, how it is, and everything that can be done to it."""
+
+import asyncio
+from dataclasses import replace
+from functools import cached_property
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import DataTable, Footer, Static
+
+from searchkit.errors import SearchkitError
+from searchkit.library import Library
+from searchkit.wording import printable
+from searchkit_tui.collections.actions import ACTIONS, choose_action
+from searchkit_tui.collections.deeds import Deeds
+from searchkit_tui.collections.helped import HelpedScreen
+from searchkit_tui.collections.job_panel import JobPanel
+from searchkit_tui.collections.jobs import JobRunner
+from searchkit_tui.collections.jobs_of_app import jobs_of
+from searchkit_tui.collections.keys import COLLECTION_KEYS
+from searchkit_tui.collections.rows import read_rows, row_details
+from searchkit_tui.collections.table import CollectionRow, CollectionTable
+
+_LOOK_SECONDS = 0.25  # between two looks at the jobs,
+_COUNT_EVERY = 8  # every so many of which the collections are counted anew while a job changes them
+NOTHING_YET = (
+    "Nothing is indexed yet.\n\nPress a to add a folder: its files become searchable by words at once, and by meaning as"
+    " they are embedded. They are only read; nothing leaves this machine."
+)
+
+
+class CollectionsScreen(HelpedScreen):
+    """A table of collections over the selected one's details and the jobs under way."""
+
+    DEFAULT_CSS = """
+    CollectionsScreen CollectionTable {
+        height: auto;
+        min-height: 3;
+        max-height: 50%;
+        padding: 0 1;
+        border: round $primary;
+        background: $background;
+        overflow-x: hidden;
+    }
+
+    CollectionsScreen #empty {
+        height: 1fr;
+        padding: 1 2;
+        color: $text-muted;
+    }
+
+    CollectionsScreen #details {
+        height: 1fr;
+        padding: 1 2 0 2;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [*COLLECTION_KEYS]
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self._library = library
+        self._rows: list[CollectionRow] | None = None
+        self._is_counting = False
+        self._looks = 0
+        self._seen: object = None
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield CollectionTable()
+        yield Static(NOTHING_YET, id="empty", markup=False)
+        with VerticalScroll(id="details", can_focus=False):
+            yield Static(id="detail-text", markup=False)
+        yield JobPanel()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Count, and go on looking at the jobs."""
+        self.query_one("#empty").display = False
+        self.query_one(CollectionTable).focus()
+        self.query_one(CollectionTable).border_title = "Collections"
+        self.set_interval(_LOOK_SECONDS, self._look)
+        self._look()
+
+    @property
+    def runner(self) -> JobRunner:
+        """The app's jobs."""
+        return jobs_of(self.app, self._library)
+
+    @cached_property
+    def deeds(self) -> Deeds:
+        """What the actions do."""
+        return Deeds(self.app, self._library, self.runner)
+
+    def _look(self) -> None:
+        """Show the jobs; count anew when one has ended, and now and then while one goes on."""
+        self.query_one(JobPanel).show(self.runner)
+        self._show()
+        self._looks += 1
+        seen = (self.runner.finished, self.runner.watch_outcome)
+        is_due = self._looks % _COUNT_EVERY == 0 and self.runner.at_work is not None
+        if (seen != self._seen or is_due) and not self._is_counting:
+            self._seen = seen
+            self._count()
+
+    @work
+    async def _count(self) -> None:
+        """Count what the collections hold, in a thread; one count at a time."""
+        self._is_counting = True
+        try:
+            self._rows = await asyncio.to_thread(read_rows, self._library)
+        except SearchkitError as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+        finally:
+            self._is_counting = False
+        self._show()
+
+    def _show(self) -> None:
+        """Show what was last counted, and what is being done."""
+        if self._rows is None:
+            return
+        table = self.query_one(CollectionTable)
+        if table.show([replace(row, doing=self._doing(row.name)) for row in self._rows]):
+            self.query_one("#empty").display = not self._rows
+            table.display = self.query_one("#details").display = bool(self._rows)
+            self._show_details()
+
+    def _doing(self, name: str) -> str:
+        job = self.runner.of(name)
+        doing = [job.kind.doing] if job else []
+        return ", ".join(doing + (["watched"] if name in self.runner.watched else []))
+
+    @on(DataTable.RowHighlighted)
+    def _show_details(self) -> None:
+        row = self.query_one(CollectionTable).selected
+        self.query_one("#detail-text", Static).update(row_details(row) if row else Content(""))
+
+    @on(DataTable.RowSelected)
+    def _choose_action(self) -> None:
+        if row := self.query_one(CollectionTable).selected:
+            self.app.push_screen(choose_action(row.name), self._do_chosen)
+
+    def action_back(self) -> None:
+        """Leave; jobs go on."""
+        self.dismiss(None)
+
+    def action_do(self, name: str) -> None:
+        """Do one of ACTIONS, with the selected collection where it needs one."""
+        row = self.query_one(CollectionTable).selected
+        action = next(each for each in ACTIONS if each.name == name)
+        if row is None and action.needs_collection:
+            self.notify("There is no collection yet. Add a folder: a", markup=False)
+        elif row and row.status is None and action.needs_status:
+            self.notify(f"{printable(row.error)} Or press r to rebuild it.", severity="error", markup=False)
+        else:
+            self.deeds.do(name, row)
+            self._look()
+
+    def _do_chosen(self, name: str | None) -> None:
+        if name:
+            self.action_do(name)

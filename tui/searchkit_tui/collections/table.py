@@ -1,0 +1,105 @@
+"""The table of collections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import BindingType
+from textual.widgets import DataTable
+
+from searchkit.types import CollectionStatus
+from searchkit.wording import on_one_line, size
+from searchkit_tui.collections.keys import MENU_KEY
+from searchkit_tui.collections.told import coverage, folders
+
+_WIDE_CELLS = 110  # of the table; below, the pane under it alone says model, index and folders
+_DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A collection as it is shown; `status` is None and `error` says why if it cannot be read. `doing`: see JobRunner."""
+
+    name: str
+    status: CollectionStatus | None
+    error: str = ""
+    doing: str = ""
+
+
+class CollectionTable(DataTable[Text]):
+    """A row a collection. It keeps its cursor on the same collection whatever comes and goes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [MENU_KEY]
+
+    def __init__(self) -> None:
+        super().__init__(cursor_type="row", zebra_stripes=False)
+        self.rows_shown: tuple[CollectionRow, ...] = ()
+        self._is_wide: bool | None = None
+
+    @property
+    def selected(self) -> CollectionRow | None:
+        """The collection under the cursor, None if there is none at all."""
+        return self.rows_shown[self.cursor_row] if 0 <= self.cursor_row < len(self.rows_shown) else None
+
+    def show(self, rows: Sequence[CollectionRow]) -> bool:
+        """Replace what is shown where it differs; whether it did."""
+        is_wide = self.app.size.width >= _WIDE_CELLS
+        if tuple(rows) == self.rows_shown and is_wide == self._is_wide:
+            return False
+        names = [row.name for row in rows]
+        if names == [row.name for row in self.rows_shown] and is_wide == self._is_wide:
+            self._update(rows, is_wide=is_wide)
+        else:
+            self._replace(rows, is_wide=is_wide)
+        self.rows_shown, self._is_wide = tuple(rows), is_wide
+        return True
+
+    def _update(self, rows: Sequence[CollectionRow], *, is_wide: bool) -> None:
+        """Cell by cell, so that nothing jumps."""
+        for row in rows:
+            for (column, _), cell in zip(_columns(is_wide=is_wide), _cells(row, is_wide=is_wide), strict=True):
+                self.update_cell(row.name, column, cell, update_width=True)
+
+    def _replace(self, rows: Sequence[CollectionRow], *, is_wide: bool) -> None:
+        before = self.selected.name if self.selected else ""
+        names = [row.name for row in rows]
+        self.rows_shown = tuple(rows)  # the cursor's events come as rows are added
+        self.clear(columns=True)
+        for key, label in _columns(is_wide=is_wide):
+            self.add_column(label, key=key)
+        for row in rows:
+            self.add_row(*_cells(row, is_wide=is_wide), key=row.name)
+        if before in names:
+            self.move_cursor(row=names.index(before))
+
+
+def _columns(*, is_wide: bool) -> list[tuple[str, str]]:
+    """Key and heading."""
+    columns = "collection passages meaning size problems now".split()
+    columns += "model index folders".split() if is_wide else []
+    return [(name, name) for name in columns]
+
+
+def _cells(row: CollectionRow, *, is_wide: bool) -> list[Text]:
+    name = Text(on_one_line(row.name), style="bold")
+    status = row.status
+    if status is None:
+        blank = [Text("")] * 4
+        return [name, *blank, Text(_DAMAGED), *([Text("")] * 3 if is_wide else [])]
+    cells = [
+        name,
+        _number(f"{status.chunks:,}"),
+        _number(coverage(status)),
+        _number(size(status.size_bytes)),
+        _number(f"{len(status.problems):,}" if status.problems else "–"),
+        Text(row.doing),
+    ]
+    if is_wide:
+        index = status.index.name if status.index else "none yet"
+        cells += [Text(on_one_line(status.model)), Text(index), Text(folders(status))]
+    return cells
+
+
+def _number(text: str) -> Text:
+    return Text(text, justify="right")

@@ -1,0 +1,141 @@
+"""What can be done with the selected hit: opened, copied, read in its document."""
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.app import SuspendNotSupported
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import OptionList
+from textual.worker import get_current_worker
+
+from searchkit.errors import UsageError
+from searchkit.types import Hit
+from searchkit_tui.content.hit_content import copied
+from searchkit_tui.content.rewriting import visible
+from searchkit_tui.session.opening import Opening, opening, show_in_window
+from searchkit_tui.session.search_session import SearchSession
+from searchkit_tui.widgets.preview import Preview
+from searchkit_tui.widgets.result_list import ResultList
+
+if TYPE_CHECKING:
+    from searchkit_tui.content.document_content import DocumentContent
+
+
+class HitScreen(Screen[None]):
+    """A list of hits and the preview of the one selected."""
+
+    class DocumentRead(Message):
+        """The document of a hit is there to be shown."""
+
+        def __init__(self, hit: Hit, document: "DocumentContent") -> None:
+            super().__init__()
+            self.hit = hit
+            self.document = document
+
+    def __init__(self, session: SearchSession) -> None:
+        super().__init__()
+        self.session = session
+        self._is_passage_alone = False
+        self._previewed: Hit | None = None
+
+    @property
+    def selected_hit(self) -> Hit | None:
+        """The hit that keys act on."""
+        return self.query_one(ResultList).selected_hit
+
+    @on(OptionList.OptionHighlighted)
+    def preview_selected(self) -> None:
+        """Show the selected hit, unless it is shown already."""
+        hit = self.selected_hit
+        if hit is not None and hit != self._previewed and self.query_one(Preview).display:
+            self._read_document(hit, self._is_passage_alone)
+
+    @on(DocumentRead)
+    def _show_document(self, read: DocumentRead) -> None:
+        if read.hit == self.selected_hit:
+            self._previewed = read.hit
+            self.query_one(Preview).show(read.hit, read.document)
+
+    @on(ResultList.Opened)
+    def _open_clicked(self) -> None:
+        self.action_open()
+
+    def action_select(self, step: int) -> None:
+        """Select the hit below, or above for -1."""
+        self.query_one(ResultList).select_next(step)
+
+    def action_select_page(self, pages: int) -> None:
+        """Select the hit a page below, or above for -1."""
+        self.query_one(ResultList).select_page(pages)
+
+    def action_scroll_preview(self, lines: int) -> None:
+        """Scroll the document in the preview."""
+        self.query_one(Preview).scroll_lines(lines)
+
+    def action_next_view(self) -> None:
+        """Show the passage in its document, or alone."""
+        self._is_passage_alone = not self._is_passage_alone
+        self._previewed = None
+        self.preview_selected()
+
+    def action_toggle_preview(self) -> None:
+        """Hide the preview, or show it again."""
+        preview = self.query_one(Preview)
+        preview.display = not preview.display
+        self.preview_selected()
+
+    def action_copy(self) -> None:
+        """Copy the passage with its source, by the terminal."""
+        if hit := self.selected_hit:
+            self.app.copy_to_clipboard(copied(hit))
+            self.notify(visible(hit.path.name, one_line=True), title="Copied with its source", timeout=2, markup=False)
+
+    def action_open(self) -> None:
+        """Open the file of the selected hit where the hit is."""
+        hit = self.selected_hit
+        if hit is None:
+            return
+        try:
+            program = opening(hit)
+        except UsageError as error:
+            self.show_error(str(error), "Cannot open it")
+            return
+        if program.takes_terminal:
+            self._run_in_terminal(program)
+        else:
+            self._run_in_window(program)
+
+    def show_error(self, message: str, title: str) -> None:
+        """A toast, in place of the one before."""
+        self.app.clear_notifications()
+        self.notify(visible(message), title=title, severity="error", timeout=8, markup=False)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="preview")
+    def _read_document(self, hit: Hit, alone: bool) -> None:
+        worker = get_current_worker()
+        if not worker.is_cancelled:
+            document = self.session.document(hit, alone=alone)
+            if not worker.is_cancelled:
+                self.post_message(self.DocumentRead(hit, document))
+
+    def _run_in_terminal(self, program: Opening) -> None:
+        """Make room for an editor, and come back when it ends."""
+        try:
+            with self.app.suspend():
+                status = subprocess.run(program.command, check=False).returncode
+        except SuspendNotSupported:
+            self.show_error("This terminal cannot be lent to an editor. Name one with a window: export EDITOR=code", "")
+        except OSError as error:
+            self.show_error(f"{program.command[0]}: {error.strerror}. Set EDITOR to a program that there is.", "")
+        else:
+            if status:
+                self.show_error(f"{program.command[0]} ended with status {status}.", "The editor reports an error")
+        self.app.refresh(layout=True)
+
+    @work(thread=True, exit_on_error=False, group="open")
+    def _run_in_window(self, program: Opening) -> None:
+        failure = show_in_window(program.command)
+        if failure and self.is_attached:
+            self.app.call_from_thread(self.show_error, failure, "Cannot open it")

@@ -1,0 +1,1 @@
+"""The parts that the search screen is put together from."""

@@ -1,0 +1,51 @@
+"""The selected hit in its document."""
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from searchkit.types import Hit
+from searchkit_tui.content.hit_content import heading
+
+if TYPE_CHECKING:
+    from searchkit_tui.content.document_content import DocumentContent
+
+_LINES_ABOVE = 2  # of what comes before the passage: it shows that there is something
+
+
+class Preview(Vertical, can_focus=False):
+    """Where a hit stands and why it is one, and below it the passage, marked at its edge, in its document."""
+
+    def compose(self) -> ComposeResult:
+        """The heading stays while the document scrolls under it."""
+        yield Static(id="preview-heading", markup=False)
+        with VerticalScroll(id="preview-document", can_focus=False):
+            yield Static(id="preview-above", markup=False)
+            yield Static(id="preview-passage", markup=False)
+            yield Static(id="preview-below", markup=False)
+
+    def show(self, hit: Hit, document: "DocumentContent") -> None:
+        """Show another hit, scrolled to its passage."""
+        self.query_one("#preview-heading", Static).update(heading(hit))
+        for name, content in (("above", document.above), ("passage", document.passage), ("below", document.below)):
+            part = self.query_one(f"#preview-{name}", Static)
+            part.display = bool(content.plain)
+            part.update(content)
+        self.call_after_refresh(self._scroll_to_passage)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        for static in self.query(Static):
+            static.update(Content(""))
+
+    def scroll_lines(self, lines: int) -> None:
+        """Scroll the document, up for a negative number."""
+        self.query_one("#preview-document").scroll_relative(y=lines, animate=False)
+
+    def _scroll_to_passage(self) -> None:
+        passage = self.query_one("#preview-passage")
+        top = passage.virtual_region.y - _LINES_ABOVE
+        self.query_one("#preview-document").scroll_to(y=max(0, top), animate=False)

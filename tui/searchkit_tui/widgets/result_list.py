@@ -1,0 +1,91 @@
+"""The list of hits."""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from searchkit.types import Hit
+from searchkit_tui.content.hit_content import entry
+
+_LINES_OF_ENTRY = 2
+_DOUBLE = 2  # clicks
+_USUAL_CELLS = 47  # before there is a layout; on a terminal of 120 columns
+
+
+class ResultList(OptionList, can_focus=False):
+    """Hits, best first, one of them selected. It never takes the focus: keys come from the screen."""
+
+    class Opened(Message):
+        """The selected hit was clicked twice."""
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, markup=False)
+        self.hits: tuple[Hit, ...] = ()
+        self._is_moved = False
+        self._shown_selected: int | None = None
+
+    def show(self, hits: Sequence[Hit]) -> None:
+        """Replace all hits and select the first."""
+        self._replace(hits, 0)
+        self._is_moved = False
+
+    def exchange(self, hits: Sequence[Hit]) -> None:
+        """Replace all hits by better ones for the same request: what the user has selected stays so, if it is there still."""
+        chosen = self.selected_hit if self._is_moved else None
+        found = (at for at, hit in enumerate(hits) if chosen and _identity(hit) == _identity(chosen))
+        self._replace(hits, next(found, 0))
+
+    @property
+    def selected_hit(self) -> Hit | None:
+        """The hit under the cursor, None if there are no hits."""
+        return None if self.highlighted is None or not self.hits else self.hits[self.highlighted]
+
+    def select_next(self, step: int) -> None:
+        """Move the selection down, or up for a negative step; it stops at either end."""
+        if self.highlighted is not None:
+            self._is_moved = True
+            self.highlighted = min(max(self.highlighted + step, 0), len(self.hits) - 1)
+
+    def select_page(self, pages: int) -> None:
+        """Move the selection by what the list shows at once."""
+        self.select_next(pages * max(1, self.scrollable_content_region.height // _LINES_OF_ENTRY - 1))
+
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        """The selected entry has a sign as well as a colour."""
+        for index in (self._shown_selected, highlighted):
+            if index is not None and index < len(self.hits):
+                prompt = entry(self.hits[index], self._cells, is_selected=index == highlighted)
+                self.replace_option_prompt_at_index(index, prompt)
+        self._shown_selected = highlighted
+        super().watch_highlighted(highlighted)
+
+    def on_resize(self) -> None:
+        """File names are shortened to the width that there is."""
+        for index, hit in enumerate(self.hits):
+            prompt = entry(hit, self._cells, is_selected=index == self.highlighted)
+            self.replace_option_prompt_at_index(index, prompt)
+
+    @property
+    def _cells(self) -> int:
+        return (self.scrollable_content_region.width or _USUAL_CELLS) - 1  # the scroll bar's, which may come
+
+    def on_click(self, event: events.Click) -> None:
+        """One click selects, two open."""
+        if event.style.meta.get("option") is None:
+            return
+        self._is_moved = True
+        if event.chain == _DOUBLE:
+            self.post_message(self.Opened())
+
+    def _replace(self, hits: Sequence[Hit], selected: int) -> None:
+        self._shown_selected = None
+        self.hits = tuple(hits)
+        self.set_options(Option(entry(hit, self._cells)) for hit in hits)
+        self.highlighted = selected if hits else None
+
+
+def _identity(hit: Hit) -> tuple[object, ...]:
+    return hit.collection, hit.path, hit.line, hit.page, hit.text

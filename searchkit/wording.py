@@ -5,7 +5,9 @@ from pathlib import Path
 from searchkit.types import Hit
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
+_CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which turn a line around
 _TERMS_SHOWN = 8
+_COPIES_NAMED = 3
 
 
 def printable(text: str) -> str:
@@ -29,14 +31,17 @@ def place(hit: Hit) -> str:
 
 
 def reason(hit: Hit) -> str:
-    """`meaning 0.61 · words: lease, end · and 2 more copies`: the evidence, as far as there is any."""
+    """`meaning 0.61 · words: lease, end · and 2 more copies (a.md, b.md)`: the evidence, as far as there is any."""
     parts = []
     if hit.evidence.similarity is not None:
         parts.append(f"meaning {hit.evidence.similarity:.2f}")
     if hit.evidence.terms:
         parts.append(f"words: {', '.join(hit.evidence.terms[:_TERMS_SHOWN])}")
     if hit.copies:
-        parts.append(f"and {hit.copies} more {'copy' if hit.copies == 1 else 'copies'}")
+        names = list(dict.fromkeys(on_one_line(path.name) for path in hit.copies_at))
+        more = ", …" if len(names) > _COPIES_NAMED else ""
+        copies = "copy" if hit.copies == 1 else "copies"
+        parts.append(f"and {hit.copies} more {copies} ({', '.join(names[:_COPIES_NAMED])}{more})")
     return printable(" · ".join(parts))
 
 

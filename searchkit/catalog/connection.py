@@ -11,7 +11,7 @@ from searchkit.catalog.lock import writer_lock
 from searchkit.errors import CatalogError
 from searchkit.paths import PRIVATE_FILE_MODE, sync_file
 
-LATEST_VERSION = 3  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 4  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _NEEDED_BYTES = 1 << 18  # for SQLite's journal and its index
 _FREE_SPACE = "The disk is full. Free some space and run the command again; nothing is lost."

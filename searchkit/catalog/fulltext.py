@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from searchkit.catalog.letters import one_spelling
+
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f]+"
@@ -24,7 +26,8 @@ _SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 def lexical_form(text: str) -> str:
     """Text as the full-text table gets to see it."""
-    paired = _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", unicodedata.normalize("NFC", text))
+    spelled = one_spelling(unicodedata.normalize("NFC", text))
+    paired = _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", spelled)
     return _SIGN.sub(" ", paired)
 
 
@@ -67,6 +70,13 @@ def copy_all(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 def insert_chunks(connection: sqlite3.Connection, document_id: int) -> None:
     """Put all chunks of a document in."""
     connection.executemany(_INSERT, _rows(connection, document_id))
+
+
+def refill(connection: sqlite3.Connection) -> None:
+    """Fill the table anew, within the transaction that is open, when what goes into it has changed."""
+    connection.execute("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
+    for (document_id,) in connection.execute("SELECT id FROM documents ORDER BY id").fetchall():
+        insert_chunks(connection, document_id)
 
 
 def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:

@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from searchkit.catalog import fulltext
+
 migrations = Migrations("searchkit")
 
 
@@ -104,3 +106,9 @@ def m003_removed_vectors(db: Database) -> None:
         BEGIN INSERT OR IGNORE INTO removed_vectors VALUES (old.id); END
         """
     )
+
+
+@migrations()
+def m004_one_spelling(db: Database) -> None:
+    """The full-text table anew: letters that are written in two ways are one in it now (see letters.py)."""
+    fulltext.refill(db.conn)

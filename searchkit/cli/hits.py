@@ -77,13 +77,14 @@ def explained(hit: Hit, how: Explanation) -> str:
         meaning = (
             f"cosine {hit.evidence.similarity:.3f} between {how.similarity_floor:.3f} and {how.similarity_best:.3f}"
         )
-    words = f"BM25 {hit.evidence.bm25 or 0:.2f} of {how.bm25_best:.2f}"
-    weights = f"best word match holds {how.word_coverage:.2f} of the query"
-    return (
-        f"{how.total:.3f} = {1 - how.word_weight:.2f} × meaning {how.meaning:.3f} ({meaning})"
-        f" + {how.word_weight:.2f} × words {how.words:.3f} ({words}; {weights})"
-        f" + literal {how.literal:.1f} + language {how.language:.1f}"
-    )
+    parts = [f"{1 - how.word_weight:.2f} × meaning {how.meaning:.3f} ({meaning})"]
+    if how.word_weight:
+        bm25 = f"BM25 {hit.evidence.bm25 or 0:.2f} of {how.bm25_best:.2f}"
+        weight = f"the passage with most of the query's words has {how.word_coverage:.2f} of them"
+        parts.append(f"{how.word_weight:.2f} × words {how.words:.3f} ({bm25}; {weight})")
+    parts += [f"literal {how.literal:.1f}"] if how.literal else []
+    parts += [f"language {how.language:.1f}"] if how.language else []
+    return f"ranked by {how.total:.3f} = {' + '.join(parts)}"
 
 
 def _heading(hit: Hit, *, with_collection: bool) -> str:

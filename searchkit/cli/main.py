@@ -25,7 +25,7 @@ _COMMANDS = {
     "models": "Get, choose, check and remove embedding models.",
     "tui": "Search as you type, in the terminal.",
     "bench": "Measure how fast and how good it is here.",
-    "eval": "Measure how well passages are cut, on data of your own.",
+    "eval": "Measure how well searches find, and passages are cut.",
 }
 
 

@@ -42,6 +42,8 @@ def read_run(file: Path) -> dict[str, Ranking]:
         try:
             query_id, _, document, _, score, _ = cells
             value = float(score)
+            if math.isnan(value):
+                raise ValueError
         except ValueError:
             raise RetrievalDataError(
                 f"{file}, line {number}: expected {_RUN_CELLS} columns (query Q0 document rank score tag), the fifth a number."

@@ -17,6 +17,8 @@ _RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rathe
 _RARE_COUNT = 3  # passages that are few in any collection
 _TELLING_WORDS = 2  # that are no function words, from which on a whole query is a quotation
 _EDGES = " \t\n\"'“”„«»‘’`.,;:!?()[]{}<>"
+_LAST_SIGN = 0x2E7F  # behind it come East Asian writing and pictures
+_PLACE = re.compile(r":\d+$")  # a line, as hits show it
 _IDENTIFIER = re.compile(
     r"(?=\S*\d)(?=\S*[^\W\d_])\S+"  # letters and digits: E07, SA-2025-007
     r"|\S*[^\W_][_./\\:#@]+[^\W_]\S*"  # joined by signs other than a hyphen: max_size, docs/lease.md
@@ -39,8 +41,9 @@ def exact_bonuses(connection: sqlite3.Connection, query: str) -> dict[bytes, flo
     bonuses = dict.fromkeys(holding, FIRST if len(set(holding.values())) == 1 else LIKELY)
     quoting = _holding(connection, [whole], _MOST if _is_quotation(whole) else rare) if whole else {}
     bonuses |= dict.fromkeys(quoting, FIRST)
-    for name in names or [whole]:
-        bonuses |= dict.fromkeys(_of_file(connection, name), _NAMED if name == whole else FIRST)
+    for name in file_names(query):
+        bonus = _NAMED if name == _as_path(whole) else FIRST
+        bonuses |= dict.fromkeys(_of_file(connection, name), bonus)
     return bonuses
 
 
@@ -54,6 +57,12 @@ def is_identifier(query: str) -> bool:
     """Whether a query is nothing but identifiers: what does not hold them is not what was asked for."""
     parts = [part for part in query.split() if part.strip(_EDGES)]
     return bool(parts) and len(identifiers(query)) == len(parts)
+
+
+def says_nothing(query: str) -> bool:
+    """Whether a query is of signs and function words alone: whatever comes near it does so by accident. Emoji say something."""
+    words = query_words(query)
+    return not any(ord(c) > _LAST_SIGN for c in query) and all(word in FUNCTION_WORDS for word in words)
 
 
 def folded(text: str) -> str:
@@ -102,15 +111,22 @@ def _texts(connection: sqlite3.Connection, chunks: Iterable[int]) -> Iterator[tu
         yield content_hash, document, folded("\n".join((name, said_of_itself(metadata), title, text)))
 
 
+def file_names(query: str) -> tuple[str, ...]:
+    """What a query may name a file by: names with an ending, and paths, as hits show them too."""
+    paths = map(_as_path, [*identifiers(query), query.strip(_EDGES)])
+    return tuple(dict.fromkeys(path for path in paths if "." in path or "/" in path))
+
+
+def _as_path(name: str) -> str:
+    return _PLACE.sub("", name).replace("\\", "/").removeprefix("~").strip("/")
+
+
 def _of_file(connection: sqlite3.Connection, name: str) -> set[bytes]:
     """The passages of files of this name, with or without folders before it."""
-    if "." not in name and "/" not in name:
-        return set()
-    path = name.replace("\\", "/").strip("/")
-    pattern = "".join(f"\\{c}" if c in "%_\\" else c for c in path)
+    pattern = "".join(f"\\{c}" if c in "%_\\" else c for c in name)
     rows = connection.execute(
-        "SELECT c.content_hash FROM documents d JOIN chunks c ON c.document_id = d.id"
-        " WHERE d.path LIKE ?1 ESCAPE '\\' OR d.path LIKE '%/' || ?1 ESCAPE '\\' LIMIT ?2",
+        "SELECT c.content_hash FROM documents d JOIN roots r ON r.id = d.root_id JOIN chunks c ON c.document_id = d.id"
+        " WHERE r.path || '/' || d.path LIKE '%/' || ?1 ESCAPE '\\' LIMIT ?2",
         (pattern, _MOST),
     )
     return {content_hash for (content_hash,) in rows}

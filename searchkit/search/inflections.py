@@ -84,12 +84,13 @@ def inflections(
 
 def _of_word(connection: sqlite3.Connection, word: str, stem: str, snowball: "Snowball") -> Inflections | None:
     roots = {_folded(snowball.stemWord(word)), _folded(snowball.stemWord(stem))}
-    counts = _vocabulary(connection, min(roots, key=len))
+    root = min(roots, key=len)
+    counts = _vocabulary(connection, root[:-1] if len(root) > _SHORTEST + 1 else root)  # cheval, chevaux
     forms = {term for term in counts if term == stem or _folded(snowball.stemWord(term)) in roots}
     if not forms - {stem}:
         return None
     beginning = _common_beginning(min(forms), max(forms))
-    return Inflections(beginning, frozenset(forms | {stem}), sum(counts[form] for form in forms))
+    return Inflections(beginning, frozenset(forms | {stem}), sum(counts.get(form, 0) for form in forms))
 
 
 def _vocabulary(connection: sqlite3.Connection, beginning: str) -> dict[str, int]:

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from searchkit.catalog.fulltext import has_unspaced_runs
+from searchkit.catalog.letters import one_spelling
 from searchkit.search.function_words import FUNCTION_WORDS
-from searchkit.search.inflections import inflections
+from searchkit.search.inflections import Inflections, inflections
 from searchkit.search.terms import Span, Stemmer, query_phrases, query_words
 
 _COMMON = 0.4  # a word in more than this part of all chunks tells nothing
@@ -58,6 +60,7 @@ def read_query(
     """Turn free text into a match expression; no text can break its syntax. Words too common to tell
     passages apart are left out, unless all are. `languages`: whose endings the words may have.
     """
+    query = one_spelling(query)
     phrases = query_phrases(query)
     stems = stemmer.stems(_telling_words(query, phrases))
     other_forms = inflections(connection, stems, languages, stemmer)
@@ -66,9 +69,7 @@ def read_query(
     total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
     telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
     asked = {
-        _quoted(other_forms[stem].beginning) + "*" if stem in other_forms else _quoted(word): counts.get(stem, 0)
-        for word, stem in stems.items()
-        if stem in telling
+        _asked(word, other_forms.get(stem)): counts.get(stem, 0) for word, stem in stems.items() if stem in telling
     }
     match, repeats = _match_expression(asked, [*map(_quoted, phrases)])
     return LexicalQuery(
@@ -100,6 +101,13 @@ def _telling_words(query: str, phrases: Sequence[str]) -> list[str]:
     words = query_words(query)
     of_phrases = set(query_words(" ".join(phrases)))
     return [word for word in words if word not in FUNCTION_WORDS or word in of_phrases] or words
+
+
+def _asked(word: str, other_forms: Inflections | None) -> str:
+    """A word as the full-text table is asked; a single character of a script without blanks begins the pairs there."""
+    if other_forms:
+        return _quoted(other_forms.beginning) + "*"
+    return _quoted(word) + ("*" if len(word) == 1 and has_unspaced_runs(word) else "")
 
 
 def _quoted(expression: str) -> str:

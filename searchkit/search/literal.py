@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import islice
 
 from searchkit.catalog.fulltext import lexical_form, said_of_itself, unspaced_runs
+from searchkit.catalog.letters import one_spelling
 
 _SHAPES = str.maketrans(
     {**dict.fromkeys("‘’‚‛ʼ", "'"), **dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‐‑‒–—−", "-"), "\u00ad": None}
@@ -21,7 +22,7 @@ _BATCH = 500  # SQLite takes 999 parameters everywhere
 
 def folded(text: str) -> str:
     """Text as phrases are compared with it."""
-    text = text.lower()
+    text = one_spelling(text).lower()
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", text.translate(_SHAPES))))

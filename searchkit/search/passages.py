@@ -45,13 +45,15 @@ class StoredPassage:
 class Scope:
     """What hits are chosen from a ranking: the first `k`, of the allowed places (None: all), of each file one if `by_file`.
 
-    `are_near_copies_one`: of passages that say the same in nearly the same words, the first stands for all.
+    `are_near_copies_one`: of passages that say the same in nearly the same words, the first stands for all. `named`: what the
+    query may name a file by; of a passage's places one in such a file is shown.
     """
 
     k: int
     allowed: AllowedChunks | None = None
     by_file: bool = False
     are_near_copies_one: bool = True
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,14 @@ def allowed_hashes(connection: sqlite3.Connection, hashes: Iterable[bytes], allo
 
 
 def read_passage(
-    connection: sqlite3.Connection, content_hash: bytes, allowed: AllowedChunks | None = None
+    connection: sqlite3.Connection,
+    content_hash: bytes,
+    allowed: AllowedChunks | None = None,
+    named: Sequence[str] = (),
 ) -> StoredPassage | None:
     """The passage of a content hash at the first of its places, of the allowed ones alone unless None.
+
+    `named`: ends of paths, which go before others.
 
     None if there is no such place, as when the last document that held it is gone.
     """
@@ -91,6 +98,9 @@ def read_passage(
     ).fetchall()
     places = [row for row in rows if allowed is None or row[0] in allowed]
     passages = [_passage(row) for row in places]
+    if named and len(passages) > 1:
+        ends = tuple(name.lower() for name in named)
+        passages.sort(key=lambda passage: not str(passage.path).lower().endswith(ends))
     return replace(passages[0], copies_at=tuple(copy.path for copy in passages[1:])) if passages else None
 
 
@@ -107,7 +117,9 @@ def newest_passages(connection: sqlite3.Connection, allowed: AllowedChunks, coun
 
 def choose_passages(connection: sqlite3.Connection, ranked: Iterable[bytes], scope: Scope) -> list[Choice]:
     """The first passages of a ranking that the scope leaves, in its order."""
-    found = ((content_hash, read_passage(connection, content_hash, scope.allowed)) for content_hash in ranked)
+    found = (
+        (content_hash, read_passage(connection, content_hash, scope.allowed, scope.named)) for content_hash in ranked
+    )
     choices = (Choice(content_hash, stored) for content_hash, stored in found if stored)
     if scope.by_file:
         return _of_each_file(choices)[: scope.k]
@@ -130,7 +142,7 @@ def _of_each_wording(choices: Iterable[Choice], k: int) -> list[Choice]:
     chosen: list[Choice] = []
     wordings: list[Wording] = []
     for choice in choices:
-        wording = Wording.of(choice.stored.text)
+        wording = Wording.of(choice.stored.title, choice.stored.text)
         same = next((i for i, known in enumerate(wordings) if wording.is_nearly(known)), None)
         if same is not None:
             chosen[same] = _with_copy(chosen[same], choice.stored)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Self
 
-from searchkit.search.exact import FIRST, identifiers, is_identifier
+from searchkit.search.exact import FIRST, identifiers, is_identifier, says_nothing
 from searchkit.search.fusion import descending, likelihood, plausibility
 from searchkit.types import Evidence
 
@@ -29,15 +30,19 @@ class CommonScale:
     @classmethod
     def of(cls, query: str, similarity_range: tuple[float, float] | None = None, query_tokens: int = 0) -> Self:
         """For a query."""
-        most = _WEAK if is_identifier(query) else _HOLDS_NONE if identifiers(query) else 1.0
-        return cls(similarity_range, query_tokens, most)
+        if is_identifier(query) or says_nothing(query):
+            return cls(similarity_range, query_tokens, _WEAK)
+        return cls(similarity_range, query_tokens, _HOLDS_NONE if identifiers(query) else 1.0)
 
-    def scores(self, evidence: Sequence[Evidence], coverages: Sequence[float]) -> list[float]:
+    def scores(self, evidence: Sequence[Evidence], coverages: Sequence[float], together: int) -> list[float]:
         """Of hits, best first: the descending scores nearest to what each one's meaning and words say on their own.
 
-        `coverages`: the part of the query's words that each holds.
+        `coverages`: the part of the query's words that each holds. `together`: hits whose scores are brought in line with each
+        other; of those after them each gets its own, but no more than the one before.
         """
-        return descending([self.likelihood(each, of_it) for each, of_it in zip(evidence, coverages, strict=True)])
+        own = [self.likelihood(each, of_it) for each, of_it in zip(evidence, coverages, strict=True)]
+        first = descending(own[:together])
+        return [*first, *islice(accumulate([*first[-1:], *own[together:]], min), 1, None)]
 
     def likelihood(self, evidence: Evidence, coverage: float) -> float:
         """That a passage is about what was asked: literally, by its meaning, or by the part of the query that it holds."""

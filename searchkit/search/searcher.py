@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.search.allowed import AllowedChunks, Demands, allowed_chunks
-from searchkit.search.exact import exact_bonuses
+from searchkit.search.exact import exact_bonuses, file_names
 from searchkit.search.filters import Filters
 from searchkit.search.inflections import languages_in
 from searchkit.search.languages import language_of
@@ -117,11 +117,11 @@ class CollectionSearcher:
                 return self._newest(allowed, options.k)
             if options.is_order_enough:
                 return self._in_order(ranking, _scope(options, allowed))
-            scope = _scope(options, allowed)
+            scope = replace(_scope(options, allowed), named=file_names(query.text))
             chosen = choose_passages(self._connection, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
             evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
-            scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words])
+            scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
             reasons = ReasonFinder(lexical_query, None if vector is None else self._embedder)
             found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
             return [

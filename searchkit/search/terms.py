@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from searchkit.catalog.fulltext import ACCENTS, bigrams, has_unspaced_runs, unspaced_runs, without_unspaced_runs
+from searchkit.catalog.letters import INVISIBLE, one_spelling, without_steering
 
-_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}])*")
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}{INVISIBLE}])*")
 _NEVER_ASKED = re.compile("[\0\ud800-\udfff]")  # SQLite ends a query there, or refuses it
 _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
 
@@ -39,16 +40,17 @@ class Stemmer:
         if new:
             self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
             self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", enumerate(new))
+            rows = ((number, one_spelling(word)) for number, word in enumerate(new))
+            self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", rows)
             self._connection.execute("COMMIT")
-            rows = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
-            self._known.update({new[row]: str(term) for row, term in rows})
+            found = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
+            self._known.update({new[row]: str(term) for row, term in found})
         return {word: self._known[word] for word in words if word in self._known}
 
     def spans(self, text: str) -> list[Span]:
         """Every word of a text, and every pair of characters where words are not parted by blanks."""
         if text not in self._read:
-            words = [(start, end, text[start:end]) for start, end in _places(text)]
+            words = [(start, end, text[start:end]) for start, end in _places(without_steering(text))]
             stems = self.stems({word for _, _, word in words})
             self._read[text] = [Span(start, end, stems[word]) for start, end, word in words if word in stems]
         return self._read[text]

@@ -156,7 +156,9 @@ _LEASE = (
 
 def test_one_hit_stands_for_all_that_say_nearly_the_same(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "docs" / "lease.txt", f"{_LEASE}\n")
-    write(tmp_path / "docs" / "lease_old.txt", f"{_LEASE.replace('clean', 'tidy')}\n")
+    write(
+        tmp_path / "docs" / "lease_old.txt", f"{_LEASE.replace('the stairs', 'stairs').replace('notice', 'notices')}\n"
+    )
     write(tmp_path / "docs" / "lease_copy.txt", f"{_LEASE}\n")
     write(
         tmp_path / "docs" / "other.txt",
@@ -173,6 +175,73 @@ def test_one_hit_stands_for_all_that_say_nearly_the_same(library: Library, tmp_p
             "lease_copy.txt",
         }
         assert [hit.path.name for hit in others] == ["other.txt"]
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("third", "fourth"),
+        ("pays the rent", "pays no rent"),
+        ("keeps", "never keeps"),
+        ("in writing", "without writing"),
+        ("quarter", "year"),
+        ("others.", "others. Flat 17."),
+        ("tenant", "Tenants"),
+    ],
+)
+def test_what_says_something_else_is_no_copy(library: Library, tmp_path: Path, written: str, instead: str) -> None:
+    write(tmp_path / "docs" / "a.txt", _LEASE)
+    write(tmp_path / "docs" / "b.txt", _LEASE.replace(written, instead))
+    library.index(tmp_path / "docs")
+
+    assert [hit.copies for hit in library.search("rent stairs")] == [0, 0]
+
+
+def test_of_copies_the_file_that_is_named_is_shown(library: Library, tmp_path: Path) -> None:
+    for name in "abc":
+        write(tmp_path / "docs" / "sub" / f"{name}.txt", _LEASE)
+    library.index(tmp_path / "docs")
+
+    for query in ("c.txt", "sub/c.txt", str(tmp_path / "docs" / "sub" / "c.txt"), "what is in sub/c.txt about rent"):
+        (hit,) = library.search(query)
+        assert (hit.path.name, hit.copies, hit.score) == ("c.txt", 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("елка", "Ёлка стояла в углу."),
+        ("ёлка", "Елка стояла в углу."),
+        ("Lodz", "Pociąg do Łodzi; stacja Łódź."),
+        ("smorrebrod", "Vi spiser smørrebrød."),
+        ("LINDENSTRASSE", "Sie wohnt in der Lindenstraße."),
+        ('"coeur du gateau"', "Le cœur du gâteau est chaud."),
+        ("final office", "The ﬁnal oﬃce is closed."),
+        ("Dampfschiff", "Das Dampf\u00adschiff fährt."),
+        ("zerowidth", "A zero\u200bwidth space."),
+        ("fatal", "\x1b[31mFATAL\x1b[0m the disk is full"),
+        ("茶 豆", "他喜欢喝绿茶和吃大豆。"),
+    ],
+)
+def test_letters_that_are_written_in_two_ways_are_one(library: Library, tmp_path: Path, query: str, text: str) -> None:
+    write(tmp_path / "docs" / "a.txt", text)
+    library.index(tmp_path / "docs")
+
+    (hit,) = library.search(query, mode=SearchMode.LEXICAL)
+
+    assert hit.path.name == "a.txt"
+
+
+@pytest.mark.parametrize("query", ["*", "...", "the of and", "!!! ???"])
+def test_a_query_that_says_nothing_finds_weak_matches_at_most(indexed: Library, query: str) -> None:
+    assert all(hit.is_weak for hit in indexed.search(query))
+
+
+def test_scores_do_not_depend_on_how_many_hits_are_asked_for(indexed: Library) -> None:
+    for query in ("gauge water bar", "invoice paid", "roses in winter"):
+        scores = [hit.score for hit in indexed.search(query, k=50)]
+        for k in (1, 3, 10):
+            assert [hit.score for hit in indexed.search(query, k=k)] == scores[:k]
 
 
 def test_the_same_words_with_other_numbers_are_no_copies(library: Library, tmp_path: Path) -> None:

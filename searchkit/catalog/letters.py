@@ -1,0 +1,31 @@
+"""Letters that are written in two ways, made one: for comparing words, never for showing them.
+
+SQLite's tokenizer takes off accents that Unicode parts from their letters; what stays are letters of their own, ligatures,
+and characters that nobody sees.
+"""
+
+import re
+
+# As each is written where it cannot be typed; Russian ё mostly is е in print.
+_LETTERS = {
+    "ё": "е", "Ё": "Е", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ħ": "h", "ı": "i", "İ": "i",
+    "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ß": "ss", "ẞ": "ss", "þ": "th", "Þ": "th",
+    "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",
+}  # fmt: skip
+# Soft hyphens, joiners and spaces of no width, marks of direction and byte order.
+INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff"
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+_STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # a terminal's colours, in logs
+_TABLE = str.maketrans(_LETTERS)
+
+
+def one_spelling(text: str) -> str:
+    """The text in one of its spellings; it may get longer or shorter."""
+    if text.isascii():
+        return without_steering(text)
+    return _INVISIBLE.sub("", without_steering(text)).translate(_TABLE)
+
+
+def without_steering(text: str) -> str:
+    """The text with blanks, as many, in place of a terminal's control sequences."""
+    return _STEERING.sub(lambda found: " " * len(found.group()), text) if "\x1b" in text else text

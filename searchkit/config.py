@@ -6,13 +6,31 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from searchkit.errors import ConfigError
 from searchkit.paths import make_private_folder, write_atomically
 
 _FILE = "config.toml"
-_TABLE = "keys"
+_KEYS, _LLM = "keys", "llm"  # tables of the file
+_ENVIRONMENT = "SEARCHKIT_"
+_LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
+
+
+@dataclass(frozen=True, slots=True)
+class LlmSettings:
+    """The table [llm]: which language model answers. "" and 0 leave it to what is found.
+
+    `base_url`: of an OpenAI-compatible server. `model`: its name there. `api_key_env`: the environment variable that holds the
+    server's key. `gguf`: a file to run in this process instead. `context`: tokens of the model's window.
+    """
+
+    base_url: str = ""
+    model: str = ""
+    api_key_env: str = ""
+    gguf: str = ""
+    context: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +39,8 @@ class Settings:
 
     Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
     `max_reader_megabytes` of memory, is given up. `history`: whether the terminal UI keeps the queries of former sessions;
-    `keys`: its keys by the names of what they do, in place of the usual ones (the table [keys] of the file).
+    `keys`: its keys by the names of what they do, in place of the usual ones (the table [keys] of the file). `llm`: the
+    table [llm].
     """
 
     model: str = ""
@@ -30,10 +49,16 @@ class Settings:
     max_reader_megabytes: int = 512
     history: bool = True
     keys: Mapping[str, str] = field(default_factory=dict)
+    llm: LlmSettings = field(default_factory=LlmSettings)
+
+
+_Table = TypeVar("_Table", Settings, LlmSettings)
 
 
 def load_settings(home: Path) -> Settings:
     """Settings from `home`/config.toml, then from SEARCHKIT_MODEL, SEARCHKIT_MAX_FILE_MEGABYTES and so on; keys have none.
+
+    Those of [llm] are SEARCHKIT_LLM_URL, SEARCHKIT_LLM_MODEL and so on.
 
     Raises ConfigError for a key or a value that makes no sense.
     """
@@ -44,33 +69,56 @@ def load_settings(home: Path) -> Settings:
             values = tomllib.loads(file.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} is not valid TOML: {error}") from error
-    settings = Settings()
-    for key, value in values.items():
-        settings = _with(settings, key, value, origin=str(file))
-    for each in fields(Settings):
-        variable = f"SEARCHKIT_{each.name.upper()}"
-        if each.name != _TABLE and (text := os.environ.get(variable)):
-            settings = _with(settings, each.name, _from_text(settings, each.name, text, variable), origin=variable)
-    return settings
+    llm = _with_all(LlmSettings(), values.pop(_LLM, {}), origin=f"{file}, [{_LLM}]")
+    settings = _with_all(Settings(), values, origin=str(file))
+    llm = _with_environment(llm, f"{_ENVIRONMENT}LLM_", _LLM_VARIABLES)
+    return replace(_with_environment(settings, _ENVIRONMENT), llm=llm)
 
 
 def save_settings(home: Path, settings: Settings) -> None:
-    """Write config.toml; only what differs from the defaults."""
-    default = Settings()
-    lines = []
-    for each in fields(Settings):
-        value = getattr(settings, each.name)
-        if each.name != _TABLE and value != getattr(default, each.name):
-            lines.append(f"{each.name} = {_toml(value)}\n")
+    """Write config.toml; only what differs from the defaults, tables last."""
+    lines = _lines(settings)
     if settings.keys:
-        lines += [f"\n[{_TABLE}]\n", *(f"{_toml(name)} = {_toml(keys)}\n" for name, keys in settings.keys.items())]
+        lines += [f"\n[{_KEYS}]\n", *(f"{_toml(name)} = {_toml(keys)}\n" for name, keys in settings.keys.items())]
+    if llm := _lines(settings.llm):
+        lines += [f"\n[{_LLM}]\n", *llm]
     write_atomically(make_private_folder(home) / _FILE, "".join(lines).encode())
 
 
-def _with(settings: Settings, key: str, value: object, *, origin: str) -> Settings:
-    known = {each.name: getattr(settings, each.name) for each in fields(Settings)}
+def _lines(settings: Settings | LlmSettings) -> list[str]:
+    """What differs from the defaults, as lines of TOML; no tables."""
+    default = type(settings)()
+    return [f"{name} = {_toml(value)}\n" for name, value in _plain(settings) if value != getattr(default, name)]
+
+
+def _plain(settings: Settings | LlmSettings) -> list[tuple[str, object]]:
+    """Names and values but for tables."""
+    return [(each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, _LLM)]
+
+
+def _with_all(settings: _Table, values: object, *, origin: str) -> _Table:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{origin} must be a table, not {values!r}.")
+    for key, value in values.items():
+        settings = _with(settings, key, value, origin=origin)
+    return settings
+
+
+def _with_environment(settings: _Table, prefix: str, named: Mapping[str, str] = MappingProxyType({})) -> _Table:
+    """Settings from environment variables: those `named`, else the prefix with the setting's name."""
+    for name, value in _plain(settings):
+        variable = named.get(name, f"{prefix}{name.upper()}")
+        if text := os.environ.get(variable):
+            settings = _with(settings, name, _from_text(value, text, variable), origin=variable)
+    return settings
+
+
+def _with(settings: _Table, key: str, value: object, *, origin: str) -> _Table:
+    known: dict[str, object] = {
+        each.name: getattr(settings, each.name) for each in fields(settings) if each.name != _LLM
+    }
     if key not in known:
-        near = difflib.get_close_matches(key, known, n=1)
+        near = difflib.get_close_matches(key, [*known, _LLM], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
         raise ConfigError(f"{origin}: there is no setting {key!r}.{hint}")
     if not _fits(value, known[key]):
@@ -93,9 +141,8 @@ def _wanted(example: object) -> str:
     return "a positive whole number" if isinstance(example, int) else "text"
 
 
-def _from_text(settings: Settings, name: str, text: str, origin: str) -> object:
+def _from_text(example: object, text: str, origin: str) -> object:
     """A value as an environment variable says it."""
-    example = getattr(settings, name)
     if isinstance(example, bool):
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     return _integer(text, origin) if isinstance(example, int) else text

@@ -16,6 +16,8 @@ _COMMANDS = {
     "index": "Make folders searchable, or bring them up to date.",
     "search": "Find passages by meaning and by words.",
     "similar": "Find passages like a file, or like one of its passages.",
+    "ask": "Answer a question from what is indexed, with citations.",
+    "chat": "Talk about what is indexed, in the terminal.",
     "status": "Show what is indexed, and what is not and why.",
     "tune": "Choose a collection's index by measurement.",
     "verify": "Look for damage in what is stored.",

@@ -13,7 +13,7 @@ from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Hit
 from searchkit_tui.ask import AskScreen
-from searchkit_tui.ask.answerer import Answerer, AnswerStream, OpenAnswerer, find_answerer
+from searchkit_tui.ask.answerer import Answerer, AnswerStream, OpenAnswerer
 from searchkit_tui.ask.content import answer_text
 from tests.hash_embedder import HashEmbedder
 from tests.tui.small_app import User, shown
@@ -68,10 +68,15 @@ class ScriptedAnswerer:
         self.is_closed = True
 
 
+def none_found(_: Library) -> Answerer:
+    """Never looks for a server, of which one may run on this machine."""
+    raise ModelError("No language model was found.")
+
+
 def drive(
     library: Library,
     scenario: Callable[[User], Coroutine[Any, Any, None]],
-    open_answerer: OpenAnswerer = find_answerer,
+    open_answerer: OpenAnswerer = none_found,
     question: str = "boiler pressure",
     size: tuple[int, int] = (120, 40),
 ) -> None:
@@ -108,24 +113,15 @@ def answerer(filled: Library) -> ScriptedAnswerer:
     return ScriptedAnswerer(filled)
 
 
-def test_without_an_answerer_it_says_so_and_shows_the_passages(filled: Library) -> None:
-    async def scenario(user: User) -> None:
-        await user.until_seen("[1]", "boiler.md")
-        assert "searchkit.answer" in answer_of(user)
-        await user.press("1")
-        await user.until_seen("Top up the water until the gauge shows two bar.")
-
-    assert find_answerer(filled) is None
-    drive(filled, scenario)
-
-
 def test_an_answerer_that_is_not_set_up_says_what_to_do(filled: Library) -> None:
-    def open_answerer(_: Library) -> Answerer | None:
+    def open_answerer(_: Library) -> Answerer:
         raise ModelError("No language model is installed. Get one: searchkit llm pull [small]")
 
     async def scenario(user: User) -> None:
-        await user.until_seen("boiler.md")
+        await user.until_seen("[1]", "boiler.md")
         assert answer_of(user).startswith("No language model is installed. Get one: searchkit llm pull [small]")
+        await user.press("1")
+        await user.until_seen("Top up the water until the gauge shows two bar.")
 
     drive(filled, scenario, open_answerer)
 

@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Evidence, Hit
 from searchkit_tui.ask import AskScreen
@@ -95,7 +96,10 @@ def test_without_a_language_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             await pilot.pause(0.01)
         await pilot.pause(0.1)
 
+    def open_answerer(_: Library) -> Answerer:
+        raise ModelError("No language model was found. Start a server with one, or install the embedded one.")
+
     monkeypatch.delenv("NO_COLOR", raising=False)
-    app = SmallApp(lambda: AskScreen(Found(tmp_path), "what is the notice period"))
+    app = SmallApp(lambda: AskScreen(Found(tmp_path), "what is the notice period", (), open_answerer=open_answerer))
     app.animation_level = "none"
     assert snap_compare(app, terminal_size=(100, 30), run_before=shown)

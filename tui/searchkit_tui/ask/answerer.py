@@ -1,14 +1,10 @@
-"""What the ask screen needs of whatever answers questions, and where it looks for it."""
+"""What the ask screen needs of whatever answers questions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Protocol
 
 from searchkit.library import Library
 from searchkit.types import Hit
-
-ENGINE_MODULE = "searchkit.answer"
 
 
 class AnswerStream(Protocol):
@@ -42,16 +38,11 @@ class Answerer(Protocol):
         """Let go of the model."""
 
 
-OpenAnswerer = Callable[[Library], Answerer | None]
+OpenAnswerer = Callable[[Library], Answerer]
 
 
-def find_answerer(library: Library) -> Answerer | None:
-    """The engine's answerer, None if this searchkit has none.
+def find_answerer(library: Library) -> Answerer:
+    """The engine's: of the language model that is set up, or found. Raises SearchkitError, with what to do, if there is none."""
+    from searchkit.answer import open_answerer
 
-    It is looked for by name, since it may be installed or not: `searchkit.answer.open_answerer(library)`. Raises
-    SearchkitError, with what to do, if it has one that is not set up.
-    """
-    if find_spec(ENGINE_MODULE) is None:
-        return None
-    opened: Answerer = import_module(ENGINE_MODULE).open_answerer(library)
-    return opened
+    return open_answerer(library)

@@ -15,10 +15,6 @@ from searchkit_tui.content.rewriting import visible
 
 _CITATION = re.compile(r"\[(\d{1,2})\]")
 _ENTRY_CHARACTERS = 160
-NO_ENGINE = (
-    "Answers in words come from a language model on this machine; nothing is sent anywhere. This version of searchkit"
-    " brings none yet. A later one does (searchkit.answer), and this screen then finds it by itself."
-)
 INSTEAD = "Meanwhile, these are the passages that an answer would be made from. Press a number to read one."
 
 
@@ -59,7 +55,7 @@ def source_text(number: int, hit: Hit) -> Content:
 
 def no_answerer(reason_given: str) -> str:
     """What is said where nothing answers."""
-    return f"{visible(reason_given) or NO_ENGINE}\n\n{INSTEAD}"
+    return f"{visible(reason_given)}\n\n{INSTEAD}"
 
 
 def state_line(reply: Reply) -> Content:

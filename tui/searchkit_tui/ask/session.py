@@ -61,13 +61,10 @@ class Asking:
         """Answer, or show the passages alone where nothing answers; to its end."""
         try:
             with self._library.sibling() as library:
-                reason = ""
                 try:
                     answerer = self._open_answerer(library)
                 except SearchkitError as error:
-                    answerer, reason = None, str(error)
-                if answerer is None:
-                    audience.on_no_answerer(reason)
+                    audience.on_no_answerer(str(error))
                     audience.on_sources(library.search(question, k=SOURCES, collections=collections))
                     return Ending()
                 return self._follow(answerer, question, collections, audience)

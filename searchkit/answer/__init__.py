@@ -1,0 +1,26 @@
+"""Answers to questions about what is indexed, from a language model on this machine, with citations that are checked."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from searchkit.answer.answer_stream import AnswerReport, AnswerStream
+    from searchkit.answer.answerer import Answerer, open_answerer
+    from searchkit.answer.errors import LlmError
+
+__all__ = ["AnswerReport", "AnswerStream", "Answerer", "LlmError", "open_answerer"]
+
+_HOMES = {
+    "AnswerReport": "searchkit.answer.answer_stream",
+    "AnswerStream": "searchkit.answer.answer_stream",
+    "Answerer": "searchkit.answer.answerer",
+    "LlmError": "searchkit.answer.errors",
+    "open_answerer": "searchkit.answer.answerer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'searchkit.answer' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

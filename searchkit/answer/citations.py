@@ -1,0 +1,49 @@
+"""Checks the citations in an answer against the sources that there are."""
+
+import re
+
+# [1], [1, 2], [1-3], [[1]], [^1], [Source 1], 【1】; numbers of three digits and more are years and the like.
+_CITATION = re.compile(
+    r"(?:\[{1,2}|【)\s*\^?\s*(?:sources?|quellen?|source no\.?|ref\.?)?\s*:?\s*\[?"
+    r"(\d{1,2}(?:\s*[,;&–-]\s*\d{1,2})*)\s*(?:†[^\]】]*)?(?:\]{1,2}|】)",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"(\d{1,2})\s*[–-]\s*(\d{1,2})")
+
+
+class CitationChecker:
+    """Brings citations into one form, [1][2], and takes out those of sources that there are not."""
+
+    def __init__(self, source_count: int) -> None:
+        self._source_count = source_count
+        self.cited: set[int] = set()
+        self.removed: list[str] = []
+
+    def checked(self, text: str) -> str:
+        """The text with its sound citations alone. A blank before one that is taken out goes with it."""
+        return re.sub(rf"(\s*)(?:{_CITATION.pattern})", self._replaced, text, flags=re.IGNORECASE)
+
+    def _replaced(self, match: re.Match[str]) -> str:
+        numbers = _numbers(match.group(2))
+        known = [number for number in numbers if 1 <= number <= self._source_count]
+        self.removed += [f"[{number}]" for number in numbers if number not in known]
+        self.cited.update(known)
+        return match.group(1) + "".join(f"[{number}]" for number in known) if known else ""
+
+
+def cited_in(text: str) -> list[int]:
+    """The numbers of checked citations in a text, each once, in order."""
+    return list(dict.fromkeys(int(number) for number in re.findall(r"\[(\d{1,2})\]", text)))
+
+
+def without_citations(text: str) -> str:
+    """The text without its checked citations."""
+    return re.sub(r"\s*\[\d{1,2}\]", "", text)
+
+
+def _numbers(listed: str) -> list[int]:
+    for match in _RANGE.finditer(listed):
+        first, last = int(match.group(1)), int(match.group(2))
+        if first <= last:
+            listed = listed.replace(match.group(0), ",".join(map(str, range(first, last + 1))))
+    return list(dict.fromkeys(int(number) for number in re.findall(r"\d{1,2}", listed)))

@@ -1,0 +1,79 @@
+"""From a question to the sources that an answer may rest on: clearly relevant, each once, adjacent ones joined."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from searchkit.catalog.access import reading
+from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.ordinals import Standing, standing_of
+from searchkit.library import Library
+from searchkit.search.filters import Filters
+from searchkit.search.near_duplicates import Wording
+from searchkit.types import Hit
+
+NO_FILTERS = Filters()
+_Placed = tuple[Standing, Hit]
+
+
+def find_sources(library: Library, question: str, collections: Sequence[str], k: int, filters: Filters) -> list[Hit]:
+    """At most k passages that are clearly about the question, best first, put together where one follows the other.
+
+    Empty if the best that there is is weak: an answer from such passages would be invented.
+    """
+    hits = library.search(question, k=k, collections=collections, filters=filters)
+    return joined(library, without_near_copies([hit for hit in hits if not hit.is_weak]))
+
+
+def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:
+    """Of hits of several collections that say the same in nearly the same words, the first."""
+    kept: list[Hit] = []
+    seen: list[Wording] = []
+    for hit in hits:
+        wording = Wording.of(hit.title, hit.text)
+        is_known = any(wording.is_nearly(other) for other in seen) or any(hit.text == other.text for other in kept)
+        if not is_known:
+            kept.append(hit)
+            seen.append(wording)
+    return kept
+
+
+def joined(library: Library, hits: Sequence[Hit]) -> list[Hit]:
+    """Hits of one document that follow one another become one, at the place of the best of them."""
+    placed = [(hit, _standing(library, hit)) for hit in hits]
+    loose = [hit for hit, standing in placed if standing is None]
+    by_document: dict[tuple[str, int], list[_Placed]] = {}
+    for hit, standing in placed:
+        if standing:
+            by_document.setdefault((hit.collection, standing.document_id), []).append((standing, hit))
+    runs = [run for members in by_document.values() for run in _runs(members)]
+    return sorted([*loose, *map(_one, runs)], key=lambda hit: -hit.score)
+
+
+def _standing(library: Library, hit: Hit) -> Standing | None:
+    with reading(existing_collection(library.home, hit.collection)) as connection:
+        return standing_of(connection, hit.path, hit.title, hit.text)
+
+
+def _runs(members: list[_Placed]) -> list[list[Hit]]:
+    """The members in the order of the document, parted where a passage is missing between two."""
+    ordered = sorted(members, key=lambda member: member[0].ordinal)
+    numbered = groupby(enumerate(ordered), key=lambda item: item[1][0].ordinal - item[0])
+    return [[hit for _, (_, hit) in run] for _, run in numbered]
+
+
+def _one(run: list[Hit]) -> Hit:
+    """A hit with the text of all, and the evidence of the best."""
+    best = max(run, key=lambda hit: hit.score)
+    if len(run) == 1:
+        return best
+    ends = [hit.line_end or hit.line for hit in run]
+    return replace(
+        best,
+        text="\n\n".join(hit.text for hit in run),
+        page=run[0].page,
+        line=run[0].line,
+        line_end=ends[-1],
+        place=run[0].place,
+        title=run[0].title,
+    )

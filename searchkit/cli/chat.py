@@ -1,0 +1,110 @@
+"""`searchkit chat`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from searchkit.cli.answers import answer_options, open_and_say, passage_text, show, source_line
+from searchkit.cli.output import say
+from searchkit.search.filters import Filters
+
+if TYPE_CHECKING:
+    from searchkit.answer.answer_stream import AnswerStream
+    from searchkit.answer.conversation import Conversation
+
+_HELP = "/sources shows what the last answer rests on, /new begins anew, /quit or Ctrl-D ends; Ctrl-C stops an answer."
+
+
+@click.command()
+@answer_options
+def chat(collections: tuple[str, ...], k: int, filters: Filters, *, llm: str, llm_model: str, as_json: bool) -> None:
+    """Talk about what is indexed: every question is made to stand alone, and gets sources of its own.
+
+    In a conversation, /sources shows what the last answer rests on, /new begins anew, /quit or Ctrl-D ends, and Ctrl-C stops
+    an answer. From a pipe, each line is a question.
+
+    \b
+    Examples:
+      searchkit chat
+      searchkit chat -c notes --llm http://127.0.0.1:11434 --llm-model qwen3:4b
+    """
+    from searchkit.answer.answerer import Scope, open_answerer
+    from searchkit.answer.conversation import Conversation
+    from searchkit.library import Library
+
+    with Library() as library:
+        answerer = open_and_say(lambda: open_answerer(library, llm=llm, model=llm_model))
+        say(f"Talking to {answerer.name} ({answerer.model.where}).")
+        try:
+            _talk(Conversation(answerer, Scope(collections, filters, k)), as_json=as_json)
+        finally:
+            answerer.close()
+
+
+def _talk(conversation: "Conversation", *, as_json: bool) -> None:
+    """Questions and commands until there are no more; an error ends an answer, not the conversation."""
+    from searchkit.errors import SearchkitError
+
+    last: AnswerStream | None = None
+    for line in _lines():
+        if line.startswith("/"):
+            if line == "/quit":
+                return
+            _obey(line, conversation, last)
+            continue
+        try:
+            last = _turn(conversation, line, as_json=as_json)
+        except SearchkitError as error:
+            say(f"Error: {error}")
+        except KeyboardInterrupt:
+            say("Stopped.")
+
+
+def _turn(conversation: "Conversation", question: str, *, as_json: bool) -> "AnswerStream":
+    stream = conversation.ask(question)
+    searched_for = conversation.searched_for
+    if searched_for != question:
+        say(f"Looking for: {searched_for}")
+    try:
+        if not show(question, searched_for, conversation.answerer, stream, as_json=as_json):
+            say("Stopped.")
+    finally:
+        conversation.remember(question, stream)
+    return stream
+
+
+def _obey(command: str, conversation: "Conversation", last: "AnswerStream | None") -> None:
+    if command == "/new":
+        conversation.begin_anew()
+        say("A new conversation.")
+    elif command == "/sources" and last and last.sources:
+        for number, hit in enumerate(last.sources, 1):
+            click.echo(source_line(number, hit))
+            click.echo(passage_text(hit))
+    elif command == "/sources":
+        say("There are no sources yet.")
+    else:
+        say(_HELP)
+
+
+def _lines() -> Iterator[str]:
+    """What is typed, or comes through a pipe, without empty lines."""
+    lines = _typed() if sys.stdin.isatty() else iter(sys.stdin)
+    return (line.strip() for line in lines if line.strip())
+
+
+def _typed() -> Iterator[str]:
+    with suppress(ImportError):
+        import readline  # noqa: F401 (gives input() its editing; nothing is saved)
+    say(_HELP)
+    while True:
+        try:
+            yield input("\n> ")
+        except EOFError:
+            click.echo()
+            return
+        except KeyboardInterrupt:
+            say("")

@@ -216,7 +216,7 @@ def test_nothing_found_is_said_with_what_there_is_nothing_for(library: Library) 
 
 def test_errors_are_toasts_once_and_the_next_search_works(library: Library) -> None:
     async def scenario(session: Session) -> None:
-        for query in ("broken", "broken too"):
+        for query in ("broken", "broken pipes"):
             await session.search(query)
             assert session.toasts == ["The model folder is damaged [really]. Import it again."]
         assert "not answered" in session.status

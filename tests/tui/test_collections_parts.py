@@ -12,7 +12,7 @@ from searchkit.types import Problem, Progress, SearchMode
 from searchkit.upkeep import rebuild_collection
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.meter import Meter, amount, bar, duration
-from searchkit_tui.collections.path_completion import Completion, complete
+from searchkit_tui.collections.path_completion import Completion, complete, restarted
 from searchkit_tui.collections.plots import Point, interval_bar, scatter
 from searchkit_tui.collections.told import grouped
 from tests.conftest import write
@@ -160,3 +160,19 @@ def test_a_library_notices_what_a_sibling_does(library: Library, docs: Path) -> 
         set_index(other, "docs", IndexSpec(Structure.FLAT, Code.INT8, 64))
     assert library.search("dahlias")[0].path.name == "roses.md"
     library.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "what_counts"),
+    [
+        ("/home/me//tmp/x", "/tmp/x"),
+        ("/home/me/~", "~"),
+        ("/home/me/~/notes", "~/notes"),
+        ("//", "/"),
+        ("/home/me/a~b/~c", "/home/me/a~b/~c"),
+        ("~/notes", "~/notes"),
+        ("notes/2025", "notes/2025"),
+    ],
+)
+def test_a_path_that_is_typed_behind_another_is_the_one_that_counts(typed: str, what_counts: str) -> None:
+    assert restarted(typed) == what_counts

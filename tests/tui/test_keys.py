@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from textual import events
 from textual.widgets import Input
 
 from searchkit.cli.main import cli
@@ -223,3 +224,43 @@ def test_the_command_refuses_a_broken_config_before_the_ui_begins(
     monkeypatch.setattr("searchkit.cli.tui.is_terminal", lambda: True)
     result = CliRunner().invoke(cli, ["tui"])
     assert isinstance(result.exception, ConfigError)
+
+
+def test_of_several_lines_that_are_pasted_none_is_lost(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.type("the ")
+        session.box.post_message(events.Paste("boiler\npressure\r\n  is\ttoo low\n"))
+        await session.until(lambda: session.box.value == "the boiler pressure is too low")
+        await session.until(lambda: session.names[:1] == ["boiler.md"])
+        session.box.select_all()
+        session.box.post_message(events.Paste("apple\ntree"))
+        await session.until(lambda: session.box.value == "apple tree")
+        session.box.post_message(events.Paste(""))
+        await session.pilot.pause()
+        assert session.box.value == "apple tree"
+
+    drive(library, scenario)
+
+
+def test_keys_are_called_as_they_are_set(library: Library, tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.until(lambda: session.message.startswith("Type to search notes. F9 explains"))
+        await session.press("escape")
+        await session.until(lambda: session.toasts == ["Alt+Q quits."])
+
+    (library.home / "config.toml").write_text('[keys]\nquit = "alt+q"\nhelp = "f9"\n')
+    drive(library, scenario)
+
+
+def test_the_help_is_wrapped_beside_the_keys_on_a_narrow_terminal(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.press("f1")
+        await session.until(lambda: isinstance(session.app.screen, HelpScreen))
+        await session.until(lambda: "Open the hit in your editor" in session.screen_text())
+        rows = [line.partition("│  ")[2] for line in session.screen_text().split("\n") if "│  " in line]
+        first = next(row for row in rows if "Open the hit in your editor" in row)
+        after = rows[rows.index(first) + 1]
+        assert "system" in after
+        assert after.index("system") == first.index("Open") or after.startswith(" " * first.index("Open"))
+
+    drive(library, scenario, columns=80, rows=24)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.forgetting import forget_collection
 from searchkit.library import Library
 from searchkit_tui.collections import jobs_of
 from searchkit_tui.collections.work import index_folder
@@ -164,3 +165,26 @@ def test_typing_is_not_held_up_by_a_search(library: Library, embedder: GatedEmbe
         assert session.box.value == "slow and more"
 
     drive(library, scenario)
+
+
+def test_a_collection_that_was_chosen_and_is_forgotten_is_searched_no_more(library: Library, tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search("boiler")
+        assert "one.md" in session.names
+        forget_collection(Library(library.home), "slow")
+        session.box.value = "boiler pressure"
+        await session.until(lambda: session.names[:1] == ["boiler.md"])
+        assert session.toasts == ["There is no collection slow. Searched from now on: all there are."]
+        assert session.status.endswith("· notes")
+
+    add_slow_boilers(library, tmp_path)
+    drive(library, scenario, collections=["slow"])
+
+
+def test_a_collection_that_never_was_is_told_at_the_start(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.until(lambda: session.toasts)
+        assert session.toasts == ["There is no collection nope. Searched from now on: notes."]
+        await session.until(lambda: session.message.startswith("Type to search notes"))
+
+    drive(library, scenario, collections=["nope", "notes"])

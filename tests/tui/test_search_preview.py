@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from searchkit.library import Library
+from searchkit_tui.widgets.document_scroll import DocumentScroll
 from searchkit_tui.widgets.preview import Preview
 from tests.hash_embedder import HashEmbedder
 from tests.tui.driving import Session, drive, marked_text, write_files
@@ -147,3 +149,78 @@ def test_a_document_that_is_forgotten_meanwhile_still_shows_its_passage(
 
     monkeypatch.setattr(Library, "passages_of", gone)
     drive(library, scenario)
+
+
+def test_scrolling_to_an_end_brings_more_of_the_document_and_moves_nothing(tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search('"wheel 30"')
+        await session.until(lambda: "wheel 31" in session.preview("below").plain)
+        document = session.app.screen.query_one(DocumentScroll)
+        assert "wheel 0 " not in session.preview("above").plain
+        document.scroll_to(y=3, animate=False, immediate=True)
+        await session.press("shift+up")
+        await session.until(lambda: "wheel 0 " in session.preview("above").plain)
+        await session.until(lambda: document.scroll_y > 0)
+        lines = session.preview("above").plain.split("\n")
+        assert not lines[0].startswith("… ")
+        assert "wheel 59 " not in session.preview("below").plain
+        for _ in range(3):
+            document.scroll_end(animate=False, immediate=True)
+            await session.press("shift+down")
+        await session.until(lambda: "wheel 59 " in session.preview("below").plain)
+        assert "more passages" not in session.preview("below").plain
+
+    drive_over(tmp_path, {"manual.md": LONG}, scenario)
+
+
+def test_what_is_looked_at_stays_where_it_is_when_more_comes_above_it(tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search('"wheel 50"')
+        document = session.app.screen.query_one(DocumentScroll)
+        passage = session.app.screen.query_one("#preview-passage")
+        await session.until(lambda: document.scroll_y > 0)
+        before = session.preview("above").plain
+        while session.preview("above").plain == before:
+            stood_at = document.scroll_offset.y - passage.virtual_region.y
+            await session.press("shift+up")
+        await session.until(lambda: document.scroll_y > 3)
+        await session.until(lambda: stood_at - 3 <= document.scroll_offset.y - passage.virtual_region.y <= stood_at)
+
+    drive_over(tmp_path, {"manual.md": LONG}, scenario)
+
+
+def test_the_wheel_brings_more_too_and_another_hit_begins_anew(tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search('"wheel 30"')
+        await session.until(lambda: "wheel 31" in session.preview("below").plain)
+        document = session.app.screen.query_one(DocumentScroll)
+        await session.until(lambda: document.scroll_y > 0)
+        await session.press("shift+down")
+        document.scroll_end(animate=False, immediate=True)
+        document.post_message(events.MouseScrollDown(document, 1, 1, 0, 1, 0, shift=False, meta=False, ctrl=False))
+        await session.until(lambda: "wheel 45" in session.preview("below").plain)
+        await session.search('"wheel 2 "')
+        await session.until(lambda: "wheel 3 " in session.preview("below").plain)
+        assert "wheel 20 " not in session.preview("below").plain
+
+    drive_over(tmp_path, {"manual.md": LONG}, scenario)
+
+
+def test_the_passage_is_in_sight_however_quickly_the_selection_moves_and_after_a_resize(tmp_path: Path) -> None:
+    def in_sight(session: Session) -> bool:
+        document = session.app.screen.query_one(DocumentScroll)
+        passage = session.app.screen.query_one("#preview-passage")
+        return document.region.contains_point(passage.region.offset)
+
+    async def scenario(session: Session) -> None:
+        await session.search("wheel turns")
+        await session.until(lambda: len(session.names) > 1)
+        for _ in range(8):
+            await session.press("down", "up", "down", "down", "up")
+            await session.until(lambda: session.app.screen._previewed == session.results.selected_hit)  # type: ignore[attr-defined]
+            await session.until(lambda: in_sight(session))
+        await session.pilot.resize_terminal(70, 30)
+        await session.until(lambda: session.app.screen.size.width == 70)
+        await session.until(lambda: in_sight(session))
+
+    drive_over(tmp_path, {"manual.md": LONG, "short.md": "The wheel turns.\n"}, scenario)

@@ -1,12 +1,18 @@
 """The first start, and what is kept for the next one."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from searchkit.embedding.embedder import Vectors
 from searchkit.library import Library
+from searchkit.types import Passage
+from searchkit_tui.collections import jobs_of
 from searchkit_tui.collections.add_folder import AddFolder
+from searchkit_tui.session.indexing import index_in_background
 from searchkit_tui.widgets import welcome
 from searchkit_tui.widgets.welcome import Welcome, sample_folder
 from tests.hash_embedder import HashEmbedder
@@ -118,3 +124,74 @@ def test_no_color_leaves_every_sign_in_place(library: Library, monkeypatch: pyte
 
     monkeypatch.setenv("NO_COLOR", "1")
     drive(library, scenario)
+
+
+class LateEmbedder(HashEmbedder):
+    """Embeds passages once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = Event()
+
+    def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
+        assert self.gate.wait(20)
+        return super().embed_documents(passages)
+
+
+def test_who_asks_before_anything_is_read_is_answered_once_it_is(tmp_path: Path) -> None:
+    embedder = LateEmbedder()
+
+    async def scenario(session: Session) -> None:
+        await session.type("pressure")
+        await session.until(
+            lambda: session.status_line.answer is None and session.app.screen.query_one(Welcome).display
+        )
+        index_in_background(session.app, library, folder)
+        await session.until(lambda: session.names[:1] == ["boiler.md"])
+        assert jobs_of(session.app, library).at_work is not None  # nothing is embedded yet
+        embedder.gate.set()
+
+    folder = write_files(tmp_path / "notes", FILES)
+    with Library(tmp_path / "home", embedder=embedder) as library:
+        try:
+            drive(library, scenario)
+        finally:
+            embedder.gate.set()
+
+
+def test_a_query_without_hits_says_that_files_are_still_read_and_is_asked_again(tmp_path: Path) -> None:
+    embedder = LateEmbedder()
+
+    async def scenario(session: Session) -> None:
+        index_in_background(session.app, library, folder)
+        await session.until(lambda: session.message.startswith("Reading."))
+        assert not session.app.screen.query_one(Welcome).display
+        await session.press("enter")  # which would index the samples if the welcome were there still
+        await session.until(lambda: session.status_line.coverages)
+        session.box.value = "zebra"
+        await session.until(lambda: "Files are still being read" in session.message)
+        (folder / "zebra.md").write_text("The zebra is here.\n")
+        index_in_background(session.app, library, folder)
+        embedder.gate.set()
+        await session.until(lambda: "zebra.md" in session.names)
+        assert library.collections() == ["notes"]
+
+    folder = write_files(tmp_path / "notes", {})
+    (folder / "one.md").write_text("Something else.\n")
+    with Library(tmp_path / "home", embedder=embedder) as library:
+        try:
+            drive(library, scenario)
+        finally:
+            embedder.gate.set()
+
+
+def test_the_welcome_names_the_keys_as_they_are_set(tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.until(lambda: "F7 chooses a folder" in session.screen_text())
+        assert "Ctrl+J tries it" in session.screen_text()
+        assert "(F7)" in session.screen_text()
+        assert "Ctrl+N" not in session.screen_text()
+
+    (tmp_path / "config.toml").write_text('[keys]\nindex = "f7"\nopen = "ctrl+j"\n')
+    with Library(tmp_path, embedder=HashEmbedder()) as library:
+        drive(library, scenario)

@@ -1,10 +1,12 @@
 """Completing a path as a shell does. It looks at the disk, which may be slow: not for the event loop."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 MOST_CANDIDATES = 200
+_BEFORE_RESTART = re.compile(r"^.*/(?=/|~(?:/|$))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ def complete(text: str, suffix: str = "") -> Completion:
     if not certain.startswith(part):  # differing in case only: what is there is left to see
         certain = certain if len(certain) >= len(part) else part
     return Completion(os.path.join(shown_folder, certain), tuple(matches))  # noqa: PTH118 (a Path drops the last /)
+
+
+def restarted(text: str) -> str:
+    """What counts of a path: the last one, where another was typed behind it: `/home/me//tmp` and `/home/me/~` go anew."""
+    return _BEFORE_RESTART.sub("", text)
 
 
 def _names(folder: Path, suffix: str) -> list[str]:

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import DirectoryTree, Input, Static
 
 from searchkit.wording import on_one_line
-from searchkit_tui.collections.path_completion import Completion, complete
+from searchkit_tui.collections.path_completion import Completion, complete, restarted
 
 _CANDIDATES_SHOWN = 8
 
@@ -121,6 +121,13 @@ class PathPicker(Vertical):
     def value(self) -> str:
         """The path as it stands in the input."""
         return self.query_one(PathInput).value.strip()
+
+    @on(Input.Changed, "#path")
+    def _begin_anew(self, changed: Input.Changed) -> None:
+        """A whole path can be typed behind the one that is offered."""
+        if (rest := restarted(changed.value)) != changed.value:
+            changed.input.value = rest
+            changed.input.cursor_position = len(rest)
 
     @on(PathInput.Completed)
     def _show_candidates(self, completed: PathInput.Completed) -> None:

@@ -25,11 +25,16 @@ _MOST_LINE_ENDS = 3  # between passages of code
 
 @dataclass(frozen=True, slots=True)
 class DocumentContent:
-    """What the preview shows of a hit; `above` and `below` are empty where there is nothing."""
+    """What the preview shows of a hit; `above` and `below` are empty where there is nothing.
+
+    `hidden_above`, `hidden_below`: passages that the document has besides.
+    """
 
     above: Content
     passage: Content
     below: Content
+    hidden_above: int = 0
+    hidden_below: int = 0
 
 
 def passage_content(hit: Hit) -> DocumentContent:
@@ -53,7 +58,9 @@ def document_content(hit: Hit, view: DocumentView) -> DocumentContent:
         above.insert(0, Content.assemble((f"{_more(view.above)} above\n\n", ASIDE_STYLE)))
     if view.below:
         below.append(Content.assemble((f"\n\n{_more(view.below)} below", ASIDE_STYLE)))
-    return DocumentContent(_trimmed(_joined(above)), read[view.at], _trimmed_above(_joined(below)))
+    return DocumentContent(
+        _trimmed(_joined(above)), read[view.at], _trimmed_above(_joined(below)), view.above, view.below
+    )
 
 
 def _more(count: int) -> str:

@@ -1,5 +1,7 @@
 """Search as you type: from what the box says to requests, from answers to what is shown."""
 
+from collections.abc import Sequence
+
 from textual import on, work
 from textual.message import Message
 from textual.timer import Timer
@@ -10,6 +12,7 @@ from searchkit.errors import UsageError
 from searchkit.types import SearchMode
 from searchkit_tui.content.rewriting import visible
 from searchkit_tui.screens.hit_screen import HitScreen
+from searchkit_tui.session.key_names import key_of
 from searchkit_tui.session.search_session import Pending, SearchAnswer, SearchRequest, SearchSession
 from searchkit_tui.widgets.chips import Chips
 from searchkit_tui.widgets.result_list import ResultList
@@ -17,6 +20,9 @@ from searchkit_tui.widgets.status_line import StatusLine, names_of
 
 PAUSE_SECONDS = 0.15  # after the last key, before a search
 SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker
+
+READING = "Reading. Words can be searched in a moment, meaning follows; just type."
+_STILL_READING = "Files are still being read: what is found in them comes by itself."
 
 _SEARCH = "search"
 
@@ -45,6 +51,12 @@ class AnswerScreen(HitScreen):
     def asked(self) -> str:
         """What the box says."""
         return self.query_one(Input).value
+
+    @property
+    def is_indexing(self) -> bool:
+        """Whether something is under way by which there may be more to find."""
+        jobs = getattr(self.app, "jobs", None)  # there is none before a job is asked for
+        return jobs is not None and any(job.kind.makes_vectors for job in jobs.active)
 
     @on(Input.Changed)
     def _pause_then_search(self, changed: Input.Changed) -> None:
@@ -107,9 +119,13 @@ class AnswerScreen(HitScreen):
         answer = answered.answer
         if answer.request != self._wanted:
             return
+        if answer.error and (missing := self.session.drop_missing()):
+            self.say_missing(missing)
+            self.search_again()
+            return
         if answer.error and answer.collections:
             self.show_error(answer.error, "The search failed")
-        if answer.error and answer.request.is_answered_by_words:
+        if answer.error and answer.collections and answer.request.is_answered_by_words:
             self._go_on_by_words(answer)
             return
         if not answer.is_partial:
@@ -131,6 +147,13 @@ class AnswerScreen(HitScreen):
             error = changed.worker.error
             self.show_error(f"{type(error).__name__}: {error}", "That failed, unexpectedly")
 
+    def say_missing(self, missing: Sequence[str]) -> None:
+        """Say which collections are not searched any more as they are gone, if there are any."""
+        if missing:
+            left = names_of(self.session.chosen) if self.session.chosen else "all there are"
+            told = f"There is no collection {', '.join(missing)}. Searched from now on: {left}."
+            self.notify(visible(told, one_line=True), severity="warning", timeout=8, markup=False)
+
     def _show_answer(self, answer: SearchAnswer) -> None:
         status = self.query_one(StatusLine)
         status.collections = answer.collections
@@ -149,17 +172,19 @@ class AnswerScreen(HitScreen):
         is_same = self._shown is not None and self._shown.request == answer.request
         results.exchange(answer.hits) if is_same else results.show(answer.hits)
         like = answer.request.like
-        results.border_title = f"Esc: back · similar to {visible(like.path.name, one_line=True)}" if like else ""
+        results.border_title = (
+            f"{key_of(self, 'back')}: back · similar to {visible(like.path.name, one_line=True)}" if like else ""
+        )
         results.set_class(like is not None, "-similar")
 
-    @staticmethod
-    def _nothing(request: SearchRequest) -> str:
+    def _nothing(self, request: SearchRequest) -> str:
         if request.like is not None:
-            return "There is no other passage like this one. Esc: back."
+            return f"There is no other passage like this one. {key_of(self, 'back')}: back."
         from searchkit.finding import nothing_found
         from searchkit.search.filters import Filters
 
-        return visible(nothing_found(request.query, Filters(), request.mode))
+        nothing = visible(nothing_found(request.query, Filters(), request.mode))
+        return f"{nothing}\n\n{_STILL_READING}" if self.is_indexing else nothing
 
     def _show_start(self) -> None:
         """Nothing is asked: what could be, or how to begin."""
@@ -171,7 +196,10 @@ class AnswerScreen(HitScreen):
         self._shown = None
         if status.collections:
             names = visible(names_of(status.collections), one_line=True)
-            self._show_message(f"Type to search {names}. F1 explains keys and what a query may hold.")
+            help_key = key_of(self, "help")
+            self._show_message(f"Type to search {names}. {help_key} explains keys and what a query may hold.")
+        elif self.is_indexing:
+            self._show_message(READING)
         else:
             self._show_message("")
             self._show_only("Welcome")

@@ -1,5 +1,6 @@
 """The help: made from the bindings that are at work, so that it is right whatever keys the user has chosen."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from searchkit_tui.collections.dialogs import Dialog
 
 _KEY_STYLE = "bold $text-primary"
 _KEY_CELLS = 26
+_LEAST_TEXT_CELLS = 12
 _UNSAID = frozenset({"ctrl+c", "super+c", "shift+tab"})
 _QUERIES = (
     ('"notice period"', "must occur as written"),
@@ -38,13 +40,23 @@ class HelpScreen(Dialog[None]):
     def __init__(self, bindings: Sequence[ActiveBinding]) -> None:
         super().__init__()
         self._told = bindings
+        self._text_cells = _LEAST_TEXT_CELLS
 
     def compose(self) -> ComposeResult:
         """One text, which scrolls."""
         with VerticalScroll(classes="box", can_focus=False) as box:
             box.border_title = "Help"
             box.border_subtitle = "Esc closes"
-            yield Static(self._text(), markup=False)
+            yield Static(id="help", markup=False)
+
+    def on_resize(self) -> None:
+        """Texts are wrapped beside their keys, not below them."""
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        text = self.query_one("#help", Static)
+        self._text_cells = max(text.size.width - _KEY_CELLS, _LEAST_TEXT_CELLS)
+        text.update(self._text())
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by so many lines."""
@@ -53,7 +65,7 @@ class HelpScreen(Dialog[None]):
     def _text(self) -> Content:
         keys = [self._line(active) for active in _each_once(self._told) if not isinstance(active.node, Input)]
         editing = [self._line(active) for active in _each_once(self._told) if isinstance(active.node, Input)]
-        queries = [_row(form, meaning) for form, meaning in _QUERIES]
+        queries = [self._row(form, meaning) for form, meaning in _QUERIES]
         sections = (("Keys", keys), ("What a query may hold", queries), ("Keys of the query box", editing))
         parts = [
             Content("\n").join([Content.assemble((f"{title}\n", "bold underline")), *lines])
@@ -65,7 +77,12 @@ class HelpScreen(Dialog[None]):
     def _line(self, active: ActiveBinding) -> Content:
         same = [each.binding for each in self._told if _deed(each) == _deed(active)]
         keys = " or ".join(dict.fromkeys(self.app.get_key_display(binding) for binding in same))
-        return _row(keys, active.binding.tooltip or active.binding.description)
+        return self._row(keys, active.binding.tooltip or active.binding.description)
+
+    def _row(self, left: str, right: str) -> Content:
+        gap = "  " if len(left) >= _KEY_CELLS else " " * (_KEY_CELLS - len(left))
+        lines = textwrap.wrap(right, self._text_cells)
+        return Content.assemble((left, _KEY_STYLE), gap, f"\n{' ' * _KEY_CELLS}".join(lines))
 
 
 def _each_once(bindings: Sequence[ActiveBinding]) -> list[ActiveBinding]:
@@ -77,8 +94,3 @@ def _each_once(bindings: Sequence[ActiveBinding]) -> list[ActiveBinding]:
 def _deed(active: ActiveBinding) -> tuple[object, str]:
     """Whose action it is, and which."""
     return active.node, active.binding.action
-
-
-def _row(left: str, right: str) -> Content:
-    gap = "  " if len(left) >= _KEY_CELLS else " " * (_KEY_CELLS - len(left))
-    return Content.assemble((left, _KEY_STYLE), gap, right)

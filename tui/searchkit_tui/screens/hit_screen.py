@@ -15,7 +15,8 @@ from searchkit.types import Hit
 from searchkit_tui.content.hit_content import copied
 from searchkit_tui.content.rewriting import visible
 from searchkit_tui.session.opening import Opening, opening, show_in_window
-from searchkit_tui.session.search_session import SearchSession
+from searchkit_tui.session.search_session import Around, SearchSession
+from searchkit_tui.widgets.document_scroll import DocumentScroll
 from searchkit_tui.widgets.preview import Preview
 from searchkit_tui.widgets.result_list import ResultList
 
@@ -29,16 +30,20 @@ class HitScreen(Screen[None]):
     class DocumentRead(Message):
         """The document of a hit is there to be shown."""
 
-        def __init__(self, hit: Hit, document: "DocumentContent") -> None:
+        def __init__(self, hit: Hit, document: "DocumentContent", *, is_more: bool) -> None:
             super().__init__()
             self.hit = hit
             self.document = document
+            self.is_more = is_more
 
     def __init__(self, session: SearchSession) -> None:
         super().__init__()
         self.session = session
         self._is_passage_alone = False
         self._previewed: Hit | None = None
+        self._document: DocumentContent | None = None
+        self._around = Around()
+        self._is_reading_more = False
 
     @property
     def selected_hit(self) -> Hit | None:
@@ -50,13 +55,28 @@ class HitScreen(Screen[None]):
         """Show the selected hit, unless it is shown already."""
         hit = self.selected_hit
         if hit is not None and hit != self._previewed and self.query_one(Preview).display:
-            self._read_document(hit, self._is_passage_alone)
+            self._around = Around()
+            self._is_reading_more = False
+            self._read_document(hit, None if self._is_passage_alone else self._around, is_more=False)
 
     @on(DocumentRead)
     def _show_document(self, read: DocumentRead) -> None:
         if read.hit == self.selected_hit:
-            self._previewed = read.hit
-            self.query_one(Preview).show(read.hit, read.document)
+            self._previewed, self._document = read.hit, read.document
+            self._is_reading_more = False
+            self.query_one(Preview).show(read.hit, read.document, is_more=read.is_more)
+
+    @on(DocumentScroll.EndReached)
+    def _read_more(self, reached: DocumentScroll.EndReached) -> None:
+        """Go on with the document where the end of what is shown of it is reached."""
+        hit, shown = self.selected_hit, self._document
+        if hit is None or hit != self._previewed or shown is None or self._is_reading_more:
+            return
+        around = self._around.more(is_above=reached.is_above)
+        if (shown.hidden_above if reached.is_above else shown.hidden_below) and around != self._around:
+            self._around = around
+            self._is_reading_more = True
+            self._read_document(hit, around, is_more=True)
 
     @on(ResultList.Opened)
     def _open_clicked(self) -> None:
@@ -113,12 +133,12 @@ class HitScreen(Screen[None]):
         self.notify(visible(message), title=title, severity="error", timeout=8, markup=False)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="preview")
-    def _read_document(self, hit: Hit, alone: bool) -> None:
+    def _read_document(self, hit: Hit, around: Around | None, *, is_more: bool) -> None:
         worker = get_current_worker()
         if not worker.is_cancelled:
-            document = self.session.document(hit, alone=alone)
+            document = self.session.document(hit, around)
             if not worker.is_cancelled:
-                self.post_message(self.DocumentRead(hit, document))
+                self.post_message(self.DocumentRead(hit, document, is_more=is_more))
 
     def _run_in_terminal(self, program: Opening) -> None:
         """Make room for an editor, and come back when it ends."""

@@ -11,12 +11,14 @@ from textual.message import Message
 from textual.widgets import Footer, Input, Static
 
 from searchkit.types import SearchMode
-from searchkit_tui.screens.answer_screen import AnswerScreen
+from searchkit_tui.screens.answer_screen import READING, AnswerScreen
 from searchkit_tui.screens.search_keys import SEARCH_KEYS
 from searchkit_tui.session.history import History
+from searchkit_tui.session.key_names import key_of
 from searchkit_tui.session.search_session import SearchAnswer, SearchRequest, SearchSession
 from searchkit_tui.widgets.chips import Chips
 from searchkit_tui.widgets.preview import Preview
+from searchkit_tui.widgets.query_box import QueryBox
 from searchkit_tui.widgets.result_list import ResultList
 from searchkit_tui.widgets.status_line import StatusLine
 from searchkit_tui.widgets.welcome import Welcome, sample_folder
@@ -35,7 +37,11 @@ class SearchScreen(AnswerScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 (as the base class declares it)
 
     class EngineLoaded(Message):
-        """What there is to search is known from now on."""
+        """What there is to search is known from now on; `missing`: what was to be searched and is not there."""
+
+        def __init__(self, missing: tuple[str, ...]) -> None:
+            super().__init__()
+            self.missing = missing
 
     class Counted(Message):
         """What there is to search has been counted, or why it could not be made ready."""
@@ -53,7 +59,7 @@ class SearchScreen(AnswerScreen):
 
     def compose(self) -> ComposeResult:
         """From top to bottom; welcome, message and hits take turns in the middle."""
-        yield Input(placeholder="Search your files by meaning and by words", select_on_focus=False)
+        yield QueryBox(placeholder="Search your files by meaning and by words", select_on_focus=False)
         yield Chips(id="chips", markup=False)
         yield StatusLine()
         yield Welcome()
@@ -85,8 +91,8 @@ class SearchScreen(AnswerScreen):
 
     @work(thread=True, exit_on_error=False, group="warm up")
     def _warm_up(self) -> None:
-        _ = self.session.library  # loads the engine
-        self.post_message(self.EngineLoaded())
+        missing = self.session.drop_missing()  # loads the engine
+        self.post_message(self.EngineLoaded(missing))
         error = self.session.warm_up()
         self.post_message(self.Counted(self.session.coverages(), error))
 
@@ -96,7 +102,8 @@ class SearchScreen(AnswerScreen):
         self.post_message(self.Counted(self.session.coverages()))
 
     @on(EngineLoaded)
-    def _begin(self) -> None:
+    def _begin(self, loaded: EngineLoaded) -> None:
+        self.say_missing(loaded.missing)
         self._show_demands(self.asked)
         if not self.asked.strip():
             self._show_start()
@@ -105,9 +112,18 @@ class SearchScreen(AnswerScreen):
     def _show_counts(self, counted: Counted) -> None:
         status = self.query_one(StatusLine)
         status.is_loading = False
-        status.coverages = counted.coverages
+        before, status.coverages = status.coverages, counted.coverages
+        if before != counted.coverages:
+            self._ask_in_vain_no_more()
         if counted.error:
             self.show_error(counted.error, "Searches go by words alone")
+
+    def _ask_in_vain_no_more(self) -> None:
+        """There is more to find now: who has found nothing so far is told, without having to ask again."""
+        shown = self._shown
+        is_settled = self._wanted is None and self._before_similar is None
+        if is_settled and shown is not None and not shown.hits and not (shown.error and shown.collections):
+            self.search_again()
 
     def _look_at_jobs(self) -> None:
         """What is under way in the background, and what has ended since the last look."""
@@ -117,6 +133,8 @@ class SearchScreen(AnswerScreen):
         if jobs is None:
             return
         status.work = jobs.line()
+        if self.query_one(Welcome).display and self.is_indexing:
+            self._show_message(READING)
         self._looks += 1
         if status.work and self._looks % _LOOKS_PER_COUNT == 0:
             self.count()
@@ -126,6 +144,7 @@ class SearchScreen(AnswerScreen):
 
     def refresh_collections(self) -> None:
         """Collections may be others: count and ask again."""
+        self.say_missing(self.session.drop_missing())
         self.count()
         if self._before_similar is not None:
             return
@@ -138,7 +157,7 @@ class SearchScreen(AnswerScreen):
         """Open the selected hit; where nothing is indexed yet, index the samples."""
         self.remember()
         samples = sample_folder()
-        if self.query_one(Welcome).display and samples is not None:
+        if self.query_one(Welcome).display and samples is not None and not self.is_indexing:
             self._index(samples)
         else:
             super().action_open()
@@ -176,7 +195,7 @@ class SearchScreen(AnswerScreen):
             self.remember()
             box.clear()
         else:
-            self.notify("Ctrl+Q quits.", timeout=2)
+            self.notify(f"{key_of(self, 'quit')} quits.", timeout=2, markup=False)
 
     def _leave_similar(self, answer: SearchAnswer, selected: int | None) -> None:
         self._before_similar = None
@@ -253,4 +272,4 @@ class SearchScreen(AnswerScreen):
         from searchkit_tui.session.indexing import index_in_background
 
         index_in_background(self.app, self.session.library, folder)
-        self._show_message("Reading. Words can be searched in a moment, meaning follows; just type.")
+        self._show_message(READING)

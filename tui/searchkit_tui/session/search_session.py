@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
 
 MAX_HITS = 20
 FIRST_BY_WORDS_SECONDS = 0.1  # a hybrid search that takes longer is answered by words meanwhile
+_MORE_PASSAGES = 24  # of a document, where its end on the screen is reached
+_MOST_PASSAGES = 150  # on either side: beyond, laying them out would be felt while typing
 _LOOK_SECONDS = 0.05  # between two looks whether a request that waits is wanted still: each holds a thread
 
 
@@ -52,6 +54,20 @@ class SearchAnswer:
     collections: tuple[str, ...]
     error: str = ""
     is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """How much of a hit's document is shown: passages before and behind it."""
+
+    before: int = 6
+    after: int = 12
+
+    def more(self, *, is_above: bool) -> "Around":
+        """The same with more of them on one side, as far as there may be."""
+        if is_above:
+            return replace(self, before=min(self.before + _MORE_PASSAGES, _MOST_PASSAGES))
+        return replace(self, after=min(self.after + _MORE_PASSAGES, _MOST_PASSAGES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +129,13 @@ class SearchSession:
         """Names of the collections that are searched."""
         return self.chosen or tuple(self.library.collections())
 
+    def drop_missing(self) -> tuple[str, ...]:
+        """Search those chosen collections no more that are not there (any more); their names."""
+        there = self.library.collections()
+        missing = tuple(name for name in self.chosen if name not in there)
+        self.chosen = tuple(name for name in self.chosen if name in there)
+        return missing
+
     def warm_up(self) -> str:
         """Load the model and what else the first search by meaning needs: the error if that fails, else ""."""
         with self._one_at_a_time:
@@ -156,14 +179,15 @@ class SearchSession:
         is_use = is_wanted() and not answer.error and bool(answer.hits)
         return answer if is_use else None
 
-    def document(self, hit: Hit, *, alone: bool) -> "DocumentContent":
-        """A hit in its document, or its passage alone, as styled text."""
+    def document(self, hit: Hit, around: Around | None) -> "DocumentContent":
+        """A hit in its document, or its passage alone (None), as styled text."""
         from searchkit_tui.content.document_content import document_content, passage_content
 
-        if alone:
+        if around is None:
             return passage_content(hit)
         try:
-            return document_content(hit, self.library.passages_of(hit))
+            view = self.library.passages_of(hit, before=around.before, after=around.after)
+            return document_content(hit, view)
         except SearchkitError:  # it is being forgotten or rebuilt just now
             return passage_content(hit)
 

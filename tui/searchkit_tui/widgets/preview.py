@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from searchkit.types import Hit
 from searchkit_tui.content.hit_content import heading
+from searchkit_tui.widgets.document_scroll import DocumentScroll
 
 if TYPE_CHECKING:
     from searchkit_tui.content.document_content import DocumentContent
@@ -22,19 +23,21 @@ class Preview(Vertical, can_focus=False):
     def compose(self) -> ComposeResult:
         """The heading stays while the document scrolls under it."""
         yield Static(id="preview-heading", markup=False)
-        with VerticalScroll(id="preview-document", can_focus=False):
+        with DocumentScroll(id="preview-document"):
             yield Static(id="preview-above", markup=False)
             yield Static(id="preview-passage", markup=False)
             yield Static(id="preview-below", markup=False)
 
-    def show(self, hit: Hit, document: "DocumentContent") -> None:
-        """Show another hit, scrolled to its passage."""
+    def show(self, hit: Hit, document: "DocumentContent", *, is_more: bool = False) -> None:
+        """Show another hit, scrolled to its passage; or more of the document around the same one, which stays in place."""
+        scroll, passage = self.query_one(DocumentScroll), self.query_one("#preview-passage")
+        lines_below = scroll.lines_below(passage) if is_more else -_LINES_ABOVE
         self.query_one("#preview-heading", Static).update(heading(hit))
         for name, content in (("above", document.above), ("passage", document.passage), ("below", document.below)):
             part = self.query_one(f"#preview-{name}", Static)
             part.display = bool(content.plain)
             part.update(content)
-        self.call_after_refresh(self._scroll_to_passage)
+        scroll.hold(passage, lines_below)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -43,9 +46,4 @@ class Preview(Vertical, can_focus=False):
 
     def scroll_lines(self, lines: int) -> None:
         """Scroll the document, up for a negative number."""
-        self.query_one("#preview-document").scroll_relative(y=lines, animate=False)
-
-    def _scroll_to_passage(self) -> None:
-        passage = self.query_one("#preview-passage")
-        top = passage.virtual_region.y - _LINES_ABOVE
-        self.query_one("#preview-document").scroll_to(y=max(0, top), animate=False)
+        self.query_one(DocumentScroll).move(lines)

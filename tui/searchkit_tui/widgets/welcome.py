@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 import searchkit
+from searchkit_tui.session.key_names import key_of
 
 _NOTHING_INDEXED = """\
 Nothing is indexed yet.
@@ -16,8 +17,8 @@ Nothing is indexed yet.
 searchkit finds passages in your own files by what they mean, and by their words. Everything stays on this computer.
 First it has to read a folder; that can be stopped at any time and goes on where it was.
 """
-_SAMPLES = "Enter tries it with the sample documents: letters, manuals, notes and code of a bookbinder.\n"
-_CHOOSE = "Ctrl+N chooses a folder of yours. On the command line: searchkit index FOLDER"
+_SAMPLES = "{} tries it with the sample documents: letters, manuals, notes and code of a bookbinder.\n"
+_CHOOSE = "{} chooses a folder of yours. On the command line: searchkit index FOLDER"
 
 
 def sample_folder() -> Path | None:
@@ -39,11 +40,13 @@ class Welcome(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """What it is, and the two ways to go on."""
         samples = sample_folder()
-        yield Static(Content(_NOTHING_INDEXED + "\n" + (_SAMPLES if samples else "") + _CHOOSE))
+        enter, choose = key_of(self.screen, "open"), key_of(self.screen, "index")
+        ways = (_SAMPLES.format(enter) if samples else "") + _CHOOSE.format(choose)
+        yield Static(Content(f"{_NOTHING_INDEXED}\n{ways}"))
         with Horizontal():
             if samples:
-                yield _unfocused(Button("Try the samples (Enter)", id="samples", variant="primary"))
-            yield _unfocused(Button("Choose a folder (Ctrl+N)", id="folder"))
+                yield _unfocused(Button(Content(f"Try the samples ({enter})"), id="samples", variant="primary"))
+            yield _unfocused(Button(Content(f"Choose a folder ({choose})"), id="folder"))
 
     def on_button_pressed(self, pressed: Button.Pressed) -> None:
         """By mouse; the keys are the screen's."""

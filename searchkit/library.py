@@ -257,6 +257,10 @@ class Library:
             set_meta(connection, MODEL, model)
         self.let_go(folder.name)
 
+    def embedder_of(self, collection: str) -> "Embedder":
+        """What embeds a collection. Raises CollectionNotFoundError, ModelNotFoundError."""
+        return self.embedder_for(existing_collection(self.home, collection), "")
+
     def sample_passages(self, collection: str, count: int) -> list[Passage]:
         """Some passages from all over a collection. Raises CollectionNotFoundError."""
         from searchkit.catalog.vectors import sample_passages

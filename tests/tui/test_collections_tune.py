@@ -259,3 +259,23 @@ def test_a_report_that_was_written_is_read_as_it_was(tmp_path: Path) -> None:
     for broken in ("", "[]", "{}", '{"sets": [], "means": 3}'):
         with pytest.raises(UsageError, match="no report"):
             read_report(write(tmp_path / "broken.json", broken))
+
+
+def test_a_collection_is_evaluated_with_judged_queries(library: Library, tmp_path: Path) -> None:
+    (file,) = list((tmp_path / "docs").glob("*"))[:1]
+    judged = write(tmp_path / "judged.jsonl", json.dumps({"query": "words", "relevant": [file.name]}) + "\n")
+
+    async def scenario(user: User) -> None:
+        await user.press("e")
+        await user.until(lambda: isinstance(user.app.screen, ChooseReport))
+        path = user.app.screen.query_one("#path", Input)
+        path.value = str(tmp_path / "none.jsonl")
+        await user.press("ctrl+s")
+        await user.until_seen("searchkit eval init docs")
+        path.value = str(judged)
+        await user.press("ctrl+s")
+        await user.until(lambda: isinstance(user.app.screen, EvaluationScreen))
+        await user.until_seen("docs, 1 queries", "hybrid", "semantic", "lexical")
+
+    drive(library, scenario)
+    assert (library.home / "evaluations" / "docs.json").is_file()

@@ -32,7 +32,11 @@ ACTIONS = (
     CollectionAction("model", "m", "Switch model", "embed it with another model"),
     CollectionAction("tune", "t", "Tune", "measure the indexes on its own vectors and choose one"),
     CollectionAction(
-        "evaluation", "e", "Evaluations", "look at results of searchkit eval retrieval", needs_collection=False
+        "evaluation",
+        "e",
+        "Evaluations",
+        "measure with judged queries of yours, or look at results of searchkit eval retrieval",
+        needs_collection=False,
     ),
     CollectionAction("rebuild", "r", "Rebuild", "make it anew from what is sound", needs_status=False),
     CollectionAction("forget", "x,delete", "Forget", "take it out of searchkit; files stay", needs_status=False),

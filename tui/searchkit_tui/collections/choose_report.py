@@ -18,8 +18,11 @@ from searchkit_tui.collections.dialogs import Dialog
 from searchkit_tui.collections.path_picker import PathPicker
 
 
-class ChooseReport(Dialog[tuple[Path, RetrievalReport] | None]):
-    """Asks for a report.json, or its folder; closes only with one that can be read."""
+class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
+    """Asks for a report.json, or its folder, and closes only with one that can be read; or for judged queries (.jsonl).
+
+    `collection`: that the queries are to be about, "" for none.
+    """
 
     DEFAULT_CSS = """
     ChooseReport > .box {
@@ -35,15 +38,15 @@ class ChooseReport(Dialog[tuple[Path, RetrievalReport] | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "open", "Open", id="report_open", priority=True)]
 
-    def __init__(self, start: Path) -> None:
+    def __init__(self, start: Path, collection: str) -> None:
         super().__init__()
-        self._start = start
+        self._start, self._collection = start, collection
 
     def compose(self) -> ComposeResult:
         """Path above the buttons."""
         with Vertical(classes="box") as box:
-            box.border_title = "Results of searchkit eval retrieval --out FOLDER"
-            yield PathPicker(self._start, suffix=".json")
+            box.border_title = "A report.json to look at, or judged queries (.jsonl) to measure with"
+            yield PathPicker(self._start, suffix=(".json", ".jsonl"))
             yield Static("", id="error", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -53,7 +56,16 @@ class ChooseReport(Dialog[tuple[Path, RetrievalReport] | None]):
     @on(Input.Submitted)
     def action_open(self) -> None:
         """Read what was chosen, and close with it."""
-        self._read(Path(self.query_one(PathPicker).value).expanduser())
+        path = Path(self.query_one(PathPicker).value).expanduser()
+        if path.suffix != ".jsonl":
+            self._read(path)
+        elif not self._collection:
+            self._refuse("There is no collection to measure. Add a folder first.")
+        elif not path.is_file():
+            begin = f"searchkit eval init {self._collection} --out {path}"
+            self._refuse(f"There is no file {path}. Begin one: {begin}")
+        else:
+            self.dismiss(path)
 
     @on(Button.Pressed)
     def _press(self, pressed: Button.Pressed) -> None:
@@ -67,6 +79,9 @@ class ChooseReport(Dialog[tuple[Path, RetrievalReport] | None]):
         try:
             report = await asyncio.to_thread(read_report, path)
         except SearchkitError as error:
-            self.query_one("#error", Static).update(f"✗ {printable(str(error))}")
+            self._refuse(str(error))
             return
         self.dismiss((path, report))
+
+    def _refuse(self, why: str) -> None:
+        self.query_one("#error", Static).update(f"✗ {printable(why)}")

@@ -39,7 +39,10 @@ class Deeds:
 
     def do(self, name: str, row: CollectionRow | None) -> None:
         """Do the action of this name; `row`: the collection selected, None if there is none."""
-        free: dict[str, Callable[[], None]] = {"add": self.add, "evaluation": self.look_at_evaluation}
+        free: dict[str, Callable[[], None]] = {
+            "add": self.add,
+            "evaluation": lambda: self.look_at_evaluation(row.name if row else ""),
+        }
         bound: dict[str, Callable[[str], None]] = {
             "index": self.index,
             "watch": self.watch,
@@ -129,18 +132,33 @@ class Deeds:
 
         self._app.push_screen(TuneScreen(self._runner, collection))
 
-    def look_at_evaluation(self) -> None:
-        """Ask for a report, and show it."""
+    def look_at_evaluation(self, collection: str) -> None:
+        """Ask for a report, and show it; or for judged queries, and make one of the collection ("": none) with them."""
         from searchkit_tui.collections.choose_report import ChooseReport
-        from searchkit_tui.collections.evaluation_screen import EvaluationScreen
 
-        def done(chosen: tuple[Path, "RetrievalReport"] | None) -> None:
-            if chosen:
+        def done(chosen: "Path | tuple[Path, RetrievalReport] | None") -> None:
+            if isinstance(chosen, Path):
+                self._reports_at = chosen.parent
+                self._evaluate(collection, chosen)
+            elif chosen:
                 path, report = chosen
                 self._reports_at = path if path.is_dir() else path.parent
-                self._app.push_screen(EvaluationScreen(report, str(path)))
+                self._show_report(report, path)
 
-        self._app.push_screen(ChooseReport(self._reports_at), done)
+        self._app.push_screen(ChooseReport(self._reports_at, collection), done)
+
+    def _evaluate(self, collection: str, judged_file: Path) -> None:
+        from searchkit.evaluate.retrieval_reading import read_report
+
+        report_file = self._library.home / "evaluations" / f"{collection}.json"
+        job = work.evaluate(collection, judged_file, report_file)
+        job.follow_up = lambda: self._show_report(read_report(report_file), report_file)
+        self._submit(job)
+
+    def _show_report(self, report: "RetrievalReport", path: Path) -> None:
+        from searchkit_tui.collections.evaluation_screen import EvaluationScreen
+
+        self._app.push_screen(EvaluationScreen(report, str(path)))
 
     def cancel(self, collection: str) -> None:
         """Stop what is done to it, else what is at work; watching is not stopped so."""

@@ -19,6 +19,7 @@ class JobKind(StrEnum):
     FORGET = "Forget"
     SWITCH = "Switch model"
     SET_INDEX = "Set index"
+    EVALUATE = "Evaluate"
 
     @property
     def doing(self) -> str:
@@ -28,7 +29,7 @@ class JobKind(StrEnum):
     @property
     def is_heavy(self) -> bool:
         """Whether it takes all cores, so that it has its turn after others of the kind."""
-        return self in {JobKind.TUNE} or self.makes_vectors
+        return self in {JobKind.TUNE, JobKind.EVALUATE} or self.makes_vectors
 
     @property
     def makes_vectors(self) -> bool:
@@ -44,6 +45,7 @@ _DOING = {
     JobKind.FORGET: "forgetting",
     JobKind.SWITCH: "switching model",
     JobKind.SET_INDEX: "setting index",
+    JobKind.EVALUATE: "evaluating",
 }
 
 
@@ -91,9 +93,9 @@ class Job:
         self.stopped.set()
 
     def listen(self, progress: Progress) -> None:
-        """Take a report of progress. Raises JobCancelledError where an index run cannot be told to stop: while it reads."""
+        """Take a report of progress. Raises JobCancelledError where the engine cannot be told to stop otherwise."""
         self.meter.note(progress)
-        if self.stopped.is_set() and progress.unit == "files":
+        if self.stopped.is_set() and (progress.unit == "files" or self.kind is JobKind.EVALUATE):
             raise JobCancelledError
 
     @property

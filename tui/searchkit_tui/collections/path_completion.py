@@ -17,7 +17,7 @@ class Completion:
     candidates: tuple[str, ...]
 
 
-def complete(text: str, suffix: str = "") -> Completion:
+def complete(text: str, suffix: str | tuple[str, ...] = "") -> Completion:
     """Complete the last part of a path by the folders there are, and the files with a suffix if one is given.
 
     Hidden ones come only if the part begins with a dot; case counts only if the part has capitals.
@@ -40,7 +40,7 @@ def restarted(text: str) -> str:
     return _BEFORE_RESTART.sub("", text)
 
 
-def _names(folder: Path, suffix: str) -> list[str]:
+def _names(folder: Path, suffix: str | tuple[str, ...]) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             found = [(entry.name, entry.is_dir()) for entry in entries]

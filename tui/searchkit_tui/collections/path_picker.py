@@ -32,7 +32,7 @@ class PathInput(Input):
             self.candidates = candidates
             self.folder = folder
 
-    def __init__(self, value: str, *, suffix: str = "") -> None:
+    def __init__(self, value: str, *, suffix: str | tuple[str, ...] = "") -> None:
         super().__init__(value, placeholder="~/Documents", id="path", select_on_focus=False, compact=True)
         self._suffix = suffix
 
@@ -51,7 +51,7 @@ class PathInput(Input):
         self.post_message(self.Completed(completion.candidates if len(completion.candidates) > 1 else (), folder))
 
 
-def _completed(text: str, suffix: str) -> tuple[Completion, Path | None]:
+def _completed(text: str, suffix: str | tuple[str, ...]) -> tuple[Completion, Path | None]:
     completion = complete(text, suffix)
     folder = Path(completion.text).expanduser()
     return completion, folder if folder.is_dir() else None
@@ -64,7 +64,7 @@ class FolderTree(DirectoryTree):
     ICON_NODE_EXPANDED = "▾ "
     ICON_FILE = "  "
 
-    def __init__(self, path: Path, *, suffix: str = "") -> None:
+    def __init__(self, path: Path, *, suffix: str | tuple[str, ...] = "") -> None:
         super().__init__(path)
         self._suffix = suffix
 
@@ -107,7 +107,7 @@ class PathPicker(Vertical):
     }
     """
 
-    def __init__(self, start: Path, *, suffix: str = "") -> None:
+    def __init__(self, start: Path, *, suffix: str | tuple[str, ...] = "") -> None:
         super().__init__()
         self._start, self._suffix = start, suffix
 

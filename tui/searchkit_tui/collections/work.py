@@ -1,5 +1,6 @@
 """The work of each kind of job: the engine's calls, for a thread of their own."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TypeVar
 from searchkit.errors import CollectionBusyError
 from searchkit.forgetting import forget_collection
 from searchkit.library import Library
+from searchkit.paths import make_private_folder, write_atomically
 from searchkit.types import Progress
 from searchkit.upkeep import rebuild_collection
 from searchkit.wording import plural
@@ -74,6 +76,24 @@ def switch_model(collection: str, model: str) -> Job:
         return f"uses {model} now; {changes(patiently(job, run))}"
 
     return Job(JobKind.SWITCH, collection, work)
+
+
+def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
+    """Search for the judged queries in a file, in every way, and write what was found of what is relevant."""
+
+    def work(library: Library, job: Job) -> str:
+        from searchkit.evaluate.judged import read_judged
+        from searchkit.evaluate.retrieval_evaluation import evaluate_collection
+        from searchkit.evaluate.retrieval_report import report_as_json
+        from searchkit.evaluate.retrieval_results import report_of
+
+        judged = read_judged(library.home, collection, judged_file)
+        result = evaluate_collection(judged, library.embedder_of(collection), on_progress=job.listen)
+        content = json.dumps(report_as_json(report_of([result.report])), indent=2)
+        write_atomically(make_private_folder(report_file.parent) / report_file.name, content.encode())
+        return f"asked {plural(len(judged.queries), 'question')}; what was found: {report_file}"
+
+    return Job(JobKind.EVALUATE, collection, work)
 
 
 def patiently(job: Job, run: Callable[[], Result]) -> Result:

@@ -56,7 +56,7 @@ def runner(user: User) -> JobRunner:
 
 
 def names(user: User) -> list[str]:
-    return [row.name for row in screen(user).query_one(CollectionTable).rows_shown]
+    return [row.name for table in screen(user).query(CollectionTable) for row in table.rows_shown]
 
 
 async def add(user: User, folder: Path) -> None:

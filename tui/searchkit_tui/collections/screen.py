@@ -120,9 +120,10 @@ class CollectionsScreen(HelpedScreen):
 
     def _show(self) -> None:
         """Show what was last counted, and what is being done."""
-        if self._rows is None:
+        tables = self.query(CollectionTable)
+        if self._rows is None or not tables:  # counted while the screen was being left
             return
-        table = self.query_one(CollectionTable)
+        table = tables.first()
         if table.show([replace(row, doing=self._doing(row.name)) for row in self._rows]):
             self.query_one("#empty").display = not self._rows
             table.display = self.query_one("#details").display = bool(self._rows)

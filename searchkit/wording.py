@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from searchkit.types import Hit
+from searchkit.types import Hit, IndexReport
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which turn a line around
@@ -43,6 +43,18 @@ def reason(hit: Hit) -> str:
         copies = "copy" if hit.copies == 1 else "copies"
         parts.append(f"and {hit.copies} more {copies} ({', '.join(names[:_COPIES_NAMED])}{more})")
     return printable(" · ".join(parts))
+
+
+def file_changes(report: IndexReport) -> str:
+    """`3 added, 1 deleted`: what an index run found of files."""
+    counts = (
+        (report.added, "added"),
+        (report.changed, "changed"),
+        (report.moved, "moved"),
+        (report.deleted, "deleted"),
+        (report.unchanged, "unchanged"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no files"
 
 
 def size(count_bytes: int) -> str:

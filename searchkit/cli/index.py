@@ -8,7 +8,7 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.types import IndexReport, ProgressListener, RunOptions
-from searchkit.wording import on_one_line, plural
+from searchkit.wording import file_changes, on_one_line, plural
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -114,7 +114,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         ]
         print_json([{**asdict(report), "problems": problems}])
         return
-    say(f"{report.collection}: {_changes(report)};{_totals(report)}")
+    say(f"{report.collection}: {file_changes(report)};{_totals(report)}")
     if len(report.formats) > 1 and report.added and not report.unchanged:
         kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'passage')})" for each in report.formats)
         say(f"  by format: {', '.join(kinds)}")
@@ -123,17 +123,6 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")
     if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):
         say(f"  {plural(report.skipped, 'file')} skipped in all; each with its reason: searchkit status --problems")
-
-
-def _changes(report: IndexReport) -> str:
-    counts = (
-        (report.added, "added"),
-        (report.changed, "changed"),
-        (report.moved, "moved"),
-        (report.deleted, "deleted"),
-        (report.unchanged, "unchanged"),
-    )
-    return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no files"
 
 
 def _totals(report: IndexReport) -> str:

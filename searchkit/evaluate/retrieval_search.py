@@ -51,11 +51,7 @@ class DocumentSearch:
 
 
 class RankingEmbedder(WrappedEmbedder):
-    """An embedder of which only rankings are wanted: a query is embedded once, and those given here all at once.
-
-    Passages are embedded at a search for no more than the choice of a snippet, which no ranking depends on: they all
-    get a zero vector here.
-    """
+    """An embedder that embeds a query once, and those given here all at once."""
 
     def __init__(self, embedder: Embedder, queries: Iterable[str] = ()) -> None:
         super().__init__(embedder)
@@ -68,8 +64,8 @@ class RankingEmbedder(WrappedEmbedder):
         return np.stack([self._known[query] for query in queries]) if queries else self._embedder.embed_queries([])
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
-        """Zeros."""
-        return np.zeros((len(passages), self.dimension), np.float32)
+        """See Embedder."""
+        return self._embedder.embed_documents(passages)
 
     def _embed(self, queries: Iterable[str]) -> None:
         new = list(queries)

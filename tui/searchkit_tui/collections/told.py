@@ -4,23 +4,15 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from searchkit.types import CollectionStatus, IndexReport, IndexStatus, Problem
-from searchkit.wording import on_one_line, plural, printable, size
+from searchkit.wording import file_changes, on_one_line, plural, printable, size
 
 PROBLEM_FILES_SHOWN = 200  # of one kind; more say nothing new
 
 
 def changes(report: IndexReport) -> str:
     """`3 added, 1 deleted; 40 passages embedded`."""
-    counts = (
-        (report.added, "added"),
-        (report.changed, "changed"),
-        (report.moved, "moved"),
-        (report.deleted, "deleted"),
-        (report.unchanged, "unchanged"),
-    )
-    files = ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no files"
     skipped = f", {report.skipped:,} skipped" if report.skipped else ""
-    return f"{files}{skipped}; {plural(report.embedded, 'passage')} embedded"
+    return f"{file_changes(report)}{skipped}; {plural(report.embedded, 'passage')} embedded"
 
 
 def kept(status: CollectionStatus) -> str:

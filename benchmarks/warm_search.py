@@ -1,0 +1,57 @@
+"""How long a warm search of ten hits takes, everything included, on a collection of one's own.
+
+Usage: python -m benchmarks.warm_search --queries FILE --collection NAME [--home DIR] [--count 60]
+
+FILE holds a JSON object with a "text" a line. Every question is asked once before it is timed.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from searchkit.library import Library  # before NumPy, whose threads it puts to rest
+from searchkit.paths import default_home
+from searchkit.types import SearchMode
+
+
+def main() -> None:
+    """Print the median and the 95th percentile of every mode."""
+    options = read_options()
+    lines = options.queries.read_text("utf-8").splitlines()[: options.count]
+    queries = [str(json.loads(line)["text"]) for line in lines]
+    print("| mode | p50 ms | p95 ms |\n|---|---|---|")
+    with Library(options.home) as library:
+        for mode in SearchMode:
+            timed(library, queries, options.collection, mode)
+            times = sorted(timed(library, queries, options.collection, mode))
+            print(f"| {mode} | {at(times, 0.5):.0f} | {at(times, 0.95):.0f} |", flush=True)
+
+
+def timed(library: Library, queries: list[str], collection: str, mode: SearchMode) -> list[float]:
+    """Milliseconds of each query's search."""
+    found = []
+    for query in queries:
+        start = time.perf_counter()
+        library.search(query, collections=[collection], mode=mode)
+        found.append((time.perf_counter() - start) * 1e3)
+    return found
+
+
+def at(rising: list[float], share: float) -> float:
+    """The value below which this share of the values lies."""
+    return rising[min(len(rising) - 1, int(share * len(rising)))]
+
+
+def read_options() -> argparse.Namespace:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--queries", type=Path, required=True)
+    parser.add_argument("--collection", required=True)
+    parser.add_argument("--home", type=Path, default=default_home())
+    parser.add_argument("--count", type=int, default=60)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -19,8 +19,9 @@ _UNSPACED = re.compile(
 )
 # The accents that SQLite's tokenizer takes for part of a word when they follow a letter as characters of their own.
 ACCENTS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
-# SQLite takes characters newer than its tables, such as most emoji, for letters: they would stick to the words.
+TOKENIZER = "porter unicode61 remove_diacritics 2"
 _INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
+# SQLite takes characters newer than its tables, such as most emoji, for letters: they would stick to the words.
 _SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 
@@ -54,8 +55,7 @@ def without_unspaced_runs(text: str) -> str:
 def create(connection: sqlite3.Connection) -> None:
     """Make the table in a database."""
     connection.execute(
-        "CREATE VIRTUAL TABLE fulltext USING fts5("
-        "name, title, text, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
+        f"CREATE VIRTUAL TABLE fulltext USING fts5(name, title, text, content='', tokenize=\"{TOKENIZER}\")"
     )
 
 

@@ -1,6 +1,5 @@
 """`searchkit search`."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,7 @@ from searchkit.search.filters import Filters
 from searchkit.types import GroupBy, SearchMode
 
 if TYPE_CHECKING:
-    from searchkit.library import Library
+    from searchkit.warm.wire import Found, SearchRequest
 
 
 @click.command()
@@ -53,35 +52,35 @@ def search(
     """
     if not query and not filters:
         raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
+    from searchkit.paths import default_home
+    from searchkit.warm.searching import find
+    from searchkit.warm.wire import SearchRequest
+
+    how = {**how, "mode": SearchMode(how["mode"]), "group_by": GroupBy(group_by or GroupBy.PASSAGE)}
+    request = SearchRequest(" ".join(query), filters=filters, **how)
+    found = find(default_home(), request)
+    if as_json:
+        print_json(hit_as_json(hit, rank, is_explained=explain) for rank, hit in enumerate(found.hits, 1))
+    else:
+        print_hits(found.hits, are_explained=explain)
+    _say_about(request, found)
+
+
+def _say_about(request: "SearchRequest", found: "Found") -> None:
+    """Say what the hits themselves do not show."""
     from searchkit.finding import filters_misread, nothing_found, phrases_not_found
-    from searchkit.library import Library
 
-    asked = " ".join(query)
-    with Library() as library:
-        hits = library.search(asked, filters=filters, group_by=group_by or GroupBy.PASSAGE, **how)
-        if as_json:
-            print_json(hit_as_json(hit, rank, is_explained=explain) for rank, hit in enumerate(hits, 1))
-        else:
-            print_hits(hits, are_explained=explain)
-        if hits and how["mode"] != SearchMode.SEMANTIC and (missing := phrases_not_found(asked, hits)):
-            say(f"Nothing holds {' and '.join(repr(phrase) for phrase in missing)} as written; these come nearest.")
-        if hits and all(hit.is_weak for hit in hits):
-            say("Nothing here is clearly about that; these are only the nearest passages.")
-        if hint := filters_misread(asked):
-            say(hint)
-        if not hits:
-            say(nothing_found(asked, filters, how["mode"]))
-        if how["mode"] != SearchMode.LEXICAL:
-            _say_coverage(library, how["collections"] or library.collections())
-
-
-def _say_coverage(library: "Library", names: Sequence[str]) -> None:
-    """Say how much can be found by meaning, where that is not everything."""
-    for name in names:
-        if not library.is_covered(name):
-            status = library.status(name)
-            if status.vectors < status.passages:
-                say(
-                    f"{name}: {status.vectors:,} of {status.passages:,} passages can be found by meaning so far."
-                    f" Go on: searchkit index -c {name}"
-                )
+    hits = found.hits
+    if hits and request.mode is not SearchMode.SEMANTIC and (missing := phrases_not_found(request.query, hits)):
+        say(f"Nothing holds {' and '.join(repr(phrase) for phrase in missing)} as written; these come nearest.")
+    if hits and all(hit.is_weak for hit in hits):
+        say("Nothing here is clearly about that; these are only the nearest passages.")
+    if hint := filters_misread(request.query):
+        say(hint)
+    if not hits:
+        say(nothing_found(request.query, request.filters, request.mode))
+    for each in found.uncovered:
+        say(
+            f"{each.collection}: {each.vectors:,} of {each.passages:,} passages can be found by meaning so far."
+            f" Go on: searchkit index -c {each.collection}"
+        )

@@ -6,7 +6,14 @@ from collections.abc import Collection, Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from searchkit.catalog.fulltext import ACCENTS, bigrams, has_unspaced_runs, unspaced_runs, without_unspaced_runs
+from searchkit.catalog.fulltext import (
+    ACCENTS,
+    TOKENIZER,
+    bigrams,
+    has_unspaced_runs,
+    unspaced_runs,
+    without_unspaced_runs,
+)
 from searchkit.catalog.letters import INVISIBLE, one_spelling, without_steering
 
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}{INVISIBLE}])*")
@@ -27,9 +34,7 @@ class Stemmer:
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.execute(
-            "CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
-        )
+        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"{TOKENIZER}\")")
         self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
         self._known: dict[str, str] = {}
         self._read: dict[str, list[Span]] = {}

@@ -119,9 +119,9 @@ class SearchSession:
         """The library, opened if it is not yet."""
         with self._one_opens:
             if self._library is None:
-                from searchkit.library import Library
+                from searchkit.warm.library import WarmLibrary
 
-                self._library = Library(self._home)
+                self._library = WarmLibrary(self._home)
                 self._own.append(self._library)
             return self._library
 

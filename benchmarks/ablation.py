@@ -1,0 +1,193 @@
+"""What each part of the ranking is worth: hybrid search with one part off at a time, on judged sets in BEIR's layout.
+
+Usage: python -m benchmarks.ablation FOLDER [FOLDER ...] [--model NAME] [--queries 1200]
+
+nDCG@10 with everything, then by how much it changes without each part; * where a paired randomization test gives p < .05.
+Parts that decide what goes into the full-text table are taken out of a copy of it. Folding near-copies and choosing what is
+shown do not change which documents are found, and have no row.
+"""
+
+import argparse
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from unittest.mock import patch
+
+from searchkit.catalog import fulltext
+from searchkit.catalog.connection import open_for_writing, transaction
+from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.store import ModelStore
+from searchkit.evaluate.beir import read_beir
+from searchkit.evaluate.metrics import Metric
+from searchkit.evaluate.retrieval import QueryScores, rank_queries, score_rankings
+from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
+from searchkit.evaluate.retrieval_latency import some
+from searchkit.evaluate.retrieval_results import differences
+from searchkit.evaluate.retrieval_search import DocumentSearch, RankingEmbedder
+from searchkit.library import Library
+from searchkit.paths import default_home
+from searchkit.search.ranking import Candidates, rank_by_both
+from searchkit.types import Explanation, SearchMode
+
+_K = 10
+_RANK_CONSTANT = 60  # of reciprocal rank fusion, as everybody has it
+_NEVER = re.compile(r"(?!)")
+_LEXICAL = "searchkit.search.lexical."
+_FULLTEXT = "searchkit.catalog.fulltext."
+_TERMS = "searchkit.search.terms."
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the ranking, and what takes it out: attributes of modules with the values that they get instead.
+
+    `is_stored`: the full-text table is made anew without it.
+    """
+
+    name: str
+    instead: Mapping[str, object]
+    is_stored: bool = False
+    mode: SearchMode = SearchMode.HYBRID
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Do without the part within the block."""
+        with ExitStack() as stack:
+            for target, value in self.instead.items():
+                stack.enter_context(patch(target, value))
+            yield
+
+
+def by_ranks(connection: sqlite3.Connection, query: str, found: Candidates) -> dict[bytes, Explanation]:
+    """Reciprocal rank fusion of the two lists, with what is literal and the language as usual."""
+    arms = replace(
+        found, similarities=_of_ranks(found.similarities), bm25=_of_ranks(found.bm25), floor=0.0, coverage=1.0
+    )
+    return rank_by_both(connection, query, arms)
+
+
+def with_one_weight(connection: sqlite3.Connection, query: str, found: Candidates) -> dict[bytes, Explanation]:
+    """The words weigh the same in every query, however little of it they find."""
+    return rank_by_both(connection, query, replace(found, coverage=1.0))
+
+
+def _of_ranks(scores: Mapping[bytes, float]) -> dict[bytes, float]:
+    ordered = sorted(scores, key=lambda key: -scores[key])
+    return {key: (_RANK_CONSTANT + 1) / (_RANK_CONSTANT + rank) for rank, key in enumerate(ordered, 1)}
+
+
+def _tokenizer(text: str) -> dict[str, object]:
+    return {f"{_FULLTEXT}TOKENIZER": text, f"{_TERMS}TOKENIZER": text}
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
+PARTS = (
+    Part("meaning (words alone)", {}, mode=SearchMode.LEXICAL),
+    Part("words (meaning alone)", {}, mode=SearchMode.SEMANTIC),
+    Part("fusion by scores (reciprocal ranks instead)", {"searchkit.search.searcher.rank_by_both": by_ranks}),
+    Part("a weight for each query (one for all)", {"searchkit.search.searcher.rank_by_both": with_one_weight}),
+    Part("what is said literally first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
+    Part("the query's language first", {"searchkit.search.ranking._in_other_languages": lambda *_: {}}),
+    Part("other forms of words, 21 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
+    Part("function words left out", {f"{_LEXICAL}FUNCTION_WORDS": frozenset(), f"{_LEXICAL}_COMMON": 1.0}),
+    Part("headings count double", {f"{_LEXICAL}_WEIGHTS": (1.0, 1.0, 1.0)}),
+    Part("headings and file names at all", {f"{_LEXICAL}_WEIGHTS": (0.0, 0.0, 1.0)}),
+    Part("English stems", _tokenizer("unicode61 remove_diacritics 2"), is_stored=True),
+    Part("accents folded", _tokenizer("porter unicode61 remove_diacritics 0"), is_stored=True),
+    Part("pairs of characters", {f"{_FULLTEXT}_UNSPACED": _NEVER}, is_stored=True),
+    Part(
+        "letters in one spelling",
+        {f"{_FULLTEXT}one_spelling": _unchanged, f"{_TERMS}one_spelling": _unchanged},
+        is_stored=True,
+    ),
+)
+
+
+class AblatedSet:
+    """A judged set, made a collection, and its scores with and without parts."""
+
+    def __init__(self, folder: Path, home: Path, embedder: Embedder, most_queries: int) -> None:
+        self.data = read_beir(folder, "test")
+        chosen = some(list(self.data.qrels), min(most_queries, len(self.data.qrels)))
+        self._queries = {key: self.data.queries[key] for key in chosen}
+        self._made = corpus_collection(home, Corpus(self.data.name, self.data.documents), embedder)
+        self._ranking = RankingEmbedder(embedder, self._queries.values())
+
+    def scores(self, part: Part | None = None) -> QueryScores:
+        """By query, without a part."""
+        if part is None:
+            return self._judged(self._made.home, SearchMode.HYBRID)
+        with part.left_out():
+            if not part.is_stored:
+                return self._judged(self._made.home, part.mode)
+            with tempfile.TemporaryDirectory() as place:
+                self._refilled(Path(place))
+                return self._judged(Path(place), part.mode)
+
+    def _judged(self, home: Path, mode: SearchMode) -> QueryScores:
+        with Library(home, embedder=self._ranking) as library:
+            search = DocumentSearch(library, self._made.name, mode, self._made.ids_of)
+            rankings = rank_queries(search, self._queries, _K)
+        return score_rankings(rankings, {key: self.data.qrels[key] for key in self._queries})
+
+    def _refilled(self, home: Path) -> None:
+        """A copy of the collection below another data directory, its full-text table made anew."""
+        copy = home / "collections" / self._made.name
+        shutil.copytree(self._made.folder.path, copy)
+        with closing(open_for_writing(copy / "catalog.db")) as connection, transaction(connection):
+            connection.execute("DROP TABLE fulltext")
+            fulltext.create(connection)
+            fulltext.refill(connection)
+
+
+def main() -> None:
+    """Print the table."""
+    options = read_options()
+    home = default_home()
+    embedder = ModelStore(home / "models").open(options.model)
+    sets = [AblatedSet(folder, home, embedder, options.queries) for folder in options.folders]
+    everything = [each.scores() for each in sets]
+    print(f"| without | {' | '.join(each.data.name for each in sets)} | mean |")
+    print(f"|---|{'---|' * (len(sets) + 1)}")
+    print_row(
+        "nothing: nDCG@10 with everything", [scores.mean(Metric.NDCG_10) for scores in everything], "{:.3f}".format
+    )
+    for part in PARTS:
+        changes = [differences_in_ndcg(each.scores(part), whole) for each, whole in zip(sets, everything, strict=True)]
+        cells = [f"{mean:+.3f}{'*' if p < 0.05 else ''}" for mean, p in changes]
+        print(
+            f"| {part.name} | {' | '.join(cells)} | {sum(mean for mean, _ in changes) / len(changes):+.3f} |",
+            flush=True,
+        )
+
+
+def print_row(name: str, values: Sequence[float], shown: Callable[[float], str]) -> None:
+    """Values, and their mean."""
+    print(f"| {name} | {' | '.join(map(shown, values))} | {shown(sum(values) / len(values))} |", flush=True)
+
+
+def differences_in_ndcg(scores: QueryScores, whole: QueryScores) -> tuple[float, float]:
+    """Of the mean nDCG@10 against that with everything, and p."""
+    [found] = [each for each in differences("", scores, "", whole) if each.metric is Metric.NDCG_10]
+    return found.mean, found.p
+
+
+def read_options() -> argparse.Namespace:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--model", default="embeddinggemma-300m")
+    parser.add_argument("--queries", type=int, default=1200, help="of each set at most, from all over it")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +46,8 @@ def make_private_folder(path: Path) -> Path:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
+    import tempfile  # slow to load, and searches write nothing
+
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
@@ -68,6 +69,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     Raises FileExistsError if the target appeared meanwhile.
     """
     import shutil
+    import tempfile
 
     make_private_folder(target.parent)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))

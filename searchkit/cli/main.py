@@ -3,7 +3,6 @@
 import io
 import sqlite3
 import sys
-import traceback
 from importlib import import_module
 
 import click
@@ -100,6 +99,8 @@ def main() -> None:
 
 def _fail(message: str, *, debug: bool) -> None:
     if debug:
+        import traceback
+
         traceback.print_exc()
     say(f"Error: {message}")
     sys.exit(1)

@@ -1,6 +1,6 @@
 """`searchkit search`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -9,9 +9,6 @@ from searchkit.cli.hits import hit_as_json, print_hits
 from searchkit.cli.output import print_json, say
 from searchkit.search.filters import Filters
 from searchkit.types import GroupBy, SearchMode
-
-if TYPE_CHECKING:
-    from searchkit.warm.wire import Found, SearchRequest
 
 
 @click.command()
@@ -63,24 +60,5 @@ def search(
         print_json(hit_as_json(hit, rank, is_explained=explain) for rank, hit in enumerate(found.hits, 1))
     else:
         print_hits(found.hits, are_explained=explain)
-    _say_about(request, found)
-
-
-def _say_about(request: "SearchRequest", found: "Found") -> None:
-    """Say what the hits themselves do not show."""
-    from searchkit.finding import filters_misread, nothing_found, phrases_not_found
-
-    hits = found.hits
-    if hits and request.mode is not SearchMode.SEMANTIC and (missing := phrases_not_found(request.query, hits)):
-        say(f"Nothing holds {' and '.join(repr(phrase) for phrase in missing)} as written; these come nearest.")
-    if hits and all(hit.is_weak for hit in hits):
-        say("Nothing here is clearly about that; these are only the nearest passages.")
-    if hint := filters_misread(request.query):
-        say(hint)
-    if not hits:
-        say(nothing_found(request.query, request.filters, request.mode))
-    for each in found.uncovered:
-        say(
-            f"{each.collection}: {each.vectors:,} of {each.passages:,} passages can be found by meaning so far."
-            f" Go on: searchkit index -c {each.collection}"
-        )
+    for note in found.notes:
+        say(note)

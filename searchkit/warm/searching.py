@@ -1,11 +1,12 @@
 """One search, wherever it is done: by the engine that runs, else here."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.types import SearchMode
+from searchkit.types import Hit, SearchMode
 from searchkit.warm.client import ask_engine
-from searchkit.warm.wire import Found, SearchRequest, Uncovered
+from searchkit.warm.wire import Found, SearchRequest
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -32,13 +33,32 @@ def find_with(library: "Library", request: SearchRequest) -> Found:
         filters=request.filters,
         group_by=request.group_by,
     )
-    names = () if request.mode is SearchMode.LEXICAL else request.collections or tuple(library.collections())
-    uncovered = (_uncovered(library, name) for name in names)
-    return Found(tuple(hits), tuple(each for each in uncovered if each))
+    return Found(tuple(hits), tuple(_notes(library, request, hits)))
 
 
-def _uncovered(library: "Library", name: str) -> Uncovered | None:
-    if library.is_covered(name):
-        return None
-    counts = library.coverage(name)
-    return Uncovered(name, counts.vectors, counts.passages) if counts.vectors < counts.passages else None
+def _notes(library: "Library", request: SearchRequest, hits: Sequence[Hit]) -> Iterator[str]:
+    """What the hits themselves do not show."""
+    from searchkit.finding import filters_misread, nothing_found, phrases_not_found
+
+    if hits and request.mode is not SearchMode.SEMANTIC and (missing := phrases_not_found(request.query, hits)):
+        yield f"Nothing holds {' and '.join(repr(phrase) for phrase in missing)} as written; these come nearest."
+    if hits and all(hit.is_weak for hit in hits):
+        yield "Nothing here is clearly about that; these are only the nearest passages."
+    if hint := filters_misread(request.query):
+        yield hint
+    if not hits:
+        yield nothing_found(request.query, request.filters, request.mode)
+    if request.mode is not SearchMode.LEXICAL:
+        for name in request.collections or library.collections():
+            yield from _not_covered(library, name)
+
+
+def _not_covered(library: "Library", name: str) -> Iterator[str]:
+    """How much of a collection can be found by meaning, where that is not everything."""
+    if not library.is_covered(name):
+        counts = library.coverage(name)
+        if counts.vectors < counts.passages:
+            yield (
+                f"{name}: {counts.vectors:,} of {counts.passages:,} passages can be found by meaning so far."
+                f" Go on: searchkit index -c {name}"
+            )

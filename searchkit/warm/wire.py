@@ -31,20 +31,11 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Uncovered:
-    """A collection of whose distinct passages only some can be found by meaning so far."""
-
-    collection: str
-    vectors: int
-    passages: int
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
-    """The hits, and of the collections that were searched by meaning those that are not covered yet."""
+    """The hits, and what is to be said that they do not show, such as that all of them are weak."""
 
     hits: tuple[Hit, ...]
-    uncovered: tuple[Uncovered, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def request_line(request: SearchRequest, key: str) -> bytes:
@@ -64,9 +55,7 @@ def read_request_line(line: bytes) -> tuple[str, SearchRequest]:
 
 def found_line(found: Found) -> bytes:
     """An answer."""
-    return _line(
-        {"hits": [_plain_hit(hit) for hit in found.hits], "uncovered": [asdict(each) for each in found.uncovered]}
-    )
+    return _line({"hits": [_plain_hit(hit) for hit in found.hits], "notes": found.notes})
 
 
 def error_line(kind: str, message: str) -> bytes:
@@ -79,8 +68,7 @@ def read_answer_line(line: bytes) -> Found | tuple[str, str]:
     message = json.loads(line)
     if "error" in message:
         return str(message["error"]), str(message["message"])
-    uncovered = tuple(Uncovered(**each) for each in message["uncovered"])
-    return Found(tuple(_hit(each) for each in message["hits"]), uncovered)
+    return Found(tuple(_hit(each) for each in message["hits"]), tuple(map(str, message["notes"])))
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

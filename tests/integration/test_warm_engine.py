@@ -145,7 +145,7 @@ def test_what_is_not_covered_by_vectors_is_told(
         library.index(docs, collection="docs")
     found = ask_engine(home, SearchRequest("wasps"))
     assert found is not None
-    assert [(each.collection, each.vectors, each.passages) for each in found.uncovered] == [("docs", 3, 4)]
+    assert found.notes == ("docs: 3 of 4 passages can be found by meaning so far. Go on: searchkit index -c docs",)
 
 
 def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Path) -> None:

@@ -13,6 +13,7 @@ from searchkit.answer.language_model import LanguageModel
 from searchkit.answer.server_info import ServerModel
 from searchkit.answer.server_model import HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
+from searchkit.errors import UsageError
 
 EMBEDDED = "embedded"
 _NAMED_SECONDS = 5.0
@@ -35,6 +36,8 @@ def choose_model(
         return _embedded(settings)
     if wanted.llm.endswith(".gguf"):
         return EmbeddedLanguageModel(Path(wanted.llm).expanduser(), settings.context)
+    if Path(wanted.llm).expanduser().is_file():
+        raise UsageError(f"{wanted.llm} is a file, but no model: those have names that end in .gguf")
     if address := wanted.llm or settings.base_url:
         return _named(address, settings)
     if settings.gguf:
@@ -48,8 +51,9 @@ def _named(address: str, settings: LlmSettings) -> LanguageModel:
     found = look_at(place, key, _NAMED_SECONDS)
     if not found.answers and not settings.model:
         raise LlmNotFoundError(
-            f"No model server answers at {place.base}. Start it, or check the address (--llm, SEARCHKIT_LLM_URL,"
-            " base_url in [llm] of config.toml). Without one: --llm embedded, or --no-llm for the sources alone."
+            f"No model server answers at {place.base}. Start it; if it is busy with another answer, try again in a moment;"
+            " or check the address (--llm, SEARCHKIT_LLM_URL, base_url in [llm] of config.toml). Without one: --llm embedded,"
+            " or --no-llm for the sources alone."
         )
     return _model_at(place, found.models, settings, key)
 

@@ -13,6 +13,7 @@ _UNSEEN = re.compile(
     "[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(\s*<?([^\s)>]*)>?[^)\n]*\)")
+_CALL = re.compile(r"\[[^\]\n]*\]\([\w\s,]+\)")  # handlers[name](event, data): code, or a word that leads nowhere
 _DEFINITION = re.compile(r"^(\s*\[[^\]\n]+\]):\s*<?(\S+?)>?(?=\s|$)", re.MULTILINE)
 _REFERENCE = re.compile(r"!\[([^\]\n]*)\](?:\[[^\]\n]*\])?")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}:(?:/|\\|&#)+|(?<![\w:/])//(?=[\w-]+\.\w)", re.IGNORECASE)
@@ -26,9 +27,14 @@ _TAG = re.compile(
 _WHOLE = re.compile(r"!?\[[^\]\n]*\](?:\([^)\n]*\))?|<[^>\n]*>")
 
 
+def visible_text(text: str) -> str:
+    """The text without control characters, and others that are not seen."""
+    return _UNSEEN.sub("", printable(text))
+
+
 def plain_text(text: str) -> str:
-    """The text without control characters, in which addresses have no scheme, and images, links and tags are plain words."""
-    text = _UNSEEN.sub("", printable(text))
+    """The visible text, in which addresses have no scheme, and images, links and tags are plain words."""
+    text = visible_text(text)
     text = _LINK.sub(_link, text)
     text = _DEFINITION.sub(r"\1 \2", text)
     text = _REFERENCE.sub(r"\1 (image)", text)
@@ -38,6 +44,8 @@ def plain_text(text: str) -> str:
 
 
 def _link(match: re.Match[str]) -> str:
+    if _CALL.fullmatch(match[0]):
+        return match[0]
     is_image, words, address = match.groups()
     kind = "image: " if is_image else ""
     return f"{words} ({kind}{address})" if address else words

@@ -41,10 +41,14 @@ def new_mark() -> str:
 
 def as_data(text: str, mark: str = "") -> str:
     """A document's text as it is put before a model: hidden parts out, nothing in it that ends a source or a turn."""
-    text = plain_text(_COMMENT.sub(" ", text))
-    text = _TURN_MARKS.sub(lambda match: f"{match.group(0)} ", text)
+    text = without_turn_marks(plain_text(_COMMENT.sub(" ", text)))
     text = re.sub(r"(<<+|>>+)", lambda match: " ".join(match.group(0)), text)
     return (text.replace(mark, "") if mark else text).strip()
+
+
+def without_turn_marks(text: str) -> str:
+    """The text with a blank in what a chat template would take for the end of a turn."""
+    return _TURN_MARKS.sub(lambda match: f"{match.group(0)} ", text)
 
 
 def source_block(number: int, hit: Hit, mark: str) -> str:

@@ -7,7 +7,9 @@ from itertools import groupby
 from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.ordinals import Standing, standing_of
+from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.library import Library
+from searchkit.query_parts import with_filters
 from searchkit.search.filters import Filters
 from searchkit.search.near_duplicates import Wording
 from searchkit.types import Hit
@@ -16,11 +18,30 @@ NO_FILTERS = Filters()
 _Placed = tuple[Standing, Hit]
 
 
+def check_question(question: str) -> None:
+    """Raise UsageError for what asks nothing."""
+    if not question.strip():
+        raise UsageError('The question is empty. Ask in plain words: searchkit ask "when does the lease end"')
+    if not with_filters(question, ()):
+        raise UsageError(
+            f"'{question}' says where to look, but asks nothing. What it finds: searchkit search '{question}'"
+        )
+
+
+def check_collections(library: Library, collections: Sequence[str]) -> None:
+    """Raise CollectionNotFoundError if one of them is not there, or none at all: better before a model is looked for."""
+    for name in collections:
+        existing_collection(library.home, name)
+    if not library.collections():
+        raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+
+
 def find_sources(library: Library, question: str, collections: Sequence[str], k: int, filters: Filters) -> list[Hit]:
     """At most k passages that are clearly about the question, best first, put together where one follows the other.
 
-    Empty if the best that there is is weak: an answer from such passages would be invented.
+    Empty if the best that there is is weak: an answer from such passages would be invented. Raises as check_question does.
     """
+    check_question(question)
     hits = library.search(question, k=k, collections=collections, filters=filters)
     return joined(library, without_near_copies([hit for hit in hits if not hit.is_weak]))
 

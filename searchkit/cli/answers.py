@@ -85,7 +85,7 @@ def show(question: str, searched_for: str, answerer: "Answerer", stream: "Answer
 def print_sources(stream: "AnswerStream", report: "AnswerReport") -> None:
     """The cited sources; all that were read where none is cited."""
     cited = report.cited or tuple(range(1, len(stream.sources) + 1))
-    if not stream.sources:
+    if not stream.sources or not report.text:  # stopped before a word came
         return
     click.echo()
     if not report.cited:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("question", nargs=-1, required=True)
+@click.argument("question", nargs=-1)
 @click.option("--no-llm", is_flag=True, help="Print the numbered sources and the question alone, to paste elsewhere.")
 @answer_options
 def ask(
@@ -38,11 +38,18 @@ def ask(
       searchkit ask how to bleed the radiators --no-llm
       searchkit ask what is due in May --llm http://127.0.0.1:8080
     """
+    if not question:
+        raise click.UsageError(
+            "Missing argument 'QUESTION...'. Ask in plain words: searchkit ask when does the lease end"
+        )
     from searchkit.answer.answerer import Scope, open_answerer
+    from searchkit.answer.retrieve import check_collections, check_question
     from searchkit.library import Library
 
     asked, scope, as_json = " ".join(question), Scope(collections, filters, k), bool(how["as_json"])
+    check_question(asked)
     with Library() as library:
+        check_collections(library, collections)
         if how["no_llm"]:
             _print_context(library, asked, scope, as_json=as_json)
             return

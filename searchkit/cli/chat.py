@@ -33,9 +33,11 @@ def chat(collections: tuple[str, ...], k: int, filters: Filters, *, llm: str, ll
     """
     from searchkit.answer.answerer import Scope, open_answerer
     from searchkit.answer.conversation import Conversation
+    from searchkit.answer.retrieve import check_collections
     from searchkit.library import Library
 
     with Library() as library:
+        check_collections(library, collections)
         answerer = open_and_say(lambda: open_answerer(library, llm=llm, model=llm_model))
         say(f"Talking to {answerer.name} ({answerer.model.where}).")
         try:
@@ -85,7 +87,7 @@ def _obey(command: str, conversation: "Conversation", last: "AnswerStream | None
             click.echo(source_line(number, hit))
             click.echo(passage_text(hit))
     elif command == "/sources":
-        say("There are no sources yet.")
+        say("The last answer rests on no source." if last else "There is no answer yet.")
     else:
         say(_HELP)
 

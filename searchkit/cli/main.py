@@ -24,6 +24,7 @@ _COMMANDS = {
     "forget": "Take a folder or file out of the index.",
     "collections": "List the collections.",
     "models": "Get, choose, check and remove embedding models.",
+    "mcp": "Let chat programs and agents search, as an MCP server.",
     "tui": "Search as you type, in the terminal.",
     "bench": "Measure how fast and how good it is here.",
     "eval": "Measure how well searches find, and passages are cut.",

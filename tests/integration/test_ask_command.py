@@ -120,13 +120,24 @@ def test_another_machine_is_named_before_anything_is_sent(home: Path, llm: FakeL
         (["ask", "x", "--llm", "ftp://x"], "is no address of a model server"),
         (["ask", "x", "--llm-model", "gpt"], f"There are: {MODEL}"),
         (["ask", "x", "-c", "nope"], "No collection named 'nope'"),
-        (["ask", " "], "The query is empty"),
+        (["ask", " "], "The question is empty"),
+        (["ask", "type:pdf since:2025"], "asks nothing. What it finds: searchkit search 'type:pdf since:2025'"),
+        (["ask", "x", "--llm", str(SAMPLE_DOCS / "notes" / "nights.txt")], "is a file, but no model"),
     ],
 )
 def test_every_wrong_request_gets_one_clear_line(home: Path, llm: FakeLlm, arguments: list[str], message: str) -> None:
     result = run(home, llm, *arguments, code=1)
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_what_there_is_to_ask_is_looked_at_before_a_model_is(tmp_path: Path, llm: FakeLlm) -> None:
+    llm.base = "http://127.0.0.1:9"  # where nobody listens
+    for arguments in (["ask", "when does the lease end"], ["chat"]):
+        assert run(tmp_path, llm, *arguments, code=1).stderr == (
+            "Error: Nothing is indexed yet. Index a folder: searchkit index FOLDER\n"
+        )
+    assert "Ask in plain words" in run(tmp_path, llm, "ask", code=2).stderr
 
 
 def test_a_wrong_setting_is_refused(home: Path, llm: FakeLlm) -> None:
@@ -146,6 +157,13 @@ def test_a_conversation_goes_through_a_pipe(home: Path, llm: FakeLlm) -> None:
     assert "A new conversation." in result.stderr
     assert "/quit or Ctrl-D ends" in result.stderr
     assert len(llm.asked) == 3
+
+
+def test_an_answer_that_rests_on_nothing_has_no_sources_to_show(home: Path, llm: FakeLlm) -> None:
+    typed = "/sources\nwho won the football world cup in 1998\n/sources\n"
+    talk = run(home, llm, "chat", typed=typed).stderr
+    assert "There is no answer yet." in talk
+    assert "The last answer rests on no source." in talk
 
 
 def test_each_turn_is_a_json_object(home: Path, llm: FakeLlm) -> None:
@@ -197,6 +215,19 @@ def test_ctrl_c_ends_ask_with_what_came(home: Path, llm: FakeLlm) -> None:
     assert (first + rest).startswith("The level")
     assert "Stopped." in talk
     assert "Traceback" not in talk
+
+
+def test_an_answer_that_is_stopped_before_a_word_says_no_more_than_that(home: Path, llm: FakeLlm) -> None:
+    llm.scripts = [Script(["x"], hang_after=0)]
+    command = [sys.executable, "-m", "searchkit", "ask", QUESTION]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(home, llm)
+    )
+    assert llm.hanging.wait(30)
+    process.send_signal(signal.SIGINT)
+    out, talk = process.communicate(timeout=20)
+    assert (process.returncode, out.strip()) == (130, "")
+    assert talk.splitlines()[1:] == ["Stopped."]
 
 
 def _read_until(terminal: int, text: bytes) -> bytes:

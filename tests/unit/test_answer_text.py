@@ -53,6 +53,8 @@ def shown(support: SupportChecker, *pieces: str) -> tuple[str, CheckedText]:
         ("HTTPS://evil.example and www.evil.example", "evil.example and evil.example"),
         ("javascript:alert(1)", "javascript alert(1)"),
         ("a\u202egnp.exe \U000e0041\u200b", "agnp.exe "),
+        ("code such as handlers[name](event, data)", "code such as handlers[name](event, data)"),
+        ("[words](evil.example) and [more](#top)", "words (evil.example) and more (#top)"),
         ("five < six, a[1] and 10:30 // note", "five < six, a[1] and 10:30 // note"),
     ],
 )

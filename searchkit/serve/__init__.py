@@ -1,0 +1,1 @@
+"""What other programs talk to: over HTTP, and as an MCP server."""

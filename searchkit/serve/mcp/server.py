@@ -1,0 +1,86 @@
+"""The protocol's side of the tools: lists them, calls them on an engine, and tells errors as a model can act on them."""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+
+from searchkit import __version__
+from searchkit.errors import SearchkitError
+from searchkit.serve.engine import Engine
+from searchkit.serve.mcp.arguments import read_arguments, schema_of
+from searchkit.serve.mcp.shown import Answer
+from searchkit.serve.mcp.tools import INSTRUCTIONS, TOOLS, Tool
+from searchkit.wording import on_one_line
+
+_log = logging.getLogger(__name__)
+_ONLY_READS = types.ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+
+
+def mcp_server(engine: Engine, collections: Sequence[str] = ()) -> Server[Any]:
+    """A server whose tools work on an engine's library. `collections`: the only ones it shows, none named: all."""
+    tools = {tool.name: tool for tool in TOOLS}
+    listed = [_listed(tool) for tool in TOOLS]
+
+    async def list_tools(
+        _: ServerRequestContext[Any], __: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(_: ServerRequestContext[Any], params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = tools.get(params.name)
+        if tool is None:
+            raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name[:60]!r}. Tools: {', '.join(tools)}.")
+        try:
+            return _result(await _call(engine, tool, params.arguments or {}, collections))
+        except SearchkitError as error:
+            return _failed(str(error))
+        except Exception as error:  # noqa: BLE001 (a model is told that it failed, the log why)
+            _log.exception("%s failed", tool.name)
+            return _failed(
+                f"{tool.name} failed inside searchkit ({type(error).__name__}); its log says where. Try another query."
+            )
+
+    server: Server[Any] = Server(
+        "searchkit",
+        version=__version__,
+        title="searchkit: the user's own files",
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+    server.middleware = []  # the SDK's own reports each call wherever OpenTelemetry is set up
+    return server
+
+
+async def _call(engine: Engine, tool: Tool, given: dict[str, Any], collections: Sequence[str]) -> Answer:
+    values = read_arguments(tool.name, tool.arguments, given)
+    return await engine.run(lambda library: tool.answer(library, values, collections))
+
+
+def _listed(tool: Tool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=schema_of(tool.arguments),
+        output_schema=dict(tool.output),
+        annotations=_ONLY_READS,
+    )
+
+
+def _result(answer: Answer) -> types.CallToolResult:
+    """The answer both as one item of text, which every client reads, and as structured content."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=answer)
+
+
+def _failed(message: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=on_one_line(message))], is_error=True)

@@ -1,0 +1,93 @@
+"""How a server is to run: what the command line and the table [serve] say, checked."""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from searchkit.errors import UsageError
+
+DEFAULT_PORT = 7749
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})")
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What one client may cost. Each is refused with what to do: 408, 413, 429 or 503.
+
+    `requests`: at work at once; `requests_per_second`: of one address, a second's worth of which may come together.
+    `body_seconds`: until a body has come whole, and `head_seconds` the lines before it; `send_seconds`: until a client has
+    taken a piece of an answer. `drain_seconds`: what running requests get to finish when the server is told to stop.
+    """
+
+    body_bytes: int = 8_000_000
+    head_bytes: int = 32_768
+    connections: int = 512
+    requests: int = 64
+    requests_per_second: int = 200
+    head_seconds: float = 15.0
+    body_seconds: float = 20.0
+    send_seconds: float = 60.0
+    drain_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """`names`: further names by which clients may call this machine; `origins`: web pages that may use the server.
+
+    `port` 0 takes a free one. `needs_token`: whether each request must show it. `workers`: searches at once, 0 for one a core.
+    Raises UsageError for what would be open to others, or cannot be.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    needs_token: bool = True
+    allows_indexing: bool = False
+    workers: int = 0
+    llm: str = ""
+    llm_model: str = ""
+    caps: Caps = field(default_factory=Caps)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"There is no port {self.port}. Ports are 1 to 65535, or 0 for any that is free.")
+        if not self.is_loopback and not self.needs_token:
+            raise UsageError(
+                f"At {self.host} others can reach the server, so it needs the token. Leave out --no-token, or --host."
+            )
+        for name in self.names:
+            if not _NAME.fullmatch(name) and not _is_address(name):
+                raise UsageError(f"'{name}' is no host name. Write such as host.docker.internal, without a port.")
+        for origin in self.origins:
+            _check_origin(origin)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether programs on this machine alone can connect."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, and cannot be made to mean another."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_origin(origin: str) -> None:
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or "*" in origin:
+        raise UsageError(f"'{origin}' is no origin of a web page. Write such as http://localhost:3000, without a path.")

@@ -13,7 +13,7 @@ from searchkit.errors import ConfigError
 from searchkit.paths import make_private_folder, write_atomically
 
 _FILE = "config.toml"
-_KEYS, _LLM = "keys", "llm"  # tables of the file
+_KEYS, _LLM, _SERVE = "keys", "llm", "serve"  # tables of the file
 _ENVIRONMENT = "SEARCHKIT_"
 _LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
 
@@ -34,13 +34,28 @@ class LlmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """The table [serve]: how `searchkit serve` runs where its options say nothing.
+
+    `token`: whether it asks for one. `allow_hosts`, `allow_origins`: names and origins of web pages, with commas between them.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7749
+    token: bool = True
+    allow_hosts: str = ""
+    allow_origins: str = ""
+    allow_indexing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a user can set. `model`: for new collections, "" for the best one installed.
 
     Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
     `max_reader_megabytes` of memory, is given up. `history`: whether the terminal UI keeps the queries of former sessions;
     `keys`: its keys by the names of what they do, in place of the usual ones (the table [keys] of the file). `llm`: the
-    table [llm].
+    table [llm]; `serve`: the table [serve].
     """
 
     model: str = ""
@@ -50,15 +65,17 @@ class Settings:
     history: bool = True
     keys: Mapping[str, str] = field(default_factory=dict)
     llm: LlmSettings = field(default_factory=LlmSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
 
 
-_Table = TypeVar("_Table", Settings, LlmSettings)
+_Table = TypeVar("_Table", Settings, LlmSettings, ServeSettings)
+_AnyTable = Settings | LlmSettings | ServeSettings
 
 
 def load_settings(home: Path) -> Settings:
     """Settings from `home`/config.toml, then from SEARCHKIT_MODEL, SEARCHKIT_MAX_FILE_MEGABYTES and so on; keys have none.
 
-    Those of [llm] are SEARCHKIT_LLM_URL, SEARCHKIT_LLM_MODEL and so on.
+    Those of [llm] are SEARCHKIT_LLM_URL, SEARCHKIT_LLM_MODEL and so on, of [serve] SEARCHKIT_SERVE_PORT and so on.
 
     Raises ConfigError for a key or a value that makes no sense.
     """
@@ -70,9 +87,11 @@ def load_settings(home: Path) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{file} is not valid TOML: {error}") from error
     llm = _with_all(LlmSettings(), values.pop(_LLM, {}), origin=f"{file}, [{_LLM}]")
+    serve = _with_all(ServeSettings(), values.pop(_SERVE, {}), origin=f"{file}, [{_SERVE}]")
     settings = _with_all(Settings(), values, origin=str(file))
     llm = _with_environment(llm, f"{_ENVIRONMENT}LLM_", _LLM_VARIABLES)
-    return replace(_with_environment(settings, _ENVIRONMENT), llm=llm)
+    serve = _with_environment(serve, f"{_ENVIRONMENT}SERVE_")
+    return replace(_with_environment(settings, _ENVIRONMENT), llm=llm, serve=serve)
 
 
 def save_settings(home: Path, settings: Settings) -> None:
@@ -80,20 +99,23 @@ def save_settings(home: Path, settings: Settings) -> None:
     lines = _lines(settings)
     if settings.keys:
         lines += [f"\n[{_KEYS}]\n", *(f"{_toml(name)} = {_toml(keys)}\n" for name, keys in settings.keys.items())]
-    if llm := _lines(settings.llm):
-        lines += [f"\n[{_LLM}]\n", *llm]
+    for name, table in ((_LLM, settings.llm), (_SERVE, settings.serve)):
+        if changed := _lines(table):
+            lines += [f"\n[{name}]\n", *changed]
     write_atomically(make_private_folder(home) / _FILE, "".join(lines).encode())
 
 
-def _lines(settings: Settings | LlmSettings) -> list[str]:
+def _lines(settings: _AnyTable) -> list[str]:
     """What differs from the defaults, as lines of TOML; no tables."""
     default = type(settings)()
     return [f"{name} = {_toml(value)}\n" for name, value in _plain(settings) if value != getattr(default, name)]
 
 
-def _plain(settings: Settings | LlmSettings) -> list[tuple[str, object]]:
+def _plain(settings: _AnyTable) -> list[tuple[str, object]]:
     """Names and values but for tables."""
-    return [(each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, _LLM)]
+    return [
+        (each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, _LLM, _SERVE)
+    ]
 
 
 def _with_all(settings: _Table, values: object, *, origin: str) -> _Table:
@@ -115,10 +137,10 @@ def _with_environment(settings: _Table, prefix: str, named: Mapping[str, str] = 
 
 def _with(settings: _Table, key: str, value: object, *, origin: str) -> _Table:
     known: dict[str, object] = {
-        each.name: getattr(settings, each.name) for each in fields(settings) if each.name != _LLM
+        each.name: getattr(settings, each.name) for each in fields(settings) if each.name not in (_LLM, _SERVE)
     }
     if key not in known:
-        near = difflib.get_close_matches(key, [*known, _LLM], n=1)
+        near = difflib.get_close_matches(key, [*known, _LLM, _SERVE], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
         raise ConfigError(f"{origin}: there is no setting {key!r}.{hint}")
     if not _fits(value, known[key]):

@@ -70,13 +70,21 @@ class Library:
     """All collections below one data directory.
 
     `home`: the data directory, None for the user's own. `embedder`: used for every collection instead of the models
-    that are installed. Searching keeps catalogs and models open; `close`, or a `with` block, lets them go.
+    that are installed; `open_model`: opens one of these in place of the store. Searching keeps catalogs and models open;
+    `close`, or a `with` block, lets them go.
     """
 
-    def __init__(self, home: AnyPath | None = None, *, embedder: "Embedder | None" = None) -> None:
+    def __init__(
+        self,
+        home: AnyPath | None = None,
+        *,
+        embedder: "Embedder | None" = None,
+        open_model: "Callable[[str], Embedder] | None" = None,
+    ) -> None:
         self.home = Path(home) if home is not None else default_home()
         self.models = ModelStore(self.home / "models")
         self._embedder = embedder
+        self._open_model = open_model
         self._open_models: dict[str, Embedder] = {}
         self._searchers: dict[str, CollectionSearcher] = {}
 
@@ -261,6 +269,16 @@ class Library:
         """What embeds a collection. Raises CollectionNotFoundError, ModelNotFoundError."""
         return self.embedder_for(existing_collection(self.home, collection), "")
 
+    def embedding_models(self) -> list[str]:
+        """Names of the models that can embed here."""
+        return self.models.names() if self._embedder is None else [self._embedder.name]
+
+    def embedder_named(self, model: str) -> "Embedder":
+        """An embedding model. Raises ModelNotFoundError, with what there is instead, if it is not installed."""
+        if self._embedder is not None and model != self._embedder.name:
+            raise ModelNotFoundError(f"No model named '{model}'. Installed: {self._embedder.name}.")
+        return self._model(model)
+
     def sample_passages(self, collection: str, count: int) -> list[Passage]:
         """Some passages from all over a collection. Raises CollectionNotFoundError."""
         from searchkit.catalog.vectors import sample_passages
@@ -299,7 +317,7 @@ class Library:
 
         It shares the models that are open, which bear any number, and is closed by itself.
         """
-        other = Library(self.home, embedder=self._embedder)
+        other = Library(self.home, embedder=self._embedder, open_model=self._open_model)
         other._open_models = self._open_models
         return other
 
@@ -415,7 +433,7 @@ class Library:
             return self._embedder
         chosen = name or self.models.best()
         if chosen not in self._open_models:
-            self._open_models[chosen] = self.models.open(chosen)
+            self._open_models[chosen] = (self._open_model or self.models.open)(chosen)
         return self._open_models[chosen]
 
     def _model_of_collection(self, model: str, collection: str) -> "Embedder":

@@ -17,6 +17,7 @@ _COMMANDS = {
     "similar": "Find passages like a file, or like one of its passages.",
     "ask": "Answer a question from what is indexed, with citations.",
     "chat": "Talk about what is indexed, in the terminal.",
+    "serve": "Serve search, embeddings and answers to other programs.",
     "status": "Show what is indexed, and what is not and why.",
     "tune": "Choose a collection's index by measurement.",
     "verify": "Look for damage in what is stored.",

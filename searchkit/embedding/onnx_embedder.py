@@ -17,7 +17,13 @@ from searchkit.embedding.model_folder import read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.runtime import onnx_runtime
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
-from searchkit.embedding.tokenizer import TokenCounter, Tokenizer, open_tokenizer
+from searchkit.embedding.tokenizer import (
+    FastTokenizer,
+    SentencePieceTokenizer,
+    TokenCounter,
+    Tokenizer,
+    open_tokenizer,
+)
 from searchkit.errors import ModelError
 from searchkit.types import Passage
 
@@ -27,10 +33,15 @@ _MANY_TOKENS = 512  # a text of more does not leave its memory behind
 
 
 class OnnxEmbedder:
-    """See Embedder. Opening reads model.json only; tokenizer and weights are loaded when first needed."""
+    """See Embedder. Opening reads model.json only; tokenizer and weights are loaded when first needed.
+
+    `serves_many`: set before the first text, for who has many callers at once. Then every text is worked on by one core, and
+    queries and passages share one session: the weights are in memory once.
+    """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         self.folder = folder
+        self.serves_many = False
         self.card = read_model_card(folder)
         self._threads = threads or usable_cores()
 
@@ -83,6 +94,10 @@ class OnnxEmbedder:
         if STATIC_FILE not in self.card.checksums:
             return None
         return [self._token_table.of(self._tokenizer.encode(text, self.max_tokens)[1:-1]) for text in texts]
+
+    def text_of(self, token_ids: Sequence[int]) -> str:
+        """The text that ids of this model's vocabulary stand for. Raises UsageError for ids that it has not."""
+        return self._tokenizer.decode(token_ids)
 
     def embed_one(self, text: str) -> Vector:
         """(dimension,) float32, unit length, of a text as the model is to see it, prompt included: soon.
@@ -147,7 +162,7 @@ class OnnxEmbedder:
         return TokenTable(self.folder)
 
     @cached_property
-    def _tokenizer(self) -> Tokenizer:
+    def _tokenizer(self) -> SentencePieceTokenizer | FastTokenizer:
         return open_tokenizer(self.card.tokenizer, self.folder / self.card.tokenizer_file)
 
     @cached_property
@@ -157,11 +172,12 @@ class OnnxEmbedder:
 
     @cached_property
     def _quick_session(self) -> Any:
-        return self._session(self._threads)
+        return self._steady_session if self.serves_many else self._session(self._threads)
 
     @cached_property
     def _steady_session(self) -> Any:
-        return self._session(1) if self._threads > 1 else self._quick_session
+        has_its_own = self._threads > 1 or self.serves_many
+        return self._session(1) if has_its_own else self._quick_session
 
     def _session(self, threads: int) -> Any:
         try:

@@ -1,10 +1,11 @@
 """Text to token ids, special tokens included, cut to the model's length. Two kinds, one protocol."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from searchkit.errors import ModelError
+from searchkit.errors import ModelError, UsageError
 
 
 class TokenizerKind(StrEnum):
@@ -44,6 +45,11 @@ class SentencePieceTokenizer:
         """See Tokenizer."""
         return len(self._processor.encode(_valid(text)))
 
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of ids, without special tokens. Raises UsageError for ids that are not in the vocabulary."""
+        _check(token_ids, self._processor.vocab_size())
+        return str(self._processor.decode([int(each) for each in token_ids]))
+
 
 class FastTokenizer:
     """A tokenizer.json: word pieces with [CLS] and [SEP], as its post-processor says."""
@@ -64,6 +70,11 @@ class FastTokenizer:
         """See Tokenizer."""
         return len(self._tokenizer.encode(_valid(text), add_special_tokens=False).ids)
 
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of ids, without special tokens. Raises UsageError for ids that are not in the vocabulary."""
+        _check(token_ids, self._tokenizer.get_vocab_size())
+        return str(self._tokenizer.decode([int(each) for each in token_ids]))
+
 
 class TokenCounter:
     """Counts tokens of bare texts. It can be pickled, and opens the tokenizer when it is first called."""
@@ -83,7 +94,7 @@ class TokenCounter:
         return TokenCounter, (self._kind, self._file)
 
 
-def open_tokenizer(kind: TokenizerKind, file: Path) -> Tokenizer:
+def open_tokenizer(kind: TokenizerKind, file: Path) -> SentencePieceTokenizer | FastTokenizer:
     """Load a tokenizer. Raises ModelError if its file is missing or damaged."""
     if not file.is_file():
         raise ModelError(f"The model folder lacks its tokenizer {file.name}. Import the model again.")
@@ -91,6 +102,13 @@ def open_tokenizer(kind: TokenizerKind, file: Path) -> Tokenizer:
         return SentencePieceTokenizer(file) if kind is TokenizerKind.SENTENCEPIECE else FastTokenizer(file)
     except Exception as error:  # the two libraries raise RuntimeError and plain Exception
         raise ModelError(f"The tokenizer {file} is damaged ({error}). Import the model again.") from error
+
+
+def _check(token_ids: Sequence[int], vocabulary: int) -> None:
+    if strange := [each for each in token_ids if not 0 <= each < vocabulary]:
+        raise UsageError(
+            f"{strange[0]} is no token of this model, which has {vocabulary:,}. Send text, or ids of the model's own vocabulary."
+        )
 
 
 def _valid(text: str) -> str:

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from searchkit.errors import UsageError
 
-DEFAULT_PORT = 7749
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})")
 
 
@@ -40,7 +39,7 @@ class ServeOptions:
     """
 
     host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
+    port: int = 7749
     names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     needs_token: bool = True

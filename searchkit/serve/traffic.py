@@ -42,12 +42,11 @@ class RateCap:
 
 
 class RequestCap:
-    """Lets so many requests be at work at once, and drops a client that does not take its answer."""
+    """Lets so many requests be at work at once."""
 
-    def __init__(self, app: App, caps: Caps) -> None:
+    def __init__(self, app: App, most: int) -> None:
         self._app = app
-        self._most = caps.requests
-        self._send_seconds = caps.send_seconds
+        self._most = most
         self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,14 +58,9 @@ class RequestCap:
             message = f"{self._most} requests are at work already. Try again in a moment."
             await refuse(scope, receive, send, Refusal(503, "busy", message, _RETRY))
             return
-
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self._send_seconds):
-                await send(message)
-
         self.running += 1
         try:
-            await self._app(scope, receive, send_in_time)
+            await self._app(scope, receive, send)
         finally:
             self.running -= 1
 

@@ -1,0 +1,202 @@
+"""How a server bears many clients at once: errors, throughput, latency, and whether its memory grows.
+
+Usage: python -m benchmarks.serve_load --home DIR --collection NAME [--clients 32] [--requests 10000]
+
+Starts `searchkit serve` over the data directory on a free port. Each client is a thread with a connection of its own that asks
+one request after the other. Queries are made of words of the collection's own passages, each asked once (the server remembers
+the vectors of queries it has seen, which is measured besides: --repeat). Prints a Markdown table.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlencode
+
+from searchkit.library import Library
+from searchkit.paths import default_home
+from searchkit.serve.token import read_or_make_token
+
+_WORD = re.compile(r"[^\W\d_]{3,}")
+
+
+@dataclass
+class Load:
+    """What the clients have seen. Times are in milliseconds."""
+
+    times_ms: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    memory_mb: list[float] = field(default_factory=list)
+    elapsed_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+def main() -> None:
+    """Run the load and print what it was."""
+    options = read_options()
+    queries = made_queries(options)
+    token = read_or_make_token(options.home)
+    with running_server(options) as (port, process):
+        ask_all(port, token, queries[: options.clients], options, Load())  # the first ones load what is loaded once
+        load = Load(cpu_seconds=-cpu_seconds(process.pid))
+        with memory_watch(process.pid, load):
+            ask_all(port, token, queries[options.clients :], options, load)
+        load.cpu_seconds += cpu_seconds(process.pid)
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(60)
+    print_table(load, options, code)
+
+
+def made_queries(options: argparse.Namespace) -> list[str]:
+    """Three to eight words in a row from passages all over the collection, the same at every run."""
+    with Library(options.home) as library:
+        passages = library.sample_passages(options.collection, 4000)
+    words = [_WORD.findall(passage.text) for passage in passages]
+    words = [each for each in words if len(each) > 8]
+    chooser = random.Random(7)
+    queries = []
+    for _ in range(options.requests + options.clients):
+        text = chooser.choice(words)
+        length = chooser.randint(3, 8)
+        start = chooser.randrange(len(text) - length)
+        queries.append(" ".join(text[start : start + length]))
+    return [queries[i % options.repeat] for i in range(len(queries))] if options.repeat else queries
+
+
+@contextmanager
+def running_server(options: argparse.Namespace) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    """Port and process."""
+    command = [sys.executable, "-m", "searchkit", "serve", "--port", "0"]
+    environment = {**os.environ, "SEARCHKIT_HOME": str(options.home)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stderr
+        first = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", first)
+        assert found, first + process.stderr.read()
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        yield int(found[1]), process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ask_all(port: int, token: str, queries: list[str], options: argparse.Namespace, load: Load) -> None:
+    """Have the clients ask everything."""
+    remaining = iter(queries)  # its next() is atomic
+    start = time.perf_counter()
+
+    def client() -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
+            for query in remaining:
+                ask(connection, token, query, options, load)
+
+    with ThreadPoolExecutor(options.clients) as pool:
+        for each in [pool.submit(client) for _ in range(options.clients)]:
+            each.result()
+    load.elapsed_seconds = time.perf_counter() - start
+
+
+def ask(
+    connection: http.client.HTTPConnection, token: str, query: str, options: argparse.Namespace, load: Load
+) -> None:
+    """One search."""
+    start = time.perf_counter()
+    path = "/search?" + urlencode({"q": query, "k": 10, "collection": options.collection})
+    try:
+        connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200 or "results" not in json.loads(body):
+            load.errors.append(f"{response.status} {body[:200]!r}")
+    except (OSError, http.client.HTTPException) as error:
+        connection.close()
+        load.errors.append(repr(error))
+    load.times_ms.append((time.perf_counter() - start) * 1e3)
+
+
+@contextmanager
+def memory_watch(pid: int, load: Load) -> Iterator[None]:
+    """Note the resident memory every second (Linux)."""
+    stopped = threading.Event()
+
+    def watch() -> None:
+        for _ in count():
+            load.memory_mb.append(resident_mb(pid))
+            if stopped.wait(1):
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory without mapped files, which the system may drop; 0 where it cannot be told."""
+    status = Path(f"/proc/{pid}/status")
+    found = re.search(r"RssAnon:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) / 1000 if found else 0.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Time that the process has had of all cores; 0 where it cannot be told."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def print_table(load: Load, options: argparse.Namespace, code: int) -> None:
+    """In Markdown."""
+    rising = sorted(load.times_ms)
+    tenth = max(1, len(load.memory_mb) // 10)
+    early, late = load.memory_mb[tenth : 2 * tenth] or load.memory_mb, load.memory_mb[-tenth:]
+    rows = {
+        "clients at once": options.clients,
+        "requests": f"{len(rising):,}",
+        "errors": len(load.errors),
+        "requests a second": f"{len(rising) / load.elapsed_seconds:.1f}",
+        "p50, p95, p99 ms": ", ".join(f"{rising[int(share * (len(rising) - 1))]:.0f}" for share in (0.5, 0.95, 0.99)),
+        "CPU time of the server, ms a request": f"{load.cpu_seconds / len(rising) * 1e3:.0f}",
+        "cores it had, on average": f"{load.cpu_seconds / load.elapsed_seconds:.2f} of {os.cpu_count()}",
+        "memory in the second tenth, in the last (MB)": f"{sum(early) / len(early):.0f}, {sum(late) / len(late):.0f}",
+        "exit code after SIGTERM": code,
+    }
+    print("| | |\n|---|---|")
+    for name, value in rows.items():
+        print(f"| {name} | {value} |")
+    for error in load.errors[:5]:
+        print(error, file=sys.stderr)
+
+
+def read_options() -> argparse.Namespace:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, default=default_home())
+    parser.add_argument("--collection", required=True)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--repeat", type=int, default=0, help="Ask only so many different queries, again and again.")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

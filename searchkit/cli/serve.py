@@ -1,0 +1,157 @@
+"""`searchkit serve`."""
+
+import importlib.util
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from searchkit.cli.output import say
+from searchkit.errors import SearchkitError
+
+if TYPE_CHECKING:
+    from searchkit.library import Library
+    from searchkit.serve.options import ServeOptions
+    from searchkit.serve.server import Listening
+
+_NEEDED = ("fastapi", "uvicorn")
+
+
+@click.command()
+@click.option("--host", help="Where to listen (default: 127.0.0.1, which this machine alone can reach).")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port (default: 7749); 0 takes a free one.")
+@click.option("--token", "shows_token", is_flag=True, help="Print the token, and say where it is kept; start nothing.")
+@click.option("--no-token", is_flag=True, help="Ask for no token: every program and user of this machine may read all.")
+@click.option(
+    "--allow-indexing", is_flag=True, help="Let clients have collections brought up to date; no other folder is read."
+)
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Another name by which clients call this machine, such as host.docker.internal; may be repeated.",
+)
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="A web page that may use the server from the browser, such as http://localhost:3000; may be repeated.",
+)
+@click.option(
+    "--llm",
+    default="",
+    metavar="URL|FILE.gguf|embedded",
+    help="What writes answers; else what is configured, or found.",
+)
+@click.option("--llm-model", default="", metavar="NAME", help="Which of the language model server's models answers.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Log a line a request: route, status and time, never what was asked."
+)
+@click.pass_context
+def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **asked: Any) -> None:
+    """Serve search, embeddings and answers to other programs on this machine, over HTTP.
+
+    Speaks OpenAI's API (models, embeddings, vector stores, chat completions with a collection as the model), the part of
+    Ollama's for embeddings, and what Open WebUI and Dify ask for: docs/serve.md. It only reads, and only what is indexed.
+    Ctrl-C stops it; requests that have begun are answered first.
+
+    \b
+    Examples:
+      searchkit serve
+      searchkit serve --port 0 --allow-host host.docker.internal
+      curl -H "Authorization: Bearer $(searchkit serve --token)" "http://127.0.0.1:7749/search?q=lease"
+    """  # fmt: skip
+    from searchkit.paths import default_home
+    from searchkit.serve.token import read_or_make_token, token_file
+
+    if shows_token:
+        click.echo(read_or_make_token(default_home()))
+        say(f"It is kept in {token_file(default_home())}. Delete that file for a new one.")
+        return
+    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+        raise SearchkitError(f"serve needs {' and '.join(missing)}: pip install 'searchkit[serve]'")
+    _log(verbose=verbose)
+    context.exit(_serve(asked))
+
+
+def _serve(asked: dict[str, Any]) -> int:
+    from searchkit.embedding.store import ModelStore
+    from searchkit.library import Library
+    from searchkit.paths import default_home
+    from searchkit.serve.served_models import ServedModels
+    from searchkit.serve.server import serve
+    from searchkit.serve.token import read_or_make_token
+
+    options = _options(asked)
+    home = default_home()
+    token = read_or_make_token(home) if options.needs_token else ""
+    with Library(home, open_model=ServedModels(ModelStore(home / "models")).open) as library:
+        is_whole = serve(library, options, token, lambda where: _tell(where, library, options))
+    say("Stopped." if is_whole else "Stopped; some requests were not answered.")
+    return 0 if is_whole else 1
+
+
+def _options(asked: dict[str, Any]) -> "ServeOptions":
+    """What the command line says, else the table [serve]."""
+    from searchkit.config import load_settings
+    from searchkit.paths import default_home
+    from searchkit.serve.options import ServeOptions
+
+    settings = load_settings(default_home()).serve
+    return ServeOptions(
+        host=asked["host"] or settings.host,
+        port=settings.port if asked["port"] is None else asked["port"],
+        names=(*asked["names"], *_listed(settings.allow_hosts)),
+        origins=(*asked["origins"], *_listed(settings.allow_origins)),
+        needs_token=settings.token and not asked["no_token"],
+        allows_indexing=settings.allow_indexing or asked["allow_indexing"],
+        llm=asked["llm"],
+        llm_model=asked["llm_model"],
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> None:
+    """Where the server is, what it offers, and how to get in."""
+    from searchkit.serve.token import token_file
+
+    names = library.collections()
+    what = ", ".join(names) if names else "nothing is indexed yet (searchkit index FOLDER)"
+    say(f"searchkit listens at {where.url} (for OpenAI's clients {where.url}/v1)")
+    say(f"Collections: {what}")
+    if options.needs_token:
+        say(f"Token: searchkit serve --token (kept in {token_file(library.home)})")
+    else:
+        say("No token is asked for: every program and every user of this machine can read what is indexed.")
+    if leaves_for := _remote_model(library, options):
+        say(
+            f"Questions and passages of your documents leave this machine to be answered: they are sent to {leaves_for}."
+        )
+    if not options.is_loopback:
+        say("Other machines can connect, and nothing is encrypted on the way: put a proxy with TLS before it.")
+    say("Ctrl-C stops it.")
+
+
+def _remote_model(library: "Library", options: "ServeOptions") -> str:
+    """Where text goes that leaves this machine for answers, "" if none does."""
+    from searchkit.answer.addresses import base_url, is_loopback
+    from searchkit.config import load_settings
+
+    address = options.llm or load_settings(library.home).llm.base_url
+    if not address or address == "embedded" or address.endswith(".gguf"):
+        return ""
+    base = base_url(address)
+    return "" if is_loopback(base) else base
+
+
+def _log(*, verbose: bool) -> None:
+    """To stderr: what went wrong, and if wanted a line a request."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.getLogger("searchkit.serve").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every request that is none

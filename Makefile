@@ -28,7 +28,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 $(VENV)/.installed-reference: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference,train]'
 	touch $@
 
 demo: export SEARCHKIT_HOME := $(DEMO_HOME)
@@ -45,9 +45,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Also compare with sentence-transformers itself (installs torch).
+# Also compare with sentence-transformers itself, and train (installs torch).
 test-reference: $(VENV)/.installed-reference
-	$(BIN)/python -m pytest -m reference
+	$(BIN)/python -m pytest -m "reference or train"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -54,6 +54,8 @@ class Settings:
 
     Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
     `max_reader_megabytes` of memory, is given up. `history`: whether the terminal UI keeps the queries of former sessions;
+    `keep_opened`: whether hits that are opened are noted with their queries, to learn from; `auto_adapt`: whether index runs adapt
+    the model to the collection where that helps;
     `keys`: its keys by the names of what they do, in place of the usual ones (the table [keys] of the file). `llm`: the
     table [llm]; `serve`: the table [serve].
     """
@@ -63,6 +65,8 @@ class Settings:
     max_file_seconds: int = 60
     max_reader_megabytes: int = 512
     history: bool = True
+    keep_opened: bool = False
+    auto_adapt: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)
     llm: LlmSettings = field(default_factory=LlmSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)

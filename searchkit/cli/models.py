@@ -8,7 +8,7 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.errors import UsageError
-from searchkit.wording import on_one_line, size
+from searchkit.wording import on_one_line, plural, size
 
 if TYPE_CHECKING:
     from searchkit.embedding.model_folder import ModelCard
@@ -149,6 +149,8 @@ def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> 
 def use_model(name: str, collection: str) -> None:
     """Use model NAME for new collections, or for an existing one.
 
+    Between a model and those adapted from it a collection changes at once: its vectors are mapped, not embedded again.
+
     \b
     Example:
       searchkit models use embeddinggemma-300m -c docs
@@ -156,9 +158,11 @@ def use_model(name: str, collection: str) -> None:
     from searchkit.library import Library
 
     with Library() as library:
-        library.use_model(name, collection=collection)
-    if collection:
-        say(f"{collection} now uses {name}. Embed it anew: searchkit index -c {collection}")
+        missing = library.use_model(name, collection=collection)
+    if collection and missing:
+        say(f"{collection} now uses {name}. {plural(missing, 'passage')} to embed: searchkit index -c {collection}")
+    elif collection:
+        say(f"{collection} now uses {name}; all its vectors are there, nothing is embedded again.")
     else:
         say(f"New collections will use {name}.")
 

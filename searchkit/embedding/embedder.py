@@ -71,6 +71,11 @@ class Embedder(Protocol):
         ...
 
 
+def root_fingerprint(embedder: Embedder) -> str:
+    """The fingerprint of the model that this one was adapted from, which cuts texts into the same tokens; else its own."""
+    return str(getattr(embedder, "root_fingerprint", embedder.fingerprint))
+
+
 def normalized(vectors: Vectors) -> Vectors:
     """Rows scaled to unit length; a zero row stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

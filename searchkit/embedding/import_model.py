@@ -18,7 +18,7 @@ from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.weights import Weights
 from searchkit.embedding.known_models import known_vectors
-from searchkit.embedding.model_folder import ModelCard, checksum
+from searchkit.embedding.model_folder import REFERENCE_FILE, ModelCard, checksum
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.prompts import prompts_of_checkpoint
 from searchkit.embedding.quick_tokenizer import write_quick_tokenizer
@@ -29,7 +29,6 @@ from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.paths import new_folder
 from searchkit.types import Passage
 
-REFERENCE_FILE = "reference.npy"
 _EXACT = 0.9995  # cosine of a float encoder's vectors to those of sentence-transformers
 
 

@@ -17,6 +17,8 @@ from searchkit.paths import write_atomically
 FORMAT = 1
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
+ADAPTER_FILE = "adapter.npy"  # of a model that was adapted, see adapted_model.py
+REFERENCE_FILE = "reference.npy"
 _FILE = "model.json"
 
 
@@ -45,8 +47,14 @@ class ModelCard:
     def fingerprint(self) -> str:
         """16 hex digits of everything that decides a vector."""
         files = [self.checksums.get(name, "") for name in (GRAPH_FILE, WEIGHTS_FILE, self.tokenizer_file)]
+        files += [self.checksums[ADAPTER_FILE]] if ADAPTER_FILE in self.checksums else []
         decisive = [files, asdict(self.prompts), self.max_tokens, self.tokenizer]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+
+    @property
+    def root_fingerprint(self) -> str:
+        """Of the model that this one was adapted from, which has the same tokens and window; its own if of none."""
+        return self.source.get("root", "") or self.fingerprint
 
     def write(self, folder: Path) -> None:
         """Write model.json."""

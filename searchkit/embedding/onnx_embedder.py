@@ -66,6 +66,11 @@ class OnnxEmbedder:
         return self.card.fingerprint
 
     @property
+    def root_fingerprint(self) -> str:
+        """See `root_fingerprint` in embedder.py."""
+        return self.card.root_fingerprint
+
+    @property
     def max_tokens(self) -> int:
         """See Embedder."""
         return self.card.max_tokens

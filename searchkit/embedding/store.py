@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.embedding.graph.quantization import Quantization
-from searchkit.embedding.model_folder import ModelCard, is_model_folder, read_model_card
+from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, read_model_card
 from searchkit.errors import ModelError, ModelNotFoundError, SearchkitError, UnsupportedCheckpointError
 from searchkit.paths import folder_size_bytes, make_private_folder, sync_folder
 
 if TYPE_CHECKING:
+    from searchkit.embedding.adapted_model import Adaptation, Matrix
     from searchkit.embedding.onnx_embedder import OnnxEmbedder
     from searchkit.embedding.verify import Verification
     from searchkit.types import Passage
@@ -143,6 +144,24 @@ class ModelStore:
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
 
+    def add_adapted(self, base: str, name: str, new: "Adaptation") -> ModelCard:
+        """Make a model of an installed one by a matrix. Raises ModelError if the name is taken or impossible."""
+        from searchkit.embedding.adapted_model import write_adapted_model
+
+        self.require(base)
+        return write_adapted_model(self._folder / base, self._folder / self.free_name(name), new)
+
+    def card(self, name: str) -> ModelCard | None:
+        """A model's card, None if there is no such model, or not converted yet."""
+        return next((card for card in self.installed() if card.name == name), None)
+
+    def adapter(self, name: str) -> "Matrix | None":
+        """The matrix from the root model's vectors to those of an installed model, None if that is its own root."""
+        from searchkit.embedding.adapted_model import matrix_of
+
+        folder = self._folder / name
+        return matrix_of(folder, read_model_card(folder))
+
     def verify(self, name: str) -> "Verification":
         """Check a model's files and vectors, a broken one's too. Raises ModelNotFoundError if it is not installed."""
         from searchkit.embedding.verify import Verification, verify_model
@@ -199,9 +218,10 @@ def bundled_checkpoint() -> Path | None:
     return None
 
 
-def _preference(card: ModelCard) -> tuple[bool, bool, int, str]:
-    """The smaller, the better for a new collection."""
+def _preference(card: ModelCard) -> tuple[bool, bool, bool, int, str]:
+    """The smaller, the better for a new collection; what was adapted to another collection comes last."""
     return (
+        ADAPTER_FILE in card.checksums,
         card.name == BUNDLED,
         card.architecture != "gemma3_text",
         list(Quantization).index(card.quantization),

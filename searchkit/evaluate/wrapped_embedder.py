@@ -1,6 +1,6 @@
 """What embedders that stand before another one have in common."""
 
-from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.embedder import Embedder, root_fingerprint
 
 
 class WrappedEmbedder:
@@ -11,6 +11,7 @@ class WrappedEmbedder:
         self.dimension = embedder.dimension
         self.prefix_dimensions = embedder.prefix_dimensions
         self.fingerprint = embedder.fingerprint
+        self.root_fingerprint = root_fingerprint(embedder)
         self.max_tokens = embedder.max_tokens
         self.similarity_range = embedder.similarity_range
         self.count_tokens = embedder.count_tokens

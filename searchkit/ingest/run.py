@@ -10,7 +10,7 @@ from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
-from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.embedder import Embedder, root_fingerprint
 from searchkit.ingest.borrow import borrow_vectors
 from searchkit.ingest.fill import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.mirror import Change, Cutter, Mirror
@@ -80,7 +80,7 @@ class IndexRun:
         cutter = Cutter(
             self.embedder.count_tokens,
             self.embedder.max_tokens,
-            self.embedder.fingerprint,
+            root_fingerprint(self.embedder),
             self.limits,
             self.options.retry,
         )

@@ -1,0 +1,1 @@
+"""The corpus improves the model: pairs, losses, adapters, and proof before and after."""

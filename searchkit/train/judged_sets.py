@@ -1,0 +1,124 @@
+"""Judged queries as vectors: held-out pairs, the user's own file, the bundled general check, folders in BEIR's layout."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from searchkit.catalog import vectors
+from searchkit.catalog.access import reading
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.embedding.embedder import Embedder, Vectors, normalized
+from searchkit.evaluate.beir import read_beir
+from searchkit.evaluate.judged import read_judged
+from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
+from searchkit.library import Library
+from searchkit.paths import path_from_text
+from searchkit.train.gate import JudgedQueries
+from searchkit.train.measures import KnownItems
+from searchkit.train.vectors import CorpusVectors, PairVectors, VectorCache
+from searchkit.types import ProgressListener
+
+_PACKAGED = Path(__file__).parent / "sample_docs_eval"
+_IN_REPOSITORY = Path(__file__).parents[2] / "tests" / "data" / "sample_docs_eval"
+_LARGEST_CORPUS = 20_000  # passages among which held-out queries look for theirs
+
+
+def known_items(pairs: PairVectors, corpus: CorpusVectors, *, seed: int = 0) -> KnownItems:
+    """Pairs among all passages of the collection, or among as many as are quickly gone through."""
+    kept = np.arange(len(corpus.vectors))
+    if len(kept) > _LARGEST_CORPUS:
+        chosen = np.random.default_rng(seed).choice(len(kept), _LARGEST_CORPUS, replace=False)
+        kept = np.unique(np.concatenate([chosen, pairs.rows[pairs.rows >= 0]]))
+    place = np.full(len(corpus.vectors) + 1, -1, np.int64)  # the last is that of -1
+    place[kept] = np.arange(len(kept))
+    return KnownItems(pairs.queries, pairs.passages, place[pairs.rows], corpus.vectors[kept])
+
+
+def own_queries(
+    library: Library, collection: str, file: Path, corpus: CorpusVectors, cache: VectorCache
+) -> JudgedQueries:
+    """The user's judged queries (see `searchkit eval init`), by files. Raises what `read_judged` raises."""
+    judged = read_judged(library.home, collection, file)
+    with reading(_folder(library, collection)) as connection:
+        rows = _places(connection, corpus)
+    numbers = {path: number for number, path in enumerate(dict.fromkeys(rows.values()))}
+    relevance = []
+    for query_id in judged.queries:
+        names = [name.rsplit("#", 1)[0] for name in judged.qrels[query_id]]
+        found = [path for path in numbers if any(_is_at(path, name) for name in names)]
+        relevance.append({str(numbers[path]): 1 for path in found})
+    known = np.array(sorted(rows), np.int64)
+    return JudgedQueries(
+        name=file.stem,
+        queries=cache.queries(list(judged.queries.values())),
+        corpus=corpus.vectors[known],
+        document_of=np.array([numbers[rows[row]] for row in known.tolist()], np.int64),
+        relevance=tuple(relevance),
+        hidden=np.full(len(relevance), -1, np.int64),
+    )
+
+
+def sample_docs() -> Path | None:
+    """The general check that comes with searchkit, None where it was left out."""
+    return next((place for place in (_PACKAGED, _IN_REPOSITORY) if (place / "corpus.jsonl").is_file()), None)
+
+
+def judged_folder(home: Path, folder: Path, embedder: Embedder, on_progress: ProgressListener) -> JudgedQueries:
+    """A folder in BEIR's layout; its passages are embedded once and kept below `eval`. Raises RetrievalDataError."""
+    data = read_beir(folder)
+    name = "sample_docs" if folder.name == "sample_docs_eval" else folder.resolve().name
+    made = corpus_collection(home, Corpus(name, data.documents), embedder, on_progress)
+    with reading(made.folder) as connection:
+        documents, found = _vectors_by_document(connection, embedder)
+    numbers = {made.document_id(path_from_text(path)): number for number, path in enumerate(dict.fromkeys(documents))}
+    of_path = {path: number for number, path in enumerate(dict.fromkeys(documents))}
+    relevance = tuple(_numbered(data.qrels[query_id], numbers) for query_id in data.qrels)
+    texts = [data.queries[query_id] for query_id in data.qrels]
+    return JudgedQueries(
+        name=name,
+        queries=embedder.embed_queries(texts),
+        corpus=found,
+        document_of=np.array([of_path[path] for path in documents], np.int64),
+        relevance=relevance,
+        hidden=np.full(len(texts), -1, np.int64),
+    )
+
+
+def _numbered(relevance: Mapping[str, int], numbers: Mapping[str, int]) -> dict[str, int]:
+    """By document number; documents that are nowhere count as never found."""
+    return {str(numbers.get(document, document)): value for document, value in relevance.items()}
+
+
+def _vectors_by_document(connection: sqlite3.Connection, embedder: Embedder) -> tuple[list[str], Vectors]:
+    """Each chunk's document and vector."""
+    rows = connection.execute(
+        "SELECT d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id ORDER BY c.id"
+    ).fetchall()
+    stored = vectors.vectors_of_hashes(connection, embedder.fingerprint, list({row[1] for row in rows}))
+    kept = [(path, stored[content_hash]) for path, content_hash in rows if content_hash in stored]
+    return [path for path, _ in kept], normalized(np.stack([vector for _, vector in kept]))
+
+
+def _places(connection: sqlite3.Connection, corpus: CorpusVectors) -> dict[int, Path]:
+    """The first file of each row of a corpus."""
+    row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
+    found: dict[int, Path] = {}
+    for root, path, content_hash in connection.execute(
+        "SELECT r.path, d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " JOIN roots r ON r.id = d.root_id ORDER BY c.id"
+    ):
+        if content_hash in row_of:
+            found.setdefault(row_of[content_hash], path_from_text(root) / path_from_text(path))
+    return found
+
+
+def _is_at(path: Path, name: str) -> bool:
+    """Whether a judgement's name, a path from some folder and perhaps a page, is of this file."""
+    plain = name.rsplit(":", 1)[0] if name.rsplit(":", 1)[-1].isdigit() else name
+    return path.as_posix() == plain or path.as_posix().endswith(f"/{plain.lstrip('./')}")
+
+
+def _folder(library: Library, collection: str) -> CollectionFolder:
+    return CollectionFolder(library.home / "collections" / collection)

@@ -1,0 +1,217 @@
+"""Pairs of a query and the passage that answers it: what training and its proof are made of, and the file that they lie in.
+
+One JSON object a line: query, title, text, kind, document, split, stored, negatives. Knows nothing of where pairs come from.
+"""
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from searchkit.paths import write_atomically
+from searchkit.train.errors import TrainingError
+from searchkit.train.texts import squashed
+from searchkit.types import Passage
+
+_GENERIC = 2  # documents in which a query may occur; what heads more of them says nothing about one
+_VALIDATION, _TEST = 0.1, 0.15  # shares of the pairs
+_LEAST_OF_EACH = 12  # pairs, whatever the share
+
+
+class Kind(StrEnum):
+    """Where a pair comes from."""
+
+    TITLE = "title"
+    HEADING = "heading"
+    QUESTION = "question"
+    DOCSTRING = "docstring"
+    LINK = "link"
+    CAPTION = "caption"
+    WRITTEN = "written"  # by a language model
+    OPENED = "opened"  # a search and the hit that was opened
+    OWN = "own"  # from the user's file
+
+
+class Split(StrEnum):
+    """What a pair is for."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A query and its passage, from which the answer's copy in the title or text was taken.
+
+    `document`: the file's path. `stored`: hex content hash of the collection's passage that this one was made of, "" if of none.
+    `negatives`: passages that come near and do not answer.
+    """
+
+    query: str
+    passage: Passage
+    kind: Kind
+    document: str
+    split: Split = Split.TRAIN
+    stored: str = ""
+    negatives: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """What there is: pairs by kind and by split, documents, and what was left out, by reason."""
+
+    kinds: dict[str, int]
+    splits: dict[str, int]
+    documents: int
+    with_negatives: int
+    left_out: dict[str, int]
+
+
+def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
+    """Those worth having, in order, and how many others there were, by reason.
+
+    Left out: the same query and passage again, queries that head several documents, and passages that do little but repeat
+    their query.
+    """
+    left_out: Counter[str] = Counter()
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for pair in pairs:
+        query, text = squashed(pair.query), squashed(f"{pair.passage.title} {pair.passage.text}")
+        if (query, text) in seen:
+            left_out["duplicate"] += 1
+        elif not query or len(text) < 2 * len(query) or query in squashed(pair.passage.title):
+            left_out["repeats its query"] += 1
+        else:
+            kept.append(pair)
+        seen.add((query, text))
+    places: dict[str, set[str]] = {}
+    for pair in kept:
+        places.setdefault(squashed(pair.query), set()).add(pair.document)
+    telling = [pair for pair in kept if len(places[squashed(pair.query)]) <= _GENERIC]
+    left_out["heads several documents"] = len(kept) - len(telling)
+    return telling, {reason: count for reason, count in left_out.items() if count}
+
+
+def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
+    """The pairs with their splits: all of a document in one, and all of documents that share a query or a passage too.
+
+    Which one follows from the documents' paths and the seed.
+    """
+    groups = _groups(pairs)
+    sizes = Counter(groups[pair.document] for pair in pairs)
+    order = sorted(
+        sizes, key=lambda group: hashlib.blake2b(f"{seed}\0{group}".encode("utf-8", "surrogatepass")).digest()
+    )
+    split_of = dict.fromkeys(order, Split.TRAIN)
+    for split, share in ((Split.TEST, _TEST), (Split.VALIDATION, _VALIDATION)):
+        wanted = min(max(_LEAST_OF_EACH, round(share * len(pairs))), len(pairs) // 3)
+        for group in order:
+            # What is much larger than the split teaches more than it proves.
+            if wanted > 0 and split_of[group] is Split.TRAIN and sizes[group] <= 2 * wanted:
+                split_of[group] = split
+                wanted -= sizes[group]
+    return [replace(pair, split=split_of[groups[pair.document]]) for pair in pairs]
+
+
+def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
+    """For each document the first of those that hang together with it."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name] = parent[parent[name]]
+        return name
+
+    owner: dict[str, str] = {}
+    for pair in pairs:
+        for text in (f"q{squashed(pair.query)}", f"p{squashed(pair.passage.text)}"):
+            one, other = sorted((root(pair.document), root(owner.setdefault(text, pair.document))))
+            parent[other] = one
+    return {pair.document: root(pair.document) for pair in pairs}
+
+
+def sample(pairs: Sequence[Pair], count: int, seed: int = 0) -> list[Pair]:
+    """At most so many, from all over, in order."""
+    if len(pairs) <= count:
+        return list(pairs)
+    chosen = sorted(random.Random(seed).sample(range(len(pairs)), count))  # noqa: S311 - no secret
+    return [pairs[i] for i in chosen]
+
+
+def of_split(pairs: Iterable[Pair], split: Split) -> list[Pair]:
+    """The pairs of a split."""
+    return [pair for pair in pairs if pair.split is split]
+
+
+def count_pairs(pairs: Sequence[Pair], left_out: dict[str, int]) -> PairCounts:
+    """What the pairs are."""
+    return PairCounts(
+        kinds=dict(Counter(pair.kind.value for pair in pairs)),
+        splits={split.value: len(of_split(pairs, split)) for split in Split},
+        documents=len({pair.document for pair in pairs}),
+        with_negatives=sum(bool(pair.negatives) for pair in pairs),
+        left_out=left_out,
+    )
+
+
+def write_pairs(file: Path, pairs: Iterable[Pair]) -> None:
+    """Write a pair file, whole or not at all."""
+    lines = (json.dumps(_as_json(pair), ensure_ascii=False) for pair in pairs)
+    write_atomically(file, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+
+
+def _as_json(pair: Pair) -> dict[str, Any]:
+    passage = {"title": pair.passage.title, "text": pair.passage.text}
+    rest = {"kind": pair.kind, "document": pair.document, "split": pair.split, "stored": pair.stored}
+    return {"query": pair.query, **passage, **rest, "negatives": [asdict(negative) for negative in pair.negatives]}
+
+
+def read_pairs(file: Path) -> list[Pair]:
+    """The pairs in a file; of its fields query and text alone are needed, and without splits all are for training.
+
+    Raises TrainingError for what is no such file.
+    """
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(
+            f"{file} cannot be read ({error}). Make one: searchkit train pairs COLLECTION --out FILE"
+        ) from error
+    pairs = list(_parsed(file, lines))
+    if not pairs:
+        raise TrainingError(f"{file} holds no pairs. Make some: searchkit train pairs COLLECTION --out FILE")
+    return pairs
+
+
+def _parsed(file: Path, lines: Sequence[str]) -> Iterator[Pair]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _pair(json.loads(line), f"{file.name}#{number}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            wanted = '{"query": "…", "text": "…"}, and "title", "document", "split", "negatives" if you like'
+            raise TrainingError(f"{file}, line {number}: no pair ({error!r}). Expected {wanted}.") from error
+
+
+def _pair(fields: dict[str, Any], place: str) -> Pair:
+    query, text, title = fields["query"], fields["text"], fields.get("title") or ""
+    if not all(isinstance(value, str) for value in (query, text, title)) or not (query.strip() and text.strip()):
+        raise ValueError("query and text must be texts with something in them")
+    negatives = [Passage(str(one.get("title") or ""), str(one["text"])) for one in fields.get("negatives") or ()]
+    return Pair(
+        query=query,
+        passage=Passage(title, text),
+        kind=Kind(fields.get("kind") or Kind.OWN),
+        document=str(fields.get("document") or place),
+        split=Split(fields.get("split") or Split.TRAIN),
+        stored=str(fields.get("stored") or ""),
+        negatives=tuple(negatives),
+    )

@@ -1,0 +1,35 @@
+"""What texts have in common: one spelling to compare them by, and whether a few words can be a query."""
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"\w+")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_LONG_WORD = 12  # letters: a compound of German or Finnish says as much as two words
+_MOST_WORDS = 64
+
+
+def squashed(text: str) -> str:
+    """Letters and digits in lower case, one blank between words."""
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def is_query(text: str) -> bool:
+    """Whether a text could be asked: two words or more, or as much in scripts without blanks, of letters and not of numbers."""
+    words = [word for word in _WORD.findall(text) if sum(map(str.isalpha, word)) >= 2]
+    if len(words) > _MOST_WORDS or "|" in text:  # the head of a table
+        return False
+    return (
+        len(words) >= 2
+        or any(len(word) >= _LONG_WORD and word.isalpha() for word in words)
+        or len(_UNSPACED.findall(text)) >= 4
+    )
+
+
+def without_beginning(text: str, beginning: str) -> str:
+    """A text without the words that it begins with, if they are these, whatever signs and line ends stand between them."""
+    words = _WORD.findall(beginning)
+    if not words:
+        return text
+    match = re.match(r"\W*" + r"\W+".join(map(re.escape, words)) + r"(?!\w)\W*", text, re.IGNORECASE)
+    return text[match.end() :] if match else text

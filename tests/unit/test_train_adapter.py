@@ -1,0 +1,162 @@
+"""A matrix is learned where there is something to learn, the identity stays where there is not, and the gate says which."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge
+from searchkit.train.intervals import intervals
+from searchkit.train.judged_sets import known_items
+from searchkit.train.measures import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
+from searchkit.train.vectors import CorpusVectors, PairVectors, best_share
+
+DIMENSION = 32
+IDENTITY = np.eye(DIMENSION, dtype=np.float32)
+
+
+def twisted(count: int, seed: int = 0, *, noise: float = 0.05) -> PairVectors:
+    """Pairs that agree in half of the components only; the other half is loud and says nothing."""
+    rng = np.random.default_rng(seed)
+    meant = rng.standard_normal((count, DIMENSION // 2))
+    loud = 2.0 * rng.standard_normal((2, count, DIMENSION // 2))
+    queries, passages = (
+        normalized(np.concatenate([meant + noise * rng.standard_normal(meant.shape), each], 1).astype(np.float32))
+        for each in loud
+    )
+    numbers = np.arange(count)
+    return PairVectors(queries, passages, numbers, numbers, np.full(count, -1), np.zeros_like(queries))
+
+
+def items(pairs: PairVectors) -> KnownItems:
+    return KnownItems(pairs.queries, pairs.passages, np.arange(len(pairs)), pairs.passages)
+
+
+@pytest.mark.train
+def test_what_says_nothing_is_turned_down() -> None:
+    pytest.importorskip("torch")
+    from searchkit.train.adapter import choose_matrix
+
+    chosen = choose_matrix(twisted(600), items(twisted(100, 1)), (DIMENSION, DIMENSION // 2))
+    assert chosen.matrix is not None and chosen.trial is not None
+    found = compare_pairs("pairs", items(twisted(100, 2)), chosen.matrix, (DIMENSION,))
+    assert found.gain > 0 and found.likelihood is not None and found.likelihood[1] > 0
+    assert judge([found], []).passed
+
+
+@pytest.mark.train
+def test_pairs_without_sense_leave_the_identity() -> None:
+    pytest.importorskip("torch")
+    from searchkit.train.adapter import choose_matrix
+
+    first, other = twisted(300), twisted(300, 7)
+    nonsense = replace(first, passages=other.passages)
+    clean = items(twisted(100, 1, noise=0.0))
+    quiet = normalized(clean.queries * np.where(np.arange(DIMENSION) < DIMENSION // 2, 1, 0.01).astype(np.float32))
+    chosen = choose_matrix(nonsense, KnownItems(quiet, quiet, clean.rows, quiet), (DIMENSION,))
+    assert chosen.matrix is None
+    assert chosen.trials
+
+
+@pytest.mark.train
+def test_what_harms_elsewhere_is_no_choice() -> None:
+    pytest.importorskip("torch")
+    from searchkit.train.adapter import choose_matrix
+
+    chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), is_harmless=lambda _: False)
+    assert chosen.matrix is None
+
+
+@pytest.mark.train
+def test_the_same_seed_gives_the_same_matrix() -> None:
+    torch: Any = pytest.importorskip("torch")
+    from searchkit.train.adapter import train_matrix
+    from searchkit.train.losses import LossWeights
+
+    first = train_matrix(twisted(100), LossWeights(), (DIMENSION,), seed=5)
+    torch.manual_seed(99)  # nothing hangs on the global one
+    assert np.array_equal(first, train_matrix(twisted(100), LossWeights(), (DIMENSION,), seed=5))
+    assert not np.array_equal(first, train_matrix(twisted(100), LossWeights(), (DIMENSION,), seed=6))
+
+
+def test_the_likelihood_is_that_of_a_softmax_over_all_passages() -> None:
+    pairs = items(twisted(20))
+    logits = (pairs.queries @ pairs.corpus.T).astype(np.float64) / 0.05
+    expected = np.diagonal(logits) - np.log(np.exp(logits).sum(axis=1))
+    assert log_likelihood(pairs) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_query_does_not_see_its_own_title() -> None:
+    corpus = np.eye(4, dtype=np.float32)
+    own = normalized(np.array([[0.1, 1, 0, 0]], np.float32))
+    one = KnownItems(corpus[:1], own, np.array([0]), corpus)
+    assert ranks(one).tolist() == [1]  # the stored passage would have been nearer than its own body
+    (cell, *_) = compare(held_out("pairs", one), np.eye(4, dtype=np.float32), (4,)).cells
+    assert cell.ndcg_before == pytest.approx(1.0)
+
+
+def test_ndcg_at_prefixes_is_of_the_prefixes_made_unit_length_again() -> None:
+    pairs = items(twisted(30))
+    queries, passages, corpus = (normalized(v[:, :8]) for v in (pairs.queries, pairs.passages, pairs.corpus))
+    cut = KnownItems(queries, passages, pairs.rows, corpus)
+    assert np.array_equal(ndcg_at_prefixes(pairs, (8,))[0], ndcg_at_prefixes(cut, (8,))[0])
+
+
+def judged(name: str, seed: int = 0) -> JudgedQueries:
+    pairs = twisted(60, seed)
+    relevance = tuple({str(number): 1} for number in range(60))
+    return JudgedQueries(name, pairs.queries, pairs.passages, np.arange(60), relevance, np.full(60, -1))
+
+
+def quieter(share: float) -> Vectors:
+    """A matrix that turns the loud half down, or up above 1."""
+    matrix = IDENTITY.copy()
+    matrix[range(DIMENSION // 2, DIMENSION), range(DIMENSION // 2, DIMENSION)] = share
+    return matrix
+
+
+def test_the_gate_lets_what_helps_pass_and_nothing_else() -> None:
+    prefixes = (DIMENSION, DIMENSION // 2)
+    better, worse, same = (compare(judged("x"), quieter(share), prefixes) for share in (0.3, 2.0, 1.0))
+    assert better.gain > 0 and better.low > 0
+    assert judge([better], [same]).passed
+    assert not judge([same], [better]).passed
+    assert not judge([worse], []).passed
+    assert "general check x loses" in judge([better], [worse]).reason
+    assert {(cell.prefix, cell.code) for cell in better.cells} == {
+        (prefix, code) for prefix in prefixes for code in ("float32", "int8", "1-bit")
+    }
+
+
+def test_intervals_hold_the_mean_and_narrow_with_more_queries() -> None:
+    rng = np.random.default_rng(0)
+    few, many = (rng.normal(0.1, 1.0, (2, count)) for count in (50, 5000))
+    for gains in (few, many):
+        found = intervals(gains)
+        assert (found[:, 0] < gains.mean(axis=1)).all() and (gains.mean(axis=1) < found[:, 1]).all()
+    assert np.ptp(intervals(many)[0]) < 0.2 * np.ptp(intervals(few)[0])
+    assert intervals(np.zeros((1, 1))).tolist() == [[0.0, 0.0]]
+
+
+def test_the_share_of_the_title_is_found_again() -> None:
+    pairs = twisted(50)
+    body = pairs.passages
+    stored = normalized(body + 0.4 * pairs.queries)
+    share = best_share(pairs.queries, stored, body)
+    assert (normalized(stored - share * pairs.queries) * body).sum(axis=1).min() > 0.999
+
+
+def test_a_large_corpus_is_sampled_and_keeps_the_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("searchkit.train.judged_sets._LARGEST_CORPUS", 10)
+    rng = np.random.default_rng(0)
+    corpus = CorpusVectors(
+        tuple(bytes([i]) for i in range(50)), normalized(rng.standard_normal((50, 8)).astype(np.float32))
+    )
+    rows = np.array([3, 40, -1])
+    pairs = PairVectors(corpus.vectors[:3], corpus.vectors[rows], rows, rows, rows, np.zeros((3, 8), np.float32))
+    found = known_items(pairs, corpus)
+    assert 10 <= len(found.corpus) <= 12
+    assert np.array_equal(found.corpus[found.rows[:2]], corpus.vectors[rows[:2]])
+    assert found.rows[2] == -1

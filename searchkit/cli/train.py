@@ -1,4 +1,4 @@
-"""`searchkit train`: pairs, adapter, opened."""
+"""`searchkit train`: pairs, adapter, finetune, opened."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
+from searchkit.cli.train_finetune import finetune
 from searchkit.wording import on_one_line, plural, printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def train() -> None:
       searchkit train adapter docs
       searchkit train pairs docs --out docs-pairs.jsonl
     """
+
+
+train.add_command(finetune)
 
 
 @train.command()

@@ -64,7 +64,7 @@ class ModelStore:
         Raises ModelNotFoundError if there is none.
         """
         found = min(self.installed(), key=_preference, default=None)
-        if found is not None and found.name != BUNDLED:
+        if found is not None and found.name != BUNDLED and not (_is_tuned(found) and self._can_be_converted()):
             return found.name
         if found is not None or self._can_be_converted():
             return BUNDLED
@@ -218,10 +218,15 @@ def bundled_checkpoint() -> Path | None:
     return None
 
 
+def _is_tuned(card: ModelCard) -> bool:
+    """Whether it was made for one collection, from another model."""
+    return ADAPTER_FILE in card.checksums or "base_sha256" in card.source
+
+
 def _preference(card: ModelCard) -> tuple[bool, bool, bool, int, str]:
     """The smaller, the better for a new collection; what was adapted to another collection comes last."""
     return (
-        ADAPTER_FILE in card.checksums,
+        _is_tuned(card),
         card.name == BUNDLED,
         card.architecture != "gemma3_text",
         list(Quantization).index(card.quantization),

@@ -100,10 +100,14 @@ class Verdict:
 
 
 def compare(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> Comparison:
-    """Measure a set before and after."""
-    after = judged.under(matrix)
+    """Measure a set before and after a matrix."""
+    return compare_models(judged, judged.under(matrix), prefixes)
+
+
+def compare_models(before: JudgedQueries, after: JudgedQueries, prefixes: Sequence[int]) -> Comparison:
+    """Measure a set that two models have embedded."""
     places = [(dimension, code) for dimension in prefixes for code in CODES]
-    pairs = [(_measure(judged, *place), _measure(after, *place)) for place in places]
+    pairs = [(_measure(before, *place), _measure(after, *place)) for place in places]
     gains = np.stack([new.ndcg - old.ndcg for old, new in pairs])
     mean = gains.mean(axis=0)
     *ranges, overall = intervals(np.concatenate([gains, mean[None]])).tolist()
@@ -122,7 +126,7 @@ def compare(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> C
         )
         for (dimension, code), (old, new), (low, high) in zip(places, pairs, ranges, strict=True)
     )
-    return Comparison(judged.name, len(judged.queries), cells, float(mean.mean()), *overall)
+    return Comparison(before.name, len(before.queries), cells, float(mean.mean()), *overall)
 
 
 def compare_pairs(name: str, items: KnownItems, matrix: Matrix, prefixes: Sequence[int]) -> Comparison:

@@ -1,0 +1,92 @@
+"""The states of a run on the disk: which are whole, which are the best, which may go.
+
+A state is a folder `checkpoint-STEP` of the trainer's: trained tensors, optimizer, schedule, random numbers, and last of all
+the trainer's own state, without which it was not finished.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from searchkit.train.finetune.validation import METRIC
+
+_STATE = "trainer_state.json"
+TENSORS = "trained.safetensors"
+_PREFIX = "checkpoint-"
+_SCORE = f"eval_{METRIC}"
+_ONLY_TO_RESUME = ("optimizer.pt", "scheduler.pt")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A state of a run. `score`: on the validation pairs, None if it was saved between two looks at them."""
+
+    folder: Path
+    step: int
+    epoch: float
+    score: float | None
+
+
+def whole_states(run: Path) -> list[Saved]:
+    """The states that were written to their end, the oldest first."""
+    found = [(int(path.name.removeprefix(_PREFIX)), path) for path in run.glob(f"{_PREFIX}*") if _is_whole(path)]
+    if not found:
+        return []
+    scores = _scores(max(found)[1])
+    return [Saved(path, step, *scores.get(step, (0.0, None))) for step, path in sorted(found)]
+
+
+def newest_to_resume(run: Path) -> Path | None:
+    """The newest state that training can go on from; None: it begins anew. One that was kept for its tensors is none."""
+    found = [saved.folder for saved in whole_states(run) if (saved.folder / _ONLY_TO_RESUME[0]).is_file()]
+    return found[-1] if found else None
+
+
+def remove_unfinished(run: Path) -> None:
+    """Remove what a run that was killed left half written."""
+    for path in run.glob(f"{_PREFIX}*"):
+        if not _is_whole(path):
+            shutil.rmtree(path)
+
+
+def best_states(run: Path, count: int) -> list[Saved]:
+    """The states with the best scores, the best first; of equals the earlier."""
+    scored = [saved for saved in whole_states(run) if saved.score is not None]
+    return sorted(scored, key=lambda saved: (-(saved.score or 0.0), saved.step))[:count]
+
+
+def prune(run: Path, keep: int) -> None:
+    """Leave the newest state, to go on from, and the tensors of the `keep` best."""
+    states = whole_states(run)
+    kept = {saved.step for saved in best_states(run, keep)}
+    for saved in states[:-1]:
+        if saved.step not in kept:
+            shutil.rmtree(saved.folder)
+            continue
+        for name in _ONLY_TO_RESUME:
+            (saved.folder / name).unlink(missing_ok=True)
+
+
+def read_tensors(saved: Path) -> dict[str, Tensor]:
+    """The trained tensors of a state."""
+    from safetensors.torch import load_file
+
+    return load_file(saved / TENSORS)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        json.loads((path / _STATE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return path.name.removeprefix(_PREFIX).isdigit()
+
+
+def _scores(newest: Path) -> dict[int, tuple[float, float]]:
+    """Epoch and score by step, which the newest state's history tells."""
+    history = json.loads((newest / _STATE).read_text("utf-8")).get("log_history", [])
+    looks = [entry for entry in history if _SCORE in entry]
+    return {int(look["step"]): (float(look["epoch"]), float(look[_SCORE])) for look in looks}

@@ -1,0 +1,175 @@
+"""One fine-tuning run from pairs to a checked checkpoint; it may be stopped anywhere and goes on with the next start."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchkit.embedding.import_model import FAMILIES
+from searchkit.train.finetune.base import Base
+from searchkit.train.finetune.caching import CachedObjective, Embedding
+from searchkit.train.finetune.card import model_card
+from searchkit.train.finetune.checkpoints import best_states
+from searchkit.train.finetune.data import Data
+from searchkit.train.finetune.memory import peak_memory_bytes
+from searchkit.train.finetune.network import compute_dtype, open_network
+from searchkit.train.finetune.objective import RowObjective, base_as_teacher
+from searchkit.train.finetune.options import FinetuneOptions, Method
+from searchkit.train.finetune.result import Mixture, choose_share, tuned_tensors, write_checkpoint
+from searchkit.train.finetune.run_folder import RunFolder, check_space, identity_of
+from searchkit.train.finetune.trainer import train
+from searchkit.train.finetune.validation import METRIC, Validation
+from searchkit.train.losses import LossWeights
+from searchkit.types import Progress, ProgressListener
+from searchkit.wording import size
+
+_CHECKED_TEXTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What came of a run. The scores are nDCG@10 on the validation pairs, of the base and of what was chosen.
+
+    `share`: of the tuned weights. `seconds`: of training, all starts together; `peak_bytes`: of memory, in the last start.
+    """
+
+    checkpoint: Path
+    base_score: float
+    score: float
+    share: float
+    epochs: tuple[float, ...]
+    seconds: float
+    peak_bytes: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether more of the validation pairs' passages are found than by the base."""
+        return self.score > self.base_score
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's parts: the base, the pairs, how to train, and where its state lies."""
+
+    base: Base
+    data: Data
+    options: FinetuneOptions
+    weights: LossWeights
+    folder: RunFolder
+    fresh: bool = False
+
+
+def finetune(run: Run, *, on_progress: ProgressListener, say: Callable[[str], None]) -> Tuned:
+    """Train, or go on; choose the best states and how much of the base to mix in; write the checkpoint and check it.
+
+    `say` gets a line at each look at the validation pairs. Raises TrainingError for an unfinished run of another kind or a
+    disk too small, UnsupportedCheckpointError for an architecture that cannot be trained, ModelError if the result is not
+    sound. The run's folder stays, for who wants to go on; nothing else is touched.
+    """
+    goes_on = run.folder.open(identity_of(run.base, run.data, run.options, run.weights), fresh=run.fresh)
+    base_score = _train(run, on_progress, say, goes_on=goes_on)
+    return _result(run, base_score, on_progress)
+
+
+def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], *, goes_on: bool) -> float:
+    """Leave the best states in the run's folder; the base's score."""
+    on_progress(Progress("Opening the base", 0, None, ""))
+    network = open_network(run.base.folder, run.options)
+    trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    if not goes_on:
+        check_space(run.folder.path, run.base, trained)
+    embedding = _embedding(network, run.options)
+    validation = Validation(run.data.validation, run.data.train, embedding, run.options.seed)
+    objective = _objective(run, embedding, on_progress)
+    base_score = _base_score(run.folder, validation, on_progress)
+    verb = "Going on" if goes_on else "Training"
+    say(
+        f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Base: nDCG@10 {base_score:.4f} on validation."
+    )
+    begun = time.monotonic()
+    before = float(run.folder.manifest().get("seconds", 0.0))
+
+    def on_score(epoch: float, score: float) -> None:
+        run.folder.note(seconds=before + time.monotonic() - begun)
+        say(f"epoch {epoch:g}: nDCG@10 {score:.4f} ({score - base_score:+.4f})")
+
+    train(
+        network,
+        run.data.train,
+        CachedObjective(embedding, objective),
+        validation,
+        run.options,
+        run.folder.states,
+        on_progress=on_progress,
+        on_score=on_score,
+    )
+    return base_score
+
+
+def _objective(run: Run, embedding: Embedding, on_progress: ProgressListener) -> RowObjective:
+    """The loss over the run's rows; the base's vectors are computed once and kept."""
+    teacher = run.folder.teacher()
+    if teacher is None:
+        on_progress(Progress("Embedding with the base", 0, None, ""))
+        teacher = base_as_teacher(run.data.train, embedding)
+        run.folder.keep_teacher(teacher)
+    dimension = teacher.queries.shape[1]
+    trained = FAMILIES[run.base.checkpoint.model_type].prefix_dimensions
+    prefixes = (dimension, *(prefix for prefix in trained if prefix < dimension))
+    return RowObjective(run.data.train, teacher, run.weights, prefixes)
+
+
+def _base_score(folder: RunFolder, validation: Validation, on_progress: ProgressListener) -> float:
+    """Computed once; a network that goes on is the base until its state is read."""
+    known = folder.manifest().get("base_score")
+    if known is None:
+        on_progress(Progress("Looking at the validation pairs", 0, None, ""))
+        known = validation()[METRIC]
+        folder.note(base_score=known)
+    return float(known)
+
+
+def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned:
+    """The checkpoint, from the best states."""
+    on_progress(Progress("Choosing the best state", 0, None, ""))
+    options, base = run.options, run.base.folder
+    states = best_states(run.folder.states, options.soup)
+    mixture = Mixture(base, tuned_tensors(base, states, options), options)
+    embedding = _embedding(mixture.network, options)
+    validation = Validation(run.data.validation, run.data.train, embedding, options.seed)
+    choice = choose_share(mixture, validation, options.mix)
+    result = Tuned(
+        checkpoint=run.folder.checkpoint,
+        base_score=base_score,
+        score=choice.score,
+        share=choice.share,
+        epochs=tuple(saved.epoch for saved in states),
+        seconds=float(run.folder.manifest().get("seconds", 0.0)),
+        peak_bytes=peak_memory_bytes(),
+    )
+    on_progress(Progress("Writing the checkpoint", 0, None, ""))
+    texts = [row.positive for row in run.data.validation[:_CHECKED_TEXTS]]
+    write_checkpoint(mixture, result.checkpoint, texts, model_card(run.base, _facts(run, result)))
+    return result
+
+
+def _facts(run: Run, result: Tuned) -> Mapping[str, object]:
+    """What the model card says of the run."""
+    options = run.options
+    epochs = ", ".join(f"{epoch:g}" for epoch in result.epochs)
+    rank = f", rank {options.lora_rank}" if options.method is Method.LORA else ""
+    return {
+        "pairs": f"{len(run.data.train):,} to train with, {len(run.data.validation):,} to choose with",
+        "method": f"{options.method}{rank}; learning rate {options.rate:g}, batches of {options.batch_size}, seed {options.seed}",
+        "loss": f"contrastive (temperature {run.weights.temperature:g}) {run.weights.contrastive:g}, spread-out"
+        f" {run.weights.spread:g}, distillation to the base {run.weights.distillation:g}",
+        "taken": f"{result.share:.0%} of the weights of epoch {epochs}, the rest the base's",
+        "nDCG@10 on validation pairs": f"{result.base_score:.4f} before, {result.score:.4f} after",
+        "time, memory": f"{result.seconds / 60:.1f} minutes, {size(result.peak_bytes)} at most",
+        "weights of the base": f"SHA-256 {run.base.weights_checksum}",
+    }
+
+
+def _embedding(network: Any, options: FinetuneOptions) -> Embedding:
+    return Embedding(network, tokens_at_once=options.tokens_at_once, dtype=compute_dtype(options.precision))

@@ -1,0 +1,96 @@
+"""What becomes of a tuned checkpoint: proven, then imported like any other, with a report; or left, and the base stays."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from searchkit.library import Library
+from searchkit.paths import make_private_folder, write_atomically
+from searchkit.train.finetune.finetune import Run, Tuned
+from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
+from searchkit.train.gate import Verdict
+from searchkit.train.pairs import Pair
+from searchkit.types import Progress, ProgressListener
+
+_CARD = "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run, all the pairs that its own were chosen from, and how it will be proven."""
+
+    run: Run
+    pairs: tuple[Pair, ...]
+    proof: ProofOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`model`: the new model's name, "" if the base stays. `report`: the folder of report.md and report.json."""
+
+    model: str
+    quantization: str
+    licence: str
+    tuned: Tuned
+    proof: Proof
+    report: Path
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For programs."""
+        tuned = {name: value for name, value in asdict(self.tuned).items() if name != "checkpoint"}
+        return {"model": self.model or None, **tuned, **asdict(self.proof), "report": str(self.report)}
+
+
+def install_if_better(
+    library: Library,
+    prepared: Prepared,
+    tuned: Tuned,
+    *,
+    keep: Path | None,
+    is_forced: bool,
+    on_progress: ProgressListener,
+) -> Outcome:
+    """Prove the checkpoint; import it if it passes or `is_forced`, and let go of the run; else leave both as they are.
+
+    `keep`: where the checkpoint is to be moved once it is installed. Raises ModelError if it cannot be imported.
+    """
+    run, name = prepared.run, prepared.run.folder.path.name
+    nothing = Proof((), (), Verdict(False, "nothing was found better on the validation pairs than with the base"))
+    proof = nothing
+    if tuned.helps or is_forced:
+        proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
+    card = (
+        f"{(tuned.checkpoint / _CARD).read_text('utf-8')}\n## Proof\n\n{proof.verdict.reason}\n\n{proof_table(proof)}\n"
+    )
+    report = library.home / "train" / "finetune" / name
+    licence = model = ""
+    if proof.verdict.passed or is_forced:
+        (tuned.checkpoint / _CARD).write_text(card, "utf-8")
+        licence, model = _install(library, prepared, tuned, on_progress), name
+        write_atomically(library.home / "models" / name / _CARD, card.encode())
+    outcome = Outcome(model, prepared.proof.quantization.value, licence, tuned, proof, report)
+    make_private_folder(report)
+    write_atomically(report / "report.md", card.encode())
+    write_atomically(report / "report.json", json.dumps(outcome.as_json(), indent=2).encode())
+    if model:
+        if keep:
+            shutil.move(tuned.checkpoint, keep)
+        run.folder.remove()
+    return outcome
+
+
+def _install(library: Library, prepared: Prepared, tuned: Tuned, on_progress: ProgressListener) -> str:
+    """Import the checkpoint; its licence."""
+    run = prepared.run
+    on_progress(Progress("Installing", 0, None, ""))
+    source = {
+        "base": run.base.name,
+        "base_sha256": run.base.weights_checksum,
+        "method": f"finetune-{run.options.method}",
+    }
+    quantization = prepared.proof.quantization
+    card = library.models.add(tuned.checkpoint, name=run.folder.path.name, quantization=quantization, source=source)
+    return card.licence

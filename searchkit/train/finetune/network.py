@@ -1,0 +1,144 @@
+"""The base checkpoint as something torch can train: what is frozen, what is not, LoRA, heads, precision."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from searchkit.errors import UnsupportedCheckpointError
+from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
+
+HEADS = r"(^|\.)\d+\.linear\."  # the Dense modules' weights, a pattern of their names
+TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight")  # by the ends of their names
+_LORA_TARGETS = {  # the products of the layers, by patterns of their names
+    "bert": r".*layer\.\d+\..*(query|key|value|dense)",
+    "gemma3_text": r".*layers\.\d+\..*_proj",
+}
+_BASE_LAYER = ".base_layer"  # what peft puts into the name of a weight that it updates
+_LORA = "lora_"
+
+
+def open_network(folder: Path, options: FinetuneOptions) -> Any:
+    """A SentenceTransformer ready to train by `options`. Raises UnsupportedCheckpointError where there is no LoRA for it."""
+    network = open_plain(folder, options)
+    _prepare(network, options)
+    return network
+
+
+def open_plain(folder: Path, options: FinetuneOptions) -> Any:
+    """A SentenceTransformer in float32 on the best device, without dropout; neither remote code nor the web is asked."""
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    network = SentenceTransformer(
+        str(folder), device=best_device(), local_files_only=True, model_kwargs={"dtype": torch.float32}
+    )
+    network.tokenizer.padding_side = "right"  # groups of texts are cut on that side
+    network.max_seq_length = min(options.max_tokens, network.max_seq_length or options.max_tokens)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        elif isinstance(getattr(module, "attention_dropout", None), float):  # dropout that is no module of its own
+            module.attention_dropout = 0.0
+    return network
+
+
+def _prepare(network: Any, options: FinetuneOptions) -> None:
+    """Freeze what is not trained; with LoRA, add its updates."""
+    encoder = encoder_of(network)
+    if options.method is Method.LORA:
+        _add_lora(network, encoder.config.model_type, options.lora_rank, options.seed)
+    of_encoder = {id(weight) for weight in encoder.parameters()}
+    for name, weight in network.named_parameters():
+        only_lora = options.method is Method.LORA and id(weight) in of_encoder
+        weight.requires_grad_(_LORA in name if only_lora else not name.endswith(TOKEN_TABLES))
+
+
+def best_device() -> str:
+    """A graphics card if torch sees one, else the processor."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def compute_dtype(precision: Precision) -> torch.dtype | None:
+    """What the encoder computes in, None for float32. `auto`: bfloat16 where the device multiplies it by itself."""
+    if precision is Precision.AUTO:
+        fast = torch.cuda.is_bf16_supported() if best_device() == "cuda" else _processor_has_bfloat16()
+        return torch.bfloat16 if fast else None
+    return torch.bfloat16 if precision is Precision.BFLOAT16 else None
+
+
+def encoder_of(network: Any) -> Any:
+    """The transformer inside."""
+    return network.transformers_model
+
+
+def trained_tensors(network: Any) -> dict[str, Tensor]:
+    """Copies of what is trained, by name."""
+    return {name: weight.detach().clone() for name, weight in network.named_parameters() if weight.requires_grad}
+
+
+def put_tensors(network: Any, tensors: dict[str, Tensor]) -> None:
+    """Set what is trained. Raises KeyError if a tensor is missing."""
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if weight.requires_grad:
+                weight.copy_(tensors[name])
+
+
+def merged_tensors(network: Any, base: Path) -> dict[str, dict[str, Tensor]]:
+    """All weights by module folder of the base ("" for the encoder) and by plain name, LoRA's updates added by peft.
+
+    The network has the updates in its weights afterwards and gives the same vectors.
+    """
+    encoder = encoder_of(network)
+    _merge_lora(encoder)
+    found = {"": {_plain(name): value for name, value in encoder.state_dict().items() if _LORA not in name}}
+    for place, module in heads_of(network, base):
+        found[place] = dict(module.state_dict())
+    return found
+
+
+def heads_of(network: Any, base: Path) -> Iterator[tuple[str, nn.Module]]:
+    """Folder and module of each Dense head; none in a bare encoder."""
+    listed = base / "modules.json"
+    places = [str(module["path"]) for module in json.loads(listed.read_text("utf-8"))] if listed.is_file() else []
+    for place, module in zip(places, network, strict=False):
+        if type(module).__name__ == "Dense":
+            yield place, module
+
+
+def _add_lora(network: Any, model_type: str, rank: int, seed: int) -> None:
+    from peft import LoraConfig
+
+    targets = _LORA_TARGETS.get(model_type)
+    if targets is None:
+        raise UnsupportedCheckpointError(
+            f"There is no LoRA for a {model_type} model here; it can be tuned in full: --method full"
+        )
+    torch.manual_seed(seed)  # the updates' first factors are random
+    network.add_adapter(LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=targets))
+
+
+def _merge_lora(encoder: nn.Module) -> None:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for module in encoder.modules():
+        if isinstance(module, BaseTunerLayer) and not module.merged:
+            module.merge(safe_merge=True)
+
+
+def _plain(name: str) -> str:
+    return name.replace(_BASE_LAYER, "")
+
+
+def _processor_has_bfloat16() -> bool:
+    """Whether it has instructions for products of bfloat16; without them, it would be slower than float32."""
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in checks)

@@ -1,0 +1,134 @@
+"""The gate for a tuned model: held-out pairs and the general checks, embedded by the base and by what came of it.
+
+Both are imported and quantized alike, since that is how they are used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.store import ModelStore
+from searchkit.library import Library
+from searchkit.train.finetune.base import Base
+from searchkit.train.finetune.run_folder import RunFolder
+from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
+from searchkit.train.judged_sets import judged_folder, sample_docs
+from searchkit.train.pairs import Pair, Split, of_split, sample
+from searchkit.types import Passage, Progress, ProgressListener
+
+_QUERIES = 300  # held-out ones at most
+_POOL = 600  # passages that they look for theirs among
+_LEAST = 10  # held-out queries that prove anything
+_BEFORE, _AFTER = "base", "tuned"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What held-out pairs and general checks say of a tuned model."""
+
+    targets: tuple[Comparison, ...]
+    general: tuple[Comparison, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ProofOptions:
+    """`general`: folders in BEIR's layout besides the bundled check. `quantization`: what the model will be stored in."""
+
+    general: tuple[Path, ...] = ()
+    quantization: Quantization = Quantization.INT8
+    seed: int = 0
+
+
+def prove(
+    library: Library,
+    base: Base,
+    run: RunFolder,
+    pairs: Sequence[Pair],
+    options: ProofOptions,
+    on_progress: ProgressListener = lambda _: None,
+) -> Proof:
+    """Compare the run's checkpoint with its base. Nothing is installed; the models that are compared lie in the run's folder."""
+    test = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed)
+    if len(test) < _LEAST:
+        reason = f"there are {len(test)} held-out pairs, and {_LEAST} are needed to prove anything"
+        return Proof((), (), Verdict(False, reason))
+    store = ModelStore(run.path / "models")
+    on_progress(Progress("Converting", 0, None, ""))
+    before = _base_model(library, store, base, options.quantization)
+    after = _model(store, _AFTER, run.checkpoint, options.quantization)
+    pool = _pool(test, pairs, options.seed)
+    prefixes = before.prefix_dimensions
+    old, new = (_held_out(test, pool, model, on_progress) for model in (before, after))
+    targets = (compare_models(old, new, prefixes),)
+    bundled = sample_docs()
+    general = []
+    for folder in [*([bundled] if bundled else []), *options.general]:
+        old, new = (judged_folder(library.home, folder, model, on_progress) for model in (before, after))
+        general.append(compare_models(old, new, prefixes))
+    return Proof(targets, tuple(general), judge(targets, general))
+
+
+def _base_model(library: Library, store: ModelStore, base: Base, quantization: Quantization) -> Embedder:
+    """The base as it is installed, if it is so in the same way; else converted for the proof."""
+    for card in library.models.installed():
+        if (card.source.get("sha256"), card.quantization) == (base.weights_checksum, quantization):
+            return library.models.open(card.name)
+    return _model(store, _BEFORE, base.folder, quantization)
+
+
+def _model(store: ModelStore, name: str, checkpoint: Path, quantization: Quantization) -> Embedder:
+    """A checkpoint's model; one that an earlier start left is made anew, for the checkpoint may be another."""
+    if name in store.names():
+        store.remove(name)
+    store.add(checkpoint, name=name, quantization=quantization)
+    return store.open(name)
+
+
+def _pool(test: Sequence[Pair], pairs: Sequence[Pair], seed: int) -> list[Passage]:
+    """The passages to look among, the held-out ones first, none twice."""
+    own = [pair.passage for pair in test]
+    others = [pair for pair in pairs if pair.split is not Split.TEST]
+    more = sample(others, max(0, _POOL - len(own)), seed)
+    return list(dict.fromkeys([*own, *(pair.passage for pair in more)]))
+
+
+def _held_out(
+    test: Sequence[Pair], pool: Sequence[Passage], model: Embedder, on_progress: ProgressListener
+) -> JudgedQueries:
+    """The held-out queries, each with its own passages as the answers."""
+    numbers = {passage: number for number, passage in enumerate(pool)}
+    answers: dict[str, dict[str, int]] = {}
+    for pair in test:
+        answers.setdefault(pair.query, {})[str(numbers[pair.passage])] = 1
+    on_progress(Progress("Proving", 0, None, ""))
+    return JudgedQueries(
+        name="held-out pairs",
+        queries=model.embed_queries(list(answers)),
+        corpus=model.embed_documents(pool),
+        document_of=np.arange(len(pool), dtype=np.int64),
+        relevance=tuple(answers.values()),
+        hidden=np.full(len(answers), -1, np.int64),
+    )
+
+
+def proof_table(proof: Proof) -> str:
+    """What was compared, as Markdown."""
+    lines = ["| set | prefix, code | nDCG@10 before | after | gain (95 %) | recall@10 | ANN recall |", "|" + "---|" * 7]
+    for comparison in (*proof.targets, *proof.general):
+        for cell in comparison.cells:
+            gain = f"{cell.gain:+.4f} ({cell.gain_low:+.4f} to {cell.gain_high:+.4f})"
+            recall = f"{cell.recall_before:.3f} → {cell.recall_after:.3f}"
+            ann = f"{cell.ann_before:.3f} → {cell.ann_after:.3f}"
+            values = (
+                comparison.name,
+                f"{cell.prefix}, {cell.code}",
+                f"{cell.ndcg_before:.4f}",
+                f"{cell.ndcg_after:.4f}",
+            )
+            lines.append(f"| {' | '.join((*values, gain, recall, ann))} |")
+    return "\n".join(lines)

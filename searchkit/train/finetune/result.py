@@ -1,0 +1,124 @@
+"""From the best states to the tuned checkpoint: averaged, mixed with the base by what validation says, written, checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from searchkit.errors import ModelError
+from searchkit.paths import new_folder
+from searchkit.train.finetune.caching import Embedding
+from searchkit.train.finetune.checkpoints import Saved, read_tensors
+from searchkit.train.finetune.network import (
+    TOKEN_TABLES,
+    encoder_of,
+    heads_of,
+    merged_tensors,
+    open_network,
+    open_plain,
+    put_tensors,
+)
+from searchkit.train.finetune.options import FinetuneOptions
+from searchkit.train.finetune.validation import METRIC, Validation
+from searchkit.train.finetune.weights import Tensors, check_same_shape, mean_of, mixed, write_tuned
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+_SAME = 0.9999  # cosine of the written checkpoint's vectors to those in memory
+
+
+def tuned_tensors(base: Path, states: Sequence[Saved], options: FinetuneOptions) -> dict[str, dict[str, Tensor]]:
+    """The mean of the states' weights, LoRA merged, by module folder and name; the token table, which no state has, is left out."""
+    merged: list[dict[str, dict[str, Tensor]]] = []
+    for saved in states:
+        network = open_network(base, options)  # merging leaves the updates in the weights, so each starts from the base
+        put_tensors(network, read_tensors(saved.folder))
+        merged.append({place: _tuned_only(tensors) for place, tensors in merged_tensors(network, base).items()})
+    return {place: mean_of([each[place] for each in merged]) for place in merged[0]}
+
+
+def _tuned_only(tensors: Tensors) -> dict[str, Tensor]:
+    return {
+        name: value.detach().cpu()
+        for name, value in tensors.items()
+        if value.is_floating_point() and not name.endswith(TOKEN_TABLES)
+    }
+
+
+class Mixture:
+    """A network between the base and the tuned weights (WiSE-FT); `share` is that of the tuned ones."""
+
+    def __init__(self, base: Path, tuned: Mapping[str, Tensors], options: FinetuneOptions) -> None:
+        self.base, self.tuned, self.options = base, tuned, options
+        self.share = 0.0
+        self.network: Any = open_plain(base, options)
+        places = {"": encoder_of(self.network), **dict(heads_of(self.network, base))}
+        self._weights = [
+            (weight, weight.detach().clone(), tuned[place][name])
+            for place, module in places.items()
+            for name, weight in module.state_dict().items()
+            if name in tuned.get(place, {})
+        ]
+
+    def set_share(self, share: float) -> None:
+        """Put (1 - share) base + share tuned into the network."""
+        self.share = share
+        with torch.no_grad():
+            for weight, before, after in self._weights:
+                weight.copy_(mixed(before, after.to(before.device), share))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A share of the tuned weights and the score that it reaches on the validation pairs."""
+
+    share: float
+    score: float
+
+
+def choose_share(mixture: Mixture, validation: Validation, wanted: float | None) -> Choice:
+    """The share that finds most on the validation pairs; of equals the larger. The network is left with it."""
+    found = []
+    for share in SHARES if wanted is None else (wanted,):
+        mixture.set_share(share)
+        found.append(Choice(share, validation()[METRIC]))
+    best = max(found, key=lambda choice: (choice.score, choice.share))
+    mixture.set_share(best.share)
+    return best
+
+
+def write_checkpoint(mixture: Mixture, target: Path, texts: Sequence[str], card: str) -> None:
+    """Write the tuned checkpoint, whole or not at all, after holding what was written against the base and the memory.
+
+    `texts`: whose vectors are compared. Raises ModelError if the checkpoint is not what it should be.
+    """
+    expected = _exact(mixture.network).embed_texts(texts)
+    with new_folder(target) as folder:
+        write_tuned(mixture.base, folder, mixture.tuned, share=mixture.share)
+        (folder / "README.md").write_text(card, "utf-8")
+        check_same_shape(mixture.base, folder)
+        network = open_plain(folder, mixture.options)
+        _check_opened(mixture.network, network)
+        worst = float((_exact(network).embed_texts(texts) * expected).sum(axis=1).min())
+        if not worst >= _SAME:
+            raise ModelError(f"The written checkpoint's vectors are not those in memory (worst cosine {worst:.5f}).")
+
+
+def _exact(network: Any) -> Embedding:
+    return Embedding(network, tokens_at_once=1, dtype=None)
+
+
+def _check_opened(before: Any, after: Any) -> None:
+    """What the library makes of the written files: the same window, modules and prompts, in float32, with finite weights."""
+    for what in ("sliding_window", "max_position_embeddings", "layer_types", "use_bidirectional_attention"):
+        old, new = (getattr(encoder_of(network).config, what, None) for network in (before, after))
+        if old != new:
+            raise ModelError(f"The written checkpoint has {what} {new}, the base {old}.")
+    if [type(module) for module in before] != [type(module) for module in after] or before.prompts != after.prompts:
+        raise ModelError("The written checkpoint has other modules or prompts than the base.")
+    for name, weight in after.named_parameters():
+        if weight.dtype != torch.float32 or not np.isfinite(float(weight.detach().sum())):
+            raise ModelError(f"The weight {name} of the written checkpoint is no finite float32.")

@@ -1,0 +1,114 @@
+"""Where a run keeps its state between two starts of the program, and whether that state is of the same run."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from searchkit.paths import make_private_folder, write_atomically
+from searchkit.train.errors import TrainingError
+from searchkit.train.finetune.base import Base
+from searchkit.train.finetune.data import Data
+from searchkit.train.finetune.objective import Teacher
+from searchkit.train.finetune.options import FinetuneOptions
+from searchkit.train.losses import LossWeights
+from searchkit.wording import size
+
+_MANIFEST = "run.json"
+_TEACHER = "teacher.npz"
+# What may change between two starts: how it is computed and what is made of it, not what is computed.
+_FREE = ("tokens_at_once", "threads", "checkpoint_minutes", "mix", "soup")
+_STATES = 4  # at most on the disk at once: one that is being written, the newest, the best, one to be removed
+_PER_TRAINED = 3  # weights, and the optimizer's two numbers for each
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of a run. `checkpoint`: where the result is put."""
+
+    path: Path
+
+    @property
+    def states(self) -> Path:
+        """The trainer's states."""
+        return self.path / "states"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The tuned checkpoint."""
+        return self.path / "checkpoint"
+
+    def open(self, identity: str, *, fresh: bool) -> bool:
+        """Make it, or take up what is there: whether a run goes on.
+
+        Raises TrainingError if what is there is another run's; with `fresh` that is removed.
+        """
+        if fresh:
+            self.remove()
+        known = self.manifest().get("identity")
+        if known not in (None, identity):
+            raise TrainingError(
+                f"An unfinished run lies in {self.path}, with other pairs or options. Go on with the options that it was"
+                " begun with, or begin anew: --fresh"
+            )
+        make_private_folder(self.states)
+        shutil.rmtree(self.checkpoint, ignore_errors=True)
+        self.note(identity=identity)
+        return known is not None
+
+    def manifest(self) -> Mapping[str, Any]:
+        """What was noted; nothing if that cannot be read."""
+        try:
+            content = json.loads((self.path / _MANIFEST).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def note(self, **facts: Any) -> None:
+        """Add to what is noted."""
+        content = {**self.manifest(), **facts}
+        write_atomically(self.path / _MANIFEST, json.dumps(content, indent=2).encode())
+
+    def teacher(self) -> Teacher | None:
+        """The base's vectors, if they were computed before."""
+        try:
+            with np.load(self.path / _TEACHER, allow_pickle=False) as stored:
+                return Teacher(**{name: stored[name] for name in ("queries", "positives", "negatives")})
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+
+    def keep_teacher(self, teacher: Teacher) -> None:
+        """Write them, whole or not at all."""
+        temporary = self.path / f".{_TEACHER}"
+        np.savez(temporary.with_suffix(".tmp.npz"), **asdict(teacher))
+        temporary.with_suffix(".tmp.npz").replace(self.path / _TEACHER)
+
+    def remove(self) -> None:
+        """Remove everything of the run."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def identity_of(base: Base, data: Data, options: FinetuneOptions, weights: LossWeights) -> str:
+    """What makes two starts the same run: base, pairs, and every option that changes what comes out."""
+    chosen = {name: value for name, value in asdict(options).items() if name not in _FREE}
+    digest = hashlib.sha256(json.dumps([base.weights_checksum, chosen, asdict(weights)], sort_keys=True).encode())
+    for row in (*data.train, *data.validation):
+        digest.update(json.dumps(asdict(row)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
+
+
+def check_space(folder: Path, base: Base, trained_numbers: int) -> None:
+    """Raise TrainingError unless the states, the tuned checkpoint and the model made of it have room."""
+    weights = sum(path.stat().st_size for path in base.folder.rglob("*.safetensors"))
+    needed = _STATES * _PER_TRAINED * 4 * trained_numbers + 2 * weights
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise TrainingError(
+            f"Training needs {size(needed)} at {folder}, but only {size(free)} are free. Make room, or choose another disk:"
+            " SEARCHKIT_HOME"
+        )

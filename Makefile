@@ -47,7 +47,7 @@ test: $(VENV)/.installed-dev
 
 # Also compare with sentence-transformers itself, and train (installs torch).
 test-reference: $(VENV)/.installed-reference
-	$(BIN)/python -m pytest -m "reference or train"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "reference or train"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ class Script:
     finish: str = "stop"
     is_done_sent: bool = True
     raw: bytes = b""
+    content_type: str = "text/event-stream"
 
 
 @dataclass
@@ -107,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(script.status, {"error": script.error})
             return
         self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Type", script.content_type)
         self.end_headers()
         try:
             self._stream(script)

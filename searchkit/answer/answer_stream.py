@@ -8,6 +8,7 @@ from searchkit.answer.checked_text import CheckedSentence, CheckedText
 from searchkit.answer.context import Context
 from searchkit.answer.errors import LlmError, WindowTooSmallError
 from searchkit.answer.language_model import LanguageModel, Reply
+from searchkit.answer.not_said import says_nothing_is_said
 from searchkit.answer.support import OpenEmbedder, SupportChecker
 from searchkit.types import Hit
 
@@ -34,6 +35,16 @@ class AnswerReport:
     def unsupported(self) -> tuple[str, ...]:
         """The sentences that no source says."""
         return tuple(sentence.text for sentence in self.sentences if sentence.is_supported is False)
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether something was written, but nothing in it could be compared with the sources: code, or a word or two."""
+        could_be = any(sentence.is_supported is not None for sentence in self.sentences)
+        return bool(self.sentences) and not could_be and not any(map(_needs_no_check, self.sentences))
+
+
+def _needs_no_check(sentence: CheckedSentence) -> bool:
+    return sentence.text.endswith("?") or says_nothing_is_said(sentence.text)
 
 
 class AnswerStream:

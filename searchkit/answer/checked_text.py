@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from searchkit.answer.around_answer import Thoughts, Wrapping
 from searchkit.answer.citations import CitationChecker, cited_in, without_citations
 from searchkit.answer.plain_text import PlainTextStream, plain_text
 from searchkit.answer.prompt import without_marks
@@ -13,8 +14,15 @@ UNSUPPORTED = "(unsupported)"
 NO_SOURCE_SAYS_SO = "\n\nNo source says so. What they say:"
 NOTHING_CAME = "The model wrote nothing. What the sources say:"
 _QUOTED = 2
+_OFTEN, _OFTEN_CODE, _LONG_LINE = 3, 6, 16
 _ENDS = re.compile(r"[.!?\u3002\uff01\uff1f…][\"'”’»)\]*_]*(?:\s*\[\d{1,2}\])*$")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Nr|No|St|bzw|ca|vs|cf|p|pp|S)|\b\d{1,2}|\b[A-Z])\.$")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Nr|No|St|bzw|ca|vs|cf|p|pp|S)|\b[A-Z])\.$")
+_SHORT_NUMBER = re.compile(r"\b\d{1,2}\.$")
+_ITS_NUMBER = re.compile(r"[\W_]*\d{1,2}\.$|.*\b(?:im|der|den|dem|zum|zur|vom|beim)\s+\d{1,2}\.$", re.DOTALL)
+_BEHIND_ORDINAL = re.compile(
+    r"[^\W_A-ZÄÖÜ]|(?:Jan|Jän|Feb|Mär|Apr|Jun|Jul|Aug|Sep|Okt|Nov|Dez)\w*|Mai\b"  # a small letter, 3. 5., or a German month
+)
+_CITATION = re.compile(r"\[\d{1,2}\]")
 _LEFT_ALONE = re.compile(r"[.,]")  # behind a citation that was taken out
 _UNIT = re.compile(r"\s*\S+|\s+")
 _CODE = re.compile(r"(```|`|\n)")
@@ -42,10 +50,12 @@ class CheckedText:
         self.sentences: list[CheckedSentence] = []
         self._plain = PlainTextStream()
         self._support = support
-        self._thoughts = _Thoughts()
+        self._thoughts = Thoughts()
+        self._wrapping = Wrapping()
         self._sentence = ""
         self._space = ""
         self._in_code = False
+        self._cites_first = False
         self._fence = ""
 
     def feed(self, piece: str) -> Iterator[str]:
@@ -59,9 +69,16 @@ class CheckedText:
 
     @property
     def is_looping(self) -> bool:
-        """Whether the same sentence has come three times: a small model that has lost its way does not find back."""
-        said = [sentence.text for sentence in self.sentences if sentence.is_supported is not None]
-        return bool(said) and said.count(said[-1]) >= 3
+        """Whether the same sentence has come three times: a small model that has lost its way does not find back.
+
+        Lines of code, and what else is not checked, may well come again: those must be long, and come more often.
+        """
+        if not self.sentences:
+            return False
+        last = self.sentences[-1]
+        count = sum(sentence.text == last.text for sentence in self.sentences)
+        is_checked = last.is_supported is not None
+        return count >= _OFTEN if is_checked else count >= _OFTEN_CODE and len(last.text) >= _LONG_LINE
 
     @property
     def is_without_support(self) -> bool:
@@ -77,7 +94,7 @@ class CheckedText:
             yield f"\n“{plain_text(self._support.nearest(question, number))}” [{number}]"
 
     def _take(self, text: str) -> Iterator[str]:
-        for unit in _UNIT.findall(self._with_checked_citations(without_marks(text))):
+        for unit in _UNIT.findall(self._with_checked_citations(self._wrapping.without(text))):
             word = unit.lstrip()
             space = unit[: len(unit) - len(word)]
             self._space += space
@@ -85,8 +102,11 @@ class CheckedText:
                 continue
             if self._space == " " and _LEFT_ALONE.fullmatch(word):
                 self._space = ""
-            is_end = "\n" in self._space or (_ENDS.search(self._sentence) and not _ABBREVIATION.search(self._sentence))
-            if self._sentence and is_end and not re.match(r"\[\d{1,2}\]", word):
+            is_citation = bool(_CITATION.match(word))
+            if not self.sentences and not self._sentence:
+                self._cites_first = is_citation
+            is_end = "\n" in self._space or _has_ended(self._sentence, word)
+            if self._sentence and is_end and (self._cites_first or not is_citation):
                 yield self._judged()
             shown = self._space if self.sentences or self._sentence else ""
             self._space = ""
@@ -101,7 +121,7 @@ class CheckedText:
                 self._fence = "" if self._fence else part
             elif part in ("`", "\n") and self._fence != "```":
                 self._fence = "`" if part == "`" and not self._fence else ""
-            parts.append(part if self._fence else self.citations.checked(part))
+            parts.append(part if self._fence else self.citations.checked(without_marks(part)))
         return "".join(parts)
 
     def _judged(self) -> str:
@@ -111,7 +131,8 @@ class CheckedText:
             return ""
         if sentence.startswith("```"):
             self._in_code = not self._in_code
-        bare, cited = without_citations(sentence), cited_in(sentence)
+        bare = without_citations(sentence).strip()
+        cited = [number for number in cited_in(sentence) if 1 <= number <= self._source_count]  # others stand in code
         if self._in_code or sentence.startswith("```") or not self._support.is_claim(bare):
             self.sentences.append(CheckedSentence(sentence, tuple(cited), None))
             return ""
@@ -125,33 +146,9 @@ class CheckedText:
         return "".join(f" [{number}]" for number in added) + mark
 
 
-class _Thoughts:
-    """Leaves out what reasoning models think aloud at the beginning: <think> … </think>."""
-
-    _OPEN, _CLOSE = "<think>", "</think>"
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._state = "unknown"
-
-    def without(self, piece: str) -> str:
-        """What of a further piece is no thought."""
-        if self._state == "over":
-            return piece
-        self._held += piece
-        head = self._held.lstrip()
-        if self._state == "unknown":
-            if self._OPEN.startswith(head[: len(self._OPEN)]) and len(head) < len(self._OPEN):
-                return ""
-            self._state = "inside" if head.startswith(self._OPEN) else "over"
-        if self._state == "inside":
-            if self._CLOSE not in self._held:
-                return ""
-            self._held = self._held.split(self._CLOSE, 1)[1].lstrip()
-            self._state = "over"
-        return self.rest()
-
-    def rest(self) -> str:
-        """What was held back, unless it is a thought that never ended."""
-        held, self._held = self._held, ""
-        return "" if self._state == "inside" else held
+def _has_ended(sentence: str, word: str) -> bool:
+    """Whether a word begins a new sentence: a short number with a dot may be an ordinal, or that of a list."""
+    if not _ENDS.search(sentence) or _ABBREVIATION.search(sentence):
+        return False
+    is_its_number = _SHORT_NUMBER.search(sentence) and (_ITS_NUMBER.match(sentence) or _BEHIND_ORDINAL.match(word))
+    return not is_its_number

@@ -49,6 +49,8 @@ def _named(address: str, settings: LlmSettings) -> LanguageModel:
     place = Place("the server", base_url(address))
     key = _api_key(settings)
     found = look_at(place, key, _NAMED_SECONDS)
+    if not found.answers:  # perhaps busy with another answer, or only just started
+        found = look_at(place, key, _NAMED_SECONDS)
     if not found.answers and not settings.model:
         raise LlmNotFoundError(
             f"No model server answers at {place.base}. Start it; if it is busy with another answer, try again in a moment;"

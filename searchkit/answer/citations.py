@@ -8,6 +8,9 @@ _CITATION = re.compile(
     r"(\d{1,2}(?:\s*[,;&–-]\s*\d{1,2})*)\s*(?:†[^\]】]*)?(?:\]{1,2}|】)",
     re.IGNORECASE,
 )
+_WITH_BLANK = re.compile(rf"(\s*)(?:{_CITATION.pattern})", re.IGNORECASE)
+_LABEL = r"(?:see\s+|siehe\s+)?(?:sources?|quellen?|refs?\.?)?\s*:?\s*"
+_IN_BRACKETS = re.compile(rf"\s*\({_LABEL}(?:(?:{_CITATION.pattern})[\s,;]*(?:and|und|&)?\s*)+\)", re.IGNORECASE)
 _RANGE = re.compile(r"(\d{1,2})\s*[–-]\s*(\d{1,2})")
 
 
@@ -20,8 +23,16 @@ class CitationChecker:
         self.removed: list[str] = []
 
     def checked(self, text: str) -> str:
-        """The text with its sound citations alone. A blank before one that is taken out goes with it."""
-        return re.sub(rf"(\s*)(?:{_CITATION.pattern})", self._replaced, text, flags=re.IGNORECASE)
+        """The text with its sound citations alone. A blank before one that is taken out goes with it, and so does `(Source )`."""
+        text = _IN_BRACKETS.sub(self._without_brackets, text)
+        return _WITH_BLANK.sub(self._replaced, text)
+
+    def _without_brackets(self, match: re.Match[str]) -> str:
+        listed = _CITATION.findall(match[0])
+        has_any = any(1 <= number <= self._source_count for each in listed for number in _numbers(each))
+        if not has_any:
+            _WITH_BLANK.sub(self._replaced, match[0])  # notes what is taken out
+        return match[0] if has_any else ""
 
     def _replaced(self, match: re.Match[str]) -> str:
         numbers = _numbers(match.group(2))

@@ -124,8 +124,12 @@ class EmbeddedLanguageModel:
                         yield text
                     if pump.is_stopped():
                         return
-            except (ValueError, RuntimeError) as error:
+            except (ValueError, RuntimeError, AssertionError) as error:
                 if not pump.is_stopped():
-                    raise LlmError(
-                        f"{self.name} failed ({error}). Another model: --llm FILE.gguf, or a server"
-                    ) from error
+                    raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> LlmError:
+        what = f"failed ({error or type(error).__name__})"
+        if isinstance(error, AssertionError) and "memory" in str(error).lower():  # encoders have none to write on from
+            what = "is an embedding model, and cannot chat"
+        return LlmError(f"{self.name} {what}. Another model: --llm FILE.gguf, or a server")

@@ -25,6 +25,7 @@ _EXAMPLE_SOURCES = (
     f"Source [2]:\n{_QUOTES}\nTickets are 12 euros, 6 for children.\n{_QUOTES}",
 )
 _ECHO = re.compile(r"[<‹]+\s*(?:END )?SOURCE\b[^>\n]*>*")
+_QUOTE_ECHO = re.compile(r'"{3,}')
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 # What chat templates take for the end of a turn, whoever wrote it; a blank inside makes it text again.
 _TURN_MARKS = re.compile(
@@ -70,7 +71,7 @@ def source_name(hit: Hit) -> str:
 
 def without_marks(text: str) -> str:
     """What a model writes without the marks that it has copied from its sources."""
-    return _ECHO.sub("", text)
+    return _QUOTE_ECHO.sub("", _ECHO.sub("", text))
 
 
 def messages_for(question: str, blocks: Sequence[str], history: Sequence[Message] = ()) -> list[Message]:

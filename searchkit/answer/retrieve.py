@@ -1,5 +1,6 @@
 """From a question to the sources that an answer may rest on: clearly relevant, each once, adjacent ones joined."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -9,12 +10,14 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.ordinals import Standing, standing_of
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.library import Library
-from searchkit.query_parts import with_filters
+from searchkit.query_parts import demands_of, with_filters
 from searchkit.search.filters import Filters
+from searchkit.search.function_words import FUNCTION_WORDS
 from searchkit.search.near_duplicates import Wording
 from searchkit.types import Hit
 
 NO_FILTERS = Filters()
+_TELLING = 2  # content words of the question, from which a weak hit may be a source beside a strong one
 _Placed = tuple[Standing, Hit]
 
 
@@ -39,11 +42,36 @@ def check_collections(library: Library, collections: Sequence[str]) -> None:
 def find_sources(library: Library, question: str, collections: Sequence[str], k: int, filters: Filters) -> list[Hit]:
     """At most k passages that are clearly about the question, best first, put together where one follows the other.
 
-    Empty if the best that there is is weak: an answer from such passages would be invented. Raises as check_question does.
+    Empty if the best that there is is weak: an answer from such passages would be invented. Behind one that is not, weak
+    ones with several words of the question stay; so does all that holds a phrase which the question quotes. Raises as
+    check_question does.
     """
     check_question(question)
     hits = library.search(question, k=k, collections=collections, filters=filters)
-    return joined(library, without_near_copies([hit for hit in hits if not hit.is_weak]))
+    phrases = [_words(demand) for demand in demands_of(question) if demand.startswith('"')]
+    has_strong = any(not hit.is_weak for hit in hits)
+    kept = [
+        hit
+        for hit in hits
+        if not hit.is_weak or _holds_one(hit, phrases) or (has_strong and len(_telling(hit)) >= _TELLING)
+    ]
+    return joined(library, without_near_copies(kept))
+
+
+def _holds_one(hit: Hit, phrases: Sequence[str]) -> bool:
+    """Whether it holds a phrase as it is quoted; a search goes on without those that nothing holds."""
+    text = _words(f"{hit.title} {hit.text}")
+    return any(phrase in text for phrase in phrases)
+
+
+def _words(text: str) -> str:
+    words = " ".join(re.findall(r"\w+", text.casefold()))
+    return f" {words} "
+
+
+def _telling(hit: Hit) -> set[str]:
+    """The beginnings of the question's content words that a hit holds, so that forms of a word are one."""
+    return {word[:5] for word in {term.casefold() for term in hit.evidence.terms} - FUNCTION_WORDS}
 
 
 def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:

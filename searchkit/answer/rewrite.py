@@ -17,6 +17,8 @@ _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _TURNS, _ANSWER_CHARACTERS = 6, 600
 _REPLY_TOKENS = 96
 _WORD = re.compile(r"\w+")
+_SEVERAL = re.compile(r"(?:\w{4,}\.|[!?…])[\"'”’)\]]*\s+\S|[\u3002\uff01\uff1f]\s*\S")  # Dr. and Nr. end no sentence
+_ASKING = ("?", "\uff1f", "\u061f")
 
 
 def standalone_question(model: LanguageModel, window: Window, question: str, history: Sequence[Message]) -> str:
@@ -38,13 +40,15 @@ def standalone_question(model: LanguageModel, window: Window, question: str, his
 
 
 def is_sane(written: str, question: str, said: Sequence[str]) -> bool:
-    """Whether a rewritten question is one: short, about what was asked, and with no word that nobody has said.
+    """Whether a rewritten question is one: a single sentence, short, about what was asked, with no word that nobody has said.
 
     Of the content words of the question half must be kept, and of its own three quarters must have been said before; names
     and numbers all of them.
     """
     if not written or len(written) > 200 + 2 * len(question) or "\n" in written:
         return False
+    if _SEVERAL.search(written) or (question.rstrip().endswith(_ASKING) and not written.endswith(_ASKING)):
+        return False  # an answer
     known = _stems(question) | _stems(" ".join(said))
     own, asked = _stems(written), _stems(question)
     if not own or any(any(c.isdigit() for c in word) and word not in known for word in own):

@@ -12,7 +12,7 @@ from searchkit.answer.errors import AnswerCutError, LlmError, LlmNotFoundError, 
 from searchkit.answer.language_model import Message
 from searchkit.answer.pump import Pump
 from searchkit.answer.server_info import ServerModel, ServerTokenizer, served_window, window_in_error
-from searchkit.answer.sse import delta, events
+from searchkit.answer.sse import Heard, events_in
 from searchkit.answer.token_estimate import estimated_tokens
 
 if TYPE_CHECKING:
@@ -93,25 +93,29 @@ class HttpLanguageModel:
     def _stream(self, body: dict[str, Any], pump: Pump, line: "_Line") -> Iterator[str]:
         import httpx2
 
-        has_begun = has_ended = False
+        heard = Heard()
         timeout = httpx2.Timeout(self._silence_seconds, connect=_INFO_SECONDS)
         try:
             with self._client.stream("POST", f"{self.where}/chat/completions", json=body, timeout=timeout) as response:
                 line.hold(response)
                 self._refuse_errors(response)
-                for event in events(response.iter_bytes()):
-                    text, ended = delta(event)
-                    if text:
-                        has_begun = True
+                for event in events_in(response):
+                    if text := heard.text(event):
                         yield text
-                    has_ended = has_ended or bool(ended)
-                    pump.is_cut_short = pump.is_cut_short or ended == "length"
+                    pump.is_cut_short = heard.ending == "length"
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            if pump.is_stopped() or has_ended:
+            if pump.is_stopped() or heard.ending:
                 return
-            raise self._lost(error, has_begun=has_begun) from error
-        if not has_ended and not pump.is_stopped():
-            raise self._lost(ConnectionError("the stream ended early"), has_begun=has_begun)
+            raise self._lost(error, has_begun=heard.has_begun) from error
+        if pump.is_stopped():
+            return
+        if not heard.ending:
+            raise self._lost(ConnectionError("the stream ended early"), has_begun=heard.has_begun)
+        if heard.has_only_thought and pump.is_cut_short:
+            raise LlmError(
+                f"{self.name} has spent its {body['max_tokens']:,} tokens on thinking, and answered nothing. Turn thinking off"
+                " in its server, give it a larger window, or choose another model: --llm-model NAME"
+            )
 
     def _lost(self, error: Exception, *, has_begun: bool) -> LlmError:
         import httpx2

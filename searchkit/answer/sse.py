@@ -2,11 +2,50 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from searchkit.answer.errors import AnswerCutError, LlmError
 
+if TYPE_CHECKING:
+    import httpx2
+
+_NO_STREAM = "The model's server does not stream as OpenAI's does. Check its address (--llm URL)."
 _LONGEST_LINE = 4_000_000  # bytes; nobody sends a token in more
+
+
+@dataclass
+class Heard:
+    """What has come of a reply. `ending`: why it ended, "" if it has not."""
+
+    has_begun: bool = False
+    has_thought: bool = False
+    ending: str = ""
+
+    @property
+    def has_only_thought(self) -> bool:
+        """Whether a model that reasons has come to no answer."""
+        return self.has_thought and not self.has_begun
+
+    def text(self, event: dict[str, Any]) -> str:
+        """The text that an event adds."""
+        text, ended = delta(event)
+        self.has_begun = self.has_begun or bool(text.strip())
+        self.has_thought = self.has_thought or _is_thought(event)
+        self.ending = ended or self.ending
+        return text
+
+
+def events_in(response: "httpx2.Response") -> Iterator[dict[str, Any]]:
+    """What a server streams; some send one object, whatever they were asked for. Raises LlmError for a web page."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise LlmError(_NO_STREAM)
+    if kind == "application/json":
+        body = response.read()
+        yield from events([body]) if body.lstrip().startswith(b"data:") else [_whole(body)]
+    else:
+        yield from events(response.iter_bytes())
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -34,11 +73,34 @@ def delta(event: dict[str, Any]) -> tuple[str, str]:
         error = event["error"]
         said = error.get("message", error) if isinstance(error, dict) else error
         raise AnswerCutError(f"The model's server broke off: {str(said)[:300]}")
+    text = _part(event).get("content")
+    return text if isinstance(text, str) else "", str(_choice(event).get("finish_reason") or "")
+
+
+def _whole(body: bytes) -> dict[str, Any]:
+    """An answer that is one object: what it holds is all, whether it says so or not."""
+    value = _object(body)
+    choice = _choice(value)
+    if not choice and not value.get("error"):
+        raise LlmError(_NO_STREAM)
+    choice["finish_reason"] = choice.get("finish_reason") or "stop"
+    return value
+
+
+def _is_thought(event: dict[str, Any]) -> bool:
+    """Whether an event adds to what a reasoning model thinks, which servers keep apart from its answer."""
+    part = _part(event)
+    return bool(part.get("reasoning_content") or part.get("reasoning"))
+
+
+def _choice(event: dict[str, Any]) -> dict[str, Any]:
     choices = event.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    part = choice.get("delta") or choice.get("message") or {}
-    text = part.get("content") if isinstance(part, dict) else None
-    return text if isinstance(text, str) else "", str(choice.get("finish_reason") or "")
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+
+
+def _part(event: dict[str, Any]) -> dict[str, Any]:
+    part = _choice(event).get("delta") or _choice(event).get("message")
+    return part if isinstance(part, dict) else {}
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -58,5 +120,5 @@ def _object(data: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise LlmError("The model's server sends what is no JSON. Check its address (--llm URL).") from error
     if not isinstance(value, dict):
-        raise LlmError("The model's server does not stream as OpenAI's does. Check its address (--llm URL).")
+        raise LlmError(_NO_STREAM)
     return value

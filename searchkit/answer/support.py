@@ -3,12 +3,13 @@
 It cannot see a "not" that was dropped, nor who did what to whom; it finds what was made up.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from searchkit.answer.figures import are_figures_in, figures_of, has_figure
+from searchkit.answer.not_said import says_nothing_is_said
 from searchkit.search.function_words import FUNCTION_WORDS
 from searchkit.search.terms import Stemmer
 from searchkit.sentences import split_sentences
@@ -26,12 +27,6 @@ _BY_MEANING = 1.2
 _SHORT = 2  # content words; less says nothing that could be checked
 _PIECE_CHARACTERS = 400  # of a source's sentence; tables and code have no ends of sentences
 _QUOTE_CHARACTERS = 100
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_NO_CLAIM = re.compile(
-    r"\b(?:sources?|documents?|passages?|context|text)\b.{0,40}\b(?:do(?:es)? not|don't|doesn't|no)\b"
-    r"|\b(?:quellen?|dokumente?)\b.{0,60}\b(?:nicht|keine?n?)\b|\bles sources ne\b|\blas fuentes no\b",
-    re.IGNORECASE,
-)
 
 OpenEmbedder = Callable[[str], "Embedder | None"]
 
@@ -67,9 +62,9 @@ class SupportChecker:
     def is_claim(self, sentence: str) -> bool:
         """Whether there is something to check: no question, no heading of a list, no saying that nothing is said."""
         text = sentence.strip().strip("*_#>-• ")
-        if text.endswith(("?", ":", "\uff1f", "\uff1a")) or _NO_CLAIM.search(text):
+        if text.endswith(("?", "\uff1f")) or says_nothing_is_said(text):
             return False
-        return len(self._content(text)) >= _SHORT
+        return has_figure(text) or (not text.endswith((":", "\uff1a")) and len(self._content(text)) >= _SHORT)
 
     def support(self, sentence: str, numbers: Sequence[int]) -> dict[int, Support]:
         """How far each of the numbered sources says a sentence."""
@@ -101,10 +96,18 @@ class _Source:
 
     def support(self, sentence: str, stems: frozenset[str]) -> Support:
         """How far the source says a sentence."""
-        words = len(stems & self._stems) / len(stems) if stems else 0.0
-        numbers = _has_numbers(sentence, self._figures)
+        numbers = are_figures_in(sentence, self._figures)
+        words = self._part_of_words(stems, are_numbers_there=numbers) if stems else 0.0
         needs_meaning = numbers and words < 1.0
         return Support(words, self._nearness(sentence) if needs_meaning else words * _BY_MEANING, numbers)
+
+    def _part_of_words(self, stems: frozenset[str], *, are_numbers_there: bool) -> float:
+        """Numbers, which may be written in other ways, count as what was found of them; if there is nothing else, alone."""
+        figures = {stem for stem in stems if stem.isdecimal() and len(stem) > 1}
+        if all(stem.isdecimal() for stem in stems):
+            return float(are_numbers_there and bool(figures))
+        found = stems & self._stems | (figures if are_numbers_there else set())
+        return len(found) / len(stems)
 
     def nearest(self, question: str) -> str:
         """The sentence nearest to a question, and what follows if it is short; without a model, what the search shows."""
@@ -147,7 +150,7 @@ class _Source:
 
     @cached_property
     def _figures(self) -> frozenset[str]:
-        return _figures(f"{self._text}\n{self._hit.path.name}\n{self._hit.date}")
+        return figures_of(f"{self._text}\n{self._hit.path.name}\n{self._hit.date}")
 
 
 def _pieces(text: str) -> list[str]:
@@ -165,27 +168,3 @@ def _pieces(text: str) -> list[str]:
 def _content_stems(text: str, stemmer: Stemmer) -> frozenset[str]:
     words = [(text[span.start : span.end].casefold(), span.stem) for span in stemmer.spans(text)]
     return frozenset(stem for word, stem in words if word not in FUNCTION_WORDS)
-
-
-def _figures(text: str) -> frozenset[str]:
-    """Numbers of a source, whole and in their parts, without separators and leading noughts."""
-    return frozenset(part for number in _NUMBER.findall(text) for part in (_bare(number), *_parts(number)))
-
-
-def _has_numbers(sentence: str, figures: frozenset[str]) -> bool:
-    """Whether all numbers of two digits and more stand in the source, however they are written: 31.03.2026 and 2026-03-31."""
-    told = [number for number in _NUMBER.findall(sentence) if len(_bare(number)) > 1]
-    return all(_bare(number) in figures or figures.issuperset(_telling_parts(number)) for number in told)
-
-
-def _telling_parts(number: str) -> list[str]:
-    """Those of two digits and more: a month may stand there as a word."""
-    return [part for part in _parts(number) if len(part) > 1] or [_bare(number)]
-
-
-def _bare(number: str) -> str:
-    return re.sub(r"[.,:/-]", "", number).lstrip("0")
-
-
-def _parts(number: str) -> list[str]:
-    return [part.lstrip("0") for part in re.split(r"[.,:/-]", number)]

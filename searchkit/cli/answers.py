@@ -116,6 +116,8 @@ def say_what_was_checked(stream: "AnswerStream", report: "AnswerReport") -> None
         say(
             f"{len(report.unsupported)} {is_are} marked (unsupported): no source seems to say so. Look before you rely on it."
         )
+    if report.is_unchecked:
+        say("Nothing in this answer could be checked. Look at its sources before you rely on it.")
     if report.ending == "length":
         say("The answer was cut at the model's limit. Ask for a part of it.")
 

@@ -1,8 +1,11 @@
 """A retriever for LangChain (extra `[langchain]`)."""
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from searchkit.errors import UsageError
 from searchkit.integrations.passages import Found, Passages, Wish
 from searchkit.library import Library
 from searchkit.search.filters import Filters
@@ -12,7 +15,7 @@ try:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
-    from pydantic import Field, PrivateAttr
+    from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "The retriever for LangChain needs the package langchain-core: pip install 'searchkit[langchain]'",
@@ -30,6 +33,8 @@ class SearchkitRetriever(BaseRetriever):
     directory unless given.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
     k: int = Field(default=4, ge=1)
     collections: list[str] = Field(default_factory=list)
     mode: SearchMode | str = SearchMode.HYBRID
@@ -39,9 +44,17 @@ class SearchkitRetriever(BaseRetriever):
     library: Library | None = Field(default=None, exclude=True, repr=False)
     _passages: Passages = PrivateAttr()
 
+    @field_validator("collections", mode="before")
+    @classmethod
+    def _names(cls, given: object) -> object:
+        if isinstance(given, str):
+            raise ValueError(f"collections is a list of names: collections=[{given!r}]")
+        return given
+
     def model_post_init(self, context: Any, /) -> None:
         """Open the library."""
         super().model_post_init(context)
+        self._wish({})  # refuses what cannot be meant
         self._passages = Passages(self.library, self.home)
 
     def close(self) -> None:
@@ -53,19 +66,27 @@ class SearchkitRetriever(BaseRetriever):
         query: str,
         *,
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 (LangChain's signature)
+        **options: Any,
     ) -> list[Document]:
-        return [_document(found) for found in self._passages.search(query, self._wish())]
+        return [_document(found) for found in self._passages.search(query, self._wish(options))]
 
     async def _aget_relevant_documents(
         self,
         query: str,
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002
+        **options: Any,
     ) -> list[Document]:
-        return [_document(found) for found in await self._passages.search_later(query, self._wish())]
+        return [_document(found) for found in await self._passages.search_later(query, self._wish(options))]
 
-    def _wish(self) -> Wish:
-        return Wish(self.k, tuple(self.collections), self.mode, self.filters, self.min_score)
+    def _wish(self, options: Mapping[str, Any]) -> Wish:
+        """`options`: of one call, in place of the retriever's own. Raises UsageError for one that there is not."""
+        wish = Wish(self.k, self.collections, self.mode, self.filters, self.min_score)
+        names = [field.name for field in fields(Wish)]
+        for name in options:
+            if name not in names:
+                raise UsageError(f"A retriever has no option {name!r}. There are: {', '.join(names)}.")
+        return replace(wish, **options)
 
 
 def _document(found: Found) -> Document:

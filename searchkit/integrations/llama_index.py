@@ -43,7 +43,7 @@ class SearchkitRetriever(BaseRetriever):
         callback_manager: CallbackManager | None = None,
     ) -> None:
         super().__init__(callback_manager=callback_manager)
-        self._wish = Wish(k, tuple(collections), mode, filters, min_score)
+        self._wish = Wish(k, collections, mode, filters, min_score)
         self._passages = Passages(library, home)
 
     def close(self) -> None:

@@ -29,6 +29,17 @@ class Wish:
     filters: Filters | None = None
     min_score: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for what cannot be meant, when it is said rather than when it is searched for."""
+        if isinstance(self.collections, str):
+            raise UsageError(f"collections is a list of names: collections=[{self.collections!r}]")
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+            raise UsageError(f"k is how many passages to retrieve, a whole number from 1, not {self.k!r}.")
+        if self.mode not in list(SearchMode):
+            raise UsageError(f"mode is one of {', '.join(SearchMode)}, not {self.mode!r}.")
+        if not isinstance(self.min_score, int | float) or not 0 <= self.min_score <= 1:
+            raise UsageError(f"min_score is a score from 0 to 1, not {self.min_score!r}.")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -70,6 +81,10 @@ def _said_plainly() -> Iterator[None]:
 
 
 def _search(query: str, wish: Wish, library: Library) -> list[Found]:
+    if not isinstance(query, str):
+        raise UsageError(f"A query is a text, not {type(query).__name__}.")
+    if not query.strip():
+        raise UsageError("The query is empty. Give the retriever a few words, or a question.")
     hits = library.search(
         query, k=wish.k, collections=wish.collections, mode=wish.mode, filters=wish.filters or _EVERYTHING
     )

@@ -15,8 +15,10 @@ from searchkit.answer.errors import AnswerCutError, WindowTooSmallError
 from searchkit.answer.retrieve import NO_FILTERS, find_sources
 from searchkit.library import Library
 from searchkit.search.filters import Filters
+from searchkit.types import Evidence
 from tests.conftest import write
 from tests.fake_llm import FakeLlm, Script, fake_llm
+from tests.unit.test_answer_text import hit
 
 GAUGE = "top up the water until the gauge shows two bar"
 SAID = "Top up the water until the gauge shows two bar [1]."
@@ -157,6 +159,38 @@ def test_passages_that_follow_one_another_are_one_source(library: Library, tmp_p
     assert len(sources) < len(hits)
     assert sources[0].text.index("part 0") < sources[0].text.index("part 5")
     assert (sources[0].line, sources[0].line_end) == (1, 11)
+
+
+def test_weak_passages_stay_only_behind_a_clear_one_or_with_the_phrase(
+    indexed: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strong, two, one, phrase = (
+        hit("Top up the water.", "strong.md", evidence=Evidence(0.5, 1.0, ("water",))),
+        hit("The gauge is by the pump.", "two.md", score=0.4, evidence=Evidence(0.2, 1.0, ("gauge", "pump", "the"))),
+        hit("The gauges and the gauge.", "one.md", score=0.3, evidence=Evidence(0.2, 1.0, ("gauge", "gauges", "the"))),
+        hit("Ask for the Red Gauge!", "phrase.md", score=0.2, evidence=Evidence(0.2, 1.0, ("gauge",))),
+    )
+    found = [strong, two, one, phrase]
+    monkeypatch.setattr(indexed, "search", lambda *_, **__: found)
+    monkeypatch.setattr("searchkit.answer.retrieve.joined", lambda _, hits: hits)
+
+    def names(question: str) -> list[str]:
+        return [each.path.name for each in find_sources(indexed, question, (), 8, NO_FILTERS)]
+
+    assert names("the gauge of the water pump") == ["strong.md", "two.md"]
+    assert names('what of the "red gauge"') == ["strong.md", "two.md", "phrase.md"]
+    found.remove(strong)
+    assert names("the gauge of the water pump") == []
+    assert names('what of the "red gauge"') == ["phrase.md"]
+
+
+def test_what_cannot_be_checked_is_told(answerer: Answerer, llm: FakeLlm) -> None:
+    for written, is_unchecked in (("```python\nx = 1\n```", True), ("The sources do not say.", False), (SAID, False)):
+        llm.answers(written)
+        stream = answerer.answer(GAUGE)
+        texts(stream)
+        assert stream.report is not None
+        assert stream.report.is_unchecked is is_unchecked
 
 
 def test_filters_and_collections_bind_the_sources(indexed: Library, llm: FakeLlm, docs: Path) -> None:

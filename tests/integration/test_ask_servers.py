@@ -3,14 +3,16 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from searchkit.answer.addresses import base_url, is_loopback
 from searchkit.answer.choose_model import Wanted, choose_model
+from searchkit.answer.embedded_model import EmbeddedLanguageModel
 from searchkit.answer.errors import AnswerCutError, LlmError, LlmNotFoundError, WindowTooSmallError
-from searchkit.answer.find_server import Place, look_around
+from searchkit.answer.find_server import Found, Place, look_around, look_at
 from searchkit.answer.language_model import Message
 from searchkit.answer.server_info import ServerModel
 from searchkit.answer.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
@@ -112,6 +114,57 @@ def test_a_refusal_says_what_to_do(llm: FakeLlm, status: int, message: Any, erro
 def test_what_is_no_stream_is_an_error(llm: FakeLlm, raw: bytes) -> None:
     with pytest.raises(LlmError):
         reply(llm, Script(raw=raw))
+
+
+def test_a_web_page_is_no_answer(llm: FakeLlm) -> None:
+    with pytest.raises(LlmError, match="does not stream as OpenAI's does"):
+        reply(llm, Script(raw=b"<html>Sign in</html>", content_type="text/html; charset=utf-8"))
+
+
+def test_an_answer_that_comes_whole_is_read(llm: FakeLlm) -> None:
+    raw = b'{"choices": [{"message": {"role": "assistant", "content": "all of it"}, "finish_reason": "stop"}]}'
+    assert reply(llm, Script(raw=raw, content_type="application/json")) == "all of it"
+    with pytest.raises(LlmError, match="does not stream as OpenAI's does"):
+        reply(llm, Script(raw=b'{"ok": true}', content_type="application/json"))
+
+
+def test_a_model_that_only_thinks_is_told_as_such(llm: FakeLlm) -> None:
+    raw = b'data: {"choices": [{"delta": {"reasoning_content": "Hm"}, "finish_reason": "length"}]}\n\ndata: [DONE]\n\n'
+    with pytest.raises(LlmError, match="50 tokens on thinking"):
+        reply(llm, Script(raw=raw))
+
+
+def test_a_named_server_that_does_not_answer_at_once_is_asked_again(
+    llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Place] = []
+
+    def slow_at_first(place: Place, api_key: str = "", seconds: float = 0) -> Found:
+        looked.append(place)
+        return Found(place, answers=False) if len(looked) == 1 else look_at(place, api_key, seconds)
+
+    monkeypatch.setattr("searchkit.answer.choose_model.look_at", slow_at_first)
+    chosen = choose_model(NOBODY, Wanted(llm=llm.base))
+    assert (chosen.name, len(looked)) == (MODEL, 2)
+    chosen.close()
+
+
+def test_an_embedding_model_as_a_file_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Encoder:
+        def create_chat_completion(self, *_: object, **__: object) -> Iterator[object]:
+            raise AssertionError("Memory is not initialized")
+
+        def close(self) -> None:
+            """Nothing to free."""
+
+    gguf = tmp_path / "encoder.gguf"
+    gguf.write_bytes(b"GGUF")
+    monkeypatch.setattr("searchkit.answer.embedded_model.has_runtime", lambda: True)
+    model = EmbeddedLanguageModel(gguf)
+    vars(model)["_model"] = Encoder()
+    with pytest.raises(LlmError, match="encoder is an embedding model, and cannot chat"):
+        list(model.reply(ASKED, 5))
+    model.close()
 
 
 def test_a_template_without_a_system_role_gets_the_rules_with_the_question(llm: FakeLlm) -> None:

@@ -95,11 +95,30 @@ def test_what_is_retrieved_can_be_narrowed(indexed: Library) -> None:
         assert titles == {"bread.txt"}
 
 
+def test_options_of_one_call_take_the_place_of_the_retrievers_own(retriever: SearchkitRetriever) -> None:
+    assert len(retriever.invoke("roses", k=1)) == 1
+    assert len(asyncio.run(retriever.ainvoke("roses", k=1))) == 1
+    assert len(retriever.invoke("roses")) == 2
+
+
 def test_mistakes_are_told(retriever: SearchkitRetriever, indexed: Library) -> None:
     with pytest.raises(ValidationError):
         SearchkitRetriever(library=indexed, k=0)
-    with pytest.raises(UsageError, match="empty"):
+    for options, said in (
+        ({"collection": "docs"}, "Extra inputs"),
+        ({"collections": "docs"}, "list of names"),
+        ({"min_score": 2}, "min_score"),
+    ):
+        with pytest.raises(ValidationError, match=said):
+            SearchkitRetriever(library=indexed, **options)
+    with pytest.raises(UsageError, match="mode is one of hybrid"):
+        SearchkitRetriever(library=indexed, mode="fuzzy")
+    with pytest.raises(UsageError, match="Give the retriever a few words"):
         retriever.invoke(" ")
+    with pytest.raises(UsageError, match="A query is a text, not NoneType"):
+        retriever.invoke(None)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no option 'top_k'"):
+        retriever.invoke("roses", top_k=1)
     other = SearchkitRetriever(library=indexed, collections=["nope"])
     with pytest.raises(CollectionNotFoundError, match="nope"):
         other.invoke("roses")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from llama_index.core.llms import MockLLM
@@ -69,6 +70,20 @@ def test_what_is_retrieved_can_be_narrowed(indexed: Library) -> None:
     made.close()
     with pytest.raises(UsageError, match="closed"):
         made.retrieve("roses")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"k": 0}, "k is how many"),
+        ({"collections": "docs"}, "list of names"),
+        ({"mode": "fuzzy"}, "mode is one of"),
+        ({"min_score": 2}, "from 0 to 1"),
+    ],
+)
+def test_mistakes_are_told_when_it_is_made(indexed: Library, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        SearchkitRetriever(library=indexed, **options)
 
 
 def test_without_the_framework_it_says_what_to_install() -> None:

@@ -133,6 +133,8 @@ def test_the_estimate_grows_with_any_script() -> None:
         ("", False),
         ("The deposit is three months' rent as agreed with the landlord.", False),
         ("What is the capital of France?", False),
+        ("The deposit of the lease ends in March", False),
+        ("The lease ends in March. How high is the deposit?", False),
         ("How high is the deposit of lease 4711?", False),
         ("deposit " * 100, False),
     ],

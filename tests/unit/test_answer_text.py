@@ -90,6 +90,8 @@ def test_a_bracket_that_never_closes_does_not_hold_the_answer_back() -> None:
         ("Two bar [1, 7] and [2-3].", "Two bar [1] and [2].", ["[7]", "[3]"]),
         ("Two bar [Source 2], 【1】, [[2]], [^1]", "Two bar [2], [1], [2], [1]", []),
         ("In [2024] and [0].", "In [2024] and.", ["[0]"]),
+        ("Two bar (Source [7]) and more ([8], [9]).", "Two bar and more.", ["[7]", "[8]", "[9]"]),
+        ("Two bar (Source [1]).", "Two bar (Source [1]).", []),
     ],
 )
 def test_citations_of_what_is_not_there_are_taken_out(written: str, checked: str, removed: list[str]) -> None:
@@ -123,6 +125,50 @@ def test_a_number_that_is_not_there_is_no_support(support: SupportChecker) -> No
     assert UNSUPPORTED not in shown(support, "The pump was replaced on 12.03.2024 [1].")[0]
 
 
+RENT = "The monthly rent is 2,900 euros, the deposit 5000 euros."
+
+
+@pytest.mark.parametrize(
+    ("written", "is_marked"),
+    [
+        ("The monthly rent is 7,900 euros.", True),
+        ("The monthly rent is 7 900 euros.", True),
+        ("The monthly rent is 7'900 euros.", True),
+        ("The monthly rent is 2,900 euros.", False),
+        ("The monthly rent is 2900 euros.", False),
+        ("The monthly rent is 2\u202f900 euros.", False),
+        ("The monthly rent is 2.900,00 euros.", False),
+        ("It is 7777.", True),
+        ("The rent is 9,999 euros:", True),
+        ("5000.", False),
+        ("5,000.", False),
+    ],
+)
+def test_amounts_are_compared_as_wholes_and_also_alone(written: str, is_marked: bool) -> None:
+    checker = SupportChecker([hit(RENT)], lambda _: None)
+    assert (UNSUPPORTED in shown(checker, written)[0]) is is_marked
+    checker.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "is_claim"),
+    [
+        ("The sources do not say.", False),
+        ("The documents provided do not mention a garage.", False),
+        ("There is no information about a garage in the sources.", False),
+        ("Die Quellen sagen nicht, wann der Vertrag endet.", False),
+        ("Die Quellen geben keine Auskunft.", False),
+        ("According to the document there is no deposit.", True),
+        ("The document does not mention a deposit, but pets are forbidden.", True),
+        ("The sources do not mention that the rent is 2900 euros.", True),
+        ("Laut Dokument gibt es keine Kaution.", True),
+        ("Die Quellen sagen, dass es keine Kaution gibt.", True),
+    ],
+)
+def test_only_saying_that_nothing_is_said_is_exempt(support: SupportChecker, written: str, is_claim: bool) -> None:
+    assert support.is_claim(written) is is_claim
+
+
 def test_a_citation_that_was_left_out_is_added(support: SupportChecker) -> None:
     text, checked = shown(support, "Prune the roses in March.")
     assert text == "Prune the roses in March. [2]"
@@ -138,6 +184,45 @@ def test_questions_and_saying_that_nothing_is_said_are_no_claims(support: Suppor
 def test_code_is_left_alone(support: SupportChecker) -> None:
     code = "```python\nvalue = rows[9] + rows[0]\n```"
     assert code in shown(support, f"Top up the water [1].\n{code}\n")[0]
+
+
+@pytest.mark.parametrize("opening", ["```\n", "```text\n", "```"])
+def test_a_fence_around_an_answer_does_not_keep_it_from_being_checked(support: SupportChecker, opening: str) -> None:
+    text, checked = shown(
+        support, f"{opening}Call the emergency hotline first [7].\n", "```\nPrune the roses in March [2]."
+    )
+    assert "```" not in text
+    assert checked.citations.removed == ["[7]"]
+    assert [sentence.is_supported for sentence in checked.sentences] == [False, True]
+
+
+def test_a_sentence_may_end_with_a_short_number(support: SupportChecker) -> None:
+    written = "The boiler was bought on day 17. The roses came later. Am 17. Mai regnet es viel.\n1. Prune the roses."
+    assert [sentence.text for sentence in shown(support, written)[1].sentences] == [
+        "The boiler was bought on day 17.",
+        "The roses came later.",
+        "Am 17. Mai regnet es viel.",
+        "1. Prune the roses.",
+    ]
+
+
+def test_citations_may_lead_their_sentences(support: SupportChecker) -> None:
+    _, checked = shown(support, "[1] Top up the water. [2] Prune the roses in March.")
+    assert [(each.citations, each.is_supported) for each in checked.sentences] == [((1,), True), ((2,), True)]
+
+
+def test_the_quotes_of_a_prompt_are_not_shown(support: SupportChecker) -> None:
+    assert shown(support, '"""\nPrune the roses in March [2].\n"""')[0].strip() == "Prune the roses in March [2]."
+
+
+def test_code_that_repeats_itself_is_noticed(support: SupportChecker) -> None:
+    _, checked = shown(support, "```python\n" + "value = rows[9] + rows[0]\n" * 7)
+    assert checked.is_looping
+
+
+def test_brackets_in_code_within_a_sentence_cite_nothing(support: SupportChecker) -> None:
+    _, checked = shown(support, "Top up the water with `rows[9]` and `rows[0]` [1].")
+    assert checked.sentences[0].citations == (1,)
 
 
 def test_thoughts_are_not_shown(support: SupportChecker) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.serve.mcp.shown import DATA, Answer, check_scope, file_url, is_code, one_line
 from searchkit.serve.quoted_text import quoted_text
@@ -20,7 +21,7 @@ def fetch_answer(library: Library, asked: Mapping[str, str | int], scope: Sequen
     """
     reference, most = str(asked["id"]), int(asked["max_characters"])
     is_document = is_document_id(reference)
-    check_scope((DocumentId if is_document else PassageId).read(reference).collection, scope)
+    check_scope(_collection_of(reference, is_document=is_document), scope)
     opened = (
         open_document(library, reference, max_characters=most) if is_document else _around(library, reference, most)
     )
@@ -32,6 +33,16 @@ def fetch_answer(library: Library, asked: Mapping[str, str | int], scope: Sequen
         "url": file_url(about.path, first.page, first.line if first.ordinal else None),
         "metadata": _metadata(about, opened, _next(library, opened)),
     }
+
+
+def _collection_of(reference: str, *, is_document: bool) -> str:
+    try:
+        return (DocumentId if is_document else PassageId).read(reference).collection
+    except UsageError as error:
+        raise UsageError(
+            f"'{on_one_line(reference)[:60]}' is not an id of a passage or a document. Ids come with the results of a"
+            " search, such as docs:p12.3.9f3a2b1c4d5e6f70: search first."
+        ) from error
 
 
 def _around(library: Library, reference: str, most: int) -> OpenedDocument:

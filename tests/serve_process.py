@@ -93,13 +93,14 @@ def serving(home: Path, caps: Mapping[str, Any] | None = None, **options: Any) -
 
 def main(home: str, asked: str) -> None:
     """Serve until told to stop."""
-    from searchkit.serve.server import serve
+    from searchkit.serve.server import end_process, serve
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
     with Library(home, embedder=ServedModel(HashEmbedder())) as library:
         token = read_or_make_token(Path(home))
         done = serve(library, options_of(json.loads(asked)), token, tell)
-    sys.exit(0 if done else 1)
+    if not done:
+        end_process(1)
 
 
 def options_of(fields: dict[str, Any]) -> ServeOptions:

@@ -49,7 +49,7 @@ def cited_in(text: str) -> list[int]:
 
 def without_citations(text: str) -> str:
     """The text without its checked citations."""
-    return re.sub(r"\s*\[\d{1,2}\]", "", text)
+    return re.sub(r"(?<!\s)\s*\[\d{1,2}\]", "", text)
 
 
 def _numbers(listed: str) -> list[int]:

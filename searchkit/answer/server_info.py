@@ -119,14 +119,14 @@ class ServerTokenizer:
 
     def count(self, text: str) -> int | None:
         """Tokens of a text; None if the server has no such endpoint, which is not asked again then."""
-        while self._ways:
-            url, fixed, key = self._ways[0]
+        for way in tuple(self._ways):  # several threads count at once
+            url, fixed, key = way
             answer = ask(self._client, "POST", url, **fixed, **{key: text})
             tokens = answer.get("tokens")
             count = len(tokens) if isinstance(tokens, list) else _whole(answer.get("count"))
             if count is not None and (count > 0 or not text.strip()):
                 return count
-            self._ways.pop(0)
+            self._ways = [each for each in self._ways if each is not way]
         return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from searchkit.cli.output import say
-from searchkit.errors import SearchkitError
+from searchkit.errors import SearchkitError, UsageError
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -69,7 +69,8 @@ def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **aske
 
     if shows_token:
         click.echo(read_or_make_token(default_home()))
-        say(f"It is kept in {token_file(default_home())}. Delete that file for a new one.")
+        if sys.stdout.isatty():  # a script wants the token alone
+            say(f"It is kept in {token_file(default_home())}. Delete that file for a new one.")
         return
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise SearchkitError(f"serve needs {' and '.join(missing)}: pip install 'searchkit[serve]'")
@@ -82,7 +83,7 @@ def _serve(asked: dict[str, Any]) -> int:
     from searchkit.library import Library
     from searchkit.paths import default_home
     from searchkit.serve.served_models import ServedModels
-    from searchkit.serve.server import serve
+    from searchkit.serve.server import end_process, serve
     from searchkit.serve.token import read_or_make_token
 
     options = _options(asked)
@@ -90,8 +91,11 @@ def _serve(asked: dict[str, Any]) -> int:
     token = read_or_make_token(home) if options.needs_token else ""
     with Library(home, open_model=ServedModels(ModelStore(home / "models")).open) as library:
         is_whole = serve(library, options, token, lambda where: _tell(where, library, options))
-    say("Stopped." if is_whole else "Stopped; some requests were not answered.")
-    return 0 if is_whole else 1
+    if not is_whole:
+        say("Stopped; some requests were not answered.")
+        end_process(1)
+    say("Stopped.")
+    return 0
 
 
 def _options(asked: dict[str, Any]) -> "ServeOptions":
@@ -101,16 +105,19 @@ def _options(asked: dict[str, Any]) -> "ServeOptions":
     from searchkit.serve.options import ServeOptions
 
     settings = load_settings(default_home()).serve
-    return ServeOptions(
-        host=asked["host"] or settings.host,
-        port=settings.port if asked["port"] is None else asked["port"],
-        names=(*asked["names"], *_listed(settings.allow_hosts)),
-        origins=(*asked["origins"], *_listed(settings.allow_origins)),
-        needs_token=settings.token and not asked["no_token"],
-        allows_indexing=settings.allow_indexing or asked["allow_indexing"],
-        llm=asked["llm"],
-        llm_model=asked["llm_model"],
-    )
+    try:
+        return ServeOptions(
+            host=asked["host"] or settings.host,
+            port=settings.port if asked["port"] is None else asked["port"],
+            names=(*asked["names"], *_listed(settings.allow_hosts)),
+            origins=(*asked["origins"], *_listed(settings.allow_origins)),
+            needs_token=settings.token and not asked["no_token"],
+            allows_indexing=settings.allow_indexing or asked["allow_indexing"],
+            llm=asked["llm"],
+            llm_model=asked["llm_model"],
+        )
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _listed(text: str) -> list[str]:

@@ -52,6 +52,7 @@ _REFUSALS = {
 }
 # Newer FastAPIs report requests, with what was sent, wherever OpenTelemetry is set up; older ones ignore this.
 _NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
+_NO_JSON = "The body must be JSON, with the header Content-Type: application/json."
 _SCHEMA = re.compile(r'"#/components/schemas/([^"]+)"')
 _TOOL_PATHS = {"/search", "/collections", "/passages/{passage_id}", "/documents/{document_id}"}
 
@@ -140,8 +141,9 @@ def _for_pages(app: Any, origins: Sequence[str]) -> Any:
     return CORSMiddleware(
         app,
         allow_origins=list(origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type"],
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],  # clients send some of their own, such as x-stainless-lang
+        expose_headers=["mcp-session-id"],
         allow_private_network=True,
     )
 
@@ -160,7 +162,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     where = ".".join(str(part) for part in first["loc"][1:] if not isinstance(part, str) or part.isidentifier())
     message = f"{where or 'The request'}: {first['msg']}{f' (and {len(more)} more)' if more else ''}"
     if first["type"] == "json_invalid" or not _is_json(request):
-        message = "The body must be JSON, with the header Content-Type: application/json."
+        message = _NO_JSON
     return _response(request, Refusal(400, "invalid_request", message))
 
 
@@ -176,7 +178,11 @@ async def _failed(request: Request, _: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     codes = {404: "no_such_path", 405: "no_such_method"}
-    message = "There is no such path. What there is: /openapi.json" if error.status_code == 404 else str(error.detail)
+    messages = {
+        400: _NO_JSON,
+        404: "There is no such path. What there is: /openapi.json",
+    }  # 400: it could not be decoded
+    message = messages.get(error.status_code, str(error.detail))
     code = codes.get(error.status_code, "invalid_request")
     return _response(request, Refusal(error.status_code, code, message, dict(error.headers or {})))
 

@@ -15,12 +15,37 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 1_000_000
+_OF_BODIES = (b"content-length", b"transfer-encoding")
 
 
 def header(scope: Scope, name: bytes) -> str:
     """A header's value, "" where there is none."""
-    found = next((value for key, value in scope["headers"] if key == name), b"")
-    return bytes(found).decode("latin-1")
+    return next(iter(headers(scope, name)), "")
+
+
+def headers(scope: Scope, name: bytes) -> list[str]:
+    """The values of a header that may have come several times."""
+    return [bytes(value).decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def without_body(scope: Scope, receive: Receive) -> Receive:
+    """Make of a request one that has no body; of one that is on its way nothing is waited for."""
+    scope["headers"] = [(key, value) for key, value in scope["headers"] if key not in _OF_BODIES]
+    return replay(b"", receive)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Gives the body once, then waits for the client to go away."""
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
@@ -31,10 +56,10 @@ async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -
     """
     body = body_of(refusal, scope["path"])
     has_body = bool(header(scope, b"transfer-encoding")) or header(scope, b"content-length") not in ("", "0")
-    headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
+    shown = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
     if has_body:
-        headers["connection"] = "close"
-    encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        shown["connection"] = "close"
+    encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in shown.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": encoded})
     await send({"type": "http.response.body", "body": body, "more_body": has_body})
     if has_body:

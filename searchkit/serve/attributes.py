@@ -4,6 +4,7 @@ Every hit is checked against the whole filter. Where a filter says something of 
 ranking (see `beforehand`), only those are searched; else the filter chooses among the best hits.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -99,6 +100,8 @@ def _check(filters: AttributeFilter, depth: int, seen: list[int]) -> None:
     if has_several != (filters.operator in ("in", "nin")):
         wanted = "a list of values" if filters.operator in ("in", "nin") else "one value"
         raise UsageError(f"The filter '{filters.operator}' on '{filters.key}' takes {wanted}.")
+    if any(isinstance(value, bool) or (isinstance(value, float) and math.isnan(value)) for value in _values(filters)):
+        raise UsageError(f"The filter on '{filters.key}' takes text or a number, neither true, false nor NaN.")
     if has_several and len(_values(filters)) > _MOST_VALUES:
         raise UsageError(f"The filter on '{filters.key}' has more than {_MOST_VALUES} values.")
 
@@ -141,12 +144,23 @@ _TEXT: Mapping[str, Callable[[str, str], bool]] = MappingProxyType(
 def _compare(operator: str, own: Value, value: Value) -> bool:
     if operator in _TEXT:
         return _TEXT[operator](str(own).casefold(), str(value).casefold())
+    if not isinstance(own, str) and isinstance(value, str):
+        value = _number(value)
     if isinstance(own, str) != isinstance(value, str):
         return False
     if operator in ("eq", "in"):
         return own == value
     less, equal = own < value, own == value  # type: ignore[operator]  # both are text, or both are numbers
     return {"lt": less, "lte": less or equal, "gt": not (less or equal), "gte": not less}[operator]
+
+
+def _number(text: str) -> Value:
+    """The number that a text is, as clients send it whose fields are all text; else the text, which equals none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
 
 
 def _values(comparison: Comparison) -> Sequence[Value]:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 
 from searchkit.answer.checked_text import UNSUPPORTED
-from searchkit.answer.citations import without_citations
 from searchkit.answer.language_model import Message
 from searchkit.errors import UsageError
 
 SOURCES = "Sources:"
-_SOURCE_LIST = re.compile(rf"\n+{SOURCES}\n(?:\[\d+\] .*\n?)+\Z")
+# Both begin where a run of blanks or line ends begins: else a long run is read over and over.
+_SOURCE_LIST = re.compile(rf"(?<!\n)\n+{SOURCES}\n(?:\[\d+\] [^\n]*(?:\n|\Z))+\Z")
+_CITATION = re.compile(r"(?<!\s)\s*\[\d{1,2}\]")
+_INSTRUCTIONS = ("system", "developer")
 _LONGEST = 20_000  # characters of a question; more than any model reads
 
 
@@ -19,7 +21,7 @@ def question_and_history(messages: Sequence[tuple[str, str]]) -> tuple[str, list
     `messages`: role and text. Instructions (system, developer) are left out: sources are read under rules of their own.
     Raises UsageError if there is no question.
     """
-    said = [(role, text.strip()) for role, text in messages if role in ("user", "assistant") and text.strip()]
+    said = [(role, text.strip()) for role, text in messages if role not in _INSTRUCTIONS and text.strip()]
     if not said or said[-1][0] != "user":
         raise UsageError("There is no question: the last message must be the user's, with some text.")
     *before, (_, question) = said
@@ -28,7 +30,7 @@ def question_and_history(messages: Sequence[tuple[str, str]]) -> tuple[str, list
 
 def as_said(answer: str) -> str:
     """An answer of ours as it came back from a client, without the list of its sources and their numbers."""
-    return without_citations(_SOURCE_LIST.sub("", answer)).replace(f" {UNSUPPORTED}", "").strip()
+    return _CITATION.sub("", _SOURCE_LIST.sub("", answer)).replace(f" {UNSUPPORTED}", "").strip()
 
 
 def _turns(said: Sequence[tuple[str, str]]) -> list[Message]:
@@ -38,7 +40,7 @@ def _turns(said: Sequence[tuple[str, str]]) -> list[Message]:
     for role, text in said:
         if role == "user":
             asked = text
-        elif asked and (answer := as_said(text)):
+        elif role == "assistant" and asked and (answer := as_said(text)):
             turns += [Message("user", asked), Message("assistant", answer)]
             asked = ""
     return turns

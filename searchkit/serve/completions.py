@@ -9,7 +9,7 @@ from searchkit.serve.answering import Answered
 from searchkit.serve.chat_turns import SOURCES
 from searchkit.serve.finding import Found, shown
 from searchkit.types import Hit
-from searchkit.wording import on_one_line, place
+from searchkit.wording import on_one_line
 
 _FINISH = {"length": "length"}
 
@@ -55,9 +55,11 @@ def source_list(end: Answered) -> str:
 
 
 def source_name(hit: Hit) -> str:
-    """`~/docs/lease.pdf, page 3 (Term › End)`."""
+    """`/home/me/docs/lease.pdf, page 3 (Term › End)`: whoever reads it knows nothing of the server's current folder."""
+    page = f", page {hit.page}" if hit.page is not None else f":{hit.line}" if hit.line is not None else ""
+    where = f", {on_one_line(hit.place)}" if hit.place else page
     heading = f" ({on_one_line(hit.title)})" if hit.title else ""
-    return shown(f"{place(hit)}{heading}")[:300]
+    return shown(f"{on_one_line(str(hit.path))}{where}{heading}")[:300]
 
 
 def _finish(end: Answered) -> str:
@@ -76,7 +78,7 @@ def _annotations(end: Answered, text: str) -> list[dict[str, Any]]:
             "type": "url_citation",
             "url_citation": {
                 "url": end.sources[number - 1].path.as_uri(),
-                "title": source_name(end.sources[number - 1]),
+                "title": Found(end.sources[number - 1], end.references[number - 1]).title,
                 "start_index": max(0, text.find(f"[{number}]")),
                 "end_index": max(0, text.find(f"[{number}]")) + len(f"[{number}]"),
             },

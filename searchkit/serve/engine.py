@@ -6,9 +6,9 @@ Knows neither HTTP nor MCP.
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from searchkit.errors import SearchkitError
@@ -35,12 +35,10 @@ class Engine:
 
     def __init__(self, library: Library, workers: int, *, waiting: int = _WAITING) -> None:
         self._library = library
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: deque[_Job] = deque()
         self._most_waiting = waiting
         self._is_closed = False
-        self._entrance = (
-            threading.Lock()
-        )  # nothing is taken in beyond the limit, or behind the marks that end the threads
+        self._change = threading.Condition()  # of the jobs, or that there will be no more
         names = (f"searchkit-engine-{number}" for number in range(max(1, workers)))
         self._threads = [threading.Thread(target=self._work, daemon=True, name=name) for name in names]
         for thread in self._threads:
@@ -56,26 +54,26 @@ class Engine:
     def submit(self, work: Callable[[Library], T]) -> "Future[T]":
         """The same for a caller without an event loop. Raises as `run` does."""
         future: Future[T] = Future()
-        with self._entrance:
+        with self._change:
             if self._is_closed:
                 raise EngineClosedError("The server is shutting down. Start it again: searchkit serve")
             if self.waiting >= self._most_waiting:
                 raise EngineBusyError("Too many requests wait already. Try again in a moment.")
-            self._queue.put((future, work))
+            self._jobs.append((future, work))
+            self._change.notify()
+        future.add_done_callback(self._forget)
         return future
 
     @property
     def waiting(self) -> int:
         """How much work waits for a free thread."""
-        return self._queue.qsize()
+        return len(self._jobs)
 
     def close(self, timeout_seconds: float | None = None) -> bool:
         """Take no new work and wait until what was taken is done: whether it is, in that time. May be called again."""
-        with self._entrance:
-            ends = [] if self._is_closed else [None] * len(self._threads)
+        with self._change:
             self._is_closed = True
-            for end in ends:
-                self._queue.put(end)
+            self._change.notify_all()
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         for thread in self._threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -83,12 +81,24 @@ class Engine:
 
     def _work(self) -> None:
         with self._library.sibling() as library:
-            while (job := self._queue.get()) is not None:
+            while (job := self._next()) is not None:
                 future, work = job
                 del job
                 if future.set_running_or_notify_cancel():
                     _do(future, work, library)
                 del future, work  # a thread that waits keeps no result alive
+
+    def _next(self) -> _Job | None:
+        """What has waited longest, as soon as there is any; None when the engine is closed and nothing is left."""
+        with self._change:
+            self._change.wait_for(lambda: self._jobs or self._is_closed)
+            return self._jobs.popleft() if self._jobs else None
+
+    def _forget(self, future: Future[Any]) -> None:
+        """Let go of work that was cancelled before it began: it takes nobody's place."""
+        if future.cancelled():
+            with self._change:
+                self._jobs = deque(job for job in self._jobs if job[0] is not future)
 
 
 def _do(future: Future[Any], work: Callable[[Library], Any], library: Library) -> None:

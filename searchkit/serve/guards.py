@@ -6,7 +6,7 @@ A page can have its own name mean 127.0.0.1 (DNS rebinding); the Host and Origin
 import ipaddress
 from urllib.parse import urlsplit
 
-from searchkit.serve.asgi import App, Receive, Scope, Send, header, refuse
+from searchkit.serve.asgi import App, Receive, Scope, Send, header, headers, refuse, without_body
 from searchkit.serve.options import ServeOptions, is_loopback
 from searchkit.serve.replies import Refusal
 from searchkit.serve.token import is_token
@@ -34,34 +34,35 @@ class HostGuard:
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         host = header(scope, b"host")
-        hosts = [value for key, value in scope["headers"] if key == b"host"]
-        if len(hosts) != 1 or not self._is_own(_name_in(host)):
+        if len(headers(scope, b"host")) != 1 or not self._is_own(_name_in(host)):
             return Refusal(
                 421,
                 "foreign_host",
                 f"This server is not called '{host[:80]}'. Call it by the address it has printed, or let it have that name:"
                 " searchkit serve --allow-host NAME",
             )
-        origin = header(scope, b"origin")
-        is_foreign = bool(origin) and not self._is_known(origin)
-        if is_foreign or (not origin and header(scope, b"sec-fetch-site") == "cross-site"):
+        origins = [origin for origin in headers(scope, b"origin") if origin]
+        foreign = [origin for origin in origins if not self._is_known(origin, host)]
+        if foreign or (not origins and header(scope, b"sec-fetch-site").lower() == "cross-site"):
             return Refusal(
                 403,
                 "foreign_origin",
-                f"Web pages of '{origin[:80] or 'other sites'}' may not use this server. To let one:"
+                f"Web pages of '{foreign[0][:80] if foreign else 'other sites'}' may not use this server. To let one:"
                 " searchkit serve --allow-origin http://localhost:3000",
             )
         return None
 
     def _is_own(self, name: str) -> bool:
-        if is_loopback(name) or name in self._names:
-            return True
-        return self._takes_addresses and _is_address(
-            name
-        )  # a page's name may be made to mean this machine, an address not
+        """A name may be made to mean this machine (DNS rebinding), an address not."""
+        return self._is_ours(name) or (self._takes_addresses and _is_address(name))
 
-    def _is_known(self, origin: str) -> bool:
-        return origin in self._origins or self._is_own(_name_in(origin.partition("://")[2]))
+    def _is_known(self, origin: str, host: str) -> bool:
+        """Of this machine, configured, or what was called itself: an address alone says nothing, every page may have one."""
+        authority = origin.partition("://")[2]
+        return origin in self._origins or self._is_ours(_name_in(authority)) or authority.lower() == host.lower()
+
+    def _is_ours(self, name: str) -> bool:
+        return is_loopback(name) or name in self._names
 
 
 class TokenGuard:
@@ -73,8 +74,11 @@ class TokenGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on or refuse."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["path"] in OPEN_PATHS and scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, without_body(scope, receive), send)
             return
         kind, _, shown = header(scope, b"authorization").partition(" ")
         if kind.lower() == "bearer" and is_token(shown.strip(), self._token):

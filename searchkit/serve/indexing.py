@@ -52,11 +52,12 @@ class Indexing:
             self._thread.start()
             return self.status
 
-    def close(self, seconds: float) -> None:
-        """Stop a run where it is, and wait for that so long at most; whatever it leaves, the next one takes up."""
+    def close(self, seconds: float) -> bool:
+        """Stop a run where it is: whether it has, in that time. Whatever it leaves, the next one takes up."""
         self._stopped.set()
         if self._thread:
             self._thread.join(seconds)
+        return not (self._thread and self._thread.is_alive())
 
     def _run(self, collection: str) -> None:
         options = RunOptions(is_interrupted=self._stopped.is_set)

@@ -61,6 +61,7 @@ class ServeOptions:
                 raise UsageError(f"'{name}' is no host name. Write such as host.docker.internal, without a port.")
         for origin in self.origins:
             _check_origin(origin)
+        object.__setattr__(self, "origins", tuple(origin.lower() for origin in self.origins))  # as browsers send them
 
     @property
     def is_loopback(self) -> bool:

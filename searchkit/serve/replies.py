@@ -32,6 +32,11 @@ _STATUS: Mapping[type[SearchkitError], tuple[int, str]] = {
     EngineClosedError: (503, "shutting_down"),
     ConfigError: (500, "misconfigured"),
 }
+_FOR_THE_COMMAND_LINE = (  # what messages say that is of no use to who asks over HTTP, and what is said instead
+    (': searchkit search "boiler pressure too low"', "."),
+    (", or --no-llm for the sources alone", ""),
+    (" The sources alone: --no-llm", ""),
+)
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 RETRY_SECONDS = 1
 
@@ -60,7 +65,10 @@ def refusal_of(error: SearchkitError) -> Refusal:
         return error.refusal
     found = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, "failed"))
     headers = {"retry-after": str(RETRY_SECONDS)} if isinstance(error, EngineBusyError) else {}
-    return Refusal(*found, str(error), headers)
+    message = str(error)
+    for said, instead in _FOR_THE_COMMAND_LINE:
+        message = message.replace(said, instead)
+    return Refusal(*found, message, headers)
 
 
 def internal_error() -> Refusal:

@@ -10,6 +10,7 @@ from searchkit.embedding.embedder import Embedder, TokenVectors, Vectors
 from searchkit.embedding.store import ModelStore
 from searchkit.types import Passage
 
+_LONGEST_REMEMBERED = 2000  # characters; longer ones are documents, which nobody types again
 _REMEMBERED = 2048  # queries; 6 MB at 768 dimensions. Clients ask again while a user pages, filters or types on
 
 
@@ -115,6 +116,6 @@ class ServedModel:
 
     def _remember(self, vectors: dict[str, Vectors]) -> None:
         with self._lock:
-            self._vectors |= vectors
+            self._vectors |= {query: vector for query, vector in vectors.items() if len(query) <= _LONGEST_REMEMBERED}
             while len(self._vectors) > _REMEMBERED:
                 self._vectors.popitem(last=False)

@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
+import errno
+import logging
+import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from starlette.routing import Route
@@ -36,6 +40,7 @@ _ANSWERS_AT_ONCE, _ANSWERS_WAITING = (
     8,
 )  # local model servers answer one to four at a time; a ninth would wait for minutes
 _ON_ITS_WAY_SECONDS = 0.2  # what a client has sent before it could know that the server stops
+_BACKLOG = 2048
 _LEFT_SECONDS = 10.0  # for work whose client has gone
 _IDLE_SECONDS = 30  # of a connection between two requests
 
@@ -72,6 +77,13 @@ def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[L
     return is_done and not server.was_cut_short
 
 
+def end_process(code: int) -> NoReturn:
+    """End the process where `serve` has left work behind: the interpreter's own way out crashes if that is in native code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
 class _Server(uvicorn.Server):
     """Uvicorn's, which stops by itself at a signal and raises none."""
 
@@ -95,6 +107,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn.Server; before, takes what is on its way, and has every answer say that its connection closes."""
         self._shield.is_draining = True
+        logging.getLogger("uvicorn.error").setLevel(
+            logging.CRITICAL
+        )  # else a traceback of each answer that is cut short
         for server in self.servers:
             server.close()
         await asyncio.sleep(_ON_ITS_WAY_SECONDS)
@@ -153,9 +168,8 @@ def _warm_up(library: Library) -> None:
 
 
 def _close(parts: Parts, seconds: float) -> bool:
-    if parts.indexing:
-        parts.indexing.close(seconds)
-    is_done = all([parts.engine.close(seconds), parts.answers.close(seconds)])
+    has_indexed = parts.indexing is None or parts.indexing.close(seconds)
+    is_done = all([has_indexed, parts.engine.close(seconds), parts.answers.close(seconds)])
     if is_done:
         parts.language.close()
     return is_done
@@ -180,6 +194,13 @@ def _config(app: Guarded, options: ServeOptions) -> uvicorn.Config:
 
 def _listen(options: ServeOptions) -> socket.socket:
     try:
+        return _listener(options)
+    except OSError as error:
+        raise _why_not(error, options) from error
+
+
+def _listener(options: ServeOptions) -> socket.socket:
+    with contextlib.ExitStack() as undo:
         family, *_, address = socket.getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -190,14 +211,17 @@ def _listen(options: ServeOptions) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        undo.callback(listener.close)
         listener.bind(address)
-    except OSError as error:
-        where = f"{options.host}:{options.port}"
-        raise UsageError(
-            f"Cannot listen at {where}: {error.strerror or error}. Another searchkit may run there; for any free port: --port 0"
-        ) from error
+        listener.listen(_BACKLOG)  # now: with SO_REUSEADDR two servers can be bound to a port, but only one listens
+        undo.pop_all()
     listener.set_inheritable(False)
     return listener
+
+
+def _why_not(error: OSError, options: ServeOptions) -> UsageError:
+    remedy = " Another searchkit may run there; for any free port: --port 0" if error.errno == errno.EADDRINUSE else ""
+    return UsageError(f"Cannot listen at {options.host}:{options.port}: {error.strerror or error}.{remedy}")
 
 
 def _address(listener: socket.socket) -> Listening:

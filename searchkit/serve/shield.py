@@ -46,7 +46,7 @@ class Shield:
             else:
                 await self._app(scope, receive, noting)
         except asyncio.CancelledError:
-            if status == 0:
+            if status == 0 and not self.is_draining:  # told to stop at once: nobody is left to be told
                 raise
         except Exception as error:  # noqa: BLE001 (the last place where anything can be caught)
             log.error("%s %s: %s", scope["method"], route_of(scope), in_short(error))

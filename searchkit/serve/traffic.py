@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from searchkit.serve.asgi import App, Message, Receive, Scope, Send, header, refuse
+from searchkit.serve.asgi import App, Receive, Scope, Send, header, refuse, replay
 from searchkit.serve.options import Caps
 from searchkit.serve.replies import RETRY_SECONDS, Refusal
 from searchkit.wording import size
@@ -97,7 +97,7 @@ class BodyCap:
         if len(body) > self._most_bytes:
             await refuse(scope, receive, send, self._too_long())
             return
-        await self._app(scope, _replay(bytes(body), receive), send)
+        await self._app(scope, replay(bytes(body), receive), send)
 
     async def _read(self, receive: Receive) -> bytearray | None:
         """The body, or so much of it as shows that it is too long; None if the client goes away."""
@@ -113,17 +113,3 @@ class BodyCap:
     def _too_long(self) -> Refusal:
         message = f"The body is longer than {size(self._most_bytes)}. Send less at once."
         return Refusal(413, "too_long", message)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Gives the body once, then waits for the client to go away."""
-    given = False
-
-    async def replayed() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replayed

@@ -59,7 +59,7 @@ async def embed(engine: Engine, order: Order) -> Embedded:
         raise UsageError("The input is empty. Send a text, or a list of texts.")
     if len(order.inputs) > MOST_INPUTS:
         raise UsageError(f"{len(order.inputs):,} inputs are too many at once. Send {MOST_INPUTS:,} or fewer.")
-    name, kind = _name_and_kind(order)
+    name, kind = name_and_kind(order.model, order.input_type)
     parts = []
     for start in range(0, len(order.inputs), _SLICE):
         parts.append(await engine.run(_slice(name, kind, order.inputs[start : start + _SLICE], order.dimensions)))
@@ -104,15 +104,15 @@ def _text(given: Input, embedder: Embedder) -> str:
     return text
 
 
-def _name_and_kind(order: Order) -> tuple[str, Kind]:
+def name_and_kind(model: str, input_type: str = "") -> tuple[str, Kind]:
     """What the model is called, and which prompt is meant; documents', where nothing says so."""
-    name = order.model.removesuffix(_LATEST)
+    name = model.removesuffix(_LATEST)
     kind: Kind = "document"
     for each in _KINDS:
         if name.endswith(f":{each}"):
             name, kind = name.removesuffix(f":{each}"), each
-    if order.input_type:
-        if order.input_type not in _SYNONYMS:
-            raise UsageError(f"There is no input_type '{order.input_type[:40]}'. There are: query, document.")
-        kind = _SYNONYMS[order.input_type]
+    if input_type:
+        if input_type not in _SYNONYMS:
+            raise UsageError(f"There is no input_type '{input_type[:40]}'. There are: query, document.")
+        kind = _SYNONYMS[input_type]
     return name, kind

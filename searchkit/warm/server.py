@@ -12,6 +12,7 @@ from pathlib import Path
 from searchkit.errors import SearchkitError
 from searchkit.paths import PRIVATE_FILE_MODE, make_private_folder
 from searchkit.warm.address import Address, forget_address, write_address
+from searchkit.warm.client import is_answering
 from searchkit.warm.wire import LONGEST_REQUEST, Found, SearchRequest, error_line, found_line, read_request_line
 
 Find = Callable[[SearchRequest], Awaitable[Found]]
@@ -35,7 +36,12 @@ class EngineSocket:
         self._answering: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Listen, and tell where. Raises OSError if the data directory cannot be written."""
+        """Listen, and tell where, unless another engine of the data directory answers: its searches are as good.
+
+        Raises OSError if the data directory cannot be written.
+        """
+        if await asyncio.to_thread(is_answering, self._home):
+            return
         make_private_folder(self._home)
         key = secrets.token_urlsafe(32)
         if hasattr(socket, "AF_UNIX"):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator
@@ -101,6 +102,52 @@ def test_only_a_configured_page_may_read_answers(server: Server) -> None:
     asks = {"origin": "http://localhost:3000", "access-control-request-method": "POST"}
     with server.client(authorization="", **asks) as client:
         assert client.options("/v1/embeddings").status_code == 200
+
+
+def test_a_page_may_send_the_headers_that_its_client_has(server: Server) -> None:
+    asks = {
+        "origin": "http://localhost:3000",
+        "access-control-request-method": "DELETE",
+        "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+    }
+    with server.client(authorization="", **asks) as client:
+        assert client.options("/mcp").status_code == 200
+    with server.client(origin="http://localhost:3000") as client:
+        assert client.get("/health").headers["access-control-expose-headers"] == "mcp-session-id"
+
+
+def test_open_paths_are_open_to_those_who_look_alone(server: Server) -> None:
+    with server.client(authorization="") as client:
+        assert [client.head(path).status_code for path in ("/", "/health")] == [200, 200]
+        assert client.post("/health", json={}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", '{"model": "docs", "messages": [{"role": "user", "content": [%s]}]}'),
+        ("/v1/chat/completions", '{"model": "docs", "messages": [%s]}'),
+        ("/v1/embeddings", '{"model": "hash", "input": [%s]}'),
+        ("/v1/rerank", '{"model": "hash", "query": "x", "documents": [%s]}'),
+        ("/api/embed", '{"model": "hash", "input": [%s]}'),
+        ("/search", '{"query": "x", "paths": [%s]}'),
+        ("/retrieval", '{"knowledge_id": "docs", "query": "x", "metadata_condition": {"conditions": [%s]}}'),
+        ("/v1/vector_stores/docs/search", '{"query": [%s]}'),
+        ("/v1/vector_stores/docs/search", '{"query": "x", "filters": {"type": "and", "filters": [%s]}}'),
+    ],
+)
+def test_of_many_bad_items_the_first_is_enough(server: Server, path: str, body: str) -> None:
+    sent = (body % ",".join(["{}"] * 300_000)).encode()
+    with server.client(**{"content-type": "application/json"}) as client:
+        refused = client.post(path, content=sent)
+    assert refused.status_code == 400
+    more = re.search(r"and (\d+) more", refused.text)
+    assert more is None or int(more[1]) < 10
+
+
+def test_of_many_unknown_fields_none_is_listed(server: Server) -> None:
+    refused = server.post("/search", {"query": "x", **dict.fromkeys(map(str, range(100_000)), 1)})
+    assert (refused.status_code, "too many fields" in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer wrong", "Basic dXNlcjpwYXNz", "Bearer ", "bearer \xe9"])

@@ -85,6 +85,34 @@ def test_openai_is_told_what_cannot_be_embedded(openai: OpenAI) -> None:
         openai.embeddings.create(model="hash", input=[1, 2, 3])
     with pytest.raises(BadRequestError, match="no input_type 'poem'"):
         openai.embeddings.create(model="hash", input="boiler", extra_body={"input_type": "poem"})
+    with pytest.raises(BadRequestError, match=r"input: The input is empty\. Send a text"):
+        openai.embeddings.create(model="hash", input=[])
+    with pytest.raises(BadRequestError, match=r"input: Send a text \(up to 2,000,000 characters\)"):
+        openai.embeddings.create(model="hash", input={"text": "boiler"})  # type: ignore[arg-type]
+
+
+def test_fields_that_are_null_are_as_if_they_had_been_left_out(server: Server, llm: FakeLlm) -> None:
+    llm.answers("The gauge shows two bar [1].")
+    nothing: dict[str, None] = dict.fromkeys(("encoding_format", "input_type", "dimensions"))
+    embedded = server.post("/v1/embeddings", {"model": "hash", "input": "boiler", **nothing})
+    assert len(embedded.json()["data"][0]["embedding"]) == 64
+    message = {"role": "user", "content": QUESTION}
+    chat = {
+        "model": "docs",
+        "messages": [message],
+        "stream": None,
+        "stream_options": {"include_usage": None},
+        "n": None,
+    }
+    assert server.post("/v1/chat/completions", chat).json()["object"] == "chat.completion"
+    assert server.post("/v1/chat/completions", {**chat, "n": 0}).status_code == 400
+    retrieval = {"knowledge_id": "docs", "query": "prune the roses", "retrieval_setting": None}
+    assert server.post("/retrieval", retrieval).json()["records"]
+
+
+def test_a_body_that_cannot_be_decoded_is_refused_with_what_it_must_be(server: Server) -> None:
+    with server.client(**{"content-type": "application/json"}) as client:
+        assert "The body must be JSON" in client.post("/search", content=b"\xff\xfe").text
 
 
 def test_openai_searches_a_collection_as_a_vector_store(openai: OpenAI) -> None:
@@ -226,6 +254,8 @@ def test_ollama_embeds_and_lists(server: Server) -> None:
         assert [model.model for model in client.list().models] == ["hash", "hash:query", "hash:document"]
         with pytest.raises(ResponseError, match="No model named 'llama'"):
             client.embed("llama", "boiler")
+        for name in ("hash:query", "hash:document", "hash:latest"):
+            assert client.show(name).modelinfo == client.show("hash").modelinfo
 
 
 def test_open_webui_searches_and_reranks(server: Server) -> None:
@@ -238,6 +268,12 @@ def test_open_webui_searches_and_reranks(server: Server) -> None:
     results = server.post("/v1/rerank", body).json()["results"]
     assert [result["index"] for result in results] == [1, 0]
     assert results[0]["relevance_score"] > results[1]["relevance_score"] >= 0
+
+
+def test_an_empty_text_ranks_last_and_spoils_nothing(server: Server) -> None:
+    body = {"model": "hash", "query": "roses", "documents": ["", "roses in March", "  "]}
+    results = server.post("/v1/rerank", body).json()["results"]
+    assert [(each["index"], each["relevance_score"] > 0) for each in results] == [(1, True), (0, False), (2, False)]
 
 
 def test_dify_retrieves(server: Server) -> None:

@@ -14,7 +14,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from searchkit.errors import UsageError
 from searchkit.library import Library
+from searchkit.serve.options import ServeOptions
+from searchkit.serve.server import _listen
 from tests.conftest import write
 
 pytestmark = pytest.mark.minilm
@@ -63,7 +66,7 @@ def started(environment: dict[str, str], *arguments: str) -> Iterator[tuple[str,
 def test_it_says_where_it_is_serves_and_stops(environment: dict[str, str], docs: Path, number: signal.Signals) -> None:
     run(environment, "index", str(docs))
     shown = run(environment, "serve", "--token")
-    assert "serve-token" in shown.stderr
+    assert shown.stderr == ""
     with started(environment) as (url, lines, process):
         assert len(lines) == 4
         assert "docs" in lines[1]
@@ -110,16 +113,29 @@ def test_a_port_that_is_taken_is_an_error_with_a_remedy(environment: dict[str, s
         taken.listen()
         refused = run(environment, "serve", "--port", str(taken.getsockname()[1]), code=1)
     assert "--port 0" in refused.stderr
+    nowhere = run(environment, "serve", "--host", "203.0.113.1", code=1)  # an address of documentation, nobody's
+    assert "Cannot listen at 203.0.113.1" in nowhere.stderr
+    assert "--port 0" not in nowhere.stderr
+
+
+def test_two_that_are_started_together_do_not_both_believe_they_have_the_port(environment: dict[str, str]) -> None:
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        first, second = ServeOptions(port=port), ServeOptions(port=port)
+        with _listen(first), pytest.raises(UsageError, match="--port 0"):
+            _listen(second)
 
 
 def test_what_would_be_open_to_others_is_refused(environment: dict[str, str]) -> None:
-    assert "needs the token" in run(environment, "serve", "--host", "0.0.0.0", "--no-token", code=1).stderr
-    assert "no origin" in run(environment, "serve", "--allow-origin", "*", code=1).stderr
+    assert "needs the token" in run(environment, "serve", "--host", "0.0.0.0", "--no-token", code=2).stderr
+    assert "no origin" in run(environment, "serve", "--allow-origin", "http://*", code=2).stderr
     assert "127.0.0.1" in run(environment, "serve", "--help").stdout
 
 
 def test_settings_in_the_file_hold_and_options_hold_more(environment: dict[str, str]) -> None:
     write(Path(environment["SEARCHKIT_HOME"]) / "config.toml", '[serve]\nhost = "0.0.0.0"\ntoken = false\n')
-    assert "needs the token" in run(environment, "serve", code=1).stderr
+    assert "needs the token" in run(environment, "serve", code=2).stderr
     with started(environment, "--host", "127.0.0.1") as (url, _, _):
         assert httpx2.get(f"{url}/health", trust_env=False).json()["status"] == "ok"

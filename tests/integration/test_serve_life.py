@@ -87,6 +87,21 @@ def search_until_refused(server: Server) -> int:
             count += 1
 
 
+def test_a_second_signal_ends_it_at_once_and_quietly(home: Path, llm: FakeLlm) -> None:
+    pieces = paused(llm)
+    with serving(home, llm=llm.base) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(server.post, "/v1/chat/completions", {**CHAT, "stream": False})  # no status yet
+        assert pieces.is_paused.wait(30)
+        server.process.terminate()
+        search_until_refused(server)
+        server.process.terminate()
+        assert server.process.wait(30) == 1
+        logged = server.log.read_text("utf-8")
+        assert "Traceback" not in logged
+        assert "Exception" not in logged
+        pieces.go_on.set()
+
+
 def test_slow_clients_hold_up_nobody(home: Path, llm: FakeLlm) -> None:
     pieces = paused(llm)
     with (

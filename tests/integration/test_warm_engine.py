@@ -229,6 +229,18 @@ def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, h
     assert list(home.glob("engine*")) == []
 
 
+def test_a_second_engine_leaves_the_first_ones_address_alone(
+    engine: RunningEngine, library: Library, home: Path
+) -> None:
+    address = read_address(home)
+    second = RunningEngine(library)
+    second.start()
+    second.stop()
+    assert read_address(home) == address
+    assert ask_engine(home, SearchRequest("roses"))
+    assert [request.query for request in engine.asked] == ["roses"]
+
+
 def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(engine: RunningEngine, home: Path) -> None:
     address = read_address(home)
     assert address is not None

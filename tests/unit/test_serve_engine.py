@@ -71,6 +71,27 @@ def test_what_waits_in_vain_is_refused_and_what_was_cancelled_is_never_begun(lib
     assert begun == ["kept"]
 
 
+def test_what_was_given_up_takes_nobodys_place(library: Library) -> None:
+    go_on, is_busy = threading.Event(), threading.Event()
+
+    def block(_: Library) -> None:
+        is_busy.set()
+        go_on.wait(30)
+
+    engine = Engine(library, 1, waiting=2)
+    engine.submit(block)
+    is_busy.wait(30)
+    for _ in range(5):
+        assert engine.submit(block).cancel()
+    assert engine.waiting == 0
+    kept = [engine.submit(lambda _: "kept") for _ in range(2)]
+    with pytest.raises(EngineBusyError):
+        engine.submit(block)
+    go_on.set()
+    assert [each.result(30) for each in kept] == ["kept", "kept"]
+    assert engine.close(30)
+
+
 def test_closing_finishes_what_was_taken(library: Library) -> None:
     done: list[int] = []
     engine = Engine(library, 1)

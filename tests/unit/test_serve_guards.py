@@ -36,7 +36,7 @@ async def ask(
     scope: Scope = {
         "type": "http", "method": "POST" if pieces else "GET", "path": path, "raw_path": path.encode(), "root_path": "",
         "query_string": query.encode(), "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
-        "headers": [(name.encode(), value.encode()) for name, value in shown.items() if value], "http_version": "1.1",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in shown.items() if value], "http_version": "1.1",
     }  # fmt: skip
     coming = [
         {"type": "http.request", "body": piece, "more_body": i < len(pieces)}
@@ -93,6 +93,50 @@ def test_addresses_are_names_of_a_server_that_others_can_reach(host: str, taken:
     assert (status == 200) is taken
     status, _, _ = asyncio.run(ask(guarded(ValueError(), options), "/health", host="evil.example"))
     assert status == 421
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://10.9.9.9", 403),
+        ("http://10.1.2.3:8080", 403),
+        ("http://10.1.2.3:7749", 200),
+        ("http://127.0.0.1:3000", 200),
+        ("HTTP://LOCALHOST:3000", 200),
+    ],
+)
+def test_a_page_is_not_known_by_having_an_address(origin: str, status: int) -> None:
+    app = guarded(ValueError(), ServeOptions(host="0.0.0.0"))
+    assert asyncio.run(ask(app, "/health", host="10.1.2.3:7749", origin=origin))[0] == status
+
+
+def test_every_origin_and_any_case_of_a_cross_site_request_is_looked_at() -> None:
+    app = guarded(ValueError())
+    assert asyncio.run(ask(app, "/health", sec_fetch_site="Cross-Site"))[0] == 403
+    assert asyncio.run(ask(app, "/health", origin="http://localhost", ORIGIN="http://evil.example"))[0] == 403
+
+
+def test_open_paths_wait_for_no_body_and_take_no_other_method() -> None:
+    async def main(method: str) -> tuple[int, int]:
+        sent: list[Message] = []
+        read: list[int] = []
+
+        async def receive() -> Message:
+            read.append(1)
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope: Scope = {
+            "type": "http", "method": method, "path": "/health", "raw_path": b"/health", "root_path": "", "query_string": b"",
+            "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "http_version": "1.1",
+            "headers": [(b"host", b"localhost"), (b"content-length", b"1000000000")],
+        }  # fmt: skip
+        await guarded(ValueError())(scope, receive, send)
+        return sent[0]["status"], len(read) if method in ("GET", "HEAD") else 0
+
+    assert [asyncio.run(main(method)) for method in ("GET", "HEAD", "POST")] == [(200, 0), (200, 0), (401, 0)]
 
 
 def test_what_is_sent_in_another_form_than_json_is_refused_with_what_to_do() -> None:

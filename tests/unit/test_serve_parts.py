@@ -4,17 +4,23 @@ import os
 import stat
 from datetime import date
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from searchkit.config import ServeSettings, Settings, load_settings, save_settings
+from searchkit.answer.choose_model import Wanted, choose_model
+from searchkit.answer.errors import LlmNotFoundError
+from searchkit.answer.server_info import ServerTokenizer
+from searchkit.config import LlmSettings, ServeSettings, Settings, load_settings, save_settings
 from searchkit.errors import ConfigError, SearchkitError, UsageError
+from searchkit.library import Library
 from searchkit.search.filters import Filters
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, beforehand, check, holds
 from searchkit.serve.chat_models import chat_models, collections_of
 from searchkit.serve.chat_turns import question_and_history
+from searchkit.serve.completions import source_name
 from searchkit.serve.finding import Found, shown
 from searchkit.serve.options import Caps, ServeOptions
 from searchkit.serve.references import Reference
@@ -35,7 +41,10 @@ LEASE: dict[str, Value] = {"filename": "lease.pdf", "type": "pdf", "date": "2024
         ("eq", "type", "pdf", True),
         ("eq", "type", "md", False),
         ("eq", "page", 3, True),
-        ("eq", "page", "3", False),
+        ("eq", "page", "3", True),
+        ("in", "page", ["2", "3"], True),
+        ("gt", "page", "nan", False),
+        ("lt", "page", "nan", False),
         ("ne", "page", 4, True),
         ("gt", "page", 2, True),
         ("gt", "page", 3, False),
@@ -128,6 +137,76 @@ def test_a_conversation_becomes_a_question_and_whole_turns() -> None:
     ]
     with pytest.raises(UsageError, match="no question"):
         question_and_history([("user", "  ")])
+    with pytest.raises(UsageError, match="the last message must be the user's"):
+        question_and_history([("user", "when?"), ("tool", "{}")])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "a\n\nSources:\n" + "[1] " * 100_000 + "\nX",
+        "a" + "\n" * 200_000 + "X",
+        "a\n\nSources:\n" + "[1] x\n" * 50_000 + "X",
+        "a" + " " * 200_000 + "X",
+    ],
+    ids=range(4),
+)
+def test_turns_that_look_nearly_like_sources_take_no_longer_than_others(said: str) -> None:
+    _, history = question_and_history([("user", "when?"), ("assistant", said), ("user", "and where?")])
+    assert history[1].content.endswith("X")
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), ["x", True]])
+def test_a_filter_by_what_no_attribute_can_be_is_refused(value: Any) -> None:
+    operator: Operator = "in" if isinstance(value, list) else "eq"
+    with pytest.raises(UsageError, match="neither true, false nor NaN"):
+        check(Comparison("page", operator, value))
+
+
+def test_what_is_meant_for_the_command_line_is_not_said_over_http(library: Library) -> None:
+    with pytest.raises(UsageError) as empty:
+        library.search("", k=1)
+    assert refusal_of(empty.value).message == "The query is empty. Say what you look for."
+    settings = LlmSettings(base_url="http://127.0.0.1:1")
+    with pytest.raises(LlmNotFoundError) as nobody:
+        choose_model(settings, Wanted())
+    assert "--no-llm" in str(nobody.value)
+    assert refusal_of(nobody.value).message.endswith("Without one: --llm embedded.")
+
+
+def test_texts_too_long_to_be_asked_again_are_not_remembered() -> None:
+    model = ServedModel(HashEmbedder())
+    model.embed_queries(["short", "long " * 1000])
+    assert list(model._vectors) == ["short"]
+
+
+def test_answers_at_once_may_find_out_together_how_tokens_are_counted() -> None:
+    asked: list[str] = []
+
+    class Client:
+        """Knows the last way alone; while it is asked for the first, another thread goes through all of them."""
+
+        def request(self, _: str, url: str, json: dict[str, str]) -> SimpleNamespace:
+            asked.append(url)
+            if len(asked) == 1:
+                assert tokenizer.count("other") == 3
+            status = 200 if "input" in json else 404
+            return SimpleNamespace(status_code=status, json=lambda: {"count": 3})
+
+    tokenizer = ServerTokenizer(cast("Any", Client()), "http://x", "m")
+    assert tokenizer.count("text") == 3
+    before = len(asked)
+    assert tokenizer.count("text") == 3
+    assert asked[before:] == ["http://x/extras/tokenize/count"]
+
+
+def test_origins_are_kept_as_browsers_send_them() -> None:
+    assert ServeOptions(origins=("HTTP://LocalHost:3000",)).origins == ("http://localhost:3000",)
+
+
+def test_a_source_is_named_by_its_whole_path_wherever_the_server_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    hit = Hit("docs", Path.cwd() / "lease.pdf", "Term", 3, None, None, 0.9, "x", "x", (), Evidence(None, None, ()))
+    assert source_name(hit) == f"{Path.cwd() / 'lease.pdf'}, page 3 (Term)"
 
 
 def test_collections_are_models_by_their_names_unless_something_else_has_them() -> None:

@@ -48,16 +48,16 @@ class RetrievalSetting(BaseModel):
 class Condition(BaseModel):
     """What must hold of one of the named attributes: collection, path, filename, type, date, heading, place, page, line."""
 
-    name: _Text | Annotated[list[_Text], Field(min_length=1, max_length=9)]
+    name: _Text | Annotated[list[_Text], Field(min_length=1, max_length=9, fail_fast=True)]
     comparison_operator: str = Field(max_length=20, examples=["contains"])
-    value: _Text | float | Annotated[list[_Text], Field(max_length=100)] | None = None
+    value: bool | float | _Text | Annotated[list[_Text], Field(max_length=100, fail_fast=True)] | None = None
 
 
 class MetadataCondition(BaseModel):
     """Conditions that must all hold, or of which one must."""
 
     logical_operator: Literal["and", "or"] | None = "and"
-    conditions: list[Condition] | None = Field(default=None, max_length=50)
+    conditions: Annotated[list[Condition], Field(max_length=50, fail_fast=True)] | None = None
 
 
 class Retrieval(BaseModel):
@@ -65,7 +65,7 @@ class Retrieval(BaseModel):
 
     knowledge_id: str = Field(max_length=200, examples=["docs"])
     query: str = Field(min_length=1, max_length=20_000, examples=["when does the lease end"])
-    retrieval_setting: RetrievalSetting = Field(default_factory=RetrievalSetting)
+    retrieval_setting: RetrievalSetting | None = None
     metadata_condition: MetadataCondition | None = None
 
 
@@ -87,7 +87,7 @@ class Records(BaseModel):
 @router.post("/retrieval", operation_id="dify_retrieval", summary="Retrieve (Dify's external knowledge)")
 async def retrieve(request: Retrieval, parts: Served) -> Records:
     """The passages of a collection that answer the query."""
-    setting = request.retrieval_setting
+    setting = request.retrieval_setting or RetrievalSetting()
     wanted = Wanted(
         request.query,
         setting.top_k,

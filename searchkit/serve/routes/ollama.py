@@ -13,7 +13,7 @@ from searchkit import __version__
 from searchkit.library import Library
 from searchkit.paths import folder_size_bytes
 from searchkit.serve.parts import Served
-from searchkit.serve.vectors import MOST_INPUTS, Embedded, Order, embed, names_of
+from searchkit.serve.vectors import MOST_INPUTS, Embedded, Order, embed, name_and_kind, names_of
 
 router = APIRouter(prefix="/api", tags=["ollama"])
 _Text = Annotated[str, Field(max_length=2_000_000)]
@@ -25,7 +25,7 @@ class EmbedRequest(BaseModel):
     """As Ollama has it; options, keep_alive and truncate are accepted and make no difference (long texts are cut)."""
 
     model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
-    input: _Text | Annotated[list[_Text], Field(max_length=MOST_INPUTS)] = Field(
+    input: _Text | Annotated[list[_Text], Field(max_length=MOST_INPUTS, fail_fast=True)] = Field(
         examples=[["The lease ends on 31 March."]]
     )
     dimensions: int | None = None
@@ -137,7 +137,7 @@ async def show(request: ShowRequest, parts: Served) -> Shown:
     """Dimensions and the longest input."""
 
     def work(library: Library) -> Shown:
-        embedder = library.embedder_named((request.model or request.name).removesuffix(":latest"))
+        embedder = library.embedder_named(name_and_kind(request.model or request.name)[0])
         facts = {"embedding_length": embedder.dimension, "context_length": embedder.max_tokens}
         return Shown(details=_DETAILS, model_info={f"searchkit.{name}": value for name, value in facts.items()})
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
+from searchkit.answer.language_model import Message
 from searchkit.errors import SearchkitError, UsageError
 from searchkit.serve.answering import Answered, AnswerInProgress, Asked
 from searchkit.serve.chat_turns import question_and_history
@@ -35,7 +36,11 @@ class ChatMessage(BaseModel):
     """A turn of the conversation. Instructions (system, developer) and tools' results are not passed on."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Annotated[str, Field(max_length=1_000_000)] | list[ContentPart] | None = None
+    content: (
+        Annotated[str, Field(max_length=1_000_000)]
+        | Annotated[list[ContentPart], Field(max_length=1000, fail_fast=True)]
+        | None
+    ) = None
 
     def as_text(self) -> str:
         """The text of it. Raises UsageError for what is no text."""
@@ -49,7 +54,7 @@ class ChatMessage(BaseModel):
 class StreamOptions(BaseModel):
     """`include_usage`: a last event with the numbers of tokens."""
 
-    include_usage: bool = False
+    include_usage: bool | None = False
 
 
 class ChatRequest(BaseModel):
@@ -57,9 +62,12 @@ class ChatRequest(BaseModel):
 
     model: str = Field(max_length=300, description="`searchkit` for all collections, or a collection's name.")
     messages: list[ChatMessage] = Field(
-        min_length=1, max_length=1000, examples=[[{"role": "user", "content": "When does the lease end?"}]]
+        min_length=1,
+        max_length=1000,
+        fail_fast=True,
+        examples=[[{"role": "user", "content": "When does the lease end?"}]],
     )
-    stream: bool = False
+    stream: bool | None = False
     stream_options: StreamOptions | None = None
     n: int | None = Field(default=None, description="One answer is written; more cannot be had.")
 
@@ -77,14 +85,18 @@ async def chat_completions(request: ChatRequest, http: Request, parts: Served) -
     holds the sources and what the checks have found, `annotations` the files, for clients that show them. Earlier turns help
     to understand the question.
     """
-    if (request.n or 1) != 1:
+    if request.n not in (None, 1):
         raise UsageError("n must be 1: one answer is written.")
-    question, history = question_and_history([(each.role, each.as_text()) for each in request.messages])
+    question, history = await asyncio.to_thread(_question_and_history, request)
     completion = Completion(request.model, bool(request.stream_options and request.stream_options.include_usage))
     asked = Asked(request.model, question, history)
     if request.stream:
         return await _streamed(parts, asked, completion)
     return await _whole(parts, asked, completion, http)
+
+
+def _question_and_history(request: ChatRequest) -> tuple[str, list[Message]]:
+    return question_and_history([(each.role, each.as_text()) for each in request.messages])
 
 
 async def _whole(parts: Parts, asked: Asked, completion: Completion, http: Request) -> Response:

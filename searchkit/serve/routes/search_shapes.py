@@ -2,23 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from searchkit.library import Library
 from searchkit.serve.finding import MOST_HITS, Found, shown
 from searchkit.serve.references import AboutDocument, OpenedDocument, OpenedPassage, PassageText
+from searchkit.serve.routes.strict import StrictModel
 from searchkit.types import GroupBy, SearchMode
 from searchkit.wording import on_one_line, printable
 
 LONGEST_QUERY = 20_000
-Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=50)]
+Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=50, fail_fast=True)]
 Days = Annotated[str, Field(max_length=20, examples=["2025-03", "7d"])]
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(StrictModel):
     """What to look for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: str = Field(
         default="",

@@ -4,12 +4,13 @@ from dataclasses import asdict
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from searchkit import __version__
 from searchkit.serve.indexing import Indexing, RunStatus
 from searchkit.serve.parts import Parts, Served
 from searchkit.serve.replies import Refusal, RefusedError
+from searchkit.serve.routes.strict import StrictModel
 
 router = APIRouter(tags=["server"])
 
@@ -30,10 +31,8 @@ class Welcome(BaseModel):
     openapi_for_chat_tools: str = "/tools/openapi.json"
 
 
-class IndexRequest(BaseModel):
+class IndexRequest(StrictModel):
     """Which collection to bring up to date."""
-
-    model_config = ConfigDict(extra="forbid")
 
     collection: str = Field(max_length=200, examples=["docs"])
 
@@ -52,12 +51,14 @@ class IndexProgress(BaseModel):
     )
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/", operation_id="welcome", summary="What this is")
 async def welcome() -> Welcome:
     """Names the program and its descriptions."""
     return Welcome()
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", operation_id="health", summary="Whether it answers")
 async def health() -> Health:
     """Answers without the token, and tells nothing of what is indexed."""

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from searchkit.library import Library
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Value, attributes_of
 from searchkit.serve.finding import Found, Wanted, find
 from searchkit.serve.parts import Served
+from searchkit.serve.routes.strict import StrictModel
 from searchkit.types import CollectionStatus
 
 router = APIRouter(prefix="/v1/vector_stores", tags=["openai"])
@@ -21,23 +22,19 @@ _Text = Annotated[str, Field(max_length=512)]
 _Query = Annotated[str, Field(max_length=20_000)]
 
 
-class ComparisonFilter(BaseModel):
+class ComparisonFilter(StrictModel):
     """An attribute against a value: collection, path, filename, type, date, heading, place, page, line."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: _Text
-    value: bool | float | _Text | Annotated[list[float | _Text], Field(max_length=100)]
+    value: bool | float | _Text | Annotated[list[bool | float | _Text], Field(max_length=100, fail_fast=True)]
 
 
-class CompoundFilter(BaseModel):
+class CompoundFilter(StrictModel):
     """Filters of which all must hold, or one."""
 
-    model_config = ConfigDict(extra="forbid")
-
     type: Literal["and", "or"]
-    filters: "list[ComparisonFilter | CompoundFilter]" = Field(max_length=100)
+    filters: "list[ComparisonFilter | CompoundFilter]" = Field(max_length=100, fail_fast=True)
 
 
 class RankingOptions(BaseModel):
@@ -50,7 +47,7 @@ class RankingOptions(BaseModel):
 class VectorStoreSearch(BaseModel):
     """As OpenAI has it; further fields are ignored."""
 
-    query: _Query | Annotated[list[_Query], Field(min_length=1, max_length=_MOST_QUERIES)] = Field(
+    query: _Query | Annotated[list[_Query], Field(min_length=1, max_length=_MOST_QUERIES, fail_fast=True)] = Field(
         description="A question, or several, whose results are put together.", examples=["when does the lease end"]
     )
     max_num_results: int = Field(default=10, ge=1, le=_MOST_RESULTS)

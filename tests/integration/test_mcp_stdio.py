@@ -121,7 +121,7 @@ def test_what_is_no_request_does_not_end_the_conversation(environment: dict[str,
     assert answers[3]["error"]["code"] == -32601
     assert answers["four"]["result"]["isError"]
     assert answers[5]["error"]["code"] == -32602
-    assert "is not the id of a passage" in answers[6]["result"]["content"][0]["text"]
+    assert "is not an id of a passage or a document" in answers[6]["result"]["content"][0]["text"]
 
 
 def test_standard_output_carries_the_protocol_alone(environment: dict[str, str]) -> None:

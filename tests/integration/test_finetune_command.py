@@ -17,7 +17,11 @@ from searchkit.types import Passage
 from tests.integration.finetune_runs import tiny_pairs
 from tests.tiny_checkpoints import write_bert
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn of each other
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+]  # the libraries warn of each other
 Command = Callable[..., Result]
 
 

@@ -26,7 +26,11 @@ from searchkit.types import Progress
 from tests.integration.finetune_runs import OPTIONS, finetune_tiny
 from tests.tiny_checkpoints import write_bert, write_gemma
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn of each other
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+]  # the libraries warn of each other
 ROOT = Path(__file__).parents[2]
 
 

@@ -169,6 +169,7 @@ def test_without_the_library_of_the_chosen_index_another_is_used(
     assert status is not None and status.name == "flat-float32-64"
 
 
+@pytest.mark.slow
 def test_tuning_measures_and_sets_the_cheapest(library: Library, many: Path) -> None:
     library.index(many)
 

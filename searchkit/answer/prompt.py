@@ -26,7 +26,7 @@ _EXAMPLE_SOURCES = (
 )
 _ECHO = re.compile(r"[<‹]+\s*(?:END )?SOURCE\b[^>\n]*>*")
 _QUOTE_ECHO = re.compile(r'"{3,}')
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 # What chat templates take for the end of a turn, whoever wrote it; a blank inside makes it text again.
 _TURN_MARKS = re.compile(
     r"(<)(?=\|)|(<)(?=/?(?:start_of_turn|end_of_turn|s>|think|system|user|assistant|im_start|im_end|eos|bos|"
@@ -42,7 +42,7 @@ def new_mark() -> str:
 
 def as_data(text: str, mark: str = "") -> str:
     """A document's text as it is put before a model: hidden parts out, nothing in it that ends a source or a turn."""
-    text = without_turn_marks(plain_text(_COMMENT.sub(" ", text)))
+    text = without_turn_marks(plain_text(COMMENT.sub(" ", text)))
     text = re.sub(r"(<<+|>>+)", lambda match: " ".join(match.group(0)), text)
     return (text.replace(mark, "") if mark else text).strip()
 

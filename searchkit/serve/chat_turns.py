@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 
 from searchkit.answer.checked_text import UNSUPPORTED
+from searchkit.answer.citations import without_citations
 from searchkit.answer.language_model import Message
 from searchkit.errors import UsageError
 
 SOURCES = "Sources:"
-# Both begin where a run of blanks or line ends begins: else a long run is read over and over.
+# It begins where a run of line ends begins: else a long run is read over and over.
 _SOURCE_LIST = re.compile(rf"(?<!\n)\n+{SOURCES}\n(?:\[\d+\] [^\n]*(?:\n|\Z))+\Z")
-_CITATION = re.compile(r"(?<!\s)\s*\[\d{1,2}\]")
 _INSTRUCTIONS = ("system", "developer")
 _LONGEST = 20_000  # characters of a question; more than any model reads
 
@@ -30,7 +30,7 @@ def question_and_history(messages: Sequence[tuple[str, str]]) -> tuple[str, list
 
 def as_said(answer: str) -> str:
     """An answer of ours as it came back from a client, without the list of its sources and their numbers."""
-    return _CITATION.sub("", _SOURCE_LIST.sub("", answer)).replace(f" {UNSUPPORTED}", "").strip()
+    return without_citations(_SOURCE_LIST.sub("", answer)).replace(f" {UNSUPPORTED}", "").strip()
 
 
 def _turns(said: Sequence[tuple[str, str]]) -> list[Message]:

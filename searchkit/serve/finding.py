@@ -1,11 +1,10 @@
 """Finds passages for other programs: what they may ask for, and hits with their ids and with text that is safe to show."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from searchkit.answer.prompt import as_data
+from searchkit.answer.prompt import COMMENT, as_data
 from searchkit.library import Library
 from searchkit.search.filters import Filters
 from searchkit.serve.attributes import AttributeFilter, attributes_of, beforehand, check, holds
@@ -14,7 +13,6 @@ from searchkit.types import GroupBy, Hit, SearchMode
 from searchkit.wording import on_one_line
 
 MOST_HITS = 100
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _DEPTHS = (50, 200, 800)  # hits among which a filter chooses that the catalog cannot tell beforehand
 _NOTHING = Filters()
 
@@ -51,7 +49,7 @@ class Found:
         start = self.hit.text.find(self.hit.snippet)
         if start < 0:
             return shown(self.hit.snippet)
-        without = _COMMENT.sub(lambda comment: " " * len(comment.group(0)), self.hit.text)
+        without = COMMENT.sub(lambda comment: " " * len(comment.group(0)), self.hit.text)
         return shown(without[start : start + len(self.hit.snippet)])
 
     @cached_property

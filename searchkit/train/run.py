@@ -117,17 +117,22 @@ def train_adapter(
         prove_seconds=monotonic() - trained_at,
     )
     if is_made and chosen.matrix is not None:
-        queries = np.concatenate([known.parts[split].queries for split in Split])
-        similarity = adapted_range(embedder, chosen.matrix, known.corpus.vectors, queries)
-        source = {
-            "adapted_to": collection,
-            "passages": str(len(known.corpus.vectors)),
-            "pairs": str(report.used[Split.TRAIN]),
-        }
-        library.models.add_adapted(card.name, name, Adaptation(chosen.matrix, similarity, source, markdown(report)))
+        library.models.add_adapted(card.name, name, _adaptation(report, chosen.matrix, known, embedder))
     place = options.out or library.home / "train" / collection / "reports" / (report.model or "rejected")
     write_report(place, report)
     return Adapted(report.model, report, place)
+
+
+def _adaptation(report: AdapterReport, matrix: Matrix, known: "_Known", embedder: Embedder) -> Adaptation:
+    """What the model folder gets to say of the matrix."""
+    queries = np.concatenate([known.parts[split].queries for split in Split])
+    similarity = adapted_range(embedder, matrix, known.corpus.vectors, queries)
+    source = {
+        "adapted_to": report.collection,
+        "passages": str(len(known.corpus.vectors)),
+        "pairs": str(report.used[Split.TRAIN]),
+    }
+    return Adaptation(matrix, similarity, source, markdown(report))
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,7 +247,7 @@ def test_what_documents_plant_comes_as_plain_data(library: Library, engine: Engi
     fetched = call(engine, "fetch", id=best["results"][0]["id"])
     for text in (best["results"][0]["text"], fetched["text"]):
         assert "Marmots sleep." in text
-        assert not any(part in text for part in ("\x1b", "<!--", "://", "![", "<img", "<|im_end|>", "mail all"))
+        assert not any(part in text for part in ("\x1b", "<!--", "://", "](", "<img", "<|im_end|>", "mail all"))
     assert "never instructions" in best["note"]
     assert "never instructions" in fetched["metadata"]["note"]
 

@@ -6,8 +6,9 @@ stopped, or killed, goes on where it was; until the last vector is there nothing
 
 from collections.abc import Callable
 
-from searchkit.catalog.access import writing
+from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import existing_collection, neighbours
+from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.ingest.borrow import borrow_vectors
 from searchkit.ingest.fill import Filled, fill_vectors, tokens_to_embed
 from searchkit.library import Library
@@ -23,10 +24,14 @@ def switch_when_embedded(
 ) -> bool:
     """Embed what lacks a vector of the model, then make it the collection's; False if interrupted, and nothing is switched.
 
+    What only has to be mapped, from a model of the same root, is switched at once.
+
     Raises ModelNotFoundError, CollectionNotFoundError, CollectionBusyError if another process writes to the collection.
     """
     folder = existing_collection(library.home, collection)
     library.models.require(model)
+    if _is_of_family(library, collection, model) and not library.use_model(model, collection=collection):
+        return True
     embedder = library.embedder_for(folder, model)
     with writing(folder) as connection:
         borrow_vectors(connection, embedder.fingerprint, neighbours(folder))
@@ -44,3 +49,10 @@ def switch_when_embedded(
             return False
     library.use_model(model, collection=collection)
     return True
+
+
+def _is_of_family(library: Library, collection: str, model: str) -> bool:
+    """Whether the collection's model and this one are two of one root, of which each can be had from the other's vectors."""
+    with reading(existing_collection(library.home, collection)) as connection:
+        old, new = (library.models.card(name) for name in (get_meta(connection, MODEL) or "", model))
+    return old is not None and new is not None and old.root_fingerprint == new.root_fingerprint and old.name != new.name

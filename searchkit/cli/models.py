@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.models_use import use_model
 from searchkit.cli.output import print_json, say
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.errors import UsageError
-from searchkit.wording import on_one_line, plural, size
+from searchkit.wording import on_one_line, size
 
 if TYPE_CHECKING:
     from searchkit.embedding.model_folder import ModelCard
@@ -40,6 +41,9 @@ def models() -> None:
     Example:
       searchkit models pull embeddinggemma-300m
     """
+
+
+models.add_command(use_model)
 
 
 @models.command("list")
@@ -141,30 +145,6 @@ def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> 
         store, stored_as = library.models, Quantization(quantization)
         card = store.add(folder.expanduser(), name=name, quantization=stored_as, passages=passages)
         _report(library, card, f"Imported {card.name}")
-
-
-@models.command("use")
-@click.argument("name")
-@click.option("-c", "--collection", default="", help="For this existing collection (default: for new ones).")
-def use_model(name: str, collection: str) -> None:
-    """Use model NAME for new collections, or for an existing one.
-
-    Between a model and those adapted from it a collection changes at once: its vectors are mapped, not embedded again.
-
-    \b
-    Example:
-      searchkit models use embeddinggemma-300m -c docs
-    """
-    from searchkit.library import Library
-
-    with Library() as library:
-        missing = library.use_model(name, collection=collection)
-    if collection and missing:
-        say(f"{collection} now uses {name}. {plural(missing, 'passage')} to embed: searchkit index -c {collection}")
-    elif collection:
-        say(f"{collection} now uses {name}; all its vectors are there, nothing is embedded again.")
-    else:
-        say(f"New collections will use {name}.")
 
 
 @models.command("verify")

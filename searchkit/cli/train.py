@@ -1,6 +1,8 @@
 """`searchkit train`: pairs, adapter, finetune, opened."""
 
+import signal
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 import click
@@ -8,6 +10,7 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.cli.train_finetune import finetune
+from searchkit.errors import UsageError
 from searchkit.wording import on_one_line, plural, printable
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ _SHOWN = 160  # characters of a sample
 
 
 @click.group()
-def train() -> None:
+@click.pass_context
+def train(context: click.Context) -> None:
     """Let a collection improve the model that searches it, with proof before and after.
 
     \b
@@ -27,6 +31,9 @@ def train() -> None:
       searchkit train adapter docs
       searchkit train pairs docs --out docs-pairs.jsonl
     """
+    if current_thread() is main_thread():  # SIGTERM as Ctrl-C: what was embedded or trained is put away before the end
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        context.call_on_close(lambda: signal.signal(signal.SIGTERM, before or signal.SIG_DFL))
 
 
 train.add_command(finetune)
@@ -70,19 +77,27 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
     """
     from searchkit.library import Library
     from searchkit.train.collect import CollectOptions, collect_pairs
-    from searchkit.train.pairs import write_pairs
+    from searchkit.train.languages import corpus_sample, pair_remarks
+    from searchkit.train.pair_file import write_pairs
 
+    if out and not out.expanduser().absolute().parent.is_dir():  # better known before a model has written its questions
+        raise UsageError(
+            f"There is no folder {out.expanduser().parent} to write {out.name} to. Make it, or name another: --out"
+        )
     with Library() as library, progress_line() as listen:
         options = CollectOptions(queries, llm, written, negatives, seed)
         found, counts = collect_pairs(library, collection, options, listen)
+        remarks = pair_remarks(found, corpus_sample(library, collection))
     if out:
         write_pairs(out.expanduser(), found)
     if as_json:
         from dataclasses import asdict
 
-        print_json([asdict(counts)])
+        print_json([{**asdict(counts), "remarks": remarks}])
     else:
         _show(found, counts)
+    for remark in remarks:
+        say(f"Note: {remark}")
     if out:
         say(f"Written: {out}. Train with it: searchkit train adapter {collection} --pairs {out}")
 
@@ -212,7 +227,11 @@ def _show(found: "list[Pair]", counts: "PairCounts") -> None:
 
 
 def _tell(adapted: "Adapted", *, is_used: bool) -> None:
+    from searchkit.train.report_folder import where_written
+
     report = adapted.report
+    for remark in report.remarks:
+        say(f"Note: {remark}")
     if adapted.model and is_used:
         say(f"{report.collection} now uses {adapted.model}. {report.verdict.reason}")
         say(f"Back: searchkit models use {report.base} -c {report.collection}")
@@ -222,4 +241,4 @@ def _tell(adapted: "Adapted", *, is_used: bool) -> None:
         say(f"Use it: searchkit models use {adapted.model} -c {report.collection}")
     else:
         say(f"The base stays, {report.base}: {report.verdict.reason}.")
-    say(f"Report: {adapted.report_folder / 'report.md'}")
+    say(where_written(adapted.report_folder, has_figures=bool(report.targets)))

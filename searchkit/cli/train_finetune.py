@@ -206,16 +206,24 @@ def _prepare(library: "Library", request: _Request, options: FinetuneOptions, we
     from searchkit.train.finetune.install import Prepared
     from searchkit.train.finetune.proof import ProofOptions
     from searchkit.train.finetune.run_folder import RunFolder
+    from searchkit.train.judged_sets import check_folders
+    from searchkit.train.languages import corpus_sample, pair_remarks
 
     base = find_base(library.models, request.base or library.embedder_of(request.collection).name)
     name = library.models.free_name(request.name or _default_name(base, request, options))
     if request.keep and request.keep.expanduser().exists():
         raise click.UsageError(f"{request.keep} is there already; --checkpoint names a new folder.")
+    check_folders(request.general)
     file = request.pairs.expanduser() if request.pairs else None
     pairs, counts = gather_pairs(library, request.collection, file, seed=options.seed)
     data = prepare_data(pairs, base.prompts, counts.left_out)
+    remarks = pair_remarks(
+        pairs, corpus_sample(library, request.collection) if request.collection else [p.passage for p in pairs]
+    )
+    for remark in remarks:
+        say(f"Note: {remark}")
     run = Run(base, data, options, weights, RunFolder(library.home / "training" / name), request.fresh)
-    return Prepared(run, tuple(pairs), ProofOptions(request.general, request.quantization, options.seed))
+    return Prepared(run, tuple(pairs), ProofOptions(request.general, request.quantization, options.seed), remarks)
 
 
 def _default_name(base: "Base", request: _Request, options: FinetuneOptions) -> str:
@@ -253,12 +261,14 @@ def _say_tuned(tuned: "Tuned") -> None:
 
 
 def _say_outcome(outcome: "Outcome") -> None:
+    from searchkit.train.report_folder import where_written
+
     say(f"{'Passed' if outcome.proof.verdict.passed else 'Not passed'}: {outcome.proof.verdict.reason}.")
     if outcome.model:
         say(f"Installed as {outcome.model}: {outcome.quantization}, licence {outcome.licence}.")
     else:
         say("The base stays, and nothing was installed. To have the result all the same: the same command with --force")
-    say(f"Report: {outcome.report}")
+    say(where_written(outcome.report, has_figures=True))
 
 
 def _use(library: "Library", collection: str, model: str) -> None:

@@ -11,6 +11,7 @@ from searchkit.train.errors import TrainingError
 from searchkit.train.mining import mine_pairs
 from searchkit.train.negatives import with_negatives
 from searchkit.train.opened import opened_pairs
+from searchkit.train.pair_file import read_pairs
 from searchkit.train.pairs import (
     Pair,
     PairCounts,
@@ -18,7 +19,6 @@ from searchkit.train.pairs import (
     count_pairs,
     deduplicated,
     of_split,
-    read_pairs,
     split_by_document,
 )
 from searchkit.train.vectors import CorpusVectors, VectorCache, vectors_of_pairs
@@ -83,24 +83,27 @@ def gather_pairs(
     return pairs, count_pairs(pairs, left_out)
 
 
-def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str) -> None:
-    """Raise TrainingError, which says what is missing, unless there is enough to learn from and to prove it with."""
+def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file: Path | None = None) -> None:
+    """Raise TrainingError, which says what is missing, unless there is enough to learn from and to prove it with.
+
+    `file`: that the pairs are of, None for the collection's own.
+    """
     more = f"Add some of your own (--pairs FILE), or let a language model write some: searchkit train pairs {collection} --llm auto"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.left_out.items())
     without = f" (left out: {reasons})" if reasons else ""
+    source = f"{file}" if file else f"'{collection}'"
     if not pairs:
-        raise TrainingError(
-            f"'{collection}' gives no pairs to learn from{without}: it has no titles, headings or questions with text below"
-            f" them. {more}"
-        )
+        reason = "" if file else ": it has no titles, headings or questions with text below them"
+        raise TrainingError(f"{source} gives no pairs to learn from{without}{reason}. {more}")
     if counts.documents == 1:
+        remedy = 'Give its lines a "document" each.' if file else "Index more files."
         raise TrainingError(
-            f"All pairs of '{collection}' are of one document{without}. Learning and proof need different ones. Index more files."
+            f"All pairs of {source} are of one document{without}. Learning and proof need different ones. {remedy}"
         )
     splits = {split: len(of_split(pairs, split)) for split in Split}
     if splits[Split.TRAIN] < LEAST_TRAINING:
         raise TrainingError(
-            f"'{collection}' gives {splits[Split.TRAIN]:,} pairs to train with{without}; below"
+            f"{source} gives {splits[Split.TRAIN]:,} pairs to train with{without}; below"
             f" {LEAST_TRAINING} an adapter learns chance. {more}"
         )
     for split in (Split.VALIDATION, Split.TEST):

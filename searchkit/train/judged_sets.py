@@ -1,7 +1,7 @@
 """Judged queries as vectors: held-out pairs, the user's own file, the bundled general check, folders in BEIR's layout."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,12 @@ def own_queries(
 def sample_docs() -> Path | None:
     """The general check that comes with searchkit, None where it was left out."""
     return next((place for place in (_PACKAGED, _IN_REPOSITORY) if (place / "corpus.jsonl").is_file()), None)
+
+
+def check_folders(folders: Sequence[Path]) -> None:
+    """Raise RetrievalDataError for a folder that is not in BEIR's layout: better before the training than after it."""
+    for folder in folders:
+        read_beir(folder)
 
 
 def judged_folder(home: Path, folder: Path, embedder: Embedder, on_progress: ProgressListener) -> JudgedQueries:

@@ -1,20 +1,15 @@
-"""Pairs of a query and the passage that answers it: what training and its proof are made of, and the file that they lie in.
+"""Pairs of a query and the passage that answers it: what training and its proof are made of.
 
-One JSON object a line: query, title, text, kind, document, split, stored, negatives. Knows nothing of where pairs come from.
+Knows nothing of where pairs come from.
 """
 
 import hashlib
-import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
 
-from searchkit.paths import write_atomically
-from searchkit.train.errors import TrainingError
 from searchkit.train.texts import squashed
 from searchkit.types import Passage
 
@@ -158,60 +153,4 @@ def count_pairs(pairs: Sequence[Pair], left_out: dict[str, int]) -> PairCounts:
         documents=len({pair.document for pair in pairs}),
         with_negatives=sum(bool(pair.negatives) for pair in pairs),
         left_out=left_out,
-    )
-
-
-def write_pairs(file: Path, pairs: Iterable[Pair]) -> None:
-    """Write a pair file, whole or not at all."""
-    lines = (json.dumps(_as_json(pair), ensure_ascii=False) for pair in pairs)
-    write_atomically(file, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-
-
-def _as_json(pair: Pair) -> dict[str, Any]:
-    passage = {"title": pair.passage.title, "text": pair.passage.text}
-    rest = {"kind": pair.kind, "document": pair.document, "split": pair.split, "stored": pair.stored}
-    return {"query": pair.query, **passage, **rest, "negatives": [asdict(negative) for negative in pair.negatives]}
-
-
-def read_pairs(file: Path) -> list[Pair]:
-    """The pairs in a file; of its fields query and text alone are needed, and without splits all are for training.
-
-    Raises TrainingError for what is no such file.
-    """
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(
-            f"{file} cannot be read ({error}). Make one: searchkit train pairs COLLECTION --out FILE"
-        ) from error
-    pairs = list(_parsed(file, lines))
-    if not pairs:
-        raise TrainingError(f"{file} holds no pairs. Make some: searchkit train pairs COLLECTION --out FILE")
-    return pairs
-
-
-def _parsed(file: Path, lines: Sequence[str]) -> Iterator[Pair]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            yield _pair(json.loads(line), f"{file.name}#{number}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            wanted = '{"query": "…", "text": "…"}, and "title", "document", "split", "negatives" if you like'
-            raise TrainingError(f"{file}, line {number}: no pair ({error!r}). Expected {wanted}.") from error
-
-
-def _pair(fields: dict[str, Any], place: str) -> Pair:
-    query, text, title = fields["query"], fields["text"], fields.get("title") or ""
-    if not all(isinstance(value, str) for value in (query, text, title)) or not (query.strip() and text.strip()):
-        raise ValueError("query and text must be texts with something in them")
-    negatives = [Passage(str(one.get("title") or ""), str(one["text"])) for one in fields.get("negatives") or ()]
-    return Pair(
-        query=query,
-        passage=Passage(title, text),
-        kind=Kind(fields.get("kind") or Kind.OWN),
-        document=str(fields.get("document") or place),
-        split=Split(fields.get("split") or Split.TRAIN),
-        stored=str(fields.get("stored") or ""),
-        negatives=tuple(negatives),
     )

@@ -1,15 +1,15 @@
 """What an adapter's training comes to, for people (Markdown, which is the model's card too; plots) and programs (JSON)."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from searchkit.errors import UsageError
-from searchkit.paths import make_private_folder, write_atomically
-from searchkit.train.gate import CODES, Comparison, Verdict
+from searchkit.train.gate import Comparison, Verdict
 from searchkit.train.pairs import PairCounts
+from searchkit.train.plots import COMPARISONS_PICTURE, draw_comparisons
+from searchkit.train.report_folder import Report, write_report_folder
 
 if TYPE_CHECKING:  # it imports torch
     from searchkit.train.adapter import Trial
@@ -17,13 +17,16 @@ if TYPE_CHECKING:  # it imports torch
 
 @dataclass(frozen=True, slots=True)
 class AdapterReport:
-    """`model`: "" if the base stays. `used`: pairs by split; `targets`: the first decided, with `general`."""
+    """`model`: "" if the base stays. `remarks`: on what was learned from, sentences for people. `used`: pairs by split;
+    `targets`: the first decided, with `general`.
+    """
 
     collection: str
     base: str
     model: str
     licence: str
     counts: PairCounts
+    remarks: tuple[str, ...]
     used: Mapping[str, int]
     is_quick: bool
     seed: int
@@ -46,6 +49,7 @@ def markdown(report: AdapterReport) -> str:
         "",
         _summary(report),
         "",
+        *(part for remark in report.remarks for part in (remark, "")),
         f"- Base: {report.base}. Licence, inherited from it: **{report.licence}**. Whoever passes this model on passes those"
         " terms on.",
         f"- Data: {_data(report)}. They are texts of the collection `{report.collection}`, and stay on this machine.",
@@ -60,22 +64,11 @@ def markdown(report: AdapterReport) -> str:
     return "\n".join(lines)
 
 
-def report_place(folder: Path) -> Path:
-    """The folder, made if need be. Raises UsageError if it cannot be: better before the training than after it."""
-    try:
-        return make_private_folder(folder)
-    except OSError as error:
-        raise UsageError(
-            f"The report cannot be written to {folder}: {error.strerror}. Name another folder: --out"
-        ) from error
-
-
 def write_report(folder: Path, report: AdapterReport) -> None:
-    """report.md, report.json and, where matplotlib is installed, ndcg.png. Raises UsageError if the folder cannot be written."""
-    place = report_place(folder)
-    write_atomically(place / "report.md", markdown(report).encode())
-    write_atomically(place / "report.json", json.dumps(as_json(report), indent=2).encode())
-    _plot(place / "ndcg.png", (*report.targets, *report.general))
+    """Write it for people and programs, with a picture. Raises TrainingError if the folder cannot be written."""
+    comparisons = (*report.targets, *report.general)
+    pictures = {COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=comparisons)}
+    write_report_folder(folder, Report(markdown(report), as_json(report), pictures, report.model))
 
 
 def as_json(report: AdapterReport) -> dict[str, Any]:
@@ -137,28 +130,3 @@ def _trials(report: AdapterReport) -> list[str]:
         *rows,
         "",
     ]
-
-
-def _plot(file: Path, comparisons: Sequence[Comparison]) -> None:
-    """nDCG@10 by prefix, before and after, a panel for each set."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    if not comparisons:
-        return
-    figure = Figure(figsize=(4.2 * len(comparisons), 3.4), layout="constrained")
-    panels = figure.subplots(1, len(comparisons), squeeze=False)[0]
-    for panel, comparison in zip(panels, comparisons, strict=True):
-        for code, style in zip(CODES, ("-", "--", ":"), strict=True):
-            cells = [cell for cell in comparison.cells if cell.code == code]
-            places = range(len(cells))
-            panel.plot(places, [cell.ndcg_before for cell in cells], style, color="#888888", label=f"before, {code}")
-            panel.plot(places, [cell.ndcg_after for cell in cells], style, color="#1f6f8b", label=f"after, {code}")
-            panel.set_xticks(list(places), [str(cell.prefix) for cell in cells])
-        panel.set_title(f"{comparison.name} ({comparison.queries:,} queries)", fontsize=10)
-        panel.set_xlabel("prefix dimension")
-        panel.grid(alpha=0.3)
-    panels[0].set_ylabel("nDCG@10")
-    panels[0].legend(fontsize=7)
-    figure.savefig(file, dpi=120)

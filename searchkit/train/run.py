@@ -14,16 +14,19 @@ from searchkit.embedding.embedder import Embedder, Vectors
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit.errors import ModelError
+from searchkit.evaluate.judged import read_judged
 from searchkit.library import Library
 from searchkit.train.adapter import CANDIDATES, Chosen, choose_matrix
 from searchkit.train.collect import check_pairs, gather_pairs
-from searchkit.train.errors import TrainingError
+from searchkit.train.errors import TrainingError, writing_to
 from searchkit.train.gate import GENERAL_LOSS, Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge
-from searchkit.train.judged_sets import judged_folder, known_items, own_queries, sample_docs
+from searchkit.train.judged_sets import check_folders, judged_folder, known_items, own_queries, sample_docs
+from searchkit.train.languages import corpus_sample, judged_remarks, pair_remarks
 from searchkit.train.losses import LossWeights
 from searchkit.train.measures import KnownItems
 from searchkit.train.pairs import Pair, PairCounts, Split, of_split, sample
-from searchkit.train.report import AdapterReport, markdown, report_place, write_report
+from searchkit.train.report import AdapterReport, markdown, write_report
+from searchkit.train.report_folder import report_place
 from searchkit.train.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.types import Progress, ProgressListener
 
@@ -79,6 +82,7 @@ def train_adapter(
     name = _free_name(library, card, collection, options.name)
     if options.out:
         report_place(options.out)
+    check_folders(options.general)
     known = _gather(library, collection, embedder, options, on_progress)
     prefixes = embedder.prefix_dimensions
     on_progress(Progress("Training", 0, None, ""))
@@ -102,6 +106,7 @@ def train_adapter(
         model=name if is_made else "",
         licence=card.licence,
         counts=known.counts,
+        remarks=known.remarks,
         used={split.value: len(known.parts[split]) for split in Split},
         is_quick=options.is_quick,
         seed=options.seed,
@@ -117,7 +122,9 @@ def train_adapter(
         prove_seconds=monotonic() - trained_at,
     )
     if is_made and chosen.matrix is not None:
-        library.models.add_adapted(card.name, name, _adaptation(report, chosen.matrix, known, embedder))
+        adaptation = _adaptation(report, chosen.matrix, known, embedder)
+        with writing_to(library.home / "models", f"The model {name}"):
+            library.models.add_adapted(card.name, name, adaptation)
     place = options.out or library.home / "train" / collection / "reports" / (report.model or "rejected")
     write_report(place, report)
     return Adapted(report.model, report, place)
@@ -140,6 +147,7 @@ class _Known:
     """All that training and proof need, as vectors. `own`: the user's judged queries, None if there are none."""
 
     counts: PairCounts
+    remarks: tuple[str, ...]
     parts: Mapping[Split, PairVectors]
     corpus: CorpusVectors
     own: JudgedQueries | None
@@ -152,7 +160,8 @@ def _gather(
 ) -> _Known:
     """Embed what has no vector yet; what was embedded is kept, whatever happens then."""
     pairs, counts = gather_pairs(library, collection, options.pairs, seed=options.seed)
-    check_pairs(pairs, counts, collection)
+    check_pairs(pairs, counts, collection, options.pairs)
+    remarks = _remarks(library, collection, options.queries, pairs)
     pairs = _limited(pairs, options)
     with reading(existing_collection(library.home, collection)) as connection:
         corpus = CorpusVectors.read(connection, embedder)
@@ -165,7 +174,17 @@ def _gather(
     finally:
         cache.save()
     parts = {split: _part(pairs, vectors, split) for split in Split}
-    return _Known(counts, parts, corpus, own, _general_sets(library, embedder, options, on_progress), cache.embedded)
+    general = _general_sets(library, embedder, options, on_progress)
+    return _Known(counts, remarks, parts, corpus, own, general, cache.embedded)
+
+
+def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """What is odd about the languages of the queries."""
+    found = pair_remarks(pairs, corpus_sample(library, collection))
+    if judged is None:
+        return found
+    queries = read_judged(library.home, collection, judged).queries
+    return (*found, *judged_remarks(list(queries.values()), pairs))
 
 
 def adapted_range(embedder: Embedder, matrix: Matrix, corpus: Vectors, queries: Vectors) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,14 @@ from searchkit.catalog import vectors
 from searchkit.catalog.documents import content_hash
 from searchkit.embedding.embedder import Embedder, Vectors, normalized
 from searchkit.paths import make_private_folder, write_atomically
+from searchkit.train.errors import writing_to
 from searchkit.train.pairs import Kind, Pair, Split
 from searchkit.train.texts import squashed
 from searchkit.types import Passage, Progress, ProgressListener
 
 Ids = npt.NDArray[np.int64]
 _AT_ONCE = 32
+_SAVED_EVERY_SECONDS = 60
 _TITLED = {Kind.TITLE, Kind.HEADING}  # pairs whose query is what the stored passage has for its title
 _SHARES = np.linspace(0, 0.6, 13)  # of the query's vector, tried
 
@@ -78,6 +81,7 @@ class VectorCache:
         self._on_progress = on_progress
         self._known: dict[bytes, Vectors] = {}
         self._is_changed = False
+        self._saved_at = monotonic()
         self.embedded = 0
         self._read()
 
@@ -96,16 +100,18 @@ class VectorCache:
         return self._of([("p", f"{passage.title}\0{passage.text}") for passage in passages], embed)
 
     def save(self) -> None:
-        """Write the file, if anything is new."""
+        """Write the file, if anything is new. Raises TrainingError if it cannot be written."""
         if not self._is_changed:
             return
-        make_private_folder(self._file.parent)
         dtype = self._dtype()
         rows = np.empty(len(self._known), dtype)
         for row, (key, vector) in zip(rows, self._known.items(), strict=True):
             row["key"], row["vector"] = np.frombuffer(key, np.uint8), vector
-        write_atomically(self._file, rows.tobytes())
+        with writing_to(self._file, "What was embedded"):
+            make_private_folder(self._file.parent)
+            write_atomically(self._file, rows.tobytes())
         self._is_changed = False
+        self._saved_at = monotonic()
 
     def _dtype(self) -> np.dtype[np.void]:
         return np.dtype([("key", np.uint8, 16), ("vector", np.float16, self._embedder.dimension)])
@@ -128,6 +134,8 @@ class VectorCache:
             self._known.update(zip([key for key, _ in some], found, strict=True))
             self.embedded += len(some)
             self._is_changed = True
+            if monotonic() - self._saved_at > _SAVED_EVERY_SECONDS:  # a run that is killed loses so much at most
+                self.save()
             self._on_progress(Progress(stage, start + len(some), len(missing), "texts"))
         if not keys:
             return np.empty((0, self._embedder.dimension), np.float32)

@@ -12,13 +12,13 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 from searchkit.cli.main import cli
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import SearchkitError
-from searchkit.train.pairs import Kind, Pair, Split, write_pairs
+from searchkit.train.pair_file import write_pairs
+from searchkit.train.pairs import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.integration.finetune_runs import tiny_pairs
 from tests.tiny_checkpoints import write_bert
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.train,
     pytest.mark.filterwarnings("ignore"),
 ]  # the libraries warn of each other
@@ -82,12 +82,22 @@ def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path, command: Comm
     assert "holds no config.json" in refused(command("--pairs", pairs, "--base", str(tmp_path / "empty")))
 
 
+def test_a_folder_of_general_queries_that_is_none_is_refused_before_the_training(
+    tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "empty").mkdir()
+    pairs, base = pair_file(tmp_path / "pairs.jsonl", tiny_pairs()), str(write_bert(tmp_path / "base"))
+    assert "corpus.jsonl" in refused(command("--pairs", pairs, "--base", base, "--general", str(tmp_path / "empty")))
+    assert not (tmp_path / "home" / "training").exists()
+
+
 def test_without_a_collection_pairs_and_a_base_are_needed(command: Command) -> None:
     result = command("--base", "somewhere")
     assert result.exit_code == 2
     assert "--pairs FILE --base MODEL" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.minilm
 def test_the_small_model_is_trained_proven_installed_and_its_base_stays(tmp_path: Path, command: Command) -> None:
     def one(number: int) -> Pair:
@@ -110,7 +120,10 @@ def test_the_small_model_is_trained_proven_installed_and_its_base_stays(tmp_path
     assert (card["licence"], card["source"]["base"]) == ("apache-2.0", "all-minilm-l6-v2")
     assert ModelStore(tmp_path / "home" / "models").best() == "all-minilm-l6-v2"
     report = Path(told["report"]) / "report.md"
-    assert "nDCG@10 before" in report.read_text()
+    assert all(part in report.read_text() for part in ("nDCG@10 before", "## The run", "(ndcg.png)", "(run.png)"))
+    history = json.loads(report.with_suffix(".json").read_text())["history"]
+    assert [look["epoch"] for look in history["looks"]] == [1.0]
+    assert {name: len(values) for name, values in history["losses"].items()} == {"contrastive": 3, "distillation": 3}
     assert (tmp_path / "kept" / "model.safetensors").is_file()
     assert not any((tmp_path / "home" / "training").iterdir())
     again = command("--pairs", pairs, "--base", str(tmp_path / "kept"), "--name", "mine")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,6 @@ from tests.integration.finetune_runs import OPTIONS, finetune_tiny
 from tests.tiny_checkpoints import write_bert, write_gemma
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.train,
     pytest.mark.filterwarnings("ignore"),
 ]  # the libraries warn of each other
@@ -76,8 +76,8 @@ def distance(one: Path, other: Path, base: Path) -> float:
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("write", [write_bert, write_gemma])
-@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("write", [write_gemma, pytest.param(write_bert, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", [Method.LORA, pytest.param(Method.FULL, marks=pytest.mark.slow)])
 def test_a_run_gives_a_checkpoint_that_finds_more(
     tmp_path: Path, write: Callable[[Path], Path], method: Method
 ) -> None:
@@ -88,6 +88,10 @@ def test_a_run_gives_a_checkpoint_that_finds_more(
     assert tuned.score > tuned.base_score
     assert tuned.helps
     assert len(tuned.epochs) == 2
+    assert [look.epoch for look in tuned.history.looks] == [1, 2, 3, 4, 5, 6]
+    assert {name: len(values) for name, values in tuned.history.losses.items()} == dict.fromkeys(
+        ("contrastive", "spread", "distillation"), tuned.history.looks[-1].step
+    )
     trained = [progress for progress in stages if progress.stage == "Training"]
     assert trained[-1].done == trained[-1].total
     assert all(part in trained[-1].note for part in ("contrastive", "spread", "distillation"))
@@ -96,6 +100,7 @@ def test_a_run_gives_a_checkpoint_that_finds_more(
     assert ("Gemma Terms of Use" in card) == (write is write_gemma)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path, gemma: Path) -> None:
     first = finetune_tiny(gemma, tmp_path / "1").checkpoint
     again = finetune_tiny(gemma, tmp_path / "2").checkpoint
@@ -104,17 +109,26 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path:
     assert not same_weights(first, other)
 
 
-def run_apart(base: Path, folder: Path, step: int) -> int:
+def run_apart(base: Path, folder: Path, step: int, limit_bytes: int = -1) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'indexes'}"}
     command = [sys.executable, "-m", "tests.integration.finetune_slowly", str(base), str(folder), str(step)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
+    )
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, gemma: Path) -> None:
     whole = finetune_tiny(gemma, tmp_path / "whole")
     # In the middle of the second epoch of three steps, then in the middle of the third; a state lies behind each step.
-    assert run_apart(gemma, tmp_path / "killed", 5) == -9
-    assert run_apart(gemma, tmp_path / "killed", 8) == -9
+    assert run_apart(gemma, tmp_path / "killed", 5).returncode == -9
+    assert run_apart(gemma, tmp_path / "killed", 8).returncode == -9
     steps: list[int] = []
 
     def note(progress: Progress) -> None:
@@ -127,18 +141,20 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, gemma: Path)
     assert resumed.score == pytest.approx(whole.score)
 
 
+@pytest.mark.slow
 def test_a_state_that_was_half_written_is_not_gone_on_from(tmp_path: Path, gemma: Path) -> None:
     whole = finetune_tiny(gemma, tmp_path / "whole")
-    assert run_apart(gemma, tmp_path / "killed", 5) == -9
+    assert run_apart(gemma, tmp_path / "killed", 5).returncode == -9
     half = tmp_path / "killed" / "states" / "checkpoint-5"
     half.mkdir()
     (half / "trained.safetensors").write_bytes(b"half")
     assert distance(finetune_tiny(gemma, tmp_path / "killed").checkpoint, whole.checkpoint, gemma) < 0.01
 
 
+@pytest.mark.slow
 def test_a_state_without_its_optimizer_is_not_gone_on_from(tmp_path: Path, gemma: Path) -> None:
     whole = finetune_tiny(gemma, tmp_path / "whole")
-    assert run_apart(gemma, tmp_path / "killed", 5) == -9
+    assert run_apart(gemma, tmp_path / "killed", 5).returncode == -9
     for file in (tmp_path / "killed" / "states").rglob("optimizer.pt"):
         file.unlink()
     assert distance(finetune_tiny(gemma, tmp_path / "killed").checkpoint, whole.checkpoint, gemma) < 0.01
@@ -155,6 +171,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, gemma: Path) -> None:
     assert same_weights(finetune_tiny(gemma, tmp_path / "stopped").checkpoint, whole.checkpoint)
 
 
+@pytest.mark.slow
 def test_a_finished_run_may_be_mixed_anew_without_training(tmp_path: Path, gemma: Path) -> None:
     finetune_tiny(gemma, tmp_path / "run")
     stages: list[str] = []
@@ -165,6 +182,7 @@ def test_a_finished_run_may_be_mixed_anew_without_training(tmp_path: Path, gemma
     assert not any("loss" in note for note in stages)
 
 
+@pytest.mark.slow
 def test_a_run_with_other_options_is_not_mixed_into_the_old_one(tmp_path: Path, gemma: Path) -> None:
     finetune_tiny(gemma, tmp_path / "run")
     with pytest.raises(TrainingError, match="--fresh"):
@@ -180,6 +198,7 @@ def test_a_full_disk_is_told_before_anything_is_trained(
         finetune_tiny(gemma, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_a_state_is_written_loses_only_that(
     tmp_path: Path, gemma: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,11 +215,32 @@ def test_a_disk_that_fills_up_while_a_state_is_written_loses_only_that(
 
     with monkeypatch.context() as patch:
         patch.setattr(safetensors.torch, "save_file", fill)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(TrainingError, match=r"The state of the run cannot be written to .*No space left"):
             finetune_tiny(gemma, tmp_path / "full")
     assert same_weights(finetune_tiny(gemma, tmp_path / "full").checkpoint, whole.checkpoint)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit_bytes", "what"),
+    [
+        (30, "The run's state"),
+        (5_000, "What the base embedded"),
+        (20_000, "The state of the run"),
+        (50_000, "The state of the run"),
+    ],
+)
+def test_a_full_disk_is_named_and_the_run_goes_on(tmp_path: Path, gemma: Path, limit_bytes: int, what: str) -> None:
+    """No file may grow beyond the limit, as on a full disk; a state is written at every step."""
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    ended = run_apart(gemma, tmp_path / "full", 0, limit_bytes)
+    assert ended.returncode == 1
+    assert f"TrainingError: {what} cannot be written to " in ended.stderr, ended.stderr
+    assert not (tmp_path / "full" / "checkpoint").exists()
+    assert distance(finetune_tiny(gemma, tmp_path / "full").checkpoint, whole.checkpoint, gemma) < 0.01
+
+
+@pytest.mark.slow
 def test_a_checkpoint_that_is_not_what_was_in_memory_is_refused(
     tmp_path: Path, gemma: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +255,7 @@ def test_a_checkpoint_that_is_not_what_was_in_memory_is_refused(
     assert not (tmp_path / "run" / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_the_manifest_of_a_run_tells_what_it_is(tmp_path: Path, gemma: Path) -> None:
     tuned = finetune_tiny(gemma, tmp_path / "run")
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())

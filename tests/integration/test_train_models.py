@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import existing_collection
+from searchkit.cli.main import cli
 from searchkit.embedding.adapted_model import CARD_FILE, Adaptation, Matrix, mapped, write_adapted_model
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.quantization import Quantization
@@ -20,7 +22,8 @@ from searchkit.embedding.store import BUNDLED, bundled_checkpoint
 from searchkit.embedding.verify import verify_model
 from searchkit.errors import ModelError
 from searchkit.library import Library
-from searchkit.types import Passage
+from searchkit.switching import switch_when_embedded
+from searchkit.types import Passage, Progress
 from tests.conftest import write
 
 pytestmark = pytest.mark.minilm
@@ -161,6 +164,31 @@ def test_what_was_indexed_since_comes_back_through_the_inverse(home: Path, tmp_p
         expected = embedder.embed_documents([Passage("Roses", "Prune the roses in March.")])
         found = np.stack([np.frombuffer(v, np.float16) for v in stored(home, embedder.fingerprint).values()])
         assert (normalized(found.astype(np.float32)) @ expected[0]).max() > 0.9999
+
+
+def test_what_can_be_mapped_is_not_embedded_before_a_switch(home: Path) -> None:
+    def embedding(_: Progress) -> None:
+        raise AssertionError("something was embedded")
+
+    with Library(home) as library:
+        library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
+        assert switch_when_embedded(library, "docs", "adapted", embedding)
+        assert library.status("docs").model == "adapted"
+        assert library.is_covered("docs")
+
+
+def test_a_model_of_another_family_is_embedded_before_the_switch_if_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEARCHKIT_HOME", str(home))
+    without = CliRunner().invoke(cli, ["models", "use", "exact", "-c", "docs"])
+    assert "4 passages can be found by words alone until they are embedded" in without.output
+    CliRunner().invoke(cli, ["models", "use", BUNDLED, "-c", "docs"])
+    said = CliRunner().invoke(cli, ["models", "use", "exact", "-c", "docs", "--embed"])
+    assert said.output == "docs now uses exact; all its vectors are there.\n"
+    with Library(home) as library:
+        assert library.is_covered("docs")
+    assert CliRunner().invoke(cli, ["models", "use", "exact", "--embed"]).exit_code == 2
 
 
 def test_a_new_collection_does_not_get_a_model_adapted_to_another(home: Path) -> None:

@@ -1,6 +1,5 @@
 """Pairs: what a collection says itself, without copies of the answer, without doubles, split by document."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,15 +7,14 @@ import pytest
 from searchkit.library import Library
 from searchkit.train.collect import check_pairs, gather_pairs
 from searchkit.train.errors import TrainingError
+from searchkit.train.pair_file import write_pairs
 from searchkit.train.pairs import (
     Kind,
     Pair,
     Split,
     deduplicated,
     of_split,
-    read_pairs,
     split_by_document,
-    write_pairs,
 )
 from searchkit.train.texts import is_query, without_beginning
 from searchkit.types import Passage
@@ -141,35 +139,6 @@ def test_the_splits_have_their_shares() -> None:
         Split.VALIDATION: 20,
         Split.TEST: 30,
     }
-
-
-def test_a_pair_file_reads_as_it_was_written(tmp_path: Path) -> None:
-    pairs = [
-        Pair("when?", Passage("T", "In März."), Kind.QUESTION, "a.md", Split.TEST, "00ff", (Passage("", "no"),)),
-        pair("how to prune", "Cut."),
-    ]
-    write_pairs(tmp_path / "pairs.jsonl", pairs)
-    assert read_pairs(tmp_path / "pairs.jsonl") == pairs
-
-
-def test_a_file_of_ones_own_needs_queries_and_texts_alone(tmp_path: Path) -> None:
-    file = write(tmp_path / "own.jsonl", json.dumps({"query": "q", "text": "t"}) + "\n")
-    (found,) = read_pairs(file)
-    assert (found.kind, found.split, found.document) == (Kind.OWN, Split.TRAIN, "own.jsonl#1")
-
-
-@pytest.mark.parametrize(
-    "line", ["no json", "[]", '{"query": "q"}', '{"query": "", "text": "t"}', '{"query": 1, "text": "t"}']
-)
-def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str) -> None:
-    file = write(tmp_path / "own.jsonl", f"{line}\n")
-    with pytest.raises(TrainingError, match=r"own\.jsonl, line 1"):
-        read_pairs(file)
-
-
-def test_an_empty_file_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="train pairs"):
-        read_pairs(write(tmp_path / "own.jsonl", "\n"))
 
 
 def checked(library: Library, pairs: list[Pair]) -> None:

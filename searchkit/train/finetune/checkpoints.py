@@ -11,12 +11,12 @@ from pathlib import Path
 
 from torch import Tensor
 
+from searchkit.train.finetune.history import History, read_history
 from searchkit.train.finetune.validation import METRIC
 
 _STATE = "trainer_state.json"
 TENSORS = "trained.safetensors"
 _PREFIX = "checkpoint-"
-_SCORE = f"eval_{METRIC}"
 _ONLY_TO_RESUME = ("optimizer.pt", "scheduler.pt")
 
 
@@ -50,6 +50,12 @@ def remove_unfinished(run: Path) -> None:
     for path in run.glob(f"{_PREFIX}*"):
         if not _is_whole(path):
             shutil.rmtree(path)
+
+
+def history_of(run: Path) -> History:
+    """How the run went up to its newest state."""
+    states = whole_states(run)
+    return read_history(states[-1].folder / _STATE, METRIC) if states else History({}, ())
 
 
 def best_states(run: Path, count: int) -> list[Saved]:
@@ -87,6 +93,4 @@ def _is_whole(path: Path) -> bool:
 
 def _scores(newest: Path) -> dict[int, tuple[float, float]]:
     """Epoch and score by step, which the newest state's history tells."""
-    history = json.loads((newest / _STATE).read_text("utf-8")).get("log_history", [])
-    looks = [entry for entry in history if _SCORE in entry]
-    return {int(look["step"]): (float(look["epoch"]), float(look[_SCORE])) for look in looks}
+    return {look.step: (look.epoch, look.score) for look in read_history(newest / _STATE, METRIC).looks}

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from searchkit.embedding.import_model import FAMILIES
+from searchkit.train.errors import writing_to
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.caching import CachedObjective, Embedding
 from searchkit.train.finetune.card import model_card
-from searchkit.train.finetune.checkpoints import best_states
+from searchkit.train.finetune.checkpoints import best_states, history_of
 from searchkit.train.finetune.data import Data
+from searchkit.train.finetune.history import History
 from searchkit.train.finetune.memory import peak_memory_bytes
 from searchkit.train.finetune.network import compute_dtype, open_network
 from searchkit.train.finetune.objective import RowObjective, base_as_teacher
@@ -31,7 +35,8 @@ _CHECKED_TEXTS = 8
 class Tuned:
     """What came of a run. The scores are nDCG@10 on the validation pairs, of the base and of what was chosen.
 
-    `share`: of the tuned weights. `seconds`: of training, all starts together; `peak_bytes`: of memory, in the last start.
+    `share`: of the tuned weights. `seconds`: of training, all starts together; `peak_bytes`: of memory, in the last start;
+    `history`: loss and scores on the way.
     """
 
     checkpoint: Path
@@ -41,6 +46,7 @@ class Tuned:
     epochs: tuple[float, ...]
     seconds: float
     peak_bytes: int
+    history: History
 
     @property
     def helps(self) -> bool:
@@ -147,10 +153,12 @@ def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned
         epochs=tuple(saved.epoch for saved in states),
         seconds=float(run.folder.manifest().get("seconds", 0.0)),
         peak_bytes=peak_memory_bytes(),
+        history=history_of(run.folder.states),
     )
     on_progress(Progress("Writing the checkpoint", 0, None, ""))
     texts = [row.positive for row in run.data.validation[:_CHECKED_TEXTS]]
-    write_checkpoint(mixture, result.checkpoint, texts, model_card(run.base, _facts(run, result)))
+    with writing_to(result.checkpoint, "The tuned checkpoint", SafetensorError):
+        write_checkpoint(mixture, result.checkpoint, texts, model_card(run.base, _facts(run, result)))
     return result
 
 

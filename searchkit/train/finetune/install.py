@@ -1,18 +1,22 @@
 """What becomes of a tuned checkpoint: proven, then imported like any other, with a report; or left, and the base stays."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from searchkit.library import Library
-from searchkit.paths import make_private_folder, write_atomically
+from searchkit.paths import write_atomically
+from searchkit.train.errors import writing_to
 from searchkit.train.finetune.finetune import Run, Tuned
+from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
 from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
 from searchkit.train.gate import Verdict
 from searchkit.train.pairs import Pair
+from searchkit.train.plots import COMPARISONS_PICTURE, draw_comparisons
+from searchkit.train.report_folder import Report, write_report_folder
 from searchkit.types import Progress, ProgressListener
 
 _CARD = "README.md"
@@ -20,16 +24,17 @@ _CARD = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run, all the pairs that its own were chosen from, and how it will be proven."""
+    """A run, all the pairs that its own were chosen from, how it will be proven, and remarks on the pairs, for the card."""
 
     run: Run
     pairs: tuple[Pair, ...]
     proof: ProofOptions
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`model`: the new model's name, "" if the base stays. `report`: the folder of report.md and report.json."""
+    """`model`: the new model's name, "" if the base stays. `report`: the folder of its report."""
 
     model: str
     quantization: str
@@ -39,8 +44,8 @@ class Outcome:
     report: Path
 
     def as_json(self) -> Mapping[str, Any]:
-        """For programs."""
-        tuned = {name: value for name, value in asdict(self.tuned).items() if name != "checkpoint"}
+        """For programs; the run's history is in the report alone."""
+        tuned = {name: value for name, value in asdict(self.tuned).items() if name not in ("checkpoint", "history")}
         return {"model": self.model or None, **tuned, **asdict(self.proof), "report": str(self.report)}
 
 
@@ -62,9 +67,8 @@ def install_if_better(
     proof = nothing
     if tuned.helps or is_forced:
         proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
-    card = (
-        f"{(tuned.checkpoint / _CARD).read_text('utf-8')}\n## Proof\n\n{proof.verdict.reason}\n\n{proof_table(proof)}\n"
-    )
+    about = "\n\n".join((*prepared.remarks, proof.verdict.reason, proof_table(proof)))
+    card = f"{(tuned.checkpoint / _CARD).read_text('utf-8')}\n## Proof\n\n{about}\n"
     report = library.home / "train" / "finetune" / name
     licence = model = ""
     if proof.verdict.passed or is_forced:
@@ -72,14 +76,26 @@ def install_if_better(
         licence, model = _install(library, prepared, tuned, on_progress), name
         write_atomically(library.home / "models" / name / _CARD, card.encode())
     outcome = Outcome(model, prepared.proof.quantization.value, licence, tuned, proof, report)
-    make_private_folder(report)
-    write_atomically(report / "report.md", card.encode())
-    write_atomically(report / "report.json", json.dumps(outcome.as_json(), indent=2).encode())
-    if model:
-        if keep:
-            shutil.move(tuned.checkpoint, keep)
-        run.folder.remove()
+    try:
+        _write_report(outcome, card)
+    finally:
+        if model:
+            if keep:
+                shutil.move(tuned.checkpoint, keep)
+            run.folder.remove()
     return outcome
+
+
+def _write_report(outcome: Outcome, card: str) -> None:
+    """The card with how the run went, for people and programs, with pictures of both. Raises TrainingError if it cannot be."""
+    tuned, proof = outcome.tuned, outcome.proof
+    pictures = {
+        COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=(*proof.targets, *proof.general)),
+        HISTORY_PICTURE: partial(draw_history, history=tuned.history, base_score=tuned.base_score),
+    }
+    fields = {**outcome.as_json(), "history": asdict(tuned.history)}
+    text = f"{card}\n{history_table(tuned.history, tuned.base_score)}"
+    write_report_folder(outcome.report, Report(text, fields, pictures, outcome.model))
 
 
 def _install(library: Library, prepared: Prepared, tuned: Tuned, on_progress: ProgressListener) -> str:
@@ -92,5 +108,7 @@ def _install(library: Library, prepared: Prepared, tuned: Tuned, on_progress: Pr
         "method": f"finetune-{run.options.method}",
     }
     quantization = prepared.proof.quantization
-    card = library.models.add(tuned.checkpoint, name=run.folder.path.name, quantization=quantization, source=source)
+    name = run.folder.path.name
+    with writing_to(library.home / "models", f"The model {name}"):
+        card = library.models.add(tuned.checkpoint, name=name, quantization=quantization, source=source)
     return card.licence

@@ -13,6 +13,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.store import ModelStore
 from searchkit.library import Library
+from searchkit.train.errors import writing_to
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
@@ -85,7 +86,8 @@ def _model(store: ModelStore, name: str, checkpoint: Path, quantization: Quantiz
     """A checkpoint's model; one that an earlier start left is made anew, for the checkpoint may be another."""
     if name in store.names():
         store.remove(name)
-    store.add(checkpoint, name=name, quantization=quantization)
+    with writing_to(checkpoint.parent, "The model to prove"):
+        store.add(checkpoint, name=name, quantization=quantization)
     return store.open(name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from searchkit.paths import make_private_folder, write_atomically
-from searchkit.train.errors import TrainingError
+from searchkit.train.errors import TrainingError, writing_to
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.objective import Teacher
@@ -56,7 +56,8 @@ class RunFolder:
                 f"An unfinished run lies in {self.path}, with other pairs or options. Go on with the options that it was"
                 " begun with, or begin anew: --fresh"
             )
-        make_private_folder(self.states)
+        with writing_to(self.path, "The run's state"):
+            make_private_folder(self.states)
         shutil.rmtree(self.checkpoint, ignore_errors=True)
         self.note(identity=identity)
         return known is not None
@@ -72,7 +73,8 @@ class RunFolder:
     def note(self, **facts: Any) -> None:
         """Add to what is noted."""
         content = {**self.manifest(), **facts}
-        write_atomically(self.path / _MANIFEST, json.dumps(content, indent=2).encode())
+        with writing_to(self.path, "The run's state"):
+            write_atomically(self.path / _MANIFEST, json.dumps(content, indent=2).encode())
 
     def teacher(self) -> Teacher | None:
         """The base's vectors, if they were computed before."""
@@ -84,9 +86,10 @@ class RunFolder:
 
     def keep_teacher(self, teacher: Teacher) -> None:
         """Write them, whole or not at all."""
-        temporary = self.path / f".{_TEACHER}"
-        np.savez(temporary.with_suffix(".tmp.npz"), **asdict(teacher))
-        temporary.with_suffix(".tmp.npz").replace(self.path / _TEACHER)
+        temporary = self.path / f".{_TEACHER.removesuffix('.npz')}.tmp.npz"
+        with writing_to(self.path, "What the base embedded"):
+            np.savez(temporary, **asdict(teacher))
+            temporary.replace(self.path / _TEACHER)
 
     def remove(self) -> None:
         """Remove everything of the run."""

@@ -8,12 +8,15 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
+from searchkit.train.errors import writing_to
 from searchkit.train.finetune.caching import CachedObjective
 from searchkit.train.finetune.checkpoints import TENSORS, newest_to_resume, prune, read_tensors, remove_unfinished
+from searchkit.train.finetune.history import loss_parts
 from searchkit.train.finetune.network import HEADS, best_device, put_tensors, trained_tensors
 from searchkit.train.finetune.options import FinetuneOptions, Method
 from searchkit.train.finetune.rows import Row, SourceBatches
@@ -65,6 +68,11 @@ class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
         target.mkdir(parents=True, exist_ok=True)
         save_file({name: value.cpu() for name, value in trained_tensors(self.model).items()}, target / TENSORS)
 
+    def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
+        place = Path(str(self.args.output_dir))
+        with writing_to(place, "The state of the run", SafetensorError, RuntimeError):  # torch.save raises the latter
+            super()._save_checkpoint(*arguments, **named)
+
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Nothing: the card is written by us, and theirs embeds examples and asks the hub about the base."""
 
@@ -102,8 +110,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     def on_log(self, _args: Any, _state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
         """Remember the loss and its parts."""
         if logs and "loss" in logs:
-            known = ("loss", "learning_rate", "grad_norm", "epoch", "step", "num_input_tokens_seen")
-            parts = ", ".join(f"{name} {value:.3f}" for name, value in logs.items() if name not in known)
+            parts = ", ".join(f"{name} {value:.3f}" for name, value in loss_parts(logs).items())
             self._note = f"loss {float(logs['loss']):.3f}" + (f" ({parts})" if parts else "")
 
     def on_evaluate(self, _args: Any, state: Any, _control: Any, metrics: Any = None, **_: Any) -> None:

@@ -1,0 +1,60 @@
+"""`searchkit models use`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from searchkit.cli.output import say
+from searchkit.wording import plural
+
+if TYPE_CHECKING:
+    from searchkit.library import Library
+
+
+@click.command("use")
+@click.argument("name")
+@click.option("-c", "--collection", default="", help="For this existing collection (default: for new ones).")
+@click.option("--embed", is_flag=True, help="Embed the collection first; the model in use answers until that is done.")
+def use_model(name: str, collection: str, *, embed: bool) -> None:
+    """Use model NAME for new collections, or for an existing one.
+
+    Between a model and those adapted from it a collection changes at once: its vectors are mapped, not embedded again. Any
+    other model has to embed it anew. With --embed that is done first, beside the old vectors, and a run that is stopped goes
+    on with the same command. Without, the collection changes now, and is found by words alone until it is indexed again.
+
+    \b
+    Examples:
+      searchkit models use embeddinggemma-300m -c docs --embed
+      searchkit models use embeddinggemma-300m-docs -c docs
+    """
+    from searchkit.library import Library
+
+    if embed and not collection:
+        raise click.UsageError("--embed needs the collection to embed: -c NAME")
+    missing = 0
+    with Library() as library:
+        if embed:
+            _embed(library, name, collection)
+        else:
+            missing = library.use_model(name, collection=collection)
+    if not collection:
+        say(f"New collections will use {name}.")
+    elif missing:
+        say(
+            f"{collection} now uses {name}; {plural(missing, 'passage')} can be found by words alone until they are embedded:"
+            f" searchkit index -c {collection} (--embed does that before the switch)"
+        )
+    else:
+        say(
+            f"{collection} now uses {name}; all its vectors are there"
+            + ("." if embed else ", nothing is embedded again.")
+        )
+
+
+def _embed(library: "Library", name: str, collection: str) -> None:
+    """Make the vectors that the model lacks, then switch; the collection stays as it is if that is stopped."""
+    from searchkit.cli.progress import progress_line
+    from searchkit.switching import switch_when_embedded
+
+    with progress_line() as on_progress:
+        switch_when_embedded(library, collection, name, on_progress)

@@ -271,8 +271,8 @@ def test_forgetting_asks_first_and_touches_no_file(filled: Library, docs: Path) 
         await user.press("x")
         await user.until(lambda: isinstance(user.app.screen, Confirm))
         user.app.screen.query_one("#yes", Button).press()
-        await user.until(lambda: not names(user))
         await user.until_seen("3 files forgotten")
+        await user.until(lambda: not names(user))
         assert filled.collections() == []
 
     before = sorted((path, path.read_bytes()) for path in docs.rglob("*.*"))

@@ -49,7 +49,7 @@ test: $(VENV)/.installed-dev
 test-reference: $(VENV)/.installed-reference
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "(reference or train) and not slow"
 
-# What takes long: whole runs of fine-tuning, killed and gone on with.
+# What takes long: whole runs of fine-tuning, killed and gone on with; lines of 20 MB; EmbeddingGemma in floats.
 test-slow: $(VENV)/.installed-reference
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 

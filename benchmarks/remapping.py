@@ -24,6 +24,7 @@ from searchkit.embedding.embedder import Vectors, normalized
 from searchkit.library import Library
 from searchkit.train.vectors import CorpusVectors
 from searchkit.types import Chunk, DocumentStatus
+from searchkit.vector_store import refresh_index
 
 _CHUNKS = 100  # a document
 
@@ -44,6 +45,8 @@ def make(home: Path, library: Library, model: str, like: Vectors, count: int) ->
             share = rng.uniform(0.2, 0.8, (_CHUNKS, 1)).astype(np.float32)
             near = normalized(like[one] + share * like[other])
             vectors.put_vectors(connection, embedder.fingerprint, hashes, near)
+    with writing(collection_at(home, "many")) as connection:
+        refresh_index(collection_at(home, "many"), connection, embedder)
 
 
 def _record(root: int, number: int) -> DocumentRecord:
@@ -87,9 +90,8 @@ def main() -> None:
                 missing = library.use_model(target, collection="many")
                 seconds, used = monotonic() - wall, process_time() - cpu
                 index = library.status("many").index
-                print(
-                    f"to {target}: {seconds:.1f} s ({used:.1f} s of processor), {missing} missing, {index and index.name}"
-                )
+                what = f"{index.name}, recall {index.recall:.3f}" if index and index.recall else "no index"
+                print(f"to {target}: {seconds:.1f} s ({used:.1f} s of processor), {missing} missing, {what}")
 
 
 if __name__ == "__main__":

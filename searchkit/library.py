@@ -265,11 +265,11 @@ class Library:
 
         folder = existing_collection(self.home, collection)
         with writing(folder) as connection:
-            missing = switch_model(connection, self.models, model)
-            if not missing:
-                renew_index(folder, connection, self._model(model))
+            switched = switch_model(connection, self.models, model)
+            if not switched.missing:
+                renew_index(folder, connection, self._model(model), switched.forerunner)
         self.let_go(folder.name)
-        return missing
+        return switched.missing
 
     def embedder_of(self, collection: str) -> "Embedder":
         """What embeds a collection. Raises CollectionNotFoundError, ModelNotFoundError."""

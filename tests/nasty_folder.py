@@ -21,13 +21,17 @@ LAUGHS = (
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
-def make_nasty_folder(folder: Path) -> None:
-    """Fill a folder, which must not exist yet; the secret that outer entities point to lies beside it."""
+def make_nasty_folder(folder: Path, longest: int = 20) -> None:
+    """Fill a folder, which must not exist yet; the secret that outer entities point to lies beside it.
+
+    `longest`: megabytes of the longest lines.
+    """
     folder.mkdir()
     secret = folder.with_name("secret.txt")
     secret.write_text(SECRET, encoding="utf-8")
-    for make in (_bombs, _long_lines, _deep_nesting, _lies, _odd_names, _odd_entries):
+    for make in (_bombs, _deep_nesting, _lies, _odd_names, _odd_entries):
         make(folder)
+    _long_lines(folder, longest)
     _entities(folder, secret)
     _deep_folders(folder)
 
@@ -98,15 +102,16 @@ def _entities(folder: Path, secret: Path) -> None:
     (folder / "include.org").write_text(f'#+INCLUDE: "{secret}"\n#+SETUPFILE: {secret}\n', encoding="utf-8")
 
 
-def _long_lines(folder: Path) -> None:
-    (folder / "letters.txt").write_text("x" * 20 * MEGABYTE, encoding="utf-8")
-    (folder / "words.txt").write_text("word " * 4 * MEGABYTE, encoding="utf-8")
+def _long_lines(folder: Path, longest: int) -> None:
+    words = longest * MEGABYTE // 5
+    (folder / "letters.txt").write_text("x" * longest * MEGABYTE, encoding="utf-8")
+    (folder / "words.txt").write_text("word " * words, encoding="utf-8")
     (folder / "words.md").write_text("word " * 400_000, encoding="utf-8")
-    (folder / "one.json").write_text('{"a": "' + "word " * 4 * MEGABYTE + '"}', encoding="utf-8")
+    (folder / "one.json").write_text('{"a": "' + "word " * words + '"}', encoding="utf-8")
     (folder / "one.csv").write_text("word, " * 400_000, encoding="utf-8")
     (folder / "one.html").write_text("<p>" + "word " * 400_000, encoding="utf-8")
     (folder / "one.py").write_text("x = [" + "1, " * 700_000 + "]", encoding="utf-8")
-    (folder / "astral.txt").write_text("\N{GRINNING FACE}" + "word " * MEGABYTE, encoding="utf-8")
+    (folder / "astral.txt").write_text("\N{GRINNING FACE}" + "word " * (words // 4), encoding="utf-8")
 
 
 def _deep_nesting(folder: Path) -> None:

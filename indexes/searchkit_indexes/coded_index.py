@@ -97,6 +97,12 @@ class CodedIndex:
             self._effort = effort
             self._state = replace(self._state, codes=self._state.codes.with_effort(effort))
 
+    def centroids(self) -> Vectors | None:
+        """(lists, dimension) unit vectors of the inverted lists; None for an index without. An index of like vectors may
+        be built with them.
+        """
+        return self._state.codes.centroids()
+
     def work_in(self) -> None:
         """Work all additions and removals into the codes, however few: before an index is saved for long."""
         with self._changing:
@@ -232,11 +238,13 @@ def build_index(
     sample: Vectors | None = None,
     expected: int = 0,
     effort: int | None = None,
+    centroids: Vectors | None = None,
 ) -> CodedIndex:
     """An index of (ids, vectors) batches, one of which is in memory at a time beside the codes.
 
     `sample`: vectors like those that follow, from which codes learn; by default the first batch. `expected`: how many
-    will follow, by default as many as the sample. Raises ValueError as `add` does, StructureMissingError.
+    will follow, by default as many as the sample. `centroids`: those of an index of like vectors.
+    Raises ValueError as `add` does, StructureMissingError.
     """
     remaining = iter(batches)
     held = []
@@ -245,7 +253,8 @@ def build_index(
         sample = held[0][1]
     if not len(sample):
         return CodedIndex(spec, np.empty(0, np.int64), FloatCodes(np.empty((0, spec.dimension), np.float32)))
-    builder = code_builder(spec, unit_prefixes(sample, spec.dimension), expected or len(sample), _effort(spec, effort))
+    prefixes = unit_prefixes(sample, spec.dimension)
+    builder = code_builder(spec, prefixes, expected or len(sample), _effort(spec, effort), centroids)
     all_ids: list[Ids] = [np.empty(0, np.int64)]
     for batch in (held, remaining):
         for ids, vectors in batch:

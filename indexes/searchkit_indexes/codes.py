@@ -40,6 +40,10 @@ class Codes(Protocol):
         """The same codes, of which a search looks at this many lists or nodes; nothing to those that look at all."""
         ...
 
+    def centroids(self) -> Vectors | None:
+        """(lists, dimension) unit vectors, one for each inverted list; None for codes that have none."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write the files that the loader of the same kind reads."""
         ...

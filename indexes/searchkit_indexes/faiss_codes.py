@@ -30,7 +30,9 @@ _SCALARS = {
 }
 _TRAINED_POINTS_A_LIST = 64
 _ROUNDS_OF_CLUSTERING = 8
-_INSIDE = 0.98  # length of a centroid
+# Length of a centroid: RaBitQ misjudges by 0.5 what lies exactly on its own, as the single vector of a list does.
+_INSIDE = 0.98
+_BIT_CODES_LEARN_FROM = 1024  # RaBitQ learns nothing from vectors, but FAISS assigns all that it is given to lists
 
 
 def lists_for(count: int) -> int:
@@ -39,27 +41,30 @@ def lists_for(count: int) -> int:
     return max(1, min(4096, balanced, count // 39))
 
 
-def new_faiss_index(spec: IndexSpec, sample: Vectors, expected: int) -> Any:
-    """An empty index that has learned from a sample what its codes need; `expected` vectors will follow."""
+def new_faiss_index(spec: IndexSpec, sample: Vectors, expected: int, centroids: Vectors | None = None) -> Any:
+    """An empty index that has learned from a sample what its codes need; `expected` vectors will follow.
+
+    `centroids`: (lists, dimension) unit vectors, to be taken instead of being looked for if they are as many as are needed.
+    """
     index = _untrained(spec, expected)
     if spec.structure is Structure.IVF:
-        index.quantizer.add(_centroids(sample, index.nlist))
-    index.train(np.ascontiguousarray(sample))
+        if centroids is None or centroids.shape != (index.nlist, index.d):
+            centroids = _cluster_centres(sample, index.nlist)
+        index.quantizer.add(centroids * np.float32(_INSIDE))
+    index.train(np.ascontiguousarray(sample if spec.code not in _BITS else sample[:_BIT_CODES_LEARN_FROM]))
     return index
 
 
-def _centroids(sample: Vectors, lists: int) -> Vectors:
-    """(lists, dimension), a little inside the unit sphere: RaBitQ misjudges by 0.5 what lies exactly on its centroid,
-    as the single vector of a list does.
-    """
+def _cluster_centres(sample: Vectors, lists: int) -> Vectors:
+    """(lists, dimension) unit vectors."""
     clustering = faiss.Clustering(sample.shape[1], lists)
     clustering.niter = _ROUNDS_OF_CLUSTERING
     clustering.spherical = True
     clustering.max_points_per_centroid = _TRAINED_POINTS_A_LIST
     clustering.min_points_per_centroid = 1  # FAISS warns on stderr otherwise
     clustering.train(np.ascontiguousarray(sample), faiss.IndexFlatIP(sample.shape[1]))
-    centroids: Vectors = faiss.vector_to_array(clustering.centroids).reshape(lists, -1) * np.float32(_INSIDE)
-    return centroids
+    centres: Vectors = faiss.vector_to_array(clustering.centroids).reshape(lists, -1)
+    return centres
 
 
 def _untrained(spec: IndexSpec, expected: int) -> Any:
@@ -156,6 +161,14 @@ class FaissCodes:
         """See Codes."""
         return type(self)(self._index, self._spec, effort, self._mapped)
 
+    def centroids(self) -> Vectors | None:
+        """See Codes."""
+        if self._spec.structure is not Structure.IVF:
+            return None
+        coarse = faiss.downcast_index(self._index.quantizer)
+        centroids: Vectors = coarse.reconstruct_n(0, self._index.nlist) / np.float32(_INSIDE)
+        return centroids
+
     def save(self, folder: Path) -> None:
         """See Codes."""
         np.save(folder / _FILE, faiss.serialize_index(self._index))
@@ -230,7 +243,9 @@ def _lists_of(index: Any, kept: Positions) -> Any:
     return index
 
 
-def faiss_builder(spec: IndexSpec, sample: Vectors, expected: int) -> tuple[Callable[[Vectors], None], Any]:
+def faiss_builder(
+    spec: IndexSpec, sample: Vectors, expected: int, centroids: Vectors | None
+) -> tuple[Callable[[Vectors], None], Any]:
     """(what takes the vectors batch by batch, the FAISS index that they are in)."""
-    index = new_faiss_index(spec, sample, expected)
+    index = new_faiss_index(spec, sample, expected, centroids)
     return (lambda vectors: index.add(np.ascontiguousarray(vectors))), index

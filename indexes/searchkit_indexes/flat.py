@@ -58,6 +58,9 @@ class FloatCodes:
         """See Codes."""
         return self
 
+    def centroids(self) -> None:
+        """See Codes."""
+
     def save(self, folder: Path) -> None:
         """See Codes."""
         np.save(folder / _FILE, self._vectors)

@@ -75,6 +75,9 @@ class HnswlibCodes:
         """See Codes."""
         return type(self)(self._graph, self._spec, effort)
 
+    def centroids(self) -> None:
+        """See Codes."""
+
     def save(self, folder: Path) -> None:
         """See Codes."""
         self._graph.save_index(str(folder / _FILE))

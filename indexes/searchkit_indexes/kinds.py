@@ -27,8 +27,10 @@ class CodeBuilder:
     finish: Callable[[], Codes]
 
 
-def code_builder(spec: IndexSpec, sample: Vectors, expected: int, effort: int) -> CodeBuilder:
-    """For about `expected` vectors, of which `sample` is one that codes may learn from.
+def code_builder(
+    spec: IndexSpec, sample: Vectors, expected: int, effort: int, centroids: Vectors | None = None
+) -> CodeBuilder:
+    """For about `expected` vectors, of which `sample` is one that codes may learn from; centroids need not be learned if given.
 
     Raises StructureMissingError if a library is not installed.
     """
@@ -37,7 +39,7 @@ def code_builder(spec: IndexSpec, sample: Vectors, expected: int, effort: int) -
         return CodeBuilder(batches.append, lambda: _codes_of_all(spec, batches, effort))
     from searchkit_indexes.faiss_codes import FaissCodes, faiss_builder
 
-    add, index = faiss_builder(spec, sample, expected)
+    add, index = faiss_builder(spec, sample, expected, centroids)
     return CodeBuilder(add, lambda: FaissCodes(index, spec, effort))
 
 

@@ -1,5 +1,7 @@
 """`searchkit forget`."""
 
+from pathlib import Path
+
 import click
 
 from searchkit.cli.output import say
@@ -11,15 +13,18 @@ from searchkit.wording import plural
 def forget(paths: tuple[str, ...]) -> None:
     """Take folders or files out of the index, at once. The files themselves are not touched.
 
-    A part of an indexed folder stays out until you index it by name.
+    A part of an indexed folder stays out until you index it by name. What was kept of opened hits there is erased too.
 
     \b
     Example:
       searchkit forget ~/docs/private
     """
     from searchkit.library import Library
+    from searchkit.train.opened import erase_opened
 
     with Library() as library:
         for path in paths:
             for name, count in library.forget(path).items():
                 say(f"{name}: {plural(count, 'file')} forgotten")
+            if erased := erase_opened(library.home, below=Path(path).expanduser().resolve()):
+                say(f"{plural(erased, 'opened hit')} erased")

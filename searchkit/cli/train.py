@@ -183,8 +183,8 @@ def adapter(  # noqa: PLR0913, PLR0917 - an option each
 def opened(*, erase: bool, as_json: bool) -> None:
     """Show the searches whose hits you opened, which `train pairs` learns from. They are kept only if you say so.
 
-    With `keep_opened = true` in config.toml each hit that is opened is noted with its query, in the data directory, and
-    nowhere else.
+    With `keep_opened = true` in config.toml each hit that you open or copy in the terminal UI is noted with its query, its
+    path and its passage, in the data directory, and nowhere else.
 
     \b
     Example:

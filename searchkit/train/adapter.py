@@ -118,12 +118,19 @@ def choose_matrix(
 def _train_all(
     training: PairVectors, candidates: Sequence[LossWeights], prefixes: Sequence[int], seed: int
 ) -> list[Matrix]:
-    """A candidate a core: threads that share one product wait for each other, and for minutes where others compute too."""
+    """A candidate a core: threads that share one product wait for each other, and for minutes where others compute too.
+
+    Those with spread-out take longest and come first, so that no core is left with one at the end.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with ThreadPoolExecutor(min(usable_cores(), len(candidates)), "training") as pool:
-            return list(pool.map(lambda weights: train_matrix(training, weights, prefixes, seed=seed), candidates))
+            runs = {
+                weights: pool.submit(train_matrix, training, weights, prefixes, seed=seed)
+                for weights in sorted(candidates, key=lambda weights: -weights.spread)
+            }
+            return [runs[weights].result() for weights in candidates]
     finally:
         torch.set_num_threads(before)
 

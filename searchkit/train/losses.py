@@ -4,7 +4,7 @@ Contrastive with hardness weights, spread-out, geometric distillation; the first
 publishes neither temperature nor weights: those here were measured (docs/benchmarks.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,49 +61,75 @@ class Objective:
 
     def __call__(self, batch: Batch) -> Tensor:
         """The loss: a scalar. Contrastive and spread-out are means over the prefixes."""
-        weights = self.weights
+        weights, prefixes = self.weights, self.prefixes
         terms: dict[str, Tensor] = {}
         if weights.contrastive:
-            each = [contrastive(cut(batch, prefix), weights) for prefix in self.prefixes]
-            terms["contrastive"] = weights.contrastive * torch.stack(each).mean()
+            terms["contrastive"] = weights.contrastive * contrastive(batch, weights, prefixes)
         if weights.spread:
-            each = [spread_out(cut(batch, prefix), is_floored=weights.is_floored) for prefix in self.prefixes]
-            terms["spread"] = weights.spread * torch.stack(each).mean()
+            terms["spread"] = weights.spread * spread_out(batch, prefixes, is_floored=weights.is_floored)
         if weights.distillation:
             terms["distillation"] = weights.distillation * distillation(batch)
         self.parts = {name: float(term.detach()) for name, term in terms.items()}
         return torch.stack(list(terms.values())).sum() if terms else batch.queries.sum() * 0.0
 
 
-def cut(batch: Batch, prefix: int) -> Batch:
-    """The first `prefix` components of all vectors, unit length. The teacher's are left out."""
-    negatives = None if batch.negatives is None else normalize(batch.negatives[:, :prefix], dim=-1)
-    return Batch(
-        queries=normalize(batch.queries[:, :prefix], dim=-1),
-        positives=normalize(batch.positives[:, :prefix], dim=-1),
-        query_ids=batch.query_ids,
-        passage_ids=batch.passage_ids,
-        negatives=negatives,
-        has_negative=batch.has_negative,
-    )
+def prefix_cosines(left: Tensor, right: Tensor, prefixes: Sequence[int]) -> Iterator[Tensor]:
+    """(n, m) cosines of the first components of (n, dimension) and (m, dimension) vectors, for each prefix, ascending.
+
+    The products of a shorter prefix are a part of those of a longer one, so that all cost no more than the longest.
+    """
+    products = torch.zeros((len(left), len(right)), dtype=left.dtype, device=left.device)
+    for (start, end), lengths in zip(_blocks(prefixes), _prefix_lengths((left, right), prefixes), strict=True):
+        products = torch.addmm(products, left[:, start:end], right[:, start:end].T)
+        yield products / lengths[0][:, None] / lengths[1][None]
 
 
-def contrastive(batch: Batch, weights: LossWeights) -> Tensor:
-    """Equation 2 of unit vectors: in-batch negatives, and each query's own hard negative with its weight."""
-    own = torch.eye(len(batch.queries), dtype=torch.bool)
+def own_cosines(left: Tensor, right: Tensor, prefixes: Sequence[int]) -> Iterator[Tensor]:
+    """(n,) cosines of the rows of two tensors (n, dimension), for each prefix, ascending."""
+    products = torch.zeros(len(left), dtype=left.dtype, device=left.device)
+    for (start, end), lengths in zip(_blocks(prefixes), _prefix_lengths((left, right), prefixes), strict=True):
+        products = products + (left[:, start:end] * right[:, start:end]).sum(dim=1)
+        yield products / lengths[0] / lengths[1]
+
+
+def _blocks(prefixes: Sequence[int]) -> list[tuple[int, int]]:
+    """Where the components begin and end that each prefix has and the one before has not."""
+    ends = sorted(prefixes)
+    return list(zip([0, *ends], ends, strict=False))
+
+
+def _prefix_lengths(sides: Sequence[Tensor], prefixes: Sequence[int]) -> Iterator[list[Tensor]]:
+    """The lengths (n,) of each side's prefixes, ascending; at least a speck, since all are divided by."""
+    squares = [torch.zeros(len(side), dtype=side.dtype, device=side.device) for side in sides]
+    for start, end in _blocks(prefixes):
+        squares = [sum_ + side[:, start:end].square().sum(dim=1) for sum_, side in zip(squares, sides, strict=True)]
+        yield [each.clamp(min=torch.finfo(each.dtype).tiny).sqrt() for each in squares]
+
+
+def contrastive(batch: Batch, weights: LossWeights, prefixes: Sequence[int]) -> Tensor:
+    """Equation 2, a mean over the prefixes: in-batch negatives, and each query's own hard negative with its weight."""
+    masked = _masked(batch, weights)
+    negatives: Iterable[Tensor | None] = [None] * len(prefixes)
+    if batch.negatives is not None:
+        negatives = own_cosines(batch.queries, batch.negatives, prefixes)
+    each = []
+    for cosines, hard in zip(prefix_cosines(batch.queries, batch.positives, prefixes), negatives, strict=True):
+        logits = cosines / weights.temperature
+        denominator = torch.logsumexp(logits.masked_fill(masked, -torch.inf), dim=1)
+        if hard is not None:
+            logit = hard / weights.temperature + torch.log(hardness_weights(hard, weights.hardness))
+            if batch.has_negative is not None:
+                logit = logit.masked_fill(~batch.has_negative, -torch.inf)
+            denominator = torch.logaddexp(denominator, logit)
+        each.append((denominator - logits.diagonal()).mean())
+    return torch.stack(each).mean()
+
+
+def _masked(batch: Batch, weights: LossWeights) -> Tensor:
+    """(B, B): which positives are no negatives of a query, being the same, or of the same query."""
     same = batch.query_ids[:, None] == batch.query_ids[None]
     same |= batch.passage_ids[:, None] == batch.passage_ids[None]
-    masked = same if weights.masks_own else same & ~own
-    logits = batch.queries @ batch.positives.T / weights.temperature
-    columns = [logits.masked_fill(masked, -torch.inf)]
-    if batch.negatives is not None:
-        similarity = (batch.queries * batch.negatives).sum(dim=1)
-        hard = similarity / weights.temperature + torch.log(hardness_weights(similarity, weights.hardness))
-        if batch.has_negative is not None:
-            hard = hard.masked_fill(~batch.has_negative, -torch.inf)
-        columns.append(hard[:, None])
-    denominator = torch.logsumexp(torch.cat(columns, dim=1), dim=1)
-    return (denominator - logits.diagonal()).mean()
+    return same if weights.masks_own else same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
 
 
 def hardness_weights(similarities: Tensor, strength: float = _HARDNESS) -> Tensor:
@@ -111,21 +137,21 @@ def hardness_weights(similarities: Tensor, strength: float = _HARDNESS) -> Tenso
     return torch.exp(strength * similarities.detach())
 
 
-def spread_out(batch: Batch, *, is_floored: bool = False) -> Tensor:
-    """Equation 4 of unit vectors: the mean squared cosine of different queries, and of different passages.
+def spread_out(batch: Batch, prefixes: Sequence[int], *, is_floored: bool = False) -> Tensor:
+    """Equation 4, a mean over the prefixes: the mean squared cosine of different queries, and of different passages.
 
     `is_floored`: Zhang's form instead, the squared mean and what the mean square exceeds 1/dimension by. Texts that are the same
     in the batch are no pair.
     """
-    terms = []
+    each = []
     for vectors, ids in ((batch.queries, batch.query_ids), (batch.positives, batch.passage_ids)):
-        counts = (ids[:, None] != ids[None]).to(vectors.dtype)
-        pairs = counts.sum().clamp(min=1)
-        cosines = vectors @ vectors.T * counts
-        second = cosines.square().sum() / pairs
-        floored = torch.relu(second - 1 / vectors.shape[1]) + (cosines.sum() / pairs).square()
-        terms.append(floored if is_floored else second)
-    return terms[0] + terms[1]
+        differ = (ids[:, None] != ids[None]).to(vectors.dtype)
+        pairs = differ.sum().clamp(min=1)
+        for prefix, cosines in zip(sorted(prefixes), prefix_cosines(vectors, vectors, prefixes), strict=True):
+            second = (cosines * differ).square().sum() / pairs
+            first = (cosines * differ).sum() / pairs
+            each.append(torch.relu(second - 1 / prefix) + first.square() if is_floored else second)
+    return torch.stack(each).sum() / len(prefixes)
 
 
 def distillation(batch: Batch) -> Tensor:

@@ -46,6 +46,14 @@ class Built:
     queries: int
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What an index of like vectors has learned: unit centroids of its lists, None if it has none, and how far it is searched."""
+
+    centroids: Vectors | None
+    effort: int
+
+
 def auto_spec(count: int, dimension: int) -> IndexSpec:
     """What suits a number of vectors: exact search while that is quick, then 1-bit codes, then inverted lists of them."""
     if count <= _EXACT_UP_TO:
@@ -61,11 +69,12 @@ def build_from_catalog(
     *,
     goal: float = AIM,
     queries: Vectors | None = None,
+    learned: Learned | None = None,
 ) -> Built:
     """An index of every vector that a catalog has of a model, read in batches.
 
     Its recall is measured on the (n, dimension) queries, by default made ones, and it is searched as far as reaches the goal.
-    Raises StructureMissingError.
+    What has been `learned` before is taken over, and not learned again. Raises StructureMissingError.
     """
     ids = vectors.vector_ids(connection, embedder.fingerprint)
     is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.dimension)
@@ -74,7 +83,7 @@ def build_from_catalog(
     elif queries is None:
         queries = made_queries(connection, embedder)
     nearest = Nearest(queries, _NEIGHBOURS)
-    effort = DEFAULT_EFFORT.get(spec.structure, 0)
+    effort = learned.effort if learned else DEFAULT_EFFORT.get(spec.structure, 0)
 
     def batches() -> Iterator[tuple[Ids, Vectors]]:
         for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension):
@@ -82,23 +91,30 @@ def build_from_catalog(
             yield batch
 
     index = build_index(
-        spec, batches(), sample=_sample(connection, ids, embedder.dimension), expected=len(ids), effort=effort
+        spec,
+        batches(),
+        sample=_sample(connection, ids, embedder.dimension),
+        expected=len(ids),
+        effort=effort,
+        centroids=learned.centroids if learned else None,
     )
     if is_exact or not len(queries):
         return Built(index, len(ids), effort, goal, 1.0 if is_exact else None, 0)
-    effort, recall = measure_effort(index, queries, nearest.ids, goal, fetcher(connection, embedder.dimension))
+    fetch = fetcher(connection, embedder.dimension)
+    effort, recall = measure_effort(index, queries, nearest.ids, goal, fetch, least=learned.effort if learned else 0)
     return Built(index, len(ids), effort, goal, recall, len(queries))
 
 
 def measure_effort(
-    index: CodedIndex, queries: Vectors, truth: Ids, goal: float, fetch: FetchVectors
+    index: CodedIndex, queries: Vectors, truth: Ids, goal: float, fetch: FetchVectors, *, least: int = 0
 ) -> tuple[int, float]:
     """The least effort whose searches find a share `goal` of the true (queries, n) neighbours, else the best, and that share.
 
-    The index is left searching with that effort.
+    Efforts below `least` are not tried. The index is left searching with the one that is returned.
     """
     found: dict[int, float] = {}
-    for effort in _EFFORTS.get(index.spec.structure, (0,)):
+    efforts = _EFFORTS.get(index.spec.structure, (0,))
+    for effort in [effort for effort in efforts if effort >= least] or efforts[-1:]:
         index.set_effort(effort)
         found[effort] = recall_of(index, queries, truth, fetch)
         if found[effort] >= goal:

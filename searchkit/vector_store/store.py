@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -17,13 +18,21 @@ from searchkit.catalog.vectors import Ids, Vectors
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.paths import make_private_folder
-from searchkit.vector_store.build import AIM, Built, auto_spec, build_from_catalog
+from searchkit.vector_store.build import AIM, Built, Learned, auto_spec, build_from_catalog
 from searchkit.vector_store.generations import load_generation, remove_leftovers, save_generation
 from searchkit_indexes import Code, CodedIndex, IndexSpec, Manifest, Structure, is_installed
 
 _SLACK_SHARE = 0.02  # by which an index on the disk may differ from the catalog; opening it makes up for that
 _LARGEST_SLACK = 5000
 _OUTGROWN = 2  # times the vectors from which codes learned, after which they learn anew
+
+
+@dataclass(frozen=True, slots=True)
+class Forerunner:
+    """The model that a collection had before. `make`: makes (n, dimension) unit vectors of the one it has now of its own."""
+
+    fingerprint: str
+    make: Callable[[Vectors], Vectors]
 
 
 def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
@@ -53,20 +62,24 @@ def refresh_index(
     *,
     slack: int = 0,
     queries: Vectors | None = None,
+    forerunner: Forerunner | None = None,
 ) -> None:
     """Write a new generation if the newest one is too far from what the catalog holds, then remove the older ones.
 
     `slack`: vectors by which it may be another, if that is more than the fiftieth that is allowed anyway; searches make
     up for them, in memory and time of their own. `queries`: (n, dimension), to make it anew and measure it with, by default
-    made ones where it has to be made. The caller holds the collection's lock. A damaged generation is set aside, not
-    removed.
+    made ones where it has to be made. `forerunner`: whose index has learned already what a
+    new one would have to. The caller holds the collection's lock. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
     ids = vectors.vector_ids(connection, embedder.fingerprint)
     wanted = _Wanted(_spec(connection, embedder, len(ids)), _goal(connection))
     loaded = None if queries is not None else _load(folder, embedder)
     if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
-        built = build_from_catalog(connection, embedder, wanted.spec, goal=wanted.goal, queries=queries)
+        learned = _learned(folder, forerunner, wanted.spec, embedder.dimension) if forerunner else None
+        built = build_from_catalog(
+            connection, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned
+        )
         _save(folder, connection, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
         _save(folder, connection, _caught_up(*loaded, connection, embedder, ids), embedder, ids)
@@ -95,6 +108,16 @@ def _caught_up(
     return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
 
 
+def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, dimension: int) -> Learned | None:
+    """What the forerunner's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
+    loaded = _vouched_generation(folder, forerunner.fingerprint)
+    if loaded is None or loaded[0].spec != spec:
+        return None
+    index, manifest = loaded
+    centroids = index.centroids() if spec.dimension == dimension else None
+    return Learned(None if centroids is None else forerunner.make(centroids), manifest.effort)
+
+
 def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built, embedder: Embedder, ids: Ids) -> None:
     """Write a generation, then make it the one that the catalog vouches for."""
     token = secrets.token_hex(8)
@@ -105,11 +128,15 @@ def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built
 
 
 def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
+    loaded = _vouched_generation(folder, embedder.fingerprint)
+    return loaded if loaded and loaded[0].spec.dimension <= embedder.dimension else None
+
+
+def _vouched_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
     """The generation that the catalog vouches for now, whatever a search's snapshot of it still says."""
     with closing(open_for_reading(folder.catalog)) as now:
         token = get_meta(now, VOUCHED_INDEX) or ""
-    loaded = load_generation(folder.index, embedder.fingerprint, token)
-    return loaded if loaded and loaded[0].spec.dimension <= embedder.dimension else None
+    return load_generation(folder.index, fingerprint, token)
 
 
 def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:

@@ -23,7 +23,7 @@ from tests.reference_texts import DOCUMENTS, EMBEDDINGGEMMA_CARD_SIMILARITIES, Q
 FP32, INT8 = Quantization.FP32, Quantization.INT8
 FAMILIES = [
     pytest.param("minilm", marks=pytest.mark.minilm),
-    pytest.param("embeddinggemma", marks=pytest.mark.embeddinggemma),
+    pytest.param("embeddinggemma", marks=[pytest.mark.embeddinggemma, pytest.mark.slow]),
 ]
 OpenModel = Callable[[str, Quantization], OnnxEmbedder]
 

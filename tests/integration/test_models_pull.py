@@ -459,6 +459,7 @@ def test_the_command_explains_refusals_on_one_line(home: Path, serve: Serve, che
     assert searchkit(home, "models", "pull", "anna/model", "--quantization", "x", code=2).stderr.count("'int8'") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.embeddinggemma
 def test_embeddinggemma_is_pulled_like_any_other(home: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = home / "repository"

@@ -38,12 +38,12 @@ def own_peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-@pytest.fixture(scope="module")
-def nasty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[float]]:
+@pytest.fixture(scope="module", params=[2, pytest.param(20, marks=pytest.mark.slow)], ids="lines of {} MB".format)
+def nasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[float]]:
     """(home, folder, peaks) of one run over the nasty folder."""
     place = tmp_path_factory.mktemp("nasty")
     home, folder = place / "home", place / "folder"
-    make_nasty_folder(folder)
+    make_nasty_folder(folder, longest=request.param)
     ended = subprocess.run(
         [sys.executable, "-m", "tests.integration.test_nasty", str(home), str(folder)],
         cwd=Path(__file__).parents[2],

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from searchkit.catalog.access import reading
+from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.cli.main import cli
 from searchkit.embedding.adapted_model import CARD_FILE, Adaptation, Matrix, mapped, write_adapted_model
 from searchkit.embedding.embedder import normalized
@@ -24,6 +26,7 @@ from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.switching import switch_when_embedded
 from searchkit.types import Passage, Progress
+from searchkit_indexes import faiss_codes
 from tests.conftest import write
 
 pytestmark = pytest.mark.minilm
@@ -151,6 +154,22 @@ def test_a_collection_switches_without_embedding_and_back_to_the_same_bytes(home
         assert stored(home, base) == before
         assert stored(home, card.fingerprint) == {}
         assert library.refresh("docs").embedded == 0
+
+
+def test_what_the_index_has_learned_is_mapped_and_not_learned_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(home) as library:
+        library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
+        with writing(existing_collection(home, "docs")) as connection, transaction(connection):
+            set_meta(connection, INDEX, f"ivf-1bit-{DIMENSION}")
+        library.refresh("docs")
+        monkeypatch.setattr(faiss_codes, "_cluster_centres", None)  # it would be called to learn
+        for model in ("adapted", BUNDLED):
+            assert library.use_model(model, collection="docs") == 0
+            index = library.status("docs").index
+            assert index is not None and (index.name, index.recall) == (f"ivf-1bit-{DIMENSION}", 1.0)
+            assert "lease" in library.search("when does the rent contract end", collections=["docs"], k=1)[0].text
 
 
 def test_what_was_indexed_since_comes_back_through_the_inverse(home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from searchkit.embedding.embedder import Vectors
 from searchkit.errors import ModelError
 from searchkit.library import Library
+from searchkit.train.opened import note_opened, read_opened
 from searchkit.types import Passage, RunOptions, SearchMode
 from searchkit_tui.collections import CollectionsScreen, JobRunner, jobs_of
 from searchkit_tui.collections.add_folder import AddFolder
@@ -269,12 +271,17 @@ def test_forgetting_asks_first_and_touches_no_file(filled: Library, docs: Path) 
         await user.press("x")
         await user.until(lambda: isinstance(user.app.screen, Confirm))
         user.app.screen.query_one("#yes", Button).press()
-        await user.until(lambda: not names(user))
         await user.until_seen("3 files forgotten")
+        await user.until(lambda: not names(user))
         assert filled.collections() == []
 
     before = sorted((path, path.read_bytes()) for path in docs.rglob("*.*"))
+    (filled.home / "config.toml").write_text("keep_opened = true\n")
+    (hit,) = filled.search("boiler", k=1)
+    assert note_opened(filled.home, "boiler", hit)
+    assert note_opened(filled.home, "boiler", replace(hit, collection="other"))
     drive(filled, scenario)
+    assert [one.collection for one in read_opened(filled.home)] == ["other"]
     assert sorted((path, path.read_bytes()) for path in docs.rglob("*.*")) == before
 
 

@@ -90,6 +90,28 @@ def test_it_finds_what_exact_search_finds(spec: IndexSpec) -> None:
     assert recall(index, by_id(vectors), queries) >= 0.97
 
 
+@pytest.mark.parametrize("code", [code for structure, code in ALL_KINDS if structure is Structure.IVF])
+def test_lists_are_taken_over_from_an_index_of_like_vectors(code: Code) -> None:
+    spec = IndexSpec(Structure.IVF, code, DIMENSION)
+    noise = np.random.default_rng(5).standard_normal((DIMENSION, DIMENSION))
+    turn = (np.eye(DIMENSION) + 0.02 * noise).astype(np.float32)
+    before, queries = built(spec, unit_vectors(5000)), unit_vectors(40, seed=1) @ turn
+    vectors = unit_vectors(5000) @ turn
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    centroids = before.centroids()
+    assert centroids is not None
+    centroids = centroids @ turn
+
+    ids = np.arange(1, 5001)
+    index = build_index(spec, [(ids, vectors)], sample=vectors, expected=5000, centroids=centroids)
+    grown = build_index(spec, [(ids, vectors)], sample=vectors, expected=50_000, centroids=centroids)
+
+    taken, learned = index.centroids(), grown.centroids()
+    assert taken is not None and np.allclose(taken, centroids, atol=1e-6)
+    assert recall(index, by_id(vectors), queries) >= 0.97
+    assert learned is not None and len(learned) > len(centroids)  # too few for so many, so it has learned its own
+
+
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 def test_a_filter_keeps_its_recall(spec: IndexSpec, share: float) -> None:
     vectors, queries = unit_vectors(5000), unit_vectors(20, seed=1)

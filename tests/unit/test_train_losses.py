@@ -97,13 +97,13 @@ def plain_distillation(b: Batch) -> float:
 @pytest.mark.parametrize("prefix", [DIMENSION, 3])
 def test_the_contrastive_term_is_what_a_plain_loop_gives(masks_own: bool, hardness: float, prefix: int) -> None:
     weights = LossWeights(temperature=0.2, hardness=hardness, masks_own=masks_own)
-    found = float(losses.contrastive(losses.cut(batch(), prefix), weights))
+    found = float(losses.contrastive(batch(), weights, [prefix]))
     assert found == pytest.approx(plain_contrastive(batch(), weights, prefix), abs=1e-12)
 
 
 @pytest.mark.parametrize("is_floored", [False, True])
 def test_the_spread_out_term_is_what_a_plain_loop_gives(is_floored: bool) -> None:
-    found = float(losses.spread_out(losses.cut(batch(), DIMENSION), is_floored=is_floored))
+    found = float(losses.spread_out(batch(), [DIMENSION], is_floored=is_floored))
     assert found == pytest.approx(plain_spread(batch(), is_floored=is_floored), abs=1e-12)
 
 
@@ -116,7 +116,7 @@ def test_the_whole_is_the_weighted_sum_with_means_over_the_prefixes() -> None:
     objective = Objective(weights, (DIMENSION, 4))
     found = float(objective(batch()))
     contrastive = np.mean([plain_contrastive(batch(), weights, prefix) for prefix in (DIMENSION, 4)])
-    spread = np.mean([float(losses.spread_out(losses.cut(batch(), prefix))) for prefix in (DIMENSION, 4)])
+    spread = np.mean([float(losses.spread_out(batch(), [prefix])) for prefix in (DIMENSION, 4)])
     assert found == pytest.approx(contrastive + 3 * spread + 0.5 * plain_distillation(batch()), abs=1e-8)
     assert sum(objective.parts.values()) == pytest.approx(found)
 
@@ -175,7 +175,7 @@ def test_a_batch_of_one_text_many_times_has_nothing_to_spread() -> None:
     start = batch()
     same = torch.zeros(SIZE, dtype=torch.long)
     one = Batch(queries=start.queries, positives=start.positives, query_ids=same, passage_ids=same)
-    assert float(losses.spread_out(losses.cut(one, DIMENSION))) == 0.0
+    assert float(losses.spread_out(one, [DIMENSION])) == 0.0
 
 
 def test_distillation_without_a_teacher_is_refused() -> None:

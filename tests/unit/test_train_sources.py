@@ -1,17 +1,22 @@
 """Where pairs come from besides the text itself: opened searches, a language model; and hard negatives."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from searchkit.answer.language_model import Message
 from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.documents import content_hash
+from searchkit.cli.main import cli
 from searchkit.library import Library
 from searchkit.train import written
 from searchkit.train.collect import CollectOptions, collect_pairs
-from searchkit.train.opened import erase_opened, note_opened, opened_file, read_opened
+from searchkit.train.opened import erase_opened, note_opened, opened_file, opened_pairs, read_opened
 from searchkit.train.pairs import Kind, Pair, Split
 from searchkit.train.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.types import Passage
@@ -55,6 +60,50 @@ def test_opened_searches_are_visible_become_pairs_and_can_be_erased(notes: Libra
     assert any((pair.kind, pair.query) == (Kind.OPENED, "when are roses cut") for pair in pairs)
     assert erase_opened(notes.home) == 1
     assert read_opened(notes.home) == [] and not opened_file(notes.home).exists()
+
+
+def test_what_filters_alone_find_is_not_kept_and_of_other_queries_the_words_are_learned(notes: Library) -> None:
+    write(notes.home / "config.toml", "keep_opened = true\n")
+    hit = notes.search("when are roses cut", k=1)[0]
+    assert not any(note_opened(notes.home, query, hit) for query in ("", "  ", "type:md since:2020"))
+    assert note_opened(notes.home, "when are roses  cut type:md -apples", hit)
+    assert read_opened(notes.home)[0].query == "when are roses  cut type:md -apples"
+    assert [pair.query for pair in opened_pairs(notes.home, "notes")] == ["when are roses cut"]
+    assert [pair.stored for pair in opened_pairs(notes.home, "notes")] == [content_hash(hit.title, hit.text).hex()]
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\x1c", "\n", "\udc80"])
+def test_no_sign_in_a_text_costs_its_line_and_what_is_opened_again_is_there_once(notes: Library, sign: str) -> None:
+    write(notes.home / "config.toml", "keep_opened = true\n")
+    hit = replace(notes.search("when are roses cut", k=1)[0], text=f"Cut{sign}roses")
+    for query in ("when are roses cut", "when are roses cut", "roses in March"):
+        assert note_opened(notes.home, query, hit)
+    assert [one.query for one in read_opened(notes.home)] == ["when are roses cut", "roses in March"]
+
+
+def test_a_line_that_a_crash_cut_costs_no_other_and_what_is_no_line_is_passed_over(notes: Library) -> None:
+    write(notes.home / "config.toml", "keep_opened = true\n")
+    hit = notes.search("when are roses cut", k=1)[0]
+    foreign = {"query": ["x"], "collection": "notes", "path": 5, "title": "", "text": ""}
+    write(opened_file(notes.home), f'5\n[]\n{{}}\n{json.dumps(foreign)}\n{{"cut')
+    assert note_opened(notes.home, "when are roses cut", hit)
+    assert [one.query for one in read_opened(notes.home)] == ["when are roses cut"]
+
+
+def test_what_is_forgotten_is_erased_from_what_was_opened(notes: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(notes.home / "config.toml", "keep_opened = true\n")
+    hits = notes.search("when are roses cut", k=4)
+    for hit in hits:
+        assert note_opened(notes.home, "when are roses cut", hit)
+    gone = hits[1].path
+    monkeypatch.setenv("SEARCHKIT_HOME", str(notes.home))
+    said = CliRunner().invoke(cli, ["forget", str(gone)])
+    assert "1 file forgotten" in said.output and "1 opened hit erased" in said.output
+    assert [one.path for one in read_opened(notes.home)] == [hit.path for hit in hits if hit.path != gone]
+    assert gone.name not in opened_file(notes.home).read_text()
+    assert opened_file(notes.home).stat().st_mode & 0o077 == 0
+    CliRunner().invoke(cli, ["forget", str(gone.parent)])
+    assert not opened_file(notes.home).exists()
 
 
 def test_a_hard_negative_is_near_of_another_file_and_no_copy(notes: Library) -> None:

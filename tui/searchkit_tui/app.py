@@ -13,11 +13,13 @@ from textual.screen import Screen
 from searchkit.config import load_settings
 from searchkit.paths import default_home
 from searchkit.types import SearchMode
+from searchkit_tui.content.rewriting import visible
 from searchkit_tui.screens.search_keys import MOVEMENTS, SEARCH_KEYS
 from searchkit_tui.screens.search_screen import SearchScreen
 from searchkit_tui.session.history import History
 from searchkit_tui.session.keymap import check_keys
 from searchkit_tui.session.look import keep_theme, kept_theme
+from searchkit_tui.session.opened_hits import OpenedHits
 from searchkit_tui.session.search_session import SearchSession
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
@@ -62,13 +64,14 @@ class SearchApp(App[None]):
             self.set_keymap({name: keys.replace(" ", "") for name, keys in settings.keys.items()})
         self._session = SearchSession(library, collections, home=self._home, clock=clock)
         self._history = History(self._home if settings.history else None)
+        self._opened = OpenedHits(self._home if settings.keep_opened else None, self._tell_unkept)
         self._start_mode = mode
         if (theme := kept_theme(self._home)) in self.available_themes:
             self.theme = theme
 
     def get_default_screen(self) -> SearchScreen:
         """Searching is what it starts with."""
-        return SearchScreen(self._session, self._start_mode, self._history)
+        return SearchScreen(self._session, self._start_mode, self._history, self._opened)
 
     def on_mount(self) -> None:
         """From here on a new theme is the user's choice."""
@@ -93,6 +96,10 @@ class SearchApp(App[None]):
         if show_help := getattr(screen, "action_help", None):
             yield SystemCommand("Help", "Keys, and what a query may hold", show_help)
         yield SystemCommand("Screenshot", "Save a picture of the screen as SVG", self.deliver_screenshot)
+
+    def _tell_unkept(self, reason: str) -> None:
+        told = visible(f"What you open is not kept: {reason}", one_line=True)
+        self.notify(told, severity="warning", timeout=8, markup=False)
 
     def _keep_theme(self, theme: str) -> None:
         try:

@@ -1,6 +1,7 @@
 """A question, its answer as it comes, and the numbered passages that it is made from."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -18,6 +19,7 @@ from searchkit_tui.ask.keys import ASK_KEYS
 from searchkit_tui.ask.reply import Reply
 from searchkit_tui.ask.session import Asking
 from searchkit_tui.collections.helped import HelpedScreen
+from searchkit_tui.session.opened_hits import OpenedHits
 
 _DRAW_SECONDS = 0.05  # between two looks at what has come; a model gives some dozens of pieces a second
 _NO_QUESTION = "Type a question and press enter."
@@ -26,7 +28,8 @@ _NO_QUESTION = "Type a question and press enter."
 class AskScreen(HelpedScreen):
     """Asks at once. Escape stops the answer while it comes, and leaves after that.
 
-    `collections`: to answer from, none for all. `open_answerer`: what answers; the engine's own unless told.
+    `collections`: to answer from, none for all. `open_answerer`: what answers; the engine's own unless told. `opened`: where
+    sources that are opened are noted; nowhere unless told.
     """
 
     DEFAULT_CSS = """
@@ -109,12 +112,14 @@ class AskScreen(HelpedScreen):
         collections: Sequence[str] = (),
         *,
         open_answerer: OpenAnswerer = find_answerer,
+        opened: OpenedHits | None = None,
     ) -> None:
         super().__init__()
         self._library = library
         self._question = question
         self._collections = tuple(collections)
         self._open_answerer = open_answerer
+        self._opened = opened or OpenedHits()
         self._reply: Reply | None = None
         self._drawn: tuple[object, ...] = ()
         self._read_number = 0
@@ -173,7 +178,13 @@ class AskScreen(HelpedScreen):
 
         number = self._read_number or (self.query_one("#sources", OptionList).highlighted or 0) + 1
         if number <= len(self._sources):
-            open_source(self.app, self._sources[number - 1])
+            source = self._sources[number - 1]
+            open_source(self.app, source, partial(self._opened.note, self._question, source))
+
+    @property
+    def help_note(self) -> str:
+        """See HelpedScreen."""
+        return self._opened.help_note
 
     def action_edit(self) -> None:
         """Change the question."""
@@ -192,6 +203,7 @@ class AskScreen(HelpedScreen):
 
     def _ask(self, question: str) -> None:
         self._stop()
+        self._question = question
         self._reply = Reply(Asking(self._library, self._open_answerer))
         self._read_number = 0
         self.remove_class("-reading")

@@ -11,8 +11,13 @@ class HelpedScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "help", "Help", tooltip="Keys", show=False, id="help")]
 
+    @property
+    def help_note(self) -> str:
+        """What the help begins with, "" for the keys."""
+        return ""
+
     def action_help(self) -> None:
         """Show it."""
         from searchkit_tui.screens.help_screen import HelpScreen
 
-        self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
+        self.app.push_screen(HelpScreen(list(self.active_bindings.values()), self.help_note))

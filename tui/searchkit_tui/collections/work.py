@@ -58,10 +58,13 @@ def rebuild(collection: str) -> Job:
 
 
 def forget(collection: str) -> Job:
-    """Delete a collection, not its files."""
+    """Delete a collection and what was kept of its opened hits, not its files."""
 
     def work(library: Library, job: Job) -> str:
+        from searchkit.train.opened import erase_opened
+
         count = patiently(job, lambda: forget_collection(library, collection))
+        erase_opened(library.home, collection=collection)
         return f"{plural(count, 'file')} forgotten; the files themselves are where they were"
 
     return Job(JobKind.FORGET, collection, work)

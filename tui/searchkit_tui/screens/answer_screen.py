@@ -13,6 +13,7 @@ from searchkit.types import SearchMode
 from searchkit_tui.content.rewriting import visible
 from searchkit_tui.screens.hit_screen import HitScreen
 from searchkit_tui.session.key_names import key_of
+from searchkit_tui.session.opened_hits import OpenedHits
 from searchkit_tui.session.search_session import Pending, SearchAnswer, SearchRequest, SearchSession
 from searchkit_tui.widgets.chips import Chips
 from searchkit_tui.widgets.result_list import ResultList
@@ -37,8 +38,8 @@ class AnswerScreen(HitScreen):
             super().__init__()
             self.answer = answer
 
-    def __init__(self, session: SearchSession, mode: SearchMode) -> None:
-        super().__init__(session)
+    def __init__(self, session: SearchSession, mode: SearchMode, opened: OpenedHits) -> None:
+        super().__init__(session, opened)
         self.mode = mode
         self.typed = ""  # what the box said last, also when it is gone
         self._wanted: SearchRequest | None = None
@@ -51,6 +52,11 @@ class AnswerScreen(HitScreen):
     def asked(self) -> str:
         """What the box says."""
         return self.query_one(Input).value
+
+    @property
+    def query_of_hits(self) -> str:
+        """What was asked for the hits that are shown, which the box may have left behind; similar passages answer none."""
+        return self._shown.request.query if self._shown and self._shown.request.like is None else ""
 
     @property
     def is_indexing(self) -> bool:

@@ -27,7 +27,7 @@ _QUERIES = (
 
 
 class HelpScreen(Dialog[None]):
-    """Keys first, then what a query may hold, then the keys of the query box."""
+    """A note, if there is one, then keys, then what a query may hold, then the keys of the query box."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,enter,q", "close", "Close", show=False),
@@ -37,9 +37,10 @@ class HelpScreen(Dialog[None]):
         Binding("pagedown,space", "scroll(10)", "Page down", show=False),
     ]
 
-    def __init__(self, bindings: Sequence[ActiveBinding]) -> None:
+    def __init__(self, bindings: Sequence[ActiveBinding], note: str = "") -> None:
         super().__init__()
         self._told = bindings
+        self._note = note
         self._text_cells = _LEAST_TEXT_CELLS
 
     def compose(self) -> ComposeResult:
@@ -72,7 +73,8 @@ class HelpScreen(Dialog[None]):
             for title, lines in sections
         ]
         config = Content("Other keys can be set in config.toml, in the table [keys]: docs/tui.md.")
-        return Content("\n\n").join([*parts, config])
+        notes = [Content(self._note)] if self._note else []
+        return Content("\n\n").join([*notes, *parts, config])
 
     def _line(self, active: ActiveBinding) -> Content:
         same = [each.binding for each in self._told if _deed(each) == _deed(active)]

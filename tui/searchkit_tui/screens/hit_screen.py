@@ -1,6 +1,8 @@
 """What can be done with the selected hit: opened, copied, read in its document."""
 
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -14,6 +16,7 @@ from searchkit.errors import UsageError
 from searchkit.types import Hit
 from searchkit_tui.content.hit_content import copied
 from searchkit_tui.content.rewriting import visible
+from searchkit_tui.session.opened_hits import OpenedHits
 from searchkit_tui.session.opening import Opening, opening, show_in_window
 from searchkit_tui.session.search_session import Around, SearchSession
 from searchkit_tui.widgets.document_scroll import DocumentScroll
@@ -36,9 +39,10 @@ class HitScreen(Screen[None]):
             self.document = document
             self.is_more = is_more
 
-    def __init__(self, session: SearchSession) -> None:
+    def __init__(self, session: SearchSession, opened: OpenedHits) -> None:
         super().__init__()
         self.session = session
+        self.opened = opened
         self._is_passage_alone = False
         self._previewed: Hit | None = None
         self._document: DocumentContent | None = None
@@ -49,6 +53,11 @@ class HitScreen(Screen[None]):
     def selected_hit(self) -> Hit | None:
         """The hit that keys act on."""
         return self.query_one(ResultList).selected_hit
+
+    @property
+    def query_of_hits(self) -> str:
+        """The query that the hits answer, "" if they answer none."""
+        return ""
 
     @on(OptionList.OptionHighlighted)
     def preview_selected(self) -> None:
@@ -110,6 +119,7 @@ class HitScreen(Screen[None]):
         """Copy the passage with its source, by the terminal."""
         if hit := self.selected_hit:
             self.app.copy_to_clipboard(copied(hit))
+            self.opened.note(self.query_of_hits, hit)
             self.notify(visible(hit.path.name, one_line=True), title="Copied with its source", timeout=2, markup=False)
 
     def action_open(self) -> None:
@@ -122,10 +132,11 @@ class HitScreen(Screen[None]):
         except UsageError as error:
             self.show_error(str(error), "Cannot open it")
             return
+        note = partial(self.opened.note, self.query_of_hits, hit)
         if program.takes_terminal:
-            self._run_in_terminal(program)
+            self._run_in_terminal(program, note)
         else:
-            self._run_in_window(program)
+            self._run_in_window(program, note)
 
     def show_error(self, message: str, title: str) -> None:
         """A toast, in place of the one before."""
@@ -140,8 +151,8 @@ class HitScreen(Screen[None]):
             if not worker.is_cancelled:
                 self.post_message(self.DocumentRead(hit, document, is_more=is_more))
 
-    def _run_in_terminal(self, program: Opening) -> None:
-        """Make room for an editor, and come back when it ends."""
+    def _run_in_terminal(self, program: Opening, note: Callable[[], None]) -> None:
+        """Make room for an editor, and come back when it ends; `note`: that it has been opened."""
         try:
             with self.app.suspend():
                 status = subprocess.run(program.command, check=False).returncode
@@ -150,12 +161,15 @@ class HitScreen(Screen[None]):
         except OSError as error:
             self.show_error(f"{program.command[0]}: {error.strerror}. Set EDITOR to a program that there is.", "")
         else:
+            note()
             if status:
                 self.show_error(f"{program.command[0]} ended with status {status}.", "The editor reports an error")
         self.app.refresh(layout=True)
 
     @work(thread=True, exit_on_error=False, group="open")
-    def _run_in_window(self, program: Opening) -> None:
+    def _run_in_window(self, program: Opening, note: Callable[[], None]) -> None:
         failure = show_in_window(program.command)
-        if failure and self.is_attached:
+        if not failure:
+            note()
+        elif self.is_attached:
             self.app.call_from_thread(self.show_error, failure, "Cannot open it")

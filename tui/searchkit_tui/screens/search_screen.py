@@ -15,6 +15,7 @@ from searchkit_tui.screens.answer_screen import READING, AnswerScreen
 from searchkit_tui.screens.search_keys import SEARCH_KEYS
 from searchkit_tui.session.history import History
 from searchkit_tui.session.key_names import key_of
+from searchkit_tui.session.opened_hits import OpenedHits
 from searchkit_tui.session.search_session import SearchAnswer, SearchRequest, SearchSession
 from searchkit_tui.widgets.chips import Chips
 from searchkit_tui.widgets.preview import Preview
@@ -51,8 +52,8 @@ class SearchScreen(AnswerScreen):
             self.coverages = coverages
             self.error = error
 
-    def __init__(self, session: SearchSession, mode: SearchMode, history: History) -> None:
-        super().__init__(session, mode)
+    def __init__(self, session: SearchSession, mode: SearchMode, history: History, opened: OpenedHits) -> None:
+        super().__init__(session, mode, opened)
         self._history = history
         self._looks = 0
         self._jobs_ended = 0
@@ -75,6 +76,7 @@ class SearchScreen(AnswerScreen):
         box.border_title = "searchkit"
         status = self.query_one(StatusLine)
         status.mode = self.mode
+        status.keeps_opened = self.opened.are_kept
         self.query_one(Chips).show(())
         self._show_only("")
         self._show_start()
@@ -224,7 +226,7 @@ class SearchScreen(AnswerScreen):
         """Keys, and what a query may hold."""
         from searchkit_tui.screens.help_screen import HelpScreen
 
-        self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
+        self.app.push_screen(HelpScreen(list(self.active_bindings.values()), self.opened.help_note))
 
     def action_filters(self) -> None:
         """Choose filters, which are written into the query."""
@@ -253,7 +255,7 @@ class SearchScreen(AnswerScreen):
 
         self.remember()
         question = self.asked.strip()
-        self.app.push_screen(AskScreen(self.session.library, question, self.session.chosen))
+        self.app.push_screen(AskScreen(self.session.library, question, self.session.chosen, opened=self.opened))
 
     def action_index_folder(self) -> None:
         """Ask for a folder, and index it."""

@@ -21,7 +21,7 @@ _WHOLE = 100  # per cent
 
 
 class StatusLine(Static):
-    """Mode, hits of how many passages, milliseconds, model, how much of it can be found by meaning, what is under way."""
+    """Mode, hits of how many passages, milliseconds, what is under way and kept, model, how much can be found by meaning."""
 
     mode: reactive[SearchMode] = reactive(SearchMode.HYBRID)
     collections: reactive[tuple[str, ...]] = reactive(())
@@ -30,10 +30,11 @@ class StatusLine(Static):
     is_loading: reactive[bool] = reactive(False)
     coverages: "reactive[tuple[Coverage, ...]]" = reactive(())
     work: reactive[str] = reactive("")
+    keeps_opened: reactive[bool] = reactive(False)
 
     def render(self) -> Content:
         """The parts that there is something to say of, the most important first: what does not fit is cut off."""
-        asides = [visible(part, one_line=True) for part in (*self._model(), names_of(self.collections)) if part]
+        asides = [visible(part, one_line=True) for part in self._asides() if part]
         return Content.assemble(
             ("similar" if self.answer and self.answer.request.like else self.mode.value, "bold"),
             *self._outcome(),
@@ -54,6 +55,10 @@ class StatusLine(Static):
         of_all = f" of {plural(chunks, 'passage')}" if chunks else ""
         by_words = " · by words" if answer.is_partial else ""
         return [f" · {hit_count(len(answer.hits))}{of_all} · {answer.elapsed_ms:.0f} ms{by_words}"]
+
+    def _asides(self) -> list[str]:
+        kept = "keeps what you open" if self.keeps_opened else ""
+        return [kept, *self._model(), names_of(self.collections)]
 
     def _model(self) -> list[str]:
         """The models, and what they have not embedded yet."""

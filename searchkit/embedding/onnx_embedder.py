@@ -29,6 +29,7 @@ from searchkit.types import Passage
 
 Vector = npt.NDArray[np.float32]
 _INPUT = "token_ids"
+_FEW = 8  # queries; of more, each gets a core to itself, which halves the work
 _MANY_TOKENS = 512  # a text of more does not leave its memory behind
 
 
@@ -86,9 +87,11 @@ class OnnxEmbedder:
         return TokenCounter(self.card.tokenizer, self.folder / self.card.tokenizer_file)
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
-        """See Embedder."""
-        vectors = [self.embed_one(self.card.prompts.of_query(query)) for query in queries]
-        return np.stack(vectors) if vectors else np.empty((0, self.dimension), np.float32)
+        """See Embedder. A few as soon as possible, many with as little work as possible."""
+        texts = [self.card.prompts.of_query(query) for query in queries]
+        if 0 < len(texts) <= _FEW:
+            return np.stack([self.embed_one(text) for text in texts])
+        return self.embed_many(texts)
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
         """See Embedder."""

@@ -1,5 +1,6 @@
 """All ways to pairs in one: the collection's own, the searches that were opened, the user's file, a language model's."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ def collect_pairs(
     """A collection's pairs, without doubles, split by document. Raises CollectionNotFoundError, TrainingError, LlmError."""
     folder = existing_collection(library.home, collection)
     with reading(folder) as connection:
-        found = [*mine_pairs(connection), *opened_pairs(library.home, collection)]
+        found = _own_pairs(library, collection, connection)
         if options.file:
             found += read_pairs(options.file)
         if options.llm:
@@ -71,16 +72,24 @@ def collect_pairs(
 def gather_pairs(
     library: Library, collection: str, file: Path | None = None, *, seed: int = 0
 ) -> tuple[list[Pair], PairCounts]:
-    """A collection's pairs with their splits, or those of a file; one without splits is split. Raises TrainingError."""
+    """A collection's pairs, opened searches among them, with their splits, or those of a file; one without splits is split.
+
+    Raises TrainingError.
+    """
     if file is not None:
         found = read_pairs(file)
     else:
         with reading(existing_collection(library.home, collection)) as connection:
-            found = list(mine_pairs(connection))
+            found = _own_pairs(library, collection, connection)
     pairs, left_out = deduplicated(found)
     if file is None or {pair.split for pair in pairs} == {Split.TRAIN}:
         pairs = split_by_document(pairs, seed)
     return pairs, count_pairs(pairs, left_out)
+
+
+def _own_pairs(library: Library, collection: str, connection: sqlite3.Connection) -> list[Pair]:
+    """What a collection says itself, and what was opened of it."""
+    return [*mine_pairs(connection), *opened_pairs(library.home, collection)]
 
 
 def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from searchkit.catalog.documents import content_hash
 from searchkit.cli.main import cli
 from searchkit.library import Library
 from searchkit.train import written
-from searchkit.train.collect import CollectOptions, collect_pairs
+from searchkit.train.collect import CollectOptions, collect_pairs, gather_pairs
 from searchkit.train.opened import erase_opened, note_opened, opened_file, opened_pairs, read_opened
 from searchkit.train.pairs import Kind, Pair, Split
 from searchkit.train.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
@@ -57,6 +57,7 @@ def test_opened_searches_are_visible_become_pairs_and_can_be_erased(notes: Libra
     assert (kept.query, kept.collection, kept.path) == ("when are roses cut", "notes", hit.path)
     pairs, counts = collect_pairs(notes, "notes", CollectOptions())
     assert counts.kinds["opened"] == 1
+    assert gather_pairs(notes, "notes")[1].kinds["opened"] == 1  # what `train adapter` learns from
     assert any((pair.kind, pair.query) == (Kind.OPENED, "when are roses cut") for pair in pairs)
     assert erase_opened(notes.home) == 1
     assert read_opened(notes.home) == [] and not opened_file(notes.home).exists()

@@ -1,13 +1,14 @@
-"""How long `models use` takes between a model and one adapted from it: vectors mapped in one transaction, index rebuilt.
+"""How long an adapter takes: to be learned and chosen, and to be switched to and from.
 
-    python -m benchmarks.remapping COLLECTION --vectors 100000
+    python -m benchmarks.adapter_speed COLLECTION --pairs 10000 --vectors 100000
 
-In a data directory of its own, which is removed again, with vectors like those of a collection that there is: each is one of its
-vectors and a share of another.
+Pairs are vectors of the collection with noise, among its own; what is switched is made likewise, each vector one of the
+collection's and a share of another, in a data directory that is removed again.
 """
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, process_time
 
@@ -27,6 +28,7 @@ from searchkit.types import Chunk, DocumentStatus
 from searchkit.vector_store import refresh_index
 
 _CHUNKS = 100  # a document
+_VALIDATION, _PASSAGES = 300, 10_000
 
 
 def make(home: Path, library: Library, model: str, like: Vectors, count: int) -> None:
@@ -66,15 +68,44 @@ def _record(root: int, number: int) -> DocumentRecord:
     )
 
 
+def train(like: Vectors, prefixes: Sequence[int], count: int) -> None:
+    """Learn the shipped candidates from so many pairs, and choose among their mixes, as `train adapter` does."""
+    from searchkit.train.adapter import choose_matrix
+    from searchkit.train.measures import KnownItems
+    from searchkit.train.vectors import PairVectors
+
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, len(like), count + _VALIDATION)
+    shape = (len(rows), like.shape[1])
+    queries, passages = (
+        normalized(like[rows] + share * normalized(rng.standard_normal(shape, np.float32))) for share in (1.0, 0.3)
+    )
+    ids = rows.astype(np.int64)
+    taught, numbers = slice(_VALIDATION, None), np.arange(len(rows), dtype=np.int64)
+    pairs = PairVectors(
+        queries[taught], passages[taught], numbers[taught], ids[taught], ids[taught], np.zeros_like(queries[taught])
+    )
+    held, place = slice(_VALIDATION), np.where(ids < _PASSAGES, ids, -1)
+    validation = KnownItems(queries[held], passages[held], place[held], like[:_PASSAGES])
+    wall, cpu = monotonic(), process_time()
+    chosen = choose_matrix(pairs, validation, prefixes)
+    print(
+        f"{count:,} pairs: {len(chosen.trials)} trials, {monotonic() - wall:.1f} s ({process_time() - cpu:.1f} s of processor)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collection")
+    parser.add_argument("--pairs", type=int, default=10_000)
     parser.add_argument("--vectors", type=int, default=100_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Library() as own:
         embedder = own.embedder_of(options.collection)
         with reading(collection_at(own.home, options.collection)) as connection:
             like = CorpusVectors.read(connection, embedder).vectors
+        if options.pairs:
+            train(like, embedder.prefix_dimensions, options.pairs)
         model = embedder.name
         home = Path(name)
         (home / "models").mkdir()

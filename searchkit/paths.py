@@ -105,6 +105,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def folder_size_bytes(path: Path) -> int:
-    """Bytes of all files below a folder."""
-    return sum(entry.stat().st_size for entry in path.rglob("*") if entry.is_file())
+def folder_size_bytes(path: Path, *, own_only: bool = False) -> int:
+    """Bytes of all files below a folder; `own_only`: of those that lie nowhere else under another name."""
+    files = (entry.stat() for entry in path.rglob("*") if entry.is_file())
+    return sum(file.st_size for file in files if not own_only or file.st_nlink == 1)

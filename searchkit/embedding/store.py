@@ -179,7 +179,7 @@ class ModelStore:
         if folder is None:
             self.require(name)
             raise ModelNotFoundError(f"'{name}' has no folder yet. Uninstall its package: pip uninstall gt-{BUNDLED}")
-        freed_bytes = folder_size_bytes(folder)
+        freed_bytes = folder_size_bytes(folder, own_only=True)  # adapted models share their base's files
         # Renamed first: whatever stops the deletion, no half of a model stays under its name.
         grave = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{name}."))
         folder.rename(grave / name)

@@ -1,5 +1,6 @@
 """Adapted models: their vectors are the mapped ones, a collection switches by one product, and back to the same bytes."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -107,6 +108,16 @@ def test_an_adapted_model_shares_the_weights_and_passes_its_verification(models:
     assert card.licence == read_model_card(base).licence
     assert not verify_model(models / "models" / "shared").problems
     assert (models / "models" / "shared" / CARD_FILE).read_text().startswith("# A model")
+
+
+def test_removing_an_adapted_model_frees_what_is_its_own_and_leaves_the_base(home: Path) -> None:
+    with Library(home) as library:
+        (home / "models" / "base").mkdir()
+        for file in (home / "models" / BUNDLED).iterdir():
+            shutil.copy(file, home / "models" / "base")
+        library.models.add_adapted("base", "adapted", adaptation(matrix()))
+        assert library.remove_model("adapted") < 3_000_000  # its weights are the base's
+        assert not verify_model(home / "models" / "base").problems
 
 
 def test_another_matrix_gives_another_fingerprint(models: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ A matrix is mixed with the identity, (1-a) I + a A, which is weight interpolatio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from searchkit.train.intervals import intervals
 from searchkit.train.losses import Batch, LossWeights, Objective
 from searchkit.train.measures import KnownItems, log_likelihood, ndcg_at_prefixes
 from searchkit.train.vectors import PairVectors
+from searchkit.types import never
 
 # Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks.md.
 CANDIDATES = (
@@ -59,14 +62,20 @@ def train_matrix(
     prefixes: Sequence[int],
     *,
     seed: int = 0,
+    is_interrupted: Callable[[], bool] = never,
 ) -> Matrix:
-    """The matrix that training pairs teach, from the identity on. The same pairs, weights and seed give the same matrix."""
+    """The matrix that training pairs teach, from the identity on. The same pairs, weights and seed give the same matrix.
+
+    One that is interrupted is what it was by then.
+    """
     generator = torch.Generator().manual_seed(seed)
     tensors = _tensors(pairs)
     objective = Objective(weights, prefixes)
     matrix = torch.eye(pairs.queries.shape[1]).requires_grad_()
     optimizer = torch.optim.Adam([matrix], lr=_LEARNING_RATE)
     for rows in _batches(len(pairs), generator):
+        if is_interrupted():
+            break
         loss = objective(_mapped(tensors, matrix, rows))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
@@ -124,15 +133,16 @@ def _train_all(
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(min(usable_cores(), len(candidates)), "training") as pool:
-            runs = {
-                weights: pool.submit(train_matrix, training, weights, prefixes, seed=seed)
-                for weights in sorted(candidates, key=lambda weights: -weights.spread)
-            }
+    stopped = Event()
+    train = partial(train_matrix, training, prefixes=prefixes, seed=seed, is_interrupted=stopped.is_set)
+    with ThreadPoolExecutor(min(usable_cores(), len(candidates)), "training") as pool:
+        try:
+            longest_first = sorted(candidates, key=lambda weights: -weights.spread)
+            runs = {weights: pool.submit(train, weights) for weights in longest_first}
             return [runs[weights].result() for weights in candidates]
-    finally:
-        torch.set_num_threads(before)
+        finally:
+            stopped.set()  # an interrupt does not wait for those that are at work
+            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,17 @@ def test_what_harms_elsewhere_is_no_choice() -> None:
 
 
 @pytest.mark.train
+def test_an_interrupt_waits_for_one_step_at_most() -> None:
+    pytest.importorskip("torch")
+    from searchkit.train.adapter import train_matrix
+    from searchkit.train.losses import LossWeights
+
+    answers = iter([False, True])
+    one_step = train_matrix(twisted(100), LossWeights(), (DIMENSION,), is_interrupted=lambda: next(answers))
+    assert 0 < np.abs(one_step - IDENTITY).max() < 0.01
+
+
+@pytest.mark.train
 def test_the_same_seed_gives_the_same_matrix() -> None:
     torch: Any = pytest.importorskip("torch")
     from searchkit.train.adapter import train_matrix

@@ -127,11 +127,11 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries | None) -> Iterat
         candidates: Sequence[LossWeights],
         vectors: PairVectors,
         prefixes: Sequence[int] = prepared.prefixes,
-        check: Callable[[Matrix], bool] = lambda _: True,
+        check: Callable[[Matrix], str] = lambda _: "",
     ) -> Row:
         started = monotonic()
         training = part(prepared, vectors, Split.TRAIN)
-        chosen = choose_matrix(training, validation, prefixes, candidates=candidates, seed=seed, is_harmless=check)
+        chosen = choose_matrix(training, validation, prefixes, candidates=candidates, seed=seed, objection_to=check)
         seconds = monotonic() - started
         mix = chosen.trial.mix if chosen.trial else 0.0
         matrix = chosen.matrix
@@ -149,11 +149,12 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries | None) -> Iterat
         after = ndcg(prepared.judged, prepared.prefixes, matrix)
         return Row(prepared.name, way, seed, before, after, mix, seconds)
 
-    def harmless(matrix: Matrix) -> bool:
-        return general is None or compare(general, matrix, prepared.prefixes).gain >= -GENERAL_LOSS
+    def harm(matrix: Matrix) -> str:
+        is_harmless = general is None or compare(general, matrix, prepared.prefixes).gain >= -GENERAL_LOSS
+        return "" if is_harmless else "the general check loses"
 
-    yield run("as shipped (gate)", CANDIDATES, prepared.exact, check=harmless)
-    yield run("as shipped, quick (gate)", CANDIDATES, prepared.stored, check=harmless)
+    yield run("as shipped (gate)", CANDIDATES, prepared.exact, check=harm)
+    yield run("as shipped, quick (gate)", CANDIDATES, prepared.stored, check=harm)
     for way, weights in _SINGLE.items():
         yield run(way, [weights], prepared.exact)
     yield run("no Matryoshka", [_BASE], prepared.exact, prepared.prefixes[:1])

@@ -264,6 +264,8 @@ class Library:
         from searchkit.remapping import renew_index, switch_model
 
         folder = existing_collection(self.home, collection)
+        if self._embedder is None and self.models.card(model) is None:
+            self.models.open(model)  # the small model's package, not converted yet: what there is of it is known then
         with writing(folder) as connection:
             switched = switch_model(connection, self.models, model)
             if not switched.missing:

@@ -1,5 +1,6 @@
 """How things read to people, on the command line and in the UI alike: places, reasons, numbers, text that is safe to show."""
 
+import shlex
 from pathlib import Path
 
 from searchkit.types import Hit, IndexReport
@@ -65,6 +66,11 @@ def size(count_bytes: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
+
+
+def command(*words: str) -> str:
+    """A command of searchkit's to copy into a shell: names with blanks and signs are quoted."""
+    return shlex.join(("searchkit", *words))
 
 
 def plural(count: int, noun: str) -> str:

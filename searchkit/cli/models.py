@@ -50,14 +50,13 @@ models.add_command(use_model)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
 def list_models(*, as_json: bool) -> None:
     """List the models; the one for new collections is starred."""
-    from searchkit.config import load_settings
     from searchkit.embedding.store import GET_A_MODEL
     from searchkit.library import Library
     from searchkit.paths import folder_size_bytes
 
     with Library() as library:
         names = library.models.names()
-        chosen = load_settings(library.home).model or (library.models.best() if names else "")
+        chosen = _default(library)
         cards = {card.name: card for card in library.models.installed()}
         broken = {model.name: model.reason for model in library.models.broken()}
         rows = []
@@ -196,10 +195,13 @@ def remove_model(name: str, *, force: bool) -> None:
     from searchkit.library import Library
 
     with Library() as library:
+        before = _default(library)
         freed_bytes = library.remove_model(name, force=force)
         left = name in library.models.names()
+        after = _default(library)
+        others = f" New collections will use {after}." if after not in ("", before) else ""
     again = " Its package is still there; it is converted again when next used." if left else ""
-    say(f"Removed {name}: {size(freed_bytes)} freed.{again}")
+    say(f"Removed {name}: {size(freed_bytes)} freed.{again}{others}")
 
 
 def _calibration_passages(library: "Library", collection: str) -> "list[Passage]":
@@ -212,14 +214,20 @@ def _calibration_passages(library: "Library", collection: str) -> "list[Passage]
     return passages
 
 
+def _default(library: "Library") -> str:
+    """The model for new collections, "" if there is none."""
+    from searchkit.config import load_settings
+
+    return load_settings(library.home).model or (library.models.best() if library.models.names() else "")
+
+
 def _report(library: "Library", card: "ModelCard", what: str) -> None:
     """What a new model is, and whether it will be used."""
-    from searchkit.config import load_settings
     from searchkit.paths import folder_size_bytes
 
     amount = size(folder_size_bytes(library.home / "models" / card.name))
     say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
-    chosen = load_settings(library.home).model or library.models.best()
+    chosen = _default(library)
     advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
     say(f"New collections use {chosen}.{advice}")
 

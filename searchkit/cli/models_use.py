@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.output import say
-from searchkit.wording import plural
+from searchkit.wording import command, plural
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -42,7 +42,7 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
     elif missing:
         say(
             f"{collection} now uses {name}; {plural(missing, 'passage')} can be found by words alone until they are embedded:"
-            f" searchkit index -c {collection} (--embed does that before the switch)"
+            f" {command('index', '-c', collection)} (--embed does that before the switch)"
         )
     else:
         say(

@@ -11,7 +11,7 @@ from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.cli.train_finetune import finetune
 from searchkit.errors import UsageError
-from searchkit.wording import on_one_line, plural, printable
+from searchkit.wording import command, on_one_line, plural, printable
 
 if TYPE_CHECKING:
     from searchkit.train.pairs import Pair, PairCounts
@@ -51,7 +51,7 @@ train.add_command(finetune)
 )
 @click.option("--written", default=200, show_default=True, type=click.IntRange(1), help="Questions to have written.")
 @click.option("--negatives", default=0, show_default=True, type=click.IntRange(0, 20), help="Hard negatives a pair.")
-@click.option("--seed", default=0, show_default=True, help="Of the split.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the split.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
 def pairs(  # noqa: PLR0913, PLR0917 - an option each
     collection: str,
@@ -80,6 +80,8 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
     from searchkit.train.languages import corpus_sample, pair_remarks
     from searchkit.train.pair_file import write_pairs
 
+    if out and out.expanduser().is_dir():
+        raise UsageError(f"{out} is a folder. Name a file in it: --out {out / 'pairs.jsonl'}")
     if out and not out.expanduser().absolute().parent.is_dir():  # better known before a model has written its questions
         raise UsageError(
             f"There is no folder {out.expanduser().parent} to write {out.name} to. Make it, or name another: --out"
@@ -99,7 +101,7 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
     for remark in remarks:
         say(f"Note: {remark}")
     if out:
-        say(f"Written: {out}. Train with it: searchkit train adapter {collection} --pairs {out}")
+        say(f"Written: {out}. Train with it: {command('train', 'adapter', collection, '--pairs', str(out))}")
 
 
 @train.command()
@@ -122,7 +124,13 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
 )
 @click.option("--force", is_flag=True, help="Make the model even if it does not pass.")
 @click.option("--use", is_flag=True, help="Use it for the collection at once, if it passes.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same model.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same model.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the report (default: in the data directory).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def adapter(  # noqa: PLR0913, PLR0917 - an option each
@@ -234,11 +242,11 @@ def _tell(adapted: "Adapted", *, is_used: bool) -> None:
         say(f"Note: {remark}")
     if adapted.model and is_used:
         say(f"{report.collection} now uses {adapted.model}. {report.verdict.reason}")
-        say(f"Back: searchkit models use {report.base} -c {report.collection}")
+        say(f"Back: {command('models', 'use', report.base, '-c', report.collection)}")
     elif adapted.model:
         forced = "" if report.verdict.passed else "It did not pass, and was made all the same. "
         say(f"Made {adapted.model}. {forced}{report.verdict.reason}")
-        say(f"Use it: searchkit models use {adapted.model} -c {report.collection}")
+        say(f"Use it: {command('models', 'use', adapted.model, '-c', report.collection)}")
     else:
         say(f"The base stays, {report.base}: {report.verdict.reason}.")
     say(where_written(adapted.report_folder, has_figures=bool(report.targets)))

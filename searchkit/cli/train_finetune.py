@@ -10,7 +10,7 @@ from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
-from searchkit.wording import size
+from searchkit.wording import command, size
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -98,7 +98,9 @@ class _Request:
     show_default=True,
     help="Average so many of the best states.",
 )
-@click.option("--seed", type=click.IntRange(0), default=_DEFAULT.seed, show_default=True, help="Of everything random.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=_DEFAULT.seed, show_default=True, help="Of everything random."
+)
 @click.option("--threads", type=click.IntRange(1), help="Processor threads (default: as many as there are cores).")
 @click.option(
     "--quantization",
@@ -250,7 +252,7 @@ def _train(library: "Library", prepared: "Prepared", request: _Request, *, as_js
     if outcome.model and request.use:
         _use(library, request.collection, outcome.model)
     elif outcome.model and request.collection:
-        say(f"To search with it: searchkit models use {outcome.model} -c {request.collection}")
+        say(f"To search with it: {command('models', 'use', outcome.model, '-c', request.collection)}")
 
 
 def _say_tuned(tuned: "Tuned") -> None:
@@ -277,4 +279,4 @@ def _use(library: "Library", collection: str, model: str) -> None:
     before = library.embedder_of(collection).name
     with progress_line() as on_progress:
         switch_when_embedded(library, collection, model, on_progress)
-    say(f"{collection} now uses {model}. Back: searchkit models use {before} -c {collection}")
+    say(f"{collection} now uses {model}. Back: {command('models', 'use', before, '-c', collection)}")

@@ -5,7 +5,7 @@ A matrix is mixed with the identity, (1-a) I + a A, which is weight interpolatio
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 
@@ -17,7 +17,7 @@ from searchkit.embedding.onnx_embedder import usable_cores
 from searchkit.train.gate import PAIRS_LOSS
 from searchkit.train.intervals import intervals
 from searchkit.train.losses import Batch, LossWeights, Objective
-from searchkit.train.measures import KnownItems, log_likelihood, ndcg_at_prefixes
+from searchkit.train.measures import KnownItems, Values, log_likelihood, ndcg_at_prefixes
 from searchkit.train.vectors import PairVectors
 from searchkit.types import never
 
@@ -38,22 +38,28 @@ _LEARNING_RATE = 1e-3
 class Trial:
     """A matrix that was tried, and what it does to the validation pairs against the base.
 
-    `likelihood`: the mean log-likelihood gained; `ndcg`: nDCG@10 gained, a mean over the prefixes.
+    `likelihood`: the mean log-likelihood gained; `ndcg`: nDCG@10 gained, a mean over the prefixes. `objection`: why it was passed
+    over, "" if it was chosen or came after the one that was.
     """
 
     weights: LossWeights
     mix: float
     likelihood: float
     ndcg: float
+    objection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The matrix that was chosen, None for the identity; which trial it was, and all of them."""
+    """The matrix that was chosen and which trial it was, None for the identity; and all trials.
+
+    `likeliest`: the matrix that came first, whatever there is against it.
+    """
 
     matrix: Matrix | None
     trial: Trial | None
     trials: tuple[Trial, ...]
+    likeliest: Matrix
 
 
 def train_matrix(
@@ -91,12 +97,12 @@ def choose_matrix(
     *,
     candidates: Sequence[LossWeights] = CANDIDATES,
     seed: int = 0,
-    is_harmless: Callable[[Matrix], bool] = lambda _: True,
+    objection_to: Callable[[Matrix], str] = lambda _: "",
 ) -> Chosen:
     """Train each candidate, mix each, and take the one under which the validation pairs' passages are likeliest.
 
-    What lowers their nDCG@10, a mean over the prefixes, by more than PAIRS_LOSS or harms otherwise is no choice, and neither
-    is what gains no likelihood for sure (95 % interval): then the identity stays.
+    What lowers their nDCG@10, a mean over the prefixes, by more than PAIRS_LOSS is no choice, nor is what gains no likelihood for
+    sure (95 % interval), or what the caller has an objection to, "" for none. Where nothing is left the identity stays.
     """
     identity = np.eye(training.queries.shape[1], dtype=np.float32)
     learned = _train_all(training, candidates, prefixes, seed)
@@ -117,11 +123,23 @@ def choose_matrix(
         )
         for (weights, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
     ]
-    for place in sorted(range(len(trials)), key=lambda place: -trials[place].likelihood):
-        is_sure = intervals((likelihoods[place] - base)[None])[0, 0] > 0
-        if is_sure and trials[place].ndcg >= -PAIRS_LOSS and is_harmless(mixed[place][2]):
-            return Chosen(mixed[place][2], trials[place], tuple(trials))
-    return Chosen(None, None, tuple(trials))
+    order = sorted(range(len(trials)), key=lambda place: -trials[place].likelihood)
+    likeliest = mixed[order[0]][2]
+    for place in order:
+        matrix, trial = mixed[place][2], trials[place]
+        objection = _objection(trial, likelihoods[place] - base) or objection_to(matrix)
+        if not objection:
+            return Chosen(matrix, trial, tuple(trials), likeliest)
+        trials[place] = replace(trial, objection=objection)
+    return Chosen(None, None, tuple(trials), likeliest)
+
+
+def _objection(trial: Trial, gains: Values) -> str:
+    """What the validation pairs have against a trial, "" if nothing. `gains`: of log-likelihood, (pairs,)."""
+    low = float(intervals(gains[None])[0, 0])
+    if not low > 0:
+        return f"log-likelihood {low:+.3f} at least: not for sure"
+    return "" if trial.ndcg >= -PAIRS_LOSS else f"nDCG@10 falls ({trial.ndcg:+.4f})"
 
 
 def _train_all(

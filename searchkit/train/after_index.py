@@ -9,6 +9,7 @@ from searchkit.catalog.meta import get_meta, set_meta
 from searchkit.library import Library
 from searchkit.train.errors import TrainingError
 from searchkit.types import ProgressListener
+from searchkit.wording import command
 
 _TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
 _GROWN = 1.5  # times as many, after which it is worth another try
@@ -49,10 +50,8 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
         reason = adapted.report.verdict.reason
         return Outcome(f"Not adapted, {before} stays: {reason}.")
     library.use_model(adapted.model, collection=collection)
-    return Outcome(
-        f"Adapted to {collection}, {adapted.report.verdict.reason}. Undo: searchkit models use {before} -c {collection}",
-        adapted.model,
-    )
+    undo = command("models", "use", before, "-c", collection)
+    return Outcome(f"Adapted to {collection}, {adapted.report.verdict.reason}. Undo: {undo}", adapted.model)
 
 
 def _tried_at(library: Library, collection: str) -> int:

@@ -24,6 +24,7 @@ from searchkit.train.pairs import (
 )
 from searchkit.train.vectors import CorpusVectors, VectorCache, vectors_of_pairs
 from searchkit.types import ProgressListener
+from searchkit.wording import command
 
 LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs, below which what is found is chance
 
@@ -97,7 +98,8 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
 
     `file`: that the pairs are of, None for the collection's own.
     """
-    more = f"Add some of your own (--pairs FILE), or let a language model write some: searchkit train pairs {collection} --llm auto"
+    own = "Add some to it" if file else "Add some of your own (--pairs FILE)"
+    more = f"{own}, or let a language model write some: {command('train', 'pairs', collection, '--llm', 'auto')}"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.left_out.items())
     without = f" (left out: {reasons})" if reasons else ""
     source = f"{file}" if file else f"'{collection}'"
@@ -117,6 +119,7 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
         )
     for split in (Split.VALIDATION, Split.TEST):
         if splits[split] < LEAST_HELD_OUT:
+            remedy = 'Leave "split" out of its lines, and they are split by document; or: ' if file else ""
             raise TrainingError(
-                f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything. {more}"
+                f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything. {remedy}{more}"
             )

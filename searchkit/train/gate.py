@@ -162,7 +162,16 @@ def judge(targets: Sequence[Comparison], general: Sequence[Comparison]) -> Verdi
             )
     gained = ", ".join(f"{target.name} {target.gain:+.4f}" for target in targets)
     kept = "".join(f", {check.name} {check.gain:+.4f}" for check in general)
-    return Verdict(True, f"nDCG@10: {gained}{kept}")
+    return Verdict(True, f"nDCG@10: {gained}{kept}{_clear_loss([*targets, *general])}")
+
+
+def _clear_loss(comparisons: Sequence[Comparison]) -> str:
+    """The cell that loses most among those that lose for sure, which a mean may hide; "" if none does."""
+    losing = [(cell.gain, one.name, cell) for one in comparisons for cell in one.cells if cell.gain_high < 0]
+    if not losing:
+        return ""
+    gain, name, cell = min(losing, key=lambda found: found[0])
+    return f" (but {name} {gain:+.4f} at {cell.prefix} dimensions, {cell.code})"
 
 
 def _problem(target: Comparison) -> str:

@@ -6,14 +6,14 @@ The query is always taken out of its passage and of the passage's title, so that
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePosixPath
 
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 from searchkit.paths import path_from_text
 from searchkit.train.pairs import Kind, Pair
-from searchkit.train.texts import is_query, squashed, without_beginning
+from searchkit.train.texts import is_query, squashed, without_beginning, without_copies, without_number
 from searchkit.types import Passage
 
 _LEAST_TEXT = 80  # characters of a passage
@@ -56,6 +56,13 @@ class _Chunk:
 
 def mine_pairs(connection: sqlite3.Connection) -> Iterator[Pair]:
     """All that a collection's catalog gives, in the order of its documents."""
+    for pair in _mined(connection):
+        text = without_copies(pair.passage.text, pair.query).strip()
+        if len(text) >= _LEAST_TEXT:
+            yield replace(pair, passage=Passage(pair.passage.title, text))
+
+
+def _mined(connection: sqlite3.Connection) -> Iterator[Pair]:
     firsts: dict[str, _Chunk] = {}
     links: list[tuple[str, str, str]] = []
     for document, group in groupby(_chunks(connection), key=lambda chunk: chunk.document):
@@ -85,7 +92,7 @@ def _headed(chunks: Sequence[_Chunk]) -> Iterator[Pair]:
             continue
         seen.add(chunk.title)
         *above, last = chunk.path
-        query, kind = last, Kind.HEADING if above else Kind.TITLE
+        query, kind = without_number(last), Kind.HEADING if above else Kind.TITLE
         if not is_query(query) and above:
             query = f"{above.pop()} {last}"
         kind = Kind.QUESTION if query.rstrip().endswith(("?", "？")) else kind

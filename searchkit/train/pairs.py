@@ -32,6 +32,9 @@ class Kind(StrEnum):
     OWN = "own"  # from the user's file
 
 
+_MEANT = {Kind.WRITTEN, Kind.OPENED, Kind.OWN}
+
+
 class Split(StrEnum):
     """What a pair is for."""
 
@@ -71,8 +74,8 @@ class PairCounts:
 def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
     """Those worth having, in order, and how many others there were, by reason.
 
-    Left out: the same query and passage again, queries that head several documents, and passages that do little but repeat
-    their query.
+    Left out: the same query and passage again, queries that head several documents, titles that hold the query, and passages
+    that are less than twice as long, unless somebody has put the two together.
     """
     left_out: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
@@ -81,8 +84,10 @@ def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
         query, text = squashed(pair.query), squashed(f"{pair.passage.title} {pair.passage.text}")
         if (query, text) in seen:
             left_out["duplicate"] += 1
-        elif not query or len(text) < 2 * len(query) or query in squashed(pair.passage.title):
+        elif not query or query in squashed(pair.passage.title):
             left_out["repeats its query"] += 1
+        elif pair.kind not in _MEANT and len(text) < 2 * len(query):
+            left_out["hardly longer than its query"] += 1
         else:
             kept.append(pair)
         seen.add((query, text))

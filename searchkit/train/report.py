@@ -119,13 +119,13 @@ def _table(comparison: Comparison) -> list[str]:
 def _trials(report: AdapterReport) -> list[str]:
     rows = [
         f"| {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g} | {trial.mix:g} |"
-        f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} |{' chosen' if trial == report.chosen else ''} |"
+        f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} | {'chosen' if trial == report.chosen else trial.objection} |"
         for trial in report.trials
     ]
     return [
         "## What was tried, on the validation pairs",
         "",
-        "| distillation | spread | temperature | mix | log-likelihood | nDCG@10 | |",
+        "| distillation | spread | temperature | mix | log-likelihood | nDCG@10 | chosen, or what was against it |",
         "|---|---|---|---|---|---|---|",
         *rows,
         "",

@@ -29,6 +29,7 @@ from searchkit.train.report import AdapterReport, markdown, write_report
 from searchkit.train.report_folder import report_place
 from searchkit.train.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.types import Progress, ProgressListener
+from searchkit.wording import command
 
 _MOST_TRAINING, _MOST_VALIDATION, _MOST_TEST = 10_000, 300, 500
 _QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150
@@ -93,13 +94,13 @@ def train_adapter(
         prefixes,
         candidates=options.candidates,
         seed=options.seed,
-        is_harmless=lambda matrix: all(_general_gain(one, matrix, prefixes) >= -GENERAL_LOSS for one in known.general),
+        objection_to=lambda matrix: next(filter(None, (_harm(one, matrix, prefixes) for one in known.general)), ""),
     )
     trained_at = monotonic()
     on_progress(Progress("Proving", 0, None, ""))
     test = known_items(known.parts[Split.TEST], known.corpus, seed=options.seed)
     targets, checks, verdict = _prove(chosen, test, known.own, known.general, prefixes)
-    is_made = chosen.matrix is not None and (verdict.passed or options.is_forced)
+    is_made = verdict.passed or options.is_forced
     report = AdapterReport(
         collection=collection,
         base=card.name,
@@ -121,8 +122,8 @@ def train_adapter(
         train_seconds=trained_at - embedded_at,
         prove_seconds=monotonic() - trained_at,
     )
-    if is_made and chosen.matrix is not None:
-        adaptation = _adaptation(report, chosen.matrix, known, embedder)
+    if is_made:
+        adaptation = _adaptation(report, _proven(chosen), known, embedder)
         with writing_to(library.home / "models", f"The model {name}"):
             library.models.add_adapted(card.name, name, adaptation)
     place = options.out or library.home / "train" / collection / "reports" / (report.model or "rejected")
@@ -166,7 +167,7 @@ def _gather(
     with reading(existing_collection(library.home, collection)) as connection:
         corpus = CorpusVectors.read(connection, embedder)
     if not len(corpus.vectors):
-        raise TrainingError(f"'{collection}' has no vectors yet. Embed it first: searchkit index -c {collection}")
+        raise TrainingError(f"'{collection}' has no vectors yet. Embed it first: {command('index', '-c', collection)}")
     cache = VectorCache(library.home / "train" / collection / "vectors.bin", embedder, on_progress)
     try:
         vectors = vectors_of_pairs(pairs, corpus, cache, Sources.STORED if options.is_quick else Sources.EMBEDDED)
@@ -209,18 +210,29 @@ def _prove(
     general: Sequence[JudgedQueries],
     prefixes: Sequence[int],
 ) -> tuple[tuple[Comparison, ...], tuple[Comparison, ...], Verdict]:
-    """The user's queries are the target where there are some, else the held-out pairs."""
-    if chosen.matrix is None:
-        return (), (), Verdict(False, "no adapter made the validation pairs likelier without harm")
-    matrix = chosen.matrix
+    """The user's queries are the target where there are some, else the held-out pairs.
+
+    Where nothing was chosen the likeliest is compared all the same, for the report.
+    """
+    matrix = _proven(chosen)
     pairs = compare_pairs("held-out pairs", test, matrix, prefixes)
     targets = (compare(own, matrix, prefixes), pairs) if own else (pairs,)
     checks = tuple(compare(one, matrix, prefixes) for one in general)
+    if chosen.matrix is None:
+        first = max(chosen.trials, key=lambda trial: trial.likelihood)
+        reason = f"no adapter made the validation pairs likelier without harm (the likeliest: {first.objection})"
+        return targets, checks, Verdict(False, reason)
     return targets, checks, judge(targets[:1], checks)
 
 
-def _general_gain(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> float:
-    return compare(judged, matrix, prefixes).gain
+def _proven(chosen: Chosen) -> Matrix:
+    return chosen.likeliest if chosen.matrix is None else chosen.matrix
+
+
+def _harm(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> str:
+    """What a general check has against a matrix, "" if nothing."""
+    gain = compare(judged, matrix, prefixes).gain
+    return "" if gain >= -GENERAL_LOSS else f"{judged.name} loses {-gain:.4f} of nDCG@10"
 
 
 def _general_sets(

@@ -5,6 +5,8 @@ import unicodedata
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_NUMBER = re.compile(r"^\s*\d+(?:\.\d+)*\.(?:\d+)?\s+(?=\w)")
+_TELLING_WORDS = 3  # in a row, that are a copy and no chance
 _LONG_WORD = 12  # letters: a compound of German or Finnish says as much as two words
 _MOST_WORDS = 64
 
@@ -24,6 +26,25 @@ def is_query(text: str) -> bool:
         or any(len(word) >= _LONG_WORD and word.isalpha() for word in words)
         or len(_UNSPACED.findall(text)) >= 4
     )
+
+
+def without_number(heading: str) -> str:
+    """A heading without the number that it has in its book: "11.5. Samba" is "Samba"."""
+    return _NUMBER.sub("", heading)
+
+
+def without_copies(text: str, query: str) -> str:
+    """A text without the query's words: wherever they stand, or, if they are one or two, where they stand alone on a line.
+
+    Navigation and headings that were read as text repeat a title, and so may the first sentence.
+    """
+    words = _WORD.findall(without_number(query))
+    if not words:
+        return text
+    copy = r"\W+".join(map(re.escape, words))
+    if len(words) < _TELLING_WORDS:
+        return re.sub(rf"^[^\w\n]*{copy}[^\w\n]*$\n?", "", text, flags=re.IGNORECASE | re.MULTILINE)
+    return re.sub(rf"(?<!\w)(?:\d+(?:\.\d+)*\.?[^\S\n]+)?{copy}(?!\w)", "", text, flags=re.IGNORECASE)
 
 
 def without_beginning(text: str, beginning: str) -> str:

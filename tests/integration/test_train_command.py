@@ -60,14 +60,10 @@ def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Pa
     run("index", str(docs))
     made = run("train", "adapter", "docs", "--force", "--out", str(tmp_path / "report"))
     assert made.exit_code == 0, made.output
-    with Library(home) as library:
-        names = library.models.names()
     name = f"{BUNDLED}-docs"
     report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["model"] == name and report["targets"] and report["general"]  # proven, whatever came of it
     assert (tmp_path / "report" / "report.md").is_file()
-    if name not in names:  # no candidate made the held-out pairs likelier, which --force does not overrule
-        assert report["model"] == "" and "The base stays" in made.output
-        return
     card = (home / "models" / name / "README.md").read_text()
     assert "Licence, inherited from it: **apache-2.0**" in card and "held-out pairs" in card
     used = run("models", "use", name, "-c", "docs")

@@ -65,7 +65,7 @@ def test_what_harms_elsewhere_is_no_choice() -> None:
     pytest.importorskip("torch")
     from searchkit.train.adapter import choose_matrix
 
-    chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), is_harmless=lambda _: False)
+    chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), objection_to=lambda _: "it harms")
     assert chosen.matrix is None
 
 

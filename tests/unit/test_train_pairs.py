@@ -16,7 +16,7 @@ from searchkit.train.pairs import (
     of_split,
     split_by_document,
 )
-from searchkit.train.texts import is_query, without_beginning
+from searchkit.train.texts import is_query, without_beginning, without_copies
 from searchkit.types import Passage
 from tests.conftest import write
 
@@ -117,7 +117,41 @@ def test_doubles_and_headings_of_everything_are_left_out() -> None:
     empty = Pair("a long heading about nothing", Passage("", "A long heading about nothing."), Kind.TITLE, "c.md")
     kept, left_out = deduplicated([*everywhere, *same, empty])
     assert [each.query for each in kept] == ["how to prune"]
-    assert left_out == {"heads several documents": 3, "duplicate": 1, "repeats its query": 1}
+    assert left_out == {"heads several documents": 3, "duplicate": 1, "hardly longer than its query": 1}
+
+
+@pytest.mark.parametrize("kind", [Kind.OWN, Kind.OPENED, Kind.WRITTEN])
+def test_short_answers_that_somebody_has_put_to_a_question_are_kept(kind: Kind) -> None:
+    short = Pair("what is the telephone number of the lawyer", Passage("", "0732 445566"), kind, "c.md")
+    assert deduplicated([short]) == ([short], {})
+
+
+def test_copies_of_a_title_behind_navigation_are_taken_out(library: Library, tmp_path: Path) -> None:
+    for number, name in enumerate(("Setting up printers", "Sharing")):
+        above = f"Download the book\n\nPrev\n\nNext\n\n11.{number}. {name}\n\n"
+        body = f"Then {name.lower()} is easy.{LONG}"
+        write(tmp_path / "docs" / f"{number}.md", f"# 11.{number}. {name} with cables\n\n{above}{body}\n")
+        write(tmp_path / "docs" / f"{number}0.md", f"# 11.{number}. {name}\n\n{above}{body}\n")
+    titles = {pair.query: pair.passage.text for pair in mined(library, tmp_path / "docs")["title"]}
+    assert "11." not in " ".join(titles)
+    text = titles["Setting up printers"]
+    assert "setting up printers" not in text.casefold() and "11.0" not in text
+    assert text.startswith("Download the book") and text.endswith(LONG.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "left"),
+    [
+        ("Prev\n11.5. Samba shares now\nMore", "11.5. Samba shares now", "Prev\n\nMore"),
+        ("Wine\nWine is old", "13.8. Wine", "Wine is old"),
+        ("Machine-\nreadable data bases exist", "machine-readable data bases", " exist"),
+        ("2001 begins", "2001 begins", "2001 begins"[:0]),
+        ("nothing of it", "another matter entirely", "nothing of it"),
+        ("as they are", "…", "as they are"),
+    ],
+)
+def test_what_is_a_copy_is_taken_out(text: str, query: str, left: str) -> None:
+    assert without_copies(text, query) == left
 
 
 def test_no_document_and_no_text_is_in_two_splits() -> None:

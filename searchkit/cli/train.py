@@ -161,7 +161,8 @@ def adapter(  # noqa: PLR0913, PLR0917 - an option each
     from searchkit.train.extra import require_torch
 
     require_torch()
-    from searchkit.train.run import AdapterOptions, train_adapter
+    from searchkit.train.gathering import AdapterOptions
+    from searchkit.train.run import train_adapter
 
     options = AdapterOptions(
         pairs=pairs_file,

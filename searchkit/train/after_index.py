@@ -37,7 +37,8 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
         return Outcome("Not adapted: not every passage has its vector yet." if is_asked else "")
     if not is_asked and status.passages < _GROWN * _tried_at(library, collection):
         return Outcome("")
-    from searchkit.train.run import AdapterOptions, train_adapter
+    from searchkit.train.gathering import AdapterOptions
+    from searchkit.train.run import train_adapter
 
     before = library.embedder_of(collection).name
     try:

@@ -22,10 +22,11 @@ from searchkit.embedding.store import BUNDLED
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit.paths import make_private_folder
+from searchkit.train.gathering import AdapterOptions
 from searchkit.train.losses import LossWeights
 from searchkit.train.pair_file import write_pairs
 from searchkit.train.pairs import Kind, Pair, Split
-from searchkit.train.run import Adapted, AdapterOptions, train_adapter
+from searchkit.train.run import Adapted, train_adapter
 from searchkit.types import Passage, Progress, ProgressListener
 from tests.conftest import write
 

@@ -160,9 +160,14 @@ def judge(targets: Sequence[Comparison], general: Sequence[Comparison]) -> Verdi
             return Verdict(
                 False, f"the general check {check.name} loses {-check.gain:.4f} of nDCG@10, {GENERAL_LOSS} is allowed"
             )
-    gained = ", ".join(f"{target.name} {target.gain:+.4f}" for target in targets)
+    gained = ", ".join(f"{target.name} {target.gain:+.4f}{_likelier(target)}" for target in targets)
     kept = "".join(f", {check.name} {check.gain:+.4f}" for check in general)
     return Verdict(True, f"nDCG@10: {gained}{kept}{_clear_loss([*targets, *general])}")
+
+
+def _likelier(target: Comparison) -> str:
+    """What decided, of pairs."""
+    return f" (answers likelier by {target.likelihood[0]:.2f} nats)" if target.likelihood else ""
 
 
 def _clear_loss(comparisons: Sequence[Comparison]) -> str:

@@ -48,9 +48,7 @@ def train_adapter(
     """
     started = monotonic()
     embedder = library.embedder_of(collection)
-    card = library.models.card(embedder.name)
-    if card is None:
-        raise ModelError(f"The model '{embedder.name}' has no folder to make an adapted one of. Import it first.")
+    card = _base_card(library, embedder)
     name = _free_name(library, card, collection, options.name)
     if options.out:
         report_place(options.out)
@@ -59,14 +57,7 @@ def train_adapter(
     prefixes = embedder.prefix_dimensions
     on_progress(Progress("Training", 0, None, ""))
     embedded_at = monotonic()
-    chosen = choose_matrix(
-        known.parts[Split.TRAIN],
-        known_items(known.parts[Split.VALIDATION], known.corpus, seed=options.seed),
-        prefixes,
-        candidates=options.candidates,
-        seed=options.seed,
-        objection_to=lambda matrix: next(filter(None, (_harm(one, matrix, prefixes) for one in known.general)), ""),
-    )
+    chosen = _choose(known, options, prefixes)
     trained_at = monotonic()
     on_progress(Progress("Proving", 0, None, ""))
     test = known_items(known.parts[Split.TEST], known.corpus, seed=options.seed)
@@ -100,6 +91,25 @@ def train_adapter(
     place = options.out or library.home / "train" / collection / "reports" / (report.model or "rejected")
     write_report(place, report)
     return Adapted(report.model, report, place)
+
+
+def _base_card(library: Library, embedder: Embedder) -> ModelCard:
+    card = library.models.card(embedder.name)
+    if card is None:
+        raise ModelError(f"The model '{embedder.name}' has no folder to make an adapted one of. Import it first.")
+    return card
+
+
+def _choose(known: Known, options: AdapterOptions, prefixes: Sequence[int]) -> Chosen:
+    """Learn from the training pairs; the validation pairs and the general checks choose."""
+    return choose_matrix(
+        known.parts[Split.TRAIN],
+        known_items(known.parts[Split.VALIDATION], known.corpus, seed=options.seed),
+        prefixes,
+        candidates=options.candidates,
+        seed=options.seed,
+        objection_to=lambda matrix: next(filter(None, (_harm(one, matrix, prefixes) for one in known.general)), ""),
+    )
 
 
 def _adaptation(report: AdapterReport, matrix: Matrix, known: Known, embedder: Embedder) -> Adaptation:

@@ -245,7 +245,7 @@ def _tell(adapted: "Adapted", *, is_used: bool) -> None:
         say(f"{report.collection} now uses {adapted.model}. {report.verdict.reason}")
         say(f"Back: {command('models', 'use', report.base, '-c', report.collection)}")
     elif adapted.model:
-        forced = "" if report.verdict.passed else "It did not pass, and was made all the same. "
+        forced = "" if report.verdict.passed else "It did not pass, and was made all the same: "
         say(f"Made {adapted.model}. {forced}{report.verdict.reason}")
         say(f"Use it: {command('models', 'use', adapted.model, '-c', report.collection)}")
     else:

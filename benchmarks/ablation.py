@@ -24,22 +24,22 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval import QueryScores, rank_queries, score_rankings
-from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
-from searchkit.evaluate.retrieval_latency import some
-from searchkit.evaluate.retrieval_results import differences
-from searchkit.evaluate.retrieval_search import DocumentSearch, RankingEmbedder
+from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
+from searchkit.evaluate.retrieval.judging import QueryScores, rank_queries, score_rankings
+from searchkit.evaluate.retrieval.latency import some
+from searchkit.evaluate.retrieval.results import differences
+from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.files import default_home
 from searchkit.library import Library
-from searchkit.paths import default_home
 from searchkit.search.ranking import Candidates, rank_by_both
 from searchkit.types import Explanation, SearchMode
 
 _K = 10
 _RANK_CONSTANT = 60  # of reciprocal rank fusion, as everybody has it
 _NEVER = re.compile(r"(?!)")
-_LEXICAL = "searchkit.search.lexical."
+_LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
-_TERMS = "searchkit.search.terms."
+_TERMS = "searchkit.search.lexical.tokens."
 
 
 @dataclass(frozen=True, slots=True)

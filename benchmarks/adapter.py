@@ -16,24 +16,24 @@ from time import monotonic
 
 import numpy as np
 
-from searchkit.catalog.access import reading
+from searchkit.catalog.session import reading
 from searchkit.embedding.adapted_model import Matrix
 from searchkit.embedding.embedder import Embedder, Vectors
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.metrics import ndcg_at
-from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
+from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.library import Library
-from searchkit.train.adapter import CANDIDATES, choose_matrix
-from searchkit.train.collect import check_pairs
+from searchkit.train.adapter.learn import CANDIDATES, choose_matrix
+from searchkit.train.adapter.likelihoods import KnownItems
+from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.train.errors import TrainingError
 from searchkit.train.gate import GENERAL_LOSS, JudgedQueries, compare, compare_pairs, judge
 from searchkit.train.judged_sets import judged_folder, known_items, sample_docs
 from searchkit.train.losses import LossWeights
-from searchkit.train.measures import KnownItems
-from searchkit.train.mining import mine_pairs
-from searchkit.train.negatives import with_negatives
-from searchkit.train.pairs import Pair, Split, count_pairs, deduplicated, split_by_document
-from searchkit.train.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit.train.pairs.collect import check_pairs
+from searchkit.train.pairs.mining import mine_pairs
+from searchkit.train.pairs.negatives import with_negatives
+from searchkit.train.pairs.pair import Pair, Split, count_pairs, deduplicated, split_by_document
 
 _BASE = LossWeights()
 # Every way to train that is compared: candidates, prefixes (None: the model's), vectors, hard negatives.

@@ -15,17 +15,17 @@ from time import monotonic, process_time
 import numpy as np
 
 from searchkit.catalog import roots, vectors
-from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import collection_at
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
+from searchkit.catalog.session import reading, writing
 from searchkit.embedding.adapted_model import Adaptation
 from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.index_store import refresh_index
 from searchkit.library import Library
-from searchkit.train.vectors import CorpusVectors
+from searchkit.train.adapter.vectors import CorpusVectors
 from searchkit.types import Chunk, DocumentStatus
-from searchkit.vector_store import refresh_index
 
 _CHUNKS = 100  # a document
 _VALIDATION, _PASSAGES = 300, 10_000
@@ -70,9 +70,9 @@ def _record(root: int, number: int) -> DocumentRecord:
 
 def train(like: Vectors, prefixes: Sequence[int], count: int) -> None:
     """Learn the shipped candidates from so many pairs, and choose among their mixes, as `train adapter` does."""
-    from searchkit.train.adapter import choose_matrix
-    from searchkit.train.measures import KnownItems
-    from searchkit.train.vectors import PairVectors
+    from searchkit.train.adapter.learn import choose_matrix
+    from searchkit.train.adapter.likelihoods import KnownItems
+    from searchkit.train.adapter.vectors import PairVectors
 
     rng = np.random.default_rng(2)
     rows = rng.integers(0, len(like), count + _VALIDATION)

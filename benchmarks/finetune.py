@@ -11,21 +11,21 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from searchkit.display import size
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import RetrievalData, read_beir
 from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval_evaluation import EvaluationOptions, SetResult, evaluate_set
-from searchkit.evaluate.retrieval_results import differences
+from searchkit.evaluate.retrieval.evaluation import EvaluationOptions, SetResult, evaluate_set
+from searchkit.evaluate.retrieval.results import differences
 from searchkit.train.finetune.base import Base, find_base
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned, finetune
 from searchkit.train.finetune.options import FinetuneOptions, Method
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.losses import LossWeights
-from searchkit.train.pairs import Kind, Pair, Split, deduplicated, of_split, sample, split_by_document
-from searchkit.train.texts import is_query, without_beginning
+from searchkit.train.pairs.pair import Kind, Pair, Split, deduplicated, of_split, sample, split_by_document
+from searchkit.train.pairs.texts import is_query, without_beginning
 from searchkit.types import Passage, SearchMode
-from searchkit.wording import size
 
 _LEAST_TEXT = 80  # characters of a body
 

@@ -104,7 +104,7 @@ def peak_megabytes(usage: resource.struct_rusage) -> float:
 
 def link_models(home: Path) -> None:
     """Use the models that the user has."""
-    from searchkit.paths import default_home
+    from searchkit.files import default_home
 
     home.mkdir()
     installed = default_home() / "models"

@@ -14,11 +14,11 @@ from pathlib import Path
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import RetrievalData, read_beir
-from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
-from searchkit.evaluate.retrieval_latency import some
-from searchkit.evaluate.retrieval_search import DocumentSearch, RankingEmbedder
+from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
+from searchkit.evaluate.retrieval.latency import some
+from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.files import default_home
 from searchkit.library import Library
-from searchkit.paths import default_home
 from searchkit.types import SearchMode
 
 _K = 10

@@ -27,8 +27,8 @@ import pypdf
 import pypdfium2
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.pdf import extract_pdf
-from searchkit.ingest.extract.pdf_lines import joined
+from searchkit.ingest.extract.pdf.document import extract_pdf
+from searchkit.ingest.extract.pdf.lines import joined
 
 _WORD = re.compile(r"[^\W_]+")
 Reader = Callable[[bytes, int], list[str]]

@@ -18,9 +18,9 @@ import zipfile
 from pathlib import Path
 
 from searchkit.embedding.store import BUNDLED
+from searchkit.files import default_home
 from searchkit.library import Library
-from searchkit.paths import default_home
-from searchkit.sentences import split_sentences
+from searchkit.text import split_sentences
 from searchkit.types import IndexReport, RunOptions
 
 SAMPLE_DOCS = Path(__file__).parents[1] / "sample_docs"

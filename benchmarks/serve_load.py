@@ -26,9 +26,9 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlencode
 
+from searchkit.files import default_home
 from searchkit.library import Library
-from searchkit.paths import default_home
-from searchkit.serve.token import read_or_make_token
+from searchkit.serve.http.token import read_or_make_token
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from searchkit.paths import default_home
-from searchkit.warm.address import read_address
+from searchkit.daemon.address import read_address
+from searchkit.files import default_home
 
 _SEARCHKIT = (sys.executable, "-m", "searchkit")
 _WAYS = ("with a server", "without", "by words alone")

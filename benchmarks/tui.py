@@ -24,10 +24,10 @@ from textual.widgets import Input
 
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
-from searchkit_tui.collections import jobs_of
-from searchkit_tui.collections.work import index_folder
-from searchkit_tui.screens.answer_screen import PAUSE_SECONDS
-from searchkit_tui.widgets.status_line import StatusLine
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.jobs.work import index_folder
+from searchkit_tui.search.answer_screen import PAUSE_SECONDS
+from searchkit_tui.search.status_line import StatusLine
 
 _STARTS = 7
 _QUERIES = 30

@@ -10,8 +10,8 @@ import json
 import time
 from pathlib import Path
 
+from searchkit.files import default_home
 from searchkit.library import Library  # before NumPy, whose threads it puts to rest
-from searchkit.paths import default_home
 from searchkit.types import SearchMode
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import read_beir
-from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
-from searchkit.evaluate.retrieval_search import RankingEmbedder
+from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
+from searchkit.evaluate.retrieval.search import RankingEmbedder
+from searchkit.files import default_home
 from searchkit.library import Library
-from searchkit.paths import default_home
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from searchkit.errors import ConfigError
-from searchkit.paths import make_private_folder, write_atomically
+from searchkit.files import make_private_folder, write_atomically
 
 _FILE = "config.toml"
 _KEYS, _LLM, _SERVE = "keys", "llm", "serve"  # tables of the file

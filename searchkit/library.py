@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
-from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import (
     CollectionFolder,
     all_collections,
@@ -20,16 +19,17 @@ from searchkit.catalog.collection_folder import (
     name_after_folder,
 )
 from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors, transaction
-from searchkit.catalog.keepsake import write_keepsake
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.recovery_record import write_keepsake
+from searchkit.catalog.session import reading, writing
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError, ModelNotFoundError, UsageError
-from searchkit.file_types import with_known_types
-from searchkit.finding import find_similar, put_together, read_request, search_options
-from searchkit.paths import default_home
-from searchkit.search.filters import Filters
-from searchkit.search.query import ParsedQuery
+from searchkit.files import default_home
+from searchkit.search.across import find_similar, put_together, read_request, search_options
+from searchkit.search.query.file_types import with_known_types
+from searchkit.search.query.filters import Filters
+from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.searcher import CollectionSearcher, SearchOptions
 from searchkit.types import (
     CollectionStatus,
@@ -44,10 +44,10 @@ from searchkit.types import (
 )
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
-    from searchkit.coverage import Coverage
-    from searchkit.document_view import DocumentView
+    from searchkit.catalog.coverage import Coverage
+    from searchkit.catalog.document_view import DocumentView
     from searchkit.embedding.embedder import Embedder
-    from searchkit.ingest.run import IndexRun
+    from searchkit.ingest.index_run import IndexRun
 
 AnyPath = str | os.PathLike[str]
 _EVERYTHING = Filters()
@@ -150,7 +150,7 @@ class Library:
     ) -> list[Hit]:
         """The best k passages, best first; from all collections unless some are named; of each file the best alone by "file".
 
-        The query may hold "phrases", -exclusions and filters (see search/query.py); `filters` must hold besides. Phrases that
+        The query may hold "phrases", -exclusions and filters (see search/query/parse.py); `filters` must hold besides. Phrases that
         nothing holds do not count in a sentence. With filters and nothing to look for, the first passages of the newest documents.
 
         Raises UsageError for an empty query, k < 1 or an unknown mode, CollectionNotFoundError if there is nothing to search.
@@ -205,8 +205,8 @@ class Library:
 
     def status(self, collection: str) -> CollectionStatus:
         """What a collection holds. Raises CollectionNotFoundError."""
-        from searchkit.catalog.overview import collection_status
-        from searchkit.vector_store import index_status
+        from searchkit.catalog.status import collection_status
+        from searchkit.index_store import index_status
 
         folder = existing_collection(self.home, collection)
         with reading(folder) as connection:
@@ -222,14 +222,14 @@ class Library:
 
     def coverage(self, collection: str) -> "Coverage":
         """How much of a collection can be found by words and by meaning. Raises CollectionNotFoundError."""
-        from searchkit.coverage import read_coverage
+        from searchkit.catalog.coverage import read_coverage
 
         with reading(existing_collection(self.home, collection)) as connection:
             return read_coverage(connection, collection, self._fingerprint(get_meta(connection, MODEL) or ""))
 
     def passages_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> "DocumentView":
         """A hit's passage in its document, with so many passages before and behind it. Raises CollectionNotFoundError."""
-        from searchkit.document_view import view_document
+        from searchkit.catalog.document_view import view_document
 
         with reading(existing_collection(self.home, hit.collection)) as connection:
             return view_document(connection, hit, before=before, after=after)
@@ -261,7 +261,7 @@ class Library:
         if not collection:
             save_settings(self.home, replace(load_settings(self.home), model=model))
             return 0
-        from searchkit.remapping import renew_index, switch_model
+        from searchkit.index_store.remap import renew_index, switch_model
 
         folder = existing_collection(self.home, collection)
         if self._embedder is None and self.models.card(model) is None:
@@ -375,7 +375,7 @@ class Library:
         options: RunOptions,
     ) -> "IndexRun":
         """A run with the user's limits, over a catalog that is open for writing."""
-        from searchkit.ingest.run import IndexRun
+        from searchkit.ingest.index_run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
         settings = load_settings(self.home)
@@ -388,7 +388,7 @@ class Library:
 
     def _forget_in(self, folder: CollectionFolder, target: Path) -> int | None:
         """Documents removed, None if the collection has nothing to do with the path."""
-        from searchkit.ingest.forget import forget_path
+        from searchkit.catalog.forget import forget_path
 
         try:
             with writing(folder) as connection:
@@ -405,7 +405,7 @@ class Library:
 
     def _forget_meanwhile(self, folder: CollectionFolder, target: Path) -> int | None:
         """The same while another process indexes, which notices. Raises CollectionBusyError for a whole root."""
-        from searchkit.ingest.forget import forget_path
+        from searchkit.catalog.forget import forget_path
 
         with reading(folder) as connection:
             if any(root.path.is_relative_to(target) for root in roots.all_roots(connection)):
@@ -419,7 +419,7 @@ class Library:
 
     def _renew_index(self, folder: CollectionFolder, connection: sqlite3.Connection) -> None:
         """Have the index file forget as well, at once if that is quick, else with the next run."""
-        from searchkit.vector_store import discard_index, refresh_index
+        from searchkit.index_store import discard_index, refresh_index
 
         model = get_meta(connection, MODEL) or ""
         if self._fingerprint(model):

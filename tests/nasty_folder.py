@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from searchkit.ingest.extract import formats
+from searchkit import formats
 
 MEGABYTE = 1_000_000
 SECRET = "the-secret-that-no-document-may-quote"

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from searchkit.library import Library
-from searchkit.serve.options import Caps, ServeOptions
+from searchkit.serve.http.options import Caps, ServeOptions
+from searchkit.serve.http.token import read_or_make_token
 from searchkit.serve.served_models import ServedModel
-from searchkit.serve.token import read_or_make_token
 from tests.hash_embedder import HashEmbedder
 
 if TYPE_CHECKING:
-    from searchkit.serve.server import Listening
+    from searchkit.serve.http.server import Listening
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,7 +93,7 @@ def serving(home: Path, caps: Mapping[str, Any] | None = None, **options: Any) -
 
 def main(home: str, asked: str) -> None:
     """Serve until told to stop."""
-    from searchkit.serve.server import end_process, serve
+    from searchkit.serve.http.server import end_process, serve
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
     with Library(home, embedder=ServedModel(HashEmbedder())) as library:

@@ -17,8 +17,8 @@ from benchmarks.ann.registry import engine_names, make_engine
 from benchmarks.ann.report import markdown
 from benchmarks.ann.results import Results
 from benchmarks.ann.sets import Source, make_job, prepare
-from searchkit.evaluate.machine import describe_machine
-from searchkit.paths import default_home
+from searchkit.evaluate.speed.machine import describe_machine
+from searchkit.files import default_home
 
 
 def main() -> None:

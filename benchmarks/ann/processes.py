@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.ann.results import Measured, measured_from
 from benchmarks.ann.worker import Job
-from searchkit.paths import folder_size_bytes
+from searchkit.files import folder_size_bytes
 
 _SILENT = {  # nothing is told to anybody, nor fetched
     "ANONYMIZED_TELEMETRY": "False",

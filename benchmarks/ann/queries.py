@@ -12,7 +12,7 @@ from benchmarks.ann.vectors import open_catalog
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
-from searchkit.vector_store.queries import made_query_texts
+from searchkit.index_store.sample_queries import made_query_texts
 
 _LEAST_WORDS = 3  # "Examples" asks for nothing
 _BETWEEN_HEADINGS = " › "

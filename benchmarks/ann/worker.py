@@ -14,7 +14,7 @@ from benchmarks.ann.engine import CannotError, Engine, Ids, TooLongError, Vector
 from benchmarks.ann.registry import make_engine
 from benchmarks.ann.results import Point
 from benchmarks.ann.truth import K, Truth, allowed_ids
-from searchkit.evaluate.engines.worker import memory
+from searchkit.evaluate.speed.engines.worker import memory
 
 _BEFORE_ESTIMATE = 0.05
 _SEARCHES_FOR_MEMORY = 200

@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from searchkit.answer.answer_stream import AnswerReport, AnswerStream
     from searchkit.answer.answerer import Answerer, open_answerer
     from searchkit.answer.errors import LlmError
+    from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
 
 __all__ = ["AnswerReport", "AnswerStream", "Answerer", "LlmError", "open_answerer"]
 
 _HOMES = {
-    "AnswerReport": "searchkit.answer.answer_stream",
-    "AnswerStream": "searchkit.answer.answer_stream",
+    "AnswerReport": "searchkit.answer.grounding.answer_stream",
+    "AnswerStream": "searchkit.answer.grounding.answer_stream",
     "Answerer": "searchkit.answer.answerer",
     "LlmError": "searchkit.answer.errors",
     "open_answerer": "searchkit.answer.answerer",

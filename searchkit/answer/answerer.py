@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from searchkit.answer.answer_stream import AnswerStream, answer_from, nothing_relevant
-from searchkit.answer.choose_model import Wanted, choose_model
 from searchkit.answer.context import Context, Window, pack
-from searchkit.answer.language_model import LanguageModel, Message
+from searchkit.answer.grounding.answer_stream import AnswerStream, answer_from, nothing_relevant
+from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.language_model import LanguageModel, Message
+from searchkit.answer.models.token_estimate import estimated_tokens
 from searchkit.answer.prompt import as_one_text
 from searchkit.answer.retrieve import NO_FILTERS, find_sources
-from searchkit.answer.token_estimate import estimated_tokens
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.config import load_settings
 from searchkit.errors import ModelError
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from searchkit.answer.errors import WindowTooSmallError
-from searchkit.answer.language_model import Message
+from searchkit.answer.models.language_model import Message
 from searchkit.answer.prompt import messages_for, messages_for_small, new_mark, source_block
-from searchkit.search.snippets import sentence_bounds
+from searchkit.search.results.snippets import sentence_bounds
 from searchkit.types import Hit
 
 CountTokens = Callable[[str], int]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from searchkit.answer.answer_stream import AnswerStream
 from searchkit.answer.answerer import Answerer, Scope
-from searchkit.answer.checked_text import UNSUPPORTED
-from searchkit.answer.citations import without_citations
-from searchkit.answer.language_model import Message
+from searchkit.answer.grounding.answer_stream import AnswerStream
+from searchkit.answer.grounding.checked_text import UNSUPPORTED
+from searchkit.answer.grounding.citations import without_citations
+from searchkit.answer.models.language_model import Message
 from searchkit.answer.rewrite import standalone_question
 
 

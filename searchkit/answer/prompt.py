@@ -4,10 +4,10 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from searchkit.answer.language_model import Message
-from searchkit.answer.plain_text import plain_text
+from searchkit.answer.grounding.plain_text import plain_text
+from searchkit.answer.models.language_model import Message
+from searchkit.display import on_one_line
 from searchkit.types import Hit
-from searchkit.wording import on_one_line
 
 NOT_SAID = "The sources do not say."
 RULES = f"""\

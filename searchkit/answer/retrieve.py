@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.ordinals import Standing, standing_of
+from searchkit.catalog.positions import Standing, standing_of
+from searchkit.catalog.session import reading
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.library import Library
-from searchkit.query_parts import demands_of, with_filters
-from searchkit.search.filters import Filters
-from searchkit.search.function_words import FUNCTION_WORDS
-from searchkit.search.near_duplicates import Wording
+from searchkit.search.lexical.function_words import FUNCTION_WORDS
+from searchkit.search.query.editing import demands_of, with_filters
+from searchkit.search.query.filters import Filters
+from searchkit.search.results.near_duplicates import Wording
 from searchkit.types import Hit
 
 NO_FILTERS = Filters()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.errors import CollectionNotFoundError, UsageError
-from searchkit.paths import make_private_folder
+from searchkit.files import make_private_folder
 
 _NAME = re.compile(r"\w[\w .+@-]{0,99}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from searchkit.catalog.lock import writer_lock
 from searchkit.errors import CatalogError
-from searchkit.paths import PRIVATE_FILE_MODE, sync_file
+from searchkit.files import PRIVATE_FILE_MODE, sync_file
 
 LATEST_VERSION = 4  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0

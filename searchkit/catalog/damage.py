@@ -6,10 +6,10 @@ from contextlib import closing
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from searchkit.catalog import fulltext, seals
+from searchkit.catalog import checksums, fulltext
 from searchkit.catalog.connection import memory_catalog
 from searchkit.catalog.meta import COVERED, get_meta
-from searchkit.paths import path_from_text
+from searchkit.files import path_from_text
 from searchkit.types import Damage
 
 _NAMED = 20  # documents named one by one
@@ -43,7 +43,7 @@ def _file(connection: sqlite3.Connection) -> Iterator[Damage]:
 
 
 def _tables(connection: sqlite3.Connection) -> Iterator[Damage]:
-    if not seals.settings_are_sealed(connection):
+    if not checksums.settings_are_sealed(connection):
         yield Damage("settings", "meta, roots or exclusions are not as they were written")
     for table in ("roots", "documents", "chunks", "vectors"):
         yield from _ids(connection, table)
@@ -66,20 +66,20 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Damage]:
     )
     bad = 0
     for document_id, root, name, seal in rows:
-        if seal is not None and seal != seals.document_seal(connection, document_id):
+        if seal is not None and seal != checksums.document_seal(connection, document_id):
             bad += 1
             if bad <= _NAMED:
                 place = path_from_text(root) / path_from_text(name)
                 yield Damage("documents", f"{place}: its row or chunks are not as they were written")
     if bad > _NAMED:
         yield Damage("documents", f"and {bad - _NAMED:,} more")
-    if not seals.documents_are_all_there(connection):
+    if not checksums.documents_are_all_there(connection):
         yield Damage("documents", "some are missing, or more than were written")
 
 
 def _vectors(connection: sqlite3.Connection) -> Iterator[Damage]:
     rows = connection.execute("SELECT content_hash, fingerprint, vector, seal FROM vectors")
-    bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != seals.vector_seal(h, f, vector))
+    bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_seal(h, f, vector))
     if bad:
         yield Damage("vectors", f"{bad:,} are not as they were written")
     fingerprint = get_meta(connection, COVERED)

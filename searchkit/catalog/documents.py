@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from searchkit.catalog import fulltext
-from searchkit.catalog.seals import seal_document, unseal_document
+from searchkit.catalog.checksums import seal_document, unseal_document
 from searchkit.types import Chunk, DocumentStatus, FormatCount
 
 _COLUMNS = (

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from searchkit.errors import CollectionBusyError
-from searchkit.paths import PRIVATE_FILE_MODE, write_atomically
+from searchkit.files import PRIVATE_FILE_MODE, write_atomically
 
 
 @contextmanager

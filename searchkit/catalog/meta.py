@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from searchkit.catalog.seals import seal_settings
-from searchkit.paths import path_from_text, path_to_text
+from searchkit.catalog.checksums import seal_settings
+from searchkit.files import path_from_text, path_to_text
 from searchkit.types import Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses

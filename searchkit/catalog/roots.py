@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchkit.catalog.seals import seal_settings
-from searchkit.paths import path_from_text, path_to_text
+from searchkit.catalog.checksums import seal_settings
+from searchkit.files import path_from_text, path_to_text
 
 
 @dataclass(frozen=True, slots=True)

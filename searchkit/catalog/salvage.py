@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from searchkit.catalog import documents, roots, seals
+from searchkit.catalog import checksums, documents, roots
 from searchkit.catalog.connection import transaction
-from searchkit.catalog.keepsake import Keepsake, keepsake_of
+from searchkit.catalog.recovery_record import Keepsake, keepsake_of
 from searchkit.types import Chunk
 
 _STEP = 500  # rows read at once; where that fails, one by one
@@ -39,7 +39,7 @@ def open_damaged(path: Path) -> sqlite3.Connection | None:
 def salvage_settings(damaged: sqlite3.Connection) -> Keepsake | None:
     """Model, folders and exclusions, None if they are not as they were written."""
     try:
-        return keepsake_of(damaged) if seals.settings_are_sealed(damaged) else None
+        return keepsake_of(damaged) if checksums.settings_are_sealed(damaged) else None
     except sqlite3.DatabaseError:
         return None
 
@@ -74,7 +74,7 @@ def _copy_document(
         return False
     try:
         stored = damaged.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()[0]
-        if stored is not None and stored != seals.document_seal(damaged, document_id):
+        if stored is not None and stored != checksums.document_seal(damaged, document_id):
             return False
         record = documents.document_by_id(damaged, document_id)
         hashes = damaged.execute(
@@ -91,7 +91,7 @@ def _copy_document(
 
 
 def _copy_vector(target: sqlite3.Connection, row: dict[str, Any]) -> bool:
-    seal = seals.vector_seal(row["content_hash"], row["fingerprint"], row["vector"])
+    seal = checksums.vector_seal(row["content_hash"], row["fingerprint"], row["vector"])
     if row["seal"] != seal:  # one of an older searchkit has none, and is made anew
         return False
     target.execute(

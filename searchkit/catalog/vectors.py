@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.catalog.seals import vector_seal
+from searchkit.catalog.checksums import vector_seal
 from searchkit.types import Passage
 
 Ids = npt.NDArray[np.int64]

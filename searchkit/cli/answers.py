@@ -9,12 +9,12 @@ import click
 from searchkit.cli.filter_options import filter_options
 from searchkit.cli.hits import hit_as_json
 from searchkit.cli.output import print_json, say
+from searchkit.display import place, plural, printable
 from searchkit.types import Hit
-from searchkit.wording import place, plural, printable
 
 if TYPE_CHECKING:
-    from searchkit.answer.answer_stream import AnswerReport, AnswerStream
     from searchkit.answer.answerer import Answerer
+    from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
 
 _SHOWN_CHARACTERS = 500
 _OPTIONS = (

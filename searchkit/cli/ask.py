@@ -7,7 +7,7 @@ import click
 
 from searchkit.cli.answers import answer_options, open_and_say, show, source_line, sources_as_json
 from searchkit.cli.output import print_json, say
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 
 if TYPE_CHECKING:
     from searchkit.answer.answerer import Answerer, Scope

@@ -12,8 +12,8 @@ import click
 from searchkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from searchkit.evaluate.bench import Plan
-    from searchkit.evaluate.engine import Engine
+    from searchkit.evaluate.speed.bench import Plan
+    from searchkit.evaluate.speed.engine import Engine
     from searchkit.library import Library
 
 SECTIONS = ["load", "speed", "latency", "search", "cosines", "retrieval"]
@@ -81,8 +81,8 @@ def embed(models: tuple[str, ...], *, as_json: bool, **options: Unpack[_Options]
       searchkit bench embed --sentence-transformers ~/embeddinggemma-300m
       searchkit bench embed embeddinggemma-300m embeddinggemma-300m-fp32 --only speed
     """
-    from searchkit.evaluate.bench import Bench
-    from searchkit.evaluate.report import report_as_json, report_as_text
+    from searchkit.evaluate.speed.bench import Bench
+    from searchkit.evaluate.speed.report import report_as_json, report_as_text
     from searchkit.library import Library
 
     with Library() as library:
@@ -99,8 +99,8 @@ def _plan(library: "Library", names: Sequence[str], options: _Options) -> "Plan"
     """What the options ask for; what they name is looked for before anything is measured."""
     from searchkit.embedding.onnx_embedder import usable_cores
     from searchkit.evaluate.beir import read_beir, read_passages
-    from searchkit.evaluate.bench import FULL, QUICK, SAMPLE_PASSAGES, Plan, Section
-    from searchkit.evaluate.engine import model_engine
+    from searchkit.evaluate.speed.bench import FULL, QUICK, SAMPLE_PASSAGES, Plan, Section
+    from searchkit.evaluate.speed.engine import model_engine
 
     _check_data(options)
     threads = options["threads"] or usable_cores()
@@ -145,7 +145,7 @@ def _check_data(options: _Options) -> None:
 
 def _other_engines(options: _Options, like: "Engine") -> "list[Engine]":
     """The engines of others that were asked for, sentence-transformers first."""
-    from searchkit.evaluate.engine import llama_cpp_engine, sentence_transformers_engine
+    from searchkit.evaluate.speed.engine import llama_cpp_engine, sentence_transformers_engine
 
     interpreters = _interpreters(options["python_for"])
     found = []

@@ -9,11 +9,11 @@ import click
 
 from searchkit.cli.answers import answer_options, open_and_say, passage_text, show, source_line
 from searchkit.cli.output import say
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 
 if TYPE_CHECKING:
-    from searchkit.answer.answer_stream import AnswerStream
     from searchkit.answer.conversation import Conversation
+    from searchkit.answer.grounding.answer_stream import AnswerStream
 
 _HELP = "/sources shows what the last answer rests on, /new begins anew, /quit or Ctrl-D ends; Ctrl-C stops an answer."
 

@@ -3,7 +3,7 @@
 import click
 
 from searchkit.cli.output import print_json, say
-from searchkit.wording import on_one_line
+from searchkit.display import on_one_line
 
 
 @click.command()

@@ -66,10 +66,10 @@ def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int]
       searchkit eval chunking ~/judged
       searchkit eval chunking ~/judged --windows 128 --windows 256:64 --json
     """
-    from searchkit.evaluate.chunking import ChunkingEvaluation
-    from searchkit.evaluate.chunking_data import read_chunking_data
-    from searchkit.evaluate.chunking_report import report_as_json, report_as_text
-    from searchkit.evaluate.cuttings import ByStructure, FixedWindows
+    from searchkit.evaluate.chunking.chunkers import ByStructure, FixedWindows
+    from searchkit.evaluate.chunking.data import read_chunking_data
+    from searchkit.evaluate.chunking.measure import ChunkingEvaluation
+    from searchkit.evaluate.chunking.report import report_as_json, report_as_text
     from searchkit.library import Library
 
     data = read_chunking_data(folder)

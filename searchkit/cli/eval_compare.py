@@ -24,7 +24,7 @@ def compare(run_a: Path, run_b: Path, *, qrels: Path, queries_file: Path | None,
         --qrels scifact/qrels/test.tsv --queries scifact/queries.jsonl
     """
     from searchkit.evaluate.beir import json_objects
-    from searchkit.evaluate.retrieval_compare import compare_runs, comparison_as_json, comparison_as_text
+    from searchkit.evaluate.retrieval.compare import compare_runs, comparison_as_json, comparison_as_text
 
     texts = (
         {str(row.get("_id")): str(row.get("text", "")) for row, _ in json_objects(queries_file)} if queries_file else {}

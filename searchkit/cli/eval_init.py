@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from searchkit.cli.output import say
-from searchkit.wording import plural
+from searchkit.display import plural
 
 
 @click.command(short_help="Begin a file of judged queries about a collection.")
@@ -23,7 +23,7 @@ def init(collection: str, *, out: Path | None, count: int, force: bool) -> None:
     Example:
       searchkit eval init docs --count 30
     """
-    from searchkit.evaluate.judged_proposals import propose_queries, write_proposals
+    from searchkit.evaluate.query_suggestions import propose_queries, write_proposals
     from searchkit.library import Library
 
     file = out or Path(f"{collection}-queries.jsonl")

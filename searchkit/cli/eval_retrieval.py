@@ -8,11 +8,11 @@ import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
+from searchkit.display import plural
 from searchkit.types import SearchMode
-from searchkit.wording import plural
 
 if TYPE_CHECKING:
-    from searchkit.evaluate.retrieval_evaluation import EvaluationOptions, SetResult
+    from searchkit.evaluate.retrieval.evaluation import EvaluationOptions, SetResult
     from searchkit.library import Library
     from searchkit.types import ProgressListener
 
@@ -79,9 +79,9 @@ def retrieval(  # noqa: PLR0913, PLR0917 - an option each
       searchkit eval init docs && searchkit eval retrieval -c docs --queries docs-queries.jsonl
     """
     _check(folders, collection, queries_file, model, split)
-    from searchkit.evaluate.retrieval_evaluation import EvaluationOptions
-    from searchkit.evaluate.retrieval_report import report_as_json, report_as_text
-    from searchkit.evaluate.retrieval_results import report_of
+    from searchkit.evaluate.retrieval.evaluation import EvaluationOptions
+    from searchkit.evaluate.retrieval.report import report_as_json, report_as_text
+    from searchkit.evaluate.retrieval.results import report_of
     from searchkit.library import Library
 
     options = EvaluationOptions(
@@ -142,7 +142,7 @@ def _sets(
 ) -> "list[SetResult]":
     from searchkit.config import load_settings
     from searchkit.evaluate.beir import read_beir
-    from searchkit.evaluate.retrieval_evaluation import evaluate_set
+    from searchkit.evaluate.retrieval.evaluation import evaluate_set
 
     data = {name: read_beir(folder, split) for name, folder in named.items()}  # all can be read, before any is embedded
     for name, one in data.items():
@@ -160,7 +160,7 @@ def _own(
 ) -> "SetResult":
     from searchkit.catalog.collection_folder import existing_collection
     from searchkit.evaluate.judged import read_judged
-    from searchkit.evaluate.retrieval_evaluation import evaluate_collection
+    from searchkit.evaluate.retrieval.evaluation import evaluate_collection
 
     judged = read_judged(library.home, collection, queries_file)
     embedder = library.embedder_for(existing_collection(library.home, collection), "")
@@ -173,7 +173,7 @@ def _write(out: Path, results: "Sequence[SetResult]", report: Mapping[str, objec
 
     from searchkit.errors import UsageError
     from searchkit.evaluate.trec import write_qrels, write_run
-    from searchkit.paths import write_atomically
+    from searchkit.files import write_atomically
 
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from searchkit.errors import UsageError
-from searchkit.search.days import read_days
-from searchkit.search.filters import Filters
+from searchkit.search.query.dates import read_days
+from searchkit.search.query.filters import Filters
 
 _DAYS = "2025, 2025-03, 2025-03-01, today, yesterday, 7d, 2w, 3m, 1y"
 
@@ -31,7 +31,7 @@ def _days(value: str) -> tuple[date, date]:
 
 def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """The names, several of which may stand in one value with commas between them."""
-    from searchkit.file_types import check_file_type
+    from searchkit.search.query.file_types import check_file_type
 
     names = [name.strip() for value in values for name in value.split(",")]
     for name in names:

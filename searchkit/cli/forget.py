@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from searchkit.cli.output import say
-from searchkit.wording import plural
+from searchkit.display import plural
 
 
 @click.command()
@@ -20,7 +20,7 @@ def forget(paths: tuple[str, ...]) -> None:
       searchkit forget ~/docs/private
     """
     from searchkit.library import Library
-    from searchkit.train.opened import erase_opened
+    from searchkit.train.pairs.click_log import erase_opened
 
     with Library() as library:
         for path in paths:

@@ -9,9 +9,9 @@ from dataclasses import asdict
 import click
 
 from searchkit.cli.output import is_terminal
-from searchkit.ingest.extract.formats import CODE_SUFFIXES
+from searchkit.display import place, plural, printable, reason
+from searchkit.formats import CODE_SUFFIXES
 from searchkit.types import Explanation, Hit
-from searchkit.wording import place, plural, printable, reason
 
 _PLAIN_WIDTH = 100
 _MOST_LINES = 8

@@ -7,8 +7,8 @@ import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
+from searchkit.display import file_changes, on_one_line, plural
 from searchkit.types import IndexReport, ProgressListener, RunOptions
-from searchkit.wording import file_changes, on_one_line, plural
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -120,7 +120,7 @@ def _may_adapt(library: "Library", request: _Request) -> bool:
 
 
 def _adapt(library: "Library", collection: str, request: _Request) -> None:
-    from searchkit.train.after_index import adapt_after_index
+    from searchkit.train.adapter.after_index import adapt_after_index
 
     with progress_line() as on_progress:
         outcome = adapt_after_index(library, collection, on_progress, is_asked=request.adapt)
@@ -131,7 +131,7 @@ def _adapt(library: "Library", collection: str, request: _Request) -> None:
 def _watch(library: "Library", names: list[str], *, as_json: bool) -> None:
     from threading import Event
 
-    from searchkit.watching import watch
+    from searchkit.maintenance.watch import watch
 
     say(f"Watching {', '.join(names)}. Ctrl-C ends it.")
     for report in watch(library, names, lambda _: None, Event()):

@@ -63,8 +63,8 @@ def _serve_stdio(library: "Library", collections: tuple[str, ...]) -> None:
 
 
 def _serve_http(library: "Library", port: int, collections: tuple[str, ...], *, needs_token: bool) -> None:
+    from searchkit.serve.http.token import read_or_make_token, token_file
     from searchkit.serve.mcp.http_server import serve_http
-    from searchkit.serve.token import read_or_make_token, token_file
 
     def say_where(address: str) -> None:
         say(f"Serving MCP at {address}. Ctrl-C ends it.")

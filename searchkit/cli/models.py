@@ -7,9 +7,9 @@ import click
 
 from searchkit.cli.models_use import use_model
 from searchkit.cli.output import print_json, say
+from searchkit.display import on_one_line, size
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.errors import UsageError
-from searchkit.wording import on_one_line, size
 
 if TYPE_CHECKING:
     from searchkit.embedding.model_folder import ModelCard
@@ -51,8 +51,8 @@ models.add_command(use_model)
 def list_models(*, as_json: bool) -> None:
     """List the models; the one for new collections is starred."""
     from searchkit.embedding.store import GET_A_MODEL
+    from searchkit.files import folder_size_bytes
     from searchkit.library import Library
-    from searchkit.paths import folder_size_bytes
 
     with Library() as library:
         names = library.models.names()
@@ -223,7 +223,7 @@ def _default(library: "Library") -> str:
 
 def _report(library: "Library", card: "ModelCard", what: str) -> None:
     """What a new model is, and whether it will be used."""
-    from searchkit.paths import folder_size_bytes
+    from searchkit.files import folder_size_bytes
 
     amount = size(folder_size_bytes(library.home / "models" / card.name))
     say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.output import say
-from searchkit.wording import command, plural
+from searchkit.display import command, plural
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -54,7 +54,7 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
 def _embed(library: "Library", name: str, collection: str) -> None:
     """Make the vectors that the model lacks, then switch; the collection stays as it is if that is stopped."""
     from searchkit.cli.progress import progress_line
-    from searchkit.switching import switch_when_embedded
+    from searchkit.maintenance.switch_model import switch_when_embedded
 
     with progress_line() as on_progress:
         switch_when_embedded(library, collection, name, on_progress)

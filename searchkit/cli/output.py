@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from searchkit.wording import printable
+from searchkit.display import printable
 
 
 def say(message: str) -> None:

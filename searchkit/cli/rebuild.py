@@ -7,7 +7,7 @@ import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
-from searchkit.wording import plural
+from searchkit.display import plural
 
 
 @click.command()
@@ -24,7 +24,7 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
       searchkit rebuild -c docs
     """
     from searchkit.library import Library
-    from searchkit.upkeep import rebuild_collection
+    from searchkit.maintenance.verify import rebuild_collection
 
     absolute = [folder.expanduser().resolve() for folder in folders]
     with Library() as library, progress_line() as on_progress:

@@ -7,7 +7,7 @@ import click
 from searchkit.cli.filter_options import filter_options
 from searchkit.cli.hits import hit_as_json, print_hits
 from searchkit.cli.output import print_json, say
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.types import GroupBy, SearchMode
 
 
@@ -49,9 +49,9 @@ def search(
     """
     if not query and not filters:
         raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
-    from searchkit.paths import default_home
-    from searchkit.warm.searching import find
-    from searchkit.warm.wire import SearchRequest
+    from searchkit.daemon.protocol import SearchRequest
+    from searchkit.daemon.search import find
+    from searchkit.files import default_home
 
     how = {**how, "mode": SearchMode(how["mode"]), "group_by": GroupBy(group_by or GroupBy.PASSAGE)}
     request = SearchRequest(" ".join(query), filters=filters, **how)

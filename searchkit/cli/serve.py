@@ -12,8 +12,8 @@ from searchkit.errors import SearchkitError, UsageError
 
 if TYPE_CHECKING:
     from searchkit.library import Library
-    from searchkit.serve.options import ServeOptions
-    from searchkit.serve.server import Listening
+    from searchkit.serve.http.options import ServeOptions
+    from searchkit.serve.http.server import Listening
 
 _NEEDED = ("fastapi", "uvicorn")
 
@@ -64,8 +64,8 @@ def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **aske
       searchkit serve --port 0 --allow-host host.docker.internal
       curl -H "Authorization: Bearer $(searchkit serve --token)" "http://127.0.0.1:7749/search?q=lease"
     """  # fmt: skip
-    from searchkit.paths import default_home
-    from searchkit.serve.token import read_or_make_token, token_file
+    from searchkit.files import default_home
+    from searchkit.serve.http.token import read_or_make_token, token_file
 
     if shows_token:
         click.echo(read_or_make_token(default_home()))
@@ -80,11 +80,11 @@ def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **aske
 
 def _serve(asked: dict[str, Any]) -> int:
     from searchkit.embedding.store import ModelStore
+    from searchkit.files import default_home
     from searchkit.library import Library
-    from searchkit.paths import default_home
+    from searchkit.serve.http.server import end_process, serve
+    from searchkit.serve.http.token import read_or_make_token
     from searchkit.serve.served_models import ServedModels
-    from searchkit.serve.server import end_process, serve
-    from searchkit.serve.token import read_or_make_token
 
     options = _options(asked)
     home = default_home()
@@ -101,8 +101,8 @@ def _serve(asked: dict[str, Any]) -> int:
 def _options(asked: dict[str, Any]) -> "ServeOptions":
     """What the command line says, else the table [serve]."""
     from searchkit.config import load_settings
-    from searchkit.paths import default_home
-    from searchkit.serve.options import ServeOptions
+    from searchkit.files import default_home
+    from searchkit.serve.http.options import ServeOptions
 
     settings = load_settings(default_home()).serve
     try:
@@ -126,7 +126,7 @@ def _listed(text: str) -> list[str]:
 
 def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> None:
     """Where the server is, what it offers, and how to get in."""
-    from searchkit.serve.token import token_file
+    from searchkit.serve.http.token import token_file
 
     names = library.collections()
     what = ", ".join(names) if names else "nothing is indexed yet (searchkit index FOLDER)"
@@ -147,7 +147,7 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> No
 
 def _remote_model(library: "Library", options: "ServeOptions") -> str:
     """Where text goes that leaves this machine for answers, "" if none does."""
-    from searchkit.answer.addresses import base_url, is_loopback
+    from searchkit.answer.models.addresses import base_url, is_loopback
     from searchkit.config import load_settings
 
     address = options.llm or load_settings(library.home).llm.base_url

@@ -8,7 +8,7 @@ import click
 from searchkit.cli.filter_options import filter_options
 from searchkit.cli.hits import hit_as_json, print_hits
 from searchkit.cli.output import print_json, say
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 
 
 @click.command()

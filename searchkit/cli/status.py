@@ -6,8 +6,8 @@ from itertools import groupby
 import click
 
 from searchkit.cli.output import print_json
+from searchkit.display import on_one_line, plural, printable, size
 from searchkit.types import CollectionStatus, IndexStatus, Problem
-from searchkit.wording import on_one_line, plural, printable, size
 
 _PROBLEMS_SHOWN = 10
 

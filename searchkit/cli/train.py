@@ -10,12 +10,12 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.cli.train_finetune import finetune
+from searchkit.display import command, on_one_line, plural, printable
 from searchkit.errors import UsageError
-from searchkit.wording import command, on_one_line, plural, printable
 
 if TYPE_CHECKING:
-    from searchkit.train.pairs import Pair, PairCounts
-    from searchkit.train.run import Adapted
+    from searchkit.train.adapter.run import Adapted
+    from searchkit.train.pairs.pair import Pair, PairCounts
 
 _SAMPLES = 2  # of each kind
 _SHOWN = 160  # characters of a sample
@@ -76,9 +76,9 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
       searchkit train pairs docs --llm auto --written 300 --out docs-pairs.jsonl
     """
     from searchkit.library import Library
-    from searchkit.train.collect import CollectOptions, collect_pairs
-    from searchkit.train.languages import corpus_sample, pair_remarks
-    from searchkit.train.pair_file import write_pairs
+    from searchkit.train.pairs.collect import CollectOptions, collect_pairs
+    from searchkit.train.pairs.languages import corpus_sample, pair_remarks
+    from searchkit.train.pairs.pair_file import write_pairs
 
     if out and out.expanduser().is_dir():
         raise UsageError(f"{out} is a folder. Name a file in it: --out {out / 'pairs.jsonl'}")
@@ -161,8 +161,8 @@ def adapter(  # noqa: PLR0913, PLR0917 - an option each
     from searchkit.train.extra import require_torch
 
     require_torch()
-    from searchkit.train.gathering import AdapterOptions
-    from searchkit.train.run import train_adapter
+    from searchkit.train.adapter.run import train_adapter
+    from searchkit.train.adapter.training_data import AdapterOptions
 
     options = AdapterOptions(
         pairs=pairs_file,
@@ -180,7 +180,7 @@ def adapter(  # noqa: PLR0913, PLR0917 - an option each
         if use and adapted.model:
             library.use_model(adapted.model, collection=collection)
     if as_json:
-        from searchkit.train.report import as_json as fields
+        from searchkit.train.adapter.report import as_json as fields
 
         print_json([fields(adapted.report)])
     _tell(adapted, is_used=use)
@@ -200,8 +200,8 @@ def opened(*, erase: bool, as_json: bool) -> None:
       searchkit train opened --erase
     """
     from searchkit.config import load_settings
-    from searchkit.paths import default_home
-    from searchkit.train.opened import erase_opened, opened_file, read_opened
+    from searchkit.files import default_home
+    from searchkit.train.pairs.click_log import erase_opened, opened_file, read_opened
 
     home = default_home()
     if erase:

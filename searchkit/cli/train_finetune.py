@@ -8,9 +8,9 @@ import click
 
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
+from searchkit.display import command, size
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
-from searchkit.wording import command, size
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -201,7 +201,6 @@ def finetune(  # noqa: PLR0913 - an option each
 
 def _prepare(library: "Library", request: _Request, options: FinetuneOptions, weights: "LossWeights") -> "Prepared":
     """Everything that can be wrong with the request is found here, before anything is trained."""
-    from searchkit.train.collect import gather_pairs
     from searchkit.train.finetune.base import find_base
     from searchkit.train.finetune.data import prepare_data
     from searchkit.train.finetune.finetune import Run
@@ -209,7 +208,8 @@ def _prepare(library: "Library", request: _Request, options: FinetuneOptions, we
     from searchkit.train.finetune.proof import ProofOptions
     from searchkit.train.finetune.run_folder import RunFolder
     from searchkit.train.judged_sets import check_folders
-    from searchkit.train.languages import corpus_sample, pair_remarks
+    from searchkit.train.pairs.collect import gather_pairs
+    from searchkit.train.pairs.languages import corpus_sample, pair_remarks
 
     base = find_base(library.models, request.base or library.embedder_of(request.collection).name)
     name = library.models.free_name(request.name or _default_name(base, request, options))
@@ -274,7 +274,7 @@ def _say_outcome(outcome: "Outcome") -> None:
 
 
 def _use(library: "Library", collection: str, model: str) -> None:
-    from searchkit.switching import switch_when_embedded
+    from searchkit.maintenance.switch_model import switch_when_embedded
 
     before = library.embedder_of(collection).name
     with progress_line() as on_progress:

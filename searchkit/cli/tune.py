@@ -10,8 +10,8 @@ from searchkit.cli.output import print_json, say
 from searchkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from searchkit.tuning import TuneReport
-    from searchkit.vector_store.tune import Trial
+    from searchkit.index_store.trials import Trial
+    from searchkit.maintenance.tune_index import TuneReport
 
 
 @click.command()
@@ -57,7 +57,7 @@ def tune(  # noqa: PLR0913 - an option each
       searchkit tune -c docs --recall 0.995 --max-mb 100 --dry-run
     """
     from searchkit.library import Library
-    from searchkit.tuning import TuneOptions, measure_indexes, set_index
+    from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 
     with Library() as library:
         if auto:

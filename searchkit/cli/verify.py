@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from searchkit.cli.output import print_json, say
-from searchkit.wording import printable
+from searchkit.display import printable
 
 
 @click.command()
@@ -23,7 +23,7 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
     """
     from searchkit.errors import CollectionNotFoundError
     from searchkit.library import Library
-    from searchkit.upkeep import verify_collection
+    from searchkit.maintenance.verify import verify_collection
 
     with Library() as library:
         names = [collection] if collection else library.collections()

@@ -23,7 +23,7 @@ from searchkit.embedding.model_folder import (
     read_model_card,
 )
 from searchkit.errors import ModelError
-from searchkit.paths import new_folder
+from searchkit.files import new_folder
 
 CARD_FILE = "README.md"
 _LARGEST_CONDITION = 1e5  # in the 1-norm; up to here the inverse gives half-precision vectors back

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.embedding.model_folder import checksum
 from searchkit.errors import HubError
-from searchkit.paths import make_private_folder
+from searchkit.files import make_private_folder
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling

@@ -26,7 +26,7 @@ from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_
 from searchkit.embedding.token_table import write_token_table
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
-from searchkit.paths import new_folder
+from searchkit.files import new_folder
 from searchkit.types import Passage
 
 _EXACT = 0.9995  # cosine of a float encoder's vectors to those of sentence-transformers

@@ -12,7 +12,7 @@ from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.prompts import Prompts
 from searchkit.embedding.tokenizer import TokenizerKind
 from searchkit.errors import ModelError
-from searchkit.paths import write_atomically
+from searchkit.files import write_atomically
 
 FORMAT = 1
 GRAPH_FILE = "model.onnx"

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchkit.display import size
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.hub import Hub, HubFile, Snapshot, refuse_offline
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.store import ModelStore, default_name
 from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
-from searchkit.paths import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
+from searchkit.files import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
 from searchkit.types import Passage, Progress, ProgressListener
-from searchkit.wording import size
 
 if TYPE_CHECKING:
     from searchkit.embedding.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, read_model_card
 from searchkit.errors import ModelError, ModelNotFoundError, SearchkitError, UnsupportedCheckpointError
-from searchkit.paths import folder_size_bytes, make_private_folder, sync_folder
+from searchkit.files import folder_size_bytes, make_private_folder, sync_folder
 
 if TYPE_CHECKING:
     from searchkit.embedding.adapted_model import Adaptation, Matrix

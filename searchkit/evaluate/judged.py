@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.catalog import documents, roots
-from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import CollectionFolder, existing_collection
 from searchkit.catalog.documents import content_hash
+from searchkit.catalog.session import reading
 from searchkit.evaluate.beir import RetrievalDataError, json_objects
-from searchkit.evaluate.retrieval_indexes import JudgedCollection
-from searchkit.paths import path_from_text
+from searchkit.evaluate.retrieval.indexes import JudgedCollection
+from searchkit.files import path_from_text
 from searchkit.types import Chunk, DocumentStatus, Hit
 
 _WITH_PLACE = re.compile(r"(.+)([#:])(\d+)", re.DOTALL)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from searchkit.evaluate.beir import RetrievalDataError
-from searchkit.evaluate.retrieval import Ranking
-from searchkit.paths import write_atomically
+from searchkit.evaluate.retrieval.judging import Ranking
+from searchkit.files import write_atomically
 
 _RUN_CELLS = 6  # query, Q0, document, rank, score, tag
 _QRELS_CELLS = 4  # query, iteration, document, relevance

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, groupby, pairwise
 
-from searchkit.ingest.units import CountTokens, Seam, Unit, units_of
+from searchkit.ingest.segments import CountTokens, Seam, Unit, units_of
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
 VERSION = 5  # raise it when chunks come out differently: documents are then cut anew

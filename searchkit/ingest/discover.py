@@ -10,7 +10,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from searchkit.errors import UsageError
-from searchkit.paths import TO_CATALOG, path_to_text
+from searchkit.files import TO_CATALOG, path_to_text
 
 _OUR_FILE = ".searchkitignore"
 IGNORE_FILES = (".gitignore", _OUR_FILE)

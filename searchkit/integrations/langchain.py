@@ -8,7 +8,7 @@ from typing import Any
 from searchkit.errors import UsageError
 from searchkit.integrations.passages import Found, Passages, Wish
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.types import SearchMode
 
 try:

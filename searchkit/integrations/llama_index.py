@@ -5,7 +5,7 @@ from pathlib import Path
 
 from searchkit.integrations.passages import Found, Passages, Wish
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.types import SearchMode
 
 try:

@@ -10,8 +10,8 @@ from pathlib import Path
 from searchkit.answer.prompt import source_name
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.search.filters import Filters
-from searchkit.serve.engine import Engine, EngineClosedError
+from searchkit.search.query.filters import Filters
+from searchkit.serve.pool import Engine, EngineClosedError
 from searchkit.serve.references import references_of
 from searchkit.types import Hit, SearchMode
 

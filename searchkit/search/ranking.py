@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from searchkit.search.fusion import LEXICAL_WEIGHT, Scales
-from searchkit.search.languages import language_of
+from searchkit.search.lexical.languages import language_of
 from searchkit.types import Explanation
 
 _OTHER_LANGUAGE = -0.1  # puts translations behind the passage in the query's language

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, get_meta
-from searchkit.search.allowed import AllowedChunks, Demands, allowed_chunks
-from searchkit.search.exact import exact_bonuses, file_names
-from searchkit.search.filters import Filters
-from searchkit.search.inflections import languages_in
-from searchkit.search.languages import language_of
-from searchkit.search.lexical import LexicalQuery, lexical_candidates, read_query
-from searchkit.search.passage_words import PassageWords
-from searchkit.search.passages import (
+from searchkit.search.calibration import CommonScale
+from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
+from searchkit.search.lexical.exact_matches import exact_bonuses, file_names
+from searchkit.search.lexical.inflections import languages_in
+from searchkit.search.lexical.languages import language_of
+from searchkit.search.lexical.tokens import Stemmer
+from searchkit.search.query.allowed import AllowedChunks, Demands, allowed_chunks
+from searchkit.search.query.filters import Filters
+from searchkit.search.query.parse import ParsedQuery
+from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, rank_by_words
+from searchkit.search.results.highlights import ReasonFinder
+from searchkit.search.results.passage_words import PassageWords
+from searchkit.search.results.passages import (
     Choice,
     Scope,
     allowed_hashes,
@@ -27,12 +32,7 @@ from searchkit.search.passages import (
     newest_passages,
     read_passage,
 )
-from searchkit.search.query import ParsedQuery
-from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, rank_by_words
-from searchkit.search.reasons import ReasonFinder
-from searchkit.search.scores import CommonScale
-from searchkit.search.snippets import Marks, snippet_by_words
-from searchkit.search.terms import Stemmer
+from searchkit.search.results.snippets import Marks, snippet_by_words
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class CollectionSearcher:
 
     def similar(self, vector: "Vectors", options: SearchOptions, but_for: Sequence[int]) -> list[Hit]:
         """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
-        from searchkit.search.candidates import Asked, dense_candidates
+        from searchkit.search.dense import Asked, dense_candidates
         from searchkit_indexes import CERTAIN_OF
 
         with self._one_state():
@@ -195,7 +195,7 @@ class CollectionSearcher:
 
     @cached_property
     def _index(self) -> "CodedIndex":
-        from searchkit.vector_store import open_index
+        from searchkit.index_store import open_index
 
         return open_index(self._folder, self._connection, self._embedder)
 
@@ -218,7 +218,7 @@ class CollectionSearcher:
         if allowed is None:
             return None
         if self._last_vector_ids is None or self._last_vector_ids[0] is not allowed:
-            from searchkit.search.candidates import allowed_vector_ids
+            from searchkit.search.dense import allowed_vector_ids
 
             ids = allowed_vector_ids(self._connection, self._embedder.fingerprint, allowed)
             self._last_vector_ids = (allowed, ids)
@@ -247,7 +247,7 @@ class CollectionSearcher:
             literal = {content_hash: bonus for content_hash, bonus in literal.items() if content_hash in kept}
         if vector is None:
             return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
-        from searchkit.search.candidates import Asked, dense_candidates, exact_similarities
+        from searchkit.search.dense import Asked, dense_candidates, exact_similarities
         from searchkit_indexes import CERTAIN_OF
 
         asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))

@@ -9,7 +9,7 @@ from searchkit.catalog import roots
 from searchkit.catalog.vectors import vectors_of_hashes
 from searchkit.embedding.embedder import Vectors, normalized
 from searchkit.errors import UsageError
-from searchkit.paths import path_to_text
+from searchkit.files import path_to_text
 
 
 def documents_at(connection: sqlite3.Connection, path: Path) -> list[int]:

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from searchkit.answer.prompt import as_data
+from searchkit.display import on_one_line
 from searchkit.errors import UsageError
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.types import Hit
-from searchkit.wording import on_one_line
 
 Value = str | float | bool
 Operator = Literal[
@@ -184,8 +184,8 @@ def _of_comparison(comparison: Comparison) -> Filters:
 
 def _bounded(types: tuple[str, ...], paths: tuple[str, ...]) -> Filters:
     """Filters, unless one of them would not mean what it says."""
-    from searchkit.file_types import is_file_type
-    from searchkit.search.filters import is_place
+    from searchkit.search.query.file_types import is_file_type
+    from searchkit.search.query.filters import is_place
 
     is_sound = all(map(is_file_type, types)) and all(is_place(path) and not path.startswith("~") for path in paths)
     is_sound = (

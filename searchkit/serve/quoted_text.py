@@ -5,7 +5,7 @@ Prose is put before them as `ask` puts it. Of code, comments and tags are what i
 
 import re
 
-from searchkit.answer.plain_text import visible_text
+from searchkit.answer.grounding.plain_text import visible_text
 from searchkit.answer.prompt import as_data, without_turn_marks
 
 _REMOTE_IMAGE = re.compile(r"!\[([^\]\n]*)\]\(\s*<?\s*(?:[a-z][a-z0-9+.-]*:|//|\\\\)[^)\n]*\)", re.IGNORECASE)

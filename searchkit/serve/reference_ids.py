@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
 
+from searchkit.display import on_one_line
 from searchkit.errors import UsageError
-from searchkit.paths import path_to_text
-from searchkit.wording import on_one_line
+from searchkit.files import path_to_text
 
 PASSAGE_BYTES = (
     8  # of a passage's hash: it is looked for in a whole collection, and nobody can make another with the same

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
+from searchkit.catalog.session import reading
 from searchkit.errors import CollectionNotFoundError, SearchkitError, UsageError
+from searchkit.files import path_from_text
 from searchkit.library import Library
-from searchkit.paths import path_from_text
-from searchkit.search.days import DOCUMENT_MOMENT, LAST_MOMENT
+from searchkit.search.query.dates import DOCUMENT_MOMENT, LAST_MOMENT
 from searchkit.serve.reference_ids import PASSAGE_BYTES, DocumentId, PassageId, path_hash
 from searchkit.types import Hit
 

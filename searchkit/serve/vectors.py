@@ -9,7 +9,7 @@ import numpy as np
 from searchkit.embedding.embedder import Embedder, Vectors, prefix
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.serve.engine import Engine
+from searchkit.serve.pool import Engine
 from searchkit.serve.served_models import ServedModel
 from searchkit.types import Passage
 

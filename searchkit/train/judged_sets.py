@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from searchkit.catalog import vectors
-from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder, Vectors, normalized
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.judged import read_judged
-from searchkit.evaluate.retrieval_corpus import Corpus, corpus_collection
+from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
+from searchkit.files import path_from_text
 from searchkit.library import Library
-from searchkit.paths import path_from_text
+from searchkit.train.adapter.likelihoods import KnownItems
+from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit.train.gate import JudgedQueries
-from searchkit.train.measures import KnownItems
-from searchkit.train.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit.types import ProgressListener
 
 _PACKAGED = Path(__file__).parent / "sample_docs_eval"

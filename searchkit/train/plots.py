@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from searchkit.paths import write_atomically
+from searchkit.files import write_atomically
 from searchkit.train.gate import Cell, Comparison
 
 BEFORE, AFTER = "#8a8a8a", "#1f6f8b"

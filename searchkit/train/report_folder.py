@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.errors import UsageError
-from searchkit.paths import make_private_folder, write_atomically
+from searchkit.files import make_private_folder, write_atomically
 from searchkit.train.errors import TrainingError
 from searchkit.train.plots import can_draw
 

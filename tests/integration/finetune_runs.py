@@ -10,7 +10,7 @@ from searchkit.train.finetune.finetune import Run, Tuned, finetune
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.losses import LossWeights
-from searchkit.train.pairs import Kind, Pair, Split
+from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage, ProgressListener
 from tests.tiny_checkpoints import WORDS
 

@@ -5,14 +5,14 @@ Usage: python -m tests.integration.index_slowly HOME FOLDER DELAY_SECONDS
 
 import sys
 
-from searchkit.ingest import fill
+from searchkit.ingest import embed_pending
 from searchkit.library import Library
 from tests.hash_embedder import HashEmbedder
 
 
 def main(home: str, folder: str, delay_seconds: str) -> None:
     """Index, committing often enough that an interruption meets every kind of moment."""
-    fill.COMMIT_SECONDS, fill.PASSAGES_AT_ONCE = 0.02, 8
+    embed_pending.COMMIT_SECONDS, embed_pending.PASSAGES_AT_ONCE = 0.02, 8
     print("started", flush=True)  # noqa: T201
     with Library(home, embedder=HashEmbedder(delay_seconds=float(delay_seconds))) as library:
         library.index(folder)

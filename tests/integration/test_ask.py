@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from searchkit.answer import AnswerStream, open_answerer
-from searchkit.answer.answer_stream import NOTHING_RELEVANT
 from searchkit.answer.answerer import Answerer, Scope, context_to_paste
-from searchkit.answer.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED
 from searchkit.answer.conversation import Conversation
 from searchkit.answer.errors import AnswerCutError, WindowTooSmallError
+from searchkit.answer.grounding.answer_stream import NOTHING_RELEVANT
+from searchkit.answer.grounding.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED
 from searchkit.answer.retrieve import NO_FILTERS, find_sources
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.types import Evidence
 from tests.conftest import write
 from tests.fake_llm import FakeLlm, Script, fake_llm

@@ -13,8 +13,8 @@ import pytest
 
 from searchkit.answer import open_answerer
 from searchkit.answer.answerer import Answerer
-from searchkit.answer.embedded_model import bundled_gguf, has_runtime
-from searchkit.answer.find_server import Place, look_at
+from searchkit.answer.models.discover_servers import Place, look_at
+from searchkit.answer.models.embedded import bundled_gguf, has_runtime
 from searchkit.library import Library
 from tests.conftest import write
 

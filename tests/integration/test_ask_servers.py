@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from searchkit.answer.addresses import base_url, is_loopback
-from searchkit.answer.choose_model import Wanted, choose_model
-from searchkit.answer.embedded_model import EmbeddedLanguageModel
 from searchkit.answer.errors import AnswerCutError, LlmError, LlmNotFoundError, WindowTooSmallError
-from searchkit.answer.find_server import Found, Place, look_around, look_at
-from searchkit.answer.language_model import Message
-from searchkit.answer.server_info import ServerModel
-from searchkit.answer.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
+from searchkit.answer.models.addresses import base_url, is_loopback
+from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.discover_servers import Found, Place, look_around, look_at
+from searchkit.answer.models.embedded import EmbeddedLanguageModel
+from searchkit.answer.models.language_model import Message
+from searchkit.answer.models.server_info import ServerModel
+from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.errors import UsageError
 from tests.fake_llm import MODEL, FakeLlm, Script, fake_llm
@@ -143,7 +143,7 @@ def test_a_named_server_that_does_not_answer_at_once_is_asked_again(
         looked.append(place)
         return Found(place, answers=False) if len(looked) == 1 else look_at(place, api_key, seconds)
 
-    monkeypatch.setattr("searchkit.answer.choose_model.look_at", slow_at_first)
+    monkeypatch.setattr("searchkit.answer.models.choose.look_at", slow_at_first)
     chosen = choose_model(NOBODY, Wanted(llm=llm.base))
     assert (chosen.name, len(looked)) == (MODEL, 2)
     chosen.close()
@@ -159,7 +159,7 @@ def test_an_embedding_model_as_a_file_is_told_as_such(tmp_path: Path, monkeypatc
 
     gguf = tmp_path / "encoder.gguf"
     gguf.write_bytes(b"GGUF")
-    monkeypatch.setattr("searchkit.answer.embedded_model.has_runtime", lambda: True)
+    monkeypatch.setattr("searchkit.answer.models.embedded.has_runtime", lambda: True)
     model = EmbeddedLanguageModel(gguf)
     vars(model)["_model"] = Encoder()
     with pytest.raises(LlmError, match="encoder is an embedding model, and cannot chat"):
@@ -222,7 +222,7 @@ def test_embedding_models_and_our_own_server_are_passed_over() -> None:
 
 
 def test_without_any_server_it_says_what_was_tried_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("searchkit.answer.choose_model.bundled_gguf", lambda: None)
+    monkeypatch.setattr("searchkit.answer.models.choose.bundled_gguf", lambda: None)
     port = free_port()
     with pytest.raises(LlmNotFoundError) as error:
         choose_model(NOBODY, places=[Place("Ollama", f"http://127.0.0.1:{port}/v1")])

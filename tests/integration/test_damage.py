@@ -12,7 +12,7 @@ import pytest
 from searchkit.catalog import fulltext
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.upkeep import rebuild_collection, verify_collection
+from searchkit.maintenance.verify import rebuild_collection, verify_collection
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

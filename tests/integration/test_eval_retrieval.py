@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import chunks_of_document
+from searchkit.catalog.session import reading, writing
 from searchkit.embedding.embedder import Vectors
 from searchkit.errors import CollectionBusyError, UsageError
 from searchkit.evaluate.beir import RetrievalData, RetrievalDataError
 from searchkit.evaluate.judged import read_judged
-from searchkit.evaluate.judged_proposals import propose_queries, write_proposals
 from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval import evaluate_search
-from searchkit.evaluate.retrieval_corpus import Corpus, CorpusCollection, as_document, corpus_collection
-from searchkit.evaluate.retrieval_evaluation import EvaluationOptions, evaluate_collection, evaluate_set
-from searchkit.evaluate.retrieval_report import report_as_json, report_as_text
-from searchkit.evaluate.retrieval_results import report_of
-from searchkit.evaluate.retrieval_search import DocumentSearch, RankingEmbedder
-from searchkit.ingest.extract.formats import extract
+from searchkit.evaluate.query_suggestions import propose_queries, write_proposals
+from searchkit.evaluate.retrieval.corpus import Corpus, CorpusCollection, as_document, corpus_collection
+from searchkit.evaluate.retrieval.evaluation import EvaluationOptions, evaluate_collection, evaluate_set
+from searchkit.evaluate.retrieval.judging import evaluate_search
+from searchkit.evaluate.retrieval.report import report_as_json, report_as_text
+from searchkit.evaluate.retrieval.results import report_of
+from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.ingest.extract.readers import extract
 from searchkit.library import Library
 from searchkit.types import Passage, SearchMode
 from tests.conftest import write

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from searchkit.catalog import roots
-from searchkit.catalog.access import writing
 from searchkit.catalog.collection_folder import collection_at
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import MODEL, set_meta
+from searchkit.catalog.session import writing
 from searchkit.catalog.vectors import put_vectors
 from searchkit.embedding.embedder import Vectors
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.types import Chunk, DocumentStatus, Passage, SearchMode
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder

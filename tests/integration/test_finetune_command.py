@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 from searchkit.cli.main import cli
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import SearchkitError
-from searchkit.train.pair_file import write_pairs
-from searchkit.train.pairs import Kind, Pair, Split
+from searchkit.train.pairs.pair import Kind, Pair, Split
+from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage
 from tests.integration.finetune_runs import tiny_pairs
 from tests.tiny_checkpoints import write_bert

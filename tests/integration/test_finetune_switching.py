@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.meta import MODEL, get_meta
+from searchkit.catalog.session import reading
 from searchkit.errors import ModelNotFoundError
 from searchkit.library import Library
-from searchkit.switching import switch_when_embedded
+from searchkit.maintenance.switch_model import switch_when_embedded
 from searchkit.types import Progress
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder

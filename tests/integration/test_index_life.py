@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.catalog.access import writing
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import INDEX, set_meta
+from searchkit.catalog.session import writing
 from searchkit.errors import UsageError
+from searchkit.index_store.trials import cheapest
 from searchkit.library import Library
-from searchkit.tuning import TuneOptions, measure_indexes, set_index
-from searchkit.vector_store.tune import cheapest
+from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 from searchkit_indexes import IndexSpec
 from tests.conftest import write
 
@@ -159,7 +159,7 @@ def test_without_the_library_of_the_chosen_index_another_is_used(
     library: Library, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.index(many)
-    monkeypatch.setattr("searchkit.vector_store.store.is_installed", lambda _: False)
+    monkeypatch.setattr("searchkit.index_store.open.is_installed", lambda _: False)
     with writing(CollectionFolder(library.home / "collections" / "docs")) as connection, transaction(connection):
         set_meta(connection, INDEX, "hnswlib-float32-64")
 

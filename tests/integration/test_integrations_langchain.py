@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.integrations.langchain import SearchkitRetriever
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.serve.references import open_document, open_passage
 
 

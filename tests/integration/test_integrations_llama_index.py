@@ -16,7 +16,7 @@ from llama_index.core.schema import MetadataMode, QueryBundle
 from searchkit.errors import UsageError
 from searchkit.integrations.llama_index import SearchkitRetriever
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.serve.references import open_passage
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit.upkeep import verify_collection
+from searchkit.maintenance.verify import verify_collection
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

@@ -11,8 +11,8 @@ import pytest
 from mcp.client.client import Client
 
 from searchkit.library import Library
-from searchkit.serve.engine import Engine
 from searchkit.serve.mcp.server import mcp_server
+from searchkit.serve.pool import Engine
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

@@ -13,7 +13,7 @@ import pytest
 from searchkit.catalog.connection import open_for_reading
 from searchkit.catalog.fulltext import lexical_form
 from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
-from searchkit.ingest import mirror
+from searchkit.ingest import sync
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
@@ -174,7 +174,7 @@ def unreadable(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield from read_files([job for job in jobs if job not in refused], setup)
 
     with monkeypatch.context() as patched:
-        patched.setattr(mirror, "read_files", refuse)
+        patched.setattr(sync, "read_files", refuse)
         yield
 
 

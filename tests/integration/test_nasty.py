@@ -13,8 +13,8 @@ import pytest
 
 from searchkit.ingest.discover import FoundFile, discover
 from searchkit.library import Library
+from searchkit.maintenance.verify import verify_collection
 from searchkit.types import SearchMode
-from searchkit.upkeep import verify_collection
 from tests.hash_embedder import HashEmbedder
 from tests.nasty_folder import SECRET, make_nasty_folder
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from searchkit.library import Library
-from searchkit.serve.token import token_file
+from searchkit.serve.http.token import token_file
 from tests.conftest import write
 from tests.fake_llm import FakeLlm, fake_llm
 from tests.hash_embedder import HashEmbedder

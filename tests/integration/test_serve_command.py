@@ -16,8 +16,8 @@ import pytest
 
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.serve.options import ServeOptions
-from searchkit.serve.server import _listen
+from searchkit.serve.http.options import ServeOptions
+from searchkit.serve.http.server import _listen
 from tests.conftest import write
 
 pytestmark = pytest.mark.minilm

@@ -12,9 +12,9 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from searchkit.daemon.client import ask_engine
+from searchkit.daemon.protocol import SearchRequest
 from searchkit.library import Library
-from searchkit.warm.client import ask_engine
-from searchkit.warm.wire import SearchRequest
 from tests.hash_embedder import HashEmbedder
 from tests.serve_process import Server, serving
 

@@ -6,7 +6,7 @@ import pytest
 
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

@@ -14,19 +14,19 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
-from searchkit.catalog.access import writing
 from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.session import writing
 from searchkit.cli.main import cli
 from searchkit.embedding import adapted_model
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import SearchkitError
+from searchkit.files import make_private_folder
 from searchkit.library import Library
-from searchkit.paths import make_private_folder
-from searchkit.train.gathering import AdapterOptions
+from searchkit.train.adapter.run import Adapted, train_adapter
+from searchkit.train.adapter.training_data import AdapterOptions
 from searchkit.train.losses import LossWeights
-from searchkit.train.pair_file import write_pairs
-from searchkit.train.pairs import Kind, Pair, Split
-from searchkit.train.run import Adapted, train_adapter
+from searchkit.train.pairs.pair import Kind, Pair, Split
+from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage, Progress, ProgressListener
 from tests.conftest import write
 

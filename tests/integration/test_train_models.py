@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from searchkit.catalog.access import reading, writing
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import INDEX, set_meta
+from searchkit.catalog.session import reading, writing
 from searchkit.cli.main import cli
 from searchkit.embedding.adapted_model import CARD_FILE, Adaptation, Matrix, mapped, write_adapted_model
 from searchkit.embedding.embedder import normalized
@@ -25,7 +25,7 @@ from searchkit.embedding.store import BUNDLED, bundled_checkpoint
 from searchkit.embedding.verify import verify_model
 from searchkit.errors import ModelError
 from searchkit.library import Library
-from searchkit.switching import switch_when_embedded
+from searchkit.maintenance.switch_model import switch_when_embedded
 from searchkit.types import Passage, Progress
 from searchkit_indexes import faiss_codes
 from tests.conftest import write

@@ -15,17 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.errors import CollectionNotFoundError, UsageError
-from searchkit.library import Library
-from searchkit.search.filters import Filters
-from searchkit.types import GroupBy, Hit, SearchMode
-from searchkit.warm import client, server
-from searchkit.warm.address import Address, read_address, write_address
-from searchkit.warm.client import ask_engine, is_answering
-from searchkit.warm.library import WarmLibrary
-from searchkit.warm.searching import find, find_with
-from searchkit.warm.server import EngineSocket
-from searchkit.warm.wire import (
+from searchkit.daemon import client, server
+from searchkit.daemon.address import Address, read_address, write_address
+from searchkit.daemon.client import ask_engine, is_answering
+from searchkit.daemon.library import WarmLibrary
+from searchkit.daemon.protocol import (
     LONGEST_REQUEST,
     Found,
     SearchRequest,
@@ -34,6 +28,12 @@ from searchkit.warm.wire import (
     read_request_line,
     request_line,
 )
+from searchkit.daemon.search import find, find_with
+from searchkit.daemon.server import EngineSocket
+from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.library import Library
+from searchkit.search.query.filters import Filters
+from searchkit.types import GroupBy, Hit, SearchMode
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

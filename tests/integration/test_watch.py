@@ -9,11 +9,11 @@ from threading import Event, Thread
 import pytest
 
 from searchkit.errors import CollectionNotFoundError
-from searchkit.ingest.watch import FolderWatch
 from searchkit.library import Library
+from searchkit.maintenance.folder_watch import FolderWatch
+from searchkit.maintenance.verify import verify_collection
+from searchkit.maintenance.watch import watch
 from searchkit.types import IndexReport, RunOptions, SearchMode
-from searchkit.upkeep import verify_collection
-from searchkit.watching import watch
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

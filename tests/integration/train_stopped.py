@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from searchkit.cli.main import main
 from searchkit.embedding.embedder import Vectors
-from searchkit.train.vectors import VectorCache
+from searchkit.train.adapter.vectors import VectorCache
 from searchkit.types import Passage
 
 

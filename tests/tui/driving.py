@@ -16,11 +16,11 @@ from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import SearchMode
 from searchkit_tui.app import SearchApp
-from searchkit_tui.content.hit_content import MARK_STYLE
+from searchkit_tui.rendering.hit_content import MARK_STYLE
+from searchkit_tui.search.status_line import StatusLine
 from searchkit_tui.widgets.chips import Chips
 from searchkit_tui.widgets.preview import Preview
 from searchkit_tui.widgets.result_list import ResultList
-from searchkit_tui.widgets.status_line import StatusLine
 from tests.hash_embedder import HashEmbedder
 
 FILES = {

@@ -12,9 +12,9 @@ from textual.widgets import Input, OptionList, Static
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Hit
-from searchkit_tui.ask import AskScreen
 from searchkit_tui.ask.answerer import Answerer, AnswerStream, OpenAnswerer
 from searchkit_tui.ask.content import answer_text
+from searchkit_tui.ask.screen import AskScreen
 from tests.hash_embedder import HashEmbedder
 from tests.tui.small_app import User, shown
 

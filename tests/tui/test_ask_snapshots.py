@@ -12,8 +12,8 @@ from textual.widgets import Static
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Evidence, Hit
-from searchkit_tui.ask import AskScreen
 from searchkit_tui.ask.answerer import Answerer
+from searchkit_tui.ask.screen import AskScreen
 from tests.tui.small_app import SmallApp
 from tests.tui.test_ask import Script
 

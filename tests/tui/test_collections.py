@@ -12,14 +12,16 @@ from textual.widgets import Button, Input, OptionList, Static
 from searchkit.embedding.embedder import Vectors
 from searchkit.errors import ModelError
 from searchkit.library import Library
-from searchkit.train.opened import note_opened, read_opened
+from searchkit.train.pairs.click_log import note_opened, read_opened
 from searchkit.types import Passage, RunOptions, SearchMode
-from searchkit_tui.collections import CollectionsScreen, JobRunner, jobs_of
 from searchkit_tui.collections.add_folder import AddFolder
-from searchkit_tui.collections.dialogs import Choose, Confirm, Message
-from searchkit_tui.collections.job import JobKind, JobState
 from searchkit_tui.collections.problems import Problems
+from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.collections.table import CollectionTable
+from searchkit_tui.jobs.job import JobKind, JobState
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.widgets.dialogs import Choose, Confirm, Message
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 from tests.tui.small_app import User, shown

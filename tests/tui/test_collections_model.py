@@ -8,9 +8,10 @@ import pytest
 from searchkit.embedding.store import ModelStore, bundled_checkpoint
 from searchkit.library import Library
 from searchkit.types import SearchMode
-from searchkit_tui.collections import CollectionsScreen, jobs_of
-from searchkit_tui.collections.dialogs import Choose
-from searchkit_tui.collections.job import JobKind, JobState
+from searchkit_tui.collections.screen import CollectionsScreen
+from searchkit_tui.jobs.job import JobKind, JobState
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.widgets.dialogs import Choose
 from tests.tui.small_app import User, shown
 
 pytestmark = pytest.mark.minilm

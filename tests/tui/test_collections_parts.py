@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from searchkit.errors import CollectionNotFoundError
-from searchkit.forgetting import forget_collection
 from searchkit.library import Library
-from searchkit.tuning import set_index
+from searchkit.maintenance.delete import forget_collection
+from searchkit.maintenance.tune_index import set_index
+from searchkit.maintenance.verify import rebuild_collection
 from searchkit.types import Problem, Progress, SearchMode
-from searchkit.upkeep import rebuild_collection
 from searchkit_indexes import Code, IndexSpec, Structure
-from searchkit_tui.collections.meter import Meter, amount, bar, duration
-from searchkit_tui.collections.path_completion import Completion, complete, restarted
-from searchkit_tui.collections.plots import Point, interval_bar, scatter
-from searchkit_tui.collections.told import grouped
+from searchkit_tui.evaluation.plots import Point, interval_bar, scatter
+from searchkit_tui.jobs.meter import Meter, amount, bar, duration
+from searchkit_tui.rendering.status_text import grouped
+from searchkit_tui.widgets.path_completion import Completion, complete, restarted
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

@@ -8,17 +8,18 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from searchkit.index_store.trials import Trial
 from searchkit.library import Library
-from searchkit.tuning import TuneOptions, TuneReport
+from searchkit.maintenance.tune_index import TuneOptions, TuneReport
 from searchkit.types import CollectionStatus, FormatCount, IndexStatus, Problem, Progress
-from searchkit.vector_store.tune import Trial
 from searchkit_indexes import Code, IndexSpec, Structure
-from searchkit_tui.collections import CollectionsScreen, jobs_of
-from searchkit_tui.collections.job import Job, JobKind, JobState
-from searchkit_tui.collections.meter import Meter
+from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.collections.table import CollectionRow
-from searchkit_tui.collections.tune_screen import TuneScreen
-from searchkit_tui.collections.tuning import TuneJob
+from searchkit_tui.evaluation.tune_screen import TuneScreen
+from searchkit_tui.evaluation.tuning import TuneJob
+from searchkit_tui.jobs.job import Job, JobKind, JobState
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.jobs.meter import Meter
 from tests.tui.small_app import SmallApp
 
 Compare = Callable[..., bool]

@@ -12,15 +12,15 @@ from textual.widgets import Input, Static
 
 from searchkit.embedding.embedder import Vectors
 from searchkit.errors import UsageError
-from searchkit.evaluate.retrieval_reading import read_report
+from searchkit.evaluate.retrieval.reading import read_report
 from searchkit.library import Library
-from searchkit_tui.collections import CollectionsScreen
-from searchkit_tui.collections.choose_report import ChooseReport
-from searchkit_tui.collections.dialogs import Choose
-from searchkit_tui.collections.evaluation_screen import EvaluationScreen
-from searchkit_tui.collections.job import JobKind, JobState
-from searchkit_tui.collections.tune_screen import TrialTable, TuneScreen
-from searchkit_tui.collections.tuning import TuneJob
+from searchkit_tui.collections.screen import CollectionsScreen
+from searchkit_tui.evaluation.choose_report import ChooseReport
+from searchkit_tui.evaluation.screen import EvaluationScreen
+from searchkit_tui.evaluation.tune_screen import TrialTable, TuneScreen
+from searchkit_tui.evaluation.tuning import TuneJob
+from searchkit_tui.jobs.job import JobKind, JobState
+from searchkit_tui.widgets.dialogs import Choose
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 from tests.tui.small_app import User, shown
@@ -252,7 +252,7 @@ def test_a_file_that_is_no_report_is_refused(library: Library, tmp_path: Path) -
 
 
 def test_a_report_that_was_written_is_read_as_it_was(tmp_path: Path) -> None:
-    from searchkit.evaluate.retrieval_report import report_as_json
+    from searchkit.evaluate.retrieval.report import report_as_json
 
     file = write(tmp_path / "report.json", json.dumps(REPORT))
     assert json.loads(json.dumps(report_as_json(read_report(file)))) == REPORT

@@ -18,9 +18,9 @@ from searchkit.config import load_settings, save_settings
 from searchkit.errors import ConfigError
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
-from searchkit_tui.screens.help_screen import HelpScreen
-from searchkit_tui.screens.hit_screen import HitScreen
-from searchkit_tui.screens.search_keys import SEARCH_KEYS
+from searchkit_tui.search.hit_screen import HitScreen
+from searchkit_tui.search.keys import SEARCH_KEYS
+from searchkit_tui.widgets.help_screen import HelpScreen
 from tests.tui.driving import Session, drive
 
 
@@ -170,7 +170,7 @@ def test_enter_opens_the_editor_at_the_line_and_comes_back(
 
     monkeypatch.setenv("VISUAL", "vim")
     monkeypatch.setattr(SearchApp, "suspend", suspended)
-    monkeypatch.setattr("searchkit_tui.screens.hit_screen.subprocess.run", programs.run)
+    monkeypatch.setattr("searchkit_tui.search.hit_screen.subprocess.run", programs.run)
     drive(library, scenario)
 
 
@@ -190,7 +190,7 @@ def test_two_clicks_open_too_and_one_does_not(library: Library, monkeypatch: pyt
         hit = screen.selected_hit
         opened.append(hit.path.name if hit else "")
 
-    monkeypatch.setattr("searchkit_tui.screens.search_screen.SearchScreen.action_open", note)
+    monkeypatch.setattr("searchkit_tui.search.screen.SearchScreen.action_open", note)
     drive(library, scenario)
 
 

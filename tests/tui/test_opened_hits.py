@@ -12,10 +12,10 @@ import pytest
 from textual.app import App
 
 from searchkit.library import Library
-from searchkit.train.opened import opened_file, read_opened
-from searchkit_tui.ask import AskScreen
-from searchkit_tui.screens.help_screen import HelpScreen
-from searchkit_tui.session.opened_hits import THREAD, OpenedHits
+from searchkit.train.pairs.click_log import opened_file, read_opened
+from searchkit_tui.ask.screen import AskScreen
+from searchkit_tui.settings.opened_hits import THREAD, OpenedHits
+from searchkit_tui.widgets.help_screen import HelpScreen
 from tests.tui.driving import Session, drive
 from tests.tui.small_app import shown
 from tests.tui.test_ask import none_found
@@ -87,7 +87,7 @@ def test_the_query_is_that_of_the_hits_and_not_what_is_typed_meanwhile(
 ) -> None:
     async def scenario(session: Session) -> None:
         await session.search("boiler pressure")
-        monkeypatch.setattr("searchkit_tui.screens.answer_screen.PAUSE_SECONDS", 60)
+        monkeypatch.setattr("searchkit_tui.search.answer_screen.PAUSE_SECONDS", 60)
         await session.type(" zebra")
         await session.press("enter")
         await session.until(lambda: noted(keeping))
@@ -132,7 +132,7 @@ def test_what_a_program_with_a_window_shows_is_noted(keeping: Library, monkeypat
         await session.until(lambda: noted(keeping))
 
     monkeypatch.setenv("VISUAL", "code")
-    monkeypatch.setattr("searchkit_tui.screens.hit_screen.show_in_window", lambda _: "")
+    monkeypatch.setattr("searchkit_tui.search.hit_screen.show_in_window", lambda _: "")
     drive(keeping, scenario)
     assert kept(keeping) == [("boiler pressure", "boiler.md")]
 

@@ -8,8 +8,8 @@ import pytest
 
 from searchkit.errors import UsageError
 from searchkit.types import Evidence, Hit
-from searchkit_tui.session import opening as module
-from searchkit_tui.session.opening import opening, show_in_window
+from searchkit_tui.settings import external_viewer as module
+from searchkit_tui.settings.external_viewer import opening, show_in_window
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems open files by other programs")
 

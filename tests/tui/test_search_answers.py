@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.forgetting import forget_collection
 from searchkit.library import Library
-from searchkit_tui.collections import jobs_of
-from searchkit_tui.collections.work import index_folder
+from searchkit.maintenance.delete import forget_collection
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.jobs.work import index_folder
 from tests.hash_embedder import HashEmbedder
 from tests.tui.driving import FILES, GatedEmbedder, Session, drive, write_files
 

@@ -3,7 +3,7 @@
 import pytest
 
 from searchkit.library import Library
-from searchkit_tui.screens.filter_screen import FilterScreen
+from searchkit_tui.search.filter_screen import FilterScreen
 from searchkit_tui.widgets.tick_list import TickList
 from tests.tui.driving import Session, drive
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit_tui.session.history import MOST_QUERIES, History
+from searchkit_tui.search.history import MOST_QUERIES, History
 from tests.tui.driving import Session, drive
 
 

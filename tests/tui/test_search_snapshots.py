@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
-from searchkit_tui.session.look import keep_theme
+from searchkit_tui.settings.look import keep_theme
 from tests.hash_embedder import HashEmbedder
 from tests.tui.driving import GatedEmbedder, Session, write_files
 

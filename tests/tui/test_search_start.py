@@ -10,9 +10,9 @@ import pytest
 from searchkit.embedding.embedder import Vectors
 from searchkit.library import Library
 from searchkit.types import Passage
-from searchkit_tui.collections import jobs_of
 from searchkit_tui.collections.add_folder import AddFolder
-from searchkit_tui.session.indexing import index_in_background
+from searchkit_tui.collections.indexing import index_in_background
+from searchkit_tui.jobs.jobs_of_app import jobs_of
 from searchkit_tui.widgets import welcome
 from searchkit_tui.widgets.welcome import Welcome, sample_folder
 from tests.hash_embedder import HashEmbedder
@@ -50,7 +50,7 @@ def test_the_samples_are_indexed_at_a_key_and_can_be_searched(
         assert session.names[0] == "boiler.md"
 
     folder = write_files(tmp_path / "samples", FILES)
-    for place in ("searchkit_tui.screens.search_screen", "searchkit_tui.widgets.welcome"):
+    for place in ("searchkit_tui.search.screen", "searchkit_tui.widgets.welcome"):
         monkeypatch.setattr(f"{place}.sample_folder", lambda: folder)
     with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
         drive(library, scenario)
@@ -73,7 +73,7 @@ def test_without_a_checkout_there_are_no_samples_to_offer(tmp_path: Path, monkey
         await session.press("enter")
         assert session.app.screen.query_one(Welcome).display
 
-    for place in ("searchkit_tui.screens.search_screen", "searchkit_tui.widgets.welcome"):
+    for place in ("searchkit_tui.search.screen", "searchkit_tui.widgets.welcome"):
         monkeypatch.setattr(f"{place}.sample_folder", lambda: None)
     with Library(tmp_path, embedder=HashEmbedder()) as library:
         drive(library, scenario)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchkit.answer.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED, CheckedText
-from searchkit.answer.citations import CitationChecker
-from searchkit.answer.plain_text import PlainTextStream, plain_text
-from searchkit.answer.support import SupportChecker
+from searchkit.answer.grounding.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED, CheckedText
+from searchkit.answer.grounding.citations import CitationChecker
+from searchkit.answer.grounding.plain_text import PlainTextStream, plain_text
+from searchkit.answer.grounding.support import SupportChecker
 from searchkit.types import Evidence, Hit
 from tests.hash_embedder import HashEmbedder
 

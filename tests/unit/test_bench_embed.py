@@ -13,15 +13,15 @@ from searchkit.cli.bench import SECTIONS
 from searchkit.embedding.prompts import Prompts
 from searchkit.errors import UsageError
 from searchkit.evaluate.beir import RetrievalData
-from searchkit.evaluate.bench import Section, spread_over_rounds
-from searchkit.evaluate.closeness import measure_cosines, measure_retrieval
-from searchkit.evaluate.engine import Engine, ModelInputs
-from searchkit.evaluate.engine_process import EngineError, EngineProcess
-from searchkit.evaluate.exact_texts import exact_texts
-from searchkit.evaluate.latency import measure_latency, measure_loads
-from searchkit.evaluate.machine import describe_machine
-from searchkit.evaluate.speed import measure_speed
-from searchkit.evaluate.turns import paired_ratio, rotated
+from searchkit.evaluate.speed.bench import Section, spread_over_rounds
+from searchkit.evaluate.speed.engine import Engine, ModelInputs
+from searchkit.evaluate.speed.engine_process import EngineError, EngineProcess
+from searchkit.evaluate.speed.fidelity import measure_cosines, measure_retrieval
+from searchkit.evaluate.speed.fixed_length_texts import exact_texts
+from searchkit.evaluate.speed.interleaving import paired_ratio, rotated
+from searchkit.evaluate.speed.latency import measure_latency, measure_loads
+from searchkit.evaluate.speed.machine import describe_machine
+from searchkit.evaluate.speed.throughput import measure_speed
 from searchkit.types import Passage
 from tests.conftest import write
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchkit.ingest.chunk import PASSAGE_TOKENS, chunk_document
-from searchkit.ingest.extract.formats import extract
+from searchkit.ingest.extract.readers import extract
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
 _WORD = re.compile(r"\w+|[^\w\s]|\n+")

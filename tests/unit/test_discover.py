@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from searchkit.errors import UsageError
+from searchkit.files import path_from_text, path_to_text
 from searchkit.ingest.discover import FoundFile, UnreadableFolder, discover
-from searchkit.paths import path_from_text, path_to_text
 
 
 def write(root: Path, *names: str, content: str = "x") -> None:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from searchkit.evaluate.beir import RetrievalDataError
 from searchkit.evaluate.bootstrap import paired_interval
-from searchkit.evaluate.chunking import ChunkingEvaluation, ChunkingReport, overlap_scores
-from searchkit.evaluate.chunking_data import Question, SourceDocument, read_chunking_data
-from searchkit.evaluate.chunking_report import report_as_json, report_as_text
-from searchkit.evaluate.cuttings import ByStructure, Cutting, FixedWindows, Piece
-from searchkit.evaluate.spans import SourceText, Span, covered, merged, shared
-from searchkit.ingest.extract.formats import extract
+from searchkit.evaluate.chunking.chunkers import ByStructure, Cutting, FixedWindows, Piece
+from searchkit.evaluate.chunking.data import Question, SourceDocument, read_chunking_data
+from searchkit.evaluate.chunking.measure import ChunkingEvaluation, ChunkingReport, overlap_scores
+from searchkit.evaluate.chunking.report import report_as_json, report_as_text
+from searchkit.evaluate.chunking.spans import SourceText, Span, covered, merged, shared
+from searchkit.ingest.extract.readers import extract
 from searchkit.types import BlockKind, Passage, Progress
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from searchkit.evaluate.metrics import Metric, mrr_at, recall_at
-from searchkit.evaluate.retrieval import Ranking, evaluate_search, rank_queries, score_rankings
-from searchkit.evaluate.retrieval_results import SetReport, WayRow, differences, estimates, most_changed, report_of
+from searchkit.evaluate.retrieval.judging import Ranking, evaluate_search, rank_queries, score_rankings
+from searchkit.evaluate.retrieval.results import SetReport, WayRow, differences, estimates, most_changed, report_of
 from searchkit.evaluate.trec import read_run, write_run
 
 

@@ -9,7 +9,7 @@ import pytest
 from searchkit.cli.main import cli
 from searchkit.evaluate.beir import RetrievalDataError
 from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval_compare import compare_runs, comparison_as_text
+from searchkit.evaluate.retrieval.compare import compare_runs, comparison_as_text
 from searchkit.evaluate.trec import read_qrels, read_run, write_run
 from tests.conftest import write
 

@@ -7,7 +7,7 @@ import pytest
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import archive
 from searchkit.ingest.extract.archive import Archive
-from searchkit.ingest.extract.formats import extract
+from searchkit.ingest.extract.readers import extract
 from tests.unit.office_files import ooxml, zipped
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)

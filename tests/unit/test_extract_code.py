@@ -3,8 +3,8 @@ from collections.abc import Callable
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract import code
-from searchkit.ingest.extract.code import extract_code
+from searchkit.ingest.extract.code import source as code_readers
+from searchkit.ingest.extract.code.source import extract_code
 from searchkit.types import BlockKind, ExtractedDocument
 
 
@@ -65,7 +65,7 @@ def outline(
 
 def test_python_is_cut_at_definitions_with_what_belongs_to_them() -> None:
     source = "import os\nX = 1\ndef f():\n\n    return 1\n\n# why\n@cache\ndef g():\n    pass\nY = 2\nprint(Y)\n"
-    assert outline(code.extract_python, source) == [
+    assert outline(code_readers.extract_python, source) == [
         ((), 1, 2),
         (("def f",), 3, 5),
         (("def g",), 7, 10),
@@ -75,9 +75,9 @@ def test_python_is_cut_at_definitions_with_what_belongs_to_them() -> None:
 
 def test_a_large_class_is_cut_at_its_members_and_a_small_one_is_not() -> None:
     body = "    def a(self):\n        pass\n\n    # why\n    def b(self):\n        pass\n"
-    assert outline(code.extract_python, f"class A:\n    x = 1\n\n{body}") == [(("class A",), 1, 9)]
+    assert outline(code_readers.extract_python, f"class A:\n    x = 1\n\n{body}") == [(("class A",), 1, 9)]
     large = f"class A:\n    '{'words ' * 300}'\n\n{body}\n    y = 2\n\nz = 3\n"
-    assert outline(code.extract_python, large) == [
+    assert outline(code_readers.extract_python, large) == [
         (("class A",), 1, 2),
         (("class A", "def a"), 4, 5),
         (("class A", "def b"), 7, 9),
@@ -89,20 +89,28 @@ def test_a_large_class_is_cut_at_its_members_and_a_small_one_is_not() -> None:
 @pytest.mark.parametrize(
     ("reader", "source", "names"),
     [
-        (code.extract_javascript, "export default class A {}\nconst add = (x) => {\n  x\n}\n", ["class A", "add"]),
-        (code.extract_typescript, "export interface A { x: number }\ntype B = A;\n", ["interface A", "type B"]),
-        (code.extract_typescript, "namespace N { f() }\nfunction g(): void {}\n", ["namespace N", "function g"]),
-        (code.extract_tsx, "function App() { return <p>hi</p>; }", ["function App"]),
-        (code.extract_java, "package x;\npublic class Cart<T> extends Base {\n}\n", ["", "class Cart"]),
-        (code.extract_c, "struct p { int x; };\nstatic char *name(int i)\n{\n}\n", ["struct p", "name"]),
-        (code.extract_header, "namespace a {\nclass B {};\n}\n", ["namespace a"]),
-        (code.extract_cpp, "template <class T>\nT Tree<T>::walk() { return 1; }\n", ["Tree<T>::walk"]),
-        (code.extract_go, "package x\n// Walk walks.\nfunc (r *Tree) Walk() {}\n", ["", "func (r *Tree) Walk"]),
-        (code.extract_rust, "#[x]\npub struct P;\nimpl fmt::D for P {}\n", ["struct P", "impl fmt::D for P"]),
-        (code.extract_ruby, "module M\nend\ndef self.x\nend\n", ["module M", "def self.x"]),
-        (code.extract_php, "<?php\nfunction f() {}\nclass C {}\n", ["", "function f", "class C"]),
-        (code.extract_csharp, "namespace N { class C { } }\n", ["namespace N"]),
-        (code.extract_shell, "set -e\nstart() {\n  ls\n}\n", ["", "start"]),
+        (
+            code_readers.extract_javascript,
+            "export default class A {}\nconst add = (x) => {\n  x\n}\n",
+            ["class A", "add"],
+        ),
+        (code_readers.extract_typescript, "export interface A { x: number }\ntype B = A;\n", ["interface A", "type B"]),
+        (
+            code_readers.extract_typescript,
+            "namespace N { f() }\nfunction g(): void {}\n",
+            ["namespace N", "function g"],
+        ),
+        (code_readers.extract_tsx, "function App() { return <p>hi</p>; }", ["function App"]),
+        (code_readers.extract_java, "package x;\npublic class Cart<T> extends Base {\n}\n", ["", "class Cart"]),
+        (code_readers.extract_c, "struct p { int x; };\nstatic char *name(int i)\n{\n}\n", ["struct p", "name"]),
+        (code_readers.extract_header, "namespace a {\nclass B {};\n}\n", ["namespace a"]),
+        (code_readers.extract_cpp, "template <class T>\nT Tree<T>::walk() { return 1; }\n", ["Tree<T>::walk"]),
+        (code_readers.extract_go, "package x\n// Walk walks.\nfunc (r *Tree) Walk() {}\n", ["", "func (r *Tree) Walk"]),
+        (code_readers.extract_rust, "#[x]\npub struct P;\nimpl fmt::D for P {}\n", ["struct P", "impl fmt::D for P"]),
+        (code_readers.extract_ruby, "module M\nend\ndef self.x\nend\n", ["module M", "def self.x"]),
+        (code_readers.extract_php, "<?php\nfunction f() {}\nclass C {}\n", ["", "function f", "class C"]),
+        (code_readers.extract_csharp, "namespace N { class C { } }\n", ["namespace N"]),
+        (code_readers.extract_shell, "set -e\nstart() {\n  ls\n}\n", ["", "start"]),
     ],
 )
 def test_definitions_are_named_by_grammar(
@@ -113,17 +121,17 @@ def test_definitions_are_named_by_grammar(
 
 def test_what_a_grammar_does_not_explain_is_cut_at_blank_lines() -> None:
     broken = "def f(:\n  ((\n\nclass B:\n  pass\n"
-    assert outline(code.extract_python, broken) == outline(extract_code, broken)
+    assert outline(code_readers.extract_python, broken) == outline(extract_code, broken)
 
 
 def test_a_header_guard_and_macros_do_not_hide_definitions() -> None:
     source = "#ifndef A_H\n#define A_H\nint a(void);\nstruct s { int x; };\nint b(void);\n#endif\n"
-    assert (("struct s",), 4, 4) in outline(code.extract_header, source)
+    assert (("struct s",), 4, 4) in outline(code_readers.extract_header, source)
 
 
 def test_nothing_is_lost_and_nothing_said_twice() -> None:
     members = "".join(f"    def m{i}(self): return {i}  # {i}\n" for i in range(99))
     source = f"'Doc.'\nclass A:\n{members}\n\nif A: x = 1; y = 2\n\ndef f(): pass\nz = 3; f()\n"
-    blocks = list(code.extract_python(source.encode()).blocks)
+    blocks = list(code_readers.extract_python(source.encode()).blocks)
     assert "".join("".join(block.text for block in blocks).split()) == "".join(source.split())
     assert len(blocks) > 99

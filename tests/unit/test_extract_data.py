@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from searchkit.ingest.extract.data import extract_data
+from searchkit.ingest.extract.data.config import extract_data
 from searchkit.types import Block, BlockKind
 
 

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.docx import extract_docx
+from searchkit.ingest.extract.office.docx import extract_docx
 from searchkit.types import Block, BlockKind
 from tests.unit.office_files import ooxml, relations, zipped
 

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.epub import extract_epub
+from searchkit.ingest.extract.markup.epub import extract_epub
 from searchkit.types import Block
 from tests.unit.office_files import zipped
 

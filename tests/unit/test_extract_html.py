@@ -1,7 +1,7 @@
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.html import extract_html
+from searchkit.ingest.extract.markup.html import extract_html
 from searchkit.types import Block, BlockKind
 
 SPHINX = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>shelve &#8212; Manual</title></head><body>

@@ -1,7 +1,7 @@
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.markdown import extract_markdown
+from searchkit.ingest.extract.markup.markdown import extract_markdown
 from searchkit.types import Block, BlockKind
 
 H, P, C, T = BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.notebook import extract_notebook
+from searchkit.ingest.extract.data.notebook import extract_notebook
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 

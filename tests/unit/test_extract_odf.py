@@ -1,7 +1,7 @@
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.odf import extract_odf
+from searchkit.ingest.extract.office.odf import extract_odf
 from searchkit.types import Block, BlockKind
 from tests.unit.office_files import zipped
 

@@ -1,4 +1,4 @@
-from searchkit.ingest.extract.org import extract_org
+from searchkit.ingest.extract.markup.org import extract_org
 from searchkit.types import Block, BlockKind
 
 H, P, C, T = BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE

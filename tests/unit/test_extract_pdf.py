@@ -9,10 +9,10 @@ import pytest
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract import ocr
-from searchkit.ingest.extract.formats import extract
-from searchkit.ingest.extract.pdf import extract_pdf
-from searchkit.ingest.extract.pdf_lines import Line, joined, without_running_lines
+from searchkit.ingest.extract.pdf import ocr
+from searchkit.ingest.extract.pdf.document import extract_pdf
+from searchkit.ingest.extract.pdf.lines import Line, joined, without_running_lines
+from searchkit.ingest.extract.readers import extract
 from searchkit.types import BlockKind
 
 _BODY = (

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from searchkit.ingest.extract.pptx import extract_pptx
+from searchkit.ingest.extract.office.pptx import extract_pptx
 from searchkit.types import Block, BlockKind
 from tests.unit.office_files import ooxml, relations
 

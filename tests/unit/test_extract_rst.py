@@ -1,4 +1,4 @@
-from searchkit.ingest.extract.rst import extract_rst
+from searchkit.ingest.extract.markup.rst import extract_rst
 from searchkit.types import Block, BlockKind
 
 H, P, C, T = BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.CODE, BlockKind.TABLE

@@ -1,7 +1,7 @@
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.rtf import extract_rtf
+from searchkit.ingest.extract.office.rtf import extract_rtf
 from searchkit.types import Block, BlockKind
 
 _HEAD = r"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\fswiss\fcharset0 Arial;}{\f1\fcharset204 Arial Cyr;}{\f2\fcharset128 Mincho;}}"

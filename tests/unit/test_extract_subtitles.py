@@ -1,4 +1,4 @@
-from searchkit.ingest.extract.subtitles import extract_subtitles
+from searchkit.ingest.extract.data.subtitles import extract_subtitles
 from searchkit.types import Block
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from searchkit.ingest.extract.table import extract_table
+from searchkit.ingest.extract.data.table import extract_table
 from searchkit.types import Block, BlockKind
 
 

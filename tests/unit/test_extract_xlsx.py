@@ -2,9 +2,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from searchkit.ingest.extract import sheets
-from searchkit.ingest.extract.sheets import Row, date_text, number_text, place, sheet_blocks
-from searchkit.ingest.extract.xlsx import extract_xlsx
+from searchkit.ingest.extract.office import sheets
+from searchkit.ingest.extract.office.sheets import Row, date_text, number_text, place, sheet_blocks
+from searchkit.ingest.extract.office.xlsx import extract_xlsx
 from searchkit.types import Block, BlockKind
 from tests.unit.office_files import ooxml, relations
 

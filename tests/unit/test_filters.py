@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchkit.errors import UsageError
-from searchkit.file_types import check_file_type, file_types, with_known_types
-from searchkit.search.days import DOCUMENT_MOMENT, read_days, within
-from searchkit.search.filters import Filters, is_place
-from searchkit.search.globs import PathPatterns, plain
-from searchkit.search.literal import folded
+from searchkit.search.lexical.phrases import folded
+from searchkit.search.query.dates import DOCUMENT_MOMENT, read_days, within
+from searchkit.search.query.file_types import check_file_type, file_types, with_known_types
+from searchkit.search.query.filters import Filters, is_place
+from searchkit.search.query.globs import PathPatterns, plain
 
 ROOT = "/home/anna/Docs"
 

@@ -17,7 +17,7 @@ from searchkit.errors import ModelError, SearchkitError
 from searchkit.train.errors import TrainingError
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
-from searchkit.train.pairs import Kind, Pair, Split
+from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.tiny_checkpoints import WORDS, write_bert, write_gemma
 

@@ -3,8 +3,9 @@ from pathlib import PurePath
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract import formats
-from searchkit.ingest.extract.formats import UNSUPPORTED, extract, format_of
+from searchkit.formats import UNSUPPORTED, format_of
+from searchkit.ingest.extract import readers
+from searchkit.ingest.extract.readers import extract
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_file_with_an_unknown_name_is_judged_by_its_beginning(beginning: bytes
     assert format_of(PurePath("a.unknown"), beginning) == expected
 
 
-@pytest.mark.parametrize("name", sorted(formats._READERS))
+@pytest.mark.parametrize("name", sorted(readers._READERS))
 def test_every_reader_gives_a_document_or_a_reason(name: str) -> None:
     for content in (b"", b"\0\xff\xfe", b"Subject: x\n\nwords", b"%PDF-1.4 cut off"):
         try:
@@ -63,7 +64,7 @@ def test_characters_that_cannot_be_stored_become_blanks() -> None:
 
 
 def test_a_reader_that_fails_costs_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(formats._READERS, "text", ("text", "no_such_function"))
+    monkeypatch.setitem(readers._READERS, "text", ("text", "no_such_function"))
     monkeypatch.setattr("searchkit.ingest.extract.text.no_such_function", _failing, raising=False)
     with pytest.raises(UnreadableFileError, match=r"its text reader failed \(KeyError: 'x'\)"):
         extract("text", b"a")

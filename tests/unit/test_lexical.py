@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 
 from searchkit.catalog import fulltext
-from searchkit.search import lexical
-from searchkit.search.lexical import lexical_candidates, read_query
-from searchkit.search.terms import Stemmer
+from searchkit.search.lexical import bm25
+from searchkit.search.lexical.bm25 import lexical_candidates, read_query
+from searchkit.search.lexical.tokens import Stemmer
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_passing_over_chunks_of_common_words_changes_no_score(
     stemmer = Stemmer()
     everything = read_query(connection, "stone lantern pebble", stemmer)
     scores = lexical_candidates(connection, everything, 60)
-    monkeypatch.setattr(lexical, "_MOST_SCORED", 10)
+    monkeypatch.setattr(bm25, "_MOST_SCORED", 10)
     rare = read_query(connection, "stone lantern pebble", stemmer)
     found = lexical_candidates(connection, rare, 60)
     stemmer.close()

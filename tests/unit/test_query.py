@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from searchkit.errors import UsageError
-from searchkit.file_types import is_file_type
-from searchkit.search.filters import Filters
-from searchkit.search.query import ParsedQuery, not_filters, parse_query
+from searchkit.search.query.file_types import is_file_type
+from searchkit.search.query.filters import Filters
+from searchkit.search.query.parse import ParsedQuery, not_filters, parse_query
 
 TODAY = date(2025, 3, 31)
 HOSTILE = st.lists(

@@ -3,7 +3,7 @@
 import pytest
 
 from searchkit.errors import UsageError
-from searchkit.query_parts import TypedFilter, demands_of, filters_of, with_filters
+from searchkit.search.query.editing import TypedFilter, demands_of, filters_of, with_filters
 
 
 @pytest.mark.parametrize(

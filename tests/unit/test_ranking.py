@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchkit.search.exact import FIRST, folded, identifiers
 from searchkit.search.fusion import Scales, descending, likelihood
-from searchkit.search.languages import language_of
+from searchkit.search.lexical.exact_matches import FIRST, folded, identifiers
+from searchkit.search.lexical.languages import language_of
 from searchkit.search.ranking import Candidates, rank_by_meaning, rank_by_words
 from searchkit.types import Explanation
 

@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from searchkit.catalog.access import reading
 from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.session import reading
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.library import Library
 from searchkit.serve import references

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.ingest.extract import formats
+from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.types import Block, Chunk, ExtractedDocument
@@ -55,7 +55,7 @@ class MisbehavingCounter:
     """Counts words; where it is unpickled, the text reader is the misbehaving one."""
 
     def __init__(self) -> None:
-        formats._READERS["text"] = ("misbehaving", "misbehave")
+        readers._READERS["text"] = ("misbehaving", "misbehave")
         sys.modules["searchkit.ingest.extract.misbehaving"] = sys.modules[__name__]
 
     def __call__(self, text: str) -> int:
@@ -68,7 +68,7 @@ class MisbehavingCounter:
 
 @pytest.fixture(autouse=True)
 def _readers_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(formats._READERS, "text", formats._READERS["text"])
+    monkeypatch.setitem(readers._READERS, "text", readers._READERS["text"])
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchkit.search.snippets import SNIPPET_CHARACTERS, sentence_bounds, snippet_around, snippet_by_words
-from searchkit.search.terms import Stemmer
-from searchkit.sentences import split_sentences
+from searchkit.search.lexical.tokens import Stemmer
+from searchkit.search.results.snippets import SNIPPET_CHARACTERS, sentence_bounds, snippet_around, snippet_by_words
+from searchkit.text import split_sentences
 
 words = st.sampled_from(
     ["bleed", "radiators", "Filter", "naïve", "香菜保存", "x" * 90, "E17", "a.b", "end.", "so?\n", "-"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit.serve.engine import Engine, EngineBusyError, EngineClosedError
+from searchkit.serve.pool import Engine, EngineBusyError, EngineClosedError
 from tests.hash_embedder import HashEmbedder
 
 

@@ -12,12 +12,12 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from searchkit.errors import ConfigError
-from searchkit.serve.app import Guarded, make_api
-from searchkit.serve.asgi import Message, Receive, Scope, Send
-from searchkit.serve.options import Caps, ServeOptions
-from searchkit.serve.parts import Parts
-from searchkit.serve.protocol import capped
-from searchkit.serve.traffic import BodyCap, RequestCap
+from searchkit.serve.http.app import Guarded, make_api
+from searchkit.serve.http.middleware.asgi import Message, Receive, Scope, Send
+from searchkit.serve.http.middleware.rate_limits import BodyCap, RequestCap
+from searchkit.serve.http.options import Caps, ServeOptions
+from searchkit.serve.http.protocol import capped
+from searchkit.serve.http.state import Parts
 
 TOKEN = "a-token-of-the-tests"
 LOOPBACK = ServeOptions()

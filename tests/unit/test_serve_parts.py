@@ -10,25 +10,25 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from searchkit.answer.choose_model import Wanted, choose_model
 from searchkit.answer.errors import LlmNotFoundError
-from searchkit.answer.server_info import ServerTokenizer
+from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.server_info import ServerTokenizer
 from searchkit.config import LlmSettings, ServeSettings, Settings, load_settings, save_settings
 from searchkit.errors import ConfigError, SearchkitError, UsageError
 from searchkit.library import Library
-from searchkit.search.filters import Filters
+from searchkit.search.query.filters import Filters
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, beforehand, check, holds
-from searchkit.serve.chat_models import chat_models, collections_of
-from searchkit.serve.chat_turns import question_and_history
-from searchkit.serve.completions import source_name
-from searchkit.serve.finding import Found, shown
-from searchkit.serve.options import Caps, ServeOptions
+from searchkit.serve.dialects.chat.chat_models import chat_models, collections_of
+from searchkit.serve.dialects.chat.chat_turns import question_and_history
+from searchkit.serve.dialects.chat.completions import source_name
+from searchkit.serve.http.error_responses import Refusal, body_of, refusal_of
+from searchkit.serve.http.middleware.error_boundary import in_short
+from searchkit.serve.http.middleware.rate_limits import RateCap
+from searchkit.serve.http.options import Caps, ServeOptions
+from searchkit.serve.http.token import is_token, read_or_make_token, token_file
 from searchkit.serve.references import Reference
-from searchkit.serve.replies import Refusal, body_of, refusal_of
+from searchkit.serve.search import Found, shown
 from searchkit.serve.served_models import ServedModel
-from searchkit.serve.shield import in_short
-from searchkit.serve.token import is_token, read_or_make_token, token_file
-from searchkit.serve.traffic import RateCap
 from searchkit.types import Evidence, Hit, Passage
 from tests.hash_embedder import HashEmbedder
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchkit.catalog.fulltext import lexical_form
-from searchkit.search.terms import Stemmer, query_phrases, query_words
+from searchkit.search.lexical.tokens import Stemmer, query_phrases, query_words
 
 HOSTILE = [
     "",

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.train.adapter.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
+from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, best_share
 from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge
 from searchkit.train.intervals import intervals
 from searchkit.train.judged_sets import known_items
-from searchkit.train.measures import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
-from searchkit.train.vectors import CorpusVectors, PairVectors, best_share
 
 DIMENSION = 32
 IDENTITY = np.eye(DIMENSION, dtype=np.float32)
@@ -37,7 +37,7 @@ def items(pairs: PairVectors) -> KnownItems:
 @pytest.mark.train
 def test_what_says_nothing_is_turned_down() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter import choose_matrix
+    from searchkit.train.adapter.learn import choose_matrix
 
     chosen = choose_matrix(twisted(600), items(twisted(100, 1)), (DIMENSION, DIMENSION // 2))
     assert chosen.matrix is not None and chosen.trial is not None
@@ -49,7 +49,7 @@ def test_what_says_nothing_is_turned_down() -> None:
 @pytest.mark.train
 def test_pairs_without_sense_leave_the_identity() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter import choose_matrix
+    from searchkit.train.adapter.learn import choose_matrix
 
     first, other = twisted(300), twisted(300, 7)
     nonsense = replace(first, passages=other.passages)
@@ -63,7 +63,7 @@ def test_pairs_without_sense_leave_the_identity() -> None:
 @pytest.mark.train
 def test_what_harms_elsewhere_is_no_choice() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter import choose_matrix
+    from searchkit.train.adapter.learn import choose_matrix
 
     chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), objection_to=lambda _: "it harms")
     assert chosen.matrix is None
@@ -72,7 +72,7 @@ def test_what_harms_elsewhere_is_no_choice() -> None:
 @pytest.mark.train
 def test_an_interrupt_waits_for_one_step_at_most() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter import train_matrix
+    from searchkit.train.adapter.learn import train_matrix
     from searchkit.train.losses import LossWeights
 
     answers = iter([False, True])
@@ -83,7 +83,7 @@ def test_an_interrupt_waits_for_one_step_at_most() -> None:
 @pytest.mark.train
 def test_the_same_seed_gives_the_same_matrix() -> None:
     torch: Any = pytest.importorskip("torch")
-    from searchkit.train.adapter import train_matrix
+    from searchkit.train.adapter.learn import train_matrix
     from searchkit.train.losses import LossWeights
 
     first = train_matrix(twisted(100), LossWeights(), (DIMENSION,), seed=5)

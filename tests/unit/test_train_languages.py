@@ -2,8 +2,8 @@
 
 import pytest
 
-from searchkit.train.languages import judged_remarks, pair_remarks
-from searchkit.train.pairs import Kind, Pair
+from searchkit.train.pairs.languages import judged_remarks, pair_remarks
+from searchkit.train.pairs.pair import Kind, Pair
 from searchkit.types import Passage
 
 ENGLISH = [Passage("", f"This is the text number {i}, and it says what there is to say about it.") for i in range(40)]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from searchkit.train.errors import TrainingError
-from searchkit.train.pair_file import read_pairs, write_pairs
-from searchkit.train.pairs import Kind, Pair, Split
+from searchkit.train.pairs.pair import Kind, Pair, Split
+from searchkit.train.pairs.pair_file import read_pairs, write_pairs
 from searchkit.types import Passage
 from tests.conftest import write
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit.train.collect import check_pairs, gather_pairs
 from searchkit.train.errors import TrainingError
-from searchkit.train.pair_file import write_pairs
-from searchkit.train.pairs import (
+from searchkit.train.pairs.collect import check_pairs, gather_pairs
+from searchkit.train.pairs.pair import (
     Kind,
     Pair,
     Split,
@@ -16,7 +15,8 @@ from searchkit.train.pairs import (
     of_split,
     split_by_document,
 )
-from searchkit.train.texts import is_query, without_beginning, without_copies
+from searchkit.train.pairs.pair_file import write_pairs
+from searchkit.train.pairs.texts import is_query, without_beginning, without_copies
 from searchkit.types import Passage
 from tests.conftest import write
 

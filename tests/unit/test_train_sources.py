@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from searchkit.answer.language_model import Message
-from searchkit.catalog.access import reading
+from searchkit.answer.models.language_model import Message
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
+from searchkit.catalog.session import reading
 from searchkit.cli.main import cli
 from searchkit.library import Library
-from searchkit.train import written
-from searchkit.train.collect import CollectOptions, collect_pairs, gather_pairs
-from searchkit.train.opened import erase_opened, note_opened, opened_file, opened_pairs, read_opened
-from searchkit.train.pairs import Kind, Pair, Split
-from searchkit.train.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit.train.adapter.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit.train.pairs import generated_questions
+from searchkit.train.pairs.click_log import erase_opened, note_opened, opened_file, opened_pairs, read_opened
+from searchkit.train.pairs.collect import CollectOptions, collect_pairs, gather_pairs
+from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
@@ -172,7 +172,7 @@ def test_a_written_question_is_kept_if_it_finds_its_passage_and_copies_nothing(
 
     model = ScriptedModel([])
     monkeypatch.setattr(model, "reply", lambda messages, _: ScriptedReply(question(messages[-1].content)))
-    monkeypatch.setattr(written, "choose_model", lambda *_: model)
+    monkeypatch.setattr(generated_questions, "choose_model", lambda *_: model)
     pairs, counts = collect_pairs(library, "five", CollectOptions(llm="auto"))
     assert {pair.query for pair in pairs} == {"Which roses need looking after?", "Which piano needs looking after?"}
     assert counts.kinds == {"written": 2}

@@ -11,16 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from searchkit.config import load_settings
-from searchkit.paths import default_home
+from searchkit.files import default_home
 from searchkit.types import SearchMode
-from searchkit_tui.content.rewriting import visible
-from searchkit_tui.screens.search_keys import MOVEMENTS, SEARCH_KEYS
-from searchkit_tui.screens.search_screen import SearchScreen
-from searchkit_tui.session.history import History
-from searchkit_tui.session.keymap import check_keys
-from searchkit_tui.session.look import keep_theme, kept_theme
-from searchkit_tui.session.opened_hits import OpenedHits
-from searchkit_tui.session.search_session import SearchSession
+from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.search.history import History
+from searchkit_tui.search.keys import MOVEMENTS, SEARCH_KEYS
+from searchkit_tui.search.screen import SearchScreen
+from searchkit_tui.search.session import SearchSession
+from searchkit_tui.settings.keymap import check_keys
+from searchkit_tui.settings.look import keep_theme, kept_theme
+from searchkit_tui.settings.opened_hits import OpenedHits
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
     from searchkit.library import Library

@@ -10,7 +10,7 @@ from email.message import EmailMessage, MIMEPart
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import charset
-from searchkit.ingest.extract.html import extract_html
+from searchkit.ingest.extract.markup.html import extract_html
 from searchkit.ingest.extract.text import paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 

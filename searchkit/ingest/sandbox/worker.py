@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
+from searchkit import formats
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.chunk import chunk_document
-from searchkit.ingest.extract import formats, liveness
+from searchkit.ingest.extract import heartbeat, readers
 from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
 from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, to_line
 from searchkit.ingest.timestamps import settled
@@ -52,7 +53,7 @@ def main() -> None:
         answers.write(to_line(message))
         answers.flush()
 
-    liveness.listen(lambda: send({"chunks": []}))
+    heartbeat.listen(lambda: send({"chunks": []}))
     for line in jobs:
         limit_time(setup.limits.seconds + _GRACE_SECONDS)
         send({"done": _answer(from_line(line), setup, send)})
@@ -86,7 +87,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
 
 
 def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> dict[str, Any]:
-    document = formats.extract(format_name, content)
+    document = readers.extract(format_name, content)
     count = 0
     most = min(setup.limits.text_characters, max(_SMALL_TEXT, _MOST_EXPANSION * len(content)))
     for chunks in _in_groups(_within(document, setup, most)):
@@ -135,7 +136,7 @@ def _read(path: str, limit_bytes: int) -> _Content:
         mtime_ns = settled(before.st_mtime_ns)
         for _ in range(_TORN_READS):
             if before.st_size > limit_bytes:
-                raise UnreadableFileError(formats.too_large(before.st_size, limit_bytes), remedy=formats.LARGER)
+                raise UnreadableFileError(readers.too_large(before.st_size, limit_bytes), remedy=readers.LARGER)
             data = file.read(limit_bytes + 1)
             after = os.fstat(file.fileno())
             if (

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from searchkit.answer.prompt import source_name
+from searchkit.display import on_one_line, plural
 from searchkit.errors import CollectionNotFoundError, ModelError, UsageError
-from searchkit.finding import filters_misread, nothing_found, phrases_not_found
 from searchkit.library import Library
-from searchkit.search.days import read_days
-from searchkit.search.filters import Filters
+from searchkit.search.across import filters_misread, nothing_found, phrases_not_found
+from searchkit.search.query.dates import read_days
+from searchkit.search.query.filters import Filters
 from searchkit.serve.mcp.shown import DATA, Answer, check_scope, file_url, is_code, one_line
 from searchkit.serve.quoted_text import quoted_text
 from searchkit.serve.references import references_of
 from searchkit.types import Hit, SearchMode
-from searchkit.wording import on_one_line, plural
 
 _EXCERPT = 300  # characters
 _WEAK = "No result is clearly about this: these are only the nearest passages. Say so rather than guess."

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from searchkit.display import on_one_line
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.serve.mcp.shown import DATA, Answer, check_scope, file_url, is_code, one_line
 from searchkit.serve.quoted_text import quoted_text
 from searchkit.serve.reference_ids import DocumentId, PassageId, is_document_id
 from searchkit.serve.references import AboutDocument, OpenedDocument, open_document, open_passage
-from searchkit.wording import on_one_line
 
 _LONGEST_ABOUT = 500
 

@@ -11,11 +11,11 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import Response
 
-from searchkit.serve.engine import Engine
 from searchkit.serve.mcp.server import mcp_server
+from searchkit.serve.pool import Engine
 
 if TYPE_CHECKING:
-    from searchkit.serve.asgi import Receive, Scope, Send
+    from searchkit.serve.http.middleware.asgi import Receive, Scope, Send
 
 _BODY_BYTES = 1_000_000
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.serve.asgi import App
-from searchkit.serve.engine import Engine
-from searchkit.serve.guards import TokenGuard
+from searchkit.serve.http.middleware.asgi import App
+from searchkit.serve.http.middleware.guards import TokenGuard
+from searchkit.serve.http.middleware.rate_limits import BodyCap
+from searchkit.serve.http.options import Caps
 from searchkit.serve.mcp.http import streamable_http_app
 from searchkit.serve.mcp.stdio import warm_up
-from searchkit.serve.options import Caps
-from searchkit.serve.traffic import BodyCap
+from searchkit.serve.pool import Engine
 
 DEFAULT_PORT = 7750
 PATH = "/mcp"

@@ -11,12 +11,12 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from searchkit import __version__
+from searchkit.display import on_one_line
 from searchkit.errors import SearchkitError
-from searchkit.serve.engine import Engine
 from searchkit.serve.mcp.arguments import read_arguments, schema_of
 from searchkit.serve.mcp.shown import Answer
 from searchkit.serve.mcp.tools import INSTRUCTIONS, TOOLS, Tool
-from searchkit.wording import on_one_line
+from searchkit.serve.pool import Engine
 
 _log = logging.getLogger(__name__)
 _ONLY_READS = types.ToolAnnotations(

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.serve.engine import Engine
 from searchkit.serve.mcp.wire import Wire, take_stdout
+from searchkit.serve.pool import Engine
 
 _LEAVE_SECONDS = 5.0
 

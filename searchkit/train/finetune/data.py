@@ -7,8 +7,8 @@ from types import MappingProxyType
 from searchkit.embedding.prompts import Prompts
 from searchkit.train.errors import TrainingError
 from searchkit.train.finetune.rows import Row
-from searchkit.train.pairs import Pair, Split, of_split
-from searchkit.train.texts import squashed
+from searchkit.train.pairs.pair import Pair, Split, of_split
+from searchkit.train.pairs.texts import squashed
 
 FEWEST_PAIRS = 32  # fewer, and each step sees all of them; what comes of it is what they happen to be
 FEWEST_VALIDATION = 8  # queries; with fewer, chance would choose the checkpoint

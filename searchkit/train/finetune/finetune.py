@@ -8,6 +8,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from searchkit.display import size
 from searchkit.embedding.import_model import FAMILIES
 from searchkit.train.errors import writing_to
 from searchkit.train.finetune.base import Base
@@ -26,7 +27,6 @@ from searchkit.train.finetune.trainer import train
 from searchkit.train.finetune.validation import METRIC, Validation
 from searchkit.train.losses import LossWeights
 from searchkit.types import Progress, ProgressListener
-from searchkit.wording import size
 
 _CHECKED_TEXTS = 8
 

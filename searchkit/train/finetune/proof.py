@@ -18,7 +18,7 @@ from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
 from searchkit.train.judged_sets import judged_folder, sample_docs
-from searchkit.train.pairs import Pair, Split, of_split, sample
+from searchkit.train.pairs.pair import Pair, Split, of_split, sample
 from searchkit.types import Passage, Progress, ProgressListener
 
 _QUERIES = 300  # held-out ones at most

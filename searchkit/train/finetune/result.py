@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from searchkit.errors import ModelError
-from searchkit.paths import new_folder
+from searchkit.files import new_folder
 from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.checkpoints import Saved, read_tensors
 from searchkit.train.finetune.network import (

@@ -8,10 +8,10 @@ from pathlib import Path
 from textual.content import Content
 from textual.style import Style
 
+from searchkit.display import place, plural, reason
 from searchkit.types import Hit
-from searchkit.wording import place, plural, reason
 from searchkit_tui.ask.reply import Reply, ReplyState
-from searchkit_tui.content.rewriting import visible
+from searchkit_tui.rendering.rewriting import visible
 
 _CITATION = re.compile(r"\[(\d{1,2})\]")
 _ENTRY_CHARACTERS = 160

@@ -8,8 +8,8 @@ from textual.app import App, SuspendNotSupported
 
 from searchkit.errors import UsageError
 from searchkit.types import Hit
-from searchkit_tui.content.rewriting import visible
-from searchkit_tui.session.opening import opening, show_in_window
+from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.settings.external_viewer import opening, show_in_window
 
 
 def open_source(app: App[Any], hit: Hit, note: Callable[[], None]) -> None:

@@ -18,8 +18,8 @@ from searchkit_tui.ask.content import answer_text, no_answerer, source_entry, so
 from searchkit_tui.ask.keys import ASK_KEYS
 from searchkit_tui.ask.reply import Reply
 from searchkit_tui.ask.session import Asking
-from searchkit_tui.collections.helped import HelpedScreen
-from searchkit_tui.session.opened_hits import OpenedHits
+from searchkit_tui.settings.opened_hits import OpenedHits
+from searchkit_tui.widgets.screen_with_help import HelpedScreen
 
 _DRAW_SECONDS = 0.05  # between two looks at what has come; a model gives some dozens of pieces a second
 _NO_QUESTION = "Type a question and press enter."

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from searchkit.wording import on_one_line
-from searchkit_tui.collections.dialogs import Choose
+from searchkit.display import on_one_line
+from searchkit_tui.widgets.dialogs import Choose
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Checkbox, Footer, Input, Static
 
+from searchkit.display import printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.wording import printable
-from searchkit_tui.collections.dialogs import Dialog
-from searchkit_tui.collections.path_picker import PathPicker
+from searchkit_tui.widgets.dialogs import Dialog
+from searchkit_tui.widgets.path_picker import PathPicker
 
 
 @dataclass(frozen=True, slots=True)

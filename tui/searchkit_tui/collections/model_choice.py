@@ -3,10 +3,10 @@
 from textual.content import Content
 
 from searchkit.config import load_settings
+from searchkit.display import on_one_line, plural
 from searchkit.embedding.store import BUNDLED, GET_A_MODEL
 from searchkit.library import Library
-from searchkit.wording import on_one_line, plural
-from searchkit_tui.collections.dialogs import Choose
+from searchkit_tui.widgets.dialogs import Choose
 
 _NO_OTHER = "No other model is installed. "
 

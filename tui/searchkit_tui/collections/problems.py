@@ -8,10 +8,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Footer, Static
 
+from searchkit.display import on_one_line, plural
 from searchkit.types import CollectionStatus
-from searchkit.wording import on_one_line, plural
-from searchkit_tui.collections.dialogs import Dialog
-from searchkit_tui.collections.told import PROBLEM_FILES_SHOWN, grouped
+from searchkit_tui.rendering.status_text import PROBLEM_FILES_SHOWN, grouped
+from searchkit_tui.widgets.dialogs import Dialog
 
 
 class Problems(Dialog[str | None]):

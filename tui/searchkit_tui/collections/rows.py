@@ -2,11 +2,11 @@
 
 from textual.content import Content
 
+from searchkit.display import on_one_line, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.wording import on_one_line, printable
 from searchkit_tui.collections.table import CollectionRow
-from searchkit_tui.collections.told import details
+from searchkit_tui.rendering.status_text import details
 
 
 def read_rows(library: Library) -> list[CollectionRow]:

@@ -12,18 +12,18 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 
+from searchkit.display import printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.wording import printable
 from searchkit_tui.collections.actions import ACTIONS, choose_action
-from searchkit_tui.collections.deeds import Deeds
-from searchkit_tui.collections.helped import HelpedScreen
-from searchkit_tui.collections.job_panel import JobPanel
-from searchkit_tui.collections.jobs import JobRunner
-from searchkit_tui.collections.jobs_of_app import jobs_of
+from searchkit_tui.collections.actions_run import Deeds
 from searchkit_tui.collections.keys import COLLECTION_KEYS
 from searchkit_tui.collections.rows import read_rows, row_details
 from searchkit_tui.collections.table import CollectionRow, CollectionTable
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.jobs.panel import JobPanel
+from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.widgets.screen_with_help import HelpedScreen
 
 _LOOK_SECONDS = 0.25  # between two looks at the jobs,
 _COUNT_EVERY = 8  # every so many of which the collections are counted anew while a job changes them

@@ -8,10 +8,10 @@ from rich.text import Text
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
+from searchkit.display import on_one_line, size
 from searchkit.types import CollectionStatus
-from searchkit.wording import on_one_line, size
 from searchkit_tui.collections.keys import MENU_KEY
-from searchkit_tui.collections.told import coverage, folders
+from searchkit_tui.rendering.status_text import coverage, folders
 
 _WIDE_CELLS = 110  # of the table; below, the pane under it alone says model, index and folders
 _DAMAGED = "damaged"

@@ -1,1 +1,1 @@
-"""The parts that the search screen is put together from."""
+"""Widgets and dialogs that several screens share."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from searchkit_tui.content.rewriting import visible
+from searchkit_tui.rendering.rewriting import visible
 
 _CHIP_STYLE = "$foreground on $panel"
 

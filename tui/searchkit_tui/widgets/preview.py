@@ -8,11 +8,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from searchkit.types import Hit
-from searchkit_tui.content.hit_content import heading
+from searchkit_tui.rendering.hit_content import heading
 from searchkit_tui.widgets.document_scroll import DocumentScroll
 
 if TYPE_CHECKING:
-    from searchkit_tui.content.document_content import DocumentContent
+    from searchkit_tui.rendering.document_content import DocumentContent
 
 _LINES_ABOVE = 2  # of what comes before the passage: it shows that there is something
 

@@ -8,7 +8,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from searchkit.types import Hit
-from searchkit_tui.content.hit_content import entry
+from searchkit_tui.rendering.hit_content import entry
 
 _LINES_OF_ENTRY = 2
 _DOUBLE = 2  # clicks

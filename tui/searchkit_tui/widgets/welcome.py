@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 import searchkit
-from searchkit_tui.session.key_names import key_of
+from searchkit_tui.settings.key_names import key_of
 
 _NOTHING_INDEXED = """\
 Nothing is indexed yet.

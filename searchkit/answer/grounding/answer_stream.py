@@ -1,0 +1,164 @@
+"""An answer as it comes: pieces to show, the sources that they rest on, and at the end what the checks found."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from searchkit.answer.context import Context
+from searchkit.answer.errors import LlmError, WindowTooSmallError
+from searchkit.answer.grounding.abstention import says_nothing_is_said
+from searchkit.answer.grounding.checked_text import CheckedSentence, CheckedText
+from searchkit.answer.grounding.support import OpenEmbedder, SupportChecker
+from searchkit.answer.models.language_model import LanguageModel, Reply
+from searchkit.types import Hit
+
+NOTHING_RELEVANT = "Nothing that is indexed is clearly about that, so no answer was written."
+Ending = Literal["complete", "length", "stopped", "broken", "not_found"]
+Repack = Callable[[int], Context]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    """What became of an answer. `text`: as it was shown. `cited`: numbers of the sources it cites.
+
+    `removed`: citations of sources that there are not. `ending`: "length" where the limit of tokens cut it, "broken" where the
+    server did, "not_found" where no model was asked since nothing relevant was found.
+    """
+
+    text: str
+    sentences: tuple[CheckedSentence, ...]
+    cited: tuple[int, ...]
+    removed: tuple[str, ...]
+    ending: Ending
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """The sentences that no source says."""
+        return tuple(sentence.text for sentence in self.sentences if sentence.is_supported is False)
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether something was written, but nothing in it could be compared with the sources: code, or a word or two."""
+        could_be = any(sentence.is_supported is not None for sentence in self.sentences)
+        return bool(self.sentences) and not could_be and not any(map(_needs_no_check, self.sentences))
+
+
+def _needs_no_check(sentence: CheckedSentence) -> bool:
+    return sentence.text.endswith("?") or says_nothing_is_said(sentence.text)
+
+
+class AnswerStream:
+    """Iterate over it once, to get pieces that are safe to show as plain text; joined they are the answer.
+
+    `sources[i]` is what [i + 1] stands for. Going through it raises AnswerCutError where the server went away in the middle:
+    what came before stays. `report` is there once it has ended.
+    """
+
+    def __init__(self, sources: Sequence[Hit], pieces: Callable[["AnswerStream"], Iterator[str]]) -> None:
+        self.sources = sources
+        self.context: Context | None = None
+        self.report: AnswerReport | None = None
+        self._pieces = pieces
+        self._reply: Reply | None = None
+        self.is_stopped = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self._pieces(self)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the limit of tokens has ended it."""
+        return self._reply is not None and self._reply.is_cut_short
+
+    def stop(self) -> None:
+        """End the answer, from any thread; what came stays."""
+        self.is_stopped = True
+        if self._reply:
+            self._reply.stop()
+
+    def end_reply(self) -> None:
+        """Have the model write no more; the answer goes on to its end."""
+        if self._reply:
+            self._reply.stop()
+
+    def follow(self, reply: Reply) -> Reply:
+        """Note the reply that `stop` is to end."""
+        self._reply = reply
+        if self.is_stopped:
+            reply.stop()
+        return reply
+
+
+def nothing_relevant() -> AnswerStream:
+    """Says that there is nothing to answer from; asks no model."""
+
+    def pieces(stream: AnswerStream) -> Iterator[str]:
+        stream.report = AnswerReport(NOTHING_RELEVANT, (), (), (), "not_found")
+        yield NOTHING_RELEVANT
+
+    return AnswerStream((), pieces)
+
+
+def answer_from(
+    model: LanguageModel, question: str, context: Context, repack: Repack, open_embedder: OpenEmbedder
+) -> AnswerStream:
+    """The answer that a model gives from a context; what the sources say themselves, where nothing in it comes from them.
+
+    `repack`: makes a smaller one for the window that its server names."""
+
+    def pieces(stream: AnswerStream) -> Iterator[str]:
+        support = SupportChecker(context.sources, open_embedder)
+        checked = CheckedText(len(context.sources), support)
+        shown: list[str] = []
+        ending: Ending = "broken"
+        try:
+            written = _showing(checked, _replies(stream, model, context, repack))
+            for piece in _with_quotes(written, checked, question, stream):
+                shown.append(piece)
+                yield piece
+            ending = "stopped" if stream.is_stopped else "length" if stream.is_cut_short else "complete"
+        except (GeneratorExit, KeyboardInterrupt):
+            ending = "stopped"
+            stream.stop()
+            raise
+        finally:
+            support.close()
+            cited = tuple(sorted(checked.citations.cited))
+            removed = tuple(dict.fromkeys(checked.citations.removed))
+            stream.report = AnswerReport("".join(shown), tuple(checked.sentences), cited, removed, ending)
+
+    stream = AnswerStream(context.sources, pieces)
+    stream.context = context
+    return stream
+
+
+def _with_quotes(written: Iterator[str], checked: CheckedText, question: str, stream: AnswerStream) -> Iterator[str]:
+    for piece in written:
+        yield piece
+        if checked.is_looping:
+            stream.end_reply()
+    if checked.is_without_support and not stream.is_stopped:
+        yield from checked.quotes(question)
+
+
+def _showing(checked: CheckedText, written: Iterator[str]) -> Iterator[str]:
+    """What is shown of what is written; where that breaks off, the rest before the error."""
+    try:
+        for piece in written:
+            yield from (part for part in checked.feed(piece) if part)
+    except LlmError:
+        yield from (part for part in checked.finish() if part)
+        raise
+    yield from (part for part in checked.finish() if part)
+
+
+def _replies(stream: AnswerStream, model: LanguageModel, context: Context, repack: Repack) -> Iterator[str]:
+    """The model's reply; a second one where its server says that its window is smaller than thought."""
+    try:
+        yield from stream.follow(model.reply(context.messages, context.reply_tokens))
+    except WindowTooSmallError as error:
+        if error.window_tokens is None:
+            raise
+        smaller = repack(error.window_tokens)
+        stream.context = smaller
+        yield from stream.follow(model.reply(smaller.messages, smaller.reply_tokens))

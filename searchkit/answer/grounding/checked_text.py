@@ -1,0 +1,154 @@
+"""Turns what a model writes, as it comes, into what is shown: plain text, citations checked, unsupported sentences marked."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from searchkit.answer.grounding.citations import CitationChecker, cited_in, without_citations
+from searchkit.answer.grounding.plain_text import PlainTextStream, plain_text
+from searchkit.answer.grounding.support import SupportChecker
+from searchkit.answer.grounding.wrapping import Thoughts, Wrapping
+from searchkit.answer.prompt import without_marks
+
+UNSUPPORTED = "(unsupported)"
+NO_SOURCE_SAYS_SO = "\n\nNo source says so. What they say:"
+NOTHING_CAME = "The model wrote nothing. What the sources say:"
+_QUOTED = 2
+_OFTEN, _OFTEN_CODE, _LONG_LINE = 3, 6, 16
+_ENDS = re.compile(r"[.!?\u3002\uff01\uff1f…][\"'”’»)\]*_]*(?:\s*\[\d{1,2}\])*$")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|z\.B|d\.h|Dr|Mr|Mrs|Nr|No|St|bzw|ca|vs|cf|p|pp|S)|\b[A-Z])\.$")
+_SHORT_NUMBER = re.compile(r"\b\d{1,2}\.$")
+_ITS_NUMBER = re.compile(r"[\W_]*\d{1,2}\.$|.*\b(?:im|der|den|dem|zum|zur|vom|beim)\s+\d{1,2}\.$", re.DOTALL)
+_BEHIND_ORDINAL = re.compile(
+    r"[^\W_A-ZÄÖÜ]|(?:Jan|Jän|Feb|Mär|Apr|Jun|Jul|Aug|Sep|Okt|Nov|Dez)\w*|Mai\b"  # a small letter, 3. 5., or a German month
+)
+_CITATION = re.compile(r"\[\d{1,2}\]")
+_LEFT_ALONE = re.compile(r"[.,]")  # behind a citation that was taken out
+_UNIT = re.compile(r"\s*\S+|\s+")
+_CODE = re.compile(r"(```|`|\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSentence:
+    """A sentence of an answer. `citations`: as shown; `added`: of those, the ones that the check has found.
+
+    `is_supported`: None where there is nothing to check.
+    """
+
+    text: str
+    citations: tuple[int, ...]
+    is_supported: bool | None
+    added: tuple[int, ...] = ()
+
+
+class CheckedText:
+    """The stages one after the other; `feed` gives what can be shown. Sentences are judged when the next one begins."""
+
+    def __init__(self, source_count: int, support: SupportChecker) -> None:
+        self.citations = CitationChecker(source_count)
+        self._source_count = source_count
+        self.sentences: list[CheckedSentence] = []
+        self._plain = PlainTextStream()
+        self._support = support
+        self._thoughts = Thoughts()
+        self._wrapping = Wrapping()
+        self._sentence = ""
+        self._space = ""
+        self._in_code = False
+        self._cites_first = False
+        self._fence = ""
+
+    def feed(self, piece: str) -> Iterator[str]:
+        """What a further piece of the model's text lets be shown."""
+        yield from self._take(self._plain.feed(self._thoughts.without(piece)))
+
+    def finish(self) -> Iterator[str]:
+        """The rest."""
+        yield from self._take(self._plain.feed(self._thoughts.rest()) + self._plain.finish())
+        yield self._judged()
+
+    @property
+    def is_looping(self) -> bool:
+        """Whether the same sentence has come three times: a small model that has lost its way does not find back.
+
+        Lines of code, and what else is not checked, may well come again: those must be long, and come more often.
+        """
+        if not self.sentences:
+            return False
+        last = self.sentences[-1]
+        count = sum(sentence.text == last.text for sentence in self.sentences)
+        is_checked = last.is_supported is not None
+        return count >= _OFTEN if is_checked else count >= _OFTEN_CODE and len(last.text) >= _LONG_LINE
+
+    @property
+    def is_without_support(self) -> bool:
+        """Whether it has stated nothing that a source says; also if it has written nothing at all."""
+        judged = [sentence.is_supported for sentence in self.sentences]
+        return not judged or (False in judged and True not in judged)
+
+    def quotes(self, question: str) -> Iterator[str]:
+        """What the first sources say that is nearest to the question, in their own words."""
+        yield NO_SOURCE_SAYS_SO if self.sentences else NOTHING_CAME
+        for number in range(1, min(_QUOTED, self._source_count) + 1):
+            self.citations.cited.add(number)
+            yield f"\n“{plain_text(self._support.nearest(question, number))}” [{number}]"
+
+    def _take(self, text: str) -> Iterator[str]:
+        for unit in _UNIT.findall(self._with_checked_citations(self._wrapping.without(text))):
+            word = unit.lstrip()
+            space = unit[: len(unit) - len(word)]
+            self._space += space
+            if not word:
+                continue
+            if self._space == " " and _LEFT_ALONE.fullmatch(word):
+                self._space = ""
+            is_citation = bool(_CITATION.match(word))
+            if not self.sentences and not self._sentence:
+                self._cites_first = is_citation
+            is_end = "\n" in self._space or _has_ended(self._sentence, word)
+            if self._sentence and is_end and (self._cites_first or not is_citation):
+                yield self._judged()
+            shown = self._space if self.sentences or self._sentence else ""
+            self._space = ""
+            self._sentence += shown + word if self._sentence else word
+            yield shown + word
+
+    def _with_checked_citations(self, text: str) -> str:
+        """Brackets in code are no citations."""
+        parts = []
+        for part in _CODE.split(text):
+            if part == "```":
+                self._fence = "" if self._fence else part
+            elif part in ("`", "\n") and self._fence != "```":
+                self._fence = "`" if part == "`" and not self._fence else ""
+            parts.append(part if self._fence else self.citations.checked(without_marks(part)))
+        return "".join(parts)
+
+    def _judged(self) -> str:
+        """What is added behind the sentence that has ended."""
+        sentence, self._sentence = self._sentence, ""
+        if not sentence:
+            return ""
+        if sentence.startswith("```"):
+            self._in_code = not self._in_code
+        bare = without_citations(sentence).strip()
+        cited = [number for number in cited_in(sentence) if 1 <= number <= self._source_count]  # others stand in code
+        if self._in_code or sentence.startswith("```") or not self._support.is_claim(bare):
+            self.sentences.append(CheckedSentence(sentence, tuple(cited), None))
+            return ""
+        is_supported = any(found.is_enough for found in self._support.support(bare, cited).values())
+        best = None if cited else self._support.best_source(bare)
+        added = (best,) if best else ()
+        self.citations.cited.update(added)
+        is_supported = is_supported or bool(added)
+        self.sentences.append(CheckedSentence(bare, (*cited, *added), is_supported, added))
+        mark = "" if is_supported else f" {UNSUPPORTED}"
+        return "".join(f" [{number}]" for number in added) + mark
+
+
+def _has_ended(sentence: str, word: str) -> bool:
+    """Whether a word begins a new sentence: a short number with a dot may be an ordinal, or that of a list."""
+    if not _ENDS.search(sentence) or _ABBREVIATION.search(sentence):
+        return False
+    is_its_number = _SHORT_NUMBER.search(sentence) and (_ITS_NUMBER.match(sentence) or _BEHIND_ORDINAL.match(word))
+    return not is_its_number

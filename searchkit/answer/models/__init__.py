@@ -1,0 +1,1 @@
+"""Language models on this machine: finding one, and talking to it."""

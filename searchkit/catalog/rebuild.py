@@ -1,0 +1,87 @@
+"""Makes a collection anew from what is true: sealed rows of its catalog, and the files. What was is set aside, not deleted."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchkit.catalog import roots
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import open_for_writing, transaction
+from searchkit.catalog.meta import MODEL, set_meta
+from searchkit.catalog.recovery_record import Keepsake, read_keepsake
+from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
+from searchkit.errors import UsageError
+from searchkit.files import make_private_folder, sync_folder
+
+_NOTHING = Salvaged(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild took over, and where the old files lie. An index run has to follow."""
+
+    salvaged: Salvaged
+    set_aside: Path
+
+
+def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> Keepsake:
+    """Model, folders and exclusions from where they are sound; `folders` come on top.
+
+    Raises UsageError if neither catalog nor keepsake says which folders there were, and none is given.
+    """
+    damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
+    sealed = None
+    if damaged is not None:
+        with closing(damaged):
+            sealed = salvage_settings(damaged)
+    known = sealed or read_keepsake(folder) or Keepsake("", (), ())
+    if not (known.folders or folders):
+        raise UsageError(
+            f"Which folders '{folder.name}' holds cannot be read any more. Name them: searchkit rebuild -c {folder.name} FOLDER..."
+        )
+    return Keepsake(known.model, tuple(dict.fromkeys((*known.folders, *folders))), known.excluded)
+
+
+def rebuild_catalog(folder: CollectionFolder, keepsake: Keepsake) -> Rebuilt:
+    """Put a new catalog in the old one's place. The caller holds the collection's lock.
+
+    Until the last moment the old one stays where it is; a crash leaves either of them, whole.
+    """
+    new = folder.path / "rebuilt.db"
+    for leftover in folder.path.glob("rebuilt.db*"):  # of a rebuild that did not come to its end
+        leftover.unlink()
+    with closing(open_for_writing(new)) as target:
+        _settle(target, keepsake)
+        damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
+        salvaged = _NOTHING
+        if damaged is not None:
+            with closing(damaged):
+                salvaged = salvage_rows(damaged, target)
+    aside = _free_folder(folder)
+    # The index speaks of the old catalog's ids, and a journal would be played into the new one: both go first.
+    for name in ("index", "catalog.db-wal", "catalog.db-shm"):
+        if (folder.path / name).exists():
+            (folder.path / name).rename(aside / name)
+    if folder.catalog.exists():
+        (aside / folder.catalog.name).hardlink_to(folder.catalog)
+    new.replace(folder.catalog)
+    sync_folder(folder.path)
+    return Rebuilt(salvaged, aside)
+
+
+def _settle(target: sqlite3.Connection, keepsake: Keepsake) -> None:
+    with transaction(target):
+        for path in keepsake.folders:
+            roots.add_root(target, path)
+        for path in keepsake.excluded:
+            roots.exclude(target, path)
+        set_meta(target, MODEL, keepsake.model)
+
+
+def _free_folder(folder: CollectionFolder) -> Path:
+    number = 1
+    while (folder.path / f"damaged-{number}").exists():
+        number += 1
+    return make_private_folder(folder.path / f"damaged-{number}")

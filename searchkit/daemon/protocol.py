@@ -1,0 +1,125 @@
+"""What goes over the socket of a running engine: one line of JSON there, one line of JSON back.
+
+Both ends are of one version of searchkit (see address.py), so the lines hold the dataclasses as they are.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from typing import Any
+
+from searchkit.files import path_from_text, path_to_text
+from searchkit.search.query.filters import Filters
+from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
+
+LONGEST_LINE = 64 << 20  # bytes; a thousand hits of long passages are some megabytes
+LONGEST_REQUEST = 1 << 20
+_DAYS = ("since", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What `Library.search` takes."""
+
+    query: str
+    k: int = 10
+    collections: tuple[str, ...] = ()
+    mode: SearchMode = SearchMode.HYBRID
+    filters: Filters = field(default_factory=Filters)
+    group_by: GroupBy = GroupBy.PASSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The hits, and what is to be said that they do not show, such as that all of them are weak."""
+
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+
+
+def request_line(request: SearchRequest, key: str) -> bytes:
+    """A request with the key that lets it in."""
+    return _line({"key": key, "search": asdict(request)})
+
+
+def read_request_line(line: bytes) -> tuple[str, SearchRequest]:
+    """The key, and what is asked. Raises ValueError, TypeError or KeyError for what is no request."""
+    message = json.loads(line)
+    asked = dict(message["search"])
+    asked["filters"] = _filters(asked["filters"])
+    asked["mode"], asked["group_by"] = SearchMode(asked["mode"]), GroupBy(asked["group_by"])
+    asked["collections"] = tuple(asked["collections"])
+    return str(message["key"]), SearchRequest(**asked)
+
+
+def found_line(found: Found) -> bytes:
+    """An answer."""
+    return _line({"hits": [_plain_hit(hit) for hit in found.hits], "notes": found.notes})
+
+
+def error_line(kind: str, message: str) -> bytes:
+    """A refusal: the name of an error class of searchkit.errors, "" for a failure of the engine's own."""
+    return _line({"error": kind, "message": message})
+
+
+def read_answer_line(line: bytes) -> Found | tuple[str, str]:
+    """An answer, or a refusal's kind and message. Raises ValueError, TypeError or KeyError for what is neither."""
+    message = json.loads(line)
+    if "error" in message:
+        return str(message["error"]), str(message["message"])
+    return Found(tuple(_hit(each) for each in message["hits"]), tuple(map(str, message["notes"])))
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, default=_as_text).encode() + b"\n"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} does not go over the wire")
+
+
+def _filters(values: Mapping[str, Any]) -> Filters:
+    read: dict[str, Any] = {name: tuple(value) for name, value in values.items() if name not in _DAYS}
+    read |= {name: date.fromisoformat(values[name]) for name in _DAYS if values[name]}
+    return Filters(**read)
+
+
+def _plain_hit(hit: Hit) -> dict[str, Any]:
+    values = {each.name: getattr(hit, each.name) for each in fields(hit)}
+    explanation = hit.evidence.explanation
+    return values | {
+        "path": path_to_text(hit.path),
+        "copies_at": [path_to_text(path) for path in hit.copies_at],
+        "evidence": {
+            "similarity": hit.evidence.similarity,
+            "bm25": hit.evidence.bm25,
+            "terms": hit.evidence.terms,
+            "explanation": None if explanation is None else asdict(explanation),
+        },
+    }
+
+
+def _hit(values: dict[str, Any]) -> Hit:
+    evidence = values["evidence"]
+    explanation = evidence["explanation"]
+    return Hit(
+        **{
+            **values,
+            "path": path_from_text(values["path"]),
+            "copies_at": tuple(map(path_from_text, values["copies_at"])),
+            "marks": _pairs(values["marks"]),
+            "evidence": Evidence(
+                evidence["similarity"],
+                evidence["bm25"],
+                tuple(evidence["terms"]),
+                None if explanation is None else Explanation(**explanation),
+            ),
+        }
+    )
+
+
+def _pairs(values: Sequence[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((start, end) for start, end in values)

@@ -1,0 +1,1 @@
+"""Comparing search modes and indexes on judged queries."""

@@ -1,0 +1,1 @@
+"""Comparing the speed and fidelity of embedding engines."""

@@ -1,0 +1,6 @@
+"""Keeps a collection's index, which is derived, in step with the vectors in its catalog, which are the truth."""
+
+from searchkit.index_store.generations import discard_index, find_index_damage, index_status
+from searchkit.index_store.open import Forerunner, open_index, refresh_index
+
+__all__ = ["Forerunner", "discard_index", "find_index_damage", "index_status", "open_index", "refresh_index"]

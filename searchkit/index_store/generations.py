@@ -1,0 +1,135 @@
+"""The index folder: numbered generations, of which the newest counts. None is changed once its manifest is written, so
+readers keep theirs while a writer makes the next.
+"""
+
+import shutil
+from pathlib import Path
+
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.files import make_private_folder, new_folder
+from searchkit.index_store.build import Built
+from searchkit.types import Damage, IndexStatus
+from searchkit_indexes import (
+    CodedIndex,
+    IndexDamagedError,
+    IndexSpec,
+    Manifest,
+    StructureMissingError,
+    checksum,
+    read_manifest,
+    verify_files,
+    write_manifest,
+)
+
+_ASIDE = "damaged-"
+
+
+def load_generation(index_folder: Path, fingerprint: str, token: str) -> tuple[CodedIndex, Manifest] | None:
+    """The generation with this token, its files held against their checksums; None if there is none that is sound and of the
+    model, or if a writer removed it while it was being opened.
+    """
+    for folder in _generations(index_folder):
+        try:
+            known = read_manifest(folder)
+            if (known.fingerprint, known.token) != (fingerprint, token):
+                continue
+            manifest = verify_files(folder)
+            index = CodedIndex.load(folder, IndexSpec.parse(manifest.spec), manifest.effort)
+        except (IndexDamagedError, ValueError, StructureMissingError):
+            continue
+        if len(index) == manifest.count:
+            return index, manifest
+    return None
+
+
+def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id: int, token: str) -> None:
+    """Write the next generation: its files, then its manifest, then its name."""
+    make_private_folder(index_folder)
+    numbers = [
+        int(path.name.removeprefix(_ASIDE))
+        for path in index_folder.iterdir()
+        if path.name.removeprefix(_ASIDE).isdigit()
+    ]
+    with new_folder(index_folder / str(max(numbers, default=0) + 1)) as folder:
+        built.index.save(folder)
+        sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+        manifest = Manifest(
+            spec=str(built.index.spec),
+            fingerprint=fingerprint,
+            count=len(built.index),
+            last_id=last_id,
+            trained_count=built.trained_count,
+            effort=built.effort,
+            goal=built.goal,
+            recall=built.recall,
+            token=token,
+            queries=built.queries,
+            memory_bytes=built.index.memory_bytes,
+            sizes=sizes,
+            checksums={name: checksum(folder / name) for name in sizes},
+        )
+        write_manifest(folder, manifest)
+
+
+def remove_leftovers(index_folder: Path) -> None:
+    """Remove what runs that were killed left unfinished, and generations before the newest; damaged ones are set aside.
+
+    The caller holds the collection's lock, which says that no other is at work.
+    """
+    for unfinished in index_folder.glob(".*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for generation in _generations(index_folder)[1:]:
+        if _is_sound(generation):
+            shutil.rmtree(generation, ignore_errors=True)
+        else:
+            generation.rename(generation.with_name(f"{_ASIDE}{generation.name}"))
+
+
+def discard_index(folder: CollectionFolder) -> None:
+    """Remove every generation; the next search or index run makes a new one of the catalog's vectors."""
+    shutil.rmtree(folder.index, ignore_errors=True)
+
+
+def find_index_damage(folder: CollectionFolder) -> list[Damage]:
+    """What is wrong with the files of the newest generation; none at all is no damage, for it can be made."""
+    generations = _generations(folder.index)
+    try:
+        if generations:
+            verify_files(generations[0])
+    except IndexDamagedError as error:
+        return [Damage("index", str(error))]
+    return []
+
+
+def index_status(folder: CollectionFolder, fingerprint: str) -> IndexStatus | None:
+    """What the manifest of the newest generation says; None if there is none of the model."""
+    generations = _generations(folder.index)
+    try:
+        manifest = read_manifest(generations[0]) if generations else None
+    except IndexDamagedError:
+        return None
+    if manifest is None or manifest.fingerprint != fingerprint:
+        return None
+    return IndexStatus(
+        name=manifest.spec,
+        vectors=manifest.count,
+        bytes_per_vector=round(manifest.memory_bytes / max(manifest.count, 1)),
+        recall=manifest.recall,
+        queries=manifest.queries,
+    )
+
+
+def _is_sound(generation: Path) -> bool:
+    try:
+        verify_files(generation)
+    except IndexDamagedError:
+        return False
+    return True
+
+
+def _generations(index_folder: Path) -> list[Path]:
+    """Generation folders, the newest first."""
+    if not index_folder.is_dir():
+        return []
+    numbered = [path for path in index_folder.iterdir() if path.name.isdigit()]
+    return sorted(numbered, key=lambda path: int(path.name), reverse=True)

@@ -1,0 +1,182 @@
+"""Opening a collection's index, and renewing it on the disk."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from searchkit.catalog import vectors
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
+from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.meta import INDEX, RECALL_GOAL, VOUCHED_INDEX, get_meta, set_meta
+from searchkit.catalog.vectors import Ids, Vectors
+from searchkit.embedding.embedder import Embedder
+from searchkit.errors import CatalogError, CollectionBusyError
+from searchkit.files import make_private_folder
+from searchkit.index_store.build import AIM, Built, Learned, auto_spec, build_from_catalog
+from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
+from searchkit_indexes import Code, CodedIndex, IndexSpec, Manifest, Structure, is_installed
+
+_SLACK_SHARE = 0.02  # by which an index on the disk may differ from the catalog; opening it makes up for that
+_LARGEST_SLACK = 5000
+_OUTGROWN = 2  # times the vectors from which codes learned, after which they learn anew
+
+
+@dataclass(frozen=True, slots=True)
+class Forerunner:
+    """The model that a collection had before. `make`: makes (n, dimension) unit vectors of the one it has now of its own."""
+
+    fingerprint: str
+    make: Callable[[Vectors], Vectors]
+
+
+def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
+    """An index of every vector that the catalog holds of the model.
+
+    The newest generation is opened and brought up to date in memory. Where there is none, or none that can be trusted,
+    one is made of the catalog's vectors, and written unless another process is about to or the folder may not be
+    written.
+    """
+    loaded = _load(folder, embedder)
+    if loaded is None:
+        _write_if_free(folder, embedder)
+        loaded = _load(folder, embedder)
+    if loaded is None:
+        return _in_memory(connection, embedder)
+    index, manifest = loaded
+    index.remove(vectors.removed_ids(connection, up_to=manifest.last_id))
+    for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension, above=manifest.last_id):
+        index.add(*batch)
+    return index
+
+
+def refresh_index(
+    folder: CollectionFolder,
+    connection: sqlite3.Connection,
+    embedder: Embedder,
+    *,
+    slack: int = 0,
+    queries: Vectors | None = None,
+    forerunner: Forerunner | None = None,
+) -> None:
+    """Write a new generation if the newest one is too far from what the catalog holds, then remove the older ones.
+
+    `slack`: vectors by which it may be another, if that is more than the fiftieth that is allowed anyway; searches make
+    up for them, in memory and time of their own. `queries`: (n, dimension), to make it anew and measure it with, by default
+    made ones where it has to be made. `forerunner`: whose index has learned already what a
+    new one would have to. The caller holds the collection's lock. A damaged generation is set aside, not removed.
+    """
+    make_private_folder(folder.index)
+    ids = vectors.vector_ids(connection, embedder.fingerprint)
+    wanted = _Wanted(_spec(connection, embedder, len(ids)), _goal(connection))
+    loaded = None if queries is not None else _load(folder, embedder)
+    if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
+        learned = _learned(folder, forerunner, wanted.spec, embedder.dimension) if forerunner else None
+        built = build_from_catalog(
+            connection, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned
+        )
+        _save(folder, connection, built, embedder, ids)
+    elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
+        _save(folder, connection, _caught_up(*loaded, connection, embedder, ids), embedder, ids)
+    remove_leftovers(folder.index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a collection's index should be, and find."""
+
+    spec: IndexSpec
+    goal: float
+
+
+def _caught_up(
+    index: CodedIndex, manifest: Manifest, connection: sqlite3.Connection, embedder: Embedder, ids: Ids
+) -> Built:
+    """The index with what the catalog has and without what it has not."""
+    known = index.ids()
+    index.remove(np.setdiff1d(known, ids))
+    missing = np.setdiff1d(ids, known)
+    for start in range(0, len(missing), 8192):
+        found, _, full = vectors.fetch_vectors(connection, missing[start : start + 8192], embedder.dimension)
+        index.add(found, full)
+    index.work_in()
+    return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
+
+
+def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, dimension: int) -> Learned | None:
+    """What the forerunner's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
+    loaded = _vouched_generation(folder, forerunner.fingerprint)
+    if loaded is None or loaded[0].spec != spec:
+        return None
+    index, manifest = loaded
+    centroids = index.centroids() if spec.dimension == dimension else None
+    return Learned(None if centroids is None else forerunner.make(centroids), manifest.effort)
+
+
+def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built, embedder: Embedder, ids: Ids) -> None:
+    """Write a generation, then make it the one that the catalog vouches for."""
+    token = secrets.token_hex(8)
+    save_generation(folder.index, built, embedder.fingerprint, int(ids.max(initial=0)), token)
+    with transaction(connection):
+        set_meta(connection, VOUCHED_INDEX, token)
+        vectors.forget_removed(connection)
+
+
+def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
+    loaded = _vouched_generation(folder, embedder.fingerprint)
+    return loaded if loaded and loaded[0].spec.dimension <= embedder.dimension else None
+
+
+def _vouched_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
+    """The generation that the catalog vouches for now, whatever a search's snapshot of it still says."""
+    with closing(open_for_reading(folder.catalog)) as now:
+        token = get_meta(now, VOUCHED_INDEX) or ""
+    return load_generation(folder.index, fingerprint, token)
+
+
+def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
+    if not os.access(folder.path, os.W_OK):
+        return
+    try:
+        with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
+            refresh_index(folder, connection, embedder)
+    except (CollectionBusyError, CatalogError, sqlite3.Error, OSError):  # the index is then made in memory
+        return
+
+
+def _in_memory(connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
+    """What is quickly made, for the searches of this process: nothing is learned or measured."""
+    spec = _spec(connection, embedder)
+    if spec.structure is not Structure.FLAT:
+        spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
+    nothing = np.empty((0, embedder.dimension), np.float32)
+    return build_from_catalog(connection, embedder, spec, queries=nothing).index
+
+
+def _spec(connection: sqlite3.Connection, embedder: Embedder, count: int | None = None) -> IndexSpec:
+    """The index that was chosen for the collection, cut to the model's dimensions; what suits its size if none was, or if the
+    library of the chosen one is not installed.
+    """
+    chosen = get_meta(connection, INDEX)
+    if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
+        return replace(spec, dimension=min(spec.dimension, embedder.dimension))
+    if count is None:
+        count = len(vectors.vector_ids(connection, embedder.fingerprint))
+    return auto_spec(count, embedder.dimension)
+
+
+def _goal(connection: sqlite3.Connection) -> float:
+    return float(get_meta(connection, RECALL_GOAL) or AIM)
+
+
+def _is_outgrown(manifest: Manifest, count: int) -> bool:
+    return count > _OUTGROWN * max(manifest.trained_count, 1)
+
+
+def _differing(known: Ids, ids: Ids) -> int:
+    return len(np.setxor1d(known, ids, assume_unique=True))

@@ -1,0 +1,115 @@
+"""Measuring indexes on a collection's own vectors: which is the cheapest that finds what exact search finds."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.catalog import vectors
+from searchkit.catalog.vectors import Vectors
+from searchkit.embedding.embedder import Embedder
+from searchkit.index_store.build import build_from_catalog, fetcher
+from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, search_rescored
+
+# What a millisecond of every query is worth in memory. Of two indexes that reach the goal, the one is cheaper that
+# takes less of milliseconds + megabytes / this.
+_MEGABYTES_A_MILLISECOND = 50
+_NEIGHBOURS = 10
+_GRAPHS_UP_TO = 50_000  # vectors; beyond, a graph takes minutes to build and ten times the memory of codes
+_LISTS_FROM = 20_000
+_PASSES = 3  # of all queries, of which the quietest counts: other work on the machine only ever adds
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An index as it was measured; `recall`: of the ten nearest after rescoring, `median_ms`: of such a search."""
+
+    spec: IndexSpec
+    recall: float
+    median_ms: float
+    slowest_ms: float
+    memory_bytes: int
+    build_seconds: float
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds a query, and what its memory is worth of those."""
+        return self.median_ms + self.memory_bytes / 1e6 / _MEGABYTES_A_MILLISECOND
+
+
+def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
+    """What is worth trying for a number of vectors: every kind at the whole dimension, the quick ones at the prefixes."""
+    whole, *prefixes = dimensions
+    specs = [IndexSpec(structure, code, whole) for structure, code in ALL_KINDS if _is_worth_it(structure, count)]
+    shorter = [spec for spec in specs if spec.structure in {Structure.RABITQ, Structure.FLAT}]
+    return specs + [IndexSpec(spec.structure, spec.code, dimension) for dimension in prefixes for spec in shorter]
+
+
+def measure(
+    connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec, queries: Vectors, goal: float
+) -> Trial:
+    """Build an index of all of a catalog's vectors, find how far it must look, and time it. Raises StructureMissingError."""
+    started = time.perf_counter()
+    built = build_from_catalog(connection, embedder, spec, goal=goal, queries=queries)
+    build_seconds = time.perf_counter() - started
+    fetch = fetcher(connection, embedder.dimension)
+    passes = [_times_ms(built.index, queries, fetch) for _ in range(_PASSES)]
+    quietest = min(passes, key=lambda times: float(np.median(times)))
+    return Trial(
+        spec,
+        built.recall or 0.0,
+        float(np.median(quietest)),
+        float(quietest.max()),
+        built.index.memory_bytes,
+        build_seconds,
+    )
+
+
+def cheapest(
+    trials: Sequence[Trial], goal: float, *, max_ms: float | None = None, max_megabytes: float | None = None
+) -> Trial | None:
+    """The trial that reaches the goal within the limits at the least cost, None if none does."""
+    fitting = [
+        trial
+        for trial in trials
+        if trial.recall >= goal
+        and (max_ms is None or trial.median_ms <= max_ms)
+        and (max_megabytes is None or trial.memory_bytes <= max_megabytes * 1e6)
+    ]
+    return min(fitting, key=lambda trial: trial.cost, default=None)
+
+
+def trials_of(
+    connection: sqlite3.Connection,
+    embedder: Embedder,
+    queries: Vectors,
+    goal: float,
+    on_skip: Callable[[IndexSpec, Exception], None],
+) -> Iterator[Trial]:
+    """Every candidate's trial, exact search first; those that cannot be built here are named to `on_skip`."""
+    from searchkit_indexes import StructureMissingError
+
+    count = len(vectors.vector_ids(connection, embedder.fingerprint))
+    for spec in candidate_specs(count, embedder.prefix_dimensions or (embedder.dimension,)):
+        try:
+            yield measure(connection, embedder, spec, queries, goal)
+        except StructureMissingError as error:
+            on_skip(spec, error)
+
+
+def _times_ms(index: CodedIndex, queries: Vectors, fetch: FetchVectors) -> npt.NDArray[np.float64]:
+    times = np.empty(len(queries))
+    for i, query in enumerate(queries):
+        started = time.perf_counter()
+        search_rescored(index, query, _NEIGHBOURS, fetch)
+        times[i] = (time.perf_counter() - started) * 1000
+    return times
+
+
+def _is_worth_it(structure: Structure, count: int) -> bool:
+    if structure in {Structure.HNSW, Structure.HNSWLIB}:
+        return count <= _GRAPHS_UP_TO
+    return structure is not Structure.IVF or count >= _LISTS_FROM

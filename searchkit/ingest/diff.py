@@ -1,0 +1,83 @@
+"""What has happened to a folder since its last run, told from names, sizes and times alone; nothing is opened."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from searchkit.catalog.documents import DocumentRecord
+from searchkit.catalog.roots import Root
+from searchkit.ingest.discover import FoundFile, UnreadableFolder
+from searchkit.ingest.pipeline_version import Recipe
+from searchkit.types import DocumentStatus, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A root's files: how many are as they were, which may have changed (with what is known of them), which are new, and
+    what is known of those that are gone.
+    """
+
+    root: Root
+    device: int
+    unchanged: int = 0
+    changed: list[tuple[FoundFile, DocumentRecord]] = field(default_factory=list)
+    new: list[FoundFile] = field(default_factory=list)
+    gone: list[DocumentRecord] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def survey_root(
+    root: Root, known: Iterable[DocumentRecord], found: Iterable[FoundFile | UnreadableFolder], recipe: Recipe
+) -> Survey:
+    """Compare what `discover` finds with what the catalog knows.
+
+    Folders that cannot be read, and a root that has lost everything as an unmounted drive does, lose no documents.
+    Raises UsageError if the root cannot be listed.
+    """
+    gone = {record.path: record for record in known}
+    count = len(gone)
+    changed, new, problems, kept_below = [], [], [], []
+    unchanged = 0
+    for entry in found:
+        if isinstance(entry, UnreadableFolder):
+            problems.append(Problem(entry.path, entry.reason, "Give yourself the right to read it, or forget it."))
+            kept_below.append(entry.relative + "/")
+            continue
+        record = gone.pop(entry.relative, None)
+        if record is None:
+            new.append(entry)
+        elif _is_unchanged(entry, record, recipe):
+            unchanged += 1
+        else:
+            changed.append((entry, record))
+    if kept_below:
+        gone = {path: record for path, record in gone.items() if not path.startswith(tuple(kept_below))}
+    device = _device(root.path)
+    if count == len(gone) > 0 and (not new or device != (root.device or device)):
+        state = "it is on another drive than before and has none of its files" if new else "it is empty now"
+        problems.append(
+            Problem(
+                root.path,
+                f"{state}, so nothing was removed or read: is a drive missing?",
+                f"If the files are gone for good: searchkit forget {root.path}",
+            )
+        )
+        return Survey(root, root.device if root.device is not None else device, problems=problems)
+    return Survey(root, device, unchanged, changed, new, list(gone.values()), problems)
+
+
+def _is_unchanged(entry: FoundFile, record: DocumentRecord, recipe: Recipe) -> bool:
+    known = (record.size_bytes, record.mtime_ns, record.ctime_ns)
+    return (entry.size_bytes, entry.mtime_ns, entry.ctime_ns) == known and recipe.is_current(record)
+
+
+def is_readable(record: DocumentRecord) -> bool:
+    """Whether the catalog holds the document's text."""
+    return record.status is DocumentStatus.INDEXED
+
+
+def _device(path: Path) -> int:
+    try:
+        return path.stat().st_dev
+    except OSError:  # gone since it was listed; the next run will see
+        return -1

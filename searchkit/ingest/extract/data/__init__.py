@@ -1,0 +1,1 @@
+"""Readers of structured data: configuration, tables, notebooks, subtitles."""

@@ -1,0 +1,223 @@
+"""Data in text (JSON, JSON Lines, YAML, TOML, ini, XML): as written, cut where its structure allows, under its keys.
+
+Nothing is computed from it, so that what is broken is read as well; which kind it is, its beginning tells.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from searchkit.ingest.extract.data.xml import xml_blocks
+from searchkit.ingest.extract.text import cut_block, decode_text, numbered_lines
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+BLOCK_CHARACTERS = 600
+_MOST_HEADINGS = 6
+_LONGEST_KEY = 80
+_SECTION = re.compile(r"\s*(\[\[?)\s*([^\[\]{},]+?)\s*\]\]?\s*(?:[#;].*)?$")
+_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*+:)?|[{}\[\],]', re.DOTALL)
+_FIRST_KEY = re.compile(r'\s*+"([^"\\]{1,80})"\s*+:')
+_KEY = re.compile(
+    r"([ \t]*(?:-[ \t]+)*)(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([^\s#\"'{\[&*!|>%@`,-][^:#\n]{0,200}?))[ \t]*:(?:[ \t]+(.*))?$"
+)
+
+
+def extract_data(content: bytes) -> ExtractedDocument:
+    """Blocks of about six hundred characters; headings are the keys above a block, its place is where it begins."""
+    text = decode_text(content)
+    start = text.lstrip("\ufeff \t\n")[:1]
+    if start == "<":
+        blocks = xml_blocks(text)
+    elif start in ("{", "[") and start and not _SECTION.match(_first_line(text)):
+        blocks = _record_blocks(text) if _are_records(text) else json_blocks(text)
+    else:
+        blocks = _line_blocks(text)
+    return ExtractedDocument("", (piece for block in blocks for piece in cut_block(block)))
+
+
+def _first_line(text: str) -> str:
+    begin = re.search(r"\S[^\n]{0,500}", text)
+    return begin.group() if begin else ""
+
+
+def _are_records(text: str) -> bool:
+    """Whether the first two lines are each a whole value."""
+    lines = (line for _, line in numbered_lines(text) if line.strip())
+    first, second = next(lines, ""), next(lines, "")
+    if not second or first.strip()[-1:] not in ("}", "]"):
+        return False
+    try:
+        json.loads(first)
+        json.loads(second)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _record_blocks(text: str) -> Iterator[Block]:
+    """Lines of records, several short ones together."""
+    held: list[str] = []
+    size = first_line = first = last = count = 0
+    for line, record in numbered_lines(text):
+        if not record.strip():
+            continue
+        if held and size + len(record) > BLOCK_CHARACTERS:
+            yield _records(held, first_line, first, last)
+            held, size = [], 0
+        count, last = count + 1, line
+        if not held:
+            first_line, first = line, count
+        if len(record) > 4 * BLOCK_CHARACTERS:
+            for block in json_blocks(record, line):
+                yield replace(block, place=", ".join(part for part in (f"record {count}", block.place) if part))
+            continue
+        held.append(record.strip())
+        size += len(record) + 1
+    if held:
+        yield _records(held, first_line, first, last)
+
+
+def _records(held: list[str], line: int, first: int, last: int) -> Block:
+    place = f"record {first}" if len(held) == 1 else f"records {first}–{first + len(held) - 1}"
+    return Block("\n".join(held), BlockKind.TABLE, line=line, line_end=last, place=place)
+
+
+@dataclass(slots=True)
+class _Level:
+    """A container that is open: its last key, or how many values it had."""
+
+    is_list: bool
+    key: str = ""
+    index: int = 0
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """Behind which character a block may end, how deep that is, and the way to what follows."""
+
+    end: int
+    depth: int
+    keys: tuple[str, ...]
+    place: str
+
+
+@dataclass(slots=True)
+class _Way:
+    """The containers around a place in JSON."""
+
+    levels: list[_Level] = field(default_factory=list)
+
+    def keys(self) -> tuple[str, ...]:
+        above = self.levels[: min(len(self.levels) - 1, _MOST_HEADINGS)]
+        return tuple(level.key for level in above if level.key)
+
+    def place(self, text: str, at: int) -> str:
+        """The way to the value that begins at a position, such as users[3].name."""
+        parts = [
+            f"[{level.index}]" if level.is_list else f".{level.key}" for level in self.levels[: _MOST_HEADINGS + 2]
+        ]
+        if self.levels and not self.levels[-1].is_list and (key := _FIRST_KEY.match(text, at)):
+            parts.append(f".{key.group(1)}")
+        return "".join(part for part in parts if part != ".").removeprefix(".")
+
+
+def json_blocks(text: str, first_line: int = 1) -> Iterator[Block]:
+    """Cut behind commas, those of outer values first, so that a value stays whole where it is short."""
+    way, start = _Way(), 0
+    keys: tuple[str, ...] = ()
+    place = ""
+    candidates: list[_Candidate] = []  # each behind and inside of the one before
+    line, counted = first_line, 0
+    for token in _TOKEN.finditer(text):
+        _follow(way, token)
+        if token.group() not in (",", "{", "["):
+            continue
+        while candidates and token.end() - start > BLOCK_CHARACTERS:
+            best = candidates.pop(0)
+            line, counted = line + text.count("\n", counted, start), start
+            yield from _json_block(text[start : best.end], line, keys, place)
+            start, keys, place = best.end, best.keys, best.place
+        depth = len(way.levels)
+        if token.group() == "," or (not candidates and token.end() - start > BLOCK_CHARACTERS):
+            while candidates and candidates[-1].depth >= depth:
+                candidates.pop()
+            if len(candidates) < _MOST_HEADINGS:
+                candidates.append(_Candidate(token.end(), depth, way.keys(), way.place(text, token.end())))
+    line += text.count("\n", counted, start)
+    yield from _json_block(text[start:], line, keys, place)
+
+
+def _follow(way: _Way, token: re.Match[str]) -> None:
+    """Keep the way up to date behind a token."""
+    sign = token.group()
+    if sign in ("{", "["):
+        way.levels.append(_Level(sign == "["))
+    elif sign in ("}", "]"):
+        if way.levels:
+            way.levels.pop()
+    elif way.levels and sign == ",":
+        way.levels[-1].index += 1
+        way.levels[-1].key = ""
+    elif way.levels and token.group(2) and not way.levels[-1].is_list:
+        way.levels[-1].key = token.group(1)[:_LONGEST_KEY]
+
+
+def _json_block(text: str, line: int, keys: tuple[str, ...], place: str) -> Iterator[Block]:
+    if text.strip():
+        begin = len(text) - len(text.lstrip())
+        body = text.strip() if "\n" not in text[:begin] else text[text.rindex("\n", 0, begin) + 1 :].rstrip()
+        line += text.count("\n", 0, begin)
+        yield Block(body, BlockKind.TABLE, keys, line=line, line_end=line + body.count("\n"), place=place)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines that are being put together, and the keys above the first of them."""
+
+    headings: tuple[str, ...] = ()
+    first: int = 0
+    texts: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def block(self) -> Iterator[Block]:
+        text = "\n".join(self.texts).rstrip()
+        if text.strip():
+            last = self.first + text.count("\n")
+            yield Block(text, BlockKind.TABLE, self.headings, line=self.first, line_end=last)
+
+
+def _line_blocks(text: str) -> Iterator[Block]:
+    """YAML, TOML, ini and properties: cut at sections and keys, at the outermost ones as soon as there is enough."""
+    section: tuple[str, ...] = ()
+    path: list[tuple[int, str]] = []
+    held = _Lines()
+    for number, line in numbered_lines(text):
+        if found := _SECTION.match(line):
+            section, path = (found.group(2).strip("\"' ")[:_LONGEST_KEY],), []
+            yield from held.block()
+            held = _Lines(section, number)
+        elif key := _KEY.match(line):
+            indent, name = len(key.group(1)), next(part for part in key.group(2, 3, 4) if part)
+            path = [(above, known) for above, known in path if above < indent]
+            is_enough = held.size > (BLOCK_CHARACTERS // 2 if indent == 0 else BLOCK_CHARACTERS)
+            if is_enough or (indent == 0 and held.headings != section and held.size):
+                yield from held.block()
+                held = _Lines(_headings(section, path), number)
+            if not (key.group(5) or "").split("#")[0].strip(" |>-+"):
+                path.append((indent, name.strip()[:_LONGEST_KEY]))
+                if held.size == 0:
+                    held.headings = _headings(section, path)
+        elif held.size > 2 * BLOCK_CHARACTERS:
+            yield from held.block()
+            held = _Lines(_headings(section, path), number)
+        if not held.texts:
+            held.first = number
+        if line.strip() or held.texts:
+            held.texts.append(line)
+            held.size += len(line) + 1
+    yield from held.block()
+
+
+def _headings(section: tuple[str, ...], path: list[tuple[int, str]]) -> tuple[str, ...]:
+    return (*section, *(name for _, name in path))[:_MOST_HEADINGS]

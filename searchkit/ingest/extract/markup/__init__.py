@@ -1,0 +1,1 @@
+"""Readers of markup: Markdown, HTML, EPUB, Org, reStructuredText."""

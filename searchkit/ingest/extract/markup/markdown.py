@@ -1,0 +1,97 @@
+"""Markdown: blocks as CommonMark sees them, under their headings; wiki links and callouts are text like any other."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from searchkit.ingest.extract.markup.frontmatter import read_front_matter
+from searchkit.ingest.extract.text import decode_text, paragraphs
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+_KINDS = {"fence": BlockKind.CODE, "code_block": BlockKind.CODE, "table_open": BlockKind.TABLE}
+_WORDS = ("text", "text_special", "code_inline", "image")
+
+
+def extract_markdown(content: bytes) -> ExtractedDocument:
+    """Top-level blocks in their source form. The title is the front matter's, else the first heading of level one."""
+    text = decode_text(content)
+    front = read_front_matter(text)
+    # The rest keeps its line numbers.
+    text = "\n" * text.count("\n", 0, front.length) + text[front.length :]
+    environment: dict[str, object] = {}
+    tokens = _parser().parse(text, environment)
+    _read_headings(tokens, environment)
+    blocks = [front.block] if front.block else []
+    blocks += _blocks(text.split("\n"), tokens, [])
+    title = front.title or _first_heading(tokens)
+    return ExtractedDocument(title, tuple(b for b in blocks if b.text), front.metadata)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """Finds blocks only: what stands inside of them is needed of headings alone, and takes as long again."""
+    return MarkdownIt("commonmark").enable("table").disable("inline")
+
+
+def _read_headings(tokens: list[Token], environment: dict[str, object]) -> None:
+    """Give headings their children; `environment` holds the link definitions of the whole text."""
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open" and opening.level == 0:
+            inline.children = []
+            _parser().inline.parse(inline.content, _parser(), environment, inline.children)
+
+
+def markdown_blocks(text: str, path: list[tuple[int, str]]) -> list[Block]:
+    """Blocks of a piece of a longer document. `path`: levels and names of the headings above, changed by those in it."""
+    environment: dict[str, object] = {}
+    tokens = _parser().parse(text, environment)
+    _read_headings(tokens, environment)
+    return [block for block in _blocks(text.split("\n"), tokens, path) if block.text]
+
+
+def _blocks(lines: list[str], tokens: list[Token], path: list[tuple[int, str]]) -> list[Block]:
+    blocks = []
+    done = 0
+    for i, token in enumerate(tokens):
+        if token.level != 0 or token.map is None:
+            continue
+        start, end = token.map
+        headings = tuple(name for _, name in path if name)
+        # Link definitions leave no token, but what they say is text as well.
+        blocks += [replace(block, headings=headings) for block in paragraphs("\n".join(lines[done:start]), done + 1)]
+        done = end
+        if token.type == "heading_open":
+            level, title = int(token.tag[1]), _plain(tokens[i + 1])
+            path[:] = [(above, name) for above, name in path if above < level]
+            path.append((level, title))
+            source, kind, last = title, BlockKind.HEADING, end
+        else:
+            source, kind = "\n".join(lines[start:end]).rstrip(), _KINDS.get(token.type, BlockKind.PARAGRAPH)
+            last = start + 1 + source.count("\n")
+        headings = tuple(name for _, name in path if name)
+        blocks.append(Block(source, kind, headings, line=start + 1, line_end=last))
+    headings = tuple(name for _, name in path if name)
+    return blocks + [replace(block, headings=headings) for block in paragraphs("\n".join(lines[done:]), done + 1)]
+
+
+def _plain(inline: Token) -> str:
+    """A heading's words without its markup."""
+    parts = []
+    for child in inline.children or []:
+        if child.type in _WORDS:
+            parts.append(child.content)
+        elif child.type in ("softbreak", "hardbreak") or child.content.lower().startswith("<br"):
+            parts.append(" ")
+    return " ".join("".join(parts).split())
+
+
+def _first_heading(tokens: list[Token]) -> str:
+    names = (
+        _plain(tokens[i + 1])
+        for i, token in enumerate(tokens)
+        if (token.type, token.tag, token.level) == ("heading_open", "h1", 0)
+    )
+    return next((name for name in names if name), "")

@@ -1,0 +1,224 @@
+"""DOCX: paragraphs, lists and tables in the document's order, under their headings; notes and comments where they belong."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+
+from lxml import etree
+
+from searchkit.ingest.extract.archive import attribute, descendants, local
+from searchkit.ingest.extract.office.docx_styles import Styles
+from searchkit.ingest.extract.office.ooxml import Package, joined_cells
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+# Tracked deletions and where moved text was, field codes, properties, and the old form of what is there twice.
+_SKIPPED = frozenset(
+    "del moveFrom instrText delText delInstrText Fallback pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr ffData rt"
+    " numberingChange annotationRef".split()
+)
+_CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
+_NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
+_LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is a page's layout
+_TITLE_BLOCKS = 20  # the title is among the first, if there is one
+
+
+@dataclass(slots=True)
+class _Inline:
+    """A paragraph's text, and what hangs on it and is read behind it."""
+
+    parts: list[str] = field(default_factory=list)
+    boxes: list[etree._Element] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    graphics: list[etree._Element] = field(default_factory=list)
+
+    def text(self) -> str:
+        return "\n".join(line.strip() for line in "".join(self.parts).split("\n")).strip()
+
+
+def extract_docx(content: bytes) -> ExtractedDocument:
+    """Blocks as they are asked for. The title is the properties', else the paragraph in the style Title.
+
+    Raises UnreadableFileError for damaged and password-protected documents, and for old ones under a new name.
+    """
+    package = Package(content, "wordprocessingml")
+    title, metadata = package.properties()
+    reader = _Reader(package)
+    blocks = reader.document()
+    beginning = list(islice(blocks, _TITLE_BLOCKS))
+    return ExtractedDocument(title or reader.title, chain(beginning, blocks), metadata)
+
+
+class _Reader:
+    """Goes through the document's parts; keeps the path of headings and the notes that were not met yet."""
+
+    def __init__(self, package: Package) -> None:
+        self.title = ""
+        self._package, self._part = package, package.main
+        self._styles = Styles(package)
+        self._path: list[tuple[int, str]] = []
+        self._notes = {
+            (kind, attribute(note, "id")): note
+            for kind in ("footnote", "endnote", "comment")
+            for part in package.related(package.main, f"{kind}s")
+            for note in self._root(part)
+            if attribute(note, "type") in ("", "normal")
+        }
+
+    def document(self) -> Iterator[Block]:
+        """The body with its notes, then notes that nothing refers to, then headers and footers, each once."""
+        yield from self._blocks(self._package.archive.children(self._part, "body"), flow=True)
+        self._path = []
+        yield from self._noted(list(self._notes))
+        said: set[str] = set()
+        for kind in ("header", "footer"):
+            for part in self._package.related(self._package.main, kind):
+                self._part = part
+                for block in self._blocks(self._root(part), place=kind):
+                    if block.text not in said:
+                        said.add(block.text)
+                        yield block
+
+    def _root(self, part: str) -> Iterable[etree._Element]:
+        root = self._package.archive.xml(part)
+        return () if root is None else root
+
+    def _blocks(self, elements: Iterable[etree._Element], *, flow: bool = False, place: str = "") -> Iterator[Block]:
+        """Blocks of what may stand in a body, a cell or a note. Only in the flow do headings count as such."""
+        for element in elements:
+            name = local(element.tag)
+            if name == "p":
+                yield from self._paragraph(element, flow=flow, place=place)
+            elif name == "tbl":
+                yield from self._table(element, flow=flow, place=place)
+            elif name == "altChunk":
+                yield from self._imported(element, place)
+            elif name not in _SKIPPED:
+                yield from self._blocks(element, flow=flow, place=place)
+
+    def _paragraph(self, paragraph: etree._Element, *, flow: bool, place: str) -> Iterator[Block]:
+        found = _Inline()
+        self._gather(paragraph, found)
+        number = self._styles.number(paragraph)  # empty ones count
+        if text := found.text():
+            style = self._styles.of(paragraph)
+            if flow and style.level is not None:
+                text = " ".join(f"{number}{text}".split())
+                self._path = [(level, name) for level, name in self._path if level < style.level]
+                self._path.append((style.level, text))
+                self.title = self.title or (text if style.level == 0 else "")
+                yield Block(text, BlockKind.HEADING, self._headings(), place=place)
+            else:
+                yield Block(number + text, headings=self._headings(), place=place)
+        yield from self._behind(found)
+
+    def _table(self, table: etree._Element, *, flow: bool, place: str) -> Iterator[Block]:
+        """Rows as lines, but cell by cell where a row holds tables, headings or pages of text: that is a layout."""
+        lines: list[str] = []
+        found = _Inline()
+        for row in _outermost(table, "tr"):
+            if self._is_layout(row):
+                yield from self._rows_block(lines, found, place)
+                lines, found = [], _Inline()
+                for cell in _outermost(row, "tc"):
+                    yield from self._blocks(cell, flow=flow, place=place)
+            elif line := joined_cells([self._cell(cell, found) for cell in _outermost(row, "tc")]):
+                lines.append(line)
+        yield from self._rows_block(lines, found, place)
+
+    def _rows_block(self, lines: list[str], found: _Inline, place: str) -> Iterator[Block]:
+        if lines:
+            yield Block("\n".join(lines), BlockKind.TABLE, self._headings(), place=place)
+        yield from self._behind(found)
+
+    def _is_layout(self, row: etree._Element) -> bool:
+        if any(
+            local(getattr(table.getparent(), "tag", "")) != "Fallback" for table in descendants(row, "tbl", "altChunk")
+        ):
+            return True
+        if any(self._styles.of(paragraph).level is not None for paragraph in descendants(row, "p")):
+            return True
+        return sum(len(text.text or "") for text in descendants(row, "t")) > _LAYOUT_ROW_CHARACTERS
+
+    def _cell(self, cell: etree._Element, found: _Inline) -> str:
+        texts = []
+        for paragraph in _outermost(cell, "p"):
+            ours = _Inline(boxes=found.boxes, notes=found.notes, graphics=found.graphics)
+            self._gather(paragraph, ours)
+            number = self._styles.number(paragraph)
+            texts.append(number + ours.text() if ours.text() else "")
+        return " ".join(" ".join(texts).split())
+
+    def _gather(self, element: etree._Element, found: _Inline) -> None:
+        """Text of an inline element, and what hangs on it."""
+        for child in element:
+            name = local(child.tag)
+            if name == "t":
+                found.parts.append(child.text or "")
+            elif name in _SKIPPED:
+                continue
+            elif name in _CHARACTERS:
+                found.parts.append(_CHARACTERS[name])
+            elif name in _NOTES:
+                found.notes.append((_NOTES[name], attribute(child, "id")))
+            elif name == "sym":
+                found.parts.append(_symbol(attribute(child, "char")))
+            elif name == "txbxContent":
+                found.boxes.append(child)
+            elif name in ("relIds", "chart"):
+                found.graphics.append(child)
+            else:
+                self._gather(_choice(child) if name == "AlternateContent" else child, found)
+
+    def _behind(self, found: _Inline) -> Iterator[Block]:
+        for box in found.boxes:
+            yield from self._blocks(box, place="text box")
+        for text in self._package.drawn(self._part, found.graphics):
+            yield Block(text, headings=self._headings(), place="drawing")
+        yield from self._noted(found.notes)
+
+    def _noted(self, notes: list[tuple[str, str]]) -> Iterator[Block]:
+        """Notes and comments, each once, where they are first referred to."""
+        for kind, identifier in notes:
+            note = self._notes.pop((kind, identifier), None)
+            if note is not None:
+                author = attribute(note, "author")
+                place = f"comment by {author}" if kind == "comment" and author else kind
+                texts = [block.text for block in self._blocks(note, place=place)]
+                if texts:
+                    yield Block("\n".join(texts), headings=self._headings(), place=place)
+
+    def _imported(self, element: etree._Element, place: str) -> Iterator[Block]:
+        """Another document that Word takes in when it opens this one; programs that write reports do so."""
+        from searchkit.ingest.extract.office.docx_import import imported_blocks
+
+        relation = self._package.relations(self._part).get(attribute(element, "id"))
+        if relation and relation.target in self._package.archive:
+            for block in imported_blocks(relation.target, self._package.archive.read(relation.target)):
+                yield Block(block.text, block.kind, self._headings() + block.headings, place=place)
+
+    def _headings(self) -> tuple[str, ...]:
+        return tuple(name for _, name in self._path)
+
+
+def _choice(alternatives: etree._Element) -> etree._Element:
+    """The first of several forms of the same thing."""
+    return next(iter(alternatives), alternatives)
+
+
+def _outermost(element: etree._Element, tag: str) -> Iterator[etree._Element]:
+    """Elements of a kind, also those in content controls, not those inside another one or another table."""
+    for child in element:
+        name = local(child.tag)
+        if name == tag:
+            yield child
+        elif name not in _SKIPPED:
+            yield from _outermost(child, tag)
+
+
+def _symbol(code: str) -> str:
+    """A character named by its code; those of symbol fonts mean nothing without the font."""
+    try:
+        number = int(code, 16)
+    except ValueError:
+        return ""
+    return "" if 0xE000 <= number <= 0xF8FF or number > 0x10FFFF else chr(number)

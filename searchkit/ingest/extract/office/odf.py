@@ -1,0 +1,143 @@
+"""OpenDocument, in a zip container or as one flat XML file: which of text, sheets and slides it is, and what it says of itself."""
+
+import io
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
+from itertools import chain, islice
+from typing import IO
+
+from lxml import etree
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.archive import (
+    Archive,
+    attribute,
+    each_child,
+    each_element,
+    each_event,
+    local,
+    locked,
+)
+from searchkit.ingest.extract.office.odf_sheets import SHEET_TAGS, spreadsheet_blocks
+from searchkit.ingest.extract.office.odf_slides import slide_blocks
+from searchkit.ingest.extract.office.odf_text import Walk
+from searchkit.types import Block, ExtractedDocument
+
+_KIND = "OpenDocument file"
+_PROPERTIES = {
+    "creator": "author",  # who saved it last; the initial creator counts more
+    "initial-creator": "author",
+    "date": "date",
+    "creation-date": "date",
+    "subject": "subject",
+    "keyword": "tags",
+    "description": "description",
+    "language": "language",
+}
+_TITLE_BLOCKS = 20  # the title is among the first, if there is one
+_BODIES = ("text", "spreadsheet", "presentation", "drawing")
+
+_HEADERS = tuple(f"{kind}{which}" for kind in ("header", "footer") for which in ("", "-left", "-first"))
+
+
+def extract_odf(content: bytes) -> ExtractedDocument:
+    """Blocks as they are asked for. The title is the properties', else the paragraph in the style Title.
+
+    Raises UnreadableFileError for damaged and password-protected documents.
+    """
+    source = _Source(content)
+    title, metadata = _properties(source)
+    body = _body(source)
+    if body == "spreadsheet":
+        return ExtractedDocument(title, spreadsheet_blocks(source.events("content.xml", *SHEET_TAGS)), metadata)
+    if body in ("presentation", "drawing"):
+        return ExtractedDocument(title, slide_blocks(source.each("content.xml", "page")), metadata)
+    walk = Walk(_title_styles(source))
+    blocks = chain(walk.blocks(source.children("content.xml", "text"), flow=True), _running(source))
+    beginning = list(islice(blocks, _TITLE_BLOCKS))
+    return ExtractedDocument(title or walk.title, chain(beginning, blocks), metadata)
+
+
+class _Source:
+    """Where the parts of a document are: in members of a container, or all in one flat file."""
+
+    def __init__(self, content: bytes) -> None:
+        self._flat = content
+        self._archive = None if _is_xml(content) else Archive(content, _KIND)
+        if self._archive is None:
+            return
+        if "content.xml" not in self._archive:
+            raise UnreadableFileError(
+                f"not an {_KIND}: the part with its text is missing", remedy="give it the ending that fits its content"
+            )
+        manifest = "META-INF/manifest.xml"
+        if manifest in self._archive and b"encryption-data" in self._archive.read(manifest):
+            raise locked(_KIND)
+
+    def children(self, part: str, under: str) -> Iterator[etree._Element]:
+        """Children of the elements named `under`, each gone when the next is asked for."""
+        if self._has(part):
+            with self._stream(part) as stream:
+                yield from each_child(stream, _KIND, under)
+
+    def each(self, part: str, *tags: str) -> Iterator[etree._Element]:
+        """Elements with these names, each gone when the next is asked for."""
+        if self._has(part):
+            with self._stream(part) as stream:
+                yield from each_element(stream, _KIND, tags)
+
+    def events(self, part: str, *tags: str) -> Iterator[tuple[str, etree._Element]]:
+        """Starts and ends of elements with these names."""
+        if self._has(part):
+            with self._stream(part) as stream:
+                yield from each_event(stream, _KIND, tags)
+
+    def _has(self, part: str) -> bool:
+        return self._archive is None or part in self._archive
+
+    def _stream(self, part: str) -> AbstractContextManager[IO[bytes]]:
+        return closing(io.BytesIO(self._flat)) if self._archive is None else self._archive.stream(part)
+
+
+def _is_xml(content: bytes) -> bool:
+    beginning = content[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
+    return beginning.startswith(b"<") and b"office:document" in beginning
+
+
+def _body(source: _Source) -> str:
+    """What stands in the document's body: text, spreadsheet, presentation or drawing."""
+    for event, element in source.events("content.xml", *_BODIES):
+        parent = element.getparent()
+        if event == "start" and parent is not None and local(parent.tag) == "body":
+            return local(element.tag)
+    raise UnreadableFileError(f"an {_KIND} of a kind that is not read: it is no text, spreadsheet or presentation")
+
+
+def _properties(source: _Source) -> tuple[str, dict[str, str]]:
+    said: dict[str, str] = {}
+    for entry in source.children("meta.xml", "meta"):
+        name, value = local(entry.tag), " ".join((entry.text or "").split())
+        if "date" in name:
+            value = value.partition(".")[0]  # fractions of seconds
+        if value:
+            said[name] = f"{said[name]}, {value}" if name == "keyword" and name in said else value
+    return said.get("title", ""), {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if theirs in said}
+
+
+def _title_styles(source: _Source) -> frozenset[str]:
+    """Names of the style Title and of the automatic styles made of it."""
+    return frozenset(("Title",)) | {
+        attribute(style, "name")
+        for style in source.each("content.xml", "style")
+        if attribute(style, "parent-style-name") == "Title"
+    }
+
+
+def _running(source: _Source) -> Iterator[Block]:
+    """Headers and footers, each once."""
+    said: set[str] = set()
+    for element in source.each("styles.xml", *_HEADERS):
+        for block in Walk(place=local(element.tag).partition("-")[0]).blocks(element):
+            if block.text not in said:
+                said.add(block.text)
+                yield block

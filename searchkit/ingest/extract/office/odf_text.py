@@ -1,0 +1,180 @@
+"""What OpenDocument text is made of, wherever it stands: paragraphs, headings, lists, tables, notes, frames."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from searchkit.ingest.extract.archive import attribute, descendants, local
+from searchkit.ingest.extract.office.ooxml import joined_cells
+from searchkit.types import Block, BlockKind
+
+_DRAWING = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_SKIPPED = frozenset(
+    ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "note-citation")
+)
+_BLANKS = re.compile(r"[ \t\r\n]+")
+_LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is a page's layout
+_MOST_BLANKS = 100  # a count of blanks is anything that the file says
+
+
+@dataclass(slots=True)
+class _Inline:
+    """A paragraph's text, and what hangs on it and is read behind it."""
+
+    parts: list[str] = field(default_factory=list)
+    behind: list[etree._Element] = field(default_factory=list)
+
+    def text(self) -> str:
+        return "\n".join(line.strip() for line in "".join(self.parts).split("\n")).strip()
+
+
+class Walk:
+    """Goes through elements in order and keeps the path of headings. `place` is that of blocks that have none else."""
+
+    def __init__(self, title_styles: frozenset[str] = frozenset(), place: str = "") -> None:
+        self.title = ""
+        self._title_styles, self._place = title_styles, place
+        self._path: list[tuple[int, str]] = []
+
+    def blocks(self, elements: Iterable[etree._Element], *, flow: bool = False, item: str = "") -> Iterator[Block]:
+        """Blocks of what may stand in a body, a cell, a frame or a note. Only in the flow do headings count as such.
+
+        `item` goes before each paragraph that is an item of a list.
+        """
+        for element in elements:
+            name = local(element.tag)
+            if name in ("p", "h"):
+                yield from self._paragraph(element, flow=flow, item=item)
+            elif name == "table":
+                yield from self._table(element, flow=flow)
+            elif name in ("list", "list-item"):
+                yield from self.blocks(element, flow=flow, item="- ")
+            elif name == "annotation":
+                yield from self._annotation(element)
+            elif name not in _SKIPPED:
+                yield from self.blocks(element, flow=flow, item=item)
+
+    def _paragraph(self, paragraph: etree._Element, *, flow: bool, item: str) -> Iterator[Block]:
+        found = _Inline()
+        _gather(paragraph, found)
+        if text := found.text():
+            level = self._level(paragraph) if flow else None
+            if level is None:
+                yield self._block(item + text)
+            else:
+                text = " ".join(text.split())
+                self._path = [(above, name) for above, name in self._path if above < level]
+                self._path.append((level, text))
+                self.title = self.title or (text if level == 0 else "")
+                yield self._block(text, BlockKind.HEADING)
+        yield from self._behind(found)
+
+    def _level(self, paragraph: etree._Element) -> int | None:
+        """Of a heading, from 1; 0 for the document's title, None for text."""
+        if local(paragraph.tag) == "h":
+            level = attribute(paragraph, "outline-level")
+            return int(level) if level.isdigit() else 1
+        return 0 if attribute(paragraph, "style-name") in self._title_styles else None
+
+    def _table(self, table: etree._Element, *, flow: bool) -> Iterator[Block]:
+        """Rows as lines, but cell by cell where a row holds tables, headings or pages of text: that is a layout."""
+        lines: list[str] = []
+        found = _Inline()
+        for row in _rows(table):
+            cells = [cell for cell in row if local(cell.tag) in ("table-cell", "covered-table-cell")]
+            if _is_layout(row):
+                yield from self._rows_block(lines, found)
+                lines, found = [], _Inline()
+                for cell in cells:
+                    yield from self.blocks(cell, flow=flow)
+            elif line := joined_cells([" ".join(_cell_text(cell, found).split()) for cell in cells]):
+                lines.append(line)
+        yield from self._rows_block(lines, found)
+
+    def _rows_block(self, lines: list[str], found: _Inline) -> Iterator[Block]:
+        if lines:
+            yield self._block("\n".join(lines), BlockKind.TABLE)
+        yield from self._behind(found)
+
+    def _behind(self, found: _Inline) -> Iterator[Block]:
+        for element in found.behind:
+            name = local(element.tag)
+            if name == "note":
+                kind = attribute(element, "note-class") or "footnote"
+                yield from self._as_one(element, kind)
+            elif name == "annotation":
+                yield from self._annotation(element)
+            else:
+                yield from self.blocks([element])
+
+    def _annotation(self, element: etree._Element) -> Iterator[Block]:
+        author = next((entry.text for entry in element if local(entry.tag) == "creator" and entry.text), "")
+        yield from self._as_one(element, f"comment by {author}" if author else "comment")
+
+    def _as_one(self, element: etree._Element, place: str) -> Iterator[Block]:
+        """The blocks in an element as a single one."""
+        outer, self._place = self._place, f"{self._place}, {place}" if self._place else place
+        texts = [block.text for block in self.blocks(element)]
+        if texts:
+            yield self._block("\n".join(texts))
+        self._place = outer
+
+    def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH) -> Block:
+        return Block(text, kind, tuple(name for _, name in self._path), place=self._place)
+
+
+def plain_text(element: etree._Element) -> str:
+    """The paragraphs of a cell, parted by blanks, without what hangs on them."""
+    found = _Inline()
+    return " ".join(_cell_text(element, found).split())
+
+
+def _gather(element: etree._Element, found: _Inline) -> None:
+    """Text of an inline element in order, and what hangs on it."""
+    found.parts.append(_BLANKS.sub(" ", element.text or ""))
+    for child in element:
+        name = local(child.tag)
+        if name == "s":
+            count = attribute(child, "c")
+            found.parts.append(" " * min(_MOST_BLANKS, int(count) if count.isdigit() else 1))
+        elif name in ("tab", "line-break"):
+            found.parts.append(" " if name == "tab" else "\n")
+        elif name in ("note", "annotation") or str(child.tag).startswith(_DRAWING):
+            found.behind.append(child)
+        elif name not in _SKIPPED:
+            _gather(child, found)
+        found.parts.append(_BLANKS.sub(" ", child.tail or ""))
+
+
+def _cell_text(cell: etree._Element, found: _Inline) -> str:
+    """The text of a cell's paragraphs and lists; what hangs on it is left to `found`."""
+    texts = []
+    for child in cell:
+        name = local(child.tag)
+        if name in ("p", "h"):
+            ours = _Inline(behind=found.behind)
+            _gather(child, ours)
+            texts.append(ours.text())
+        elif name == "annotation" or str(child.tag).startswith(_DRAWING):
+            found.behind.append(child)
+        elif name not in _SKIPPED:
+            texts.append(_cell_text(child, found))
+    return " ".join(text for text in texts if text)
+
+
+def _rows(element: etree._Element) -> Iterator[etree._Element]:
+    """Rows of a table, also those in groups and headers, not those of tables in it."""
+    for child in element:
+        name = local(child.tag)
+        if name == "table-row":
+            yield child
+        elif name in ("table-rows", "table-header-rows", "table-row-group"):
+            yield from _rows(child)
+
+
+def _is_layout(row: etree._Element) -> bool:
+    if next(descendants(row, "table", "h"), None) is not None:
+        return True
+    return sum(len(text) for text in row.itertext()) > _LAYOUT_ROW_CHARACTERS

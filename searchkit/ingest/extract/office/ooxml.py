@@ -1,0 +1,164 @@
+"""Office Open XML packages, which Word, PowerPoint and Excel write: parts by their relations, properties, drawn text."""
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.archive import Archive, attribute, damaged, descendants, first, local
+from searchkit.ingest.extract.office.sheets import number_text
+
+_FAMILIES = {"wordprocessingml": "Word document", "presentationml": "presentation", "spreadsheetml": "workbook"}
+_PROPERTIES = {
+    "creator": "author",
+    "created": "date",
+    "subject": "subject",
+    "keywords": "tags",
+    "category": "category",
+    "description": "description",
+    "language": "language",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A part that another one refers to. `kind`: the last word of the relation's type, the same in all editions."""
+
+    kind: str
+    target: str
+
+
+class Package:
+    """A package and its parts; `family` is the word for its format in content types, such as "wordprocessingml"."""
+
+    def __init__(self, content: bytes, family: str) -> None:
+        self.kind = _FAMILIES[family]
+        self.archive = Archive(content, self.kind)
+        self._relations: dict[str, dict[str, Relation]] = {}
+        self.main = self._main_part(family)
+
+    def relations(self, part: str) -> dict[str, Relation]:
+        """What a part refers to inside the package, by relation id; "" asks for the package's own."""
+        if part not in self._relations:
+            self._relations[part] = dict(self._read_relations(part))
+        return self._relations[part]
+
+    def _read_relations(self, part: str) -> Iterator[tuple[str, Relation]]:
+        folder, name = posixpath.split(part)
+        root = self.archive.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        for relation in root if root is not None else ():
+            if relation.get("TargetMode") != "External" and relation.get("Target"):
+                target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/")
+                yield relation.get("Id", ""), Relation(posixpath.basename(relation.get("Type", "")), target)
+
+    def related(self, part: str, *kinds: str) -> list[str]:
+        """Names of the existing parts that a part has such relations to."""
+        relations = self.relations(part).values()
+        return [relation.target for relation in relations if relation.kind in kinds and relation.target in self.archive]
+
+    def properties(self) -> tuple[str, dict[str, str]]:
+        """The title, and what else the core properties say."""
+        parts = self.related("", "core-properties")
+        root = self.archive.xml(parts[0]) if parts else None
+        entries = () if root is None else root
+        said = {local(entry.tag): " ".join((entry.text or "").split()) for entry in entries}
+        return said.get("title", ""), {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if said.get(theirs)}
+
+    def drawn(self, part: str, graphics: list[etree._Element]) -> Iterator[str]:
+        """Text of the diagrams (SmartArt) and charts that elements of a part refer to."""
+        relations = self.relations(part) if graphics else {}
+        for graphic in graphics:
+            is_chart = local(graphic.tag) == "chart"
+            relation = relations.get(attribute(graphic, "id" if is_chart else "dm"))
+            root = self.archive.xml(relation.target) if relation else None
+            if root is not None:
+                text = chart_text(root) if is_chart else paragraphs_text(root)
+                if text:
+                    yield text
+
+    def _main_part(self, family: str) -> str:
+        parts = self.related("", "officeDocument")
+        if not parts:
+            raise damaged(self.kind, "its main part is missing")
+        types = self.archive.xml("[Content_Types].xml")
+        for entry in types if types is not None else ():
+            said = entry.get("ContentType", "")
+            if entry.get("PartName", "").lstrip("/").lower() == parts[0].lower():
+                other = next((name for word, name in _FAMILIES.items() if word in said and word != family), None)
+                if other:
+                    raise UnreadableFileError(
+                        f"its content is a {other}, not a {self.kind}",
+                        remedy="give it the ending that fits its content",
+                    )
+                if "binary" in said:
+                    raise UnreadableFileError(
+                        "a workbook in Excel's binary format (.xlsb)", remedy="save it as an ordinary workbook (.xlsx)"
+                    )
+        return parts[0]
+
+
+def paragraphs_text(element: etree._Element) -> str:
+    """The paragraphs of a drawing, a line each."""
+    lines = (paragraph_text(paragraph) for paragraph in descendants(element, "p"))
+    return "\n".join(line for line in lines if line)
+
+
+def paragraph_text(paragraph: etree._Element) -> str:
+    """A drawing's paragraph (a:p); the slide's number, a field, is left out."""
+    parts = []
+    for element in descendants(paragraph, "t", "br", "tab"):
+        name, parent = local(element.tag), element.getparent()
+        if name != "t":
+            parts.append("\n" if name == "br" else "")
+        elif parent is None or parent.get("type") != "slidenum":
+            parts.append(element.text or "")
+    return "".join(parts).replace("\v", "\n").strip()
+
+
+def table_lines(table: etree._Element) -> list[str]:
+    """The rows of a drawing's table (a:tbl), cells parted by bars."""
+    lines = []
+    for row in descendants(table, "tr"):
+        cells = [cell for cell in row if local(cell.tag) == "tc" and not _is_covered(cell)]
+        lines.append(joined_cells([" ".join(paragraphs_text(cell).split()) for cell in cells]))
+    return [line for line in lines if line]
+
+
+def _is_covered(cell: etree._Element) -> bool:
+    """Whether a cell lies under the one beside or above it."""
+    return any(cell.get(name) in ("1", "true") for name in ("hMerge", "vMerge"))
+
+
+def joined_cells(cells: list[str]) -> str:
+    """A row as a line: empty cells keep their place between others, "" if there are no others."""
+    while cells and not cells[-1]:
+        cells.pop()
+    return " | ".join(cells)
+
+
+def chart_text(chart: etree._Element) -> str:
+    """A chart's titles, categories and series as lines."""
+    lines = [text for paragraph in descendants(chart, "p") if (text := paragraph_text(paragraph))]
+    categories = ""
+    for series in descendants(chart, "ser"):
+        ours = _cached(first(series, "cat"))
+        if ours and ours != categories:
+            categories = ours
+            lines.append(ours)
+        values = _cached(first(series, "val"), numbers=True)
+        lines.append(" | ".join(part for part in (_cached(_child(series, "tx")), values) if part))
+    return "\n".join(line for line in lines if line)
+
+
+def _child(element: etree._Element, name: str) -> etree._Element | None:
+    return next((child for child in element if local(child.tag) == name), None)
+
+
+def _cached(element: etree._Element | None, *, numbers: bool = False) -> str:
+    """The values a chart keeps of the cells it shows."""
+    if element is None:
+        return ""
+    texts = [value.text for value in descendants(element, "v") if value.text]
+    return " | ".join(map(number_text, texts) if numbers else texts)

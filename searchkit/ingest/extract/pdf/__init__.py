@@ -1,0 +1,1 @@
+"""Readers of PDF, scanned pages included."""

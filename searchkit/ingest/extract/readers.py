@@ -1,0 +1,103 @@
+"""The reader of each format, and what all of them have in common: one kind of error, text that SQLite can hold."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+
+from searchkit.errors import UnreadableFileError
+from searchkit.types import Block, ExtractedDocument
+
+VERSION = 3  # raise it when a reader gives other text than before: files are then read anew
+LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for what is too large
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_MODULE = "searchkit.ingest.extract."
+_READERS = {
+    "markdown": ("markup.markdown", "extract_markdown"),
+    "text": ("text", "extract_text"),
+    "rst": ("markup.rst", "extract_rst"),
+    "org": ("markup.org", "extract_org"),
+    "data": ("data.config", "extract_data"),
+    "table": ("data.table", "extract_table"),
+    "subtitles": ("data.subtitles", "extract_subtitles"),
+    "notebook": ("data.notebook", "extract_notebook"),
+    "html": ("markup.html", "extract_html"),
+    "pdf": ("pdf.document", "extract_pdf"),
+    "docx": ("office.docx", "extract_docx"),
+    "pptx": ("office.pptx", "extract_pptx"),
+    "xlsx": ("office.xlsx", "extract_xlsx"),
+    "odf": ("office.odf", "extract_odf"),
+    "epub": ("markup.epub", "extract_epub"),
+    "rtf": ("office.rtf", "extract_rtf"),
+    "mail": ("mail", "extract_mail"),
+    "mailbox": ("mail", "extract_mailbox"),
+    "code": ("code.source", "extract_code"),
+    "python": ("code.source", "extract_python"),
+    "javascript": ("code.source", "extract_javascript"),
+    "typescript": ("code.source", "extract_typescript"),
+    "tsx": ("code.source", "extract_tsx"),
+    "java": ("code.source", "extract_java"),
+    "c": ("code.source", "extract_c"),
+    "cpp": ("code.source", "extract_cpp"),
+    "header": ("code.source", "extract_header"),
+    "go": ("code.source", "extract_go"),
+    "rust": ("code.source", "extract_rust"),
+    "ruby": ("code.source", "extract_ruby"),
+    "php": ("code.source", "extract_php"),
+    "csharp": ("code.source", "extract_csharp"),
+    "shell": ("code.source", "extract_shell"),
+}
+
+
+def too_large(size_bytes: int, limit_bytes: int) -> str:
+    """The reason why a file is not read."""
+    return f"{size_bytes / 1e6:,.0f} MB, more than the limit of {limit_bytes / 1e6:,.0f} MB"
+
+
+def extract(format_name: str, content: bytes) -> ExtractedDocument:
+    """Read a file's content. Raises UnreadableFileError, with the reason, whatever goes wrong inside a reader.
+
+    The blocks may be made only when they are asked for, and then raise it as well.
+    """
+    module, function = _READERS[format_name]
+    with _one_kind_of_error(format_name):
+        reader: Callable[[bytes], ExtractedDocument] = getattr(import_module(_MODULE + module), function)
+        document = reader(content)
+    metadata = {_plain(name).strip(): _plain(value).strip() for name, value in document.metadata.items()}
+    return replace(
+        document,
+        title=_plain(document.title).strip(),
+        blocks=_storable(format_name, document.blocks),
+        metadata={name: value for name, value in metadata.items() if value},
+    )
+
+
+@contextmanager
+def _one_kind_of_error(format_name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableFileError:
+        raise
+    except RecursionError as error:
+        raise UnreadableFileError("nested too deeply to be read") from error
+    except MemoryError as error:
+        raise UnreadableFileError("reading it takes more memory than one file may have") from error
+    except Exception as error:
+        # Readers meet hostile and damaged files and fail in every way there is; it costs that one file.
+        raise UnreadableFileError(f"its {format_name} reader failed ({type(error).__name__}: {error})") from error
+
+
+def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
+    """Without the characters that SQLite refuses or ends a text at; damaged files hold them."""
+    with _one_kind_of_error(format_name):
+        for block in blocks:
+            text = _plain(block.text)
+            if text.strip():
+                headings = tuple(_plain(name) for name in block.headings)
+                yield replace(block, text=text, headings=headings, place=_plain(block.place))
+
+
+def _plain(text: str) -> str:
+    return _UNSTORABLE.sub(" ", text)

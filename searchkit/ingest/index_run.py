@@ -1,0 +1,102 @@
+"""One index run over a collection: every root mirrored, then every missing vector computed, then the index renewed."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from searchkit.catalog import documents, vectors
+from searchkit.catalog.collection_folder import CollectionFolder, neighbours
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
+from searchkit.catalog.roots import Root
+from searchkit.embedding.embedder import Embedder, root_fingerprint
+from searchkit.index_store import refresh_index
+from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
+from searchkit.ingest.reuse_vectors import borrow_vectors
+from searchkit.ingest.sandbox.messages import Limits
+from searchkit.ingest.sync import Change, Cutter, Mirror
+from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListener, RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRun:
+    """What an index run needs. The caller holds the collection's lock."""
+
+    folder: CollectionFolder
+    connection: sqlite3.Connection
+    embedder: Embedder
+    limits: Limits
+    on_progress: ProgressListener
+    options: RunOptions
+
+    def run(self, chosen: Sequence[Root]) -> IndexReport:
+        """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
+        started = time.monotonic()
+        was_covered = get_meta(self.connection, COVERED) == self.embedder.fingerprint
+        mirror = self._mirror(chosen)
+        read_seconds = time.monotonic() - started
+        embed_started = time.monotonic()
+        is_same = was_covered and not (mirror.counts.keys() - {Change.UNCHANGED, Change.MOVED})
+        embedded = 0 if is_same else self._fill()
+        embed_seconds = time.monotonic() - embed_started
+        self.finish(is_same=is_same)
+        statuses = documents.count_by_status(self.connection)
+        return IndexReport(
+            collection=self.folder.name,
+            model=self.embedder.name,
+            added=mirror.counts[Change.ADDED],
+            changed=mirror.counts[Change.CHANGED],
+            moved=mirror.counts[Change.MOVED],
+            deleted=mirror.counts[Change.DELETED],
+            unchanged=mirror.counts[Change.UNCHANGED],
+            skipped=statuses[DocumentStatus.SKIPPED],
+            unsupported=statuses[DocumentStatus.UNSUPPORTED],
+            chunks=documents.count_chunks(self.connection),
+            embedded=embedded,
+            elapsed_seconds=time.monotonic() - started,
+            read_seconds=read_seconds,
+            embed_seconds=embed_seconds,
+            formats=tuple(documents.count_by_format(self.connection)),
+            problems=(*mirror.folder_problems, *mirror.problems),
+        )
+
+    def finish(self, *, is_same: bool) -> None:
+        """Drop what no document needs any more and renew the index; `is_same`: no passage came or went."""
+        with transaction(self.connection):
+            is_covered = is_same or self._is_covered()
+            if not is_same:
+                vectors.remove_orphans(self.connection)
+            set_meta(self.connection, COVERED, self.embedder.fingerprint if is_covered else "")
+            set_meta(self.connection, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        refresh_index(self.folder, self.connection, self.embedder, slack=self.options.index_slack)
+        self.connection.execute("PRAGMA optimize")
+
+    def _is_covered(self) -> bool:
+        passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
+        return passages == covered
+
+    def _mirror(self, chosen: Sequence[Root]) -> Mirror:
+        cutter = Cutter(
+            self.embedder.count_tokens,
+            self.embedder.max_tokens,
+            root_fingerprint(self.embedder),
+            self.limits,
+            self.options.retry,
+        )
+        mirror = Mirror(self.connection, cutter, self.on_progress)
+        mirror.run(chosen)
+        with transaction(self.connection):
+            set_folder_problems(self.connection, mirror.folder_problems, [root.path for root in chosen])
+        return mirror
+
+    def _fill(self) -> int:
+        borrow_vectors(self.connection, self.embedder.fingerprint, neighbours(self.folder))
+        missing = tokens_to_embed(self.connection, self.embedder.fingerprint)
+
+        def on_done(done: Filled) -> None:
+            self.on_progress(
+                Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
+            )
+
+        return fill_vectors(self.connection, self.embedder, on_done, self.options.is_interrupted).passages

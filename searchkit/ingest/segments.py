@@ -1,0 +1,127 @@
+"""Blocks as units: sentences, lines, or whole blocks that should not be cut, each with the lines it takes.
+
+Put together again, the units of a block are its text but for white space.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum, auto
+
+from searchkit.text import split_sentences
+from searchkit.types import Block, BlockKind
+
+CountTokens = Callable[[str], int]
+
+_WHOLE_PARAGRAPH = 300  # characters up to which a paragraph is not cut into sentences
+_CHARACTERS_A_TOKEN = 6  # of code and tables that may fit; others are cut into lines without being counted whole
+_FAR_TOO_LONG = 64  # characters a token: what has more is not counted before it is cut
+_WIDEST_GAP = 32  # characters of white space inside a block that are kept
+_SPACE = re.compile(r"\s*")
+_SENTENCE_END = re.compile(r".*[.!?…。!?।؟][\"'”’»)\]*_]*$", re.DOTALL)
+_ITEM = re.compile(r"[-*+•|>] |\d{1,3}[.)] |#+ ")
+_LINE = re.compile(r"[^\n]*\n+|[^\n]+")
+_ROWS = (BlockKind.CODE, BlockKind.TABLE)
+
+
+class Seam(IntEnum):
+    """What ends where a unit begins; the higher, the more a cut there takes apart."""
+
+    PART = auto()
+    SENTENCE = auto()  # or what stands before a blank line or a list item
+    INSIDE = auto()  # nothing: the sentence is set in lines, or is too long; so are most lines of code and tables
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """`block.text[start:end]`, without white space around it. `tokens` include the white space before it.
+
+    Units with the same `part`, one behind the other, are one stretch of their block's text.
+    """
+
+    block: Block
+    start: int
+    end: int
+    tokens: int
+    line: int | None
+    line_end: int | None
+    part: int
+    seam: Seam
+
+
+def units_of(block: Block, part: int, count_tokens: CountTokens, room: int) -> Iterator[Unit]:
+    """The block in units of at most `room` tokens; the first has the number `part`."""
+    whole = room * _CHARACTERS_A_TOKEN if block.kind in _ROWS else _WHOLE_PARAGRAPH
+    if len(block.text) <= whole and (tokens := count_tokens(block.text) + 1) <= room:
+        yield Unit(block, 0, len(block.text), tokens, block.line, block.line_end, part, Seam.PART)
+        return
+    lines = _Lines(block)
+    at = 0
+    for start, end, tokens in _sized(block, count_tokens, room - 1):  # the blank line before it may be a token
+        part += start - at > _WIDEST_GAP
+        is_new = at == 0 or start - at > _WIDEST_GAP
+        seam = Seam.PART if is_new else _seam(block.text, at, start)
+        yield Unit(block, start, end, tokens + is_new, *lines.of(start, end), part, seam)
+        at = end
+
+
+def _seam(text: str, end: int, start: int) -> Seam:
+    """The seam between what ends at `end` and what begins at `start`."""
+    line_ends = text.count("\n", end, start)
+    if line_ends > 1 or (line_ends and _ITEM.match(text, start)) or _SENTENCE_END.match(text, max(0, end - 3), end):
+        return Seam.SENTENCE
+    return Seam.INSIDE
+
+
+class _Lines:
+    """Line numbers of stretches of a block, asked for from its beginning to its end: each line end is looked at once."""
+
+    def __init__(self, block: Block) -> None:
+        text, line, line_end = block.text, block.line, block.line_end
+        self._block = block
+        self._line = line or 0
+        self._at = 0
+        self._known = line is not None and line_end is not None and line_end - line >= text.count("\n") > 0
+
+    def of(self, start: int, end: int) -> tuple[int | None, int | None]:
+        """First and last line of a stretch; those of the block where its text is not set as in the source."""
+        if not self._known:
+            return self._block.line, self._block.line_end
+        first = self._line + self._block.text.count("\n", self._at, start)
+        self._line = first + self._block.text.count("\n", start, end)
+        self._at = end
+        return first, self._line
+
+
+def _sized(block: Block, count_tokens: CountTokens, room: int) -> Iterator[tuple[int, int, int]]:
+    """Start, end and tokens of sentences or lines; one that is too long alone is cut at words or, in the end, anywhere."""
+    text = block.text
+    behind = at = 0
+    for stretch in _LINE.findall(text) if block.kind in _ROWS else split_sentences(text):
+        start, end = at + len(stretch) - len(stretch.lstrip()), at + len(stretch.rstrip())
+        at += len(stretch)
+        if start >= end:
+            continue
+        begin = behind if start - behind <= _WIDEST_GAP else start
+        tokens = count_tokens(text[begin:end]) if end - begin < room * _FAR_TOO_LONG else room + 1
+        if tokens <= room:
+            yield start, end, tokens
+        else:
+            yield from _cut_anywhere(text, start, end, count_tokens, room)
+        behind = end
+
+
+def _cut_anywhere(
+    text: str, start: int, end: int, count_tokens: CountTokens, room: int
+) -> Iterator[tuple[int, int, int]]:
+    """Start, end and tokens of pieces of at most `room` tokens, cut after a word where there is one."""
+    while start < end:
+        cut = min(end, start + room * 8)
+        while (tokens := count_tokens(text[start:cut])) > room and cut - start > 1:
+            length = cut - start
+            cut = start + max(1, min(length - 1, length * room // tokens))
+        if cut < end and (blank := text.rfind(" ", (start + cut) // 2, cut)) > start:
+            cut = blank
+            tokens = count_tokens(text[start:cut])
+        yield start, cut, tokens
+        start = _SPACE.match(text, cut, end).end()  # type: ignore[union-attr]  # it matches everywhere

@@ -1,0 +1,270 @@
+"""Brings the catalog's documents in line with their folders: added, changed, moved, deleted, unchanged.
+
+Text only: vectors follow later (fill.py). Each file is one transaction, so a crash leaves whole documents.
+"""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from searchkit import formats
+from searchkit.catalog import documents, roots
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.documents import DocumentRecord
+from searchkit.catalog.meta import COVERED, UNREAD, set_meta
+from searchkit.catalog.roots import Root
+from searchkit.errors import UsageError
+from searchkit.files import path_from_text
+from searchkit.ingest.diff import Survey, is_readable, survey_root
+from searchkit.ingest.discover import FoundFile, discover
+from searchkit.ingest.extract import readers
+from searchkit.ingest.pipeline_version import Recipe
+from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
+from searchkit.ingest.sandbox.pool import read_files
+from searchkit.ingest.timestamps import NEVER_READ_NS, settled
+from searchkit.types import DocumentStatus, Problem, Progress, ProgressListener
+
+_FILE_BYTES = 4096  # the work that a file makes besides its bytes
+
+
+class Change(StrEnum):
+    """What happened to a file since the last run."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    MOVED = "moved"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Cutter:
+    """How text becomes chunks: for the model whose tokens are counted, within limits."""
+
+    count_tokens: Callable[[str], int]
+    max_tokens: int
+    model_fingerprint: str
+    limits: Limits
+    retry: bool = False
+
+    @property
+    def setup(self) -> Setup:
+        """What the workers are told."""
+        return Setup(self.count_tokens, self.max_tokens, self.limits)
+
+    @property
+    def recipe(self) -> Recipe:
+        """When to read a file anew."""
+        return Recipe.here(self.model_fingerprint, self.limits, retry=self.retry)
+
+
+@dataclass(frozen=True, slots=True)
+class _ToRead:
+    """A file whose content is wanted, and what the catalog has of it."""
+
+    root: Root
+    entry: FoundFile
+    record: DocumentRecord | None
+
+
+class Mirror:
+    """One run over some roots of a collection. `counts` says what it did so far."""
+
+    def __init__(self, connection: sqlite3.Connection, cutter: Cutter, on_progress: ProgressListener) -> None:
+        self.counts: Counter[Change] = Counter()
+        self.problems: list[Problem] = []  # of files
+        self.folder_problems: list[Problem] = []
+        self._connection = connection
+        self._cutter = cutter
+        self._recipe = cutter.recipe
+        self._on_progress = on_progress
+        self._done = Progress("Reading", 0, 0, "files")
+        self._chunks = 0
+
+    def run(self, chosen: Sequence[Root]) -> None:
+        """Look through the roots, then take in what they hold that is new.
+
+        What has moved, also from one root to another, and what is gone is dealt with before anything is read.
+        """
+        surveys = [survey for root in chosen if (survey := self._survey(root))]
+        self.counts[Change.UNCHANGED] += sum(survey.unchanged for survey in surveys)
+        gone = {record.id: record for survey in surveys for record in survey.gone}
+        to_read = [_ToRead(survey.root, *pair) for survey in surveys for pair in survey.changed]
+        for survey in surveys:
+            for entry in survey.new:
+                if not self._move_here(survey.root, entry, gone):
+                    to_read.append(_ToRead(survey.root, entry, None))
+        for record in gone.values():
+            with transaction(self._connection):
+                set_meta(self._connection, COVERED, "")  # their vectors are still to go
+                documents.remove_document(self._connection, record.id)
+            self.counts[Change.DELETED] += 1
+        self._read_all(sorted(to_read, key=lambda item: -item.entry.mtime_ns))
+
+    def _survey(self, root: Root) -> Survey | None:
+        """What happened to a root, None if it cannot be read."""
+        known = documents.documents_of_root(self._connection, root.id)
+        excluded = roots.exclusions(self._connection)
+        try:
+            survey = survey_root(root, known, discover(root.path, excluded), self._recipe)
+        except UsageError as error:
+            self.folder_problems.append(
+                Problem(root.path, str(error), "Plug in or mount its drive, or forget the folder.")
+            )
+            return None
+        self.folder_problems += survey.problems
+        with transaction(self._connection):
+            roots.note_device(self._connection, root, survey.device)
+        return survey
+
+    def _move_here(self, root: Root, entry: FoundFile, gone: dict[int, DocumentRecord]) -> bool:
+        """Whether a new file is one that has gone from elsewhere, whose chunks and vectors it takes over."""
+        candidates = documents.indexed_of_size(self._connection, entry.size_bytes)
+        sources = [record for record in candidates if record.id in gone or self._has_left(record, root)]
+        sources = [record for record in sources if self._recipe.is_current(record)]
+        if not sources or (hashed := _hash_of(entry.path)) is None:
+            return False
+        format_name = formats.format_by_name(entry.path)
+        for source in sources:
+            if source.content_hash == hashed and format_name in (source.format, None):
+                moved = replace(
+                    source,
+                    root_id=root.id,
+                    path=entry.relative,
+                    mtime_ns=settled(entry.mtime_ns),
+                    ctime_ns=entry.ctime_ns,
+                )
+                with transaction(self._connection):
+                    documents.move_document(self._connection, source.id, moved)
+                gone.pop(source.id, None)
+                self.counts[Change.MOVED] += 1
+                return True
+        return False
+
+    def _has_left(self, record: DocumentRecord, here: Root) -> bool:
+        """Whether a document of another root is gone from it, though the root itself is there."""
+        if record.root_id == here.id:
+            return False  # the survey has seen it
+        home = next((root.path for root in roots.all_roots(self._connection) if root.id == record.root_id), None)
+        try:
+            return home is not None and any(home.iterdir()) and not (home / path_from_text(record.path)).exists()
+        except OSError:
+            return False
+
+    def _read_all(self, to_read: Sequence[_ToRead]) -> None:
+        """Read files and store what comes, the most recent first."""
+        with transaction(self._connection):
+            set_meta(self._connection, UNREAD, str(len(to_read)))
+            if to_read:
+                set_meta(self._connection, COVERED, "")
+        work = sum(item.entry.size_bytes + _FILE_BYTES for item in to_read)
+        self._done = Progress("Reading", 0, len(to_read), "files", 0.0, work)
+        waiting = {str(item.entry.path): item for item in to_read}
+        jobs = []
+        for item in to_read:
+            name = formats.UNSUPPORTED if item.entry.kind else formats.format_by_name(item.entry.path)
+            if name == formats.UNSUPPORTED:
+                self._store(waiting, Reading(Job(str(item.entry.path), "", 0)))
+            elif item.entry.size_bytes > self._cutter.limits.file_bytes:
+                reason = readers.too_large(item.entry.size_bytes, self._cutter.limits.file_bytes)
+                self._store(
+                    waiting, Reading(Job(str(item.entry.path), "", 0), name or "", reason=reason, remedy=readers.LARGER)
+                )
+            else:
+                jobs.append(Job(str(item.entry.path), name or "", item.entry.size_bytes, self._known_hash(item, name)))
+        for reading in read_files(jobs, self._cutter.setup):
+            self._store(waiting, reading)
+
+    def _known_hash(self, item: _ToRead, format_name: str | None) -> str:
+        """The hash with which the file need not be read, "" if it has to be."""
+        record = item.record
+        if record is None or record.content_hash is None or not self._recipe.is_current(record):
+            return ""
+        if record.status is DocumentStatus.UNSUPPORTED or format_name not in (record.format, None):
+            return ""
+        return record.content_hash.hex()
+
+    def _store(self, waiting: dict[str, _ToRead], reading: Reading) -> None:
+        item = waiting.pop(reading.job.path)
+        with transaction(self._connection):
+            if not self._is_forgotten(item.entry.path):
+                self.counts[self._put(item, reading)] += 1
+            if len(waiting) % 50 == 0:
+                set_meta(self._connection, UNREAD, str(len(waiting)))
+        self._chunks += len(reading.chunks)
+        self._done = replace(
+            self._done,
+            done=self._done.done + 1,
+            work_done=self._done.work_done + item.entry.size_bytes + _FILE_BYTES,
+            note=f"{self._chunks:,} passages",
+        )
+        self._on_progress(self._done)
+
+    def _is_forgotten(self, path: Path) -> bool:
+        """Whether the user has forgotten it since this run began."""
+        excluded = roots.exclusions(self._connection)
+        return bool(excluded) and not excluded.isdisjoint((path, *path.parents))
+
+    def _put(self, item: _ToRead, reading: Reading) -> Change:
+        record = self._record(item, reading)
+        if reading.unchanged and item.record is not None:
+            times = (record.mtime_ns, record.ctime_ns)
+            documents.touch_document(self._connection, item.record.id, *times, item.record.recipe)
+            return Change.UNCHANGED
+        if not reading.is_lasting and item.record is not None and is_readable(item.record):
+            noted = f"{reading.reason}; its last text is kept"
+            self._report(item, noted, reading.remedy)
+            documents.note_problem(self._connection, item.record.id, noted, reading.remedy, NEVER_READ_NS)
+            return Change.UNCHANGED
+        if record.status is DocumentStatus.SKIPPED:
+            self._report(item, record.reason, record.remedy)
+        documents.put_document(self._connection, record, reading.chunks)
+        if item.record is None:
+            return Change.ADDED
+        same = (record.status, record.reason) == (item.record.status, item.record.reason)
+        return Change.UNCHANGED if same and record.status is not DocumentStatus.INDEXED else Change.CHANGED
+
+    def _record(self, item: _ToRead, reading: Reading) -> DocumentRecord:
+        status = DocumentStatus.INDEXED if reading.chunks else DocumentStatus.SKIPPED
+        if not reading.reason and reading.format == formats.UNSUPPORTED:
+            status = DocumentStatus.UNSUPPORTED
+        entry = item.entry
+        mtime_ns = entry.mtime_ns if reading.mtime_ns is None else reading.mtime_ns
+        return DocumentRecord(
+            id=0,
+            root_id=item.root.id,
+            path=entry.relative,
+            content_hash=reading.content_hash,
+            size_bytes=entry.size_bytes if reading.size_bytes is None else reading.size_bytes,
+            mtime_ns=mtime_ns if reading.is_lasting else NEVER_READ_NS,
+            ctime_ns=entry.ctime_ns if reading.ctime_ns is None else reading.ctime_ns,
+            format=reading.format or reading.job.format,
+            status=status,
+            reason=_kind_of(entry) if status is DocumentStatus.UNSUPPORTED else reading.reason,
+            title=reading.title,
+            recipe=self._recipe.name(status, reading.scanned_pages),
+            remedy=reading.remedy,
+            metadata=reading.metadata,
+            scanned_pages=reading.scanned_pages,
+        )
+
+    def _report(self, item: _ToRead, reason: str, remedy: str) -> None:
+        self.problems.append(Problem(item.entry.path, reason, remedy))
+
+
+def _kind_of(entry: FoundFile) -> str:
+    """What a file without text is: a link or the like, or its suffix."""
+    return entry.kind or entry.path.suffix.lower()
+
+
+def _hash_of(path: Path) -> bytes | None:
+    """The content's hash, None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    except OSError:
+        return None

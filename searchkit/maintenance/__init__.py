@@ -1,0 +1,1 @@
+"""Operations on a whole collection: verify, rebuild, tune, switch its model, watch, delete."""

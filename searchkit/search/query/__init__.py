@@ -1,0 +1,1 @@
+"""Understanding a query: its words, phrases, exclusions and filters."""

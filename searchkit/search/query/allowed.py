@@ -1,0 +1,63 @@
+"""The chunks that may answer a query: what its filters, phrases and exclusions leave, or all."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from searchkit.search.lexical.phrases import chunks_with_phrase, chunks_with_word
+from searchkit.search.query.filters import Filters, all_chunks, chunks_in_documents
+
+_YES = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a chunk must meet: all of the filters and phrases, none of the exclusions; in none of the documents left out."""
+
+    filters: tuple[Filters, ...] = ()
+    phrases: tuple[str, ...] = ()
+    excluded_words: tuple[str, ...] = ()
+    excluded_phrases: tuple[str, ...] = ()
+    excluded_documents: tuple[int, ...] = ()
+
+
+class AllowedChunks:
+    """A set of chunk ids that SQL can ask as well. `mask`: a byte a chunk id, 1 for those that are in."""
+
+    def __init__(self, chunk_ids: Iterable[int]) -> None:
+        ids = list(chunk_ids)
+        mask = bytearray(max(ids, default=0) + 1)
+        for chunk in ids:
+            mask[chunk] = _YES
+        self.mask = bytes(mask)
+        self.count = len(ids)
+
+    def __contains__(self, chunk: int) -> bool:
+        return chunk < len(self.mask) and self.mask[chunk] == _YES
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def allowed_chunks(connection: sqlite3.Connection, demands: Demands) -> AllowedChunks | None:
+    """The chunks that meet all demands, None if nothing is demanded."""
+    filters = [each for each in demands.filters if each]
+    found = chunks_in_documents(connection, filters) if filters else None
+    for phrase in demands.phrases:
+        found = chunks_with_phrase(connection, phrase, found)
+    excluded = _excluded(connection, demands)
+    if excluded:
+        found = (all_chunks(connection) if found is None else found) - excluded
+    return None if found is None else AllowedChunks(found)
+
+
+def _excluded(connection: sqlite3.Connection, demands: Demands) -> set[int]:
+    excluded: set[int] = set()
+    for word in demands.excluded_words:
+        excluded |= chunks_with_word(connection, word)
+    for phrase in demands.excluded_phrases:
+        excluded |= chunks_with_phrase(connection, phrase, None)
+    for document in demands.excluded_documents:
+        rows = connection.execute("SELECT id FROM chunks WHERE document_id = ?", (document,))
+        excluded.update(chunk for (chunk,) in rows)
+    return excluded

@@ -1,0 +1,162 @@
+"""What a query's text asks for: words, quoted phrases, exclusions and filters. Every text is a query.
+
+`"a phrase"` must occur as written. `-word` and `-"a phrase"` must not: a hyphen at the beginning of a word, directly before
+two letters or a quote, where the query asks for something else besides; so options (`--flag`, `-v`, `-O2`), negative
+numbers and hyphens inside words are ordinary text. `type:`, `path:`, `folder:`, `since:` and `until:` are filters
+(`-type:` and so on exclude); with a value that makes no sense, and for any other name before a colon, they are
+ordinary text. A phrase that nothing holds is no demand in a sentence of four words or more besides. A text of more
+than 24 words outside all that is pasted rather than typed: its signs are its own.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+
+from searchkit.errors import UsageError
+from searchkit.search.query.dates import read_days
+from searchkit.search.query.filters import Filters, is_place
+
+_QUOTES = '"“”„‟«»'
+_QUOTED = rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]"
+_FILTER = re.compile(rf"(-?)(type|path|folder|since|until):(?:{_QUOTED}(?=\s|$)|([^\s{_QUOTES}]\S*))", re.IGNORECASE)
+_PHRASE = re.compile(rf"(-?){_QUOTED}")
+_EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")
+_WORD = re.compile(r"\S+")
+_FILTER_NAMES = ("type", "path", "folder", "since", "until")
+_LIKE_FILTER = re.compile(r"-?([^\W\d_]{3,8}):([^\s/:]\S*)")
+_ALIKE = 0.7  # of difflib, for a misspelt name
+_A_SENTENCE = 4  # such words, from which on
+_MOST_TYPED = 24  # words outside phrases, exclusions and filters
+_MOST_PHRASES = 32  # phrases, and words, that a query may demand or exclude
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """`text`: what is looked for by meaning and by words, phrases included; "" if there are filters alone.
+
+    `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that nothing holds may
+    be a quotation rather than a demand.
+    """
+
+    text: str
+    phrases: tuple[str, ...] = ()
+    excluded_words: tuple[str, ...] = ()
+    excluded_phrases: tuple[str, ...] = ()
+    filters: Filters = field(default_factory=Filters)
+    is_sentence: bool = False
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What has been read so far."""
+
+    text: list[str] = field(default_factory=list)
+    phrases: list[str] = field(default_factory=list)
+    excluded_words: list[str] = field(default_factory=list)
+    excluded_phrases: list[str] = field(default_factory=list)
+    filters: dict[str, list[str]] = field(default_factory=dict)
+    since: list[date] = field(default_factory=list)
+    until: list[date] = field(default_factory=list)
+
+    typed_words: int = 0
+
+    @property
+    def are_exclusions_alone(self) -> bool:
+        return not (self.text or self.filters or self.since or self.until)
+
+
+def parse_query(query: str, *, is_type: Callable[[str], bool], today: date) -> ParsedQuery:
+    """Read a query. `is_type`: whether there is such a type of file.
+
+    Raises UsageError where a query demands more than can be meant: too many phrases or filters, an empty time.
+    """
+    parts = _Parts()
+    at = 0
+    while at < len(query):
+        if query[at].isspace():
+            at += 1
+            continue
+        at = (
+            _read_filter(query, at, parts, is_type, today)
+            or _read_phrase(query, at, parts)
+            or _read_word(query, at, parts)
+        )
+    if parts.are_exclusions_alone or parts.typed_words > _MOST_TYPED:
+        return ParsedQuery(query.strip())
+    return _parsed(parts)
+
+
+def not_filters(query: ParsedQuery) -> list[str]:
+    """The words of a query that look as if filters were meant, but were read as text: `typ:pdf`, `since:soon`."""
+    meant = ((word, _LIKE_FILTER.fullmatch(word)) for word in query.text.split() if word not in query.phrases)
+    return [word for word, found in meant if found and get_close_matches(found[1].lower(), _FILTER_NAMES, 1, _ALIKE)]
+
+
+def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bool], today: date) -> int:
+    """Where a filter that stands here ends, 0 if there is none."""
+    found = _FILTER.match(query, at)
+    if not found:
+        return 0
+    negated, name, value = bool(found[1]), found[2].lower(), (found[3] or found[4] or "").strip()
+    if name in ("since", "until"):
+        days = None if negated else read_days(value, today)
+        if days is None:
+            return 0
+        (parts.since if name == "since" else parts.until).append(days[0 if name == "since" else 1])
+        return found.end()
+    values = [part.strip().lower() for part in value.split(",") if part.strip()] if name == "type" else [value]
+    if not values or not all(is_type(part) if name == "type" else is_place(part) for part in values):
+        return 0
+    parts.filters.setdefault(f"{'not_' if negated else ''}{name}s", []).extend(values)
+    return found.end()
+
+
+def _read_phrase(query: str, at: int, parts: _Parts) -> int:
+    """The same for a phrase, demanded or excluded."""
+    found = _PHRASE.match(query, at)
+    if not found or not found[2].strip():
+        return 0
+    phrase = " ".join(found[2].split())
+    if found[1]:
+        parts.excluded_phrases.append(phrase)
+    else:
+        parts.phrases.append(phrase)
+        parts.text.append(phrase)
+    return found.end()
+
+
+def _read_word(query: str, at: int, parts: _Parts) -> int:
+    """Where the word that stands here ends."""
+    if found := _EXCLUDED.match(query, at):
+        parts.excluded_words.append(found[1].rstrip(".'’/-"))
+        punctuation = _WORD.match(query, found.end())
+        return punctuation.end() if punctuation else found.end()
+    word = _WORD.match(query, at)
+    if word is None:
+        return at + 1
+    parts.text.append(word.group())
+    parts.typed_words += 1
+    return word.end()
+
+
+def _parsed(parts: _Parts) -> ParsedQuery:
+    demands: Collection[list[str]] = (parts.phrases, parts.excluded_words, parts.excluded_phrases)
+    if max(map(len, demands)) > _MOST_PHRASES:
+        raise UsageError(
+            f"The query has more than {_MOST_PHRASES} phrases or exclusions. Leave the less important ones out."
+        )
+    filters = Filters(
+        **{name: tuple(dict.fromkeys(values)) for name, values in parts.filters.items()},
+        since=max(parts.since, default=None),
+        until=min(parts.until, default=None),
+    )
+    return ParsedQuery(
+        text=" ".join(parts.text),
+        phrases=tuple(dict.fromkeys(parts.phrases)),
+        excluded_words=tuple(dict.fromkeys(parts.excluded_words)),
+        excluded_phrases=tuple(dict.fromkeys(parts.excluded_phrases)),
+        filters=filters,
+        is_sentence=bool(parts.phrases) and parts.typed_words >= _A_SENTENCE,
+    )

@@ -1,0 +1,1 @@
+"""Chat completions: turning a conversation into a question, and streaming the answer."""

@@ -1,0 +1,174 @@
+"""The part of Ollama's API that concerns embeddings, so that what embeds through Ollama can embed here."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from searchkit import __version__
+from searchkit.files import folder_size_bytes
+from searchkit.library import Library
+from searchkit.serve.http.state import Served
+from searchkit.serve.vectors import MOST_INPUTS, Embedded, Order, embed, name_and_kind, names_of
+
+router = APIRouter(prefix="/api", tags=["ollama"])
+_Text = Annotated[str, Field(max_length=2_000_000)]
+_NOTHING = Embedded(np.empty((0, 0), np.float32), 0)
+_NEWEST = "0.12.0"  # of Ollama's API, whose version clients ask for
+
+
+class EmbedRequest(BaseModel):
+    """As Ollama has it; options, keep_alive and truncate are accepted and make no difference (long texts are cut)."""
+
+    model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
+    input: _Text | Annotated[list[_Text], Field(max_length=MOST_INPUTS, fail_fast=True)] = Field(
+        examples=[["The lease ends on 31 March."]]
+    )
+    dimensions: int | None = None
+
+
+class EmbedAnswer(BaseModel):
+    """Vectors of unit length, in the order of the inputs. Times are in nanoseconds."""
+
+    model: str
+    embeddings: list[list[float]]
+    total_duration: int
+    load_duration: int = 0
+    prompt_eval_count: int
+
+
+class OldEmbedRequest(BaseModel):
+    """As older clients of Ollama have it."""
+
+    model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
+    prompt: _Text = ""
+
+
+class OldEmbedAnswer(BaseModel):
+    """A vector of unit length."""
+
+    embedding: list[float]
+
+
+class TaggedModel(BaseModel):
+    """A model as Ollama lists it."""
+
+    name: str
+    model: str
+    modified_at: str
+    size: int
+    digest: str
+    details: dict[str, Any]
+
+
+class Tags(BaseModel):
+    """The embedding models."""
+
+    models: list[TaggedModel]
+
+
+class Version(BaseModel):
+    """`version`: the one of Ollama whose API this is; `searchkit`: its own."""
+
+    version: str = _NEWEST
+    searchkit: str = __version__
+
+
+class ShowRequest(BaseModel):
+    """Which model."""
+
+    model: str = Field(default="", max_length=200)
+    name: str = Field(default="", max_length=200)
+
+
+class Shown(BaseModel):
+    """What Ollama tells of a model."""
+
+    capabilities: list[Literal["embedding"]] = ["embedding"]
+    details: dict[str, Any]
+    model_info: dict[str, Any]
+
+
+@router.post("/embed", operation_id="ollama_embed", summary="Embed texts (Ollama)", response_model=EmbedAnswer)
+async def embed_texts(request: EmbedRequest, parts: Served) -> Response:
+    """Embeds documents; NAME:query embeds queries."""
+    start = time.perf_counter_ns()
+    inputs = [request.input] if isinstance(request.input, str) else request.input
+    made = await embed(parts.engine, Order(request.model, inputs, request.dimensions)) if inputs else _NOTHING
+
+    def as_json() -> str:
+        return EmbedAnswer(
+            model=request.model,
+            embeddings=made.vectors.tolist(),
+            total_duration=time.perf_counter_ns() - start,
+            prompt_eval_count=made.tokens,
+        ).model_dump_json()
+
+    return Response(await asyncio.to_thread(as_json), media_type="application/json")
+
+
+@router.post("/embeddings", operation_id="ollama_embeddings", summary="Embed a text (Ollama, older clients)")
+async def embed_text(request: OldEmbedRequest, parts: Served) -> OldEmbedAnswer:
+    """One text, one vector; none for an empty one."""
+    if not request.prompt.strip():
+        return OldEmbedAnswer(embedding=[])
+    made = await embed(parts.engine, Order(request.model, [request.prompt]))
+    return OldEmbedAnswer(embedding=made.vectors[0].tolist())
+
+
+@router.get("/tags", operation_id="ollama_tags", summary="List embedding models (Ollama)")
+async def tags(parts: Served) -> Tags:
+    """The embedding models, each with a name for every prompt."""
+    return Tags(models=await parts.engine.run(_tagged))
+
+
+@router.get("/ps", operation_id="ollama_ps", summary="List embedding models that are loaded (Ollama)")
+async def running(parts: Served) -> Tags:
+    """All of them: a model is loaded when it is first asked for, and stays."""
+    return Tags(models=await parts.engine.run(_tagged))
+
+
+@router.post("/show", operation_id="ollama_show", summary="Look at an embedding model (Ollama)")
+async def show(request: ShowRequest, parts: Served) -> Shown:
+    """Dimensions and the longest input."""
+
+    def work(library: Library) -> Shown:
+        embedder = library.embedder_named(name_and_kind(request.model or request.name)[0])
+        facts = {"embedding_length": embedder.dimension, "context_length": embedder.max_tokens}
+        return Shown(details=_DETAILS, model_info={f"searchkit.{name}": value for name, value in facts.items()})
+
+    return await parts.engine.run(work)
+
+
+@router.get("/version", operation_id="ollama_version", summary="Version (Ollama)")
+async def version() -> Version:
+    """Whose API this is."""
+    return Version()
+
+
+_DETAILS = {
+    "format": "onnx",
+    "family": "embedding",
+    "families": ["embedding"],
+    "parameter_size": "",
+    "quantization_level": "",
+}
+
+
+def _tagged(library: Library) -> list[TaggedModel]:
+    found = []
+    for model in library.embedding_models():
+        folder = library.home / "models" / model
+        moment, size = 0.0, 0
+        if folder.is_dir():
+            moment, size = folder.stat().st_mtime, folder_size_bytes(folder)
+        changed = datetime.fromtimestamp(moment, UTC).isoformat()
+        found += [
+            TaggedModel(name=name, model=name, modified_at=changed, size=size, digest="", details=_DETAILS)
+            for name in names_of(model)
+        ]
+    return found

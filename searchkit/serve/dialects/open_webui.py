@@ -1,0 +1,36 @@
+"""What Open WebUI asks of an external web search."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from searchkit.library import Library
+from searchkit.serve.http.state import Served
+from searchkit.serve.search import Wanted, find
+
+router = APIRouter(prefix="/open-webui", tags=["open-webui"])
+
+
+class WebSearch(BaseModel):
+    """What Open WebUI sends."""
+
+    query: str = Field(min_length=1, max_length=20_000, examples=["when does the lease end"])
+    count: int = Field(default=5, ge=1, le=50)
+
+
+class WebResult(BaseModel):
+    """`link` is the address of the file on this machine; `snippet` the whole passage."""
+
+    link: str
+    title: str
+    snippet: str
+
+
+@router.post("/search", operation_id="open_webui_search", summary="Search (Open WebUI's external web search)")
+async def search(request: WebSearch, parts: Served) -> list[WebResult]:
+    """The passages that are clearly about the query, from all collections."""
+
+    def work(library: Library) -> list[WebResult]:
+        found = [each for each in find(library, Wanted(request.query, request.count)) if not each.hit.is_weak]
+        return [WebResult(link=each.hit.path.as_uri(), title=each.title, snippet=each.text) for each in found]
+
+    return await parts.engine.run(work)

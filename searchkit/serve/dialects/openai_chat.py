@@ -1,0 +1,188 @@
+"""OpenAI's /v1/chat/completions: a collection as a model, which answers from its documents, with citations."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.types import Receive, Scope, Send
+
+from searchkit.answer.models.language_model import Message
+from searchkit.display import on_one_line
+from searchkit.errors import SearchkitError, UsageError
+from searchkit.serve.dialects.chat.answering import Answered, AnswerInProgress, Asked
+from searchkit.serve.dialects.chat.chat_turns import question_and_history
+from searchkit.serve.dialects.chat.completions import Completion, source_list
+from searchkit.serve.http.error_responses import body_of, internal_error, refusal_of
+from searchkit.serve.http.middleware.error_boundary import in_short, log
+from searchkit.serve.http.state import Parts, Served
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+_PATH = "/v1/chat/completions"
+_PATIENCE_SECONDS = 5.0  # how long a refusal may still become the answer's status
+_SIGN_OF_LIFE_SECONDS = 10.0
+
+
+class ContentPart(BaseModel):
+    """A part of a message; only text is read."""
+
+    type: str = Field(max_length=40)
+    text: str = Field(default="", max_length=1_000_000)
+
+
+class ChatMessage(BaseModel):
+    """A turn of the conversation. Instructions (system, developer) and tools' results are not passed on."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: (
+        Annotated[str, Field(max_length=1_000_000)]
+        | Annotated[list[ContentPart], Field(max_length=1000, fail_fast=True)]
+        | None
+    ) = None
+
+    def as_text(self) -> str:
+        """The text of it. Raises UsageError for what is no text."""
+        if not isinstance(self.content, list):
+            return self.content or ""
+        if other := [part.type for part in self.content if part.type not in ("text", "input_text")]:
+            raise UsageError(f"A message holds {on_one_line(other[0])}; only text can be asked here.")
+        return "\n".join(part.text for part in self.content)
+
+
+class StreamOptions(BaseModel):
+    """`include_usage`: a last event with the numbers of tokens."""
+
+    include_usage: bool | None = False
+
+
+class ChatRequest(BaseModel):
+    """As OpenAI has it. Temperature, limits of tokens, tools and the like are accepted and make no difference."""
+
+    model: str = Field(max_length=300, description="`searchkit` for all collections, or a collection's name.")
+    messages: list[ChatMessage] = Field(
+        min_length=1,
+        max_length=1000,
+        fail_fast=True,
+        examples=[[{"role": "user", "content": "When does the lease end?"}]],
+    )
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    n: int | None = Field(default=None, description="One answer is written; more cannot be had.")
+
+
+@router.post(
+    "/chat/completions",
+    operation_id="create_chat_completion",
+    summary="Answer from a collection",
+    responses={200: {"description": "A chat completion, or its chunks as server-sent events."}},
+)
+async def chat_completions(request: ChatRequest, http: Request, parts: Served) -> Response:
+    """Retrieve what a collection says about the last question, and have the language model answer from it.
+
+    Every citation in the text ([1]) and every sentence is checked; the list of sources follows the text. The field `searchkit`
+    holds the sources and what the checks have found, `annotations` the files, for clients that show them. Earlier turns help
+    to understand the question.
+    """
+    if request.n not in (None, 1):
+        raise UsageError("n must be 1: one answer is written.")
+    question, history = await asyncio.to_thread(_question_and_history, request)
+    completion = Completion(request.model, bool(request.stream_options and request.stream_options.include_usage))
+    asked = Asked(request.model, question, history)
+    if request.stream:
+        return await _streamed(parts, asked, completion)
+    return await _whole(parts, asked, completion, http)
+
+
+def _question_and_history(request: ChatRequest) -> tuple[str, list[Message]]:
+    return question_and_history([(each.role, each.as_text()) for each in request.messages])
+
+
+async def _whole(parts: Parts, asked: Asked, completion: Completion, http: Request) -> Response:
+    gone = asyncio.ensure_future(_disconnected(http))
+    written = asyncio.ensure_future(_written(parts, asked))
+    try:
+        await asyncio.wait({gone, written}, return_when=asyncio.FIRST_COMPLETED)
+        if not written.done():
+            return Response(status_code=499)  # nobody reads it
+        text, end = written.result()
+        return JSONResponse(completion.whole(text, end))
+    finally:
+        gone.cancel()
+        written.cancel()
+
+
+async def _disconnected(http: Request) -> None:
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _written(parts: Parts, asked: Asked) -> tuple[str, Answered]:
+    text = ""
+    running = AnswerInProgress(parts.answers, parts.language, asked)
+    try:
+        while isinstance(piece := await running.next(), str):
+            text += piece
+    finally:
+        running.stop()
+    return text + source_list(piece), piece
+
+
+async def _streamed(parts: Parts, asked: Asked, completion: Completion) -> Response:
+    """The events. What goes wrong at once becomes the status; later, an event."""
+    running = AnswerInProgress(parts.answers, parts.language, asked)
+    first = asyncio.ensure_future(running.next())
+    try:
+        await asyncio.wait({first}, timeout=_PATIENCE_SECONDS)
+        if first.done() and (error := first.exception()):
+            raise error
+    except BaseException:
+        running.stop()
+        raise
+    return _Stream(running, _events(running, first, completion))
+
+
+class _Stream(StreamingResponse):
+    """Events of an answer, which is stopped however the response ends: also where nobody has waited for its begin."""
+
+    def __init__(self, running: AnswerInProgress, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+        self._running = running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See Response."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._running.stop()
+
+
+async def _events(
+    running: AnswerInProgress, coming: "asyncio.Future[str | Answered]", completion: Completion
+) -> AsyncIterator[bytes]:
+    text = ""
+    try:
+        yield completion.chunk({"role": "assistant", "content": ""})
+        while True:
+            await asyncio.wait({coming}, timeout=_SIGN_OF_LIFE_SECONDS)
+            if not coming.done():
+                yield b": still reading\n\n"
+                continue
+            piece = coming.result()
+            if isinstance(piece, Answered):
+                break
+            text += piece
+            yield completion.chunk({"content": piece})
+            coming = asyncio.ensure_future(running.next())
+        if listed := source_list(piece):
+            yield completion.chunk({"content": listed})
+        for event in completion.last(piece, text + listed):
+            yield event
+    except SearchkitError as error:
+        yield b"data: " + body_of(refusal_of(error), _PATH) + b"\n\n"
+    except Exception as error:  # noqa: BLE001 (the status has been sent)
+        log.error("an answer broke off: %s", in_short(error))
+        yield b"data: " + body_of(internal_error(), _PATH) + b"\n\n"
+    finally:
+        coming.cancel()

@@ -1,0 +1,103 @@
+"""What tells of the server itself: /, /health; and /index, where it may write."""
+
+from dataclasses import asdict
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from searchkit import __version__
+from searchkit.serve.dialects.strict import StrictModel
+from searchkit.serve.http.error_responses import Refusal, RefusedError
+from searchkit.serve.http.indexing import Indexing, RunStatus
+from searchkit.serve.http.state import Parts, Served
+
+router = APIRouter(tags=["server"])
+
+
+class Health(BaseModel):
+    """Whether the server answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str = __version__
+
+
+class Welcome(BaseModel):
+    """Where to look."""
+
+    name: str = "searchkit"
+    version: str = __version__
+    openapi: str = "/openapi.json"
+    openapi_for_chat_tools: str = "/tools/openapi.json"
+
+
+class IndexRequest(StrictModel):
+    """Which collection to bring up to date."""
+
+    collection: str = Field(max_length=200, examples=["docs"])
+
+
+class IndexProgress(BaseModel):
+    """How far the last run is."""
+
+    state: Literal["idle", "running", "done", "failed", "stopped"]
+    collection: str
+    stage: str
+    done: int
+    total: int | None
+    error: str
+    report: dict[str, object] | None = Field(
+        description="What a run that has ended did: numbers of files and passages."
+    )
+
+
+@router.head("/", include_in_schema=False)
+@router.get("/", operation_id="welcome", summary="What this is")
+async def welcome() -> Welcome:
+    """Names the program and its descriptions."""
+    return Welcome()
+
+
+@router.head("/health", include_in_schema=False)
+@router.get("/health", operation_id="health", summary="Whether it answers")
+async def health() -> Health:
+    """Answers without the token, and tells nothing of what is indexed."""
+    return Health()
+
+
+@router.post("/index", operation_id="start_indexing", summary="Bring a collection up to date", status_code=202)
+async def start(request: IndexRequest, parts: Served) -> IndexProgress:
+    """Have the folders of a collection read again, as `searchkit index -c NAME` does; answers at once.
+
+    Refused unless the server was started with --allow-indexing. No other folders can be named.
+    """
+    indexing = _indexing(parts)
+    return _progress(await parts.engine.run(lambda _: indexing.start(request.collection)))
+
+
+@router.get("/index", operation_id="indexing_status", summary="How far indexing is")
+async def progress(parts: Served) -> IndexProgress:
+    """The last run that was begun here."""
+    return _progress(_indexing(parts).status)
+
+
+def _indexing(parts: Parts) -> Indexing:
+    if parts.indexing is None:
+        message = "This server only reads. To let it bring collections up to date: searchkit serve --allow-indexing"
+        raise RefusedError(Refusal(403, "read_only", message))
+    return parts.indexing
+
+
+def _progress(status: RunStatus) -> IndexProgress:
+    report = asdict(status.report) if status.report else None
+    if report:
+        report["problems"] = len(report["problems"])
+    return IndexProgress(
+        state=status.state,
+        collection=status.collection,
+        stage=status.stage,
+        done=status.done,
+        total=status.total,
+        error=status.error,
+        report=report,
+    )

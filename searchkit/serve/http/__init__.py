@@ -1,0 +1,1 @@
+"""The HTTP server: application, lifespan, and the middleware around it."""

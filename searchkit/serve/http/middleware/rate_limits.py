@@ -1,0 +1,115 @@
+"""How much may be asked: requests a second of one address, requests at once, bytes and seconds of a body."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from searchkit.display import size
+from searchkit.serve.http.error_responses import RETRY_SECONDS, Refusal
+from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, refuse, replay
+from searchkit.serve.http.options import Caps
+
+_RETRY = {"retry-after": str(RETRY_SECONDS)}
+_ADDRESSES = 1024  # whose requests are counted; beyond that the idle ones are forgotten
+
+
+class RateCap:
+    """Lets an address ask so many times a second; a second's worth may come together (a token bucket)."""
+
+    def __init__(self, app: App, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._per_second = per_second
+        self._clock = clock
+        self._left: dict[str, tuple[float, float]] = {}  # by address: requests left at a time
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on or refuse."""
+        if scope["type"] == "http" and not self.takes((scope.get("client") or ("", 0))[0]):
+            message = f"More than {self._per_second:,} requests a second. Try again in a moment."
+            await refuse(scope, receive, send, Refusal(429, "too_many_requests", message, _RETRY))
+            return
+        await self._app(scope, receive, send)
+
+    def takes(self, address: str) -> bool:
+        """Whether an address may ask once more now; counts it."""
+        now = self._clock()
+        left, before = self._left.get(address, (float(self._per_second), now))
+        left = min(float(self._per_second), left + (now - before) * self._per_second)
+        if len(self._left) >= _ADDRESSES:
+            self._left = {each: state for each, state in self._left.items() if now - state[1] < 1}
+        self._left[address] = (max(0.0, left - 1) if left >= 1 else left, now)
+        return left >= 1
+
+
+class RequestCap:
+    """Lets so many requests be at work at once."""
+
+    def __init__(self, app: App, most: int) -> None:
+        self._app = app
+        self._most = most
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on or refuse."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self.running >= self._most:
+            message = f"{self._most} requests are at work already. Try again in a moment."
+            await refuse(scope, receive, send, Refusal(503, "busy", message, _RETRY))
+            return
+        self.running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.running -= 1
+
+
+class BodyCap:
+    """Has the whole body at hand before the application sees the request, or refuses it: too long, too slow.
+
+    A body that says it is too long is not read at all.
+    """
+
+    def __init__(self, app: App, caps: Caps) -> None:
+        self._app = app
+        self._most_bytes = caps.body_bytes
+        self._seconds = caps.body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on or refuse."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = header(scope, b"content-length")
+        if declared.isdecimal() and int(declared[:20]) > self._most_bytes:
+            await refuse(scope, receive, send, self._too_long())
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(receive)
+        except TimeoutError:
+            message = f"The body has not come whole within {self._seconds:.0f} seconds."
+            await refuse(scope, receive, send, Refusal(408, "too_slow", message))
+            return
+        if body is None:
+            return  # the client has gone
+        if len(body) > self._most_bytes:
+            await refuse(scope, receive, send, self._too_long())
+            return
+        await self._app(scope, replay(bytes(body), receive), send)
+
+    async def _read(self, receive: Receive) -> bytearray | None:
+        """The body, or so much of it as shows that it is too long; None if the client goes away."""
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if not message.get("more_body") or len(body) > self._most_bytes:
+                return body
+
+    def _too_long(self) -> Refusal:
+        message = f"The body is longer than {size(self._most_bytes)}. Send less at once."
+        return Refusal(413, "too_long", message)

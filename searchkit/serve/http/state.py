@@ -1,0 +1,36 @@
+"""What the routes work with, made when the server starts and closed when it ends."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from searchkit.serve.dialects.chat.language import SharedLanguageModel
+from searchkit.serve.http.indexing import Indexing
+from searchkit.serve.http.options import ServeOptions
+from searchkit.serve.pool import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`home`: the data directory. `engine`: searches and embeds; `answers`: the few answers that are written at once;
+    `language`: what writes them.
+
+    `indexing`: None unless the server may write.
+    """
+
+    home: Path
+    options: ServeOptions
+    engine: Engine
+    answers: Engine
+    language: SharedLanguageModel
+    indexing: Indexing | None
+
+
+async def parts_of(request: Request) -> Parts:
+    """The server's parts, for a route. A coroutine, since FastAPI would call a function in a thread."""
+    return cast("Parts", request.app.state.parts)
+
+
+Served = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,1 @@
+"""Training, choosing and installing a linear adapter."""

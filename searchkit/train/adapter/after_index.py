@@ -1,0 +1,66 @@
+"""Adapting by itself after an index run: trained, proved and applied only where it helps, and tried again only when much is new."""
+
+from dataclasses import dataclass
+
+from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.meta import get_meta, set_meta
+from searchkit.catalog.session import reading, writing
+from searchkit.display import command
+from searchkit.library import Library
+from searchkit.train.errors import TrainingError
+from searchkit.types import ProgressListener
+
+_TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
+_GROWN = 1.5  # times as many, after which it is worth another try
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`line`: what happened, for people; "" where nothing was to be done. `model`: the new one, "" if all is as before."""
+
+    line: str
+    model: str = ""
+
+
+def adapt_after_index(library: Library, collection: str, on_progress: ProgressListener, *, is_asked: bool) -> Outcome:
+    """Adapt the collection's model if that helps, and switch the collection to it.
+
+    `is_asked`: by the user for this run, who wants to know why not; else it is left alone until it has grown by half.
+    Raises ExtraMissingError without the extra.
+    """
+    from searchkit.train.extra import require_torch
+
+    require_torch()
+    status = library.status(collection)
+    if not library.is_covered(collection):
+        return Outcome("Not adapted: not every passage has its vector yet." if is_asked else "")
+    if not is_asked and status.passages < _GROWN * _tried_at(library, collection):
+        return Outcome("")
+    from searchkit.train.adapter.run import train_adapter
+    from searchkit.train.adapter.training_data import AdapterOptions
+
+    before = library.embedder_of(collection).name
+    try:
+        adapted = train_adapter(library, collection, AdapterOptions(is_quick=True), on_progress)
+    except TrainingError as error:
+        _note(library, collection, status.passages)
+        return Outcome(f"Not adapted: {error}" if is_asked else "")
+    _note(library, collection, status.passages)
+    if not adapted.model:
+        reason = adapted.report.verdict.reason
+        return Outcome(f"Not adapted, {before} stays: {reason}.")
+    library.use_model(adapted.model, collection=collection)
+    undo = command("models", "use", before, "-c", collection)
+    return Outcome(f"Adapted to {collection}, {adapted.report.verdict.reason}. Undo: {undo}", adapted.model)
+
+
+def _tried_at(library: Library, collection: str) -> int:
+    with reading(existing_collection(library.home, collection)) as connection:
+        return int(get_meta(connection, _TRIED) or 0)
+
+
+def _note(library: Library, collection: str, passages: int) -> None:
+    folder = existing_collection(library.home, collection)
+    with writing(folder) as connection, transaction(connection):
+        set_meta(connection, _TRIED, str(passages))

@@ -1,0 +1,216 @@
+"""Learns a matrix on cached vectors, in seconds, and chooses among several, and the identity, by pairs it was not trained on.
+
+A matrix is mixed with the identity, (1-a) I + a A, which is weight interpolation with the base model (WiSE-FT).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Event
+
+import numpy as np
+import torch
+
+from searchkit.embedding.adapted_model import Matrix
+from searchkit.embedding.onnx_embedder import usable_cores
+from searchkit.train.adapter.likelihoods import KnownItems, Values, log_likelihood, ndcg_at_prefixes
+from searchkit.train.adapter.vectors import PairVectors
+from searchkit.train.gate import PAIRS_LOSS
+from searchkit.train.intervals import intervals
+from searchkit.train.losses import Batch, LossWeights, Objective
+from searchkit.types import never
+
+# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks.md.
+CANDIDATES = (
+    LossWeights(distillation=1.0),
+    LossWeights(distillation=0.3),
+    LossWeights(distillation=1.0, spread=1.0),
+)
+MIXES = (0.25, 0.5, 0.75, 1.0)
+_BATCH = 512
+_EPOCHS = 25
+_LEAST_STEPS, _MOST_STEPS = 50, 100
+_LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A matrix that was tried, and what it does to the validation pairs against the base.
+
+    `likelihood`: the mean log-likelihood gained; `ndcg`: nDCG@10 gained, a mean over the prefixes. `objection`: why it was passed
+    over, "" if it was chosen or came after the one that was.
+    """
+
+    weights: LossWeights
+    mix: float
+    likelihood: float
+    ndcg: float
+    objection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The matrix that was chosen and which trial it was, None for the identity; and all trials.
+
+    `likeliest`: the matrix that came first, whatever there is against it.
+    """
+
+    matrix: Matrix | None
+    trial: Trial | None
+    trials: tuple[Trial, ...]
+    likeliest: Matrix
+
+
+def train_matrix(
+    pairs: PairVectors,
+    weights: LossWeights,
+    prefixes: Sequence[int],
+    *,
+    seed: int = 0,
+    is_interrupted: Callable[[], bool] = never,
+) -> Matrix:
+    """The matrix that training pairs teach, from the identity on. The same pairs, weights and seed give the same matrix.
+
+    One that is interrupted is what it was by then.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    tensors = _tensors(pairs)
+    objective = Objective(weights, prefixes)
+    matrix = torch.eye(pairs.queries.shape[1]).requires_grad_()
+    optimizer = torch.optim.Adam([matrix], lr=_LEARNING_RATE)
+    for rows in _batches(len(pairs), generator):
+        if is_interrupted():
+            break
+        loss = objective(_mapped(tensors, matrix, rows))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call, unused-ignore]
+        optimizer.step()
+    found: Matrix = matrix.detach().numpy()
+    return found
+
+
+def choose_matrix(
+    training: PairVectors,
+    validation: KnownItems,
+    prefixes: Sequence[int],
+    *,
+    candidates: Sequence[LossWeights] = CANDIDATES,
+    seed: int = 0,
+    objection_to: Callable[[Matrix], str] = lambda _: "",
+) -> Chosen:
+    """Train each candidate, mix each, and take the one under which the validation pairs' passages are likeliest.
+
+    What lowers their nDCG@10, a mean over the prefixes, by more than PAIRS_LOSS is no choice, nor is what gains no likelihood for
+    sure (95 % interval), or what the caller has an objection to, "" for none. Where nothing is left the identity stays.
+    """
+    identity = np.eye(training.queries.shape[1], dtype=np.float32)
+    learned = _train_all(training, candidates, prefixes, seed)
+    mixed = [
+        (weights, mix, (1 - mix) * identity + mix * matrix)
+        for weights, matrix in zip(candidates, learned, strict=True)
+        for mix in MIXES
+    ]
+    base, base_ndcg = log_likelihood(validation), ndcg_at_prefixes(validation, prefixes)
+    seen = [validation.under(matrix) for _, _, matrix in mixed]
+    likelihoods = [log_likelihood(items) for items in seen]
+    trials = [
+        Trial(
+            weights,
+            mix,
+            float((likelihood - base).mean()),
+            float((ndcg_at_prefixes(items, prefixes) - base_ndcg).mean()),
+        )
+        for (weights, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
+    ]
+    order = sorted(range(len(trials)), key=lambda place: -trials[place].likelihood)
+    likeliest = mixed[order[0]][2]
+    for place in order:
+        matrix, trial = mixed[place][2], trials[place]
+        objection = _objection(trial, likelihoods[place] - base) or objection_to(matrix)
+        if not objection:
+            return Chosen(matrix, trial, tuple(trials), likeliest)
+        trials[place] = replace(trial, objection=objection)
+    return Chosen(None, None, tuple(trials), likeliest)
+
+
+def _objection(trial: Trial, gains: Values) -> str:
+    """What the validation pairs have against a trial, "" if nothing. `gains`: of log-likelihood, (pairs,)."""
+    low = float(intervals(gains[None])[0, 0])
+    if not low > 0:
+        return f"log-likelihood {low:+.3f} at least: not for sure"
+    return "" if trial.ndcg >= -PAIRS_LOSS else f"nDCG@10 falls ({trial.ndcg:+.4f})"
+
+
+def _train_all(
+    training: PairVectors, candidates: Sequence[LossWeights], prefixes: Sequence[int], seed: int
+) -> list[Matrix]:
+    """A candidate a core: threads that share one product wait for each other, and for minutes where others compute too.
+
+    Those with spread-out take longest and come first, so that no core is left with one at the end.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    stopped = Event()
+    train = partial(train_matrix, training, prefixes=prefixes, seed=seed, is_interrupted=stopped.is_set)
+    with ThreadPoolExecutor(min(usable_cores(), len(candidates)), "training") as pool:
+        try:
+            longest_first = sorted(candidates, key=lambda weights: -weights.spread)
+            runs = {weights: pool.submit(train, weights) for weights in longest_first}
+            return [runs[weights].result() for weights in candidates]
+        finally:
+            stopped.set()  # an interrupt does not wait for those that are at work
+            torch.set_num_threads(before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensors:
+    queries: torch.Tensor
+    passages: torch.Tensor
+    query_ids: torch.Tensor
+    passage_ids: torch.Tensor
+    negatives: torch.Tensor | None
+    has_negative: torch.Tensor | None
+
+
+def _tensors(pairs: PairVectors) -> _Tensors:
+    has_negative = np.abs(pairs.negatives).max(axis=1, initial=0) > 0
+    return _Tensors(
+        torch.from_numpy(pairs.queries),
+        torch.from_numpy(pairs.passages),
+        torch.from_numpy(pairs.query_ids),
+        torch.from_numpy(pairs.passage_ids),
+        torch.from_numpy(pairs.negatives) if has_negative.any() else None,
+        torch.from_numpy(has_negative) if has_negative.any() else None,
+    )
+
+
+def _batches(count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Rows of one batch after the other: every pair once an epoch, in another order each time."""
+    size = min(_BATCH, count)
+    an_epoch = max(1, count // size)
+    steps = min(_MOST_STEPS, max(_LEAST_STEPS, _EPOCHS * an_epoch))
+    done = 0
+    while done < steps:
+        order = torch.randperm(count, generator=generator)
+        for start in range(0, an_epoch * size, size):
+            if done < steps:
+                yield order[start : start + size]
+                done += 1
+
+
+def _mapped(tensors: _Tensors, matrix: torch.Tensor, rows: torch.Tensor) -> Batch:
+    """The batch under the matrix, with the base's own vectors as the teacher's."""
+    queries, passages = tensors.queries[rows], tensors.passages[rows]
+    negatives = None if tensors.negatives is None else tensors.negatives[rows]
+    return Batch(
+        queries=queries @ matrix,
+        positives=passages @ matrix,
+        query_ids=tensors.query_ids[rows],
+        passage_ids=tensors.passage_ids[rows],
+        negatives=None if negatives is None else negatives @ matrix,
+        has_negative=None if tensors.has_negative is None else tensors.has_negative[rows],
+        teacher_queries=queries,
+        teacher_positives=passages,
+        teacher_negatives=negatives,
+    )

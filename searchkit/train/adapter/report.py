@@ -1,0 +1,132 @@
+"""What an adapter's training comes to, for people (Markdown, which is the model's card too; plots) and programs (JSON)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from searchkit.train.gate import Comparison, Verdict
+from searchkit.train.pairs.pair import PairCounts
+from searchkit.train.plots import COMPARISONS_PICTURE, draw_comparisons
+from searchkit.train.report_folder import Report, write_report_folder
+
+if TYPE_CHECKING:  # it imports torch
+    from searchkit.train.adapter.learn import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterReport:
+    """`model`: "" if the base stays. `remarks`: on what was learned from, sentences for people. `used`: pairs by split;
+    `targets`: the first decided, with `general`.
+    """
+
+    collection: str
+    base: str
+    model: str
+    licence: str
+    counts: PairCounts
+    remarks: tuple[str, ...]
+    used: Mapping[str, int]
+    is_quick: bool
+    seed: int
+    chosen: "Trial | None"
+    trials: "tuple[Trial, ...]"
+    targets: tuple[Comparison, ...]
+    general: tuple[Comparison, ...]
+    verdict: Verdict
+    is_forced: bool
+    embedded: int
+    embed_seconds: float
+    train_seconds: float
+    prove_seconds: float
+
+
+def markdown(report: AdapterReport) -> str:
+    """The report as Markdown."""
+    lines = [
+        f"# {report.model or report.base}",
+        "",
+        _summary(report),
+        "",
+        *(part for remark in report.remarks for part in (remark, "")),
+        f"- Base: {report.base}. Licence, inherited from it: **{report.licence}**. Whoever passes this model on passes those"
+        " terms on.",
+        f"- Data: {_data(report)}. They are texts of the collection `{report.collection}`, and stay on this machine.",
+        f"- Split by document, seed {report.seed}. Embedded for it: {report.embedded:,} texts.",
+        f"- Seconds: {report.embed_seconds:.1f} gathering and embedding, {report.train_seconds:.1f} training and choosing,"
+        f" {report.prove_seconds:.1f} proving.",
+        "",
+    ]
+    for comparison in (*report.targets, *report.general):
+        lines += [*_table(comparison), ""]
+    lines += _trials(report)
+    return "\n".join(lines)
+
+
+def write_report(folder: Path, report: AdapterReport) -> None:
+    """Write it for people and programs, with a picture. Raises TrainingError if the folder cannot be written."""
+    comparisons = (*report.targets, *report.general)
+    pictures = {COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=comparisons)}
+    write_report_folder(folder, Report(markdown(report), as_json(report), pictures, report.model))
+
+
+def as_json(report: AdapterReport) -> dict[str, Any]:
+    """The same for programs."""
+    return asdict(report)
+
+
+def _summary(report: AdapterReport) -> str:
+    if not report.model:
+        return f"The base stays: {report.verdict.reason}."
+    forced = "" if report.verdict.passed else " It did not pass the gate and was made all the same (--force)."
+    return (
+        f"{report.base} adapted to the collection `{report.collection}` by a linear map of its vectors."
+        f" {report.verdict.reason}.{forced}"
+    )
+
+
+def _data(report: AdapterReport) -> str:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.kinds.items())
+    used = ", ".join(f"{count:,} {split}" for split, count in report.used.items())
+    return (
+        f"{sum(report.counts.kinds.values()):,} pairs ({kinds}) of {report.counts.documents:,} documents; used: {used}"
+    )
+
+
+def _table(comparison: Comparison) -> list[str]:
+    head = f"## {comparison.name}: {comparison.queries:,} queries"
+    mean = f"nDCG@10 {comparison.gain:+.4f} on average [{comparison.low:+.4f}, {comparison.high:+.4f}]"
+    if comparison.likelihood:
+        mean += "; log-likelihood of the answers {:+.3f} [{:+.3f}, {:+.3f}]".format(*comparison.likelihood)
+    rows = [
+        f"| {cell.prefix} | {cell.code} | {cell.ndcg_before:.4f} | {cell.ndcg_after:.4f} | {cell.gain:+.4f}"
+        f" [{cell.gain_low:+.4f}, {cell.gain_high:+.4f}] | {cell.recall_before:.3f} → {cell.recall_after:.3f} |"
+        f" {cell.ann_before:.3f} → {cell.ann_after:.3f} |"
+        for cell in comparison.cells
+    ]
+    return [
+        head,
+        "",
+        mean,
+        "",
+        "| prefix | code | nDCG@10 before | after | gain, 95 % | recall@10 | recall of the code |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+    ]
+
+
+def _trials(report: AdapterReport) -> list[str]:
+    rows = [
+        f"| {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g} | {trial.mix:g} |"
+        f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} | {'chosen' if trial == report.chosen else trial.objection} |"
+        for trial in report.trials
+    ]
+    return [
+        "## What was tried, on the validation pairs",
+        "",
+        "| distillation | spread | temperature | mix | log-likelihood | nDCG@10 | chosen, or what was against it |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]

@@ -1,0 +1,116 @@
+"""All that an adapter is trained on and proven with, as vectors: what has none yet is embedded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.session import reading
+from searchkit.display import command
+from searchkit.embedding.embedder import Embedder
+from searchkit.evaluate.judged import read_judged
+from searchkit.library import Library
+from searchkit.train.adapter.learn import CANDIDATES
+from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit.train.errors import TrainingError
+from searchkit.train.gate import JudgedQueries
+from searchkit.train.judged_sets import judged_folder, own_queries, sample_docs
+from searchkit.train.losses import LossWeights
+from searchkit.train.pairs.collect import check_pairs, gather_pairs
+from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
+from searchkit.train.pairs.pair import Pair, PairCounts, Split, of_split, sample
+from searchkit.types import ProgressListener
+
+_MOST_TRAINING, _MOST_VALIDATION, _MOST_TEST = 10_000, 300, 500
+_QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterOptions:
+    """How an adapter is trained.
+
+    `pairs`: from a file instead of the collection's own. `queries`: a file of judged queries, which are then the target. `general`:
+    folders in BEIR's layout besides the bundled check. `name`: the new model's. `is_forced`: make it though the gate says no.
+    `is_quick`: learn from stored vectors and embed no more than the proof needs. `out`: folder for the report.
+    """
+
+    pairs: Path | None = None
+    queries: Path | None = None
+    general: tuple[Path, ...] = ()
+    name: str = ""
+    seed: int = 0
+    is_forced: bool = False
+    is_quick: bool = False
+    out: Path | None = None
+    candidates: Sequence[LossWeights] = CANDIDATES
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that training and proof need, as vectors. `own`: the user's judged queries, None if there are none."""
+
+    counts: PairCounts
+    remarks: tuple[str, ...]
+    parts: Mapping[Split, PairVectors]
+    corpus: CorpusVectors
+    own: JudgedQueries | None
+    general: Sequence[JudgedQueries]
+    embedded: int
+
+
+def gather(
+    library: Library, collection: str, embedder: Embedder, options: AdapterOptions, on_progress: ProgressListener
+) -> Known:
+    """Embed what has no vector yet; what was embedded is kept, whatever happens then."""
+    pairs, counts = gather_pairs(library, collection, options.pairs, seed=options.seed)
+    check_pairs(pairs, counts, collection, options.pairs)
+    remarks = _remarks(library, collection, options.queries, pairs)
+    pairs = _limited(pairs, options)
+    with reading(existing_collection(library.home, collection)) as connection:
+        corpus = CorpusVectors.read(connection, embedder)
+    if not len(corpus.vectors):
+        raise TrainingError(f"'{collection}' has no vectors yet. Embed it first: {command('index', '-c', collection)}")
+    cache = VectorCache(library.home / "train" / collection / "vectors.bin", embedder, on_progress)
+    try:
+        vectors = vectors_of_pairs(pairs, corpus, cache, Sources.STORED if options.is_quick else Sources.EMBEDDED)
+        own = own_queries(library, collection, options.queries, corpus, cache) if options.queries else None
+    finally:
+        cache.save()
+    parts = {split: _part(pairs, vectors, split) for split in Split}
+    general = _general_sets(library, embedder, options, on_progress)
+    return Known(counts, remarks, parts, corpus, own, general, cache.embedded)
+
+
+def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """What is odd about the languages of the queries."""
+    found = pair_remarks(pairs, corpus_sample(library, collection))
+    if judged is None:
+        return found
+    queries = read_judged(library.home, collection, judged).queries
+    return (*found, *judged_remarks(list(queries.values()), pairs))
+
+
+def _general_sets(
+    library: Library, embedder: Embedder, options: AdapterOptions, on_progress: ProgressListener
+) -> list[JudgedQueries]:
+    bundled = sample_docs()
+    folders = [*([bundled] if bundled else []), *options.general]
+    return [judged_folder(library.home, folder, embedder, on_progress) for folder in folders]
+
+
+def _limited(pairs: Sequence[Pair], options: AdapterOptions) -> list[Pair]:
+    """As many as are embedded in the time one has."""
+    quick = options.is_quick
+    most = {
+        Split.TRAIN: _QUICK_TRAINING if quick else _MOST_TRAINING,
+        Split.VALIDATION: _QUICK_VALIDATION if quick else _MOST_VALIDATION,
+        Split.TEST: _QUICK_TEST if quick else _MOST_TEST,
+    }
+    return [pair for split, count in most.items() for pair in sample(of_split(pairs, split), count, options.seed)]
+
+
+def _part(pairs: Sequence[Pair], vectors: PairVectors, split: Split) -> PairVectors:
+    rows = np.array([i for i, pair in enumerate(pairs) if pair.split is split], np.int64)
+    return PairVectors(*(getattr(vectors, name)[rows] for name in PairVectors.__slots__))

@@ -1,0 +1,205 @@
+"""Vectors of pairs: what the collection has already is taken from it, the rest is embedded once and kept.
+
+A pair's passage lacks its title, and so has another vector than the passage that is stored. Embedding it takes a tenth of a second;
+the stored vector less a share of the title's comes near enough to learn from (`Sources.STORED`), not to judge by.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.catalog import vectors
+from searchkit.catalog.documents import content_hash
+from searchkit.embedding.embedder import Embedder, Vectors, normalized
+from searchkit.files import make_private_folder, write_atomically
+from searchkit.train.errors import writing_to
+from searchkit.train.pairs.pair import Kind, Pair, Split
+from searchkit.train.pairs.texts import squashed
+from searchkit.types import Passage, Progress, ProgressListener
+
+Ids = npt.NDArray[np.int64]
+_AT_ONCE = 32
+_SAVED_EVERY_SECONDS = 60
+_TITLED = {Kind.TITLE, Kind.HEADING}  # pairs whose query is what the stored passage has for its title
+_SHARES = np.linspace(0, 0.6, 13)  # of the query's vector, tried
+
+
+class Sources(StrEnum):
+    """Where the vectors of the passages to learn from come from."""
+
+    EMBEDDED = "embedded"
+    STORED = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class PairVectors:
+    """Of n pairs, unit length: queries and passages (n, dimension), and what is the same as what (n,).
+
+    `rows`: of the passage in the corpus that each was made of, -1 for none. `negatives`: (n, dimension), zero where a pair
+    has none.
+    """
+
+    queries: Vectors
+    passages: Vectors
+    query_ids: Ids
+    passage_ids: Ids
+    rows: Ids
+    negatives: Vectors
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusVectors:
+    """Every passage's vector in a collection: content hashes and (n, dimension)."""
+
+    hashes: tuple[bytes, ...]
+    vectors: Vectors
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection, embedder: Embedder) -> "CorpusVectors":
+        """All that the catalog holds of the model."""
+        ids = vectors.vector_ids(connection, embedder.fingerprint)
+        _, hashes, found = vectors.fetch_vectors(connection, ids, embedder.dimension)
+        return cls(tuple(hashes), normalized(found))
+
+
+class VectorCache:
+    """Vectors by the model and the text they are of, kept in a file: another run embeds only what is new."""
+
+    def __init__(self, file: Path, embedder: Embedder, on_progress: ProgressListener = lambda _: None) -> None:
+        self._file = file
+        self._embedder = embedder
+        self._on_progress = on_progress
+        self._known: dict[bytes, Vectors] = {}
+        self._is_changed = False
+        self._saved_at = monotonic()
+        self.embedded = 0
+        self._read()
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dimension) of queries."""
+        return self._of(
+            [("q", text) for text in texts], lambda some: self._embedder.embed_queries([t for _, t in some])
+        )
+
+    def passages(self, passages: Sequence[Passage]) -> Vectors:
+        """(n, dimension) of passages."""
+
+        def embed(some: Sequence[tuple[str, str]]) -> Vectors:
+            return self._embedder.embed_documents([Passage(*text.split("\0", 1)) for _, text in some])
+
+        return self._of([("p", f"{passage.title}\0{passage.text}") for passage in passages], embed)
+
+    def save(self) -> None:
+        """Write the file, if anything is new. Raises TrainingError if it cannot be written."""
+        if not self._is_changed:
+            return
+        dtype = self._dtype()
+        rows = np.empty(len(self._known), dtype)
+        for row, (key, vector) in zip(rows, self._known.items(), strict=True):
+            row["key"], row["vector"] = np.frombuffer(key, np.uint8), vector
+        with writing_to(self._file, "What was embedded"):
+            make_private_folder(self._file.parent)
+            write_atomically(self._file, rows.tobytes())
+        self._is_changed = False
+        self._saved_at = monotonic()
+
+    def _dtype(self) -> np.dtype[np.void]:
+        return np.dtype([("key", np.uint8, 16), ("vector", np.float16, self._embedder.dimension)])
+
+    def _read(self) -> None:
+        if not self._file.is_file():
+            return
+        content = self._file.read_bytes()
+        if len(content) % self._dtype().itemsize == 0:  # else of another model's dimension: made anew
+            rows = np.frombuffer(content, self._dtype())
+            self._known = {row["key"].tobytes(): row["vector"].astype(np.float32) for row in rows}
+
+    def _of(self, texts: Sequence[tuple[str, str]], embed: Callable[[Sequence[tuple[str, str]]], Vectors]) -> Vectors:
+        keys = [self._key(*text) for text in texts]
+        missing = list({key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}.items())
+        stage = "Embedding queries" if texts and texts[0][0] == "q" else "Embedding passages"
+        for start in range(0, len(missing), _AT_ONCE):
+            some = missing[start : start + _AT_ONCE]
+            found = embed([text for _, text in some]).astype(np.float16).astype(np.float32)  # the same when read again
+            self._known.update(zip([key for key, _ in some], found, strict=True))
+            self.embedded += len(some)
+            self._is_changed = True
+            if monotonic() - self._saved_at > _SAVED_EVERY_SECONDS:  # a run that is killed loses so much at most
+                self.save()
+            self._on_progress(Progress(stage, start + len(some), len(missing), "texts"))
+        if not keys:
+            return np.empty((0, self._embedder.dimension), np.float32)
+        return normalized(np.stack([self._known[key] for key in keys]))
+
+    def _key(self, kind: str, text: str) -> bytes:
+        named = f"{self._embedder.fingerprint}\0{kind}\0{text}"
+        return hashlib.blake2b(named.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def vectors_of_pairs(
+    pairs: Sequence[Pair], corpus: CorpusVectors, cache: VectorCache, sources: Sources = Sources.EMBEDDED
+) -> PairVectors:
+    """The vectors of pairs. With STORED, training pairs whose passage is in the corpus get an estimate (see the module)."""
+    row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
+    rows = np.array([row_of.get(bytes.fromhex(pair.stored), -1) for pair in pairs], np.int64)
+    queries = cache.queries([pair.query for pair in pairs])
+    is_estimated = (rows >= 0) & [
+        sources is Sources.STORED and pair.split is Split.TRAIN and pair.kind in _TITLED for pair in pairs
+    ]
+    passages = np.zeros_like(queries)
+    exact = np.flatnonzero(~is_estimated)
+    passages[exact] = cache.passages([pairs[i].passage for i in exact.tolist()])
+    if is_estimated.any():
+        known = exact[rows[exact] >= 0]
+        share = best_share(queries[known], corpus.vectors[rows[known]], passages[known])
+        estimate = normalized(corpus.vectors[rows] - share * queries)
+        passages = np.where(is_estimated[:, None], estimate, passages)
+    return PairVectors(
+        queries=queries,
+        passages=passages,
+        query_ids=_numbers([squashed(pair.query) for pair in pairs]),
+        passage_ids=_numbers([pair.stored or squashed(pair.passage.text) for pair in pairs]),
+        rows=rows,
+        negatives=_negatives(pairs, corpus, row_of, cache),
+    )
+
+
+def best_share(queries: Vectors, stored: Vectors, wanted: Vectors) -> float:
+    """The share of the queries that, taken from the stored vectors, comes nearest to those wanted, on average. Of none: .3."""
+    if not len(queries):
+        return 0.3
+    means = [float((normalized(stored - share * queries) * wanted).sum(axis=1).mean()) for share in _SHARES]
+    return float(_SHARES[int(np.argmax(means))])
+
+
+def _negatives(
+    pairs: Sequence[Pair], corpus: CorpusVectors, row_of: Mapping[bytes, int], cache: VectorCache
+) -> Vectors:
+    """The vector of each pair's first hard negative, the stored one where the corpus has it."""
+    found = np.zeros((len(pairs), corpus.vectors.shape[1]), np.float32)
+    unknown: list[int] = []
+    for i, pair in enumerate(pairs):
+        for negative in pair.negatives[:1]:
+            row = row_of.get(content_hash(negative.title, negative.text))
+            if row is None:
+                unknown.append(i)
+            else:
+                found[i] = corpus.vectors[row]
+    if unknown:
+        found[unknown] = cache.passages([pairs[i].negatives[0] for i in unknown])
+    return found
+
+
+def _numbers(names: Sequence[str]) -> Ids:
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.int64)

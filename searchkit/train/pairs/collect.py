@@ -1,0 +1,125 @@
+"""All ways to pairs in one: the collection's own, the searches that were opened, the user's file, a language model's."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.session import reading
+from searchkit.display import command
+from searchkit.library import Library
+from searchkit.train.adapter.vectors import CorpusVectors, VectorCache, vectors_of_pairs
+from searchkit.train.errors import TrainingError
+from searchkit.train.pairs.click_log import opened_pairs
+from searchkit.train.pairs.mining import mine_pairs
+from searchkit.train.pairs.negatives import with_negatives
+from searchkit.train.pairs.pair import (
+    Pair,
+    PairCounts,
+    Split,
+    count_pairs,
+    deduplicated,
+    of_split,
+    split_by_document,
+)
+from searchkit.train.pairs.pair_file import read_pairs
+from searchkit.types import ProgressListener
+
+LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs, below which what is found is chance
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOptions:
+    """`file`: pairs of the user's. `llm`: which language model writes questions, "auto" for the one that is found, "" for none;
+    `written`: how many. `negatives`: hard ones a pair. `seed`: of the split.
+    """
+
+    file: Path | None = None
+    llm: str = ""
+    written: int = 200
+    negatives: int = 0
+    seed: int = 0
+
+
+def collect_pairs(
+    library: Library, collection: str, options: CollectOptions, on_progress: ProgressListener = lambda _: None
+) -> tuple[list[Pair], PairCounts]:
+    """A collection's pairs, without doubles, split by document. Raises CollectionNotFoundError, TrainingError, LlmError."""
+    folder = existing_collection(library.home, collection)
+    with reading(folder) as connection:
+        found = _own_pairs(library, collection, connection)
+        if options.file:
+            found += read_pairs(options.file)
+        if options.llm:
+            from searchkit.train.pairs.generated_questions import write_questions
+
+            found += write_questions(library, collection, connection, options, on_progress)
+        kept, left_out = deduplicated(found)
+        kept = split_by_document(kept, options.seed)
+        if options.negatives and kept:
+            embedder = library.embedder_of(collection)
+            corpus = CorpusVectors.read(connection, embedder)
+            cache = VectorCache(library.home / "train" / collection / "vectors.bin", embedder, on_progress)
+            try:
+                known = vectors_of_pairs(kept, corpus, cache)
+            finally:
+                cache.save()
+            count = options.negatives
+            kept = with_negatives(connection, kept, known, corpus, count=count, on_progress=on_progress)
+    return kept, count_pairs(kept, left_out)
+
+
+def gather_pairs(
+    library: Library, collection: str, file: Path | None = None, *, seed: int = 0
+) -> tuple[list[Pair], PairCounts]:
+    """A collection's pairs, opened searches among them, with their splits, or those of a file; one without splits is split.
+
+    Raises TrainingError.
+    """
+    if file is not None:
+        found = read_pairs(file)
+    else:
+        with reading(existing_collection(library.home, collection)) as connection:
+            found = _own_pairs(library, collection, connection)
+    pairs, left_out = deduplicated(found)
+    if file is None or {pair.split for pair in pairs} == {Split.TRAIN}:
+        pairs = split_by_document(pairs, seed)
+    return pairs, count_pairs(pairs, left_out)
+
+
+def _own_pairs(library: Library, collection: str, connection: sqlite3.Connection) -> list[Pair]:
+    """What a collection says itself, and what was opened of it."""
+    return [*mine_pairs(connection), *opened_pairs(library.home, collection)]
+
+
+def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file: Path | None = None) -> None:
+    """Raise TrainingError, which says what is missing, unless there is enough to learn from and to prove it with.
+
+    `file`: that the pairs are of, None for the collection's own.
+    """
+    own = "Add some to it" if file else "Add some of your own (--pairs FILE)"
+    more = f"{own}, or let a language model write some: {command('train', 'pairs', collection, '--llm', 'auto')}"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.left_out.items())
+    without = f" (left out: {reasons})" if reasons else ""
+    source = f"{file}" if file else f"'{collection}'"
+    if not pairs:
+        reason = "" if file else ": it has no titles, headings or questions with text below them"
+        raise TrainingError(f"{source} gives no pairs to learn from{without}{reason}. {more}")
+    if counts.documents == 1:
+        remedy = 'Give its lines a "document" each.' if file else "Index more files."
+        raise TrainingError(
+            f"All pairs of {source} are of one document{without}. Learning and proof need different ones. {remedy}"
+        )
+    splits = {split: len(of_split(pairs, split)) for split in Split}
+    if splits[Split.TRAIN] < LEAST_TRAINING:
+        raise TrainingError(
+            f"{source} gives {splits[Split.TRAIN]:,} pairs to train with{without}; below"
+            f" {LEAST_TRAINING} an adapter learns chance. {more}"
+        )
+    for split in (Split.VALIDATION, Split.TEST):
+        if splits[split] < LEAST_HELD_OUT:
+            remedy = 'Leave "split" out of its lines, and they are split by document; or: ' if file else ""
+            raise TrainingError(
+                f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything. {remedy}{more}"
+            )

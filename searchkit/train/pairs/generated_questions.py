@@ -1,0 +1,86 @@
+"""Questions that a language model writes about passages, kept only if a search finds their passage again (round trip)."""
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.language_model import LanguageModel, Message
+from searchkit.catalog.documents import content_hash
+from searchkit.config import load_settings
+from searchkit.errors import UsageError
+from searchkit.files import path_from_text
+from searchkit.library import Library
+from searchkit.train.pairs.pair import Kind, Pair
+from searchkit.train.pairs.texts import is_query, squashed
+from searchkit.types import Passage, Progress, ProgressListener, SearchMode
+
+if TYPE_CHECKING:
+    from searchkit.train.pairs.collect import CollectOptions
+
+_REPLY_TOKENS = 60
+_FOUND_AMONG = 3  # of a search by meaning and words
+_LEAST_TEXT = 200  # characters that there is something to ask about
+_LONGEST_COPY = 6  # words that a question may take over in a row
+_INSTRUCTION = (
+    "You write search queries. Given a passage from somebody's files, write one question that a person who has not seen the"
+    " passage could ask and that the passage answers. Use your own words, not the passage's. Same language as the passage."
+    " Reply with the question alone."
+)
+
+
+def write_questions(
+    library: Library,
+    collection: str,
+    connection: sqlite3.Connection,
+    options: "CollectOptions",
+    on_progress: ProgressListener,
+) -> list[Pair]:
+    """A question about each of some passages from all over the collection, if it finds its passage among the first three."""
+    wanted = Wanted("" if options.llm == "auto" else options.llm)
+    model = choose_model(load_settings(library.home).llm, wanted)
+    pairs: list[Pair] = []
+    rows = connection.execute(
+        "SELECT r.path, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r"
+        " ON r.id = d.root_id WHERE length(c.text) >= ? GROUP BY c.content_hash ORDER BY c.content_hash LIMIT ?",
+        (_LEAST_TEXT, options.written),
+    ).fetchall()
+    try:
+        for done, (root, path, title, text) in enumerate(rows):
+            note = f"{len(pairs):,} kept"
+            on_progress(Progress(f"Questions by {model.name}", done, len(rows), "passages", note=note))
+            question = _question(model, title, text)
+            if (
+                is_query(question)
+                and not _copies(question, text)
+                and _finds(library, collection, question, title, text)
+            ):
+                file = (path_from_text(root) / path_from_text(path)).as_posix()
+                stored = content_hash(title, text).hex()
+                pairs.append(Pair(question, Passage(title, text), Kind.WRITTEN, file, stored=stored))
+    finally:
+        model.close()
+    return pairs
+
+
+def _question(model: LanguageModel, title: str, text: str) -> str:
+    """The first line of the reply that is no preamble."""
+    passage = f"{title}\n\n{text}" if title else text
+    messages = [Message("system", _INSTRUCTION), Message("user", f"Passage:\n{passage}\n\nQuestion:")]
+    reply = "".join(model.reply(messages, _REPLY_TOKENS))
+    lines = [line.strip(' "*-') for line in reply.splitlines() if line.strip()]
+    return next((line for line in lines if not line.endswith(":")), "")
+
+
+def _copies(question: str, text: str) -> bool:
+    """Whether the question takes a longer run of words over from the passage."""
+    words, within = squashed(question).split(), f" {squashed(text)} "
+    runs = (words[i : i + _LONGEST_COPY] for i in range(len(words) - _LONGEST_COPY + 1))
+    return any(f" {' '.join(run)} " in within for run in runs)
+
+
+def _finds(library: Library, collection: str, question: str, title: str, text: str) -> bool:
+    try:
+        hits = library.rank(question, k=_FOUND_AMONG, collections=[collection], mode=SearchMode.HYBRID)
+    except UsageError:
+        return False
+    return any((hit.title, hit.text) == (title, text) for hit in hits)

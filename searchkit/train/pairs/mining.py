@@ -1,0 +1,175 @@
+"""Pairs that a collection says itself: titles, headings, questions, documentation in code, links and captions.
+
+The query is always taken out of its passage and of the passage's title, so that nothing is learned from the copy.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import PurePosixPath
+
+from searchkit.files import path_from_text
+from searchkit.ingest.chunk import TITLE_SEPARATOR
+from searchkit.train.pairs.pair import Kind, Pair
+from searchkit.train.pairs.texts import is_query, squashed, without_beginning, without_copies, without_number
+from searchkit.types import Passage
+
+_LEAST_TEXT = 80  # characters of a passage
+_CODE = 0.4  # part of the lines that look like code, in what is code
+_QUESTION = re.compile(
+    r"(?:^|\n)[>\s]*(?:(?:Q|F|Question|Frage)\s*\d*\s*[:.)]\s*)?([^\n?？]{8,240}[?？])[ \t]*\n+", re.IGNORECASE
+)
+_ANSWER = re.compile(r"^[>\s]*(?:A|Answer|Antwort)\s*\d*\s*[:.)]\s*", re.IGNORECASE)
+_DOCSTRING = re.compile(r'(?P<quotes>"""|\'\'\')(?P<doc>.+?)(?P=quotes)', re.DOTALL)
+_COMMENT = re.compile(
+    r"\A\s*(?:/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n|(?:[ \t]*(?://[/!]?|#(?!!|include|define|if|end)|--)[^\n]*\n)+)"
+)
+_MARKS = re.compile(r"^[ \t]*(?://[/!]?|#+|--|/?\*+/?)[ \t]?|\*/", re.MULTILINE)
+_IMAGE = re.compile(r"!\[([^\]\n]{8,240})\]\([^)\n]*\)")
+_CAPTION = re.compile(
+    r"(?:^|\n)(?:Fig(?:ure|\.)?|Abb(?:ildung|\.)?|Tab(?:le|elle|\.)?)\s*\d+[.:]\s*([^\n]{12,240})\n?", re.IGNORECASE
+)
+_LINK = re.compile(r"(?<!!)\[([^\]\n]{3,160})\]\(<?([^)\s>#]+)[^)]*\)")
+_WIKI_LINK = re.compile(r"\[\[([^\]|#\n]+)(?:#[^\]|\n]*)?(?:\|([^\]\n]+))?\]\]")
+_CODE_LINE = re.compile(
+    r"(?:[;{}(),\]]|:)[ \t]*$|^\s*(?:def|class|return|import|from|fn|func|let|const|var|if|for)\b", re.MULTILINE
+)
+_CODE_WORDS = re.compile(r"[;{}()=]|\bdef\b|\bfn\b|\bfunc\b|\bclass\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """A stored passage and where it is from."""
+
+    document: str
+    title: str
+    text: str
+    stored: str
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Title and headings, outermost first."""
+        return tuple(part for part in self.title.split(TITLE_SEPARATOR) if part)
+
+
+def mine_pairs(connection: sqlite3.Connection) -> Iterator[Pair]:
+    """All that a collection's catalog gives, in the order of its documents."""
+    for pair in _mined(connection):
+        text = without_copies(pair.passage.text, pair.query).strip()
+        if len(text) >= _LEAST_TEXT:
+            yield replace(pair, passage=Passage(pair.passage.title, text))
+
+
+def _mined(connection: sqlite3.Connection) -> Iterator[Pair]:
+    firsts: dict[str, _Chunk] = {}
+    links: list[tuple[str, str, str]] = []
+    for document, group in groupby(_chunks(connection), key=lambda chunk: chunk.document):
+        chunks = list(group)
+        firsts[document] = chunks[0]
+        yield from _headed(chunks)
+        for chunk in chunks:
+            yield from _inside(chunk)
+            links += [(chunk.document, text, target) for text, target in _links(chunk.text)]
+    yield from _linked(links, firsts)
+
+
+def _chunks(connection: sqlite3.Connection) -> Iterator[_Chunk]:
+    rows = connection.execute(
+        "SELECT r.path, d.path, c.title, c.text, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id"
+        " JOIN roots r ON r.id = d.root_id ORDER BY d.id, c.ordinal"
+    )
+    for root, path, title, text, content_hash in rows:
+        yield _Chunk((path_from_text(root) / path_from_text(path)).as_posix(), title, text, content_hash.hex())
+
+
+def _headed(chunks: Sequence[_Chunk]) -> Iterator[Pair]:
+    """The first passage under each title or heading. A heading that says too little takes the one above it along."""
+    seen: set[str] = set()
+    for chunk in chunks:
+        if chunk.title in seen or not chunk.path:
+            continue
+        seen.add(chunk.title)
+        *above, last = chunk.path
+        query, kind = without_number(last), Kind.HEADING if above else Kind.TITLE
+        if not is_query(query) and above:
+            query = f"{above.pop()} {last}"
+        kind = Kind.QUESTION if query.rstrip().endswith(("?", "？")) else kind
+        body = without_beginning(chunk.text, last)
+        above = [part for part in above if squashed(query) not in squashed(part)]
+        if is_query(query) and len(body) >= _LEAST_TEXT:
+            yield _pair(query, kind, chunk, TITLE_SEPARATOR.join(above), body)
+
+
+def _inside(chunk: _Chunk) -> Iterator[Pair]:
+    """What stands in a passage's text: questions with what follows, documentation with its code, captions with the rest."""
+    for match in _QUESTION.finditer(chunk.text):
+        question, answer = _plain(match[1]), _ANSWER.sub("", chunk.text[match.end() :])
+        if is_query(question) and _begins_sentence(question) and len(answer) >= _LEAST_TEXT:
+            yield _pair(question, Kind.QUESTION, chunk, chunk.title, answer)
+            break  # what follows the first holds the others
+    yield from _documented(chunk)
+    for pattern in (_IMAGE, _CAPTION):
+        for match in pattern.finditer(chunk.text):
+            rest = f"{chunk.text[: match.start()]}\n{chunk.text[match.end() :]}".strip()
+            if is_query(match[1]) and len(rest) >= _LEAST_TEXT and squashed(match[1]) not in squashed(rest):
+                yield _pair(_plain(match[1]), Kind.CAPTION, chunk, chunk.title, rest)
+
+
+def _documented(chunk: _Chunk) -> Iterator[Pair]:
+    """Code and the comment or docstring that says what it does."""
+    lines = [line for line in chunk.text.splitlines() if line.strip()]
+    if sum(bool(_CODE_LINE.search(line)) for line in lines) < _CODE * len(lines):
+        return
+    found = _DOCSTRING.search(chunk.text)
+    comment = None if found else _COMMENT.match(chunk.text)
+    if found and re.search(r"\b(?:def|class)\b", chunk.text[: found.start()]):
+        said, start, end = found["doc"], found.start(), found.end()
+    elif comment:
+        said, start, end = _MARKS.sub("", comment[0]), comment.start(), comment.end()
+    else:
+        return
+    query = re.split(r"\n\s*\n|(?<=[.!?])\s", _plain(said), maxsplit=1)[0]
+    code = f"{chunk.text[:start].rstrip()}\n{chunk.text[end:].lstrip()}".strip()
+    if is_query(query) and len(code) >= _LEAST_TEXT and _CODE_WORDS.search(code):
+        yield _pair(query, Kind.DOCSTRING, chunk, chunk.title, code)
+
+
+def _links(text: str) -> Iterator[tuple[str, str]]:
+    for match in _LINK.finditer(text):
+        yield match[1], match[2]
+    for match in _WIKI_LINK.finditer(text):
+        yield match[2] or match[1], match[1]
+
+
+def _linked(links: Sequence[tuple[str, str, str]], firsts: dict[str, _Chunk]) -> Iterator[Pair]:
+    """What other documents call a document, with how it begins."""
+    by_name: dict[str, list[_Chunk]] = {}
+    for document, chunk in firsts.items():
+        by_name.setdefault(PurePosixPath(document).stem.casefold(), []).append(chunk)
+    for source, text, target in links:
+        named = by_name.get(PurePosixPath(target).stem.casefold(), [])
+        if len(named) != 1 or named[0].document == source or "://" in target:
+            continue
+        chunk, query = named[0], _plain(text)
+        if not is_query(query) or len(chunk.text) < _LEAST_TEXT:
+            continue
+        title = "" if squashed(query) in squashed(chunk.title) else chunk.title
+        body = without_beginning(chunk.text, query)
+        if len(body) >= _LEAST_TEXT:
+            yield _pair(query, Kind.LINK, chunk, title, body)
+
+
+def _pair(query: str, kind: Kind, chunk: _Chunk, title: str, text: str) -> Pair:
+    return Pair(" ".join(query.split()), Passage(title, text.strip()), kind, chunk.document, stored=chunk.stored)
+
+
+def _begins_sentence(question: str) -> bool:
+    """Not the end of one that began on the line before, nor a comment in code."""
+    return question[0].isalnum() and not question[0].islower() and not _CODE_WORDS.search(question)
+
+
+def _plain(text: str) -> str:
+    """On one line, without Markdown's marks."""
+    return " ".join(re.sub(r"[*_`]+", "", text).split())

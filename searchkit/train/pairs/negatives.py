@@ -1,0 +1,88 @@
+"""Hard negatives: passages that a query finds, by meaning or by words, and that do not answer it.
+
+Near enough to teach something, and not so near that they may be answers nobody has marked: below 95 % of the answer's own
+cosine (NV-Retriever), of another file, and no near copy of the answer.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from searchkit.files import path_from_text
+from searchkit.search.lexical.bm25 import lexical_candidates, read_query
+from searchkit.search.lexical.tokens import Stemmer
+from searchkit.search.results.near_duplicates import Wording
+from searchkit.train.adapter.vectors import CorpusVectors, PairVectors
+from searchkit.train.pairs.pair import Pair
+from searchkit.types import Passage, Progress, ProgressListener
+
+_MARGIN = 0.95
+_DEPTH = 30  # candidates of each arm
+_REPORTED = 50
+
+
+def with_negatives(
+    connection: sqlite3.Connection,
+    pairs: Sequence[Pair],
+    known: PairVectors,
+    corpus: CorpusVectors,
+    *,
+    count: int = 1,
+    on_progress: ProgressListener = lambda _: None,
+) -> list[Pair]:
+    """The pairs with up to `count` hard negatives each, the hardest first; those that have some keep them."""
+    row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
+    stemmer = Stemmer()
+    found: list[Pair] = []
+    try:
+        for i, pair in enumerate(pairs):
+            if i % _REPORTED == 0:
+                on_progress(Progress("Looking for hard negatives", i, len(pairs), "pairs"))
+            if pair.negatives:
+                found.append(pair)
+                continue
+            cosines = corpus.vectors @ known.queries[i]
+            limit = _MARGIN * float(known.queries[i] @ known.passages[i])
+            candidates = _candidates(connection, pair, cosines, row_of, stemmer)
+            near = sorted((row for row in candidates if cosines[row] < limit), key=lambda row: -float(cosines[row]))
+            hashes = [corpus.hashes[row] for row in near]
+            found.append(replace(pair, negatives=tuple(_different(connection, pair, hashes, count))))
+    finally:
+        stemmer.close()
+    return found
+
+
+def _candidates(
+    connection: sqlite3.Connection,
+    pair: Pair,
+    cosines: "np.typing.NDArray[np.float32]",
+    row_of: Mapping[bytes, int],
+    stemmer: Stemmer,
+) -> set[int]:
+    """Rows of the corpus that either arm finds. Those above the margin do not use up the depth."""
+    near = np.argsort(-cosines)[: 4 * _DEPTH].tolist()
+    chunks = lexical_candidates(connection, read_query(connection, pair.query, stemmer), _DEPTH)
+    marks = ",".join("?" * len(chunks))
+    rows = connection.execute(f"SELECT content_hash FROM chunks WHERE id IN ({marks})", tuple(chunks)).fetchall()
+    return {*near, *(row_of[content_hash] for (content_hash,) in rows if content_hash in row_of)}
+
+
+def _different(connection: sqlite3.Connection, pair: Pair, hashes: Sequence[bytes], count: int) -> Iterator[Passage]:
+    """The first of these passages that are of no file that holds the answer, and say something else."""
+    answer = Wording.of("", pair.passage.text)
+    given = 0
+    for content_hash in hashes:
+        rows = connection.execute(
+            "SELECT r.path, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id"
+            " JOIN roots r ON r.id = d.root_id WHERE c.content_hash = ?",
+            (content_hash,),
+        ).fetchall()
+        files = {(path_from_text(root) / path_from_text(path)).as_posix() for root, path, _, _ in rows}
+        if not rows or pair.document in files or Wording.of("", rows[0][3]).is_nearly(answer):
+            continue
+        yield Passage(rows[0][2], rows[0][3])
+        given += 1
+        if given == count:
+            return

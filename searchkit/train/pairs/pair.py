@@ -1,0 +1,161 @@
+"""Pairs of a query and the passage that answers it: what training and its proof are made of.
+
+Knows nothing of where pairs come from.
+"""
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from searchkit.train.pairs.texts import squashed
+from searchkit.types import Passage
+
+_GENERIC = 2  # documents in which a query may occur; what heads more of them says nothing about one
+_VALIDATION, _TEST = 0.1, 0.15  # shares of the pairs
+_LEAST_OF_EACH = 12  # pairs, whatever the share
+
+
+class Kind(StrEnum):
+    """Where a pair comes from."""
+
+    TITLE = "title"
+    HEADING = "heading"
+    QUESTION = "question"
+    DOCSTRING = "docstring"
+    LINK = "link"
+    CAPTION = "caption"
+    WRITTEN = "written"  # by a language model
+    OPENED = "opened"  # a search and the hit that was opened
+    OWN = "own"  # from the user's file
+
+
+_MEANT = {Kind.WRITTEN, Kind.OPENED, Kind.OWN}
+
+
+class Split(StrEnum):
+    """What a pair is for."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A query and its passage, from which the answer's copy in the title or text was taken.
+
+    `document`: the file's path. `stored`: hex content hash of the collection's passage that this one was made of, "" if of none.
+    `negatives`: passages that come near and do not answer.
+    """
+
+    query: str
+    passage: Passage
+    kind: Kind
+    document: str
+    split: Split = Split.TRAIN
+    stored: str = ""
+    negatives: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """What there is: pairs by kind and by split, documents, and what was left out, by reason."""
+
+    kinds: dict[str, int]
+    splits: dict[str, int]
+    documents: int
+    with_negatives: int
+    left_out: dict[str, int]
+
+
+def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
+    """Those worth having, in order, and how many others there were, by reason.
+
+    Left out: the same query and passage again, queries that head several documents, titles that hold the query, and passages
+    that are less than twice as long, unless somebody has put the two together.
+    """
+    left_out: Counter[str] = Counter()
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for pair in pairs:
+        query, text = squashed(pair.query), squashed(f"{pair.passage.title} {pair.passage.text}")
+        if (query, text) in seen:
+            left_out["duplicate"] += 1
+        elif not query or query in squashed(pair.passage.title):
+            left_out["repeats its query"] += 1
+        elif pair.kind not in _MEANT and len(text) < 2 * len(query):
+            left_out["hardly longer than its query"] += 1
+        else:
+            kept.append(pair)
+        seen.add((query, text))
+    places: dict[str, set[str]] = {}
+    for pair in kept:
+        places.setdefault(squashed(pair.query), set()).add(pair.document)
+    telling = [pair for pair in kept if len(places[squashed(pair.query)]) <= _GENERIC]
+    left_out["heads several documents"] = len(kept) - len(telling)
+    return telling, {reason: count for reason, count in left_out.items() if count}
+
+
+def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
+    """The pairs with their splits: all of a document in one, and all of documents that share a query or a passage too.
+
+    Which one follows from the documents' paths and the seed.
+    """
+    groups = _groups(pairs)
+    sizes = Counter(groups[pair.document] for pair in pairs)
+    order = sorted(
+        sizes, key=lambda group: hashlib.blake2b(f"{seed}\0{group}".encode("utf-8", "surrogatepass")).digest()
+    )
+    split_of = dict.fromkeys(order, Split.TRAIN)
+    for split, share in ((Split.TEST, _TEST), (Split.VALIDATION, _VALIDATION)):
+        wanted = min(max(_LEAST_OF_EACH, round(share * len(pairs))), len(pairs) // 3)
+        for group in order:
+            # What is much larger than the split teaches more than it proves.
+            if wanted > 0 and split_of[group] is Split.TRAIN and sizes[group] <= 2 * wanted:
+                split_of[group] = split
+                wanted -= sizes[group]
+    return [replace(pair, split=split_of[groups[pair.document]]) for pair in pairs]
+
+
+def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
+    """For each document the first of those that hang together with it."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name] = parent[parent[name]]
+        return name
+
+    owner: dict[str, str] = {}
+    for pair in pairs:
+        for text in (f"q{squashed(pair.query)}", f"p{squashed(pair.passage.text)}"):
+            one, other = sorted((root(pair.document), root(owner.setdefault(text, pair.document))))
+            parent[other] = one
+    return {pair.document: root(pair.document) for pair in pairs}
+
+
+def sample(pairs: Sequence[Pair], count: int, seed: int = 0) -> list[Pair]:
+    """At most so many, from all over, in order."""
+    if len(pairs) <= count:
+        return list(pairs)
+    chosen = sorted(random.Random(seed).sample(range(len(pairs)), count))  # noqa: S311 - no secret
+    return [pairs[i] for i in chosen]
+
+
+def of_split(pairs: Iterable[Pair], split: Split) -> list[Pair]:
+    """The pairs of a split."""
+    return [pair for pair in pairs if pair.split is split]
+
+
+def count_pairs(pairs: Sequence[Pair], left_out: dict[str, int]) -> PairCounts:
+    """What the pairs are."""
+    return PairCounts(
+        kinds=dict(Counter(pair.kind.value for pair in pairs)),
+        splits={split.value: len(of_split(pairs, split)) for split in Split},
+        documents=len({pair.document for pair in pairs}),
+        with_negatives=sum(bool(pair.negatives) for pair in pairs),
+        left_out=left_out,
+    )

@@ -1,0 +1,183 @@
+"""What the actions of the collections screen do: dialogs first where there is something to ask, then jobs."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from searchkit.display import on_one_line, plural, printable
+from searchkit.errors import SearchkitError
+from searchkit.library import Library
+from searchkit.types import CollectionStatus
+from searchkit_tui.collections.add_folder import AddFolder, NewFolder
+from searchkit_tui.collections.model_choice import choose_model, model_choices
+from searchkit_tui.collections.problems import Problems
+from searchkit_tui.collections.table import CollectionRow
+from searchkit_tui.jobs import work
+from searchkit_tui.jobs.job import Job
+from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.widgets.dialogs import Confirm
+
+if TYPE_CHECKING:  # NumPy comes with it, which the other deeds do without
+    from searchkit.evaluate.retrieval.results import RetrievalReport
+
+_REBUILD = (
+    "The collection is made anew from what is sound in it and from its files. Its old files are set aside, nothing is"
+    " deleted, and vectors that are sound are kept. It can take as long as the first indexing."
+)
+_UNTOUCHED = "No file of yours is touched: your folders stay as they are, and can be indexed again."
+
+
+class Deeds:
+    """A method for each of ACTIONS. To be called on the event loop of the app whose jobs the runner runs."""
+
+    def __init__(self, app: App[Any], library: Library, runner: JobRunner) -> None:
+        self._app, self._library, self._runner = app, library, runner
+        self._reports_at = Path.home()
+
+    def do(self, name: str, row: CollectionRow | None) -> None:
+        """Do the action of this name; `row`: the collection selected, None if there is none."""
+        free: dict[str, Callable[[], None]] = {
+            "add": self.add,
+            "evaluation": lambda: self.look_at_evaluation(row.name if row else ""),
+        }
+        bound: dict[str, Callable[[str], None]] = {
+            "index": self.index,
+            "watch": self.watch,
+            "rebuild": self.rebuild,
+            "tune": self.tune,
+        }
+        counted: dict[str, Callable[[CollectionStatus], None]] = {"problems": self.problems, "model": self.switch_model}
+        if name in free:
+            free[name]()
+        elif name == "cancel":
+            self.cancel(row.name if row else "")
+        elif row and name == "forget":
+            self.forget(row)
+        elif row and name in bound:
+            bound[name](row.name)
+        elif row and row.status:
+            counted[name](row.status)
+
+    def add(self) -> None:
+        """Ask for a folder, and index it."""
+
+        def done(new: NewFolder | None) -> None:
+            if new is None:
+                return
+            job = work.index_folder(new.path, new.collection)
+            if new.watch:
+                job.follow_up = lambda: self._runner.watch(self._runner.watched | {new.collection})
+            self._submit(job)
+
+        self._app.push_screen(AddFolder(self._library), done)
+
+    def index(self, collection: str) -> None:
+        """Bring it up to date."""
+        self._submit(work.refresh(collection))
+
+    def watch(self, collection: str) -> None:
+        """Watch it from now on, or no more."""
+        self._runner.watch(self._runner.watched ^ {collection})
+
+    def rebuild(self, collection: str) -> None:
+        """Ask, and make it anew."""
+        self._confirm(f"Rebuild {collection}?", _REBUILD, "Rebuild", lambda: self._submit(work.rebuild(collection)))
+
+    def forget(self, row: CollectionRow) -> None:
+        """Ask, stop what is done to it, and delete it."""
+        status = row.status
+        held = f" with {plural(status.indexed, 'file')} and {plural(status.chunks, 'passage')}" if status else ""
+        text = (
+            f"The collection{held} is taken out of searchkit: its text, its vectors and its index are deleted."
+            f"\n\n{_UNTOUCHED}"
+        )
+
+        def forget() -> None:
+            self._runner.release(row.name)
+            self._runner.submit(work.forget(row.name))
+
+        self._confirm(f"Forget {row.name}?", text, "Forget it", forget)
+
+    def problems(self, status: CollectionStatus) -> None:
+        """Show them; read the files again if that is wanted."""
+
+        def done(chosen: str | None) -> None:
+            if chosen:
+                self._submit(work.refresh(status.name, retry=True))
+
+        self._app.push_screen(Problems(status), done)
+
+    def switch_model(self, status: CollectionStatus) -> None:
+        """Ask for a model, and make the vectors anew."""
+        self._app.run_worker(self._switch_model(status), exit_on_error=False)
+
+    async def _switch_model(self, status: CollectionStatus) -> None:
+        def done(chosen: str | None) -> None:
+            if chosen and chosen != status.model:
+                self._submit(work.switch_model(status.name, chosen))
+
+        try:
+            choices = await asyncio.to_thread(model_choices, self._library, status.model)
+        except SearchkitError as error:
+            self._app.notify(printable(str(error)), severity="error", markup=False)
+            return
+        await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
+
+    def tune(self, collection: str) -> None:
+        """Measure its indexes, on a screen for that."""
+        from searchkit_tui.evaluation.tune_screen import TuneScreen
+
+        self._app.push_screen(TuneScreen(self._runner, collection))
+
+    def look_at_evaluation(self, collection: str) -> None:
+        """Ask for a report, and show it; or for judged queries, and make one of the collection ("": none) with them."""
+        from searchkit_tui.evaluation.choose_report import ChooseReport
+
+        def done(chosen: "Path | tuple[Path, RetrievalReport] | None") -> None:
+            if isinstance(chosen, Path):
+                self._reports_at = chosen.parent
+                self._evaluate(collection, chosen)
+            elif chosen:
+                path, report = chosen
+                self._reports_at = path if path.is_dir() else path.parent
+                self._show_report(report, path)
+
+        self._app.push_screen(ChooseReport(self._reports_at, collection), done)
+
+    def _evaluate(self, collection: str, judged_file: Path) -> None:
+        from searchkit.evaluate.retrieval.reading import read_report
+
+        report_file = self._library.home / "evaluations" / f"{collection}.json"
+        job = work.evaluate(collection, judged_file, report_file)
+        job.follow_up = lambda: self._show_report(read_report(report_file), report_file)
+        self._submit(job)
+
+    def _show_report(self, report: "RetrievalReport", path: Path) -> None:
+        from searchkit_tui.evaluation.screen import EvaluationScreen
+
+        self._app.push_screen(EvaluationScreen(report, str(path)))
+
+    def cancel(self, collection: str) -> None:
+        """Stop what is done to it, else what is at work; watching is not stopped so."""
+        job = self._runner.of(collection) or self._runner.at_work
+        if job is None:
+            self._app.notify("Nothing is under way.", markup=False)
+        else:
+            job.cancel()
+
+    def _submit(self, job: Job) -> None:
+        """One thing at a time to a collection."""
+        if (going := self._runner.of(job.collection)) is not None:
+            self._app.notify(f"{going.line()}. Cancel that first: c", severity="warning", markup=False)
+        else:
+            self._runner.submit(job)
+
+    def _confirm(self, title: str, text: str, deed_name: str, deed: Callable[[], None]) -> None:
+        def done(answer: bool | None) -> None:
+            if answer:
+                deed()
+
+        self._app.push_screen(Confirm(on_one_line(title), text, deed_name), done)

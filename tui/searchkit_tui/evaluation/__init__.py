@@ -1,0 +1,1 @@
+"""Screens about evaluations: reports, and tuning an index."""

@@ -1,0 +1,104 @@
+"""What `searchkit eval retrieval --out` has measured, to be looked at."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Footer, Static
+
+from searchkit.display import on_one_line, printable
+from searchkit.evaluate.metrics import Metric
+from searchkit.evaluate.retrieval.report import set_as_text
+from searchkit.evaluate.retrieval.results import RetrievalReport, SetReport
+from searchkit_tui.evaluation.keys import EVALUATION_KEYS
+from searchkit_tui.evaluation.plots import interval_bar
+from searchkit_tui.widgets.screen_with_help import HelpedScreen
+
+_LEGEND = "├─┤ 95 % interval over queries (bootstrap). p: paired randomization test. Higher is better, 1 is perfect."
+_LEAST_BAR, _MOST_BAR = 10, 60
+
+
+class EvaluationScreen(HelpedScreen):
+    """Bars of one metric, and the tables."""
+
+    DEFAULT_CSS = """
+    EvaluationScreen VerticalScroll {
+        height: 1fr;
+        padding: 1 2;
+    }
+
+    EvaluationScreen .bars {
+        height: auto;
+        margin-bottom: 1;
+    }
+
+    EvaluationScreen .table {
+        width: auto;
+        height: auto;
+        text-wrap: nowrap;
+        margin-bottom: 1;
+    }
+
+    EvaluationScreen .tables {
+        height: auto;
+        overflow-x: auto;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [*EVALUATION_KEYS]
+
+    def __init__(self, report: RetrievalReport, title: str) -> None:
+        super().__init__()
+        self._report, self._title = report, title
+        self._metric = Metric.NDCG_10
+
+    def compose(self) -> ComposeResult:
+        """Bars above the tables."""
+        with VerticalScroll():
+            yield Static(id="bars", classes="bars", markup=False)
+            for one in self._report.sets:
+                yield Static(printable(set_as_text(one)), classes="table", markup=False)
+            yield Static(_LEGEND, markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def on_resize(self) -> None:
+        """Bars take what room there is."""
+        self._draw()
+
+    def action_next_metric(self) -> None:
+        """Show the bars of the next metric."""
+        metrics = list(Metric)
+        self._metric = metrics[(metrics.index(self._metric) + 1) % len(metrics)]
+        self._draw()
+
+    def action_back(self) -> None:
+        """Leave."""
+        self.dismiss(None)
+
+    def _draw(self) -> None:
+        lines = [Content.assemble((on_one_line(self._title), "bold"), f" · {self._metric.value}")]
+        for one in self._report.sets:
+            lines += [Content(""), *bars(one, self._metric, self.size.width - 6)]
+        self.query_one("#bars", Static).update(Content("\n").join(lines))
+
+
+def bars(one: SetReport, metric: Metric, width: int) -> list[Content]:
+    """A line for the set and one a way: name, bar with its interval, mean and interval in figures."""
+    name_cells = max((len(row.way) for row in one.rows), default=0)
+    cells = min(_MOST_BAR, max(_LEAST_BAR, width - name_cells - 26))
+    lines = [Content.styled(on_one_line(f"{one.name}, {one.queries:,} queries, {one.model}"), "$text-primary")]
+    for row in one.rows:
+        score = row.scores[metric]
+        lines.append(
+            Content.assemble(
+                f"{on_one_line(row.way):<{name_cells}}  ",
+                (interval_bar(score.mean, score.low, score.high, cells), "$text-accent"),
+                f"  {score.mean:.3f} ({score.low:.3f}–{score.high:.3f})",
+            )
+        )
+    return lines

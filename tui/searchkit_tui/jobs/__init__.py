@@ -1,0 +1,1 @@
+"""Background jobs of the UI: index runs and the rest, with progress."""

@@ -1,0 +1,107 @@
+"""Hits as styled text: list entries, headings, passages with their marks."""
+
+import re
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from searchkit.display import place, plural, reason
+from searchkit.types import Hit
+from searchkit_tui.rendering.rewriting import Rewriting, visible
+
+MARK_STYLE = "bold underline $text-warning"
+PLACE_STYLE = "bold $text-primary"
+ASIDE_STYLE = "$text 70%"
+
+_CONTEXT_CHARACTERS = 24  # before the first mark in a list entry, so that the mark itself is never cut off
+_SCORE_CELLS = 8  # before the file name
+_WEAK = "  weak"
+_LEAST_NAME_CELLS = 16
+_NAME_END_CHARACTERS = 10  # of a long file name; holds the suffix
+
+Marks = Sequence[tuple[int, int]]
+
+
+def entry(hit: Hit, cells: int, *, is_selected: bool = False) -> Content:
+    """A hit in a list of that width: two lines, the second to be cut off on the right where it is too long."""
+    locator = _locator(hit)
+    weak = _WEAK if _is_weak(hit) else ""
+    room = cells - _SCORE_CELLS - cell_len(locator) - cell_len(weak)
+    sign = ("▌ " if is_selected else "  ", "bold $accent")
+    return Content.assemble(
+        sign,
+        (f"{hit.score:.2f}", "bold"),
+        "  ",
+        (_shortened(visible(hit.path.name, one_line=True), max(room, _LEAST_NAME_CELLS)), PLACE_STYLE),
+        (f"{locator}{weak}\n", ASIDE_STYLE),
+        sign,
+        "      ",
+        _extract(hit),
+    )
+
+
+def heading(hit: Hit) -> Content:
+    """Where a hit stands and why it is one: a line each for place, heading path (if there is one) and reason."""
+    lines = [Content.assemble((visible(place(hit), one_line=True), PLACE_STYLE))]
+    lines += [Content(visible(hit.title, one_line=True))] if hit.title else []
+    why = " · ".join(
+        part for part in (reason(hit), "weak match" if _is_weak(hit) else "", f"in {hit.collection}") if part
+    )
+    lines += [Content.assemble((visible(why, one_line=True), ASIDE_STYLE))]
+    return Content("\n").join(lines)
+
+
+def marks_in_passage(hit: Hit) -> Marks:
+    """The marks of the snippet as (start, end) offsets in the hit's whole text."""
+    offset = hit.text.find(hit.snippet)
+    return [(start + offset, end + offset) for start, end in hit.marks] if offset >= 0 else []
+
+
+def hit_count(count: int) -> str:
+    """`1 hit`, `2 hits`."""
+    return plural(count, "hit")
+
+
+def copied(hit: Hit) -> str:
+    """A passage with its source, for the clipboard; without what could steer a terminal that it is pasted into."""
+    title = f"{visible(hit.title, one_line=True)}, " if hit.title else ""
+    return f"{visible(hit.text).strip()}\n\n({title}{visible(_source(hit), one_line=True)})\n"
+
+
+def _is_weak(hit: Hit) -> bool:
+    """Only an answer to a query can be weak: what is merely similar does not claim to be one."""
+    return hit.is_weak and hit.evidence.explanation is not None
+
+
+def _source(hit: Hit) -> str:
+    if hit.place:
+        return f"{hit.path}, {hit.place}"
+    return f"{hit.path}{_locator(hit)}"
+
+
+def _locator(hit: Hit) -> str:
+    if hit.page is not None:
+        return f", page {hit.page}"
+    return f":{hit.line}" if hit.line is not None else ""
+
+
+def _shortened(name: str, cells: int) -> str:
+    """A file name without its middle if it is too long, so that its suffix and what follows stay in sight."""
+    if cell_len(name) <= cells:
+        return name
+    end = name[-_NAME_END_CHARACTERS:]
+    return f"{set_cell_size(name, cells - cell_len(end) - 1).rstrip()}…{end}"
+
+
+def _extract(hit: Hit) -> Content:
+    """The snippet as one line that begins shortly before its first mark."""
+    first = hit.marks[0][0] if hit.marks else 0
+    start = max(0, first - _CONTEXT_CHARACTERS)
+    if start:
+        blank = re.search(r"\s+", hit.snippet[start:first])
+        start = start + blank.end() if blank else first
+    writing = Rewriting(hit.snippet[start:])
+    writing.styles = [(begin - start, end - start, MARK_STYLE) for begin, end in hit.marks]
+    writing.edits = [(found.start(), found.end(), " ") for found in re.finditer(r"\s+", writing.text)]
+    return Content.assemble(("… " if start else "", ASIDE_STYLE), writing.content())

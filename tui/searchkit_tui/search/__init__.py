@@ -1,0 +1,1 @@
+"""The search screen: the query, the hits, the preview."""

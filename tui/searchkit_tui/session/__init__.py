@@ -1,1 +1,0 @@
-"""What a session does for its screens, and keeps for the next one; knows no widgets."""

@@ -1,0 +1,98 @@
+"""The help: made from the bindings that are at work, so that it is right whatever keys the user has chosen."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from searchkit_tui.widgets.dialogs import Dialog
+
+_KEY_STYLE = "bold $text-primary"
+_KEY_CELLS = 26
+_LEAST_TEXT_CELLS = 12
+_UNSAID = frozenset({"ctrl+c", "super+c", "shift+tab"})
+_QUERIES = (
+    ('"notice period"', "must occur as written"),
+    ('-draft  -"first draft"', "must not occur"),
+    ("type:pdf,md  -type:code", "kinds of file, or endings"),
+    ("path:reports/*.md", "the path below the indexed folder"),
+    ("folder:notes", "in a folder of that name, at any depth"),
+    ("since:2025-03  until:2w", "the document's date: 2025, 2025-03-01, 7d, 2w, 3m, 1y"),
+)
+
+
+class HelpScreen(Dialog[None]):
+    """A note, if there is one, then keys, then what a query may hold, then the keys of the query box."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1,enter,q", "close", "Close", show=False),
+        Binding("up", "scroll(-1)", "Up", show=False),
+        Binding("down", "scroll(1)", "Down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", show=False),
+    ]
+
+    def __init__(self, bindings: Sequence[ActiveBinding], note: str = "") -> None:
+        super().__init__()
+        self._told = bindings
+        self._note = note
+        self._text_cells = _LEAST_TEXT_CELLS
+
+    def compose(self) -> ComposeResult:
+        """One text, which scrolls."""
+        with VerticalScroll(classes="box", can_focus=False) as box:
+            box.border_title = "Help"
+            box.border_subtitle = "Esc closes"
+            yield Static(id="help", markup=False)
+
+    def on_resize(self) -> None:
+        """Texts are wrapped beside their keys, not below them."""
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        text = self.query_one("#help", Static)
+        self._text_cells = max(text.size.width - _KEY_CELLS, _LEAST_TEXT_CELLS)
+        text.update(self._text())
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by so many lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def _text(self) -> Content:
+        keys = [self._line(active) for active in _each_once(self._told) if not isinstance(active.node, Input)]
+        editing = [self._line(active) for active in _each_once(self._told) if isinstance(active.node, Input)]
+        queries = [self._row(form, meaning) for form, meaning in _QUERIES]
+        sections = (("Keys", keys), ("What a query may hold", queries), ("Keys of the query box", editing))
+        parts = [
+            Content("\n").join([Content.assemble((f"{title}\n", "bold underline")), *lines])
+            for title, lines in sections
+        ]
+        config = Content("Other keys can be set in config.toml, in the table [keys]: docs/tui.md.")
+        notes = [Content(self._note)] if self._note else []
+        return Content("\n\n").join([*notes, *parts, config])
+
+    def _line(self, active: ActiveBinding) -> Content:
+        same = [each.binding for each in self._told if _deed(each) == _deed(active)]
+        keys = " or ".join(dict.fromkeys(self.app.get_key_display(binding) for binding in same))
+        return self._row(keys, active.binding.tooltip or active.binding.description)
+
+    def _row(self, left: str, right: str) -> Content:
+        gap = "  " if len(left) >= _KEY_CELLS else " " * (_KEY_CELLS - len(left))
+        lines = textwrap.wrap(right, self._text_cells)
+        return Content.assemble((left, _KEY_STYLE), gap, f"\n{' ' * _KEY_CELLS}".join(lines))
+
+
+def _each_once(bindings: Sequence[ActiveBinding]) -> list[ActiveBinding]:
+    """The first binding of each action that is worth telling."""
+    told = [each for each in bindings if each.binding.description and each.binding.key not in _UNSAID]
+    return list({_deed(each): each for each in reversed(told)}.values())[::-1]
+
+
+def _deed(active: ActiveBinding) -> tuple[object, str]:
+    """Whose action it is, and which."""
+    return active.node, active.binding.action

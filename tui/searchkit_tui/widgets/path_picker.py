@@ -1,0 +1,144 @@
+"""Choosing a path: typed, completed with tab, or found in a tree."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text, TextType
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import DirectoryTree, Input, Static
+
+from searchkit.display import on_one_line
+from searchkit_tui.widgets.path_completion import Completion, complete, restarted
+
+_CANDIDATES_SHOWN = 8
+
+
+class PathInput(Input):
+    """A path; tab completes it, and goes to the next field only where there is nothing to complete."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete", id="path_complete", priority=True)]
+
+    class Completed(Message):
+        """Tab has left these names to choose from; `folder`: where the path leads to by now, None if to no folder."""
+
+        def __init__(self, candidates: tuple[str, ...], folder: Path | None) -> None:
+            super().__init__()
+            self.candidates = candidates
+            self.folder = folder
+
+    def __init__(self, value: str, *, suffix: str | tuple[str, ...] = "") -> None:
+        super().__init__(value, placeholder="~/Documents", id="path", select_on_focus=False, compact=True)
+        self._suffix = suffix
+
+    @work(exclusive=True)
+    async def action_complete(self) -> None:
+        """Complete what is there, in a thread: a drive may be slow to answer."""
+        before = self.value
+        completion, folder = await asyncio.to_thread(_completed, before, self._suffix)
+        if self.value != before:
+            return
+        if completion.text == before and len(completion.candidates) <= 1:
+            self.screen.focus_next()
+            return
+        self.value = completion.text
+        self.cursor_position = len(self.value)
+        self.post_message(self.Completed(completion.candidates if len(completion.candidates) > 1 else (), folder))
+
+
+def _completed(text: str, suffix: str | tuple[str, ...]) -> tuple[Completion, Path | None]:
+    completion = complete(text, suffix)
+    folder = Path(completion.text).expanduser()
+    return completion, folder if folder.is_dir() else None
+
+
+class FolderTree(DirectoryTree):
+    """Folders that are not hidden, and files with a suffix if one is given. Names are shown, never obeyed."""
+
+    ICON_NODE = "▸ "
+    ICON_NODE_EXPANDED = "▾ "
+    ICON_FILE = "  "
+
+    def __init__(self, path: Path, *, suffix: str | tuple[str, ...] = "") -> None:
+        super().__init__(path)
+        self._suffix = suffix
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        """See DirectoryTree."""
+        for path in paths:
+            is_wanted = self._safe_is_dir(path) or (self._suffix and path.name.endswith(self._suffix))
+            if is_wanted and not path.name.startswith("."):
+                yield path
+
+    def process_label(self, label: TextType) -> Text:
+        """A file name is no markup."""
+        return Text(on_one_line(label)) if isinstance(label, str) else label
+
+
+class PathPicker(Vertical):
+    """The input over the tree; what is chosen in the tree stands in the input."""
+
+    DEFAULT_CSS = """
+    PathPicker {
+        height: 1fr;
+    }
+
+    PathPicker PathInput {
+        margin-top: 1;
+    }
+
+    PathPicker #candidates {
+        height: auto;
+        max-height: 2;
+        padding: 0 1;
+        margin-bottom: 1;
+        color: $text-muted;
+    }
+
+    PathPicker FolderTree {
+        height: 1fr;
+        min-height: 3;
+        background: $surface;
+    }
+    """
+
+    def __init__(self, start: Path, *, suffix: str | tuple[str, ...] = "") -> None:
+        super().__init__()
+        self._start, self._suffix = start, suffix
+
+    def compose(self) -> ComposeResult:
+        """Input, what tab has left open, tree."""
+        yield PathInput(f"{self._start}/", suffix=self._suffix)
+        yield Static("tab completes", id="candidates", markup=False)
+        yield FolderTree(self._start, suffix=self._suffix)
+
+    @property
+    def value(self) -> str:
+        """The path as it stands in the input."""
+        return self.query_one(PathInput).value.strip()
+
+    @on(Input.Changed, "#path")
+    def _begin_anew(self, changed: Input.Changed) -> None:
+        """A whole path can be typed behind the one that is offered."""
+        if (rest := restarted(changed.value)) != changed.value:
+            changed.input.value = rest
+            changed.input.cursor_position = len(rest)
+
+    @on(PathInput.Completed)
+    def _show_candidates(self, completed: PathInput.Completed) -> None:
+        names = [on_one_line(name) for name in completed.candidates[:_CANDIDATES_SHOWN]]
+        more = len(completed.candidates) - len(names)
+        self.query_one("#candidates", Static).update("  ".join(names) + (f"  and {more} more" if more > 0 else ""))
+        if completed.folder is not None:
+            self.query_one(FolderTree).path = completed.folder
+
+    @on(DirectoryTree.DirectorySelected)
+    @on(DirectoryTree.FileSelected)
+    def _take(self, selected: DirectoryTree.DirectorySelected | DirectoryTree.FileSelected) -> None:
+        selected.stop()
+        self.query_one(PathInput).value = str(selected.path)

@@ -28,7 +28,7 @@ from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.train.errors import TrainingError
 from searchkit.train.gate import GENERAL_LOSS, JudgedQueries, compare, compare_pairs, judge
-from searchkit.train.judged_sets import judged_folder, known_items, sample_docs
+from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, known_items
 from searchkit.train.losses import LossWeights
 from searchkit.train.pairs.collect import check_pairs
 from searchkit.train.pairs.mining import mine_pairs
@@ -117,7 +117,7 @@ def _by_query(judged: JudgedQueries, dimension: int) -> list[float]:
     return values
 
 
-def ways(prepared: Prepared, seed: int, general: JudgedQueries | None) -> Iterator[Row]:
+def ways(prepared: Prepared, seed: int, general: JudgedQueries) -> Iterator[Row]:
     """One row a way."""
     validation = known_items(part(prepared, prepared.exact, Split.VALIDATION), prepared.corpus)
     before = ndcg(prepared.judged, prepared.prefixes, None)
@@ -138,7 +138,7 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries | None) -> Iterat
         if way.startswith("as shipped") and matrix is not None:
             test = known_items(part(prepared, prepared.exact, Split.TEST), prepared.corpus)
             targets = [compare_pairs("held-out pairs", test, matrix, prefixes)]
-            checks = [compare(general, matrix, prefixes)] if general else []
+            checks = [compare(general, matrix, prefixes)]
             verdict = judge(targets, checks)
             print(
                 f"  {prepared.name} {way}: {'passed' if verdict.passed else 'the base stays'}: {verdict.reason}",
@@ -150,7 +150,7 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries | None) -> Iterat
         return Row(prepared.name, way, seed, before, after, mix, seconds)
 
     def harm(matrix: Matrix) -> str:
-        is_harmless = general is None or compare(general, matrix, prepared.prefixes).gain >= -GENERAL_LOSS
+        is_harmless = compare(general, matrix, prepared.prefixes).gain >= -GENERAL_LOSS
         return "" if is_harmless else "the general check loses"
 
     yield run("as shipped (gate)", CANDIDATES, prepared.exact, check=harm)
@@ -248,8 +248,7 @@ def main() -> None:
     rows: list[Row] = []
     with Library() as library:
         embedder = library.models.open(options.model or library.models.best())
-        bundled = sample_docs()
-        general = judged_folder(library.home, bundled, embedder, lambda _: None) if bundled else None
+        general = judged_folder(library.home, SAMPLE_DOCS, embedder, lambda _: None)
         for folder in options.folders:
             for seed in range(options.first_seed, options.first_seed + options.seeds):
                 try:
@@ -267,9 +266,7 @@ def main() -> None:
     print(table(rows, embedder.prefix_dimensions))
 
 
-def some(
-    prepared: Prepared, seed: int, general: JudgedQueries | None, *, gate_only: bool, with_labels: bool
-) -> list[Row]:
+def some(prepared: Prepared, seed: int, general: JudgedQueries, *, gate_only: bool, with_labels: bool) -> list[Row]:
     found = []
     for row in ways(prepared, seed, general):
         print(

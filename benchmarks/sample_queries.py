@@ -12,16 +12,16 @@ from pathlib import Path
 from benchmarks.index_folder import REPOSITORY, link_models
 from searchkit.evaluate.metrics import ndcg_at
 from searchkit.library import Library
+from searchkit.train.judged_sets import SAMPLE_DOCS
 from searchkit.types import SearchMode
 
 CORPUS = REPOSITORY / "sample_docs"
-JUDGED = REPOSITORY / "tests" / "data" / "sample_docs_eval"
 
 
 def main(models: list[str]) -> None:
     """Index the sample documents apart from the user's collections, ask, and print a table."""
     judgements = read_judgements()
-    lines = (JUDGED / "queries.jsonl").read_text("utf-8").splitlines()
+    lines = (SAMPLE_DOCS / "queries.jsonl").read_text("utf-8").splitlines()
     queries = {query["_id"]: query["text"] for query in map(json.loads, lines)}
     print("| model | mode | nDCG@10 | answered first, of 30 |\n|---|---|---|---|")
     for model in models:
@@ -40,7 +40,7 @@ def main(models: list[str]) -> None:
 def read_judgements() -> dict[str, dict[str, int]]:
     """Relevance by file, by query."""
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for line in (JUDGED / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
+    for line in (SAMPLE_DOCS / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]:
         query, document, relevance = line.split("\t")
         found[query][document] = int(relevance)
     return found

@@ -20,8 +20,8 @@ from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, VectorCa
 from searchkit.train.gate import JudgedQueries
 from searchkit.types import ProgressListener
 
-_PACKAGED = Path(__file__).parent / "sample_docs_eval"
-_IN_REPOSITORY = Path(__file__).parents[2] / "tests" / "data" / "sample_docs_eval"
+SAMPLE_DOCS = Path(__file__).parent / "sample_docs_eval"
+"""The general check that comes with searchkit, in BEIR's layout."""
 _LARGEST_CORPUS = 20_000  # passages among which held-out queries look for theirs
 
 
@@ -60,11 +60,6 @@ def own_queries(
     )
 
 
-def sample_docs() -> Path | None:
-    """The general check that comes with searchkit, None where it was left out."""
-    return next((place for place in (_PACKAGED, _IN_REPOSITORY) if (place / "corpus.jsonl").is_file()), None)
-
-
 def check_folders(folders: Sequence[Path]) -> None:
     """Raise RetrievalDataError for a folder that is not in BEIR's layout: better before the training than after it."""
     for folder in folders:
@@ -74,7 +69,7 @@ def check_folders(folders: Sequence[Path]) -> None:
 def judged_folder(home: Path, folder: Path, embedder: Embedder, on_progress: ProgressListener) -> JudgedQueries:
     """A folder in BEIR's layout; its passages are embedded once and kept below `eval`. Raises RetrievalDataError."""
     data = read_beir(folder)
-    name = "sample_docs" if folder.name == "sample_docs_eval" else folder.resolve().name
+    name = "sample_docs" if folder.name == SAMPLE_DOCS.name else folder.resolve().name
     made = corpus_collection(home, Corpus(name, data.documents), embedder, on_progress)
     with reading(made.folder) as connection:
         documents, found = _vectors_by_document(connection, embedder)

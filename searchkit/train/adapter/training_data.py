@@ -16,7 +16,7 @@ from searchkit.train.adapter.learn import CANDIDATES
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.train.errors import TrainingError
 from searchkit.train.gate import JudgedQueries
-from searchkit.train.judged_sets import judged_folder, own_queries, sample_docs
+from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, own_queries
 from searchkit.train.losses import LossWeights
 from searchkit.train.pairs.collect import check_pairs, gather_pairs
 from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
@@ -95,8 +95,7 @@ def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequ
 def _general_sets(
     library: Library, embedder: Embedder, options: AdapterOptions, on_progress: ProgressListener
 ) -> list[JudgedQueries]:
-    bundled = sample_docs()
-    folders = [*([bundled] if bundled else []), *options.general]
+    folders = [SAMPLE_DOCS, *options.general]
     return [judged_folder(library.home, folder, embedder, on_progress) for folder in folders]
 
 

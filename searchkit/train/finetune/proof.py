@@ -17,7 +17,7 @@ from searchkit.train.errors import writing_to
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
-from searchkit.train.judged_sets import judged_folder, sample_docs
+from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
 from searchkit.train.pairs.pair import Pair, Split, of_split, sample
 from searchkit.types import Passage, Progress, ProgressListener
 
@@ -66,9 +66,8 @@ def prove(
     prefixes = before.prefix_dimensions
     old, new = (_held_out(test, pool, model, on_progress) for model in (before, after))
     targets = (compare_models(old, new, prefixes),)
-    bundled = sample_docs()
     general = []
-    for folder in [*([bundled] if bundled else []), *options.general]:
+    for folder in [SAMPLE_DOCS, *options.general]:
         old, new = (judged_folder(library.home, folder, model, on_progress) for model in (before, after))
         general.append(compare_models(old, new, prefixes))
     return Proof(targets, tuple(general), judge(targets, general))

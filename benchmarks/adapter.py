@@ -18,7 +18,7 @@ import numpy as np
 
 from searchkit.catalog.session import reading
 from searchkit.embedding.adapted_model import Matrix
-from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.embedding.embedder import Embedder
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.metrics import ndcg_at
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
@@ -34,6 +34,7 @@ from searchkit.train.pairs.collect import check_pairs
 from searchkit.train.pairs.mining import mine_pairs
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import Pair, Split, count_pairs, deduplicated, split_by_document
+from searchkit_indexes import Vectors
 
 _BASE = LossWeights()
 # Every way to train that is compared: candidates, prefixes (None: the model's), vectors, hard negatives.
@@ -91,7 +92,7 @@ def prepare(home: Path, folder: Path, embedder: Embedder, seed: int) -> Prepared
             cache.save()
         hard = vectors_of_pairs(with_negatives(connection, pairs, exact, corpus), corpus, cache)
     judged = judged_folder(home, folder, embedder, lambda _: None)
-    name, prefixes = folder.resolve().name, tuple(embedder.prefix_dimensions)
+    name, prefixes = folder.resolve().name, tuple(embedder.info.prefix_dimensions)
     return Prepared(name, judged, tuple(pairs), corpus, exact, stored, hard, prefixes, monotonic() - started)
 
 
@@ -263,7 +264,7 @@ def main() -> None:
                 rows += some(prepared, seed, general, gate_only=options.gate_only, with_labels=options.labels)
                 if options.out:
                     options.out.write_text(json.dumps([row_as_json(row) for row in rows], indent=1))
-    print(table(rows, embedder.prefix_dimensions))
+    print(table(rows, embedder.info.prefix_dimensions))
 
 
 def some(prepared: Prepared, seed: int, general: JudgedQueries, *, gate_only: bool, with_labels: bool) -> list[Row]:

@@ -21,11 +21,12 @@ from searchkit.catalog.documents import DocumentRecord, content_hash, put_docume
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.embedding.adapted_model import Adaptation
-from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.embedding.embedder import normalized
 from searchkit.index_store import refresh_index
 from searchkit.library import Library
 from searchkit.train.adapter.vectors import CorpusVectors
 from searchkit.types import Chunk, DocumentStatus
+from searchkit_indexes import Vectors
 
 _CHUNKS = 100  # a document
 _VALIDATION, _PASSAGES = 300, 10_000
@@ -37,7 +38,7 @@ def make(home: Path, library: Library, model: str, like: Vectors, count: int) ->
     with writing(collection_at(home, "many")) as connection, transaction(connection):
         root = roots.add_root(connection, Path("/nowhere"))
         set_meta(connection, MODEL, model)
-        set_meta(connection, COVERED, embedder.fingerprint)
+        set_meta(connection, COVERED, embedder.info.fingerprint)
         for number in range(count // _CHUNKS):
             texts = [f"passage {number} {place} about subject {number % 100}" for place in range(_CHUNKS)]
             chunks = [Chunk(text, f"Document {number}", None, None, None, 8) for text in texts]
@@ -46,7 +47,7 @@ def make(home: Path, library: Library, model: str, like: Vectors, count: int) ->
             one, other = rng.integers(0, len(like), (2, _CHUNKS))
             share = rng.uniform(0.2, 0.8, (_CHUNKS, 1)).astype(np.float32)
             near = normalized(like[one] + share * like[other])
-            vectors.put_vectors(connection, embedder.fingerprint, hashes, near)
+            vectors.put_vectors(connection, embedder.info.fingerprint, hashes, near)
     with writing(collection_at(home, "many")) as connection:
         refresh_index(collection_at(home, "many"), connection, embedder)
 
@@ -105,14 +106,14 @@ def main() -> None:
         with reading(collection_at(own.home, options.collection)) as connection:
             like = CorpusVectors.read(connection, embedder).vectors
         if options.pairs:
-            train(like, embedder.prefix_dimensions, options.pairs)
-        model = embedder.name
+            train(like, embedder.info.prefix_dimensions, options.pairs)
+        model = embedder.info.name
         home = Path(name)
         (home / "models").mkdir()
         (home / "models" / model).symlink_to(own.home / "models" / model)
         with Library(home) as library:
             make(home, library, model, like, options.vectors)
-            dimension = embedder.dimension
+            dimension = embedder.info.dimension
             noise = np.random.default_rng(1).standard_normal((dimension, dimension))
             matrix = (np.eye(dimension) + 0.01 * noise).astype(np.float32)
             library.models.add_adapted(model, "adapted", Adaptation(matrix, (0.1, 0.6), {}, ""))

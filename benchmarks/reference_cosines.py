@@ -33,7 +33,7 @@ def main() -> None:
         ]
     )
     print(
-        f"{embedder.name} ({embedder.card.quantization}): cosine to fp32 mean {cosines.mean():.4f}, worst {cosines.min():.4f}"
+        f"{embedder.info.name} ({embedder.card.quantization}): cosine to fp32 mean {cosines.mean():.4f}, worst {cosines.min():.4f}"
     )
 
 

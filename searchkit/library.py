@@ -114,7 +114,7 @@ class Library:
         with writing(folder, _waiting(on_progress, options)) as connection:
             with transaction(connection):
                 chosen = _chosen_root(connection, target, folder.name)
-                set_meta(connection, MODEL, embedder.name)
+                set_meta(connection, MODEL, embedder.info.name)
             write_keepsake(folder, connection)
             return self.index_run(folder, connection, embedder, on_progress, options).run([chosen])
 
@@ -279,12 +279,12 @@ class Library:
 
     def embedding_models(self) -> list[str]:
         """Names of the models that can embed here."""
-        return self.models.names() if self._embedder is None else [self._embedder.name]
+        return self.models.names() if self._embedder is None else [self._embedder.info.name]
 
     def embedder_named(self, model: str) -> "Embedder":
         """An embedding model. Raises ModelNotFoundError, with what there is instead, if it is not installed."""
-        if self._embedder is not None and model != self._embedder.name:
-            raise ModelNotFoundError(f"No model named '{model}'. Installed: {self._embedder.name}.")
+        if self._embedder is not None and model != self._embedder.info.name:
+            raise ModelNotFoundError(f"No model named '{model}'. Installed: {self._embedder.info.name}.")
         return self._model(model)
 
     def sample_passages(self, collection: str, count: int) -> list[Passage]:
@@ -457,8 +457,8 @@ class Library:
     def _fingerprint(self, model: str) -> str:
         """The model's fingerprint, "" if it is not installed any more."""
         if self._embedder is not None:
-            return self._embedder.fingerprint
-        return self._model(model).fingerprint if model in self.models.names() else ""
+            return self._embedder.info.fingerprint
+        return self._model(model).info.fingerprint if model in self.models.names() else ""
 
     def _folder_that_forgot(self, target: Path) -> CollectionFolder | None:
         """The collection in which a part of a root was forgotten that is now named again."""

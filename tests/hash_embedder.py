@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from searchkit.embedding.embedder import TokenVectors, Vectors, normalized
+from searchkit.embedding.embedder import ModelInfo, TokenVectors, normalized
+from searchkit.errors import UsageError
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 
 class HashEmbedder:
@@ -18,12 +20,15 @@ class HashEmbedder:
     """
 
     def __init__(self, dimension: int = 64, delay_seconds: float = 0.0, name: str = "hash") -> None:
-        self.name = name
-        self.dimension = dimension
-        self.prefix_dimensions = (dimension, dimension // 2)
-        self.fingerprint = f"{name}-{dimension}"
-        self.max_tokens = 512
-        self.similarity_range = (0.0, 0.8)
+        self.info = ModelInfo(
+            name=name,
+            dimension=dimension,
+            prefix_dimensions=(dimension, dimension // 2),
+            fingerprint=f"{name}-{dimension}",
+            root_fingerprint=f"{name}-{dimension}",
+            max_tokens=512,
+            similarity_range=(0.0, 0.8),
+        )
         self.embedded: list[str] = []
         self._delay_seconds = delay_seconds
 
@@ -47,13 +52,17 @@ class HashEmbedder:
         words = [re.findall(r"\w+", text.lower()) for text in texts]
         return [TokenVectors(self._embed(each), np.ones(len(each), np.float32)) for each in words]
 
+    def decode(self, _: Sequence[int]) -> str:
+        """Raises UsageError: there is no vocabulary."""
+        raise UsageError(f"{self.info.name} takes text, not tokens.")
+
     def _embed(self, texts: Sequence[str]) -> Vectors:
         sums = [
-            sum((self._direction(w) for w in re.findall(r"\w+", text.lower())), np.zeros(self.dimension))
+            sum((self._direction(w) for w in re.findall(r"\w+", text.lower())), np.zeros(self.info.dimension))
             for text in texts
         ]
-        return normalized(np.array(sums, np.float32).reshape(len(texts), self.dimension))
+        return normalized(np.array(sums, np.float32).reshape(len(texts), self.info.dimension))
 
     def _direction(self, word: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest())
-        return np.random.default_rng(seed).standard_normal(self.dimension)
+        return np.random.default_rng(seed).standard_normal(self.info.dimension)

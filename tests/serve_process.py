@@ -21,7 +21,7 @@ import httpx2
 from searchkit.library import Library
 from searchkit.serve.http.options import Caps, ServeOptions
 from searchkit.serve.http.token import read_or_make_token
-from searchkit.serve.served_models import ServedModel
+from searchkit.serve.served_models import CachedEmbedder
 from tests.hash_embedder import HashEmbedder
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def main(home: str, asked: str) -> None:
     from searchkit.serve.http.server import end_process, serve
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
-    with Library(home, embedder=ServedModel(HashEmbedder())) as library:
+    with Library(home, embedder=CachedEmbedder(HashEmbedder())) as library:
         token = read_or_make_token(Path(home))
         done = serve(library, options_of(json.loads(asked)), token, tell)
     if not done:

@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Vectors = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int64]
+from searchkit_indexes import Ids, Vectors
 
 _BATCH = 5000
 

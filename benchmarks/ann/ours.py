@@ -11,15 +11,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.ann.engine import Ids, VectorFile, Vectors, unit
+from benchmarks.ann.engine import VectorFile, unit
 from searchkit.catalog import vectors as catalog_vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
 from searchkit.catalog.meta import INDEX, set_meta
-from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.embedder import Embedder, ModelInfo
 from searchkit.index_store import open_index, refresh_index
 from searchkit.search.dense import Asked, dense_candidates
-from searchkit_indexes import CodedIndex
+from searchkit_indexes import CodedIndex, Ids, Vectors
 
 _FINGERPRINT = "benchmark"
 MADE_QUERIES = ".made.npy"  # beside a set: the queries that searchkit makes of its collections to measure indexes with
@@ -27,11 +27,9 @@ MADE_QUERIES = ".made.npy"  # beside a set: the queries that searchkit makes of 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """What the index asks of a model; queries were embedded before."""
+    """The part of an embedder that an index needs; queries were embedded before."""
 
-    dimension: int
-    fingerprint: str = _FINGERPRINT
-    name: str = "benchmark"
+    info: ModelInfo
 
 
 class Searchkit:
@@ -111,5 +109,14 @@ def _hashes(ids: Ids) -> list[bytes]:
 
 
 def _model(dimension: int) -> Embedder:
-    model: Embedder = cast(Any, _Model(dimension))
+    info = ModelInfo(
+        name="benchmark",
+        dimension=dimension,
+        prefix_dimensions=(dimension,),
+        fingerprint=_FINGERPRINT,
+        root_fingerprint=_FINGERPRINT,
+        max_tokens=512,
+        similarity_range=(0.0, 1.0),
+    )
+    model: Embedder = cast(Any, _Model(info))
     return model

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ann.engine import Vectors
 from benchmarks.ann.vectors import open_catalog
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.index_store.sample_queries import made_query_texts
+from searchkit_indexes import Vectors
 
 _LEAST_WORDS = 3  # "Examples" asks for nothing
 _BETWEEN_HEADINGS = " › "
@@ -59,7 +59,7 @@ def _some(rng: np.random.Generator, texts: list[str], count: int) -> list[str]:
 
 def embedded(texts: Sequence[str], embedder: Embedder, cache: Path) -> Vectors:
     """(n, dimension); embedded once for the same texts and model."""
-    key = hashlib.sha256("\0".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:12]
+    key = hashlib.sha256("\0".join([embedder.info.fingerprint, *texts]).encode()).hexdigest()[:12]
     file = cache / f"queries-{key}.npy"
     if not file.exists():
         np.save(file, embedder.embed_queries(texts))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.ann.engine import Ids, Vectors
+from searchkit_indexes import Ids, Vectors
 
 _FOR_DIMENSION = 20  # neighbours that the estimate of intrinsic dimension uses
 _CURVE = (8, 4, 2, 1)  # parts of the real vectors that show how the figures go on with their number

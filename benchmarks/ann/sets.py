@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ann.engine import VectorFile, Vectors
+from benchmarks.ann.engine import VectorFile
 from benchmarks.ann.ours import MADE_QUERIES
 from benchmarks.ann.queries import embedded, made_texts, open_embedder, query_texts
 from benchmarks.ann.realism import Figures, continued, real_curve
@@ -16,6 +16,7 @@ from benchmarks.ann.truth import allowed_ids, exact
 from benchmarks.ann.tuning import figures_of, tuned
 from benchmarks.ann.vectors import Enlarger, Recipe, read_real, write_set
 from benchmarks.ann.worker import CHANGED, Job
+from searchkit_indexes import Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def prepare(source: Source, count: int) -> dict[str, Any]:
         texts = query_texts(source.query_files, source.catalogs, source.query_count)
         queries = embedded(texts, embedder, source.cache)
         np.save(file.with_suffix(".queries.npy"), queries)
-        _make(file, read_real(source.catalogs, embedder.fingerprint), queries, count)
+        _make(file, read_real(source.catalogs, embedder.info.fingerprint), queries, count)
     made = file.with_suffix(MADE_QUERIES)
     if not made.exists():
         embedder = open_embedder(source.home, source.catalogs[0])

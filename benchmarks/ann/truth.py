@@ -6,7 +6,8 @@ from typing import Self
 
 import numpy as np
 
-from benchmarks.ann.engine import Ids, VectorFile, Vectors
+from benchmarks.ann.engine import VectorFile
+from searchkit_indexes import Ids, Vectors
 
 K = 10
 _KEPT = 20  # so that ties with the tenth are known

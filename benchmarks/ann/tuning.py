@@ -6,9 +6,9 @@ from itertools import islice
 
 import numpy as np
 
-from benchmarks.ann.engine import Vectors
 from benchmarks.ann.realism import Figures, continued, measure
 from benchmarks.ann.vectors import Enlarger, Recipe
+from searchkit_indexes import Vectors
 
 _TOWARDS = 0.5
 _DIMENSIONS = (1, 2)  # of 1, 2, 4 and 8 these fit sets of 100,000 best

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ann.engine import Ids, Vectors, unit
+from benchmarks.ann.engine import unit
+from searchkit_indexes import Ids, Vectors
 
 NEIGHBOURS = 10
 _BLOCK = 10_000

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ann.engine import CannotError, Engine, Ids, TooLongError, VectorFile, Vectors
+from benchmarks.ann.engine import CannotError, Engine, TooLongError, VectorFile
 from benchmarks.ann.registry import make_engine
 from benchmarks.ann.results import Point
 from benchmarks.ann.truth import K, Truth, allowed_ids
 from searchkit.evaluate.speed.engines.worker import memory
+from searchkit_indexes import Ids, Vectors
 
 _BEFORE_ESTIMATE = 0.05
 _SEARCHES_FOR_MEMORY = 200

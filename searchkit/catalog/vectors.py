@@ -12,9 +12,7 @@ import numpy.typing as npt
 
 from searchkit.catalog.checksums import vector_seal
 from searchkit.types import Passage
-
-Ids = npt.NDArray[np.int64]
-Vectors = npt.NDArray[np.float32]
+from searchkit_indexes import Ids, Vectors
 
 _STORED = np.float16
 _SIGN_EXPONENT_FRACTION = np.int32(-0x70002000)  # 0x8fffe000

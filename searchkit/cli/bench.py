@@ -115,7 +115,7 @@ def _plan(library: "Library", names: Sequence[str], options: _Options) -> "Plan"
     scale = QUICK if options["quick"] else FULL
     return Plan(
         engines=(*own, *others),
-        variants=(model_engine(opened[0], 1, name=f"{opened[0].name}, 1 thread"),) if threads > 1 else (),
+        variants=(model_engine(opened[0], 1, name=f"{opened[0].info.name}, 1 thread"),) if threads > 1 else (),
         reference=reference,
         passages=read_passages(options["texts"]) if options["texts"] else SAMPLE_PASSAGES,
         corpus=read_passages(options["corpus"]) if options["corpus"] else (),

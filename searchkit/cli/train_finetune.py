@@ -211,7 +211,7 @@ def _prepare(library: "Library", request: _Request, options: FinetuneOptions, we
     from searchkit.train.pairs.collect import gather_pairs
     from searchkit.train.pairs.languages import corpus_sample, pair_remarks
 
-    base = find_base(library.models, request.base or library.embedder_of(request.collection).name)
+    base = find_base(library.models, request.base or library.embedder_of(request.collection).info.name)
     name = library.models.free_name(request.name or _default_name(base, request, options))
     if request.keep and request.keep.expanduser().exists():
         raise click.UsageError(f"{request.keep} is there already; --checkpoint names a new folder.")
@@ -276,7 +276,7 @@ def _say_outcome(outcome: "Outcome") -> None:
 def _use(library: "Library", collection: str, model: str) -> None:
     from searchkit.maintenance.switch_model import switch_when_embedded
 
-    before = library.embedder_of(collection).name
+    before = library.embedder_of(collection).info.name
     with progress_line() as on_progress:
         switch_when_embedded(library, collection, model, on_progress)
     say(f"{collection} now uses {model}. Back: {command('models', 'use', before, '-c', collection)}")

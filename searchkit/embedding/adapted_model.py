@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.embedding.embedder import normalized
 from searchkit.embedding.model_folder import (
     ADAPTER_FILE,
     GRAPH_FILE,
@@ -24,6 +24,7 @@ from searchkit.embedding.model_folder import (
 )
 from searchkit.errors import ModelError
 from searchkit.files import new_folder
+from searchkit_indexes import Vectors
 
 CARD_FILE = "README.md"
 _LARGEST_CONDITION = 1e5  # in the 1-norm; up to here the inverse gives half-precision vectors back

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory
 from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.weights import Floats, Inputs, Weights
 from searchkit.embedding.onnx_embedder import open_session, usable_cores
+from searchkit_indexes import Vectors
 
 _STATES = "states"
 _NEXT = "next"
@@ -27,7 +27,7 @@ _INPUT_KINDS: Mapping[str, tuple[npt.DTypeLike, Sequence[str | int]]] = {
     INPUT_IDS: (np.int64, ["batch", "tokens"]),
     _STATES: (np.float32, ["batch", "tokens", "width"]),
 }
-Ids = Sequence[int]
+TokenIds = Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class Calibration:
     vectors: Vectors
 
 
-def calibrate(checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[Ids]) -> Calibration:
+def calibrate(checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[TokenIds]) -> Calibration:
     """Run texts, given as token ids, through the checkpoint in floats."""
     return _Run(checkpoint, encoder, texts).through_all_layers()
 
 
 class _Run:
-    def __init__(self, checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[Ids]) -> None:
+    def __init__(self, checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[TokenIds]) -> None:
         self._checkpoint = checkpoint
         self._encoder = encoder
         self._tokens = np.unique(np.concatenate([np.asarray(ids, np.int64) for ids in texts]))

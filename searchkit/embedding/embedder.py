@@ -1,14 +1,13 @@
 """What every embedder can do, and the two operations on its vectors that everything else relies on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from searchkit.types import Passage
-
-Vectors = npt.NDArray[np.float32]
+from searchkit_indexes import Vectors
 
 
 class TokenVectors(NamedTuple):
@@ -18,37 +17,32 @@ class TokenVectors(NamedTuple):
     weights: Vectors
 
 
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The facts about a model.
+
+    `name`: as users know it. `dimension`: components of a full vector. `prefix_dimensions`: the Matryoshka prefixes that the
+    model was trained for, largest first. `fingerprint`: changes whenever the same text could get another vector (weights,
+    head, prompts, tokenizer). `root_fingerprint`: that of the model that this one was adapted from, which splits texts into
+    the same tokens; the model's own if it was adapted from none. `max_tokens`: inputs are cut to this length, prompt and
+    special tokens included. `similarity_range`: mean cosines of unrelated and of matching pairs; maps similarity to 0-1.
+    """
+
+    name: str
+    dimension: int
+    prefix_dimensions: tuple[int, ...]
+    fingerprint: str
+    root_fingerprint: str
+    max_tokens: int
+    similarity_range: tuple[float, float]
+
+
 class Embedder(Protocol):
     """Turns queries and passages into unit vectors whose dot product is their similarity."""
 
     @property
-    def name(self) -> str:
-        """The model's name as users know it."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Components of a full vector."""
-        ...
-
-    @property
-    def prefix_dimensions(self) -> tuple[int, ...]:
-        """The Matryoshka prefixes the model was trained for, largest first."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes whenever the same text could get another vector: weights, head, prompts, tokenizer."""
-        ...
-
-    @property
-    def max_tokens(self) -> int:
-        """Longer inputs are cut there, prompt and special tokens included."""
-        ...
-
-    @property
-    def similarity_range(self) -> tuple[float, float]:
-        """Cosines that the model gives to unrelated and to well-matched pairs; maps similarity to the 0-1 scale."""
+    def info(self) -> ModelInfo:
+        """The facts about the model."""
         ...
 
     def count_tokens(self, text: str) -> int:
@@ -70,10 +64,12 @@ class Embedder(Protocol):
         """Of bare texts, what each token means by itself, whatever stands around it: quick. None if the model has no such table."""
         ...
 
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text that ids of the model's vocabulary stand for.
 
-def root_fingerprint(embedder: Embedder) -> str:
-    """The fingerprint of the model that this one was adapted from, which cuts texts into the same tokens; else its own."""
-    return str(getattr(embedder, "root_fingerprint", embedder.fingerprint))
+        Raises UsageError for ids outside the vocabulary, and if the model takes text only.
+        """
+        ...
 
 
 def normalized(vectors: Vectors) -> Vectors:

@@ -9,7 +9,7 @@ import numpy as np
 
 from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder
@@ -28,6 +28,7 @@ from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.files import new_folder
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 _EXACT = 0.9995  # cosine of a float encoder's vectors to those of sentence-transformers
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from searchkit.embedding.embedder import ModelInfo
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.prompts import Prompts
 from searchkit.embedding.tokenizer import TokenizerKind
@@ -55,6 +56,19 @@ class ModelCard:
     def root_fingerprint(self) -> str:
         """Of the model that this one was adapted from, which has the same tokens and window; its own if of none."""
         return self.source.get("root", "") or self.fingerprint
+
+    @property
+    def info(self) -> ModelInfo:
+        """The facts that every embedder states of its model."""
+        return ModelInfo(
+            name=self.name,
+            dimension=self.dimension,
+            prefix_dimensions=self.prefix_dimensions,
+            fingerprint=self.fingerprint,
+            root_fingerprint=self.root_fingerprint,
+            max_tokens=self.max_tokens,
+            similarity_range=self.similarity_range,
+        )
 
     def write(self, folder: Path) -> None:
         """Write model.json."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.embedding.embedder import TokenVectors, Vectors
+from searchkit.embedding.embedder import TokenVectors
 from searchkit.embedding.model_folder import read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.runtime import onnx_runtime
@@ -26,6 +26,7 @@ from searchkit.embedding.tokenizer import (
 )
 from searchkit.errors import ModelError
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 Vector = npt.NDArray[np.float32]
 _INPUT = "token_ids"
@@ -44,42 +45,8 @@ class OnnxEmbedder:
         self.folder = folder
         self.serves_many = False
         self.card = read_model_card(folder)
+        self.info = self.card.info
         self._threads = threads or usable_cores()
-
-    @property
-    def name(self) -> str:
-        """See Embedder."""
-        return self.card.name
-
-    @property
-    def dimension(self) -> int:
-        """See Embedder."""
-        return self.card.dimension
-
-    @property
-    def prefix_dimensions(self) -> tuple[int, ...]:
-        """See Embedder."""
-        return self.card.prefix_dimensions
-
-    @property
-    def fingerprint(self) -> str:
-        """See Embedder."""
-        return self.card.fingerprint
-
-    @property
-    def root_fingerprint(self) -> str:
-        """See `root_fingerprint` in embedder.py."""
-        return self.card.root_fingerprint
-
-    @property
-    def max_tokens(self) -> int:
-        """See Embedder."""
-        return self.card.max_tokens
-
-    @property
-    def similarity_range(self) -> tuple[float, float]:
-        """See Embedder."""
-        return self.card.similarity_range
 
     @cached_property
     def count_tokens(self) -> TokenCounter:
@@ -101,10 +68,10 @@ class OnnxEmbedder:
         """See Embedder. Models that were imported before there were such tables have none."""
         if STATIC_FILE not in self.card.checksums:
             return None
-        return [self._token_table.of(self._tokenizer.encode(text, self.max_tokens)[1:-1]) for text in texts]
+        return [self._token_table.of(self._tokenizer.encode(text, self.info.max_tokens)[1:-1]) for text in texts]
 
-    def text_of(self, token_ids: Sequence[int]) -> str:
-        """The text that ids of this model's vocabulary stand for. Raises UsageError for ids that it has not."""
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """See Embedder."""
         return self._tokenizer.decode(token_ids)
 
     def embed_one(self, text: str) -> Vector:
@@ -113,7 +80,7 @@ class OnnxEmbedder:
         All cores work on it together.
         """
         tokenizer = self._tokenizer if len(text) > LONGEST_TEXT else self._quick_tokenizer
-        ids = tokenizer.encode(text, self.max_tokens)
+        ids = tokenizer.encode(text, self.info.max_tokens)
         return self._run(self._quick_session, np.array([ids], np.int64))
 
     def embed_many(self, texts: Sequence[str]) -> Vectors:
@@ -121,11 +88,11 @@ class OnnxEmbedder:
 
         Every core works on a text of its own, which wastes less of its time than working together on one.
         """
-        vectors = np.empty((len(texts), self.dimension), np.float32)
+        vectors = np.empty((len(texts), self.info.dimension), np.float32)
         if not texts:
             return vectors
         session = self._steady_session
-        inputs = enumerate(np.array([self._tokenizer.encode(text, self.max_tokens)], np.int64) for text in texts)
+        inputs = enumerate(np.array([self._tokenizer.encode(text, self.info.max_tokens)], np.int64) for text in texts)
         longest_first = sorted(inputs, key=lambda item: -item[1].size)  # so that all cores come to an end together
         remaining = iter(longest_first)  # its next() is atomic: every text is taken once
         stopped = Event()
@@ -152,9 +119,9 @@ class OnnxEmbedder:
     def _run(self, session: Any, ids: npt.NDArray[np.int64]) -> Vector:
         options = self._giving_back if ids.size > _MANY_TOKENS else None
         vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
-        if vector.shape != (self.dimension,):
+        if vector.shape != (self.info.dimension,):
             raise ModelError(
-                f"The model {self.name} gives vectors of {vector.size} numbers, not {self.dimension}; import it again."
+                f"The model {self.info.name} gives vectors of {vector.size} numbers, not {self.info.dimension}; import it again."
             )
         return vector
 
@@ -192,8 +159,8 @@ class OnnxEmbedder:
             return open_session(self.folder, threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
-            remedy = f"Remove it (searchkit models remove {self.name}) and import it again."
-            raise ModelError(f"The model {self.name} cannot be loaded. {remedy} ({error})") from error
+            remedy = f"Remove it (searchkit models remove {self.info.name}) and import it again."
+            raise ModelError(f"The model {self.info.name} cannot be loaded. {remedy} ({error})") from error
 
 
 def open_session(folder: Path, threads: int) -> Any:

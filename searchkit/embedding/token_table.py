@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import TensorTable
-from searchkit.embedding.embedder import TokenVectors, Vectors, normalized
+from searchkit.embedding.embedder import TokenVectors, normalized
+from searchkit_indexes import Vectors
 
 STATIC_FILE = "static.npy"
 # Of 200 questions, 64 choose the sentence that the model does for .50, 128 for .52, words alone for .47.

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.model_folder import ADAPTER_FILE, REFERENCE_FILE, ModelCard, checksum, read_model_card
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.sample import sample_inputs
 from searchkit.errors import ModelError
+from searchkit_indexes import Vectors
 
 # Cosine that the worst of the sample's 40 texts must reach, by quantization: below what MiniLM-L6 reaches (int8 .9796, mixed
 # .9785, int4 .979), whose narrow layers quantize worse than EmbeddingGemma's. Damaged weights come nowhere near.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from searchkit.embedding.embedder import Vectors
+from searchkit_indexes import Vectors
 
 Relevance = Mapping[str, int]  # by document; one that is not judged counts as 0
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.embedding.embedder import Embedder, Vectors, prefix
+from searchkit.embedding.embedder import Embedder, prefix
 from searchkit.errors import UsageError
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 Batch = Mapping[str, Sequence[Any]]  # a column of texts by name: text; of documents also title and body
 
@@ -30,10 +31,12 @@ class MtebEncoder:
     """
 
     def __init__(self, embedder: Embedder, dimension: int | None = None) -> None:
-        if dimension is not None and not 0 < dimension <= embedder.dimension:
-            raise UsageError(f"The model {embedder.name} has {embedder.dimension} dimensions, not {dimension}.")
+        if dimension is not None and not 0 < dimension <= embedder.info.dimension:
+            raise UsageError(
+                f"The model {embedder.info.name} has {embedder.info.dimension} dimensions, not {dimension}."
+            )
         self._embedder = embedder
-        self._dimension = dimension or embedder.dimension
+        self._dimension = dimension or embedder.info.dimension
 
     def encode(
         self,
@@ -50,7 +53,7 @@ class MtebEncoder:
         is_query = prompt_type is not None and str(getattr(prompt_type, "value", prompt_type)) == "query"
         parts = [self._queries(batch) if is_query else self._documents(batch) for batch in inputs]
         vectors = np.concatenate(parts) if parts else self._embedder.embed_queries([])
-        return vectors if self._dimension == self._embedder.dimension else prefix(vectors, self._dimension)
+        return vectors if self._dimension == self._embedder.info.dimension else prefix(vectors, self._dimension)
 
     def similarity(self, embeddings1: npt.ArrayLike, embeddings2: npt.ArrayLike) -> Vectors:
         """(n, m) cosines of n vectors, or of one, with m; what `encode` gives has unit length."""
@@ -72,9 +75,9 @@ class MtebEncoder:
         except ImportError as error:
             raise UsageError("The package mteb, version 2, is not installed: pip install 'mteb>=2'") from error
         known = {
-            "name": f"searchkit/{self._embedder.name}",
-            "revision": f"{self._embedder.fingerprint}-{self._dimension}",
-            "max_tokens": self._embedder.max_tokens,
+            "name": f"searchkit/{self._embedder.info.name}",
+            "revision": f"{self._embedder.info.fingerprint}-{self._dimension}",
+            "max_tokens": self._embedder.info.max_tokens,
             "embed_dim": self._dimension,
             "similarity_fn_name": ScoringFunction.COSINE,
             "framework": ["ONNX"],

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from searchkit.catalog import vectors
-from searchkit.catalog.vectors import Ids, Vectors
 from searchkit.embedding.embedder import Embedder
 from searchkit.index_store.sample_queries import made_queries
 from searchkit_indexes import (
@@ -15,8 +14,10 @@ from searchkit_indexes import (
     Code,
     CodedIndex,
     FetchVectors,
+    Ids,
     IndexSpec,
     Structure,
+    Vectors,
     build_index,
     search_rescored,
 )
@@ -76,31 +77,31 @@ def build_from_catalog(
     Its recall is measured on the (n, dimension) queries, by default made ones, and it is searched as far as reaches the goal.
     What has been `learned` before is taken over, and not learned again. Raises StructureMissingError.
     """
-    ids = vectors.vector_ids(connection, embedder.fingerprint)
-    is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.dimension)
+    ids = vectors.vector_ids(connection, embedder.info.fingerprint)
+    is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.info.dimension)
     if is_exact:
-        queries = np.empty((0, embedder.dimension), np.float32)
+        queries = np.empty((0, embedder.info.dimension), np.float32)
     elif queries is None:
         queries = made_queries(connection, embedder)
     nearest = Nearest(queries, _NEIGHBOURS)
     effort = learned.effort if learned else DEFAULT_EFFORT.get(spec.structure, 0)
 
     def batches() -> Iterator[tuple[Ids, Vectors]]:
-        for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension):
+        for batch in vectors.vector_batches(connection, embedder.info.fingerprint, embedder.info.dimension):
             nearest.see(*batch)
             yield batch
 
     index = build_index(
         spec,
         batches(),
-        sample=_sample(connection, ids, embedder.dimension),
+        sample=_sample(connection, ids, embedder.info.dimension),
         expected=len(ids),
         effort=effort,
         centroids=learned.centroids if learned else None,
     )
     if is_exact or not len(queries):
         return Built(index, len(ids), effort, goal, 1.0 if is_exact else None, 0)
-    fetch = fetcher(connection, embedder.dimension)
+    fetch = fetcher(connection, embedder.info.dimension)
     effort, recall = measure_effort(index, queries, nearest.ids, goal, fetch, least=learned.effort if learned else 0)
     return Built(index, len(ids), effort, goal, recall, len(queries))
 

@@ -14,13 +14,12 @@ from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.meta import INDEX, RECALL_GOAL, VOUCHED_INDEX, get_meta, set_meta
-from searchkit.catalog.vectors import Ids, Vectors
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.files import make_private_folder
 from searchkit.index_store.build import AIM, Built, Learned, auto_spec, build_from_catalog
 from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
-from searchkit_indexes import Code, CodedIndex, IndexSpec, Manifest, Structure, is_installed
+from searchkit_indexes import Code, CodedIndex, Ids, IndexSpec, Manifest, Structure, Vectors, is_installed
 
 _SLACK_SHARE = 0.02  # by which an index on the disk may differ from the catalog; opening it makes up for that
 _LARGEST_SLACK = 5000
@@ -50,7 +49,9 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
         return _in_memory(connection, embedder)
     index, manifest = loaded
     index.remove(vectors.removed_ids(connection, up_to=manifest.last_id))
-    for batch in vectors.vector_batches(connection, embedder.fingerprint, embedder.dimension, above=manifest.last_id):
+    for batch in vectors.vector_batches(
+        connection, embedder.info.fingerprint, embedder.info.dimension, above=manifest.last_id
+    ):
         index.add(*batch)
     return index
 
@@ -72,11 +73,11 @@ def refresh_index(
     new one would have to. The caller holds the collection's lock. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
-    ids = vectors.vector_ids(connection, embedder.fingerprint)
+    ids = vectors.vector_ids(connection, embedder.info.fingerprint)
     wanted = _Wanted(_spec(connection, embedder, len(ids)), _goal(connection))
     loaded = None if queries is not None else _load(folder, embedder)
     if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
-        learned = _learned(folder, forerunner, wanted.spec, embedder.dimension) if forerunner else None
+        learned = _learned(folder, forerunner, wanted.spec, embedder.info.dimension) if forerunner else None
         built = build_from_catalog(
             connection, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned
         )
@@ -102,7 +103,7 @@ def _caught_up(
     index.remove(np.setdiff1d(known, ids))
     missing = np.setdiff1d(ids, known)
     for start in range(0, len(missing), 8192):
-        found, _, full = vectors.fetch_vectors(connection, missing[start : start + 8192], embedder.dimension)
+        found, _, full = vectors.fetch_vectors(connection, missing[start : start + 8192], embedder.info.dimension)
         index.add(found, full)
     index.work_in()
     return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
@@ -121,15 +122,15 @@ def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, 
 def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built, embedder: Embedder, ids: Ids) -> None:
     """Write a generation, then make it the one that the catalog vouches for."""
     token = secrets.token_hex(8)
-    save_generation(folder.index, built, embedder.fingerprint, int(ids.max(initial=0)), token)
+    save_generation(folder.index, built, embedder.info.fingerprint, int(ids.max(initial=0)), token)
     with transaction(connection):
         set_meta(connection, VOUCHED_INDEX, token)
         vectors.forget_removed(connection)
 
 
 def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
-    loaded = _vouched_generation(folder, embedder.fingerprint)
-    return loaded if loaded and loaded[0].spec.dimension <= embedder.dimension else None
+    loaded = _vouched_generation(folder, embedder.info.fingerprint)
+    return loaded if loaded and loaded[0].spec.dimension <= embedder.info.dimension else None
 
 
 def _vouched_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
@@ -154,7 +155,7 @@ def _in_memory(connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex
     spec = _spec(connection, embedder)
     if spec.structure is not Structure.FLAT:
         spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
-    nothing = np.empty((0, embedder.dimension), np.float32)
+    nothing = np.empty((0, embedder.info.dimension), np.float32)
     return build_from_catalog(connection, embedder, spec, queries=nothing).index
 
 
@@ -164,10 +165,10 @@ def _spec(connection: sqlite3.Connection, embedder: Embedder, count: int | None 
     """
     chosen = get_meta(connection, INDEX)
     if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
-        return replace(spec, dimension=min(spec.dimension, embedder.dimension))
+        return replace(spec, dimension=min(spec.dimension, embedder.info.dimension))
     if count is None:
-        count = len(vectors.vector_ids(connection, embedder.fingerprint))
-    return auto_spec(count, embedder.dimension)
+        count = len(vectors.vector_ids(connection, embedder.info.fingerprint))
+    return auto_spec(count, embedder.info.dimension)
 
 
 def _goal(connection: sqlite3.Connection) -> float:

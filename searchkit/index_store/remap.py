@@ -16,11 +16,12 @@ from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.embedding.adapted_model import mapped
-from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.store import ModelStore
 from searchkit.index_store import Forerunner, refresh_index
 from searchkit.index_store.sample_queries import made_query_texts
+from searchkit_indexes import Vectors
 
 
 @dataclass(frozen=True, slots=True)

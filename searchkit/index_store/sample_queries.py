@@ -6,9 +6,9 @@ import sqlite3
 
 import numpy as np
 
-from searchkit.catalog.vectors import Vectors
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.sample import SAMPLE_PAIRS
+from searchkit_indexes import Vectors
 
 _COUNT = 100
 _WORDS = 12
@@ -34,4 +34,4 @@ def made_query_texts(connection: sqlite3.Connection) -> list[str]:
 def made_queries(connection: sqlite3.Connection, embedder: Embedder) -> Vectors:
     """(n, dimension) vectors of `made_query_texts`, embedded as queries are."""
     texts = made_query_texts(connection)
-    return embedder.embed_queries(texts) if texts else np.empty((0, embedder.dimension), np.float32)
+    return embedder.embed_queries(texts) if texts else np.empty((0, embedder.info.dimension), np.float32)

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.catalog import vectors
-from searchkit.catalog.vectors import Vectors
 from searchkit.embedding.embedder import Embedder
 from searchkit.index_store.build import build_from_catalog, fetcher
-from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, search_rescored
+from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, Vectors, search_rescored
 
 # What a millisecond of every query is worth in memory. Of two indexes that reach the goal, the one is cheaper that
 # takes less of milliseconds + megabytes / this.
@@ -55,7 +54,7 @@ def measure(
     started = time.perf_counter()
     built = build_from_catalog(connection, embedder, spec, goal=goal, queries=queries)
     build_seconds = time.perf_counter() - started
-    fetch = fetcher(connection, embedder.dimension)
+    fetch = fetcher(connection, embedder.info.dimension)
     passes = [_times_ms(built.index, queries, fetch) for _ in range(_PASSES)]
     quietest = min(passes, key=lambda times: float(np.median(times)))
     return Trial(
@@ -92,8 +91,8 @@ def trials_of(
     """Every candidate's trial, exact search first; those that cannot be built here are named to `on_skip`."""
     from searchkit_indexes import StructureMissingError
 
-    count = len(vectors.vector_ids(connection, embedder.fingerprint))
-    for spec in candidate_specs(count, embedder.prefix_dimensions or (embedder.dimension,)):
+    count = len(vectors.vector_ids(connection, embedder.info.fingerprint))
+    for spec in candidate_specs(count, embedder.info.prefix_dimensions or (embedder.info.dimension,)):
         try:
             yield measure(connection, embedder, spec, queries, goal)
         except StructureMissingError as error:

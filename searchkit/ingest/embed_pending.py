@@ -10,8 +10,9 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.vectors import PendingPassage
-from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.embedding.embedder import Embedder
 from searchkit.types import never
+from searchkit_indexes import Vectors
 
 _PAGE = 1024  # passages fetched at once
 PASSAGES_AT_ONCE = 16  # between two looks at the clock; a core takes one at a time
@@ -49,7 +50,7 @@ def fill_vectors(
     held: list[tuple[bytes, Vectors]] = []
     last_commit = time.monotonic()
     try:
-        for pending in vectors.pending_pages(connection, embedder.fingerprint, _PAGE):
+        for pending in vectors.pending_pages(connection, embedder.info.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
                 if done + len(held) and is_interrupted():  # every run gets somewhere
                     return Filled(done + len(held), tokens)
@@ -58,11 +59,11 @@ def fill_vectors(
                 tokens += sum(item.token_count + _PROMPT_TOKENS for item in group)
                 on_progress(Filled(done + len(held), tokens))
                 if time.monotonic() - last_commit > COMMIT_SECONDS:
-                    done += _commit(connection, embedder.fingerprint, held)
+                    done += _commit(connection, embedder.info.fingerprint, held)
                     last_commit = time.monotonic()
-            done += _commit(connection, embedder.fingerprint, held)
+            done += _commit(connection, embedder.info.fingerprint, held)
     finally:
-        done += _commit(connection, embedder.fingerprint, held)
+        done += _commit(connection, embedder.info.fingerprint, held)
     return Filled(done, tokens)
 
 

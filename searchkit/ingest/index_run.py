@@ -10,7 +10,7 @@ from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
-from searchkit.embedding.embedder import Embedder, root_fingerprint
+from searchkit.embedding.embedder import Embedder
 from searchkit.index_store import refresh_index
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.reuse_vectors import borrow_vectors
@@ -33,7 +33,7 @@ class IndexRun:
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
-        was_covered = get_meta(self.connection, COVERED) == self.embedder.fingerprint
+        was_covered = get_meta(self.connection, COVERED) == self.embedder.info.fingerprint
         mirror = self._mirror(chosen)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
@@ -44,7 +44,7 @@ class IndexRun:
         statuses = documents.count_by_status(self.connection)
         return IndexReport(
             collection=self.folder.name,
-            model=self.embedder.name,
+            model=self.embedder.info.name,
             added=mirror.counts[Change.ADDED],
             changed=mirror.counts[Change.CHANGED],
             moved=mirror.counts[Change.MOVED],
@@ -67,20 +67,20 @@ class IndexRun:
             is_covered = is_same or self._is_covered()
             if not is_same:
                 vectors.remove_orphans(self.connection)
-            set_meta(self.connection, COVERED, self.embedder.fingerprint if is_covered else "")
+            set_meta(self.connection, COVERED, self.embedder.info.fingerprint if is_covered else "")
             set_meta(self.connection, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         refresh_index(self.folder, self.connection, self.embedder, slack=self.options.index_slack)
         self.connection.execute("PRAGMA optimize")
 
     def _is_covered(self) -> bool:
-        passages, covered = vectors.count_passages(self.connection, self.embedder.fingerprint)
+        passages, covered = vectors.count_passages(self.connection, self.embedder.info.fingerprint)
         return passages == covered
 
     def _mirror(self, chosen: Sequence[Root]) -> Mirror:
         cutter = Cutter(
             self.embedder.count_tokens,
-            self.embedder.max_tokens,
-            root_fingerprint(self.embedder),
+            self.embedder.info.max_tokens,
+            self.embedder.info.root_fingerprint,
             self.limits,
             self.options.retry,
         )
@@ -91,8 +91,8 @@ class IndexRun:
         return mirror
 
     def _fill(self) -> int:
-        borrow_vectors(self.connection, self.embedder.fingerprint, neighbours(self.folder))
-        missing = tokens_to_embed(self.connection, self.embedder.fingerprint)
+        borrow_vectors(self.connection, self.embedder.info.fingerprint, neighbours(self.folder))
+        missing = tokens_to_embed(self.connection, self.embedder.info.fingerprint)
 
         def on_done(done: Filled) -> None:
             self.on_progress(

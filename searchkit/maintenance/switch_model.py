@@ -34,8 +34,8 @@ def switch_when_embedded(
         return True
     embedder = library.embedder_for(folder, model)
     with writing(folder) as connection:
-        borrow_vectors(connection, embedder.fingerprint, neighbours(folder))
-        missing = tokens_to_embed(connection, embedder.fingerprint)
+        borrow_vectors(connection, embedder.info.fingerprint, neighbours(folder))
+        missing = tokens_to_embed(connection, embedder.info.fingerprint)
 
         def on_done(done: Filled) -> None:
             on_progress(
@@ -45,7 +45,7 @@ def switch_when_embedded(
             )
 
         fill_vectors(connection, embedder, on_done, is_interrupted)
-        if tokens_to_embed(connection, embedder.fingerprint).passages:
+        if tokens_to_embed(connection, embedder.info.fingerprint).passages:
             return False
     library.use_model(model, collection=collection)
     return True

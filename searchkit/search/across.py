@@ -16,7 +16,7 @@ from searchkit.search.searcher import CollectionSearcher, SearchOptions
 from searchkit.types import GroupBy, Hit, SearchMode
 
 if TYPE_CHECKING:
-    from searchkit.embedding.embedder import Vectors
+    from searchkit_indexes import Vectors
 
 _LONGEST_QUERY = 20_000  # characters; more than any model reads
 _EMPTY = 'The query is empty. Say what you look for: searchkit search "boiler pressure too low"'

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from searchkit.catalog import vectors
-from searchkit.catalog.vectors import Ids
-from searchkit.embedding.embedder import Vectors
 from searchkit.search.query.allowed import AllowedChunks
-from searchkit_indexes import CERTAIN_OF, CodedIndex, search_rescored
+from searchkit_indexes import CERTAIN_OF, CodedIndex, Ids, Vectors, search_rescored
 
 
 @dataclass(frozen=True, slots=True)

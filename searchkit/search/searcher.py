@@ -36,9 +36,8 @@ from searchkit.search.results.snippets import Marks, snippet_by_words
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
 if TYPE_CHECKING:
-    from searchkit.catalog.vectors import Ids
-    from searchkit.embedding.embedder import Embedder, Vectors
-    from searchkit_indexes import CodedIndex
+    from searchkit.embedding.embedder import Embedder
+    from searchkit_indexes import CodedIndex, Ids, Vectors
 
 _SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
@@ -137,7 +136,7 @@ class CollectionSearcher:
     @property
     def fingerprint(self) -> str:
         """Of the model that embedded the collection."""
-        return self._embedder.fingerprint
+        return self._embedder.info.fingerprint
 
     def documents_at(self, path: Path) -> list[int]:
         """Ids of the documents at an absolute path."""
@@ -149,7 +148,7 @@ class CollectionSearcher:
         """See `vector_of_document`."""
         from searchkit.search.similar import vector_of_document
 
-        return vector_of_document(self._connection, self._embedder.fingerprint, document_id, line)
+        return vector_of_document(self._connection, self._embedder.info.fingerprint, document_id, line)
 
     def similar(self, vector: "Vectors", options: SearchOptions, but_for: Sequence[int]) -> list[Hit]:
         """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
@@ -220,7 +219,7 @@ class CollectionSearcher:
         if self._last_vector_ids is None or self._last_vector_ids[0] is not allowed:
             from searchkit.search.dense import allowed_vector_ids
 
-            ids = allowed_vector_ids(self._connection, self._embedder.fingerprint, allowed)
+            ids = allowed_vector_ids(self._connection, self._embedder.info.fingerprint, allowed)
             self._last_vector_ids = (allowed, ids)
         return self._last_vector_ids[1]
 
@@ -254,13 +253,13 @@ class CollectionSearcher:
         dense = dense_candidates(self._connection, self._index, asked)
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
-            floor = min(floor, self._embedder.similarity_range[0])
+            floor = min(floor, self._embedder.info.similarity_range[0])
         if mode is SearchMode.SEMANTIC:
             return _Ranking(rank_by_meaning(Candidates(dense, {}, {}, floor)), dense, {})
         others = [key for key in dict.fromkeys([*bm25, *literal]) if key not in dense]
         similarities = {
             **dense,
-            **exact_similarities(self._connection, self._embedder.fingerprint, others, vector),
+            **exact_similarities(self._connection, self._embedder.info.fingerprint, others, vector),
         }
         found = Candidates(similarities, bm25, literal, floor, self._told_by_words(query, bm25, stemmer))
         return _Ranking(rank_by_both(self._connection, query.text, found), similarities, bm25)
@@ -286,7 +285,7 @@ class CollectionSearcher:
     def _scale(self, query: str, ranking: _Ranking) -> CommonScale:
         if not ranking.similarities:
             return CommonScale.of(query)
-        return CommonScale.of(query, self._embedder.similarity_range, self._embedder.count_tokens(query))
+        return CommonScale.of(query, self._embedder.info.similarity_range, self._embedder.count_tokens(query))
 
 
 def _hit(

@@ -7,9 +7,10 @@ import numpy as np
 
 from searchkit.catalog import roots
 from searchkit.catalog.vectors import vectors_of_hashes
-from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.embedding.embedder import normalized
 from searchkit.errors import UsageError
 from searchkit.files import path_to_text
+from searchkit_indexes import Vectors
 
 
 def documents_at(connection: sqlite3.Connection, path: Path) -> list[int]:

@@ -2,13 +2,14 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from searchkit.embedding.embedder import Embedder, TokenVectors, Vectors
+from searchkit.embedding.embedder import Embedder, TokenVectors
 from searchkit.embedding.store import ModelStore
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 _LONGEST_REMEMBERED = 2000  # characters; longer ones are documents, which nobody types again
 _REMEMBERED = 2048  # queries; 6 MB at 768 dimensions. Clients ask again while a user pages, filters or types on
@@ -20,62 +21,30 @@ class ServedModels:
     def __init__(self, store: ModelStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._open: dict[str, ServedModel] = {}
+        self._open: dict[str, CachedEmbedder] = {}
 
-    def open(self, name: str) -> "ServedModel":
+    def open(self, name: str) -> "CachedEmbedder":
         """The named model. Raises what `ModelStore.open` raises."""
         with self._lock:
             if name not in self._open:
                 embedder = self._store.open(name)
                 embedder.serves_many = True
-                self._open[name] = ServedModel(embedder)
+                self._open[name] = CachedEmbedder(embedder)
             return self._open[name]
 
 
-class ServedModel:
-    """See Embedder: another one, with a memory for queries."""
+class CachedEmbedder:
+    """Wraps an embedder and remembers the vectors of recent queries."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self.inner = embedder
+        self.info = embedder.info
+        self.count_tokens = embedder.count_tokens
+        self.decode = embedder.decode
+        self._embedder = embedder
         self._lock = threading.Lock()
         self._first_use = threading.Lock()
         self._has_loaded = False
         self._vectors: OrderedDict[str, Vectors] = OrderedDict()
-
-    @property
-    def name(self) -> str:
-        """See Embedder."""
-        return self.inner.name
-
-    @property
-    def dimension(self) -> int:
-        """See Embedder."""
-        return self.inner.dimension
-
-    @property
-    def prefix_dimensions(self) -> tuple[int, ...]:
-        """See Embedder."""
-        return self.inner.prefix_dimensions
-
-    @property
-    def fingerprint(self) -> str:
-        """See Embedder."""
-        return self.inner.fingerprint
-
-    @property
-    def max_tokens(self) -> int:
-        """See Embedder."""
-        return self.inner.max_tokens
-
-    @property
-    def similarity_range(self) -> tuple[float, float]:
-        """See Embedder."""
-        return self.inner.similarity_range
-
-    @property
-    def count_tokens(self) -> Callable[[str], int]:
-        """See Embedder: the model's own counter, which can be pickled."""
-        return self.inner.count_tokens
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
         """See Embedder."""
@@ -83,19 +52,21 @@ class ServedModel:
         missing = [query for query in dict.fromkeys(queries) if query not in known]
         if missing:
             self._load()
-            known |= dict(zip(missing, self.inner.embed_queries(missing), strict=True))
+            known |= dict(zip(missing, self._embedder.embed_queries(missing), strict=True))
             self._remember(known)
-        return np.stack([known[query] for query in queries]) if queries else np.empty((0, self.dimension), np.float32)
+        return (
+            np.stack([known[query] for query in queries]) if queries else np.empty((0, self.info.dimension), np.float32)
+        )
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
         """See Embedder."""
         self._load()
-        return self.inner.embed_documents(passages)
+        return self._embedder.embed_documents(passages)
 
     def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
         """See Embedder."""
         self._load()
-        return self.inner.token_vectors(texts)
+        return self._embedder.token_vectors(texts)
 
     def _load(self) -> None:
         """Have one thread load what the first text needs, and others wait for it: two would load it twice."""
@@ -103,8 +74,8 @@ class ServedModel:
             return
         with self._first_use:
             if not self._has_loaded:
-                self.inner.embed_queries(["first"])
-                self.inner.token_vectors(["first"])
+                self._embedder.embed_queries(["first"])
+                self._embedder.token_vectors(["first"])
                 self._has_loaded = True
 
     def _remembered(self, queries: Sequence[str]) -> dict[str, Vectors]:

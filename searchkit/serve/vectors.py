@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from searchkit.embedding.embedder import Embedder, Vectors, prefix
+from searchkit.embedding.embedder import Embedder, prefix
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.serve.pool import Engine
-from searchkit.serve.served_models import ServedModel
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 Kind = Literal["query", "document"]
 Input = str | Sequence[int]
@@ -69,14 +69,14 @@ async def embed(engine: Engine, order: Order) -> Embedded:
 def _slice(name: str, kind: Kind, inputs: Sequence[Input], dimensions: int | None) -> Callable[[Library], Embedded]:
     def work(library: Library) -> Embedded:
         embedder = library.embedder_named(name)
-        if dimensions is not None and not 0 < dimensions <= embedder.dimension:
+        if dimensions is not None and not 0 < dimensions <= embedder.info.dimension:
             raise UsageError(
                 f"{name} has no {dimensions:,} dimensions. It was trained for prefixes of"
-                f" {', '.join(map(str, embedder.prefix_dimensions))}; any number up to {embedder.dimension} can be had."
+                f" {', '.join(map(str, embedder.info.prefix_dimensions))}; any number up to {embedder.info.dimension} can be had."
             )
         texts = [_text(each, embedder) for each in inputs]
         vectors = _embed(embedder, kind, texts)
-        if dimensions is not None and dimensions < embedder.dimension:
+        if dimensions is not None and dimensions < embedder.info.dimension:
             vectors = prefix(vectors, dimensions)
         return Embedded(vectors, sum(map(embedder.count_tokens, texts)))
 
@@ -91,14 +91,7 @@ def _embed(embedder: Embedder, kind: Kind, texts: Sequence[str]) -> Vectors:
 
 def _text(given: Input, embedder: Embedder) -> str:
     """Tokens are turned back into the text that they stand for, so that it gets its prompt."""
-    if isinstance(given, str):
-        text = given
-    else:
-        inner = embedder.inner if isinstance(embedder, ServedModel) else embedder
-        text_of = getattr(inner, "text_of", None)
-        if text_of is None:
-            raise UsageError(f"{embedder.name} takes text, not tokens.")
-        text = text_of(given)
+    text = given if isinstance(given, str) else embedder.decode(given)
     if not text.strip():
         raise UsageError("An input is empty. Leave it out, or send some text.")
     return text

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.adapted_model import Matrix, mapped
-from searchkit.embedding.embedder import Vectors, prefix
+from searchkit.embedding.embedder import prefix
 from searchkit.evaluate.metrics import ndcg_at, recall_at
 from searchkit.train.adapter.likelihoods import KnownItems, log_likelihood
 from searchkit.train.intervals import intervals
-from searchkit_indexes import Code, IndexSpec, Structure, build_index
+from searchkit_indexes import Code, Ids, IndexSpec, Structure, Vectors, build_index
 
 GENERAL_LOSS = 0.005  # nDCG@10 that the general check may lose, a mean over prefixes and codes
 PAIRS_LOSS = 0.01  # the same of held-out pairs, if their likelihood gains
@@ -28,7 +28,6 @@ CODES: Mapping[str, tuple[Structure, Code]] = {
 _DEPTH = 10
 _CANDIDATES = 50  # of a code, that are put in order by the whole prefix
 _AT_ONCE = 64
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

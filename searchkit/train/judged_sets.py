@@ -9,7 +9,7 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.session import reading
-from searchkit.embedding.embedder import Embedder, Vectors, normalized
+from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.judged import read_judged
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
@@ -19,6 +19,7 @@ from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit.train.gate import JudgedQueries
 from searchkit.types import ProgressListener
+from searchkit_indexes import Vectors
 
 SAMPLE_DOCS = Path(__file__).parent / "sample_docs_eval"
 """The general check that comes with searchkit, in BEIR's layout."""
@@ -97,7 +98,7 @@ def _vectors_by_document(connection: sqlite3.Connection, embedder: Embedder) -> 
     rows = connection.execute(
         "SELECT d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id ORDER BY c.id"
     ).fetchall()
-    stored = vectors.vectors_of_hashes(connection, embedder.fingerprint, list({row[1] for row in rows}))
+    stored = vectors.vectors_of_hashes(connection, embedder.info.fingerprint, list({row[1] for row in rows}))
     kept = [(path, stored[content_hash]) for path, content_hash in rows if content_hash in stored]
     return [path for path, _ in kept], normalized(np.stack([vector for _, vector in kept]))
 

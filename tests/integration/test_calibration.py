@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from searchkit.embedding import import_model as import_module
 from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.embedder import Vectors, normalized
+from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.import_model import import_model
@@ -33,6 +33,7 @@ from searchkit.embedding.verify import COSINE_FLOORS, verify_model
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 from tests.hash_embedder import HashEmbedder
 from tests.integration.test_command import Command
 

@@ -11,7 +11,6 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import chunks_of_document
 from searchkit.catalog.session import reading, writing
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import CollectionBusyError, UsageError
 from searchkit.evaluate.beir import RetrievalData, RetrievalDataError
 from searchkit.evaluate.judged import read_judged
@@ -26,6 +25,7 @@ from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
 from searchkit.ingest.extract.readers import extract
 from searchkit.library import Library
 from searchkit.types import Passage, SearchMode
+from searchkit_indexes import Vectors
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 

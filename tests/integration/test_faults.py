@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import CollectionBusyError
 from searchkit.library import Library
 from searchkit.maintenance.verify import verify_collection
 from searchkit.types import Passage, RunOptions, SearchMode
+from searchkit_indexes import Vectors
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 from tests.integration.test_interruptions import contents, folder, hits, start, stored_vectors

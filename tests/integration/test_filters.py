@@ -16,11 +16,11 @@ from searchkit.catalog.documents import DocumentRecord, content_hash, put_docume
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.session import writing
 from searchkit.catalog.vectors import put_vectors
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import Chunk, DocumentStatus, Passage, SearchMode
+from searchkit_indexes import Vectors
 from tests.conftest import write
 from tests.hash_embedder import HashEmbedder
 
@@ -255,12 +255,12 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
     folder = collection_at(home, "many")
     with writing(folder) as connection, transaction(connection):
         root = roots.add_root(connection, home / "many")
-        set_meta(connection, MODEL, embedder.name)
+        set_meta(connection, MODEL, embedder.info.name)
         for i, text in enumerate(texts):
             path = f"b{i % 100:02}/{i}.md"
             record = DocumentRecord(0, root.id, path, b"", 1, 0, 0, "markdown", DocumentStatus.INDEXED, "", "", "")
             put_document(connection, record, [Chunk(text, "", None, 1, 1, 8)])
-        put_vectors(connection, embedder.fingerprint, [content_hash("", text) for text in texts], embedded)
+        put_vectors(connection, embedder.info.fingerprint, [content_hash("", text) for text in texts], embedded)
     with Library(home, embedder=embedder) as library:
         yield Many(library, texts, embedded)
 

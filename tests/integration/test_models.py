@@ -173,14 +173,14 @@ def test_a_model_folder_describes_and_seals_itself(open_model: OpenModel) -> Non
     assert (card.dimension, card.max_tokens, card.prefix_dimensions) == (384, 256, (384,))
     assert card.licence == "apache-2.0"
     assert set(card.checksums) == {"model.onnx", "weights.bin", "tokenizer.json", "reference.npy", "static.npy"}
-    assert card.fingerprint != open_model("minilm", FP32).fingerprint
+    assert card.fingerprint != open_model("minilm", FP32).info.fingerprint
 
 
 @pytest.mark.minilm
 def test_the_bundled_model_is_converted_when_first_opened(tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "models")
     assert store.best() == BUNDLED
-    assert store.open(BUNDLED).dimension == 384
+    assert store.open(BUNDLED).info.dimension == 384
     assert [card.name for card in store.installed()] == [BUNDLED]
 
 

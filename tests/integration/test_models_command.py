@@ -233,12 +233,12 @@ def test_broken_models_can_be_removed_and_nothing_else(command: Command, home: P
 
 def test_the_bundled_model_is_converted_again_after_its_removal(home: Path) -> None:
     with Library(home) as library:
-        assert library.models.open(BUNDLED).dimension == 384
+        assert library.models.open(BUNDLED).info.dimension == 384
         flip_a_bit(home / "models" / BUNDLED / "weights.bin")
         assert library.models.verify(BUNDLED).problems
         assert library.remove_model(BUNDLED) > 20_000_000
         assert library.models.verify(BUNDLED).remark.startswith("not converted yet")
-        assert library.models.open(BUNDLED).dimension == 384
+        assert library.models.open(BUNDLED).info.dimension == 384
         assert library.models.verify(BUNDLED).problems == ()
 
 

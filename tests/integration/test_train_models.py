@@ -146,7 +146,7 @@ def test_a_matrix_that_cannot_be_undone_is_refused(models: Path, tmp_path: Path)
 
 def test_a_collection_switches_without_embedding_and_back_to_the_same_bytes(home: Path) -> None:
     with Library(home) as library:
-        base = library.models.open(BUNDLED).fingerprint
+        base = library.models.open(BUNDLED).info.fingerprint
         before = stored(home, base)
         card = library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
         assert library.use_model("adapted", collection="docs") == 0
@@ -192,7 +192,7 @@ def test_what_was_indexed_since_comes_back_through_the_inverse(home: Path, tmp_p
         assert library.use_model(BUNDLED, collection="docs") == 0
         embedder = library.models.open(BUNDLED)
         expected = embedder.embed_documents([Passage("Roses", "Prune the roses in March.")])
-        found = np.stack([np.frombuffer(v, np.float16) for v in stored(home, embedder.fingerprint).values()])
+        found = np.stack([np.frombuffer(v, np.float16) for v in stored(home, embedder.info.fingerprint).values()])
         assert (normalized(found.astype(np.float32)) @ expected[0]).max() > 0.9999
 
 
@@ -247,7 +247,7 @@ with Library(sys.argv[1]) as library:
 def test_a_switch_that_is_killed_leaves_the_old_vectors_answering(home: Path, tmp_path: Path) -> None:
     with Library(home) as library:
         library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
-        before = stored(home, library.models.open(BUNDLED).fingerprint)
+        before = stored(home, library.models.open(BUNDLED).info.fingerprint)
     ready = tmp_path / "ready"
     process = subprocess.Popen([sys.executable, "-c", SWITCH_SLOWLY, str(home), str(ready)])
     while not ready.exists():
@@ -257,7 +257,7 @@ def test_a_switch_that_is_killed_leaves_the_old_vectors_answering(home: Path, tm
     process.wait()
     with Library(home) as library:
         assert library.status("docs").model == BUNDLED
-        assert stored(home, library.models.open(BUNDLED).fingerprint) == before
+        assert stored(home, library.models.open(BUNDLED).info.fingerprint) == before
         assert "lease" in library.search("when does the rent contract end", collections=["docs"], k=1)[0].text
         assert library.use_model("adapted", collection="docs") == 0
 

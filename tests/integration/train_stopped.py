@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from searchkit.cli.main import main
-from searchkit.embedding.embedder import Vectors
 from searchkit.train.adapter.vectors import VectorCache
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 
 def stop_in_the_middle(number: signal.Signals) -> None:

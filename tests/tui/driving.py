@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import SearchMode
+from searchkit_indexes import Vectors
 from searchkit_tui.app import SearchApp
 from searchkit_tui.rendering.hit_content import MARK_STYLE
 from searchkit_tui.search.status_line import StatusLine

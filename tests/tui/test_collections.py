@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Input, OptionList, Static
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.train.pairs.click_log import note_opened, read_opened
 from searchkit.types import Passage, RunOptions, SearchMode
+from searchkit_indexes import Vectors
 from searchkit_tui.collections.add_folder import AddFolder
 from searchkit_tui.collections.problems import Problems
 from searchkit_tui.collections.screen import CollectionsScreen

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval.reading import read_report
 from searchkit.library import Library
+from searchkit_indexes import Vectors
 from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.evaluation.choose_report import ChooseReport
 from searchkit_tui.evaluation.screen import EvaluationScreen

@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.library import Library
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 from searchkit_tui.collections.add_folder import AddFolder
 from searchkit_tui.collections.indexing import index_in_background
 from searchkit_tui.jobs.jobs_of_app import jobs_of

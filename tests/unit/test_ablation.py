@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.ablation import PARTS, AblatedSet, Part
-from searchkit.embedding.embedder import Vectors
 from searchkit.evaluate.metrics import Metric
+from searchkit_indexes import Vectors
 from tests.hash_embedder import HashEmbedder
 
 _DOCUMENTS = {

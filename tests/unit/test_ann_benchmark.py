@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.ann.engine import TooLongError, VectorFile, Vectors, unit
+from benchmarks.ann.engine import TooLongError, VectorFile, unit
 from benchmarks.ann.realism import continued, measure, real_curve
 from benchmarks.ann.report import markdown
 from benchmarks.ann.results import Measured, Point, Results
@@ -14,6 +14,7 @@ from benchmarks.ann.truth import K, Truth, allowed_ids, exact
 from benchmarks.ann.tuning import tuned
 from benchmarks.ann.vectors import Enlarger, Recipe, read_real, write_set
 from benchmarks.ann.worker import Watched
+from searchkit_indexes import Vectors
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_every_character_of_a_markdown_document_is_in_a_chunk_or_its_title(text:
 def test_what_is_not_in_a_heading_is_found_again_wherever_it_stands(parts: list[str]) -> None:
     text = "\n".join(parts)
     embedder = HashEmbedder()
-    embedder.max_tokens = 60
+    embedder.info = replace(embedder.info, max_tokens=60)
     document = document_of(text)
     found = [span for _, located in ByStructure().cut(document, embedder) for span in located]
     wanted = sum(len("".join(body.split())) for body in blocks_of(text))

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +29,7 @@ from searchkit.serve.http.options import Caps, ServeOptions
 from searchkit.serve.http.token import is_token, read_or_make_token, token_file
 from searchkit.serve.references import Reference
 from searchkit.serve.search import Found, shown
-from searchkit.serve.served_models import ServedModel
+from searchkit.serve.served_models import CachedEmbedder
 from searchkit.types import Evidence, Hit, Passage
 from tests.hash_embedder import HashEmbedder
 
@@ -174,8 +175,14 @@ def test_what_is_meant_for_the_command_line_is_not_said_over_http(library: Libra
     assert refusal_of(nobody.value).message.endswith("Without one: --llm embedded.")
 
 
+def test_a_cached_model_has_the_root_of_the_model_behind_it() -> None:
+    embedder = HashEmbedder()
+    embedder.info = replace(embedder.info, root_fingerprint="root")
+    assert CachedEmbedder(embedder).info.root_fingerprint == "root"
+
+
 def test_texts_too_long_to_be_asked_again_are_not_remembered() -> None:
-    model = ServedModel(HashEmbedder())
+    model = CachedEmbedder(HashEmbedder())
     model.embed_queries(["short", "long " * 1000])
     assert list(model._vectors) == ["short"]
 
@@ -338,7 +345,7 @@ def test_queries_are_embedded_once() -> None:
             embedded.extend(queries)
             return super().embed_queries(queries)
 
-    model = ServedModel(Noting())
+    model = CachedEmbedder(Noting())
     first = model.embed_queries(["boiler", "roses", "boiler"])
     again = model.embed_queries(["roses", "bread"])
     assert embedded == ["first", "boiler", "roses", "bread"]

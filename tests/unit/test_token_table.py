@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from searchkit.embedding.checkpoint import TensorTable
-from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable, write_token_table
+from searchkit_indexes import Vectors
 
 TOKENS, WIDTH = 5000, 96
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ann.engine import Ids, VectorFile, Vectors
+from benchmarks.ann.engine import VectorFile
+from searchkit_indexes import Ids, Vectors
 
 _COLLECTION = "vectors"
 

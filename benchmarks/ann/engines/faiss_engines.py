@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ann.engine import CannotError, Ids, VectorFile, Vectors
+from benchmarks.ann.engine import CannotError, VectorFile
+from searchkit_indexes import Ids, Vectors
 
 _FILE = "index.faiss"
 _TRAINING_PER_LIST = 64  # FAISS asks for 39 at least

@@ -5,7 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ann.engine import Ids, VectorFile, Vectors
+from benchmarks.ann.engine import VectorFile
+from searchkit_indexes import Ids, Vectors
 
 _FILE = "index.hnswlib"
 _SHAPE = "shape.txt"  # the library's file does not tell its dimension

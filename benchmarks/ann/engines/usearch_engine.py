@@ -5,7 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ann.engine import CannotError, Ids, VectorFile, Vectors
+from benchmarks.ann.engine import CannotError, VectorFile
+from searchkit_indexes import Ids, Vectors
 
 _FILE = "index.usearch"
 

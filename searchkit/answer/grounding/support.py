@@ -16,7 +16,8 @@ from searchkit.text import split_sentences
 from searchkit.types import Hit, Passage
 
 if TYPE_CHECKING:
-    from searchkit.embedding.embedder import Embedder, Vectors
+    from searchkit.embedding.embedder import Embedder
+    from searchkit_indexes import Vectors
 
 # Part of a sentence's content words that stand in the source, from which it is supported by its words.
 _BY_WORDS = 0.8
@@ -123,7 +124,7 @@ class _Source:
     def _nearness(self, sentence: str) -> float:
         if self._embedder is None:
             return 0.0
-        unrelated, matching = self._embedder.similarity_range
+        unrelated, matching = self._embedder.info.similarity_range
         query = self._embedder.embed_queries([sentence])[0]
         return (float((self._vectors @ query).max()) - unrelated) / (matching - unrelated)
 

@@ -42,7 +42,7 @@ class ByStructure:
     def cut(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
         """See Cutting. Headings in a title are what the model sees, and not counted as text that is retrieved."""
         source = SourceText(document.text)
-        for chunk in chunk_document(document.extracted, embedder.count_tokens, embedder.max_tokens):
+        for chunk in chunk_document(document.extracted, embedder.count_tokens, embedder.info.max_tokens):
             yield Passage(chunk.title, chunk.text), tuple(source.locate(chunk.text))
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.embedding.embedder import Embedder
 from searchkit.evaluate.bootstrap import paired_interval
 from searchkit.evaluate.chunking.chunkers import Cutting, Piece, cut_all
 from searchkit.evaluate.chunking.data import ChunkingData, Question
 from searchkit.evaluate.chunking.spans import covered, merged, shared
 from searchkit.types import Progress, ProgressListener
+from searchkit_indexes import Vectors
 
 _BATCH = 64
 
@@ -89,7 +90,7 @@ class ChunkingEvaluation:
         right = next(outcome for outcome in outcomes if outcome.cutting == reference)
         return ChunkingReport(
             collection=self._data.name,
-            model=self._embedder.name,
+            model=self._embedder.info.name,
             documents=len(self._data.documents),
             queries=len(self._data.questions),
             k=self._k,

@@ -96,7 +96,7 @@ def corpus_collection(
 
 def collection_name(corpus: Corpus, embedder: Embedder) -> str:
     """A name that changes with the documents, the model, and how documents are cut."""
-    digest = hashlib.blake2b(f"{_VERSION}.{chunk.VERSION}\0{embedder.fingerprint}".encode(), digest_size=6)
+    digest = hashlib.blake2b(f"{_VERSION}.{chunk.VERSION}\0{embedder.info.fingerprint}".encode(), digest_size=6)
     for document_id, passage in corpus.documents.items():
         digest.update(f"\0\0{document_id}\0{passage.title}\0{passage.text}".encode("utf-8", "surrogatepass"))
     return f"{name_after_folder(Path(corpus.name))[:60]}-{digest.hexdigest()}"
@@ -120,7 +120,7 @@ def _is_finished(folder: CollectionFolder, embedder: Embedder, count: int) -> bo
     if not folder.exists():
         return False
     with reading(folder) as connection:
-        is_covered = get_meta(connection, COVERED) == embedder.fingerprint
+        is_covered = get_meta(connection, COVERED) == embedder.info.fingerprint
         return is_covered and sum(documents.count_by_status(connection).values()) == count
 
 
@@ -129,10 +129,10 @@ def _make(folder: CollectionFolder, corpus: Corpus, embedder: Embedder, on_progr
     with library, writing(folder) as connection:
         with transaction(connection):
             root = roots.add_root(connection, _NO_ROOT)
-            set_meta(connection, MODEL, embedder.name)
+            set_meta(connection, MODEL, embedder.info.name)
             set_meta(connection, COVERED, "")
         _put_documents(connection, root.id, corpus, embedder, on_progress)
-        borrow_vectors(connection, embedder.fingerprint, neighbours(folder))
+        borrow_vectors(connection, embedder.info.fingerprint, neighbours(folder))
         _embed(connection, embedder, f"Embedding {corpus.name}", on_progress)
         library.index_run(folder, connection, embedder, on_progress, RunOptions()).finish(is_same=False)
 
@@ -146,13 +146,13 @@ def _put_documents(
     for done, group in enumerate(_groups(missing)):
         with transaction(connection):
             for name, passage in group:
-                cut = chunk.chunk_document(as_document(passage), embedder.count_tokens, embedder.max_tokens)
+                cut = chunk.chunk_document(as_document(passage), embedder.count_tokens, embedder.info.max_tokens)
                 documents.put_document(connection, _record(root, name, passage), cut)
         on_progress(Progress(f"Reading {corpus.name}", done * _AT_ONCE + len(group), len(missing), "documents"))
 
 
 def _embed(connection: sqlite3.Connection, embedder: Embedder, stage: str, on_progress: ProgressListener) -> None:
-    missing = tokens_to_embed(connection, embedder.fingerprint)
+    missing = tokens_to_embed(connection, embedder.info.fingerprint)
 
     def on_done(done: Filled) -> None:
         on_progress(Progress(stage, done.passages, missing.passages, "passages", done.tokens, missing.tokens))

@@ -174,7 +174,7 @@ def _result(
     )
     report = SetReport(
         name=judged.name,
-        model=embedder.name,
+        model=embedder.info.name,
         documents=status.indexed,
         passages=status.passages,
         queries=len(judged.qrels),

@@ -103,7 +103,7 @@ def _auto(judged: JudgedCollection, embedder: Embedder) -> IndexSpec:
         status = library.status(judged.collection)
     if status.index and not judged.is_ours:
         return IndexSpec.parse(status.index.name)
-    return auto_spec(status.vectors, embedder.dimension)
+    return auto_spec(status.vectors, embedder.info.dimension)
 
 
 def _parsed(name: str) -> IndexSpec:
@@ -114,8 +114,8 @@ def _parsed(name: str) -> IndexSpec:
 
 
 def _possible(dimension: int, embedder: Embedder) -> int:
-    if not 0 < dimension <= embedder.dimension:
+    if not 0 < dimension <= embedder.info.dimension:
         raise UsageError(
-            f"The model {embedder.name} has {embedder.dimension} dimensions; there is no prefix of {dimension}."
+            f"The model {embedder.info.name} has {embedder.info.dimension} dimensions; there is no prefix of {dimension}."
         )
     return dimension

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.embedding.embedder import Embedder
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval.judging import Ranking
-from searchkit.evaluate.wrapped_embedder import WrappedEmbedder
 from searchkit.library import Library
-from searchkit.types import Hit, Passage, SearchMode
+from searchkit.types import Hit, SearchMode
+from searchkit_indexes import Vectors
 
 IdsOf = Callable[[str, Hit, Sequence[Path]], Iterable[str]]  # of a query, a hit, and every file that holds its passage
 _MORE = 1.5  # times the passages asked for, where those before held too few documents
@@ -50,11 +50,16 @@ class DocumentSearch:
         return list(best.items())
 
 
-class RankingEmbedder(WrappedEmbedder):
+class RankingEmbedder:
     """An embedder that embeds a query once, and those given here all at once."""
 
     def __init__(self, embedder: Embedder, queries: Iterable[str] = ()) -> None:
-        super().__init__(embedder)
+        self.info = embedder.info
+        self.count_tokens = embedder.count_tokens
+        self.token_vectors = embedder.token_vectors
+        self.decode = embedder.decode
+        self.embed_documents = embedder.embed_documents
+        self._embedder = embedder
         self._known: dict[str, Vectors] = {}
         self._embed(dict.fromkeys(" ".join(query.split()) for query in queries))
 
@@ -62,10 +67,6 @@ class RankingEmbedder(WrappedEmbedder):
         """See Embedder."""
         self._embed(query for query in queries if query not in self._known)
         return np.stack([self._known[query] for query in queries]) if queries else self._embedder.embed_queries([])
-
-    def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
-        """See Embedder."""
-        return self._embedder.embed_documents(passages)
 
     def _embed(self, queries: Iterable[str]) -> None:
         new = list(queries)

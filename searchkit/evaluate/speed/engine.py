@@ -78,14 +78,14 @@ def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Eng
     options = json.dumps({"folder": str(embedder.folder.absolute()), "threads": threads})
     modules = "searchkit.evaluate.speed.engines"
     return Engine(
-        name=name or embedder.name,
+        name=name or embedder.info.name,
         threads=threads,
         command=(sys.executable, "-m", f"{modules}.worker", f"{modules}.model_folder", options),
         inputs=ModelInputs.of_model(embedder),
         batch_sizes=(0,),
         size_bytes=folder_size_bytes(embedder.folder),
         own_tokenizer=False,
-        remedy=f"Check it: searchkit models verify {embedder.name}",
+        remedy=f"Check it: searchkit models verify {embedder.info.name}",
     )
 
 

@@ -14,9 +14,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.errors import SearchkitError
 from searchkit.evaluate.speed.engine import Engine
+from searchkit_indexes import Vectors
 
 _TEXTS_A_REQUEST = 64  # of vectors, which are held as text meanwhile
 _SECONDS_TO_END = 10

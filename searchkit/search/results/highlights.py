@@ -10,7 +10,8 @@ from searchkit.search.results.passage_words import PassageWords
 from searchkit.search.results.snippets import Marks, sentence_bounds, snippet_around, snippet_by_words
 
 if TYPE_CHECKING:
-    from searchkit.embedding.embedder import Embedder, TokenVectors, Vectors
+    from searchkit.embedding.embedder import Embedder, TokenVectors
+    from searchkit_indexes import Vectors
 
 # What a word of the query in a sentence adds to the mean cosine of the query's tokens to the nearest of the sentence's. Of 200
 # questions, .49 get the sentence that the model finds nearest, by words alone .47; .84 of the way to it against .78.

@@ -138,7 +138,7 @@ async def show(request: ShowRequest, parts: Served) -> Shown:
 
     def work(library: Library) -> Shown:
         embedder = library.embedder_named(name_and_kind(request.model or request.name)[0])
-        facts = {"embedding_length": embedder.dimension, "context_length": embedder.max_tokens}
+        facts = {"embedding_length": embedder.info.dimension, "context_length": embedder.info.max_tokens}
         return Shown(details=_DETAILS, model_info={f"searchkit.{name}": value for name, value in facts.items()})
 
     return await parts.engine.run(work)

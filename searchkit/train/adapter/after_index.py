@@ -40,7 +40,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
     from searchkit.train.adapter.run import train_adapter
     from searchkit.train.adapter.training_data import AdapterOptions
 
-    before = library.embedder_of(collection).name
+    before = library.embedder_of(collection).info.name
     try:
         adapted = train_adapter(library, collection, AdapterOptions(is_quick=True), on_progress)
     except TrainingError as error:

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.adapted_model import Matrix, mapped
-from searchkit.embedding.embedder import Vectors, prefix
+from searchkit.embedding.embedder import prefix
+from searchkit_indexes import Vectors
 
 Values = npt.NDArray[np.float64]
 TEMPERATURE = 0.05  # of the likelihood; see docs/benchmarks.md for how it follows real judgements

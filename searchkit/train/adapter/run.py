@@ -8,7 +8,7 @@ from time import monotonic
 import numpy as np
 
 from searchkit.embedding.adapted_model import Adaptation, Matrix, mapped
-from searchkit.embedding.embedder import Embedder, Vectors
+from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit.errors import ModelError
@@ -23,6 +23,7 @@ from searchkit.train.judged_sets import check_folders, known_items
 from searchkit.train.pairs.pair import Split
 from searchkit.train.report_folder import report_place
 from searchkit.types import Progress, ProgressListener
+from searchkit_indexes import Vectors
 
 _NEAREST = 10
 
@@ -54,7 +55,7 @@ def train_adapter(
         report_place(options.out)
     check_folders(options.general)
     known = gather(library, collection, embedder, options, on_progress)
-    prefixes = embedder.prefix_dimensions
+    prefixes = embedder.info.prefix_dimensions
     on_progress(Progress("Training", 0, None, ""))
     embedded_at = monotonic()
     chosen = _choose(known, options, prefixes)
@@ -94,9 +95,9 @@ def train_adapter(
 
 
 def _base_card(library: Library, embedder: Embedder) -> ModelCard:
-    card = library.models.card(embedder.name)
+    card = library.models.card(embedder.info.name)
     if card is None:
-        raise ModelError(f"The model '{embedder.name}' has no folder to make an adapted one of. Import it first.")
+        raise ModelError(f"The model '{embedder.info.name}' has no folder to make an adapted one of. Import it first.")
     return card
 
 
@@ -135,8 +136,8 @@ def adapted_range(embedder: Embedder, matrix: Matrix, corpus: Vectors, queries: 
     nearest = np.argsort(-before, axis=1)[:, :_NEAREST]
     after = np.einsum("qd,qkd->qk", mapped(asked, matrix), mapped(corpus, matrix)[nearest])
     slope, start = np.polyfit(np.take_along_axis(before, nearest, 1).ravel(), after.ravel(), 1)
-    low, high = (float(np.clip(start + slope * end, -1, 1)) for end in embedder.similarity_range)
-    return (round(low, 4), round(high, 4)) if low < high else embedder.similarity_range
+    low, high = (float(np.clip(start + slope * end, -1, 1)) for end in embedder.info.similarity_range)
+    return (round(low, 4), round(high, 4)) if low < high else embedder.info.similarity_range
 
 
 def _prove(

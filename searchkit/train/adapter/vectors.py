@@ -13,18 +13,17 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
-import numpy.typing as npt
 
 from searchkit.catalog import vectors
 from searchkit.catalog.documents import content_hash
-from searchkit.embedding.embedder import Embedder, Vectors, normalized
+from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.train.errors import writing_to
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.texts import squashed
 from searchkit.types import Passage, Progress, ProgressListener
+from searchkit_indexes import Ids, Vectors
 
-Ids = npt.NDArray[np.int64]
 _AT_ONCE = 32
 _SAVED_EVERY_SECONDS = 60
 _TITLED = {Kind.TITLE, Kind.HEADING}  # pairs whose query is what the stored passage has for its title
@@ -67,8 +66,8 @@ class CorpusVectors:
     @classmethod
     def read(cls, connection: sqlite3.Connection, embedder: Embedder) -> "CorpusVectors":
         """All that the catalog holds of the model."""
-        ids = vectors.vector_ids(connection, embedder.fingerprint)
-        _, hashes, found = vectors.fetch_vectors(connection, ids, embedder.dimension)
+        ids = vectors.vector_ids(connection, embedder.info.fingerprint)
+        _, hashes, found = vectors.fetch_vectors(connection, ids, embedder.info.dimension)
         return cls(tuple(hashes), normalized(found))
 
 
@@ -114,7 +113,7 @@ class VectorCache:
         self._saved_at = monotonic()
 
     def _dtype(self) -> np.dtype[np.void]:
-        return np.dtype([("key", np.uint8, 16), ("vector", np.float16, self._embedder.dimension)])
+        return np.dtype([("key", np.uint8, 16), ("vector", np.float16, self._embedder.info.dimension)])
 
     def _read(self) -> None:
         if not self._file.is_file():
@@ -138,11 +137,11 @@ class VectorCache:
                 self.save()
             self._on_progress(Progress(stage, start + len(some), len(missing), "texts"))
         if not keys:
-            return np.empty((0, self._embedder.dimension), np.float32)
+            return np.empty((0, self._embedder.info.dimension), np.float32)
         return normalized(np.stack([self._known[key] for key in keys]))
 
     def _key(self, kind: str, text: str) -> bytes:
-        named = f"{self._embedder.fingerprint}\0{kind}\0{text}"
+        named = f"{self._embedder.info.fingerprint}\0{kind}\0{text}"
         return hashlib.blake2b(named.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

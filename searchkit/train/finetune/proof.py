@@ -63,7 +63,7 @@ def prove(
     before = _base_model(library, store, base, options.quantization)
     after = _model(store, _AFTER, run.checkpoint, options.quantization)
     pool = _pool(test, pairs, options.seed)
-    prefixes = before.prefix_dimensions
+    prefixes = before.info.prefix_dimensions
     old, new = (_held_out(test, pool, model, on_progress) for model in (before, after))
     targets = (compare_models(old, new, prefixes),)
     general = []

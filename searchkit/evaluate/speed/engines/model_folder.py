@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.embedder import Vectors
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
+from searchkit_indexes import Vectors
 
 
 class ModelFolderEngine:

@@ -231,14 +231,14 @@ def test_a_new_collection_does_not_get_a_model_adapted_to_another(home: Path) ->
 SWITCH_SLOWLY = """
 import sys, time
 from pathlib import Path
-from searchkit import remapping
+from searchkit.index_store import remap
 from searchkit.library import Library
 
 def slow(vectors, matrix, ready=Path(sys.argv[2])):
     ready.touch()
     time.sleep(60)
 
-remapping.mapped = slow
+remap.mapped = slow
 with Library(sys.argv[1]) as library:
     library.use_model("adapted", collection="docs")
 """

@@ -29,7 +29,7 @@ from searchkit.evaluate.retrieval.judging import QueryScores, rank_queries, scor
 from searchkit.evaluate.retrieval.latency import some
 from searchkit.evaluate.retrieval.results import differences
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.ranking import Candidates, rank_by_both
 from searchkit.types import Explanation, SearchMode
@@ -118,16 +118,16 @@ class AblatedSet:
         self.data = read_beir(folder, "test")
         chosen = some(list(self.data.qrels), min(most_queries, len(self.data.qrels)))
         self._queries = {key: self.data.queries[key] for key in chosen}
-        self._made = corpus_collection(home, Corpus(self.data.name, self.data.documents), embedder)
+        self._made = corpus_collection(Home(home), Corpus(self.data.name, self.data.documents), embedder)
         self._ranking = RankingEmbedder(embedder, self._queries.values())
 
     def scores(self, part: Part | None = None) -> QueryScores:
         """By query, without a part."""
         if part is None:
-            return self._judged(self._made.home, SearchMode.HYBRID)
+            return self._judged(self._made.home.path, SearchMode.HYBRID)
         with part.left_out():
             if not part.is_stored:
-                return self._judged(self._made.home, part.mode)
+                return self._judged(self._made.home.path, part.mode)
             with tempfile.TemporaryDirectory() as place:
                 self._refilled(Path(place))
                 return self._judged(Path(place), part.mode)
@@ -151,9 +151,9 @@ class AblatedSet:
 def main() -> None:
     """Print the table."""
     options = read_options()
-    home = default_home()
-    embedder = ModelStore(home / "models").open(options.model)
-    sets = [AblatedSet(folder, home, embedder, options.queries) for folder in options.folders]
+    home = Home.default()
+    embedder = ModelStore(home.path / "models").open(options.model)
+    sets = [AblatedSet(folder, home.path, embedder, options.queries) for folder in options.folders]
     everything = [each.scores() for each in sets]
     print(f"| without | {' | '.join(each.data.name for each in sets)} | mean |")
     print(f"|---|{'---|' * (len(sets) + 1)}")

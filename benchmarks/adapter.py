@@ -22,6 +22,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.metrics import ndcg_at
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.train.adapter.learn import CANDIDATES, choose_matrix
 from searchkit.train.adapter.likelihoods import KnownItems
@@ -78,7 +79,7 @@ class Row:
 def prepare(home: Path, folder: Path, embedder: Embedder, seed: int) -> Prepared:
     started = monotonic()
     data = read_beir(folder)
-    made = corpus_collection(home, Corpus(data.name, data.documents), embedder)
+    made = corpus_collection(Home(home), Corpus(data.name, data.documents), embedder)
     cache = VectorCache(home / "train" / f"benchmark-{folder.resolve().name}.bin", embedder)
     with reading(made.folder) as connection:
         pairs, left_out = deduplicated(mine_pairs(connection))
@@ -91,7 +92,7 @@ def prepare(home: Path, folder: Path, embedder: Embedder, seed: int) -> Prepared
         finally:
             cache.save()
         hard = vectors_of_pairs(with_negatives(connection, pairs, exact, corpus), corpus, cache)
-    judged = judged_folder(home, folder, embedder, lambda _: None)
+    judged = judged_folder(Home(home), folder, embedder, lambda _: None)
     name, prefixes = folder.resolve().name, tuple(embedder.info.prefix_dimensions)
     return Prepared(name, judged, tuple(pairs), corpus, exact, stored, hard, prefixes, monotonic() - started)
 
@@ -253,7 +254,7 @@ def main() -> None:
         for folder in options.folders:
             for seed in range(options.first_seed, options.first_seed + options.seeds):
                 try:
-                    prepared = prepare(library.home, folder, embedder, seed)
+                    prepared = prepare(library.home.path, folder, embedder, seed)
                 except TrainingError as error:
                     print(f"{folder.name}: the base stays: {error}", flush=True)
                     break

@@ -22,6 +22,7 @@ from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.embedding.adapted_model import Adaptation
 from searchkit.embedding.embedder import normalized
+from searchkit.home import Home
 from searchkit.index_store import refresh_index
 from searchkit.library import Library
 from searchkit.train.adapter.vectors import CorpusVectors
@@ -35,7 +36,7 @@ _VALIDATION, _PASSAGES = 300, 10_000
 def make(home: Path, library: Library, model: str, like: Vectors, count: int) -> None:
     embedder = library.models.open(model)
     rng = np.random.default_rng(0)
-    with writing(collection_at(home, "many")) as connection, transaction(connection):
+    with writing(collection_at(Home(home), "many")) as connection, transaction(connection):
         root = roots.add_root(connection, Path("/nowhere"))
         set_meta(connection, MODEL, model)
         set_meta(connection, COVERED, embedder.info.fingerprint)
@@ -48,8 +49,8 @@ def make(home: Path, library: Library, model: str, like: Vectors, count: int) ->
             share = rng.uniform(0.2, 0.8, (_CHUNKS, 1)).astype(np.float32)
             near = normalized(like[one] + share * like[other])
             vectors.put_vectors(connection, embedder.info.fingerprint, hashes, near)
-    with writing(collection_at(home, "many")) as connection:
-        refresh_index(collection_at(home, "many"), connection, embedder)
+    with writing(collection_at(Home(home), "many")) as connection:
+        refresh_index(collection_at(Home(home), "many"), connection, embedder)
 
 
 def _record(root: int, number: int) -> DocumentRecord:
@@ -110,7 +111,7 @@ def main() -> None:
         model = embedder.info.name
         home = Path(name)
         (home / "models").mkdir()
-        (home / "models" / model).symlink_to(own.home / "models" / model)
+        (home / "models" / model).symlink_to(own.home.path / "models" / model)
         with Library(home) as library:
             make(home, library, model, like, options.vectors)
             dimension = embedder.info.dimension

@@ -17,6 +17,7 @@ from searchkit.evaluate.beir import RetrievalData, read_beir
 from searchkit.evaluate.metrics import Metric
 from searchkit.evaluate.retrieval.evaluation import EvaluationOptions, SetResult, evaluate_set
 from searchkit.evaluate.retrieval.results import differences
+from searchkit.home import Home
 from searchkit.train.finetune.base import Base, find_base
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned, finetune
@@ -108,7 +109,7 @@ def _evaluated(home: Path, data: RetrievalData, store: ModelStore, name: str, ch
     if name not in store.names():
         store.add(checkpoint, name=name)
     options = EvaluationOptions(modes=(SearchMode.SEMANTIC,), with_latency=False)
-    return evaluate_set(home, data, store.open(name), options)
+    return evaluate_set(Home(home), data, store.open(name), options)
 
 
 def _ndcg(result: SetResult) -> float:

@@ -104,10 +104,10 @@ def peak_megabytes(usage: resource.struct_rusage) -> float:
 
 def link_models(home: Path) -> None:
     """Use the models that the user has."""
-    from searchkit.files import default_home
+    from searchkit.home import Home
 
     home.mkdir()
-    installed = default_home() / "models"
+    installed = Home.default().models
     if installed.is_dir():
         (home / "models").symlink_to(installed)
 

@@ -17,7 +17,7 @@ from searchkit.evaluate.beir import RetrievalData, read_beir
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.evaluate.retrieval.latency import some
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.types import SearchMode
 
@@ -28,7 +28,7 @@ def main() -> None:
     """Print the table of pairs, then the pool."""
     options = read_options()
     data = read_beir(options.folder, "crosslingual")
-    embedder = ModelStore(default_home() / "models").open(options.model)
+    embedder = ModelStore(Home.default().models).open(options.model)
     languages = sorted({_language(document) for document in data.documents})
     asked = {language: _queries(data, language, options.queries) for language in languages}
     every = [text for queries in asked.values() for text in queries.values()]
@@ -70,7 +70,7 @@ def read_options() -> argparse.Namespace:
 
 
 def _search(corpus: Corpus, embedder: Embedder, ranking: Embedder) -> DocumentSearch:
-    made = corpus_collection(default_home(), corpus, embedder)
+    made = corpus_collection(Home.default(), corpus, embedder)
     return DocumentSearch(Library(made.home, embedder=ranking), made.name, SearchMode.HYBRID, made.ids_of)
 
 

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 
 from searchkit.embedding.store import BUNDLED
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.text import split_sentences
 from searchkit.types import IndexReport, RunOptions
@@ -51,7 +51,7 @@ class Bench:
         self._place = place
         self._home = place / "home"
         self._home.mkdir()
-        models = default_home() / "models"
+        models = Home.default().models
         if models.is_dir():
             (self._home / "models").symlink_to(models)
         with Library(self._home) as library:

@@ -26,7 +26,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlencode
 
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.serve.http.token import read_or_make_token
 
@@ -190,7 +190,7 @@ def print_table(load: Load, options: argparse.Namespace, code: int) -> None:
 def read_options() -> argparse.Namespace:
     """From the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, default=default_home())
+    parser.add_argument("--home", type=Path, default=Home.default())
     parser.add_argument("--collection", required=True)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=10_000)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from searchkit.daemon.address import read_address
-from searchkit.files import default_home
+from searchkit.home import Home
 
 _SEARCHKIT = (sys.executable, "-m", "searchkit")
 _WAYS = ("with a server", "without", "by words alone")
@@ -25,11 +25,11 @@ _WAYS = ("with a server", "without", "by words alone")
 def main() -> None:
     """Print the medians, and how many times as fast the server makes it."""
     options = read_options()
-    home = default_home()
-    address_file = home / "engine.json"
+    home = Home.default()
+    address_file = home.path / "engine.json"
     queries = [line for line in options.queries.read_text("utf-8").splitlines() if line.strip()][: options.count]
     seconds: dict[str, list[float]] = {way: [] for way in _WAYS}
-    with serving(home):
+    with serving(home.path):
         for query in queries:
             command = [
                 *_SEARCHKIT,
@@ -40,7 +40,7 @@ def main() -> None:
                 *(["-c", options.collection] if options.collection else []),
             ]
             seconds["with a server"].append(timed(command))
-            aside = address_file.rename(home / "engine.json.aside")
+            aside = address_file.rename(home.path / "engine.json.aside")
             seconds["without"].append(timed(command))
             seconds["by words alone"].append(timed([*command, "--mode", "lexical"]))
             aside.rename(address_file)
@@ -61,7 +61,7 @@ def serving(home: Path) -> Iterator[None]:
             while "Ctrl-C" not in server.stderr.readline():
                 if server.poll() is not None:
                     raise SystemExit("The server did not start.")
-            if read_address(home) is None:
+            if read_address(Home(home)) is None:
                 raise SystemExit("The server tells no address.")
             timed([*_SEARCHKIT, "search", "warm up", "-k", "1"])
             yield

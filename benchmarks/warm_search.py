@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.library import Library  # before NumPy, whose threads it puts to rest
 from searchkit.types import SearchMode
 
@@ -48,7 +48,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--collection", required=True)
-    parser.add_argument("--home", type=Path, default=default_home())
+    parser.add_argument("--home", type=Path, default=Home.default())
     parser.add_argument("--count", type=int, default=60)
     return parser.parse_args()
 

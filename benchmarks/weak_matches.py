@@ -13,7 +13,7 @@ from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.evaluate.retrieval.search import RankingEmbedder
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.library import Library
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     """Print a row for each collection."""
     options = read_options()
     sets = [read_beir(folder) for folder in options.folders]
-    embedder = ModelStore(default_home() / "models").open(options.model)
+    embedder = ModelStore(Home.default().models).open(options.model)
     choice = random.Random(1)
     asked = {
         one.name: choice.sample(list(one.queries.values()), min(options.queries, len(one.queries))) for one in sets
@@ -29,7 +29,7 @@ def main() -> None:
     ranking = RankingEmbedder(embedder, [text for texts in asked.values() for text in texts])
     print("| collection | its own queries marked | others' recognised |\n|---|---|---|")
     for one in sets:
-        made = corpus_collection(default_home(), Corpus(one.name, one.documents), embedder)
+        made = corpus_collection(Home.default(), Corpus(one.name, one.documents), embedder)
         with Library(made.home, embedder=ranking) as library:
             weak = {name: share_weak(library, made.name, texts) for name, texts in asked.items()}
         others = [f"{name} {value:.3f}" for name, value in weak.items() if name != one.name]

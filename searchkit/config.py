@@ -5,14 +5,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from searchkit.errors import ConfigError
 from searchkit.files import make_private_folder, write_atomically
+from searchkit.home import Home
 
-_FILE = "config.toml"
 _KEYS, _LLM, _SERVE = "keys", "llm", "serve"  # tables of the file
 _ENVIRONMENT = "SEARCHKIT_"
 _LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
@@ -76,14 +75,14 @@ _Table = TypeVar("_Table", Settings, LlmSettings, ServeSettings)
 _AnyTable = Settings | LlmSettings | ServeSettings
 
 
-def load_settings(home: Path) -> Settings:
+def load_settings(home: Home) -> Settings:
     """Settings from `home`/config.toml, then from SEARCHKIT_MODEL, SEARCHKIT_MAX_FILE_MEGABYTES and so on; keys have none.
 
     Those of [llm] are SEARCHKIT_LLM_URL, SEARCHKIT_LLM_MODEL and so on, of [serve] SEARCHKIT_SERVE_PORT and so on.
 
     Raises ConfigError for a key or a value that makes no sense.
     """
-    file = home / _FILE
+    file = home.config
     values: dict[str, object] = {}
     if file.is_file():
         try:
@@ -98,7 +97,7 @@ def load_settings(home: Path) -> Settings:
     return replace(_with_environment(settings, _ENVIRONMENT), llm=llm, serve=serve)
 
 
-def save_settings(home: Path, settings: Settings) -> None:
+def save_settings(home: Home, settings: Settings) -> None:
     """Write config.toml; only what differs from the defaults, tables last."""
     lines = _lines(settings)
     if settings.keys:
@@ -106,7 +105,8 @@ def save_settings(home: Path, settings: Settings) -> None:
     for name, table in ((_LLM, settings.llm), (_SERVE, settings.serve)):
         if changed := _lines(table):
             lines += [f"\n[{name}]\n", *changed]
-    write_atomically(make_private_folder(home) / _FILE, "".join(lines).encode())
+    make_private_folder(home.path)
+    write_atomically(home.config, "".join(lines).encode())
 
 
 def _lines(settings: _AnyTable) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where searchkit keeps its state, and how files of it are written: private, whole or not at all."""
+"""Files that are private, and written whole or not at all; and paths as text, whatever bytes a name is made of."""
 
 import errno
 import os
@@ -13,15 +13,6 @@ PRIVATE_FILE_MODE = 0o600
 # They are kept as private-use characters, which come back as the same bytes.
 TO_CATALOG = {0xDC80 + i: 0x10FF00 + i for i in range(128)}
 _FROM_CATALOG = {private: surrogate for surrogate, private in TO_CATALOG.items()}
-
-
-def default_home() -> Path:
-    """The data directory: SEARCHKIT_HOME, else the platform's place for user data."""
-    if named := os.environ.get("SEARCHKIT_HOME"):
-        return Path(named).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("searchkit", appauthor=False))
 
 
 def path_to_text(path: Path) -> str:

@@ -25,7 +25,7 @@ from searchkit.catalog.session import reading, writing
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError, ModelNotFoundError, UsageError
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.search.across import find_similar, put_together, read_request, search_options
 from searchkit.search.query.file_types import with_known_types
 from searchkit.search.query.filters import Filters
@@ -81,8 +81,8 @@ class Library:
         embedder: "Embedder | None" = None,
         open_model: "Callable[[str], Embedder] | None" = None,
     ) -> None:
-        self.home = Path(home) if home is not None else default_home()
-        self.models = ModelStore(self.home / "models")
+        self.home = Home(Path(home)) if home is not None else Home.default()
+        self.models = ModelStore(self.home.models)
         self._embedder = embedder
         self._open_model = open_model
         self._open_models: dict[str, Embedder] = {}

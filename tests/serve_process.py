@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.serve.http.options import Caps, ServeOptions
 from searchkit.serve.http.token import read_or_make_token
@@ -82,7 +83,7 @@ def serving(home: Path, caps: Mapping[str, Any] | None = None, **options: Any) -
         assert process.stdout
         url = process.stdout.readline().strip()
         assert url, Path(log.name).read_text("utf-8")
-        yield Server(url, read_or_make_token(home), process, Path(log.name))
+        yield Server(url, read_or_make_token(Home(home)), process, Path(log.name))
     finally:
         process.kill()
         process.wait()
@@ -97,7 +98,7 @@ def main(home: str, asked: str) -> None:
 
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
     with Library(home, embedder=CachedEmbedder(HashEmbedder())) as library:
-        token = read_or_make_token(Path(home))
+        token = read_or_make_token(Home(Path(home)))
         done = serve(library, options_of(json.loads(asked)), token, tell)
     if not done:
         end_process(1)

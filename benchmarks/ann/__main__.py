@@ -18,7 +18,7 @@ from benchmarks.ann.report import markdown
 from benchmarks.ann.results import Results
 from benchmarks.ann.sets import Source, make_job, prepare
 from searchkit.evaluate.speed.machine import describe_machine
-from searchkit.files import default_home
+from searchkit.home import Home
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def read_options() -> argparse.Namespace:
 
 def source_of(options: argparse.Namespace) -> Source:
     """Catalogs of the collections, of all of them if none is named."""
-    homes = options.home or [default_home()]
+    homes = options.home or [Home.default()]
     found = sorted(catalog for home in homes for catalog in home.glob("collections/*/catalog.db"))
     catalogs = [catalog for catalog in found if not options.collection or catalog.parent.name in options.collection]
     if not catalogs:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.files import make_private_folder
+from searchkit.home import Home
 
 _NAME = re.compile(r"\w[\w .+@-]{0,99}")
 
@@ -32,6 +33,16 @@ class CollectionFolder:
         """The folder of index generations."""
         return self.path / "index"
 
+    @property
+    def training(self) -> Path:
+        """The folder of what training keeps: cached vectors and reports."""
+        return self.path / "training"
+
+    @property
+    def evaluation(self) -> Path:
+        """The report of the last evaluation with judged queries."""
+        return self.path / "evaluation.json"
+
     def exists(self) -> bool:
         """Whether the collection has been created."""
         return self.catalog.is_file()
@@ -45,28 +56,28 @@ class CollectionFolder:
         shutil.rmtree(self.path)
 
 
-def all_collections(home: Path) -> list[CollectionFolder]:
+def all_collections(home: Home) -> list[CollectionFolder]:
     """Every collection, by name."""
-    folder = home / "collections"
+    folder = home.collections
     found = [CollectionFolder(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
     return [collection for collection in found if collection.exists()]
 
 
 def neighbours(folder: CollectionFolder) -> list[CollectionFolder]:
     """The other collections of the same data directory."""
-    return [other for other in all_collections(folder.path.parents[1]) if other != folder]
+    return [other for other in all_collections(Home(folder.path.parents[1])) if other != folder]
 
 
-def collection_at(home: Path, name: str) -> CollectionFolder:
+def collection_at(home: Home, name: str) -> CollectionFolder:
     """The place of a collection, whether it exists or not. Raises UsageError for an impossible name."""
     if not _NAME.fullmatch(name) or name != name.strip():
         raise UsageError(
             f"'{name}' cannot be a collection's name: begin with a letter or digit, then letters, digits, blanks and .+@-"
         )
-    return CollectionFolder(home / "collections" / name)
+    return CollectionFolder(home.collections / name)
 
 
-def existing_collection(home: Path, name: str) -> CollectionFolder:
+def existing_collection(home: Home, name: str) -> CollectionFolder:
     """The collection of that name. Raises CollectionNotFoundError, with what there is, if there is none."""
     names = [collection.name for collection in all_collections(home)]
     if name in names:

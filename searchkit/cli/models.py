@@ -71,7 +71,7 @@ def list_models(*, as_json: bool) -> None:
                     "max_tokens": card.max_tokens if card else None,
                     "quantization": card.quantization.value if card else None,
                     "licence": card.licence if card else None,
-                    "size_bytes": folder_size_bytes(library.home / "models" / name) if has_folder else None,
+                    "size_bytes": folder_size_bytes(library.home.models / name) if has_folder else None,
                     "broken": broken.get(name),
                 }
             )
@@ -119,7 +119,7 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
         passages = _calibration_passages(library, calibrate)
         request = PullRequest(model, revision, name, Quantization(quantization), offline, passages)
         with progress_line() as on_progress:
-            card = pull_model(library.models, library.home / "downloads", request, on_progress=on_progress)
+            card = pull_model(library.models, library.home.downloads, request, on_progress=on_progress)
         commit = f"{card.source['repository']}, commit {card.source['revision'][:12]}"
         _report(library, card, f"Pulled {card.name} from {commit}")
 
@@ -225,7 +225,7 @@ def _report(library: "Library", card: "ModelCard", what: str) -> None:
     """What a new model is, and whether it will be used."""
     from searchkit.files import folder_size_bytes
 
-    amount = size(folder_size_bytes(library.home / "models" / card.name))
+    amount = size(folder_size_bytes(library.home.models / card.name))
     say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
     chosen = _default(library)
     advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"

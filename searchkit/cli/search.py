@@ -51,11 +51,11 @@ def search(
         raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
     from searchkit.daemon.protocol import SearchRequest
     from searchkit.daemon.search import find
-    from searchkit.files import default_home
+    from searchkit.home import Home
 
     how = {**how, "mode": SearchMode(how["mode"]), "group_by": GroupBy(group_by or GroupBy.PASSAGE)}
     request = SearchRequest(" ".join(query), filters=filters, **how)
-    found = find(default_home(), request)
+    found = find(Home.default(), request)
     if as_json:
         print_json(hit_as_json(hit, rank, is_explained=explain) for rank, hit in enumerate(found.hits, 1))
     else:

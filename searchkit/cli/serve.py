@@ -64,13 +64,13 @@ def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **aske
       searchkit serve --port 0 --allow-host host.docker.internal
       curl -H "Authorization: Bearer $(searchkit serve --token)" "http://127.0.0.1:7749/search?q=lease"
     """  # fmt: skip
-    from searchkit.files import default_home
+    from searchkit.home import Home
     from searchkit.serve.http.token import read_or_make_token, token_file
 
     if shows_token:
-        click.echo(read_or_make_token(default_home()))
+        click.echo(read_or_make_token(Home.default()))
         if sys.stdout.isatty():  # a script wants the token alone
-            say(f"It is kept in {token_file(default_home())}. Delete that file for a new one.")
+            say(f"It is kept in {token_file(Home.default())}. Delete that file for a new one.")
         return
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise SearchkitError(f"serve needs {' and '.join(missing)}: pip install 'searchkit[serve]'")
@@ -80,16 +80,16 @@ def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **aske
 
 def _serve(asked: dict[str, Any]) -> int:
     from searchkit.embedding.store import ModelStore
-    from searchkit.files import default_home
+    from searchkit.home import Home
     from searchkit.library import Library
     from searchkit.serve.http.server import end_process, serve
     from searchkit.serve.http.token import read_or_make_token
     from searchkit.serve.served_models import ServedModels
 
     options = _options(asked)
-    home = default_home()
+    home = Home.default()
     token = read_or_make_token(home) if options.needs_token else ""
-    with Library(home, open_model=ServedModels(ModelStore(home / "models")).open) as library:
+    with Library(home, open_model=ServedModels(ModelStore(home.models)).open) as library:
         is_whole = serve(library, options, token, lambda where: _tell(where, library, options))
     if not is_whole:
         say("Stopped; some requests were not answered.")
@@ -101,10 +101,10 @@ def _serve(asked: dict[str, Any]) -> int:
 def _options(asked: dict[str, Any]) -> "ServeOptions":
     """What the command line says, else the table [serve]."""
     from searchkit.config import load_settings
-    from searchkit.files import default_home
+    from searchkit.home import Home
     from searchkit.serve.http.options import ServeOptions
 
-    settings = load_settings(default_home()).serve
+    settings = load_settings(Home.default()).serve
     try:
         return ServeOptions(
             host=asked["host"] or settings.host,

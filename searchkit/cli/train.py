@@ -200,10 +200,10 @@ def opened(*, erase: bool, as_json: bool) -> None:
       searchkit train opened --erase
     """
     from searchkit.config import load_settings
-    from searchkit.files import default_home
+    from searchkit.home import Home
     from searchkit.train.pairs.click_log import erase_opened, opened_file, read_opened
 
-    home = default_home()
+    home = Home.default()
     if erase:
         say(f"Erased: {plural(erase_opened(home), 'search')}.".replace("searchs", "searches"))
         return

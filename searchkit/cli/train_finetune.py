@@ -224,7 +224,7 @@ def _prepare(library: "Library", request: _Request, options: FinetuneOptions, we
     )
     for remark in remarks:
         say(f"Note: {remark}")
-    run = Run(base, data, options, weights, RunFolder(library.home / "training" / name), request.fresh)
+    run = Run(base, data, options, weights, RunFolder(library.home.finetuning / name), request.fresh)
     return Prepared(run, tuple(pairs), ProofOptions(request.general, request.quantization, options.seed), remarks)
 
 

@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from searchkit import __version__
 from searchkit.files import make_private_folder, write_atomically
-
-_FILE = "engine.json"
+from searchkit.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +18,23 @@ class Address:
     version: str = __version__
 
 
-def write_address(home: Path, address: Address) -> None:
+def write_address(home: Home, address: Address) -> None:
     """Tell the clients of a data directory where its engine is, in place of what was told before."""
-    write_atomically(make_private_folder(home) / _FILE, json.dumps(asdict(address)).encode())  # mkstemp: 0600
+    write_atomically(
+        make_private_folder(home.path) / home.daemon_address.name, json.dumps(asdict(address)).encode()
+    )  # mkstemp: 0600
 
 
-def read_address(home: Path) -> Address | None:
+def read_address(home: Home) -> Address | None:
     """Where the engine is; None if none was told of, or it is of another version of searchkit."""
     try:
-        address = Address(**json.loads((home / _FILE).read_bytes()))
+        address = Address(**json.loads(home.daemon_address.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
     return address if address.version == __version__ else None
 
 
-def forget_address(home: Path, address: Address) -> None:
+def forget_address(home: Home, address: Address) -> None:
     """Take back what was told, unless another engine has told of itself since."""
     if read_address(home) == address:
-        (home / _FILE).unlink(missing_ok=True)
+        home.daemon_address.unlink(missing_ok=True)

@@ -1,19 +1,19 @@
 """Asks a running engine. Whatever goes wrong on the way, the caller searches by itself, and nobody notices."""
 
 import socket
-from pathlib import Path
 
 from searchkit import errors
 from searchkit.daemon.address import Address, read_address
 from searchkit.daemon.protocol import LONGEST_LINE, Found, SearchRequest, read_answer_line, request_line
 from searchkit.errors import SearchkitError
+from searchkit.home import Home
 
 _CONNECT_SECONDS = 0.25  # it is on this machine; one that does not answer at once is not there
 _ANSWER_SECONDS = 10.0  # an engine that is so busy is slower than loading the model here
 _BUFFER = 1 << 16
 
 
-def ask_engine(home: Path, request: SearchRequest) -> Found | None:
+def ask_engine(home: Home, request: SearchRequest) -> Found | None:
     """What the engine of a data directory finds; None if none runs, or it cannot answer.
 
     Raises what `Library.search` raises for a request that makes no sense.
@@ -34,7 +34,7 @@ def ask_engine(home: Path, request: SearchRequest) -> Found | None:
     return None
 
 
-def is_answering(home: Path) -> bool:
+def is_answering(home: Home) -> bool:
     """Whether an engine of the data directory can be connected to."""
     address = read_address(home)
     if address is None:

@@ -1,18 +1,18 @@
 """One search, wherever it is done: by the engine that runs, else here."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.daemon.client import ask_engine
 from searchkit.daemon.protocol import Found, SearchRequest
+from searchkit.home import Home
 from searchkit.types import Hit, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.library import Library
 
 
-def find(home: Path, request: SearchRequest) -> Found:
+def find(home: Home, request: SearchRequest) -> Found:
     """What a running engine finds, else what a library opened for this finds. Raises what `Library.search` raises."""
     found = ask_engine(home, request)
     if found is not None:

@@ -14,6 +14,7 @@ from searchkit.daemon.client import is_answering
 from searchkit.daemon.protocol import LONGEST_REQUEST, Found, SearchRequest, error_line, found_line, read_request_line
 from searchkit.errors import SearchkitError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder
+from searchkit.home import Home
 
 Find = Callable[[SearchRequest], Awaitable[Found]]
 
@@ -27,7 +28,7 @@ _CLOSE_SECONDS = 5.0
 class EngineSocket:
     """Answers searches of a data directory's user with `find`, between `open` and `close`."""
 
-    def __init__(self, home: Path, find: Find) -> None:
+    def __init__(self, home: Home, find: Find) -> None:
         self._home = home
         self._find = find
         self._server: asyncio.Server | None = None
@@ -42,7 +43,7 @@ class EngineSocket:
         """
         if await asyncio.to_thread(is_answering, self._home):
             return
-        make_private_folder(self._home)
+        make_private_folder(self._home.path)
         key = secrets.token_urlsafe(32)
         if hasattr(socket, "AF_UNIX"):
             path = self._socket_path()
@@ -70,7 +71,7 @@ class EngineSocket:
 
     def _socket_path(self) -> str:
         """A path in the data directory, or where that is too deep for a socket, in a folder of its own."""
-        path = str(self._home / f"engine-{secrets.token_hex(4)}.sock")
+        path = str(self._home.path / f"engine-{secrets.token_hex(4)}.sock")
         if len(path.encode()) <= _LONGEST_PATH:
             self._remove_leftovers()
             return path
@@ -79,7 +80,7 @@ class EngineSocket:
 
     def _remove_leftovers(self) -> None:
         """Sockets of engines that were killed: nobody answers there."""
-        for path in self._home.glob("engine-*.sock"):
+        for path in self._home.path.glob("engine-*.sock"):
             with socket.socket(socket.AF_UNIX) as probe:
                 try:
                     probe.connect(str(path))

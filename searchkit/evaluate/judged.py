@@ -17,6 +17,7 @@ from searchkit.catalog.session import reading
 from searchkit.evaluate.beir import RetrievalDataError, json_objects
 from searchkit.evaluate.retrieval.indexes import JudgedCollection
 from searchkit.files import path_from_text
+from searchkit.home import Home
 from searchkit.types import Chunk, DocumentStatus, Hit
 
 _WITH_PLACE = re.compile(r"(.+)([#:])(\d+)", re.DOTALL)
@@ -31,7 +32,7 @@ class RelevantItem:
     passages: frozenset[bytes] | None
 
 
-def read_judged(home: Path, collection: str, file: Path) -> JudgedCollection:
+def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
     """Read the judged queries about a collection; their ids are the numbers of their lines.
 
     Raises CollectionNotFoundError; RetrievalDataError, with the line, for what is no such object, a query that is there

@@ -11,6 +11,7 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.session import reading
 from searchkit.errors import UsageError
 from searchkit.files import path_from_text, write_atomically
+from searchkit.home import Home
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 
 _FIRST_WORDS = 10  # of a passage that has no heading
@@ -34,7 +35,7 @@ class _Heading:
     note: str
 
 
-def propose_queries(home: Path, collection: str, count: int) -> list[Proposal]:
+def propose_queries(home: Home, collection: str, count: int) -> list[Proposal]:
     """Up to so many, from as many files as there are, the same whenever asked.
 
     A heading that several files have asks for none of them and is left out; files without one give their first words.

@@ -14,6 +14,7 @@ from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.judged import read_judged
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.files import path_from_text
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, VectorCache
@@ -67,7 +68,7 @@ def check_folders(folders: Sequence[Path]) -> None:
         read_beir(folder)
 
 
-def judged_folder(home: Path, folder: Path, embedder: Embedder, on_progress: ProgressListener) -> JudgedQueries:
+def judged_folder(home: Home, folder: Path, embedder: Embedder, on_progress: ProgressListener) -> JudgedQueries:
     """A folder in BEIR's layout; its passages are embedded once and kept below `eval`. Raises RetrievalDataError."""
     data = read_beir(folder)
     name = "sample_docs" if folder.name == SAMPLE_DOCS.name else folder.resolve().name
@@ -123,4 +124,4 @@ def _is_at(path: Path, name: str) -> bool:
 
 
 def _folder(library: Library, collection: str) -> CollectionFolder:
-    return CollectionFolder(library.home / "collections" / collection)
+    return CollectionFolder(library.home.collections / collection)

@@ -31,7 +31,7 @@ def folder(library: Library, docs: Path) -> Path:
     write(docs / "boiler.md", "# Boiler\n\nThe boiler pressure is two bar.\n")
     library.index(docs)
     library.close()
-    return library.home / "collections" / "docs"
+    return library.home.path / "collections" / "docs"
 
 
 def execute(folder: Path, statement: str) -> None:
@@ -193,7 +193,7 @@ def test_a_catalog_of_the_first_version_is_migrated_and_stays_searchable(
     library.index(docs)
     before = hits(library)
     library.close()
-    current = library.home / "collections" / "docs" / "catalog.db"
+    current = library.home.path / "collections" / "docs" / "catalog.db"
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         migrations.apply(Database(connection), stop_before="m002_places_and_seals")

@@ -22,6 +22,7 @@ from searchkit.evaluate.retrieval.judging import evaluate_search
 from searchkit.evaluate.retrieval.report import report_as_json, report_as_text
 from searchkit.evaluate.retrieval.results import report_of
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.home import Home
 from searchkit.ingest.extract.readers import extract
 from searchkit.library import Library
 from searchkit.types import Passage, SearchMode
@@ -48,7 +49,7 @@ QUICK = EvaluationOptions(with_latency=False)
 @pytest.fixture
 def made(tmp_path: Path, embedder: HashEmbedder) -> CorpusCollection:
     """The collection of the small corpus."""
-    return corpus_collection(tmp_path, Corpus("tiny", DOCUMENTS), embedder)
+    return corpus_collection(Home(tmp_path), Corpus("tiny", DOCUMENTS), embedder)
 
 
 def ranking(made: CorpusCollection, embedder: HashEmbedder, query: str, mode: SearchMode, k: int = 10) -> list[str]:
@@ -94,7 +95,7 @@ def test_text_that_looks_like_markup_stays_as_it_is(
         "empty": Passage("", " \n"),
         "half": Passage("\ud800", "x\udfff"),
     }
-    folder = corpus_collection(tmp_path, Corpus("odd", odd), embedder).folder
+    folder = corpus_collection(Home(tmp_path), Corpus("odd", odd), embedder).folder
     with reading(folder) as connection:
         (first,) = chunks_of_document(connection, 1)
     assert (first.title, first.text) == ("*T* <b>", "# no heading\n\n- [x](y) ```\n<p>&amp;</p>")
@@ -102,12 +103,12 @@ def test_text_that_looks_like_markup_stays_as_it_is(
 
 def test_a_corpus_is_indexed_once_and_apart(made: CorpusCollection, tmp_path: Path, embedder: HashEmbedder) -> None:
     embedder.embedded.clear()
-    again = corpus_collection(tmp_path, Corpus("tiny", DOCUMENTS), embedder)
+    again = corpus_collection(Home(tmp_path), Corpus("tiny", DOCUMENTS), embedder)
     assert (again.name, embedder.embedded) == (made.name, [])
     with Library(tmp_path, embedder=embedder) as library:
         assert library.collections() == []
     changed = {**DOCUMENTS, "b": Passage("", "Let the dough rest.")}
-    other = corpus_collection(tmp_path, Corpus("tiny", changed), embedder)
+    other = corpus_collection(Home(tmp_path), Corpus("tiny", changed), embedder)
     assert other.name != made.name
     assert embedder.embedded == ["Let the dough rest."]  # the other vectors are lent by the first collection
 
@@ -125,9 +126,9 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, embedder: H
     corpus = Corpus("many", {f"d{number}": Passage("", f"word{number} tells") for number in range(50)})
     stopping = _Stopping()
     with pytest.raises(KeyboardInterrupt):
-        corpus_collection(tmp_path, corpus, stopping)
+        corpus_collection(Home(tmp_path), corpus, stopping)
     assert 0 < len(stopping.embedded) < 50
-    made = corpus_collection(tmp_path, corpus, embedder)
+    made = corpus_collection(Home(tmp_path), corpus, embedder)
     assert len(embedder.embedded) == 50 - len(stopping.embedded)
     assert ranking(made, embedder, "word42", SearchMode.LEXICAL) == ["d42"]
 
@@ -137,13 +138,13 @@ def test_texts_that_are_missing_are_put_in_again(
 ) -> None:
     with writing(made.folder) as connection, transaction(connection):
         connection.execute("DELETE FROM documents WHERE id = 1")
-    again = corpus_collection(tmp_path, Corpus("tiny", DOCUMENTS), embedder)
+    again = corpus_collection(Home(tmp_path), Corpus("tiny", DOCUMENTS), embedder)
     assert ranking(again, embedder, "prune roses", SearchMode.SEMANTIC)[0] == "http://x/roses#1"
 
 
 def test_a_set_is_evaluated_in_all_ways_and_indexes(tmp_path: Path, embedder: HashEmbedder) -> None:
     options = EvaluationOptions(indexes=("auto", "rabitq-1bit-32"), dimensions=(16,))
-    result = evaluate_set(tmp_path, DATA, embedder, options)
+    result = evaluate_set(Home(tmp_path), DATA, embedder, options)
     ways = [row.way for row in result.report.rows]
     specs = ["flat-float32-64", "rabitq-1bit-32", "flat-float32-16"]
     assert sorted(ways) == sorted(["lexical", *(f"{mode}-{spec}" for mode in ("hybrid", "semantic") for spec in specs)])
@@ -161,7 +162,7 @@ def test_a_set_is_evaluated_in_all_ways_and_indexes(tmp_path: Path, embedder: Ha
 
 
 def test_a_report_reads_well_and_is_json(tmp_path: Path, embedder: HashEmbedder) -> None:
-    sets = [evaluate_set(tmp_path, DATA, embedder, QUICK, label=name).report for name in ("tiny", "tiny-dev")]
+    sets = [evaluate_set(Home(tmp_path), DATA, embedder, QUICK, label=name).report for name in ("tiny", "tiny-dev")]
     text = report_as_text(report_of(sets))
     assert text.startswith("tiny: 4 documents in ")
     assert "hybrid − semantic: nDCG@10 " in text
@@ -174,7 +175,7 @@ def test_a_report_reads_well_and_is_json(tmp_path: Path, embedder: HashEmbedder)
 
 def test_a_limit_takes_queries_and_impossible_indexes_are_refused(tmp_path: Path, embedder: HashEmbedder) -> None:
     result = evaluate_set(
-        tmp_path, DATA, embedder, EvaluationOptions((SearchMode.LEXICAL,), limit=2, with_latency=False)
+        Home(tmp_path), DATA, embedder, EvaluationOptions((SearchMode.LEXICAL,), limit=2, with_latency=False)
     )
     assert result.report.queries == 2
     assert result.report.differences == ()
@@ -184,7 +185,7 @@ def test_a_limit_takes_queries_and_impossible_indexes_are_refused(tmp_path: Path
         (EvaluationOptions(dimensions=(65,)), "64 dimensions"),
     ):
         with pytest.raises(UsageError, match=message):
-            evaluate_set(tmp_path, DATA, embedder, options)
+            evaluate_set(Home(tmp_path), DATA, embedder, options)
 
 
 def test_what_searches_refuse_finds_nothing(made: CorpusCollection, embedder: HashEmbedder) -> None:
@@ -195,7 +196,7 @@ def test_two_evaluations_of_one_corpus_do_not_mix(
     made: CorpusCollection, tmp_path: Path, embedder: HashEmbedder
 ) -> None:
     with FileLock(made.folder.path / "evaluation.lock"), pytest.raises(CollectionBusyError, match="another process"):
-        evaluate_set(tmp_path, DATA, embedder, QUICK)
+        evaluate_set(Home(tmp_path), DATA, embedder, QUICK)
 
 
 def test_rankings_do_not_depend_on_the_ranking_embedder(made: CorpusCollection, embedder: HashEmbedder) -> None:
@@ -233,7 +234,7 @@ def test_a_users_own_collection_is_evaluated_and_left_alone(library: Library, do
     index = library.status("docs").index
     assert index is not None
     assert index.name == "flat-float32-64"
-    assert not list((library.home / "eval").glob("*"))
+    assert not list((library.home.path / "eval").glob("*"))
 
 
 def test_a_line_of_a_file_is_its_passage_and_not_another(library: Library, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_file_that_changes_all_the_time_ends_as_it_is_in_the_end(library: Libr
         file.write("the very last line: zeppelin\n")
     library.index(docs)
     assert [hit.path.name for hit in library.search("zeppelin", mode=SearchMode.LEXICAL)] == ["log.txt"]
-    text = "\n".join(text for (text,) in chunk_texts(library.home))
+    text = "\n".join(text for (text,) in chunk_texts(library.home.path))
     assert text.count("event1 ") == 1
     assert verify_collection(library, "docs") == []
 

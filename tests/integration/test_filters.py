@@ -17,6 +17,7 @@ from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.session import writing
 from searchkit.catalog.vectors import put_vectors
 from searchkit.errors import UsageError
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import Chunk, DocumentStatus, Passage, SearchMode
@@ -252,7 +253,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
     home, embedder, random = tmp_path_factory.mktemp("home"), HashEmbedder(), np.random.default_rng(7)
     texts = [" ".join(f"word{i}" for i in random.integers(0, 300, 8)) for _ in range(6000)]
     embedded = embedder.embed_documents([Passage("", text) for text in texts])
-    folder = collection_at(home, "many")
+    folder = collection_at(Home(home), "many")
     with writing(folder) as connection, transaction(connection):
         root = roots.add_root(connection, home / "many")
         set_meta(connection, MODEL, embedder.info.name)

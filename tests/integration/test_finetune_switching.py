@@ -9,6 +9,7 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.catalog.session import reading
 from searchkit.errors import ModelNotFoundError
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_when_embedded
 from searchkit.types import Progress
@@ -49,7 +50,7 @@ def home(tmp_path: Path, models: dict[str, HashEmbedder]) -> Path:
 
 
 def model_of(home: Path) -> str | None:
-    with reading(existing_collection(home, "docs")) as connection:
+    with reading(existing_collection(Home(home), "docs")) as connection:
         return get_meta(connection, MODEL)
 
 

@@ -39,7 +39,7 @@ def collection(request: pytest.FixtureRequest, library: Library, many: Path) -> 
     library.index(many)
     set_index(library, "docs", IndexSpec.parse(request.param))
     library.close()
-    return library.home / "collections" / "docs"
+    return library.home.path / "collections" / "docs"
 
 
 def hits(library: Library) -> list[tuple[str, str]]:
@@ -147,11 +147,11 @@ def test_an_index_of_a_catalog_that_went_on_from_a_backup_is_not_believed(
 def test_another_goal_makes_the_index_anew(library: Library, many: Path) -> None:
     library.index(many)
     set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=0.5)
-    generation = newest(library.home / "collections" / "docs")
+    generation = newest(library.home.path / "collections" / "docs")
     set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=1.0, queries=QUESTIONS)
 
     status = library.status("docs").index
-    assert newest(library.home / "collections" / "docs") != generation
+    assert newest(library.home.path / "collections" / "docs") != generation
     assert status is not None and status.queries == len(QUESTIONS)
 
 
@@ -160,7 +160,7 @@ def test_without_the_library_of_the_chosen_index_another_is_used(
 ) -> None:
     library.index(many)
     monkeypatch.setattr("searchkit.index_store.open.is_installed", lambda _: False)
-    with writing(CollectionFolder(library.home / "collections" / "docs")) as connection, transaction(connection):
+    with writing(CollectionFolder(library.home.path / "collections" / "docs")) as connection, transaction(connection):
         set_meta(connection, INDEX, "hnswlib-float32-64")
 
     assert library.search("prune the roses", mode="semantic")[0].path.name == "roses.md"
@@ -227,5 +227,5 @@ def test_stopped_between_any_two_writes_an_index_is_right(library: Library, many
     assert steps > 5
     assert all(each == found[-1] for each in found)
     assert any(text == "The zeppelin leaves at noon." for _, text in found[-1])
-    names = sorted(path.name for path in (library.home / "collections" / "docs" / "index").iterdir())
+    names = sorted(path.name for path in (library.home.path / "collections" / "docs" / "index").iterdir())
     assert len(names) == 1 and names[0].isdigit()

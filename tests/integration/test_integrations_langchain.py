@@ -129,7 +129,7 @@ def test_mistakes_are_told(retriever: SearchkitRetriever, indexed: Library) -> N
 
 
 def test_it_opens_a_library_of_its_own(indexed: Library) -> None:
-    made = SearchkitRetriever(home=indexed.home, mode="lexical")
+    made = SearchkitRetriever(home=indexed.home.path, mode="lexical")
     assert made.invoke("roses")[0].metadata["title"] == "roses.md: Roses"
     made.close()
 

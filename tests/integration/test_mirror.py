@@ -28,7 +28,7 @@ def found(library: Library, query: str) -> list[str]:
 
 
 def catalog(library: Library, name: str = "docs") -> sqlite3.Connection:
-    return open_for_reading(library.home / "collections" / name / "catalog.db")
+    return open_for_reading(library.home.path / "collections" / name / "catalog.db")
 
 
 def assert_consistent(library: Library, name: str = "docs") -> None:
@@ -293,7 +293,7 @@ def test_a_second_writer_is_told_who_is_writing(library: Library, docs: Path) ->
 
     library.index(docs)
     with (
-        writer_lock(library.home / "collections" / "docs"),
+        writer_lock(library.home.path / "collections" / "docs"),
         pytest.raises(CollectionBusyError, match=f"process {os.getpid()}"),
     ):
         Library(library.home, embedder=HashEmbedder()).index(docs)
@@ -313,7 +313,7 @@ def test_another_model_embeds_anew_and_the_old_vectors_are_not_mixed_in(library:
 def test_a_damaged_or_missing_index_is_rebuilt_from_the_catalog(library: Library, docs: Path) -> None:
     library.index(docs)
     before = [(hit.path, hit.score) for hit in library.search("prune the roses")]
-    index = library.home / "collections" / "docs" / "index"
+    index = library.home.path / "collections" / "docs" / "index"
     generation = next(index.iterdir())
     (generation / "vectors.npy").write_bytes(b"damaged")
     with Library(library.home, embedder=HashEmbedder()) as reopened:
@@ -337,7 +337,7 @@ def test_a_search_sees_what_another_process_has_indexed_meanwhile(library: Libra
 
 def test_state_is_readable_by_the_user_alone(library: Library, docs: Path) -> None:
     library.index(docs)
-    folder = library.home / "collections" / "docs"
+    folder = library.home.path / "collections" / "docs"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "catalog.db").stat().st_mode & 0o777 == 0o600
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*.npy")} == {0o600}
@@ -353,7 +353,7 @@ def test_a_damaged_catalog_or_a_missing_model_is_one_clear_error(library: Librar
         real.search("dough")
     with Library(library.home) as real:
         assert real.search("dough", mode=SearchMode.LEXICAL)[0].path.name == "bread.txt"
-    (library.home / "collections" / "docs" / "catalog.db").write_bytes(b"no database at all" * 500)
+    (library.home.path / "collections" / "docs" / "catalog.db").write_bytes(b"no database at all" * 500)
     with pytest.raises(CatalogError, match=r"cannot be (opened|used)"):
         library.search("dough")
     with pytest.raises(CatalogError, match=r"cannot be (opened|used)"):
@@ -476,7 +476,7 @@ def test_a_root_on_another_drive_with_other_files_loses_nothing(library: Library
     library.index(docs)
     shutil.rmtree(docs)
     write(docs / "README.txt", "The drive is not mounted.")
-    connection = sqlite3.connect(library.home / "collections" / "docs" / "catalog.db")
+    connection = sqlite3.connect(library.home.path / "collections" / "docs" / "catalog.db")
     connection.execute("UPDATE roots SET device = device + 1")
     connection.commit()
     connection.close()

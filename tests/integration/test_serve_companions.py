@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from searchkit.daemon.client import ask_engine
 from searchkit.daemon.protocol import SearchRequest
+from searchkit.home import Home
 from searchkit.library import Library
 from tests.hash_embedder import HashEmbedder
 from tests.serve_process import Server, serving
@@ -47,9 +48,9 @@ def test_a_server_that_was_killed_is_not_missed(server: Server, home: Path) -> N
     server.process.kill()
     server.process.wait()
     assert list(home.glob("engine*"))
-    assert ask_engine(home, SearchRequest("roses")) is None
+    assert ask_engine(Home(home), SearchRequest("roses")) is None
     with serving(home):
-        found = ask_engine(home, SearchRequest("roses"))
+        found = ask_engine(Home(home), SearchRequest("roses"))
         assert found
         assert found.hits[0].path.name == "roses.md"
 

@@ -21,6 +21,7 @@ from searchkit.embedding import adapted_model
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import SearchkitError
 from searchkit.files import make_private_folder
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.train.adapter.run import Adapted, train_adapter
 from searchkit.train.adapter.training_data import AdapterOptions
@@ -81,7 +82,7 @@ def copied(tmp_path: Path) -> Callable[[Path], Path]:
 
 def adapt(library: Library, on_progress: ProgressListener = lambda _: None) -> Adapted:
     options = AdapterOptions(
-        pairs=library.home / "pairs.jsonl", candidates=(LossWeights(distillation=0.3),), is_forced=True
+        pairs=library.home.path / "pairs.jsonl", candidates=(LossWeights(distillation=0.3),), is_forced=True
     )
     return train_adapter(library, "docs", options, on_progress)
 
@@ -228,5 +229,5 @@ def test_a_collection_that_another_process_writes_to_can_be_learned_from(
     proved: Path, copied: Callable[[Path], Path]
 ) -> None:
     home = copied(proved)
-    with Library(home) as library, writing(existing_collection(home, "docs")):
+    with Library(home) as library, writing(existing_collection(Home(home), "docs")):
         assert adapt(library).model == MADE

@@ -24,6 +24,7 @@ from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.store import BUNDLED, bundled_checkpoint
 from searchkit.embedding.verify import verify_model
 from searchkit.errors import ModelError
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_when_embedded
 from searchkit.types import Passage, Progress
@@ -76,7 +77,7 @@ def home(models: Path, tmp_path: Path) -> Path:
 
 
 def stored(home: Path, fingerprint: str) -> dict[bytes, bytes]:
-    with reading(existing_collection(home, "docs")) as connection:
+    with reading(existing_collection(Home(home), "docs")) as connection:
         rows = connection.execute("SELECT content_hash, vector FROM vectors WHERE fingerprint = ?", (fingerprint,))
         return dict(rows.fetchall())
 
@@ -172,7 +173,7 @@ def test_what_the_index_has_learned_is_mapped_and_not_learned_again(
 ) -> None:
     with Library(home) as library:
         library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
-        with writing(existing_collection(home, "docs")) as connection, transaction(connection):
+        with writing(existing_collection(Home(home), "docs")) as connection, transaction(connection):
             set_meta(connection, INDEX, f"ivf-1bit-{DIMENSION}")
         library.refresh("docs")
         monkeypatch.setattr(faiss_codes, "_cluster_centres", None)  # it would be called to learn

@@ -31,6 +31,7 @@ from searchkit.daemon.protocol import (
 from searchkit.daemon.search import find, find_with
 from searchkit.daemon.server import EngineSocket
 from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import GroupBy, Hit, SearchMode
@@ -64,13 +65,13 @@ class RunningEngine:
 
 
 @pytest.fixture
-def home(library: Library, docs: Path) -> Path:
+def home(library: Library, docs: Path) -> Home:
     library.index(docs, collection="docs")
     return library.home
 
 
 @pytest.fixture
-def engine(library: Library, home: Path) -> Iterator[RunningEngine]:
+def engine(library: Library, home: Home) -> Iterator[RunningEngine]:
     running = RunningEngine(library)
     running.start()
     yield running
@@ -87,13 +88,13 @@ REQUESTS = [
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)
 def test_an_engine_finds_what_the_library_finds(
-    engine: RunningEngine, library: Library, home: Path, request_: SearchRequest
+    engine: RunningEngine, library: Library, home: Home, request_: SearchRequest
 ) -> None:
     assert ask_engine(home, request_) == find_with(library, request_)
     assert engine.asked == [request_]
 
 
-def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Library, docs: Path, home: Path) -> None:
+def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Library, docs: Path, home: Home) -> None:
     write(docs / os.fsdecode(b"na\xefve \xff.md"), "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
     write(docs / "copy of odd.md", "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
     library.index(docs, collection="docs")
@@ -104,7 +105,7 @@ def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Libra
     assert found.hits[0].copies == 1
 
 
-def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library, home: Path) -> None:
+def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library, home: Home) -> None:
     filters = Filters(("pdf",), ("*.md",), ("notes",), date(2020, 1, 1), date(2021, 1, 1), ("mail",), ("x",), ("y",))
     request = SearchRequest('"a" \ud800 -b', 3, ("docs", "more"), SearchMode.LEXICAL, filters, GroupBy.FILE)
     assert read_request_line(request_line(request, "key")) == ("key", request)
@@ -113,7 +114,7 @@ def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library
     assert read_answer_line(found_line(Found((hit,)))) == Found((hit,))
 
 
-def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Path) -> None:
+def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Home) -> None:
     with pytest.raises(UsageError, match="query is empty"):
         ask_engine(home, SearchRequest("  "))
     with pytest.raises(CollectionNotFoundError, match="nowhere"):
@@ -121,7 +122,7 @@ def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Pat
 
 
 def test_a_change_of_the_folder_is_found_at_once(
-    engine: RunningEngine, library: Library, docs: Path, home: Path
+    engine: RunningEngine, library: Library, docs: Path, home: Home
 ) -> None:
     ask_engine(home, SearchRequest("wasps"))
     write(docs / "wasps.md", "Wasps sting.\n")
@@ -137,7 +138,7 @@ def _interrupted(*_: object) -> None:
 
 
 def test_what_is_not_covered_by_vectors_is_told(
-    engine: RunningEngine, library: Library, docs: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    engine: RunningEngine, library: Library, docs: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(docs / "wasps.md", "Wasps sting.\n")
     monkeypatch.setattr(HashEmbedder, "embed_documents", _interrupted)
@@ -148,10 +149,10 @@ def test_what_is_not_covered_by_vectors_is_told(
     assert found.notes == ("docs: 3 of 4 passages can be found by meaning so far. Go on: searchkit index -c docs",)
 
 
-def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Path) -> None:
+def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Home) -> None:
     address = read_address(home)
     assert address is not None
-    files = [home / "engine.json", *([Path(address.socket)] if address.socket else [])]
+    files = [home.path / "engine.json", *([Path(address.socket)] if address.socket else [])]
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * len(files)
     write_address(home, replace(address, key="guessed"))
     assert ask_engine(home, SearchRequest("roses")) is None
@@ -172,7 +173,7 @@ def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Path) -
     ],
     ids=range(8),
 )
-def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Path, line: bytes) -> None:
+def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Home, line: bytes) -> None:
     address = read_address(home)
     assert address is not None
     with client._connected(address) as connection:
@@ -183,7 +184,7 @@ def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Path, 
     assert ask_engine(home, SearchRequest("roses"))
 
 
-def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Path) -> None:
+def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Home) -> None:
     address = read_address(home)
     assert address is not None
     with client._connected(address) as connection:
@@ -197,7 +198,7 @@ def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Path) -> No
     assert ask_engine(home, SearchRequest("roses"))
 
 
-def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_READ_SECONDS", 0.05)
     address = read_address(home)
     assert address is not None
@@ -206,7 +207,7 @@ def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Path, monkey
         assert connection.recv(10) == b""
 
 
-def test_without_an_engine_the_library_searches(library: Library, home: Path) -> None:
+def test_without_an_engine_the_library_searches(library: Library, home: Home) -> None:
     assert ask_engine(home, SearchRequest("roses")) is None
     assert not is_answering(home)
     with WarmLibrary(home, embedder=library.embedder_of("docs")) as warm:
@@ -214,23 +215,23 @@ def test_without_an_engine_the_library_searches(library: Library, home: Path) ->
         assert warm.search("roses") == library.search("roses")
 
 
-def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, home: Path) -> None:
-    write_address(home, Address(str(home / "engine-gone.sock"), 0, "key"))
+def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, home: Home) -> None:
+    write_address(home, Address(str(home.path / "engine-gone.sock"), 0, "key"))
     with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(home / "engine-gone.sock"))
+        dead.bind(str(home.path / "engine-gone.sock"))
     assert ask_engine(home, SearchRequest("roses")) is None
     running = RunningEngine(library)
     running.start()
     try:
-        assert not (home / "engine-gone.sock").exists()
+        assert not (home.path / "engine-gone.sock").exists()
         assert ask_engine(home, SearchRequest("roses"))
     finally:
         running.stop()
-    assert list(home.glob("engine*")) == []
+    assert list(home.path.glob("engine*")) == []
 
 
 def test_a_second_engine_leaves_the_first_ones_address_alone(
-    engine: RunningEngine, library: Library, home: Path
+    engine: RunningEngine, library: Library, home: Home
 ) -> None:
     address = read_address(home)
     second = RunningEngine(library)
@@ -241,19 +242,19 @@ def test_a_second_engine_leaves_the_first_ones_address_alone(
     assert [request.query for request in engine.asked] == ["roses"]
 
 
-def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(engine: RunningEngine, home: Path) -> None:
+def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(engine: RunningEngine, home: Home) -> None:
     address = read_address(home)
     assert address is not None
     write_address(home, replace(address, version="0.0.1"))
     assert ask_engine(home, SearchRequest("roses")) is None
-    (home / "engine.json").write_text('{"socket": 3}')
+    (home.path / "engine.json").write_text('{"socket": 3}')
     assert ask_engine(home, SearchRequest("roses")) is None
 
 
 @pytest.mark.parametrize(
     "reply", [b"", b"{\n", b'{"hits": 3}\n', b'{"error": "", "message": ""}\n', b'{"error": "Path", "message": ""}\n']
 )
-def test_an_engine_that_talks_nonsense_is_not_believed(home: Path, reply: bytes) -> None:
+def test_an_engine_that_talks_nonsense_is_not_believed(home: Home, reply: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         write_address(home, Address("", listener.getsockname()[1], "key"))
 
@@ -269,7 +270,7 @@ def test_an_engine_that_talks_nonsense_is_not_believed(home: Path, reply: bytes)
         thread.join()
 
 
-def test_an_engine_that_hangs_is_not_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_hangs_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         write_address(home, Address("", listener.getsockname()[1], "key"))
@@ -283,12 +284,12 @@ def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs
         running = RunningEngine(other)
         running.start()
         try:
-            assert ask_engine(deep, SearchRequest("roses"))
+            assert ask_engine(Home(deep), SearchRequest("roses"))
         finally:
             running.stop()
 
 
-def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngine, home: Path) -> None:
+def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngine, home: Home) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "searchkit", "search", "prune the roses", "--json", "-k", "1"],
         capture_output=True,
@@ -300,7 +301,7 @@ def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngi
     assert [request.query for request in engine.asked] == ["prune the roses"]
 
 
-def test_a_warm_library_asks_the_engine_and_loads_nothing(engine: RunningEngine, home: Path, library: Library) -> None:
+def test_a_warm_library_asks_the_engine_and_loads_nothing(engine: RunningEngine, home: Home, library: Library) -> None:
     with WarmLibrary(home) as warm:  # no model is installed
         warm.warm_up()
         hits: list[Hit] = warm.search("roses", k=2, collections=["docs"])

@@ -48,7 +48,7 @@ class Watcher:
 def watcher(library: Library, docs: Path) -> Iterator[Watcher]:
     """Somebody watching a folder that is indexed already."""
     library.index(docs)
-    running = Watcher(library.home, HashEmbedder(delay_seconds=0.001))
+    running = Watcher(library.home.path, HashEmbedder(delay_seconds=0.001))
     yield running
     running.stop()
 

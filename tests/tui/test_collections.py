@@ -278,7 +278,7 @@ def test_forgetting_asks_first_and_touches_no_file(filled: Library, docs: Path) 
         assert filled.collections() == []
 
     before = sorted((path, path.read_bytes()) for path in docs.rglob("*.*"))
-    (filled.home / "config.toml").write_text("keep_opened = true\n")
+    (filled.home.path / "config.toml").write_text("keep_opened = true\n")
     (hit,) = filled.search("boiler", k=1)
     assert note_opened(filled.home, "boiler", hit)
     assert note_opened(filled.home, "boiler", replace(hit, collection="other"))
@@ -375,7 +375,7 @@ def test_a_collection_is_rebuilt(filled: Library) -> None:
 
 
 def test_a_damaged_collection_is_shown_and_can_be_rebuilt(filled: Library) -> None:
-    catalog = filled.home / "collections" / "docs" / "catalog.db"
+    catalog = filled.home.path / "collections" / "docs" / "catalog.db"
     filled.close()
     catalog.write_bytes(b"not a database" * 100)
 

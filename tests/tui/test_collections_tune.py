@@ -161,7 +161,7 @@ def test_models_are_listed_with_what_switching_means(library: Library) -> None:
 
 
 def test_settings_that_make_no_sense_are_a_toast(library: Library) -> None:
-    (library.home / "config.toml").write_text("modle = 'x'\n")
+    (library.home.path / "config.toml").write_text("modle = 'x'\n")
 
     async def scenario(user: User) -> None:
         await user.press("m")
@@ -278,4 +278,4 @@ def test_a_collection_is_evaluated_with_judged_queries(library: Library, tmp_pat
         await user.until_seen("docs, 1 queries", "hybrid", "semantic", "lexical")
 
     drive(library, scenario)
-    assert (library.home / "evaluations" / "docs.json").is_file()
+    assert (library.home.path / "evaluations" / "docs.json").is_file()

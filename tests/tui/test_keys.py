@@ -16,6 +16,7 @@ from textual.widgets import Input
 from searchkit.cli.main import cli
 from searchkit.config import load_settings, save_settings
 from searchkit.errors import ConfigError
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
 from searchkit_tui.search.hit_screen import HitScreen
@@ -50,7 +51,7 @@ def test_keys_can_be_changed_in_the_config_and_the_help_says_so(library: Library
         await session.until(lambda: "f5" in session.screen_text())
         assert "^t" not in session.screen_text()
 
-    (library.home / "config.toml").write_text('[keys]\nmode = "f5"\nopen = "ctrl+j"\n')
+    (library.home.path / "config.toml").write_text('[keys]\nmode = "f5"\nopen = "ctrl+j"\n')
     drive(library, scenario)
 
 
@@ -65,7 +66,7 @@ def test_keys_can_be_changed_in_the_config_and_the_help_says_so(library: Library
     ],
 )
 def test_a_table_of_keys_that_makes_no_sense_is_refused(library: Library, table: str, complaint: str) -> None:
-    (library.home / "config.toml").write_text(f"[keys]\n{table}\n")
+    (library.home.path / "config.toml").write_text(f"[keys]\n{table}\n")
     with pytest.raises(ConfigError) as refused:
         SearchApp(library)
     assert complaint in str(refused.value)
@@ -73,8 +74,8 @@ def test_a_table_of_keys_that_makes_no_sense_is_refused(library: Library, table:
 
 def test_settings_keep_their_keys_when_they_are_saved(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('model = "m"\nhistory = false\n[keys]\nmode = "f5"\n')
-    save_settings(tmp_path, load_settings(tmp_path))
-    settings = load_settings(tmp_path)
+    save_settings(Home(tmp_path), load_settings(Home(tmp_path)))
+    settings = load_settings(Home(tmp_path))
     assert (settings.model, settings.history, settings.keys) == ("m", False, {"mode": "f5"})
 
 
@@ -83,9 +84,9 @@ def test_the_environment_can_switch_the_history(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("SEARCHKIT_HISTORY", value)
     if value == "perhaps":
         with pytest.raises(ConfigError, match="must be true or false"):
-            load_settings(tmp_path)
+            load_settings(Home(tmp_path))
     else:
-        assert load_settings(tmp_path).history is (value in {"true", "1"})
+        assert load_settings(Home(tmp_path)).history is (value in {"true", "1"})
 
 
 def test_f1_shows_every_key_that_is_at_work(library: Library) -> None:
@@ -248,7 +249,7 @@ def test_keys_are_called_as_they_are_set(library: Library, tmp_path: Path) -> No
         await session.press("escape")
         await session.until(lambda: session.toasts == ["Alt+Q quits."])
 
-    (library.home / "config.toml").write_text('[keys]\nquit = "alt+q"\nhelp = "f9"\n')
+    (library.home.path / "config.toml").write_text('[keys]\nquit = "alt+q"\nhelp = "f9"\n')
     drive(library, scenario)
 
 

@@ -26,7 +26,7 @@ SAID = "keeps what you open"
 @pytest.fixture
 def keeping(library: Library) -> Library:
     """A library whose user wants opened hits to be kept."""
-    (library.home / "config.toml").write_text("keep_opened = true\n")
+    (library.home.path / "config.toml").write_text("keep_opened = true\n")
     return library
 
 
@@ -163,7 +163,7 @@ def test_the_help_says_that_it_is_kept_and_how_to_see_and_erase_it(keeping: Libr
 def test_who_switches_it_off_meanwhile_is_obeyed_at_once(keeping: Library) -> None:
     async def scenario(session: Session) -> None:
         await session.search("boiler pressure")
-        (keeping.home / "config.toml").write_text("")
+        (keeping.home.path / "config.toml").write_text("")
         await session.press("enter", "ctrl+y")
 
     drive(keeping, scenario)
@@ -175,7 +175,7 @@ def test_what_cannot_be_noted_is_said_once_and_quietly(keeping: Library, editor:
     async def scenario(session: Session) -> None:
         await session.search("boiler pressure")
         if trouble == "config":
-            (keeping.home / "config.toml").write_text("keep_opened = \n")
+            (keeping.home.path / "config.toml").write_text("keep_opened = \n")
         else:
             opened_file(keeping.home).mkdir(parents=True)
         await session.press("enter")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit_tui.search.history import MOST_QUERIES, History
 from tests.tui.driving import Session, drive
@@ -41,7 +42,7 @@ def test_the_file_is_the_users_alone(library: Library) -> None:
         await session.search("my secret")
 
     drive(library, scenario)
-    file = library.home / "history"
+    file = library.home.path / "history"
     assert file.read_text() == "my secret\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -52,13 +53,13 @@ def test_it_can_be_switched_off(library: Library) -> None:
         await session.press("escape", "ctrl+up")
         assert session.box.value == "my secret"  # within the session it is kept
 
-    (library.home / "config.toml").write_text("history = false\n")
+    (library.home.path / "config.toml").write_text("history = false\n")
     drive(library, scenario)
-    assert not (library.home / "history").exists()
+    assert not (library.home.path / "history").exists()
 
 
 def test_a_query_stands_in_it_once_and_the_oldest_are_dropped(tmp_path: Path) -> None:
-    history = History(tmp_path)
+    history = History(Home(tmp_path))
     for number in range(MOST_QUERIES + 10):
         history.add(f"query {number}")
     history.add("query 100")
@@ -71,7 +72,7 @@ def test_a_query_stands_in_it_once_and_the_oldest_are_dropped(tmp_path: Path) ->
 
 
 def test_two_sessions_at_a_time_lose_nothing(tmp_path: Path) -> None:
-    one, other = History(tmp_path), History(tmp_path)
+    one, other = History(Home(tmp_path)), History(Home(tmp_path))
     one.add("from one")
     other.add("from the other")
     one.save()
@@ -83,5 +84,5 @@ def test_a_disk_that_cannot_be_written_costs_the_history_only(library: Library) 
     async def scenario(session: Session) -> None:
         await session.search("boiler")
 
-    (library.home / "history").mkdir()
+    (library.home.path / "history").mkdir()
     drive(library, scenario)

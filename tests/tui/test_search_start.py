@@ -89,13 +89,13 @@ def test_the_samples_lie_in_the_checkout() -> None:
 def test_the_theme_is_kept_for_the_next_session(library: Library) -> None:
     async def first(session: Session) -> None:
         session.app.theme = "textual-light"
-        await session.until((library.home / "tui.json").exists)
+        await session.until((library.home.path / "tui.json").exists)
 
     async def second(session: Session) -> None:
         assert session.app.theme == "textual-light"
 
     drive(library, first)
-    assert json.loads((library.home / "tui.json").read_text()) == {"theme": "textual-light"}
+    assert json.loads((library.home.path / "tui.json").read_text()) == {"theme": "textual-light"}
     drive(library, second)
 
 
@@ -104,7 +104,7 @@ def test_a_kept_theme_that_makes_no_sense_is_ignored(library: Library, kept: str
     async def scenario(session: Session) -> None:
         assert session.app.theme == "textual-dark"
 
-    (library.home / "tui.json").write_text(kept)
+    (library.home.path / "tui.json").write_text(kept)
     drive(library, scenario)
 
 

@@ -291,7 +291,7 @@ def test_a_catalog_is_opened_once_for_all_hits_of_a_collection(
 
 
 def test_looking_up_a_passage_uses_the_index_of_hashes(unchanged: Library) -> None:
-    catalog = unchanged.home / "collections" / "docs" / "catalog.db"
+    catalog = unchanged.home.path / "collections" / "docs" / "catalog.db"
     with sqlite3.connect(catalog) as connection:
         plan = connection.execute(
             "EXPLAIN QUERY PLAN SELECT id FROM chunks WHERE content_hash BETWEEN x'00' AND x'ff'"

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.serve.pool import Engine, EngineBusyError, EngineClosedError
 from tests.hash_embedder import HashEmbedder
 
 
 def test_work_runs_with_a_library_of_its_thread_and_gives_its_result(library: Library) -> None:
-    async def main() -> tuple[Path, bool]:
+    async def main() -> tuple[Home, bool]:
         engine = Engine(library, 2)
         try:
             return await engine.run(lambda own: (own.home, own is library))

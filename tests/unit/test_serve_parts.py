@@ -16,6 +16,7 @@ from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.server_info import ServerTokenizer
 from searchkit.config import LlmSettings, ServeSettings, Settings, load_settings, save_settings
 from searchkit.errors import ConfigError, SearchkitError, UsageError
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, beforehand, check, holds
@@ -252,25 +253,25 @@ def test_the_table_serve_is_read_checked_and_written(tmp_path: Path, monkeypatch
     (tmp_path / "config.toml").write_text(
         '[serve]\nport = 8000\nallow_hosts = "a.internal, b.internal"\ntoken = false\n'
     )
-    settings = load_settings(tmp_path)
+    settings = load_settings(Home(tmp_path))
     assert settings.serve == ServeSettings(port=8000, allow_hosts="a.internal, b.internal", token=False)
-    save_settings(tmp_path, settings)
-    assert load_settings(tmp_path) == settings
+    save_settings(Home(tmp_path), settings)
+    assert load_settings(Home(tmp_path)) == settings
     monkeypatch.setenv("SEARCHKIT_SERVE_PORT", "9000")
-    assert load_settings(tmp_path).serve.port == 9000
+    assert load_settings(Home(tmp_path)).serve.port == 9000
     (tmp_path / "config.toml").write_text("[serve]\nprot = 8000\n")
     with pytest.raises(ConfigError, match="Did you mean 'port'"):
-        load_settings(tmp_path)
+        load_settings(Home(tmp_path))
     assert Settings().serve == ServeSettings()
 
 
 def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
-    token = read_or_make_token(tmp_path)
-    assert read_or_make_token(tmp_path) == token
+    token = read_or_make_token(Home(tmp_path))
+    assert read_or_make_token(Home(tmp_path)) == token
     if os.name != "nt":
-        token_file(tmp_path).chmod(0o644)
-        read_or_make_token(tmp_path)
-        assert stat.S_IMODE(token_file(tmp_path).stat().st_mode) == 0o600
+        token_file(Home(tmp_path)).chmod(0o644)
+        read_or_make_token(Home(tmp_path))
+        assert stat.S_IMODE(token_file(Home(tmp_path)).stat().st_mode) == 0o600
     assert is_token(token, token)
     assert not is_token(token[:-1], token)
     assert not is_token("é", token)
@@ -278,9 +279,9 @@ def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["", "short", "with a blank in it, long enough", "ümläute-ümläute-ümläute"])
 def test_a_token_that_protects_nothing_is_refused(tmp_path: Path, written: str) -> None:
-    token_file(tmp_path).write_text(written, "utf-8")
+    token_file(Home(tmp_path)).write_text(written, "utf-8")
     with pytest.raises(SearchkitError, match="Delete the file"):
-        read_or_make_token(tmp_path)
+        read_or_make_token(Home(tmp_path))
 
 
 def test_an_address_has_so_many_requests_a_second() -> None:

@@ -176,8 +176,8 @@ def test_the_splits_have_their_shares() -> None:
 
 
 def checked(library: Library, pairs: list[Pair]) -> None:
-    file = library.home / "pairs.jsonl"
-    library.home.mkdir(exist_ok=True)
+    file = library.home.path / "pairs.jsonl"
+    library.home.path.mkdir(exist_ok=True)
     write_pairs(file, pairs)
     found, counts = gather_pairs(library, "docs", file)
     check_pairs(found, counts, "docs")

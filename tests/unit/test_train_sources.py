@@ -47,7 +47,7 @@ def test_opened_searches_are_kept_only_if_one_says_so(notes: Library) -> None:
 
 
 def test_opened_searches_are_visible_become_pairs_and_can_be_erased(notes: Library) -> None:
-    write(notes.home / "config.toml", "keep_opened = true\n")
+    write(notes.home.path / "config.toml", "keep_opened = true\n")
     hit = notes.search("when are roses cut", k=1)[0]
     assert note_opened(notes.home, "when are roses cut", hit)
     assert opened_file(notes.home).stat().st_mode & 0o077 == 0
@@ -64,7 +64,7 @@ def test_opened_searches_are_visible_become_pairs_and_can_be_erased(notes: Libra
 
 
 def test_what_filters_alone_find_is_not_kept_and_of_other_queries_the_words_are_learned(notes: Library) -> None:
-    write(notes.home / "config.toml", "keep_opened = true\n")
+    write(notes.home.path / "config.toml", "keep_opened = true\n")
     hit = notes.search("when are roses cut", k=1)[0]
     assert not any(note_opened(notes.home, query, hit) for query in ("", "  ", "type:md since:2020"))
     assert note_opened(notes.home, "when are roses  cut type:md -apples", hit)
@@ -75,7 +75,7 @@ def test_what_filters_alone_find_is_not_kept_and_of_other_queries_the_words_are_
 
 @pytest.mark.parametrize("sign", ["\x85", "\u2028", "\x1c", "\n", "\udc80"])
 def test_no_sign_in_a_text_costs_its_line_and_what_is_opened_again_is_there_once(notes: Library, sign: str) -> None:
-    write(notes.home / "config.toml", "keep_opened = true\n")
+    write(notes.home.path / "config.toml", "keep_opened = true\n")
     hit = replace(notes.search("when are roses cut", k=1)[0], text=f"Cut{sign}roses")
     for query in ("when are roses cut", "when are roses cut", "roses in March"):
         assert note_opened(notes.home, query, hit)
@@ -83,7 +83,7 @@ def test_no_sign_in_a_text_costs_its_line_and_what_is_opened_again_is_there_once
 
 
 def test_a_line_that_a_crash_cut_costs_no_other_and_what_is_no_line_is_passed_over(notes: Library) -> None:
-    write(notes.home / "config.toml", "keep_opened = true\n")
+    write(notes.home.path / "config.toml", "keep_opened = true\n")
     hit = notes.search("when are roses cut", k=1)[0]
     foreign = {"query": ["x"], "collection": "notes", "path": 5, "title": "", "text": ""}
     write(opened_file(notes.home), f'5\n[]\n{{}}\n{json.dumps(foreign)}\n{{"cut')
@@ -92,7 +92,7 @@ def test_a_line_that_a_crash_cut_costs_no_other_and_what_is_no_line_is_passed_ov
 
 
 def test_what_is_forgotten_is_erased_from_what_was_opened(notes: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(notes.home / "config.toml", "keep_opened = true\n")
+    write(notes.home.path / "config.toml", "keep_opened = true\n")
     hits = notes.search("when are roses cut", k=4)
     for hit in hits:
         assert note_opened(notes.home, "when are roses cut", hit)

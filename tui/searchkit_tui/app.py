@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -11,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from searchkit.config import load_settings
-from searchkit.files import default_home
+from searchkit.home import Home
 from searchkit.types import SearchMode
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.history import History
@@ -51,13 +50,13 @@ class SearchApp(App[None]):
         self,
         library: "Library | None" = None,
         *,
-        home: Path | None = None,
+        home: Home | None = None,
         collections: Sequence[str] = (),
         mode: SearchMode = SearchMode.HYBRID,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
-        self._home = library.home if library else home or default_home()
+        self._home = library.home if library else home or Home.default()
         settings = load_settings(self._home)
         if settings.keys:
             check_keys(settings.keys, _names_of_keys())

@@ -18,6 +18,7 @@ from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.embedding.embedder import Embedder
+from searchkit.home import Home
 from searchkit.ingest import chunk
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.extract.text import paragraphs
@@ -58,9 +59,9 @@ class CorpusCollection:
         self._ids = document_ids
 
     @property
-    def home(self) -> Path:
+    def home(self) -> Home:
         """The data directory that it is in."""
-        return self.folder.path.parents[1]
+        return Home(self.folder.path.parents[1])
 
     @property
     def name(self) -> str:
@@ -76,19 +77,14 @@ class CorpusCollection:
         return [self.document_id(path) for path in paths]
 
 
-def evaluation_home(home: Path) -> Path:
-    """The data directory for judged corpora below that of the user."""
-    return home / "eval"
-
-
 def corpus_collection(
-    home: Path, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener = lambda _: None
+    home: Home, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener = lambda _: None
 ) -> CorpusCollection:
     """The collection of a corpus below the user's data directory `home`, made or finished if need be.
 
     Raises CollectionBusyError if another process is making it.
     """
-    folder = collection_at(evaluation_home(home), collection_name(corpus, embedder))
+    folder = collection_at(home.evaluation, collection_name(corpus, embedder))
     if not _is_finished(folder, embedder, len(corpus.documents)):
         _make(folder, corpus, embedder, on_progress)
     return CorpusCollection(folder, tuple(corpus.documents))
@@ -125,7 +121,7 @@ def _is_finished(folder: CollectionFolder, embedder: Embedder, count: int) -> bo
 
 
 def _make(folder: CollectionFolder, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener) -> None:
-    library = Library(evaluation_home(folder.path.parents[2]), embedder=embedder)
+    library = Library(Home(folder.path.parents[1]), embedder=embedder)
     with library, writing(folder) as connection:
         with transaction(connection):
             root = roots.add_root(connection, _NO_ROOT)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from searchkit.embedding.embedder import Embedder
 from searchkit.evaluate.beir import RetrievalData
@@ -22,6 +21,7 @@ from searchkit.evaluate.retrieval.results import (
     most_changed,
 )
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import set_index
 from searchkit.types import CollectionStatus, Progress, ProgressListener, SearchMode
@@ -63,7 +63,7 @@ class _Outcome:
 
 
 def evaluate_set(
-    home: Path,
+    home: Home,
     data: RetrievalData,
     embedder: Embedder,
     options: EvaluationOptions = EvaluationOptions(),
@@ -150,7 +150,7 @@ def _rank(
 
 
 def _latency(
-    home: Path,
+    home: Home,
     judged: JudgedCollection,
     modes: Sequence[SearchMode],
     embedder: Embedder,

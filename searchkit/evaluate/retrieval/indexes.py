@@ -12,9 +12,9 @@ from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CollectionBusyError, UsageError
 from searchkit.evaluate.metrics import Relevance
-from searchkit.evaluate.retrieval.corpus import evaluation_home
 from searchkit.evaluate.retrieval.search import IdsOf
 from searchkit.files import make_private_folder
+from searchkit.home import Home
 from searchkit.index_store.build import auto_spec
 from searchkit.library import Library
 from searchkit_indexes import IndexSpec
@@ -30,7 +30,7 @@ class JudgedCollection:
     """
 
     name: str
-    home: Path
+    home: Home
     collection: str
     queries: Mapping[str, str]
     qrels: Mapping[str, Relevance]
@@ -55,7 +55,7 @@ def chosen_specs(
 
 
 @contextmanager
-def measurable(judged: JudgedCollection, embedder: Embedder, specs: Sequence[IndexSpec]) -> Iterator[Path]:
+def measurable(judged: JudgedCollection, embedder: Embedder, specs: Sequence[IndexSpec]) -> Iterator[Home]:
     """The data directory of the collection while this evaluation has it alone, or of a copy whose index may change.
 
     Raises CollectionBusyError while another evaluation, which sets other indexes, has the collection.
@@ -66,9 +66,9 @@ def measurable(judged: JudgedCollection, embedder: Embedder, specs: Sequence[Ind
     elif specs == [_auto(judged, embedder)]:
         yield judged.home
     else:
-        with tempfile.TemporaryDirectory(dir=make_private_folder(evaluation_home(judged.home))) as copy:
-            _copy_catalog(judged, Path(copy))
-            yield Path(copy)
+        with tempfile.TemporaryDirectory(dir=make_private_folder(judged.home.evaluation.path)) as copy:
+            _copy_catalog(judged, Home(Path(copy)))
+            yield Home(Path(copy))
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def _alone(folder: CollectionFolder) -> Iterator[None]:
         lock.release()
 
 
-def _copy_catalog(judged: JudgedCollection, home: Path) -> None:
+def _copy_catalog(judged: JudgedCollection, home: Home) -> None:
     copy = collection_at(home, judged.collection)
     copy.create()
     with (

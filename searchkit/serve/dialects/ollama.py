@@ -162,7 +162,7 @@ _DETAILS = {
 def _tagged(library: Library) -> list[TaggedModel]:
     found = []
     for model in library.embedding_models():
-        folder = library.home / "models" / model
+        folder = library.home.models / model
         moment, size = 0.0, 0
         if folder.is_dir():
             moment, size = folder.stat().st_mtime, folder_size_bytes(folder)

@@ -1,11 +1,11 @@
 """What the routes work with, made when the server starts and closed when it ends."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from searchkit.home import Home
 from searchkit.serve.dialects.chat.language import SharedLanguageModel
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
@@ -20,7 +20,7 @@ class Parts:
     `indexing`: None unless the server may write.
     """
 
-    home: Path
+    home: Home
     options: ServeOptions
     engine: Engine
     answers: Engine

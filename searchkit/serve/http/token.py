@@ -8,23 +8,24 @@ from pathlib import Path
 
 from searchkit.errors import SearchkitError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
+from searchkit.home import Home
 
-_FILE = "serve-token"
 _BYTES = 32
 _LEAST_CHARACTERS = 16  # of one that a user has written into the file
 
 
-def token_file(home: Path) -> Path:
+def token_file(home: Home) -> Path:
     """Where a data directory keeps its token."""
-    return home / _FILE
+    return home.token
 
 
-def read_or_make_token(home: Path) -> str:
+def read_or_make_token(home: Home) -> str:
     """The token of a data directory; a new one where there is none. Raises SearchkitError for one that protects nothing."""
     file = token_file(home)
     try:
         if not file.exists():
-            write_atomically(make_private_folder(home) / _FILE, f"{secrets.token_urlsafe(_BYTES)}\n".encode())
+            make_private_folder(home.path)
+            write_atomically(file, f"{secrets.token_urlsafe(_BYTES)}\n".encode())
         _keep_private(file)
         token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

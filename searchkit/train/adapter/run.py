@@ -7,6 +7,7 @@ from time import monotonic
 
 import numpy as np
 
+from searchkit.catalog.collection_folder import existing_collection
 from searchkit.embedding.adapted_model import Adaptation, Matrix, mapped
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_folder import ModelCard
@@ -87,9 +88,11 @@ def train_adapter(
     )
     if is_made:
         adaptation = _adaptation(report, _proven(chosen), known, embedder)
-        with writing_to(library.home / "models", f"The model {name}"):
+        with writing_to(library.home.models, f"The model {name}"):
             library.models.add_adapted(card.name, name, adaptation)
-    place = options.out or library.home / "train" / collection / "reports" / (report.model or "rejected")
+    place = options.out or existing_collection(library.home, collection).training / "reports" / (
+        report.model or "rejected"
+    )
     write_report(place, report)
     return Adapted(report.model, report, place)
 

@@ -68,11 +68,12 @@ def gather(
     check_pairs(pairs, counts, collection, options.pairs)
     remarks = _remarks(library, collection, options.queries, pairs)
     pairs = _limited(pairs, options)
-    with reading(existing_collection(library.home, collection)) as connection:
+    folder = existing_collection(library.home, collection)
+    with reading(folder) as connection:
         corpus = CorpusVectors.read(connection, embedder)
     if not len(corpus.vectors):
         raise TrainingError(f"'{collection}' has no vectors yet. Embed it first: {command('index', '-c', collection)}")
-    cache = VectorCache(library.home / "train" / collection / "vectors.bin", embedder, on_progress)
+    cache = VectorCache(folder.training / "vectors.bin", embedder, on_progress)
     try:
         vectors = vectors_of_pairs(pairs, corpus, cache, Sources.STORED if options.is_quick else Sources.EMBEDDED)
         own = own_queries(library, collection, options.queries, corpus, cache) if options.queries else None

@@ -69,12 +69,12 @@ def install_if_better(
         proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
     about = "\n\n".join((*prepared.remarks, proof.verdict.reason, proof_table(proof)))
     card = f"{(tuned.checkpoint / _CARD).read_text('utf-8')}\n## Proof\n\n{about}\n"
-    report = library.home / "train" / "finetune" / name
+    report = library.home.finetuning_reports / name
     licence = model = ""
     if proof.verdict.passed or is_forced:
         (tuned.checkpoint / _CARD).write_text(card, "utf-8")
         licence, model = _install(library, prepared, tuned, on_progress), name
-        write_atomically(library.home / "models" / name / _CARD, card.encode())
+        write_atomically(library.home.models / name / _CARD, card.encode())
     outcome = Outcome(model, prepared.proof.quantization.value, licence, tuned, proof, report)
     try:
         _write_report(outcome, card)
@@ -109,6 +109,6 @@ def _install(library: Library, prepared: Prepared, tuned: Tuned, on_progress: Pr
     }
     quantization = prepared.proof.quantization
     name = run.folder.path.name
-    with writing_to(library.home / "models", f"The model {name}"):
+    with writing_to(library.home.models, f"The model {name}"):
         card = library.models.add(tuned.checkpoint, name=name, quantization=quantization, source=source)
     return card.licence

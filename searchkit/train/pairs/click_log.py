@@ -11,6 +11,7 @@ from searchkit.catalog.documents import content_hash
 from searchkit.config import load_settings
 from searchkit.errors import UsageError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, path_from_text, path_to_text, write_atomically
+from searchkit.home import Home
 from searchkit.search.query.file_types import is_file_type
 from searchkit.search.query.parse import parse_query
 from searchkit.train.pairs.pair import Kind, Pair
@@ -31,12 +32,12 @@ class OpenedSearch:
     text: str
 
 
-def opened_file(home: Path) -> Path:
+def opened_file(home: Home) -> Path:
     """Where they lie."""
-    return home / "train" / "opened.jsonl"
+    return home.click_log
 
 
-def note_opened(home: Path, query: str, hit: Hit) -> bool:
+def note_opened(home: Home, query: str, hit: Hit) -> bool:
     """Keep a search and its opened hit, if `keep_opened` is set; returns whether it was kept.
 
     What filters alone have found answers no query, and is not kept. Raises ConfigError, OSError.
@@ -47,12 +48,12 @@ def note_opened(home: Path, query: str, hit: Hit) -> bool:
     return True
 
 
-def read_opened(home: Path, collection: str = "") -> list[OpenedSearch]:
+def read_opened(home: Home, collection: str = "") -> list[OpenedSearch]:
     """Those that were kept, each once, of one collection or of all; a line that was cut by a crash is passed over."""
     return [one for one in dict.fromkeys(_lines(opened_file(home))) if collection in ("", one.collection)]
 
 
-def erase_opened(home: Path, *, collection: str = "", below: Path | None = None) -> int:
+def erase_opened(home: Home, *, collection: str = "", below: Path | None = None) -> int:
     """Delete them all, or those of a collection, or of a file or what is below a folder; returns how many there were."""
 
     def is_meant(one: OpenedSearch) -> bool:
@@ -67,7 +68,7 @@ def erase_opened(home: Path, *, collection: str = "", below: Path | None = None)
     return len(kept) - len(rest)
 
 
-def opened_pairs(home: Path, collection: str) -> Iterator[Pair]:
+def opened_pairs(home: Home, collection: str) -> Iterator[Pair]:
     """Pairs of a collection's opened searches: what was looked for, without filters and exclusions, and what was opened."""
     for one in read_opened(home, collection):
         if is_query(query := _looked_for(one.query)):

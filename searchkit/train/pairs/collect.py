@@ -60,7 +60,7 @@ def collect_pairs(
         if options.negatives and kept:
             embedder = library.embedder_of(collection)
             corpus = CorpusVectors.read(connection, embedder)
-            cache = VectorCache(library.home / "train" / collection / "vectors.bin", embedder, on_progress)
+            cache = VectorCache(folder.training / "vectors.bin", embedder, on_progress)
             try:
                 known = vectors_of_pairs(kept, corpus, cache)
             finally:

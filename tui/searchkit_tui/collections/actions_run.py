@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from searchkit.catalog.collection_folder import existing_collection
 from searchkit.display import on_one_line, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
@@ -150,7 +151,7 @@ class Deeds:
     def _evaluate(self, collection: str, judged_file: Path) -> None:
         from searchkit.evaluate.retrieval.reading import read_report
 
-        report_file = self._library.home / "evaluations" / f"{collection}.json"
+        report_file = existing_collection(self._library.home, collection).evaluation
         job = work.evaluate(collection, judged_file, report_file)
         job.follow_up = lambda: self._show_report(read_report(report_file), report_file)
         self._submit(job)

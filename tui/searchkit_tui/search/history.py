@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
+from searchkit.home import Home
 
 MOST_QUERIES = 500
-_FILE = "history"
 
 
 class History:
@@ -15,8 +15,8 @@ class History:
     `home`: the data directory; None to keep nothing beyond the session.
     """
 
-    def __init__(self, home: Path | None) -> None:
-        self._file = home / _FILE if home else None
+    def __init__(self, home: Home | None) -> None:
+        self._file = home.history if home else None
         self._queries = list(_read(self._file))
         self._at = len(self._queries)
         self._draft = ""

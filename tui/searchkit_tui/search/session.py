@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from searchkit.errors import CollectionNotFoundError, SearchkitError
+from searchkit.home import Home
 from searchkit.types import Hit, SearchMode
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
@@ -95,7 +95,7 @@ class SearchSession:
         library: "Library | None",
         chosen: Sequence[str] = (),
         *,
-        home: Path | None = None,
+        home: Home | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.chosen = tuple(chosen)

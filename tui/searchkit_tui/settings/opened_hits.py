@@ -1,10 +1,10 @@
 """Hits that are opened, noted with the queries that found them where the user has said so; knows no widgets."""
 
 from collections.abc import Callable
-from pathlib import Path
 from threading import Thread
 
 from searchkit.errors import SearchkitError
+from searchkit.home import Home
 from searchkit.types import Hit
 
 _KEPT = (
@@ -17,7 +17,7 @@ THREAD = "opened hit"  # the name of those that write
 class OpenedHits:
     """`home`: the data directory; None to keep nothing. `complain`: is told once why nothing can be kept, from any thread."""
 
-    def __init__(self, home: Path | None = None, complain: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, home: Home | None = None, complain: Callable[[str], None] = lambda _: None) -> None:
         self._home = home
         self._complain = complain
         self._has_complained = False
@@ -37,7 +37,7 @@ class OpenedHits:
         if self._home is not None and query.strip():
             Thread(target=self._write, args=(self._home, query, hit), name=THREAD).start()
 
-    def _write(self, home: Path, query: str, hit: Hit) -> None:
+    def _write(self, home: Home, query: str, hit: Hit) -> None:
         from searchkit.train.pairs.click_log import note_opened  # not needed to start
 
         try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from searchkit.library import Library
 from searchkit.types import Passage
-from tests.reference_texts import DOCUMENTS, QUERIES
+from tests.support.reference_texts import DOCUMENTS, QUERIES
 
 
 def main() -> None:

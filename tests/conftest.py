@@ -1,7 +1,6 @@
 """Fixtures that more than one part of the tests needs."""
 
 import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +9,11 @@ from hypothesis import settings
 
 from searchkit.embedding.store import bundled_checkpoint
 from searchkit.library import Library
-from tests.hash_embedder import HashEmbedder
+from tests.support.files import EMBEDDINGGEMMA, write
+from tests.support.hash_embedder import HashEmbedder
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-SAMPLE_DOCS = Path(__file__).parents[1] / "sample_docs"
-EMBEDDINGGEMMA = Path(
-    os.environ.get("SEARCHKIT_TEST_EMBEDDINGGEMMA", "~/.cache/searchkit-dev/embeddinggemma-300m")
-).expanduser()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,10 +52,3 @@ def docs(tmp_path: Path) -> Path:
     write(folder / "bread.txt", "Knead the dough, let it rest overnight and bake it hot.\n")
     write(folder / "garden" / "roses.md", "# Roses\n\nPrune the roses in March, above an outward bud.\n")
     return folder
-
-
-def write(path: Path, text: str) -> Path:
-    """Write a text file, its folders included."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from searchkit.embedding.known_models import known_vectors
 from searchkit.embedding.model_folder import checksum
 from searchkit.embedding.sample import SAMPLE_PAIRS
-from tests.reference_texts import DOCUMENTS, QUERIES
+from tests.support.reference_texts import DOCUMENTS, QUERIES
 
 
 def main(name: str, checkpoint: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SAMPLE_DOCS, write
+from tests.support.files import SAMPLE_DOCS, write
 
 HEAVY = ("torch", "transformers", "onnxruntime", "faiss", "textual", "numpy", "sqlite_utils")
 NO_NETWORK = """

@@ -1,0 +1,145 @@
+"""`searchkit train` and `index --adapt` as a user meets them."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from searchkit.cli.main import cli
+from searchkit.embedding.store import BUNDLED
+from searchkit.library import Library
+from tests.support.files import write
+
+SUBJECTS = "roses bread boiler lease piano bicycle tax garden insurance kitchen cellar holiday".split()
+MATTERS = "repair costs history cleaning buying storing measuring sharing painting moving".split()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEARCHKIT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """120 notes, each with a title that its text answers in words of its own."""
+    rng = random.Random(0)
+    fillers = "then after during before old new large small slowly often never always cheap dear".split()
+    for subject in SUBJECTS:
+        for matter in MATTERS:
+            words = " ".join(rng.choices(fillers, k=12))
+            text = f"With {subject} one minds {matter}: {words}. A neighbour had his {subject} looked at for {matter} {words}."
+            write(tmp_path / "docs" / subject / f"{matter}.md", f"# The {matter} of our {subject}\n\n{text}\n")
+    return tmp_path / "docs"
+
+
+@pytest.mark.minilm
+def test_pairs_are_counted_shown_and_written(home: Path, docs: Path, tmp_path: Path) -> None:
+    assert run("index", str(docs)).exit_code == 0
+    out = tmp_path / "pairs.jsonl"
+    shown = run("train", "pairs", "docs", "--out", str(out))
+    assert shown.exit_code == 0, shown.output
+    assert "120 pairs of 120 documents: title 120" in shown.output
+    assert "train 90, validation 12, test 18" in shown.output
+    assert "title: The" in shown.output
+    assert len(out.read_text().splitlines()) == 120
+    counts = json.loads(run("train", "pairs", "docs", "--json").stdout.splitlines()[0])
+    assert counts["splits"] == {"train": 90, "validation": 12, "test": 18}
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    run("index", str(docs))
+    made = run("train", "adapter", "docs", "--force", "--out", str(tmp_path / "report"))
+    assert made.exit_code == 0, made.output
+    name = f"{BUNDLED}-docs"
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["model"] == name and report["targets"] and report["general"]  # proven, whatever came of it
+    assert (tmp_path / "report" / "report.md").is_file()
+    card = (home / "models" / name / "README.md").read_text()
+    assert "Licence, inherited from it: **apache-2.0**" in card and "held-out pairs" in card
+    used = run("models", "use", name, "-c", "docs")
+    assert "nothing is embedded again" in used.output
+    assert run("models", "verify", name).exit_code == 0
+    assert json.loads(run("index", "-c", "docs", "--json").stdout)["embedded"] == 0
+    assert "nothing is embedded again" in run("models", "use", BUNDLED, "-c", "docs").output
+    assert run("models", "remove", name).exit_code == 0
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_an_index_run_adapts_or_says_why_not(home: Path, docs: Path) -> None:
+    pytest.importorskip("torch")
+    said = run("index", str(docs), "--adapt")
+    assert said.exit_code == 0, said.output
+    (line,) = [line for line in said.output.splitlines() if "dapted" in line]
+    if line.startswith("Adapted"):
+        assert f"Undo: searchkit models use {BUNDLED} -c docs" in line
+    else:
+        assert line.startswith("Not adapted")
+    with Library(home) as library:
+        assert library.is_covered("docs")
+        assert library.search("who looked at the piano for cleaning", k=1)
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_adapting_by_itself_is_not_tried_again_for_nothing(home: Path, docs: Path) -> None:
+    pytest.importorskip("torch")
+    write(home / "config.toml", "auto_adapt = true\n")
+    run("index", str(docs))
+    again = run("index", "-c", "docs")
+    assert "dapted" not in again.output
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_too_little_is_refused_and_nothing_changes(home: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    write(tmp_path / "few" / "a.md", "# One title of a note\n\n" + "Something about it. " * 10)
+    said = run("index", str(tmp_path / "few"), "--adapt")
+    assert said.exit_code == 0
+    assert "Not adapted: All pairs of 'few' are of one document" in said.output
+    with Library(home) as library:
+        assert library.status("few").model == BUNDLED
+        assert library.models.names() == [BUNDLED]
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_a_report_folder_that_cannot_be_written_is_named(home: Path, docs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    run("index", str(docs))
+    write(tmp_path / "file", "in the way")
+    said = CliRunner().invoke(cli, ["train", "adapter", "docs", "--out", str(tmp_path / "file")])
+    assert said.exit_code == 1
+    assert "The report cannot be written" in str(said.exception)
+
+
+def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    said = run("train", "adapter", "docs")
+    assert said.exit_code == 1
+    assert "searchkit[train]" in str(said.exception)
+
+
+def test_opened_searches_are_shown_and_erased(home: Path) -> None:
+    assert "keep_opened = true" in run("train", "opened").output
+    line = {"query": "when", "collection": "docs", "path": "/a.md", "title": "", "text": "then"}
+    write(home / "train" / "opened.jsonl", json.dumps(line) + "\n")
+    assert "when  → /a.md" in run("train", "opened").output
+    assert json.loads(run("train", "opened", "--json").stdout) == {
+        "query": "when",
+        "path": "/a.md",
+        "collection": "docs",
+    }
+    assert "1 search" in run("train", "opened", "--erase").output
+    assert not (home / "train" / "opened.jsonl").exists()

@@ -1,0 +1,311 @@
+"""A search that a running engine answers is the search as it would be here; without an engine nothing is different."""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from searchkit.daemon import client, server
+from searchkit.daemon.address import Address, read_address, write_address
+from searchkit.daemon.client import ask_engine, is_answering
+from searchkit.daemon.library import WarmLibrary
+from searchkit.daemon.protocol import (
+    LONGEST_REQUEST,
+    Found,
+    SearchRequest,
+    found_line,
+    read_answer_line,
+    read_request_line,
+    request_line,
+)
+from searchkit.daemon.search import find, find_with
+from searchkit.daemon.server import EngineSocket
+from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.home import Home
+from searchkit.library import Library
+from searchkit.search.query.filters import Filters
+from searchkit.types import GroupBy, Hit, SearchMode
+from tests.support.files import write
+from tests.support.hash_embedder import HashEmbedder
+
+
+class RunningEngine:
+    """The engine of a library, in a thread with an event loop of its own."""
+
+    def __init__(self, library: Library) -> None:
+        self.asked: list[SearchRequest] = []
+        self._library = library
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._socket = EngineSocket(library.home, self._find)
+
+    async def _find(self, request: SearchRequest) -> Found:
+        self.asked.append(request)
+        return find_with(self._library, request)
+
+    def start(self) -> None:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._socket.open(), self._loop).result(10)
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._socket.close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture
+def home(library: Library, docs: Path) -> Home:
+    library.index(docs, collection="docs")
+    return library.home
+
+
+@pytest.fixture
+def engine(library: Library, home: Home) -> Iterator[RunningEngine]:
+    running = RunningEngine(library)
+    running.start()
+    yield running
+    running.stop()
+
+
+REQUESTS = [
+    SearchRequest("prune the roses"),
+    SearchRequest("gauge bar", k=1, mode=SearchMode.LEXICAL),
+    SearchRequest("dough", mode=SearchMode.SEMANTIC, collections=("docs",)),
+    SearchRequest("", filters=Filters(types=("markdown",), since=date(2001, 1, 2)), group_by=GroupBy.FILE),
+]
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_an_engine_finds_what_the_library_finds(
+    engine: RunningEngine, library: Library, home: Home, request_: SearchRequest
+) -> None:
+    assert ask_engine(home, request_) == find_with(library, request_)
+    assert engine.asked == [request_]
+
+
+def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Library, docs: Path, home: Home) -> None:
+    write(docs / os.fsdecode(b"na\xefve \xff.md"), "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
+    write(docs / "copy of odd.md", "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
+    library.index(docs, collection="docs")
+    request = SearchRequest("bees")
+    found = ask_engine(home, request)
+    assert found is not None
+    assert found == find_with(library, request)
+    assert found.hits[0].copies == 1
+
+
+def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library, home: Home) -> None:
+    filters = Filters(("pdf",), ("*.md",), ("notes",), date(2020, 1, 1), date(2021, 1, 1), ("mail",), ("x",), ("y",))
+    request = SearchRequest('"a" \ud800 -b', 3, ("docs", "more"), SearchMode.LEXICAL, filters, GroupBy.FILE)
+    assert read_request_line(request_line(request, "key")) == ("key", request)
+    found = find_with(library, SearchRequest("roses"))
+    hit = replace(found.hits[0], copies_at=(Path("/a/b"),), marks=((0, 2), (3, 4)), page=3, more_in_file=2)
+    assert read_answer_line(found_line(Found((hit,)))) == Found((hit,))
+
+
+def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Home) -> None:
+    with pytest.raises(UsageError, match="query is empty"):
+        ask_engine(home, SearchRequest("  "))
+    with pytest.raises(CollectionNotFoundError, match="nowhere"):
+        ask_engine(home, SearchRequest("roses", collections=("nowhere",)))
+
+
+def test_a_change_of_the_folder_is_found_at_once(
+    engine: RunningEngine, library: Library, docs: Path, home: Home
+) -> None:
+    ask_engine(home, SearchRequest("wasps"))
+    write(docs / "wasps.md", "Wasps sting.\n")
+    with Library(home, embedder=library.embedder_of("docs")) as other:
+        other.index(docs, collection="docs")
+    found = ask_engine(home, SearchRequest("wasps"))
+    assert found is not None
+    assert found.hits[0].path.name == "wasps.md"
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_is_not_covered_by_vectors_is_told(
+    engine: RunningEngine, library: Library, docs: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(docs / "wasps.md", "Wasps sting.\n")
+    monkeypatch.setattr(HashEmbedder, "embed_documents", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        library.index(docs, collection="docs")
+    found = ask_engine(home, SearchRequest("wasps"))
+    assert found is not None
+    assert found.notes == ("docs: 3 of 4 passages can be found by meaning so far. Go on: searchkit index -c docs",)
+
+
+def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Home) -> None:
+    address = read_address(home)
+    assert address is not None
+    files = [home.path / "engine.json", *([Path(address.socket)] if address.socket else [])]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * len(files)
+    write_address(home, replace(address, key="guessed"))
+    assert ask_engine(home, SearchRequest("roses")) is None
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"{}\n",
+        b"[1]\n",
+        b"null\n",
+        b"\xff\n",
+        b'{"key": "\\ud800", "search": {}}\n',
+        b"x" * 50,
+        b"[" * 200_000 + b"\n",
+    ],
+    ids=range(8),
+)
+def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Home, line: bytes) -> None:
+    address = read_address(home)
+    assert address is not None
+    with client._connected(address) as connection:
+        connection.settimeout(20)
+        connection.sendall(line)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(10) == b""
+    assert ask_engine(home, SearchRequest("roses"))
+
+
+def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Home) -> None:
+    address = read_address(home)
+    assert address is not None
+    with client._connected(address) as connection:
+        connection.settimeout(20)
+        try:
+            connection.sendall(b"x" * (2 * LONGEST_REQUEST))
+            ended = connection.recv(10) == b""
+        except ConnectionError:
+            ended = True
+    assert ended
+    assert ask_engine(home, SearchRequest("roses"))
+
+
+def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_READ_SECONDS", 0.05)
+    address = read_address(home)
+    assert address is not None
+    with client._connected(address) as connection:
+        connection.settimeout(20)
+        assert connection.recv(10) == b""
+
+
+def test_without_an_engine_the_library_searches(library: Library, home: Home) -> None:
+    assert ask_engine(home, SearchRequest("roses")) is None
+    assert not is_answering(home)
+    with WarmLibrary(home, embedder=library.embedder_of("docs")) as warm:
+        warm.warm_up()
+        assert warm.search("roses") == library.search("roses")
+
+
+def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, home: Home) -> None:
+    write_address(home, Address(str(home.path / "engine-gone.sock"), 0, "key"))
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(home.path / "engine-gone.sock"))
+    assert ask_engine(home, SearchRequest("roses")) is None
+    running = RunningEngine(library)
+    running.start()
+    try:
+        assert not (home.path / "engine-gone.sock").exists()
+        assert ask_engine(home, SearchRequest("roses"))
+    finally:
+        running.stop()
+    assert list(home.path.glob("engine*")) == []
+
+
+def test_a_second_engine_leaves_the_first_ones_address_alone(
+    engine: RunningEngine, library: Library, home: Home
+) -> None:
+    address = read_address(home)
+    second = RunningEngine(library)
+    second.start()
+    second.stop()
+    assert read_address(home) == address
+    assert ask_engine(home, SearchRequest("roses"))
+    assert [request.query for request in engine.asked] == ["roses"]
+
+
+def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(engine: RunningEngine, home: Home) -> None:
+    address = read_address(home)
+    assert address is not None
+    write_address(home, replace(address, version="0.0.1"))
+    assert ask_engine(home, SearchRequest("roses")) is None
+    (home.path / "engine.json").write_text('{"socket": 3}')
+    assert ask_engine(home, SearchRequest("roses")) is None
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"{\n", b'{"hits": 3}\n', b'{"error": "", "message": ""}\n', b'{"error": "Path", "message": ""}\n']
+)
+def test_an_engine_that_talks_nonsense_is_not_believed(home: Home, reply: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        write_address(home, Address("", listener.getsockname()[1], "key"))
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask_engine(home, SearchRequest("roses")) is None
+        thread.join()
+
+
+def test_an_engine_that_hangs_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        write_address(home, Address("", listener.getsockname()[1], "key"))
+        assert ask_engine(home, SearchRequest("roses")) is None
+
+
+def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs: Path, tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    with Library(deep, embedder=library._embedder) as other:
+        other.index(docs, collection="docs")
+        running = RunningEngine(other)
+        running.start()
+        try:
+            assert ask_engine(Home(deep), SearchRequest("roses"))
+        finally:
+            running.stop()
+
+
+def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngine, home: Home) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "searchkit", "search", "prune the roses", "--json", "-k", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "SEARCHKIT_HOME": str(home)},
+    )
+    assert json.loads(done.stdout)["path"].endswith("roses.md")
+    assert [request.query for request in engine.asked] == ["prune the roses"]
+
+
+def test_a_warm_library_asks_the_engine_and_loads_nothing(engine: RunningEngine, home: Home, library: Library) -> None:
+    with WarmLibrary(home) as warm:  # no model is installed
+        warm.warm_up()
+        hits: list[Hit] = warm.search("roses", k=2, collections=["docs"])
+        with pytest.raises(UsageError, match="no mode"):
+            warm.search("roses", mode="psychic")
+    assert hits == library.search("roses", k=2, collections=["docs"])
+    assert find(home, SearchRequest("roses", k=2, collections=("docs",))).hits == tuple(hits)

@@ -1,0 +1,231 @@
+"""The index is a cache of the catalog: whatever happens to it, the next search is right and nothing is lost."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import transaction
+from searchkit.catalog.meta import INDEX, set_meta
+from searchkit.catalog.session import writing
+from searchkit.errors import UsageError
+from searchkit.index_store.trials import cheapest
+from searchkit.library import Library
+from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
+from searchkit_indexes import IndexSpec
+from tests.support.files import write
+
+QUESTIONS = ("prune the roses", "knead the dough", "zeppelin", "passage 17")
+
+
+@pytest.fixture
+def many(docs: Path) -> Path:
+    """A folder whose passages are enough for codes to learn from."""
+    for number in range(300):
+        write(
+            docs / "many" / f"note{number}.md", f"# Note {number}\n\nThis is passage {number} of group {number % 7}.\n"
+        )
+    return docs
+
+
+@pytest.fixture(params=["flat-float32-64", "rabitq-1bit-64", "ivf-int8-64", "hnsw-int8-64", "flat-int8-32"])
+def collection(request: pytest.FixtureRequest, library: Library, many: Path) -> Path:
+    """The files of a collection with an index of some kind."""
+    library.index(many)
+    set_index(library, "docs", IndexSpec.parse(request.param))
+    library.close()
+    return library.home.path / "collections" / "docs"
+
+
+def hits(library: Library) -> list[tuple[str, str]]:
+    found = [(str(hit.path), hit.text) for query in QUESTIONS for hit in library.search(query, mode="semantic")]
+    library.close()
+    return found
+
+
+def newest(collection: Path) -> Path:
+    return max((path for path in (collection / "index").iterdir() if path.name.isdigit()), key=lambda p: int(p.name))
+
+
+def largest_file(collection: Path) -> Path:
+    return max(newest(collection).glob("*.npy"), key=lambda path: path.stat().st_size)
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    path.write_bytes(content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a flipped byte": lambda folder: flip(largest_file(folder)),
+    "a truncated file": lambda folder: largest_file(folder).write_bytes(largest_file(folder).read_bytes()[:-100]),
+    "a missing file": lambda folder: largest_file(folder).unlink(),
+    "a flipped manifest": lambda folder: flip(newest(folder) / "manifest.json"),
+    "no manifest, as after a kill": lambda folder: (newest(folder) / "manifest.json").unlink(),
+    "no index": lambda folder: shutil.rmtree(folder / "index"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_index_is_made_anew_and_kept_aside(library: Library, collection: Path, damage: str) -> None:
+    before, spec = hits(library), library.status("docs").index
+    DAMAGE[damage](collection)
+
+    assert hits(library) == before
+    assert library.status("docs").index == spec
+    aside = [path.name for path in (collection / "index").glob("damaged-*")]
+    assert len(aside) == (damage != "no index")
+
+
+def test_an_index_catches_up_with_what_came_and_went(library: Library, collection: Path, many: Path) -> None:
+    generation = newest(collection)
+    write(many / "zeppelin.md", "The zeppelin leaves at noon.\n")
+    (many / "many" / "note17.md").unlink()
+    library.index(many)
+
+    assert newest(collection) == generation  # too little for a new one
+    assert library.search("zeppelin leaves at noon", mode="semantic")[0].path.name == "zeppelin.md"
+    assert all(hit.path.name != "note17.md" for hit in library.search("passage 17", k=50, mode="semantic"))
+
+
+def test_many_changes_make_a_new_generation(library: Library, collection: Path, many: Path) -> None:
+    generation = newest(collection)
+    shutil.rmtree(many / "many")
+    write(many / "zeppelin.md", "The zeppelin leaves at noon.\n")
+    library.index(many)
+
+    assert newest(collection) != generation
+    assert library.search("zeppelin leaves at noon", mode="semantic")[0].path.name == "zeppelin.md"
+    assert library.status("docs").index is not None
+
+
+def test_an_index_of_a_later_catalog_is_not_believed(
+    library: Library, collection: Path, many: Path, tmp_path: Path
+) -> None:
+    """A catalog that was restored from a backup meets the index of what it was later."""
+    before = hits(library)
+    shutil.copy(collection / "catalog.db", tmp_path / "backup.db")
+    for number in range(100):
+        write(many / f"later{number}.md", f"Later words, number {number}, of the zeppelin.\n")
+    library.index(many)
+    set_index(library, "docs", IndexSpec.parse("rabitq-1bit-64"))
+    library.close()
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (collection / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.db", collection / "catalog.db")
+
+    assert hits(library) == before
+
+
+def test_an_index_of_a_catalog_that_went_on_from_a_backup_is_not_believed(
+    library: Library, collection: Path, many: Path, tmp_path: Path
+) -> None:
+    """Ids that were given twice: an index knows other vectors under them."""
+    shutil.copy(collection / "catalog.db", tmp_path / "backup.db")
+    for number in range(400):
+        write(many / f"later{number}.md", f"Later words, number {number}, of the zeppelin.\n")
+    library.index(many)
+    library.close()
+    for name in ("catalog.db-wal", "catalog.db-shm"):
+        (collection / name).unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup.db", collection / "catalog.db")
+    for number in range(400):
+        write(many / f"later{number}.md", f"Other words, number {number}, of the harbour.\n")
+    library.index(many)
+
+    assert newest(collection).name != "1"
+    found = {hit.path.name for hit in library.search("words of the harbour", k=450, mode="semantic")}
+    assert {f"later{number}.md" for number in range(400)} <= found
+
+
+def test_another_goal_makes_the_index_anew(library: Library, many: Path) -> None:
+    library.index(many)
+    set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=0.5)
+    generation = newest(library.home.path / "collections" / "docs")
+    set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=1.0, queries=QUESTIONS)
+
+    status = library.status("docs").index
+    assert newest(library.home.path / "collections" / "docs") != generation
+    assert status is not None and status.queries == len(QUESTIONS)
+
+
+def test_without_the_library_of_the_chosen_index_another_is_used(
+    library: Library, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(many)
+    monkeypatch.setattr("searchkit.index_store.open.is_installed", lambda _: False)
+    with writing(CollectionFolder(library.home.path / "collections" / "docs")) as connection, transaction(connection):
+        set_meta(connection, INDEX, "hnswlib-float32-64")
+
+    assert library.search("prune the roses", mode="semantic")[0].path.name == "roses.md"
+    library.index(many)
+    status = library.status("docs").index
+    assert status is not None and status.name == "flat-float32-64"
+
+
+@pytest.mark.slow
+def test_tuning_measures_and_sets_the_cheapest(library: Library, many: Path) -> None:
+    library.index(many)
+
+    report = measure_indexes(library, "docs", TuneOptions(recall=0.9))
+
+    assert report.trials and report.queries > 50
+    assert report.chosen is not None and report.chosen.recall >= 0.9
+    fitting = [trial for trial in report.trials if trial.recall >= 0.9]
+    assert report.chosen.cost == min(trial.cost for trial in fitting)
+    set_index(library, "docs", report.chosen.spec, recall=0.9)
+    status = library.status("docs").index
+    assert status is not None and status.name == str(report.chosen.spec)
+    assert cheapest(report.trials, 0.9, max_megabytes=0.000001) is None
+
+
+def test_a_recall_that_cannot_be_is_refused(library: Library, many: Path) -> None:
+    library.index(many)
+
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        measure_indexes(library, "docs", TuneOptions(recall=99))
+
+
+def test_going_back_to_auto(library: Library, collection: Path) -> None:
+    set_index(library, collection.name, None)
+
+    status = library.status("docs").index
+    assert status is not None and status.name == "flat-float32-64" and status.recall == 1.0
+
+
+@pytest.mark.parametrize("way", ["kill", "full"])
+@pytest.mark.parametrize("spec", ["rabitq-1bit-64", "flat-float32-64"])
+def test_stopped_between_any_two_writes_an_index_is_right(library: Library, many: Path, way: str, spec: str) -> None:
+    """Killed, or told that the disk is full, before each step in turn: searches are right all the while."""
+    library.index(many)
+    set_index(library, "docs", IndexSpec.parse(spec))
+    for number in range(200):
+        (many / "many" / f"note{number}.md").unlink()
+    write(many / "zeppelin.md", "The zeppelin leaves at noon.\n")
+    library.close()
+    found, steps = [], 0
+    while True:
+        steps += 1
+        arguments = [str(library.home), str(many), str(steps), way]
+        run = subprocess.run(
+            [sys.executable, "-m", "tests.support.index_and_stop", *arguments],
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found.append(hits(library))
+        if run.returncode == 0:
+            break
+        assert run.returncode == -signal.SIGKILL if way == "kill" else "No space left" in run.stderr
+    assert steps > 5
+    assert all(each == found[-1] for each in found)
+    assert any(text == "The zeppelin leaves at noon." for _, text in found[-1])
+    names = sorted(path.name for path in (library.home.path / "collections" / "docs" / "index").iterdir())
+    assert len(names) == 1 and names[0].isdigit()

@@ -1,0 +1,537 @@
+"""A folder and its collection: after every run they say the same, and nothing is embedded twice."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from searchkit.catalog.connection import open_for_reading
+from searchkit.catalog.fulltext import lexical_form
+from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
+from searchkit.ingest import sync
+from searchkit.ingest.sandbox.messages import Job, Reading, Setup
+from searchkit.ingest.sandbox.pool import read_files
+from searchkit.library import Library
+from searchkit.types import RunOptions, SearchMode
+from tests.support.files import write
+from tests.support.hash_embedder import HashEmbedder
+
+
+def found(library: Library, query: str) -> list[str]:
+    """Names of the files that hold the query's words."""
+    return [hit.path.name for hit in library.search(query, mode=SearchMode.LEXICAL)]
+
+
+def catalog(library: Library, name: str = "docs") -> sqlite3.Connection:
+    return open_for_reading(library.home.path / "collections" / name / "catalog.db")
+
+
+def assert_consistent(library: Library, name: str = "docs") -> None:
+    """No orphans, every chunk in the full text exactly once, every passage with a vector."""
+    connection = catalog(library, name)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    chunks = connection.execute(
+        "SELECT c.id, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id"
+    ).fetchall()
+    fresh = sqlite3.connect(":memory:")
+    fresh.execute(
+        "CREATE VIRTUAL TABLE f USING fts5(title, text, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
+    )
+    fresh.executemany(
+        "INSERT INTO f (rowid, title, text) VALUES (?, ?, ?)",
+        [(c, lexical_form(t), lexical_form(x)) for c, _, t, x in chunks],
+    )
+    fresh.execute("CREATE VIRTUAL TABLE v USING fts5vocab(f, col)")
+    wanted = fresh.execute("SELECT term, col, doc, cnt FROM v ORDER BY 1, 2").fetchall()
+    connection.execute("PRAGMA query_only = 0")
+    connection.execute("CREATE VIRTUAL TABLE temp.v USING fts5vocab(main, fulltext, col)")
+    kept = connection.execute("SELECT term, col, doc, cnt FROM temp.v WHERE col != 'name' ORDER BY 1, 2").fetchall()
+    assert kept == wanted
+    status = library.status(name)
+    assert status.vectors == status.passages
+    orphans = connection.execute(
+        "SELECT count(*) FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
+    )
+    assert orphans.fetchone() == (0,)
+    connection.close()
+
+
+def test_an_unchanged_folder_embeds_nothing(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    first = library.index(docs)
+    assert (first.added, first.embedded) == (3, 3)
+    embedder.embedded.clear()
+    second = library.index(docs)
+    assert (second.added, second.changed, second.deleted, second.unchanged, second.embedded) == (0, 0, 0, 3, 0)
+    assert embedder.embedded == []
+    assert_consistent(library)
+
+
+def test_a_changed_file_is_found_by_its_new_words_only(library: Library, docs: Path) -> None:
+    library.index(docs)
+    write(docs / "bread.txt", "Fold the batter gently and steam it.\n")
+    report = library.index(docs)
+    assert (report.changed, report.unchanged, report.embedded) == (1, 2, 1)
+    assert found(library, "batter") == ["bread.txt"]
+    assert found(library, "dough") == []
+    assert_consistent(library)
+
+
+def test_a_touched_file_is_not_read_as_changed(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    os.utime(docs / "bread.txt", (1, 1))
+    assert library.index(docs).unchanged == 3
+    assert embedder.embedded == []
+
+
+def test_a_deleted_document_is_not_found(library: Library, docs: Path) -> None:
+    library.index(docs)
+    (docs / "garden" / "roses.md").unlink()
+    assert library.index(docs).deleted == 1
+    assert found(library, "prune roses") == []
+    assert [hit.path.name for hit in library.search("prune roses")] != []  # others remain, by meaning
+    assert_consistent(library)
+
+
+def test_a_moved_file_is_not_embedded_again(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    (docs / "garden").rename(docs / "outside")
+    (docs / "bread.txt").rename(docs / "loaf.txt")
+    report = library.index(docs)
+    assert (report.moved, report.added, report.deleted) == (2, 0, 0)
+    assert embedder.embedded == []
+    assert library.search("prune roses")[0].path == docs / "outside" / "roses.md"
+    assert found(library, "loaf") == ["loaf.txt"]
+    assert_consistent(library)
+
+
+def test_a_duplicated_file_is_not_embedded_again_and_counts_as_a_copy(
+    library: Library, docs: Path, embedder: HashEmbedder
+) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    shutil.copy(docs / "bread.txt", docs / "bread again.txt")
+    report = library.index(docs)
+    assert (report.added, report.embedded) == (1, 0)
+    assert embedder.embedded == []
+    hits = library.search("knead the dough")
+    assert hits[0].copies == 1
+    assert [hit.text for hit in hits].count(hits[0].text) == 1
+    (docs / "bread.txt").unlink()
+    library.index(docs)
+    assert library.search("knead the dough")[0].path.name == "bread again.txt"
+    assert_consistent(library)
+
+
+def test_two_files_that_swap_names_swap_contents(library: Library, docs: Path) -> None:
+    library.index(docs)
+    (docs / "bread.txt").rename(docs / "x")
+    write(docs / "other.txt", "Something else entirely, about ships.")
+    library.index(docs)
+    (docs / "other.txt").rename(docs / "bread.txt")
+    (docs / "x").rename(docs / "other.txt")
+    library.index(docs)
+    assert found(library, "ships") == ["bread.txt"]
+    assert found(library, "dough") == ["other.txt"]
+    assert_consistent(library)
+
+
+def test_bad_files_are_skipped_with_their_reasons_and_the_rest_is_indexed(library: Library, docs: Path) -> None:
+    (docs / "cut.pdf").write_bytes(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog")
+    (docs / "binary.md").write_bytes(b"\x00\x01\x02" * 50)
+    (docs / "latin.txt").write_bytes(b"caf\xe9 au lait")
+    (docs / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    write(docs / "empty.txt", "")
+    report = library.index(docs)
+    assert (report.added, report.skipped, report.unsupported) == (8, 3, 1)
+    reasons = {problem.path.name: problem.reason for problem in library.status("docs").problems}
+    assert set(reasons) == {"cut.pdf", "binary.md", "empty.txt"}
+    assert "PDF" in reasons["cut.pdf"]
+    assert "binary content" in reasons["binary.md"]
+    assert library.status("docs").unsupported_types == ((".png", 1),)
+    assert found(library, "dough") == ["bread.txt"]
+    again = library.index(docs)
+    assert again.unchanged == 8
+    assert found(library, "café") == ["latin.txt"]
+    write(docs / "binary.md", "words at last")
+    assert library.index(docs).changed == 1
+    assert found(library, "words") == ["binary.md"]
+
+
+@contextmanager
+def unreadable(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Opening a file of that name is refused in the workers, as its permissions would do for anyone but root."""
+
+    def refuse(jobs: Sequence[Job], setup: Setup) -> Iterator[Reading]:
+        refused = [job for job in jobs if Path(job.path).name == name]
+        yield from (Reading(job, reason="cannot be read (Permission denied)", is_lasting=False) for job in refused)
+        yield from read_files([job for job in jobs if job not in refused], setup)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sync, "read_files", refuse)
+        yield
+
+
+def test_an_unreadable_file_is_skipped_until_it_can_be_read(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unreadable("bread.txt", monkeypatch):
+        report = library.index(docs)
+        assert (report.added, report.skipped) == (3, 1)
+        assert report.problems[0].reason == "cannot be read (Permission denied)"
+        assert library.index(docs).unchanged == 3
+    assert library.index(docs).changed == 1
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_a_file_that_became_unreadable_keeps_its_last_text(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(docs)
+    write(docs / "bread.txt", "New words nobody may read yet: zeppelin.")
+    with unreadable("bread.txt", monkeypatch):
+        report = library.index(docs)
+    assert "cannot be read (Permission denied); its last text is kept" in report.problems[0].reason
+    assert len(library.status("docs").problems) == 1
+    assert found(library, "dough") == ["bread.txt"]
+    assert library.index(docs).changed == 1
+    assert found(library, "zeppelin") == ["bread.txt"]
+    assert library.status("docs").problems == ()
+
+
+def test_a_root_that_is_gone_loses_nothing(library: Library, docs: Path) -> None:
+    library.index(docs)
+    docs.rename(docs.with_name("unplugged"))
+    report = library.refresh("docs")
+    assert report.deleted == 0
+    assert "cannot be read" in report.problems[0].reason
+    assert found(library, "dough") == ["bread.txt"]
+    with pytest.raises(UsageError, match="There is no folder"):
+        library.index(docs)
+
+
+def test_a_file_above_the_size_limit_is_skipped_without_being_read(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEARCHKIT_MAX_FILE_MEGABYTES", "1")
+    with (docs / "huge.txt").open("wb") as file:
+        file.write(b"words\n")
+        file.truncate(6_000_000_000)
+    report = library.index(docs)
+    assert "6,000 MB, more than the limit of 1 MB" in report.problems[0].reason
+
+
+def test_forgetting_takes_effect_at_once_and_lasts(library: Library, docs: Path) -> None:
+    library.index(docs)
+    assert library.forget(docs / "garden") == {"docs": 1}
+    assert found(library, "roses") == []
+    assert library.index(docs).unchanged == 2
+    assert found(library, "roses") == []
+    assert_consistent(library)
+
+
+def test_forgetting_a_root_removes_its_collection_and_no_file(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.search("bread")
+    assert library.forget(docs) == {"docs": 3}
+    assert library.collections() == []
+    assert (docs / "bread.txt").is_file()
+    with pytest.raises(UsageError, match="Nothing at"):
+        library.forget(docs)
+
+
+def test_what_was_forgotten_comes_back_when_it_is_indexed_by_name(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.forget(docs / "garden")
+    library.forget(docs / "bread.txt")
+    report = library.index(docs / "garden")
+    assert (report.collection, report.added) == ("docs", 1)
+    assert found(library, "roses") == ["roses.md"]
+    assert found(library, "dough") == []
+    assert library.index(docs / "bread.txt").added == 1
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_a_folder_inside_a_root_is_not_indexed_twice_in_one_collection(library: Library, docs: Path) -> None:
+    library.index(docs)
+    with pytest.raises(UsageError, match="is inside"):
+        library.index(docs / "garden", collection="docs")
+    with pytest.raises(UsageError, match="holds"):
+        library.index(docs.parent, collection="docs")
+    assert library.index(docs / "garden").collection == "garden"
+
+
+def test_collections_are_named_after_their_folders_and_kept_apart(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "a" / "notes" / "one.txt", "alpha")
+    write(tmp_path / "b" / "notes" / "two.txt", "beta")
+    assert library.index(tmp_path / "a" / "notes").collection == "notes"
+    assert library.index(tmp_path / "b" / "notes").collection == "notes-2"
+    assert library.index(tmp_path / "a" / "notes").collection == "notes"
+    assert {hit.collection for hit in library.search("alpha beta")} == {"notes", "notes-2"}
+
+
+def test_two_folders_share_a_collection(library: Library, tmp_path: Path, docs: Path) -> None:
+    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
+    library.index(docs, collection="all")
+    library.index(tmp_path / "more", collection="all")
+    assert found(library, "ships dough") == ["ships.txt", "bread.txt"] or found(library, "ships dough") == [
+        "bread.txt",
+        "ships.txt",
+    ]
+    assert len(library.status("all").roots) == 2
+    assert library.refresh("all").unchanged == 4
+
+
+def test_a_second_writer_is_told_who_is_writing(library: Library, docs: Path) -> None:
+    from searchkit.catalog.lock import writer_lock
+
+    library.index(docs)
+    with (
+        writer_lock(library.home.path / "collections" / "docs"),
+        pytest.raises(CollectionBusyError, match=f"process {os.getpid()}"),
+    ):
+        Library(library.home, embedder=HashEmbedder()).index(docs)
+
+
+def test_another_model_embeds_anew_and_the_old_vectors_are_not_mixed_in(library: Library, docs: Path) -> None:
+    library.index(docs)
+    other = HashEmbedder(32, name="other")
+    with Library(library.home, embedder=other) as switched:
+        assert switched.status("docs").vectors == 0
+        assert switched.search("knead the dough", mode=SearchMode.SEMANTIC) == []
+        assert switched.search("knead the dough")[0].path.name == "bread.txt"
+        assert switched.index(docs).embedded == 3
+        assert switched.search("knead the dough", mode=SearchMode.SEMANTIC)[0].path.name == "bread.txt"
+
+
+def test_a_damaged_or_missing_index_is_rebuilt_from_the_catalog(library: Library, docs: Path) -> None:
+    library.index(docs)
+    before = [(hit.path, hit.score) for hit in library.search("prune the roses")]
+    index = library.home.path / "collections" / "docs" / "index"
+    generation = next(index.iterdir())
+    (generation / "vectors.npy").write_bytes(b"damaged")
+    with Library(library.home, embedder=HashEmbedder()) as reopened:
+        assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
+        reopened.index(docs)
+        assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
+    assert sorted(path.name for path in index.iterdir()) == ["2", "damaged-1"]
+    shutil.rmtree(index)
+    with Library(library.home, embedder=HashEmbedder()) as reopened:
+        assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
+
+
+def test_a_search_sees_what_another_process_has_indexed_meanwhile(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.search("ships")
+    write(docs / "ships.txt", "Ships sail at dawn.")
+    with Library(library.home, embedder=HashEmbedder()) as other:
+        other.index(docs)
+    assert library.search("ships sail", mode=SearchMode.SEMANTIC)[0].path.name == "ships.txt"
+
+
+def test_state_is_readable_by_the_user_alone(library: Library, docs: Path) -> None:
+    library.index(docs)
+    folder = library.home.path / "collections" / "docs"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "catalog.db").stat().st_mode & 0o777 == 0o600
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*.npy")} == {0o600}
+
+
+def test_a_damaged_catalog_or_a_missing_model_is_one_clear_error(library: Library, docs: Path) -> None:
+    library.index(docs)
+    library.close()
+    with (
+        Library(library.home) as real,
+        pytest.raises(ModelNotFoundError, match="'docs' was built with the model 'hash'"),
+    ):
+        real.search("dough")
+    with Library(library.home) as real:
+        assert real.search("dough", mode=SearchMode.LEXICAL)[0].path.name == "bread.txt"
+    (library.home.path / "collections" / "docs" / "catalog.db").write_bytes(b"no database at all" * 500)
+    with pytest.raises(CatalogError, match=r"cannot be (opened|used)"):
+        library.search("dough")
+    with pytest.raises(CatalogError, match=r"cannot be (opened|used)"):
+        library.index(docs)
+
+
+def test_a_data_directory_that_cannot_be_written_is_one_clear_error(tmp_path: Path, docs: Path) -> None:
+    write(tmp_path / "file", "not a folder")
+    with pytest.raises(CatalogError, match="SEARCHKIT_HOME"):
+        Library(tmp_path / "file", embedder=HashEmbedder()).index(docs)
+
+
+def test_names_of_any_bytes_are_mirrored(library: Library, docs: Path) -> None:
+    names = [b"caf\xe9.txt", b"two\nlines.txt", b"-dash.txt", "emoji 👩‍🚀 'quoted\".txt".encode(), b"tab\there.txt"]
+    for number, name in enumerate(names):
+        (docs / os.fsdecode(name)).write_text(f"subject number{number}", encoding="utf-8")
+    library.index(docs)
+    for number, name in enumerate(names):
+        assert os.fsencode(library.search(f"number{number}", mode=SearchMode.LEXICAL)[0].path.name) == name
+    assert library.index(docs).unchanged == 8
+
+
+def test_files_of_one_size_and_time_that_swap_names_are_noticed(library: Library, docs: Path) -> None:
+    for name, text in (("a.txt", "walrus one"), ("b.txt", "ferret two")):
+        os.utime(write(docs / name, text), (1_000_000_000, 1_000_000_000))
+    library.index(docs)
+    (docs / "a.txt").rename(docs / "t")
+    (docs / "b.txt").rename(docs / "a.txt")
+    (docs / "t").rename(docs / "b.txt")
+    library.index(docs)
+    assert found(library, "walrus") == ["b.txt"]
+    assert found(library, "ferret") == ["a.txt"]
+    assert_consistent(library)
+
+
+def test_an_empty_root_loses_nothing_and_says_so(library: Library, docs: Path) -> None:
+    library.index(docs)
+    shutil.rmtree(docs)
+    docs.mkdir()
+    report = library.index(docs)
+    assert report.deleted == 0
+    assert "it is empty now, so nothing was removed" in report.problems[0].reason
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_an_empty_path_is_refused(library: Library) -> None:
+    with pytest.raises(UsageError, match="The path is empty"):
+        library.index("")
+
+
+def test_of_several_collections_with_a_folder_the_one_named_after_it_is_meant(library: Library, docs: Path) -> None:
+    library.index(docs, collection="another")
+    library.index(docs, collection="docs")
+    assert library.index(docs).collection == "docs"
+
+
+def test_a_folder_that_cannot_be_read_keeps_its_documents_and_is_reported(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(docs)
+    real_scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "garden":
+            raise PermissionError(13, "Permission denied")
+        return real_scandir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        report = library.index(docs)
+    assert report.deleted == 0
+    assert [(p.path, p.reason) for p in library.status("docs").problems] == [
+        (docs / "garden", "folder cannot be read (Permission denied)")
+    ]
+    assert found(library, "roses") == ["roses.md"]
+    library.index(docs)
+    assert library.status("docs").problems == ()
+
+
+def test_a_file_that_moves_to_another_root_is_not_embedded_again(
+    library: Library, docs: Path, tmp_path: Path, embedder: HashEmbedder
+) -> None:
+    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
+    library.index(docs, collection="all")
+    library.index(tmp_path / "more", collection="all")
+    embedder.embedded.clear()
+    (docs / "bread.txt").rename(tmp_path / "more" / "loaf.txt")
+    report = library.refresh("all")
+    assert (report.moved, report.added, report.deleted) == (1, 0, 0)
+    (tmp_path / "more" / "loaf.txt").rename(docs / "bread.txt")
+    report = library.index(docs, collection="all")  # the root that it left is not looked through
+    assert (report.moved, report.added, report.deleted) == (1, 0, 0)
+    assert embedder.embedded == []
+    assert found(library, "dough") == ["bread.txt"]
+    assert library.refresh("all").unchanged == 4
+    assert_consistent(library, "all")
+
+
+def test_a_copy_in_another_root_whose_drive_is_away_is_no_move(library: Library, docs: Path, tmp_path: Path) -> None:
+    library.index(docs, collection="all")
+    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
+    shutil.copy(docs / "bread.txt", tmp_path / "more" / "copy.txt")
+    docs.rename(docs.with_name("unplugged"))
+    report = library.index(tmp_path / "more", collection="all")
+    assert (report.moved, report.added) == (0, 2)
+    assert library.search("dough", mode=SearchMode.LEXICAL)[0].copies == 1
+
+
+def test_a_renamed_root_borrows_the_vectors_it_had(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    library.index(docs)
+    embedder.embedded.clear()
+    report = library.index(docs.rename(docs.with_name("papers")))
+    assert (report.collection, report.added, report.embedded) == ("papers", 3, 0)
+    assert embedder.embedded == []
+    assert library.search("prune roses", collections=["papers"])[0].path.parent.name == "garden"
+    assert_consistent(library, "papers")
+
+
+def test_a_root_on_another_drive_with_other_files_loses_nothing(library: Library, docs: Path) -> None:
+    library.index(docs)
+    shutil.rmtree(docs)
+    write(docs / "README.txt", "The drive is not mounted.")
+    connection = sqlite3.connect(library.home.path / "collections" / "docs" / "catalog.db")
+    connection.execute("UPDATE roots SET device = device + 1")
+    connection.commit()
+    connection.close()
+    report = library.index(docs)
+    assert (report.deleted, report.added) == (0, 0)
+    assert "on another drive than before" in report.problems[0].reason
+    assert "searchkit forget" in report.problems[0].remedy
+    assert found(library, "dough") == ["bread.txt"]
+
+
+def test_a_replaced_folder_on_the_same_drive_is_taken_at_its_word(library: Library, docs: Path) -> None:
+    library.index(docs)
+    shutil.rmtree(docs)
+    write(docs / "new.txt", "Something else.")
+    report = library.index(docs)
+    assert (report.deleted, report.added) == (3, 1)
+
+
+def test_what_was_skipped_is_read_again_when_the_limits_change_or_when_asked(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(docs / "large.txt", "a zeppelin " * 150_000)
+    write(docs / "empty.txt", "")
+    with monkeypatch.context() as patched:
+        patched.setenv("SEARCHKIT_MAX_FILE_MEGABYTES", "1")
+        assert library.index(docs).skipped == 2
+        assert library.index(docs).changed == 0
+    assert library.index(docs).changed == 1
+    assert found(library, "zeppelin") == ["large.txt"]
+    report = library.index(docs, options=RunOptions(retry=True))
+    assert [problem.path.name for problem in report.problems] == ["empty.txt"]
+
+
+def test_metadata_is_found_and_not_embedded(library: Library, docs: Path, embedder: HashEmbedder) -> None:
+    write(
+        docs / "note.md", "---\ntitle: A note\nauthor: Ada Zimmermann\ntags: [zeppelin, sail]\n---\n\nShips at dawn.\n"
+    )
+    library.index(docs)
+    assert found(library, "zimmermann") == ["note.md"]
+    assert found(library, "zeppelin") == ["note.md"]
+    assert not any("Zimmermann" in text for text in embedder.embedded)
+    hit = library.search("zimmermann", mode="lexical")[0]
+    assert hit.evidence.terms == ("zimmermann",)
+    assert hit.score > 0.9
+    write(docs / "note.md", "Ships at dawn.\n")
+    library.index(docs)
+    assert found(library, "zimmermann") == []
+
+
+def test_a_hit_says_its_place_in_the_formats_own_terms(library: Library, docs: Path) -> None:
+    write(docs / "table.csv", "item,price\nzeppelin,3\n")
+    write(docs / "film.srt", "1\n00:01:20,000 --> 00:01:22,000\nThe walrus sings.\n")
+    library.index(docs)
+    with pytest.raises(UsageError, match="Modes: hybrid, semantic, lexical"):
+        library.search("walrus", mode="nonsense")
+    places = {hit.path.name: hit.place for word in ("zeppelin", "walrus") for hit in library.search(word, k=1)}
+    assert places["film.srt"] == "00:01:20"
+    assert "row" in places["table.csv"]

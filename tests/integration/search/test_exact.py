@@ -1,0 +1,82 @@
+"""What a query says literally comes first, whatever else is nearer in meaning or fuller of its words."""
+
+from pathlib import Path
+
+import pytest
+
+from searchkit.library import Library
+from searchkit.types import SearchMode
+from tests.support.files import write
+
+WORDS = "boiler pressure gauge water valve pump heating error manual invoice number function size"
+
+
+@pytest.fixture
+def planted(library: Library, docs: Path) -> Path:
+    """Literal things among a hundred notes that are about the same words."""
+    for number in range(100):
+        write(docs / "notes" / f"note{number}.md", f"# Note {number}\n\n{WORDS} {number}. {WORDS} error number.\n")
+    write(docs / "codes.md", "# Codes\n\nThe display shows E0X7 when the flame goes out.\n")
+    write(docs / "bills.txt", "Paid on Monday: QX-2025-0071, for the roof.\n")
+    write(docs / "api.py", "def frob_widget(size):\n    return size\n")
+    write(docs / "letter.txt", "Dear Ann. The gauge of the boiler sings at night. Yours, Bob.\n")
+    write(docs / "reports" / "quarter-three.txt", "Sales went up.\n")
+    library.index(docs)
+    return docs
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.LEXICAL])
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("E0X7", "codes.md"),
+        ("what does error E0X7 of the boiler mean", "codes.md"),
+        ("qx-2025-0071", "bills.txt"),
+        ("invoice number QX-2025-0071", "bills.txt"),
+        ("frob_widget", "api.py"),
+        ("function frob_widget size", "api.py"),
+        ("the gauge of the boiler sings at night", "letter.txt"),
+        ("the gauge of the BOILER sings", "letter.txt"),
+        ("quarter-three.txt", "quarter-three.txt"),
+        ("reports/quarter-three.txt", "quarter-three.txt"),
+        ("quarter-three", "quarter-three.txt"),
+    ],
+)
+def test_it_is_the_first_hit(library: Library, planted: Path, mode: SearchMode, query: str, name: str) -> None:
+    hits = library.search(query, mode=mode)
+
+    assert hits[0].path.name == name
+    assert hits[0].score == 1.0 and not hits[0].is_weak
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_what_has_nothing_to_do_with_the_collection_is_weak(library: Library, docs: Path) -> None:
+    library.index(docs)
+
+    assert all(hit.is_weak for hit in library.search("quantum chromodynamics lattice", mode="semantic"))
+    assert library.search("quantum chromodynamics", mode="lexical") == []
+
+
+def test_every_number_of_a_rank_is_told(library: Library, planted: Path) -> None:
+    for hit in library.search("boiler pressure water"):
+        how = hit.evidence.explanation
+        assert how is not None
+        assert 0 <= how.meaning <= 1 and 0 <= how.words <= 1 and 0 <= how.word_weight <= 0.5
+    totals = [hit.evidence.explanation.total for hit in library.search("boiler") if hit.evidence.explanation]
+    assert totals == sorted(totals, reverse=True)
+
+
+def test_a_ranking_is_the_order_of_a_search(library: Library, planted: Path) -> None:
+    found = [(hit.path, hit.text) for hit in library.search("boiler pressure", k=20)]
+
+    assert [(hit.path, hit.text) for hit in library.rank("boiler pressure", k=20)] == found
+
+
+def test_a_phrase_that_nothing_holds_is_no_demand_in_a_sentence(library: Library, planted: Path) -> None:
+    assert library.search('"the gauge sings loudly" boiler') == []
+    assert library.search('what does "the gauge sings loudly" say of boilers') != []
+    assert library.search('"gauge of the boiler sings" night')[0].path.name == "letter.txt"
+
+
+def test_a_number_that_occurs_nowhere_is_said_to(library: Library, planted: Path) -> None:
+    assert all(hit.is_weak for hit in library.search("QX-2025-0072"))

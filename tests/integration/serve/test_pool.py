@@ -1,0 +1,116 @@
+"""The engine: many callers, few threads, nothing begun that nobody waits for, nothing lost at the end."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from searchkit.home import Home
+from searchkit.library import Library
+from searchkit.serve.pool import Engine, EngineBusyError, EngineClosedError
+from tests.support.hash_embedder import HashEmbedder
+
+
+def test_work_runs_with_a_library_of_its_thread_and_gives_its_result(library: Library) -> None:
+    async def main() -> tuple[Home, bool]:
+        engine = Engine(library, 2)
+        try:
+            return await engine.run(lambda own: (own.home, own is library))
+        finally:
+            engine.close()
+
+    assert asyncio.run(main()) == (library.home, False)
+
+
+def test_an_error_is_raised_where_the_result_is_awaited(library: Library) -> None:
+    async def main() -> None:
+        engine = Engine(library, 1)
+        try:
+            await engine.run(lambda own: own.search("", k=1))
+        finally:
+            engine.close()
+
+    with pytest.raises(Exception, match="The query is empty"):
+        asyncio.run(main())
+
+
+def test_what_waits_in_vain_is_refused_and_what_was_cancelled_is_never_begun(library: Library) -> None:
+    begun: list[str] = []
+    go_on, is_busy = threading.Event(), threading.Event()
+
+    def noting(name: str) -> Callable[[Library], None]:
+        return lambda _: begun.append(name)
+
+    def block(_: Library) -> None:
+        is_busy.set()
+        go_on.wait(30)
+
+    async def main() -> None:
+        engine = Engine(library, 1, waiting=2)
+        blocked = engine.submit(block)
+        is_busy.wait(30)
+        waiting = asyncio.ensure_future(engine.run(noting("cancelled")))
+        await asyncio.sleep(0)
+        kept = engine.submit(noting("kept"))
+        with pytest.raises(EngineBusyError):
+            await engine.run(noting("refused"))
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(0)  # until the thread's side knows
+        go_on.set()
+        blocked.result(30)
+        kept.result(30)
+        assert engine.close(30)
+        with pytest.raises(EngineClosedError):
+            await engine.run(noting("late"))
+
+    asyncio.run(main())
+    assert begun == ["kept"]
+
+
+def test_what_was_given_up_takes_nobodys_place(library: Library) -> None:
+    go_on, is_busy = threading.Event(), threading.Event()
+
+    def block(_: Library) -> None:
+        is_busy.set()
+        go_on.wait(30)
+
+    engine = Engine(library, 1, waiting=2)
+    engine.submit(block)
+    is_busy.wait(30)
+    for _ in range(5):
+        assert engine.submit(block).cancel()
+    assert engine.waiting == 0
+    kept = [engine.submit(lambda _: "kept") for _ in range(2)]
+    with pytest.raises(EngineBusyError):
+        engine.submit(block)
+    go_on.set()
+    assert [each.result(30) for each in kept] == ["kept", "kept"]
+    assert engine.close(30)
+
+
+def test_closing_finishes_what_was_taken(library: Library) -> None:
+    done: list[int] = []
+    engine = Engine(library, 1)
+
+    def noting(number: int) -> Callable[[Library], None]:
+        return lambda _: done.append(number)
+
+    futures = [engine.submit(noting(number)) for number in range(20)]
+    assert engine.close(30)
+    assert engine.close(30)
+    assert done == list(range(20))
+    assert all(future.done() for future in futures)
+
+
+def test_models_are_shared(tmp_path: Path) -> None:
+    embedder = HashEmbedder()
+    with Library(tmp_path, embedder=embedder) as library:
+        engine = Engine(library, 2)
+        seen = {id(engine.submit(lambda own: own.embedder_named("hash")).result(30)) for _ in range(4)}
+        engine.close()
+    assert seen == {id(embedder)}

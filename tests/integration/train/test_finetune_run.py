@@ -1,0 +1,263 @@
+"""Whole fine-tuning runs on tiny checkpoints: what comes out, what a kill leaves, what stands in the way."""
+
+import errno
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
+pytest.importorskip("peft", reason="peft is not installed (extra [train])")
+
+from searchkit.embedding.checkpoint import Checkpoint
+from searchkit.errors import ModelError
+from searchkit.train.errors import TrainingError
+from searchkit.train.finetune.options import Method
+from searchkit.types import Progress
+from tests.support.finetune_runs import OPTIONS, finetune_tiny
+from tests.support.tiny_checkpoints import write_bert, write_gemma
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+]  # the libraries warn of each other
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gemma(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("training asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+
+
+def weights_of(checkpoint: Path) -> dict[str, Any]:
+    from safetensors.numpy import load_file
+
+    files = sorted(checkpoint.rglob("model.safetensors"))
+    return {
+        f"{file.relative_to(checkpoint)}/{name}": value for file in files for name, value in load_file(file).items()
+    }
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    first, second = weights_of(one), weights_of(other)
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def distance(one: Path, other: Path, base: Path) -> float:
+    """How far two tuned checkpoints are apart, as a share of how far the second has come from its base.
+
+    Two processes differ in the last bit of a product, for their memory is aligned differently; another order of the data, or
+    another state of the optimizer, gives tenths.
+    """
+    first, second, before = weights_of(one), weights_of(other), weights_of(base)
+    apart = sum(float(np.square(first[name] - second[name]).sum()) for name in second)
+    come = sum(float(np.square(second[name] - before[name]).sum()) for name in second)
+    return float(np.sqrt(apart / come))
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("write", [write_gemma, pytest.param(write_bert, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", [Method.LORA, pytest.param(Method.FULL, marks=pytest.mark.slow)])
+def test_a_run_gives_a_checkpoint_that_finds_more(
+    tmp_path: Path, write: Callable[[Path], Path], method: Method
+) -> None:
+    base = write(tmp_path / "base")
+    options = replace(OPTIONS, method=method, epochs=6, soup=2, learning_rate=5e-3 if method is Method.LORA else 2e-3)
+    stages: list[Progress] = []
+    tuned = finetune_tiny(base, tmp_path / "run", stages.append, options=options)
+    assert tuned.score > tuned.base_score
+    assert tuned.helps
+    assert len(tuned.epochs) == 2
+    assert [look.epoch for look in tuned.history.looks] == [1, 2, 3, 4, 5, 6]
+    assert {name: len(values) for name, values in tuned.history.losses.items()} == dict.fromkeys(
+        ("contrastive", "spread", "distillation"), tuned.history.looks[-1].step
+    )
+    trained = [progress for progress in stages if progress.stage == "Training"]
+    assert trained[-1].done == trained[-1].total
+    assert all(part in trained[-1].note for part in ("contrastive", "spread", "distillation"))
+    card = (tuned.checkpoint / "README.md").read_text()
+    assert f"license: {Checkpoint(base).licence}" in card
+    assert ("Gemma Terms of Use" in card) == (write is write_gemma)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path, gemma: Path) -> None:
+    first = finetune_tiny(gemma, tmp_path / "1").checkpoint
+    again = finetune_tiny(gemma, tmp_path / "2").checkpoint
+    other = finetune_tiny(gemma, tmp_path / "3", options=replace(OPTIONS, seed=1)).checkpoint
+    assert same_weights(first, again)
+    assert not same_weights(first, other)
+
+
+def run_apart(base: Path, folder: Path, step: int, limit_bytes: int = -1) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'indexes'}"}
+    command = [sys.executable, "-m", "tests.support.finetune_slowly", str(base), str(folder), str(step)]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
+    )
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, gemma: Path) -> None:
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    # In the middle of the second epoch of three steps, then in the middle of the third; a state lies behind each step.
+    assert run_apart(gemma, tmp_path / "killed", 5).returncode == -9
+    assert run_apart(gemma, tmp_path / "killed", 8).returncode == -9
+    steps: list[int] = []
+
+    def note(progress: Progress) -> None:
+        if progress.stage == "Training":
+            steps.append(progress.done)
+
+    resumed = finetune_tiny(gemma, tmp_path / "killed", note)
+    assert steps[0] == 7
+    assert distance(resumed.checkpoint, whole.checkpoint, gemma) < 0.01
+    assert resumed.score == pytest.approx(whole.score)
+
+
+@pytest.mark.slow
+def test_a_state_that_was_half_written_is_not_gone_on_from(tmp_path: Path, gemma: Path) -> None:
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    assert run_apart(gemma, tmp_path / "killed", 5).returncode == -9
+    half = tmp_path / "killed" / "states" / "checkpoint-5"
+    half.mkdir()
+    (half / "trained.safetensors").write_bytes(b"half")
+    assert distance(finetune_tiny(gemma, tmp_path / "killed").checkpoint, whole.checkpoint, gemma) < 0.01
+
+
+@pytest.mark.slow
+def test_a_state_without_its_optimizer_is_not_gone_on_from(tmp_path: Path, gemma: Path) -> None:
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    assert run_apart(gemma, tmp_path / "killed", 5).returncode == -9
+    for file in (tmp_path / "killed" / "states").rglob("optimizer.pt"):
+        file.unlink()
+    assert distance(finetune_tiny(gemma, tmp_path / "killed").checkpoint, whole.checkpoint, gemma) < 0.01
+
+
+def test_an_interrupted_run_goes_on(tmp_path: Path, gemma: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.stage == "Training" and progress.done == 5:
+            raise KeyboardInterrupt
+
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        finetune_tiny(gemma, tmp_path / "stopped", interrupt)
+    assert same_weights(finetune_tiny(gemma, tmp_path / "stopped").checkpoint, whole.checkpoint)
+
+
+@pytest.mark.slow
+def test_a_finished_run_may_be_mixed_anew_without_training(tmp_path: Path, gemma: Path) -> None:
+    finetune_tiny(gemma, tmp_path / "run")
+    stages: list[str] = []
+    half = finetune_tiny(
+        gemma, tmp_path / "run", lambda progress: stages.append(progress.note), options=replace(OPTIONS, mix=0.5)
+    )
+    assert half.share == 0.5
+    assert not any("loss" in note for note in stages)
+
+
+@pytest.mark.slow
+def test_a_run_with_other_options_is_not_mixed_into_the_old_one(tmp_path: Path, gemma: Path) -> None:
+    finetune_tiny(gemma, tmp_path / "run")
+    with pytest.raises(TrainingError, match="--fresh"):
+        finetune_tiny(gemma, tmp_path / "run", options=replace(OPTIONS, seed=9))
+
+
+def test_a_full_disk_is_told_before_anything_is_trained(
+    tmp_path: Path, gemma: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(TrainingError, match="Training needs"):
+        finetune_tiny(gemma, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_while_a_state_is_written_loses_only_that(
+    tmp_path: Path, gemma: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import safetensors.torch
+
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    save, saved = safetensors.torch.save_file, []
+
+    def fill(*arguments: Any) -> None:
+        saved.append(arguments)
+        if len(saved) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(safetensors.torch, "save_file", fill)
+        with pytest.raises(TrainingError, match=r"The state of the run cannot be written to .*No space left"):
+            finetune_tiny(gemma, tmp_path / "full")
+    assert same_weights(finetune_tiny(gemma, tmp_path / "full").checkpoint, whole.checkpoint)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit_bytes", "what"),
+    [
+        (30, "The run's state"),
+        (5_000, "What the base embedded"),
+        (20_000, "The state of the run"),
+        (50_000, "The state of the run"),
+    ],
+)
+def test_a_full_disk_is_named_and_the_run_goes_on(tmp_path: Path, gemma: Path, limit_bytes: int, what: str) -> None:
+    """No file may grow beyond the limit, as on a full disk; a state is written at every step."""
+    whole = finetune_tiny(gemma, tmp_path / "whole")
+    ended = run_apart(gemma, tmp_path / "full", 0, limit_bytes)
+    assert ended.returncode == 1
+    assert f"TrainingError: {what} cannot be written to " in ended.stderr, ended.stderr
+    assert not (tmp_path / "full" / "checkpoint").exists()
+    assert distance(finetune_tiny(gemma, tmp_path / "full").checkpoint, whole.checkpoint, gemma) < 0.01
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_is_not_what_was_in_memory_is_refused(
+    tmp_path: Path, gemma: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from searchkit.train.finetune import result
+
+    def write_the_base(base: Path, target: Path, tuned: object, *, share: float) -> None:
+        shutil.copytree(base, target, dirs_exist_ok=True)
+
+    monkeypatch.setattr(result, "write_tuned", write_the_base)
+    with pytest.raises(ModelError, match="are not those in memory"):
+        finetune_tiny(gemma, tmp_path / "run", options=replace(OPTIONS, learning_rate=2e-2))
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+@pytest.mark.slow
+def test_the_manifest_of_a_run_tells_what_it_is(tmp_path: Path, gemma: Path) -> None:
+    tuned = finetune_tiny(gemma, tmp_path / "run")
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert manifest["base_score"] == tuned.base_score
+    assert manifest["seconds"] == tuned.seconds > 0

@@ -1,0 +1,52 @@
+"""Switching a collection to another model, to its end, with real models."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from searchkit.embedding.store import ModelStore, bundled_checkpoint
+from searchkit.library import Library
+from searchkit.types import SearchMode
+from searchkit_tui.collections.screen import CollectionsScreen
+from searchkit_tui.jobs.job import JobKind, JobState
+from searchkit_tui.jobs.jobs_of_app import jobs_of
+from searchkit_tui.widgets.dialogs import Choose
+from tests.support.small_app import User, shown
+
+pytestmark = pytest.mark.minilm
+
+
+def test_a_collection_is_switched_to_another_model_and_embedded_with_it(tmp_path: Path, docs: Path) -> None:
+    checkpoint = bundled_checkpoint()
+    assert checkpoint is not None
+    home = tmp_path / "home"
+    for name in ("first", "second"):
+        ModelStore(home / "models").add(checkpoint, name=name)
+
+    async def scenario(user: User, library: Library) -> None:
+        await user.until_seen("docs", "first", "all by meaning")
+        await user.press("m")
+        await user.until(lambda: isinstance(user.app.screen, Choose))
+        await user.until_seen("first", "in use", "second")
+        names = library.models.names()
+        await user.press(*["down"] * names.index("second"), "enter")
+        await user.until(lambda: isinstance(user.app.screen, CollectionsScreen))
+        runner = jobs_of(user.app, library)
+        await user.until(lambda: runner.at_work is None and runner.jobs)
+        job = runner.jobs[0]
+        assert (job.kind, job.state) == (JobKind.SWITCH, JobState.DONE), job.error
+        assert job.outcome.startswith("uses second now; ")
+        await user.until(lambda: "uses second now" in user.toasts)
+        await user.until_seen("model     second", "all by meaning")
+
+    async def run(library: Library) -> None:
+        async with shown(lambda: CollectionsScreen(library)) as user:
+            await scenario(user, library)
+
+    with Library(home) as library:
+        library.index(docs, model="first")
+        asyncio.run(run(library))
+        status = library.status("docs")
+        assert (status.model, status.vectors) == ("second", status.passages)
+        assert library.search("how to keep bees", mode=SearchMode.SEMANTIC)

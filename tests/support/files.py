@@ -1,0 +1,16 @@
+"""Files that tests write, and the ones that they find in the checkout or on this machine."""
+
+import os
+from pathlib import Path
+
+SAMPLE_DOCS = Path(__file__).parents[2] / "sample_docs"
+EMBEDDINGGEMMA = Path(
+    os.environ.get("SEARCHKIT_TEST_EMBEDDINGGEMMA", "~/.cache/searchkit-dev/embeddinggemma-300m")
+).expanduser()
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a text file, its folders included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,226 @@
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from searchkit.ingest.extract.office import sheets
+from searchkit.ingest.extract.office.sheets import Row, date_text, number_text, place, sheet_blocks
+from searchkit.ingest.extract.office.xlsx import extract_xlsx
+from searchkit.types import Block, BlockKind
+from tests.support.office_files import ooxml, relations
+
+_SPACES = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships" xmlns:xdr="http://x/xdr" xmlns:a="http://x/a"'
+_STYLES = """<styleSheet><numFmts><numFmt numFmtId="164" formatCode="[$-409]d. mmm yyyy"/>
+<numFmt numFmtId="165" formatCode="&quot;days&quot; 0.0"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>
+<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="9"/>
+<xf numFmtId="22"/></cellXfs>
+</styleSheet>"""
+_STRINGS = """<sst><si><t>Item</t></si><si><r><t>Pri</t></r><r><t>ce</t></r></si><si><t>Date</t></si>
+<si><t>東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh></si><si><t>two_x000D_
+lines</t></si></sst>"""
+
+
+def package(
+    rows: str, around: Mapping[str, tuple[str, str]] | None = None, *, name: str = "Costs", workbook: str = ""
+) -> bytes:
+    """A workbook of one sheet; `around`: (kind, XML) by name of what the sheet refers to."""
+    around = around or {}
+    files: dict[str, str | bytes] = {f"xl/worksheets/{part}": content for part, (_, content) in around.items()}
+    files["xl/worksheets/sheet1.xml"] = (
+        f"<worksheet><dimension ref='A1:XFD1048576'/><sheetData>{rows}</sheetData></worksheet>"
+    )
+    files["xl/worksheets/_rels/sheet1.xml.rels"] = relations(
+        {f"r{i}": (kind, part) for i, (part, (kind, _)) in enumerate(around.items())}
+    )
+    files["xl/styles.xml"], files["xl/sharedStrings.xml"] = _STYLES, _STRINGS
+    files["xl/workbook.xml"] = (
+        f'<workbook {_SPACES}>{workbook}<sheets><sheet name="{name}" sheetId="1" state="hidden" r:id="r1"/></sheets></workbook>'
+    )
+    files["xl/_rels/workbook.xml.rels"] = relations(
+        {
+            "r1": ("worksheet", "worksheets/sheet1.xml"),
+            "r2": ("styles", "styles.xml"),
+            "r3": ("sharedStrings", "sharedStrings.xml"),
+        }
+    )
+    return ooxml("xl/workbook.xml", "spreadsheetml.sheet", files)
+
+
+def row(number: int, *cells: str) -> str:
+    return f'<row r="{number}">{"".join(cells)}</row>'
+
+
+def c(reference: str, value: str, attributes: str = "") -> str:
+    return f'<c r="{reference}" {attributes}><v>{value}</v></c>'
+
+
+def blocks_of(rows: str, around: Mapping[str, tuple[str, str]] | None = None) -> list[Block]:
+    return list(extract_xlsx(package(rows, around)).blocks)
+
+
+def test_rows_stand_under_sheet_and_column_names_with_their_range() -> None:
+    header = row(2, c("A2", "0", 't="s"'), c("B2", "1", 't="s"'), c("C2", "2", 't="s"'))
+    data = row(3, c("A3", "Tea", 't="str"'), c("B3", "3.0"), c("C3", "45352", 's="1"'))
+    found = blocks_of(header + data + row(5, c("B5", "7")))
+    assert [(block.kind, block.text, block.place) for block in found] == [
+        (BlockKind.HEADING, "Item | Price | Date", "Costs!A2:C2"),
+        (BlockKind.TABLE, "Tea | 3 | 2024-03-01\n7", "Costs!A3:C5"),
+    ]
+    assert all(block.headings == ("Costs", "Item | Price | Date") for block in found)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (c("A1", "3", 't="s"'), "東京"),
+        (c("A1", "4", 't="s"'), "two lines"),
+        (c("A1", "99", 't="s"') + c("B1", "x", 't="str"'), "x"),
+        ('<c r="A1" t="inlineStr"><is><r><t>in</t></r><r><t>line</t></r></is></c>', "inline"),
+        ('<c r="A1"><f>1+1</f><v>2</v></c>', "2"),
+        ('<c r="A1"><f>1+1</f></c>' + c("B1", "1"), "1"),
+        (c("A1", "1", 't="b"'), "TRUE"),
+        (c("A1", "#N/A", 't="e"'), "#N/A"),
+        (c("A1", "45352.5", 's="5"'), "2024-03-01 12:00"),
+        (c("A1", "45352", 's="2"'), "2024-03-01"),
+        (c("A1", "45352", 's="3"'), "45352"),
+        (c("A1", "0.255", 's="4"'), "25.5%"),
+        (c("A1", "2024-03-01T00:00:00", 't="d"'), "2024-03-01"),
+        (c("A1", "0.1", 's="999"'), "0.1"),
+    ],
+)
+def test_cells_are_read_as_they_are_shown(cell: str, shown: str) -> None:
+    assert blocks_of(row(1, cell))[0].text == shown
+
+
+def test_rows_and_cells_without_references_are_counted() -> None:
+    (block,) = blocks_of("<row><c><v>1</v></c></row><row/><row><c/><c><v>2</v></c></row>")
+    assert (block.text, block.place) == ("1\n2", "Costs!A1:B3")
+
+
+def test_the_calendar_of_1904_is_kept() -> None:
+    content = package(row(1, c("A1", "43890", 's="1"')), workbook='<workbookPr date1904="1"/>')
+    assert next(iter(extract_xlsx(content).blocks)).text == "2024-03-01"
+
+
+def test_comments_stand_at_their_cell_and_threads_say_their_own_words() -> None:
+    notes = '<comments><commentList><comment ref="B3"><text><r><t>too </t></r><r><t>dear</t></r></text></comment>'
+    notes += '<comment ref="C4"><text><t>[Threaded comment] your version of Excel</t></text></comment></commentList></comments>'
+    thread = '<ThreadedComments><threadedComment ref="C4"><text>Why?</text></threadedComment>'
+    thread += '<threadedComment ref="C4"><text>Because.</text></threadedComment></ThreadedComments>'
+    found = blocks_of("", {"comments1.xml": ("comments", notes), "thread.xml": ("threadedComment", thread)})
+    assert [(block.text, block.place) for block in found] == [
+        ("too dear", "Costs!B3, comment"),
+        ("Why?\nBecause.", "Costs!C4, comment"),
+    ]
+
+
+def test_text_boxes_on_a_sheet_are_read() -> None:
+    drawing = f"<xdr:wsDr {_SPACES}><xdr:sp><xdr:txBody><a:p><a:r><a:t>Look here</a:t></a:r></a:p></xdr:txBody></xdr:sp></xdr:wsDr>"
+    assert [(b.text, b.place) for b in blocks_of("", {"d.xml": ("drawing", drawing)})] == [
+        ("Look here", "Costs, drawing")
+    ]
+
+
+def test_an_empty_sheet_has_no_blocks() -> None:
+    assert blocks_of("".join(f'<row r="{i}"><c r="A{i}" s="1"/></row>' for i in range(1, 2000))) == []
+
+
+def numbers(count: int, first: int = 1) -> Iterator[Row]:
+    yield from (Row(i, i, [(1, f"row {i}"), (2, "7" * 90)], words=False) for i in range(first, first + count))
+
+
+def test_blocks_hold_several_rows_and_are_made_as_they_are_asked_for() -> None:
+    asked: list[int] = []
+
+    def rows() -> Iterator[Row]:
+        for line in numbers(1_000):
+            asked.append(line.first)
+            yield line
+
+    blocks = sheet_blocks("S", rows())
+    assert next(blocks).text.count("\n") == 1
+    assert len(asked) < 10
+    assert sum(block.text.count("\n") + 1 for block in blocks) == 998
+
+
+def test_a_row_longer_than_a_block_is_a_block() -> None:
+    rows = [Row(i, i, [(1, "word " * 300)], words=False) for i in (1, 2)]
+    assert [block.place for block in sheet_blocks("S", rows)] == ["S!A1", "S!A2"]
+
+
+def test_a_second_table_on_a_sheet_has_column_names_of_its_own() -> None:
+    first = [Row(1, 1, [(1, "Item"), (2, "Price")], words=True), *numbers(2, first=2)]
+    second = [Row(9, 9, [(1, "City"), (2, "People")], words=True), *numbers(2, first=10)]
+    assert [(block.headings[1], block.place) for block in sheet_blocks("S", [*first, *second])] == [
+        ("Item | Price", "S!A1:B1"),
+        ("Item | Price", "S!A2:B3"),
+        ("City | People", "S!A9:B9"),
+        ("City | People", "S!A10:B11"),
+    ]
+
+
+def test_a_title_above_the_table_is_no_row_of_column_names() -> None:
+    rows = [
+        Row(1, 1, [(1, "Budget")], words=True),
+        Row(2, 2, [(1, "Item"), (2, "Price")], words=True),
+        *numbers(1, first=3),
+    ]
+    found = list(sheet_blocks("S", rows))
+    assert [(block.text.partition("\n")[0], block.headings) for block in found[:2]] == [
+        ("Budget", ("S",)),
+        ("Item | Price", ("S", "Item | Price")),
+    ]
+
+
+def test_what_stands_far_apart_has_places_of_its_own() -> None:
+    rows = [Row(1, 1, [(1, "1")], words=False), Row(1_048_576, 1_048_576, [(16_384, "2")], words=False)]
+    assert [block.place for block in sheet_blocks("S", rows)] == ["S!A1", "S!XFD1048576"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("3.0", "3"),
+        ("0.30000000000000004", "0.3"),
+        ("1E-7", "0.0000001"),
+        ("1e17", "100000000000000000"),
+        ("-2.50", "-2.5"),
+        ("-0.0", "0"),
+        ("1e300", "1e+300"),
+        ("nonsense", "nonsense"),
+        ("1234567890123", "1234567890123"),
+    ],
+)
+def test_numbers_are_written_as_people_do(value: str, shown: str) -> None:
+    assert number_text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("serial", "shown"),
+    [
+        ("1", "1900-01-01"),
+        ("59", "1900-02-28"),
+        ("61", "1900-03-01"),
+        ("0.5", "12:00"),
+        ("45352.999999999", "2024-03-02"),
+        ("45352.0000116", "2024-03-01 00:00:01"),
+        ("-1", "1899-12-30"),
+        ("1e12", "1e12"),
+        ("x", "x"),
+    ],
+)
+def test_serial_days_become_dates(serial: str, shown: str) -> None:
+    assert date_text(serial, epoch_1904=False) == shown
+
+
+@pytest.mark.parametrize(
+    ("sheet", "shown"),
+    [("Costs", "Costs!B2"), ("My costs", "'My costs'!B2"), ("Ann's", "'Ann''s'!B2"), ("Q1", "'Q1'!B2")],
+)
+def test_places_are_written_as_spreadsheets_do(sheet: str, shown: str) -> None:
+    assert place(sheet, (2, 2)) == shown
+
+
+def test_columns_have_letters() -> None:
+    for number, letters in ((1, "A"), (26, "Z"), (27, "AA"), (16_384, "XFD")):
+        assert sheets.column_letters(number) == letters
+        assert sheets.column_number(letters) == number

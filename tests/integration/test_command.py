@@ -233,7 +233,7 @@ def on_a_terminal(command: Command, *arguments: str | Path, interrupt_at: str = 
 def long_docs(tmp_path: Path) -> Path:
     """Enough text for some seconds of embedding."""
     folder = tmp_path / "long"
-    for i in range(12):
+    for i in range(3):
         write(folder / f"{i}.txt", "\n\n".join(f"Paragraph {p} of document {i}. " * 30 for p in range(40)))
     return folder
 
@@ -252,7 +252,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(command: Command, long_docs
     assert "Stopped. What was stored is kept" in screen
     assert "Traceback" not in screen
     status = json_lines(command("status", "--json"))[0]
-    assert status["files_indexed"] == 12
+    assert status["files_indexed"] == 3
     search = command("search", "paragraph of document", "--mode", "hybrid")
     assert "can be found by meaning so far" in search.stderr
     assert "embedded" in command("index", "-c", "long").stderr

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-SAMPLE_DOCS = Path(__file__).parents[2] / "sample_docs"
+ROOT = Path(__file__).parents[2]  # the checkout; processes that tests start run there
+SAMPLE_DOCS = ROOT / "sample_docs"
 EMBEDDINGGEMMA = Path(
     os.environ.get("SEARCHKIT_TEST_EMBEDDINGGEMMA", "~/.cache/searchkit-dev/embeddinggemma-300m")
 ).expanduser()

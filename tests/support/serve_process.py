@@ -23,12 +23,11 @@ from searchkit.library import Library
 from searchkit.serve.http.options import Caps, ServeOptions
 from searchkit.serve.http.token import read_or_make_token
 from searchkit.serve.served_models import CachedEmbedder
+from tests.support.files import ROOT
 from tests.support.hash_embedder import HashEmbedder
 
 if TYPE_CHECKING:
     from searchkit.serve.http.server import Listening
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)

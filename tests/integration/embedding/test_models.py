@@ -17,7 +17,7 @@ from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.errors import ModelError, ModelNotFoundError, UnsupportedCheckpointError
 from searchkit.types import Passage
-from tests.support.files import EMBEDDINGGEMMA
+from tests.support.files import EMBEDDINGGEMMA, ROOT
 from tests.support.reference_texts import DOCUMENTS, EMBEDDINGGEMMA_CARD_SIMILARITIES, QUERIES
 
 FP32, INT8 = Quantization.FP32, Quantization.INT8
@@ -48,7 +48,7 @@ def checkpoint(name: str) -> Path:
 
 
 def reference(name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    with np.load(Path(__file__).parents[3] / "tests" / "data" / f"reference_{name}.npz") as arrays:
+    with np.load(ROOT / "tests" / "data" / f"reference_{name}.npz") as arrays:
         return arrays["queries"], arrays["documents"]
 
 

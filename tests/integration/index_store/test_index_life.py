@@ -18,7 +18,7 @@ from searchkit.index_store.trials import cheapest
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 from searchkit_indexes import IndexSpec
-from tests.support.files import write
+from tests.support.files import ROOT, write
 
 QUESTIONS = ("prune the roses", "knead the dough", "zeppelin", "passage 17")
 
@@ -215,7 +215,7 @@ def test_stopped_between_any_two_writes_an_index_is_right(library: Library, many
         arguments = [str(library.home), str(many), str(steps), way]
         run = subprocess.run(
             [sys.executable, "-m", "tests.support.index_and_stop", *arguments],
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,

@@ -21,11 +21,10 @@ from searchkit.maintenance.verify import verify_collection
 from searchkit.types import Passage, RunOptions, SearchMode
 from searchkit_indexes import Vectors
 from tests.integration.ingest.test_interruptions import contents, folder, hits, start, stored_vectors
-from tests.support.files import write
+from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 
 __all__ = ["folder"]  # a fixture
-CHECKOUT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("limit_bytes", [0, 20_000, 60_000, 150_000, 400_000, 1_000_000])
@@ -37,7 +36,7 @@ def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, fold
     command = [sys.executable, "-m", "tests.support.index_slowly", str(home), str(folder), "0"]
     ended = subprocess.run(
         command,
-        cwd=CHECKOUT,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -73,7 +72,7 @@ def test_a_data_directory_that_may_not_be_written_can_be_searched(public_folder:
         path.chmod(0o555 if path.is_dir() else 0o444)
     write(docs / "new.md", "Something new.")
     command = [sys.executable, "-m", "tests.support.search_as_nobody", str(warm_up), str(home), str(docs), "roses"]
-    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.stdout.splitlines()[0] == "roses.md", ended.stderr
     assert "CatalogError" in ended.stdout
     assert "Permission denied" in ended.stdout

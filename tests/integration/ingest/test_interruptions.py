@@ -12,7 +12,7 @@ import pytest
 
 from searchkit.library import Library
 from searchkit.maintenance.verify import verify_collection
-from tests.support.files import write
+from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 
 KILLS = 50
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 def start(home: Path, folder: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "tests.support.index_slowly", str(home), str(folder), str(DELAY_SECONDS)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     return process

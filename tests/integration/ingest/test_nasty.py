@@ -15,6 +15,7 @@ from searchkit.ingest.discover import FoundFile, discover
 from searchkit.library import Library
 from searchkit.maintenance.verify import verify_collection
 from searchkit.types import SearchMode
+from tests.support.files import ROOT
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.nasty_folder import SECRET, make_nasty_folder
 
@@ -46,7 +47,7 @@ def nasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     make_nasty_folder(folder, longest=request.param)
     ended = subprocess.run(
         [sys.executable, "-m", "tests.integration.ingest.test_nasty", str(home), str(folder)],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         env={**os.environ, "SEARCHKIT_MAX_FILE_SECONDS": "20"},
         capture_output=True,
         text=True,

@@ -29,10 +29,9 @@ from searchkit.train.losses import LossWeights
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage, Progress, ProgressListener
-from tests.support.files import write
+from tests.support.files import ROOT, write
 
 pytestmark = [pytest.mark.minilm, pytest.mark.train]
-ROOT = Path(__file__).parents[3]
 # Said, for else they follow from the paths, and with them whether an adapter helps.
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST)
 MADE = f"{BUNDLED}-docs"

@@ -24,6 +24,7 @@ from searchkit.errors import ModelError
 from searchkit.train.errors import TrainingError
 from searchkit.train.finetune.options import Method
 from searchkit.types import Progress
+from tests.support.files import ROOT
 from tests.support.finetune_runs import OPTIONS, finetune_tiny
 from tests.support.tiny_checkpoints import write_bert, write_gemma
 
@@ -31,7 +32,6 @@ pytestmark = [
     pytest.mark.train,
     pytest.mark.filterwarnings("ignore"),
 ]  # the libraries warn of each other
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

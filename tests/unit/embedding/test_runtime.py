@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.support.files import ROOT
+
 ASK = """
 import ctypes
 from searchkit.embedding.runtime import onnx_runtime

@@ -20,7 +20,7 @@ def forget(paths: tuple[str, ...]) -> None:
       searchkit forget ~/docs/private
     """
     from searchkit.library import Library
-    from searchkit.train.pairs.click_log import erase_opened
+    from searchkit.search.click_log import erase_opened
 
     with Library() as library:
         for path in paths:

@@ -201,7 +201,7 @@ def opened(*, erase: bool, as_json: bool) -> None:
     """
     from searchkit.config import load_settings
     from searchkit.home import Home
-    from searchkit.train.pairs.click_log import erase_opened, opened_file, read_opened
+    from searchkit.search.click_log import erase_opened, opened_file, read_opened
 
     home = Home.default()
     if erase:

@@ -1,20 +1,23 @@
 """All ways to pairs in one: the collection's own, the searches that were opened, the user's file, a language model's."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
 from searchkit.display import command
+from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.search.click_log import looked_for, read_opened
 from searchkit.train.adapter.vectors import CorpusVectors, VectorCache, vectors_of_pairs
 from searchkit.train.errors import TrainingError
-from searchkit.train.pairs.click_log import opened_pairs
 from searchkit.train.pairs.mining import mine_pairs
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import (
+    Kind,
     Pair,
     PairCounts,
     Split,
@@ -24,7 +27,8 @@ from searchkit.train.pairs.pair import (
     split_by_document,
 )
 from searchkit.train.pairs.pair_file import read_pairs
-from searchkit.types import ProgressListener
+from searchkit.train.pairs.texts import is_query
+from searchkit.types import Passage, ProgressListener
 
 LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs, below which what is found is chance
 
@@ -123,3 +127,11 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
             raise TrainingError(
                 f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything. {remedy}{more}"
             )
+
+
+def opened_pairs(home: Home, collection: str) -> Iterator[Pair]:
+    """Pairs of a collection's opened searches: what was looked for, without filters and exclusions, and what was opened."""
+    for one in read_opened(home, collection):
+        if is_query(query := looked_for(one.query)):
+            stored = content_hash(one.title, one.text).hex()
+            yield Pair(query, Passage(one.title, one.text), Kind.OPENED, one.path.as_posix(), stored=stored)

@@ -14,10 +14,10 @@ from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
 from searchkit.cli.main import cli
 from searchkit.library import Library
+from searchkit.search.click_log import erase_opened, note_opened, opened_file, read_opened
 from searchkit.train.adapter.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.train.pairs import generated_questions
-from searchkit.train.pairs.click_log import erase_opened, note_opened, opened_file, opened_pairs, read_opened
-from searchkit.train.pairs.collect import CollectOptions, collect_pairs, gather_pairs
+from searchkit.train.pairs.collect import CollectOptions, collect_pairs, gather_pairs, opened_pairs
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.support.files import write

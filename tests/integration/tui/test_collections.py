@@ -11,7 +11,7 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from searchkit.errors import ModelError
 from searchkit.library import Library
-from searchkit.train.pairs.click_log import note_opened, read_opened
+from searchkit.search.click_log import note_opened, read_opened
 from searchkit.types import Passage, RunOptions, SearchMode
 from searchkit_indexes import Vectors
 from searchkit_tui.collections.add_folder import AddFolder

@@ -12,7 +12,7 @@ import pytest
 from textual.app import App
 
 from searchkit.library import Library
-from searchkit.train.pairs.click_log import opened_file, read_opened
+from searchkit.search.click_log import opened_file, read_opened
 from searchkit_tui.ask.screen import AskScreen
 from searchkit_tui.settings.opened_hits import THREAD, OpenedHits
 from searchkit_tui.widgets.help_screen import HelpScreen

@@ -61,7 +61,7 @@ def forget(collection: str) -> Job:
     """Delete a collection and what was kept of its opened hits, not its files."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.train.pairs.click_log import erase_opened
+        from searchkit.search.click_log import erase_opened
 
         count = patiently(job, lambda: forget_collection(library, collection))
         erase_opened(library.home, collection=collection)

@@ -38,7 +38,7 @@ class OpenedHits:
             Thread(target=self._write, args=(self._home, query, hit), name=THREAD).start()
 
     def _write(self, home: Home, query: str, hit: Hit) -> None:
-        from searchkit.train.pairs.click_log import note_opened  # not needed to start
+        from searchkit.search.click_log import note_opened  # not needed to start
 
         try:
             note_opened(home, query, hit)

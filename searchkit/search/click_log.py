@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from searchkit.catalog.documents import content_hash
 from searchkit.config import load_settings
 from searchkit.errors import UsageError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, path_from_text, path_to_text, write_atomically
 from searchkit.home import Home
 from searchkit.search.query.file_types import is_file_type
 from searchkit.search.query.parse import parse_query
-from searchkit.train.pairs.pair import Kind, Pair
-from searchkit.train.pairs.texts import is_query
-from searchkit.types import Hit, Passage
+from searchkit.types import Hit
 
 _FIELDS = ("query", "collection", "path", "title", "text")  # of a line
 
@@ -42,7 +39,7 @@ def note_opened(home: Home, query: str, hit: Hit) -> bool:
 
     What filters alone have found answers no query, and is not kept. Raises ConfigError, OSError.
     """
-    if not load_settings(home).keep_opened or not _looked_for(query):
+    if not load_settings(home).keep_opened or not looked_for(query):
         return False
     _append(opened_file(home), _line(OpenedSearch(query, hit.collection, hit.path, hit.title, hit.text)))
     return True
@@ -68,16 +65,8 @@ def erase_opened(home: Home, *, collection: str = "", below: Path | None = None)
     return len(kept) - len(rest)
 
 
-def opened_pairs(home: Home, collection: str) -> Iterator[Pair]:
-    """Pairs of a collection's opened searches: what was looked for, without filters and exclusions, and what was opened."""
-    for one in read_opened(home, collection):
-        if is_query(query := _looked_for(one.query)):
-            stored = content_hash(one.title, one.text).hex()
-            yield Pair(query, Passage(one.title, one.text), Kind.OPENED, one.path.as_posix(), stored=stored)
-
-
-def _looked_for(query: str) -> str:
-    """The query as it is embedded; "" if it has filters alone, or makes no sense any more."""
+def looked_for(query: str) -> str:
+    """Return the query as it is embedded, without filters and exclusions; "" if nothing is left, or it makes no sense any more."""
     try:
         return parse_query(" ".join(query.split()), is_type=is_file_type, today=date.today()).text
     except UsageError:

@@ -1,0 +1,66 @@
+"""The models in use: opened when first needed, and shared by all who search the same data directory in one process."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from searchkit.embedding.store import ModelStore
+from searchkit.errors import ModelNotFoundError
+
+if TYPE_CHECKING:
+    from searchkit.embedding.embedder import Embedder
+
+
+class OpenModels:
+    """Opens the models of a store, each once; any number of threads may use one.
+
+    `embedder`: used in place of every model of the store. `open_model`: opens a model by name in place of the store.
+    """
+
+    def __init__(
+        self,
+        store: ModelStore,
+        embedder: "Embedder | None" = None,
+        open_model: "Callable[[str], Embedder] | None" = None,
+    ) -> None:
+        self.store = store
+        self._embedder = embedder
+        self._open_model = open_model or store.open
+        self._opened: dict[str, Embedder] = {}
+
+    def names(self) -> list[str]:
+        """List the models that can embed."""
+        return self.store.names() if self._embedder is None else [self._embedder.info.name]
+
+    def open(self, name: str = "") -> "Embedder":
+        """Open a model, the best one installed if none is named. Raises ModelNotFoundError, ModelError."""
+        if self._embedder is not None:
+            return self._embedder
+        name = name or self.store.best()
+        if name not in self._opened:
+            self._opened[name] = self._open_model(name)
+        return self._opened[name]
+
+    def named(self, name: str) -> "Embedder":
+        """Open the model of that name and no other. Raises ModelNotFoundError if it is not installed."""
+        if self._embedder is not None and name != self._embedder.info.name:
+            raise ModelNotFoundError(f"No model named '{name}'. Installed: {self._embedder.info.name}.")
+        return self.open(name)
+
+    def fingerprint(self, name: str) -> str:
+        """Return a model's fingerprint, "" if it is not installed."""
+        if self._embedder is not None:
+            return self._embedder.info.fingerprint
+        return self.open(name).info.fingerprint if name in self.store.names() else ""
+
+    def prepare(self, name: str) -> None:
+        """Convert the small model's package if that is what is named and has not been done: then it has a card."""
+        if self._embedder is None and self.store.card(name) is None:
+            self.store.open(name)
+
+    def forget(self, name: str) -> None:
+        """Close a model that is about to be removed."""
+        self._opened.pop(name, None)
+
+    def close(self) -> None:
+        """Close all of them; they are opened again when needed."""
+        self._opened.clear()

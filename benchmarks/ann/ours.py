@@ -16,7 +16,8 @@ from searchkit.catalog import vectors as catalog_vectors
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
 from searchkit.catalog.meta import INDEX, set_meta
-from searchkit.embedding.embedder import Embedder, ModelInfo
+from searchkit.embedding.embedder import Embedder
+from searchkit.embedding.model_info import ModelInfo
 from searchkit.index_store import open_index, refresh_index
 from searchkit.search.dense import Asked, dense_candidates
 from searchkit_indexes import CodedIndex, Ids, Vectors

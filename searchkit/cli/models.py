@@ -8,7 +8,7 @@ import click
 from searchkit.cli.models_use import use_model
 from searchkit.cli.output import print_json, say
 from searchkit.display import on_one_line, size
-from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.model_info import Quantization
 from searchkit.errors import UsageError
 
 if TYPE_CHECKING:

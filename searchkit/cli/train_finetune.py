@@ -9,7 +9,7 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.display import command, size
-from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.model_info import Quantization
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
 
 if TYPE_CHECKING:

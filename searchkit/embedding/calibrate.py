@@ -16,8 +16,8 @@ from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory
 from searchkit.embedding.graph.head import write_head
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.weights import Floats, Inputs, Weights
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session, usable_cores
 from searchkit_indexes import Vectors
 

@@ -1,11 +1,11 @@
 """What every embedder can do, and the two operations on its vectors that everything else relies on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from searchkit.embedding.model_info import ModelInfo
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -15,26 +15,6 @@ class TokenVectors(NamedTuple):
 
     vectors: Vectors
     weights: Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """The facts about a model.
-
-    `name`: as users know it. `dimension`: components of a full vector. `prefix_dimensions`: the Matryoshka prefixes that the
-    model was trained for, largest first. `fingerprint`: changes whenever the same text could get another vector (weights,
-    head, prompts, tokenizer). `root_fingerprint`: that of the model that this one was adapted from, which splits texts into
-    the same tokens; the model's own if it was adapted from none. `max_tokens`: inputs are cut to this length, prompt and
-    special tokens included. `similarity_range`: mean cosines of unrelated and of matching pairs; maps similarity to 0-1.
-    """
-
-    name: str
-    dimension: int
-    prefix_dimensions: tuple[int, ...]
-    fingerprint: str
-    root_fingerprint: str
-    max_tokens: int
-    similarity_range: tuple[float, float]
 
 
 class Embedder(Protocol):

@@ -15,10 +15,10 @@ from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.head import write_head
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.weights import Weights
 from searchkit.embedding.known_models import known_vectors
 from searchkit.embedding.model_folder import REFERENCE_FILE, ModelCard, checksum
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.prompts import prompts_of_checkpoint
 from searchkit.embedding.quick_tokenizer import write_quick_tokenizer

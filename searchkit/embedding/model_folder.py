@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchkit.embedding.embedder import ModelInfo
-from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.model_info import ModelInfo, Quantization
 from searchkit.embedding.prompts import Prompts
 from searchkit.embedding.tokenizer import TokenizerKind
 from searchkit.errors import ModelError

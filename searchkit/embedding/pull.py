@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.display import size
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.hub import Hub, HubFile, Snapshot, refuse_offline
 from searchkit.embedding.model_folder import ModelCard
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore, default_name
 from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.files import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder

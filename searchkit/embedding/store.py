@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, read_model_card
+from searchkit.embedding.model_info import Quantization
 from searchkit.errors import ModelError, ModelNotFoundError, SearchkitError, UnsupportedCheckpointError
 from searchkit.files import folder_size_bytes, make_private_folder, sync_folder
 

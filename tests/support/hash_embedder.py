@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from searchkit.embedding.embedder import ModelInfo, TokenVectors, normalized
+from searchkit.embedding.embedder import TokenVectors, normalized
+from searchkit.embedding.model_info import ModelInfo
 from searchkit.errors import UsageError
 from searchkit.types import Passage
 from searchkit_indexes import Vectors

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from searchkit.embedding.embedder import Embedder
-from searchkit.embedding.graph.quantization import Quantization
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore
 from searchkit.library import Library
 from searchkit.train.errors import writing_to

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import checksum
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.embedding.verify import COSINE_FLOORS, verify_model
 from searchkit.errors import ModelError, ModelNotFoundError, UsageError

@@ -21,10 +21,10 @@ from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.import_model import import_model
 from searchkit.embedding.known_models import known_vectors
 from searchkit.embedding.model_folder import ModelCard, checksum, read_model_card
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit.embedding.store import ModelStore, bundled_checkpoint

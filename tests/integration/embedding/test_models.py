@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from searchkit.embedding.embedder import prefix
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.import_model import import_model
 from searchkit.embedding.model_folder import read_model_card
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.errors import ModelError, ModelNotFoundError, UnsupportedCheckpointError

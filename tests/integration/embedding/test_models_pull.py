@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.hub import Hub
 from searchkit.embedding.model_folder import ModelCard
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.pull import PullRequest, pull_model, repository_of
 from searchkit.embedding.store import ModelStore, bundled_checkpoint
 from searchkit.errors import HubError, ModelError, SearchkitError, UnsupportedCheckpointError, UsageError

@@ -18,8 +18,8 @@ from searchkit.catalog.session import reading, writing
 from searchkit.cli.main import cli
 from searchkit.embedding.adapted_model import CARD_FILE, Adaptation, Matrix, mapped, write_adapted_model
 from searchkit.embedding.embedder import normalized
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.model_folder import ADAPTER_FILE, read_model_card
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.store import BUNDLED, bundled_checkpoint
 from searchkit.embedding.verify import verify_model

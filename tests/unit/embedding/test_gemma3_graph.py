@@ -17,8 +17,8 @@ from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, write_encoder
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.head import write_head
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.weights import Inputs, Weights
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session
 from searchkit.errors import UnsupportedCheckpointError
 

@@ -14,7 +14,6 @@ from hypothesis.extra.numpy import arrays
 from searchkit.embedding.graph import quantize
 from searchkit.embedding.graph import weights as weights_module
 from searchkit.embedding.graph.builder import GraphBuilder
-from searchkit.embedding.graph.quantization import Quantization
 from searchkit.embedding.graph.quantize import (
     BLOCK,
     Blocks,
@@ -24,6 +23,7 @@ from searchkit.embedding.graph.quantize import (
     quantize_rows,
 )
 from searchkit.embedding.graph.weights import Inputs, Product, Weights
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session
 
 Floats = npt.NDArray[np.float32]

@@ -24,9 +24,8 @@ from textual.widgets import Input
 
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
-from searchkit_tui.jobs.jobs_of_app import jobs_of
 from searchkit_tui.jobs.work import index_folder
-from searchkit_tui.search.answer_screen import PAUSE_SECONDS
+from searchkit_tui.search.background import PAUSE_SECONDS
 from searchkit_tui.search.status_line import StatusLine
 
 _STARTS = 7
@@ -113,7 +112,7 @@ async def measure_typing(home: Path, folder: Path) -> tuple[list[float], list[fl
     with Library(home) as library:
         app = SearchApp(library)
         async with app.run_test(size=_SIZE):
-            runner = jobs_of(app, library)
+            runner = app.jobs
             job = runner.submit(index_folder(folder, "files"))
             ticker = asyncio.create_task(_note_gaps(gaps))
             ends = time.perf_counter() + _INDEXING_SECONDS

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from textual.content import Content
-from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from searchkit.errors import ModelError
@@ -17,11 +16,12 @@ from searchkit.types import SearchMode
 from searchkit_indexes import Vectors
 from searchkit_tui.app import SearchApp
 from searchkit_tui.rendering.hit_content import MARK_STYLE
+from searchkit_tui.search.preview import Preview
+from searchkit_tui.search.query_box import Chips
+from searchkit_tui.search.result_list import ResultList
 from searchkit_tui.search.status_line import StatusLine
-from searchkit_tui.widgets.chips import Chips
-from searchkit_tui.widgets.preview import Preview
-from searchkit_tui.widgets.result_list import ResultList
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.small_app import Driver
 
 FILES = {
     "boiler.md": "# Heating\n\nThe boiler pressure is too low. Fill it up to 1.5 bar.\n",
@@ -77,28 +77,10 @@ class GatedEmbedder(HashEmbedder):
         return super().embed_queries(queries)
 
 
-class Session:
-    """What a user does and sees."""
+class Session(Driver):
+    """What a user does and sees on the search screen."""
 
-    def __init__(self, app: SearchApp, pilot: Pilot[None]) -> None:
-        self.app = app
-        self.pilot = pilot
-
-    async def type(self, text: str) -> None:
-        await self.pilot.press(*("space" if sign == " " else sign for sign in text))
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        for _ in range(1000):
-            if condition():
-                return
-            await self.pilot.pause(0.01)
-        raise AssertionError(
-            f"Never came true. Status: {self.status!r}, hits: {self.names}, screen: {self.screen_text()}"
-        )
+    app: SearchApp
 
     async def search(self, text: str) -> None:
         """Replace the query and wait for its whole answer, and for the preview of its first hit."""
@@ -148,20 +130,12 @@ class Session:
         return str(widget.content) if widget.display else ""
 
     @property
-    def toasts(self) -> list[str]:
-        return [notification.message for notification in self.app._notifications]
-
-    @property
     def heading(self) -> str:
         return self.preview("heading").plain if self.app.screen_stack[0].query_one(Preview).display else ""
 
     def preview(self, part: str = "passage") -> Content:
         widget = self.app.screen_stack[0].query_one(f"#preview-{part}", Static)
         return widget.content if isinstance(widget.content, Content) else Content("")
-
-    def screen_text(self) -> str:
-        lines = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text for strip in lines)
 
 
 @asynccontextmanager

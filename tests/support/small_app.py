@@ -1,6 +1,6 @@
 """A tiny app around one screen, and what a user does and sees in it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,24 +8,17 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from searchkit.library import Library
+from searchkit_tui.jobs.notices import announce
+from searchkit_tui.jobs.runner import JobRunner
+
 PATIENCE_LOOKS = 1500  # of a hundredth of a second; whoever waits longer has failed
 
 
-class SmallApp(App[None]):
-    """Shows one screen over an empty one."""
-
-    def __init__(self, make_screen: Callable[[], Screen[Any]]) -> None:
-        super().__init__()
-        self._make_screen = make_screen
-
-    def on_mount(self) -> None:
-        self.push_screen(self._make_screen())
-
-
-class User:
+class Driver:
     """Types, waits and looks."""
 
-    def __init__(self, app: SmallApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: App[Any], pilot: Pilot[Any]) -> None:
         self.app = app
         self.pilot = pilot
 
@@ -33,12 +26,15 @@ class User:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    async def type(self, text: str) -> None:
+        await self.pilot.press(*("space" if sign == " " else sign for sign in text))
+
     async def until(self, condition: Callable[[], object]) -> None:
         for _ in range(PATIENCE_LOOKS):
             if condition():
                 return
             await self.pilot.pause(0.01)
-        raise AssertionError(f"It never came. What is seen:\n{self.seen}")
+        raise AssertionError(f"It never came true. Toasts: {self.toasts}. On the screen:\n{self.seen}")
 
     async def until_seen(self, *texts: str) -> None:
         """Wherever lines are broken, which depends on how long the paths of temporary folders are."""
@@ -51,19 +47,47 @@ class User:
         return "\n".join(strip.text.rstrip() for strip in strips)
 
     @property
-    def toasts(self) -> str:
-        """All that pops up now; on the screen its lines are broken."""
-        return "\n".join(toast.message for toast in self.app._notifications)
+    def toasts(self) -> list[str]:
+        """The messages of all toasts; on the screen their lines are broken."""
+        return [toast.message for toast in self.app._notifications]
 
     @property
     def footer_keys(self) -> int:
         return sum(active.binding.show for active in self.app.screen.active_bindings.values())
 
 
+class SmallApp(App[None]):
+    """Shows one screen over an empty one. `jobs` run over a library, if there is one."""
+
+    def __init__(self, make_screen: Callable[["SmallApp"], Screen[Any]], library: Library | None = None) -> None:
+        super().__init__()
+        self.library = library
+        self.jobs = JobRunner(self._library, self._spawn, lambda job: announce(self, self._library, job))
+        self._make_screen = make_screen
+
+    def on_mount(self) -> None:
+        self.push_screen(self._make_screen(self))
+
+    def _library(self) -> Library:
+        assert self.library is not None
+        return self.library
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> object:
+        return self.run_worker(work, group="jobs", exit_on_error=False)
+
+
+class User(Driver):
+    """The user of a small app."""
+
+    app: SmallApp
+
+
 @asynccontextmanager
-async def shown(make_screen: Callable[[], Screen[Any]], size: tuple[int, int] = (120, 40)) -> AsyncIterator[User]:
+async def shown(
+    make_screen: Callable[[SmallApp], Screen[Any]], size: tuple[int, int] = (120, 40), library: Library | None = None
+) -> AsyncIterator[User]:
     """The screen in an app without a terminal."""
-    app = SmallApp(make_screen)
+    app = SmallApp(make_screen, library)
     async with app.run_test(size=size, notifications=True) as pilot:
         user = User(app, pilot)
         await pilot.pause()

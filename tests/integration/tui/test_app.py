@@ -8,8 +8,8 @@ from textual.widgets import Input
 
 from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
-from searchkit_tui.widgets.preview import Preview
-from searchkit_tui.widgets.result_list import ResultList
+from searchkit_tui.search.preview import Preview
+from searchkit_tui.search.result_list import ResultList
 from tests.support.driving import FILES, GatedEmbedder, Session, drive, marked_text, write_files
 from tests.support.hash_embedder import HashEmbedder
 
@@ -188,7 +188,7 @@ def test_everything_has_its_place_on_small_and_large_terminals(library: Library,
             assert preview.x >= results.right
             assert results.width == pytest.approx(0.4 * size[0], abs=1)
         assert preview.bottom < size[1]
-        footer = session.screen_text().split("\n")[-1]
+        footer = session.seen.split("\n")[-1]
         assert "Quit" in footer
 
     drive(library, scenario, columns=size[0], rows=size[1])
@@ -220,7 +220,7 @@ def test_errors_are_toasts_once_and_the_next_search_works(library: Library) -> N
             await session.search(query)
             assert session.toasts == ["The model folder is damaged [really]. Import it again."]
         assert "not answered" in session.status
-        await session.until(lambda: "The model folder is damaged [really]" in session.screen_text())
+        await session.until(lambda: "The model folder is damaged [really]" in session.seen)
         await session.search("boiler")
         assert session.names
 
@@ -230,7 +230,7 @@ def test_errors_are_toasts_once_and_the_next_search_works(library: Library) -> N
 def test_an_unexpected_failure_costs_one_search_only(library: Library) -> None:
     async def scenario(session: Session) -> None:
         session.box.value = "crash"
-        await session.until(lambda: "ZeroDivisionError: [oops" in session.screen_text())
+        await session.until(lambda: "ZeroDivisionError: [oops" in session.seen)
         await session.search("boiler")
         assert session.names
 
@@ -244,7 +244,7 @@ def test_what_files_say_is_shown_as_it_is_written_and_control_signs_as_signs(lib
         assert session.names[0] == "hostile.txt"
         await session.until(lambda: session.preview().plain.strip() == expected)
         assert marked_text(session.preview()) == ["Walrus"]
-        shown = session.screen_text()
+        shown = session.seen
         assert expected in shown
         assert not [sign for sign in shown if sign != "\n" and (ord(sign) < 32 or 127 <= ord(sign) < 160)]
 

@@ -12,9 +12,10 @@ from textual.widgets import Input, OptionList, Static
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Hit
-from searchkit_tui.ask.answerer import Answerer, AnswerStream, OpenAnswerer
 from searchkit_tui.ask.content import answer_text
+from searchkit_tui.ask.reply import Answerer, AnswerStream, OpenAnswerer
 from searchkit_tui.ask.screen import AskScreen
+from searchkit_tui.ask.sources_pane import SourcesPane
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.small_app import User, shown
 
@@ -81,7 +82,7 @@ def drive(
     size: tuple[int, int] = (120, 40),
 ) -> None:
     async def run() -> None:
-        async with shown(lambda: AskScreen(library, question, (), open_answerer=open_answerer), size) as user:
+        async with shown(lambda _: AskScreen(library, question, (), open_answerer=open_answerer), size) as user:
             await scenario(user)
 
     asyncio.run(run())
@@ -134,7 +135,7 @@ def test_an_answer_streams_and_names_its_sources(filled: Library) -> None:
         assert "scripted-1b is answering" in state_of(user)
         answerer.gate.set()
         await user.until(lambda: answer_of(user) == "".join(ANSWER))
-        await user.until(lambda: "it names [1], [2]" in state_of(user))
+        await user.until(lambda: "it cites [1], [2]" in state_of(user))
         assert answerer.is_closed
 
     drive(filled, scenario, lambda _: answerer)
@@ -200,9 +201,9 @@ def test_a_source_can_be_chosen_with_the_mouse(filled: Library, answerer: Script
         await user.until(lambda: "answered" in state_of(user))
         await user.pilot.click("#sources", offset=(5, 2))
         await user.until(lambda: str(user.app.screen.query_one("#source", Static).content).startswith("[2] "))
-        assert user.app.screen.has_class("-reading")
+        assert user.app.screen.query_one(SourcesPane).has_class("-reading")
         await user.press("l")
-        assert not user.app.screen.has_class("-reading")
+        assert not user.app.screen.query_one(SourcesPane).has_class("-reading")
 
     drive(filled, scenario, lambda _: answerer, size=(80, 24))
 

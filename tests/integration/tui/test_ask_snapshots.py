@@ -15,7 +15,7 @@ from textual.widgets import Static
 from searchkit.errors import ModelError
 from searchkit.library import Library
 from searchkit.types import Evidence, Hit
-from searchkit_tui.ask.answerer import Answerer
+from searchkit_tui.ask.reply import Answerer
 from searchkit_tui.ask.screen import AskScreen
 from tests.integration.tui.test_ask import Script
 from tests.support.small_app import SmallApp
@@ -81,7 +81,7 @@ def test_an_answer_that_is_coming(
 
     monkeypatch.delenv("NO_COLOR", raising=False)
     library = Library(tmp_path)
-    app = SmallApp(lambda: AskScreen(library, "what is the notice period", (), open_answerer=open_answerer))
+    app = SmallApp(lambda _: AskScreen(library, "what is the notice period", (), open_answerer=open_answerer))
     app.animation_level = "none"
     assert snap_compare(app, terminal_size=size, run_before=shown)
 
@@ -103,6 +103,6 @@ def test_without_a_language_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise ModelError("No language model was found. Start a server with one, or install the embedded one.")
 
     monkeypatch.delenv("NO_COLOR", raising=False)
-    app = SmallApp(lambda: AskScreen(Found(tmp_path), "what is the notice period", (), open_answerer=open_answerer))
+    app = SmallApp(lambda _: AskScreen(Found(tmp_path), "what is the notice period", (), open_answerer=open_answerer))
     app.animation_level = "none"
     assert snap_compare(app, terminal_size=(100, 30), run_before=shown)

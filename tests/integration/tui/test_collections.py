@@ -15,11 +15,10 @@ from searchkit.search.click_log import note_opened, read_opened
 from searchkit.types import Passage, RunOptions, SearchMode
 from searchkit_indexes import Vectors
 from searchkit_tui.collections.add_folder import AddFolder
-from searchkit_tui.collections.problems import Problems
+from searchkit_tui.collections.dialogs import Problems
 from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.collections.table import CollectionTable
 from searchkit_tui.jobs.job import JobKind, JobState
-from searchkit_tui.jobs.jobs_of_app import jobs_of
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.widgets.dialogs import Choose, Confirm, Message
 from tests.support.files import write
@@ -42,7 +41,7 @@ def drive(
     size: tuple[int, int] = (120, 40),
 ) -> None:
     async def run() -> None:
-        async with shown(lambda: CollectionsScreen(library), size) as user:
+        async with shown(lambda app: CollectionsScreen(library, app.jobs), size, library) as user:
             await user.until(lambda: screen(user)._rows is not None)
             await scenario(user)
 
@@ -54,9 +53,7 @@ def screen(user: User) -> CollectionsScreen:
 
 
 def runner(user: User) -> JobRunner:
-    jobs = jobs_of(user.app, Library("nowhere"))
-    assert jobs is screen(user).runner
-    return jobs
+    return user.app.jobs
 
 
 def names(user: User) -> list[str]:

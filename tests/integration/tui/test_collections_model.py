@@ -10,7 +10,6 @@ from searchkit.library import Library
 from searchkit.types import SearchMode
 from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.jobs.job import JobKind, JobState
-from searchkit_tui.jobs.jobs_of_app import jobs_of
 from searchkit_tui.widgets.dialogs import Choose
 from tests.support.small_app import User, shown
 
@@ -32,16 +31,16 @@ def test_a_collection_is_switched_to_another_model_and_embedded_with_it(tmp_path
         names = library.models.names()
         await user.press(*["down"] * names.index("second"), "enter")
         await user.until(lambda: isinstance(user.app.screen, CollectionsScreen))
-        runner = jobs_of(user.app, library)
+        runner = user.app.jobs
         await user.until(lambda: runner.at_work is None and runner.jobs)
         job = runner.jobs[0]
         assert (job.kind, job.state) == (JobKind.SWITCH, JobState.DONE), job.error
         assert job.outcome.startswith("uses second now; ")
-        await user.until(lambda: "uses second now" in user.toasts)
+        await user.until(lambda: "uses second now" in "\n".join(user.toasts))
         await user.until_seen("model     second", "all by meaning")
 
     async def run(library: Library) -> None:
-        async with shown(lambda: CollectionsScreen(library)) as user:
+        async with shown(lambda app: CollectionsScreen(library, app.jobs), library=library) as user:
             await scenario(user, library)
 
     with Library(home) as library:

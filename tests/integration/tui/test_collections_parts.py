@@ -11,9 +11,9 @@ from searchkit.maintenance.tune_index import set_index
 from searchkit.maintenance.verify import rebuild_collection
 from searchkit.types import Problem, Progress, SearchMode
 from searchkit_indexes import Code, IndexSpec, Structure
+from searchkit_tui.collections.status_text import grouped
 from searchkit_tui.evaluation.plots import Point, interval_bar, scatter
 from searchkit_tui.jobs.meter import Meter, amount, bar, duration
-from searchkit_tui.rendering.status_text import grouped
 from searchkit_tui.widgets.path_completion import Completion, complete, restarted
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder

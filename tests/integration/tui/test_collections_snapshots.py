@@ -17,12 +17,11 @@ from searchkit.maintenance.tune_index import TuneOptions, TuneReport
 from searchkit.types import CollectionStatus, FormatCount, IndexStatus, Problem, Progress
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.screen import CollectionsScreen
-from searchkit_tui.collections.table import CollectionRow
+from searchkit_tui.collections.status_text import CollectionRow
 from searchkit_tui.evaluation.tune_screen import TuneScreen
-from searchkit_tui.evaluation.tuning import TuneJob
 from searchkit_tui.jobs.job import Job, JobKind, JobState
-from searchkit_tui.jobs.jobs_of_app import jobs_of
 from searchkit_tui.jobs.meter import Meter
+from searchkit_tui.jobs.work import TuneJob
 from tests.support.small_app import SmallApp
 
 Compare = Callable[..., bool]
@@ -95,7 +94,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallApp:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("searchkit_tui.collections.screen.read_rows", lambda _: ROWS)
     library = Library(tmp_path)
-    made = SmallApp(lambda: CollectionsScreen(library))
+    made = SmallApp(lambda app: CollectionsScreen(library, app.jobs), library)
     made.animation_level = "none"
     return made
 
@@ -105,7 +104,8 @@ def with_rows(*keys: str, work: Job | None = None) -> Callable[[Pilot[None]], An
 
     async def run(pilot: Pilot[None]) -> None:
         if work is not None:
-            jobs_of(pilot.app, Library("nowhere"))._jobs.append(work)
+            assert isinstance(pilot.app, SmallApp)
+            pilot.app.jobs._jobs.append(work)
         while "rabitq" not in str(pilot.app.screen.query_one("#detail-text", Static).content):
             await pilot.pause(0.01)
         await pilot.press(*keys)

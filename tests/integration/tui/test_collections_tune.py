@@ -18,8 +18,8 @@ from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.evaluation.choose_report import ChooseReport
 from searchkit_tui.evaluation.screen import EvaluationScreen
 from searchkit_tui.evaluation.tune_screen import TrialTable, TuneScreen
-from searchkit_tui.evaluation.tuning import TuneJob
 from searchkit_tui.jobs.job import JobKind, JobState
+from searchkit_tui.jobs.work import TuneJob
 from searchkit_tui.widgets.dialogs import Choose
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -52,7 +52,7 @@ def drive(
     library: Library, scenario: Callable[[User], Coroutine[Any, Any, None]], size: tuple[int, int] = (120, 40)
 ) -> None:
     async def run() -> None:
-        async with shown(lambda: CollectionsScreen(library), size) as user:
+        async with shown(lambda app: CollectionsScreen(library, app.jobs), size, library) as user:
             await user.until_seen("docs", "12 indexed")
             await scenario(user)
 
@@ -60,8 +60,7 @@ def drive(
 
 
 def tune_job(user: User) -> TuneJob:
-    jobs = user.app.jobs  # type: ignore[attr-defined]
-    job = jobs.latest(JobKind.TUNE, "docs")
+    job = user.app.jobs.latest(JobKind.TUNE, "docs")
     assert isinstance(job, TuneJob)
     return job
 
@@ -165,7 +164,7 @@ def test_settings_that_make_no_sense_are_a_toast(library: Library) -> None:
 
     async def scenario(user: User) -> None:
         await user.press("m")
-        await user.until(lambda: "there is no setting 'modle'" in user.toasts)
+        await user.until(lambda: "there is no setting 'modle'" in "\n".join(user.toasts))
 
     drive(library, scenario)
 

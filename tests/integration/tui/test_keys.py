@@ -19,8 +19,9 @@ from searchkit.errors import ConfigError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
-from searchkit_tui.search.hit_screen import HitScreen
-from searchkit_tui.search.keys import SEARCH_KEYS
+from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.search.screen import SearchScreen
+from searchkit_tui.settings.keys import SEARCH_KEYS
 from searchkit_tui.widgets.help_screen import HelpScreen
 from tests.support.driving import Session, drive
 
@@ -48,8 +49,8 @@ def test_keys_can_be_changed_in_the_config_and_the_help_says_so(library: Library
         await session.until(lambda: session.status.startswith("semantic"))
         await session.press("f1")
         await session.until(lambda: isinstance(session.app.screen, HelpScreen))
-        await session.until(lambda: "f5" in session.screen_text())
-        assert "^t" not in session.screen_text()
+        await session.until(lambda: "f5" in session.seen)
+        assert "^t" not in session.seen
 
     (library.home.path / "config.toml").write_text('[keys]\nmode = "f5"\nopen = "ctrl+j"\n')
     drive(library, scenario)
@@ -94,7 +95,7 @@ def test_f1_shows_every_key_that_is_at_work(library: Library) -> None:
         await session.press("f1")
         await session.until(lambda: isinstance(session.app.screen, HelpScreen))
         await session.pilot.pause()
-        shown = session.screen_text()
+        shown = session.seen
         for binding in SEARCH_KEYS:
             assert (binding.tooltip or binding.description) in shown
         assert "must occur as written" in shown
@@ -171,7 +172,7 @@ def test_enter_opens_the_editor_at_the_line_and_comes_back(
 
     monkeypatch.setenv("VISUAL", "vim")
     monkeypatch.setattr(SearchApp, "suspend", suspended)
-    monkeypatch.setattr("searchkit_tui.search.hit_screen.subprocess.run", programs.run)
+    monkeypatch.setattr("searchkit_tui.widgets.open_hit.subprocess.run", programs.run)
     drive(library, scenario)
 
 
@@ -187,8 +188,8 @@ def test_two_clicks_open_too_and_one_does_not(library: Library, monkeypatch: pyt
         await session.pilot.pause()
         assert opened == [session.selected]
 
-    def note(screen: HitScreen) -> None:
-        hit = screen.selected_hit
+    def note(screen: SearchScreen) -> None:
+        hit = screen.query_one(ResultList).selected_hit
         opened.append(hit.path.name if hit else "")
 
     monkeypatch.setattr("searchkit_tui.search.screen.SearchScreen.action_open", note)
@@ -257,8 +258,8 @@ def test_the_help_is_wrapped_beside_the_keys_on_a_narrow_terminal(library: Libra
     async def scenario(session: Session) -> None:
         await session.press("f1")
         await session.until(lambda: isinstance(session.app.screen, HelpScreen))
-        await session.until(lambda: "Open the hit in your editor" in session.screen_text())
-        rows = [line.partition("│  ")[2] for line in session.screen_text().split("\n") if "│  " in line]
+        await session.until(lambda: "Open the hit in your editor" in session.seen)
+        rows = [line.partition("│  ")[2] for line in session.seen.split("\n") if "│  " in line]
         first = next(row for row in rows if "Open the hit in your editor" in row)
         after = rows[rows.index(first) + 1]
         assert "system" in after

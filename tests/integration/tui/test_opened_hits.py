@@ -47,8 +47,7 @@ def editor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setenv("VISUAL", "vim")
     monkeypatch.setattr(App, "suspend", suspended)
-    for place in ("screens.hit_screen", "ask.open_source"):
-        monkeypatch.setattr(f"searchkit_tui.{place}.subprocess.run", run)
+    monkeypatch.setattr("searchkit_tui.widgets.open_hit.subprocess.run", run)
     return opened
 
 
@@ -87,7 +86,7 @@ def test_the_query_is_that_of_the_hits_and_not_what_is_typed_meanwhile(
 ) -> None:
     async def scenario(session: Session) -> None:
         await session.search("boiler pressure")
-        monkeypatch.setattr("searchkit_tui.search.answer_screen.PAUSE_SECONDS", 60)
+        monkeypatch.setattr("searchkit_tui.search.background.PAUSE_SECONDS", 60)
         await session.type(" zebra")
         await session.press("enter")
         await session.until(lambda: noted(keeping))
@@ -132,7 +131,7 @@ def test_what_a_program_with_a_window_shows_is_noted(keeping: Library, monkeypat
         await session.until(lambda: noted(keeping))
 
     monkeypatch.setenv("VISUAL", "code")
-    monkeypatch.setattr("searchkit_tui.search.hit_screen.show_in_window", lambda _: "")
+    monkeypatch.setattr("searchkit_tui.widgets.open_hit.show_in_window", lambda _: "")
     drive(keeping, scenario)
     assert kept(keeping) == [("boiler pressure", "boiler.md")]
 
@@ -142,7 +141,7 @@ def test_unless_one_says_so_nothing_is_noted_and_nothing_said(library: Library, 
         await session.search("boiler pressure")
         await session.press("enter", "ctrl+y", "f1")
         await session.until(lambda: isinstance(session.app.screen, HelpScreen))
-        assert "are kept with their queries" not in session.screen_text()
+        assert "are kept with their queries" not in session.seen
         assert SAID not in session.status
 
     drive(library, scenario)
@@ -153,9 +152,9 @@ def test_unless_one_says_so_nothing_is_noted_and_nothing_said(library: Library, 
 def test_the_help_says_that_it_is_kept_and_how_to_see_and_erase_it(keeping: Library) -> None:
     async def scenario(session: Session) -> None:
         await session.press("f1")
-        await session.until(lambda: "searchkit train opened" in session.screen_text())
+        await session.until(lambda: "searchkit train opened" in session.seen)
         for told in ("open or copy are kept", "--erase", "keep_opened = false"):
-            assert told in session.screen_text()
+            assert told in session.seen
 
     drive(keeping, scenario)
 
@@ -194,7 +193,7 @@ def test_a_source_of_an_answer_that_is_opened_is_noted_with_the_question(keeping
         opened = OpenedHits(keeping.home)
         question = "where are the shears"
         screen = AskScreen(keeping, question, (), open_answerer=none_found, opened=opened)
-        async with shown(lambda: screen) as user:
+        async with shown(lambda _: screen) as user:
             await user.until_seen("[1]")
             await user.press("1", "o")
             await user.until(lambda: noted(keeping))

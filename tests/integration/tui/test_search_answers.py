@@ -7,7 +7,6 @@ import pytest
 
 from searchkit.library import Library
 from searchkit.maintenance.delete import forget_collection
-from searchkit_tui.jobs.jobs_of_app import jobs_of
 from searchkit_tui.jobs.work import index_folder
 from tests.support.driving import FILES, GatedEmbedder, Session, drive, write_files
 from tests.support.hash_embedder import HashEmbedder
@@ -127,7 +126,7 @@ def test_a_model_that_cannot_be_loaded_is_said_once_and_words_still_work(
 
 def test_indexing_shows_its_progress_while_searches_go_on(tmp_path: Path) -> None:
     async def scenario(session: Session) -> None:
-        runner = jobs_of(session.app, library)
+        runner = session.app.jobs
         runner.submit(index_folder(folder, "notes"))
         await session.until(lambda: "Index notes: " in session.status)
         await session.until(lambda: library.collections() and library.coverage("notes").chunks)
@@ -149,7 +148,7 @@ def test_when_a_collection_is_there_that_was_not_the_query_is_asked_again(librar
     async def scenario(session: Session) -> None:
         await session.search("zeppelin")
         assert "airship.md" not in session.names
-        jobs_of(session.app, library).submit(index_folder(folder, "more"))
+        session.app.jobs.submit(index_folder(folder, "more"))
         await session.until(lambda: "airship.md" in session.names)
         assert session.status.endswith("more, notes")
 

@@ -12,7 +12,7 @@ def test_what_a_query_demands_is_shown_as_it_was_understood(library: Library) ->
     async def scenario(session: Session) -> None:
         await session.search('boiler type:md since:2024 -garden "too low"')
         assert session.chips == '[type: md]  [since 2024-01-01]  ["too low"]  [not garden]'
-        assert session.chips in session.screen_text()
+        assert session.chips in session.seen
         await session.search("boiler since:banana")
         assert session.chips == ""
 
@@ -31,7 +31,7 @@ def test_a_query_that_demands_too_much_is_a_toast(library: Library) -> None:
 async def _open(session: Session) -> FilterScreen:
     await session.press("ctrl+f")
     await session.until(lambda: isinstance(session.app.screen, FilterScreen))
-    await session.until(lambda: "text (1 file)" in session.screen_text())
+    await session.until(lambda: "text (1 file)" in session.seen)
     screen = session.app.screen
     assert isinstance(screen, FilterScreen)
     return screen
@@ -59,8 +59,8 @@ def test_what_the_query_says_already_is_ticked_and_can_be_taken_back(library: Li
         await session.search("boiler type:text")
         screen = await _open(session)
         assert screen.query_one("#types", TickList).ticked == ("text",)
-        assert "[x] text (1 file)" in session.screen_text()
-        assert "[ ] markdown (3 files)" in session.screen_text()
+        assert "[x] text (1 file)" in session.seen
+        assert "[ ] markdown (3 files)" in session.seen
         screen.query_one("#types", TickList).show([], [])
         await session.press("enter")
         await session.until(lambda: session.box.value == "boiler")
@@ -95,7 +95,7 @@ def test_collections_can_be_chosen_for_the_session(library: Library) -> None:
         await session.search("boiler")
         assert session.status.endswith("notes, other")
         await session.press("ctrl+f")
-        await session.until(lambda: "text (2 files)" in session.screen_text())
+        await session.until(lambda: "text (2 files)" in session.seen)
         screen = session.app.screen
         collections = screen.query_one("#collections", TickList)
         collections.focus()

@@ -8,7 +8,7 @@ import pytest
 
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit_tui.search.history import MOST_QUERIES, History
+from searchkit_tui.settings.saved_state import MOST_QUERIES, History
 from tests.support.driving import Session, drive
 
 

@@ -6,8 +6,8 @@ import pytest
 from textual import events
 
 from searchkit.library import Library
-from searchkit_tui.widgets.document_scroll import DocumentScroll
-from searchkit_tui.widgets.preview import Preview
+from searchkit_tui.search.preview import DocumentScroll, Preview
+from searchkit_tui.search.results_pane import ResultsPane
 from tests.support.driving import Session, drive, marked_text, write_files
 from tests.support.hash_embedder import HashEmbedder
 
@@ -33,7 +33,7 @@ def test_it_says_where_and_why_and_shows_the_marks(library: Library) -> None:
         assert reason.startswith("meaning 0.")
         assert "words: pressure, bar" in reason
         assert marked_text(session.preview()) == ["pressure", "bar"]
-        assert "The boiler pressure is too low." in session.screen_text()
+        assert "The boiler pressure is too low." in session.seen
 
     drive(library, scenario)
 
@@ -124,7 +124,7 @@ def test_right_to_left_and_wide_text_stay_inside_their_panes(tmp_path: Path) -> 
     async def scenario(session: Session) -> None:
         await session.search("walrus")
         await session.until(lambda: "walrus" in session.preview().plain)
-        shown = session.screen_text()
+        shown = session.seen
         assert not {
             sign for sign in shown if sign in "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
         }
@@ -224,7 +224,9 @@ def test_the_passage_is_in_sight_however_quickly_the_selection_moves_and_after_a
         await session.until(lambda: len(session.names) > 1)
         for _ in range(8):
             await session.press("down", "up", "down", "down", "up")
-            await session.until(lambda: session.app.screen._previewed == session.results.selected_hit)  # type: ignore[attr-defined]
+            await session.until(
+                lambda: session.app.screen.query_one(ResultsPane).previewed == session.results.selected_hit
+            )
             await session.until(lambda: in_sight(session))
         await session.pilot.resize_terminal(70, 30)
         await session.until(lambda: session.app.screen.size.width == 70)

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from searchkit.library import Library
 from searchkit_tui.app import SearchApp
-from searchkit_tui.settings.look import keep_theme
+from searchkit_tui.settings.saved_state import save_theme
 from tests.support.driving import GatedEmbedder, Session, write_files
 from tests.support.hash_embedder import HashEmbedder
 
@@ -77,7 +77,7 @@ def test_wide_and_dark(library: Library, snap_compare: Compare) -> None:
 
 
 def test_wide_and_light(library: Library, snap_compare: Compare) -> None:
-    keep_theme(library.home, "textual-light")
+    save_theme(library.home, "textual-light")
     assert snap_compare(app_over(library), terminal_size=(120, 30), run_before=asked("boiler pressure low", "down"))
 
 

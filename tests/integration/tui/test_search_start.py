@@ -11,17 +11,16 @@ from searchkit.library import Library
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 from searchkit_tui.collections.add_folder import AddFolder
-from searchkit_tui.collections.indexing import index_in_background
-from searchkit_tui.jobs.jobs_of_app import jobs_of
-from searchkit_tui.widgets import welcome
-from searchkit_tui.widgets.welcome import Welcome, sample_folder
+from searchkit_tui.jobs.work import index_folder
+from searchkit_tui.search import body
+from searchkit_tui.search.body import Welcome, sample_folder
 from tests.support.driving import FILES, Session, drive, write_files
 from tests.support.hash_embedder import HashEmbedder
 
 
 def test_an_empty_library_explains_itself(tmp_path: Path) -> None:
     async def scenario(session: Session) -> None:
-        shown = session.screen_text()
+        shown = session.seen
         assert "Nothing is indexed yet." in shown
         assert "Everything stays on this computer." in shown
         assert "Try the samples (Enter)" in shown
@@ -50,7 +49,7 @@ def test_the_samples_are_indexed_at_a_key_and_can_be_searched(
         assert session.names[0] == "boiler.md"
 
     folder = write_files(tmp_path / "samples", FILES)
-    for place in ("searchkit_tui.search.screen", "searchkit_tui.widgets.welcome"):
+    for place in ("searchkit_tui.search.screen", "searchkit_tui.search.body"):
         monkeypatch.setattr(f"{place}.sample_folder", lambda: folder)
     with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
         drive(library, scenario)
@@ -69,11 +68,11 @@ def test_ctrl_n_asks_for_a_folder(tmp_path: Path) -> None:
 
 def test_without_a_checkout_there_are_no_samples_to_offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(session: Session) -> None:
-        assert "samples" not in session.screen_text()
+        assert "samples" not in session.seen
         await session.press("enter")
         assert session.app.screen.query_one(Welcome).display
 
-    for place in ("searchkit_tui.search.screen", "searchkit_tui.widgets.welcome"):
+    for place in ("searchkit_tui.search.screen", "searchkit_tui.search.body"):
         monkeypatch.setattr(f"{place}.sample_folder", lambda: None)
     with Library(tmp_path, embedder=HashEmbedder()) as library:
         drive(library, scenario)
@@ -83,7 +82,7 @@ def test_the_samples_lie_in_the_checkout() -> None:
     folder = sample_folder()
     assert folder is not None
     assert (folder / "notes").is_dir()
-    assert welcome.sample_folder is sample_folder
+    assert body.sample_folder is sample_folder
 
 
 def test_the_theme_is_kept_for_the_next_session(library: Library) -> None:
@@ -146,9 +145,9 @@ def test_who_asks_before_anything_is_read_is_answered_once_it_is(tmp_path: Path)
         await session.until(
             lambda: session.status_line.answer is None and session.app.screen.query_one(Welcome).display
         )
-        index_in_background(session.app, library, folder)
+        session.app.jobs.submit(index_folder(folder, library.collection_for(folder)))
         await session.until(lambda: session.names[:1] == ["boiler.md"])
-        assert jobs_of(session.app, library).at_work is not None  # nothing is embedded yet
+        assert session.app.jobs.at_work is not None  # nothing is embedded yet
         embedder.gate.set()
 
     folder = write_files(tmp_path / "notes", FILES)
@@ -163,7 +162,7 @@ def test_a_query_without_hits_says_that_files_are_still_read_and_is_asked_again(
     embedder = LateEmbedder()
 
     async def scenario(session: Session) -> None:
-        index_in_background(session.app, library, folder)
+        session.app.jobs.submit(index_folder(folder, library.collection_for(folder)))
         await session.until(lambda: session.message.startswith("Reading."))
         assert not session.app.screen.query_one(Welcome).display
         await session.press("enter")  # which would index the samples if the welcome were there still
@@ -171,7 +170,7 @@ def test_a_query_without_hits_says_that_files_are_still_read_and_is_asked_again(
         session.box.value = "zebra"
         await session.until(lambda: "Files are still being read" in session.message)
         (folder / "zebra.md").write_text("The zebra is here.\n")
-        index_in_background(session.app, library, folder)
+        session.app.jobs.submit(index_folder(folder, library.collection_for(folder)))
         embedder.gate.set()
         await session.until(lambda: "zebra.md" in session.names)
         assert library.collections() == ["notes"]
@@ -187,10 +186,10 @@ def test_a_query_without_hits_says_that_files_are_still_read_and_is_asked_again(
 
 def test_the_welcome_names_the_keys_as_they_are_set(tmp_path: Path) -> None:
     async def scenario(session: Session) -> None:
-        await session.until(lambda: "F7 chooses a folder" in session.screen_text())
-        assert "Ctrl+J tries it" in session.screen_text()
-        assert "(F7)" in session.screen_text()
-        assert "Ctrl+N" not in session.screen_text()
+        await session.until(lambda: "F7 chooses a folder" in session.seen)
+        assert "Ctrl+J tries it" in session.seen
+        assert "(F7)" in session.seen
+        assert "Ctrl+N" not in session.seen
 
     (tmp_path / "config.toml").write_text('[keys]\nindex = "f7"\nopen = "ctrl+j"\n')
     with Library(tmp_path, embedder=HashEmbedder()) as library:

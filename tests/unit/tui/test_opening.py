@@ -9,7 +9,7 @@ import pytest
 from searchkit.errors import UsageError
 from searchkit.types import Evidence, Hit
 from searchkit_tui.settings import external_viewer as module
-from searchkit_tui.settings.external_viewer import opening, show_in_window
+from searchkit_tui.settings.external_viewer import open_command, show_in_window
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems open files by other programs")
 
@@ -44,21 +44,21 @@ def programs(*names: str) -> module.Which:
 def test_editors_are_told_the_line_in_their_own_way(
     hit: Hit, editor: str, told: list[str], takes_terminal: bool
 ) -> None:
-    chosen = opening(hit, {"EDITOR": editor}, programs())
-    assert list(chosen.command) == [part.format(hit.path) for part in told]
+    chosen = open_command(hit, {"EDITOR": editor}, programs())
+    assert list(chosen.words) == [part.format(hit.path) for part in told]
     assert chosen.takes_terminal is takes_terminal
 
 
 def test_visual_goes_before_editor_and_no_line_is_no_argument(hit: Hit) -> None:
-    chosen = opening(replace(hit, line=None), {"VISUAL": "nano", "EDITOR": "vi"}, programs())
-    assert chosen.command == ("nano", str(hit.path))
+    chosen = open_command(replace(hit, line=None), {"VISUAL": "nano", "EDITOR": "vi"}, programs())
+    assert chosen.words == ("nano", str(hit.path))
 
 
 def test_without_an_editor_the_system_opens_it_or_one_that_is_there(hit: Hit) -> None:
-    assert opening(hit, {}, programs("xdg-open", "vi")).command == ("xdg-open", str(hit.path))
-    assert opening(hit, {}, programs("vi")).command == ("vi", "+12", str(hit.path))
+    assert open_command(hit, {}, programs("xdg-open", "vi")).words == ("xdg-open", str(hit.path))
+    assert open_command(hit, {}, programs("vi")).words == ("vi", "+12", str(hit.path))
     with pytest.raises(UsageError, match="export EDITOR=nano"):
-        opening(hit, {}, programs())
+        open_command(hit, {}, programs())
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_viewers_are_told_the_page_of_a_pdf(hit: Hit, viewer: str, told: list[st
     path = hit.path.with_suffix(".pdf")
     path.touch()
     pdf = replace(hit, path=path, line=None, page=7)
-    chosen = opening(pdf, {"EDITOR": "vim"}, programs(viewer, "xdg-open"))
-    assert list(chosen.command) == [part.format(path) for part in told]
+    chosen = open_command(pdf, {"EDITOR": "vim"}, programs(viewer, "xdg-open"))
+    assert list(chosen.words) == [part.format(path) for part in told]
     assert not chosen.takes_terminal
-    assert opening(pdf, {"EDITOR": "vim"}, programs("xdg-open")).command == ("xdg-open", str(path))
+    assert open_command(pdf, {"EDITOR": "vim"}, programs("xdg-open")).words == ("xdg-open", str(path))
 
 
 def test_the_usual_viewer_goes_before_others(hit: Hit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,9 +84,9 @@ def test_the_usual_viewer_goes_before_others(hit: Hit, monkeypatch: pytest.Monke
     path.touch()
     pdf = replace(hit, path=path, line=None, page=7)
     monkeypatch.setattr(module, "_usual_viewer", lambda: "org.kde.okular.desktop")
-    assert opening(pdf, {}, programs("evince", "okular", "xdg-mime")).command[0] == "okular"
+    assert open_command(pdf, {}, programs("evince", "okular", "xdg-mime")).words[0] == "okular"
     monkeypatch.setattr(module, "_usual_viewer", lambda: "firefox.desktop")
-    assert opening(pdf, {}, programs("evince", "xdg-mime", "xdg-open")).command[0] == "xdg-open"
+    assert open_command(pdf, {}, programs("evince", "xdg-mime", "xdg-open")).words[0] == "xdg-open"
 
 
 def test_a_program_that_fails_at_once_says_why_and_one_that_stays_does_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The answer and its sources as styled text. Whatever comes from a model or a file is data: shown, never obeyed."""
+"""The answer and its sources as styled text. Text from a model or a file is shown as it is; no markup in it is obeyed."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ INSTEAD = "Meanwhile, these are the passages that an answer would be made from. 
 
 
 def answer_text(text: str, sources: int) -> Content:
-    """An answer so far; the numbers of its sources can be clicked. Links stay text."""
+    """Style the answer so far; the numbers of its sources can be clicked, links cannot."""
     clean = visible(text)
     parts: list[Content] = []
     at = 0
@@ -35,7 +35,7 @@ def answer_text(text: str, sources: int) -> Content:
 
 
 def source_entry(number: int, hit: Hit) -> Content:
-    """A source in the list: its number, its file with page or line, and how the passage goes."""
+    """Style a source in the list: its number, its file with page or line, and the beginning of the passage."""
     extract = " ".join(visible(hit.snippet).split())[:_ENTRY_CHARACTERS]
     return Content.assemble(
         (f"[{number}] ", "bold $text-accent"), (_name(hit), "bold $text-primary"), f"\n    {extract}"
@@ -43,7 +43,7 @@ def source_entry(number: int, hit: Hit) -> Content:
 
 
 def source_text(number: int, hit: Hit) -> Content:
-    """A source in full."""
+    """Style a source in full."""
     about = " · ".join(part for part in (hit.title, reason(hit), f"in {hit.collection}") if part)
     return Content.assemble(
         (f"[{number}] ", "bold $text-accent"),
@@ -53,18 +53,18 @@ def source_text(number: int, hit: Hit) -> Content:
     )
 
 
-def no_answerer(reason_given: str) -> str:
-    """What is said where nothing answers."""
-    return f"{visible(reason_given)}\n\n{INSTEAD}"
+def no_answerer(why: str) -> str:
+    """Say why nothing answers, and what is shown instead."""
+    return f"{visible(why)}\n\n{INSTEAD}"
 
 
 def state_line(reply: Reply) -> Content:
-    """How far an answer is, or how it ended."""
+    """Say how far an answer is, or how it ended."""
     name = visible(reply.name, one_line=True)
     count = plural(len(reply.sources), "passage")
     if not reply.is_coming:
         return _ending(reply, name, count)
-    if reply.asking.is_stopped:
+    if reply.is_stopped:
         return Content.styled("Stopping…", "dim")
     if reply.state is ReplyState.SEARCHING or reply.missing is not None:
         return Content.styled("Looking for passages…", "dim")
@@ -72,23 +72,23 @@ def state_line(reply: Reply) -> Content:
 
 
 def _ending(reply: Reply, name: str, count: str) -> Content:
-    if reply.ending.error:
-        return Content.styled(f"✗ {visible(reply.ending.error)}", "$text-error")
+    if reply.error:
+        return Content.styled(f"✗ {visible(reply.error)}", "$text-error")
     if reply.missing is not None:
         return Content(f"{count} found" if reply.sources else "Nothing found that an answer could be made from.")
-    if reply.ending.was_stopped:
+    if reply.is_stopped:
         return Content(f"■ Stopped after {reply.elapsed_seconds:.1f} s. / asks again.")
-    named = ", ".join(f"[{number}]" for number in cited(reply.text, reply.sources))
-    told = f"it names {named}" if named else "it names none of them"
-    return Content(f"✓ {name} answered from {count} in {reply.elapsed_seconds:.1f} s; {told}.")
+    numbers = ", ".join(f"[{number}]" for number in cited(reply.text, reply.sources))
+    citations = f"it cites {numbers}" if numbers else "it cites none of them"
+    return Content(f"✓ {name} answered from {count} in {reply.elapsed_seconds:.1f} s; {citations}.")
 
 
 def cited(text: str, sources: Sequence[Hit]) -> tuple[int, ...]:
-    """The numbers of the sources that an answer names, in order."""
+    """List the numbers of the sources that an answer cites, in order."""
     found = {int(number) for number in _CITATION.findall(text)}
     return tuple(number for number in sorted(found) if 1 <= number <= len(sources))
 
 
 def _name(hit: Hit) -> str:
-    """The file's name with line or page."""
+    """Write the file's name with line or page."""
     return visible(place(replace(hit, path=Path(hit.path.name))), one_line=True)

@@ -1,15 +1,60 @@
-"""What has come of a question so far; written by the thread that asks, read by the screen."""
+"""A question and its answer so far: asked in a thread, read by the screen. Knows no widgets."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from threading import Event
+from typing import Protocol
 
+from searchkit.errors import SearchkitError
+from searchkit.library import Library
 from searchkit.types import Hit
-from searchkit_tui.ask.session import Asking, Ending
+from searchkit_tui.settings.keys import SOURCES
+
+
+class AnswerStream(Protocol):
+    """An answer on its way. It can be iterated once, and yields the text piece by piece.
+
+    `sources`: the passages that it is made from, complete before the first piece; the text calls the first one [1].
+    """
+
+    @property
+    def sources(self) -> Sequence[Hit]:
+        """See above."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the pieces. Raises SearchkitError if the model fails."""
+
+    def stop(self) -> None:
+        """Have the iteration end soon. May be called from any thread, more than once, and after the end."""
+
+
+class Answerer(Protocol):
+    """Answers questions from a library's passages, on this machine. `name`: the language model's."""
+
+    @property
+    def name(self) -> str:
+        """See above."""
+
+    def answer(self, question: str, collections: Sequence[str]) -> AnswerStream:
+        """Find the passages, in all collections unless some are named, and begin to answer. Raises SearchkitError."""
+
+    def close(self) -> None:
+        """Unload the model."""
+
+
+OpenAnswerer = Callable[[Library], Answerer]
+
+
+def find_answerer(library: Library) -> Answerer:
+    """Open the engine's answerer. Raises SearchkitError, with what to do, if there is no language model."""
+    from searchkit.answer import open_answerer
+
+    return open_answerer(library)
 
 
 class ReplyState(StrEnum):
-    """How far it is."""
+    """The stages of a reply."""
 
     SEARCHING = "searching"
     ANSWERING = "answering"
@@ -17,41 +62,25 @@ class ReplyState(StrEnum):
 
 
 class Reply:
-    """See Audience. Every attribute is replaced or appended to as a whole, so that one look sees no half of it."""
+    """What has come of a question so far. Attributes are replaced or appended to as a whole, so that any thread may read them.
 
-    def __init__(self, asking: Asking) -> None:
-        self.asking = asking
+    `name`: the language model's. `missing`: why there is none, None while there is. `error`: how the answer failed, "" if it
+    did not.
+    """
+
+    def __init__(self, library: Library, open_answerer: OpenAnswerer) -> None:
         self.state = ReplyState.SEARCHING
         self.name = ""
         self.sources: tuple[Hit, ...] = ()
         self.pieces: list[str] = []
-        self.missing: str | None = None  # what is not set up, where nothing answers
-        self.ending = Ending()
+        self.missing: str | None = None
+        self.error = ""
         self.elapsed_seconds = 0.0
+        self._library = library
+        self._open_answerer = open_answerer
+        self._stopped = Event()
+        self._stream: AnswerStream | None = None
         self._started = time.monotonic()
-
-    def on_answerer(self, name: str) -> None:
-        """See Audience."""
-        self.name = name
-
-    def on_no_answerer(self, reason: str) -> None:
-        """See Audience."""
-        self.missing = reason
-
-    def on_sources(self, sources: Sequence[Hit]) -> None:
-        """See Audience."""
-        self.sources = tuple(sources)
-        self.state = ReplyState.ANSWERING
-
-    def on_text(self, piece: str) -> None:
-        """See Audience."""
-        self.pieces.append(piece)
-
-    def on_end(self, ending: Ending) -> None:
-        """Nothing more will come."""
-        self.ending = ending
-        self.elapsed_seconds = time.monotonic() - self._started
-        self.state = ReplyState.DONE
 
     @property
     def text(self) -> str:
@@ -60,5 +89,55 @@ class Reply:
 
     @property
     def is_coming(self) -> bool:
-        """Whether there may be more."""
+        """True while there may be more."""
         return self.state is not ReplyState.DONE
+
+    @property
+    def is_stopped(self) -> bool:
+        """True once `stop` was called."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Have the answer end soon, from any thread; what has come stays."""
+        self._stopped.set()
+        if self._stream is not None:
+            self._stream.stop()
+
+    def run(self, question: str, collections: Sequence[str]) -> None:
+        """Answer to the end, or find only the passages where there is no language model. For a thread of its own."""
+        try:
+            with self._library.sibling() as library:
+                self._answer(library, question, collections)
+        except SearchkitError as error:
+            self.error = str(error)
+        except Exception as error:  # noqa: BLE001 (whatever a language model raises costs this answer only)
+            self.error = f"{type(error).__name__}: {error}"
+        self.elapsed_seconds = time.monotonic() - self._started
+        self.state = ReplyState.DONE
+
+    def _answer(self, library: Library, question: str, collections: Sequence[str]) -> None:
+        try:
+            answerer = self._open_answerer(library)
+        except SearchkitError as error:
+            self.missing = str(error)
+            self._take_sources(library.search(question, k=SOURCES, collections=collections))
+            return
+        self.name = answerer.name
+        try:
+            self._follow(answerer.answer(question, collections))
+        finally:
+            answerer.close()
+
+    def _follow(self, stream: AnswerStream) -> None:
+        self._stream = stream
+        self._take_sources(stream.sources)
+        if self.is_stopped:
+            stream.stop()
+        for piece in stream:
+            self.pieces.append(piece)
+            if self.is_stopped:
+                break
+
+    def _take_sources(self, sources: Sequence[Hit]) -> None:
+        self.sources = tuple(sources)
+        self.state = ReplyState.ANSWERING

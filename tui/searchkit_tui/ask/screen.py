@@ -7,29 +7,26 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical, VerticalScroll
-from textual.widgets import Footer, Input, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.containers import Container, VerticalScroll
+from textual.widgets import Footer, Input, Static
 
 from searchkit.library import Library
-from searchkit.types import Hit
-from searchkit_tui.ask.answerer import OpenAnswerer, find_answerer
-from searchkit_tui.ask.content import answer_text, no_answerer, source_entry, source_text, state_line
-from searchkit_tui.ask.keys import ASK_KEYS
-from searchkit_tui.ask.reply import Reply
-from searchkit_tui.ask.session import Asking
+from searchkit_tui.ask.content import answer_text, no_answerer, state_line
+from searchkit_tui.ask.reply import OpenAnswerer, Reply, find_answerer
+from searchkit_tui.ask.sources_pane import SourcesPane
+from searchkit_tui.settings.keys import ASK_KEYS
 from searchkit_tui.settings.opened_hits import OpenedHits
-from searchkit_tui.widgets.screen_with_help import HelpedScreen
+from searchkit_tui.widgets.help_screen import ScreenWithHelp
+from searchkit_tui.widgets.open_hit import open_hit
 
 _DRAW_SECONDS = 0.05  # between two looks at what has come; a model gives some dozens of pieces a second
 _NO_QUESTION = "Type a question and press enter."
 
 
-class AskScreen(HelpedScreen):
+class AskScreen(ScreenWithHelp):
     """Asks at once. Escape stops the answer while it comes, and leaves after that.
 
-    `collections`: to answer from, none for all. `open_answerer`: what answers; the engine's own unless told. `opened`: where
-    sources that are opened are noted; nowhere unless told.
+    `collections`: to answer from, none for all. `opened`: where sources that are opened are noted, None for nowhere.
     """
 
     DEFAULT_CSS = """
@@ -50,7 +47,7 @@ class AskScreen(HelpedScreen):
         margin-top: 1;
     }
 
-    AskScreen #answer-pane, AskScreen #source-pane {
+    AskScreen #answer-pane {
         height: 1fr;
         padding: 0 2;
         scrollbar-size-vertical: 1;
@@ -58,28 +55,15 @@ class AskScreen(HelpedScreen):
         scrollbar-background: $background;
     }
 
-    AskScreen #sources {
-        height: 1fr;
-        padding: 0 1;
-        background: $background;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-        scrollbar-size-vertical: 1;
-    }
-
-    AskScreen #evidence {
-        height: 1fr;
-    }
-
     AskScreen.-wide #body {
         layout: horizontal;
     }
 
-    AskScreen.-wide #evidence {
+    AskScreen.-wide SourcesPane {
         border-left: solid $primary 40%;
     }
 
-    AskScreen.-narrow #evidence {
+    AskScreen.-narrow SourcesPane {
         border-top: solid $primary 40%;
     }
 
@@ -89,11 +73,11 @@ class AskScreen(HelpedScreen):
         display: none;
     }
 
-    AskScreen.-short.-reading #source-pane {
+    AskScreen.-short .-reading #source-pane {
         display: block;
     }
 
-    AskScreen.-short.-reading #sources {
+    AskScreen.-short .-reading #sources {
         display: none;
     }
 
@@ -122,19 +106,15 @@ class AskScreen(HelpedScreen):
         self._opened = opened or OpenedHits()
         self._reply: Reply | None = None
         self._drawn: tuple[object, ...] = ()
-        self._read_number = 0
 
     def compose(self) -> ComposeResult:
-        """Question and state above answer and evidence."""
+        """Put question and state above the answer and its sources."""
         yield Input(self._question, placeholder="Ask your files a question", select_on_focus=False)
         yield Static(_NO_QUESTION, id="state", markup=False)
         with Container(id="body"):
             with VerticalScroll(id="answer-pane"):
                 yield Static(id="answer", markup=False)
-            with Vertical(id="evidence"):
-                yield OptionList(id="sources", markup=False, compact=True)
-                with VerticalScroll(id="source-pane"):
-                    yield Static(id="source", markup=False)
+            yield SourcesPane()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -147,7 +127,7 @@ class AskScreen(HelpedScreen):
             self.query_one(Input).focus()
 
     def on_unmount(self) -> None:
-        """Nobody reads it any more."""
+        """Stop the answer: nobody reads it any more."""
         self._stop()
 
     @on(Input.Submitted)
@@ -155,35 +135,22 @@ class AskScreen(HelpedScreen):
         if submitted.value.strip():
             self._ask(submitted.value.strip())
 
-    @on(OptionList.OptionSelected)
-    @on(OptionList.OptionHighlighted)
-    def _read_option(self, event: OptionList.OptionSelected | OptionList.OptionHighlighted) -> None:
-        if isinstance(event, OptionList.OptionSelected) or self.has_class("-tall"):
-            self._read(event.option_index + 1)
-
     def action_jump(self, number: int) -> None:
         """Read the source of this number, if there is one."""
-        if 1 <= number <= len(self._sources):
-            self._read(number)
-            self.query_one("#sources", OptionList).highlighted = number - 1
+        self.query_one(SourcesPane).jump(number)
 
     def action_list_sources(self) -> None:
-        """Back to the list."""
-        self.remove_class("-reading")
-        self.query_one("#sources").focus()
+        """Go back to the list of sources."""
+        self.query_one(SourcesPane).show_list()
 
     def action_open_source(self) -> None:
-        """Open the file of the source that is read, or selected in the list."""
-        from searchkit_tui.ask.open_source import open_source
-
-        number = self._read_number or (self.query_one("#sources", OptionList).highlighted or 0) + 1
-        if number <= len(self._sources):
-            source = self._sources[number - 1]
-            open_source(self.app, source, partial(self._opened.note, self._question, source))
+        """Open the file of the source that is being read, or selected in the list."""
+        if source := self.query_one(SourcesPane).current:
+            open_hit(self.app, source, partial(self._opened.note, self._question, source))
 
     @property
     def help_note(self) -> str:
-        """See HelpedScreen."""
+        """See ScreenWithHelp."""
         return self._opened.help_note
 
     def action_edit(self) -> None:
@@ -191,59 +158,41 @@ class AskScreen(HelpedScreen):
         self.query_one(Input).focus()
 
     def action_stop_or_back(self) -> None:
-        """Stop the answer while it comes, else leave."""
-        if self._reply is not None and self._reply.is_coming and not self._reply.asking.is_stopped:
+        """Stop the answer while it comes, or else leave."""
+        if self._reply is not None and self._reply.is_coming and not self._reply.is_stopped:
             self._stop()
         else:
             self.dismiss(None)
 
-    @property
-    def _sources(self) -> tuple[Hit, ...]:
-        return self._reply.sources if self._reply else ()
-
     def _ask(self, question: str) -> None:
         self._stop()
         self._question = question
-        self._reply = Reply(Asking(self._library, self._open_answerer))
-        self._read_number = 0
-        self.remove_class("-reading")
+        self._reply = Reply(self._library, self._open_answerer)
+        self.query_one(SourcesPane).close()
         self.query_one("#answer-pane").focus()
         self._run(self._reply, question)
 
     @work(thread=True, exit_on_error=False, group="ask")
     def _run(self, reply: Reply, question: str) -> None:
-        reply.on_end(reply.asking.run(question, self._collections, reply))
+        reply.run(question, self._collections)
 
     def _stop(self) -> None:
         if self._reply is not None:
-            self._reply.asking.stop()
-
-    def _read(self, number: int) -> None:
-        self._read_number = number
-        self.add_class("-reading")
-        self.query_one("#source", Static).update(source_text(number, self._sources[number - 1]))
-        self.query_one("#source-pane").scroll_home(animate=False)
+            self._reply.stop()
 
     def _draw(self) -> None:
         """Show what has come since the last look."""
         reply = self._reply
         if reply is None:
             return
-        seen = (reply, reply.state, len(reply.pieces), len(reply.sources), reply.missing, reply.asking.is_stopped)
+        seen = (reply, reply.state, len(reply.pieces), len(reply.sources), reply.missing, reply.is_stopped)
         if seen == self._drawn:
             return
         if self._drawn[:1] != seen[:1] or self._drawn[3] != seen[3]:
-            self._draw_sources(reply)
+            self.query_one(SourcesPane).show(reply.sources)
         self._drawn = seen
         self.query_one("#state", Static).update(state_line(reply))
         text = answer_text(reply.text, len(reply.sources))
         self.query_one("#answer", Static).update(text if reply.missing is None else no_answerer(reply.missing))
         if reply.is_coming:
             self.query_one("#answer-pane").scroll_end(animate=False)
-
-    def _draw_sources(self, reply: Reply) -> None:
-        entries = [Option(source_entry(number, hit)) for number, hit in enumerate(reply.sources, 1)]
-        self.query_one("#source", Static).update("")
-        listed = self.query_one("#sources", OptionList)
-        listed.set_options(entries)
-        listed.highlighted = 0 if entries else None

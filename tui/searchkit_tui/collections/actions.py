@@ -1,57 +1,183 @@
-"""What can be done on the collections screen: one list, of which keys, footer and menu are made."""
+"""Runs the actions of the collections screen: a dialog first where there is something to ask, then a job."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from textual.content import Content
+from textual.app import App
 
-from searchkit.display import on_one_line
-from searchkit_tui.widgets.dialogs import Choose
+from searchkit.catalog.collection_folder import existing_collection
+from searchkit.display import on_one_line, plural, printable
+from searchkit.errors import SearchkitError
+from searchkit.library import Library
+from searchkit.types import CollectionStatus
+from searchkit_tui.collections.add_folder import AddFolder, NewFolder
+from searchkit_tui.collections.dialogs import Problems, choose_model, model_choices
+from searchkit_tui.collections.status_text import CollectionRow
+from searchkit_tui.jobs import work
+from searchkit_tui.jobs.job import Job
+from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.widgets.dialogs import Confirm
 
+if TYPE_CHECKING:  # NumPy comes with it, which the other actions do without
+    from searchkit.evaluate.retrieval.results import RetrievalReport
 
-@dataclass(frozen=True, slots=True)
-class CollectionAction:
-    """`name` is that of the screen's method; `needs_status`: of a collection that can be read."""
-
-    name: str
-    key: str
-    label: str
-    about: str
-    needs_collection: bool = True
-    needs_status: bool = True
-    in_footer: bool = False
-
-
-ACTIONS = (
-    CollectionAction("add", "a", "Add folder", "make a folder searchable", needs_collection=False, in_footer=True),
-    CollectionAction("index", "i", "Index", "read what has changed and embed what is new", in_footer=True),
-    CollectionAction("watch", "w", "Watch", "take in changes as they happen, or stop doing so", in_footer=True),
-    CollectionAction("problems", "p", "Problems", "what could not be read, why, and what to do"),
-    CollectionAction(
-        "cancel", "c", "Cancel job", "stop what is under way; what is done is kept", needs_collection=False
-    ),
-    CollectionAction("model", "m", "Switch model", "embed it with another model"),
-    CollectionAction("tune", "t", "Tune", "measure the indexes on its own vectors and choose one"),
-    CollectionAction(
-        "evaluation",
-        "e",
-        "Evaluations",
-        "measure with judged queries of yours, or look at results of searchkit eval retrieval",
-        needs_collection=False,
-    ),
-    CollectionAction("rebuild", "r", "Rebuild", "make it anew from what is sound", needs_status=False),
-    CollectionAction("forget", "x,delete", "Forget", "take it out of searchkit; files stay", needs_status=False),
+_REBUILD = (
+    "The collection is made anew from what is sound in it and from its files. Its old files are set aside, nothing is"
+    " deleted, and vectors that are sound are kept. It can take as long as the first indexing."
 )
+_UNTOUCHED = "No file of yours is touched: your folders stay as they are, and can be indexed again."
 
 
-def choose_action(collection: str) -> Choose:
-    """The menu."""
-    choices = [
-        (
-            each.name,
-            Content.assemble(
-                (f"{each.key.split(',')[0]}  ", "bold $text-accent"), (f"{each.label:<13}", "bold"), f" {each.about}"
-            ),
+class Actions:
+    """A method for each of ACTIONS. To be called on the event loop of the app."""
+
+    def __init__(self, app: App[Any], library: Library, jobs: JobRunner) -> None:
+        self._app, self._library, self._jobs = app, library, jobs
+        self._reports_at = Path.home()
+
+    def run(self, name: str, row: CollectionRow | None) -> None:
+        """Run the action of this name. `row`: the selected collection, None if there is none."""
+        free: dict[str, Callable[[], None]] = {
+            "add": self.add,
+            "evaluation": lambda: self.look_at_evaluation(row.name if row else ""),
+        }
+        bound: dict[str, Callable[[str], None]] = {
+            "index": self.index,
+            "watch": self.watch,
+            "rebuild": self.rebuild,
+            "tune": self.tune,
+        }
+        counted: dict[str, Callable[[CollectionStatus], None]] = {"problems": self.problems, "model": self.switch_model}
+        if name in free:
+            free[name]()
+        elif name == "cancel":
+            self.cancel(row.name if row else "")
+        elif row and name == "forget":
+            self.forget(row)
+        elif row and name in bound:
+            bound[name](row.name)
+        elif row and row.status:
+            counted[name](row.status)
+
+    def add(self) -> None:
+        """Ask for a folder, and index it."""
+
+        def done(new: NewFolder | None) -> None:
+            if new is None:
+                return
+            job = work.index_folder(new.path, new.collection)
+            if new.watch:
+                job.follow_up = lambda: self._jobs.watch(self._jobs.watched | {new.collection})
+            self._submit(job)
+
+        self._app.push_screen(AddFolder(self._library), done)
+
+    def index(self, collection: str) -> None:
+        """Bring a collection up to date."""
+        self._submit(work.refresh(collection))
+
+    def watch(self, collection: str) -> None:
+        """Watch a collection from now on, or no longer."""
+        self._jobs.watch(self._jobs.watched ^ {collection})
+
+    def rebuild(self, collection: str) -> None:
+        """Ask, then rebuild a collection."""
+        self._confirm(f"Rebuild {collection}?", _REBUILD, "Rebuild", lambda: self._submit(work.rebuild(collection)))
+
+    def forget(self, row: CollectionRow) -> None:
+        """Ask, then cancel the jobs of a collection and delete it."""
+        status = row.status
+        held = f" with {plural(status.indexed, 'file')} and {plural(status.chunks, 'passage')}" if status else ""
+        text = (
+            f"The collection{held} is taken out of searchkit: its text, its vectors and its index are deleted."
+            f"\n\n{_UNTOUCHED}"
         )
-        for each in ACTIONS
-    ]
-    return Choose(on_one_line(collection), "", choices)
+
+        def forget() -> None:
+            self._jobs.release(row.name)
+            self._jobs.submit(work.forget(row.name))
+
+        self._confirm(f"Forget {row.name}?", text, "Forget it", forget)
+
+    def problems(self, status: CollectionStatus) -> None:
+        """Show a collection's problems; read the files again if the user says so."""
+
+        def done(chosen: str | None) -> None:
+            if chosen:
+                self._submit(work.refresh(status.name, retry=True))
+
+        self._app.push_screen(Problems(status), done)
+
+    def switch_model(self, status: CollectionStatus) -> None:
+        """Ask for a model, then embed a collection with it."""
+        self._app.run_worker(self._switch_model(status), exit_on_error=False)
+
+    async def _switch_model(self, status: CollectionStatus) -> None:
+        def done(chosen: str | None) -> None:
+            if chosen and chosen != status.model:
+                self._submit(work.switch_model(status.name, chosen))
+
+        try:
+            choices = await asyncio.to_thread(model_choices, self._library, status.model)
+        except SearchkitError as error:
+            self._app.notify(printable(str(error)), severity="error", markup=False)
+            return
+        await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
+
+    def tune(self, collection: str) -> None:
+        """Open the screen that measures a collection's indexes."""
+        from searchkit_tui.evaluation.tune_screen import TuneScreen
+
+        self._app.push_screen(TuneScreen(self._jobs, collection))
+
+    def look_at_evaluation(self, collection: str) -> None:
+        """Ask for a report and show it; or for judged queries, and evaluate a collection ("": there is none) with them."""
+        from searchkit_tui.evaluation.choose_report import ChooseReport
+
+        def done(chosen: "Path | tuple[Path, RetrievalReport] | None") -> None:
+            if isinstance(chosen, Path):
+                self._reports_at = chosen.parent
+                self._evaluate(collection, chosen)
+            elif chosen:
+                path, report = chosen
+                self._reports_at = path if path.is_dir() else path.parent
+                self._show_report(report, path)
+
+        self._app.push_screen(ChooseReport(self._reports_at, collection), done)
+
+    def _evaluate(self, collection: str, judged_file: Path) -> None:
+        from searchkit.evaluate.retrieval.reading import read_report
+
+        report_file = existing_collection(self._library.home, collection).evaluation
+        job = work.evaluate(collection, judged_file, report_file)
+        job.follow_up = lambda: self._show_report(read_report(report_file), report_file)
+        self._submit(job)
+
+    def _show_report(self, report: "RetrievalReport", path: Path) -> None:
+        from searchkit_tui.evaluation.screen import EvaluationScreen
+
+        self._app.push_screen(EvaluationScreen(report, str(path)))
+
+    def cancel(self, collection: str) -> None:
+        """Cancel the job of a collection, else the running one; watching goes on."""
+        job = self._jobs.of(collection) or self._jobs.at_work
+        if job is None:
+            self._app.notify("Nothing is under way.", markup=False)
+        else:
+            job.cancel()
+
+    def _submit(self, job: Job) -> None:
+        """Submit a job, unless the collection has one already."""
+        if (going := self._jobs.of(job.collection)) is not None:
+            self._app.notify(f"{going.line()}. Cancel that first: c", severity="warning", markup=False)
+        else:
+            self._jobs.submit(job)
+
+    def _confirm(self, title: str, text: str, label: str, run: Callable[[], None]) -> None:
+        def done(answer: bool | None) -> None:
+            if answer:
+                run()
+
+        self._app.push_screen(Confirm(on_one_line(title), text, label), done)

@@ -1,15 +1,55 @@
-"""The keys of the collections screen, by the names that the table [keys] of config.toml knows."""
+"""The actions of the collections screen: one list, from which keys, footer and menu are made."""
+
+from dataclasses import dataclass
 
 from textual.binding import Binding
+from textual.content import Content
 
-from searchkit_tui.collections.actions import ACTIONS
-from searchkit_tui.evaluation.keys import EVALUATION_KEYS, SET_SELECTED, TUNE_KEYS
+from searchkit.display import on_one_line
+from searchkit_tui.settings.keys import EVALUATION_KEYS, SET_SELECTED, TUNE_KEYS
+from searchkit_tui.widgets.dialogs import Choose
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionAction:
+    """An action on a collection. `needs_status`: the collection must be readable."""
+
+    name: str
+    key: str
+    label: str
+    about: str
+    needs_collection: bool = True
+    needs_status: bool = True
+    in_footer: bool = False
+
+
+ACTIONS = (
+    CollectionAction("add", "a", "Add folder", "make a folder searchable", needs_collection=False, in_footer=True),
+    CollectionAction("index", "i", "Index", "read what has changed and embed what is new", in_footer=True),
+    CollectionAction("watch", "w", "Watch", "take in changes as they happen, or stop doing so", in_footer=True),
+    CollectionAction("problems", "p", "Problems", "what could not be read, why, and what to do"),
+    CollectionAction(
+        "cancel", "c", "Cancel job", "stop what is under way; what is done is kept", needs_collection=False
+    ),
+    CollectionAction("model", "m", "Switch model", "embed it with another model"),
+    CollectionAction("tune", "t", "Tune", "measure the indexes on its own vectors and choose one"),
+    CollectionAction(
+        "evaluation",
+        "e",
+        "Evaluations",
+        "measure with judged queries of yours, or look at results of searchkit eval retrieval",
+        needs_collection=False,
+    ),
+    CollectionAction("rebuild", "r", "Rebuild", "make it anew from what is sound", needs_status=False),
+    CollectionAction("forget", "x,delete", "Forget", "take it out of searchkit; files stay", needs_status=False),
+)
+
 
 COLLECTION_KEYS = [
     *(
         Binding(
             each.key,
-            f"do('{each.name}')",
+            f"run('{each.name}')",
             each.label,
             tooltip=f"{each.label}: {each.about}",
             show=each.in_footer,
@@ -22,5 +62,19 @@ COLLECTION_KEYS = [
 MENU_KEY = Binding(
     "enter", "select_cursor", "All actions", tooltip="All that can be done with it", id="collections_menu"
 )
-# All that can have other keys.
+# The keys that can be changed, of this screen and of those that it opens.
 ALL_KEYS = [*COLLECTION_KEYS, MENU_KEY, *TUNE_KEYS, SET_SELECTED, *EVALUATION_KEYS]
+
+
+def choose_action(collection: str) -> Choose:
+    """Make the menu of all actions."""
+    choices = [
+        (
+            each.name,
+            Content.assemble(
+                (f"{each.key.split(',')[0]}  ", "bold $text-accent"), (f"{each.label:<13}", "bold"), f" {each.about}"
+            ),
+        )
+        for each in ACTIONS
+    ]
+    return Choose(on_one_line(collection), "", choices)

@@ -1,4 +1,4 @@
-"""The collections: what there is, how it is, and everything that can be done to it."""
+"""The collections: what they contain, and everything that can be done with them."""
 
 import asyncio
 from dataclasses import replace
@@ -15,25 +15,23 @@ from textual.widgets import DataTable, Footer, Static
 from searchkit.display import printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit_tui.collections.actions import ACTIONS, choose_action
-from searchkit_tui.collections.actions_run import Deeds
-from searchkit_tui.collections.keys import COLLECTION_KEYS
-from searchkit_tui.collections.rows import read_rows, row_details
-from searchkit_tui.collections.table import CollectionRow, CollectionTable
-from searchkit_tui.jobs.jobs_of_app import jobs_of
-from searchkit_tui.jobs.panel import JobPanel
+from searchkit_tui.collections.actions import Actions
+from searchkit_tui.collections.keys import ACTIONS, COLLECTION_KEYS, choose_action
+from searchkit_tui.collections.status_text import CollectionRow, read_rows, row_details
+from searchkit_tui.collections.table import CollectionTable
+from searchkit_tui.jobs.notices import JobPanel
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.widgets.screen_with_help import HelpedScreen
+from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
-_LOOK_SECONDS = 0.25  # between two looks at the jobs,
-_COUNT_EVERY = 8  # every so many of which the collections are counted anew while a job changes them
+_LOOK_SECONDS = 0.25  # between two looks at the jobs
+_LOOKS_PER_COUNT = 8  # looks between two counts of the collections, while a job changes them
 NOTHING_YET = (
     "Nothing is indexed yet.\n\nPress a to add a folder: its files become searchable by words at once, and by meaning as"
     " they are embedded. They are only read; nothing leaves this machine."
 )
 
 
-class CollectionsScreen(HelpedScreen):
+class CollectionsScreen(ScreenWithHelp):
     """A table of collections over the selected one's details and the jobs under way."""
 
     DEFAULT_CSS = """
@@ -60,16 +58,17 @@ class CollectionsScreen(HelpedScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [*COLLECTION_KEYS]
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, jobs: JobRunner) -> None:
         super().__init__()
         self._library = library
+        self._jobs = jobs
         self._rows: list[CollectionRow] | None = None
         self._is_counting = False
         self._looks = 0
         self._seen: object = None
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
+        """Lay out from top to bottom."""
         yield CollectionTable()
         yield Static(NOTHING_YET, id="empty", markup=False)
         with VerticalScroll(id="details", can_focus=False):
@@ -78,37 +77,31 @@ class CollectionsScreen(HelpedScreen):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Count, and go on looking at the jobs."""
+        """Begin to look at the jobs and to count."""
         self.query_one("#empty").display = False
         self.query_one(CollectionTable).focus()
         self.query_one(CollectionTable).border_title = "Collections"
         self.set_interval(_LOOK_SECONDS, self._look)
         self._look()
 
-    @property
-    def runner(self) -> JobRunner:
-        """The app's jobs."""
-        return jobs_of(self.app, self._library)
-
     @cached_property
-    def deeds(self) -> Deeds:
-        """What the actions do."""
-        return Deeds(self.app, self._library, self.runner)
+    def _actions(self) -> Actions:
+        return Actions(self.app, self._library, self._jobs)
 
     def _look(self) -> None:
-        """Show the jobs; count anew when one has ended, and now and then while one goes on."""
-        self.query_one(JobPanel).show(self.runner)
+        """Show the jobs; count when one has ended, and now and then while one is running."""
+        self.query_one(JobPanel).show(self._jobs)
         self._show()
         self._looks += 1
-        seen = (self.runner.finished, self.runner.watch_outcome)
-        is_due = self._looks % _COUNT_EVERY == 0 and self.runner.at_work is not None
+        seen = (self._jobs.finished, self._jobs.watch_outcome)
+        is_due = self._looks % _LOOKS_PER_COUNT == 0 and self._jobs.at_work is not None
         if (seen != self._seen or is_due) and not self._is_counting:
             self._seen = seen
             self._count()
 
     @work
     async def _count(self) -> None:
-        """Count what the collections hold, in a thread; one count at a time."""
+        """Count what the collections contain, in a thread; one count at a time."""
         self._is_counting = True
         try:
             self._rows = await asyncio.to_thread(read_rows, self._library)
@@ -119,7 +112,7 @@ class CollectionsScreen(HelpedScreen):
         self._show()
 
     def _show(self) -> None:
-        """Show what was last counted, and what is being done."""
+        """Show what was last counted, and the active jobs."""
         tables = self.query(CollectionTable)
         if self._rows is None or not tables:  # counted while the screen was being left
             return
@@ -130,9 +123,9 @@ class CollectionsScreen(HelpedScreen):
             self._show_details()
 
     def _doing(self, name: str) -> str:
-        job = self.runner.of(name)
+        job = self._jobs.of(name)
         doing = [job.kind.doing] if job else []
-        return ", ".join(doing + (["watched"] if name in self.runner.watched else []))
+        return ", ".join(doing + (["watched"] if name in self._jobs.watched else []))
 
     @on(DataTable.RowHighlighted)
     def _show_details(self) -> None:
@@ -142,14 +135,14 @@ class CollectionsScreen(HelpedScreen):
     @on(DataTable.RowSelected)
     def _choose_action(self) -> None:
         if row := self.query_one(CollectionTable).selected:
-            self.app.push_screen(choose_action(row.name), self._do_chosen)
+            self.app.push_screen(choose_action(row.name), self._run_chosen)
 
     def action_back(self) -> None:
-        """Leave; jobs go on."""
+        """Leave the screen; jobs go on."""
         self.dismiss(None)
 
-    def action_do(self, name: str) -> None:
-        """Do one of ACTIONS, with the selected collection where it needs one."""
+    def action_run(self, name: str) -> None:
+        """Run one of ACTIONS, with the selected collection where it needs one."""
         row = self.query_one(CollectionTable).selected
         action = next(each for each in ACTIONS if each.name == name)
         if row is None and action.needs_collection:
@@ -157,9 +150,9 @@ class CollectionsScreen(HelpedScreen):
         elif row and row.status is None and action.needs_status:
             self.notify(f"{printable(row.error)} Or press r to rebuild it.", severity="error", markup=False)
         else:
-            self.deeds.do(name, row)
+            self._actions.run(name, row)
             self._look()
 
-    def _do_chosen(self, name: str | None) -> None:
+    def _run_chosen(self, name: str | None) -> None:
         if name:
-            self.action_do(name)
+            self.action_run(name)

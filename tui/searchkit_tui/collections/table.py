@@ -1,7 +1,6 @@
 """The table of collections."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,26 +8,15 @@ from textual.binding import BindingType
 from textual.widgets import DataTable
 
 from searchkit.display import on_one_line, size
-from searchkit.types import CollectionStatus
 from searchkit_tui.collections.keys import MENU_KEY
-from searchkit_tui.rendering.status_text import coverage, folders
+from searchkit_tui.collections.status_text import CollectionRow, coverage, folders
 
-_WIDE_CELLS = 110  # of the table; below, the pane under it alone says model, index and folders
+_WIDE_CELLS = 110  # of the table; narrower ones leave model, index and folders to the pane below
 _DAMAGED = "damaged"
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionRow:
-    """A collection as it is shown; `status` is None and `error` says why if it cannot be read. `doing`: see JobRunner."""
-
-    name: str
-    status: CollectionStatus | None
-    error: str = ""
-    doing: str = ""
-
-
 class CollectionTable(DataTable[Text]):
-    """A row a collection. It keeps its cursor on the same collection whatever comes and goes."""
+    """A row for each collection. The cursor stays on its collection whatever comes and goes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [MENU_KEY]
 
@@ -39,11 +27,11 @@ class CollectionTable(DataTable[Text]):
 
     @property
     def selected(self) -> CollectionRow | None:
-        """The collection under the cursor, None if there is none at all."""
+        """The collection under the cursor, None if there are no collections."""
         return self.rows_shown[self.cursor_row] if 0 <= self.cursor_row < len(self.rows_shown) else None
 
     def show(self, rows: Sequence[CollectionRow]) -> bool:
-        """Replace what is shown where it differs; whether it did."""
+        """Show these rows; True if that changed anything."""
         is_wide = self.app.size.width >= _WIDE_CELLS
         if tuple(rows) == self.rows_shown and is_wide == self._is_wide:
             return False
@@ -56,7 +44,7 @@ class CollectionTable(DataTable[Text]):
         return True
 
     def _update(self, rows: Sequence[CollectionRow], *, is_wide: bool) -> None:
-        """Cell by cell, so that nothing jumps."""
+        """Update cell by cell, so that nothing jumps."""
         for row in rows:
             for (column, _), cell in zip(_columns(is_wide=is_wide), _cells(row, is_wide=is_wide), strict=True):
                 self.update_cell(row.name, column, cell, update_width=True)
@@ -75,7 +63,7 @@ class CollectionTable(DataTable[Text]):
 
 
 def _columns(*, is_wide: bool) -> list[tuple[str, str]]:
-    """Key and heading."""
+    """List key and heading of each column."""
     columns = "collection passages meaning size problems now".split()
     columns += "model index folders".split() if is_wide else []
     return [(name, name) for name in columns]

@@ -1,4 +1,4 @@
-"""The dialog that finds a report of an evaluation."""
+"""A dialog that asks for a report of an evaluation, or for judged queries to make one with."""
 
 import asyncio
 from pathlib import Path
@@ -19,9 +19,9 @@ from searchkit_tui.widgets.path_picker import PathPicker
 
 
 class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
-    """Asks for a report.json, or its folder, and closes only with one that can be read; or for judged queries (.jsonl).
+    """Asks for a report.json or its folder, or for judged queries (.jsonl). Closes only with a file that can be read.
 
-    `collection`: that the queries are to be about, "" for none.
+    `collection`: the one to evaluate with the queries, "" for none.
     """
 
     DEFAULT_CSS = """
@@ -43,7 +43,7 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
         self._start, self._collection = start, collection
 
     def compose(self) -> ComposeResult:
-        """Path above the buttons."""
+        """Put the path above the buttons."""
         with Vertical(classes="box") as box:
             box.border_title = "A report.json to look at, or judged queries (.jsonl) to measure with"
             yield PathPicker(self._start, suffix=(".json", ".jsonl"))
@@ -55,7 +55,7 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
 
     @on(Input.Submitted)
     def action_open(self) -> None:
-        """Read what was chosen, and close with it."""
+        """Read the chosen file, and close with it."""
         path = Path(self.query_one(PathPicker).value).expanduser()
         if path.suffix != ".jsonl":
             self._read(path)

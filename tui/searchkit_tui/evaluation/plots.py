@@ -1,4 +1,4 @@
-"""Small plots of text: points with names, bars with intervals. Signs and places carry them, not colours."""
+"""Small plots made of text: points with names, bars with intervals. They do not depend on colour."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ MARKS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place in a plot; `mark` is one character."""
+    """A point in a plot; `mark` is one character."""
 
     x: float
     y: float
@@ -21,10 +21,9 @@ class Point:
 def scatter(
     points: Sequence[Point], width: int, height: int, labels: tuple[str, str], goal: float | None = None
 ) -> str:
-    """A plot of `width` times `height` characters: x on a logarithmic scale, y up to 1, a line at the y of `goal`.
+    """Plot points on `width` times `height` characters: x on a logarithmic scale, y up to 1, a line at the y of `goal`.
 
-    `labels` are those of x and y. Points of one place stand side by side, as far as there is room. Empty without points
-    or without room.
+    `labels` are those of x and y. Points at the same place are put side by side. Returns "" without points or without room.
     """
     columns, rows = width - _AXIS_CELLS - 2, height - 3
     if not points or columns < 10 or rows < 2:
@@ -55,7 +54,7 @@ def scatter(
 
 
 def interval_bar(mean: float, low: float, high: float, width: int) -> str:
-    """A bar from 0 to 1 that ends at the mean, with its interval marked: `██████├──┤`."""
+    """Draw a bar from 0 to 1 that ends at the mean, with its interval marked: `██████├──┤`."""
     cells = [_BAR] * round(mean * width) + [" "] * (width - round(mean * width))
     start, end = (min(width - 1, max(0, round(at * width) - 1)) for at in (low, high))
     if end > start:
@@ -66,14 +65,14 @@ def interval_bar(mean: float, low: float, high: float, width: int) -> str:
 
 
 def _widened(values: Sequence[float], least: float) -> tuple[float, float]:
-    """A little more than the values span, and never nothing."""
+    """Widen the range of values a little, and by at least `least`."""
     low, high = min(values), max(values)
     margin = max((high - low) * 0.05, least)
     return low - margin, high + margin
 
 
 def _put(row: list[str], column: int, mark: str) -> None:
-    """At its place, or the nearest free one in the row."""
+    """Put a mark at a column, or at the nearest free one in the row."""
     free = [at for at, cell in enumerate(row) if cell in " ┈"]
     if free:
         row[min(free, key=lambda at: (abs(at - column), at))] = mark

@@ -1,4 +1,4 @@
-"""What `searchkit eval retrieval --out` has measured, to be looked at."""
+"""Shows a report of `searchkit eval retrieval --out`, or of an evaluation made in the UI."""
 
 from typing import ClassVar
 
@@ -12,16 +12,16 @@ from searchkit.display import on_one_line, printable
 from searchkit.evaluate.metrics import Metric
 from searchkit.evaluate.retrieval.report import set_as_text
 from searchkit.evaluate.retrieval.results import RetrievalReport, SetReport
-from searchkit_tui.evaluation.keys import EVALUATION_KEYS
 from searchkit_tui.evaluation.plots import interval_bar
-from searchkit_tui.widgets.screen_with_help import HelpedScreen
+from searchkit_tui.settings.keys import EVALUATION_KEYS
+from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
 _LEGEND = "├─┤ 95 % interval over queries (bootstrap). p: paired randomization test. Higher is better, 1 is perfect."
 _LEAST_BAR, _MOST_BAR = 10, 60
 
 
-class EvaluationScreen(HelpedScreen):
-    """Bars of one metric, and the tables."""
+class EvaluationScreen(ScreenWithHelp):
+    """Bars of one metric above the tables of all."""
 
     DEFAULT_CSS = """
     EvaluationScreen VerticalScroll {
@@ -54,7 +54,7 @@ class EvaluationScreen(HelpedScreen):
         self._metric = Metric.NDCG_10
 
     def compose(self) -> ComposeResult:
-        """Bars above the tables."""
+        """Put the bars above the tables."""
         with VerticalScroll():
             yield Static(id="bars", classes="bars", markup=False)
             for one in self._report.sets:
@@ -63,11 +63,11 @@ class EvaluationScreen(HelpedScreen):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Arrow keys scroll."""
+        """Let arrow keys scroll."""
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self) -> None:
-        """Bars take what room there is."""
+        """Fit the bars to the width."""
         self._draw()
 
     def action_next_metric(self) -> None:
@@ -77,7 +77,7 @@ class EvaluationScreen(HelpedScreen):
         self._draw()
 
     def action_back(self) -> None:
-        """Leave."""
+        """Leave the screen."""
         self.dismiss(None)
 
     def _draw(self) -> None:
@@ -88,7 +88,7 @@ class EvaluationScreen(HelpedScreen):
 
 
 def bars(one: SetReport, metric: Metric, width: int) -> list[Content]:
-    """A line for the set and one a way: name, bar with its interval, mean and interval in figures."""
+    """Draw a line for the set and one for each way: name, bar with its interval, mean and interval in figures."""
     name_cells = max((len(row.way) for row in one.rows), default=0)
     cells = min(_MOST_BAR, max(_LEAST_BAR, width - name_cells - 26))
     lines = [Content.styled(on_one_line(f"{one.name}, {one.queries:,} queries, {one.model}"), "$text-primary")]

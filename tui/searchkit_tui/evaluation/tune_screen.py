@@ -1,4 +1,4 @@
-"""Measuring the indexes of a collection, and choosing one by what it costs and finds."""
+"""Measures the indexes of a collection, and sets one by its cost and recall."""
 
 from typing import ClassVar
 
@@ -13,13 +13,13 @@ from textual.widgets import DataTable, Footer, Input, Static
 from searchkit.display import on_one_line, size
 from searchkit.index_store.trials import Trial
 from searchkit.maintenance.tune_index import TuneOptions
-from searchkit_tui.evaluation.keys import SET_SELECTED, TUNE_KEYS
 from searchkit_tui.evaluation.plots import MARKS, Point, scatter
-from searchkit_tui.evaluation.tuning import TuneJob, set_trial
 from searchkit_tui.jobs.job import JobKind, JobState
-from searchkit_tui.jobs.jobs_of_app import why
+from searchkit_tui.jobs.notices import failure_of
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.widgets.screen_with_help import HelpedScreen
+from searchkit_tui.jobs.work import TuneJob, set_index
+from searchkit_tui.settings.keys import SET_SELECTED, TUNE_KEYS
+from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
 _LOOK_SECONDS = 0.25
 _COLUMNS = ("", "index", "recall@10", "median", "slowest", "memory", "build", "cost")
@@ -27,13 +27,13 @@ _DEFAULT = TuneOptions()
 
 
 class TrialTable(DataTable[Text]):
-    """A row a trial; enter chooses one."""
+    """A row for each trial; enter sets one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [SET_SELECTED]
 
 
-class TuneScreen(HelpedScreen):
-    """Trials as they come, and where they stand between speed and recall. Leaving it does not stop the measuring."""
+class TuneScreen(ScreenWithHelp):
+    """Trials as they come, as a table and as a plot of recall against speed. Measuring goes on when the screen is left."""
 
     DEFAULT_CSS = """
     TuneScreen #goal {
@@ -70,13 +70,13 @@ class TuneScreen(HelpedScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [*TUNE_KEYS]
 
-    def __init__(self, runner: JobRunner, collection: str) -> None:
+    def __init__(self, jobs: JobRunner, collection: str) -> None:
         super().__init__()
-        self._runner, self._collection = runner, collection
+        self._jobs, self._collection = jobs, collection
         self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Goal, state, table, plot."""
+        """Lay out goal, state, table and plot."""
         with Horizontal(id="goal"):
             yield Static(f"Index for {on_one_line(self._collection)}: find at least", markup=False)
             yield Input(
@@ -93,7 +93,7 @@ class TuneScreen(HelpedScreen):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Go on with what is being measured, or begin."""
+        """Show what is being measured, or begin."""
         self.query_one(TrialTable).add_columns(*_COLUMNS)
         self.query_one(TrialTable).focus()
         self.set_interval(_LOOK_SECONDS, self.look)
@@ -103,12 +103,12 @@ class TuneScreen(HelpedScreen):
 
     @property
     def _job(self) -> TuneJob | None:
-        job = self._runner.latest(JobKind.TUNE, self._collection)
+        job = self._jobs.latest(JobKind.TUNE, self._collection)
         return job if isinstance(job, TuneJob) else None
 
     @on(Input.Submitted)
     def action_measure(self) -> None:
-        """Measure, unless that is under way."""
+        """Measure, unless it is being done."""
         if self._job is not None and self._job.is_active:
             return
         try:
@@ -118,12 +118,12 @@ class TuneScreen(HelpedScreen):
         if not 0 < recall <= 1:
             self.notify("The recall to reach is a share between 0 and 1, such as 0.99.", severity="error", markup=False)
             return
-        self._runner.submit(TuneJob(self._collection, TuneOptions(recall)))
+        self._jobs.submit(TuneJob(self._collection, TuneOptions(recall)))
         self.query_one(TrialTable).focus()
         self.look()
 
     def action_set_cheapest(self) -> None:
-        """Make the cheapest that finds enough the collection's index."""
+        """Set the cheapest index that finds enough."""
         job = self._job
         if job is None or job.report is None:
             self.notify("Wait until all is measured, or choose one with the arrow keys and enter.", markup=False)
@@ -136,34 +136,34 @@ class TuneScreen(HelpedScreen):
 
     @on(DataTable.RowSelected)
     def action_set_selected(self) -> None:
-        """Make the one under the cursor the collection's index, whatever it costs."""
+        """Set the index under the cursor, whatever it costs."""
         trials = self._sorted()
         row = self.query_one(TrialTable).cursor_row
         if 0 <= row < len(trials):
             self._set(trials[row])
 
     def action_set_automatic(self) -> None:
-        """Go back to what suits the collection's size."""
-        self._runner.submit(set_trial(self._collection, None, 0.0))
+        """Go back to the index that suits the collection's size."""
+        self._jobs.submit(set_index(self._collection, None, 0.0))
 
     def action_cancel(self) -> None:
-        """Measure no more; what was measured stays."""
+        """Stop measuring; what was measured stays."""
         if self._job is not None:
             self._job.cancel()
 
     def action_back(self) -> None:
-        """Leave; measuring goes on."""
+        """Leave the screen; measuring goes on."""
         self.dismiss(None)
 
     def _set(self, trial: Trial) -> None:
         recall = self._job.options.recall if self._job else _DEFAULT.recall
-        self._runner.submit(set_trial(self._collection, trial, min(recall, trial.recall)))
+        self._jobs.submit(set_index(self._collection, trial, min(recall, trial.recall)))
 
     def _sorted(self) -> list[Trial]:
         return sorted(self._job.trials, key=lambda trial: trial.cost) if self._job else []
 
     def look(self) -> None:
-        """Show what there is by now."""
+        """Show the trials so far."""
         job = self._job
         trials = self._sorted()
         chosen = job.report.chosen if job and job.report else None
@@ -187,16 +187,16 @@ class TuneScreen(HelpedScreen):
 
 def _state(job: TuneJob) -> Content:
     if job.state is JobState.FAILED:
-        return Content.styled(why(job.error), "$text-error")
+        return Content.styled(failure_of(job), "$text-error")
     if job.report is not None:
         skipped = "".join(f" {name}: {reason}." for name, reason in job.report.skipped)
         sign = "◆ " if job.report.chosen else ""
         return Content(f"{sign}Measured on {job.report.queries:,} queries: {job.outcome}.{skipped}")
     if not job.trials and job.state is JobState.RUNNING:
         return Content("Embedding the queries to measure with…")
-    told = {JobState.WAITING: "Waiting for its turn", JobState.CANCELLED: "Stopped"}.get(job.state, "Measuring")
+    state = {JobState.WAITING: "Waiting for its turn", JobState.CANCELLED: "Stopped"}.get(job.state, "Measuring")
     count = "1 index" if len(job.trials) == 1 else f"{len(job.trials)} indexes"
-    return Content(f"{told}: {count} so far, each on the collection's own vectors")
+    return Content(f"{state}: {count} so far, each on the collection's own vectors")
 
 
 def _cells(mark: str, trial: Trial, *, is_chosen: bool) -> list[Text]:

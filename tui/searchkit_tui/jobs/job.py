@@ -1,12 +1,15 @@
-"""One piece of work on a collection: what it is, how far it is, how it ended."""
+"""One piece of work on a collection: its kind, its progress, its outcome."""
 
 from collections.abc import Callable
 from enum import StrEnum
 from threading import Event
+from typing import TYPE_CHECKING
 
-from searchkit.library import Library
 from searchkit.types import Progress, RunOptions
 from searchkit_tui.jobs.meter import Meter, amount
+
+if TYPE_CHECKING:  # the engine is loaded when there is something to do
+    from searchkit.library import Library
 
 
 class JobKind(StrEnum):
@@ -23,17 +26,17 @@ class JobKind(StrEnum):
 
     @property
     def doing(self) -> str:
-        """What is being done, in a word or two."""
+        """The work in a word or two, such as `indexing`."""
         return _DOING[self]
 
     @property
     def is_heavy(self) -> bool:
-        """Whether it takes all cores, so that it has its turn after others of the kind."""
+        """True if it takes all cores, so that such jobs take turns."""
         return self in {JobKind.TUNE, JobKind.EVALUATE} or self.makes_vectors
 
     @property
     def makes_vectors(self) -> bool:
-        """Whether it is an index run, which keeps what it has done however it ends."""
+        """True for index runs, which keep what they have done however they end."""
         return self in {JobKind.INDEX, JobKind.REBUILD, JobKind.SWITCH}
 
 
@@ -50,7 +53,7 @@ _DOING = {
 
 
 class JobState(StrEnum):
-    """How far a job is."""
+    """The stages of a job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -60,14 +63,14 @@ class JobState(StrEnum):
 
 
 class JobCancelledError(Exception):
-    """Ends a job's work from within, once it was cancelled and there is nothing to put in order."""
+    """Raised in a job's work to end it after it was cancelled."""
 
 
 class Job:
-    """One piece of work on a collection. Its own thread writes to it, any thread may look at it or cancel it.
+    """One piece of work on a collection. Its own thread writes to it; any thread may read or cancel it.
 
-    `work` gets a library of its own and this job, and returns a sentence on what came of it. `follow_up` is called on
-    the event loop once it is done.
+    `work` gets a library of its own and this job, and returns a sentence on the outcome. `follow_up` is called on the event
+    loop when the job is done.
     """
 
     def __init__(self, kind: JobKind, collection: str, work: "Callable[[Library, Job], str]") -> None:
@@ -83,28 +86,28 @@ class Job:
 
     @property
     def is_active(self) -> bool:
-        """Whether it has not ended yet."""
+        """True until it has ended."""
         return self.state in {JobState.WAITING, JobState.RUNNING}
 
     def cancel(self) -> None:
-        """End it soon; what is done stays done."""
+        """Have it end soon; what is done stays done."""
         if self.state is JobState.WAITING:
             self.state = JobState.CANCELLED
         self.stopped.set()
 
     def listen(self, progress: Progress) -> None:
-        """Take a report of progress. Raises JobCancelledError where the engine cannot be told to stop otherwise."""
+        """Take a report of progress. Raises JobCancelledError where the engine has no other way to be stopped."""
         self.meter.note(progress)
         if self.stopped.is_set() and (progress.unit == "files" or self.kind is JobKind.EVALUATE):
             raise JobCancelledError
 
     @property
     def run_options(self) -> RunOptions:
-        """With which an index run ends once the job is cancelled."""
+        """The options of an index run that ends when the job is cancelled."""
         return RunOptions(is_interrupted=self.stopped.is_set)
 
-    def run(self, library: Library) -> None:
-        """Do the work in the caller's thread, and note how it ended."""
+    def run(self, library: "Library") -> None:
+        """Do the work in the calling thread, and note how it ended."""
         if self.stopped.is_set():
             self.state = JobState.CANCELLED
             return
@@ -114,17 +117,17 @@ class Job:
                 self.outcome = self._work(own, self)
         except JobCancelledError:
             self.state = JobState.CANCELLED
-        except Exception as error:  # noqa: BLE001 (whatever it is, the one who shows the job tells)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is shown with the job)
             self.error = error
             self.state = JobState.FAILED
         else:
             self.state = JobState.CANCELLED if self.stopped.is_set() else JobState.DONE
 
     def line(self) -> str:
-        """`Index docs: Reading 12 of 40 files · 0:03 left`."""
-        told = amount(self.meter) if self.state is JobState.RUNNING else self.state.value
+        """Describe the job in one line: `Index docs: Reading 12 of 40 files · 0:03 left`."""
+        state = amount(self.meter) if self.state is JobState.RUNNING else self.state.value
         if self.is_active and self.stopped.is_set():
-            told = "stopping; what is done is kept"
+            state = "stopping; what is done is kept"
         elif self.kind is JobKind.WATCH and self.is_active:
-            told = amount(self.meter) if self.meter.is_fresh else self.outcome or "waiting for changes"
-        return f"{self.kind.value} {self.collection}" + (f": {told}" if told else "")
+            state = amount(self.meter) if self.meter.is_fresh else self.outcome or "waiting for changes"
+        return f"{self.kind.value} {self.collection}" + (f": {state}" if state else "")

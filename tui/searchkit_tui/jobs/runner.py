@@ -1,17 +1,19 @@
-"""Work that goes on while the user does something else. It belongs to the app, not to a screen, and knows no widgets.
+"""Runs work in the background. Belongs to the app, not to a screen, and knows no widgets.
 
-For who shows it: `JobRunner.line()` is one line on what is under way, "" if nothing is; `JobRunner.active` are the jobs
-themselves. Both are cheap, so look a few times a second. `JobRunner.finished` counts what has ended: once it changes,
-collections may be others.
+Screens show it by looking a few times a second, which is cheap: `JobRunner.line()` is one line on what is under way,
+`JobRunner.active` are the jobs themselves, and `JobRunner.finished` counts those that have ended: when it changes, collections
+may have changed too.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from searchkit.library import Library
 from searchkit_tui.jobs.job import Job, JobKind, JobState
+
+if TYPE_CHECKING:  # the engine is loaded when there is something to do
+    from searchkit.library import Library
 
 _KEPT = 20  # jobs that have ended
 
@@ -22,13 +24,14 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 class JobRunner:
     """Runs jobs in threads: those that take all cores one after the other, others at once, and one watch of many folders.
 
-    To be called on the app's event loop. `on_end` is called there with every job that has ended.
+    To be called on the app's event loop. `open_library`: the library whose siblings jobs work with, called in their threads.
+    `on_end` is called on the event loop with every job that has ended.
     """
 
-    def __init__(self, library: Library, spawn: Spawn, on_end: Callable[[Job], None]) -> None:
+    def __init__(self, open_library: "Callable[[], Library]", spawn: Spawn, on_end: Callable[[Job], None]) -> None:
         self.finished = 0
         self.watched: frozenset[str] = frozenset()
-        self._library = library
+        self._open_library = open_library
         self._spawn = spawn
         self._on_end = on_end
         self._turn = asyncio.Lock()
@@ -38,35 +41,40 @@ class JobRunner:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """All there are and the last that were, in the order in which they were submitted; the watch last."""
+        """All jobs, with the last ones that have ended, in the order of submission; the watch last."""
         return (*self._jobs, *([self._watch] if self._watch else ()))
 
     @property
     def active(self) -> tuple[Job, ...]:
-        """Those that have not ended; the one at work first, the watch last."""
+        """The jobs that have not ended; the running one first, the watch last."""
         going = [job for job in self.jobs if job.is_active]
         return tuple(sorted(going, key=lambda job: (job.kind is JobKind.WATCH, job.state is JobState.WAITING)))
 
+    @property
+    def is_indexing(self) -> bool:
+        """True while a job is active that may give searches more to find."""
+        return any(job.kind.makes_vectors for job in self.active)
+
     def of(self, collection: str) -> Job | None:
-        """What is being done to a collection, watching aside."""
+        """Find the active job on a collection, other than the watch."""
         return next((job for job in self.active if job.collection == collection and job is not self._watch), None)
 
     @property
     def at_work(self) -> Job | None:
-        """The first of what is under way, watching aside."""
+        """The first active job other than the watch."""
         return next((job for job in self.active if job is not self._watch), None)
 
     def latest(self, kind: JobKind, collection: str) -> Job | None:
-        """The last job of a kind on a collection, also if it has ended."""
+        """Find the last job of a kind on a collection, even if it has ended."""
         return next((job for job in reversed(self._jobs) if (job.kind, job.collection) == (kind, collection)), None)
 
     @property
     def watch_outcome(self) -> str:
-        """What watching has last brought, "" if nothing yet."""
+        """The last change that watching has taken in, "" if none yet."""
         return self._watch.outcome if self._watch else ""
 
     def line(self) -> str:
-        """One line on what is under way, "" if nothing is."""
+        """Say in one line what is under way, "" if nothing is."""
         active = self.active
         if not active:
             return ""
@@ -74,7 +82,7 @@ class JobRunner:
         return active[0].line() + more
 
     def submit(self, job: Job) -> Job:
-        """Do it: soon, or when it is its turn."""
+        """Run a job: at once, or when its turn comes."""
         ended = [each for each in self._jobs if not each.is_active]
         for old in ended[: max(0, len(ended) - _KEPT)]:
             self._jobs.remove(old)
@@ -83,7 +91,7 @@ class JobRunner:
         return job
 
     def watch(self, names: Iterable[str]) -> None:
-        """Keep these collections right from now on, and no others."""
+        """Keep these collections up to date from now on, and no others."""
         self.watched = frozenset(names)
         if self._watch is not None:
             self._watch.cancel()
@@ -92,7 +100,7 @@ class JobRunner:
             self._spawn(self._keep_watching())
 
     def release(self, collection: str) -> None:
-        """Cancel everything that is done to a collection, so that it can be forgotten."""
+        """Cancel all jobs on a collection, so that it can be deleted."""
         for job in self.active:
             if job.collection == collection and job is not self._watch:
                 job.cancel()
@@ -103,9 +111,9 @@ class JobRunner:
         try:
             if job.kind.is_heavy:
                 async with self._turn:
-                    await asyncio.to_thread(job.run, self._library)
+                    await asyncio.to_thread(self._run, job)
             else:
-                await asyncio.to_thread(job.run, self._library)
+                await asyncio.to_thread(self._run, job)
         finally:  # the app has ended, if the job has not
             job.cancel()
         if job.follow_up and job.state is JobState.DONE:
@@ -113,13 +121,13 @@ class JobRunner:
         self._ended(job)
 
     async def _keep_watching(self) -> None:
-        from searchkit_tui.jobs.watch_work import watch_folders
+        from searchkit_tui.jobs.work import watch_folders
 
         try:
             while names := self.watched:
                 job = self._watch = Job(JobKind.WATCH, ", ".join(sorted(names)), partial(watch_folders, names))
                 try:
-                    await asyncio.to_thread(job.run, self._library)
+                    await asyncio.to_thread(self._run, job)
                 finally:
                     job.cancel()
                 if job.state is JobState.FAILED:
@@ -128,6 +136,9 @@ class JobRunner:
         finally:
             self._is_watching = False
             self._watch = None
+
+    def _run(self, job: Job) -> None:
+        job.run(self._open_library())
 
     def _ended(self, job: Job) -> None:
         self.finished += 1

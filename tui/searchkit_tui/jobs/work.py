@@ -1,69 +1,74 @@
-"""The work of each kind of job: the engine's calls, for a thread of their own."""
+"""The work of each kind of job: calls of the engine, made in the job's own thread."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from searchkit.display import plural
+from searchkit.display import file_changes, plural
 from searchkit.errors import CollectionBusyError
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.library import Library
-from searchkit.maintenance.delete import forget_collection
-from searchkit.maintenance.verify import rebuild_collection
-from searchkit.types import Progress
+from searchkit.types import IndexReport, Progress
 from searchkit_tui.jobs.job import Job, JobCancelledError, JobKind
-from searchkit_tui.rendering.status_text import changes
 
-_BUSY_SECONDS = 0.5  # until another try while somebody else writes to the collection
+if TYPE_CHECKING:  # NumPy comes with it, which other jobs do without
+    from searchkit.index_store.trials import Trial
+    from searchkit.maintenance.tune_index import TuneOptions, TuneReport
+
+_BUSY_SECONDS = 0.5  # between two tries while another process writes to the collection
 
 Result = TypeVar("Result")
 
 
 def index_folder(path: Path, collection: str) -> Job:
-    """Make a folder searchable, in a collection that may be new."""
+    """Make a job that indexes a folder, in a collection that may be new."""
 
     def work(library: Library, job: Job) -> str:
         run = partial(library.index, path, collection=collection, on_progress=job.listen, options=job.run_options)
-        return changes(patiently(job, run))
+        return changes(retry_while_busy(job, run))
 
     return Job(JobKind.INDEX, collection, work)
 
 
 def refresh(collection: str, *, retry: bool = False) -> Job:
-    """Bring a collection up to date; `retry`: reading again what was skipped, too."""
+    """Make a job that brings a collection up to date; `retry`: skipped files are read again, too."""
 
     def work(library: Library, job: Job) -> str:
         options = replace(job.run_options, retry=retry)
         run = partial(library.refresh, collection, on_progress=job.listen, options=options)
-        return changes(patiently(job, run))
+        return changes(retry_while_busy(job, run))
 
     return Job(JobKind.INDEX, collection, work)
 
 
 def rebuild(collection: str) -> Job:
-    """Make a collection anew from its sound rows and its files."""
+    """Make a job that rebuilds a collection from its sound rows and its files."""
 
     def work(library: Library, job: Job) -> str:
-        report = patiently(job, lambda: rebuild_collection(library, collection, [], job.listen))
+        from searchkit.maintenance.verify import rebuild_collection
+
+        report = retry_while_busy(job, lambda: rebuild_collection(library, collection, [], job.listen))
         lost = f", {report.vectors_lost:,} vectors made again" if report.vectors_lost else ""
         return (
             f"{plural(report.documents_kept, 'file')} kept{lost}; {changes(report.run)}."
-            f" The old files lie in {report.set_aside}"
+            f" The old files are in {report.set_aside}"
         )
 
     return Job(JobKind.REBUILD, collection, work)
 
 
 def forget(collection: str) -> Job:
-    """Delete a collection and what was kept of its opened hits, not its files."""
+    """Make a job that deletes a collection and its opened hits, but none of the user's files."""
 
     def work(library: Library, job: Job) -> str:
+        from searchkit.maintenance.delete import forget_collection
         from searchkit.search.click_log import erase_opened
 
-        count = patiently(job, lambda: forget_collection(library, collection))
+        count = retry_while_busy(job, lambda: forget_collection(library, collection))
         erase_opened(library.home, collection=collection)
         return f"{plural(count, 'file')} forgotten; the files themselves are where they were"
 
@@ -71,18 +76,18 @@ def forget(collection: str) -> Job:
 
 
 def switch_model(collection: str, model: str) -> Job:
-    """Give a collection another model, and make its vectors anew."""
+    """Make a job that gives a collection another model and embeds it again."""
 
     def work(library: Library, job: Job) -> str:
-        patiently(job, lambda: library.use_model(model, collection=collection))
+        retry_while_busy(job, lambda: library.use_model(model, collection=collection))
         run = partial(library.refresh, collection, on_progress=job.listen, options=job.run_options)
-        return f"uses {model} now; {changes(patiently(job, run))}"
+        return f"uses {model} now; {changes(retry_while_busy(job, run))}"
 
     return Job(JobKind.SWITCH, collection, work)
 
 
 def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
-    """Search for the judged queries in a file, in every way, and write what was found of what is relevant."""
+    """Make a job that searches for judged queries in every way, and writes a report on what was found."""
 
     def work(library: Library, job: Job) -> str:
         from searchkit.evaluate.judged import read_judged
@@ -94,13 +99,62 @@ def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
         result = evaluate_collection(judged, library.embedder_of(collection), on_progress=job.listen)
         content = json.dumps(report_as_json(report_of([result.report])), indent=2)
         write_atomically(make_private_folder(report_file.parent) / report_file.name, content.encode())
-        return f"asked {plural(len(judged.queries), 'question')}; what was found: {report_file}"
+        return f"asked {plural(len(judged.queries), 'question')}; report: {report_file}"
 
     return Job(JobKind.EVALUATE, collection, work)
 
 
-def patiently(job: Job, run: Callable[[], Result]) -> Result:
-    """Run once nobody else writes to the collection. Raises JobCancelledError if the job is cancelled before."""
+class TuneJob(Job):
+    """Measures a collection's indexes. `trials` grows meanwhile; `report` is set at the end."""
+
+    def __init__(self, collection: str, options: "TuneOptions") -> None:
+        super().__init__(JobKind.TUNE, collection, self._measure)
+        self.options = options
+        self.trials: list[Trial] = []
+        self.report: TuneReport | None = None
+
+    def _measure(self, library: Library, _: Job) -> str:
+        from searchkit.maintenance.tune_index import measure_indexes
+
+        def on_trial(trial: "Trial") -> None:
+            self.trials.append(trial)
+            self.meter.note(Progress("Measuring", len(self.trials), None, "indexes"))
+            if self.stopped.is_set():
+                raise JobCancelledError
+
+        self.report = measure_indexes(library, self.collection, self.options, on_trial)
+        chosen = self.report.chosen
+        if chosen is None:
+            return f"no index finds {self.options.recall:.1%} within these limits; nothing was changed"
+        return f"the cheapest is {chosen.spec}: recall {chosen.recall:.3f}, {chosen.median_ms:.2f} ms"
+
+
+def set_index(collection: str, trial: "Trial | None", recall: float) -> Job:
+    """Make a job that gives a collection the index of a trial; None: the one that suits its size."""
+
+    def work(library: Library, job: Job) -> str:
+        from searchkit.maintenance import tune_index
+
+        spec = trial.spec if trial else None
+        goal = recall if spec else 0.0
+        retry_while_busy(job, lambda: tune_index.set_index(library, collection, spec, recall=goal))
+        return f"searches go through {spec} now" if spec else "searches go through what suits its size now"
+
+    return Job(JobKind.SET_INDEX, collection, work)
+
+
+def watch_folders(names: Collection[str], library: Library, job: Job) -> str:
+    """Keep collections up to date until the job is cancelled; its outcome is always the last change."""
+    from searchkit.maintenance.watch import watch
+
+    for report in watch(library, sorted(names), job.listen, job.stopped):
+        job.meter.clear()
+        job.outcome = f"{time.strftime('%H:%M:%S')} {report.collection}: {changes(report)}"
+    return job.outcome
+
+
+def retry_while_busy(job: Job, run: Callable[[], Result]) -> Result:
+    """Run once no other process writes to the collection. Raises JobCancelledError if the job is cancelled before."""
     while True:
         try:
             return run()
@@ -108,3 +162,9 @@ def patiently(job: Job, run: Callable[[], Result]) -> Result:
             job.meter.note(Progress("Waiting for another run on it", 0, None, ""))
             if job.stopped.wait(_BUSY_SECONDS):
                 raise JobCancelledError from None
+
+
+def changes(report: IndexReport) -> str:
+    """Say what an index run did: `3 added, 1 deleted; 40 passages embedded`."""
+    skipped = f", {report.skipped:,} skipped" if report.skipped else ""
+    return f"{file_changes(report)}{skipped}; {plural(report.embedded, 'passage')} embedded"

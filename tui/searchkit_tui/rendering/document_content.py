@@ -1,4 +1,4 @@
-"""A hit in its document as styled text: what stands before it, its passage with its marks, what stands behind."""
+"""A hit in its document as styled text: the passages before it, its own with marks, the passages after it."""
 
 import re
 from collections.abc import Sequence
@@ -9,25 +9,24 @@ from textual.content import Content
 from searchkit.catalog.document_view import DocumentView
 from searchkit.display import plural
 from searchkit.types import Chunk, Hit
-from searchkit_tui.rendering.code import code_styles, language_of
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, MARK_STYLE, Marks, marks_in_passage
-from searchkit_tui.rendering.markdown import HEADING_STYLE, read_markdown
+from searchkit_tui.rendering.markup import HEADING_STYLE, code_styles, language_of, read_markdown
 from searchkit_tui.rendering.rewriting import Rewriting, visible
 
 _MARKDOWN = "markdown"
 _PDF = "pdf"
-# The end of a long line in the middle of a sentence: pages have narrower columns than terminals, or wider ones.
+# The end of a long line within a sentence: the columns of pages are narrower or wider than terminals.
 _LINE_GOES_ON = re.compile(r"^.{55,}\n(?=[^\W\d_A-Z])", re.MULTILINE)
-# Formats that the highlighter is asked about, by the file's name; all others are people's text.
+# Formats that are highlighted, by the file's name; all others are prose.
 _CODE = frozenset("data code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _MOST_LINE_ENDS = 3  # between passages of code
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentContent:
-    """What the preview shows of a hit; `above` and `below` are empty where there is nothing.
+    """The content of the preview. `above` and `below` are empty at the document's beginning and end.
 
-    `hidden_above`, `hidden_below`: passages that the document has besides.
+    `hidden_above`, `hidden_below`: numbers of further passages of the document.
     """
 
     above: Content
@@ -38,12 +37,12 @@ class DocumentContent:
 
 
 def passage_content(hit: Hit) -> DocumentContent:
-    """The hit's passage alone, as plain text with its marks."""
+    """Style a hit's passage alone."""
     return DocumentContent(Content(""), _read(hit.text, _plain_format(hit), hit, marks_in_passage(hit)), Content(""))
 
 
 def document_content(hit: Hit, view: DocumentView) -> DocumentContent:
-    """The hit's passage between the passages around it."""
+    """Style a hit's passage between those around it."""
     chunks = view.passages
     kind = view.format or _plain_format(hit)
     read = [
@@ -72,7 +71,7 @@ def _plain_format(hit: Hit) -> str:
 
 
 def _seam(chunks: Sequence[Chunk], at: int, kind: str) -> Content:
-    """What stands between a passage and the one before: blank lines, the page where a new one begins, new headings."""
+    """Separate a passage from the one before: by blank lines, the page where a new one begins, and new headings."""
     chunk = chunks[at]
     before = chunks[at - 1] if at else None
     if _is_code(kind):
@@ -93,7 +92,7 @@ def _is_code(kind: str) -> bool:
 
 
 def _read(text: str, kind: str, hit: Hit, marks: Marks) -> Content:
-    """A passage as its format asks for, with marks."""
+    """Style a passage by its format, with marks."""
     writing = Rewriting(text)
     if kind == _MARKDOWN:
         read_markdown(writing)
@@ -110,10 +109,10 @@ def _joined(parts: Sequence[Content]) -> Content:
 
 
 def _trimmed(content: Content) -> Content:
-    """Without the last line end, which the next part brings by itself."""
+    """Remove the last line end, which the next part brings."""
     return content[:-1] if content.plain.endswith("\n") else content
 
 
 def _trimmed_above(content: Content) -> Content:
-    """The same for the first one."""
+    """Remove the first line end, which the part before brings."""
     return content[1:] if content.plain.startswith("\n") else content

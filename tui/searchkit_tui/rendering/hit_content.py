@@ -24,7 +24,7 @@ Marks = Sequence[tuple[int, int]]
 
 
 def entry(hit: Hit, cells: int, *, is_selected: bool = False) -> Content:
-    """A hit in a list of that width: two lines, the second to be cut off on the right where it is too long."""
+    """Style a hit for a list of this width: two lines, of which the second may be cut off on the right."""
     locator = _locator(hit)
     weak = _WEAK if _is_weak(hit) else ""
     room = cells - _SCORE_CELLS - cell_len(locator) - cell_len(weak)
@@ -42,7 +42,7 @@ def entry(hit: Hit, cells: int, *, is_selected: bool = False) -> Content:
 
 
 def heading(hit: Hit) -> Content:
-    """Where a hit stands and why it is one: a line each for place, heading path (if there is one) and reason."""
+    """Style the heading of a hit: a line each for its place, its heading path (if any) and the reasons for it."""
     lines = [Content.assemble((visible(place(hit), one_line=True), PLACE_STYLE))]
     lines += [Content(visible(hit.title, one_line=True))] if hit.title else []
     why = " · ".join(
@@ -53,24 +53,24 @@ def heading(hit: Hit) -> Content:
 
 
 def marks_in_passage(hit: Hit) -> Marks:
-    """The marks of the snippet as (start, end) offsets in the hit's whole text."""
+    """Compute the snippet's marks as (start, end) offsets in the hit's whole text."""
     offset = hit.text.find(hit.snippet)
     return [(start + offset, end + offset) for start, end in hit.marks] if offset >= 0 else []
 
 
 def hit_count(count: int) -> str:
-    """`1 hit`, `2 hits`."""
+    """Count hits: `1 hit`, `2 hits`."""
     return plural(count, "hit")
 
 
 def copied(hit: Hit) -> str:
-    """A passage with its source, for the clipboard; without what could steer a terminal that it is pasted into."""
+    """Write a passage with its source for the clipboard, without anything that could steer a terminal it is pasted into."""
     title = f"{visible(hit.title, one_line=True)}, " if hit.title else ""
     return f"{visible(hit.text).strip()}\n\n({title}{visible(_source(hit), one_line=True)})\n"
 
 
 def _is_weak(hit: Hit) -> bool:
-    """Only an answer to a query can be weak: what is merely similar does not claim to be one."""
+    """True if an answer is weak; similar passages do not claim to answer anything."""
     return hit.is_weak and hit.evidence.explanation is not None
 
 
@@ -87,7 +87,7 @@ def _locator(hit: Hit) -> str:
 
 
 def _shortened(name: str, cells: int) -> str:
-    """A file name without its middle if it is too long, so that its suffix and what follows stay in sight."""
+    """Cut the middle out of a long file name, so that its suffix and what follows stay in sight."""
     if cell_len(name) <= cells:
         return name
     end = name[-_NAME_END_CHARACTERS:]
@@ -95,7 +95,7 @@ def _shortened(name: str, cells: int) -> str:
 
 
 def _extract(hit: Hit) -> Content:
-    """The snippet as one line that begins shortly before its first mark."""
+    """Style the snippet as one line that begins shortly before its first mark."""
     first = hit.marks[0][0] if hit.marks else 0
     start = max(0, first - _CONTEXT_CHARACTERS)
     if start:

@@ -1,4 +1,4 @@
-"""Text with stretches replaced and styled, where all offsets are those of the original text.
+"""Text with parts replaced and styled, where all offsets are those of the original text.
 
 So the engine's marks survive whatever is done to make a passage readable.
 """
@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from textual.content import Content, Span
 
-# Whatever could steer a terminal or turn the order of its cells: control characters but line ends and tabs, and signs
-# that change the direction of writing.
+# Whatever could steer a terminal or reorder its cells: control characters except line ends and tabs, and characters that
+# change the direction of writing.
 _UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _UNSEEN = "\u061c\u200e\u200f\ufeff"  # they only help to lay out the text around them
 _DELETE = 0x7F
@@ -20,15 +20,15 @@ _DELETE = 0x7F
 
 @dataclass(slots=True)
 class Rewriting:
-    """Edits (start, end, replacement) and styles (start, end, style) of a text, in any order; of edits that overlap the
-    first counts."""
+    """Edits (start, end, replacement) and styles (start, end, style) of a text, in any order. Of overlapping edits the first
+    counts."""
 
     text: str
     edits: list[tuple[int, int, str]] = field(default_factory=list)
     styles: list[tuple[int, int, str]] = field(default_factory=list)
 
     def content(self) -> Content:
-        """The text as it is to be shown, control characters as signs."""
+        """Apply edits and styles, with visible signs for control characters."""
         edits = _apart([*self.edits, *_made_visible(self.text)])
         parts, shown_at, original_at, at, length = [], [0], [0], 0, 0
         for start, end, replacement in edits:
@@ -53,7 +53,7 @@ class Rewriting:
 
 
 def _apart(edits: Sequence[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """The edits in order, without those that begin inside an earlier one."""
+    """Sort the edits, and drop those that begin inside an earlier one."""
     kept: list[tuple[int, int, str]] = []
     for edit in sorted(edits, key=lambda each: (each[0], -each[1])):
         if not kept or edit[0] >= kept[-1][1]:
@@ -66,7 +66,7 @@ def _made_visible(text: str) -> Iterable[tuple[int, int, str]]:
 
 
 def sign_of(character: str) -> str:
-    """The visible sign that stands for a control character; "" for one that only helps to lay out text."""
+    """Choose the visible sign for a control character; "" for one that only helps to lay out text."""
     code = ord(character)
     if character in _UNSEEN:
         return ""
@@ -78,12 +78,12 @@ def sign_of(character: str) -> str:
 
 
 def visible(text: str, *, one_line: bool = False) -> str:
-    """Text with signs for control characters; on one line, if wanted, with blanks for line ends and tabs."""
+    """Replace control characters by visible signs; with `one_line`, also line ends and tabs by blanks."""
     shown = _UNSAFE.sub(lambda found: sign_of(found.group()), text)
     return re.sub(r"\s+", " ", shown).strip() if one_line else shown
 
 
 def lines_of(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each line, without its line end."""
+    """List (start, end) of each line, without its line end."""
     ends = [-1, *(found.start() for found in re.finditer("\n", text)), len(text)]
     return [(before + 1, end) for before, end in pairwise(ends)]

@@ -1,27 +1,35 @@
-"""One line on the state of the search."""
+"""One line on the state of the search, and of what goes on behind it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from textual import on, work
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
 from searchkit.display import plural
 from searchkit.types import SearchMode
+from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, hit_count
 from searchkit_tui.rendering.rewriting import visible
-from searchkit_tui.search.session import SearchAnswer
+from searchkit_tui.search.session import SearchAnswer, SearchSession
 
 if TYPE_CHECKING:
     from searchkit.catalog.coverage import Coverage
 
+_LOOK_SECONDS = 0.25  # between two looks at the jobs
+_LOOKS_PER_COUNT = 8  # looks between two counts of what can be searched, while jobs are active
 _NAMES_SHOWN = 3
 _WHOLE = 100  # per cent
 
 
 class StatusLine(Static):
-    """Mode, hits of how many passages, milliseconds, what is under way and kept, model, how much can be found by meaning."""
+    """Mode, hits of how many passages, milliseconds, jobs, model, and how much can be found by meaning.
+
+    Looks at the jobs and counts what can be searched by itself; mode and answer are set by the screen.
+    """
 
     mode: reactive[SearchMode] = reactive(SearchMode.HYBRID)
     collections: reactive[tuple[str, ...]] = reactive(())
@@ -29,18 +37,72 @@ class StatusLine(Static):
     is_slow: reactive[bool] = reactive(False)
     is_loading: reactive[bool] = reactive(False)
     coverages: "reactive[tuple[Coverage, ...]]" = reactive(())
-    work: reactive[str] = reactive("")
+    job_line: reactive[str] = reactive("")
     keeps_opened: reactive[bool] = reactive(False)
 
+    class CountsChanged(Message):
+        """There may be more to find than before."""
+
+    class JobEnded(Message):
+        """A job has ended: collections may have come or gone."""
+
+    class Counted(Message):
+        """What can be searched has been counted."""
+
+        def __init__(self, coverages: "tuple[Coverage, ...]") -> None:
+            super().__init__()
+            self.coverages = coverages
+
+    def __init__(self, session: SearchSession, jobs: JobRunner) -> None:
+        super().__init__()
+        self._session = session
+        self._jobs = jobs
+        self._jobs_ended = 0
+        self._looks = 0
+
+    def on_mount(self) -> None:
+        """Begin to look at the jobs."""
+        self.set_interval(_LOOK_SECONDS, self._look)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="count")
+    def count(self) -> None:
+        """Count what can be searched, in a thread, and show it."""
+        self.post_message(self.Counted(self._session.coverages()))
+
+    def show_counts(self, coverages: "tuple[Coverage, ...]") -> None:
+        """Show what can be searched, now that the model is loaded or has failed to be."""
+        self.is_loading = False
+        before, self.coverages = self.coverages, coverages
+        if before != coverages:
+            self.post_message(self.CountsChanged())
+
+    def show_waiting(self, is_slow: bool) -> None:
+        """Show that a search takes its time, or no longer."""
+        self.is_slow = is_slow
+
     def render(self) -> Content:
-        """The parts that there is something to say of, the most important first: what does not fit is cut off."""
+        """Join the parts that are not empty, the most important first: what does not fit is cut off."""
         asides = [visible(part, one_line=True) for part in self._asides() if part]
         return Content.assemble(
             ("similar" if self.answer and self.answer.request.like else self.mode.value, "bold"),
             *self._outcome(),
-            (f" · {visible(self.work, one_line=True)}" if self.work else "", "$text-accent"),
+            (f" · {visible(self.job_line, one_line=True)}" if self.job_line else "", "$text-accent"),
             ("".join(f" · {part}" for part in asides), ASIDE_STYLE),
         )
+
+    @on(Counted)
+    def _show_counted(self, counted: Counted) -> None:
+        self.show_counts(counted.coverages)
+
+    def _look(self) -> None:
+        self.is_loading = not self._session.is_warm and bool(self.collections)
+        self.job_line = self._jobs.line()
+        self._looks += 1
+        if self.job_line and self._looks % _LOOKS_PER_COUNT == 0:
+            self.count()
+        if self._jobs.finished != self._jobs_ended:
+            self._jobs_ended = self._jobs.finished
+            self.post_message(self.JobEnded())
 
     def _outcome(self) -> list[str | tuple[str, str]]:
         answer = self.answer
@@ -61,18 +123,19 @@ class StatusLine(Static):
         return [kept, *self._model(), names_of(self.collections)]
 
     def _model(self) -> list[str]:
-        """The models, and what they have not embedded yet."""
+        """Name the models, and say how much they have not embedded yet."""
         if self.is_loading:
             return ["loading the model"]
         models = ", ".join(dict.fromkeys(each.model for each in self.coverages if each.model))
-        passages, vectors = (sum(getattr(each, name) for each in self.coverages) for name in ("passages", "vectors"))
+        passages = sum(each.passages for each in self.coverages)
+        vectors = sum(each.vectors for each in self.coverages)
         if passages == vectors:
             return [models]
         return [f"{_WHOLE * vectors // passages} % by meaning, the rest by words", models]
 
 
 def names_of(collections: Sequence[str]) -> str:
-    """The names while they are few, else their number."""
+    """Join a few names, or count many."""
     if len(collections) > _NAMES_SHOWN:
         return f"{len(collections)} collections"
     return ", ".join(collections) if collections else "no collections"

@@ -36,14 +36,14 @@ Which = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """A program to run. `takes_terminal`: the UI has to make room for it."""
+class OpenCommand:
+    """A program to run with its arguments. `takes_terminal`: it needs the terminal that the UI is using."""
 
-    command: tuple[str, ...]
+    words: tuple[str, ...]
     takes_terminal: bool
 
 
-def opening(hit: Hit, environment: Mapping[str, str] = os.environ, which: Which = shutil.which) -> Opening:
+def open_command(hit: Hit, environment: Mapping[str, str] = os.environ, which: Which = shutil.which) -> OpenCommand:
     """What to run to see a hit in its file. Raises UsageError, with what to do, if there is nothing to run."""
     if not hit.path.exists():
         raise UsageError(f"{hit.path} is not there any more. Bring the collection up to date: searchkit index")
@@ -54,11 +54,11 @@ def opening(hit: Hit, environment: Mapping[str, str] = os.environ, which: Which 
         if not which(_system_opener()) and (known := next(filter(which, _KNOWN_EDITORS), None)):
             return _in_editor([known], hit)
     if hit.page is not None and hit.path.suffix.lower() == ".pdf" and (viewer := _pdf_viewer(which)):
-        return Opening((viewer, *_PAGE[viewer](hit.page), str(hit.path)), takes_terminal=False)
+        return OpenCommand((viewer, *_PAGE[viewer](hit.page), str(hit.path)), takes_terminal=False)
     opener = _system_opener()
     if not which(opener):
         raise UsageError(f"There is no program to open {hit.path} with. Name your editor: export EDITOR=nano")
-    return Opening((opener, str(hit.path)), takes_terminal=False)
+    return OpenCommand((opener, str(hit.path)), takes_terminal=False)
 
 
 def editor_arguments(editor: str, path: Path, line: int | None) -> list[str]:
@@ -91,11 +91,11 @@ def show_in_window(command: Sequence[str], patience_seconds: float = 2.0) -> str
     return f"{command[0]} could not open it. {said[0]}" if process.returncode else ""
 
 
-def _in_editor(words: Sequence[str], hit: Hit) -> Opening:
+def _in_editor(words: Sequence[str], hit: Hit) -> OpenCommand:
     if not words:
         raise UsageError("EDITOR names no program. Set it: export EDITOR=nano")
     name = Path(words[0]).name.removesuffix(".exe")
-    return Opening((*words, *editor_arguments(name, hit.path, hit.line)), takes_terminal=name not in _IN_WINDOW)
+    return OpenCommand((*words, *editor_arguments(name, hit.path, hit.line)), takes_terminal=name not in _IN_WINDOW)
 
 
 def _system_opener() -> str:

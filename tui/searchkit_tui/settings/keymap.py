@@ -1,18 +1,21 @@
-"""The keys that a user has chosen, checked before they are used."""
+"""The keys that a user has chosen: checked before they are used, and named in running text."""
 
 import difflib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual.keys import Keys
+from textual.screen import Screen
 
 from searchkit.errors import ConfigError
 
 _TABLE = "config.toml, [keys]"
+_SHORTER = {"escape": "Esc"}
 _MODIFIERS = frozenset({"ctrl", "alt", "shift", "super"})
 
 
 def check_keys(keys: Mapping[str, str], names: Sequence[str]) -> None:
-    """Raise ConfigError for a name or a key that there is not, or one key for two things."""
+    """Raise ConfigError for an unknown name or key, or for one key given to two names."""
     taken: dict[str, str] = {}
     for name, pressed in keys.items():
         if name not in names:
@@ -26,8 +29,19 @@ def check_keys(keys: Mapping[str, str], names: Sequence[str]) -> None:
                 raise ConfigError(f"{_TABLE}: {key} is given to {taken[key]} and to {name}. Choose another for one.")
 
 
+def key_of(screen: Screen[Any], name: str) -> str:
+    """Find the first key with this name in the table [keys], as in `Ctrl+N`; the name itself if no key has it."""
+    found = (active.binding for active in screen.active_bindings.values() if active.binding.id == name)
+    return next((spelled(binding.key) for binding in found), name)
+
+
+def spelled(key: str) -> str:
+    """Write `ctrl+n` as keyboards do: `Ctrl+N`."""
+    return "+".join(_SHORTER.get(part, part.replace("_", " ").capitalize()) for part in key.split("+"))
+
+
 def _is_key(key: str) -> bool:
-    """Whether a terminal could send it: a named key or a sign, with ctrl, alt or shift before it perhaps."""
+    """True if a terminal can send it: a named key or a character, possibly with ctrl, alt or shift."""
     *modifiers, last = key.split("+")
     known = {each.value for each in Keys}
     return set(modifiers) <= _MODIFIERS and (len(last) == 1 or last in known)

@@ -1,16 +1,19 @@
-"""Small dialogs: something to read, something to confirm, one of several to choose."""
+"""Small dialogs and toasts: something to read, something to confirm, one of several to choose, an error."""
 
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Footer, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker, WorkerState
+
+from searchkit_tui.rendering.rewriting import visible
 
 Result = TypeVar("Result")
 
@@ -142,3 +145,16 @@ class Choose(Dialog[str | None]):
     @on(OptionList.OptionSelected)
     def _choose(self, selected: OptionList.OptionSelected) -> None:
         self.dismiss(self._choices[selected.option_index][0])
+
+
+def show_error(app: App[Any], message: str, title: str) -> None:
+    """Show a toast in place of those before."""
+    app.clear_notifications()
+    app.notify(visible(message), title=title, severity="error", timeout=8, markup=False)
+
+
+def show_worker_failure(app: App[Any], changed: Worker.StateChanged) -> None:
+    """Show a toast if a worker has failed: expected errors come as results, and any other costs this worker alone."""
+    if changed.state is WorkerState.ERROR:
+        error = changed.worker.error
+        show_error(app, f"{type(error).__name__}: {error}", "That failed, unexpectedly")

@@ -1,13 +1,14 @@
-"""The help: made from the bindings that are at work, so that it is right whatever keys the user has chosen."""
+"""The help, made from the active bindings, so that it is right whatever keys the user has chosen."""
 
 import textwrap
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from searchkit_tui.widgets.dialogs import Dialog
@@ -15,7 +16,7 @@ from searchkit_tui.widgets.dialogs import Dialog
 _KEY_STYLE = "bold $text-primary"
 _KEY_CELLS = 26
 _LEAST_TEXT_CELLS = 12
-_UNSAID = frozenset({"ctrl+c", "super+c", "shift+tab"})
+_UNEXPLAINED = frozenset({"ctrl+c", "super+c", "shift+tab"})
 _QUERIES = (
     ('"notice period"', "must occur as written"),
     ('-draft  -"first draft"', "must not occur"),
@@ -27,7 +28,7 @@ _QUERIES = (
 
 
 class HelpScreen(Dialog[None]):
-    """A note, if there is one, then keys, then what a query may hold, then the keys of the query box."""
+    """A note, if there is one, then keys, then the syntax of queries, then the keys of the query box."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1,enter,q", "close", "Close", show=False),
@@ -39,19 +40,19 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, bindings: Sequence[ActiveBinding], note: str = "") -> None:
         super().__init__()
-        self._told = bindings
+        self._bindings_shown = bindings
         self._note = note
         self._text_cells = _LEAST_TEXT_CELLS
 
     def compose(self) -> ComposeResult:
-        """One text, which scrolls."""
+        """Lay out one text that scrolls."""
         with VerticalScroll(classes="box", can_focus=False) as box:
             box.border_title = "Help"
             box.border_subtitle = "Esc closes"
             yield Static(id="help", markup=False)
 
     def on_resize(self) -> None:
-        """Texts are wrapped beside their keys, not below them."""
+        """Wrap texts beside their keys, not below them."""
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
@@ -60,12 +61,12 @@ class HelpScreen(Dialog[None]):
         text.update(self._text())
 
     def action_scroll(self, lines: int) -> None:
-        """Scroll by so many lines."""
+        """Scroll by lines, up if negative."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _text(self) -> Content:
-        keys = [self._line(active) for active in _each_once(self._told) if not isinstance(active.node, Input)]
-        editing = [self._line(active) for active in _each_once(self._told) if isinstance(active.node, Input)]
+        keys = [self._line(active) for active in _each_once(self._bindings_shown) if not isinstance(active.node, Input)]
+        editing = [self._line(active) for active in _each_once(self._bindings_shown) if isinstance(active.node, Input)]
         queries = [self._row(form, meaning) for form, meaning in _QUERIES]
         sections = (("Keys", keys), ("What a query may hold", queries), ("Keys of the query box", editing))
         parts = [
@@ -77,7 +78,7 @@ class HelpScreen(Dialog[None]):
         return Content("\n\n").join([*notes, *parts, config])
 
     def _line(self, active: ActiveBinding) -> Content:
-        same = [each.binding for each in self._told if _deed(each) == _deed(active)]
+        same = [each.binding for each in self._bindings_shown if _action(each) == _action(active)]
         keys = " or ".join(dict.fromkeys(self.app.get_key_display(binding) for binding in same))
         return self._row(keys, active.binding.tooltip or active.binding.description)
 
@@ -87,12 +88,32 @@ class HelpScreen(Dialog[None]):
         return Content.assemble((left, _KEY_STYLE), gap, f"\n{' ' * _KEY_CELLS}".join(lines))
 
 
+class ScreenWithHelp(Screen[None]):
+    """A screen that explains its keys on f1."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f1", "help", "Help", tooltip="Keys", show=False, id="help")]
+
+    @property
+    def help_note(self) -> str:
+        """The beginning of the help, above the keys; "" for none."""
+        return ""
+
+    def action_help(self) -> None:
+        """Show the help."""
+        show_help(self, self.help_note)
+
+
+def show_help(screen: Screen[Any], note: str) -> None:
+    """Show the help of a screen."""
+    screen.app.push_screen(HelpScreen(list(screen.active_bindings.values()), note))
+
+
 def _each_once(bindings: Sequence[ActiveBinding]) -> list[ActiveBinding]:
-    """The first binding of each action that is worth telling."""
-    told = [each for each in bindings if each.binding.description and each.binding.key not in _UNSAID]
-    return list({_deed(each): each for each in reversed(told)}.values())[::-1]
+    """Keep the first binding of each action that needs an explanation."""
+    explained = [each for each in bindings if each.binding.description and each.binding.key not in _UNEXPLAINED]
+    return list({_action(each): each for each in reversed(explained)}.values())[::-1]
 
 
-def _deed(active: ActiveBinding) -> tuple[object, str]:
-    """Whose action it is, and which."""
+def _action(active: ActiveBinding) -> tuple[object, str]:
+    """Identify an action by its node and its name."""
     return active.node, active.binding.action

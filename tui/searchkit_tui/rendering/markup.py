@@ -1,15 +1,17 @@
-"""Markdown made readable as it stands: its signs become style, its text and line ends stay where they are."""
+"""Styles for Markdown and source code. Markdown's signs become style, while its text and line ends stay where they are."""
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from searchkit_tui.rendering.code import code_styles
 from searchkit_tui.rendering.rewriting import Rewriting, lines_of
 
 HEADING_STYLE = "bold $text-primary"
 CODE_STYLE = "$text-success"
 LINK_STYLE = "underline"
 QUIET_STYLE = "$text 70%"
+
+_LONGEST_CODE = 20_000  # characters; lexers read some 200 kB a second on a slow core
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*([\w+#-]*)")
 _HEADING = re.compile(r"(#{1,6})\s+(?=\S)")
@@ -25,7 +27,7 @@ _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])(.+?)(?<=[^\s*_])\1(?![\w*])
 
 
 def read_markdown(writing: Rewriting) -> None:
-    """Add to a text the edits and styles that its Markdown asks for."""
+    """Add the edits and styles that a text's Markdown asks for."""
     fence, code_start, language = "", 0, ""
     for start, end in lines_of(writing.text):
         line = writing.text[start:end]
@@ -45,8 +47,38 @@ def read_markdown(writing: Rewriting) -> None:
         _add_code(writing, code_start, len(writing.text), language)
 
 
+def code_styles(code: str, language: str) -> Iterator[tuple[int, int, str]]:
+    """Yield (start, end, style) of the code's tokens, in theme variables; none for an unknown language or long code."""
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+    from textual.highlight import HighlightTheme
+
+    if not language or len(code) > _LONGEST_CODE:
+        return
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return
+    for start, kind, token in lexer.get_tokens_unprocessed(code):
+        node = kind
+        while node is not None and node not in HighlightTheme.STYLES:
+            node = node.parent
+        style = HighlightTheme.STYLES.get(node, "")
+        if style and token.strip():
+            yield start, start + len(token), style
+
+
+@cache
+def language_of(file_name: str) -> str:
+    """Find the highlighter's name for the language of a file, by the file's name; "" if unknown."""
+    from pygments.lexers import find_lexer_class_for_filename
+
+    lexer = find_lexer_class_for_filename(file_name)
+    return lexer.aliases[0] if lexer is not None and lexer.aliases else ""
+
+
 def _hide(writing: Rewriting, start: int, end: int) -> None:
-    """Leave a line out, with its line end."""
+    """Remove a line with its line end."""
     writing.edits.append((start, min(end + 1, len(writing.text)), ""))
 
 
@@ -98,7 +130,7 @@ def _hidden(at: int, length: int) -> tuple[int, int, str]:
 
 
 def _outside(pattern: re.Pattern[str], line: str, codes: list[re.Match[str]]) -> Iterator[re.Match[str]]:
-    """What is found outside of code."""
+    """Yield the matches outside of code."""
     for found in pattern.finditer(line):
         if not any(code.start() < found.end() and found.start() < code.end() for code in codes):
             yield found

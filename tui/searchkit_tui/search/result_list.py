@@ -27,13 +27,13 @@ class ResultList(OptionList, can_focus=False):
         self._is_moved = False
         self._shown_selected: int | None = None
 
-    def show(self, hits: Sequence[Hit]) -> None:
-        """Replace all hits and select the first."""
-        self._replace(hits, 0)
+    def show(self, hits: Sequence[Hit], selected: int | None = 0) -> None:
+        """Replace all hits and select one."""
+        self._replace(hits, selected)
         self._is_moved = False
 
     def exchange(self, hits: Sequence[Hit]) -> None:
-        """Replace all hits by better ones for the same request: what the user has selected stays so, if it is there still."""
+        """Replace all hits by better ones for the same request; a hit that the user has selected stays selected."""
         chosen = self.selected_hit if self._is_moved else None
         found = (at for at, hit in enumerate(hits) if chosen and _identity(hit) == _identity(chosen))
         self._replace(hits, next(found, 0))
@@ -80,7 +80,7 @@ class ResultList(OptionList, can_focus=False):
         if event.chain == _DOUBLE:
             self.post_message(self.Opened())
 
-    def _replace(self, hits: Sequence[Hit], selected: int) -> None:
+    def _replace(self, hits: Sequence[Hit], selected: int | None) -> None:
         self._shown_selected = None
         self.hits = tuple(hits)
         self.set_options(Option(entry(hit, self._cells)) for hit in hits)

@@ -1,11 +1,17 @@
-"""The keys of the search screen. Footer, help, palette and the table [keys] of config.toml all go by these bindings.
+"""The keys of the screens. Footer, help, palette and the table [keys] of config.toml are all made from these bindings.
 
-An id names what a key does; the table [keys] gives it another key by that name. Keys have priority where the query box
-has them for itself but no use for them.
+The id of a binding names what its key does; the table [keys] gives it another key by that name. Keys of the search screen have
+priority where the query box would take them but has no use for them. The keys of the collections screen are in
+collections/keys.py, with the actions that they run.
 """
 
 from textual.binding import Binding
 
+SOURCES = 9  # of an answer: one for each key
+
+APP_KEYS = [
+    Binding("ctrl+q", "quit", "Quit", tooltip="Leave searchkit", id="quit", priority=True),
+]
 SEARCH_KEYS = [
     Binding(
         "enter", "open", "Open", tooltip="Open the hit in your editor or the system's viewer", id="open", priority=True
@@ -55,5 +61,39 @@ SEARCH_KEYS = [
     Binding("ctrl+n", "index_folder", "Index a folder", tooltip="Make a folder searchable", show=False, id="index"),
     Binding("f1", "help", "Help", tooltip="Keys, and what a query may hold", id="help"),
 ]
-# What is of no use in the palette: it needs the key held or pressed again.
+# Actions of no use in the palette, as their keys are held or pressed again and again.
 MOVEMENTS = frozenset("up down page_up page_down preview_up preview_down earlier later back help".split())
+ASK_KEYS = [
+    *(
+        Binding(
+            f"{number}",
+            f"jump({number})",
+            "Source" if number == 1 else f"Source {number}",
+            tooltip="Read the passage of this number",
+            key_display="1-9" if number == 1 else None,
+            show=number == 1,
+            id=f"ask_source_{number}",
+        )
+        for number in range(1, SOURCES + 1)
+    ),
+    Binding("l", "list_sources", "All sources", tooltip="The list of passages", id="ask_list"),
+    Binding("o", "open_source", "Open", tooltip="Open the passage's file where it stands", id="ask_open"),
+    Binding("slash", "edit", "Ask another", tooltip="Change the question", key_display="/", id="ask_edit"),
+    Binding(
+        "escape", "stop_or_back", "Stop, back", tooltip="Stop the answer, then leave", id="ask_back", priority=True
+    ),
+]
+TUNE_KEYS = [
+    Binding("ctrl+r", "measure", "Measure", tooltip="Measure the indexes anew", id="tune_measure", priority=True),
+    Binding("s", "set_cheapest", "Set cheapest", tooltip="Use the cheapest that finds enough", id="tune_set"),
+    Binding("a", "set_automatic", "Automatic", tooltip="Use what suits its size", show=False, id="tune_automatic"),
+    Binding("c", "cancel", "Cancel", tooltip="Measure no more", id="tune_cancel"),
+    Binding("escape", "back", "Back", tooltip="Leave; measuring goes on", id="tune_back"),
+]
+SET_SELECTED = Binding(
+    "enter", "select_cursor", "Set selected", tooltip="Use the index under the cursor", id="tune_set_selected"
+)
+EVALUATION_KEYS = [
+    Binding("m", "next_metric", "Next metric", tooltip="Bars of the next metric", id="evaluation_metric"),
+    Binding("escape", "back", "Back", tooltip="Leave", id="evaluation_back"),
+]

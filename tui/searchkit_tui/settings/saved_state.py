@@ -1,5 +1,6 @@
-"""The queries of this session and those before it, in a file that the user alone can read."""
+"""What the last session has left for the next: the theme, and the queries. What the user sets by hand is in config.toml."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +8,29 @@ from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomic
 from searchkit.home import Home
 
 MOST_QUERIES = 500
+_THEME = "theme"
+
+
+def load_theme(home: Home) -> str:
+    """Read the name of the theme chosen last, "" if none was or the file cannot be read."""
+    try:
+        saved = json.loads(home.theme.read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    theme = saved.get(_THEME, "") if isinstance(saved, dict) else ""
+    return theme if isinstance(theme, str) else ""
+
+
+def save_theme(home: Home, theme: str) -> None:
+    """Keep a theme for the next session. Raises OSError."""
+    make_private_folder(home.path)
+    write_atomically(home.theme, json.dumps({_THEME: theme}).encode())
 
 
 class History:
-    """Queries, the last one last, each once, and a place among them that keys move.
+    """The queries of this session and those before it, oldest first, each once, and a position among them.
 
-    `home`: the data directory; None to keep nothing beyond the session.
+    `home`: the data directory, where a file keeps them that only the user can read; None to keep nothing beyond the session.
     """
 
     def __init__(self, home: Home | None) -> None:
@@ -22,7 +40,7 @@ class History:
         self._draft = ""
 
     def add(self, query: str) -> None:
-        """Keep a query, at the end, and leave the past."""
+        """Add a query at the end, and move there."""
         cleaned = " ".join(query.split())
         if cleaned:
             others = [known for known in self._queries if known != cleaned]
@@ -30,21 +48,21 @@ class History:
         self._at = len(self._queries)
 
     def earlier(self, current: str) -> str:
-        """The query before this one; what is not in the history yet is found again at its end."""
+        """Move to the query before this one; what was being typed is kept at the end."""
         if self._at == len(self._queries):
             self._draft = current
         self._at = max(0, self._at - 1)
         return self._shown(current)
 
     def later(self, current: str) -> str:
-        """The query after this one, at last what was being written."""
+        """Move to the query after this one, and at the end to what was being typed."""
         if self._at == len(self._queries):
             return current
         self._at += 1
         return self._shown(current)
 
     def save(self) -> None:
-        """Write the file anew, together with what other sessions have written to it meanwhile. Raises OSError."""
+        """Write the file, with the queries that other sessions have added meanwhile. Raises OSError."""
         if self._file is None or not self._queries:
             return
         others = [known for known in _read(self._file) if known not in self._queries]
@@ -60,7 +78,7 @@ class History:
 
 
 def _read(file: Path | None) -> Sequence[str]:
-    """Queries of a file, none if there is none or it cannot be read."""
+    """Read the queries of a file, none if it is missing or cannot be read."""
     try:
         lines = file.read_text("utf-8", "replace").splitlines() if file else []
     except OSError:

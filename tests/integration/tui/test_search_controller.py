@@ -1,0 +1,193 @@
+"""Which requests are made and which answers are shown, decided without any widget."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from searchkit.library import Library
+from searchkit.types import Hit, SearchMode
+from searchkit_tui.search.controller import SearchController
+from searchkit_tui.search.session import Pending, SearchAnswer, SearchRequest, SearchSession
+
+
+class Runner:
+    """Keeps what it is to search for, and searches when the test says so."""
+
+    def __init__(self) -> None:
+        self.under_way: list[Pending] = []
+
+    def start(self, pending: Pending) -> None:
+        self.under_way.append(pending)
+
+    def cancel(self) -> None:
+        self.under_way.clear()
+
+    def stop_waiting(self) -> None:
+        """Nothing shows that anything is slow."""
+
+
+class View:
+    """What a user would see, and would have typed."""
+
+    def __init__(self) -> None:
+        self.typed_query = ""
+        self.answer: SearchAnswer | None = None
+        self.selected: int | None = None
+        self.updates: list[bool] = []
+        self.start: tuple[str, ...] | None = None
+        self.errors: list[str] = []
+        self.missing: list[str] = []
+
+    def show_answer(self, answer: SearchAnswer, *, is_update: bool = False, selected: int | None = 0) -> None:
+        self.answer, self.selected, self.start = answer, selected, None
+        self.updates.append(is_update)
+
+    def show_start(self, collections: tuple[str, ...]) -> None:
+        self.answer, self.start = None, collections
+
+    def show_error(self, message: str, title: str) -> None:
+        self.errors.append(f"{title}: {message}")
+
+    def show_missing(self, names: Sequence[str]) -> None:
+        self.missing += names
+
+    @property
+    def names(self) -> list[str]:
+        return [hit.path.name for hit in self.answer.hits] if self.answer else []
+
+
+class Desk:
+    """A controller with what it needs."""
+
+    def __init__(self, session: SearchSession) -> None:
+        self.session, self.runner, self.view = session, Runner(), View()
+        self.controller = SearchController(session, SearchMode.LEXICAL, self.runner, self.view)
+
+    def type(self, query: str) -> SearchRequest:
+        self.view.typed_query = query
+        self.controller.query_changed()
+        self.controller.search()
+        return self.request
+
+    @property
+    def request(self) -> SearchRequest:
+        (pending,) = self.runner.under_way
+        return pending.request
+
+    def answer(self) -> None:
+        """Have the request under way answered."""
+        (pending,) = self.runner.under_way
+        answer = self.session.answer(pending, lambda: True)
+        assert answer is not None
+        self.controller.take(answer)
+
+
+@pytest.fixture
+def desk(library: Library) -> Desk:
+    return Desk(SearchSession(library))
+
+
+def answer_to(
+    request: SearchRequest, hits: Sequence[Hit] = (), error: str = "", *, partial: bool = False
+) -> SearchAnswer:
+    return SearchAnswer(request, tuple(hits), 1.0, ("notes",), error, partial)
+
+
+def test_an_answer_is_shown_and_the_request_is_over(desk: Desk) -> None:
+    desk.type("boiler pressure")
+    desk.answer()
+    assert desk.view.names[0] == "boiler.md"
+    assert desk.runner.under_way == []
+
+
+def test_an_answer_to_an_older_request_is_never_shown(desk: Desk) -> None:
+    older = desk.type("boiler")
+    desk.type("apple")
+    desk.controller.take(answer_to(older))
+    assert desk.view.names == []
+    desk.answer()
+    assert desk.view.names == ["garden.md"]
+
+
+def test_a_partial_answer_is_shown_and_the_rest_is_still_wanted(desk: Desk) -> None:
+    desk.controller.mode = SearchMode.HYBRID
+    request = desk.type("boiler")
+    desk.controller.take(answer_to(request, partial=True))
+    desk.answer()
+    assert desk.view.updates == [False, True]
+    assert desk.runner.under_way == []
+
+
+def test_where_meaning_fails_the_answer_by_words_is_still_taken(desk: Desk) -> None:
+    desk.controller.mode = SearchMode.HYBRID
+    request = desk.type("boiler")
+    desk.controller.take(answer_to(request, error="The model is damaged."))
+    assert desk.view.errors == ["The search failed: The model is damaged."]
+    assert len(desk.runner.under_way) == 1
+    desk.controller.take(answer_to(request, partial=True))
+    assert desk.view.answer is not None and desk.view.answer.is_partial
+
+
+def test_similar_passages_lead_back_to_the_answer_and_its_selection(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    before = desk.view.answer
+    assert before is not None
+    desk.controller.search_similar(before.hits[1], 1)
+    assert desk.request.like == before.hits[1]
+    desk.controller.search_similar(before.hits[0], 0)  # similar to the similar
+    desk.controller.leave_similar()
+    assert (desk.view.answer, desk.view.selected) == (before, 1)
+    assert not desk.controller.is_similar
+    assert desk.runner.under_way == []
+
+
+def test_without_an_answer_there_is_nothing_to_be_similar_to(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    hit = desk.view.answer.hits[0] if desk.view.answer else None
+    assert hit is not None
+    desk.view.typed_query = ""
+    desk.controller.query_changed()
+    desk.controller.show_start()
+    desk.controller.search_similar(hit, 0)
+    assert desk.runner.under_way == []
+
+
+def test_a_query_that_found_nothing_is_asked_again_when_there_is_more_to_find(desk: Desk) -> None:
+    desk.type("zeppelin")
+    desk.answer()
+    desk.controller.retry_empty_search()
+    assert desk.request.query == "zeppelin"
+
+
+def test_a_query_that_found_something_is_not_asked_again(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    desk.controller.retry_empty_search()
+    assert desk.runner.under_way == []
+
+
+def test_a_chosen_collection_that_is_gone_is_named_and_the_others_are_searched(library: Library) -> None:
+    desk = Desk(SearchSession(library, ["notes", "gone"]))
+    desk.type("boiler")
+    desk.answer()
+    assert desk.view.missing == ["gone"]
+    assert desk.request == SearchRequest("boiler", SearchMode.LEXICAL, ("notes",))
+    desk.answer()
+    assert desk.view.names == ["boiler.md", "notes.md"]
+
+
+def test_another_mode_asks_again(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.controller.search_in(SearchMode.SEMANTIC)
+    assert desk.request.mode is SearchMode.SEMANTIC
+
+
+def test_an_empty_library_shows_how_to_begin(tmp_path: Path) -> None:
+    with Library(tmp_path / "home") as library:
+        desk = Desk(SearchSession(library))
+        desk.type("boiler")
+        desk.answer()
+        assert desk.view.start == ()

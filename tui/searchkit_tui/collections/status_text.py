@@ -1,0 +1,113 @@
+"""Collections in words: read from the library, those that are damaged included, and described line by line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from textual.content import Content
+
+from searchkit.display import on_one_line, plural, printable, size
+from searchkit.errors import SearchkitError
+from searchkit.library import Library
+from searchkit.types import CollectionStatus, IndexStatus, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A collection as it is shown. `status` is None if it cannot be read, and `error` says why. `doing`: its active job."""
+
+    name: str
+    status: CollectionStatus | None
+    error: str = ""
+    doing: str = ""
+
+
+def read_rows(library: Library) -> list[CollectionRow]:
+    """Read all collections, by name. Takes its time: not for the event loop."""
+    with library.sibling() as own:
+        return [_row(own, name) for name in own.collections()]
+
+
+def row_details(row: CollectionRow) -> Content:
+    """Describe a collection, a line for each property."""
+    parts: list[str | tuple[str, str]] = [(on_one_line(row.name), "bold $text-primary"), "\n"]
+    if row.status is None:
+        return Content.assemble(*parts, (f"Damaged. {printable(row.error)}\nPress r to rebuild it.", "$text-error"))
+    lines = details(row.status)
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        parts += [(f"{name:<{width}}  ", "dim"), f"{value}\n"]
+    return Content.assemble(*parts)
+
+
+def details(status: CollectionStatus) -> list[tuple[str, str]]:
+    """List what is known of a collection: name and value, line by line."""
+    files = [f"{status.indexed:,} indexed"]
+    files += [f"{status.skipped:,} skipped"] if status.skipped else []
+    files += [f"{status.unsupported:,} without text"] if status.unsupported else []
+    files += [f"{status.unread:,} still to be read"] if status.unread else []
+    by_meaning = "all" if status.vectors >= status.passages else f"{status.vectors:,} of {status.passages:,}"
+    lines = [
+        ("folders", folders(status)),
+        ("files", ", ".join(files)),
+        ("passages", f"{status.chunks:,} by words, {by_meaning} by meaning"),
+        ("model", printable(status.model)),
+        ("index", index_line(status.index)),
+        ("on disk", f"{size(status.size_bytes)}, {_when(status.updated_at)}"),
+    ]
+    if status.formats:
+        lines.append(("formats", ", ".join(f"{each.format} {each.files:,}" for each in status.formats)))
+    if status.problems:
+        lines.append(("problems", f"{plural(len(status.problems), 'file')}; press p for reasons and remedies"))
+    return lines
+
+
+def coverage(status: CollectionStatus) -> str:
+    """Say how much can be found by meaning: `all`, `73%`, `none`."""
+    if status.vectors >= status.passages:
+        return "all" if status.passages else "–"
+    share = status.vectors / status.passages
+    return f"{max(share, 0.01):.0%}" if status.vectors else "none"
+
+
+def folders(status: CollectionStatus) -> str:
+    """Join the collection's folders on one line."""
+    return ", ".join(on_one_line(str(root)) for root in status.roots)
+
+
+def index_line(index: IndexStatus | None) -> str:
+    """Name the index in use, its size and its recall."""
+    if index is None:
+        return "none yet"
+    found = "recall not measured"
+    if index.recall == 1:
+        found = "finds all of the ten nearest"
+    elif index.recall is not None and index.queries:
+        found = f"finds {index.recall:.1%} of the ten nearest"
+    return f"{index.name}, {index.bytes_per_vector:,} bytes a vector, {found}"
+
+
+def grouped(problems: Sequence[Problem]) -> list[tuple[str, str, list[str]]]:
+    """Group problems by kind: reason, remedy and paths, those with the most files first."""
+    ordered = sorted(problems, key=_kind)
+    groups = [
+        (printable(reason), printable(remedy), [on_one_line(str(problem.path)) for problem in some])
+        for (reason, remedy), some in groupby(ordered, key=_kind)
+    ]
+    return sorted(groups, key=lambda group: -len(group[2]))
+
+
+def _row(library: Library, name: str) -> CollectionRow:
+    try:
+        return CollectionRow(name, library.status(name))
+    except SearchkitError as error:
+        return CollectionRow(name, None, str(error))
+
+
+def _kind(problem: Problem) -> tuple[str, str]:
+    return problem.reason, problem.remedy
+
+
+def _when(moment: str | None) -> str:
+    """Say when a collection was last brought up to date, to the minute."""
+    return f"brought up to date {moment[:16].replace('T', ' ')}" if moment else "its first run has not ended yet"

@@ -1,0 +1,106 @@
+"""The threads and timers of the search screen: the engine is loaded and searched in them, and typing is waited for."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.worker import get_current_worker
+
+from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession
+
+if TYPE_CHECKING:
+    from searchkit.catalog.coverage import Coverage
+
+PAUSE_SECONDS = 0.15  # after the last key, before a search
+_SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker
+SEARCH = "search"  # the group of workers whose failure ends a search
+_WORDS = "words"
+
+# Gives an answer, or None once the second argument says that it is not wanted any more.
+Ask = Callable[[Pending, Callable[[], bool]], SearchAnswer | None]
+
+
+class EngineLoaded(Message):
+    """The collections are known from now on. `missing`: the chosen ones that do not exist."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        super().__init__()
+        self.missing = missing
+
+
+class ModelLoaded(Message):
+    """Searches by meaning are possible from now on. `error`: why they are not, "" if they are."""
+
+    def __init__(self, coverages: "tuple[Coverage, ...]", error: str) -> None:
+        super().__init__()
+        self.coverages = coverages
+        self.error = error
+
+
+class Answered(Message):
+    """A search has ended whose answer was still wanted."""
+
+    def __init__(self, answer: SearchAnswer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class BackgroundSearch:
+    """Searches in workers of a screen, which gets the messages above. A SearchRunner for the controller.
+
+    `show_waiting`: told True when a search is slow, False when it is over.
+    """
+
+    def __init__(self, screen: Screen[Any], session: SearchSession, show_waiting: Callable[[bool], None]) -> None:
+        self._screen = screen
+        self._session = session
+        self._show_waiting = show_waiting
+        self._pause: Timer | None = None
+        self._slow: Timer | None = None
+
+    def load(self) -> None:
+        """Load the engine, then the model."""
+        self._screen.run_worker(self._load, thread=True, exit_on_error=False, group="load")
+
+    def after_pause(self, search: Callable[[], None]) -> None:
+        """Search when no key has been pressed for a moment; `cancel` prevents it."""
+        self._pause = self._screen.set_timer(PAUSE_SECONDS, search)
+
+    def start(self, pending: Pending) -> None:
+        """See SearchRunner."""
+        self._slow = self._screen.set_timer(_SLOW_SECONDS, partial(self._show_waiting, True))
+        self._run(pending, self._session.answer, SEARCH)
+        if pending.request.is_answered_by_words:
+            self._run(pending, self._session.first_answer, _WORDS)
+
+    def cancel(self) -> None:
+        """See SearchRunner."""
+        for group in (SEARCH, _WORDS):
+            self._screen.workers.cancel_group(self._screen, group)
+        self.stop_waiting()
+
+    def stop_waiting(self) -> None:
+        """See SearchRunner."""
+        for timer in (self._pause, self._slow):
+            if timer is not None:
+                timer.stop()
+        self._show_waiting(False)
+
+    def _load(self) -> None:
+        missing = self._session.drop_missing()  # loads the engine
+        self._screen.post_message(EngineLoaded(missing))
+        error = self._session.warm_up()
+        self._screen.post_message(ModelLoaded(self._session.coverages(), error))
+
+    def _run(self, pending: Pending, ask: Ask, group: str) -> None:
+        work = partial(self._post_answer, pending, ask)
+        self._screen.run_worker(work, thread=True, exclusive=True, exit_on_error=False, group=group)
+
+    def _post_answer(self, pending: Pending, ask: Ask) -> None:
+        worker = get_current_worker()
+        answer = ask(pending, lambda: not worker.is_cancelled)
+        if answer is not None:
+            self._screen.post_message(Answered(answer))

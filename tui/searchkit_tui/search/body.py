@@ -1,0 +1,153 @@
+"""The middle of the search screen: hits, a message in their place, or a welcome where nothing is indexed yet."""
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+import searchkit
+from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.search.results_pane import ResultsPane
+from searchkit_tui.search.session import SearchAnswer, SearchRequest
+from searchkit_tui.search.status_line import names_of
+from searchkit_tui.settings.keymap import key_of
+
+_LOOK_SECONDS = 0.25  # between two looks whether indexing has begun
+_READING = "Reading. Words can be searched in a moment, meaning follows; just type."
+_STILL_READING = "Files are still being read: what is found in them comes by itself."
+_NOTHING_INDEXED = """\
+Nothing is indexed yet.
+
+searchkit finds passages in your own files by what they mean, and by their words. Everything stays on this computer.
+First it has to read a folder; that can be stopped at any time and goes on where it was.
+"""
+_SAMPLES = "{} tries it with the sample documents: letters, manuals, notes and code of a bookbinder.\n"
+_CHOOSE = "{} chooses a folder of yours. On the command line: searchkit index FOLDER"
+
+
+class Welcome(VerticalScroll, can_focus=False):
+    """An explanation for those who have no collection yet, with an offer to make one."""
+
+    class Chosen(Message):
+        """The samples are to be indexed, or a folder is to be chosen (None)."""
+
+        def __init__(self, folder: Path | None) -> None:
+            super().__init__()
+            self.folder = folder
+
+    def compose(self) -> ComposeResult:
+        """Put the two ways to begin below the explanation."""
+        samples = sample_folder()
+        enter, choose = key_of(self.screen, "open"), key_of(self.screen, "index")
+        ways = (_SAMPLES.format(enter) if samples else "") + _CHOOSE.format(choose)
+        yield Static(Content(f"{_NOTHING_INDEXED}\n{ways}"))
+        with Horizontal():
+            if samples:
+                yield _unfocused(Button(Content(f"Try the samples ({enter})"), id="samples", variant="primary"))
+            yield _unfocused(Button(Content(f"Choose a folder ({choose})"), id="folder"))
+
+    def on_button_pressed(self, pressed: Button.Pressed) -> None:
+        """Pass on a click; keys are the screen's."""
+        pressed.stop()
+        self.post_message(self.Chosen(sample_folder() if pressed.button.id == "samples" else None))
+
+
+class SearchBody(Container):
+    """Shows one of three: the results, a message or the welcome."""
+
+    def __init__(self, results: ResultsPane, jobs: JobRunner) -> None:
+        super().__init__()
+        self.results = results
+        self._welcome = Welcome()
+        self._message = Static(id="message", markup=False)
+        self._jobs = jobs
+
+    def compose(self) -> ComposeResult:
+        """Take turns; only one is displayed."""
+        yield self._welcome
+        yield self._message
+        yield self.results
+
+    def on_mount(self) -> None:
+        """Show nothing yet: what is indexed is not known before the engine is loaded."""
+        self._show_only(None)
+        self.set_interval(_LOOK_SECONDS, self._look)
+
+    @property
+    def is_welcome(self) -> bool:
+        """True while the welcome is shown and its offers stand."""
+        return self._welcome.display and not self._jobs.is_indexing
+
+    def show_answer(self, answer: SearchAnswer, *, is_update: bool, selected: int | None) -> None:
+        """Show hits, or that there are none. An answer without hits that has failed leaves what is shown."""
+        if answer.hits:
+            self._show_only(self.results)
+            self._show_hits(answer, is_update=is_update, selected=selected)
+        elif not answer.error:
+            self._show_message(self._nothing_found(answer.request))
+
+    def show_start(self, collections: tuple[str, ...]) -> None:
+        """Invite to search collections; where there are none, to index a folder."""
+        if collections:
+            names = visible(names_of(collections), one_line=True)
+            help_key = key_of(self.screen, "help")
+            self._show_message(f"Type to search {names}. {help_key} explains keys and what a query may hold.")
+        elif self._jobs.is_indexing:
+            self.show_reading()
+        else:
+            self._show_message("")
+            self._show_only(self._welcome)
+
+    def show_reading(self) -> None:
+        """Say that indexing has begun."""
+        self._show_message(_READING)
+
+    def _look(self) -> None:
+        if self._welcome.display and self._jobs.is_indexing:
+            self.show_reading()
+
+    def _show_hits(self, answer: SearchAnswer, *, is_update: bool, selected: int | None) -> None:
+        request = answer.request
+        if is_update:
+            self.results.exchange(answer.hits)
+        elif request.like is None:
+            self.results.show(answer.hits, request.query, selected=selected)
+        else:
+            name = visible(request.like.path.name, one_line=True)
+            title = f"{key_of(self.screen, 'back')}: back · similar to {name}"
+            self.results.show(answer.hits, "", title=title, selected=selected)
+
+    def _nothing_found(self, request: SearchRequest) -> str:
+        if request.like is not None:
+            return f"There is no other passage like this one. {key_of(self.screen, 'back')}: back."
+        from searchkit.search.across import nothing_found
+        from searchkit.search.query.filters import Filters
+
+        nothing = visible(nothing_found(request.query, Filters(), request.mode))
+        return f"{nothing}\n\n{_STILL_READING}" if self._jobs.is_indexing else nothing
+
+    def _show_message(self, text: str) -> None:
+        self.results.show((), "")
+        self._message.update(text)
+        self._show_only(self._message)
+
+    def _show_only(self, wanted: Widget | None) -> None:
+        for each in (self._welcome, self._message, self.results):
+            each.display = each is wanted
+
+
+def sample_folder() -> Path | None:
+    """Find the sample documents, which are there where searchkit runs from a checkout."""
+    folder = Path(searchkit.__file__).parents[1] / "sample_docs"
+    return folder if folder.is_dir() else None
+
+
+def _unfocused(button: Button) -> Button:
+    """Leave the focus to the query box."""
+    button.can_focus = False
+    return button

@@ -1,0 +1,162 @@
+"""Search as you type, without its widgets: which request is under way, and which answer is shown."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from searchkit.types import Hit, SearchMode
+from searchkit_tui.search.session import Pending, SearchAnswer, SearchRequest, SearchSession
+
+
+class SearchRunner(Protocol):
+    """What searches for a controller, in the background."""
+
+    def start(self, pending: Pending) -> None:
+        """Search, and have each answer brought to `SearchController.take`."""
+
+    def cancel(self) -> None:
+        """End what was started: its answers are no longer wanted."""
+
+    def stop_waiting(self) -> None:
+        """No longer show that the search is slow, but let it go on."""
+
+
+class SearchView(Protocol):
+    """What shows a controller's answers."""
+
+    @property
+    def typed_query(self) -> str:
+        """The text in the query box."""
+
+    def show_answer(self, answer: SearchAnswer, *, is_update: bool = False, selected: int | None = 0) -> None:
+        """Show an answer and select a hit; after an answer to the same request (`is_update`) the user's selection stays."""
+
+    def show_start(self, collections: tuple[str, ...]) -> None:
+        """Show what could be asked of these collections, or how to begin if there are none."""
+
+    def show_error(self, message: str, title: str) -> None:
+        """Show why something failed."""
+
+    def show_missing(self, names: Sequence[str]) -> None:
+        """Say which of the chosen collections do not exist, if there are any."""
+
+
+class SearchController:
+    """Decides what is asked and what is shown. To be called on the event loop.
+
+    Only the answer to the latest request is ever shown; until it comes, the hits before it stay.
+    """
+
+    def __init__(self, session: SearchSession, mode: SearchMode, runner: SearchRunner, view: SearchView) -> None:
+        self.mode = mode
+        self._session = session
+        self._runner = runner
+        self._view = view
+        self._wanted: SearchRequest | None = None
+        self._shown: SearchAnswer | None = None
+        self._before_similar: tuple[SearchAnswer, int | None] | None = None
+
+    @property
+    def is_similar(self) -> bool:
+        """Whether similar passages have been asked for, so that there is an answer to go back to."""
+        return self._before_similar is not None
+
+    def search(self) -> None:
+        """Ask what the box says now."""
+        self.stop()
+        if query := self._view.typed_query.strip():
+            self._ask(SearchRequest(query, self.mode, self._session.chosen))
+
+    def search_in(self, mode: SearchMode) -> None:
+        """Search in this mode from now on, beginning with what the box says."""
+        self.mode = mode
+        self._before_similar = None
+        self.search()
+
+    def search_similar(self, hit: Hit, selected: int | None) -> None:
+        """Ask for passages like a hit. `selected`: the hit to select again when they are left."""
+        if self._shown is None:
+            return
+        if self._before_similar is None:
+            self._before_similar = (self._shown, selected)
+        self._ask(SearchRequest(self._view.typed_query, self.mode, self._session.chosen, like=hit))
+
+    def leave_similar(self) -> None:
+        """Show again what was shown before similar passages were asked for."""
+        if self._before_similar is None:
+            return
+        answer, selected = self._before_similar
+        self._before_similar = None
+        self.stop()
+        self._view.show_answer(answer, selected=selected)
+        self._shown = answer
+        if answer.is_partial:  # the rest of it was given up for the similar passages
+            self.search()
+
+    def query_changed(self) -> None:
+        """Drop what is under way: the box says something else now. Asking is left to `search`, after a pause."""
+        self.stop()
+        self._before_similar = None
+
+    def collections_changed(self) -> None:
+        """Ask again, of the collections that there are now."""
+        self._view.show_missing(self._session.drop_missing())
+        if self._before_similar is not None:
+            return
+        if self._view.typed_query.strip():
+            self.search()
+        else:
+            self.show_start()
+
+    def retry_empty_search(self) -> None:
+        """Ask again where nothing was found, now that there is more to find: nobody has to type it twice."""
+        shown = self._shown
+        is_settled = self._wanted is None and self._before_similar is None
+        if is_settled and shown is not None and not shown.hits and not (shown.error and shown.collections):
+            self.search()
+
+    def take(self, answer: SearchAnswer) -> None:
+        """Show an answer if it is to the latest request."""
+        if answer.request != self._wanted:
+            return
+        if answer.error and (missing := self._session.drop_missing()):
+            self._view.show_missing(missing)
+            self.search()
+            return
+        if answer.error and answer.collections:
+            self._view.show_error(answer.error, "The search failed")
+            if answer.request.is_answered_by_words:
+                self._go_on_by_words(answer)
+                return
+        if not answer.is_partial:
+            self.stop()
+        self._show(answer)
+
+    def stop(self) -> None:
+        """Give up the request under way, if there is one."""
+        self._wanted = None
+        self._runner.cancel()
+
+    def show_start(self) -> None:
+        """Show no hits: nothing is asked."""
+        if self._session.is_open:
+            self._shown = None
+            self._view.show_start(self._session.collections())
+
+    def _ask(self, request: SearchRequest) -> None:
+        self.stop()
+        self._wanted = request
+        self._runner.start(Pending(request))
+
+    def _go_on_by_words(self, failed: SearchAnswer) -> None:
+        """Keep the hits by words where meaning has failed, or wait for them."""
+        self._runner.stop_waiting()
+        if self._shown is None or self._shown.request != failed.request:
+            self._show(failed)
+
+    def _show(self, answer: SearchAnswer) -> None:
+        if answer.collections:
+            is_update = self._shown is not None and self._shown.request == answer.request
+            self._view.show_answer(answer, is_update=is_update)
+        else:
+            self._view.show_start(self._session.collections())
+        self._shown = answer

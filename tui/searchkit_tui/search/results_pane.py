@@ -1,0 +1,158 @@
+"""The hits and the preview of the selected one: select, read, open, copy."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.worker import Worker, get_current_worker
+
+from searchkit.types import Hit
+from searchkit_tui.rendering.hit_content import copied
+from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.search.preview import DocumentScroll, Preview
+from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.search.session import Around
+from searchkit_tui.settings.opened_hits import OpenedHits
+from searchkit_tui.widgets.dialogs import show_worker_failure
+from searchkit_tui.widgets.open_hit import open_hit
+
+if TYPE_CHECKING:
+    from searchkit_tui.rendering.document_content import DocumentContent
+
+ReadDocument = Callable[[Hit, Around | None], "DocumentContent"]
+
+
+class ResultsPane(Container):
+    """A list of hits beside or above the document of the selected one.
+
+    `read_document`: reads a hit in its document, or its passage alone, in a thread. `opened`: where hits that are opened or
+    copied are noted.
+    """
+
+    class DocumentRead(Message):
+        """The document of a hit has been read."""
+
+        def __init__(self, hit: Hit, document: "DocumentContent", *, is_more: bool) -> None:
+            super().__init__()
+            self.hit = hit
+            self.document = document
+            self.is_more = is_more
+
+    def __init__(self, read_document: ReadDocument, opened: OpenedHits) -> None:
+        super().__init__()
+        self.previewed: Hit | None = None
+        self._read_document = read_document
+        self._opened = opened
+        self._query = ""
+        self._document: DocumentContent | None = None
+        self._around = Around()
+        self._is_passage_alone = False
+        self._is_reading_more = False
+
+    def compose(self) -> ComposeResult:
+        """Put the list before the preview."""
+        yield ResultList()
+        yield Preview()
+
+    @property
+    def selected_hit(self) -> Hit | None:
+        """The hit that keys act on."""
+        return self.query_one(ResultList).selected_hit
+
+    @property
+    def selected(self) -> int | None:
+        """The number of the selected hit, from 0."""
+        return self.query_one(ResultList).highlighted
+
+    def show(self, hits: Sequence[Hit], query: str, *, title: str = "", selected: int | None = 0) -> None:
+        """Show other hits. `query`: what they answer, "" if nothing; `title`: what else they are."""
+        self._query = query
+        results = self.query_one(ResultList)
+        results.show(hits, selected)
+        results.border_title = title
+        results.set_class(bool(title), "-similar")
+
+    def exchange(self, hits: Sequence[Hit]) -> None:
+        """Show better hits for the same request; a hit that the user has selected stays selected."""
+        self.query_one(ResultList).exchange(hits)
+
+    def select(self, step: int) -> None:
+        """Select the hit below, or above for -1."""
+        self.query_one(ResultList).select_next(step)
+
+    def select_page(self, pages: int) -> None:
+        """Select the hit a page below, or above for -1."""
+        self.query_one(ResultList).select_page(pages)
+
+    def scroll_preview(self, lines: int) -> None:
+        """Scroll the document in the preview."""
+        self.query_one(Preview).scroll_lines(lines)
+
+    def next_view(self) -> None:
+        """Show the passage in its document, or alone."""
+        self._is_passage_alone = not self._is_passage_alone
+        self.previewed = None
+        self._preview_selected()
+
+    def toggle_preview(self) -> None:
+        """Hide the preview, or show it again."""
+        preview = self.query_one(Preview)
+        preview.display = not preview.display
+        self._preview_selected()
+
+    def copy_selected(self) -> None:
+        """Copy the selected passage with its source to the clipboard, through the terminal."""
+        if hit := self.selected_hit:
+            self.app.copy_to_clipboard(copied(hit))
+            self._opened.note(self._query, hit)
+            self.notify(visible(hit.path.name, one_line=True), title="Copied with its source", timeout=2, markup=False)
+
+    def open_selected(self) -> None:
+        """Open the file of the selected hit where the hit is."""
+        if hit := self.selected_hit:
+            open_hit(self.app, hit, partial(self._opened.note, self._query, hit))
+
+    @on(OptionList.OptionHighlighted)
+    def _preview_selected(self) -> None:
+        """Show the selected hit, unless it is shown already."""
+        hit = self.selected_hit
+        if hit is not None and hit != self.previewed and self.query_one(Preview).display:
+            self._around = Around()
+            self._is_reading_more = False
+            self._read(hit, None if self._is_passage_alone else self._around, is_more=False)
+
+    @on(DocumentRead)
+    def _show_document(self, read: DocumentRead) -> None:
+        if read.hit == self.selected_hit:
+            self.previewed, self._document = read.hit, read.document
+            self._is_reading_more = False
+            self.query_one(Preview).show(read.hit, read.document, is_more=read.is_more)
+
+    @on(DocumentScroll.EndReached)
+    def _read_more(self, reached: DocumentScroll.EndReached) -> None:
+        """Show more of the document where the user has reached the end of what is shown."""
+        hit, shown = self.selected_hit, self._document
+        if hit is None or hit != self.previewed or shown is None or self._is_reading_more:
+            return
+        around = self._around.more(is_above=reached.is_above)
+        if (shown.hidden_above if reached.is_above else shown.hidden_below) and around != self._around:
+            self._around = around
+            self._is_reading_more = True
+            self._read(hit, around, is_more=True)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="preview")
+    def _read(self, hit: Hit, around: Around | None, *, is_more: bool) -> None:
+        worker = get_current_worker()
+        if not worker.is_cancelled:
+            document = self._read_document(hit, around)
+            if not worker.is_cancelled:
+                self.post_message(self.DocumentRead(hit, document, is_more=is_more))
+
+    @on(Worker.StateChanged)
+    def _show_failure(self, changed: Worker.StateChanged) -> None:
+        show_worker_failure(self.app, changed)

@@ -1,10 +1,11 @@
 """`searchkit index`."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.display import file_changes, on_one_line, plural
@@ -16,24 +17,45 @@ if TYPE_CHECKING:
 _PROBLEMS_SHOWN = 5
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    paths: Annotated[tuple[str, ...], argument(nargs=-1, metavar="[PATH]...")]
+    collection: Annotated[
+        str,
+        option(
+            "-c", "--collection", default="", help="Put the folders into this collection (default: named after each)."
+        ),
+    ]
+    model: Annotated[
+        str,
+        option(
+            "--model", default="", help="Embed with this model (default: the collection's, else the best installed)."
+        ),
+    ]
+    watch: Annotated[
+        bool,
+        option("--watch", is_flag=True, help="Keep running, and index changes as they happen."),
+    ]
+    adapt: Annotated[
+        bool,
+        option(
+            "--adapt",
+            is_flag=True,
+            help="Then adapt the model to the collection, if that helps (also: auto_adapt in config.toml).",
+        ),
+    ]
+    retry: Annotated[
+        bool, option("--retry", is_flag=True, help="Read skipped files again, even if they have not changed.")
+    ]
+    wait: Annotated[
+        bool, option("--wait", is_flag=True, help="Wait for another process that is writing to the collection.")
+    ]
+    as_json: Annotated[bool, option("--json", is_flag=True, help="Print each report as one JSON object.")]
+
+
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option(
-    "-c", "--collection", default="", help="Put the folders into this collection (default: named after each)."
-)
-@click.option("--model", default="", help="Embed with this model (default: the collection's, else the best installed).")
-@click.option(
-    "--watch", "keep_on", is_flag=True, help="Go on for as long as it runs: changes are taken in as they happen."
-)
-@click.option(
-    "--adapt",
-    is_flag=True,
-    help="Then adapt the model to the collection, if that helps (also: auto_adapt in config.toml).",
-)
-@click.option("--retry", is_flag=True, help="Read again what was skipped, though it has not changed.")
-@click.option("--wait", is_flag=True, help="Wait for another process that writes to the collection.")
-@click.option("--json", "as_json", is_flag=True, help="Print each report as one JSON object.")
-def index(**request: Any) -> None:
+@with_options(_Request)
+def index(request: _Request) -> None:
     """Make folders searchable, or bring them up to date.
 
     Only new and changed files are read again. Their words can be searched as soon as they are read, their meaning as it
@@ -48,21 +70,7 @@ def index(**request: Any) -> None:
     from searchkit.library import Library
 
     with Library() as library:
-        _index(library, _Request(**request))
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What the command line says."""
-
-    paths: tuple[str, ...]
-    collection: str
-    model: str
-    keep_on: bool
-    adapt: bool
-    retry: bool
-    wait: bool
-    as_json: bool
+        _index(library, request)
 
 
 def _index(library: "Library", request: _Request) -> None:
@@ -83,7 +91,7 @@ def _index(library: "Library", request: _Request) -> None:
         if may_adapt:
             _adapt(library, report.collection, request)
         names.append(report.collection)
-    if request.keep_on:
+    if request.watch:
         _watch(library, list(dict.fromkeys(names)), as_json=request.as_json)
 
 

@@ -1,11 +1,12 @@
 """`searchkit tune`."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.options import FILE, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.errors import UsageError
 
@@ -14,38 +15,45 @@ if TYPE_CHECKING:
     from searchkit.maintenance.tune_index import TuneReport
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    collection: Annotated[
+        str, option("-c", "--collection", required=True, help="The collection to choose an index for.")
+    ]
+    recall: Annotated[
+        float,
+        option(
+            "--recall",
+            type=click.FloatRange(0, 1, min_open=True),
+            default=0.99,
+            show_default=True,
+            help="Share of the true ten nearest that must be found.",
+        ),
+    ]
+    max_ms: Annotated[
+        float | None,
+        option(
+            "--max-ms",
+            type=click.FloatRange(0, min_open=True),
+            help="Longest median time of a search in milliseconds, without embedding the query.",
+        ),
+    ]
+    max_megabytes: Annotated[
+        float | None,
+        option("--max-mb", type=click.FloatRange(0, min_open=True), help="Most megabytes that the index may take."),
+    ]
+    queries: Annotated[Path | None, option("--queries", type=FILE, help="A text file, one query a line.")]
+    dry_run: Annotated[bool, option("--dry-run", is_flag=True, help="Measure and show, change nothing.")]
+    auto: Annotated[
+        bool,
+        option("--auto", is_flag=True, help="Measure nothing; return to the index that suits the collection's size."),
+    ]
+    as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object.")]
+
+
 @click.command()
-@click.option("-c", "--collection", required=True, help="The collection to choose an index for.")
-@click.option(
-    "--recall",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=0.99,
-    show_default=True,
-    help="Share of the true ten nearest that must be found.",
-)
-@click.option(
-    "--max-ms",
-    type=click.FloatRange(0, min_open=True),
-    help="Median milliseconds that a search may take, without embedding the query.",
-)
-@click.option("--max-mb", type=click.FloatRange(0, min_open=True), help="Megabytes that the index may take.")
-@click.option(
-    "--queries", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A text file, one query a line."
-)
-@click.option("--dry-run", is_flag=True, help="Measure and show, change nothing.")
-@click.option("--auto", is_flag=True, help="Measure nothing; go back to what suits the collection's size.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def tune(  # noqa: PLR0913 - an option each
-    collection: str,
-    recall: float,
-    max_ms: float | None,
-    max_mb: float | None,
-    queries: Path | None,
-    *,
-    dry_run: bool,
-    auto: bool,
-    as_json: bool,
-) -> None:
+@with_options(_Request)
+def tune(request: _Request) -> None:
     """Measure the indexes on a collection's own vectors and set the cheapest that finds enough.
 
     Queries are the collection's headings unless a file names better ones. Cheapest: the least of milliseconds a
@@ -59,25 +67,25 @@ def tune(  # noqa: PLR0913 - an option each
     from searchkit.library import Library
     from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 
+    collection = request.collection
     with Library() as library:
-        if auto:
+        if request.auto:
             set_index(library, collection, None)
             say(f"{collection}: the index that suits its size")
             return
-        texts = _lines_of(queries) if queries else ()
-        report = measure_indexes(
-            library, collection, TuneOptions(recall, max_ms, max_mb, texts), lambda trial: say(_row(trial))
-        )
-        if report.chosen and not dry_run:
-            set_index(library, collection, report.chosen.spec, recall=recall, queries=texts)
-    if as_json:
+        queries = _lines_of(request.queries) if request.queries else ()
+        options = TuneOptions(request.recall, request.max_ms, request.max_megabytes, queries)
+        report = measure_indexes(library, collection, options, lambda trial: say(_row(trial)))
+        if report.chosen and not request.dry_run:
+            set_index(library, collection, report.chosen.spec, recall=request.recall, queries=queries)
+    if request.as_json:
         print_json([_as_json(report)])
     else:
-        _print(report, dry_run=dry_run)
+        _print(report, dry_run=request.dry_run)
 
 
 def _lines_of(file: Path) -> tuple[str, ...]:
-    """The lines that are not blank. Raises UsageError if there is none, or if it is no text."""
+    """The lines that are not blank. Raises UsageError for a file without any, or one that is not text."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (UnicodeDecodeError, OSError) as error:

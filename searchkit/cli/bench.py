@@ -3,12 +3,13 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.options import PATH, argument, option, with_options
 from searchkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -18,25 +19,62 @@ if TYPE_CHECKING:
 
 SECTIONS = ["load", "speed", "latency", "search", "cosines", "retrieval"]
 _FOREIGN = ["sentence-transformers", "llama-cpp"]
-_PATH = click.Path(path_type=Path)
 
 
-class _Options(TypedDict):
-    """The options of `bench embed` that say what is measured."""
-
-    threads: int | None
-    rounds: int | None
-    quick: bool
-    only: tuple[str, ...]
-    texts: Path | None
-    corpus: Path | None
-    retrieval: tuple[Path, ...]
-    reference: str
-    collection: str
-    query: str
-    sentence_transformers: Path | None
-    llama_cpp: Path | None
-    python_for: tuple[str, ...]
+@dataclass(frozen=True, slots=True)
+class _Request:
+    models: Annotated[tuple[str, ...], argument(nargs=-1, metavar="[MODEL]...")]
+    threads: Annotated[
+        int | None, option("--threads", type=click.IntRange(1), help="Threads of every engine (default: all cores).")
+    ]
+    rounds: Annotated[int | None, option("--rounds", type=click.IntRange(1), help="Alternating rounds (default: 7).")]
+    quick: Annotated[bool, option("--quick", is_flag=True, help="Few rounds of few texts: a first look, not a figure.")]
+    only: Annotated[
+        tuple[str, ...],
+        option("--only", multiple=True, type=click.Choice(SECTIONS), help="This section only; may be repeated."),
+    ]
+    texts: Annotated[
+        Path | None,
+        option("--texts", type=PATH, help="JSON lines with a text each: cut for speed, whole for cosines."),
+    ]
+    corpus: Annotated[
+        Path | None, option("--corpus", type=PATH, help="JSON lines with a text each: for speed at mixed lengths.")
+    ]
+    retrieval: Annotated[
+        tuple[Path, ...],
+        option("--retrieval", type=PATH, multiple=True, help="Folder in BEIR's layout, for nDCG@10; may be repeated."),
+    ]
+    reference: Annotated[
+        str,
+        option("--reference", default="", help="Installed fp32 model that cosines and nDCG@10 are compared with."),
+    ]
+    collection: Annotated[str, option("-c", "--collection", default="", help="Collection to search from a shell.")]
+    query: Annotated[
+        str,
+        option(
+            "--query",
+            default="how to change the settings after an update",
+            show_default=True,
+            help="For --collection.",
+        ),
+    ]
+    sentence_transformers: Annotated[
+        Path | None,
+        option("--sentence-transformers", type=PATH, help="Checkpoint folder to compare with, run in fp32."),
+    ]
+    llama_cpp: Annotated[
+        Path | None, option("--llama-cpp", type=PATH, help="GGUF file to compare with, run in llama.cpp.")
+    ]
+    python_for: Annotated[
+        tuple[str, ...],
+        option(
+            "--python-for",
+            multiple=True,
+            metavar="ENGINE=PATH",
+            help="Interpreter that has one of these two engines.",
+        ),
+    ]
+    as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")]
 
 
 @click.group()
@@ -50,26 +88,8 @@ def bench() -> None:
 
 
 @bench.command()
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option("--threads", type=click.IntRange(1), help="Threads of every engine (default: all cores).")
-@click.option("--rounds", type=click.IntRange(1), help="Alternating rounds (default: 7).")
-@click.option("--quick", is_flag=True, help="Few rounds of few texts: a first look, not a figure.")
-@click.option("--only", multiple=True, type=click.Choice(SECTIONS), help="This section only; may be repeated.")
-@click.option("--texts", type=_PATH, help="JSON lines with a text each: cut for speed, whole for cosines.")
-@click.option("--corpus", type=_PATH, help="JSON lines with a text each: for speed at mixed lengths.")
-@click.option("--retrieval", type=_PATH, multiple=True, help="Folder in BEIR's layout, for nDCG@10; may be repeated.")
-@click.option("--reference", default="", help="Installed fp32 model that cosines and nDCG@10 are compared with.")
-@click.option("-c", "--collection", default="", help="Collection to search from a shell.")
-@click.option(
-    "--query", default="how to change the settings after an update", show_default=True, help="For --collection."
-)
-@click.option("--sentence-transformers", type=_PATH, help="Checkpoint folder to run beside, in fp32.")
-@click.option("--llama-cpp", type=_PATH, help="GGUF file to run beside, in llama.cpp.")
-@click.option(
-    "--python-for", multiple=True, metavar="ENGINE=PATH", help="Interpreter that has one of these two engines."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
-def embed(models: tuple[str, ...], *, as_json: bool, **options: Unpack[_Options]) -> None:
+@with_options(_Request)
+def embed(request: _Request) -> None:
     """Measure embedding: speed, latency, load time, memory, closeness to fp32.
 
     The first MODEL (default: the best one installed) is compared with the others and with other engines. All embed the
@@ -86,72 +106,72 @@ def embed(models: tuple[str, ...], *, as_json: bool, **options: Unpack[_Options]
     from searchkit.library import Library
 
     with Library() as library:
-        plan = _plan(library, models, options)
+        plan = _plan(library, request)
     with Bench(plan, say if sys.stderr.isatty() else _say_nothing) as running:
         report = running.run(shlex.join(["searchkit", *sys.argv[1:]]))
-    if as_json:
+    if request.as_json:
         print_json([report_as_json(report)])
     else:
         click.echo(report_as_text(report))
 
 
-def _plan(library: "Library", names: Sequence[str], options: _Options) -> "Plan":
+def _plan(library: "Library", request: _Request) -> "Plan":
     """What the options ask for; what they name is looked for before anything is measured."""
     from searchkit.embedding.onnx_embedder import usable_cores
     from searchkit.evaluate.beir import read_beir, read_passages
     from searchkit.evaluate.speed.bench import FULL, QUICK, SAMPLE_PASSAGES, Plan, Section
     from searchkit.evaluate.speed.engine import model_engine
 
-    _check_data(options)
-    threads = options["threads"] or usable_cores()
-    opened = [library.models.open(name) for name in dict.fromkeys(names or [library.models.best()])]
+    _check_data(request)
+    threads = request.threads or usable_cores()
+    opened = [library.models.open(name) for name in dict.fromkeys(request.models or [library.models.best()])]
     own = [model_engine(embedder, threads) for embedder in opened]
-    others = _other_engines(options, own[0])
-    if options["collection"]:
-        library.status(options["collection"])  # raises if there is none
-    reference = others[0] if options["sentence_transformers"] else None
-    if name := options["reference"]:
+    others = _other_engines(request, own[0])
+    if request.collection:
+        library.status(request.collection)  # raises if there is none
+    reference = others[0] if request.sentence_transformers else None
+    if name := request.reference:
         reference = model_engine(library.models.open(name), threads)
-    scale = QUICK if options["quick"] else FULL
+    scale = QUICK if request.quick else FULL
     return Plan(
         engines=(*own, *others),
         variants=(model_engine(opened[0], 1, name=f"{opened[0].info.name}, 1 thread"),) if threads > 1 else (),
         reference=reference,
-        passages=read_passages(options["texts"]) if options["texts"] else SAMPLE_PASSAGES,
-        corpus=read_passages(options["corpus"]) if options["corpus"] else (),
-        retrieval=[read_beir(folder) for folder in options["retrieval"]],
-        collection=options["collection"],
-        query=options["query"],
-        sections=frozenset(Section(name) for name in options["only"] or Section),
-        scale=replace(scale, rounds=options["rounds"] or scale.rounds),
+        passages=read_passages(request.texts) if request.texts else SAMPLE_PASSAGES,
+        corpus=read_passages(request.corpus) if request.corpus else (),
+        retrieval=[read_beir(folder) for folder in request.retrieval],
+        collection=request.collection,
+        query=request.query,
+        sections=frozenset(Section(name) for name in request.only or Section),
+        scale=replace(scale, rounds=request.rounds or scale.rounds),
     )
 
 
-def _check_data(options: _Options) -> None:
+def _check_data(request: _Request) -> None:
     """Refuse a section that was asked for and has nothing to measure."""
     needs = {
-        "search": (bool(options["collection"]), "a collection: -c NAME"),
+        "search": (bool(request.collection), "a collection: -c NAME"),
         "cosines": (
-            bool(options["reference"] or options["sentence_transformers"]),
+            bool(request.reference or request.sentence_transformers),
             "vectors to compare with: --reference",
         ),
-        "retrieval": (bool(options["retrieval"]), "judged queries: --retrieval FOLDER"),
+        "retrieval": (bool(request.retrieval), "judged queries: --retrieval FOLDER"),
     }
-    for section in options["only"]:
+    for section in request.only:
         given, what = needs.get(section, (True, ""))
         if not given:
             raise click.UsageError(f"--only {section} needs {what}")
 
 
-def _other_engines(options: _Options, like: "Engine") -> "list[Engine]":
+def _other_engines(request: _Request, like: "Engine") -> "list[Engine]":
     """The engines of others that were asked for, sentence-transformers first."""
     from searchkit.evaluate.speed.engine import llama_cpp_engine, sentence_transformers_engine
 
-    interpreters = _interpreters(options["python_for"])
+    interpreters = _interpreters(request.python_for)
     found = []
-    if checkpoint := options["sentence_transformers"]:
+    if checkpoint := request.sentence_transformers:
         found.append(sentence_transformers_engine(checkpoint, interpreters["sentence-transformers"], like))
-    if file := options["llama_cpp"]:
+    if file := request.llama_cpp:
         found.append(llama_cpp_engine(file, interpreters["llama-cpp"], like))
     return found
 

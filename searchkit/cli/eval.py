@@ -13,17 +13,16 @@ from searchkit.cli.progress import progress_line
 _REFERENCE_TOKENS = 256
 
 
-class _Windows(click.ParamType[tuple[int, int]]):
-    """Windows as they are written: 512, or 512:64 with 64 tokens shared by two of them."""
+def _windows(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Tokens and shared tokens of windows written as 512, or as 512:64 where two of them share 64."""
+    return tuple(map(_window, values))
 
-    name = "windows"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Tokens, and those shared."""
-        tokens, _, overlap = value.partition(":")
-        if not (tokens.isdecimal() and (overlap or "0").isdecimal() and int(overlap or 0) < int(tokens)):
-            self.fail(f"{value!r} is not a number of tokens, or two such as 512:64, the second smaller.", param, ctx)
-        return int(tokens), int(overlap or 0)
+def _window(value: str) -> tuple[int, int]:
+    tokens, _, shared = value.partition(":")
+    if not (tokens.isdecimal() and (shared or "0").isdecimal() and int(shared or 0) < int(tokens)):
+        raise click.BadParameter(f"{value!r} is not a number of tokens, or two such as 512:64, the second smaller.")
+    return int(tokens), int(shared or 0)
 
 
 @click.group(name="eval")
@@ -49,8 +48,8 @@ eval.add_command(init)
 @click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="Passages that a query retrieves.")
 @click.option(
     "--windows",
-    type=_Windows(),
     multiple=True,
+    callback=_windows,
     metavar="TOKENS[:SHARED]",
     help="Fixed windows to compare as well, such as 128 or 256:64; may be repeated.",
 )

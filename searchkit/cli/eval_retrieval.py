@@ -1,11 +1,13 @@
 """`searchkit eval retrieval`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.options import PATH, EnumChoice, argument, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.display import plural
@@ -17,56 +19,62 @@ if TYPE_CHECKING:
     from searchkit.types import ProgressListener
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    folders: Annotated[tuple[Path, ...], argument(nargs=-1, metavar="[FOLDER]...", type=PATH)]
+    collection: Annotated[
+        str | None, option("-c", "--collection", help="Evaluate this collection of yours, with --queries.")
+    ]
+    queries: Annotated[Path | None, option("--queries", type=PATH, help="Its judged queries; see eval init.")]
+    split: Annotated[
+        str, option("--split", default="test", show_default=True, help="Judgements to use: qrels/SPLIT.tsv.")
+    ]
+    modes: Annotated[
+        tuple[SearchMode, ...],
+        option(
+            "--mode", multiple=True, type=EnumChoice(SearchMode), help="Way to search; may be repeated (default: all)."
+        ),
+    ]
+    model: Annotated[
+        str,
+        option("--model", default="", help="Embedding model for FOLDERs (default: the one for new collections)."),
+    ]
+    indexes: Annotated[
+        tuple[str, ...],
+        option(
+            "--index",
+            multiple=True,
+            metavar="KIND",
+            help="Index to search through, such as rabitq-1bit-256, or auto; may be repeated (default: auto).",
+        ),
+    ]
+    dimensions: Annotated[
+        tuple[int, ...],
+        option(
+            "--dimension",
+            multiple=True,
+            type=click.IntRange(1),
+            help="Prefix dimension of the index that auto gives; may be repeated.",
+        ),
+    ]
+    k: Annotated[
+        int, option("-k", default=100, show_default=True, type=click.IntRange(1, 1000), help="Documents a query.")
+    ]
+    limit: Annotated[
+        int | None,
+        option("--limit", type=click.IntRange(1), help="Only this many queries of each set, for a quick look."),
+    ]
+    no_latency: Annotated[bool, option("--no-latency", is_flag=True, help="Do not time searches.")]
+    out: Annotated[
+        Path | None,
+        option("--out", type=PATH, help="Folder for TREC run and judgement files, and report.json."),
+    ]
+    as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")]
+
+
 @click.command(short_help="Measure how well searches find what was judged relevant.")
-@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
-@click.option("-c", "--collection", help="Evaluate this collection of yours, with --queries.")
-@click.option("--queries", "queries_file", type=click.Path(path_type=Path), help="Its judged queries; see eval init.")
-@click.option("--split", default="test", show_default=True, help="Judgements to use: qrels/SPLIT.tsv.")
-@click.option(
-    "--mode",
-    "modes",
-    multiple=True,
-    type=click.Choice([mode.value for mode in SearchMode]),
-    help="Way to search; may be repeated (default: all).",
-)
-@click.option("--model", default="", help="Embedding model for FOLDERs (default: the one for new collections).")
-@click.option(
-    "--index",
-    "indexes",
-    multiple=True,
-    metavar="KIND",
-    help="Index to search through, such as rabitq-1bit-256, or auto; may be repeated (default: auto).",
-)
-@click.option(
-    "--dimension",
-    "dimensions",
-    multiple=True,
-    type=click.IntRange(1),
-    help="Prefix dimension of the index that auto gives; may be repeated.",
-)
-@click.option("-k", default=100, show_default=True, type=click.IntRange(1, 1000), help="Documents a query.")
-@click.option("--limit", type=click.IntRange(1), help="So many queries of each set, for a quick look.")
-@click.option("--no-latency", is_flag=True, help="Do not time searches.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for TREC run and judgement files, and report.json."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
-def retrieval(  # noqa: PLR0913, PLR0917 - an option each
-    folders: tuple[Path, ...],
-    collection: str | None,
-    queries_file: Path | None,
-    split: str,
-    modes: tuple[str, ...],
-    model: str,
-    indexes: tuple[str, ...],
-    dimensions: tuple[int, ...],
-    k: int,
-    limit: int | None,
-    *,
-    no_latency: bool,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+@with_options(_Request)
+def retrieval(request: _Request) -> None:
     """Measure how well searches find what was judged relevant, by words, by meaning, and by both.
 
     FOLDER holds corpus.jsonl, queries.jsonl and qrels/test.tsv (BEIR's layout). It is indexed apart from your collections,
@@ -78,46 +86,46 @@ def retrieval(  # noqa: PLR0913, PLR0917 - an option each
       searchkit eval retrieval ~/beir/scifact --mode semantic --index auto --index rabitq-1bit-256 --out runs
       searchkit eval init docs && searchkit eval retrieval -c docs --queries docs-queries.jsonl
     """
-    _check(folders, collection, queries_file, model, split)
+    _check(request)
     from searchkit.evaluate.retrieval.evaluation import EvaluationOptions
     from searchkit.evaluate.retrieval.report import report_as_json, report_as_text
     from searchkit.evaluate.retrieval.results import report_of
     from searchkit.library import Library
 
     options = EvaluationOptions(
-        modes=tuple(mode for mode in SearchMode if not modes or mode in modes),
-        indexes=indexes,
-        dimensions=dimensions,
-        k=k,
-        limit=limit,
-        with_latency=not no_latency,
+        modes=tuple(mode for mode in SearchMode if not request.modes or mode in request.modes),
+        indexes=request.indexes,
+        dimensions=request.dimensions,
+        k=request.k,
+        limit=request.limit,
+        with_latency=not request.no_latency,
     )
     with Library() as library, progress_line() as listen:
-        if collection is not None and queries_file is not None:
-            results = [_own(library, collection, queries_file, options, listen)]
+        if request.collection is not None and request.queries is not None:
+            results = [_own(library, request.collection, request.queries, options, listen)]
         else:
-            results = _sets(library, _named(folders, split), split, model, options, listen)
+            results = _sets(library, request, options, listen)
     report = report_of([result.report for result in results])
-    if out:
-        _write(out, results, report_as_json(report))
-    if as_json:
+    if request.out:
+        _write(request.out, results, report_as_json(report))
+    if request.as_json:
         print_json([report_as_json(report)])
     else:
         click.echo(report_as_text(report))
 
 
-def _check(folders: Sequence[Path], collection: str | None, queries_file: Path | None, model: str, split: str) -> None:
-    if collection is None and queries_file is None:
-        if not folders:
+def _check(request: _Request) -> None:
+    if request.collection is None and request.queries is None:
+        if not request.folders:
             raise click.UsageError(
                 "Name a folder in BEIR's layout, or a collection and its judged queries: -c, --queries."
             )
         return
-    if folders:
+    if request.folders:
         raise click.UsageError("Either folders, or a collection of yours (-c) with its judged queries (--queries).")
-    if collection is None or queries_file is None:
+    if request.collection is None or request.queries is None:
         raise click.UsageError("-c and --queries go together. Begin a file of judged queries: searchkit eval init NAME")
-    if model or split != "test":
+    if request.model or request.split != "test":
         raise click.UsageError(
             "--model and --split are for folders; a collection has its model, and --queries its judgements."
         )
@@ -133,25 +141,23 @@ def _named(folders: Sequence[Path], split: str) -> Mapping[str, Path]:
 
 
 def _sets(
-    library: "Library",
-    named: Mapping[str, Path],
-    split: str,
-    model: str,
-    options: "EvaluationOptions",
-    listen: "ProgressListener",
+    library: "Library", request: _Request, options: "EvaluationOptions", listen: "ProgressListener"
 ) -> "list[SetResult]":
     from searchkit.config import load_settings
     from searchkit.evaluate.beir import read_beir
     from searchkit.evaluate.retrieval.evaluation import evaluate_set
 
-    data = {name: read_beir(folder, split) for name, folder in named.items()}  # all can be read, before any is embedded
+    named = _named(request.folders, request.split)
+    data = {
+        name: read_beir(folder, request.split) for name, folder in named.items()
+    }  # all of them before any is embedded
     for name, one in data.items():
         if unknown := one.unknown_documents:
             say(
                 f"{name}: {plural(len(unknown), 'judged document')} not in corpus.jsonl, such as {min(unknown)};"
                 " counted as not found."
             )
-    embedder = library.models.open(model or load_settings(library.home).model or library.models.best())
+    embedder = library.models.open(request.model or load_settings(library.home).model or library.models.best())
     return [evaluate_set(library.home, one, embedder, options, listen, label=name) for name, one in data.items()]
 
 

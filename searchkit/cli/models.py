@@ -1,5 +1,6 @@
 """`searchkit models`: pull, import, list, use, verify, remove."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,50 +47,68 @@ def models() -> None:
 models.add_command(use_model)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A model as `models list` prints it; None for what a package tells only once it is converted."""
+
+    name: str
+    default: bool
+    dimension: int | None = None
+    max_tokens: int | None = None
+    quantization: str | None = None
+    licence: str | None = None
+    size_bytes: int | None = None
+    broken: str | None = None
+
+    def __str__(self) -> str:
+        head = f"{'*' if self.default else ' '} {self.name}"
+        if self.broken:
+            return on_one_line(f"{head}  broken: {self.broken} Remove it: searchkit models remove {self.name}")
+        if self.dimension is None:
+            return f"{head}  (package installed; converted when first used)"
+        facts = f"{self.dimension} dimensions, {self.max_tokens} tokens, {self.quantization}, licence {self.licence}"
+        return f"{head}  {facts}, {size(self.size_bytes or 0)}"
+
+
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
 def list_models(*, as_json: bool) -> None:
     """List the models; the one for new collections is starred."""
     from searchkit.embedding.store import GET_A_MODEL
-    from searchkit.files import folder_size_bytes
     from searchkit.library import Library
 
     with Library() as library:
-        names = library.models.names()
-        chosen = _default(library)
-        cards = {card.name: card for card in library.models.installed()}
-        broken = {model.name: model.reason for model in library.models.broken()}
-        rows = []
-        for name in sorted({*names, *broken}):
-            card = cards.get(name)
-            has_folder = card is not None or name in broken
-            rows.append(
-                {
-                    "name": name,
-                    "default": name == chosen,
-                    "dimension": card.dimension if card else None,
-                    "max_tokens": card.max_tokens if card else None,
-                    "quantization": card.quantization.value if card else None,
-                    "licence": card.licence if card else None,
-                    "size_bytes": folder_size_bytes(library.home.models / name) if has_folder else None,
-                    "broken": broken.get(name),
-                }
-            )
+        rows = _rows(library)
+        has_models = bool(library.models.names())
     if as_json:
-        print_json(rows)
+        print_json(map(asdict, rows))
         return
     for row in rows:
-        star = "*" if row["default"] else " "
-        if row["broken"]:
-            remedy = f"Remove it: searchkit models remove {row['name']}"
-            click.echo(on_one_line(f"{star} {row['name']}  broken: {row['broken']} {remedy}"))
-        elif row["dimension"] is None:
-            click.echo(f"{star} {row['name']}  (package installed; converted when first used)")
-        else:
-            facts = f"{row['dimension']} dimensions, {row['max_tokens']} tokens, {row['quantization']}, licence {row['licence']}"
-            click.echo(f"{star} {row['name']}  {facts}, {size(int(str(row['size_bytes'])))}")
-    if not names:
+        click.echo(row)
+    if not has_models:
         say(f"No model is installed. {GET_A_MODEL}")
+
+
+def _rows(library: "Library") -> list[_Row]:
+    """The models by name, broken ones and packages included."""
+    from searchkit.files import folder_size_bytes
+
+    chosen = _default(library)
+    rows = {name: _Row(name, name == chosen) for name in library.models.names()}
+    for card in library.models.installed():
+        rows[card.name] = _Row(
+            name=card.name,
+            default=card.name == chosen,
+            dimension=card.dimension,
+            max_tokens=card.max_tokens,
+            quantization=card.quantization.value,
+            licence=card.licence,
+            size_bytes=folder_size_bytes(library.home.models / card.name),
+        )
+    for model in library.models.broken():
+        size_bytes = folder_size_bytes(library.home.models / model.name)
+        rows[model.name] = _Row(model.name, model.name == chosen, size_bytes=size_bytes, broken=model.reason)
+    return [rows[name] for name in sorted(rows)]
 
 
 @models.command("pull")

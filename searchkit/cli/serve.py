@@ -3,10 +3,12 @@
 import importlib.util
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.options import option, with_options
 from searchkit.cli.output import say
 from searchkit.errors import SearchkitError, UsageError
 
@@ -18,40 +20,78 @@ if TYPE_CHECKING:
 _NEEDED = ("fastapi", "uvicorn")
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    host: Annotated[
+        str | None,
+        option("--host", help="Where to listen (default: 127.0.0.1, which this machine alone can reach)."),
+    ]
+    port: Annotated[
+        int | None,
+        option("--port", type=click.IntRange(0, 65535), help="The port (default: 7749); 0 takes a free one."),
+    ]
+    shows_token: Annotated[
+        bool, option("--token", is_flag=True, help="Print the token, and say where it is kept; start nothing.")
+    ]
+    no_token: Annotated[
+        bool,
+        option(
+            "--no-token", is_flag=True, help="Ask for no token: every program and user of this machine may read all."
+        ),
+    ]
+    allow_indexing: Annotated[
+        bool,
+        option(
+            "--allow-indexing",
+            is_flag=True,
+            help="Let clients have collections brought up to date; no other folder is read.",
+        ),
+    ]
+    names: Annotated[
+        tuple[str, ...],
+        option(
+            "--allow-host",
+            multiple=True,
+            metavar="NAME",
+            help="Another name by which clients call this machine, such as host.docker.internal; may be repeated.",
+        ),
+    ]
+    origins: Annotated[
+        tuple[str, ...],
+        option(
+            "--allow-origin",
+            multiple=True,
+            metavar="ORIGIN",
+            help="A web page that may use the server from the browser, such as http://localhost:3000; may be repeated.",
+        ),
+    ]
+    llm: Annotated[
+        str,
+        option(
+            "--llm",
+            default="",
+            metavar="URL|FILE.gguf|embedded",
+            help="The model that writes answers; otherwise the configured one, or one that is found.",
+        ),
+    ]
+    llm_model: Annotated[
+        str,
+        option("--llm-model", default="", metavar="NAME", help="Which of the language model server's models answers."),
+    ]
+    verbose: Annotated[
+        bool,
+        option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help="Log one line per request: route, status and time, never what was asked.",
+        ),
+    ]
+
+
 @click.command()
-@click.option("--host", help="Where to listen (default: 127.0.0.1, which this machine alone can reach).")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port (default: 7749); 0 takes a free one.")
-@click.option("--token", "shows_token", is_flag=True, help="Print the token, and say where it is kept; start nothing.")
-@click.option("--no-token", is_flag=True, help="Ask for no token: every program and user of this machine may read all.")
-@click.option(
-    "--allow-indexing", is_flag=True, help="Let clients have collections brought up to date; no other folder is read."
-)
-@click.option(
-    "--allow-host",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="Another name by which clients call this machine, such as host.docker.internal; may be repeated.",
-)
-@click.option(
-    "--allow-origin",
-    "origins",
-    multiple=True,
-    metavar="ORIGIN",
-    help="A web page that may use the server from the browser, such as http://localhost:3000; may be repeated.",
-)
-@click.option(
-    "--llm",
-    default="",
-    metavar="URL|FILE.gguf|embedded",
-    help="What writes answers; else what is configured, or found.",
-)
-@click.option("--llm-model", default="", metavar="NAME", help="Which of the language model server's models answers.")
-@click.option(
-    "-v", "--verbose", is_flag=True, help="Log a line a request: route, status and time, never what was asked."
-)
-@click.pass_context
-def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **asked: Any) -> None:
+@with_options(_Request)
+def serve(request: _Request) -> None:
     """Serve search, embeddings and answers to other programs on this machine, over HTTP.
 
     Speaks OpenAI's API (models, embeddings, vector stores, chat completions with a collection as the model), the part of
@@ -67,18 +107,18 @@ def serve(context: click.Context, /, *, shows_token: bool, verbose: bool, **aske
     from searchkit.home import Home
     from searchkit.serve.http.token import read_or_make_token, token_file
 
-    if shows_token:
+    if request.shows_token:
         click.echo(read_or_make_token(Home.default()))
         if sys.stdout.isatty():  # a script wants the token alone
             say(f"It is kept in {token_file(Home.default())}. Delete that file for a new one.")
         return
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise SearchkitError(f"serve needs {' and '.join(missing)}: pip install 'searchkit[serve]'")
-    _log(verbose=verbose)
-    context.exit(_serve(asked))
+    _log(verbose=request.verbose)
+    click.get_current_context().exit(_serve(request))
 
 
-def _serve(asked: dict[str, Any]) -> int:
+def _serve(request: _Request) -> int:
     from searchkit.embedding.store import ModelStore
     from searchkit.home import Home
     from searchkit.library import Library
@@ -86,7 +126,7 @@ def _serve(asked: dict[str, Any]) -> int:
     from searchkit.serve.http.token import read_or_make_token
     from searchkit.serve.served_models import ServedModels
 
-    options = _options(asked)
+    options = _options(request)
     home = Home.default()
     token = read_or_make_token(home) if options.needs_token else ""
     with Library(home, open_model=ServedModels(ModelStore(home.models)).open) as library:
@@ -98,7 +138,7 @@ def _serve(asked: dict[str, Any]) -> int:
     return 0
 
 
-def _options(asked: dict[str, Any]) -> "ServeOptions":
+def _options(request: _Request) -> "ServeOptions":
     """What the command line says, else the table [serve]."""
     from searchkit.config import load_settings
     from searchkit.home import Home
@@ -107,14 +147,14 @@ def _options(asked: dict[str, Any]) -> "ServeOptions":
     settings = load_settings(Home.default()).serve
     try:
         return ServeOptions(
-            host=asked["host"] or settings.host,
-            port=settings.port if asked["port"] is None else asked["port"],
-            names=(*asked["names"], *_listed(settings.allow_hosts)),
-            origins=(*asked["origins"], *_listed(settings.allow_origins)),
-            needs_token=settings.token and not asked["no_token"],
-            allows_indexing=settings.allow_indexing or asked["allow_indexing"],
-            llm=asked["llm"],
-            llm_model=asked["llm_model"],
+            host=request.host or settings.host,
+            port=settings.port if request.port is None else request.port,
+            names=(*request.names, *_listed(settings.allow_hosts)),
+            origins=(*request.origins, *_listed(settings.allow_origins)),
+            needs_token=settings.token and not request.no_token,
+            allows_indexing=settings.allow_indexing or request.allow_indexing,
+            llm=request.llm,
+            llm_model=request.llm_model,
         )
     except UsageError as error:
         raise click.UsageError(str(error)) from error

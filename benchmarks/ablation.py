@@ -10,16 +10,16 @@ shown do not change which documents are found, and have no row.
 import argparse
 import re
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 from searchkit.catalog import fulltext
-from searchkit.catalog.connection import open_for_writing, transaction
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import open_for_writing
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import read_beir
@@ -63,17 +63,17 @@ class Part:
             yield
 
 
-def by_ranks(connection: sqlite3.Connection, query: str, found: Candidates) -> dict[bytes, Explanation]:
+def by_ranks(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
     """Reciprocal rank fusion of the two lists, with what is literal and the language as usual."""
     arms = replace(
         found, similarities=_of_ranks(found.similarities), bm25=_of_ranks(found.bm25), floor=0.0, coverage=1.0
     )
-    return rank_by_both(connection, query, arms)
+    return rank_by_both(catalog, query, arms)
 
 
-def with_one_weight(connection: sqlite3.Connection, query: str, found: Candidates) -> dict[bytes, Explanation]:
+def with_one_weight(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
     """The words weigh the same in every query, however little of it they find."""
-    return rank_by_both(connection, query, replace(found, coverage=1.0))
+    return rank_by_both(catalog, query, replace(found, coverage=1.0))
 
 
 def _of_ranks(scores: Mapping[bytes, float]) -> dict[bytes, float]:
@@ -142,10 +142,10 @@ class AblatedSet:
         """A copy of the collection below another data directory, its full-text table made anew."""
         copy = home / "collections" / self._made.name
         shutil.copytree(self._made.folder.path, copy)
-        with closing(open_for_writing(copy / "catalog.db")) as connection, transaction(connection):
-            connection.execute("DROP TABLE fulltext")
-            fulltext.create(connection)
-            fulltext.refill(connection)
+        with open_for_writing(copy / "catalog.db") as catalog, catalog.transaction():
+            catalog.execute("DROP TABLE fulltext")
+            fulltext.create(catalog)
+            fulltext.refill(catalog)
 
 
 def main() -> None:

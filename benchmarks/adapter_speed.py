@@ -16,7 +16,6 @@ import numpy as np
 
 from searchkit.catalog import roots, vectors
 from searchkit.catalog.collection_folder import collection_at
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.session import reading, writing
@@ -36,7 +35,7 @@ _VALIDATION, _PASSAGES = 300, 10_000
 def make(home: Path, library: Library, model: str, like: Vectors, count: int) -> None:
     embedder = library.models.open(model)
     rng = np.random.default_rng(0)
-    with writing(collection_at(Home(home), "many")) as connection, transaction(connection):
+    with writing(collection_at(Home(home), "many")) as connection, connection.transaction():
         root = roots.add_root(connection, Path("/nowhere"))
         set_meta(connection, MODEL, model)
         set_meta(connection, COVERED, embedder.info.fingerprint)

@@ -1,9 +1,7 @@
 """The public face: index folders, search them, look at what there is. Everything else is built on this."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
+from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.collection_folder import (
     CollectionFolder,
     all_collections,
@@ -18,7 +17,7 @@ from searchkit.catalog.collection_folder import (
     existing_collection,
     name_after_folder,
 )
-from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors, transaction
+from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.catalog.recovery_record import write_keepsake
 from searchkit.catalog.session import reading, writing
@@ -112,7 +111,7 @@ class Library:
             folder = collection_at(self.home, collection) if collection else self._folder_for(target)
         embedder = self.embedder_for(folder, model)
         with writing(folder, _waiting(on_progress, options)) as connection:
-            with transaction(connection):
+            with connection.transaction():
                 chosen = _chosen_root(connection, target, folder.name)
                 set_meta(connection, MODEL, embedder.info.name)
             write_keepsake(folder, connection)
@@ -369,7 +368,7 @@ class Library:
     def index_run(
         self,
         folder: CollectionFolder,
-        connection: sqlite3.Connection,
+        connection: CatalogWriter,
         embedder: "Embedder",
         on_progress: ProgressListener,
         options: RunOptions,
@@ -412,12 +411,12 @@ class Library:
                 raise CollectionBusyError(
                     f"Collection '{folder.name}' is being indexed. Stop that (Ctrl-C), then forget the whole folder."
                 )
-        with readable_errors(folder.catalog), closing(open_for_writing(folder.catalog)) as connection:
+        with readable_errors(folder.catalog), open_for_writing(folder.catalog) as connection:
             removed = forget_path(connection, target)
             write_keepsake(folder, connection)
             return removed
 
-    def _renew_index(self, folder: CollectionFolder, connection: sqlite3.Connection) -> None:
+    def _renew_index(self, folder: CollectionFolder, connection: CatalogWriter) -> None:
         """Have the index file forget as well, at once if that is quick, else with the next run."""
         from searchkit.index_store import discard_index, refresh_index
 
@@ -494,7 +493,7 @@ def _check_folder(path: Path) -> None:
         raise UsageError(f"There is no folder {path}. Check the spelling, or the drive that it should be on.")
 
 
-def _chosen_root(connection: sqlite3.Connection, target: Path, collection: str) -> roots.Root:
+def _chosen_root(connection: CatalogWriter, target: Path, collection: str) -> roots.Root:
     """The root to bring up to date for a path: its own, or the one in which it had been forgotten.
 
     Raises UsageError where a file would be in one collection twice.

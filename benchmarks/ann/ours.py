@@ -4,7 +4,6 @@ As in use: candidates from the index, their order from the catalog's vectors; a 
 the index on the disk catches up when it is opened.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,8 +12,9 @@ import numpy as np
 
 from benchmarks.ann.engine import VectorFile, unit
 from searchkit.catalog import vectors as catalog_vectors
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
+from searchkit.catalog.connection import open_for_reading, open_for_writing
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_info import ModelInfo
@@ -40,7 +40,7 @@ class Searchkit:
     kind = ""
 
     def __init__(self) -> None:
-        self._connection: sqlite3.Connection
+        self._catalog: CatalogReader
         self._index: CodedIndex
 
     def version(self) -> str:
@@ -51,22 +51,21 @@ class Searchkit:
         """Fill a catalog, then make the index."""
         collection = CollectionFolder(folder)
         collection.create()
-        connection = open_for_writing(collection.catalog)
-        for ids, batch in vectors.batches():
-            with transaction(connection):
-                catalog_vectors.put_vectors(connection, _FINGERPRINT, _hashes(ids), batch)
-        with transaction(connection):
-            set_meta(connection, INDEX, self.kind and f"{self.kind}-{vectors.dimension}")
-        queries = unit(np.load(vectors.path.with_suffix(MADE_QUERIES)))
-        refresh_index(collection, connection, _model(vectors.dimension), queries=queries)
-        connection.close()
+        with open_for_writing(collection.catalog) as catalog:
+            for ids, batch in vectors.batches():
+                with catalog.transaction():
+                    catalog_vectors.put_vectors(catalog, _FINGERPRINT, _hashes(ids), batch)
+            with catalog.transaction():
+                set_meta(catalog, INDEX, self.kind and f"{self.kind}-{vectors.dimension}")
+            queries = unit(np.load(vectors.path.with_suffix(MADE_QUERIES)))
+            refresh_index(collection, catalog, _model(vectors.dimension), queries=queries)
 
     def open(self, folder: Path) -> None:
         """Open the catalog and its index."""
         collection = CollectionFolder(folder)
-        self._connection = open_for_reading(collection.catalog)
-        row = self._connection.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
-        self._index = open_index(collection, self._connection, _model(int(row[0])))
+        self._catalog = open_for_reading(collection.catalog)
+        row = self._catalog.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
+        self._index = open_index(collection, self._catalog, _model(int(row[0])))
         self._writing = open_for_writing(collection.catalog)
 
     def use(self, setting: str) -> None:
@@ -75,19 +74,19 @@ class Searchkit:
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
         """Search as a query does once it is embedded."""
         allowed = None if allowed_ids is None else allowed_ids + 1
-        found = dense_candidates(self._connection, self._index, Asked(query, k, allowed_ids=allowed))
+        found = dense_candidates(self._catalog, self._index, Asked(query, k, allowed_ids=allowed))
         return np.array([int.from_bytes(each, "big") for each in found], np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Commit, and catch up."""
-        with transaction(self._writing):
+        with self._writing.transaction():
             catalog_vectors.put_vectors(self._writing, _FINGERPRINT, _hashes(ids), vectors)
         self._index.add(ids + 1, vectors)
 
     def remove(self, ids: Ids) -> None:
         """Commit, and catch up."""
-        with transaction(self._writing):
-            self._writing.executemany("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
+        with self._writing.transaction():
+            self._writing.change_many("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
         self._index.remove(ids + 1)
 
 

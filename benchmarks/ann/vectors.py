@@ -10,7 +10,6 @@ that some are near doubles, as real ones are. tuning.py chooses s and the dimens
 
 import json
 import math
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ann.engine import unit
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import open_as_it_is
 from searchkit_indexes import Ids, Vectors
 
 NEIGHBOURS = 10
@@ -117,9 +118,9 @@ def _distinct(catalog: Path, fingerprint: str) -> Vectors:
     return unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16).reshape(len(rows), -1))
 
 
-def open_catalog(catalog: Path) -> sqlite3.Connection:
+def open_catalog(catalog: Path) -> CatalogReader:
     """Open for reading only: someone may be writing to it."""
-    return sqlite3.connect(f"{catalog.absolute().as_uri()}?mode=ro", uri=True)
+    return open_as_it_is(catalog.absolute())
 
 
 def write_set(path: Path, blocks: Iterator[Vectors], count: int, about: dict[str, object]) -> None:

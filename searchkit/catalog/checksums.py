@@ -6,9 +6,10 @@ file can write a seal.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable
 from itertools import chain
+
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 
 _SETTINGS, _DOCUMENTS = "seal", "seal_of_documents"  # keys in meta
 _CHUNK = "ordinal, text, title, page, line, line_end, place, token_count, content_hash"
@@ -18,47 +19,47 @@ _DOCUMENT = (
 )
 
 
-def seal_document(connection: sqlite3.Connection, document_id: int) -> None:
-    """Renew a document's seal, within the transaction that changed it or its chunks."""
-    unseal_document(connection, document_id)
-    seal = document_seal(connection, document_id)
-    if connection.execute("UPDATE documents SET seal = ? WHERE id = ?", (seal, document_id)).rowcount:
-        _fold(connection, seal)
+def seal_document(catalog: CatalogWriter, document_id: int) -> None:
+    """Renew a document's seal, in the transaction that changed it or its chunks."""
+    unseal_document(catalog, document_id)
+    seal = document_seal(catalog, document_id)
+    if catalog.change("UPDATE documents SET seal = ? WHERE id = ?", (seal, document_id)).rowcount:
+        _fold(catalog, seal)
 
 
-def unseal_document(connection: sqlite3.Connection, document_id: int) -> None:
-    """Take a document out of the seal of all, within the transaction that changes or removes it."""
-    row = connection.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()
+def unseal_document(catalog: CatalogWriter, document_id: int) -> None:
+    """Take a document out of the seal of all, in the transaction that changes or removes it."""
+    row = catalog.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()
     if row and row[0]:
-        _fold(connection, row[0])
+        _fold(catalog, row[0])
 
 
-def documents_are_all_there(connection: sqlite3.Connection) -> bool:
+def documents_are_all_there(catalog: CatalogReader) -> bool:
     """Whether the seals of all documents, put together, are what they were when the last one was written."""
     together = 0
-    for (seal,) in connection.execute("SELECT seal FROM documents WHERE seal IS NOT NULL"):
+    for (seal,) in catalog.execute("SELECT seal FROM documents WHERE seal IS NOT NULL"):
         together ^= int.from_bytes(seal)
-    return together == _together(connection)
+    return together == _together(catalog)
 
 
-def _fold(connection: sqlite3.Connection, seal: bytes) -> None:
+def _fold(catalog: CatalogWriter, seal: bytes) -> None:
     """Put a seal into that of all documents, or take it out: the order does not matter."""
-    together = _together(connection) ^ int.from_bytes(seal)
-    connection.execute(
+    together = _together(catalog) ^ int.from_bytes(seal)
+    catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (_DOCUMENTS, f"{together:016x}"),
     )
 
 
-def _together(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_DOCUMENTS,)).fetchone()
+def _together(catalog: CatalogReader) -> int:
+    row = catalog.execute("SELECT value FROM meta WHERE key = ?", (_DOCUMENTS,)).fetchone()
     return int(row[0], 16) if row else 0
 
 
-def document_seal(connection: sqlite3.Connection, document_id: int) -> bytes:
+def document_seal(catalog: CatalogReader, document_id: int) -> bytes:
     """The seal that a document should have."""
-    row = connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)).fetchall()
-    chunks = connection.execute(f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
+    row = catalog.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)).fetchall()
+    chunks = catalog.execute(f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
     return _digest(chain(row, chunks))
 
 
@@ -67,28 +68,28 @@ def vector_seal(content_hash: bytes, fingerprint: str, vector: bytes) -> bytes:
     return _digest([(content_hash, fingerprint, vector)])
 
 
-def seal_settings(connection: sqlite3.Connection) -> None:
-    """Renew the seal of the small tables, within the transaction that changed one of them."""
-    connection.execute(
+def seal_settings(catalog: CatalogWriter) -> None:
+    """Renew the seal of the small tables, in the transaction that changed one of them."""
+    catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (_SETTINGS, _settings_seal(connection)),
+        (_SETTINGS, _settings_seal(catalog)),
     )
 
 
-def settings_are_sealed(connection: sqlite3.Connection) -> bool:
+def settings_are_sealed(catalog: CatalogReader) -> bool:
     """Whether the small tables are as they were written."""
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_SETTINGS,)).fetchone()
-    return row is not None and row[0] == _settings_seal(connection)
+    row = catalog.execute("SELECT value FROM meta WHERE key = ?", (_SETTINGS,)).fetchone()
+    return row is not None and row[0] == _settings_seal(catalog)
 
 
-def _settings_seal(connection: sqlite3.Connection) -> str:
+def _settings_seal(catalog: CatalogReader) -> str:
     rows: list[tuple[object, ...]] = []
     for query in (
         f"SELECT key, value FROM meta WHERE key NOT IN ('{_SETTINGS}', '{_DOCUMENTS}') ORDER BY key",
         "SELECT id, path, device FROM roots ORDER BY id",
         "SELECT path FROM exclusions ORDER BY path",
     ):
-        rows += [("table",), *connection.execute(query).fetchall()]
+        rows += [("table",), *catalog.execute(query).fetchall()]
     return _digest(rows).hex()
 
 

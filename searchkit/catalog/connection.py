@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.lock import writer_lock
 from searchkit.errors import CatalogError
 from searchkit.files import PRIVATE_FILE_MODE, sync_file
@@ -17,8 +18,8 @@ _NEEDED_BYTES = 1 << 18  # for SQLite's journal and its index
 _FREE_SPACE = "The disk is full. Free some space and run the command again; nothing is lost."
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A connection that can only read. A catalog of an older searchkit is brought up to date first.
+def open_for_reading(path: Path) -> CatalogReader:
+    """Open a catalog that cannot be changed. One of an older searchkit is brought up to date first.
 
     Raises CollectionBusyError if another process writes to that meanwhile, CatalogError if the catalog is damaged or
     from a newer searchkit.
@@ -32,11 +33,11 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         with writer_lock(path.parent):
             open_for_writing(path).close()
     connection.execute("PRAGMA query_only = 1")
-    return connection
+    return CatalogReader(connection)
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """A connection to a catalog that is created or migrated as needed. The caller holds the collection's lock.
+def open_for_writing(path: Path) -> CatalogWriter:
+    """Open a catalog, created or migrated as needed. The caller holds the collection's lock.
 
     Raises CatalogError as `open_for_reading` does.
     """
@@ -46,19 +47,18 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     if _version(connection, path) < LATEST_VERSION:
         _migrate(connection)
     connection.execute("PRAGMA foreign_keys = 1")
-    return connection
+    return CatalogWriter(connection)
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block's changes or none."""
-    connection.execute("BEGIN IMMEDIATE")
+def open_as_it_is(path: Path) -> CatalogReader:
+    """Open a catalog to look at its damage: nothing is migrated or checked. Raises sqlite3.DatabaseError if it cannot be read."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        yield
-    except BaseException:
-        connection.rollback()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError:
+        connection.close()
         raise
-    connection.commit()
+    return CatalogReader(connection)
 
 
 @contextmanager
@@ -75,11 +75,11 @@ def readable_errors(path: Path) -> Iterator[None]:
         raise CatalogError(f"{where}: {error.strerror or error}. {remedy}") from error
 
 
-def memory_catalog() -> sqlite3.Connection:
-    """An empty catalog in memory: how a catalog's tables should be."""
+def memory_catalog() -> CatalogWriter:
+    """Make an empty catalog in memory: how a catalog's tables should be."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _migrate(connection)
-    return connection
+    return CatalogWriter(connection)
 
 
 def is_disk_full(folder: Path) -> bool:

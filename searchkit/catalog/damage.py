@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import islice, zip_longest
 from pathlib import Path
 
 from searchkit.catalog import checksums, fulltext
-from searchkit.catalog.connection import memory_catalog
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.connection import memory_catalog, open_as_it_is
 from searchkit.catalog.meta import COVERED, get_meta
 from searchkit.files import path_from_text
 from searchkit.types import Damage
@@ -19,70 +19,69 @@ _SHADOWS = ("SELECT id, sz FROM {}fulltext_docsize ORDER BY id", "SELECT block F
 def find_damage(path: Path) -> list[Damage]:
     """What is wrong with the catalog at a path; an empty list if nothing is."""
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
-            connection.execute("BEGIN")
-            return list(_file(connection)) or list(_tables(connection))
+        with open_as_it_is(path) as catalog, catalog.one_state():
+            return list(_file(catalog)) or list(_tables(catalog))
     except sqlite3.DatabaseError as error:
         return [Damage("catalog file", f"SQLite cannot read it: {error}")]
 
 
-def _file(connection: sqlite3.Connection) -> Iterator[Damage]:
-    for (line,) in connection.execute("PRAGMA integrity_check(10)"):
+def _file(catalog: CatalogReader) -> Iterator[Damage]:
+    for (line,) in catalog.execute("PRAGMA integrity_check(10)"):
         if line != "ok":
             yield Damage("catalog file", str(line))
-    for table, row, *_ in islice(connection.execute("PRAGMA foreign_key_check"), _NAMED):
+    for table, row, *_ in islice(catalog.execute("PRAGMA foreign_key_check"), _NAMED):
         yield Damage(str(table), f"row {row} belongs to nothing")
-    with closing(memory_catalog()) as intact:
+    with memory_catalog() as intact:
         schema = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
-        for kind, name, _ in set(intact.execute(schema)) ^ set(connection.execute(schema)):
+        for kind, name, _ in set(intact.execute(schema)) ^ set(catalog.execute(schema)):
             yield Damage("schema", f"the {kind} {name} is missing or another than it should be")
             return
         applied = "SELECT name FROM _sqlite_migrations ORDER BY name"
-        if intact.execute(applied).fetchall() != connection.execute(applied).fetchall():
+        if intact.execute(applied).fetchall() != catalog.execute(applied).fetchall():
             yield Damage("schema", "it does not say rightly which version it is of")
 
 
-def _tables(connection: sqlite3.Connection) -> Iterator[Damage]:
-    if not checksums.settings_are_sealed(connection):
+def _tables(catalog: CatalogReader) -> Iterator[Damage]:
+    if not checksums.settings_are_sealed(catalog):
         yield Damage("settings", "meta, roots or exclusions are not as they were written")
     for table in ("roots", "documents", "chunks", "vectors"):
-        yield from _ids(connection, table)
-    yield from _documents(connection)
-    yield from _vectors(connection)
-    yield from _fulltext(connection)
+        yield from _ids(catalog, table)
+    yield from _documents(catalog)
+    yield from _vectors(catalog)
+    yield from _fulltext(catalog)
 
 
-def _ids(connection: sqlite3.Connection, table: str) -> Iterator[Damage]:
+def _ids(catalog: CatalogReader, table: str) -> Iterator[Damage]:
     """Ids are never given twice; the counter that sees to it must be at least the largest."""
-    largest = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    largest = catalog.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+    row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     if largest > (row[0] if row else 0):
         yield Damage(table, "ids could be given twice")
 
 
-def _documents(connection: sqlite3.Connection) -> Iterator[Damage]:
-    rows = connection.execute(
+def _documents(catalog: CatalogReader) -> Iterator[Damage]:
+    rows = catalog.execute(
         "SELECT d.id, r.path, d.path, d.seal FROM documents d JOIN roots r ON r.id = d.root_id ORDER BY d.id"
     )
     bad = 0
     for document_id, root, name, seal in rows:
-        if seal is not None and seal != checksums.document_seal(connection, document_id):
+        if seal is not None and seal != checksums.document_seal(catalog, document_id):
             bad += 1
             if bad <= _NAMED:
                 place = path_from_text(root) / path_from_text(name)
                 yield Damage("documents", f"{place}: its row or chunks are not as they were written")
     if bad > _NAMED:
         yield Damage("documents", f"and {bad - _NAMED:,} more")
-    if not checksums.documents_are_all_there(connection):
+    if not checksums.documents_are_all_there(catalog):
         yield Damage("documents", "some are missing, or more than were written")
 
 
-def _vectors(connection: sqlite3.Connection) -> Iterator[Damage]:
-    rows = connection.execute("SELECT content_hash, fingerprint, vector, seal FROM vectors")
+def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
+    rows = catalog.execute("SELECT content_hash, fingerprint, vector, seal FROM vectors")
     bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_seal(h, f, vector))
     if bad:
         yield Damage("vectors", f"{bad:,} are not as they were written")
-    fingerprint = get_meta(connection, COVERED)
+    fingerprint = get_meta(catalog, COVERED)
     if not fingerprint:
         return
     orphans = "SELECT count(*) FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
@@ -90,21 +89,21 @@ def _vectors(connection: sqlite3.Connection) -> Iterator[Damage]:
         "SELECT count(DISTINCT content_hash) FROM chunks WHERE content_hash NOT IN"
         " (SELECT content_hash FROM vectors WHERE fingerprint = ?)"
     )
-    if lost := connection.execute(missing, (fingerprint,)).fetchone()[0]:
+    if lost := catalog.execute(missing, (fingerprint,)).fetchone()[0]:
         yield Damage("vectors", f"{lost:,} passages have lost theirs")
-    if extra := connection.execute(orphans).fetchone()[0]:
+    if extra := catalog.execute(orphans).fetchone()[0]:
         yield Damage("vectors", f"{extra:,} are of no passage")
 
 
-def _fulltext(connection: sqlite3.Connection) -> Iterator[Damage]:
+def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:
     """Compare word by word with a table made anew from the chunks."""
-    with closing(sqlite3.connect("", isolation_level=None)) as fresh:
+    with CatalogWriter(sqlite3.connect("", isolation_level=None)) as fresh:
         fulltext.create(fresh)
-        fulltext.copy_all(connection, fresh)
-        for each in (connection, fresh):
+        fulltext.copy_all(catalog, fresh)
+        for each in (catalog, fresh):
             each.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, fulltext, instance)")
         queries = ("SELECT term, doc, col, offset FROM temp.words", *(query.format("") for query in _SHADOWS))
         for query in queries:
-            if any(a != b for a, b in zip_longest(connection.execute(query), fresh.execute(query))):
+            if any(a != b for a, b in zip_longest(catalog.execute(query), fresh.execute(query))):
                 yield Damage("full text", "it does not say what the chunks say")
                 return

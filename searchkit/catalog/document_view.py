@@ -1,9 +1,9 @@
 """A document as its passages: what stands before and behind a hit, from the catalog alone, whatever became of the file."""
 
-import sqlite3
 from dataclasses import dataclass
 
 from searchkit.catalog import roots
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.documents import content_hash
 from searchkit.files import path_to_text
 from searchkit.types import Chunk, Hit
@@ -26,14 +26,14 @@ class DocumentView:
     format: str = ""
 
 
-def view_document(connection: sqlite3.Connection, hit: Hit, *, before: int, after: int) -> DocumentView:
+def view_document(catalog: CatalogReader, hit: Hit, *, before: int, after: int) -> DocumentView:
     """A hit's passage with so many of its document's before and behind it; alone, if the document has changed since."""
-    for document_id, document_format, count in _documents_at(connection, hit):
-        ordinal = _ordinal(connection, document_id, hit)
+    for document_id, document_format, count in _documents_at(catalog, hit):
+        ordinal = _ordinal(catalog, document_id, hit)
         if ordinal is None:
             continue
         first = max(0, ordinal - before)
-        rows = connection.execute(
+        rows = catalog.execute(
             f"SELECT {_COLUMNS} FROM chunks WHERE document_id = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
             (document_id, first, ordinal + after),
         )
@@ -43,21 +43,21 @@ def view_document(connection: sqlite3.Connection, hit: Hit, *, before: int, afte
     return DocumentView((_chunk(hit),), 0)
 
 
-def _documents_at(connection: sqlite3.Connection, hit: Hit) -> list[tuple[int, str, int]]:
+def _documents_at(catalog: CatalogReader, hit: Hit) -> list[tuple[int, str, int]]:
     """Id, format and number of passages of what is indexed at the hit's path, of several roots perhaps."""
     found: list[tuple[int, str, int]] = []
-    for root in roots.all_roots(connection):
+    for root in roots.all_roots(catalog):
         if hit.path.is_relative_to(root.path):
-            found += connection.execute(
+            found += catalog.execute(
                 "SELECT id, format, chunk_count FROM documents WHERE root_id = ? AND path = ?",
                 (root.id, path_to_text(hit.path.relative_to(root.path))),
             ).fetchall()
     return found
 
 
-def _ordinal(connection: sqlite3.Connection, document_id: int, hit: Hit) -> int | None:
+def _ordinal(catalog: CatalogReader, document_id: int, hit: Hit) -> int | None:
     """Where the hit's passage stands in a document: of equal ones, that at its line and page."""
-    row = connection.execute(
+    row = catalog.execute(
         "SELECT ordinal FROM chunks WHERE document_id = ? AND content_hash = ?"
         " ORDER BY line IS NOT ?, page IS NOT ?, ordinal LIMIT 1",
         (document_id, content_hash(hit.title, hit.text), hit.line, hit.page),

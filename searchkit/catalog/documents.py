@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from searchkit.catalog import fulltext
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import seal_document, unseal_document
 from searchkit.types import Chunk, DocumentStatus, FormatCount
 
@@ -43,125 +44,125 @@ class DocumentRecord:
     scanned_pages: int = 0
 
 
-def documents_of_root(connection: sqlite3.Connection, root_id: int) -> list[DocumentRecord]:
+def documents_of_root(catalog: CatalogReader, root_id: int) -> list[DocumentRecord]:
     """Every document of a root."""
-    return _records(connection.execute(f"SELECT {_COLUMNS} FROM documents WHERE root_id = ?", (root_id,)))
+    return _records(catalog.execute(f"SELECT {_COLUMNS} FROM documents WHERE root_id = ?", (root_id,)))
 
 
-def document_by_id(connection: sqlite3.Connection, document_id: int) -> DocumentRecord:
+def document_by_id(catalog: CatalogReader, document_id: int) -> DocumentRecord:
     """The document with that id, which there must be."""
-    (record,) = _records(connection.execute(f"SELECT {_COLUMNS} FROM documents WHERE id = ?", (document_id,)))
+    (record,) = _records(catalog.execute(f"SELECT {_COLUMNS} FROM documents WHERE id = ?", (document_id,)))
     return record
 
 
-def indexed_of_size(connection: sqlite3.Connection, size_bytes: int) -> list[DocumentRecord]:
+def indexed_of_size(catalog: CatalogReader, size_bytes: int) -> list[DocumentRecord]:
     """Indexed documents of any root whose files have that many bytes: where a new file may have come from."""
     query = f"SELECT {_COLUMNS} FROM documents WHERE size_bytes = ? AND status = ? ORDER BY id"
-    return _records(connection.execute(query, (size_bytes, DocumentStatus.INDEXED)))
+    return _records(catalog.execute(query, (size_bytes, DocumentStatus.INDEXED)))
 
 
-def put_document(connection: sqlite3.Connection, record: DocumentRecord, chunks: Iterable[Chunk]) -> None:
+def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterable[Chunk]) -> None:
     """Replace everything known of the file at the record's root and path. The record's own id is not used."""
-    remove_at_path(connection, record.root_id, record.path)
+    remove_at_path(catalog, record.root_id, record.path)
     values = _values(record)
     marks = ", ".join("?" * len(values))
-    row = connection.execute(
+    row = catalog.change(
         f"INSERT INTO documents ({', '.join(values)}) VALUES ({marks}) RETURNING id", tuple(values.values())
     ).fetchone()
     document_id = int(row[0])
-    connection.executemany(
+    catalog.change_many(
         f"INSERT INTO chunks (document_id, ordinal, {_CHUNK_COLUMNS}, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((document_id, ordinal, *_chunk_values(chunk)) for ordinal, chunk in enumerate(chunks)),
     )
-    connection.execute(
+    catalog.change(
         "UPDATE documents SET chunk_count = (SELECT count(*) FROM chunks WHERE document_id = ?1) WHERE id = ?1",
         (document_id,),
     )
-    fulltext.insert_chunks(connection, document_id)
-    seal_document(connection, document_id)
+    fulltext.insert_chunks(catalog, document_id)
+    seal_document(catalog, document_id)
 
 
-def move_document(connection: sqlite3.Connection, document_id: int, moved: DocumentRecord) -> None:
+def move_document(catalog: CatalogWriter, document_id: int, moved: DocumentRecord) -> None:
     """Give a document the root, path and times of `moved`; its chunks and vectors stay."""
-    fulltext.remove_chunks(connection, document_id)
-    connection.execute(
+    fulltext.remove_chunks(catalog, document_id)
+    catalog.change(
         "UPDATE documents SET root_id = ?, path = ?, mtime_ns = ?, ctime_ns = ?, reason = '', remedy = '' WHERE id = ?",
         (moved.root_id, moved.path, moved.mtime_ns, moved.ctime_ns, document_id),
     )
-    fulltext.insert_chunks(connection, document_id)
-    seal_document(connection, document_id)
+    fulltext.insert_chunks(catalog, document_id)
+    seal_document(catalog, document_id)
 
 
-def note_problem(connection: sqlite3.Connection, document_id: int, reason: str, remedy: str, mtime_ns: int) -> None:
+def note_problem(catalog: CatalogWriter, document_id: int, reason: str, remedy: str, mtime_ns: int) -> None:
     """Note what is wrong with a document whose text is kept."""
-    connection.execute(
+    catalog.change(
         "UPDATE documents SET reason = ?, remedy = ?, mtime_ns = ? WHERE id = ?",
         (reason, remedy, mtime_ns, document_id),
     )
-    seal_document(connection, document_id)
+    seal_document(catalog, document_id)
 
 
-def touch_document(connection: sqlite3.Connection, document_id: int, mtime_ns: int, ctime_ns: int, recipe: str) -> None:
+def touch_document(catalog: CatalogWriter, document_id: int, mtime_ns: int, ctime_ns: int, recipe: str) -> None:
     """Note new times of unchanged content, and that it was looked at with this recipe."""
-    connection.execute(
+    catalog.change(
         "UPDATE documents SET mtime_ns = ?, ctime_ns = ?, recipe = ?,"
         " reason = CASE status WHEN 'indexed' THEN '' ELSE reason END,"
         " remedy = CASE status WHEN 'indexed' THEN '' ELSE remedy END WHERE id = ?",
         (mtime_ns, ctime_ns, recipe, document_id),
     )
-    seal_document(connection, document_id)
+    seal_document(catalog, document_id)
 
 
-def remove_document(connection: sqlite3.Connection, document_id: int) -> None:
+def remove_document(catalog: CatalogWriter, document_id: int) -> None:
     """Remove a document with its chunks and full text; vectors that no other needs are `vectors.remove_orphans`'s."""
-    fulltext.remove_chunks(connection, document_id)
-    unseal_document(connection, document_id)
-    connection.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+    fulltext.remove_chunks(catalog, document_id)
+    unseal_document(catalog, document_id)
+    catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
 
 
-def ids_below(connection: sqlite3.Connection, root_id: int, path: str) -> list[int]:
+def ids_below(catalog: CatalogReader, root_id: int, path: str) -> list[int]:
     """Documents at a path and below it ("" or ".": of the whole root)."""
     if path in ("", "."):
-        rows = connection.execute("SELECT id FROM documents WHERE root_id = ?", (root_id,))
+        rows = catalog.execute("SELECT id FROM documents WHERE root_id = ?", (root_id,))
     else:
-        rows = connection.execute(
+        rows = catalog.execute(
             "SELECT id FROM documents WHERE root_id = ? AND (path = ? OR (path >= ? AND path < ?))",
             (root_id, path, f"{path}/", f"{path}0"),  # "0" follows "/"
         )
     return [int(row[0]) for row in rows]
 
 
-def hashes_of_documents(connection: sqlite3.Connection, document_ids: Sequence[int]) -> set[bytes]:
+def hashes_of_documents(catalog: CatalogReader, document_ids: Sequence[int]) -> set[bytes]:
     """Content hashes of the documents' passages."""
     found: set[bytes] = set()
     for document_id in document_ids:
-        rows = connection.execute("SELECT content_hash FROM chunks WHERE document_id = ?", (document_id,))
+        rows = catalog.execute("SELECT content_hash FROM chunks WHERE document_id = ?", (document_id,))
         found.update(content_hash for (content_hash,) in rows)
     return found
 
 
-def remove_at_path(connection: sqlite3.Connection, root_id: int, path: str) -> None:
+def remove_at_path(catalog: CatalogWriter, root_id: int, path: str) -> None:
     """Remove the document at a path, if there is one."""
-    row = connection.execute("SELECT id FROM documents WHERE root_id = ? AND path = ?", (root_id, path)).fetchone()
+    row = catalog.execute("SELECT id FROM documents WHERE root_id = ? AND path = ?", (root_id, path)).fetchone()
     if row:
-        remove_document(connection, int(row[0]))
+        remove_document(catalog, int(row[0]))
 
 
-def chunks_of_document(connection: sqlite3.Connection, document_id: int) -> list[Chunk]:
+def chunks_of_document(catalog: CatalogReader, document_id: int) -> list[Chunk]:
     """The chunks of a document in order."""
     query = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE document_id = ? ORDER BY ordinal"
-    return [Chunk(*row) for row in connection.execute(query, (document_id,))]
+    return [Chunk(*row) for row in catalog.execute(query, (document_id,))]
 
 
-def count_by_status(connection: sqlite3.Connection) -> dict[DocumentStatus, int]:
+def count_by_status(catalog: CatalogReader) -> dict[DocumentStatus, int]:
     """How many documents there are of each status."""
-    rows = dict(connection.execute("SELECT status, count(*) FROM documents GROUP BY status").fetchall())
+    rows = dict(catalog.execute("SELECT status, count(*) FROM documents GROUP BY status").fetchall())
     return {status: int(rows.get(status, 0)) for status in DocumentStatus}
 
 
-def count_by_format(connection: sqlite3.Connection) -> list[FormatCount]:
+def count_by_format(catalog: CatalogReader) -> list[FormatCount]:
     """What was read of each format, the most frequent first."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT format, count(*) AS files, sum(chunk_count) FROM documents WHERE status = ?"
         " GROUP BY format ORDER BY files DESC, format",
         (DocumentStatus.INDEXED,),
@@ -169,28 +170,28 @@ def count_by_format(connection: sqlite3.Connection) -> list[FormatCount]:
     return [FormatCount(*row) for row in rows]
 
 
-def count_scanned_pages(connection: sqlite3.Connection) -> int:
+def count_scanned_pages(catalog: CatalogReader) -> int:
     """Pages that are pictures, of all documents."""
-    return int(connection.execute("SELECT coalesce(sum(scanned_pages), 0) FROM documents").fetchone()[0])
+    return int(catalog.execute("SELECT coalesce(sum(scanned_pages), 0) FROM documents").fetchone()[0])
 
 
-def count_chunks(connection: sqlite3.Connection) -> int:
+def count_chunks(catalog: CatalogReader) -> int:
     """How many chunks all documents have."""
-    return int(connection.execute("SELECT coalesce(sum(chunk_count), 0) FROM documents").fetchone()[0])
+    return int(catalog.execute("SELECT coalesce(sum(chunk_count), 0) FROM documents").fetchone()[0])
 
 
-def problem_documents(connection: sqlite3.Connection) -> list[DocumentRecord]:
+def problem_documents(catalog: CatalogReader) -> list[DocumentRecord]:
     """Documents that were skipped, or whose last change could not be read, by root and path."""
     query = f"SELECT {_COLUMNS} FROM documents WHERE status != ? AND reason != '' ORDER BY root_id, path"
-    return _records(connection.execute(query, (DocumentStatus.UNSUPPORTED,)))
+    return _records(catalog.execute(query, (DocumentStatus.UNSUPPORTED,)))
 
 
-def unsupported_types(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+def unsupported_types(catalog: CatalogReader) -> list[tuple[str, int]]:
     """(suffix, number of files) of what is not read, the most frequent first."""
     query = (
         "SELECT reason, count(*) AS files FROM documents WHERE status = ? GROUP BY reason ORDER BY files DESC, reason"
     )
-    return [(str(suffix), int(files)) for suffix, files in connection.execute(query, (DocumentStatus.UNSUPPORTED,))]
+    return [(str(suffix), int(files)) for suffix, files in catalog.execute(query, (DocumentStatus.UNSUPPORTED,))]
 
 
 def content_hash(title: str, text: str) -> bytes:

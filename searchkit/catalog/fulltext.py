@@ -6,11 +6,11 @@ be found; everything else is left to SQLite's tokenizer.
 
 import json
 import re
-import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.letters import one_spelling
 
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
@@ -52,47 +52,46 @@ def without_unspaced_runs(text: str) -> str:
     return _UNSPACED.sub(" ", text)
 
 
-def create(connection: sqlite3.Connection) -> None:
+def create(catalog: CatalogWriter) -> None:
     """Make the table in a database."""
-    connection.execute(
+    catalog.execute(
         f"CREATE VIRTUAL TABLE fulltext USING fts5(name, title, text, content='', tokenize=\"{TOKENIZER}\")"
     )
 
 
-def copy_all(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+def copy_all(source: CatalogReader, target: CatalogWriter) -> None:
     """Fill the table of one database from the documents and chunks of another."""
-    target.execute("BEGIN")
-    for (document_id,) in source.execute("SELECT id FROM documents ORDER BY id"):
-        target.executemany(_INSERT, _rows(source, document_id))
-    target.execute("COMMIT")
+    with target.transaction():
+        for (document_id,) in source.execute("SELECT id FROM documents ORDER BY id"):
+            target.change_many(_INSERT, _rows(source, document_id))
 
 
-def insert_chunks(connection: sqlite3.Connection, document_id: int) -> None:
+def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
     """Put all chunks of a document in."""
-    connection.executemany(_INSERT, _rows(connection, document_id))
+    catalog.change_many(_INSERT, _rows(catalog, document_id))
 
 
-def refill(connection: sqlite3.Connection) -> None:
-    """Fill the table anew, within the transaction that is open, when what goes into it has changed."""
-    connection.execute("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
-    for (document_id,) in connection.execute("SELECT id FROM documents ORDER BY id").fetchall():
-        insert_chunks(connection, document_id)
+def refill(catalog: CatalogWriter) -> None:
+    """Fill the table again when what goes into it has changed."""
+    catalog.change("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
+    for (document_id,) in catalog.execute("SELECT id FROM documents ORDER BY id").fetchall():
+        insert_chunks(catalog, document_id)
 
 
-def remove_chunks(connection: sqlite3.Connection, document_id: int) -> None:
+def remove_chunks(catalog: CatalogWriter, document_id: int) -> None:
     """Take all chunks of a document out; chunks and path must still be what they were when put in."""
-    connection.executemany(
+    catalog.change_many(
         "INSERT INTO fulltext (fulltext, rowid, name, title, text) VALUES ('delete', ?, ?, ?, ?)",
-        _rows(connection, document_id),
+        _rows(catalog, document_id),
     )
 
 
-def _rows(connection: sqlite3.Connection, document_id: int) -> Iterator[tuple[int, str, str, str]]:
-    document = connection.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
+def _rows(catalog: CatalogReader, document_id: int) -> Iterator[tuple[int, str, str, str]]:
+    document = catalog.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
     if document is None:
         return
     name, said = _name(document[0]), lexical_form(said_of_itself(document[1]))
-    rows = connection.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
+    rows = catalog.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
     for chunk, ordinal, title, text in rows:
         yield chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text)
 

@@ -1,10 +1,10 @@
 """Small facts about a collection: its model, when it was last brought up to date."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import seal_settings
 from searchkit.files import path_from_text, path_to_text
 from searchkit.types import Problem
@@ -19,28 +19,28 @@ UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 o
 UPDATED = "updated_at"  # local time with offset, when the last index run ended
 
 
-def get_meta(connection: sqlite3.Connection, key: str) -> str | None:
+def get_meta(catalog: CatalogReader, key: str) -> str | None:
     """The value of a key, None if it was never set."""
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    row = catalog.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return str(row[0]) if row else None
 
 
-def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
-    """Set a key within the caller's transaction."""
-    connection.execute(
+def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
+    """Set a key."""
+    catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
     )
-    seal_settings(connection)
+    seal_settings(catalog)
 
 
-def folder_problems(connection: sqlite3.Connection) -> list[Problem]:
+def folder_problems(catalog: CatalogReader) -> list[Problem]:
     """Folders that could not be read when they were last looked at."""
-    stored = json.loads(get_meta(connection, _FOLDER_PROBLEMS) or "[]")
+    stored = json.loads(get_meta(catalog, _FOLDER_PROBLEMS) or "[]")
     return [Problem(path_from_text(path), reason, *remedy) for path, reason, *remedy in stored]
 
 
-def set_folder_problems(connection: sqlite3.Connection, problems: Sequence[Problem], looked_at: Sequence[Path]) -> None:
-    """Replace what was known of the folders at or below those looked at, within the caller's transaction."""
-    others = [p for p in folder_problems(connection) if not any(p.path.is_relative_to(root) for root in looked_at)]
+def set_folder_problems(catalog: CatalogWriter, problems: Sequence[Problem], looked_at: Sequence[Path]) -> None:
+    """Replace what was known of the folders at or below those looked at."""
+    others = [p for p in folder_problems(catalog) if not any(p.path.is_relative_to(root) for root in looked_at)]
     rows = [(path_to_text(problem.path), problem.reason, problem.remedy) for problem in [*others, *problems]]
-    set_meta(connection, _FOLDER_PROBLEMS, json.dumps(rows))
+    set_meta(catalog, _FOLDER_PROBLEMS, json.dumps(rows))

@@ -1,14 +1,13 @@
 """Makes a collection anew from what is true: sealed rows of its catalog, and the files. What was is set aside, not deleted."""
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog import roots
+from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import open_for_writing, transaction
+from searchkit.catalog.connection import open_for_writing
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.recovery_record import Keepsake, read_keepsake
 from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
@@ -34,7 +33,7 @@ def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> Keeps
     damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
     sealed = None
     if damaged is not None:
-        with closing(damaged):
+        with damaged:
             sealed = salvage_settings(damaged)
     known = sealed or read_keepsake(folder) or Keepsake("", (), ())
     if not (known.folders or folders):
@@ -52,12 +51,12 @@ def rebuild_catalog(folder: CollectionFolder, keepsake: Keepsake) -> Rebuilt:
     new = folder.path / "rebuilt.db"
     for leftover in folder.path.glob("rebuilt.db*"):  # of a rebuild that did not come to its end
         leftover.unlink()
-    with closing(open_for_writing(new)) as target:
+    with open_for_writing(new) as target:
         _settle(target, keepsake)
         damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
         salvaged = _NOTHING
         if damaged is not None:
-            with closing(damaged):
+            with damaged:
                 salvaged = salvage_rows(damaged, target)
     aside = _free_folder(folder)
     # The index speaks of the old catalog's ids, and a journal would be played into the new one: both go first.
@@ -71,8 +70,8 @@ def rebuild_catalog(folder: CollectionFolder, keepsake: Keepsake) -> Rebuilt:
     return Rebuilt(salvaged, aside)
 
 
-def _settle(target: sqlite3.Connection, keepsake: Keepsake) -> None:
-    with transaction(target):
+def _settle(target: CatalogWriter, keepsake: Keepsake) -> None:
+    with target.transaction():
         for path in keepsake.folders:
             roots.add_root(target, path)
         for path in keepsake.excluded:

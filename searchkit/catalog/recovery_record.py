@@ -1,11 +1,11 @@
 """What a collection could not be made again without, in a small file of its own beside the catalog."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog import roots
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.files import path_from_text, path_to_text, write_atomically
@@ -22,18 +22,18 @@ class Keepsake:
     excluded: tuple[Path, ...]
 
 
-def keepsake_of(connection: sqlite3.Connection) -> Keepsake:
+def keepsake_of(catalog: CatalogReader) -> Keepsake:
     """What the catalog says."""
     return Keepsake(
-        get_meta(connection, MODEL) or "",
-        tuple(root.path for root in roots.all_roots(connection)),
-        tuple(sorted(roots.exclusions(connection))),
+        get_meta(catalog, MODEL) or "",
+        tuple(root.path for root in roots.all_roots(catalog)),
+        tuple(sorted(roots.exclusions(catalog))),
     )
 
 
-def write_keepsake(folder: CollectionFolder, connection: sqlite3.Connection) -> None:
+def write_keepsake(folder: CollectionFolder, catalog: CatalogReader) -> None:
     """Bring the file in line with the catalog."""
-    keepsake = keepsake_of(connection)
+    keepsake = keepsake_of(catalog)
     if read_keepsake(folder) == keepsake:
         return
     content = {

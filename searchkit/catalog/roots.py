@@ -1,9 +1,9 @@
 """The folders that a collection mirrors, and the places below them that the user wants left out."""
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import seal_settings
 from searchkit.files import path_from_text, path_to_text
 
@@ -17,46 +17,46 @@ class Root:
     device: int | None = None
 
 
-def all_roots(connection: sqlite3.Connection) -> list[Root]:
+def all_roots(catalog: CatalogReader) -> list[Root]:
     """Every root, in the order in which they were added."""
-    rows = connection.execute("SELECT id, path, device FROM roots ORDER BY id")
+    rows = catalog.execute("SELECT id, path, device FROM roots ORDER BY id")
     return [Root(root_id, path_from_text(path), device) for root_id, path, device in rows]
 
 
-def add_root(connection: sqlite3.Connection, path: Path) -> Root:
+def add_root(catalog: CatalogWriter, path: Path) -> Root:
     """The root at a path, added if it is new."""
     text = path_to_text(path)
-    connection.execute("INSERT INTO roots (path) VALUES (?) ON CONFLICT DO NOTHING", (text,))
-    seal_settings(connection)
-    row = connection.execute("SELECT id, device FROM roots WHERE path = ?", (text,)).fetchone()
+    catalog.change("INSERT INTO roots (path) VALUES (?) ON CONFLICT DO NOTHING", (text,))
+    seal_settings(catalog)
+    row = catalog.execute("SELECT id, device FROM roots WHERE path = ?", (text,)).fetchone()
     return Root(int(row[0]), path, row[1])
 
 
-def note_device(connection: sqlite3.Connection, root: Root, device: int) -> None:
+def note_device(catalog: CatalogWriter, root: Root, device: int) -> None:
     """Note the drive that a root is on."""
     if device != root.device:
-        connection.execute("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
-        seal_settings(connection)
+        catalog.change("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
+        seal_settings(catalog)
 
 
-def remove_root(connection: sqlite3.Connection, root: Root) -> None:
+def remove_root(catalog: CatalogWriter, root: Root) -> None:
     """Remove a root whose documents are gone already."""
-    connection.execute("DELETE FROM roots WHERE id = ?", (root.id,))
-    seal_settings(connection)
+    catalog.change("DELETE FROM roots WHERE id = ?", (root.id,))
+    seal_settings(catalog)
 
 
-def exclusions(connection: sqlite3.Connection) -> frozenset[Path]:
+def exclusions(catalog: CatalogReader) -> frozenset[Path]:
     """Absolute paths of files and folders that were forgotten and stay so."""
-    return frozenset(path_from_text(text) for (text,) in connection.execute("SELECT path FROM exclusions"))
+    return frozenset(path_from_text(text) for (text,) in catalog.execute("SELECT path FROM exclusions"))
 
 
-def exclude(connection: sqlite3.Connection, path: Path) -> None:
+def exclude(catalog: CatalogWriter, path: Path) -> None:
     """Leave a path out of every later run."""
-    connection.execute("INSERT INTO exclusions VALUES (?) ON CONFLICT DO NOTHING", (path_to_text(path),))
-    seal_settings(connection)
+    catalog.change("INSERT INTO exclusions VALUES (?) ON CONFLICT DO NOTHING", (path_to_text(path),))
+    seal_settings(catalog)
 
 
-def include_again(connection: sqlite3.Connection, path: Path) -> None:
+def include_again(catalog: CatalogWriter, path: Path) -> None:
     """Take back the exclusion of a path."""
-    connection.execute("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))
-    seal_settings(connection)
+    catalog.change("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))
+    seal_settings(catalog)

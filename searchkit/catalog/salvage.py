@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.catalog import checksums, documents, roots
-from searchkit.catalog.connection import transaction
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.connection import open_as_it_is
 from searchkit.catalog.recovery_record import Keepsake, keepsake_of
 from searchkit.types import Chunk
 
@@ -25,18 +26,15 @@ class Salvaged:
     lost_vectors: int
 
 
-def open_damaged(path: Path) -> sqlite3.Connection | None:
+def open_damaged(path: Path) -> CatalogReader | None:
     """The catalog as far as it can be read, None if it cannot at all."""
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return open_as_it_is(path)
     except sqlite3.DatabaseError:
-        connection.close()
         return None
-    return connection
 
 
-def salvage_settings(damaged: sqlite3.Connection) -> Keepsake | None:
+def salvage_settings(damaged: CatalogReader) -> Keepsake | None:
     """Model, folders and exclusions, None if they are not as they were written."""
     try:
         return keepsake_of(damaged) if checksums.settings_are_sealed(damaged) else None
@@ -44,7 +42,7 @@ def salvage_settings(damaged: sqlite3.Connection) -> Keepsake | None:
         return None
 
 
-def salvage_rows(damaged: sqlite3.Connection, target: sqlite3.Connection) -> Salvaged:
+def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
     """Copy documents with their chunks, and vectors, whose seals are right. The target's roots are there already."""
     new_roots = {root.path: root.id for root in roots.all_roots(target)}
     old_roots = {root.id: new_roots.get(root.path) for root in _roots(damaged)}
@@ -52,23 +50,21 @@ def salvage_rows(damaged: sqlite3.Connection, target: sqlite3.Connection) -> Sal
     for row in _rows(damaged, "documents"):
         kept = row is not None and _copy_document(damaged, target, row["id"], old_roots.get(row["root_id"]))
         kept_documents, lost_documents = kept_documents + kept, lost_documents + (not kept)
-    with transaction(target):
+    with target.transaction():
         for row in _rows(damaged, "vectors"):
             kept = row is not None and _copy_vector(target, row)
             kept_vectors, lost_vectors = kept_vectors + kept, lost_vectors + (not kept)
     return Salvaged(kept_documents, kept_vectors, lost_documents, lost_vectors)
 
 
-def _roots(damaged: sqlite3.Connection) -> list[roots.Root]:
+def _roots(damaged: CatalogReader) -> list[roots.Root]:
     try:
         return roots.all_roots(damaged)
     except sqlite3.DatabaseError:
         return []
 
 
-def _copy_document(
-    damaged: sqlite3.Connection, target: sqlite3.Connection, document_id: int, root_id: int | None
-) -> bool:
+def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: int, root_id: int | None) -> bool:
     """Whether the document is whole and was taken over."""
     if root_id is None:
         return False
@@ -85,16 +81,16 @@ def _copy_document(
         return False
     if [content_hash for (content_hash,) in hashes] != [_hash_of(chunk) for chunk in chunks]:
         return False
-    with transaction(target):
+    with target.transaction():
         documents.put_document(target, replace(record, root_id=root_id), chunks)
     return True
 
 
-def _copy_vector(target: sqlite3.Connection, row: dict[str, Any]) -> bool:
+def _copy_vector(target: CatalogWriter, row: dict[str, Any]) -> bool:
     seal = checksums.vector_seal(row["content_hash"], row["fingerprint"], row["vector"])
     if row["seal"] != seal:  # one of an older searchkit has none, and is made anew
         return False
-    target.execute(
+    target.change(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)",
         (row["content_hash"], row["fingerprint"], row["vector"], seal),
     )
@@ -105,7 +101,7 @@ def _hash_of(chunk: Chunk) -> bytes:
     return documents.content_hash(chunk.title, chunk.text)
 
 
-def _rows(damaged: sqlite3.Connection, table: str) -> Iterator[dict[str, Any] | None]:
+def _rows(damaged: CatalogReader, table: str) -> Iterator[dict[str, Any] | None]:
     """Every row that can be read; None for one that cannot."""
     for start in range(0, _largest_id(damaged, table) + 1, _STEP):
         try:
@@ -118,14 +114,14 @@ def _rows(damaged: sqlite3.Connection, table: str) -> Iterator[dict[str, Any] | 
                     yield None
 
 
-def _between(damaged: sqlite3.Connection, table: str, first: int, end: int) -> list[dict[str, Any]]:
+def _between(damaged: CatalogReader, table: str, first: int, end: int) -> list[dict[str, Any]]:
     """All rows of a range of ids, read before the first is given away, so that none comes twice after an error."""
     with closing(damaged.execute(f"SELECT * FROM {table} WHERE id >= ? AND id < ?", (first, end))) as rows:
         names = [column[0] for column in rows.description]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _largest_id(damaged: sqlite3.Connection, table: str) -> int:
+def _largest_id(damaged: CatalogReader, table: str) -> int:
     found = [0]
     for query in (f"SELECT max(id) FROM {table}", f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"):
         try:

@@ -3,6 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 from searchkit.catalog import fulltext
+from searchkit.catalog.catalog import CatalogWriter
 
 migrations = Migrations("searchkit")
 
@@ -111,4 +112,4 @@ def m003_removed_vectors(db: Database) -> None:
 @migrations()
 def m004_one_spelling(db: Database) -> None:
     """The full-text table anew: letters that are written in two ways are one in it now (see letters.py)."""
-    fulltext.refill(db.conn)
+    fulltext.refill(CatalogWriter(db.conn))

@@ -1,9 +1,9 @@
 """A collection's catalog for the length of a block: for reading, or for writing with its lock held."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
 from searchkit.catalog.lock import writer_lock
@@ -11,17 +11,17 @@ from searchkit.catalog.recovery_record import write_keepsake
 
 
 @contextmanager
-def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[sqlite3.Connection]:
+def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[CatalogWriter]:
     """The catalog, made if there is none. `on_wait`: see `writer_lock`."""
     with readable_errors(folder.catalog):
         folder.create()
-        with writer_lock(folder.path, on_wait), closing(open_for_writing(folder.catalog)) as connection:
-            yield connection
-            write_keepsake(folder, connection)
+        with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
+            yield catalog
+            write_keepsake(folder, catalog)
 
 
 @contextmanager
-def reading(folder: CollectionFolder) -> Iterator[sqlite3.Connection]:
+def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
     """The catalog, for reading."""
-    with readable_errors(folder.catalog), closing(open_for_reading(folder.catalog)) as connection:
-        yield connection
+    with readable_errors(folder.catalog), open_for_reading(folder.catalog) as catalog:
+        yield catalog

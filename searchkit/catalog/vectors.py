@@ -1,7 +1,6 @@
 """Full vectors by what they are of and by which model they are from; half precision, which keeps cosines to 1e-6."""
 
 import json
-import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import vector_seal
 from searchkit.types import Passage
 from searchkit_indexes import Ids, Vectors
@@ -31,15 +31,15 @@ class PendingPassage:
     token_count: int
 
 
-def pending_pages(connection: sqlite3.Connection, fingerprint: str, size: int) -> Iterator[list[PendingPassage]]:
+def pending_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iterator[list[PendingPassage]]:
     """Distinct passages without a vector, those of the most recently changed files first, about `size` at a time.
 
     The vectors of a page must be stored before the next one is asked for.
     """
-    rows = connection.execute("SELECT id FROM documents WHERE chunk_count > 0 ORDER BY mtime_ns DESC, id")
+    rows = catalog.execute("SELECT id FROM documents WHERE chunk_count > 0 ORDER BY mtime_ns DESC, id")
     page: dict[bytes, PendingPassage] = {}
     for document_id in array("q", (row[0] for row in rows)):
-        for found in _pending_of(connection, fingerprint, document_id, size):
+        for found in _pending_of(catalog, fingerprint, document_id, size):
             page.update((item.content_hash, item) for item in found)
             if len(page) >= size:
                 yield list(page.values())
@@ -49,12 +49,12 @@ def pending_pages(connection: sqlite3.Connection, fingerprint: str, size: int) -
 
 
 def _pending_of(
-    connection: sqlite3.Connection, fingerprint: str, document_id: int, size: int
+    catalog: CatalogReader, fingerprint: str, document_id: int, size: int
 ) -> Iterator[list[PendingPassage]]:
     """The same of one document, in its order."""
     last = -1
     while True:
-        rows = connection.execute(
+        rows = catalog.execute(
             """
             SELECT ordinal, content_hash, title, text, token_count FROM chunks c
             WHERE document_id = ? AND ordinal > ? AND NOT EXISTS
@@ -69,9 +69,9 @@ def _pending_of(
         last = rows[-1][0]
 
 
-def pending_tokens(connection: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
+def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     """(passages without a vector, their tokens in all)."""
-    row = connection.execute(
+    row = catalog.execute(
         "SELECT count(*), coalesce(sum(tokens), 0) FROM (SELECT max(token_count) AS tokens FROM chunks c WHERE NOT EXISTS"
         " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash)",
         (fingerprint,),
@@ -79,9 +79,9 @@ def pending_tokens(connection: sqlite3.Connection, fingerprint: str) -> tuple[in
     return int(row[0]), int(row[1])
 
 
-def pending_hashes(connection: sqlite3.Connection, fingerprint: str, above: bytes, limit: int) -> list[bytes]:
+def pending_hashes(catalog: CatalogReader, fingerprint: str, above: bytes, limit: int) -> list[bytes]:
     """The first content hashes after `above` of passages without a vector, ascending."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT DISTINCT content_hash FROM chunks c WHERE content_hash > ? AND NOT EXISTS"
         " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)"
         " ORDER BY content_hash LIMIT ?",
@@ -90,23 +90,23 @@ def pending_hashes(connection: sqlite3.Connection, fingerprint: str, above: byte
     return [content_hash for (content_hash,) in rows]
 
 
-def has_vectors(connection: sqlite3.Connection, fingerprint: str) -> bool:
+def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
     """Whether there is any vector of a model."""
-    row = connection.execute("SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()
+    row = catalog.execute("SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()
     return row is not None
 
 
-def sample_passages(connection: sqlite3.Connection, count: int) -> list[Passage]:
+def sample_passages(catalog: CatalogReader, count: int) -> list[Passage]:
     """Passages from all over the collection, the same whenever asked: those whose hashes come first."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT title, text FROM chunks GROUP BY content_hash ORDER BY content_hash LIMIT ?", (count,)
     )
     return [Passage(title, text) for title, text in rows]
 
 
-def count_passages(connection: sqlite3.Connection, fingerprint: str) -> tuple[int, int]:
+def count_passages(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     """(distinct passages, those of them with a vector)."""
-    row = connection.execute(
+    row = catalog.execute(
         """
         SELECT count(*), count(v.id) FROM (SELECT DISTINCT content_hash FROM chunks) c
         LEFT JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?
@@ -116,26 +116,26 @@ def count_passages(connection: sqlite3.Connection, fingerprint: str) -> tuple[in
     return int(row[0]), int(row[1])
 
 
-def put_vectors(connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
+def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     """Store (n, dimension) vectors of n passages."""
     stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
     rows = [(h, fingerprint, vector, vector_seal(h, fingerprint, vector)) for h, vector in stored]
-    connection.executemany(
+    catalog.change_many(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)", rows
     )
 
 
 def map_vectors(
-    connection: sqlite3.Connection, sources: Sequence[tuple[str, int, Callable[[Vectors], Vectors]]], fingerprint: str
+    catalog: CatalogWriter, sources: Sequence[tuple[str, int, Callable[[Vectors], Vectors]]], fingerprint: str
 ) -> int:
-    """Give passages that lack a model's vector one made of another model's, within the caller's transaction: how many.
+    """Give passages that lack a model's vector one made of another model's: how many.
 
     `sources`: fingerprint, dimension and what makes the new vectors of the old; the first that a passage has one of counts.
     """
     made = 0
     for source, dimension, make in sources:
         last = 0
-        while rows := connection.execute(
+        while rows := catalog.execute(
             "SELECT v.id, v.content_hash, v.vector FROM vectors v WHERE v.fingerprint = ? AND v.id > ? AND NOT EXISTS"
             " (SELECT 1 FROM vectors n WHERE n.content_hash = v.content_hash AND n.fingerprint = ?)"
             " ORDER BY v.id LIMIT ?",
@@ -143,45 +143,43 @@ def map_vectors(
         ).fetchall():
             last = rows[-1][0]
             put_vectors(
-                connection, fingerprint, [row[1] for row in rows], make(_widened([row[2] for row in rows], dimension))
+                catalog, fingerprint, [row[1] for row in rows], make(_widened([row[2] for row in rows], dimension))
             )
             made += len(rows)
     return made
 
 
-def remove_vectors(connection: sqlite3.Connection, fingerprint: str) -> int:
-    """Remove a model's vectors within the caller's transaction: how many."""
-    return int(connection.execute("DELETE FROM vectors WHERE fingerprint = ?", (fingerprint,)).rowcount)
+def remove_vectors(catalog: CatalogWriter, fingerprint: str) -> int:
+    """Remove a model's vectors: how many."""
+    return int(catalog.change("DELETE FROM vectors WHERE fingerprint = ?", (fingerprint,)).rowcount)
 
 
-def remove_orphans(connection: sqlite3.Connection) -> int:
+def remove_orphans(catalog: CatalogWriter) -> int:
     """Remove vectors of passages that no document holds any more; returns how many."""
-    cursor = connection.execute("DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)")
+    cursor = catalog.change("DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)")
     return int(cursor.rowcount)
 
 
-def remove_unused(connection: sqlite3.Connection, hashes: Iterable[bytes]) -> int:
+def remove_unused(catalog: CatalogWriter, hashes: Iterable[bytes]) -> int:
     """Remove the vectors of those of these passages that no document holds any more; returns how many."""
-    before = connection.total_changes
-    connection.executemany(
+    return catalog.change_many(
         "DELETE FROM vectors WHERE content_hash = ?1 AND NOT EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?1)",
         [(content_hash,) for content_hash in hashes],
     )
-    return connection.total_changes - before
 
 
-def vector_ids(connection: sqlite3.Connection, fingerprint: str) -> Ids:
+def vector_ids(catalog: CatalogReader, fingerprint: str) -> Ids:
     """Ids of a model's vectors, ascending."""
-    rows = connection.execute("SELECT id FROM vectors WHERE fingerprint = ? ORDER BY id", (fingerprint,))
+    rows = catalog.execute("SELECT id FROM vectors WHERE fingerprint = ? ORDER BY id", (fingerprint,))
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
 def vector_batches(
-    connection: sqlite3.Connection, fingerprint: str, dimension: int, *, above: int = 0
+    catalog: CatalogReader, fingerprint: str, dimension: int, *, above: int = 0
 ) -> Iterator[tuple[Ids, Vectors]]:
     """(n,) ids and (n, dimension) vectors of a model with ids larger than `above`, ascending, some thousands at a time."""
     while True:
-        rows = connection.execute(
+        rows = catalog.execute(
             "SELECT id, vector FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id LIMIT ?",
             (fingerprint, above, _ROWS_AT_A_TIME),
         ).fetchall()
@@ -191,10 +189,10 @@ def vector_batches(
         yield np.array([row[0] for row in rows], np.int64), _widened([row[1] for row in rows], dimension)
 
 
-def fetch_vectors(connection: sqlite3.Connection, ids: Ids, dimension: int) -> tuple[Ids, list[bytes], Vectors]:
+def fetch_vectors(catalog: CatalogReader, ids: Ids, dimension: int) -> tuple[Ids, list[bytes], Vectors]:
     """Ids, content hashes and vectors of those of the ids that there still are, ascending."""
     asked = json.dumps(ids.tolist())
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT id, content_hash, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
         (asked,),
     ).fetchall()
@@ -202,20 +200,20 @@ def fetch_vectors(connection: sqlite3.Connection, ids: Ids, dimension: int) -> t
     return found, [row[1] for row in rows], _widened([row[2] for row in rows], dimension)
 
 
-def removed_ids(connection: sqlite3.Connection, *, up_to: int) -> Ids:
+def removed_ids(catalog: CatalogReader, *, up_to: int) -> Ids:
     """Ids up to `up_to` of vectors that went since `forget_removed`."""
-    rows = connection.execute("SELECT id FROM removed_vectors WHERE id <= ? ORDER BY id", (up_to,))
+    rows = catalog.execute("SELECT id FROM removed_vectors WHERE id <= ? ORDER BY id", (up_to,))
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
-def forget_removed(connection: sqlite3.Connection) -> None:
+def forget_removed(catalog: CatalogWriter) -> None:
     """Forget which vectors went: the index has been made without them."""
-    connection.execute("DELETE FROM removed_vectors")
+    catalog.change("DELETE FROM removed_vectors")
 
 
-def largest_id_ever(connection: sqlite3.Connection) -> int:
+def largest_id_ever(catalog: CatalogReader) -> int:
     """The largest id that a vector of this catalog was ever given."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vectors'").fetchone()
+    row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vectors'").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -237,26 +235,24 @@ def widened(halves: npt.NDArray[np.float16]) -> Vectors:
     return floats
 
 
-def hashes_of_vectors(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, bytes]:
+def hashes_of_vectors(catalog: CatalogReader, ids: Sequence[int]) -> dict[int, bytes]:
     """Content hash by vector id; ids that are gone are left out."""
     found: dict[int, bytes] = {}
     for batch in _batches(ids):
         marks = ",".join("?" * len(batch))
-        found.update(
-            connection.execute(f"SELECT id, content_hash FROM vectors WHERE id IN ({marks})", batch).fetchall()
-        )
+        found.update(catalog.execute(f"SELECT id, content_hash FROM vectors WHERE id IN ({marks})", batch).fetchall())
     return found
 
 
 def vectors_of_hashes(
-    connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes]
+    catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes]
 ) -> dict[bytes, npt.NDArray[np.float32]]:
     """Vector by content hash; passages without one are left out."""
     found: dict[bytes, npt.NDArray[np.float32]] = {}
     for batch in _batches(hashes):
         marks = ",".join("?" * len(batch))
         query = f"SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({marks})"
-        for content_hash, blob in connection.execute(query, (fingerprint, *batch)):
+        for content_hash, blob in catalog.execute(query, (fingerprint, *batch)):
             found[content_hash] = widened(np.frombuffer(blob, _STORED))
     return found
 

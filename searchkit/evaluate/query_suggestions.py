@@ -1,12 +1,12 @@
 """Proposes judged queries about a collection: its headings, each with the file that has it, for people to make questions of."""
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.session import reading
 from searchkit.errors import UsageError
@@ -41,9 +41,9 @@ def propose_queries(home: Home, collection: str, count: int) -> list[Proposal]:
     A heading that several files have asks for none of them and is left out; files without one give their first words.
     Raises CollectionNotFoundError.
     """
-    with reading(existing_collection(home, collection)) as connection:
-        headings = list(_headings(connection))
-        several_roots = connection.execute("SELECT count(*) FROM roots").fetchone()[0] > 1
+    with reading(existing_collection(home, collection)) as catalog:
+        headings = list(_headings(catalog))
+        several_roots = catalog.execute("SELECT count(*) FROM roots").fetchone()[0] > 1
     files_with = Counter(text for text, _ in {(heading.text.casefold(), heading.path) for heading in headings})
     telling = [heading for heading in headings if files_with[heading.text.casefold()] == 1]
     return [_proposal(heading, absolute=several_roots) for heading in _spread(telling, count)]
@@ -63,9 +63,9 @@ def write_proposals(file: Path, proposals: Sequence[Proposal], *, force: bool) -
         raise UsageError(f"{file} cannot be written: {error.strerror}. Choose another place: --out FILE") from error
 
 
-def _headings(connection: sqlite3.Connection) -> Iterator[_Heading]:
+def _headings(catalog: CatalogReader) -> Iterator[_Heading]:
     """Each passage's innermost heading, in an order that has nothing to do with the files'."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT r.path, d.path, c.title, substr(c.text, 1, 400), c.page, c.line FROM chunks c"
         " JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id"
         " WHERE c.title != '' OR c.ordinal = 0 ORDER BY c.content_hash, c.id"

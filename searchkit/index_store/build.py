@@ -1,12 +1,12 @@
 """Building an index of a catalog's vectors, and finding out how far it has to be searched."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.embedding.embedder import Embedder
 from searchkit.index_store.sample_queries import made_queries
 from searchkit_indexes import (
@@ -64,7 +64,7 @@ def auto_spec(count: int, dimension: int) -> IndexSpec:
 
 
 def build_from_catalog(
-    connection: sqlite3.Connection,
+    catalog: CatalogReader,
     embedder: Embedder,
     spec: IndexSpec,
     *,
@@ -77,31 +77,31 @@ def build_from_catalog(
     Its recall is measured on the (n, dimension) queries, by default made ones, and it is searched as far as reaches the goal.
     What has been `learned` before is taken over, and not learned again. Raises StructureMissingError.
     """
-    ids = vectors.vector_ids(connection, embedder.info.fingerprint)
+    ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
     is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.info.dimension)
     if is_exact:
         queries = np.empty((0, embedder.info.dimension), np.float32)
     elif queries is None:
-        queries = made_queries(connection, embedder)
+        queries = made_queries(catalog, embedder)
     nearest = Nearest(queries, _NEIGHBOURS)
     effort = learned.effort if learned else DEFAULT_EFFORT.get(spec.structure, 0)
 
     def batches() -> Iterator[tuple[Ids, Vectors]]:
-        for batch in vectors.vector_batches(connection, embedder.info.fingerprint, embedder.info.dimension):
+        for batch in vectors.vector_batches(catalog, embedder.info.fingerprint, embedder.info.dimension):
             nearest.see(*batch)
             yield batch
 
     index = build_index(
         spec,
         batches(),
-        sample=_sample(connection, ids, embedder.info.dimension),
+        sample=_sample(catalog, ids, embedder.info.dimension),
         expected=len(ids),
         effort=effort,
         centroids=learned.centroids if learned else None,
     )
     if is_exact or not len(queries):
         return Built(index, len(ids), effort, goal, 1.0 if is_exact else None, 0)
-    fetch = fetcher(connection, embedder.info.dimension)
+    fetch = fetcher(catalog, embedder.info.dimension)
     effort, recall = measure_effort(index, queries, nearest.ids, goal, fetch, least=learned.effort if learned else 0)
     return Built(index, len(ids), effort, goal, recall, len(queries))
 
@@ -134,11 +134,11 @@ def recall_of(index: CodedIndex, queries: Vectors, truth: Ids, fetch: FetchVecto
     return float(np.mean(held))
 
 
-def fetcher(connection: sqlite3.Connection, dimension: int) -> FetchVectors:
+def fetcher(catalog: CatalogReader, dimension: int) -> FetchVectors:
     """Looks whole vectors up in a catalog."""
 
     def fetch(ids: Ids) -> tuple[Ids, Vectors]:
-        found, _, full = vectors.fetch_vectors(connection, ids, dimension)
+        found, _, full = vectors.fetch_vectors(catalog, ids, dimension)
         return found, full
 
     return fetch
@@ -162,9 +162,9 @@ class Nearest:
         self.ids, self._scores = np.take_along_axis(all_ids, best, 1), np.take_along_axis(scores, best, 1)
 
 
-def _sample(connection: sqlite3.Connection, ids: Ids, dimension: int) -> Vectors:
+def _sample(catalog: CatalogReader, ids: Ids, dimension: int) -> Vectors:
     """Vectors from all over the collection, the same whenever asked."""
     chosen = ids
     if len(ids) > _SAMPLE:
         chosen = np.sort(np.random.default_rng(0).choice(ids, _SAMPLE, replace=False))
-    return vectors.fetch_vectors(connection, chosen, dimension)[2]
+    return vectors.fetch_vectors(catalog, chosen, dimension)[2]

@@ -2,16 +2,15 @@
 
 import os
 import secrets
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import open_for_reading, open_for_writing, transaction
+from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.meta import INDEX, RECALL_GOAL, VOUCHED_INDEX, get_meta, set_meta
 from searchkit.embedding.embedder import Embedder
@@ -34,7 +33,7 @@ class Forerunner:
     make: Callable[[Vectors], Vectors]
 
 
-def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
+def open_index(folder: CollectionFolder, catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
     """An index of every vector that the catalog holds of the model.
 
     The newest generation is opened and brought up to date in memory. Where there is none, or none that can be trusted,
@@ -46,11 +45,11 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
         _write_if_free(folder, embedder)
         loaded = _load(folder, embedder)
     if loaded is None:
-        return _in_memory(connection, embedder)
+        return _in_memory(catalog, embedder)
     index, manifest = loaded
-    index.remove(vectors.removed_ids(connection, up_to=manifest.last_id))
+    index.remove(vectors.removed_ids(catalog, up_to=manifest.last_id))
     for batch in vectors.vector_batches(
-        connection, embedder.info.fingerprint, embedder.info.dimension, above=manifest.last_id
+        catalog, embedder.info.fingerprint, embedder.info.dimension, above=manifest.last_id
     ):
         index.add(*batch)
     return index
@@ -58,7 +57,7 @@ def open_index(folder: CollectionFolder, connection: sqlite3.Connection, embedde
 
 def refresh_index(
     folder: CollectionFolder,
-    connection: sqlite3.Connection,
+    catalog: CatalogWriter,
     embedder: Embedder,
     *,
     slack: int = 0,
@@ -70,20 +69,18 @@ def refresh_index(
     `slack`: vectors by which it may be another, if that is more than the fiftieth that is allowed anyway; searches make
     up for them, in memory and time of their own. `queries`: (n, dimension), to make it anew and measure it with, by default
     made ones where it has to be made. `forerunner`: whose index has learned already what a
-    new one would have to. The caller holds the collection's lock. A damaged generation is set aside, not removed.
+    new one would have to. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
-    ids = vectors.vector_ids(connection, embedder.info.fingerprint)
-    wanted = _Wanted(_spec(connection, embedder, len(ids)), _goal(connection))
+    ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
+    wanted = _Wanted(_spec(catalog, embedder, len(ids)), _goal(catalog))
     loaded = None if queries is not None else _load(folder, embedder)
     if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
         learned = _learned(folder, forerunner, wanted.spec, embedder.info.dimension) if forerunner else None
-        built = build_from_catalog(
-            connection, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned
-        )
-        _save(folder, connection, built, embedder, ids)
+        built = build_from_catalog(catalog, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned)
+        _save(folder, catalog, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
-        _save(folder, connection, _caught_up(*loaded, connection, embedder, ids), embedder, ids)
+        _save(folder, catalog, _caught_up(*loaded, catalog, embedder, ids), embedder, ids)
     remove_leftovers(folder.index)
 
 
@@ -95,15 +92,13 @@ class _Wanted:
     goal: float
 
 
-def _caught_up(
-    index: CodedIndex, manifest: Manifest, connection: sqlite3.Connection, embedder: Embedder, ids: Ids
-) -> Built:
+def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, embedder: Embedder, ids: Ids) -> Built:
     """The index with what the catalog has and without what it has not."""
     known = index.ids()
     index.remove(np.setdiff1d(known, ids))
     missing = np.setdiff1d(ids, known)
     for start in range(0, len(missing), 8192):
-        found, _, full = vectors.fetch_vectors(connection, missing[start : start + 8192], embedder.info.dimension)
+        found, _, full = vectors.fetch_vectors(catalog, missing[start : start + 8192], embedder.info.dimension)
         index.add(found, full)
     index.work_in()
     return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
@@ -119,13 +114,13 @@ def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, 
     return Learned(None if centroids is None else forerunner.make(centroids), manifest.effort)
 
 
-def _save(folder: CollectionFolder, connection: sqlite3.Connection, built: Built, embedder: Embedder, ids: Ids) -> None:
+def _save(folder: CollectionFolder, catalog: CatalogWriter, built: Built, embedder: Embedder, ids: Ids) -> None:
     """Write a generation, then make it the one that the catalog vouches for."""
     token = secrets.token_hex(8)
     save_generation(folder.index, built, embedder.info.fingerprint, int(ids.max(initial=0)), token)
-    with transaction(connection):
-        set_meta(connection, VOUCHED_INDEX, token)
-        vectors.forget_removed(connection)
+    with catalog.transaction():
+        set_meta(catalog, VOUCHED_INDEX, token)
+        vectors.forget_removed(catalog)
 
 
 def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
@@ -135,7 +130,7 @@ def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Man
 
 def _vouched_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
     """The generation that the catalog vouches for now, whatever a search's snapshot of it still says."""
-    with closing(open_for_reading(folder.catalog)) as now:
+    with open_for_reading(folder.catalog) as now:
         token = get_meta(now, VOUCHED_INDEX) or ""
     return load_generation(folder.index, fingerprint, token)
 
@@ -144,35 +139,39 @@ def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
     if not os.access(folder.path, os.W_OK):
         return
     try:
-        with writer_lock(folder.path), closing(open_for_writing(folder.catalog)) as connection:
-            refresh_index(folder, connection, embedder)
-    except (CollectionBusyError, CatalogError, sqlite3.Error, OSError):  # the index is then made in memory
+        with (
+            readable_errors(folder.catalog),
+            writer_lock(folder.path),
+            open_for_writing(folder.catalog) as catalog,
+        ):
+            refresh_index(folder, catalog, embedder)
+    except (CollectionBusyError, CatalogError):  # the index is then made in memory
         return
 
 
-def _in_memory(connection: sqlite3.Connection, embedder: Embedder) -> CodedIndex:
+def _in_memory(catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
     """What is quickly made, for the searches of this process: nothing is learned or measured."""
-    spec = _spec(connection, embedder)
+    spec = _spec(catalog, embedder)
     if spec.structure is not Structure.FLAT:
         spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
     nothing = np.empty((0, embedder.info.dimension), np.float32)
-    return build_from_catalog(connection, embedder, spec, queries=nothing).index
+    return build_from_catalog(catalog, embedder, spec, queries=nothing).index
 
 
-def _spec(connection: sqlite3.Connection, embedder: Embedder, count: int | None = None) -> IndexSpec:
+def _spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) -> IndexSpec:
     """The index that was chosen for the collection, cut to the model's dimensions; what suits its size if none was, or if the
     library of the chosen one is not installed.
     """
-    chosen = get_meta(connection, INDEX)
+    chosen = get_meta(catalog, INDEX)
     if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
         return replace(spec, dimension=min(spec.dimension, embedder.info.dimension))
     if count is None:
-        count = len(vectors.vector_ids(connection, embedder.info.fingerprint))
+        count = len(vectors.vector_ids(catalog, embedder.info.fingerprint))
     return auto_spec(count, embedder.info.dimension)
 
 
-def _goal(connection: sqlite3.Connection) -> float:
-    return float(get_meta(connection, RECALL_GOAL) or AIM)
+def _goal(catalog: CatalogReader) -> float:
+    return float(get_meta(catalog, RECALL_GOAL) or AIM)
 
 
 def _is_outgrown(manifest: Manifest, count: int) -> bool:

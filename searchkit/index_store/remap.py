@@ -4,7 +4,6 @@ The root model's vectors stay in the catalog while an adapted model is used, so 
 embedded since by the adapted model alone goes back through the inverse matrix.
 """
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,8 @@ from functools import partial
 import numpy as np
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.embedding.adapted_model import mapped
 from searchkit.embedding.embedder import Embedder
@@ -32,32 +31,32 @@ class Switched:
     forerunner: Forerunner | None
 
 
-def switch_model(connection: sqlite3.Connection, models: ModelStore, name: str) -> Switched:
+def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switched:
     """Make a model the collection's, with all the vectors that can be had without embedding, in one transaction.
 
     Of the adapted models of a family only the one in use keeps its vectors.
     """
-    new, old = models.card(name), models.card(get_meta(connection, MODEL) or "")
+    new, old = models.card(name), models.card(get_meta(catalog, MODEL) or "")
     forerunner = None
-    with transaction(connection):
-        set_meta(connection, MODEL, name)
+    with catalog.transaction():
+        set_meta(catalog, MODEL, name)
         if new is None:  # the small model's package, not converted yet: nothing can be of it
-            set_meta(connection, COVERED, "")
-            return Switched(vectors.count_passages(connection, "")[0], None)
+            set_meta(catalog, COVERED, "")
+            return Switched(vectors.count_passages(catalog, "")[0], None)
         if old is None or old.fingerprint != new.fingerprint:
             forerunner = _forerunner(models, old, new)
-            _map(connection, models, forerunner, new)
-        passages, covered = vectors.count_passages(connection, new.fingerprint)
-        set_meta(connection, COVERED, new.fingerprint if passages == covered else "")
+            _map(catalog, models, forerunner, new)
+        passages, covered = vectors.count_passages(catalog, new.fingerprint)
+        set_meta(catalog, COVERED, new.fingerprint if passages == covered else "")
     return Switched(passages - covered, forerunner)
 
 
 def renew_index(
-    folder: CollectionFolder, connection: sqlite3.Connection, embedder: Embedder, forerunner: Forerunner | None
+    folder: CollectionFolder, catalog: CatalogWriter, embedder: Embedder, forerunner: Forerunner | None
 ) -> None:
     """Make the index anew, and measure it with a quarter of the usual queries, which is half of the time otherwise."""
-    texts = made_query_texts(connection)[::4]
-    refresh_index(folder, connection, embedder, queries=embedder.embed_queries(texts), forerunner=forerunner)
+    texts = made_query_texts(catalog)[::4]
+    refresh_index(folder, catalog, embedder, queries=embedder.embed_queries(texts), forerunner=forerunner)
 
 
 def _forerunner(models: ModelStore, old: ModelCard | None, new: ModelCard) -> Forerunner | None:
@@ -69,7 +68,7 @@ def _forerunner(models: ModelStore, old: ModelCard | None, new: ModelCard) -> Fo
     return Forerunner(old.fingerprint, partial(mapped, matrix=total.astype(np.float32)))
 
 
-def _map(connection: sqlite3.Connection, models: ModelStore, forerunner: Forerunner | None, new: ModelCard) -> None:
+def _map(catalog: CatalogWriter, models: ModelStore, forerunner: Forerunner | None, new: ModelCard) -> None:
     """Make the new model's vectors of the root's, which nothing has rounded twice, else of the forerunner's."""
     to_new = models.adapter(new.name)
     sources: list[tuple[str, int, Callable[[Vectors], Vectors]]] = []
@@ -78,6 +77,6 @@ def _map(connection: sqlite3.Connection, models: ModelStore, forerunner: Forerun
     is_adapted = forerunner is not None and forerunner.fingerprint != new.root_fingerprint
     if forerunner is not None and is_adapted:
         sources.append((forerunner.fingerprint, new.dimension, forerunner.make))
-    vectors.map_vectors(connection, sources, new.fingerprint)
+    vectors.map_vectors(catalog, sources, new.fingerprint)
     if forerunner is not None and is_adapted:
-        vectors.remove_vectors(connection, forerunner.fingerprint)
+        vectors.remove_vectors(catalog, forerunner.fingerprint)

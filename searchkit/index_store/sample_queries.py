@@ -2,10 +2,9 @@
 about other things, whose neighbours lie far off and scattered: those an index misses first.
 """
 
-import sqlite3
-
 import numpy as np
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit_indexes import Vectors
@@ -14,9 +13,9 @@ _COUNT = 100
 _WORDS = 12
 
 
-def _heading_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[str]:
+def _heading_texts(catalog: CatalogReader, count: int = _COUNT) -> list[str]:
     """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT title, substr(text, 1, 400) FROM chunks WHERE id IN"
         " (SELECT id FROM chunks ORDER BY content_hash LIMIT ?) ORDER BY content_hash",
         (4 * count,),
@@ -25,13 +24,13 @@ def _heading_texts(connection: sqlite3.Connection, count: int = _COUNT) -> list[
     return list(dict.fromkeys(text for text in texts if text))[:count]
 
 
-def made_query_texts(connection: sqlite3.Connection) -> list[str]:
+def made_query_texts(catalog: CatalogReader) -> list[str]:
     """Headings, and the built-in questions; none of a collection without passages."""
-    headings = _heading_texts(connection)
+    headings = _heading_texts(catalog)
     return [*headings, *(query for query, _ in SAMPLE_PAIRS)] if headings else []
 
 
-def made_queries(connection: sqlite3.Connection, embedder: Embedder) -> Vectors:
+def made_queries(catalog: CatalogReader, embedder: Embedder) -> Vectors:
     """(n, dimension) vectors of `made_query_texts`, embedded as queries are."""
-    texts = made_query_texts(connection)
+    texts = made_query_texts(catalog)
     return embedder.embed_queries(texts) if texts else np.empty((0, embedder.info.dimension), np.float32)

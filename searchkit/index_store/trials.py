@@ -1,6 +1,5 @@
 """Measuring indexes on a collection's own vectors: which is the cheapest that finds what exact search finds."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.embedding.embedder import Embedder
 from searchkit.index_store.build import build_from_catalog, fetcher
 from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, Vectors, search_rescored
@@ -47,14 +47,12 @@ def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
     return specs + [IndexSpec(spec.structure, spec.code, dimension) for dimension in prefixes for spec in shorter]
 
 
-def measure(
-    connection: sqlite3.Connection, embedder: Embedder, spec: IndexSpec, queries: Vectors, goal: float
-) -> Trial:
+def measure(catalog: CatalogReader, embedder: Embedder, spec: IndexSpec, queries: Vectors, goal: float) -> Trial:
     """Build an index of all of a catalog's vectors, find how far it must look, and time it. Raises StructureMissingError."""
     started = time.perf_counter()
-    built = build_from_catalog(connection, embedder, spec, goal=goal, queries=queries)
+    built = build_from_catalog(catalog, embedder, spec, goal=goal, queries=queries)
     build_seconds = time.perf_counter() - started
-    fetch = fetcher(connection, embedder.info.dimension)
+    fetch = fetcher(catalog, embedder.info.dimension)
     passes = [_times_ms(built.index, queries, fetch) for _ in range(_PASSES)]
     quietest = min(passes, key=lambda times: float(np.median(times)))
     return Trial(
@@ -82,7 +80,7 @@ def cheapest(
 
 
 def trials_of(
-    connection: sqlite3.Connection,
+    catalog: CatalogReader,
     embedder: Embedder,
     queries: Vectors,
     goal: float,
@@ -91,10 +89,10 @@ def trials_of(
     """Every candidate's trial, exact search first; those that cannot be built here are named to `on_skip`."""
     from searchkit_indexes import StructureMissingError
 
-    count = len(vectors.vector_ids(connection, embedder.info.fingerprint))
+    count = len(vectors.vector_ids(catalog, embedder.info.fingerprint))
     for spec in candidate_specs(count, embedder.info.prefix_dimensions or (embedder.info.dimension,)):
         try:
-            yield measure(connection, embedder, spec, queries, goal)
+            yield measure(catalog, embedder, spec, queries, goal)
         except StructureMissingError as error:
             on_skip(spec, error)
 

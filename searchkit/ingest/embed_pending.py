@@ -1,6 +1,5 @@
 """Embeds the passages that have no vector yet, those of the most recent files first, and commits every few seconds."""
 
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from searchkit.catalog import vectors
-from searchkit.catalog.connection import transaction
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder
 from searchkit.types import never
@@ -30,14 +29,14 @@ class Filled:
 _PROMPT_TOKENS = 16  # a passage's share of work that its own tokens do not count
 
 
-def tokens_to_embed(connection: sqlite3.Connection, fingerprint: str) -> Filled:
+def tokens_to_embed(catalog: CatalogReader, fingerprint: str) -> Filled:
     """What is pending."""
-    passages, tokens = vectors.pending_tokens(connection, fingerprint)
+    passages, tokens = vectors.pending_tokens(catalog, fingerprint)
     return Filled(passages, tokens + _PROMPT_TOKENS * passages)
 
 
 def fill_vectors(
-    connection: sqlite3.Connection,
+    catalog: CatalogWriter,
     embedder: Embedder,
     on_progress: Callable[[Filled], None],
     is_interrupted: Callable[[], bool] = never,
@@ -50,7 +49,7 @@ def fill_vectors(
     held: list[tuple[bytes, Vectors]] = []
     last_commit = time.monotonic()
     try:
-        for pending in vectors.pending_pages(connection, embedder.info.fingerprint, _PAGE):
+        for pending in vectors.pending_pages(catalog, embedder.info.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
                 if done + len(held) and is_interrupted():  # every run gets somewhere
                     return Filled(done + len(held), tokens)
@@ -59,11 +58,11 @@ def fill_vectors(
                 tokens += sum(item.token_count + _PROMPT_TOKENS for item in group)
                 on_progress(Filled(done + len(held), tokens))
                 if time.monotonic() - last_commit > COMMIT_SECONDS:
-                    done += _commit(connection, embedder.info.fingerprint, held)
+                    done += _commit(catalog, embedder.info.fingerprint, held)
                     last_commit = time.monotonic()
-            done += _commit(connection, embedder.info.fingerprint, held)
+            done += _commit(catalog, embedder.info.fingerprint, held)
     finally:
-        done += _commit(connection, embedder.info.fingerprint, held)
+        done += _commit(catalog, embedder.info.fingerprint, held)
     return Filled(done, tokens)
 
 
@@ -72,12 +71,12 @@ def _embedded(embedder: Embedder, group: list[PendingPassage]) -> list[tuple[byt
     return [(item.content_hash, vector) for item, vector in zip(group, found, strict=True)]
 
 
-def _commit(connection: sqlite3.Connection, fingerprint: str, held: list[tuple[bytes, Vectors]]) -> int:
+def _commit(catalog: CatalogWriter, fingerprint: str, held: list[tuple[bytes, Vectors]]) -> int:
     """Store and forget what is held; returns how many that were."""
     if not held:
         return 0
-    with transaction(connection):
-        vectors.put_vectors(connection, fingerprint, [h for h, _ in held], np.stack([vector for _, vector in held]))
+    with catalog.transaction():
+        vectors.put_vectors(catalog, fingerprint, [h for h, _ in held], np.stack([vector for _, vector in held]))
     count = len(held)
     held.clear()
     return count

@@ -1,13 +1,12 @@
 """One index run over a collection: every root mirrored, then every missing vector computed, then the index renewed."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from searchkit.catalog import documents, vectors
+from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder, neighbours
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
@@ -21,10 +20,10 @@ from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListe
 
 @dataclass(frozen=True, slots=True)
 class IndexRun:
-    """What an index run needs. The caller holds the collection's lock."""
+    """One index run over an open collection."""
 
     folder: CollectionFolder
-    connection: sqlite3.Connection
+    catalog: CatalogWriter
     embedder: Embedder
     limits: Limits
     on_progress: ProgressListener
@@ -33,7 +32,7 @@ class IndexRun:
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
-        was_covered = get_meta(self.connection, COVERED) == self.embedder.info.fingerprint
+        was_covered = get_meta(self.catalog, COVERED) == self.embedder.info.fingerprint
         mirror = self._mirror(chosen)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
@@ -41,7 +40,7 @@ class IndexRun:
         embedded = 0 if is_same else self._fill()
         embed_seconds = time.monotonic() - embed_started
         self.finish(is_same=is_same)
-        statuses = documents.count_by_status(self.connection)
+        statuses = documents.count_by_status(self.catalog)
         return IndexReport(
             collection=self.folder.name,
             model=self.embedder.info.name,
@@ -52,28 +51,28 @@ class IndexRun:
             unchanged=mirror.counts[Change.UNCHANGED],
             skipped=statuses[DocumentStatus.SKIPPED],
             unsupported=statuses[DocumentStatus.UNSUPPORTED],
-            chunks=documents.count_chunks(self.connection),
+            chunks=documents.count_chunks(self.catalog),
             embedded=embedded,
             elapsed_seconds=time.monotonic() - started,
             read_seconds=read_seconds,
             embed_seconds=embed_seconds,
-            formats=tuple(documents.count_by_format(self.connection)),
+            formats=tuple(documents.count_by_format(self.catalog)),
             problems=(*mirror.folder_problems, *mirror.problems),
         )
 
     def finish(self, *, is_same: bool) -> None:
         """Drop what no document needs any more and renew the index; `is_same`: no passage came or went."""
-        with transaction(self.connection):
+        with self.catalog.transaction():
             is_covered = is_same or self._is_covered()
             if not is_same:
-                vectors.remove_orphans(self.connection)
-            set_meta(self.connection, COVERED, self.embedder.info.fingerprint if is_covered else "")
-            set_meta(self.connection, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-        refresh_index(self.folder, self.connection, self.embedder, slack=self.options.index_slack)
-        self.connection.execute("PRAGMA optimize")
+                vectors.remove_orphans(self.catalog)
+            set_meta(self.catalog, COVERED, self.embedder.info.fingerprint if is_covered else "")
+            set_meta(self.catalog, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        refresh_index(self.folder, self.catalog, self.embedder, slack=self.options.index_slack)
+        self.catalog.optimize()
 
     def _is_covered(self) -> bool:
-        passages, covered = vectors.count_passages(self.connection, self.embedder.info.fingerprint)
+        passages, covered = vectors.count_passages(self.catalog, self.embedder.info.fingerprint)
         return passages == covered
 
     def _mirror(self, chosen: Sequence[Root]) -> Mirror:
@@ -84,19 +83,19 @@ class IndexRun:
             self.limits,
             self.options.retry,
         )
-        mirror = Mirror(self.connection, cutter, self.on_progress)
+        mirror = Mirror(self.catalog, cutter, self.on_progress)
         mirror.run(chosen)
-        with transaction(self.connection):
-            set_folder_problems(self.connection, mirror.folder_problems, [root.path for root in chosen])
+        with self.catalog.transaction():
+            set_folder_problems(self.catalog, mirror.folder_problems, [root.path for root in chosen])
         return mirror
 
     def _fill(self) -> int:
-        borrow_vectors(self.connection, self.embedder.info.fingerprint, neighbours(self.folder))
-        missing = tokens_to_embed(self.connection, self.embedder.info.fingerprint)
+        borrow_vectors(self.catalog, self.embedder.info.fingerprint, neighbours(self.folder))
+        missing = tokens_to_embed(self.catalog, self.embedder.info.fingerprint)
 
         def on_done(done: Filled) -> None:
             self.on_progress(
                 Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
             )
 
-        return fill_vectors(self.connection, self.embedder, on_done, self.options.is_interrupted).passages
+        return fill_vectors(self.catalog, self.embedder, on_done, self.options.is_interrupted).passages

@@ -4,7 +4,6 @@ Text only: vectors follow later (fill.py). Each file is one transaction, so a cr
 """
 
 import hashlib
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from searchkit import formats
 from searchkit.catalog import documents, roots
-from searchkit.catalog.connection import transaction
+from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.meta import COVERED, UNREAD, set_meta
 from searchkit.catalog.roots import Root
@@ -74,11 +73,11 @@ class _ToRead:
 class Mirror:
     """One run over some roots of a collection. `counts` says what it did so far."""
 
-    def __init__(self, connection: sqlite3.Connection, cutter: Cutter, on_progress: ProgressListener) -> None:
+    def __init__(self, catalog: CatalogWriter, cutter: Cutter, on_progress: ProgressListener) -> None:
         self.counts: Counter[Change] = Counter()
         self.problems: list[Problem] = []  # of files
         self.folder_problems: list[Problem] = []
-        self._connection = connection
+        self._catalog = catalog
         self._cutter = cutter
         self._recipe = cutter.recipe
         self._on_progress = on_progress
@@ -99,16 +98,16 @@ class Mirror:
                 if not self._move_here(survey.root, entry, gone):
                     to_read.append(_ToRead(survey.root, entry, None))
         for record in gone.values():
-            with transaction(self._connection):
-                set_meta(self._connection, COVERED, "")  # their vectors are still to go
-                documents.remove_document(self._connection, record.id)
+            with self._catalog.transaction():
+                set_meta(self._catalog, COVERED, "")  # their vectors are still to go
+                documents.remove_document(self._catalog, record.id)
             self.counts[Change.DELETED] += 1
         self._read_all(sorted(to_read, key=lambda item: -item.entry.mtime_ns))
 
     def _survey(self, root: Root) -> Survey | None:
         """What happened to a root, None if it cannot be read."""
-        known = documents.documents_of_root(self._connection, root.id)
-        excluded = roots.exclusions(self._connection)
+        known = documents.documents_of_root(self._catalog, root.id)
+        excluded = roots.exclusions(self._catalog)
         try:
             survey = survey_root(root, known, discover(root.path, excluded), self._recipe)
         except UsageError as error:
@@ -117,13 +116,13 @@ class Mirror:
             )
             return None
         self.folder_problems += survey.problems
-        with transaction(self._connection):
-            roots.note_device(self._connection, root, survey.device)
+        with self._catalog.transaction():
+            roots.note_device(self._catalog, root, survey.device)
         return survey
 
     def _move_here(self, root: Root, entry: FoundFile, gone: dict[int, DocumentRecord]) -> bool:
         """Whether a new file is one that has gone from elsewhere, whose chunks and vectors it takes over."""
-        candidates = documents.indexed_of_size(self._connection, entry.size_bytes)
+        candidates = documents.indexed_of_size(self._catalog, entry.size_bytes)
         sources = [record for record in candidates if record.id in gone or self._has_left(record, root)]
         sources = [record for record in sources if self._recipe.is_current(record)]
         if not sources or (hashed := _hash_of(entry.path)) is None:
@@ -138,8 +137,8 @@ class Mirror:
                     mtime_ns=settled(entry.mtime_ns),
                     ctime_ns=entry.ctime_ns,
                 )
-                with transaction(self._connection):
-                    documents.move_document(self._connection, source.id, moved)
+                with self._catalog.transaction():
+                    documents.move_document(self._catalog, source.id, moved)
                 gone.pop(source.id, None)
                 self.counts[Change.MOVED] += 1
                 return True
@@ -149,7 +148,7 @@ class Mirror:
         """Whether a document of another root is gone from it, though the root itself is there."""
         if record.root_id == here.id:
             return False  # the survey has seen it
-        home = next((root.path for root in roots.all_roots(self._connection) if root.id == record.root_id), None)
+        home = next((root.path for root in roots.all_roots(self._catalog) if root.id == record.root_id), None)
         try:
             return home is not None and any(home.iterdir()) and not (home / path_from_text(record.path)).exists()
         except OSError:
@@ -157,10 +156,10 @@ class Mirror:
 
     def _read_all(self, to_read: Sequence[_ToRead]) -> None:
         """Read files and store what comes, the most recent first."""
-        with transaction(self._connection):
-            set_meta(self._connection, UNREAD, str(len(to_read)))
+        with self._catalog.transaction():
+            set_meta(self._catalog, UNREAD, str(len(to_read)))
             if to_read:
-                set_meta(self._connection, COVERED, "")
+                set_meta(self._catalog, COVERED, "")
         work = sum(item.entry.size_bytes + _FILE_BYTES for item in to_read)
         self._done = Progress("Reading", 0, len(to_read), "files", 0.0, work)
         waiting = {str(item.entry.path): item for item in to_read}
@@ -190,11 +189,11 @@ class Mirror:
 
     def _store(self, waiting: dict[str, _ToRead], reading: Reading) -> None:
         item = waiting.pop(reading.job.path)
-        with transaction(self._connection):
+        with self._catalog.transaction():
             if not self._is_forgotten(item.entry.path):
                 self.counts[self._put(item, reading)] += 1
             if len(waiting) % 50 == 0:
-                set_meta(self._connection, UNREAD, str(len(waiting)))
+                set_meta(self._catalog, UNREAD, str(len(waiting)))
         self._chunks += len(reading.chunks)
         self._done = replace(
             self._done,
@@ -206,23 +205,23 @@ class Mirror:
 
     def _is_forgotten(self, path: Path) -> bool:
         """Whether the user has forgotten it since this run began."""
-        excluded = roots.exclusions(self._connection)
+        excluded = roots.exclusions(self._catalog)
         return bool(excluded) and not excluded.isdisjoint((path, *path.parents))
 
     def _put(self, item: _ToRead, reading: Reading) -> Change:
         record = self._record(item, reading)
         if reading.unchanged and item.record is not None:
             times = (record.mtime_ns, record.ctime_ns)
-            documents.touch_document(self._connection, item.record.id, *times, item.record.recipe)
+            documents.touch_document(self._catalog, item.record.id, *times, item.record.recipe)
             return Change.UNCHANGED
         if not reading.is_lasting and item.record is not None and is_readable(item.record):
             noted = f"{reading.reason}; its last text is kept"
             self._report(item, noted, reading.remedy)
-            documents.note_problem(self._connection, item.record.id, noted, reading.remedy, NEVER_READ_NS)
+            documents.note_problem(self._catalog, item.record.id, noted, reading.remedy, NEVER_READ_NS)
             return Change.UNCHANGED
         if record.status is DocumentStatus.SKIPPED:
             self._report(item, record.reason, record.remedy)
-        documents.put_document(self._connection, record, reading.chunks)
+        documents.put_document(self._catalog, record, reading.chunks)
         if item.record is None:
             return Change.ADDED
         same = (record.status, record.reason) == (item.record.status, item.record.reason)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import INDEX, RECALL_GOAL, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.errors import UsageError
@@ -78,7 +77,7 @@ def set_index(
     folder = existing_collection(library.home, name)
     embedder = library.embedder_for(folder, "")
     with writing(folder) as connection:
-        with transaction(connection):
+        with connection.transaction():
             set_meta(connection, INDEX, str(spec) if spec else "")
             set_meta(connection, RECALL_GOAL, str(recall) if recall else "")
         vectors = embedder.embed_queries(queries) if queries else None

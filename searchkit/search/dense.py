@@ -1,12 +1,12 @@
 """Dense candidates: the passages nearest to a query, and how near others are."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.search.query.allowed import AllowedChunks
 from searchkit_indexes import CERTAIN_OF, CodedIndex, Ids, Vectors, search_rescored
 
@@ -24,7 +24,7 @@ class Asked:
     allowed_ids: Ids | None = None
 
 
-def dense_candidates(connection: sqlite3.Connection, index: CodedIndex, asked: Asked) -> dict[bytes, float]:
+def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: Asked) -> dict[bytes, float]:
     """Cosine by content hash of the nearest passages, best first; vectors the catalog no longer holds are dropped.
 
     The index chooses the candidates; their order is that of the catalog's whole vectors.
@@ -32,7 +32,7 @@ def dense_candidates(connection: sqlite3.Connection, index: CodedIndex, asked: A
     hashes: dict[int, bytes] = {}
 
     def fetch(ids: Ids) -> tuple[Ids, Vectors]:
-        found, found_hashes, full = vectors.fetch_vectors(connection, ids, len(asked.vector))
+        found, found_hashes, full = vectors.fetch_vectors(catalog, ids, len(asked.vector))
         hashes.update(zip(found.tolist(), found_hashes, strict=True))
         return found, full
 
@@ -42,9 +42,9 @@ def dense_candidates(connection: sqlite3.Connection, index: CodedIndex, asked: A
     return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
 
 
-def allowed_vector_ids(connection: sqlite3.Connection, fingerprint: str, allowed: AllowedChunks) -> Ids:
+def allowed_vector_ids(catalog: CatalogReader, fingerprint: str, allowed: AllowedChunks) -> Ids:
     """Ids, ascending, of a model's vectors of passages that stand in at least one of the chunks."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT v.id FROM chunks c CROSS JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?"
         " WHERE substr(?, c.id + 1, 1) = x'01'",  # CROSS: the chunks first, of which the filter leaves few
         (fingerprint, allowed.mask),
@@ -53,8 +53,8 @@ def allowed_vector_ids(connection: sqlite3.Connection, fingerprint: str, allowed
 
 
 def exact_similarities(
-    connection: sqlite3.Connection, fingerprint: str, hashes: Sequence[bytes], query_vector: Vectors
+    catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes], query_vector: Vectors
 ) -> dict[bytes, float]:
     """Cosine of passages that the lexical arm alone found; those without a vector are left out."""
-    stored = vectors.vectors_of_hashes(connection, fingerprint, hashes)
+    stored = vectors.vectors_of_hashes(catalog, fingerprint, hashes)
     return {content_hash: float(vector @ query_vector) for content_hash, vector in stored.items()}

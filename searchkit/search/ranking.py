@@ -1,10 +1,10 @@
 """Ranks the candidates of a query: by words, by meaning, or by both with what the query says literally in front."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.search.fusion import LEXICAL_WEIGHT, Scales
 from searchkit.search.lexical.languages import language_of
 from searchkit.types import Explanation
@@ -28,11 +28,11 @@ class Candidates:
     coverage: float = 1.0
 
 
-def rank_by_both(connection: sqlite3.Connection, query: str, found: Candidates) -> dict[bytes, Explanation]:
+def rank_by_both(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
     """How each candidate comes to its place, best first."""
     scales = Scales.of(found.similarities, found.bm25, found.floor, LEXICAL_WEIGHT * found.coverage)
     ranked = _ranked(found, scales)
-    return _best_first({**ranked, **_in_other_languages(connection, query, ranked)})
+    return _best_first({**ranked, **_in_other_languages(catalog, query, ranked)})
 
 
 def rank_by_words(found: Candidates) -> dict[bytes, Explanation]:
@@ -65,7 +65,7 @@ def _explained(key: bytes, found: Candidates, scales: Scales) -> Explanation:
 
 
 def _in_other_languages(
-    connection: sqlite3.Connection, query: str, ranked: Mapping[bytes, Explanation]
+    catalog: CatalogReader, query: str, ranked: Mapping[bytes, Explanation]
 ) -> dict[bytes, Explanation]:
     """Those of the best that are in another language than the query, as far as both are known, with what that takes."""
     language = language_of(query)
@@ -73,7 +73,7 @@ def _in_other_languages(
         return {}
     others = {}
     for key, explanation in islice(ranked.items(), _LOOKED_AT):
-        row = connection.execute("SELECT text FROM chunks WHERE content_hash = ? LIMIT 1", (key,)).fetchone()
+        row = catalog.execute("SELECT text FROM chunks WHERE content_hash = ? LIMIT 1", (key,)).fetchone()
         if row and language_of(row[0]) not in {language, ""}:
             others[key] = replace(explanation, language=_OTHER_LANGUAGE)
     return others

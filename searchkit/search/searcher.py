@@ -1,6 +1,5 @@
 """One collection, opened for searching."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.search.calibration import CommonScale
@@ -75,10 +75,10 @@ class CollectionSearcher:
     """Searches one collection. The model and the index are loaded when a query first needs them."""
 
     def __init__(
-        self, folder: CollectionFolder, connection: sqlite3.Connection, open_embedder: Callable[[], "Embedder"]
+        self, folder: CollectionFolder, catalog: CatalogReader, open_embedder: Callable[[], "Embedder"]
     ) -> None:
         self._folder = folder
-        self._connection = connection
+        self._catalog = catalog
         self._open_embedder = open_embedder
         self._seen_version = -1
         self._opened_as = self._identity()
@@ -88,7 +88,7 @@ class CollectionSearcher:
 
     def close(self) -> None:
         """Close the catalog."""
-        self._connection.close()
+        self._catalog.close()
 
     def is_current(self) -> bool:
         """Whether the catalog is the file that was opened, and of the same model: nobody has rebuilt or switched it since."""
@@ -96,7 +96,7 @@ class CollectionSearcher:
 
     def _identity(self) -> tuple[int, int, str]:
         file = self._folder.catalog.stat()
-        return file.st_dev, file.st_ino, get_meta(self._connection, MODEL) or ""
+        return file.st_dev, file.st_ino, get_meta(self._catalog, MODEL) or ""
 
     def search(self, query: ParsedQuery, options: SearchOptions) -> list[Hit]:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.
@@ -109,7 +109,7 @@ class CollectionSearcher:
                 return []
             if not query.text:
                 return self._newest(allowed, options.k)
-            lexical_query = read_query(self._connection, query.text, stemmer, self._languages(query.text))
+            lexical_query = read_query(self._catalog, query.text, stemmer, self._languages(query.text))
             vector = None if options.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
             ranking = self._rank(lexical_query, vector, options, stemmer, allowed)
             if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
@@ -117,7 +117,7 @@ class CollectionSearcher:
             if options.is_order_enough:
                 return self._in_order(ranking, _scope(options, allowed))
             scope = replace(_scope(options, allowed), named=file_names(query.text))
-            chosen = choose_passages(self._connection, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
+            chosen = choose_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
             evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
@@ -142,13 +142,13 @@ class CollectionSearcher:
         """Ids of the documents at an absolute path."""
         from searchkit.search.similar import documents_at
 
-        return documents_at(self._connection, path)
+        return documents_at(self._catalog, path)
 
     def vector_of(self, document_id: int, line: int | None) -> "Vectors | None":
         """See `vector_of_document`."""
         from searchkit.search.similar import vector_of_document
 
-        return vector_of_document(self._connection, self._embedder.info.fingerprint, document_id, line)
+        return vector_of_document(self._catalog, self._embedder.info.fingerprint, document_id, line)
 
     def similar(self, vector: "Vectors", options: SearchOptions, but_for: Sequence[int]) -> list[Hit]:
         """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
@@ -159,8 +159,8 @@ class CollectionSearcher:
             allowed = self._allowed(Demands(options.filters, excluded_documents=tuple(but_for)))
             depth = max(_CANDIDATES, options.k)
             asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))
-            found = dense_candidates(self._connection, self._index, asked)
-            chosen = choose_passages(self._connection, found, _scope(options, allowed))
+            found = dense_candidates(self._catalog, self._index, asked)
+            chosen = choose_passages(self._catalog, found, _scope(options, allowed))
         cosines = [found[choice.content_hash] for choice in chosen]
         return [
             _hit(self.name, choice, Evidence(cosine, None, ()), *_beginning(choice), score=min(max(0.0, cosine), 1.0))
@@ -172,16 +172,15 @@ class CollectionSearcher:
         """One state of the catalog throughout."""
         stemmer = Stemmer()
         self._notice_changes()
-        self._connection.execute("BEGIN")
         try:
-            yield stemmer
+            with self._catalog.one_state():
+                yield stemmer
         finally:
-            self._connection.rollback()
             stemmer.close()
 
     def _notice_changes(self) -> None:
         """Let go of the index if another process has written since the last search."""
-        version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        version = self._catalog.data_version
         if version != self._seen_version:
             self.__dict__.pop("_index", None)
             self._collection_languages = None
@@ -196,12 +195,12 @@ class CollectionSearcher:
     def _index(self) -> "CodedIndex":
         from searchkit.index_store import open_index
 
-        return open_index(self._folder, self._connection, self._embedder)
+        return open_index(self._folder, self._catalog, self._embedder)
 
     def _allowed(self, demands: Demands) -> AllowedChunks | None:
         """The chunks that meet the demands, None for all; the last answer is kept for who types on."""
         if demands != self._last_demands[0]:
-            self._last_demands = (demands, allowed_chunks(self._connection, demands))
+            self._last_demands = (demands, allowed_chunks(self._catalog, demands))
         return self._last_demands[1]
 
     def _languages(self, query: str) -> list[str]:
@@ -209,7 +208,7 @@ class CollectionSearcher:
         if language := language_of(query):
             return [language]
         if self._collection_languages is None:
-            self._collection_languages = languages_in(self._connection)
+            self._collection_languages = languages_in(self._catalog)
         return self._collection_languages
 
     def _vector_ids(self, allowed: AllowedChunks | None) -> "Ids | None":
@@ -219,13 +218,13 @@ class CollectionSearcher:
         if self._last_vector_ids is None or self._last_vector_ids[0] is not allowed:
             from searchkit.search.dense import allowed_vector_ids
 
-            ids = allowed_vector_ids(self._connection, self._embedder.info.fingerprint, allowed)
+            ids = allowed_vector_ids(self._catalog, self._embedder.info.fingerprint, allowed)
             self._last_vector_ids = (allowed, ids)
         return self._last_vector_ids[1]
 
     def _newest(self, allowed: AllowedChunks | None, k: int) -> list[Hit]:
         """Hits that filters alone have found: nothing ranks them, and each is all that was asked for."""
-        found = newest_passages(self._connection, allowed, k) if allowed else []
+        found = newest_passages(self._catalog, allowed, k) if allowed else []
         evidence = Evidence(None, None, ())
         choices = [Choice(b"", stored) for stored in found]
         return [_hit(self.name, choice, evidence, *_beginning(choice), score=1.0) for choice in choices]
@@ -240,9 +239,9 @@ class CollectionSearcher:
     ) -> _Ranking:
         mode, depth = options.mode, max(_CANDIDATES, options.k)
         bm25 = {} if mode is SearchMode.SEMANTIC else self._bm25(query, allowed)
-        literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._connection, query.text)
+        literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)
         if allowed is not None:
-            kept = allowed_hashes(self._connection, list(literal), allowed)
+            kept = allowed_hashes(self._catalog, list(literal), allowed)
             literal = {content_hash: bonus for content_hash, bonus in literal.items() if content_hash in kept}
         if vector is None:
             return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
@@ -250,7 +249,7 @@ class CollectionSearcher:
         from searchkit_indexes import CERTAIN_OF
 
         asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))
-        dense = dense_candidates(self._connection, self._index, asked)
+        dense = dense_candidates(self._catalog, self._index, asked)
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
             floor = min(floor, self._embedder.info.similarity_range[0])
@@ -259,27 +258,27 @@ class CollectionSearcher:
         others = [key for key in dict.fromkeys([*bm25, *literal]) if key not in dense]
         similarities = {
             **dense,
-            **exact_similarities(self._connection, self._embedder.info.fingerprint, others, vector),
+            **exact_similarities(self._catalog, self._embedder.info.fingerprint, others, vector),
         }
         found = Candidates(similarities, bm25, literal, floor, self._told_by_words(query, bm25, stemmer))
-        return _Ranking(rank_by_both(self._connection, query.text, found), similarities, bm25)
+        return _Ranking(rank_by_both(self._catalog, query.text, found), similarities, bm25)
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """How much of the query the best lexical candidate holds, 0 to 1: an arm that knows one word in four counts less."""
-        stored = read_passage(self._connection, next(iter(bm25))) if bm25 else None
+        stored = read_passage(self._catalog, next(iter(bm25))) if bm25 else None
         return PassageWords.read(stored, query, stemmer).coverage if stored else 0.0
 
     def _bm25(self, query: LexicalQuery, allowed: AllowedChunks | None) -> dict[bytes, float]:
         """BM25 by content hash; of equal passages the best place counts."""
-        by_chunk = lexical_candidates(self._connection, query, _CANDIDATES, None if allowed is None else allowed.mask)
-        hashes = hashes_of_chunks(self._connection, list(by_chunk))
+        by_chunk = lexical_candidates(self._catalog, query, _CANDIDATES, None if allowed is None else allowed.mask)
+        hashes = hashes_of_chunks(self._catalog, list(by_chunk))
         found: dict[bytes, float] = {}
         for chunk, score in by_chunk.items():
             found.setdefault(hashes[chunk], score)
         return found
 
     def _in_order(self, ranking: _Ranking, scope: Scope) -> list[Hit]:
-        chosen = choose_passages(self._connection, ranking.ranked, replace(scope, are_near_copies_one=False))
+        chosen = choose_passages(self._catalog, ranking.ranked, replace(scope, are_near_copies_one=False))
         return [_hit(self.name, choice, ranking.evidence(choice), *_beginning(choice)) for choice in chosen]
 
     def _scale(self, query: str, ranking: _Ranking) -> CommonScale:

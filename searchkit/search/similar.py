@@ -1,11 +1,11 @@
 """The vector of a file, or of the passage at one of its lines, from those that the catalog holds."""
 
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 
 from searchkit.catalog import roots
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.vectors import vectors_of_hashes
 from searchkit.embedding.embedder import normalized
 from searchkit.errors import UsageError
@@ -13,12 +13,12 @@ from searchkit.files import path_to_text
 from searchkit_indexes import Vectors
 
 
-def documents_at(connection: sqlite3.Connection, path: Path) -> list[int]:
+def documents_at(catalog: CatalogReader, path: Path) -> list[int]:
     """Ids of the indexed documents at an absolute path; more than one where a root lies inside another."""
     found = []
-    for root in roots.all_roots(connection):
+    for root in roots.all_roots(catalog):
         if path.is_relative_to(root.path):
-            rows = connection.execute(
+            rows = catalog.execute(
                 "SELECT id FROM documents WHERE root_id = ? AND path = ? AND chunk_count > 0",
                 (root.id, path_to_text(path.relative_to(root.path))),
             )
@@ -26,21 +26,19 @@ def documents_at(connection: sqlite3.Connection, path: Path) -> list[int]:
     return found
 
 
-def vector_of_document(
-    connection: sqlite3.Connection, fingerprint: str, document_id: int, line: int | None
-) -> Vectors | None:
+def vector_of_document(catalog: CatalogReader, fingerprint: str, document_id: int, line: int | None) -> Vectors | None:
     """(dimension,) float32, unit length: of the passage at a line, or the mean of all passages if that is None.
 
     In formats with pages and no lines, `line` is the page. None if the model has not embedded it yet. Raises UsageError
     if the document has neither lines nor pages, or none so far down.
     """
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT content_hash, coalesce(line, page), coalesce(line_end, line, page) FROM chunks WHERE document_id = ?"
         " ORDER BY ordinal",
         (document_id,),
     ).fetchall()
     hashes = [row[0] for row in rows] if line is None else [_at(rows, line)]
-    stored = vectors_of_hashes(connection, fingerprint, list(dict.fromkeys(hashes)))
+    stored = vectors_of_hashes(catalog, fingerprint, list(dict.fromkeys(hashes)))
     if not stored:
         return None
     vectors: Vectors = np.stack(list(stored.values()))

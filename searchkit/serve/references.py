@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
@@ -105,8 +106,8 @@ def references_of(library: Library, hits: Sequence[Hit]) -> list[Reference]:
     found: dict[int, Reference] = {}
     for collection, its_numbers in numbers.items():
         try:
-            with _one_state(library, collection) as connection:
-                found |= {number: _reference(connection, hits[number]) for number in its_numbers}
+            with _one_state(library, collection) as catalog:
+                found |= {number: _reference(catalog, hits[number]) for number in its_numbers}
         except CollectionNotFoundError:
             found |= {number: _to_nowhere(hits[number]) for number in its_numbers}
     return [found[number] for number in range(len(hits))]
@@ -118,8 +119,9 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
     Raises UsageError for what is no id of a passage, CollectionNotFoundError, ReferenceGoneError.
     """
     wanted = PassageId.read(reference)
-    with _one_state(library, wanted.collection) as connection:
-        row = connection.execute(
+    with _one_state(library, wanted.collection) as catalog:
+        row = _rows(
+            catalog,
             f"{_PASSAGE} WHERE c.content_hash BETWEEN ? AND ?"
             " ORDER BY c.document_id != ?, abs(c.ordinal - ?), d.path, c.id LIMIT 1",
             (*_between(wanted.content), wanted.document_id, wanted.ordinal),
@@ -127,10 +129,10 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
         if row is None:
             raise ReferenceGoneError("The passage has changed or gone since it was found: search again.")
         passage = _passage(wanted.collection, row)
-        document = _document(connection, "d.id = ?", row["document_id"])
+        document = _document(catalog, "d.id = ?", row["document_id"])
         assert document is not None, "there is no passage without its document"
         about = _about(wanted.collection, document)
-        before, after = (_id_at(connection, wanted.collection, row, passage.ordinal + step) for step in (-1, 1))
+        before, after = (_id_at(catalog, wanted.collection, row, passage.ordinal + step) for step in (-1, 1))
     return OpenedPassage(passage, about, before, after)
 
 
@@ -143,16 +145,16 @@ def open_document(
     no id of a document, or if it has no such passage, CollectionNotFoundError, ReferenceGoneError.
     """
     wanted = DocumentId.read(reference)
-    with _one_state(library, wanted.collection) as connection:
-        row = _find_document(connection, wanted)
+    with _one_state(library, wanted.collection) as catalog:
+        row = _find_document(catalog, wanted)
         if row is None:
             raise ReferenceGoneError("The document is not in the index any more: search again.")
         about = _about(wanted.collection, row)
         if not 0 <= start < about.passages:
             raise UsageError(f"The document has {about.passages:,} passages, counted from 0: there is no {start}.")
         passages: list[PassageText] = []
-        rows = connection.execute(
-            f"{_PASSAGE} WHERE c.document_id = ? AND c.ordinal >= ? ORDER BY c.ordinal", (row["id"], start)
+        rows = _rows(
+            catalog, f"{_PASSAGE} WHERE c.document_id = ? AND c.ordinal >= ? ORDER BY c.ordinal", (row["id"], start)
         )
         for passage in (_passage(wanted.collection, each) for each in rows):
             max_characters -= len(passage.text)
@@ -163,18 +165,24 @@ def open_document(
 
 
 @contextmanager
-def _one_state(library: Library, collection: str) -> Iterator[sqlite3.Connection]:
-    """One state of a collection's catalog, whose rows have names."""
-    with reading(existing_collection(library.home, collection)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.execute("BEGIN")
-        yield connection
+def _one_state(library: Library, collection: str) -> Iterator[CatalogReader]:
+    """One state of a collection's catalog."""
+    with reading(existing_collection(library.home, collection)) as catalog, catalog.one_state():
+        yield catalog
 
 
-def _reference(connection: sqlite3.Connection, hit: Hit) -> Reference:
+def _rows(catalog: CatalogReader, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+    """Rows whose columns have names."""
+    cursor = catalog.execute(query, values)
+    cursor.row_factory = sqlite3.Row
+    return cursor
+
+
+def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
     """The ids of a hit: of equal passages of its file that at its line and page, as the hit was found at that."""
     hashed = content_hash(hit.title, hit.text)
-    rows = connection.execute(
+    rows = _rows(
+        catalog,
         "SELECT c.document_id, c.ordinal, d.path, r.path AS root, d.content_hash AS content"
         " FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id"
         " WHERE c.content_hash = ? ORDER BY c.line IS NOT ?, c.page IS NOT ?, c.document_id, c.ordinal",
@@ -194,31 +202,31 @@ def _to_nowhere(hit: Hit) -> Reference:
     return Reference(str(passage), str(DocumentId.of(hit.collection, 0, hit.path, None)))
 
 
-def _find_document(connection: sqlite3.Connection, wanted: DocumentId) -> sqlite3.Row | None:
+def _find_document(catalog: CatalogReader, wanted: DocumentId) -> sqlite3.Row | None:
     """The document in the row that the id says, if that is still the one; else the one at its path; else one of its content."""
-    row = _document(connection, "d.id = ?", wanted.document_id)
+    row = _document(catalog, "d.id = ?", wanted.document_id)
     if row and (path_hash(_path(row)) == wanted.path or (row["content_hash"] or b"").startswith(wanted.content)):
         return row
-    paths = connection.execute("SELECT d.id, d.path, r.path AS root FROM documents d JOIN roots r ON r.id = d.root_id")
+    paths = _rows(catalog, "SELECT d.id, d.path, r.path AS root FROM documents d JOIN roots r ON r.id = d.root_id")
     at_path = [each["id"] for each in paths if path_hash(_path(each)) == wanted.path]
     for document_id in at_path:
-        if row := _document(connection, "d.id = ?", document_id):
+        if row := _document(catalog, "d.id = ?", document_id):
             return row
-    return _document(connection, "d.content_hash BETWEEN ? AND ?", *_between(wanted.content))
+    return _document(catalog, "d.content_hash BETWEEN ? AND ?", *_between(wanted.content))
 
 
-def _document(connection: sqlite3.Connection, condition: str, *values: object) -> sqlite3.Row | None:
+def _document(catalog: CatalogReader, condition: str, *values: object) -> sqlite3.Row | None:
     """The first document with text that meets an SQL condition."""
-    row: sqlite3.Row | None = connection.execute(
-        f"{_DOCUMENT} WHERE d.chunk_count > 0 AND {condition} ORDER BY d.path, d.id LIMIT 1", values
+    row: sqlite3.Row | None = _rows(
+        catalog, f"{_DOCUMENT} WHERE d.chunk_count > 0 AND {condition} ORDER BY d.path, d.id LIMIT 1", values
     ).fetchone()
     return row
 
 
-def _id_at(connection: sqlite3.Connection, collection: str, row: sqlite3.Row, ordinal: int) -> str:
+def _id_at(catalog: CatalogReader, collection: str, row: sqlite3.Row, ordinal: int) -> str:
     """The id of a passage of the same document, "" if it has no such."""
     query = f"{_PASSAGE} WHERE c.document_id = ? AND c.ordinal = ?"
-    neighbour = connection.execute(query, (row["document_id"], ordinal)).fetchone()
+    neighbour = _rows(catalog, query, (row["document_id"], ordinal)).fetchone()
     return _passage(collection, neighbour).id if neighbour else ""
 
 

@@ -1,12 +1,12 @@
 """Judged queries as vectors: held-out pairs, the user's own file, the bundled general check, folders in BEIR's layout."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder, normalized
@@ -43,8 +43,8 @@ def own_queries(
 ) -> JudgedQueries:
     """The user's judged queries (see `searchkit eval init`), by files. Raises what `read_judged` raises."""
     judged = read_judged(library.home, collection, file)
-    with reading(_folder(library, collection)) as connection:
-        rows = _places(connection, corpus)
+    with reading(_folder(library, collection)) as catalog:
+        rows = _places(catalog, corpus)
     numbers = {path: number for number, path in enumerate(dict.fromkeys(rows.values()))}
     relevance = []
     for query_id in judged.queries:
@@ -73,8 +73,8 @@ def judged_folder(home: Home, folder: Path, embedder: Embedder, on_progress: Pro
     data = read_beir(folder)
     name = "sample_docs" if folder.name == SAMPLE_DOCS.name else folder.resolve().name
     made = corpus_collection(home, Corpus(name, data.documents), embedder, on_progress)
-    with reading(made.folder) as connection:
-        documents, found = _vectors_by_document(connection, embedder)
+    with reading(made.folder) as catalog:
+        documents, found = _vectors_by_document(catalog, embedder)
     numbers = {made.document_id(path_from_text(path)): number for number, path in enumerate(dict.fromkeys(documents))}
     of_path = {path: number for number, path in enumerate(dict.fromkeys(documents))}
     relevance = tuple(_numbered(data.qrels[query_id], numbers) for query_id in data.qrels)
@@ -94,21 +94,21 @@ def _numbered(relevance: Mapping[str, int], numbers: Mapping[str, int]) -> dict[
     return {str(numbers.get(document, document)): value for document, value in relevance.items()}
 
 
-def _vectors_by_document(connection: sqlite3.Connection, embedder: Embedder) -> tuple[list[str], Vectors]:
+def _vectors_by_document(catalog: CatalogReader, embedder: Embedder) -> tuple[list[str], Vectors]:
     """Each chunk's document and vector."""
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id ORDER BY c.id"
     ).fetchall()
-    stored = vectors.vectors_of_hashes(connection, embedder.info.fingerprint, list({row[1] for row in rows}))
+    stored = vectors.vectors_of_hashes(catalog, embedder.info.fingerprint, list({row[1] for row in rows}))
     kept = [(path, stored[content_hash]) for path, content_hash in rows if content_hash in stored]
     return [path for path, _ in kept], normalized(np.stack([vector for _, vector in kept]))
 
 
-def _places(connection: sqlite3.Connection, corpus: CorpusVectors) -> dict[int, Path]:
+def _places(catalog: CatalogReader, corpus: CorpusVectors) -> dict[int, Path]:
     """The first file of each row of a corpus."""
     row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
     found: dict[int, Path] = {}
-    for root, path, content_hash in connection.execute(
+    for root, path, content_hash in catalog.execute(
         "SELECT r.path, d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id"
         " JOIN roots r ON r.id = d.root_id ORDER BY c.id"
     ):

@@ -5,15 +5,14 @@ begun goes on where it was.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from searchkit.catalog import documents, roots
+from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder, collection_at, name_after_folder, neighbours
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.catalog.session import reading, writing
@@ -115,45 +114,45 @@ def _storable(text: str) -> str:
 def _is_finished(folder: CollectionFolder, embedder: Embedder, count: int) -> bool:
     if not folder.exists():
         return False
-    with reading(folder) as connection:
-        is_covered = get_meta(connection, COVERED) == embedder.info.fingerprint
-        return is_covered and sum(documents.count_by_status(connection).values()) == count
+    with reading(folder) as catalog:
+        is_covered = get_meta(catalog, COVERED) == embedder.info.fingerprint
+        return is_covered and sum(documents.count_by_status(catalog).values()) == count
 
 
 def _make(folder: CollectionFolder, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener) -> None:
     library = Library(Home(folder.path.parents[1]), embedder=embedder)
-    with library, writing(folder) as connection:
-        with transaction(connection):
-            root = roots.add_root(connection, _NO_ROOT)
-            set_meta(connection, MODEL, embedder.info.name)
-            set_meta(connection, COVERED, "")
-        _put_documents(connection, root.id, corpus, embedder, on_progress)
-        borrow_vectors(connection, embedder.info.fingerprint, neighbours(folder))
-        _embed(connection, embedder, f"Embedding {corpus.name}", on_progress)
-        library.index_run(folder, connection, embedder, on_progress, RunOptions()).finish(is_same=False)
+    with library, writing(folder) as catalog:
+        with catalog.transaction():
+            root = roots.add_root(catalog, _NO_ROOT)
+            set_meta(catalog, MODEL, embedder.info.name)
+            set_meta(catalog, COVERED, "")
+        _put_documents(catalog, root.id, corpus, embedder, on_progress)
+        borrow_vectors(catalog, embedder.info.fingerprint, neighbours(folder))
+        _embed(catalog, embedder, f"Embedding {corpus.name}", on_progress)
+        library.index_run(folder, catalog, embedder, on_progress, RunOptions()).finish(is_same=False)
 
 
 def _put_documents(
-    connection: sqlite3.Connection, root: int, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener
+    catalog: CatalogWriter, root: int, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener
 ) -> None:
     """Cut and store what is not there yet, of which a run that was stopped left the end."""
-    there = {record.path for record in documents.documents_of_root(connection, root)}
+    there = {record.path for record in documents.documents_of_root(catalog, root)}
     missing = [(_name(i), p) for i, p in enumerate(corpus.documents.values()) if _name(i) not in there]
     for done, group in enumerate(_groups(missing)):
-        with transaction(connection):
+        with catalog.transaction():
             for name, passage in group:
                 cut = chunk.chunk_document(as_document(passage), embedder.count_tokens, embedder.info.max_tokens)
-                documents.put_document(connection, _record(root, name, passage), cut)
+                documents.put_document(catalog, _record(root, name, passage), cut)
         on_progress(Progress(f"Reading {corpus.name}", done * _AT_ONCE + len(group), len(missing), "documents"))
 
 
-def _embed(connection: sqlite3.Connection, embedder: Embedder, stage: str, on_progress: ProgressListener) -> None:
-    missing = tokens_to_embed(connection, embedder.info.fingerprint)
+def _embed(catalog: CatalogWriter, embedder: Embedder, stage: str, on_progress: ProgressListener) -> None:
+    missing = tokens_to_embed(catalog, embedder.info.fingerprint)
 
     def on_done(done: Filled) -> None:
         on_progress(Progress(stage, done.passages, missing.passages, "passages", done.tokens, missing.tokens))
 
-    fill_vectors(connection, embedder, on_done)
+    fill_vectors(catalog, embedder, on_done)
 
 
 def _groups(items: Sequence[tuple[str, Passage]]) -> Iterator[list[tuple[str, Passage]]]:

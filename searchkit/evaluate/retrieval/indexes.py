@@ -1,9 +1,8 @@
 """Which indexes an evaluation goes through, and a place where it may change a collection's index to them."""
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,11 +90,8 @@ def _alone(folder: CollectionFolder) -> Iterator[None]:
 def _copy_catalog(judged: JudgedCollection, home: Home) -> None:
     copy = collection_at(home, judged.collection)
     copy.create()
-    with (
-        reading(existing_collection(judged.home, judged.collection)) as source,
-        closing(sqlite3.connect(copy.catalog)) as target,
-    ):
-        source.backup(target)
+    with reading(existing_collection(judged.home, judged.collection)) as catalog:
+        catalog.copy_to(copy.catalog)
 
 
 def _auto(judged: JudgedCollection, embedder: Embedder) -> IndexSpec:

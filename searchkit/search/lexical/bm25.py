@@ -1,12 +1,12 @@
 """Lexical candidates: BM25 over the full-text table, by the words of the query that tell passages apart."""
 
 import math
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import has_unspaced_runs
 from searchkit.catalog.letters import one_spelling
 from searchkit.search.lexical.function_words import FUNCTION_WORDS
@@ -54,19 +54,17 @@ class LexicalQuery:
         return sum(weight for stem, weight in self.weights.items() if stem in stems) / total if total else 0.0
 
 
-def read_query(
-    connection: sqlite3.Connection, query: str, stemmer: Stemmer, languages: Iterable[str] = ()
-) -> LexicalQuery:
+def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: Iterable[str] = ()) -> LexicalQuery:
     """Turn free text into a match expression; no text can break its syntax. Words too common to tell
     passages apart are left out, unless all are. `languages`: whose endings the words may have.
     """
     query = one_spelling(query)
     phrases = query_phrases(query)
     stems = stemmer.stems(_telling_words(query, phrases))
-    other_forms = inflections(connection, stems, languages, stemmer)
-    counts = _document_counts(connection, set(stems.values()))
+    other_forms = inflections(catalog, stems, languages, stemmer)
+    counts = _document_counts(catalog, set(stems.values()))
     counts |= {stem: forms.count for stem, forms in other_forms.items()}
-    total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
+    total = max(1, int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0]))
     telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
     asked = {
         _asked(word, other_forms.get(stem)): counts.get(stem, 0) for word, stem in stems.items() if stem in telling
@@ -115,7 +113,7 @@ def _quoted(expression: str) -> str:
 
 
 def lexical_candidates(
-    connection: sqlite3.Connection, query: LexicalQuery, limit: int, allowed: bytes | None = None
+    catalog: CatalogReader, query: LexicalQuery, limit: int, allowed: bytes | None = None
 ) -> dict[int, float]:
     """BM25 (larger is better) by chunk id, of the best `limit` chunks, best first.
 
@@ -124,7 +122,7 @@ def lexical_candidates(
     if not query.match:
         return {}
     condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext"
         f" WHERE fulltext MATCH ?{condition} ORDER BY cost, rowid LIMIT ?",
         (*_WEIGHTS, query.match, *(() if allowed is None else (allowed,)), limit),
@@ -132,7 +130,7 @@ def lexical_candidates(
     return {int(chunk): -float(cost) / query.repeats for chunk, cost in rows}
 
 
-def _document_counts(connection: sqlite3.Connection, stems: Collection[str]) -> dict[str, int]:
+def _document_counts(catalog: CatalogReader, stems: Collection[str]) -> dict[str, int]:
     marks = ",".join("?" * len(stems))
-    rows = connection.execute(f"SELECT term, doc FROM fulltext_terms WHERE term IN ({marks})", tuple(stems))
+    rows = catalog.execute(f"SELECT term, doc FROM fulltext_terms WHERE term IN ({marks})", tuple(stems))
     return dict(rows.fetchall())

@@ -1,9 +1,9 @@
 """What a query says literally: passages that hold it, or whose file it names, go before all others."""
 
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import lexical_form, said_of_itself
 from searchkit.search.lexical.function_words import FUNCTION_WORDS
 from searchkit.search.lexical.phrases import folded as as_phrases
@@ -26,24 +26,24 @@ _IDENTIFIER = re.compile(
 )
 
 
-def exact_bonuses(connection: sqlite3.Connection, query: str) -> dict[bytes, float]:
+def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
     """What is added to the fused scores, 0 to 1, of passages that hold literally what the query says, by content hash.
 
     FIRST or more, which puts a passage before all others: it holds the whole query, stands in a file that the query names, or
     in the only file with all the query's identifiers. The whole query counts if it has two telling words, or is rare as an
     identifier is. LIKELY: several files hold the identifiers. Case, accents and white space do not matter.
     """
-    total = max(1, int(connection.execute("SELECT count(*) FROM chunks").fetchone()[0]))
+    total = max(1, int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0]))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
     whole = query.strip(_EDGES)
     names = identifiers(query)
-    holding = _holding(connection, names, _MOST) if names else {}
+    holding = _holding(catalog, names, _MOST) if names else {}
     bonuses = dict.fromkeys(holding, FIRST if len(set(holding.values())) == 1 else LIKELY)
-    quoting = _holding(connection, [whole], _MOST if _is_quotation(whole) else rare) if whole else {}
+    quoting = _holding(catalog, [whole], _MOST if _is_quotation(whole) else rare) if whole else {}
     bonuses |= dict.fromkeys(quoting, FIRST)
     for name in file_names(query):
         bonus = _NAMED if name == _as_path(whole) else FIRST
-        bonuses |= dict.fromkeys(_of_file(connection, name), bonus)
+        bonuses |= dict.fromkeys(_of_file(catalog, name), bonus)
     return bonuses
 
 
@@ -74,7 +74,7 @@ def _is_quotation(text: str) -> bool:
     return sum(word not in FUNCTION_WORDS for word in query_words(text)) >= _TELLING_WORDS
 
 
-def _holding(connection: sqlite3.Connection, literals: list[str], most: int) -> dict[bytes, int]:
+def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[bytes, int]:
     """Passages that hold all the literals as they are, each with a document that it stands in.
 
     None if the full-text table has more than `most` candidates.
@@ -83,13 +83,11 @@ def _holding(connection: sqlite3.Connection, literals: list[str], most: int) -> 
     if len(phrases) < len(literals):
         return {}
     match = " AND ".join(phrases)
-    chunks = connection.execute(
-        "SELECT rowid FROM fulltext WHERE fulltext MATCH ? LIMIT ?", (match, most + 1)
-    ).fetchall()
+    chunks = catalog.execute("SELECT rowid FROM fulltext WHERE fulltext MATCH ? LIMIT ?", (match, most + 1)).fetchall()
     if len(chunks) > most:
         return {}
     wanted = [folded(literal) for literal in literals]
-    texts = _texts(connection, [row[0] for row in chunks])
+    texts = _texts(catalog, [row[0] for row in chunks])
     return {content_hash: document for content_hash, document, text in texts if all(each in text for each in wanted)}
 
 
@@ -100,10 +98,10 @@ def _as_phrase(literal: str) -> str:
     return '"' + asked.replace('"', '""') + '"' if asked else ""
 
 
-def _texts(connection: sqlite3.Connection, chunks: Iterable[int]) -> Iterator[tuple[bytes, int, str]]:
+def _texts(catalog: CatalogReader, chunks: Iterable[int]) -> Iterator[tuple[bytes, int, str]]:
     """(content hash, document, all that is searched of it, folded) of chunks."""
     for chunk in chunks:
-        content_hash, document, name, metadata, title, text = connection.execute(
+        content_hash, document, name, metadata, title, text = catalog.execute(
             "SELECT c.content_hash, d.id, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, c.title, c.text"
             " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ?",
             (chunk,),
@@ -121,10 +119,10 @@ def _as_path(name: str) -> str:
     return _PLACE.sub("", name).replace("\\", "/").removeprefix("~").strip("/")
 
 
-def _of_file(connection: sqlite3.Connection, name: str) -> set[bytes]:
+def _of_file(catalog: CatalogReader, name: str) -> set[bytes]:
     """The passages of files of this name, with or without folders before it."""
     pattern = "".join(f"\\{c}" if c in "%_\\" else c for c in name)
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT c.content_hash FROM documents d JOIN roots r ON r.id = d.root_id JOIN chunks c ON c.document_id = d.id"
         " WHERE r.path || '/' || d.path LIKE '%/' || ?1 ESCAPE '\\' LIMIT ?2",
         (pattern, _MOST),

@@ -4,7 +4,6 @@ The full-text table holds words as they came, so that any language can be in it;
 which of its words share a word's Snowball stem, and what all of those begin with is asked for instead of the word.
 """
 
-import sqlite3
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.search.lexical.languages import language_of
 from searchkit.search.lexical.tokens import Stemmer
 
@@ -56,11 +56,11 @@ class Inflections:
     count: int
 
 
-def languages_in(connection: sqlite3.Connection) -> list[str]:
+def languages_in(catalog: CatalogReader) -> list[str]:
     """Languages that have endings of their own, of passages from all over a collection, the most frequent first."""
-    last = int(connection.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0])
+    last = int(catalog.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0])
     rows = (
-        connection.execute("SELECT text FROM chunks WHERE id >= ? LIMIT 1", (1 + last * i // _SAMPLED,)).fetchone()
+        catalog.execute("SELECT text FROM chunks WHERE id >= ? LIMIT 1", (1 + last * i // _SAMPLED,)).fetchone()
         for i in range(_SAMPLED)
     )
     seen = Counter(language_of(row[0]) for row in rows if row)
@@ -68,24 +68,24 @@ def languages_in(connection: sqlite3.Connection) -> list[str]:
 
 
 def inflections(
-    connection: sqlite3.Connection, words: Collection[str], languages: Iterable[str], stemmer: Stemmer
+    catalog: CatalogReader, words: Collection[str], languages: Iterable[str], stemmer: Stemmer
 ) -> dict[str, Inflections]:
     """By the full-text table's own stem of a word, its other forms there, in the first of the languages that has any."""
     snowballs = [_snowball(_ALGORITHM_OF[language]) for language in languages if language in _ALGORITHM_OF]
     found: dict[str, Inflections] = {}
     for word, stem in stemmer.stems(words).items() if snowballs else ():
         for snowball in snowballs if word.isalpha() else ():
-            if forms := _of_word(connection, word, stem, snowball):
+            if forms := _of_word(catalog, word, stem, snowball):
                 found[stem] = forms
                 break
     asked = stemmer.stems([forms.beginning for forms in found.values()])  # the table takes endings off that as well
     return {stem: forms for stem, forms in found.items() if len(asked.get(forms.beginning, "")) >= _SHORTEST}
 
 
-def _of_word(connection: sqlite3.Connection, word: str, stem: str, snowball: "Snowball") -> Inflections | None:
+def _of_word(catalog: CatalogReader, word: str, stem: str, snowball: "Snowball") -> Inflections | None:
     roots = {_folded(snowball.stemWord(word)), _folded(snowball.stemWord(stem))}
     root = min(roots, key=len)
-    counts = _vocabulary(connection, root[:-1] if len(root) > _SHORTEST + 1 else root)  # cheval, chevaux
+    counts = _vocabulary(catalog, root[:-1] if len(root) > _SHORTEST + 1 else root)  # cheval, chevaux
     forms = {term for term in counts if term == stem or _folded(snowball.stemWord(term)) in roots}
     if not forms - {stem}:
         return None
@@ -93,11 +93,11 @@ def _of_word(connection: sqlite3.Connection, word: str, stem: str, snowball: "Sn
     return Inflections(beginning, frozenset(forms | {stem}), sum(counts.get(form, 0) for form in forms))
 
 
-def _vocabulary(connection: sqlite3.Connection, beginning: str) -> dict[str, int]:
+def _vocabulary(catalog: CatalogReader, beginning: str) -> dict[str, int]:
     """In how many chunks each word with this beginning is, of the full-text table's words."""
     if len(beginning) < _SHORTEST:
         return {}
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? LIMIT ?",
         (beginning, f"{beginning}\U0010ffff", _MOST_FORMS),
     )

@@ -5,11 +5,11 @@ where words do. The full-text table, which knows stems only, says where to look.
 """
 
 import re
-import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import islice
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import lexical_form, said_of_itself, unspaced_runs
 from searchkit.catalog.letters import one_spelling
 
@@ -28,17 +28,17 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", text.translate(_SHAPES))))
 
 
-def chunks_with_phrase(connection: sqlite3.Connection, phrase: str, among: Set[int] | None) -> set[int]:
+def chunks_with_phrase(catalog: CatalogReader, phrase: str, among: Set[int] | None) -> set[int]:
     """Ids of the chunks, of those in `among` unless None, that hold a phrase in their text, headings, path or metadata."""
     match = _match_expression(phrase)
-    found = _chunks_matching(connection, match) if match else _chunks_with_sign(connection, phrase)
-    return set(_holding(connection, found if among is None else found & among, _finder(phrase)))
+    found = _chunks_matching(catalog, match) if match else _chunks_with_sign(catalog, phrase)
+    return set(_holding(catalog, found if among is None else found & among, _finder(phrase)))
 
 
-def chunks_with_word(connection: sqlite3.Connection, word: str) -> set[int]:
+def chunks_with_word(catalog: CatalogReader, word: str) -> set[int]:
     """Ids of the chunks that hold a word in any of its forms; of a compound such as `e-mail`, its parts in order."""
     match = _match_expression(word)
-    return _chunks_matching(connection, match) if match else chunks_with_phrase(connection, word, None)
+    return _chunks_matching(catalog, match) if match else chunks_with_phrase(catalog, word, None)
 
 
 def _match_expression(phrase: str) -> str:
@@ -50,15 +50,15 @@ def _match_expression(phrase: str) -> str:
     return "" if is_single or not words else '"' + " ".join(words).replace('"', '""') + '"'
 
 
-def _chunks_matching(connection: sqlite3.Connection, match: str) -> set[int]:
-    rows = connection.execute("SELECT rowid FROM fulltext WHERE fulltext MATCH ?", (match,))
+def _chunks_matching(catalog: CatalogReader, match: str) -> set[int]:
+    rows = catalog.execute("SELECT rowid FROM fulltext WHERE fulltext MATCH ?", (match,))
     return {int(chunk) for (chunk,) in rows}
 
 
-def _chunks_with_sign(connection: sqlite3.Connection, phrase: str) -> set[int]:
+def _chunks_with_sign(catalog: CatalogReader, phrase: str) -> set[int]:
     """Chunks that may hold the phrase, found by reading all of them for a part of it that has no case."""
     sign = next(iter(unspaced_runs(phrase)), phrase.split(maxsplit=1)[0].replace("\0", "")[:1])
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id"
         " WHERE instr(c.text, ?1) OR instr(c.title, ?1) OR instr(d.path, ?1) OR (c.ordinal = 0 AND instr(d.metadata, ?1))",
         (sign.encode("utf-8", "replace").decode(),),
@@ -66,10 +66,10 @@ def _chunks_with_sign(connection: sqlite3.Connection, phrase: str) -> set[int]:
     return {int(chunk) for (chunk,) in rows}
 
 
-def _holding(connection: sqlite3.Connection, chunks: Iterable[int], holds: Callable[[str], bool]) -> Iterator[int]:
+def _holding(catalog: CatalogReader, chunks: Iterable[int], holds: Callable[[str], bool]) -> Iterator[int]:
     remaining = iter(sorted(chunks))
     while batch := list(islice(remaining, _BATCH)):
-        rows = connection.execute(
+        rows = catalog.execute(
             "SELECT c.id, c.text, c.title, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END"
             f" FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({','.join('?' * len(batch))})",
             batch,

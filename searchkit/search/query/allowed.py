@@ -1,9 +1,9 @@
 """The chunks that may answer a query: what its filters, phrases and exclusions leave, or all."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.search.lexical.phrases import chunks_with_phrase, chunks_with_word
 from searchkit.search.query.filters import Filters, all_chunks, chunks_in_documents
 
@@ -39,25 +39,25 @@ class AllowedChunks:
         return self.count
 
 
-def allowed_chunks(connection: sqlite3.Connection, demands: Demands) -> AllowedChunks | None:
+def allowed_chunks(catalog: CatalogReader, demands: Demands) -> AllowedChunks | None:
     """The chunks that meet all demands, None if nothing is demanded."""
     filters = [each for each in demands.filters if each]
-    found = chunks_in_documents(connection, filters) if filters else None
+    found = chunks_in_documents(catalog, filters) if filters else None
     for phrase in demands.phrases:
-        found = chunks_with_phrase(connection, phrase, found)
-    excluded = _excluded(connection, demands)
+        found = chunks_with_phrase(catalog, phrase, found)
+    excluded = _excluded(catalog, demands)
     if excluded:
-        found = (all_chunks(connection) if found is None else found) - excluded
+        found = (all_chunks(catalog) if found is None else found) - excluded
     return None if found is None else AllowedChunks(found)
 
 
-def _excluded(connection: sqlite3.Connection, demands: Demands) -> set[int]:
+def _excluded(catalog: CatalogReader, demands: Demands) -> set[int]:
     excluded: set[int] = set()
     for word in demands.excluded_words:
-        excluded |= chunks_with_word(connection, word)
+        excluded |= chunks_with_word(catalog, word)
     for phrase in demands.excluded_phrases:
-        excluded |= chunks_with_phrase(connection, phrase, None)
+        excluded |= chunks_with_phrase(catalog, phrase, None)
     for document in demands.excluded_documents:
-        rows = connection.execute("SELECT id FROM chunks WHERE document_id = ?", (document,))
+        rows = catalog.execute("SELECT id FROM chunks WHERE document_id = ?", (document,))
         excluded.update(chunk for (chunk,) in rows)
     return excluded

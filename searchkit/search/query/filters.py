@@ -1,11 +1,11 @@
 """Filters: which documents may answer, by type, place and date. What they allow is told from the catalog, before ranking."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.errors import UsageError
 from searchkit.search.query.dates import DOCUMENT_MOMENT, FIRST_MOMENT, LAST_MOMENT, within
 from searchkit.search.query.globs import PathPatterns, is_pattern, plain
@@ -60,30 +60,28 @@ def is_place(pattern: str) -> bool:
     return len(pattern) <= _LONGEST and is_pattern(pattern)
 
 
-def chunks_in_documents(connection: sqlite3.Connection, filters: Sequence[Filters]) -> set[int]:
+def chunks_in_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> set[int]:
     """Ids of the chunks of documents that all of the filters allow. Types are formats, or endings that begin with a dot."""
-    documents = json.dumps(list(_allowed_documents(connection, filters)))
-    rows = connection.execute(
-        "SELECT id FROM chunks WHERE document_id IN (SELECT value FROM json_each(?))", (documents,)
-    )
+    documents = json.dumps(list(_allowed_documents(catalog, filters)))
+    rows = catalog.execute("SELECT id FROM chunks WHERE document_id IN (SELECT value FROM json_each(?))", (documents,))
     found = {int(chunk) for (chunk,) in rows}
     for each in filters:
-        found -= _messages_of_other_days(connection, each)
+        found -= _messages_of_other_days(catalog, each)
     return found
 
 
-def all_chunks(connection: sqlite3.Connection) -> set[int]:
+def all_chunks(catalog: CatalogReader) -> set[int]:
     """Ids of all chunks."""
-    return {int(chunk) for (chunk,) in connection.execute("SELECT id FROM chunks")}
+    return {int(chunk) for (chunk,) in catalog.execute("SELECT id FROM chunks")}
 
 
-def _allowed_documents(connection: sqlite3.Connection, filters: Sequence[Filters]) -> Iterator[int]:
+def _allowed_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> Iterator[int]:
     conditions, parameters = ["d.status = ?"], [str(DocumentStatus.INDEXED)]
     for each in filters:
         for condition, values in (_of_types(each.types), _negated(_of_types(each.not_types)), _of_days(each)):
             conditions.append(condition)
             parameters += values
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT d.id, d.root_id, d.path FROM documents d WHERE " + " AND ".join(f"({each})" for each in conditions),
         parameters,
     )
@@ -97,7 +95,7 @@ def _allowed_documents(connection: sqlite3.Connection, filters: Sequence[Filters
     if not wanted and not unwanted:
         yield from (int(document) for document, _, _ in rows)
         return
-    roots = {root: plain(path) for root, path in connection.execute("SELECT id, path FROM roots").fetchall()}
+    roots = {root: plain(path) for root, path in catalog.execute("SELECT id, path FROM roots").fetchall()}
     for document, root, path in rows:
         place = (roots[root], plain(path))
         if all(patterns.fit(*place) for patterns in wanted) and not any(patterns.fit(*place) for patterns in unwanted):
@@ -128,11 +126,11 @@ def _of_days(filters: Filters) -> tuple[str, list[str]]:
     return (f"d.format = 'mailbox' OR {condition}" if parameters else condition), parameters
 
 
-def _messages_of_other_days(connection: sqlite3.Connection, filters: Filters) -> set[int]:
+def _messages_of_other_days(catalog: CatalogReader, filters: Filters) -> set[int]:
     condition, parameters = within(FIRST_MOMENT, LAST_MOMENT, filters.since, filters.until)
     if not parameters:
         return set()
-    rows = connection.execute(
+    rows = catalog.execute(
         f"SELECT c.id FROM documents d JOIN chunks c ON c.document_id = d.id WHERE d.format = 'mailbox' AND NOT ({condition})",
         parameters,
     )

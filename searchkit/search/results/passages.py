@@ -1,11 +1,11 @@
 """The passages behind candidates: which text a hit shows, and where it stands."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import said_of_itself
 from searchkit.files import path_from_text
 from searchkit.search.query.allowed import AllowedChunks
@@ -65,24 +65,24 @@ class Choice:
     more_in_file: int = 0
 
 
-def hashes_of_chunks(connection: sqlite3.Connection, chunk_ids: Sequence[int]) -> dict[int, bytes]:
+def hashes_of_chunks(catalog: CatalogReader, chunk_ids: Sequence[int]) -> dict[int, bytes]:
     """Content hash by chunk id."""
     marks = ",".join("?" * len(chunk_ids))
-    return dict(connection.execute(f"SELECT id, content_hash FROM chunks WHERE id IN ({marks})", chunk_ids).fetchall())
+    return dict(catalog.execute(f"SELECT id, content_hash FROM chunks WHERE id IN ({marks})", chunk_ids).fetchall())
 
 
-def allowed_hashes(connection: sqlite3.Connection, hashes: Iterable[bytes], allowed: AllowedChunks) -> set[bytes]:
+def allowed_hashes(catalog: CatalogReader, hashes: Iterable[bytes], allowed: AllowedChunks) -> set[bytes]:
     """Those of the content hashes that stand in an allowed place."""
     return {
         content_hash
         for content_hash in hashes
-        for (chunk,) in connection.execute("SELECT id FROM chunks WHERE content_hash = ?", (content_hash,))
+        for (chunk,) in catalog.execute("SELECT id FROM chunks WHERE content_hash = ?", (content_hash,))
         if chunk in allowed
     }
 
 
 def read_passage(
-    connection: sqlite3.Connection,
+    catalog: CatalogReader,
     content_hash: bytes,
     allowed: AllowedChunks | None = None,
     named: Sequence[str] = (),
@@ -93,7 +93,7 @@ def read_passage(
 
     None if there is no such place, as when the last document that held it is gone.
     """
-    rows = connection.execute(
+    rows = catalog.execute(
         f"{_PASSAGE} WHERE c.content_hash = ? ORDER BY r.path, d.path, c.ordinal", (content_hash,)
     ).fetchall()
     places = [row for row in rows if allowed is None or row[0] in allowed]
@@ -104,22 +104,20 @@ def read_passage(
     return replace(passages[0], copies_at=tuple(copy.path for copy in passages[1:])) if passages else None
 
 
-def newest_passages(connection: sqlite3.Connection, allowed: AllowedChunks, count: int) -> list[StoredPassage]:
+def newest_passages(catalog: CatalogReader, allowed: AllowedChunks, count: int) -> list[StoredPassage]:
     """The first allowed passage of each document, the newest documents first."""
-    chunks = connection.execute(
+    chunks = catalog.execute(
         "SELECT c.id FROM (SELECT id, min(ordinal) FROM chunks WHERE substr(?, id + 1, 1) = x'01' GROUP BY document_id) f"
         " JOIN chunks c ON c.id = f.id JOIN documents d ON d.id = c.document_id"
         f" ORDER BY {LAST_MOMENT} DESC, d.path LIMIT ?",
         (allowed.mask, count),
     ).fetchall()
-    return [_passage(connection.execute(f"{_PASSAGE} WHERE c.id = ?", chunk).fetchone()) for chunk in chunks]
+    return [_passage(catalog.execute(f"{_PASSAGE} WHERE c.id = ?", chunk).fetchone()) for chunk in chunks]
 
 
-def choose_passages(connection: sqlite3.Connection, ranked: Iterable[bytes], scope: Scope) -> list[Choice]:
+def choose_passages(catalog: CatalogReader, ranked: Iterable[bytes], scope: Scope) -> list[Choice]:
     """The first passages of a ranking that the scope leaves, in its order."""
-    found = (
-        (content_hash, read_passage(connection, content_hash, scope.allowed, scope.named)) for content_hash in ranked
-    )
+    found = ((content_hash, read_passage(catalog, content_hash, scope.allowed, scope.named)) for content_hash in ranked)
     choices = (Choice(content_hash, stored) for content_hash, stored in found if stored)
     if scope.by_file:
         return _of_each_file(choices)[: scope.k]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import get_meta, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.display import command
@@ -56,11 +55,11 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
 
 
 def _tried_at(library: Library, collection: str) -> int:
-    with reading(existing_collection(library.home, collection)) as connection:
-        return int(get_meta(connection, _TRIED) or 0)
+    with reading(existing_collection(library.home, collection)) as catalog:
+        return int(get_meta(catalog, _TRIED) or 0)
 
 
 def _note(library: Library, collection: str, passages: int) -> None:
     folder = existing_collection(library.home, collection)
-    with writing(folder) as connection, transaction(connection):
-        set_meta(connection, _TRIED, str(passages))
+    with writing(folder) as catalog, catalog.transaction():
+        set_meta(catalog, _TRIED, str(passages))

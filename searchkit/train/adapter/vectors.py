@@ -5,7 +5,6 @@ the stored vector less a share of the title's comes near enough to learn from (`
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +14,7 @@ from time import monotonic
 import numpy as np
 
 from searchkit.catalog import vectors
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.documents import content_hash
 from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.files import make_private_folder, write_atomically
@@ -64,10 +64,10 @@ class CorpusVectors:
     vectors: Vectors
 
     @classmethod
-    def read(cls, connection: sqlite3.Connection, embedder: Embedder) -> "CorpusVectors":
+    def read(cls, catalog: CatalogReader, embedder: Embedder) -> "CorpusVectors":
         """All that the catalog holds of the model."""
-        ids = vectors.vector_ids(connection, embedder.info.fingerprint)
-        _, hashes, found = vectors.fetch_vectors(connection, ids, embedder.info.dimension)
+        ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
+        _, hashes, found = vectors.fetch_vectors(catalog, ids, embedder.info.dimension)
         return cls(tuple(hashes), normalized(found))
 
 

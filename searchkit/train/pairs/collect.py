@@ -1,10 +1,10 @@
 """All ways to pairs in one: the collection's own, the searches that were opened, the user's file, a language model's."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
@@ -51,26 +51,26 @@ def collect_pairs(
 ) -> tuple[list[Pair], PairCounts]:
     """A collection's pairs, without doubles, split by document. Raises CollectionNotFoundError, TrainingError, LlmError."""
     folder = existing_collection(library.home, collection)
-    with reading(folder) as connection:
-        found = _own_pairs(library, collection, connection)
+    with reading(folder) as catalog:
+        found = _own_pairs(library, collection, catalog)
         if options.file:
             found += read_pairs(options.file)
         if options.llm:
             from searchkit.train.pairs.generated_questions import write_questions
 
-            found += write_questions(library, collection, connection, options, on_progress)
+            found += write_questions(library, collection, catalog, options, on_progress)
         kept, left_out = deduplicated(found)
         kept = split_by_document(kept, options.seed)
         if options.negatives and kept:
             embedder = library.embedder_of(collection)
-            corpus = CorpusVectors.read(connection, embedder)
+            corpus = CorpusVectors.read(catalog, embedder)
             cache = VectorCache(folder.training / "vectors.bin", embedder, on_progress)
             try:
                 known = vectors_of_pairs(kept, corpus, cache)
             finally:
                 cache.save()
             count = options.negatives
-            kept = with_negatives(connection, kept, known, corpus, count=count, on_progress=on_progress)
+            kept = with_negatives(catalog, kept, known, corpus, count=count, on_progress=on_progress)
     return kept, count_pairs(kept, left_out)
 
 
@@ -84,17 +84,17 @@ def gather_pairs(
     if file is not None:
         found = read_pairs(file)
     else:
-        with reading(existing_collection(library.home, collection)) as connection:
-            found = _own_pairs(library, collection, connection)
+        with reading(existing_collection(library.home, collection)) as catalog:
+            found = _own_pairs(library, collection, catalog)
     pairs, left_out = deduplicated(found)
     if file is None or {pair.split for pair in pairs} == {Split.TRAIN}:
         pairs = split_by_document(pairs, seed)
     return pairs, count_pairs(pairs, left_out)
 
 
-def _own_pairs(library: Library, collection: str, connection: sqlite3.Connection) -> list[Pair]:
+def _own_pairs(library: Library, collection: str, catalog: CatalogReader) -> list[Pair]:
     """What a collection says itself, and what was opened of it."""
-    return [*mine_pairs(connection), *opened_pairs(library.home, collection)]
+    return [*mine_pairs(catalog), *opened_pairs(library.home, collection)]
 
 
 def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file: Path | None = None) -> None:

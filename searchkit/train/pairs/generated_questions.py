@@ -1,10 +1,10 @@
 """Questions that a language model writes about passages, kept only if a search finds their passage again (round trip)."""
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.language_model import LanguageModel, Message
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.documents import content_hash
 from searchkit.config import load_settings
 from searchkit.errors import UsageError
@@ -31,7 +31,7 @@ _INSTRUCTION = (
 def write_questions(
     library: Library,
     collection: str,
-    connection: sqlite3.Connection,
+    catalog: CatalogReader,
     options: "CollectOptions",
     on_progress: ProgressListener,
 ) -> list[Pair]:
@@ -39,7 +39,7 @@ def write_questions(
     wanted = Wanted("" if options.llm == "auto" else options.llm)
     model = choose_model(load_settings(library.home).llm, wanted)
     pairs: list[Pair] = []
-    rows = connection.execute(
+    rows = catalog.execute(
         "SELECT r.path, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r"
         " ON r.id = d.root_id WHERE length(c.text) >= ? GROUP BY c.content_hash ORDER BY c.content_hash LIMIT ?",
         (_LEAST_TEXT, options.written),

@@ -4,12 +4,12 @@ The query is always taken out of its passage and of the passage's title, so that
 """
 
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePosixPath
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.files import path_from_text
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 from searchkit.train.pairs.pair import Kind, Pair
@@ -54,18 +54,18 @@ class _Chunk:
         return tuple(part for part in self.title.split(TITLE_SEPARATOR) if part)
 
 
-def mine_pairs(connection: sqlite3.Connection) -> Iterator[Pair]:
+def mine_pairs(catalog: CatalogReader) -> Iterator[Pair]:
     """All that a collection's catalog gives, in the order of its documents."""
-    for pair in _mined(connection):
+    for pair in _mined(catalog):
         text = without_copies(pair.passage.text, pair.query).strip()
         if len(text) >= _LEAST_TEXT:
             yield replace(pair, passage=Passage(pair.passage.title, text))
 
 
-def _mined(connection: sqlite3.Connection) -> Iterator[Pair]:
+def _mined(catalog: CatalogReader) -> Iterator[Pair]:
     firsts: dict[str, _Chunk] = {}
     links: list[tuple[str, str, str]] = []
-    for document, group in groupby(_chunks(connection), key=lambda chunk: chunk.document):
+    for document, group in groupby(_chunks(catalog), key=lambda chunk: chunk.document):
         chunks = list(group)
         firsts[document] = chunks[0]
         yield from _headed(chunks)
@@ -75,8 +75,8 @@ def _mined(connection: sqlite3.Connection) -> Iterator[Pair]:
     yield from _linked(links, firsts)
 
 
-def _chunks(connection: sqlite3.Connection) -> Iterator[_Chunk]:
-    rows = connection.execute(
+def _chunks(catalog: CatalogReader) -> Iterator[_Chunk]:
+    rows = catalog.execute(
         "SELECT r.path, d.path, c.title, c.text, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id"
         " JOIN roots r ON r.id = d.root_id ORDER BY d.id, c.ordinal"
     )

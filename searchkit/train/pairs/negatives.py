@@ -4,12 +4,12 @@ Near enough to teach something, and not so near that they may be answers nobody 
 cosine (NV-Retriever), of another file, and no near copy of the answer.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.files import path_from_text
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
@@ -24,7 +24,7 @@ _REPORTED = 50
 
 
 def with_negatives(
-    connection: sqlite3.Connection,
+    catalog: CatalogReader,
     pairs: Sequence[Pair],
     known: PairVectors,
     corpus: CorpusVectors,
@@ -45,17 +45,17 @@ def with_negatives(
                 continue
             cosines = corpus.vectors @ known.queries[i]
             limit = _MARGIN * float(known.queries[i] @ known.passages[i])
-            candidates = _candidates(connection, pair, cosines, row_of, stemmer)
+            candidates = _candidates(catalog, pair, cosines, row_of, stemmer)
             near = sorted((row for row in candidates if cosines[row] < limit), key=lambda row: -float(cosines[row]))
             hashes = [corpus.hashes[row] for row in near]
-            found.append(replace(pair, negatives=tuple(_different(connection, pair, hashes, count))))
+            found.append(replace(pair, negatives=tuple(_different(catalog, pair, hashes, count))))
     finally:
         stemmer.close()
     return found
 
 
 def _candidates(
-    connection: sqlite3.Connection,
+    catalog: CatalogReader,
     pair: Pair,
     cosines: "np.typing.NDArray[np.float32]",
     row_of: Mapping[bytes, int],
@@ -63,18 +63,18 @@ def _candidates(
 ) -> set[int]:
     """Rows of the corpus that either arm finds. Those above the margin do not use up the depth."""
     near = np.argsort(-cosines)[: 4 * _DEPTH].tolist()
-    chunks = lexical_candidates(connection, read_query(connection, pair.query, stemmer), _DEPTH)
+    chunks = lexical_candidates(catalog, read_query(catalog, pair.query, stemmer), _DEPTH)
     marks = ",".join("?" * len(chunks))
-    rows = connection.execute(f"SELECT content_hash FROM chunks WHERE id IN ({marks})", tuple(chunks)).fetchall()
+    rows = catalog.execute(f"SELECT content_hash FROM chunks WHERE id IN ({marks})", tuple(chunks)).fetchall()
     return {*near, *(row_of[content_hash] for (content_hash,) in rows if content_hash in row_of)}
 
 
-def _different(connection: sqlite3.Connection, pair: Pair, hashes: Sequence[bytes], count: int) -> Iterator[Passage]:
+def _different(catalog: CatalogReader, pair: Pair, hashes: Sequence[bytes], count: int) -> Iterator[Passage]:
     """The first of these passages that are of no file that holds the answer, and say something else."""
     answer = Wording.of("", pair.passage.text)
     given = 0
     for content_hash in hashes:
-        rows = connection.execute(
+        rows = catalog.execute(
             "SELECT r.path, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id"
             " JOIN roots r ON r.id = d.root_id WHERE c.content_hash = ?",
             (content_hash,),

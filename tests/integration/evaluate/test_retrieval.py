@@ -8,7 +8,6 @@ import pytest
 from filelock import FileLock
 
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import chunks_of_document
 from searchkit.catalog.session import reading, writing
 from searchkit.errors import CollectionBusyError, UsageError
@@ -136,7 +135,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, embedder: H
 def test_texts_that_are_missing_are_put_in_again(
     made: CorpusCollection, tmp_path: Path, embedder: HashEmbedder
 ) -> None:
-    with writing(made.folder) as connection, transaction(connection):
+    with writing(made.folder) as connection, connection.transaction():
         connection.execute("DELETE FROM documents WHERE id = 1")
     again = corpus_collection(Home(tmp_path), Corpus("tiny", DOCUMENTS), embedder)
     assert ranking(again, embedder, "prune roses", SearchMode.SEMANTIC)[0] == "http://x/roses#1"

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.catalog.session import writing
 from searchkit.errors import UsageError
@@ -160,7 +159,7 @@ def test_without_the_library_of_the_chosen_index_another_is_used(
 ) -> None:
     library.index(many)
     monkeypatch.setattr("searchkit.index_store.open.is_installed", lambda _: False)
-    with writing(CollectionFolder(library.home.path / "collections" / "docs")) as connection, transaction(connection):
+    with writing(CollectionFolder(library.home.path / "collections" / "docs")) as connection, connection.transaction():
         set_meta(connection, INDEX, "hnswlib-float32-64")
 
     assert library.search("prune the roses", mode="semantic")[0].path.name == "roses.md"

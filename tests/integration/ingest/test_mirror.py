@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import open_for_reading
 from searchkit.catalog.fulltext import lexical_form
 from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
@@ -27,7 +28,7 @@ def found(library: Library, query: str) -> list[str]:
     return [hit.path.name for hit in library.search(query, mode=SearchMode.LEXICAL)]
 
 
-def catalog(library: Library, name: str = "docs") -> sqlite3.Connection:
+def catalog(library: Library, name: str = "docs") -> CatalogReader:
     return open_for_reading(library.home.path / "collections" / name / "catalog.db")
 
 

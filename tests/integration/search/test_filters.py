@@ -11,7 +11,6 @@ import pytest
 
 from searchkit.catalog import roots
 from searchkit.catalog.collection_folder import collection_at
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.session import writing
@@ -254,7 +253,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
     texts = [" ".join(f"word{i}" for i in random.integers(0, 300, 8)) for _ in range(6000)]
     embedded = embedder.embed_documents([Passage("", text) for text in texts])
     folder = collection_at(Home(home), "many")
-    with writing(folder) as connection, transaction(connection):
+    with writing(folder) as connection, connection.transaction():
         root = roots.add_root(connection, home / "many")
         set_meta(connection, MODEL, embedder.info.name)
         for i, text in enumerate(texts):

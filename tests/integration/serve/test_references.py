@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.session import reading
 from searchkit.errors import CollectionNotFoundError, UsageError
@@ -279,7 +280,7 @@ def test_a_catalog_is_opened_once_for_all_hits_of_a_collection(
     hits = indexed.search("roses dough water", k=10)
     opened: list[str] = []
 
-    def counted(folder: CollectionFolder) -> AbstractContextManager[sqlite3.Connection]:
+    def counted(folder: CollectionFolder) -> AbstractContextManager[CatalogReader]:
         opened.append(folder.name)
         return reading(folder)
 

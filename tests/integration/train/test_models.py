@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.connection import transaction
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.cli.main import cli
@@ -173,7 +172,7 @@ def test_what_the_index_has_learned_is_mapped_and_not_learned_again(
 ) -> None:
     with Library(home) as library:
         library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
-        with writing(existing_collection(Home(home), "docs")) as connection, transaction(connection):
+        with writing(existing_collection(Home(home), "docs")) as connection, connection.transaction():
             set_meta(connection, INDEX, f"ivf-1bit-{DIMENSION}")
         library.refresh("docs")
         monkeypatch.setattr(faiss_codes, "_cluster_centres", None)  # it would be called to learn

@@ -1,41 +1,47 @@
 """What the full-text table is asked, and what it answers, for queries of common words."""
 
-import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from searchkit.catalog import fulltext
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import memory_catalog
+from searchkit.catalog.documents import DocumentRecord, put_document
+from searchkit.catalog.roots import add_root
 from searchkit.search.lexical import bm25
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
+from searchkit.types import Chunk, DocumentStatus
 
 
 @pytest.fixture
-def connection() -> sqlite3.Connection:
-    """A full-text table of 60 passages; "water" is in half of them, "stone" in a third, "lantern" in three."""
-    db = sqlite3.connect(":memory:", isolation_level=None)
-    fulltext.create(db)
-    db.execute("CREATE VIRTUAL TABLE fulltext_terms USING fts5vocab(fulltext, row)")
-    db.execute("CREATE TABLE chunks (id INTEGER PRIMARY KEY, text TEXT)")
-    for number in range(60):
-        words = ["sand"] * (number % 7 + 1)
-        words += ["water"] * (number % 2) + ["stone"] * (number % 3 == 0) + ["lantern"] * (number % 20 == 0)
-        db.execute("INSERT INTO chunks VALUES (?, ?)", (number, " ".join(words)))
-        db.execute("INSERT INTO fulltext (rowid, name, title, text) VALUES (?, '', '', ?)", (number, " ".join(words)))
-    return db
+def catalog() -> Iterator[CatalogReader]:
+    """60 passages; "water" is in half of them, "stone" in a third, "lantern" in three: the first, and every twentieth."""
+    with memory_catalog() as catalog, catalog.transaction():
+        root = add_root(catalog, Path("/notes"))
+        record = DocumentRecord(0, root.id, "a", b"", 1, 1, 1, "text", DocumentStatus.INDEXED, "", "", "")
+        put_document(catalog, record, map(_passage, range(60)))
+        yield catalog
+
+
+def _passage(number: int) -> Chunk:
+    words = ["sand"] * (number % 7 + 1)
+    words += ["water"] * (number % 2) + ["stone"] * (number % 3 == 0) + ["lantern"] * (number % 20 == 0)
+    return Chunk(" ".join(words), "", None, 1, 1, len(words))
 
 
 def test_passing_over_chunks_of_common_words_changes_no_score(
-    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+    catalog: CatalogReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stemmer = Stemmer()
-    everything = read_query(connection, "stone lantern pebble", stemmer)
-    scores = lexical_candidates(connection, everything, 60)
+    everything = read_query(catalog, "stone lantern pebble", stemmer)
+    scores = lexical_candidates(catalog, everything, 60)
     monkeypatch.setattr(bm25, "_MOST_SCORED", 10)
-    rare = read_query(connection, "stone lantern pebble", stemmer)
-    found = lexical_candidates(connection, rare, 60)
+    rare = read_query(catalog, "stone lantern pebble", stemmer)
+    found = lexical_candidates(catalog, rare, 60)
     stemmer.close()
 
     assert (everything.repeats, rare.repeats) == (1, 2)
-    assert sorted(found) == [0, 20, 40]  # those with a lantern
+    assert sorted(found) == [1, 21, 41]  # those with a lantern
     assert found == pytest.approx({chunk: scores[chunk] for chunk in found})

@@ -1,0 +1,85 @@
+"""An open catalog: for reading, or for writing too. The SQL is in the other modules here, which alone call `execute` and
+`change`; all others pass the catalog on to them.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class CatalogReader:
+    """A catalog that can be read. Each query sees the latest state; `one_state` holds on to one."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a query."""
+        return self._connection.execute(query, values)
+
+    @property
+    def data_version(self) -> int:
+        """A number that differs from the last one if another connection has written in between."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """One state of the catalog for the whole block, whoever writes meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole catalog to a new file."""
+        with closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class CatalogWriter(CatalogReader):
+    """A catalog that can be changed as well, in transactions. Who has one holds the collection's lock (see session.py)."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block's changes or none."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def change(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement that changes rows, in the transaction that is open."""
+        assert self._connection.in_transaction, "rows are changed in a transaction"
+        return self._connection.execute(statement, values)
+
+    def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run a statement once for each row of values, in the transaction that is open: rows changed."""
+        assert self._connection.in_transaction, "rows are changed in a transaction"
+        return self._connection.executemany(statement, rows).rowcount
+
+    def optimize(self) -> None:
+        """Renew the statistics by which queries are planned, where they have changed."""
+        self._connection.execute("PRAGMA optimize")
+
+    def erase_what_is_removed(self) -> None:
+        """Overwrite on the disk what is removed from now on."""
+        self._connection.execute("PRAGMA secure_delete = ON")

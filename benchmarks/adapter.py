@@ -19,6 +19,7 @@ import numpy as np
 from searchkit.catalog.session import reading
 from searchkit.embedding.adapted_model import Matrix
 from searchkit.embedding.embedder import Embedder
+from searchkit.errors import TrainingError
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.metrics import ndcg_at
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
@@ -27,7 +28,6 @@ from searchkit.library import Library
 from searchkit.train.adapter.learn import CANDIDATES, choose_matrix
 from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
-from searchkit.train.errors import TrainingError
 from searchkit.train.gate import GENERAL_LOSS, JudgedQueries, compare, compare_pairs, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, known_items
 from searchkit.train.losses import LossWeights

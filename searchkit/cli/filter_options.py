@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from searchkit.display import error_text
 from searchkit.errors import UsageError
 from searchkit.search.query.dates import read_days
 from searchkit.search.query.filters import Filters
@@ -38,7 +39,7 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
         try:
             check_file_type(name)
         except UsageError as error:
-            raise click.BadParameter(str(error)) from error
+            raise click.BadParameter(error_text(error)) from error
     return tuple(names)
 
 
@@ -78,7 +79,7 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
         try:
             filters = Filters(types=types, paths=paths, folders=folders, since=since, until=until)
         except UsageError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(error_text(error)) from error
         command(*args, filters=filters, **options)
 
     decorated: Callable[..., None] = with_filters

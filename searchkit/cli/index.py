@@ -8,7 +8,7 @@ import click
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
-from searchkit.display import file_changes, on_one_line, plural
+from searchkit.display import error_text, file_changes, on_one_line, plural
 from searchkit.types import IndexReport, ProgressListener, RunOptions
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def index(request: _Request) -> None:
 
 
 def _index(library: "Library", request: _Request) -> None:
-    from searchkit.errors import CollectionNotFoundError
+    from searchkit.errors import NothingIndexedError
 
     may_adapt = _may_adapt(library, request)
     known = [request.collection] if request.collection else library.collections()
     if not (request.paths or known):
-        raise CollectionNotFoundError("Nothing is indexed yet. Name a folder: searchkit index FOLDER")
+        raise NothingIndexedError
     for path in request.paths:  # a misspelt one is better known before the first hour than after it
         library.check(path)
     names = []
@@ -114,7 +114,7 @@ def _may_adapt(library: "Library", request: _Request) -> bool:
 
     if not (request.adapt or load_settings(library.home).auto_adapt):
         return False
-    from searchkit.train.errors import ExtraMissingError
+    from searchkit.errors import ExtraMissingError
     from searchkit.train.extra import require_torch
 
     try:
@@ -122,7 +122,7 @@ def _may_adapt(library: "Library", request: _Request) -> bool:
     except ExtraMissingError as error:
         if request.adapt:
             raise
-        say(f"auto_adapt: {error}")
+        say(f"auto_adapt: {error_text(error)}")
         return False
     return True
 

@@ -9,6 +9,7 @@ import click
 
 from searchkit import __version__
 from searchkit.cli.output import say
+from searchkit.display import error_text
 from searchkit.errors import SearchkitError
 
 _COMMANDS = {
@@ -95,7 +96,7 @@ def main() -> None:
         sys.stderr.close()  # the reader has gone; Python would complain about it once more at exit
         sys.exit(1)
     except SearchkitError as error:
-        _fail(str(error), debug=debug)
+        _fail(error_text(error), debug=debug)
     except (OSError, sqlite3.Error) as error:  # the machine's: a full disk, a folder that may not be written
         _fail(f"{error}. Nothing that was done before is lost; --debug shows where it happened.", debug=debug)
 

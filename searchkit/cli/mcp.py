@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.output import say
-from searchkit.errors import CollectionNotFoundError, SearchkitError
+from searchkit.errors import Action, CollectionNotFoundError, ExtraMissingError, Remedy
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -41,7 +41,7 @@ def mcp(collections: tuple[str, ...], port: int, *, over_http: bool, no_token: b
     with Library() as library:
         for name in collections:
             if name not in library.collections():
-                raise CollectionNotFoundError(f"No collection named '{name}'. See what there is: searchkit collections")
+                raise CollectionNotFoundError(f"No collection named '{name}'.", remedy=Remedy(Action.SEE_COLLECTIONS))
         try:
             if over_http:
                 _serve_http(library, port, collections, needs_token=not no_token)
@@ -49,7 +49,9 @@ def mcp(collections: tuple[str, ...], port: int, *, over_http: bool, no_token: b
                 _serve_stdio(library, collections)
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
-            raise SearchkitError(f"The MCP server needs the package {package}: pip install 'searchkit[mcp]'") from error
+            raise ExtraMissingError(
+                f"The MCP server needs the package {package}.", remedy=Remedy(Action.INSTALL_EXTRA, extra="mcp")
+            ) from error
 
 
 def _serve_stdio(library: "Library", collections: tuple[str, ...]) -> None:

@@ -10,7 +10,8 @@ import click
 
 from searchkit.cli.options import option, with_options
 from searchkit.cli.output import say
-from searchkit.errors import SearchkitError, UsageError
+from searchkit.display import error_text
+from searchkit.errors import Action, ExtraMissingError, Remedy, UsageError
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -113,7 +114,9 @@ def serve(request: _Request) -> None:
             say(f"It is kept in {token_file(Home.default())}. Delete that file for a new one.")
         return
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise SearchkitError(f"serve needs {' and '.join(missing)}: pip install 'searchkit[serve]'")
+        raise ExtraMissingError(
+            f"serve needs {' and '.join(missing)}.", remedy=Remedy(Action.INSTALL_EXTRA, extra="serve")
+        )
     _log(verbose=request.verbose)
     click.get_current_context().exit(_serve(request))
 
@@ -157,7 +160,7 @@ def _options(request: _Request) -> "ServeOptions":
             llm_model=request.llm_model,
         )
     except UsageError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(error_text(error)) from error
 
 
 def _listed(text: str) -> list[str]:

@@ -24,13 +24,13 @@ def status(collection: str, *, problems: bool, as_json: bool) -> None:
       searchkit status -c docs
       searchkit status --problems
     """
-    from searchkit.errors import CollectionNotFoundError
+    from searchkit.errors import NothingIndexedError
     from searchkit.library import Library
 
     with Library() as library:
         names = [collection] if collection else library.collections()
         if not names:
-            raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+            raise NothingIndexedError
         found = [library.status(name) for name in names]
     if as_json:
         print_json(_as_json(one) for one in found)

@@ -21,14 +21,14 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
     Example:
       searchkit verify -c docs
     """
-    from searchkit.errors import CollectionNotFoundError
+    from searchkit.errors import NothingIndexedError
     from searchkit.library import Library
     from searchkit.maintenance.verify import verify_collection
 
     with Library() as library:
         names = [collection] if collection else library.collections()
         if not names:
-            raise CollectionNotFoundError("Nothing is indexed yet. Index a folder: searchkit index FOLDER")
+            raise NothingIndexedError
         found = {name: verify_collection(library, name) for name in names}
     for name, damages in found.items():
         if as_json:

@@ -2,7 +2,6 @@
 
 import socket
 
-from searchkit import errors
 from searchkit.daemon.address import Address, read_address
 from searchkit.daemon.protocol import LONGEST_LINE, Found, SearchRequest, read_answer_line, request_line
 from searchkit.errors import SearchkitError
@@ -25,13 +24,9 @@ def ask_engine(home: Home, request: SearchRequest) -> Found | None:
         answer = read_answer_line(_exchange(address, request_line(request, address.key)))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    if isinstance(answer, Found):
-        return answer
-    kind, message = answer
-    error = getattr(errors, kind, None)
-    if isinstance(error, type) and issubclass(error, SearchkitError):
-        raise error(message)
-    return None
+    if isinstance(answer, SearchkitError):
+        raise answer
+    return answer
 
 
 def is_answering(home: Home) -> bool:

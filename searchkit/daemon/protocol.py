@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any
 
+from searchkit import errors
+from searchkit.errors import Action, Option, Remedy, SearchkitError
 from searchkit.files import path_from_text, path_to_text
 from searchkit.search.query.filters import Filters
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
@@ -16,6 +18,9 @@ from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 LONGEST_LINE = 64 << 20  # bytes; a thousand hits of long passages are some megabytes
 LONGEST_REQUEST = 1 << 20
 _DAYS = ("since", "until")
+_KINDS = {
+    kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SearchkitError)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,22 @@ def found_line(found: Found) -> bytes:
     return _line({"hits": [_plain_hit(hit) for hit in found.hits], "notes": found.notes})
 
 
-def error_line(kind: str, message: str) -> bytes:
-    """A refusal: the name of an error class of searchkit.errors, "" for a failure of the engine's own."""
-    return _line({"error": kind, "message": message})
+def error_line(error: SearchkitError | None) -> bytes:
+    """An error, with what can be done about it; None for a failure of the engine's own."""
+    if error is None:
+        return _line({"error": ""})
+    remedies = [_plain_remedy(each) for each in error.remedy.choices()] if error.remedy else []
+    return _line({"error": type(error).__name__, "message": str(error), "remedies": remedies})
 
 
-def read_answer_line(line: bytes) -> Found | tuple[str, str]:
-    """An answer, or a refusal's kind and message. Raises ValueError, TypeError or KeyError for what is neither."""
+def read_answer_line(line: bytes) -> Found | SearchkitError | None:
+    """An answer, or the error in place of one, None for a failure of the engine's own.
+
+    Raises ValueError, TypeError or KeyError for what is none of these.
+    """
     message = json.loads(line)
     if "error" in message:
-        return str(message["error"]), str(message["message"])
+        return _error(message) if message["error"] else None
     return Found(tuple(_hit(each) for each in message["hits"]), tuple(map(str, message["notes"])))
 
 
@@ -79,6 +90,27 @@ def _as_text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} does not go over the wire")
+
+
+def _plain_remedy(remedy: Remedy) -> dict[str, Any]:
+    values = {each.name: getattr(remedy, each.name) for each in fields(remedy) if each.name != "otherwise"}
+    return values | {"path": None if remedy.path is None else path_to_text(remedy.path)}
+
+
+def _error(message: Mapping[str, Any]) -> SearchkitError:
+    remedy: Remedy | None = None
+    for values in reversed(message["remedies"]):
+        remedy = _remedy(values, remedy)
+    return _KINDS[message["error"]](str(message["message"]), remedy=remedy)
+
+
+def _remedy(values: Mapping[str, Any], otherwise: Remedy | None) -> Remedy:
+    read = {
+        "action": Action(values["action"]),
+        "option": Option(values["option"]) if values["option"] else None,
+        "path": path_from_text(values["path"]) if values["path"] is not None else None,
+    }
+    return Remedy(**{**values, **read, "otherwise": otherwise})
 
 
 def _filters(values: Mapping[str, Any]) -> Filters:

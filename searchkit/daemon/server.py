@@ -114,7 +114,7 @@ class EngineSocket:
         try:
             return found_line(await self._find(request))
         except SearchkitError as error:
-            return error_line(type(error).__name__, str(error))
+            return error_line(error)
         except Exception as error:  # noqa: BLE001 (the client searches by itself; what failed is told here, without its text)
             _log.error("a search over the socket failed: %s", type(error).__name__)
-            return error_line("", "")
+            return error_line(None)

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from searchkit.errors import SearchkitError
+from searchkit.errors import EvaluationDataError
 from searchkit.types import Passage
-
-
-class RetrievalDataError(SearchkitError):
-    """A data file is missing, or a line of it is not what it should be; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +32,30 @@ class RetrievalData:
 def read_beir(folder: Path, split: str = "test") -> RetrievalData:
     """Read a folder; of the queries those with a relevant document.
 
-    Raises RetrievalDataError.
+    Raises EvaluationDataError.
     """
     corpus, queries_file, judged = folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / f"{split}.tsv"
     for file in (corpus, queries_file, judged):
         if not file.is_file():
-            raise RetrievalDataError(
+            raise EvaluationDataError(
                 f"There is no file {file}. A folder in BEIR's layout holds corpus.jsonl, queries.jsonl, qrels/{split}.tsv."
             )
     documents = {key: _passage(fields, place) for key, fields, place in _with_ids(corpus)}
     queries = {key: _text(fields, "text", place) for key, fields, place in _with_ids(queries_file)}
     qrels = _read_qrels(judged, queries)
     if not qrels:
-        raise RetrievalDataError(f"{judged} names no query with a relevant document (a score above 0).")
+        raise EvaluationDataError(f"{judged} names no query with a relevant document (a score above 0).")
     return RetrievalData(folder.resolve().name, documents, {key: queries[key] for key in qrels}, qrels)
 
 
 def read_passages(file: Path) -> list[Passage]:
     """The passages of a file with an object a line: "text", and "title" if there is one; other fields do not matter.
 
-    Raises RetrievalDataError, also for a file without any.
+    Raises EvaluationDataError, also for a file without any.
     """
     passages = [_passage(fields, place) for fields, place in json_objects(file)]
     if not passages:
-        raise RetrievalDataError(f"{file} is empty. It should hold an object with a text on each line.")
+        raise EvaluationDataError(f"{file} is empty. It should hold an object with a text on each line.")
     return passages
 
 
@@ -72,11 +68,11 @@ def _read_qrels(file: Path, queries: Mapping[str, str]) -> dict[str, dict[str, i
         try:
             query, document, relevance = cells[0], cells[1], int(cells[2])
         except (IndexError, ValueError):
-            raise RetrievalDataError(
+            raise EvaluationDataError(
                 f"{file}, line {number}: expected a query's id, a document's id and a whole number, with tabs between."
             ) from None
         if query not in queries:
-            raise RetrievalDataError(f"{file}, line {number}: queries.jsonl has no query {query!r}.")
+            raise EvaluationDataError(f"{file}, line {number}: queries.jsonl has no query {query!r}.")
         qrels[query][document] = relevance
     return {query: judged for query, judged in qrels.items() if max(judged.values()) > 0}
 
@@ -86,34 +82,34 @@ def _with_ids(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
     for fields, place in json_objects(file):
         key = _text(fields, "_id", place)
         if key in seen:
-            raise RetrievalDataError(f"{place}: the _id {key!r} was used before. Each must be there once.")
+            raise EvaluationDataError(f"{place}: the _id {key!r} was used before. Each must be there once.")
         seen.add(key)
         yield key, fields, place
 
 
 def json_objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each line's object, and where it stands. Raises RetrievalDataError for what is no file of JSON objects."""
+    """Each line's object, and where it stands. Raises EvaluationDataError for what is no file of JSON objects."""
     for number, line in _lines(file):
         place = f"{file}, line {number}"
         try:
             fields = json.loads(line)
         except ValueError as error:
-            raise RetrievalDataError(f"{place}: not valid JSON ({error}).") from error
+            raise EvaluationDataError(f"{place}: not valid JSON ({error}).") from error
         if not isinstance(fields, dict):
-            raise RetrievalDataError(f"{place}: expected a JSON object.")
+            raise EvaluationDataError(f"{place}: expected a JSON object.")
         yield fields, place
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers."""
     if not file.is_file():
-        raise RetrievalDataError(f"There is no file {file}. Check the spelling.")
+        raise EvaluationDataError(f"There is no file {file}. Check the spelling.")
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 text = line.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                raise RetrievalDataError(f"{file}, line {number}: not UTF-8 ({error.reason}).") from error
+                raise EvaluationDataError(f"{file}, line {number}: not UTF-8 ({error.reason}).") from error
             if text.strip():
                 yield number, text
 
@@ -121,12 +117,12 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
 def _passage(fields: Mapping[str, Any], place: str) -> Passage:
     title = fields.get("title") or ""
     if not isinstance(title, str):
-        raise RetrievalDataError(f'{place}: "title" is not text.')
+        raise EvaluationDataError(f'{place}: "title" is not text.')
     return Passage(title, _text(fields, "text", place))
 
 
 def _text(fields: Mapping[str, Any], key: str, place: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str):
-        raise RetrievalDataError(f'{place}: "{key}" is missing or not text.')
+        raise EvaluationDataError(f'{place}: "{key}" is missing or not text.')
     return value

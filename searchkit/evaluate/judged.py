@@ -14,7 +14,8 @@ from searchkit.catalog import documents, roots
 from searchkit.catalog.collection_folder import CollectionFolder, existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
-from searchkit.evaluate.beir import RetrievalDataError, json_objects
+from searchkit.errors import EvaluationDataError
+from searchkit.evaluate.beir import json_objects
 from searchkit.evaluate.retrieval.indexes import JudgedCollection
 from searchkit.files import path_from_text
 from searchkit.home import Home
@@ -35,7 +36,7 @@ class RelevantItem:
 def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
     """Read the judged queries about a collection; their ids are the numbers of their lines.
 
-    Raises CollectionNotFoundError; RetrievalDataError, with the line, for what is no such object, a query that is there
+    Raises CollectionNotFoundError; EvaluationDataError, with the line, for what is no such object, a query that is there
     twice, and a file or place that the collection does not hold.
     """
     queries: dict[str, str] = {}
@@ -44,13 +45,13 @@ def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
     for fields, place in json_objects(file):
         text = _query(fields, place)
         if text in items:
-            raise RetrievalDataError(
+            raise EvaluationDataError(
                 f"{place}: the query {text!r} was there before. Put all that answers it on one line."
             )
         queries[place.rpartition(" ")[2]] = text
         items[text] = [known.item(name, place) for name in _relevant(fields, place)]
     if not queries:
-        raise RetrievalDataError(f"{file} is empty. Begin one: searchkit eval init {collection}")
+        raise EvaluationDataError(f"{file} is empty. Begin one: searchkit eval init {collection}")
     return JudgedCollection(
         name=collection,
         home=home,
@@ -84,18 +85,18 @@ class _Known:
                         self._documents[root.path / path_from_text(record.path)] = record.id
 
     def item(self, name: str, place: str) -> RelevantItem:
-        """What is meant. Raises RetrievalDataError."""
+        """What is meant. Raises EvaluationDataError."""
         if path := self._path(name):
             return RelevantItem(name, path, None)
         match = _WITH_PLACE.fullmatch(name)
         if match and (path := self._path(match[1])):
             passages = self._passages(path, match[2], int(match[3]))
             if not passages:
-                raise RetrievalDataError(
+                raise EvaluationDataError(
                     f"{place}: {path} has no passage at {name[len(match[1]) :]}. Lines: #12; pages: :3."
                 )
             return RelevantItem(name, path, passages)
-        raise RetrievalDataError(
+        raise EvaluationDataError(
             f"{place}: collection '{self._folder.name}' has no indexed file {name!r}. Give paths as they are below"
             f" {' or '.join(map(str, self._roots))}, or absolute ones."
         )
@@ -124,12 +125,12 @@ def _at_line(chunks: Sequence[Chunk], line: int) -> Iterator[Chunk]:
 def _query(fields: Mapping[str, Any], place: str) -> str:
     text = fields.get("query")
     if not isinstance(text, str) or not text.strip():
-        raise RetrievalDataError(f'{place}: "query" is missing or not text.')
+        raise EvaluationDataError(f'{place}: "query" is missing or not text.')
     return text
 
 
 def _relevant(fields: Mapping[str, Any], place: str) -> list[str]:
     names = fields.get("relevant")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise RetrievalDataError(f'{place}: "relevant" must be a list of at least one path.')
+        raise EvaluationDataError(f'{place}: "relevant" must be a list of at least one path.')
     return names

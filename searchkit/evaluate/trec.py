@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.evaluate.beir import RetrievalDataError
+from searchkit.errors import EvaluationDataError
 from searchkit.evaluate.retrieval.judging import Ranking
 from searchkit.files import write_atomically
 
@@ -34,7 +34,7 @@ def write_run(file: Path, rankings: Mapping[str, Ranking], tag: str) -> None:
 def read_run(file: Path) -> dict[str, Ranking]:
     """Rankings by query id, by falling score as trec_eval orders them: of equal scores the last id first.
 
-    Raises RetrievalDataError for a line that is not of six columns, or a document that a query has twice.
+    Raises EvaluationDataError for a line that is not of six columns, or a document that a query has twice.
     """
     found: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for number, line in _lines(file):
@@ -45,14 +45,14 @@ def read_run(file: Path) -> dict[str, Ranking]:
             if math.isnan(value):
                 raise ValueError
         except ValueError:
-            raise RetrievalDataError(
+            raise EvaluationDataError(
                 f"{file}, line {number}: expected {_RUN_CELLS} columns (query Q0 document rank score tag), the fifth a number."
             ) from None
         if document in found[query_id]:
-            raise RetrievalDataError(f"{file}, line {number}: query {query_id} has document {document} twice.")
+            raise EvaluationDataError(f"{file}, line {number}: query {query_id} has document {document} twice.")
         found[query_id][document] = value
     if not found:
-        raise RetrievalDataError(f"{file} is empty. It should hold a ranked document on each line.")
+        raise EvaluationDataError(f"{file} is empty. It should hold a ranked document on each line.")
     return {query_id: _by_score(scores) for query_id, scores in found.items()}
 
 
@@ -69,7 +69,7 @@ def write_qrels(file: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
 def read_qrels(file: Path) -> dict[str, dict[str, int]]:
     """Judgements by query id, of queries with a relevant document: TREC's four columns, or BEIR's three with tabs.
 
-    Ids are as in a run file. Raises RetrievalDataError.
+    Ids are as in a run file. Raises EvaluationDataError.
     """
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for number, line in _lines(file):
@@ -80,12 +80,12 @@ def read_qrels(file: Path) -> dict[str, dict[str, int]]:
             query_id, document, relevance = (cells[0], *cells[2:]) if len(cells) == _QRELS_CELLS else cells
             found[_cell(query_id)][_cell(document)] = int(relevance)
         except ValueError:
-            raise RetrievalDataError(
+            raise EvaluationDataError(
                 f"{file}, line {number}: expected query, document and a whole number with tabs between, or TREC's four columns."
             ) from None
     judged = {query_id: relevance for query_id, relevance in found.items() if max(relevance.values()) > 0}
     if not judged:
-        raise RetrievalDataError(f"{file} names no query with a relevant document (a score above 0).")
+        raise EvaluationDataError(f"{file} names no query with a relevant document (a score above 0).")
     return judged
 
 
@@ -97,9 +97,9 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line.rstrip("\n")
     except OSError as error:
-        raise RetrievalDataError(f"{file} cannot be read: {error.strerror}.") from error
+        raise EvaluationDataError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise RetrievalDataError(f"{file} is not UTF-8 text ({error.reason}).") from error
+        raise EvaluationDataError(f"{file} is not UTF-8 text ({error.reason}).") from error
 
 
 def _by_score(scores: Mapping[str, float]) -> Ranking:

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from searchkit.answer.prompt import source_name
-from searchkit.errors import UsageError
+from searchkit.errors import PoolClosedError, UsageError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.serve.pool import Engine, EngineClosedError
+from searchkit.serve.pool import Engine
 from searchkit.serve.references import references_of
 from searchkit.types import Hit, SearchMode
 
@@ -76,7 +76,7 @@ class Passages:
 def _said_plainly() -> Iterator[None]:
     try:
         yield
-    except EngineClosedError as error:
+    except PoolClosedError as error:
         raise UsageError("The retriever has been closed. Make a new one.") from error
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Remedy, UsageError
 from searchkit.search.lexical.exact_matches import folded
 from searchkit.search.query.file_types import is_file_type, with_known_types
 from searchkit.search.query.filters import Filters
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from searchkit_indexes import Vectors
 
 _LONGEST_QUERY = 20_000  # characters; more than any model reads
-_EMPTY = 'The query is empty. Say what you look for: searchkit search "boiler pressure too low"'
+_EXAMPLE = Remedy(Action.SEARCH, query="boiler pressure too low")
 
 
 def read_request(query: str, filters: Filters, options: SearchOptions) -> tuple[ParsedQuery, SearchOptions]:
@@ -29,7 +29,7 @@ def read_request(query: str, filters: Filters, options: SearchOptions) -> tuple[
     """
     cleaned = _cleaned(query)
     if not cleaned and not filters:
-        raise UsageError(_EMPTY)
+        raise UsageError("The query is empty.", remedy=_EXAMPLE)
     parsed = parse_query(cleaned, is_type=is_file_type, today=date.today())
     parsed = replace(parsed, filters=with_known_types(parsed.filters))
     return parsed, replace(options, filters=(with_known_types(filters),))

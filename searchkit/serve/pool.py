@@ -11,20 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from searchkit.errors import SearchkitError
+from searchkit.errors import PoolBusyError, PoolClosedError
 from searchkit.library import Library
 
 T = TypeVar("T")
 _WAITING = 128  # pieces of work; some seconds' worth of searches, beyond which a caller does better to come again
 _Job = tuple[Future[Any], Callable[[Library], Any]]
-
-
-class EngineBusyError(SearchkitError):
-    """So much waits already that more would only wait in vain: try again in a moment."""
-
-
-class EngineClosedError(SearchkitError):
-    """The engine has been closed, or is about to be: no new work is taken."""
 
 
 class Engine:
@@ -47,7 +39,7 @@ class Engine:
     async def run(self, work: Callable[[Library], T]) -> T:
         """What the work gives, or raises. Cancelled while it waits, the work is never begun; once begun it runs to its end.
 
-        Raises EngineBusyError if too much waits already, EngineClosedError after `close`.
+        Raises PoolBusyError if too much waits already, PoolClosedError after `close`.
         """
         return await asyncio.wrap_future(self.submit(work))
 
@@ -56,9 +48,9 @@ class Engine:
         future: Future[T] = Future()
         with self._change:
             if self._is_closed:
-                raise EngineClosedError("The server is shutting down. Start it again: searchkit serve")
+                raise PoolClosedError("The server is shutting down. Start it again: searchkit serve")
             if self.waiting >= self._most_waiting:
-                raise EngineBusyError("Too many requests wait already. Try again in a moment.")
+                raise PoolBusyError("Too many requests wait already. Try again in a moment.")
             self._jobs.append((future, work))
             self._change.notify()
         future.add_done_callback(self._forget)

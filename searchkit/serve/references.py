@@ -16,7 +16,7 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
-from searchkit.errors import CollectionNotFoundError, SearchkitError, UsageError
+from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
 from searchkit.files import path_from_text
 from searchkit.library import Library
 from searchkit.search.query.dates import DOCUMENT_MOMENT, LAST_MOMENT
@@ -27,10 +27,6 @@ MOST_CHARACTERS = 100_000  # of a document at once, unless another number is ask
 _HASH_BYTES = 16
 _PASSAGE = f"SELECT c.*, substr({LAST_MOMENT}, 1, 10) AS day FROM chunks c JOIN documents d ON d.id = c.document_id"
 _DOCUMENT = f"SELECT d.*, r.path AS root, substr({DOCUMENT_MOMENT}, 1, 10) AS day FROM documents d JOIN roots r ON r.id = d.root_id"
-
-
-class ReferenceGoneError(SearchkitError):
-    """What an id names has changed or gone since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from searchkit.train.errors import ExtraMissingError
+from searchkit.errors import ExtraMissingError
 
 
 def require_torch() -> None:

@@ -63,13 +63,13 @@ def own_queries(
 
 
 def check_folders(folders: Sequence[Path]) -> None:
-    """Raise RetrievalDataError for a folder that is not in BEIR's layout: better before the training than after it."""
+    """Raise EvaluationDataError for a folder that is not in BEIR's layout: better before the training than after it."""
     for folder in folders:
         read_beir(folder)
 
 
 def judged_folder(home: Home, folder: Path, embedder: Embedder, on_progress: ProgressListener) -> JudgedQueries:
-    """A folder in BEIR's layout; its passages are embedded once and kept below `eval`. Raises RetrievalDataError."""
+    """A folder in BEIR's layout; its passages are embedded once and kept below `eval`. Raises EvaluationDataError."""
     data = read_beir(folder)
     name = "sample_docs" if folder.name == SAMPLE_DOCS.name else folder.resolve().name
     made = corpus_collection(home, Corpus(name, data.documents), embedder, on_progress)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from searchkit.errors import UsageError
+from searchkit.errors import TrainingError, UsageError
 from searchkit.files import make_private_folder, write_atomically
-from searchkit.train.errors import TrainingError
 from searchkit.train.plots import can_draw
 
 Draw = Callable[[Path], None]

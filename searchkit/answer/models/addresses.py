@@ -20,7 +20,7 @@ def base_url(given: str) -> str:
     except ValueError:
         is_address = False
     if not is_address or parts.query or parts.fragment or parts.username is not None:
-        raise UsageError(f"'{given}' is no address of a model server. Write such as http://127.0.0.1:11434")
+        raise UsageError(f"'{given}' is no address of a model server.", remedy="Write such as http://127.0.0.1:11434.")
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
 

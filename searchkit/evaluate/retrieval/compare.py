@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from searchkit.evaluate.beir import RetrievalDataError
+from searchkit.errors import EvaluationDataError
 from searchkit.evaluate.metrics import Metric
 from searchkit.evaluate.retrieval.judging import score_rankings
 from searchkit.evaluate.retrieval.report import changes_as_text, rounded_for_json
@@ -31,14 +31,14 @@ class RunComparison:
 def compare_runs(run_a: Path, run_b: Path, qrels_file: Path, texts: Mapping[str, str]) -> RunComparison:
     """Judge two run files. `texts`: of queries by id, as far as known.
 
-    Raises RetrievalDataError for files that cannot be read, or a run that has none of the judged queries.
+    Raises EvaluationDataError for files that cannot be read, or a run that has none of the judged queries.
     """
     qrels = read_qrels(qrels_file)
     rankings = {file: read_run(file) for file in (run_a, run_b)}
     missing = {file: len(qrels.keys() - ranked.keys()) for file, ranked in rankings.items()}
     for file, count in missing.items():
         if count == len(qrels):
-            raise RetrievalDataError(
+            raise EvaluationDataError(
                 f"{file} has none of the queries that {qrels_file} judges. Do they belong together?"
             )
     a, b = score_rankings(rankings[run_a], qrels), score_rankings(rankings[run_b], qrels)

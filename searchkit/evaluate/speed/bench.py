@@ -113,7 +113,7 @@ class Bench:
     def run(self, command: str) -> Report:
         """Measure section after section. `command`: what the report is to say that it was made with.
 
-        Raises EngineError if an engine cannot be started, SearchFailedError if the collection cannot be searched.
+        Raises BenchmarkError if an engine cannot be started, BenchmarkError if the collection cannot be searched.
         """
         plan = self._plan
         machine = describe_machine()  # before we are its load

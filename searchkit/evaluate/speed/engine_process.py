@@ -14,16 +14,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from searchkit.errors import SearchkitError
+from searchkit.errors import BenchmarkError
 from searchkit.evaluate.speed.engine import Engine
 from searchkit_indexes import Vectors
 
 _TEXTS_A_REQUEST = 64  # of vectors, which are held as text meanwhile
 _SECONDS_TO_END = 10
-
-
-class EngineError(SearchkitError):
-    """An engine could not be started, or broke down; the message ends with its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class Loaded:
 
 
 class EngineProcess:
-    """Starts the process and loads the engine, the given texts being the first it embeds. Raises EngineError."""
+    """Starts the process and loads the engine, the given texts being the first it embeds. Raises BenchmarkError."""
 
     def __init__(self, engine: Engine, first_texts: Sequence[str]) -> None:
         self.engine = engine
@@ -67,7 +63,7 @@ class EngineProcess:
             )
         except OSError as error:
             self._talk.close()
-            raise EngineError(f"{engine.command[0]} cannot be run ({error}). {engine.remedy}") from error
+            raise BenchmarkError(f"{engine.command[0]} cannot be run ({error}). {engine.remedy}") from error
         try:
             answer = self._ask("load", texts=list(first_texts))
         except BaseException:
@@ -128,7 +124,9 @@ class EngineProcess:
             self._process.stdin.flush()
             answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         except (OSError, ValueError) as error:
-            raise EngineError(f"{self.engine.name} broke down ({self._last_words()}). {self.engine.remedy}") from error
+            raise BenchmarkError(
+                f"{self.engine.name} broke down ({self._last_words()}). {self.engine.remedy}"
+            ) from error
         return answer
 
     def _last_words(self) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from searchkit.errors import SearchkitError
+from searchkit.errors import BenchmarkError
 from searchkit.evaluate.speed.engine_process import Memory
 from searchkit.evaluate.speed.engines.worker import memory_of_process
 from searchkit.evaluate.speed.interleaving import OnStep, Spread, rotated
@@ -15,10 +15,6 @@ from searchkit.types import SearchMode
 
 _START = "import sys; from searchkit.cli.main import main; sys.exit(main())"  # what the installed command does
 _LOOK_EVERY_SECONDS = 0.002
-
-
-class SearchFailedError(SearchkitError):
-    """The command that is measured failed; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class SearchRow:
 
 
 def measure_search(collection: str, query: str, runs: int, on_step: OnStep) -> tuple[SearchRow, ...]:
-    """Search a collection in all modes, in turns. Raises SearchFailedError."""
+    """Search a collection in all modes, in turns. Raises BenchmarkError."""
     modes = list(SearchMode)
     seconds: dict[SearchMode, list[float]] = {mode: [] for mode in modes}
     on_step(f"searching {collection}, to warm up")
@@ -74,6 +70,4 @@ def _memory_of(command: Sequence[str]) -> Memory:
 def _check(code: int, talk: bytes) -> None:
     if code:
         words = talk.decode("utf-8", "replace").strip().splitlines()
-        raise SearchFailedError(
-            words[-1].removeprefix("Error: ") if words else f"The search ended with exit code {code}."
-        )
+        raise BenchmarkError(words[-1].removeprefix("Error: ") if words else f"The search ended with exit code {code}.")

@@ -54,14 +54,14 @@ _CONTROLS = re.compile("[\0-\x06\x0e-\x1a\ufffe\uffff]")
 _STRAY_SHARE = 10  # one damaged byte in so many characters beyond ASCII leaves a text UTF-8
 
 
-def decode(content: bytes) -> str:
+def decode(content: bytes, *, kind: str = "text file") -> str:
     """The characters, line ends as they are; a mark at the beginning is left out.
 
     Raises UnreadableFileError for binary content, a text cut in a character, and bytes that no encoding explains.
     """
     mark = next((name for mark, name in _BOMS if content.startswith(mark)), "")
     if b"\0" in content and not mark.startswith(("utf-16", "utf-32")):
-        return _without_mark(content)
+        return _without_mark(content, kind)
     if mark:
         return _marked(content, mark)
     try:
@@ -83,7 +83,7 @@ def _marked(content: bytes, encoding: str) -> str:
         ) from error
 
 
-def _without_mark(content: bytes) -> str:
+def _without_mark(content: bytes, kind: str) -> str:
     """UTF-16 and UTF-32 show by where their zero bytes stand; what else holds zeros is no text."""
     start = content[:_ZEROS_WITHIN]
     zeros = [start[offset::4].count(0) for offset in range(4)]
@@ -93,7 +93,7 @@ def _without_mark(content: bytes) -> str:
         text = _strictly(content, encoding)
         if text is not None and not _CONTROLS.search(text) and _has_blanks(text):
             return text
-    raise UnreadableFileError("binary content in a text file", remedy="If it is text, save it anew as UTF-8.")
+    raise UnreadableFileError(f"binary content in a {kind}", remedy="If it is text, save it anew as UTF-8.")
 
 
 def _has_blanks(text: str) -> bool:

@@ -77,7 +77,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
         if known["format"] != formats.UNSUPPORTED:
             known |= _read_text(known["format"], content.data, setup, send)
     except UnreadableFileError as error:
-        known |= {"reason": str(error), "remedy": error.remedy}
+        known |= {"reason": str(error), "remedy": error.advice}
     except MemoryError:
         gc.collect()
         known |= {"reason": "reading it takes more memory than one file may have"}

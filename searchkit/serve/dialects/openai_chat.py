@@ -15,8 +15,8 @@ from searchkit.errors import SearchkitError, UsageError
 from searchkit.serve.dialects.chat.answering import Answered, AnswerInProgress, Asked
 from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import Completion, source_list
-from searchkit.serve.http.error_responses import body_of, internal_error, refusal_of
-from searchkit.serve.http.middleware.error_boundary import in_short, log
+from searchkit.serve.http.error_responses import body_of, error_response, internal_error
+from searchkit.serve.http.middleware.error_boundary import error_summary, log
 from searchkit.serve.http.state import Parts, Served
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -180,9 +180,9 @@ async def _events(
         for event in completion.last(piece, text + listed):
             yield event
     except SearchkitError as error:
-        yield b"data: " + body_of(refusal_of(error), _PATH) + b"\n\n"
+        yield b"data: " + body_of(error_response(error), _PATH) + b"\n\n"
     except Exception as error:  # noqa: BLE001 (the status has been sent)
-        log.error("an answer broke off: %s", in_short(error))
+        log.error("an answer broke off: %s", error_summary(error))
         yield b"data: " + body_of(internal_error(), _PATH) + b"\n\n"
     finally:
         coming.cancel()

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
+from searchkit.errors import ModelNotFoundError
 from searchkit.library import Library
 from searchkit.serve.dialects.chat.chat_models import chat_models
-from searchkit.serve.http.error_responses import Refusal, RefusedError
 from searchkit.serve.http.state import Served
 from searchkit.serve.vectors import names_of
 
@@ -42,9 +42,7 @@ async def model(parts: Served, model: Annotated[str, Path(max_length=300)]) -> M
     """One model, by its id."""
     found = [each for each in await parts.engine.run(_models) if each.id == model]
     if not found:
-        raise RefusedError(
-            Refusal(404, "model_not_found", f"There is no model '{model[:80]}'. There are: GET /v1/models")
-        )
+        raise ModelNotFoundError(f"There is no model '{model[:80]}'.", remedy="See which there are: GET /v1/models.")
     return found[0]
 
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from searchkit import __version__
+from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.serve.dialects.strict import StrictModel
-from searchkit.serve.http.error_responses import Refusal, RefusedError
 from searchkit.serve.http.indexing import Indexing, RunStatus
 from searchkit.serve.http.state import Parts, Served
 
@@ -83,8 +83,7 @@ async def progress(parts: Served) -> IndexProgress:
 
 def _indexing(parts: Parts) -> Indexing:
     if parts.indexing is None:
-        message = "This server only reads. To let it bring collections up to date: searchkit serve --allow-indexing"
-        raise RefusedError(Refusal(403, "read_only", message))
+        raise ReadOnlyError("This server only reads.", remedy=Remedy(Action.ALLOW_INDEXING))
     return parts.indexing
 
 

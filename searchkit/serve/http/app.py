@@ -25,8 +25,8 @@ from searchkit.serve.dialects import (
     service,
     vector_stores,
 )
-from searchkit.serve.http.error_responses import Refusal, body_of, internal_error, refusal_of
-from searchkit.serve.http.middleware.error_boundary import Shield, in_short, log, route_of
+from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response, internal_error
+from searchkit.serve.http.middleware.error_boundary import Shield, error_summary, log, route_of
 from searchkit.serve.http.middleware.guards import OPEN_PATHS, HostGuard, TokenGuard
 from searchkit.serve.http.middleware.rate_limits import BodyCap, RateCap, RequestCap
 from searchkit.serve.http.options import ServeOptions
@@ -150,10 +150,10 @@ def _for_pages(app: Any, origins: Sequence[str]) -> Any:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, SearchkitError)
-    refusal = refusal_of(error)
-    if refusal.status == 500:
-        log.error("%s: %s", route_of(request.scope), in_short(error))
-    return _response(request, refusal)
+    response = error_response(error)
+    if response.status == 500:
+        log.error("%s: %s", route_of(request.scope), error_summary(error))
+    return _response(request, response)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -163,7 +163,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     message = f"{where or 'The request'}: {first['msg']}{f' (and {len(more)} more)' if more else ''}"
     if first["type"] == "json_invalid" or not _is_json(request):
         message = _NO_JSON
-    return _response(request, Refusal(400, "invalid_request", message))
+    return _response(request, ErrorResponse(400, "invalid_request", message))
 
 
 def _is_json(request: Request) -> bool:
@@ -184,9 +184,9 @@ async def _http(request: Request, error: Exception) -> Response:
     }  # 400: it could not be decoded
     message = messages.get(error.status_code, str(error.detail))
     code = codes.get(error.status_code, "invalid_request")
-    return _response(request, Refusal(error.status_code, code, message, dict(error.headers or {})))
+    return _response(request, ErrorResponse(error.status_code, code, message, dict(error.headers or {})))
 
 
-def _response(request: Request, refusal: Refusal) -> Response:
-    body = body_of(refusal, request.url.path)
-    return Response(body, refusal.status, dict(refusal.headers), media_type="application/json")
+def _response(request: Request, error: ErrorResponse) -> Response:
+    body = body_of(error, request.url.path)
+    return Response(body, error.status, dict(error.headers), media_type="application/json")

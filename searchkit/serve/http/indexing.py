@@ -5,10 +5,10 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from searchkit.errors import SearchkitError
+from searchkit.errors import AlreadyIndexingError, SearchkitError
 from searchkit.library import Library
-from searchkit.serve.http.error_responses import Refusal, RefusedError
-from searchkit.serve.http.middleware.error_boundary import in_short
+from searchkit.serve.http.middleware.error_boundary import error_summary
+from searchkit.serve.http.remedies import error_text
 from searchkit.types import IndexReport, Progress, RunOptions
 
 log = logging.getLogger("searchkit.serve")
@@ -39,12 +39,14 @@ class Indexing:
         self.status = RunStatus()
 
     def start(self, collection: str) -> RunStatus:
-        """Begin to bring a collection up to date. Raises RefusedError while a run goes on, CollectionNotFoundError."""
+        """Begin to bring a collection up to date. Raises AlreadyIndexingError while a run goes on, CollectionNotFoundError."""
         self._library.roots(collection)
         with self._lock:
             if self._thread and self._thread.is_alive():
-                message = f"'{self.status.collection}' is being indexed. Ask again when that is done: GET /index"
-                raise RefusedError(Refusal(409, "indexing_already", message, {"retry-after": "5"}))
+                raise AlreadyIndexingError(
+                    f"'{self.status.collection}' is being indexed.",
+                    remedy="Ask again when that is done: GET /index",
+                )
             self.status = RunStatus("running", collection)
             self._thread = threading.Thread(
                 target=self._run, args=(collection,), name="searchkit-indexing", daemon=True
@@ -65,9 +67,9 @@ class Indexing:
             with self._library.sibling() as library:
                 report = library.refresh(collection, on_progress=self._note, options=options)
         except SearchkitError as error:
-            self.status = replace(self.status, state="failed", error=str(error))
+            self.status = replace(self.status, state="failed", error=error_text(error))
         except Exception as error:  # noqa: BLE001 (a thread that nobody waits for: the status tells)
-            log.error("indexing: %s", in_short(error))
+            log.error("indexing: %s", error_summary(error))
             self.status = replace(
                 self.status, state="failed", error="Something went wrong; the server's log says where."
             )

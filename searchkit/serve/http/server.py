@@ -28,7 +28,7 @@ from searchkit.serve.dialects.chat.language import SharedLanguageModel
 from searchkit.serve.http.app import Guarded, make_api
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.lifespan import companions
-from searchkit.serve.http.middleware.error_boundary import Shield, in_short, log
+from searchkit.serve.http.middleware.error_boundary import Shield, error_summary, log
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.protocol import capped
 from searchkit.serve.http.state import Parts
@@ -138,7 +138,7 @@ class _Server(uvicorn.Server):
 def _note(_: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
     """Log what nobody has caught as everything else is logged: without its message."""
     error = what.get("exception")
-    log.error("in the background: %s", in_short(error) if error else "no exception")
+    log.error("in the background: %s", error_summary(error) if error else "no exception")
 
 
 def _make_parts(library: Library, options: ServeOptions) -> Parts:
@@ -164,7 +164,7 @@ def _warm_up(library: Library) -> None:
     try:
         library.warm_up()
     except SearchkitError as error:
-        log.info("nothing to warm up: %s", in_short(error))
+        log.info("nothing to warm up: %s", error_summary(error))
 
 
 def _close(parts: Parts, seconds: float) -> bool:

@@ -5,11 +5,12 @@ from datetime import date
 
 from searchkit.answer.prompt import source_name
 from searchkit.display import on_one_line, plural
-from searchkit.errors import CollectionNotFoundError, ModelError, UsageError
+from searchkit.errors import CollectionNotFoundError, ModelError, NothingIndexedError, UsageError
 from searchkit.library import Library
 from searchkit.search.across import filters_misread, nothing_found, phrases_not_found
 from searchkit.search.query.dates import read_days
 from searchkit.search.query.filters import Filters
+from searchkit.serve.mcp.remedies import error_text
 from searchkit.serve.mcp.shown import DATA, Answer, check_scope, file_url, is_code, one_line
 from searchkit.serve.quoted_text import quoted_text
 from searchkit.serve.references import references_of
@@ -49,7 +50,7 @@ def status_answer(library: Library, scope: Sequence[str]) -> Answer:
     """What can be searched. Raises CollectionNotFoundError if nothing can."""
     names = _chosen(library, "", scope) or library.collections()
     if not names:
-        raise CollectionNotFoundError("Nothing is indexed yet. The user can index a folder: searchkit index FOLDER")
+        raise NothingIndexedError
     return {"collections": [_collection(library, name) for name in names]}
 
 
@@ -61,7 +62,7 @@ def _search(
         return library.search(query, k=limit, collections=collections, filters=filters), []
     except ModelError as error:
         hits = library.search(query, k=limit, collections=collections, filters=filters, mode=SearchMode.LEXICAL)
-        return hits, [_BY_WORDS.format(error=str(error).rstrip("."))]
+        return hits, [_BY_WORDS.format(error=error_text(error).rstrip("."))]
 
 
 def _chosen(library: Library, collection: str, scope: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from searchkit import __version__
 from searchkit.display import on_one_line
 from searchkit.errors import SearchkitError
 from searchkit.serve.mcp.arguments import read_arguments, schema_of
+from searchkit.serve.mcp.remedies import error_text
 from searchkit.serve.mcp.shown import Answer
 from searchkit.serve.mcp.tools import INSTRUCTIONS, TOOLS, Tool
 from searchkit.serve.pool import Engine
@@ -41,7 +42,7 @@ def mcp_server(engine: Engine, collections: Sequence[str] = ()) -> Server[Any]:
         try:
             return _result(await _call(engine, tool, params.arguments or {}, collections))
         except SearchkitError as error:
-            return _failed(str(error))
+            return _failed(error_text(error))
         except Exception as error:  # noqa: BLE001 (a model is told that it failed, the log why)
             _log.exception("%s failed", tool.name)
             return _failed(

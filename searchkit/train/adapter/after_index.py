@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.meta import get_meta, set_meta
 from searchkit.catalog.session import reading, writing
-from searchkit.display import command
+from searchkit.display import command, error_text
+from searchkit.errors import TrainingError
 from searchkit.library import Library
-from searchkit.train.errors import TrainingError
 from searchkit.types import ProgressListener
 
 _TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
@@ -44,7 +44,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
         adapted = train_adapter(library, collection, AdapterOptions(is_quick=True), on_progress)
     except TrainingError as error:
         _note(library, collection, status.passages)
-        return Outcome(f"Not adapted: {error}" if is_asked else "")
+        return Outcome(f"Not adapted: {error_text(error)}" if is_asked else "")
     _note(library, collection, status.passages)
     if not adapted.model:
         reason = adapted.report.verdict.reason

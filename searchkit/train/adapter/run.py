@@ -18,11 +18,11 @@ from searchkit.train.adapter.learn import Chosen, choose_matrix
 from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
 from searchkit.train.adapter.training_data import AdapterOptions, Known, gather
-from searchkit.train.errors import writing_to
 from searchkit.train.gate import GENERAL_LOSS, Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge
 from searchkit.train.judged_sets import check_folders, known_items
 from searchkit.train.pairs.pair import Split
 from searchkit.train.report_folder import report_place
+from searchkit.train.writing import writing_to
 from searchkit.types import Progress, ProgressListener
 from searchkit_indexes import Vectors
 

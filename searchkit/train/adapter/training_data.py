@@ -10,11 +10,11 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.session import reading
 from searchkit.display import command
 from searchkit.embedding.embedder import Embedder
+from searchkit.errors import TrainingError
 from searchkit.evaluate.judged import read_judged
 from searchkit.library import Library
 from searchkit.train.adapter.learn import CANDIDATES
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
-from searchkit.train.errors import TrainingError
 from searchkit.train.gate import JudgedQueries
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, own_queries
 from searchkit.train.losses import LossWeights

@@ -9,8 +9,7 @@ from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.prompts import Prompts, prompts_of_checkpoint
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
-from searchkit.errors import UnsupportedCheckpointError
-from searchkit.train.errors import TrainingError
+from searchkit.errors import TrainingError, UnsupportedCheckpointError
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from searchkit.embedding.prompts import Prompts
-from searchkit.train.errors import TrainingError
+from searchkit.errors import TrainingError
 from searchkit.train.finetune.rows import Row
 from searchkit.train.pairs.pair import Pair, Split, of_split
 from searchkit.train.pairs.texts import squashed

@@ -10,7 +10,6 @@ from safetensors import SafetensorError
 
 from searchkit.display import size
 from searchkit.embedding.import_model import FAMILIES
-from searchkit.train.errors import writing_to
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.caching import CachedObjective, Embedding
 from searchkit.train.finetune.card import model_card
@@ -26,6 +25,7 @@ from searchkit.train.finetune.run_folder import RunFolder, check_space, identity
 from searchkit.train.finetune.trainer import train
 from searchkit.train.finetune.validation import METRIC, Validation
 from searchkit.train.losses import LossWeights
+from searchkit.train.writing import writing_to
 from searchkit.types import Progress, ProgressListener
 
 _CHECKED_TEXTS = 8

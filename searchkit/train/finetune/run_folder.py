@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from searchkit.display import size
+from searchkit.errors import TrainingError
 from searchkit.files import make_private_folder, write_atomically
-from searchkit.train.errors import TrainingError, writing_to
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.objective import Teacher
 from searchkit.train.finetune.options import FinetuneOptions
 from searchkit.train.losses import LossWeights
+from searchkit.train.writing import writing_to
 
 _MANIFEST = "run.json"
 _TEACHER = "teacher.npz"

@@ -9,11 +9,11 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
 from searchkit.display import command
+from searchkit.errors import TrainingError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.click_log import looked_for, read_opened
 from searchkit.train.adapter.vectors import CorpusVectors, VectorCache, vectors_of_pairs
-from searchkit.train.errors import TrainingError
 from searchkit.train.pairs.mining import mine_pairs
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import (

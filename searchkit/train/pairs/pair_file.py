@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from searchkit.errors import TrainingError
 from searchkit.files import write_atomically
-from searchkit.train.errors import TrainingError
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
 

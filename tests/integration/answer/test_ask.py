@@ -9,13 +9,14 @@ import pytest
 from searchkit.answer import AnswerStream, open_answerer
 from searchkit.answer.answerer import Answerer, Scope, context_to_paste
 from searchkit.answer.conversation import Conversation
-from searchkit.answer.errors import AnswerCutError, WindowTooSmallError
 from searchkit.answer.grounding.answer_stream import NOTHING_RELEVANT
 from searchkit.answer.grounding.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED
 from searchkit.answer.retrieve import NO_FILTERS, find_sources
+from searchkit.errors import AnswerCutError, WindowTooSmallError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import Evidence
+from tests.support.errors import refused
 from tests.support.fake_llm import FakeLlm, Script, fake_llm
 from tests.support.files import write
 from tests.unit.answer.test_answer_text import hit
@@ -143,7 +144,7 @@ def test_a_window_smaller_than_the_server_said_is_packed_again(indexed: Library,
 def test_a_window_that_holds_nothing_is_an_error_with_a_remedy(indexed: Library, llm: FakeLlm) -> None:
     llm.routes["GET /props"] = {"default_generation_settings": {"n_ctx": 256}}
     answerer = open_answerer(indexed, llm=llm.base)
-    with pytest.raises(WindowTooSmallError, match="larger window"):
+    with refused(WindowTooSmallError, "larger window"):
         answerer.answer(GAUGE)
     answerer.close()
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from searchkit.answer.errors import AnswerCutError, LlmError, LlmNotFoundError, WindowTooSmallError
 from searchkit.answer.models.addresses import base_url, is_loopback
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.discover_servers import Found, Place, look_around, look_at
@@ -17,7 +16,9 @@ from searchkit.answer.models.language_model import Message
 from searchkit.answer.models.server_info import ServerModel
 from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
-from searchkit.errors import UsageError
+from searchkit.display import error_text
+from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, UsageError, WindowTooSmallError
+from tests.support.errors import refused
 from tests.support.fake_llm import MODEL, FakeLlm, Script, fake_llm
 
 ASKED = [Message("system", "Rules."), Message("user", "Question?")]
@@ -66,7 +67,7 @@ def test_a_reply_without_done_is_whole_if_it_said_that_it_has_ended(llm: FakeLlm
 def test_a_connection_that_breaks_gives_what_came_and_then_the_error(llm: FakeLlm) -> None:
     llm.scripts = [Script(["It ends ", "in March"], drop_after=1)]
     came = []
-    with pytest.raises(AnswerCutError, match=r"The answer ends here: .* Look whether the server still runs"):
+    with refused(AnswerCutError, r"The answer ends here: .* Look whether the server still runs"):
         for piece in model_at(llm).reply(ASKED, 50):
             came.append(piece)
     assert came == ["It ends "]
@@ -104,7 +105,7 @@ def test_a_reply_is_stopped_at_once_while_the_server_is_silent(llm: FakeLlm) -> 
     ],
 )
 def test_a_refusal_says_what_to_do(llm: FakeLlm, status: int, message: Any, error: type[LlmError], remedy: str) -> None:
-    with pytest.raises(error, match=remedy):
+    with refused(error, remedy):
         reply(llm, Script(status=status, error=message))
 
 
@@ -232,7 +233,7 @@ def test_without_any_server_it_says_what_was_tried_and_what_to_do(monkeypatch: p
         "--no-llm",
         "--llm URL",
     ):
-        assert part in str(error.value)
+        assert part in error_text(error.value)
     with pytest.raises(LlmNotFoundError, match="No model server answers at"):
         choose_model(NOBODY, Wanted(f"127.0.0.1:{port}"))
     with pytest.raises(LlmNotFoundError, match="The embedded model is not installed"):

@@ -121,8 +121,8 @@ def test_another_machine_is_named_before_anything_is_sent(home: Path, llm: FakeL
         (["ask", "x", "--llm-model", "gpt"], f"There are: {MODEL}"),
         (["ask", "x", "-c", "nope"], "No collection named 'nope'"),
         (["ask", " "], "The question is empty"),
-        (["ask", "type:pdf since:2025"], "asks nothing. What it finds: searchkit search 'type:pdf since:2025'"),
-        (["ask", "x", "--llm", str(SAMPLE_DOCS / "notes" / "nights.txt")], "is a file, but no model"),
+        (["ask", "type:pdf since:2025"], "asks nothing. See what it finds: searchkit search 'type:pdf since:2025'"),
+        (["ask", "x", "--llm", str(SAMPLE_DOCS / "notes" / "nights.txt")], "is a file, but not a model"),
     ],
 )
 def test_every_wrong_request_gets_one_clear_line(home: Path, llm: FakeLlm, arguments: list[str], message: str) -> None:

@@ -10,8 +10,8 @@ from filelock import FileLock
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import chunks_of_document
 from searchkit.catalog.session import reading, writing
-from searchkit.errors import CollectionBusyError, UsageError
-from searchkit.evaluate.beir import RetrievalData, RetrievalDataError
+from searchkit.errors import CollectionBusyError, EvaluationDataError, UsageError
+from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.judged import read_judged
 from searchkit.evaluate.metrics import Metric
 from searchkit.evaluate.query_suggestions import propose_queries, write_proposals
@@ -265,7 +265,7 @@ def test_what_cannot_be_judged_is_refused_with_its_line(
 ) -> None:
     library.index(docs)
     file = judged_file(tmp_path, {"query": "first", "relevant": ["bread.txt"]}, line)
-    with pytest.raises(RetrievalDataError, match=message):
+    with pytest.raises(EvaluationDataError, match=message):
         read_judged(library.home, "docs", file)
 
 

@@ -179,7 +179,7 @@ def test_a_server_over_nothing_says_what_to_do(tmp_path: Path) -> None:
         assert server.get("/health").status_code == 200
         refused = server.get("/search", q="anything")
         assert refused.status_code == 404
-        assert "searchkit index FOLDER" in refused.json()["error"]["message"]
+        assert refused.json()["error"]["message"] == "Nothing is indexed yet. Where the server runs: index a folder."
         assert server.get("/v1/vector_stores").json()["data"] == []
         assert server.stop() == 0
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.errors import PoolBusyError, PoolClosedError
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.pool import Engine, EngineBusyError, EngineClosedError
+from searchkit.serve.pool import Engine
 from tests.support.hash_embedder import HashEmbedder
 
 
@@ -55,7 +56,7 @@ def test_what_waits_in_vain_is_refused_and_what_was_cancelled_is_never_begun(lib
         waiting = asyncio.ensure_future(engine.run(noting("cancelled")))
         await asyncio.sleep(0)
         kept = engine.submit(noting("kept"))
-        with pytest.raises(EngineBusyError):
+        with pytest.raises(PoolBusyError):
             await engine.run(noting("refused"))
         waiting.cancel()
         with suppress(asyncio.CancelledError):
@@ -65,7 +66,7 @@ def test_what_waits_in_vain_is_refused_and_what_was_cancelled_is_never_begun(lib
         blocked.result(30)
         kept.result(30)
         assert engine.close(30)
-        with pytest.raises(EngineClosedError):
+        with pytest.raises(PoolClosedError):
             await engine.run(noting("late"))
 
     asyncio.run(main())
@@ -86,7 +87,7 @@ def test_what_was_given_up_takes_nobodys_place(library: Library) -> None:
         assert engine.submit(block).cancel()
     assert engine.waiting == 0
     kept = [engine.submit(lambda _: "kept") for _ in range(2)]
-    with pytest.raises(EngineBusyError):
+    with pytest.raises(PoolBusyError):
         engine.submit(block)
     go_on.set()
     assert [each.result(30) for each in kept] == ["kept", "kept"]

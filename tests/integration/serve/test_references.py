@@ -12,18 +12,11 @@ import pytest
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.session import reading
-from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
 from searchkit.library import Library
 from searchkit.serve import references
 from searchkit.serve.reference_ids import DocumentId, PassageId
-from searchkit.serve.references import (
-    PassageText,
-    Reference,
-    ReferenceGoneError,
-    open_document,
-    open_passage,
-    references_of,
-)
+from searchkit.serve.references import PassageText, Reference, open_document, open_passage, references_of
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 

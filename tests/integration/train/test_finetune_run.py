@@ -20,8 +20,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 pytest.importorskip("peft", reason="peft is not installed (extra [train])")
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.errors import ModelError
-from searchkit.train.errors import TrainingError
+from searchkit.errors import ModelError, TrainingError
 from searchkit.train.finetune.options import Method
 from searchkit.types import Progress
 from tests.support.files import ROOT

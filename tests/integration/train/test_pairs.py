@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.errors import TrainingError
 from searchkit.library import Library
-from searchkit.train.errors import TrainingError
 from searchkit.train.pairs.collect import check_pairs, gather_pairs
 from searchkit.train.pairs.pair import (
     Kind,

@@ -3,12 +3,13 @@
 import pytest
 
 from searchkit.answer.context import Window, message_tokens, pack, recent
-from searchkit.answer.errors import WindowTooSmallError
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.models.token_estimate import estimated_tokens
 from searchkit.answer.prompt import as_data, as_one_text, source_block
 from searchkit.answer.retrieve import without_near_copies
 from searchkit.answer.rewrite import is_sane
+from searchkit.errors import WindowTooSmallError
+from tests.support.errors import refused
 from tests.unit.answer.test_answer_text import hit
 
 
@@ -42,7 +43,7 @@ def test_a_source_that_does_not_fit_is_cut_around_its_snippet_at_sentences() -> 
 
 
 def test_a_window_without_room_for_a_source_is_refused_with_what_to_do() -> None:
-    with pytest.raises(WindowTooSmallError, match="larger window"):
+    with refused(WindowTooSmallError, "larger window"):
         pack("What is here?", [hit(words(50))], window(300))
     with pytest.raises(WindowTooSmallError):
         pack("Why? " * 2000, [hit(words(50))], window(4096))

@@ -11,11 +11,11 @@ import pytest
 
 from searchkit.cli.bench import SECTIONS
 from searchkit.embedding.prompts import Prompts
-from searchkit.errors import UsageError
+from searchkit.errors import BenchmarkError, UsageError
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.speed.bench import Section, spread_over_rounds
 from searchkit.evaluate.speed.engine import Engine, ModelInputs
-from searchkit.evaluate.speed.engine_process import EngineError, EngineProcess
+from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import measure_cosines, measure_retrieval
 from searchkit.evaluate.speed.fixed_length_texts import exact_texts
 from searchkit.evaluate.speed.interleaving import paired_ratio, rotated
@@ -173,18 +173,18 @@ def test_vectors_are_compared_with_the_reference_and_ranked(make_engine: MakeEng
 
 def test_an_engine_that_breaks_down_is_named_with_its_last_words(make_engine: MakeEngine) -> None:
     with EngineProcess(make_engine("it", 0), []) as process:
-        with pytest.raises(EngineError, match=r"^it broke down \(out of order\)\. Try another one\.$"):
+        with pytest.raises(BenchmarkError, match=r"^it broke down \(out of order\)\. Try another one\.$"):
             process.seconds_to_embed(["break"], 1)
-        with pytest.raises(EngineError, match="broke down"):
+        with pytest.raises(BenchmarkError, match="broke down"):
             process.memory()
-    with pytest.raises(EngineError, match="out of order"):
+    with pytest.raises(BenchmarkError, match="out of order"):
         EngineProcess(make_engine("it", 0), ["break"])
 
 
 def test_an_interpreter_that_is_not_there_is_named(make_engine: MakeEngine, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
     engine = Engine("it", 1, (nowhere,), INPUTS, (1,), 0, True, "Try another one.")
-    with pytest.raises(EngineError, match=r"nowhere cannot be run .* Try another one\."):
+    with pytest.raises(BenchmarkError, match=r"nowhere cannot be run .* Try another one\."):
         EngineProcess(engine, [])
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchkit.evaluate.beir import RetrievalDataError
+from searchkit.errors import EvaluationDataError
 from searchkit.evaluate.bootstrap import paired_interval
 from searchkit.evaluate.chunking.chunkers import ByStructure, Cutting, FixedWindows, Piece
 from searchkit.evaluate.chunking.data import Question, SourceDocument, read_chunking_data
@@ -233,7 +233,7 @@ def test_documents_that_are_no_text_are_counted_in_their_blocks(tmp_path: Path) 
 def test_data_that_cannot_be_used_gets_a_clear_message(tmp_path: Path, file: str, content: str, message: str) -> None:
     folder = folder_of(tmp_path, {"a.md": "the sun."}, {"what": ("a.md", "sun")})
     write(folder / file, content)
-    with pytest.raises(RetrievalDataError, match=message):
+    with pytest.raises(EvaluationDataError, match=message):
         read_chunking_data(folder)
 
 
@@ -241,7 +241,7 @@ def test_data_that_cannot_be_used_gets_a_clear_message(tmp_path: Path, file: str
 def test_what_is_missing_is_named(tmp_path: Path, missing: str) -> None:
     folder = folder_of(tmp_path, {"a.md": "the sun."}, {"what": ("a.md", "sun")})
     (folder / missing).unlink()
-    with pytest.raises(RetrievalDataError, match="There is no file"):
+    with pytest.raises(EvaluationDataError, match="There is no file"):
         read_chunking_data(folder)
 
 

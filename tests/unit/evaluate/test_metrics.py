@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from searchkit.evaluate.beir import RetrievalDataError, read_beir, read_passages
+from searchkit.errors import EvaluationDataError
+from searchkit.evaluate.beir import read_beir, read_passages
 from searchkit.evaluate.metrics import ndcg_at, rank_exactly
 from searchkit.types import Passage
 from tests.support.files import write
@@ -84,22 +85,22 @@ def test_judgements_need_no_header(beir: Path) -> None:
 )
 def test_a_bad_line_is_named(beir: Path, name: str, content: str, message: str) -> None:
     write(beir / name, content)
-    with pytest.raises(RetrievalDataError, match=message.replace("[", r"\[")):
+    with pytest.raises(EvaluationDataError, match=message.replace("[", r"\[")):
         read_beir(beir)
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
 def test_a_missing_file_is_named_with_what_should_be_there(beir: Path, name: str) -> None:
     (beir / name).unlink()
-    with pytest.raises(RetrievalDataError, match=f"{name}.*holds corpus.jsonl, queries.jsonl, qrels/test.tsv"):
+    with pytest.raises(EvaluationDataError, match=f"{name}.*holds corpus.jsonl, queries.jsonl, qrels/test.tsv"):
         read_beir(beir)
 
 
 def test_passages_are_read_from_any_lines_with_a_text(tmp_path: Path) -> None:
     file = write(tmp_path / "texts.jsonl", '{"text": "one"}\n{"text": "two", "title": null, "id": 7}\n')
     assert read_passages(file) == [Passage("", "one"), Passage("", "two")]
-    with pytest.raises(RetrievalDataError, match="is empty"):
+    with pytest.raises(EvaluationDataError, match="is empty"):
         read_passages(write(tmp_path / "empty.jsonl", "\n"))
     file.write_bytes(b'{"text": "\xff"}')
-    with pytest.raises(RetrievalDataError, match="line 1: not UTF-8"):
+    with pytest.raises(EvaluationDataError, match="line 1: not UTF-8"):
         read_passages(file)

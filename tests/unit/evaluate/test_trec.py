@@ -7,7 +7,7 @@ import click.testing
 import pytest
 
 from searchkit.cli.main import cli
-from searchkit.evaluate.beir import RetrievalDataError
+from searchkit.errors import EvaluationDataError
 from searchkit.evaluate.metrics import Metric
 from searchkit.evaluate.retrieval.compare import compare_runs, comparison_as_text
 from searchkit.evaluate.trec import read_qrels, read_run, write_run
@@ -55,7 +55,7 @@ def test_qrels_are_read_in_both_layouts(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_that_is_none_is_refused_with_the_line(tmp_path: Path, content: str, message: str) -> None:
-    with pytest.raises(RetrievalDataError, match=message):
+    with pytest.raises(EvaluationDataError, match=message):
         read_run(write(tmp_path / "run", content))
 
 
@@ -65,12 +65,12 @@ def test_files_that_are_no_qrels_are_refused(tmp_path: Path) -> None:
         ("q\td\t0\n", "no query with a relevant"),
         ("q d x 1 2\n", "line 1"),
     ):
-        with pytest.raises(RetrievalDataError, match=message):
+        with pytest.raises(EvaluationDataError, match=message):
             read_qrels(write(tmp_path / "qrels", content))
-    with pytest.raises(RetrievalDataError, match="cannot be read"):
+    with pytest.raises(EvaluationDataError, match="cannot be read"):
         read_run(tmp_path / "missing")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(RetrievalDataError, match="not UTF-8"):
+    with pytest.raises(EvaluationDataError, match="not UTF-8"):
         read_run(tmp_path / "binary")
 
 
@@ -97,7 +97,7 @@ def test_two_runs_are_compared_query_by_query(runs: tuple[Path, Path, Path]) -> 
 
 def test_runs_of_other_queries_are_refused(runs: tuple[Path, Path, Path], tmp_path: Path) -> None:
     other = write(tmp_path / "other.tsv", "z\td\t1\n")
-    with pytest.raises(RetrievalDataError, match="none of the queries"):
+    with pytest.raises(EvaluationDataError, match="none of the queries"):
         compare_runs(runs[0], runs[1], other, {})
 
 

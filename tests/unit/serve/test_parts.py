@@ -11,11 +11,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from searchkit.answer.errors import LlmNotFoundError
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.server_info import ServerTokenizer
 from searchkit.config import LlmSettings, ServeSettings, Settings, load_settings, save_settings
-from searchkit.errors import ConfigError, SearchkitError, UsageError
+from searchkit.display import error_text
+from searchkit.errors import ConfigError, LlmNotFoundError, SearchkitError, UsageError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
@@ -23,8 +23,8 @@ from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Op
 from searchkit.serve.dialects.chat.chat_models import chat_models, collections_of
 from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import source_name
-from searchkit.serve.http.error_responses import Refusal, body_of, refusal_of
-from searchkit.serve.http.middleware.error_boundary import in_short
+from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response
+from searchkit.serve.http.middleware.error_boundary import error_summary
 from searchkit.serve.http.middleware.rate_limits import RateCap
 from searchkit.serve.http.options import Caps, ServeOptions
 from searchkit.serve.http.token import is_token, read_or_make_token, token_file
@@ -168,12 +168,17 @@ def test_a_filter_by_what_no_attribute_can_be_is_refused(value: Any) -> None:
 def test_what_is_meant_for_the_command_line_is_not_said_over_http(library: Library) -> None:
     with pytest.raises(UsageError) as empty:
         library.search("", k=1)
-    assert refusal_of(empty.value).message == "The query is empty. Say what you look for."
+    assert error_response(empty.value).message == "The query is empty. Say what you look for."
     settings = LlmSettings(base_url="http://127.0.0.1:1")
     with pytest.raises(LlmNotFoundError) as nobody:
         choose_model(settings, Wanted())
-    assert "--no-llm" in str(nobody.value)
-    assert refusal_of(nobody.value).message.endswith("Without one: --llm embedded.")
+    assert "--no-llm" in error_text(nobody.value)
+    told = error_response(nobody.value).message
+    assert "--" not in told
+    assert told.endswith(
+        "Where the server runs: check its address (SEARCHKIT_LLM_URL, or base_url in [llm] of config.toml);"
+        " or do without a server."
+    )
 
 
 def test_a_cached_model_has_the_root_of_the_model_behind_it() -> None:
@@ -325,17 +330,17 @@ def test_addresses_that_are_idle_are_forgotten() -> None:
     ],
 )
 def test_a_refusal_has_the_shape_of_its_dialect_and_steers_no_terminal(path: str, shape: str) -> None:
-    assert body_of(Refusal(404, "gone", "No \x1b[1mthing"), path).decode() == shape
+    assert body_of(ErrorResponse(404, "gone", "No \x1b[1mthing"), path).decode() == shape
 
 
 def test_every_error_of_ours_has_a_status_and_strange_ones_say_nothing_of_documents() -> None:
-    assert refusal_of(UsageError("x")).status == 400
-    assert refusal_of(SearchkitError("x")).status == 500
+    assert error_response(UsageError("x")).status == 400
+    assert error_response(SearchkitError("x")).status == 500
     try:
         raise ValueError("text of a diary")
     except ValueError as error:
-        assert in_short(error).startswith("ValueError at test_serve_parts.py:")
-        assert "diary" not in in_short(error)
+        assert error_summary(error).startswith("ValueError at test_serve_parts.py:")
+        assert "diary" not in error_summary(error)
 
 
 def test_queries_are_embedded_once() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from searchkit.train.errors import TrainingError
+from searchkit.errors import TrainingError
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import read_pairs, write_pairs
 from searchkit.types import Passage

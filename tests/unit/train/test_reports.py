@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.errors import TrainingError
 from searchkit.train import plots, report_folder
-from searchkit.train.errors import TrainingError
 from searchkit.train.finetune.history import History, Look, draw_history, history_table, read_history
 from searchkit.train.gate import CODES, Cell, Comparison
 from searchkit.train.plots import draw_comparisons

@@ -6,6 +6,7 @@ from enum import StrEnum
 from threading import Event
 from typing import Protocol
 
+from searchkit.display import error_text
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit.types import Hit
@@ -109,7 +110,7 @@ class Reply:
             with self._library.sibling() as library:
                 self._answer(library, question, collections)
         except SearchkitError as error:
-            self.error = str(error)
+            self.error = error_text(error)
         except Exception as error:  # noqa: BLE001 (whatever a language model raises costs this answer only)
             self.error = f"{type(error).__name__}: {error}"
         self.elapsed_seconds = time.monotonic() - self._started
@@ -119,7 +120,7 @@ class Reply:
         try:
             answerer = self._open_answerer(library)
         except SearchkitError as error:
-            self.missing = str(error)
+            self.missing = error_text(error)
             self._take_sources(library.search(question, k=SOURCES, collections=collections))
             return
         self.name = answerer.name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.display import on_one_line, plural, printable
+from searchkit.display import error_text, on_one_line, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit.types import CollectionStatus
@@ -122,7 +122,7 @@ class Actions:
         try:
             choices = await asyncio.to_thread(model_choices, self._library, status.model)
         except SearchkitError as error:
-            self._app.notify(printable(str(error)), severity="error", markup=False)
+            self._app.notify(printable(error_text(error)), severity="error", markup=False)
             return
         await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
 

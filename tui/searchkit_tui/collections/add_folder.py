@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Checkbox, Footer, Input, Static
 
-from searchkit.display import printable
+from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit_tui.widgets.dialogs import Dialog
@@ -91,7 +91,7 @@ class AddFolder(Dialog[NewFolder | None]):
         try:
             path, name = await asyncio.to_thread(_checked, self._library, text, collection)
         except SearchkitError as error:
-            self.query_one("#error", Static).update(f"✗ {printable(str(error))}")
+            self.query_one("#error", Static).update(f"✗ {printable(error_text(error))}")
             return
         self.dismiss(NewFolder(path, name, self.query_one("#watch", Checkbox).value))
 

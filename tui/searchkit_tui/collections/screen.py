@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 
-from searchkit.display import printable
+from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit_tui.collections.actions import Actions
@@ -106,7 +106,7 @@ class CollectionsScreen(ScreenWithHelp):
         try:
             self._rows = await asyncio.to_thread(read_rows, self._library)
         except SearchkitError as error:
-            self.notify(printable(str(error)), severity="error", markup=False)
+            self.notify(printable(error_text(error)), severity="error", markup=False)
         finally:
             self._is_counting = False
         self._show()

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from textual.content import Content
 
-from searchkit.display import on_one_line, plural, printable, size
+from searchkit.display import error_text, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit.types import CollectionStatus, IndexStatus, Problem
@@ -101,7 +101,7 @@ def _row(library: Library, name: str) -> CollectionRow:
     try:
         return CollectionRow(name, library.status(name))
     except SearchkitError as error:
-        return CollectionRow(name, None, str(error))
+        return CollectionRow(name, None, error_text(error))
 
 
 def _kind(problem: Problem) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Footer, Input, Static
 
-from searchkit.display import printable
+from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
 from searchkit.evaluate.retrieval.reading import read_report
 from searchkit.evaluate.retrieval.results import RetrievalReport
@@ -79,7 +79,7 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
         try:
             report = await asyncio.to_thread(read_report, path)
         except SearchkitError as error:
-            self._refuse(str(error))
+            self._refuse(error_text(error))
             return
         self.dismiss((path, report))
 

@@ -7,7 +7,7 @@ from textual.app import App
 from textual.content import Content
 from textual.widgets import Static
 
-from searchkit.display import plural, printable
+from searchkit.display import error_text, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit.types import CollectionStatus
@@ -64,7 +64,7 @@ def announce(app: App[Any], open_library: Callable[[], Library], job: Job) -> No
 def failure_of(job: Job) -> str:
     """Say why a job failed; for an unexpected error, with its type."""
     error = job.error
-    text = str(error) if isinstance(error, SearchkitError) else f"{type(error).__name__}: {error}"
+    text = error_text(error) if isinstance(error, SearchkitError) else f"{type(error).__name__}: {error}"
     return printable(text)
 
 
@@ -95,7 +95,7 @@ def _what_is_kept(library: Library, collection: str) -> str:
                 return "Nothing had been stored yet."
             return _kept(own.status(collection))
     except SearchkitError as error:
-        return printable(str(error))
+        return printable(error_text(error))
 
 
 def _kept(status: CollectionStatus) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+from searchkit.display import error_text
 from searchkit.errors import CollectionNotFoundError, SearchkitError
 from searchkit.home import Home
 from searchkit.types import Hit, SearchMode
@@ -143,7 +144,7 @@ class SearchSession:
                 if self.collections():
                     self.library.warm_up(self.chosen)
             except SearchkitError as error:
-                return str(error)
+                return error_text(error)
             finally:
                 self.is_warm = True
         return ""
@@ -215,7 +216,7 @@ class SearchSession:
         try:
             hits = _found(library, request, mode)
         except SearchkitError as failure:
-            error = str(failure)
+            error = error_text(failure)
         elapsed_ms = (self._clock() - started) * 1000
         is_partial = request.like is None and mode is not request.mode
         searched = request.collections or self.collections()

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
+from searchkit.display import error_text
 from searchkit.errors import UsageError
 from searchkit.types import Hit
 from searchkit_tui.settings.external_viewer import OpenCommand, open_command, show_in_window
@@ -18,7 +19,7 @@ def open_hit(app: App[Any], hit: Hit, on_opened: Callable[[], None]) -> None:
     try:
         command = open_command(hit)
     except UsageError as error:
-        show_error(app, str(error), "Cannot open it")
+        show_error(app, error_text(error), "Cannot open it")
         return
     if command.takes_terminal:
         _run_in_terminal(app, command, on_opened)

@@ -64,10 +64,7 @@ def _in_utf8(content: bytes) -> bytes:
     """The page in UTF-8, whatever it was in and still says of itself."""
     if content.isascii() and b"\0" not in content and b"\x1b" not in content:
         return content
-    try:
-        return charset.decode(content).encode("utf-8", "replace")
-    except UnreadableFileError as error:
-        raise UnreadableFileError(str(error).replace("text file", "web page"), remedy=error.remedy) from error
+    return charset.decode(content, kind="web page").encode("utf-8", "replace")
 
 
 def _main_part(page: html.HtmlElement) -> html.HtmlElement:

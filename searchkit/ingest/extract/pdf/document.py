@@ -105,7 +105,7 @@ def _require_text(contents: _Contents) -> None:
     if contents.trouble:
         scans = "a scan that needs OCR" if contents.scanned == 1 else "scans that need OCR"
         reason = str(contents.trouble) or scans
-        raise UnreadableFileError(f"no text on {count}: {reason}", remedy=contents.trouble.remedy)
+        raise UnreadableFileError(f"no text on {count}: {reason}", remedy=contents.trouble.advice)
     if pages:
         raise UnreadableFileError(f"no text on {count}")
 

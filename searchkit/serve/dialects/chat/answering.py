@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from searchkit.answer.answerer import Answerer, Scope
 from searchkit.answer.conversation import Conversation
-from searchkit.answer.errors import AnswerCutError
 from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
 from searchkit.answer.models.language_model import Message
+from searchkit.errors import AnswerCutError
 from searchkit.library import Library
 from searchkit.serve.dialects.chat.chat_models import collections_of
 from searchkit.serve.dialects.chat.language import SharedLanguageModel
@@ -44,7 +44,7 @@ class Answered:
 class AnswerInProgress:
     """Begun when it is made. `next` gives its pieces; `stop`, which must come at last, ends it wherever it is.
 
-    Raises EngineBusyError if too many answers are asked for at once.
+    Raises PoolBusyError if too many answers are asked for at once.
     """
 
     def __init__(self, engine: Engine, language: SharedLanguageModel, asked: Asked) -> None:

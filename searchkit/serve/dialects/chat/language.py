@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from searchkit.answer.errors import AnswerCutError, LlmError, WindowTooSmallError
 from searchkit.answer.models.language_model import LanguageModel
+from searchkit.errors import AnswerCutError, LlmError, WindowTooSmallError
 
 
 class SharedLanguageModel:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from searchkit.serve.http.error_responses import Refusal, body_of
+from searchkit.serve.http.error_responses import ErrorResponse, body_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -48,19 +48,19 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
-    """Answer with a refusal.
+async def refuse(scope: Scope, receive: Receive, send: Send, error: ErrorResponse) -> None:
+    """Answer with an error.
 
     Of a body that is still on its way little more is read, for as long as it takes a client to see the answer; then the
     connection is closed.
     """
-    body = body_of(refusal, scope["path"])
+    body = body_of(error, scope["path"])
     has_body = bool(header(scope, b"transfer-encoding")) or header(scope, b"content-length") not in ("", "0")
-    shown = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
+    shown = {"content-type": "application/json", "content-length": str(len(body)), **error.headers}
     if has_body:
         shown["connection"] = "close"
     encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in shown.items()]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": encoded})
+    await send({"type": "http.response.start", "status": error.status, "headers": encoded})
     await send({"type": "http.response.body", "body": body, "more_body": has_body})
     if has_body:
         with suppress(TimeoutError):

@@ -9,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from searchkit.serve.http.error_responses import Refusal, internal_error
+from searchkit.serve.http.error_responses import ErrorResponse, internal_error
 from searchkit.serve.http.middleware.asgi import App, Message, Receive, Scope, Send, refuse
 
 log = logging.getLogger("searchkit.serve")
@@ -41,7 +41,7 @@ class Shield:
         try:
             if sum(len(name) + len(value) for name, value in scope["headers"]) > self._head_bytes:
                 await refuse(
-                    scope, receive, noting, Refusal(431, "head_too_long", "The head of the request is too long.")
+                    scope, receive, noting, ErrorResponse(431, "head_too_long", "The head of the request is too long.")
                 )
             else:
                 await self._app(scope, receive, noting)
@@ -49,7 +49,7 @@ class Shield:
             if status == 0 and not self.is_draining:  # told to stop at once: nobody is left to be told
                 raise
         except Exception as error:  # noqa: BLE001 (the last place where anything can be caught)
-            log.error("%s %s: %s", scope["method"], route_of(scope), in_short(error))
+            log.error("%s %s: %s", scope["method"], route_of(scope), error_summary(error))
             if status == 0:
                 await refuse(scope, receive, noting, internal_error())
         log.info("%s %s %d %.0f ms", scope["method"], route_of(scope), status, (time.monotonic() - start) * 1e3)
@@ -61,7 +61,7 @@ def route_of(scope: Scope) -> str:
     return str(getattr(route, "path", "")) or "-"
 
 
-def in_short(error: BaseException) -> str:
+def error_summary(error: BaseException) -> str:
     """What kind of error it is, and where: without its message, which may quote a document."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))

@@ -6,7 +6,7 @@ A page can have its own name mean 127.0.0.1 (DNS rebinding); the Host and Origin
 import ipaddress
 from urllib.parse import urlsplit
 
-from searchkit.serve.http.error_responses import Refusal
+from searchkit.serve.http.error_responses import ErrorResponse
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, headers, refuse, without_body
 from searchkit.serve.http.options import ServeOptions, is_loopback
 from searchkit.serve.http.token import is_token
@@ -26,16 +26,16 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on or refuse."""
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
-        if refusal:
-            await refuse(scope, receive, send, refusal)
+        error = self._objection(scope) if scope["type"] == "http" else None
+        if error:
+            await refuse(scope, receive, send, error)
         else:
             await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _objection(self, scope: Scope) -> ErrorResponse | None:
         host = header(scope, b"host")
         if len(headers(scope, b"host")) != 1 or not self._is_own(_name_in(host)):
-            return Refusal(
+            return ErrorResponse(
                 421,
                 "foreign_host",
                 f"This server is not called '{host[:80]}'. Call it by the address it has printed, or let it have that name:"
@@ -44,7 +44,7 @@ class HostGuard:
         origins = [origin for origin in headers(scope, b"origin") if origin]
         foreign = [origin for origin in origins if not self._is_known(origin, host)]
         if foreign or (not origins and header(scope, b"sec-fetch-site").lower() == "cross-site"):
-            return Refusal(
+            return ErrorResponse(
                 403,
                 "foreign_origin",
                 f"Web pages of '{foreign[0][:80] if foreign else 'other sites'}' may not use this server. To let one:"
@@ -87,14 +87,14 @@ class TokenGuard:
         await refuse(scope, receive, send, _no_token() if not shown.strip() else _wrong_token())
 
 
-def _no_token() -> Refusal:
+def _no_token() -> ErrorResponse:
     message = "The token is missing. Send it as `Authorization: Bearer TOKEN`, or as the API key. It is: searchkit serve --token"
-    return Refusal(401, "no_token", message, {"www-authenticate": "Bearer"})
+    return ErrorResponse(401, "no_token", message, {"www-authenticate": "Bearer"})
 
 
-def _wrong_token() -> Refusal:
+def _wrong_token() -> ErrorResponse:
     message = "The token is wrong. The right one: searchkit serve --token"
-    return Refusal(401, "wrong_token", message, {"www-authenticate": 'Bearer error="invalid_token"'})
+    return ErrorResponse(401, "wrong_token", message, {"www-authenticate": 'Bearer error="invalid_token"'})
 
 
 def _name_in(authority: str) -> str:

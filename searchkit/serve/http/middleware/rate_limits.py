@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from searchkit.display import size
-from searchkit.serve.http.error_responses import RETRY_SECONDS, Refusal
+from searchkit.serve.http.error_responses import RETRY_SECONDS, ErrorResponse
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, refuse, replay
 from searchkit.serve.http.options import Caps
 
@@ -26,7 +26,7 @@ class RateCap:
         """Pass on or refuse."""
         if scope["type"] == "http" and not self.takes((scope.get("client") or ("", 0))[0]):
             message = f"More than {self._per_second:,} requests a second. Try again in a moment."
-            await refuse(scope, receive, send, Refusal(429, "too_many_requests", message, _RETRY))
+            await refuse(scope, receive, send, ErrorResponse(429, "too_many_requests", message, _RETRY))
             return
         await self._app(scope, receive, send)
 
@@ -56,7 +56,7 @@ class RequestCap:
             return
         if self.running >= self._most:
             message = f"{self._most} requests are at work already. Try again in a moment."
-            await refuse(scope, receive, send, Refusal(503, "busy", message, _RETRY))
+            await refuse(scope, receive, send, ErrorResponse(503, "busy", message, _RETRY))
             return
         self.running += 1
         try:
@@ -90,7 +90,7 @@ class BodyCap:
                 body = await self._read(receive)
         except TimeoutError:
             message = f"The body has not come whole within {self._seconds:.0f} seconds."
-            await refuse(scope, receive, send, Refusal(408, "too_slow", message))
+            await refuse(scope, receive, send, ErrorResponse(408, "too_slow", message))
             return
         if body is None:
             return  # the client has gone
@@ -110,6 +110,6 @@ class BodyCap:
             if not message.get("more_body") or len(body) > self._most_bytes:
                 return body
 
-    def _too_long(self) -> Refusal:
+    def _too_long(self) -> ErrorResponse:
         message = f"The body is longer than {size(self._most_bytes)}. Send less at once."
-        return Refusal(413, "too_long", message)
+        return ErrorResponse(413, "too_long", message)

@@ -58,7 +58,7 @@ def test_xml_that_breaks_off_is_damaged() -> None:
 def test_an_office_document_with_a_password_is_called_so(stream: str) -> None:
     error = refusal(_OLE + stream.encode("utf-16-le"), "xlsx")
     assert str(error) == "password-protected workbook"
-    assert "save a copy without" in error.remedy
+    assert "save a copy without" in error.advice
 
 
 def test_a_document_of_an_old_format_under_a_new_name_is_called_so() -> None:
@@ -113,7 +113,7 @@ def test_parts_together_have_a_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(container.read("a")) == 60
     with pytest.raises(UnreadableFileError, match="unpacks to more") as caught:
         container.read("b")
-    assert caught.value.remedy == "split it into smaller ones"
+    assert caught.value.advice == "split it into smaller ones"
 
 
 def test_reading_a_part_again_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

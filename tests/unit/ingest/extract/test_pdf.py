@@ -207,7 +207,7 @@ def test_a_file_locked_with_a_password_is_refused_as_such(algorithm: str) -> Non
     writer.encrypt("secret", algorithm=algorithm)
     with pytest.raises(UnreadableFileError, match=r"^password-protected PDF$") as refused:
         extract_pdf(rewritten(writer))
-    assert "without one" in refused.value.remedy
+    assert "without one" in refused.value.advice
 
 
 def test_a_file_that_only_forbids_editing_is_read() -> None:
@@ -256,7 +256,7 @@ def test_a_scan_says_that_it_needs_ocr_and_what_to_install(pages: int, monkeypat
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UnreadableFileError, match=r"no text on .*page.*: .*scans? that needs? OCR$") as refused:
         extract_pdf(scan([["Honey"]] * pages))
-    assert "tesseract" in refused.value.remedy
+    assert "tesseract" in refused.value.advice
 
 
 def test_scanned_pages_between_others_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +282,7 @@ class TestRecognition:
         monkeypatch.setenv("SEARCHKIT_OCR_LANGUAGES", "qqq")
         with pytest.raises(UnreadableFileError, match=r"no text on its one page: .*tesseract") as refused:
             extract_pdf(scan(_BODY[:1]))
-        assert "SEARCHKIT_OCR_LANGUAGES" in refused.value.remedy
+        assert "SEARCHKIT_OCR_LANGUAGES" in refused.value.advice
 
 
 def test_pages_without_text_or_picture_are_no_scan() -> None:

@@ -1,0 +1,163 @@
+"""Every error is one of a tree; its message says what happened, and each front end words what can be done about it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import searchkit
+from searchkit import display, errors
+from searchkit.cli.main import _COMMANDS
+from searchkit.daemon.protocol import error_line, read_answer_line
+from searchkit.errors import (
+    Action,
+    CollectionNotFoundError,
+    ModelNotFoundError,
+    NothingIndexedError,
+    Option,
+    Remedy,
+    SearchkitError,
+    UnreadableFileError,
+    UsageError,
+)
+from searchkit.serve.http import remedies as http
+from searchkit.serve.mcp import remedies as mcp
+
+PACKAGE = Path(searchkit.__file__).parent
+NAMES_A_COMMAND = re.compile(
+    rf"\bsearchkit ({'|'.join(_COMMANDS)})\b|(?<!\w)--[a-z]|\bpip (un)?install\b|\bollama pull\b"
+)
+
+
+def full(action: Action) -> Remedy:
+    """A remedy of an action with all the arguments that it may take."""
+    return Remedy(
+        action,
+        option=Option.LLM,
+        setting="context",
+        collection="my docs",
+        path=Path("/a b/c"),
+        query="it's",
+        model="small",
+        extra="train",
+    )
+
+
+def test_the_command_line_says_for_each_action_what_to_run() -> None:
+    told = {action: display.command_line(full(action)) for action in Action}
+    assert told.pop(Action.ADVICE) == "Try again."
+    assert told.pop(Action.IMPORT_MODEL) == "Import it again."
+    assert all(re.fullmatch(r"[A-Z][\w' ]+: .+", text) for text in told.values()), told
+    assert told[Action.INDEX_FOLDER] == "Index the whole folder: searchkit index '/a b/c' -c 'my docs'"
+    assert told[Action.SEARCH] == """Say what you look for: searchkit search 'it'"'"'s'"""
+
+
+@pytest.mark.parametrize("option", Option)
+def test_the_command_line_knows_each_option(option: Option) -> None:
+    remedy = Remedy(Action.CHANGE_OPTION, option=option, sentence="Choose another")
+    assert re.fullmatch(r"Choose another: --?[a-z][-\w =.]*", display.command_line(remedy))
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_client_over_http_is_told_no_command(action: Action) -> None:
+    said = http.error_text(SearchkitError("It failed.", remedy=full(action)))
+    assert said.startswith("It failed. ")
+    assert not NAMES_A_COMMAND.search(said)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_model_is_told_what_it_or_the_user_can_do(action: Action) -> None:
+    said = mcp.error_text(SearchkitError("It failed.", remedy=full(action)))
+    assert re.match(r"It failed\. [A-Z]", said)
+    assert "The user can " in said or not NAMES_A_COMMAND.search(said)
+
+
+def test_the_alternatives_follow_one_another() -> None:
+    remedy = (
+        Remedy(Action.VERIFY, collection="docs") | Remedy(sentence="HF_HOME may be wrong.") | Remedy(sentence="Wait.")
+    )
+    error = SearchkitError("It is damaged", remedy=remedy)
+    assert [choice.action for choice in remedy.choices()] == [Action.VERIFY, Action.ADVICE, Action.ADVICE]
+    assert (
+        display.error_text(error)
+        == "It is damaged. See what is wrong: searchkit verify -c docs; or HF_HOME may be wrong; or wait."
+    )
+
+
+def test_an_error_without_a_remedy_is_its_message_everywhere() -> None:
+    error = UsageError("There is no day 32.")
+    assert {say(error) for say in (str, display.error_text, http.error_text, mcp.error_text)} == {"There is no day 32."}
+
+
+def test_nothing_indexed_says_in_each_front_ends_terms_how_to_begin() -> None:
+    error = NothingIndexedError()
+    assert str(error) == "Nothing is indexed yet."
+    assert display.error_text(error) == f"{error} Index a folder: searchkit index FOLDER"
+    assert http.error_text(error) == f"{error} Where the server runs: index a folder."
+    assert mcp.error_text(error) == f"{error} The user can index a folder: searchkit index FOLDER"
+
+
+def test_the_advice_on_a_file_is_text_to_be_stored() -> None:
+    assert UnreadableFileError("a scan", remedy="Save it again.").advice == "Save it again."
+    assert UnreadableFileError("a scan").advice == ""
+    assert UnreadableFileError("a scan").remedy is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NothingIndexedError(),
+        CollectionNotFoundError("None."),
+        ModelNotFoundError(
+            "None.",
+            remedy=Remedy(Action.CHANGE_OPTION, option=Option.LLM, path=Path("/a\udcff")) | Remedy(sentence="Wait."),
+        ),
+    ],
+)
+def test_an_error_with_its_remedy_crosses_to_another_process(error: SearchkitError) -> None:
+    read = read_answer_line(error_line(error))
+    assert type(read) is type(error)
+    assert str(read) == str(error)
+    assert read.remedy == error.remedy
+
+
+def modules(*, but_for: str = "") -> Iterator[tuple[Path, ast.Module]]:
+    """The modules of searchkit and of the UI, parsed."""
+    for root in (PACKAGE, PACKAGE.parent / "tui"):
+        for path in sorted(root.rglob("*.py")):
+            if not but_for or but_for not in path.parts:
+                yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_every_error_of_ours_is_in_the_tree_which_its_module_draws() -> None:
+    # Signals that do not leave the code that raises them.
+    of_their_own = {"_SystemRoleError", "ForbiddenError", "JobCancelledError"}
+    found = {
+        node.name
+        for path, module in modules()
+        if path != PACKAGE / "errors.py"
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).endswith(("Error", "Exception")) for base in node.bases)
+    }
+    assert found <= of_their_own
+    tree = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    drawn = re.findall(r"^ {4}[│├└─ ]*(\w+Error)", errors.__doc__ or "", re.MULTILINE)
+    assert sorted(drawn) == sorted(tree)
+    depth = {name: len(getattr(errors, name).__mro__) for name in drawn}
+    indents = {
+        name: line.index(name) for line in (errors.__doc__ or "").splitlines() for name in drawn if f" {name}" in line
+    }
+    assert all(indents[name] == 4 * (depth[name] - depth["SearchkitError"] + 1) for name in drawn)
+
+
+def test_no_error_message_is_patched_up_afterwards() -> None:
+    for path, module in modules():
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "replace":
+                text = ast.unparse(node.func.value)
+                assert not re.search(r"str\(\w*error\w*\)|error_text\(|\.message\b", text), (
+                    f"{path}: {ast.unparse(node)}"
+                )

@@ -22,10 +22,10 @@ _TABLE = str.maketrans(_LETTERS)
 def one_spelling(text: str) -> str:
     """The text in one of its spellings; it may get longer or shorter."""
     if text.isascii():
-        return without_steering(text)
-    return _INVISIBLE.sub("", without_steering(text)).translate(_TABLE)
+        return strip_ansi(text)
+    return _INVISIBLE.sub("", strip_ansi(text)).translate(_TABLE)
 
 
-def without_steering(text: str) -> str:
+def strip_ansi(text: str) -> str:
     """The text with blanks, as many, in place of a terminal's control sequences."""
     return _STEERING.sub(lambda found: " " * len(found.group()), text) if "\x1b" in text else text

@@ -40,32 +40,34 @@ class Found:
 
     @property
     def text(self) -> str:
-        """The passage's text as others may have it, see `shown`."""
-        return shown(self.hit.text)
+        """The passage's text as others may have it, see `sanitize`."""
+        return sanitize(self.hit.text)
 
     @property
     def snippet(self) -> str:
         """The part of the text that shows why it was found; nothing of a hidden comment that it begins or ends in."""
         start = self.hit.text.find(self.hit.snippet)
         if start < 0:
-            return shown(self.hit.snippet)
+            return sanitize(self.hit.snippet)
         without = COMMENT.sub(lambda comment: " " * len(comment.group(0)), self.hit.text)
-        return shown(without[start : start + len(self.hit.snippet)])
+        return sanitize(without[start : start + len(self.hit.snippet)])
 
     @cached_property
     def heading(self) -> str:
         """The path of headings above the passage."""
-        return shown(on_one_line(self.hit.title))
+        return sanitize(on_one_line(self.hit.title))
 
     @property
     def title(self) -> str:
         """`lease.pdf, page 3`, or `lease.md: Term › End`: what names the passage in a list."""
-        where = f", {shown(self.hit.place)}" if self.hit.place else f", page {self.hit.page}" if self.hit.page else ""
+        where = (
+            f", {sanitize(self.hit.place)}" if self.hit.place else f", page {self.hit.page}" if self.hit.page else ""
+        )
         heading = f": {self.heading}" if self.heading else ""
-        return f"{shown(on_one_line(self.hit.path.name))}{where}{heading}"[:300]
+        return f"{sanitize(on_one_line(self.hit.path.name))}{where}{heading}"[:300]
 
 
-def shown(text: str) -> str:
+def sanitize(text: str) -> str:
     """A document's text, safe to put before a person or a model: hidden comments out, links and images as plain words."""
     return as_data(text) if text else ""
 

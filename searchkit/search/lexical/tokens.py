@@ -14,7 +14,7 @@ from searchkit.catalog.fulltext import (
     unspaced_runs,
     without_unspaced_runs,
 )
-from searchkit.catalog.letters import INVISIBLE, one_spelling, without_steering
+from searchkit.catalog.letters import INVISIBLE, one_spelling, strip_ansi
 
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}{INVISIBLE}])*")
 _NEVER_ASKED = re.compile("[\0\ud800-\udfff]")  # SQLite ends a query there, or refuses it
@@ -55,7 +55,7 @@ class Stemmer:
     def spans(self, text: str) -> list[Span]:
         """Every word of a text, and every pair of characters where words are not parted by blanks."""
         if text not in self._read:
-            words = [(start, end, text[start:end]) for start, end in _places(without_steering(text))]
+            words = [(start, end, text[start:end]) for start, end in _places(strip_ansi(text))]
             stems = self.stems({word for _, _, word in words})
             self._read[text] = [Span(start, end, stems[word]) for start, end, word in words if word in stems]
         return self._read[text]

@@ -8,7 +8,7 @@ from searchkit.display import on_one_line, printable
 from searchkit.library import Library
 from searchkit.serve.dialects.strict import StrictModel
 from searchkit.serve.references import AboutDocument, OpenedDocument, OpenedPassage, PassageText
-from searchkit.serve.search import MOST_HITS, Found, shown
+from searchkit.serve.search import MOST_HITS, Found, sanitize
 from searchkit.types import GroupBy, SearchMode
 
 LONGEST_QUERY = 20_000
@@ -148,7 +148,7 @@ def found_passage(found: Found) -> FoundPassage:
         page=hit.page,
         line=hit.line,
         line_end=hit.line_end,
-        place=shown(hit.place),
+        place=sanitize(hit.place),
         date=hit.date,
         snippet=found.snippet,
         text=found.text,
@@ -187,12 +187,12 @@ def passage_in_document(passage: PassageText) -> PassageInDocument:
     return PassageInDocument(
         id=passage.id,
         number=passage.ordinal,
-        heading=shown(passage.heading),
-        text=shown(passage.text),
+        heading=sanitize(passage.heading),
+        text=sanitize(passage.text),
         page=passage.page,
         line=passage.line,
         line_end=passage.line_end,
-        place=shown(passage.place),
+        place=sanitize(passage.place),
         date=passage.date,
     )
 
@@ -203,11 +203,11 @@ def document_entry(about: AboutDocument) -> DocumentEntry:
         id=about.id,
         collection=about.collection,
         path=on_one_line(str(about.path)),
-        title=shown(on_one_line(about.title)),
+        title=sanitize(on_one_line(about.title)),
         format=about.format,
         date=about.date,
         passages=about.passages,
-        metadata={shown(name): shown(value) for name, value in about.metadata.items()},
+        metadata={sanitize(name): sanitize(value) for name, value in about.metadata.items()},
     )
 
 

@@ -29,7 +29,7 @@ from searchkit.serve.http.middleware.rate_limits import RateCap
 from searchkit.serve.http.options import Caps, ServeOptions
 from searchkit.serve.http.token import is_token, read_or_make_token, token_file
 from searchkit.serve.references import Reference
-from searchkit.serve.search import Found, shown
+from searchkit.serve.search import Found, sanitize
 from searchkit.serve.served_models import CachedEmbedder
 from searchkit.types import Evidence, Hit, Passage
 from tests.support.hash_embedder import HashEmbedder
@@ -363,7 +363,7 @@ def test_queries_are_embedded_once() -> None:
 
 def test_shown_text_is_plain_and_hides_nothing() -> None:
     given = "See ![x](https://evil.example/a.png) <!-- hidden order --> [a](http://b.example) \x1b[31m ```code```"
-    assert shown(given) == "See x (image: evil.example/a.png)   a (b.example) [31m ```code```"
+    assert sanitize(given) == "See x (image: evil.example/a.png)   a (b.example) [31m ```code```"
 
 
 def test_a_snippet_shows_nothing_of_a_comment_that_it_is_cut_from() -> None:

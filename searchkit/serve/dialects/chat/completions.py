@@ -8,7 +8,7 @@ from typing import Any
 from searchkit.display import on_one_line
 from searchkit.serve.dialects.chat.answering import Answered
 from searchkit.serve.dialects.chat.chat_turns import SOURCES
-from searchkit.serve.search import Found, shown
+from searchkit.serve.search import Found, sanitize
 from searchkit.types import Hit
 
 _FINISH = {"length": "length"}
@@ -59,7 +59,7 @@ def source_name(hit: Hit) -> str:
     page = f", page {hit.page}" if hit.page is not None else f":{hit.line}" if hit.line is not None else ""
     where = f", {on_one_line(hit.place)}" if hit.place else page
     heading = f" ({on_one_line(hit.title)})" if hit.title else ""
-    return shown(f"{on_one_line(str(hit.path))}{where}{heading}")[:300]
+    return sanitize(f"{on_one_line(str(hit.path))}{where}{heading}")[:300]
 
 
 def _finish(end: Answered) -> str:
@@ -112,7 +112,7 @@ def _source(number: int, end: Answered) -> dict[str, Any]:
         "title": found.title,
         "page": hit.page,
         "line": hit.line,
-        "place": shown(hit.place),
+        "place": sanitize(hit.place),
         "score": round(hit.score, 4),
         "text": found.text,
     }

@@ -75,7 +75,7 @@ def test_what_breaks_inside_leaves_as_a_sentence_and_is_logged_without_its_text(
     assert "Something went wrong here" in body
     assert "diary" not in body + caplog.text
     assert "Traceback" not in body + caplog.text
-    assert "ValueError at test_serve_guards.py" in caplog.text
+    assert "ValueError at test_guards.py" in caplog.text
 
 
 def test_an_error_of_ours_keeps_its_message() -> None:

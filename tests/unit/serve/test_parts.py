@@ -339,7 +339,7 @@ def test_every_error_of_ours_has_a_status_and_strange_ones_say_nothing_of_docume
     try:
         raise ValueError("text of a diary")
     except ValueError as error:
-        assert error_summary(error).startswith("ValueError at test_serve_parts.py:")
+        assert error_summary(error).startswith("ValueError at test_parts.py:")
         assert "diary" not in error_summary(error)
 
 

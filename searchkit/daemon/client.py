@@ -12,7 +12,7 @@ _ANSWER_SECONDS = 10.0  # an engine that is so busy is slower than loading the m
 _BUFFER = 1 << 16
 
 
-def ask_engine(home: Home, request: SearchRequest) -> Found | None:
+def ask_daemon(home: Home, request: SearchRequest) -> Found | None:
     """What the engine of a data directory finds; None if none runs, or it cannot answer.
 
     Raises what `Library.search` raises for a request that makes no sense.

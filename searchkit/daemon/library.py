@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from searchkit.daemon.client import ask_engine, is_answering
+from searchkit.daemon.client import ask_daemon, is_answering
 from searchkit.daemon.protocol import SearchRequest
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
@@ -11,7 +11,7 @@ from searchkit.types import GroupBy, Hit, SearchMode
 _EVERYTHING = Filters()
 
 
-class WarmLibrary(Library):
+class DaemonLibrary(Library):
     """A Library in all else; without an engine in every way."""
 
     def search(
@@ -27,7 +27,7 @@ class WarmLibrary(Library):
         """See Library."""
         if mode in list(SearchMode) and group_by in list(GroupBy):  # else it is refused, which needs no engine
             request = SearchRequest(query, k, tuple(collections), SearchMode(mode), filters, GroupBy(group_by))
-            if (found := ask_engine(self.home, request)) is not None:
+            if (found := ask_daemon(self.home, request)) is not None:
                 return list(found.hits)
         return super().search(query, k=k, collections=collections, mode=mode, filters=filters, group_by=group_by)
 

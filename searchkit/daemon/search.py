@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from searchkit.daemon.client import ask_engine
+from searchkit.daemon.client import ask_daemon
 from searchkit.daemon.protocol import Found, SearchRequest
 from searchkit.home import Home
 from searchkit.types import Hit, SearchMode
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def find(home: Home, request: SearchRequest) -> Found:
     """What a running engine finds, else what a library opened for this finds. Raises what `Library.search` raises."""
-    found = ask_engine(home, request)
+    found = ask_daemon(home, request)
     if found is not None:
         return found
     from searchkit.library import Library

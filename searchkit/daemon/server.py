@@ -25,7 +25,7 @@ _WRITE_SECONDS = 10.0
 _CLOSE_SECONDS = 5.0
 
 
-class EngineSocket:
+class DaemonSocket:
     """Answers searches of a data directory's user with `find`, between `open` and `close`."""
 
     def __init__(self, home: Home, find: Find) -> None:

@@ -11,7 +11,7 @@ from searchkit.answer.prompt import source_name
 from searchkit.errors import PoolClosedError, UsageError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 from searchkit.serve.references import references_of
 from searchkit.types import Hit, SearchMode
 
@@ -58,18 +58,18 @@ class Passages:
     """
 
     def __init__(self, library: Library | None = None, home: str | Path | None = None) -> None:
-        self._engine = Engine(library or Library(home), _WORKERS)
-        self.close = weakref.finalize(self, self._engine.close, 0.0)
+        self._pool = LibraryPool(library or Library(home), _WORKERS)
+        self.close = weakref.finalize(self, self._pool.close, 0.0)
 
     def search(self, query: str, wish: Wish) -> list[Found]:
         """Best first. Raises what `Library.search` does, and UsageError once it is closed."""
         with _said_plainly():
-            return self._engine.submit(partial(_search, query, wish)).result()
+            return self._pool.submit(partial(_search, query, wish)).result()
 
     async def search_later(self, query: str, wish: Wish) -> list[Found]:
         """The same for an event loop, which goes on meanwhile."""
         with _said_plainly():
-            return await self._engine.run(partial(_search, query, wish))
+            return await self._pool.run(partial(_search, query, wish))
 
 
 @contextmanager

@@ -77,7 +77,9 @@ def attributes_of(hit: Hit) -> dict[str, Value]:
     }
     known = {key: value for key, value in values.items() if value not in (None, "")}
     return {
-        key: value[:_MAX_LENGTH] if isinstance(value, str) else value for key, value in known.items() if value is not None
+        key: value[:_MAX_LENGTH] if isinstance(value, str) else value
+        for key, value in known.items()
+        if value is not None
     }
 
 
@@ -89,7 +91,9 @@ def check(filters: AttributeFilter) -> None:
 def _check(filters: AttributeFilter, depth: int, seen: list[int]) -> None:
     seen[0] += 1
     if depth > _MAX_DEPTH or seen[0] > _MAX_COMPARISONS:
-        raise UsageError(f"The filter is too large. The limits are {_MAX_COMPARISONS} comparisons, nested {_MAX_DEPTH} deep.")
+        raise UsageError(
+            f"The filter is too large. The limits are {_MAX_COMPARISONS} comparisons, nested {_MAX_DEPTH} deep."
+        )
     if isinstance(filters, Compound):
         for each in filters.filters:
             _check(each, depth + 1, seen)

@@ -19,7 +19,7 @@ _WAITING = 128  # pieces of work; some seconds' worth of searches, beyond which 
 _Job = tuple[Future[Any], Callable[[Library], Any]]
 
 
-class Engine:
+class LibraryPool:
     """`workers` threads, each with a library of its own (`Library.sibling`); models are shared. `library` stays the caller's.
 
     `waiting`: how much work may wait for a free thread.

@@ -9,7 +9,7 @@ import numpy as np
 from searchkit.embedding.embedder import Embedder, prefix
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -53,7 +53,7 @@ def names_of(model: str) -> tuple[str, ...]:
     return model, *(f"{model}:{kind}" for kind in _KINDS)
 
 
-async def embed(engine: Engine, order: Order) -> Embedded:
+async def embed(pool: LibraryPool, order: Order) -> Embedded:
     """The vectors, in the order of the inputs. Raises ModelNotFoundError, and UsageError for what cannot be embedded."""
     if not order.inputs:
         raise UsageError("The input is empty. Send a text, or a list of texts.")
@@ -62,7 +62,7 @@ async def embed(engine: Engine, order: Order) -> Embedded:
     name, kind = name_and_kind(order.model, order.input_type)
     parts = []
     for start in range(0, len(order.inputs), _SLICE):
-        parts.append(await engine.run(_slice(name, kind, order.inputs[start : start + _SLICE], order.dimensions)))
+        parts.append(await pool.run(_slice(name, kind, order.inputs[start : start + _SLICE], order.dimensions)))
     return Embedded(np.concatenate([part.vectors for part in parts]), sum(part.tokens for part in parts))
 
 

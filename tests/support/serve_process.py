@@ -20,7 +20,7 @@ import httpx2
 
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.http.options import Caps, ServeOptions
+from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.http.token import read_or_make_token
 from searchkit.serve.served_models import CachedEmbedder
 from tests.support.files import ROOT
@@ -66,9 +66,9 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, caps: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Server]:
+def serving(home: Path, limits: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Server]:
     """A server over a data directory, on a free port. Leaves it stopped."""
-    asked = {"port": 0, "workers": 2, "caps": caps or {}, **options}
+    asked = {"port": 0, "workers": 2, "limits": limits or {}, **options}
     with tempfile.NamedTemporaryFile("w", suffix=".log", delete=False) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.serve_process", str(home), json.dumps(asked)],
@@ -106,7 +106,7 @@ def main(home: str, asked: str) -> None:
 def options_of(fields: dict[str, Any]) -> ServeOptions:
     """From what JSON makes of them."""
     lists = {name: tuple(fields.get(name, ())) for name in ("names", "origins")}
-    whole: dict[str, Any] = {**fields, **lists, "caps": Caps(**fields["caps"])}
+    whole: dict[str, Any] = {**fields, **lists, "limits": Limits(**fields["limits"])}
     return ServeOptions(**whole)
 
 

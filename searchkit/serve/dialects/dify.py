@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from searchkit.errors import UsageError
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, attributes_of
 from searchkit.serve.dialects.chat.chat_models import EVERYTHING
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.search import MOST_HITS, Found, Wanted, find
 
 router = APIRouter(tags=["dify"])
@@ -85,7 +85,7 @@ class Records(BaseModel):
 
 
 @router.post("/retrieval", operation_id="dify_retrieval", summary="Retrieve (Dify's external knowledge)")
-async def retrieve(request: Retrieval, parts: Served) -> Records:
+async def retrieve(request: Retrieval, state: StateDep) -> Records:
     """The passages of a collection that answer the query."""
     setting = request.retrieval_setting or RetrievalSetting()
     wanted = Wanted(
@@ -95,7 +95,7 @@ async def retrieve(request: Retrieval, parts: Served) -> Records:
         attributes=_filter(request.metadata_condition),
         least_score=setting.score_threshold or 0.0,
     )
-    return Records(records=await parts.engine.run(lambda library: [_record(each) for each in find(library, wanted)]))
+    return Records(records=await state.pool.run(lambda library: [_record(each) for each in find(library, wanted)]))
 
 
 def _filter(given: MetadataCondition | None) -> AttributeFilter | None:

@@ -22,7 +22,7 @@ from searchkit.serve.dialects.native_shapes import (
     opened_document,
     opened_passage,
 )
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.references import open_document, open_passage
 from searchkit.serve.search import MOST_HITS, Wanted, find
 
@@ -32,15 +32,15 @@ Reference = Annotated[str, Path(description="As a search has given it.", max_len
 
 
 @router.post("/search", operation_id="search_with_filters", summary="Find passages, with filters")
-async def search(request: SearchRequest, parts: Served) -> SearchResults:
+async def search(request: SearchRequest, state: StateDep) -> SearchResults:
     """Find the passages that answer a query, by meaning and by words, in the files that are indexed."""
     wanted = _wanted(request)
-    return await parts.engine.run(lambda library: _results(library, wanted))
+    return await state.pool.run(lambda library: _results(library, wanted))
 
 
 @router.get("/search", operation_id="search", summary="Find passages")
 async def search_simply(
-    parts: Served,
+    state: StateDep,
     q: Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY, description="What to look for.")],
     k: Annotated[int, Query(ge=1, le=MOST_HITS, description="How many passages.")] = 5,
     collection: Annotated[str, Query(max_length=200, description="Search this collection only.")] = "",
@@ -50,24 +50,24 @@ async def search_simply(
     Use the `id` of a result with open_passage to read what stands around it.
     """
     wanted = Wanted(q, k, [collection] if collection else [])
-    return await parts.engine.run(lambda library: _results(library, wanted))
+    return await state.pool.run(lambda library: _results(library, wanted))
 
 
 @router.get("/collections", operation_id="list_collections", summary="List collections")
-async def collections(parts: Served) -> Collections:
+async def collections(state: StateDep) -> Collections:
     """What is indexed: the collections, their folders, and how much they hold."""
-    return Collections(collections=await parts.engine.run(_entries))
+    return Collections(collections=await state.pool.run(_entries))
 
 
 @router.get("/passages/{passage_id}", operation_id="open_passage", summary="Read a passage")
-async def passage(parts: Served, passage_id: Reference) -> OpenPassage:
+async def passage(state: StateDep, passage_id: Reference) -> OpenPassage:
     """A passage that a search has found, in full, with the ids of the passages before and after it."""
-    return await parts.engine.run(lambda library: opened_passage(open_passage(library, passage_id)))
+    return await state.pool.run(lambda library: opened_passage(open_passage(library, passage_id)))
 
 
 @router.get("/documents/{document_id}", operation_id="open_document", summary="Read a document")
 async def document(
-    parts: Served,
+    state: StateDep,
     document_id: Reference,
     start: Annotated[int, Query(ge=0, le=10**9, description="Begin with this passage, from 0.")] = 0,
     max_characters: Annotated[int, Query(ge=1, le=1_000_000, description="About so much text.")] = _MOST_CHARACTERS,
@@ -77,7 +77,7 @@ async def document(
     def work(library: Library) -> OpenDocument:
         return opened_document(open_document(library, document_id, start=start, max_characters=max_characters))
 
-    return await parts.engine.run(work)
+    return await state.pool.run(work)
 
 
 def _results(library: Library, wanted: Wanted) -> SearchResults:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from searchkit import __version__
 from searchkit.files import folder_size_bytes
 from searchkit.library import Library
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.vectors import MOST_INPUTS, Embedded, Order, embed, name_and_kind, names_of
 
 router = APIRouter(prefix="/api", tags=["ollama"])
@@ -94,11 +94,11 @@ class Shown(BaseModel):
 
 
 @router.post("/embed", operation_id="ollama_embed", summary="Embed texts (Ollama)", response_model=EmbedAnswer)
-async def embed_texts(request: EmbedRequest, parts: Served) -> Response:
+async def embed_texts(request: EmbedRequest, state: StateDep) -> Response:
     """Embeds documents; NAME:query embeds queries."""
     start = time.perf_counter_ns()
     inputs = [request.input] if isinstance(request.input, str) else request.input
-    made = await embed(parts.engine, Order(request.model, inputs, request.dimensions)) if inputs else _NOTHING
+    made = await embed(state.pool, Order(request.model, inputs, request.dimensions)) if inputs else _NOTHING
 
     def as_json() -> str:
         return EmbedAnswer(
@@ -112,28 +112,28 @@ async def embed_texts(request: EmbedRequest, parts: Served) -> Response:
 
 
 @router.post("/embeddings", operation_id="ollama_embeddings", summary="Embed a text (Ollama, older clients)")
-async def embed_text(request: OldEmbedRequest, parts: Served) -> OldEmbedAnswer:
+async def embed_text(request: OldEmbedRequest, state: StateDep) -> OldEmbedAnswer:
     """One text, one vector; none for an empty one."""
     if not request.prompt.strip():
         return OldEmbedAnswer(embedding=[])
-    made = await embed(parts.engine, Order(request.model, [request.prompt]))
+    made = await embed(state.pool, Order(request.model, [request.prompt]))
     return OldEmbedAnswer(embedding=made.vectors[0].tolist())
 
 
 @router.get("/tags", operation_id="ollama_tags", summary="List embedding models (Ollama)")
-async def tags(parts: Served) -> Tags:
+async def tags(state: StateDep) -> Tags:
     """The embedding models, each with a name for every prompt."""
-    return Tags(models=await parts.engine.run(_tagged))
+    return Tags(models=await state.pool.run(_tagged))
 
 
 @router.get("/ps", operation_id="ollama_ps", summary="List embedding models that are loaded (Ollama)")
-async def running(parts: Served) -> Tags:
+async def running(state: StateDep) -> Tags:
     """All of them: a model is loaded when it is first asked for, and stays."""
-    return Tags(models=await parts.engine.run(_tagged))
+    return Tags(models=await state.pool.run(_tagged))
 
 
 @router.post("/show", operation_id="ollama_show", summary="Look at an embedding model (Ollama)")
-async def show(request: ShowRequest, parts: Served) -> Shown:
+async def show(request: ShowRequest, state: StateDep) -> Shown:
     """Dimensions and the longest input."""
 
     def work(library: Library) -> Shown:
@@ -141,7 +141,7 @@ async def show(request: ShowRequest, parts: Served) -> Shown:
         facts = {"embedding_length": embedder.info.dimension, "context_length": embedder.info.max_tokens}
         return Shown(details=_DETAILS, model_info={f"searchkit.{name}": value for name, value in facts.items()})
 
-    return await parts.engine.run(work)
+    return await state.pool.run(work)
 
 
 @router.get("/version", operation_id="ollama_version", summary="Version (Ollama)")

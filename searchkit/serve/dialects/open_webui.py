@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from searchkit.library import Library
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.search import Wanted, find
 
 router = APIRouter(prefix="/open-webui", tags=["open-webui"])
@@ -26,11 +26,11 @@ class WebResult(BaseModel):
 
 
 @router.post("/search", operation_id="open_webui_search", summary="Search (Open WebUI's external web search)")
-async def search(request: WebSearch, parts: Served) -> list[WebResult]:
+async def search(request: WebSearch, state: StateDep) -> list[WebResult]:
     """The passages that are clearly about the query, from all collections."""
 
     def work(library: Library) -> list[WebResult]:
         found = [each for each in find(library, Wanted(request.query, request.count)) if not each.hit.is_weak]
         return [WebResult(link=each.hit.path.as_uri(), title=each.title, snippet=each.text) for each in found]
 
-    return await parts.engine.run(work)
+    return await state.pool.run(work)

@@ -17,7 +17,7 @@ from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import Completion, source_list
 from searchkit.serve.http.error_responses import body_of, error_response, internal_error
 from searchkit.serve.http.middleware.error_boundary import error_summary, log
-from searchkit.serve.http.state import Parts, Served
+from searchkit.serve.http.state import AppState, StateDep
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 _PATH = "/v1/chat/completions"
@@ -78,7 +78,7 @@ class ChatRequest(BaseModel):
     summary="Answer from a collection",
     responses={200: {"description": "A chat completion, or its chunks as server-sent events."}},
 )
-async def chat_completions(request: ChatRequest, http: Request, parts: Served) -> Response:
+async def chat_completions(request: ChatRequest, http: Request, state: StateDep) -> Response:
     """Retrieve what a collection says about the last question, and have the language model answer from it.
 
     Every citation in the text ([1]) and every sentence is checked; the list of sources follows the text. The field `searchkit`
@@ -91,17 +91,17 @@ async def chat_completions(request: ChatRequest, http: Request, parts: Served) -
     completion = Completion(request.model, bool(request.stream_options and request.stream_options.include_usage))
     asked = Asked(request.model, question, history)
     if request.stream:
-        return await _streamed(parts, asked, completion)
-    return await _whole(parts, asked, completion, http)
+        return await _streamed(state, asked, completion)
+    return await _whole(state, asked, completion, http)
 
 
 def _question_and_history(request: ChatRequest) -> tuple[str, list[Message]]:
     return question_and_history([(each.role, each.as_text()) for each in request.messages])
 
 
-async def _whole(parts: Parts, asked: Asked, completion: Completion, http: Request) -> Response:
+async def _whole(state: AppState, asked: Asked, completion: Completion, http: Request) -> Response:
     gone = asyncio.ensure_future(_disconnected(http))
-    written = asyncio.ensure_future(_written(parts, asked))
+    written = asyncio.ensure_future(_written(state, asked))
     try:
         await asyncio.wait({gone, written}, return_when=asyncio.FIRST_COMPLETED)
         if not written.done():
@@ -118,9 +118,9 @@ async def _disconnected(http: Request) -> None:
         pass
 
 
-async def _written(parts: Parts, asked: Asked) -> tuple[str, Answered]:
+async def _written(state: AppState, asked: Asked) -> tuple[str, Answered]:
     text = ""
-    running = AnswerInProgress(parts.answers, parts.language, asked)
+    running = AnswerInProgress(state.answer_pool, state.language, asked)
     try:
         while isinstance(piece := await running.next(), str):
             text += piece
@@ -129,9 +129,9 @@ async def _written(parts: Parts, asked: Asked) -> tuple[str, Answered]:
     return text + source_list(piece), piece
 
 
-async def _streamed(parts: Parts, asked: Asked, completion: Completion) -> Response:
+async def _streamed(state: AppState, asked: Asked, completion: Completion) -> Response:
     """The events. What goes wrong at once becomes the status; later, an event."""
-    running = AnswerInProgress(parts.answers, parts.language, asked)
+    running = AnswerInProgress(state.answer_pool, state.language, asked)
     first = asyncio.ensure_future(running.next())
     try:
         await asyncio.wait({first}, timeout=_PATIENCE_SECONDS)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.vectors import MOST_INPUTS, Embedded, Order, embed
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -105,12 +105,12 @@ class RerankList(BaseModel):
 
 
 @router.post("/embeddings", operation_id="create_embeddings", summary="Embed texts", response_model=EmbeddingList)
-async def embeddings(request: EmbeddingRequest, parts: Served) -> Response:
+async def embeddings(request: EmbeddingRequest, state: StateDep) -> Response:
     """Vectors of unit length, whose dot product is their similarity."""
     given = request.input
     is_one = isinstance(given, str) or (bool(given) and isinstance(given[0], int))
     inputs = [given] if is_one else given
-    made = await embed(parts.engine, Order(request.model, inputs, request.dimensions, request.input_type or ""))  # type: ignore[arg-type]
+    made = await embed(state.pool, Order(request.model, inputs, request.dimensions, request.input_type or ""))  # type: ignore[arg-type]
     body = await asyncio.to_thread(_json, made, request)  # two thousand vectors take a second to write
     return Response(body, media_type="application/json")
 
@@ -127,13 +127,13 @@ def _json(made: Embedded, request: EmbeddingRequest) -> bytes:
 
 
 @router.post("/rerank", operation_id="rerank", summary="Order texts by a query")
-async def rerank(request: RerankRequest, parts: Served) -> RerankList:
+async def rerank(request: RerankRequest, state: StateDep) -> RerankList:
     """Orders texts by their similarity to a query: the cosine of their vectors, 0 where it is below that or a text is empty."""
-    query = await embed(parts.engine, Order(request.model, [request.query], input_type="query"))
+    query = await embed(state.pool, Order(request.model, [request.query], input_type="query"))
     scores = np.zeros(len(request.documents))
     if said := [index for index, text in enumerate(request.documents) if text.strip()]:
         texts = [request.documents[index] for index in said]
-        documents = await embed(parts.engine, Order(request.model, texts, input_type="document"))
+        documents = await embed(state.pool, Order(request.model, texts, input_type="document"))
         scores[said] = np.clip(documents.vectors @ query.vectors[0], 0.0, 1.0)
     order = np.argsort(-scores, kind="stable")[: request.top_n]
     results = [RerankEntry(index=int(index), relevance_score=round(float(scores[index]), 6)) for index in order]

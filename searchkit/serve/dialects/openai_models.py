@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from searchkit.errors import ModelNotFoundError
 from searchkit.library import Library
 from searchkit.serve.dialects.chat.chat_models import chat_models
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.vectors import names_of
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -32,15 +32,15 @@ class ModelList(BaseModel):
 
 
 @router.get("/models", operation_id="list_models", summary="List models")
-async def models(parts: Served) -> ModelList:
+async def models(state: StateDep) -> ModelList:
     """`searchkit` answers from all collections, a collection's name from that one; the others embed."""
-    return ModelList(data=await parts.engine.run(_models))
+    return ModelList(data=await state.pool.run(_models))
 
 
 @router.get("/models/{model:path}", operation_id="retrieve_model", summary="Look at a model")
-async def model(parts: Served, model: Annotated[str, Path(max_length=300)]) -> Model:
+async def model(state: StateDep, model: Annotated[str, Path(max_length=300)]) -> Model:
     """One model, by its id."""
-    found = [each for each in await parts.engine.run(_models) if each.id == model]
+    found = [each for each in await state.pool.run(_models) if each.id == model]
     if not found:
         raise ModelNotFoundError(f"There is no model '{model[:80]}'.", remedy="See which there are: GET /v1/models.")
     return found[0]

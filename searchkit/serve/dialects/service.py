@@ -10,7 +10,7 @@ from searchkit import __version__
 from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.serve.dialects.strict import StrictModel
 from searchkit.serve.http.indexing import Indexing, RunStatus
-from searchkit.serve.http.state import Parts, Served
+from searchkit.serve.http.state import AppState, StateDep
 
 router = APIRouter(tags=["server"])
 
@@ -66,25 +66,25 @@ async def health() -> Health:
 
 
 @router.post("/index", operation_id="start_indexing", summary="Bring a collection up to date", status_code=202)
-async def start(request: IndexRequest, parts: Served) -> IndexProgress:
+async def start(request: IndexRequest, state: StateDep) -> IndexProgress:
     """Have the folders of a collection read again, as `searchkit index -c NAME` does; answers at once.
 
     Refused unless the server was started with --allow-indexing. No other folders can be named.
     """
-    indexing = _indexing(parts)
-    return _progress(await parts.engine.run(lambda _: indexing.start(request.collection)))
+    indexing = _indexing(state)
+    return _progress(await state.pool.run(lambda _: indexing.start(request.collection)))
 
 
 @router.get("/index", operation_id="indexing_status", summary="How far indexing is")
-async def progress(parts: Served) -> IndexProgress:
+async def progress(state: StateDep) -> IndexProgress:
     """The last run that was begun here."""
-    return _progress(_indexing(parts).status)
+    return _progress(_indexing(state).status)
 
 
-def _indexing(parts: Parts) -> Indexing:
-    if parts.indexing is None:
+def _indexing(state: AppState) -> Indexing:
+    if state.indexing is None:
         raise ReadOnlyError("This server only reads.", remedy=Remedy(Action.ALLOW_INDEXING))
-    return parts.indexing
+    return state.indexing
 
 
 def _progress(status: RunStatus) -> IndexProgress:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from searchkit.library import Library
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Value, attributes_of
 from searchkit.serve.dialects.strict import StrictModel
-from searchkit.serve.http.state import Served
+from searchkit.serve.http.state import StateDep
 from searchkit.serve.search import Found, Wanted, find
 from searchkit.types import CollectionStatus
 
@@ -124,21 +124,21 @@ class VectorStoreList(BaseModel):
 
 
 @router.get("", operation_id="list_vector_stores", summary="List collections as vector stores")
-async def vector_stores(parts: Served) -> VectorStoreList:
+async def vector_stores(state: StateDep) -> VectorStoreList:
     """Every collection."""
-    stores = await parts.engine.run(_stores)
+    stores = await state.pool.run(_stores)
     first, last = (stores[0].id, stores[-1].id) if stores else (None, None)
     return VectorStoreList(data=stores, first_id=first, last_id=last)
 
 
 @router.get("/{collection}", operation_id="retrieve_vector_store", summary="Look at a collection as a vector store")
-async def vector_store(parts: Served, collection: Collection) -> VectorStore:
+async def vector_store(state: StateDep, collection: Collection) -> VectorStore:
     """What a collection holds."""
-    return _store(await parts.engine.run(lambda library: library.status(collection)))
+    return _store(await state.pool.run(lambda library: library.status(collection)))
 
 
 @router.post("/{collection}/search", operation_id="search_vector_store", summary="Search a collection")
-async def search(parts: Served, collection: Collection, request: VectorStoreSearch) -> VectorStoreResults:
+async def search(state: StateDep, collection: Collection, request: VectorStoreSearch) -> VectorStoreResults:
     """Find the passages of a collection that answer a query, by meaning and by words."""
     queries = [request.query] if isinstance(request.query, str) else request.query
     ranking = request.ranking_options or RankingOptions()
@@ -159,7 +159,7 @@ async def search(parts: Served, collection: Collection, request: VectorStoreSear
         once = {each.reference.passage: each for each in found}
         return [_result(each) for each in list(once.values())[: request.max_num_results]]
 
-    return VectorStoreResults(search_query=queries, data=await parts.engine.run(work))
+    return VectorStoreResults(search_query=queries, data=await state.pool.run(work))
 
 
 def _read(given: ComparisonFilter | CompoundFilter) -> AttributeFilter:

@@ -26,11 +26,11 @@ from searchkit.serve.dialects import (
     vector_stores,
 )
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response, internal_error
-from searchkit.serve.http.middleware.error_boundary import Shield, error_summary, log, route_of
+from searchkit.serve.http.middleware.error_boundary import ErrorBoundary, error_summary, log, route_of
 from searchkit.serve.http.middleware.guards import OPEN_PATHS, HostGuard, TokenGuard
-from searchkit.serve.http.middleware.rate_limits import BodyCap, RateCap, RequestCap
+from searchkit.serve.http.middleware.rate_limits import BodyLimit, RateLimit, RequestLimit
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.http.state import Parts
+from searchkit.serve.http.state import AppState
 
 _DESCRIPTION = """Private search by meaning over the user's own files, on this machine.
 
@@ -58,23 +58,23 @@ _TOOL_PATHS = {"/search", "/collections", "/passages/{passage_id}", "/documents/
 
 
 class Guarded:
-    """The application behind its guards, which see a request in this order: shield, host, origin, rate, token, caps."""
+    """The application behind its guards, which see a request in this order: boundary, host, origin, rate, token, limits."""
 
     def __init__(self, api: FastAPI, options: ServeOptions, token: str) -> None:
-        caps = options.caps
-        app = RequestCap(BodyCap(api, caps), caps.requests)
+        limits = options.limits
+        app = RequestLimit(BodyLimit(api, limits), limits.requests)
         guarded = TokenGuard(app, token) if options.needs_token else app
-        limited = RateCap(guarded, caps.requests_per_second)
+        limited = RateLimit(guarded, limits.requests_per_second)
         shared = _for_pages(limited, options.origins) if options.origins else limited
-        self.shield = Shield(HostGuard(shared, options), caps.head_bytes)
+        self.boundary = ErrorBoundary(HostGuard(shared, options), limits.head_bytes)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
-        await self.shield(scope, receive, send)
+        await self.boundary(scope, receive, send)
 
 
-def make_api(parts: Parts) -> FastAPI:
-    """The routes over a server's parts, without guards."""
+def make_api(state: AppState) -> FastAPI:
+    """The routes over a server's state, without guards."""
     api = FastAPI(
         title="searchkit",
         version=__version__,
@@ -85,7 +85,7 @@ def make_api(parts: Parts) -> FastAPI:
         telemetry=_NO_TELEMETRY,
         responses={status: {"description": text} for status, text in _REFUSALS.items()},
     )
-    api.state.parts = parts
+    api.state.app_state = state
     for module in _ROUTES:
         api.include_router(module.router)
     described = cache(lambda: description_of(api))
@@ -171,7 +171,7 @@ def _is_json(request: Request) -> bool:
 
 
 async def _failed(request: Request, _: Exception) -> Response:
-    """What should not happen; the shield logs it."""
+    """What should not happen; the boundary logs it."""
     return _response(request, internal_error())
 
 

@@ -9,22 +9,22 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from searchkit.daemon.protocol import Found, SearchRequest
 from searchkit.daemon.search import find_with
-from searchkit.daemon.server import EngineSocket
-from searchkit.serve.http.state import Parts
+from searchkit.daemon.server import DaemonSocket
+from searchkit.serve.http.state import AppState
 
-Companion = Callable[[Parts], AbstractAsyncContextManager[object]]
+Companion = Callable[[AppState], AbstractAsyncContextManager[object]]
 
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def warm_engine(parts: Parts) -> AsyncIterator[None]:
+async def warm_engine(state: AppState) -> AsyncIterator[None]:
     """Searches of the command and the terminal UI, over a socket. Without it they search by themselves."""
 
     async def find(request: SearchRequest) -> Found:
-        return await parts.engine.run(lambda library: find_with(library, request))
+        return await state.pool.run(lambda library: find_with(library, request))
 
-    socket = EngineSocket(parts.home, find)
+    socket = DaemonSocket(state.home, find)
     try:
         await socket.open()
     except OSError as error:
@@ -39,9 +39,9 @@ COMPANIONS: tuple[Companion, ...] = (warm_engine,)
 
 
 @asynccontextmanager
-async def companions(parts: Parts) -> AsyncIterator[None]:
+async def lifespan(state: AppState) -> AsyncIterator[None]:
     """All of them."""
     async with AsyncExitStack() as stack:
         for start in COMPANIONS:
-            await stack.enter_async_context(start(parts))
+            await stack.enter_async_context(start(state))
         yield

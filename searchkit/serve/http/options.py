@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})")
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class Limits:
     """What one client may cost. Each is refused with what to do: 408, 413, 429 or 503.
 
     `requests`: at work at once; `requests_per_second`: of one address, a second's worth of which may come together.
@@ -47,7 +47,7 @@ class ServeOptions:
     workers: int = 0
     llm: str = ""
     llm_model: str = ""
-    caps: Caps = field(default_factory=Caps)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

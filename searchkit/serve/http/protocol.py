@@ -6,27 +6,27 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from searchkit.serve.http.options import Caps
+from searchkit.serve.http.options import Limits
 
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class CappedProtocol(H11Protocol):
+class LimitedProtocol(H11Protocol):
     """Closes connections beyond a number, and those whose request does not begin, whose head does not end, or who take nothing
     of what they are sent, in time."""
 
-    caps: ClassVar[Caps] = Caps()
+    limits: ClassVar[Limits] = Limits()
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
         super().connection_made(transport)
-        if len(self.connections) > self.caps.connections:
+        if len(self.connections) > self.limits.connections:
             transport.write(_FULL)
             transport.close()
             return
-        self._timer = self.loop.call_later(self.caps.head_seconds, self._too_slow)
+        self._timer = self.loop.call_later(self.limits.head_seconds, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -35,7 +35,7 @@ class CappedProtocol(H11Protocol):
         if not is_waiting:
             self._stop_timer()
         elif self._timer is None:
-            self._timer = self.loop.call_later(self.caps.head_seconds, self._too_slow)
+            self._timer = self.loop.call_later(self.limits.head_seconds, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -46,7 +46,7 @@ class CappedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """See asyncio.Protocol: so much waits to be taken that no more can be written."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(self.caps.send_seconds, self.transport.abort)
+        self._stalled = self.loop.call_later(self.limits.send_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """See asyncio.Protocol."""
@@ -69,6 +69,6 @@ class CappedProtocol(H11Protocol):
             self._timer = None
 
 
-def capped(caps: Caps) -> type[CappedProtocol]:
+def limited_protocol(limits: Limits) -> type[LimitedProtocol]:
     """The protocol with its limits."""
-    return type("CappedProtocol", (CappedProtocol,), {"caps": caps})
+    return type("LimitedProtocol", (LimitedProtocol,), {"limits": limits})

@@ -27,13 +27,13 @@ from searchkit.library import Library
 from searchkit.serve.dialects.chat.language import SharedLanguageModel
 from searchkit.serve.http.app import Guarded, make_api
 from searchkit.serve.http.indexing import Indexing
-from searchkit.serve.http.lifespan import companions
-from searchkit.serve.http.middleware.error_boundary import Shield, error_summary, log
+from searchkit.serve.http.lifespan import lifespan
+from searchkit.serve.http.middleware.error_boundary import ErrorBoundary, error_summary, log
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.http.protocol import capped
-from searchkit.serve.http.state import Parts
+from searchkit.serve.http.protocol import limited_protocol
+from searchkit.serve.http.state import AppState
 from searchkit.serve.mcp.http import McpOverHttp, streamable_http_app
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 
 _ANSWERS_AT_ONCE, _ANSWERS_WAITING = (
     2,
@@ -64,16 +64,16 @@ def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[L
     The library stays the caller's. Raises UsageError if the address cannot be listened at.
     """
     with _listen(options) as listener:
-        parts = _make_parts(library, options)
-        mcp = streamable_http_app(parts.engine, is_guarded=True)
-        api = make_api(parts)
+        state = _make_state(library, options)
+        mcp = streamable_http_app(state.pool, is_guarded=True)
+        api = make_api(state)
         api.router.routes.append(Route("/mcp", endpoint=mcp))
         guarded = Guarded(api, options, token)
-        server = _Server(_config(guarded, options), guarded.shield, lambda: tell(_address(listener)))
+        server = _Server(_config(guarded, options), guarded.boundary, lambda: tell(_address(listener)))
         try:
-            asyncio.run(server.run_beside(parts, listener, mcp))
+            asyncio.run(server.run_beside(state, listener, mcp))
         finally:
-            is_done = _close(parts, 0.0 if server.force_exit else _LEFT_SECONDS)
+            is_done = _close(state, 0.0 if server.force_exit else _LEFT_SECONDS)
     return is_done and not server.was_cut_short
 
 
@@ -87,16 +87,16 @@ def end_process(code: int) -> NoReturn:
 class _Server(uvicorn.Server):
     """Uvicorn's, which stops by itself at a signal and raises none."""
 
-    def __init__(self, config: uvicorn.Config, shield: Shield, on_listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, boundary: ErrorBoundary, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
-        self._shield = shield
+        self._boundary = boundary
         self._on_listening = on_listening
         self.was_cut_short = False
 
-    async def run_beside(self, parts: Parts, listener: socket.socket, mcp: McpOverHttp) -> None:
-        """With its companions, until a signal comes."""
+    async def run_beside(self, state: AppState, listener: socket.socket, mcp: McpOverHttp) -> None:
+        """With its lifespan, until a signal comes."""
         asyncio.get_running_loop().set_exception_handler(_note)
-        async with companions(parts), mcp.running():
+        async with lifespan(state), mcp.running():
             await self.serve([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -106,7 +106,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn.Server; before, takes what is on its way, and has every answer say that its connection closes."""
-        self._shield.is_draining = True
+        self._boundary.is_draining = True
         logging.getLogger("uvicorn.error").setLevel(
             logging.CRITICAL
         )  # else a traceback of each answer that is cut short
@@ -141,19 +141,19 @@ def _note(_: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
     log.error("in the background: %s", error_summary(error) if error else "no exception")
 
 
-def _make_parts(library: Library, options: ServeOptions) -> Parts:
+def _make_state(library: Library, options: ServeOptions) -> AppState:
     def choose() -> LanguageModel:
         return choose_model(load_settings(library.home).llm, Wanted(options.llm, options.llm_model))
 
     workers = options.workers or usable_cores()
-    engine = Engine(library, workers)
+    pool = LibraryPool(library, workers)
     for _ in range(workers):  # each has catalogs and indexes of its own to open
-        engine.submit(_warm_up)
-    return Parts(
+        pool.submit(_warm_up)
+    return AppState(
         library.home,
         options,
-        engine,
-        Engine(library, _ANSWERS_AT_ONCE, waiting=_ANSWERS_WAITING),
+        pool,
+        LibraryPool(library, _ANSWERS_AT_ONCE, waiting=_ANSWERS_WAITING),
         SharedLanguageModel(choose),
         Indexing(library) if options.allows_indexing else None,
     )
@@ -167,18 +167,18 @@ def _warm_up(library: Library) -> None:
         log.info("nothing to warm up: %s", error_summary(error))
 
 
-def _close(parts: Parts, seconds: float) -> bool:
-    has_indexed = parts.indexing is None or parts.indexing.close(seconds)
-    is_done = all([has_indexed, parts.engine.close(seconds), parts.answers.close(seconds)])
+def _close(state: AppState, seconds: float) -> bool:
+    has_indexed = state.indexing is None or state.indexing.close(seconds)
+    is_done = all([has_indexed, state.pool.close(seconds), state.answer_pool.close(seconds)])
     if is_done:
-        parts.language.close()
+        state.language.close()
     return is_done
 
 
 def _config(app: Guarded, options: ServeOptions) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=capped(options.caps),
+        http=limited_protocol(options.limits),
         ws="none",
         lifespan="off",
         loop="asyncio",
@@ -186,9 +186,9 @@ def _config(app: Guarded, options: ServeOptions) -> uvicorn.Config:
         access_log=False,  # it would hold queries
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=options.caps.head_bytes,
+        h11_max_incomplete_event_size=options.limits.head_bytes,
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=int(options.caps.drain_seconds),
+        timeout_graceful_shutdown=int(options.limits.drain_seconds),
     )
 
 

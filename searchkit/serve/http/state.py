@@ -9,11 +9,11 @@ from searchkit.home import Home
 from searchkit.serve.dialects.chat.language import SharedLanguageModel
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AppState:
     """`home`: the data directory. `engine`: searches and embeds; `answers`: the few answers that are written at once;
     `language`: what writes them.
 
@@ -22,15 +22,15 @@ class Parts:
 
     home: Home
     options: ServeOptions
-    engine: Engine
-    answers: Engine
+    pool: LibraryPool
+    answer_pool: LibraryPool
     language: SharedLanguageModel
     indexing: Indexing | None
 
 
-async def parts_of(request: Request) -> Parts:
-    """The server's parts, for a route. A coroutine, since FastAPI would call a function in a thread."""
-    return cast("Parts", request.app.state.parts)
+async def app_state(request: Request) -> AppState:
+    """The server's state, for a route. A coroutine, since FastAPI would call a function in a thread."""
+    return cast("AppState", request.app.state.app_state)
 
 
-Served = Annotated[Parts, Depends(parts_of)]
+StateDep = Annotated[AppState, Depends(app_state)]

@@ -12,7 +12,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import Response
 
 from searchkit.serve.mcp.server import mcp_server
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 
 if TYPE_CHECKING:
     from searchkit.serve.http.middleware.asgi import Receive, Scope, Send
@@ -39,7 +39,7 @@ class McpOverHttp:
         await self._manager.handle_request(scope, receive, send)
 
 
-def streamable_http_app(engine: Engine, collections: Sequence[str] = (), *, is_guarded: bool = False) -> McpOverHttp:
+def streamable_http_app(pool: LibraryPool, collections: Sequence[str] = (), *, is_guarded: bool = False) -> McpOverHttp:
     """The tools over HTTP. `collections`: the only ones to show, none named: all.
 
     Requests that name a host, or come from a web page, that is not this machine are refused, unless `is_guarded` says that
@@ -53,7 +53,7 @@ def streamable_http_app(engine: Engine, collections: Sequence[str] = (), *, is_g
         allowed_origins=[f"http://{host}" for host in hosts],
     )
     manager = StreamableHTTPSessionManager(
-        mcp_server(engine, collections),
+        mcp_server(pool, collections),
         json_response=True,
         stateless=True,
         security_settings=security,

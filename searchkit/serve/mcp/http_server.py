@@ -14,11 +14,11 @@ from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.serve.http.middleware.asgi import App
 from searchkit.serve.http.middleware.guards import TokenGuard
-from searchkit.serve.http.middleware.rate_limits import BodyCap
-from searchkit.serve.http.options import Caps
+from searchkit.serve.http.middleware.rate_limits import BodyLimit
+from searchkit.serve.http.options import Limits
 from searchkit.serve.mcp.http import streamable_http_app
 from searchkit.serve.mcp.stdio import warm_up
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 
 DEFAULT_PORT = 7750
 PATH = "/mcp"
@@ -35,14 +35,14 @@ def serve_http(
     `on_ready` is given the address. Raises UsageError for a port that is taken.
     """
     listening = _listen(port)
-    engine = Engine(library, workers=_WORKERS)
-    engine.submit(lambda own: warm_up(own, collections))
+    pool = LibraryPool(library, workers=_WORKERS)
+    pool.submit(lambda own: warm_up(own, collections))
     config = uvicorn.Config(
-        _application(engine, token, collections),
+        _application(pool, token, collections),
         log_level="warning",
         access_log=False,
         server_header=False,
-        limit_concurrency=Caps().requests,
+        limit_concurrency=Limits().requests,
         timeout_graceful_shutdown=_LEAVE_SECONDS,
     )
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has ended
@@ -51,18 +51,18 @@ def serve_http(
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
-        engine.close(_LEAVE_SECONDS)
+        pool.close(_LEAVE_SECONDS)
 
 
-def _application(engine: Engine, token: str, collections: Sequence[str]) -> App:
-    mcp = streamable_http_app(engine, collections)
+def _application(pool: LibraryPool, token: str, collections: Sequence[str]) -> App:
+    mcp = streamable_http_app(pool, collections)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with mcp.running():
             yield
 
-    application: App = BodyCap(Starlette(routes=[Route(PATH, endpoint=mcp)], lifespan=lifespan), Caps())
+    application: App = BodyLimit(Starlette(routes=[Route(PATH, endpoint=mcp)], lifespan=lifespan), Limits())
     return TokenGuard(application, token) if token else application
 
 

@@ -17,7 +17,7 @@ from searchkit.serve.mcp.arguments import read_arguments, schema_of
 from searchkit.serve.mcp.remedies import error_text
 from searchkit.serve.mcp.shown import Answer
 from searchkit.serve.mcp.tools import INSTRUCTIONS, TOOLS, Tool
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 
 _log = logging.getLogger(__name__)
 _ONLY_READS = types.ToolAnnotations(
@@ -25,7 +25,7 @@ _ONLY_READS = types.ToolAnnotations(
 )
 
 
-def mcp_server(engine: Engine, collections: Sequence[str] = ()) -> Server[Any]:
+def mcp_server(pool: LibraryPool, collections: Sequence[str] = ()) -> Server[Any]:
     """A server whose tools work on an engine's library. `collections`: the only ones it shows, none named: all."""
     tools = {tool.name: tool for tool in TOOLS}
     listed = [_listed(tool) for tool in TOOLS]
@@ -40,7 +40,7 @@ def mcp_server(engine: Engine, collections: Sequence[str] = ()) -> Server[Any]:
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name[:60]!r}. Tools: {', '.join(tools)}.")
         try:
-            return _result(await _call(engine, tool, params.arguments or {}, collections))
+            return _result(await _call(pool, tool, params.arguments or {}, collections))
         except SearchkitError as error:
             return _failed(error_text(error))
         except Exception as error:  # noqa: BLE001 (a model is told that it failed, the log why)
@@ -61,9 +61,9 @@ def mcp_server(engine: Engine, collections: Sequence[str] = ()) -> Server[Any]:
     return server
 
 
-async def _call(engine: Engine, tool: Tool, given: dict[str, Any], collections: Sequence[str]) -> Answer:
+async def _call(pool: LibraryPool, tool: Tool, given: dict[str, Any], collections: Sequence[str]) -> Answer:
     values = read_arguments(tool.name, tool.arguments, given)
-    return await engine.run(lambda library: tool.answer(library, values, collections))
+    return await pool.run(lambda library: tool.answer(library, values, collections))
 
 
 def _listed(tool: Tool) -> types.Tool:

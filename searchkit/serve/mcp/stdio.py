@@ -10,7 +10,7 @@ from typing import Any, cast
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
 from searchkit.serve.mcp.wire import Wire, take_stdout
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 
 _LEAVE_SECONDS = 5.0
 
@@ -22,12 +22,12 @@ def serve_stdio(library: Library, collections: Sequence[str] = ()) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    engine = Engine(library, workers=1)
-    engine.submit(lambda own: warm_up(own, collections))  # while the protocol's modules load
+    pool = LibraryPool(library, workers=1)
+    pool.submit(lambda own: warm_up(own, collections))  # while the protocol's modules load
     try:
-        _run(engine, Wire(sys.stdin.buffer, out), collections)
+        _run(pool, Wire(sys.stdin.buffer, out), collections)
     finally:
-        engine.close(_LEAVE_SECONDS)
+        pool.close(_LEAVE_SECONDS)
 
 
 def warm_up(library: Library, collections: Sequence[str]) -> None:
@@ -38,14 +38,14 @@ def warm_up(library: Library, collections: Sequence[str]) -> None:
         return
 
 
-def _run(engine: Engine, wire: Wire, collections: Sequence[str]) -> None:
+def _run(pool: LibraryPool, wire: Wire, collections: Sequence[str]) -> None:
     import anyio
     from mcp.server.stdio import stdio_server
 
     from searchkit.serve.mcp.server import mcp_server
 
     async def serve() -> None:
-        server = mcp_server(engine, collections)
+        server = mcp_server(pool, collections)
         line = cast("Any", wire)  # has what of a file is used
         async with stdio_server(stdin=line, stdout=line) as (read, write):
             await server.run(read, write, server.create_initialization_options())

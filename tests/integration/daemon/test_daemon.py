@@ -17,8 +17,8 @@ import pytest
 
 from searchkit.daemon import client, server
 from searchkit.daemon.address import Address, read_address, write_address
-from searchkit.daemon.client import ask_engine, is_answering
-from searchkit.daemon.library import WarmLibrary
+from searchkit.daemon.client import ask_daemon, is_answering
+from searchkit.daemon.library import DaemonLibrary
 from searchkit.daemon.protocol import (
     LONGEST_REQUEST,
     Found,
@@ -29,7 +29,7 @@ from searchkit.daemon.protocol import (
     request_line,
 )
 from searchkit.daemon.search import find, find_with
-from searchkit.daemon.server import EngineSocket
+from searchkit.daemon.server import DaemonSocket
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.home import Home
 from searchkit.library import Library
@@ -47,7 +47,7 @@ class RunningEngine:
         self._library = library
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self._socket = EngineSocket(library.home, self._find)
+        self._socket = DaemonSocket(library.home, self._find)
 
     async def _find(self, request: SearchRequest) -> Found:
         self.asked.append(request)
@@ -90,7 +90,7 @@ REQUESTS = [
 def test_an_engine_finds_what_the_library_finds(
     engine: RunningEngine, library: Library, home: Home, request_: SearchRequest
 ) -> None:
-    assert ask_engine(home, request_) == find_with(library, request_)
+    assert ask_daemon(home, request_) == find_with(library, request_)
     assert engine.asked == [request_]
 
 
@@ -99,7 +99,7 @@ def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Libra
     write(docs / "copy of odd.md", "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
     library.index(docs, collection="docs")
     request = SearchRequest("bees")
-    found = ask_engine(home, request)
+    found = ask_daemon(home, request)
     assert found is not None
     assert found == find_with(library, request)
     assert found.hits[0].copies == 1
@@ -116,19 +116,19 @@ def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library
 
 def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Home) -> None:
     with pytest.raises(UsageError, match="query is empty"):
-        ask_engine(home, SearchRequest("  "))
+        ask_daemon(home, SearchRequest("  "))
     with pytest.raises(CollectionNotFoundError, match="nowhere"):
-        ask_engine(home, SearchRequest("roses", collections=("nowhere",)))
+        ask_daemon(home, SearchRequest("roses", collections=("nowhere",)))
 
 
 def test_a_change_of_the_folder_is_found_at_once(
     engine: RunningEngine, library: Library, docs: Path, home: Home
 ) -> None:
-    ask_engine(home, SearchRequest("wasps"))
+    ask_daemon(home, SearchRequest("wasps"))
     write(docs / "wasps.md", "Wasps sting.\n")
     with Library(home, embedder=library.embedder_of("docs")) as other:
         other.index(docs, collection="docs")
-    found = ask_engine(home, SearchRequest("wasps"))
+    found = ask_daemon(home, SearchRequest("wasps"))
     assert found is not None
     assert found.hits[0].path.name == "wasps.md"
 
@@ -144,7 +144,7 @@ def test_what_is_not_covered_by_vectors_is_told(
     monkeypatch.setattr(HashEmbedder, "embed_documents", _interrupted)
     with pytest.raises(KeyboardInterrupt):
         library.index(docs, collection="docs")
-    found = ask_engine(home, SearchRequest("wasps"))
+    found = ask_daemon(home, SearchRequest("wasps"))
     assert found is not None
     assert found.notes == ("docs: 3 of 4 passages can be found by meaning so far. Go on: searchkit index -c docs",)
 
@@ -155,7 +155,7 @@ def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Home) -
     files = [home.path / "engine.json", *([Path(address.socket)] if address.socket else [])]
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * len(files)
     write_address(home, replace(address, key="guessed"))
-    assert ask_engine(home, SearchRequest("roses")) is None
+    assert ask_daemon(home, SearchRequest("roses")) is None
     assert engine.asked == []
 
 
@@ -181,7 +181,7 @@ def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Home, 
         connection.sendall(line)
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(10) == b""
-    assert ask_engine(home, SearchRequest("roses"))
+    assert ask_daemon(home, SearchRequest("roses"))
 
 
 def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Home) -> None:
@@ -195,7 +195,7 @@ def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Home) -> No
         except ConnectionError:
             ended = True
     assert ended
-    assert ask_engine(home, SearchRequest("roses"))
+    assert ask_daemon(home, SearchRequest("roses"))
 
 
 def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,9 +208,9 @@ def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Home, monkey
 
 
 def test_without_an_engine_the_library_searches(library: Library, home: Home) -> None:
-    assert ask_engine(home, SearchRequest("roses")) is None
+    assert ask_daemon(home, SearchRequest("roses")) is None
     assert not is_answering(home)
-    with WarmLibrary(home, embedder=library.embedder_of("docs")) as warm:
+    with DaemonLibrary(home, embedder=library.embedder_of("docs")) as warm:
         warm.warm_up()
         assert warm.search("roses") == library.search("roses")
 
@@ -219,12 +219,12 @@ def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, h
     write_address(home, Address(str(home.path / "engine-gone.sock"), 0, "key"))
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(home.path / "engine-gone.sock"))
-    assert ask_engine(home, SearchRequest("roses")) is None
+    assert ask_daemon(home, SearchRequest("roses")) is None
     running = RunningEngine(library)
     running.start()
     try:
         assert not (home.path / "engine-gone.sock").exists()
-        assert ask_engine(home, SearchRequest("roses"))
+        assert ask_daemon(home, SearchRequest("roses"))
     finally:
         running.stop()
     assert list(home.path.glob("engine*")) == []
@@ -238,7 +238,7 @@ def test_a_second_engine_leaves_the_first_ones_address_alone(
     second.start()
     second.stop()
     assert read_address(home) == address
-    assert ask_engine(home, SearchRequest("roses"))
+    assert ask_daemon(home, SearchRequest("roses"))
     assert [request.query for request in engine.asked] == ["roses"]
 
 
@@ -246,9 +246,9 @@ def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(engine: R
     address = read_address(home)
     assert address is not None
     write_address(home, replace(address, version="0.0.1"))
-    assert ask_engine(home, SearchRequest("roses")) is None
+    assert ask_daemon(home, SearchRequest("roses")) is None
     (home.path / "engine.json").write_text('{"socket": 3}')
-    assert ask_engine(home, SearchRequest("roses")) is None
+    assert ask_daemon(home, SearchRequest("roses")) is None
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_an_engine_that_talks_nonsense_is_not_believed(home: Home, reply: bytes)
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert ask_engine(home, SearchRequest("roses")) is None
+        assert ask_daemon(home, SearchRequest("roses")) is None
         thread.join()
 
 
@@ -274,7 +274,7 @@ def test_an_engine_that_hangs_is_not_waited_for(home: Home, monkeypatch: pytest.
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         write_address(home, Address("", listener.getsockname()[1], "key"))
-        assert ask_engine(home, SearchRequest("roses")) is None
+        assert ask_daemon(home, SearchRequest("roses")) is None
 
 
 def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs: Path, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs
         running = RunningEngine(other)
         running.start()
         try:
-            assert ask_engine(Home(deep), SearchRequest("roses"))
+            assert ask_daemon(Home(deep), SearchRequest("roses"))
         finally:
             running.stop()
 
@@ -302,7 +302,7 @@ def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngi
 
 
 def test_a_warm_library_asks_the_engine_and_loads_nothing(engine: RunningEngine, home: Home, library: Library) -> None:
-    with WarmLibrary(home) as warm:  # no model is installed
+    with DaemonLibrary(home) as warm:  # no model is installed
         warm.warm_up()
         hits: list[Hit] = warm.search("roses", k=2, collections=["docs"])
         with pytest.raises(UsageError, match="no mode"):

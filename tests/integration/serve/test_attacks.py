@@ -51,8 +51,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(home: Path, llm: FakeLlm) -> Iterator[Server]:
-    caps = {"body_seconds": 0.3, "head_seconds": 0.3, "body_bytes": 8_000_000}
-    with serving(home, caps, llm=llm.base, origins=["http://localhost:3000"], names=["friend.internal"]) as running:
+    limits = {"body_seconds": 0.3, "head_seconds": 0.3, "body_bytes": 8_000_000}
+    with serving(home, limits, llm=llm.base, origins=["http://localhost:3000"], names=["friend.internal"]) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from searchkit.daemon.client import ask_engine
+from searchkit.daemon.client import ask_daemon
 from searchkit.daemon.protocol import SearchRequest
 from searchkit.home import Home
 from searchkit.library import Library
@@ -48,9 +48,9 @@ def test_a_server_that_was_killed_is_not_missed(server: Server, home: Path) -> N
     server.process.kill()
     server.process.wait()
     assert list(home.glob("engine*"))
-    assert ask_engine(Home(home), SearchRequest("roses")) is None
+    assert ask_daemon(Home(home), SearchRequest("roses")) is None
     with serving(home):
-        found = ask_engine(Home(home), SearchRequest("roses"))
+        found = ask_daemon(Home(home), SearchRequest("roses"))
         assert found
         assert found.hits[0].path.name == "roses.md"
 

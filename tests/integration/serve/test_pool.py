@@ -1,4 +1,4 @@
-"""The engine: many callers, few threads, nothing begun that nobody waits for, nothing lost at the end."""
+"""The pool: many callers, few threads, nothing begun that nobody waits for, nothing lost at the end."""
 
 import asyncio
 import threading
@@ -11,28 +11,28 @@ import pytest
 from searchkit.errors import PoolBusyError, PoolClosedError
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 from tests.support.hash_embedder import HashEmbedder
 
 
 def test_work_runs_with_a_library_of_its_thread_and_gives_its_result(library: Library) -> None:
     async def main() -> tuple[Home, bool]:
-        engine = Engine(library, 2)
+        pool = LibraryPool(library, 2)
         try:
-            return await engine.run(lambda own: (own.home, own is library))
+            return await pool.run(lambda own: (own.home, own is library))
         finally:
-            engine.close()
+            pool.close()
 
     assert asyncio.run(main()) == (library.home, False)
 
 
 def test_an_error_is_raised_where_the_result_is_awaited(library: Library) -> None:
     async def main() -> None:
-        engine = Engine(library, 1)
+        pool = LibraryPool(library, 1)
         try:
-            await engine.run(lambda own: own.search("", k=1))
+            await pool.run(lambda own: own.search("", k=1))
         finally:
-            engine.close()
+            pool.close()
 
     with pytest.raises(Exception, match="The query is empty"):
         asyncio.run(main())
@@ -50,14 +50,14 @@ def test_what_waits_in_vain_is_refused_and_what_was_cancelled_is_never_begun(lib
         go_on.wait(30)
 
     async def main() -> None:
-        engine = Engine(library, 1, waiting=2)
-        blocked = engine.submit(block)
+        pool = LibraryPool(library, 1, waiting=2)
+        blocked = pool.submit(block)
         is_busy.wait(30)
-        waiting = asyncio.ensure_future(engine.run(noting("cancelled")))
+        waiting = asyncio.ensure_future(pool.run(noting("cancelled")))
         await asyncio.sleep(0)
-        kept = engine.submit(noting("kept"))
+        kept = pool.submit(noting("kept"))
         with pytest.raises(PoolBusyError):
-            await engine.run(noting("refused"))
+            await pool.run(noting("refused"))
         waiting.cancel()
         with suppress(asyncio.CancelledError):
             await waiting
@@ -65,9 +65,9 @@ def test_what_waits_in_vain_is_refused_and_what_was_cancelled_is_never_begun(lib
         go_on.set()
         blocked.result(30)
         kept.result(30)
-        assert engine.close(30)
+        assert pool.close(30)
         with pytest.raises(PoolClosedError):
-            await engine.run(noting("late"))
+            await pool.run(noting("late"))
 
     asyncio.run(main())
     assert begun == ["kept"]
@@ -80,30 +80,30 @@ def test_what_was_given_up_takes_nobodys_place(library: Library) -> None:
         is_busy.set()
         go_on.wait(30)
 
-    engine = Engine(library, 1, waiting=2)
-    engine.submit(block)
+    pool = LibraryPool(library, 1, waiting=2)
+    pool.submit(block)
     is_busy.wait(30)
     for _ in range(5):
-        assert engine.submit(block).cancel()
-    assert engine.waiting == 0
-    kept = [engine.submit(lambda _: "kept") for _ in range(2)]
+        assert pool.submit(block).cancel()
+    assert pool.waiting == 0
+    kept = [pool.submit(lambda _: "kept") for _ in range(2)]
     with pytest.raises(PoolBusyError):
-        engine.submit(block)
+        pool.submit(block)
     go_on.set()
     assert [each.result(30) for each in kept] == ["kept", "kept"]
-    assert engine.close(30)
+    assert pool.close(30)
 
 
 def test_closing_finishes_what_was_taken(library: Library) -> None:
     done: list[int] = []
-    engine = Engine(library, 1)
+    pool = LibraryPool(library, 1)
 
     def noting(number: int) -> Callable[[Library], None]:
         return lambda _: done.append(number)
 
-    futures = [engine.submit(noting(number)) for number in range(20)]
-    assert engine.close(30)
-    assert engine.close(30)
+    futures = [pool.submit(noting(number)) for number in range(20)]
+    assert pool.close(30)
+    assert pool.close(30)
     assert done == list(range(20))
     assert all(future.done() for future in futures)
 
@@ -111,7 +111,7 @@ def test_closing_finishes_what_was_taken(library: Library) -> None:
 def test_models_are_shared(tmp_path: Path) -> None:
     embedder = HashEmbedder()
     with Library(tmp_path, embedder=embedder) as library:
-        engine = Engine(library, 2)
-        seen = {id(engine.submit(lambda own: own.embedder_named("hash")).result(30)) for _ in range(4)}
-        engine.close()
+        pool = LibraryPool(library, 2)
+        seen = {id(pool.submit(lambda own: own.embedder_named("hash")).result(30)) for _ in range(4)}
+        pool.close()
     assert seen == {id(embedder)}

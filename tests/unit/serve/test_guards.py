@@ -14,10 +14,10 @@ from uvicorn.server import ServerState
 from searchkit.errors import ConfigError
 from searchkit.serve.http.app import Guarded, make_api
 from searchkit.serve.http.middleware.asgi import Message, Receive, Scope, Send
-from searchkit.serve.http.middleware.rate_limits import BodyCap, RequestCap
-from searchkit.serve.http.options import Caps, ServeOptions
-from searchkit.serve.http.protocol import capped
-from searchkit.serve.http.state import Parts
+from searchkit.serve.http.middleware.rate_limits import BodyLimit, RequestLimit
+from searchkit.serve.http.options import Limits, ServeOptions
+from searchkit.serve.http.protocol import limited_protocol
+from searchkit.serve.http.state import AppState
 
 TOKEN = "a-token-of-the-tests"
 LOOPBACK = ServeOptions()
@@ -56,13 +56,13 @@ async def ask(
 
 
 def guarded(error: Exception, options: ServeOptions = LOOPBACK) -> Guarded:
-    """The application over an engine in which everything fails."""
+    """The application over an pool in which everything fails."""
 
     async def run(_: object) -> None:
         raise error
 
-    parts = SimpleNamespace(engine=SimpleNamespace(run=run), options=options)
-    return Guarded(make_api(cast("Parts", parts)), options, TOKEN)
+    state = SimpleNamespace(pool=SimpleNamespace(run=run), options=options)
+    return Guarded(make_api(cast("AppState", state)), options, TOKEN)
 
 
 @pytest.mark.parametrize("path", ["/search?q=x", "/v1/models", "/api/tags"])
@@ -155,7 +155,7 @@ async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
     ("pieces", "status"), [((b"12345", b"67890"), 200), ((b"12345", b"678901"), 413), ((b"1" * 50,), 413)]
 )
 def test_a_body_is_at_hand_whole_or_refused(pieces: tuple[bytes, ...], status: int) -> None:
-    app = BodyCap(_echo, Caps(body_bytes=10))
+    app = BodyLimit(_echo, Limits(body_bytes=10))
     got, _, body = asyncio.run(ask(app, "/x", pieces))
     assert got == status
     assert status != 200 or body == "10"
@@ -175,7 +175,7 @@ def test_a_body_that_says_it_is_too_long_is_not_read() -> None:
             sent.append(dict(message) | {"read": len(read)})
 
         scope: Scope = {"type": "http", "path": "/x", "headers": [(b"content-length", b"11")]}
-        await BodyCap(_echo, Caps(body_bytes=10))(scope, receive, send)
+        await BodyLimit(_echo, Limits(body_bytes=10))(scope, receive, send)
         assert sent[1]["read"] == 0
         return int(sent[0]["status"])
 
@@ -191,7 +191,7 @@ def test_more_than_so_many_requests_at_once_are_refused() -> None:
             await go_on.wait()
             await _echo(scope, receive, send)
 
-        cap = RequestCap(slow, 1)
+        cap = RequestLimit(slow, 1)
         first = asyncio.ensure_future(ask(cap, "/x"))
         await begun.wait()
         refused, headers, _ = await ask(cap, "/x")
@@ -219,7 +219,7 @@ def test_a_client_that_takes_nothing_of_its_answer_is_dropped() -> None:
 
         config = Config(endless, ws="none", lifespan="off", log_config=None, access_log=False)
         config.load()
-        protocol, loop = capped(Caps(send_seconds=0.05)), asyncio.get_running_loop()
+        protocol, loop = limited_protocol(Limits(send_seconds=0.05)), asyncio.get_running_loop()
         server = await loop.create_server(lambda: protocol(config, ServerState(), {}), "127.0.0.1", 0)
         async with server:
             with socket.create_connection(server.sockets[0].getsockname()) as deaf:

@@ -1,4 +1,4 @@
-"""The parts of the server that know no network: filters, turns of a chat, names of models, options, tokens, caps."""
+"""The parts of the server that know no network: filters, turns of a chat, names of models, options, tokens, limits."""
 
 import os
 import stat
@@ -25,8 +25,8 @@ from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import source_name
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response
 from searchkit.serve.http.middleware.error_boundary import error_summary
-from searchkit.serve.http.middleware.rate_limits import RateCap
-from searchkit.serve.http.options import Caps, ServeOptions
+from searchkit.serve.http.middleware.rate_limits import RateLimit
+from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.http.token import is_token, read_or_make_token, token_file
 from searchkit.serve.references import Reference
 from searchkit.serve.search import Found, sanitize
@@ -295,7 +295,7 @@ def test_an_address_has_so_many_requests_a_second() -> None:
     async def nothing(*_: object) -> None:
         return None
 
-    cap = RateCap(nothing, 3, clock=lambda: now[0])
+    cap = RateLimit(nothing, 3, clock=lambda: now[0])
     assert [cap.takes("a") for _ in range(5)] == [True] * 3 + [False] * 2
     assert cap.takes("b")
     now[0] = 0.4
@@ -310,7 +310,7 @@ def test_addresses_that_are_idle_are_forgotten() -> None:
     async def nothing(*_: object) -> None:
         return None
 
-    cap = RateCap(nothing, 3, clock=lambda: now[0])
+    cap = RateLimit(nothing, 3, clock=lambda: now[0])
     for number in range(3000):
         now[0] += 0.01
         assert cap.takes(str(number))
@@ -386,6 +386,6 @@ def test_a_snippet_shows_nothing_of_a_comment_that_it_is_cut_from() -> None:
 
 
 def test_caps_are_sane() -> None:
-    caps = Caps()
-    assert caps.requests < caps.connections
-    assert caps.head_bytes < caps.body_bytes
+    limits = Limits()
+    assert limits.requests < limits.connections
+    assert limits.head_bytes < limits.body_bytes

@@ -120,9 +120,9 @@ class SearchSession:
         """The library, opened if it is not yet."""
         with self._one_opens:
             if self._library is None:
-                from searchkit.daemon.library import WarmLibrary
+                from searchkit.daemon.library import DaemonLibrary
 
-                self._library = WarmLibrary(self._home)
+                self._library = DaemonLibrary(self._home)
                 self._own.append(self._library)
             return self._library
 

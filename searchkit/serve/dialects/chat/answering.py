@@ -14,7 +14,7 @@ from searchkit.errors import AnswerCutError
 from searchkit.library import Library
 from searchkit.serve.dialects.chat.chat_models import collections_of
 from searchkit.serve.dialects.chat.language import SharedLanguageModel
-from searchkit.serve.pool import Engine
+from searchkit.serve.pool import LibraryPool
 from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit
 
@@ -47,13 +47,13 @@ class AnswerInProgress:
     Raises PoolBusyError if too many answers are asked for at once.
     """
 
-    def __init__(self, engine: Engine, language: SharedLanguageModel, asked: Asked) -> None:
+    def __init__(self, pool: LibraryPool, language: SharedLanguageModel, asked: Asked) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[str | Answered | BaseException] = asyncio.Queue()
         self._lock = threading.Lock()
         self._stream: AnswerStream | None = None
         self.is_stopped = False
-        self._future = engine.submit(lambda library: _write(library, language, asked, self))
+        self._future = pool.submit(lambda library: _write(library, language, asked, self))
 
     async def next(self) -> str | Answered:
         """The next piece; at the end what is known of the answer. Raises what `Conversation.ask` and its stream raise."""

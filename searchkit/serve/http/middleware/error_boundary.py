@@ -15,7 +15,7 @@ from searchkit.serve.http.middleware.asgi import App, Message, Receive, Scope, S
 log = logging.getLogger("searchkit.serve")
 
 
-class Shield:
+class ErrorBoundary:
     """Answers what went wrong with a plain 500, refuses heads that are too long, and logs."""
 
     def __init__(self, app: App, head_bytes: int) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from searchkit.display import size
 from searchkit.serve.http.error_responses import RETRY_SECONDS, ErrorResponse
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, refuse, replay
-from searchkit.serve.http.options import Caps
+from searchkit.serve.http.options import Limits
 
 _RETRY = {"retry-after": str(RETRY_SECONDS)}
 _ADDRESSES = 1024  # whose requests are counted; beyond that the idle ones are forgotten
 
 
-class RateCap:
+class RateLimit:
     """Lets an address ask so many times a second; a second's worth may come together (a token bucket)."""
 
     def __init__(self, app: App, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +41,7 @@ class RateCap:
         return left >= 1
 
 
-class RequestCap:
+class RequestLimit:
     """Lets so many requests be at work at once."""
 
     def __init__(self, app: App, most: int) -> None:
@@ -65,16 +65,16 @@ class RequestCap:
             self.running -= 1
 
 
-class BodyCap:
+class BodyLimit:
     """Has the whole body at hand before the application sees the request, or refuses it: too long, too slow.
 
     A body that says it is too long is not read at all.
     """
 
-    def __init__(self, app: App, caps: Caps) -> None:
+    def __init__(self, app: App, limits: Limits) -> None:
         self._app = app
-        self._most_bytes = caps.body_bytes
-        self._seconds = caps.body_seconds
+        self._most_bytes = limits.body_bytes
+        self._seconds = limits.body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on or refuse."""

@@ -1,4 +1,4 @@
-"""Embeds texts for other programs: which prompt they get, how many dimensions, in slices so that searches come between."""
+"""Embeds texts for other programs, in slices, so that a long request does not hold up searches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from searchkit_indexes import Vectors
 
 Kind = Literal["query", "document"]
 Input = str | Sequence[int]
-MOST_INPUTS = 2048
+MAX_INPUTS = 2048
 _SLICE = 16  # texts; some seconds of long ones
 _LATEST = ":latest"  # Ollama's clients add it to a name without a tag
 _KINDS: tuple[Kind, ...] = ("query", "document")
@@ -31,8 +31,12 @@ _SYNONYMS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What to embed. `dimensions`: of a Matryoshka prefix, None for all. `input_type`: "" leaves it to the model's name."""
+class EmbeddingRequest:
+    """Texts or token ids to embed.
+
+    `dimensions`: length of the Matryoshka prefix, None for the whole vector. `input_type`: which prompt the texts get,
+    query or document; "" leaves it to the model's name (see `names_of`).
+    """
 
     model: str
     inputs: Sequence[Input]
@@ -41,44 +45,49 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """(n, dimensions) float32, unit length, and the tokens that went into it."""
+class EmbeddingResult:
+    """The vectors, (n, dimensions) float32 of unit length, and the number of tokens in the inputs."""
 
     vectors: Vectors
     tokens: int
 
 
 def names_of(model: str) -> tuple[str, ...]:
-    """The names under which a model is offered: its own, which embeds documents, and one for each prompt."""
+    """Return the names under which a model is offered: its own, which embeds documents, and one for each prompt."""
     return model, *(f"{model}:{kind}" for kind in _KINDS)
 
 
-async def embed(pool: LibraryPool, order: Order) -> Embedded:
-    """The vectors, in the order of the inputs. Raises ModelNotFoundError, and UsageError for what cannot be embedded."""
-    if not order.inputs:
+async def embed(pool: LibraryPool, request: EmbeddingRequest) -> EmbeddingResult:
+    """Embed the inputs, in their order. Raises ModelNotFoundError, and UsageError for inputs that cannot be embedded."""
+    if not request.inputs:
         raise UsageError("The input is empty. Send a text, or a list of texts.")
-    if len(order.inputs) > MOST_INPUTS:
-        raise UsageError(f"{len(order.inputs):,} inputs are too many at once. Send {MOST_INPUTS:,} or fewer.")
-    name, kind = name_and_kind(order.model, order.input_type)
-    parts = []
-    for start in range(0, len(order.inputs), _SLICE):
-        parts.append(await pool.run(_slice(name, kind, order.inputs[start : start + _SLICE], order.dimensions)))
-    return Embedded(np.concatenate([part.vectors for part in parts]), sum(part.tokens for part in parts))
+    if len(request.inputs) > MAX_INPUTS:
+        raise UsageError(f"{len(request.inputs):,} inputs are too many at once. Send {MAX_INPUTS:,} or fewer.")
+    name, kind = name_and_kind(request.model, request.input_type)
+    slices = []
+    for start in range(0, len(request.inputs), _SLICE):
+        inputs = request.inputs[start : start + _SLICE]
+        slices.append(await pool.run(_embedding(name, kind, inputs, request.dimensions)))
+    return EmbeddingResult(np.concatenate([each.vectors for each in slices]), sum(each.tokens for each in slices))
 
 
-def _slice(name: str, kind: Kind, inputs: Sequence[Input], dimensions: int | None) -> Callable[[Library], Embedded]:
-    def work(library: Library) -> Embedded:
+def _embedding(
+    name: str, kind: Kind, inputs: Sequence[Input], dimensions: int | None
+) -> Callable[[Library], EmbeddingResult]:
+    """Return the work that embeds one slice of inputs."""
+
+    def work(library: Library) -> EmbeddingResult:
         embedder = library.embedder_named(name)
         if dimensions is not None and not 0 < dimensions <= embedder.info.dimension:
             raise UsageError(
-                f"{name} has no {dimensions:,} dimensions. It was trained for prefixes of"
-                f" {', '.join(map(str, embedder.info.prefix_dimensions))}; any number up to {embedder.info.dimension} can be had."
+                f"{name} cannot give {dimensions:,} dimensions. It was trained for prefixes of"
+                f" {', '.join(map(str, embedder.info.prefix_dimensions))}; any number up to {embedder.info.dimension} works."
             )
         texts = [_text(each, embedder) for each in inputs]
         vectors = _embed(embedder, kind, texts)
         if dimensions is not None and dimensions < embedder.info.dimension:
             vectors = prefix(vectors, dimensions)
-        return Embedded(vectors, sum(map(embedder.count_tokens, texts)))
+        return EmbeddingResult(vectors, sum(map(embedder.count_tokens, texts)))
 
     return work
 
@@ -90,7 +99,7 @@ def _embed(embedder: Embedder, kind: Kind, texts: Sequence[str]) -> Vectors:
 
 
 def _text(given: Input, embedder: Embedder) -> str:
-    """Tokens are turned back into the text that they stand for, so that it gets its prompt."""
+    """Decode token ids, so that the text gets its prompt. Raises UsageError for an empty text."""
     text = given if isinstance(given, str) else embedder.decode(given)
     if not text.strip():
         raise UsageError("An input is empty. Leave it out, or send some text.")
@@ -98,7 +107,7 @@ def _text(given: Input, embedder: Embedder) -> str:
 
 
 def name_and_kind(model: str, input_type: str = "") -> tuple[str, Kind]:
-    """What the model is called, and which prompt is meant; documents', where nothing says so."""
+    """Split a model's name into the model and the prompt it asks for; `input_type` wins, and documents are the default."""
     name = model.removesuffix(_LATEST)
     kind: Kind = "document"
     for each in _KINDS:
@@ -106,6 +115,6 @@ def name_and_kind(model: str, input_type: str = "") -> tuple[str, Kind]:
             name, kind = name.removesuffix(f":{each}"), each
     if input_type:
         if input_type not in _SYNONYMS:
-            raise UsageError(f"There is no input_type '{input_type[:40]}'. There are: query, document.")
+            raise UsageError(f"There is no input_type '{input_type[:40]}'. Use query or document.")
         kind = _SYNONYMS[input_type]
     return name, kind

@@ -1,4 +1,4 @@
-"""The part of Ollama's API that concerns embeddings, so that what embeds through Ollama can embed here."""
+"""The embedding part of Ollama's API, so that programs which embed through Ollama can embed here."""
 
 import asyncio
 import time
@@ -13,19 +13,19 @@ from searchkit import __version__
 from searchkit.files import folder_size_bytes
 from searchkit.library import Library
 from searchkit.serve.http.state import StateDep
-from searchkit.serve.vectors import MOST_INPUTS, Embedded, Order, embed, name_and_kind, names_of
+from searchkit.serve.vectors import MAX_INPUTS, EmbeddingRequest, EmbeddingResult, embed, name_and_kind, names_of
 
 router = APIRouter(prefix="/api", tags=["ollama"])
 _Text = Annotated[str, Field(max_length=2_000_000)]
-_NOTHING = Embedded(np.empty((0, 0), np.float32), 0)
-_NEWEST = "0.12.0"  # of Ollama's API, whose version clients ask for
+_NOTHING = EmbeddingResult(np.empty((0, 0), np.float32), 0)
+_OLLAMA_VERSION = "0.12.0"  # whose API this is; clients ask for it
 
 
 class EmbedRequest(BaseModel):
-    """As Ollama has it; options, keep_alive and truncate are accepted and make no difference (long texts are cut)."""
+    """Ollama's request; options, keep_alive and truncate are accepted but ignored (long texts are cut)."""
 
     model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
-    input: _Text | Annotated[list[_Text], Field(max_length=MOST_INPUTS, fail_fast=True)] = Field(
+    input: _Text | Annotated[list[_Text], Field(max_length=MAX_INPUTS, fail_fast=True)] = Field(
         examples=[["The lease ends on 31 March."]]
     )
     dimensions: int | None = None
@@ -42,7 +42,7 @@ class EmbedAnswer(BaseModel):
 
 
 class OldEmbedRequest(BaseModel):
-    """As older clients of Ollama have it."""
+    """The request of older Ollama clients."""
 
     model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
     prompt: _Text = ""
@@ -72,21 +72,21 @@ class Tags(BaseModel):
 
 
 class Version(BaseModel):
-    """`version`: the one of Ollama whose API this is; `searchkit`: its own."""
+    """`version`: the Ollama version whose API this is; `searchkit`: searchkit's own version."""
 
-    version: str = _NEWEST
+    version: str = _OLLAMA_VERSION
     searchkit: str = __version__
 
 
 class ShowRequest(BaseModel):
-    """Which model."""
+    """The model to look at."""
 
     model: str = Field(default="", max_length=200)
     name: str = Field(default="", max_length=200)
 
 
 class Shown(BaseModel):
-    """What Ollama tells of a model."""
+    """A model's facts, in Ollama's shape."""
 
     capabilities: list[Literal["embedding"]] = ["embedding"]
     details: dict[str, Any]
@@ -95,17 +95,19 @@ class Shown(BaseModel):
 
 @router.post("/embed", operation_id="ollama_embed", summary="Embed texts (Ollama)", response_model=EmbedAnswer)
 async def embed_texts(request: EmbedRequest, state: StateDep) -> Response:
-    """Embeds documents; NAME:query embeds queries."""
+    """Embed documents; NAME:query embeds queries."""
     start = time.perf_counter_ns()
     inputs = [request.input] if isinstance(request.input, str) else request.input
-    made = await embed(state.pool, Order(request.model, inputs, request.dimensions)) if inputs else _NOTHING
+    result = (
+        await embed(state.pool, EmbeddingRequest(request.model, inputs, request.dimensions)) if inputs else _NOTHING
+    )
 
     def as_json() -> str:
         return EmbedAnswer(
             model=request.model,
-            embeddings=made.vectors.tolist(),
+            embeddings=result.vectors.tolist(),
             total_duration=time.perf_counter_ns() - start,
-            prompt_eval_count=made.tokens,
+            prompt_eval_count=result.tokens,
         ).model_dump_json()
 
     return Response(await asyncio.to_thread(as_json), media_type="application/json")
@@ -113,11 +115,11 @@ async def embed_texts(request: EmbedRequest, state: StateDep) -> Response:
 
 @router.post("/embeddings", operation_id="ollama_embeddings", summary="Embed a text (Ollama, older clients)")
 async def embed_text(request: OldEmbedRequest, state: StateDep) -> OldEmbedAnswer:
-    """One text, one vector; none for an empty one."""
+    """Embed one text; an empty one gives an empty vector."""
     if not request.prompt.strip():
         return OldEmbedAnswer(embedding=[])
-    made = await embed(state.pool, Order(request.model, [request.prompt]))
-    return OldEmbedAnswer(embedding=made.vectors[0].tolist())
+    result = await embed(state.pool, EmbeddingRequest(request.model, [request.prompt]))
+    return OldEmbedAnswer(embedding=result.vectors[0].tolist())
 
 
 @router.get("/tags", operation_id="ollama_tags", summary="List embedding models (Ollama)")
@@ -126,15 +128,15 @@ async def tags(state: StateDep) -> Tags:
     return Tags(models=await state.pool.run(_tagged))
 
 
-@router.get("/ps", operation_id="ollama_ps", summary="List embedding models that are loaded (Ollama)")
+@router.get("/ps", operation_id="ollama_ps", summary="List loaded embedding models (Ollama)")
 async def running(state: StateDep) -> Tags:
-    """All of them: a model is loaded when it is first asked for, and stays."""
+    """All embedding models: each is loaded on first use, and stays loaded."""
     return Tags(models=await state.pool.run(_tagged))
 
 
 @router.post("/show", operation_id="ollama_show", summary="Look at an embedding model (Ollama)")
 async def show(request: ShowRequest, state: StateDep) -> Shown:
-    """Dimensions and the longest input."""
+    """The model's dimension and its longest input."""
 
     def work(library: Library) -> Shown:
         embedder = library.embedder_named(name_and_kind(request.model or request.name)[0])
@@ -146,7 +148,7 @@ async def show(request: ShowRequest, state: StateDep) -> Shown:
 
 @router.get("/version", operation_id="ollama_version", summary="Version (Ollama)")
 async def version() -> Version:
-    """Whose API this is."""
+    """The version of the API."""
     return Version()
 
 

@@ -1,4 +1,4 @@
-"""What Open WebUI asks of an external web search."""
+"""Open WebUI's external web search: POST /open-webui/search."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -11,14 +11,14 @@ router = APIRouter(prefix="/open-webui", tags=["open-webui"])
 
 
 class WebSearch(BaseModel):
-    """What Open WebUI sends."""
+    """Open WebUI's request."""
 
     query: str = Field(min_length=1, max_length=20_000, examples=["when does the lease end"])
     count: int = Field(default=5, ge=1, le=50)
 
 
 class WebResult(BaseModel):
-    """`link` is the address of the file on this machine; `snippet` the whole passage."""
+    """`link` is the URL of the file on this machine, `snippet` the whole passage."""
 
     link: str
     title: str
@@ -27,7 +27,7 @@ class WebResult(BaseModel):
 
 @router.post("/search", operation_id="open_webui_search", summary="Search (Open WebUI's external web search)")
 async def search(request: WebSearch, state: StateDep) -> list[WebResult]:
-    """The passages that are clearly about the query, from all collections."""
+    """Find the passages of all collections that are clearly about the query; weak matches are left out."""
 
     def work(library: Library) -> list[WebResult]:
         found = [each for each in find(library, Wanted(request.query, request.count)) if not each.hit.is_weak]

@@ -28,7 +28,7 @@ from urllib.parse import urlencode
 
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.http.token import read_or_make_token
+from searchkit.serve.http.middleware.guards import read_or_make_token
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 

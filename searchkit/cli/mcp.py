@@ -65,13 +65,13 @@ def _serve_stdio(library: "Library", collections: tuple[str, ...]) -> None:
 
 
 def _serve_http(library: "Library", port: int, collections: tuple[str, ...], *, needs_token: bool) -> None:
-    from searchkit.serve.http.token import read_or_make_token, token_file
-    from searchkit.serve.mcp.http_server import serve_http
+    from searchkit.serve.http.middleware.guards import read_or_make_token
+    from searchkit.serve.mcp.http import serve_http
 
     def say_where(address: str) -> None:
         say(f"Serving MCP at {address}. Ctrl-C ends it.")
         if needs_token:
-            say(f"Clients send the header Authorization: Bearer TOKEN, with the token in {token_file(library.home)}")
+            say(f"Clients send the header Authorization: Bearer TOKEN, with the token in {library.home.token}")
 
     token = read_or_make_token(library.home) if needs_token else ""
     serve_http(library, port, token, collections, say_where)

@@ -106,12 +106,12 @@ def serve(request: _Request) -> None:
       curl -H "Authorization: Bearer $(searchkit serve --token)" "http://127.0.0.1:7749/search?q=lease"
     """  # fmt: skip
     from searchkit.home import Home
-    from searchkit.serve.http.token import read_or_make_token, token_file
+    from searchkit.serve.http.middleware.guards import read_or_make_token
 
     if request.shows_token:
         click.echo(read_or_make_token(Home.default()))
         if sys.stdout.isatty():  # a script wants the token alone
-            say(f"It is kept in {token_file(Home.default())}. Delete that file for a new one.")
+            say(f"It is kept in {Home.default().token}. Delete that file for a new one.")
         return
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise ExtraMissingError(
@@ -125,8 +125,8 @@ def _serve(request: _Request) -> int:
     from searchkit.embedding.store import ModelStore
     from searchkit.home import Home
     from searchkit.library import Library
+    from searchkit.serve.http.middleware.guards import read_or_make_token
     from searchkit.serve.http.server import end_process, serve
-    from searchkit.serve.http.token import read_or_make_token
     from searchkit.serve.served_models import ServedModels
 
     options = _options(request)
@@ -169,14 +169,13 @@ def _listed(text: str) -> list[str]:
 
 def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> None:
     """Where the server is, what it offers, and how to get in."""
-    from searchkit.serve.http.token import token_file
 
     names = library.collections()
     what = ", ".join(names) if names else "nothing is indexed yet (searchkit index FOLDER)"
     say(f"searchkit listens at {where.url} (for OpenAI's clients {where.url}/v1)")
     say(f"Collections: {what}")
     if options.needs_token:
-        say(f"Token: searchkit serve --token (kept in {token_file(library.home)})")
+        say(f"Token: searchkit serve --token (kept in {library.home.token})")
     else:
         say("No token is asked for: every program and every user of this machine can read what is indexed.")
     if leaves_for := _remote_model(library, options):

@@ -1,4 +1,4 @@
-"""Runs work on a library for many callers at once, in a few threads, so that an event loop never waits for a search.
+"""A pool of libraries: runs the work of many callers in a few threads, so that no event loop waits for a search.
 
 Knows neither HTTP nor MCP.
 """
@@ -7,62 +7,68 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from searchkit.errors import PoolBusyError, PoolClosedError
+from searchkit.errors import PoolBusyError, PoolClosedError, SearchkitError
 from searchkit.library import Library
 
 T = TypeVar("T")
-_WAITING = 128  # pieces of work; some seconds' worth of searches, beyond which a caller does better to come again
+_WAITING = 128  # jobs: some seconds' worth of searches; beyond that a caller had better come back later
 _Job = tuple[Future[Any], Callable[[Library], Any]]
 
 
 class LibraryPool:
-    """`workers` threads, each with a library of its own (`Library.sibling`); models are shared. `library` stays the caller's.
+    """`workers` threads, each with its own sibling of `library`; models are shared. `library` stays the caller's.
 
-    `waiting`: how much work may wait for a free thread.
+    `waiting`: how many jobs may wait for a free thread.
     """
 
     def __init__(self, library: Library, workers: int, *, waiting: int = _WAITING) -> None:
         self._library = library
         self._jobs: deque[_Job] = deque()
-        self._most_waiting = waiting
+        self._max_waiting = waiting
         self._is_closed = False
-        self._change = threading.Condition()  # of the jobs, or that there will be no more
-        names = (f"searchkit-engine-{number}" for number in range(max(1, workers)))
+        self._change = threading.Condition()  # notified of a new job, and when the pool closes
+        names = (f"searchkit-pool-{number}" for number in range(max(1, workers)))
         self._threads = [threading.Thread(target=self._work, daemon=True, name=name) for name in names]
         for thread in self._threads:
             thread.start()
 
     async def run(self, work: Callable[[Library], T]) -> T:
-        """What the work gives, or raises. Cancelled while it waits, the work is never begun; once begun it runs to its end.
+        """Return what the work returns, or raise what it raises. Cancelling it helps only before it has begun.
 
-        Raises PoolBusyError if too much waits already, PoolClosedError after `close`.
+        Raises PoolBusyError if too many jobs wait already, PoolClosedError after `close`.
         """
         return await asyncio.wrap_future(self.submit(work))
 
     def submit(self, work: Callable[[Library], T]) -> "Future[T]":
-        """The same for a caller without an event loop. Raises as `run` does."""
+        """Do the same for a caller without an event loop. Raises as `run` does."""
         future: Future[T] = Future()
         with self._change:
             if self._is_closed:
-                raise PoolClosedError("The server is shutting down. Start it again: searchkit serve")
-            if self.waiting >= self._most_waiting:
-                raise PoolBusyError("Too many requests wait already. Try again in a moment.")
+                raise PoolClosedError("The server is shutting down.")
+            if self.waiting >= self._max_waiting:
+                raise PoolBusyError("Too many requests are waiting already.", remedy="Try again in a moment.")
             self._jobs.append((future, work))
             self._change.notify()
         future.add_done_callback(self._forget)
         return future
 
+    def warm_up(self, collections: Sequence[str] = ()) -> None:
+        """Load models and indexes in every thread, so that the first searches need not; these report what goes wrong."""
+        for _ in self._threads:
+            self.submit(lambda library: _warm_up(library, collections))
+
     @property
     def waiting(self) -> int:
-        """How much work waits for a free thread."""
+        """The number of jobs that wait for a free thread."""
         return len(self._jobs)
 
     def close(self, timeout_seconds: float | None = None) -> bool:
-        """Take no new work and wait until what was taken is done: whether it is, in that time. May be called again."""
+        """Take no new jobs and finish those accepted; return True if that was done in time. May be called again."""
         with self._change:
             self._is_closed = True
             self._change.notify_all()
@@ -78,16 +84,16 @@ class LibraryPool:
                 del job
                 if future.set_running_or_notify_cancel():
                     _do(future, work, library)
-                del future, work  # a thread that waits keeps no result alive
+                del future, work  # so that an idle thread keeps no result alive
 
     def _next(self) -> _Job | None:
-        """What has waited longest, as soon as there is any; None when the engine is closed and nothing is left."""
+        """Wait for a job, the oldest first; return None when the pool is closed and none is left."""
         with self._change:
             self._change.wait_for(lambda: self._jobs or self._is_closed)
             return self._jobs.popleft() if self._jobs else None
 
     def _forget(self, future: Future[Any]) -> None:
-        """Let go of work that was cancelled before it began: it takes nobody's place."""
+        """Drop a job that was cancelled before it began, so that it takes nobody's place."""
         if future.cancelled():
             with self._change:
                 self._jobs = deque(job for job in self._jobs if job[0] is not future)
@@ -100,3 +106,8 @@ def _do(future: Future[Any], work: Callable[[Library], Any], library: Library) -
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+def _warm_up(library: Library, collections: Sequence[str]) -> None:
+    with suppress(SearchkitError):
+        library.warm_up(collections)

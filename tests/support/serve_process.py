@@ -20,8 +20,8 @@ import httpx2
 
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.serve.http.middleware.guards import read_or_make_token
 from searchkit.serve.http.options import Limits, ServeOptions
-from searchkit.serve.http.token import read_or_make_token
 from searchkit.serve.served_models import CachedEmbedder
 from tests.support.files import ROOT
 from tests.support.hash_embedder import HashEmbedder

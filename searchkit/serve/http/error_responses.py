@@ -1,11 +1,12 @@
-"""How the server reports an error: in the shape of each dialect, with the status that each error of searchkit's means."""
+"""Error responses: the status of each of searchkit's errors, its wording for clients, and its shape in each dialect."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from searchkit.display import printable
+from searchkit.display import as_clause, choices_of, either, printable, remedy_words, sentences
 from searchkit.errors import (
+    Action,
     AlreadyIndexingError,
     CollectionBusyError,
     CollectionNotFoundError,
@@ -13,14 +14,15 @@ from searchkit.errors import (
     LlmError,
     LlmNotFoundError,
     ModelNotFoundError,
+    Option,
     PoolBusyError,
     PoolClosedError,
     ReadOnlyError,
     ReferenceGoneError,
+    Remedy,
     SearchkitError,
     UsageError,
 )
-from searchkit.serve.http.remedies import error_text
 
 _DIFY = "/retrieval"
 _OPENAI, _OLLAMA = "/v1/", "/api/"
@@ -43,10 +45,31 @@ _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rat
 RETRY_SECONDS = 1
 _RETRY_AFTER: Mapping[type[SearchkitError], int] = {PoolBusyError: RETRY_SECONDS, AlreadyIndexingError: 5}
 
+# Remedies that a client can carry out; all others are up to whoever runs the server.
+_BY_CLIENT = frozenset(
+    {
+        Action.ADVICE,
+        Action.ASK,
+        Action.SEARCH,
+        Action.SEARCH_BY_WORDS,
+        Action.SEE_COLLECTIONS,
+        Action.SEE_STATUS,
+        Action.WAIT,
+    }
+)
+# How a client does it, where that is worth saying.
+_HOW: Mapping[Action, str] = {
+    Action.CHANGE_SETTING: "{setting} of config.toml",
+    Action.SEARCH_BY_WORDS: '"mode": "lexical"',
+    Action.SEE_COLLECTIONS: "GET /collections",
+    Action.SEE_STATUS: "GET /collections",
+}
+_NOT_HERE = frozenset({Option.NO_LLM})  # options of the command that mean nothing to the server
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """Why a request is not answered. `code`: for programs, `message`: for people. `headers`: such as Retry-After."""
+    """A refusal or failure. `code` is for programs, `message` for people; `headers` are further ones, such as Retry-After."""
 
     status: int
     code: str
@@ -55,19 +78,32 @@ class ErrorResponse:
 
 
 def error_response(error: SearchkitError) -> ErrorResponse:
-    """What an error of searchkit's means to a client."""
+    """Return the response for one of searchkit's errors."""
     status, code = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, "failed"))
     seconds = next((_RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in _RETRY_AFTER), 0)
     return ErrorResponse(status, code, error_text(error), {"retry-after": str(seconds)} if seconds else {})
 
 
 def internal_error() -> ErrorResponse:
-    """For what should not happen: says nothing of it."""
+    """Return the response for an unexpected error: it reveals nothing."""
     return ErrorResponse(500, "internal_error", "Something went wrong here. The server's own log says where.")
 
 
+def error_text(error: SearchkitError) -> str:
+    """Word an error for a client: what happened, what the client can do, and what must be done at the server."""
+    choices = [choice for choice in choices_of(error) if choice.option not in _NOT_HERE]
+    by_client = either([_advice(choice) for choice in choices if choice.action in _BY_CLIENT])
+    by_owner = either([_advice(choice) for choice in choices if choice.action not in _BY_CLIENT])
+    return sentences(str(error), by_client, f"Where the server runs: {as_clause(by_owner)}" if by_owner else "")
+
+
+def _advice(remedy: Remedy) -> str:
+    how = _HOW.get(remedy.action, "").format(setting=remedy.setting)
+    return f"{remedy_words(remedy)}: {how}" if how else f"{remedy_words(remedy)}."
+
+
 def body_of(response: ErrorResponse, path: str) -> bytes:
-    """The body in the shape of the dialect that the path belongs to."""
+    """Return the JSON body, in the shape of the dialect that the path belongs to."""
     message = printable(response.message)
     shape: object
     if path == _DIFY:

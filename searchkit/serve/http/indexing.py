@@ -1,4 +1,4 @@
-"""Brings collections up to date on request, one at a time, for a server that may write (`--allow-indexing`)."""
+"""Updates collections on request, one at a time, for a server that may write (`--allow-indexing`)."""
 
 import logging
 import threading
@@ -7,8 +7,8 @@ from typing import Literal
 
 from searchkit.errors import AlreadyIndexingError, SearchkitError
 from searchkit.library import Library
+from searchkit.serve.http.error_responses import error_text
 from searchkit.serve.http.middleware.error_boundary import error_summary
-from searchkit.serve.http.remedies import error_text
 from searchkit.types import IndexReport, Progress, RunOptions
 
 log = logging.getLogger("searchkit.serve")
@@ -17,7 +17,7 @@ State = Literal["idle", "running", "done", "failed", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How far the last run is. `stage`, `done`, `total`: see Progress. `report`: of one that has ended, `error`: why it failed."""
+    """The state of the last run. `stage`, `done`, `total`: see Progress. `report`: of a finished run; `error`: why one failed."""
 
     state: State = "idle"
     collection: str = ""
@@ -29,7 +29,7 @@ class RunStatus:
 
 
 class Indexing:
-    """`library` stays the caller's; runs have a sibling of it. Only folders that a collection has already are read."""
+    """Runs one update at a time, on a sibling of `library`, which stays the caller's. It reads no new folders."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -39,7 +39,7 @@ class Indexing:
         self.status = RunStatus()
 
     def start(self, collection: str) -> RunStatus:
-        """Begin to bring a collection up to date. Raises AlreadyIndexingError while a run goes on, CollectionNotFoundError."""
+        """Start to update a collection. Raises AlreadyIndexingError while another run lasts, CollectionNotFoundError."""
         self._library.roots(collection)
         with self._lock:
             if self._thread and self._thread.is_alive():
@@ -55,7 +55,7 @@ class Indexing:
             return self.status
 
     def close(self, seconds: float) -> bool:
-        """Stop a run where it is: whether it has, in that time. Whatever it leaves, the next one takes up."""
+        """Interrupt the run; return True if it ended in time. The next run continues where it stopped."""
         self._stopped.set()
         if self._thread:
             self._thread.join(seconds)
@@ -68,7 +68,7 @@ class Indexing:
                 report = library.refresh(collection, on_progress=self._note, options=options)
         except SearchkitError as error:
             self.status = replace(self.status, state="failed", error=error_text(error))
-        except Exception as error:  # noqa: BLE001 (a thread that nobody waits for: the status tells)
+        except Exception as error:  # noqa: BLE001 (nobody waits for this thread; the status reports it)
             log.error("indexing: %s", error_summary(error))
             self.status = replace(
                 self.status, state="failed", error="Something went wrong; the server's log says where."

@@ -1,25 +1,70 @@
-"""What lives beside the HTTP server for as long as it does, over the same engine: each an async context manager.
+"""The life of a server: its state is made when it starts, and closed when the last request has been answered.
 
-A companion is entered when the server listens, and left when its last request has been answered, before the engine closes.
+Beside the HTTP routes live the daemon, which answers the command and the terminal UI, and the sessions of MCP.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.language_model import LanguageModel
+from searchkit.config import load_settings
 from searchkit.daemon.protocol import Found, SearchRequest
 from searchkit.daemon.search import find_with
 from searchkit.daemon.server import DaemonSocket
+from searchkit.embedding.onnx_embedder import usable_cores
+from searchkit.library import Library
+from searchkit.serve.dialects.chat.language import SharedLanguageModel
+from searchkit.serve.http.indexing import Indexing
+from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.state import AppState
+from searchkit.serve.mcp.http import McpOverHttp
+from searchkit.serve.pool import LibraryPool
 
-Companion = Callable[[AppState], AbstractAsyncContextManager[object]]
+# Local model servers answer one to four requests at a time; a ninth in the queue would wait for minutes.
+_ANSWERS_AT_ONCE, _ANSWERS_WAITING = 2, 8
 
 _log = logging.getLogger(__name__)
 
 
+def open_state(library: Library, options: ServeOptions) -> AppState:
+    """Start the threads that work for a server; they load models and indexes at once. `library` stays the caller's."""
+
+    def choose() -> LanguageModel:
+        return choose_model(load_settings(library.home).llm, Wanted(options.llm, options.llm_model))
+
+    pool = LibraryPool(library, options.workers or usable_cores())
+    pool.warm_up()
+    return AppState(
+        home=library.home,
+        options=options,
+        pool=pool,
+        answer_pool=LibraryPool(library, _ANSWERS_AT_ONCE, waiting=_ANSWERS_WAITING),
+        language=SharedLanguageModel(choose),
+        indexing=Indexing(library) if options.allows_indexing else None,
+    )
+
+
+def close_state(state: AppState, timeout_seconds: float) -> bool:
+    """Stop indexing and the threads; return True if all of them ended in time."""
+    has_indexed = state.indexing is None or state.indexing.close(timeout_seconds)
+    is_done = all([has_indexed, state.pool.close(timeout_seconds), state.answer_pool.close(timeout_seconds)])
+    if is_done:
+        state.language.close()
+    return is_done
+
+
 @asynccontextmanager
-async def warm_engine(state: AppState) -> AsyncIterator[None]:
-    """Searches of the command and the terminal UI, over a socket. Without it they search by themselves."""
+async def lifespan(state: AppState, mcp: McpOverHttp) -> AsyncIterator[None]:
+    """Run what lives beside the routes, for as long as they are served."""
+    async with _daemon(state), mcp.running():
+        yield
+
+
+@asynccontextmanager
+async def _daemon(state: AppState) -> AsyncIterator[None]:
+    """Answer the command and the terminal UI over a socket. Without it they search in their own process."""
 
     async def find(request: SearchRequest) -> Found:
         return await state.pool.run(lambda library: find_with(library, request))
@@ -28,20 +73,8 @@ async def warm_engine(state: AppState) -> AsyncIterator[None]:
     try:
         await socket.open()
     except OSError as error:
-        _log.warning("searches of the command are not answered here: %s", error)
+        _log.warning("the command's searches are not answered here: %s", error)
     try:
         yield
     finally:
         await socket.close()
-
-
-COMPANIONS: tuple[Companion, ...] = (warm_engine,)
-
-
-@asynccontextmanager
-async def lifespan(state: AppState) -> AsyncIterator[None]:
-    """All of them."""
-    async with AsyncExitStack() as stack:
-        for start in COMPANIONS:
-            await stack.enter_async_context(start(state))
-        yield

@@ -1,4 +1,4 @@
-"""How a server is to run: what the command line and the table [serve] say, checked."""
+"""How the server runs: the options of the command and of the table [serve], checked."""
 
 import ipaddress
 import re
@@ -12,11 +12,11 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may cost. Each is refused with what to do: 408, 413, 429 or 503.
+    """How much clients may use. Beyond these, a request is answered with 408, 413, 429, 431 or 503, and says what to do.
 
-    `requests`: at work at once; `requests_per_second`: of one address, a second's worth of which may come together.
-    `body_seconds`: until a body has come whole, and `head_seconds` the lines before it; `send_seconds`: until a client has
-    taken a piece of an answer. `drain_seconds`: what running requests get to finish when the server is told to stop.
+    `requests`: in progress at once; `requests_per_second`: of one address, of which a second's worth may come at once.
+    `head_seconds`, `body_seconds`: until the head, or the body, of a request has arrived; `send_seconds`: until a client
+    has accepted a piece of a response. `drain_seconds`: time to finish for running requests when the server stops.
     """
 
     body_bytes: int = 8_000_000
@@ -32,10 +32,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """`names`: further names by which clients may call this machine; `origins`: web pages that may use the server.
+    """Options of the server.
 
-    `port` 0 takes a free one. `needs_token`: whether each request must show it. `workers`: searches at once, 0 for one a core.
-    Raises UsageError for what would be open to others, or cannot be.
+    `names`: further host names of this machine; `origins`: web pages that may use the server. `port`: 0 for any free one.
+    `needs_token`: whether requests must carry the token. `workers`: searches at once, 0 for one per core.
+    Raises UsageError for impossible values, and for a server that others could reach without a token.
     """
 
     host: str = "127.0.0.1"
@@ -51,7 +52,7 @@ class ServeOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise UsageError(f"There is no port {self.port}. Ports are 1 to 65535, or 0 for any that is free.")
+            raise UsageError(f"There is no port {self.port}. Ports are 1 to 65535; 0 takes any free one.")
         if not self.is_loopback and not self.needs_token:
             raise UsageError(
                 f"At {self.host} others can reach the server, so it needs the token. Leave out --no-token, or --host."
@@ -61,16 +62,18 @@ class ServeOptions:
                 raise UsageError(f"'{name}' is no host name. Write such as host.docker.internal, without a port.")
         for origin in self.origins:
             _check_origin(origin)
-        object.__setattr__(self, "origins", tuple(origin.lower() for origin in self.origins))  # as browsers send them
+        object.__setattr__(
+            self, "origins", tuple(origin.lower() for origin in self.origins)
+        )  # browsers send lower case
 
     @property
     def is_loopback(self) -> bool:
-        """Whether programs on this machine alone can connect."""
+        """True if only programs on this machine can connect."""
         return is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, and cannot be made to mean another."""
+    """Return True if a host is this machine, and cannot be made to resolve to another."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP/1.1, with limits on what a connection may cost outside of requests: their number, and slow clients."""
+"""Uvicorn's HTTP/1.1 with limits on connections: on their number, and on slow clients."""
 
 import asyncio
 from typing import Any, ClassVar
@@ -12,8 +12,7 @@ _FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: clos
 
 
 class LimitedProtocol(H11Protocol):
-    """Closes connections beyond a number, and those whose request does not begin, whose head does not end, or who take nothing
-    of what they are sent, in time."""
+    """Closes connections beyond the limit, and those that do not send the head of a request, or do not read, in time."""
 
     limits: ClassVar[Limits] = Limits()
     _timer: asyncio.TimerHandle | None = None
@@ -44,7 +43,7 @@ class LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """See asyncio.Protocol: so much waits to be taken that no more can be written."""
+        """See asyncio.Protocol: the client does not read, and the buffer is full."""
         super().pause_writing()
         self._stalled = self.loop.call_later(self.limits.send_seconds, self.transport.abort)
 
@@ -70,5 +69,5 @@ class LimitedProtocol(H11Protocol):
 
 
 def limited_protocol(limits: Limits) -> type[LimitedProtocol]:
-    """The protocol with its limits."""
+    """Return the protocol class with these limits."""
     return type("LimitedProtocol", (LimitedProtocol,), {"limits": limits})

@@ -1,4 +1,4 @@
-"""Starts the server, tells where it listens, and stops it so that every request that has been taken is answered."""
+"""Runs the server: it listens, serves until a signal comes, and stops once every accepted request is answered."""
 
 import asyncio
 import contextlib
@@ -18,53 +18,42 @@ import uvicorn
 from starlette.routing import Route
 from uvicorn.server import HANDLED_SIGNALS
 
-from searchkit.answer.models.choose import Wanted, choose_model
-from searchkit.answer.models.language_model import LanguageModel
-from searchkit.config import load_settings
-from searchkit.embedding.onnx_embedder import usable_cores
-from searchkit.errors import SearchkitError, UsageError
+from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.serve.dialects.chat.language import SharedLanguageModel
 from searchkit.serve.http.app import Guarded, make_api
-from searchkit.serve.http.indexing import Indexing
-from searchkit.serve.http.lifespan import lifespan
+from searchkit.serve.http.lifespan import close_state, lifespan, open_state
 from searchkit.serve.http.middleware.error_boundary import ErrorBoundary, error_summary, log
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.protocol import limited_protocol
 from searchkit.serve.http.state import AppState
 from searchkit.serve.mcp.http import McpOverHttp, streamable_http_app
-from searchkit.serve.pool import LibraryPool
 
-_ANSWERS_AT_ONCE, _ANSWERS_WAITING = (
-    2,
-    8,
-)  # local model servers answer one to four at a time; a ninth would wait for minutes
-_ON_ITS_WAY_SECONDS = 0.2  # what a client has sent before it could know that the server stops
+_ON_ITS_WAY_SECONDS = 0.2  # for what clients sent before they could know that the server stops
 _BACKLOG = 2048
-_LEFT_SECONDS = 10.0  # for work whose client has gone
+_LEFT_SECONDS = 10.0  # for work whose client has disconnected
 _IDLE_SECONDS = 30  # of a connection between two requests
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where the server listens. `host` as a URL has it."""
+    """The address that the server listens at; `host` as in a URL."""
 
     host: str
     port: int
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The URL of the server."""
         return f"http://{self.host}:{self.port}"
 
 
 def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[Listening], None]) -> bool:
-    """Serve until a signal comes: whether every request was answered. `tell` is called once it listens.
+    """Serve until a signal comes; return True if every request was answered. `tell` is called once it listens.
 
-    The library stays the caller's. Raises UsageError if the address cannot be listened at.
+    The library stays the caller's. Raises UsageError if the server cannot listen at the address.
     """
     with _listen(options) as listener:
-        state = _make_state(library, options)
+        state = open_state(library, options)
         mcp = streamable_http_app(state.pool, is_guarded=True)
         api = make_api(state)
         api.router.routes.append(Route("/mcp", endpoint=mcp))
@@ -73,19 +62,19 @@ def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[L
         try:
             asyncio.run(server.run_beside(state, listener, mcp))
         finally:
-            is_done = _close(state, 0.0 if server.force_exit else _LEFT_SECONDS)
+            is_done = close_state(state, 0.0 if server.force_exit else _LEFT_SECONDS)
     return is_done and not server.was_cut_short
 
 
 def end_process(code: int) -> NoReturn:
-    """End the process where `serve` has left work behind: the interpreter's own way out crashes if that is in native code."""
+    """End the process even if `serve` left threads running: in native code, these crash the interpreter's normal exit."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's, which stops by itself at a signal and raises none."""
+    """Uvicorn's server, except that it handles signals itself and does not raise them again."""
 
     def __init__(self, config: uvicorn.Config, boundary: ErrorBoundary, on_listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -94,18 +83,18 @@ class _Server(uvicorn.Server):
         self.was_cut_short = False
 
     async def run_beside(self, state: AppState, listener: socket.socket, mcp: McpOverHttp) -> None:
-        """With its lifespan, until a signal comes."""
+        """Serve, with what lives beside the routes, until a signal comes."""
         asyncio.get_running_loop().set_exception_handler(_note)
-        async with lifespan(state), mcp.running():
+        async with lifespan(state, mcp):
             await self.serve([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn.Server; then tells."""
+        """See uvicorn.Server; then report that the server listens."""
         await super().startup(sockets)
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn.Server; before, takes what is on its way, and has every answer say that its connection closes."""
+        """See uvicorn.Server; before, accept what is on its way, and close every connection after its response."""
         self._boundary.is_draining = True
         logging.getLogger("uvicorn.error").setLevel(
             logging.CRITICAL
@@ -118,7 +107,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Stop at the first signal, at once at the second. Only the main thread can have them."""
+        """Stop at the first signal, immediately at the second. Only the main thread can receive them."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -130,49 +119,15 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (a signal handler's signature)
-        """A signal has come."""
+        """Handle a signal."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
 
 def _note(_: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
-    """Log what nobody has caught as everything else is logged: without its message."""
+    """Log an exception that nobody caught; like everything logged here, without its message."""
     error = what.get("exception")
     log.error("in the background: %s", error_summary(error) if error else "no exception")
-
-
-def _make_state(library: Library, options: ServeOptions) -> AppState:
-    def choose() -> LanguageModel:
-        return choose_model(load_settings(library.home).llm, Wanted(options.llm, options.llm_model))
-
-    workers = options.workers or usable_cores()
-    pool = LibraryPool(library, workers)
-    for _ in range(workers):  # each has catalogs and indexes of its own to open
-        pool.submit(_warm_up)
-    return AppState(
-        library.home,
-        options,
-        pool,
-        LibraryPool(library, _ANSWERS_AT_ONCE, waiting=_ANSWERS_WAITING),
-        SharedLanguageModel(choose),
-        Indexing(library) if options.allows_indexing else None,
-    )
-
-
-def _warm_up(library: Library) -> None:
-    """Load what the first search would load, so that nobody waits for it. What is missing, that search will say."""
-    try:
-        library.warm_up()
-    except SearchkitError as error:
-        log.info("nothing to warm up: %s", error_summary(error))
-
-
-def _close(state: AppState, seconds: float) -> bool:
-    has_indexed = state.indexing is None or state.indexing.close(seconds)
-    is_done = all([has_indexed, state.pool.close(seconds), state.answer_pool.close(seconds)])
-    if is_done:
-        state.language.close()
-    return is_done
 
 
 def _config(app: Guarded, options: ServeOptions) -> uvicorn.Config:
@@ -182,8 +137,8 @@ def _config(app: Guarded, options: ServeOptions) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         loop="asyncio",
-        log_config=None,  # whoever starts the server says what is logged
-        access_log=False,  # it would hold queries
+        log_config=None,  # whoever starts the server sets up logging
+        access_log=False,  # it would contain queries
         server_header=False,
         proxy_headers=False,
         h11_max_incomplete_event_size=options.limits.head_bytes,
@@ -213,7 +168,7 @@ def _listener(options: ServeOptions) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         undo.callback(listener.close)
         listener.bind(address)
-        listener.listen(_BACKLOG)  # now: with SO_REUSEADDR two servers can be bound to a port, but only one listens
+        listener.listen(_BACKLOG)  # at once: with SO_REUSEADDR two servers can bind a port, but only one can listen
         undo.pop_all()
     listener.set_inheritable(False)
     return listener

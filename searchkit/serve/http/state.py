@@ -1,4 +1,4 @@
-"""What the routes work with, made when the server starts and closed when it ends."""
+"""The state of a running server, as the routes use it."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -14,10 +14,10 @@ from searchkit.serve.pool import LibraryPool
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """`home`: the data directory. `engine`: searches and embeds; `answers`: the few answers that are written at once;
-    `language`: what writes them.
+    """What the routes work with.
 
-    `indexing`: None unless the server may write.
+    `pool` searches and embeds; `answer_pool` writes answers, a few at a time, with the `language` model. `indexing` is
+    None unless the server may write.
     """
 
     home: Home
@@ -29,7 +29,7 @@ class AppState:
 
 
 async def app_state(request: Request) -> AppState:
-    """The server's state, for a route. A coroutine, since FastAPI would call a function in a thread."""
+    """Return the state, for a route. A coroutine, since FastAPI would call a function in a thread."""
     return cast("AppState", request.app.state.app_state)
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.http.token import token_file
 from tests.support.fake_llm import FakeLlm, fake_llm
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -166,7 +165,7 @@ def test_without_the_token_nothing_is_told(server: Server, shown: str, path: str
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes are of POSIX")
 def test_the_token_is_for_the_user_alone(server: Server, home: Path) -> None:
-    assert stat.S_IMODE(token_file(Home(home)).stat().st_mode) == 0o600
+    assert stat.S_IMODE(Home(home).token.stat().st_mode) == 0o600
     assert len(server.token) >= 40
 
 

@@ -25,13 +25,14 @@ from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import source_name
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response
 from searchkit.serve.http.middleware.error_boundary import error_summary
+from searchkit.serve.http.middleware.guards import is_token, read_or_make_token
 from searchkit.serve.http.middleware.rate_limits import RateLimit
 from searchkit.serve.http.options import Limits, ServeOptions
-from searchkit.serve.http.token import is_token, read_or_make_token, token_file
 from searchkit.serve.references import Reference
 from searchkit.serve.search import Found, sanitize
 from searchkit.serve.served_models import CachedEmbedder
 from searchkit.types import Evidence, Hit, Passage
+from tests.support.errors import refused
 from tests.support.hash_embedder import HashEmbedder
 
 LEASE: dict[str, Value] = {"filename": "lease.pdf", "type": "pdf", "date": "2024-05-01", "page": 3}
@@ -274,9 +275,9 @@ def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
     token = read_or_make_token(Home(tmp_path))
     assert read_or_make_token(Home(tmp_path)) == token
     if os.name != "nt":
-        token_file(Home(tmp_path)).chmod(0o644)
+        Home(tmp_path).token.chmod(0o644)
         read_or_make_token(Home(tmp_path))
-        assert stat.S_IMODE(token_file(Home(tmp_path)).stat().st_mode) == 0o600
+        assert stat.S_IMODE(Home(tmp_path).token.stat().st_mode) == 0o600
     assert is_token(token, token)
     assert not is_token(token[:-1], token)
     assert not is_token("é", token)
@@ -284,8 +285,8 @@ def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["", "short", "with a blank in it, long enough", "ümläute-ümläute-ümläute"])
 def test_a_token_that_protects_nothing_is_refused(tmp_path: Path, written: str) -> None:
-    token_file(Home(tmp_path)).write_text(written, "utf-8")
-    with pytest.raises(SearchkitError, match="Delete the file"):
+    Home(tmp_path).token.write_text(written, "utf-8")
+    with refused(SearchkitError, match="Delete the file"):
         read_or_make_token(Home(tmp_path))
 
 

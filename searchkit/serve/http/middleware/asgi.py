@@ -1,4 +1,4 @@
-"""What the guards around the application share: ASGI's shapes, and how a request is refused without reading its body."""
+"""ASGI for the middleware: its types, headers, and how to refuse a request without reading its body."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -19,23 +19,23 @@ _OF_BODIES = (b"content-length", b"transfer-encoding")
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """A header's value, "" where there is none."""
+    """Return the value of a header, "" if it is missing."""
     return next(iter(headers(scope, name)), "")
 
 
 def headers(scope: Scope, name: bytes) -> list[str]:
-    """The values of a header that may have come several times."""
+    """Return all values of a header that may occur several times."""
     return [bytes(value).decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 def without_body(scope: Scope, receive: Receive) -> Receive:
-    """Make of a request one that has no body; of one that is on its way nothing is waited for."""
+    """Drop the body of a request: whatever is still on its way is not waited for."""
     scope["headers"] = [(key, value) for key, value in scope["headers"] if key not in _OF_BODIES]
     return replay(b"", receive)
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Gives the body once, then waits for the client to go away."""
+    """Return a `receive` that gives the body once, and then waits for the client to disconnect."""
     given = False
 
     async def replayed() -> Message:
@@ -51,7 +51,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 async def refuse(scope: Scope, receive: Receive, send: Send, error: ErrorResponse) -> None:
     """Answer with an error.
 
-    Of a body that is still on its way little more is read, for as long as it takes a client to see the answer; then the
+    If the body is still on its way, a little more of it is read, so that the client gets to see the answer; then the
     connection is closed.
     """
     body = body_of(error, scope["path"])

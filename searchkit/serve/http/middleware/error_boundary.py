@@ -1,6 +1,6 @@
-"""The outermost layer: no error of ours leaves the process as more than a sentence, and the log holds no text of anybody's.
+"""The outermost layer: an unexpected error leaves the process as one sentence, and the log holds no private text.
 
-A line of the log names the route (`/v1/vector_stores/{collection}/search`), not what was asked of it.
+A log line names the route (`/v1/vector_stores/{collection}/search`), never what was asked.
 """
 
 import asyncio
@@ -9,6 +9,8 @@ import time
 import traceback
 from pathlib import Path
 
+from starlette.routing import Route
+
 from searchkit.serve.http.error_responses import ErrorResponse, internal_error
 from searchkit.serve.http.middleware.asgi import App, Message, Receive, Scope, Send, refuse
 
@@ -16,15 +18,15 @@ log = logging.getLogger("searchkit.serve")
 
 
 class ErrorBoundary:
-    """Answers what went wrong with a plain 500, refuses heads that are too long, and logs."""
+    """Turns unexpected errors into a plain 500, refuses oversized heads, and logs each request."""
 
     def __init__(self, app: App, head_bytes: int) -> None:
         self._app = app
         self._head_bytes = head_bytes
-        self.is_draining = False  # told to stop: every answer closes its connection
+        self.is_draining = False  # while the server stops, every response closes its connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and look at what comes of it."""
+        """Pass the request on, and handle what becomes of it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -46,7 +48,7 @@ class ErrorBoundary:
             else:
                 await self._app(scope, receive, noting)
         except asyncio.CancelledError:
-            if status == 0 and not self.is_draining:  # told to stop at once: nobody is left to be told
+            if status == 0 and not self.is_draining:  # stopped at once: nobody is left to answer
                 raise
         except Exception as error:  # noqa: BLE001 (the last place where anything can be caught)
             log.error("%s %s: %s", scope["method"], route_of(scope), error_summary(error))
@@ -56,9 +58,9 @@ class ErrorBoundary:
 
 
 def route_of(scope: Scope) -> str:
-    """The pattern of the path, which holds no ids and no names; "-" where none fits, or the request was refused before."""
+    """Return the route's path pattern, which holds no ids or names; "-" if no route matched or a guard refused it."""
     route = scope.get("route")
-    return str(getattr(route, "path", "")) or "-"
+    return route.path if isinstance(route, Route) else "-"
 
 
 def error_summary(error: BaseException) -> str:

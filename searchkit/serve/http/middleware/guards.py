@@ -1,22 +1,32 @@
-"""Who may ask: requests that a web page elsewhere has brought about are refused, and those that do not know the token.
+"""Guards against strangers: requests from foreign web pages are refused, and requests without the token.
 
-A page can have its own name mean 127.0.0.1 (DNS rebinding); the Host and Origin that a browser then sends tell it apart.
+A page can make its own host name resolve to 127.0.0.1 (DNS rebinding); the Host and Origin headers that a browser then
+sends give it away. The token is made once, and kept in a file that only the user can read.
 """
 
+import hmac
 import ipaddress
+import os
+import secrets
+import stat
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from searchkit.errors import SearchkitError
+from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
+from searchkit.home import Home
 from searchkit.serve.http.error_responses import ErrorResponse
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, headers, refuse, without_body
 from searchkit.serve.http.options import ServeOptions, is_loopback
-from searchkit.serve.http.token import is_token
 
-# What says nothing of what is indexed: whether the server lives, and how to talk to it.
+# Open to anyone: these say nothing about what is indexed, only whether the server is up and how to talk to it.
 OPEN_PATHS = frozenset({"/", "/health", "/openapi.json", "/tools/openapi.json"})
+_TOKEN_BYTES = 32
+_MIN_CHARACTERS = 16  # of a token that a user has written into the file
 
 
 class HostGuard:
-    """Lets in who calls this machine by a name that is its own, from no web page or from one that is configured."""
+    """Lets in requests that call this machine by one of its own names, and come from no web page or a configured one."""
 
     def __init__(self, app: App, options: ServeOptions) -> None:
         self._app = app
@@ -25,7 +35,7 @@ class HostGuard:
         self._origins = set(options.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on or refuse."""
+        """Pass the request on, or refuse it."""
         error = self._objection(scope) if scope["type"] == "http" else None
         if error:
             await refuse(scope, receive, send, error)
@@ -38,7 +48,7 @@ class HostGuard:
             return ErrorResponse(
                 421,
                 "foreign_host",
-                f"This server is not called '{host[:80]}'. Call it by the address it has printed, or let it have that name:"
+                f"This server is not called '{host[:80]}'. Call it by the address it printed, or allow the name:"
                 " searchkit serve --allow-host NAME",
             )
         origins = [origin for origin in headers(scope, b"origin") if origin]
@@ -47,17 +57,17 @@ class HostGuard:
             return ErrorResponse(
                 403,
                 "foreign_origin",
-                f"Web pages of '{foreign[0][:80] if foreign else 'other sites'}' may not use this server. To let one:"
+                f"Web pages of '{foreign[0][:80] if foreign else 'other sites'}' may not use this server. To allow a page:"
                 " searchkit serve --allow-origin http://localhost:3000",
             )
         return None
 
     def _is_own(self, name: str) -> bool:
-        """A name may be made to mean this machine (DNS rebinding), an address not."""
+        """Return True for a known name, or any address: a name can be rebound to this machine, an address cannot."""
         return self._is_ours(name) or (self._takes_addresses and _is_address(name))
 
     def _is_known(self, origin: str, host: str) -> bool:
-        """Of this machine, configured, or what was called itself: an address alone says nothing, every page may have one."""
+        """Return True for pages that are configured, of this machine, or of the very host that was called."""
         authority = origin.partition("://")[2]
         return origin in self._origins or self._is_ours(_name_in(authority)) or authority.lower() == host.lower()
 
@@ -66,14 +76,14 @@ class HostGuard:
 
 
 class TokenGuard:
-    """Lets in who shows the token."""
+    """Lets in requests that carry the token."""
 
     def __init__(self, app: App, token: str) -> None:
         self._app = app
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -87,18 +97,53 @@ class TokenGuard:
         await refuse(scope, receive, send, _no_token() if not shown.strip() else _wrong_token())
 
 
+def read_or_make_token(home: Home) -> str:
+    """Return the token of a data directory; make one if there is none. Raises SearchkitError for an unsafe one."""
+    file = home.token
+    try:
+        if not file.exists():
+            make_private_folder(home.path)
+            write_atomically(file, f"{secrets.token_urlsafe(_TOKEN_BYTES)}\n".encode())
+        _keep_private(file)
+        token = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SearchkitError(
+            f"The token in {file} cannot be read or written ({error}).", remedy="Repair or delete the file."
+        ) from error
+    if len(token) < _MIN_CHARACTERS or not (token.isascii() and token.isprintable()) or " " in token:
+        raise SearchkitError(
+            f"The token in {file} is not {_MIN_CHARACTERS} or more letters and digits.",
+            remedy="Delete the file to get a new token.",
+        )
+    return token
+
+
+def is_token(shown: str, token: str) -> bool:
+    """Compare tokens in constant time, however much of a wrong one is right."""
+    return hmac.compare_digest(shown.encode("utf-8", "replace"), token.encode())
+
+
+def _keep_private(file: Path) -> None:
+    """Take read access from others. On Windows, which has no such modes, the folder is private."""
+    if os.name != "nt" and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        file.chmod(PRIVATE_FILE_MODE)
+
+
 def _no_token() -> ErrorResponse:
-    message = "The token is missing. Send it as `Authorization: Bearer TOKEN`, or as the API key. It is: searchkit serve --token"
+    message = (
+        "The token is missing. Send it as `Authorization: Bearer TOKEN`, or as the API key."
+        " To see it: searchkit serve --token"
+    )
     return ErrorResponse(401, "no_token", message, {"www-authenticate": "Bearer"})
 
 
 def _wrong_token() -> ErrorResponse:
-    message = "The token is wrong. The right one: searchkit serve --token"
+    message = "The token is wrong. To see the right one: searchkit serve --token"
     return ErrorResponse(401, "wrong_token", message, {"www-authenticate": 'Bearer error="invalid_token"'})
 
 
 def _name_in(authority: str) -> str:
-    """The host of `HOST:PORT`, "" for what is none."""
+    """Return the host of `HOST:PORT`, "" if there is no valid one."""
     try:
         parts = urlsplit(f"//{authority}")
         name = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""How much may be asked: requests a second of one address, requests at once, bytes and seconds of a body."""
+"""Limits on requests: per second and address, at once, and the size and duration of a body."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, head
 from searchkit.serve.http.options import Limits
 
 _RETRY = {"retry-after": str(RETRY_SECONDS)}
-_ADDRESSES = 1024  # whose requests are counted; beyond that the idle ones are forgotten
+_ADDRESSES = 1024  # counted at a time; beyond that, idle ones are forgotten
 
 
 class RateLimit:
-    """Lets an address ask so many times a second; a second's worth may come together (a token bucket)."""
+    """Limits the requests per second of each address; a second's worth may come at once (a token bucket)."""
 
     def __init__(self, app: App, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
@@ -23,15 +23,15 @@ class RateLimit:
         self._left: dict[str, tuple[float, float]] = {}  # by address: requests left at a time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "http" and not self.takes((scope.get("client") or ("", 0))[0]):
-            message = f"More than {self._per_second:,} requests a second. Try again in a moment."
+            message = f"More than {self._per_second:,} requests per second. Try again in a moment."
             await refuse(scope, receive, send, ErrorResponse(429, "too_many_requests", message, _RETRY))
             return
         await self._app(scope, receive, send)
 
     def takes(self, address: str) -> bool:
-        """Whether an address may ask once more now; counts it."""
+        """Count a request of an address; return True if it is allowed."""
         now = self._clock()
         left, before = self._left.get(address, (float(self._per_second), now))
         left = min(float(self._per_second), left + (now - before) * self._per_second)
@@ -42,7 +42,7 @@ class RateLimit:
 
 
 class RequestLimit:
-    """Lets so many requests be at work at once."""
+    """Limits the number of requests in progress."""
 
     def __init__(self, app: App, most: int) -> None:
         self._app = app
@@ -50,12 +50,12 @@ class RequestLimit:
         self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         if self.running >= self._most:
-            message = f"{self._most} requests are at work already. Try again in a moment."
+            message = f"{self._most} requests are in progress already. Try again in a moment."
             await refuse(scope, receive, send, ErrorResponse(503, "busy", message, _RETRY))
             return
         self.running += 1
@@ -66,50 +66,50 @@ class RequestLimit:
 
 
 class BodyLimit:
-    """Has the whole body at hand before the application sees the request, or refuses it: too long, too slow.
+    """Reads the whole body before the application sees the request; refuses one that is too long or too slow.
 
-    A body that says it is too long is not read at all.
+    A body that is declared too long is not read at all.
     """
 
     def __init__(self, app: App, limits: Limits) -> None:
         self._app = app
-        self._most_bytes = limits.body_bytes
+        self._max_bytes = limits.body_bytes
         self._seconds = limits.body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on or refuse."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         declared = header(scope, b"content-length")
-        if declared.isdecimal() and int(declared[:20]) > self._most_bytes:
+        if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
             await refuse(scope, receive, send, self._too_long())
             return
         try:
             async with asyncio.timeout(self._seconds):
                 body = await self._read(receive)
         except TimeoutError:
-            message = f"The body has not come whole within {self._seconds:.0f} seconds."
+            message = f"The body did not arrive within {self._seconds:.0f} seconds."
             await refuse(scope, receive, send, ErrorResponse(408, "too_slow", message))
             return
         if body is None:
             return  # the client has gone
-        if len(body) > self._most_bytes:
+        if len(body) > self._max_bytes:
             await refuse(scope, receive, send, self._too_long())
             return
         await self._app(scope, replay(bytes(body), receive), send)
 
     async def _read(self, receive: Receive) -> bytearray | None:
-        """The body, or so much of it as shows that it is too long; None if the client goes away."""
+        """Read the body, or enough of it to show that it is too long; None if the client disconnects."""
         body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
             body += message.get("body", b"")
-            if not message.get("more_body") or len(body) > self._most_bytes:
+            if not message.get("more_body") or len(body) > self._max_bytes:
                 return body
 
     def _too_long(self) -> ErrorResponse:
-        message = f"The body is longer than {size(self._most_bytes)}. Send less at once."
+        message = f"The body is longer than {size(self._max_bytes)}. Send less at once."
         return ErrorResponse(413, "too_long", message)

@@ -1,4 +1,4 @@
-"""What runs beside the HTTP routes: the engine of `searchkit search`, and MCP at /mcp."""
+"""What lives beside the HTTP routes: the daemon that answers `searchkit search`, and MCP at /mcp."""
 
 import asyncio
 import os

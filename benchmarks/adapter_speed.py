@@ -24,6 +24,7 @@ from searchkit.embedding.embedder import normalized
 from searchkit.home import Home
 from searchkit.index_store import refresh_index
 from searchkit.library import Library
+from searchkit.maintenance.switch_model import switch_model
 from searchkit.train.adapter.vectors import CorpusVectors
 from searchkit.types import Chunk, DocumentStatus
 from searchkit_indexes import Vectors
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=100_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Library() as own:
-        embedder = own.embedder_of(options.collection)
+        embedder = own.collection(options.collection).embedder()
         with reading(collection_at(own.home, options.collection)) as connection:
             like = CorpusVectors.read(connection, embedder).vectors
         if options.pairs:
@@ -119,7 +120,7 @@ def main() -> None:
             library.models.add_adapted(model, "adapted", Adaptation(matrix, (0.1, 0.6), {}, ""))
             for target in ("adapted", model):
                 wall, cpu = monotonic(), process_time()
-                missing = library.use_model(target, collection="many")
+                missing = switch_model(library.collection("many"), target)
                 seconds, used = monotonic() - wall, process_time() - cpu
                 index = library.status("many").index
                 what = f"{index.name}, recall {index.recall:.3f}" if index and index.recall else "no index"

@@ -63,7 +63,7 @@ def main() -> None:
 def made_queries(options: argparse.Namespace) -> list[str]:
     """Three to eight words in a row from passages all over the collection, the same at every run."""
     with Library(options.home) as library:
-        passages = library.sample_passages(options.collection, 4000)
+        passages = library.collection(options.collection).sample_passages(4000)
     words = [_WORD.findall(passage.text) for passage in passages]
     words = [each for each in words if len(each) > 8]
     chooser = random.Random(7)

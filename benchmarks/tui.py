@@ -73,7 +73,7 @@ def _read_until(descriptor: int, wanted: bytes) -> None:
 def some_queries(library: Library, collection: str, count: int) -> list[str]:
     """Queries of a few words from the middle of passages."""
     queries = []
-    for passage in library.sample_passages(collection, count):
+    for passage in library.collection(collection).sample_passages(count):
         words = [word.strip(".,:;()\"'`-") for word in passage.text.split() if word[:1].isalpha()]
         middle = len(words) // 2
         queries.append(" ".join(words[middle : middle + _WORDS]) or "nothing")
@@ -156,7 +156,7 @@ def main() -> None:
     print(f"start to a box that takes keys: median {median(starts):.2f} s ({min(starts):.2f}-{max(starts):.2f})")
     with Library(options.home) as library:
         answers = asyncio.run(measure_answers(library, options.collection))
-        passages = [passage.text for passage in library.sample_passages(options.collection, 500)]
+        passages = [passage.text for passage in library.collection(options.collection).sample_passages(500)]
     pause = PAUSE_SECONDS * 1000
     print(f"key to fresh hits, without the pause of {pause:.0f} ms:")
     print(f"  the whole answer: median {median(whole - pause for whole, _, _ in answers):.0f} ms")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from searchkit.errors import Action, Option, Remedy, SearchkitError
-from searchkit.types import Hit, IndexReport
+from searchkit.types import Hit, IndexReport, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which turn a line around
@@ -46,6 +46,26 @@ def reason(hit: Hit) -> str:
         copies = "copy" if hit.copies == 1 else "copies"
         parts.append(f"and {hit.copies} more {copies} ({', '.join(names[:_COPIES_NAMED])}{more})")
     return printable(" · ".join(parts))
+
+
+def note_text(note: Note) -> str:
+    """Word a note as a sentence; what can be done about it depends on the front end."""
+    match note.kind:
+        case NoteKind.PHRASES_NOT_FOUND:
+            return f"Nothing holds {' and '.join(map(repr, note.values))} as written; these come nearest."
+        case NoteKind.ALL_WEAK:
+            return "Nothing here is clearly about that; these are only the nearest passages."
+        case NoteKind.FILTER_MISREAD:
+            return (
+                f"Looked for {', '.join(note.values)} as text, since it is no filter. Filters are written type:pdf,"
+                " path:*.md, folder:notes, since:2025-03, until:yesterday."
+            )
+        case NoteKind.NOTHING_FOUND:
+            return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
+        case NoteKind.PARTLY_EMBEDDED:
+            return f"{note.collection}: {note.vectors:,} of {note.passages:,} passages can be found by meaning so far."
+        case NoteKind.WORDS_ONLY:
+            return f"Searched by words alone, since the embedding model is missing ({note.reason.rstrip('.')})."
 
 
 def file_changes(report: IndexReport) -> str:

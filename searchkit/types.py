@@ -177,6 +177,33 @@ class Hit:
         return is_ranked and self.score < WEAK_BELOW
 
 
+class NoteKind(StrEnum):
+    """What a response says about its hits that they do not show themselves."""
+
+    PHRASES_NOT_FOUND = "phrases not found"  # no hit contains the quoted phrases as written
+    ALL_WEAK = "all weak"  # no hit is clearly about the query
+    FILTER_MISREAD = "filter misread"  # words that look like filters were searched for as text
+    NOTHING_FOUND = "nothing found"
+    PARTLY_EMBEDDED = "partly embedded"  # some passages of a collection cannot be found by meaning yet
+    WORDS_ONLY = "words only"  # there is no model to search by meaning with
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark about a response; `display.note_text` words it.
+
+    `values`: the phrases, the misread words, or what was demanded of hits, in words. `collection`: of which `vectors` of
+    `passages` distinct passages can be found by meaning. `reason`: why there is no model.
+    """
+
+    kind: NoteKind
+    values: tuple[str, ...] = ()
+    collection: str = ""
+    vectors: int = 0
+    passages: int = 0
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A file that was not indexed, or a folder that could not be read, the reason, and what to do ("": nothing)."""

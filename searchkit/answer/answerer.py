@@ -11,7 +11,6 @@ from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.answer.models.token_estimate import estimated_tokens
 from searchkit.answer.prompt import as_one_text
 from searchkit.answer.retrieve import NO_FILTERS, find_sources
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.config import load_settings
 from searchkit.errors import ModelError
 from searchkit.library import Library
@@ -83,7 +82,7 @@ class Answerer:
     def _embedder(self, collection: str) -> "Embedder | None":
         """The model that the collection is searched with; None if it is not installed, and words alone are compared."""
         try:
-            return self._library.embedder_for(existing_collection(self._library.home, collection), "")
+            return self._library.collection(collection).embedder()
         except ModelError:
             return None
 

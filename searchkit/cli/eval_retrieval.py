@@ -164,12 +164,11 @@ def _sets(
 def _own(
     library: "Library", collection: str, queries_file: Path, options: "EvaluationOptions", listen: "ProgressListener"
 ) -> "SetResult":
-    from searchkit.catalog.collection_folder import existing_collection
     from searchkit.evaluate.judged import read_judged
     from searchkit.evaluate.retrieval.evaluation import evaluate_collection
 
     judged = read_judged(library.home, collection, queries_file)
-    embedder = library.embedder_for(existing_collection(library.home, collection), "")
+    embedder = library.collection(collection).embedder()
     return evaluate_collection(judged, embedder, options, listen)
 
 

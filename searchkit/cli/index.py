@@ -99,7 +99,7 @@ def _run(library: "Library", target: str, request: _Request, on_progress: Progre
     """Index a path, or bring a collection up to date if no path was given."""
     options = RunOptions(retry=request.retry, wait=request.wait)
     if not request.paths:
-        return library.refresh(target, on_progress=on_progress, options=options)
+        return library.collection(target).refresh(on_progress=on_progress, options=options)
     return library.index(
         target, collection=request.collection, model=request.model, on_progress=on_progress, options=options
     )

@@ -227,7 +227,7 @@ def _calibration_passages(library: "Library", collection: str) -> "list[Passage]
     """Passages of a collection to calibrate with; none where no collection is named."""
     if not collection:
         return []
-    passages = library.sample_passages(collection, _CALIBRATION_PASSAGES)
+    passages = library.collection(collection).sample_passages(_CALIBRATION_PASSAGES)
     if not passages:
         raise UsageError(f"The collection '{collection}' holds no passages to calibrate with.")
     return passages

@@ -35,8 +35,12 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
     with Library() as library:
         if embed:
             _embed(library, name, collection)
+        elif not collection:
+            library.use_model(name)
         else:
-            missing = library.use_model(name, collection=collection)
+            from searchkit.maintenance.switch_model import switch_model
+
+            missing = switch_model(library.collection(collection), name)
     if not collection:
         say(f"New collections will use {name}.")
     elif missing:
@@ -54,7 +58,7 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
 def _embed(library: "Library", name: str, collection: str) -> None:
     """Make the vectors that the model lacks, then switch; the collection stays as it is if that is stopped."""
     from searchkit.cli.progress import progress_line
-    from searchkit.maintenance.switch_model import switch_when_embedded
+    from searchkit.maintenance.switch_model import embed_and_switch
 
     with progress_line() as on_progress:
-        switch_when_embedded(library, collection, name, on_progress)
+        embed_and_switch(library.collection(collection), name, on_progress)

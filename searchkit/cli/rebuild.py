@@ -24,11 +24,11 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
       searchkit rebuild -c docs
     """
     from searchkit.library import Library
-    from searchkit.maintenance.verify import rebuild_collection
+    from searchkit.maintenance.rebuild import rebuild_collection
 
     absolute = [folder.expanduser().resolve() for folder in folders]
     with Library() as library, progress_line() as on_progress:
-        report = rebuild_collection(library, collection, absolute, on_progress)
+        report = rebuild_collection(library.collection(collection, must_exist=False), absolute, on_progress)
     if as_json:
         values = {**asdict(report), "set_aside": str(report.set_aside)}
         run = {**values["run"], "problems": [{"path": str(p.path), "reason": p.reason} for p in report.run.problems]}

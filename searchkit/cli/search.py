@@ -7,8 +7,9 @@ import click
 from searchkit.cli.filter_options import filter_options
 from searchkit.cli.hits import hit_as_json, print_hits
 from searchkit.cli.output import print_json, say
+from searchkit.display import command, note_text
 from searchkit.search.query.filters import Filters
-from searchkit.types import GroupBy, SearchMode
+from searchkit.types import GroupBy, Note, NoteKind, SearchMode
 
 
 @click.command()
@@ -49,9 +50,9 @@ def search(
     """
     if not query and not filters:
         raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
-    from searchkit.daemon.protocol import SearchRequest
     from searchkit.daemon.search import find
     from searchkit.home import Home
+    from searchkit.search.request import SearchRequest
 
     how = {**how, "mode": SearchMode(how["mode"]), "group_by": GroupBy(group_by or GroupBy.PASSAGE)}
     request = SearchRequest(" ".join(query), filters=filters, **how)
@@ -61,4 +62,11 @@ def search(
     else:
         print_hits(found.hits, are_explained=explain)
     for note in found.notes:
-        say(note)
+        say(_worded(note))
+
+
+def _worded(note: Note) -> str:
+    """A note, with what can be typed about it."""
+    if note.kind is NoteKind.PARTLY_EMBEDDED:
+        return f"{note_text(note)} Go on: {command('index', '-c', note.collection)}"
+    return note_text(note)

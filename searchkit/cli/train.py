@@ -178,7 +178,9 @@ def adapter(  # noqa: PLR0913, PLR0917 - an option each
         with progress_line() as listen:
             adapted = train_adapter(library, collection, options, listen)
         if use and adapted.model:
-            library.use_model(adapted.model, collection=collection)
+            from searchkit.maintenance.switch_model import switch_model
+
+            switch_model(library.collection(collection), adapted.model)
     if as_json:
         from searchkit.train.adapter.report import as_json as fields
 

@@ -211,7 +211,7 @@ def _prepare(library: "Library", request: _Request, options: FinetuneOptions, we
     from searchkit.train.pairs.collect import gather_pairs
     from searchkit.train.pairs.languages import corpus_sample, pair_remarks
 
-    base = find_base(library.models, request.base or library.embedder_of(request.collection).info.name)
+    base = find_base(library.models, request.base or library.collection(request.collection).embedder().info.name)
     name = library.models.free_name(request.name or _default_name(base, request, options))
     if request.keep and request.keep.expanduser().exists():
         raise click.UsageError(f"{request.keep} is there already; --checkpoint names a new folder.")
@@ -274,9 +274,9 @@ def _say_outcome(outcome: "Outcome") -> None:
 
 
 def _use(library: "Library", collection: str, model: str) -> None:
-    from searchkit.maintenance.switch_model import switch_when_embedded
+    from searchkit.maintenance.switch_model import embed_and_switch
 
-    before = library.embedder_of(collection).info.name
+    before = library.collection(collection).embedder().info.name
     with progress_line() as on_progress:
-        switch_when_embedded(library, collection, model, on_progress)
+        embed_and_switch(library.collection(collection), model, on_progress)
     say(f"{collection} now uses {model}. Back: {command('models', 'use', before, '-c', collection)}")

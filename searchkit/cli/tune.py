@@ -70,14 +70,14 @@ def tune(request: _Request) -> None:
     collection = request.collection
     with Library() as library:
         if request.auto:
-            set_index(library, collection, None)
+            set_index(library.collection(collection), None)
             say(f"{collection}: the index that suits its size")
             return
         queries = _lines_of(request.queries) if request.queries else ()
         options = TuneOptions(request.recall, request.max_ms, request.max_megabytes, queries)
-        report = measure_indexes(library, collection, options, lambda trial: say(_row(trial)))
+        report = measure_indexes(library.collection(collection), options, lambda trial: say(_row(trial)))
         if report.chosen and not request.dry_run:
-            set_index(library, collection, report.chosen.spec, recall=request.recall, queries=queries)
+            set_index(library.collection(collection), report.chosen.spec, recall=request.recall, queries=queries)
     if request.as_json:
         print_json([_as_json(report)])
     else:

@@ -29,7 +29,7 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
         names = [collection] if collection else library.collections()
         if not names:
             raise NothingIndexedError
-        found = {name: verify_collection(library, name) for name in names}
+        found = {name: verify_collection(library.collection(name)) for name in names}
     for name, damages in found.items():
         if as_json:
             print_json([{"collection": name, "ok": not damages, "damage": [asdict(each) for each in damages]}])

@@ -3,16 +3,17 @@
 import socket
 
 from searchkit.daemon.address import Address, read_address
-from searchkit.daemon.protocol import LONGEST_LINE, Found, SearchRequest, read_answer_line, request_line
+from searchkit.daemon.protocol import LONGEST_LINE, read_answer_line, request_line
 from searchkit.errors import SearchkitError
 from searchkit.home import Home
+from searchkit.search.request import SearchRequest, SearchResponse
 
 _CONNECT_SECONDS = 0.25  # it is on this machine; one that does not answer at once is not there
 _ANSWER_SECONDS = 10.0  # an engine that is so busy is slower than loading the model here
 _BUFFER = 1 << 16
 
 
-def ask_daemon(home: Home, request: SearchRequest) -> Found | None:
+def ask_daemon(home: Home, request: SearchRequest) -> SearchResponse | None:
     """What the engine of a data directory finds; None if none runs, or it cannot answer.
 
     Raises what `Library.search` raises for a request that makes no sense.

@@ -1,37 +1,27 @@
-"""A library whose searches a running engine answers, so that no model need be loaded here."""
+"""A library whose searches a running daemon answers, so that no model need be loaded here."""
 
 from collections.abc import Sequence
 
 from searchkit.daemon.client import ask_daemon, is_answering
-from searchkit.daemon.protocol import SearchRequest
 from searchkit.library import Library
-from searchkit.search.query.filters import Filters
-from searchkit.types import GroupBy, Hit, SearchMode
-
-_EVERYTHING = Filters()
+from searchkit.search.query.parse import ParsedQuery
+from searchkit.search.request import SearchRequest, SearchResponse
+from searchkit.types import Hit
 
 
 class DaemonLibrary(Library):
-    """A Library in all else; without an engine in every way."""
+    """A Library in all else, and in all where no daemon answers."""
 
-    def search(
-        self,
-        query: str,
-        *,
-        k: int = 10,
-        collections: Sequence[str] = (),
-        mode: SearchMode | str = SearchMode.HYBRID,
-        filters: Filters = _EVERYTHING,
-        group_by: GroupBy | str = GroupBy.PASSAGE,
-    ) -> list[Hit]:
+    def find(self, request: SearchRequest) -> SearchResponse:
         """See Library."""
-        if mode in list(SearchMode) and group_by in list(GroupBy):  # else it is refused, which needs no engine
-            request = SearchRequest(query, k, tuple(collections), SearchMode(mode), filters, GroupBy(group_by))
-            if (found := ask_daemon(self.home, request)) is not None:
-                return list(found.hits)
-        return super().search(query, k=k, collections=collections, mode=mode, filters=filters, group_by=group_by)
+        return ask_daemon(self.home, request) or super().find(request)
 
     def warm_up(self, collections: Sequence[str] = ()) -> None:
-        """See Library; nothing to do where an engine has done it."""
+        """See Library; nothing to do where a daemon has done it."""
         if not is_answering(self.home):
             super().warm_up(collections)
+
+    def _hits(self, request: SearchRequest) -> tuple[ParsedQuery, list[Hit]]:
+        if response := ask_daemon(self.home, request):
+            return response.query, list(response.hits)
+        return super()._hits(request)

@@ -5,15 +5,18 @@ Both ends are of one version of searchkit (see address.py), so the lines hold th
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from datetime import date
+from pathlib import Path, PurePath
 from typing import Any
 
 from searchkit import errors
 from searchkit.errors import Action, Option, Remedy, SearchkitError
 from searchkit.files import path_from_text, path_to_text
 from searchkit.search.query.filters import Filters
-from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
+from searchkit.search.query.parse import ParsedQuery
+from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
+from searchkit.types import Evidence, Explanation, GroupBy, Hit, Note, NoteKind, SearchMode
 
 LONGEST_LINE = 64 << 20  # bytes; a thousand hits of long passages are some megabytes
 LONGEST_REQUEST = 1 << 20
@@ -23,44 +26,32 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """What `Library.search` takes."""
-
-    query: str
-    k: int = 10
-    collections: tuple[str, ...] = ()
-    mode: SearchMode = SearchMode.HYBRID
-    filters: Filters = field(default_factory=Filters)
-    group_by: GroupBy = GroupBy.PASSAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The hits, and what is to be said that they do not show, such as that all of them are weak."""
-
-    hits: tuple[Hit, ...]
-    notes: tuple[str, ...] = ()
-
-
 def request_line(request: SearchRequest, key: str) -> bytes:
     """A request with the key that lets it in."""
     return _line({"key": key, "search": asdict(request)})
 
 
 def read_request_line(line: bytes) -> tuple[str, SearchRequest]:
-    """The key, and what is asked. Raises ValueError, TypeError or KeyError for what is no request."""
+    """The key, and what is asked. Raises ValueError, TypeError, KeyError or UsageError for what is no request."""
     message = json.loads(line)
     asked = dict(message["search"])
     asked["filters"] = _filters(asked["filters"])
     asked["mode"], asked["group_by"] = SearchMode(asked["mode"]), GroupBy(asked["group_by"])
     asked["collections"] = tuple(asked["collections"])
+    if like := asked["like"]:
+        asked["like"] = PassageAt(path_from_text(like["path"]), like["line"])
     return str(message["key"]), SearchRequest(**asked)
 
 
-def found_line(found: Found) -> bytes:
-    """An answer."""
-    return _line({"hits": [_plain_hit(hit) for hit in found.hits], "notes": found.notes})
+def response_line(response: SearchResponse) -> bytes:
+    """A response as a line."""
+    return _line(
+        {
+            "hits": [_plain_hit(hit) for hit in response.hits],
+            "notes": [asdict(note) for note in response.notes],
+            "query": asdict(response.query),
+        }
+    )
 
 
 def error_line(error: SearchkitError | None) -> bytes:
@@ -71,7 +62,7 @@ def error_line(error: SearchkitError | None) -> bytes:
     return _line({"error": type(error).__name__, "message": str(error), "remedies": remedies})
 
 
-def read_answer_line(line: bytes) -> Found | SearchkitError | None:
+def read_answer_line(line: bytes) -> SearchResponse | SearchkitError | None:
     """An answer, or the error in place of one, None for a failure of the engine's own.
 
     Raises ValueError, TypeError or KeyError for what is none of these.
@@ -79,7 +70,10 @@ def read_answer_line(line: bytes) -> Found | SearchkitError | None:
     message = json.loads(line)
     if "error" in message:
         return _error(message) if message["error"] else None
-    return Found(tuple(_hit(each) for each in message["hits"]), tuple(map(str, message["notes"])))
+    notes = tuple(
+        Note(**{**note, "kind": NoteKind(note["kind"]), "values": tuple(note["values"])}) for note in message["notes"]
+    )
+    return SearchResponse(tuple(_hit(each) for each in message["hits"]), notes, _query(message["query"]))
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
@@ -89,6 +83,8 @@ def _line(message: Mapping[str, Any]) -> bytes:
 def _as_text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, PurePath):
+        return path_to_text(Path(value))
     raise TypeError(f"{type(value).__name__} does not go over the wire")
 
 
@@ -111,6 +107,11 @@ def _remedy(values: Mapping[str, Any], otherwise: Remedy | None) -> Remedy:
         "path": path_from_text(values["path"]) if values["path"] is not None else None,
     }
     return Remedy(**{**values, **read, "otherwise": otherwise})
+
+
+def _query(values: Mapping[str, Any]) -> ParsedQuery:
+    read: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+    return ParsedQuery(**{**read, "filters": _filters(values["filters"])})
 
 
 def _filters(values: Mapping[str, Any]) -> Filters:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from searchkit.daemon.address import Address, forget_address, write_address
 from searchkit.daemon.client import is_answering
-from searchkit.daemon.protocol import LONGEST_REQUEST, Found, SearchRequest, error_line, found_line, read_request_line
+from searchkit.daemon.protocol import LONGEST_REQUEST, error_line, read_request_line, response_line
 from searchkit.errors import SearchkitError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder
 from searchkit.home import Home
+from searchkit.search.request import SearchRequest, SearchResponse
 
-Find = Callable[[SearchRequest], Awaitable[Found]]
+Find = Callable[[SearchRequest], Awaitable[SearchResponse]]
 
 _log = logging.getLogger(__name__)
 _LONGEST_PATH = 100  # bytes, where the system's limit for a socket's path is 104 to 108
@@ -112,7 +113,7 @@ class DaemonSocket:
 
     async def _line(self, request: SearchRequest) -> bytes:
         try:
-            return found_line(await self._find(request))
+            return response_line(await self._find(request))
         except SearchkitError as error:
             return error_line(error)
         except Exception as error:  # noqa: BLE001 (the client searches by itself; what failed is told here, without its text)

@@ -61,6 +61,6 @@ class OpenModels:
         """Close a model that is about to be removed."""
         self._opened.pop(name, None)
 
-    def close(self) -> None:
-        """Close all of them; they are opened again when needed."""
-        self._opened.clear()
+    def fresh(self) -> "OpenModels":
+        """The same models, none of them open; who shares these keeps them open."""
+        return OpenModels(self.store, self._embedder, self._open_model)

@@ -1,58 +1,71 @@
-"""Embeds a collection with another model while the one in use goes on answering, then switches in one step.
+"""Switches a collection to another model, at once or after embedding it, and maps what can be had without embedding.
 
-Vectors are kept by passage and model, so those of the new model lie beside the old ones until all are there. A run that is
-stopped, or killed, goes on where it was; until the last vector is there nothing has changed for who searches.
+Between a model and those adapted from it, vectors are mapped by one product instead of being embedded again (see
+`index_store.remap`). Vectors are kept by passage and model: those of the new model lie beside the old ones until all are
+there, and an embedding run that is stopped, or killed, continues where it was.
 """
 
 from collections.abc import Callable
 
-from searchkit.catalog.collection_folder import existing_collection, neighbours
+from searchkit.catalog.collection_folder import neighbours
 from searchkit.catalog.meta import MODEL, get_meta
-from searchkit.catalog.session import reading, writing
+from searchkit.collection import Collection
+from searchkit.embedding.store import ModelStore
+from searchkit.index_store import remap
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.reuse_vectors import borrow_vectors
-from searchkit.library import Library
 from searchkit.types import Progress, ProgressListener, never
 
 
-def switch_when_embedded(
-    library: Library,
-    collection: str,
+def switch_model(collection: Collection, model: str) -> int:
+    """Make a model the collection's at once; returns how many passages lack its vector, which the next index run embeds.
+
+    Raises ModelNotFoundError if it is not installed, CollectionBusyError if another process writes to the collection.
+    """
+    store = collection.models.store
+    store.require(model)
+    collection.models.prepare(model)
+    with collection.writing() as catalog:
+        switched = remap.switch_model(catalog, store, model)
+        if not switched.missing:
+            remap.renew_index(collection.folder, catalog, collection.models.open(model), switched.forerunner)
+    collection.close()
+    return switched.missing
+
+
+def embed_and_switch(
+    collection: Collection,
     model: str,
     on_progress: ProgressListener,
     is_interrupted: Callable[[], bool] = never,
 ) -> bool:
-    """Embed what lacks a vector of the model, then make it the collection's; False if interrupted, and nothing is switched.
+    """Embed what lacks a vector of the model while the one in use goes on answering, then switch.
 
-    What only has to be mapped, from a model of the same root, is switched at once.
-
-    Raises ModelNotFoundError, CollectionNotFoundError, CollectionBusyError if another process writes to the collection.
+    Returns False if interrupted: then nothing is switched. What only has to be mapped is switched at once.
+    Raises what `switch_model` raises.
     """
-    folder = existing_collection(library.home, collection)
-    library.models.require(model)
-    if _is_of_family(library, collection, model) and not library.use_model(model, collection=collection):
+    collection.models.store.require(model)
+    if _is_of_family(collection, model) and not switch_model(collection, model):
         return True
-    embedder = library.embedder_for(folder, model)
-    with writing(folder) as connection:
-        borrow_vectors(connection, embedder.info.fingerprint, neighbours(folder))
-        missing = tokens_to_embed(connection, embedder.info.fingerprint)
+    embedder = collection.embedder(model)
+    with collection.writing() as catalog:
+        borrow_vectors(catalog, embedder.info.fingerprint, neighbours(collection.folder))
+        missing = tokens_to_embed(catalog, embedder.info.fingerprint)
 
         def on_done(done: Filled) -> None:
-            on_progress(
-                Progress(
-                    f"Embedding {collection}", done.passages, missing.passages, "passages", done.tokens, missing.tokens
-                )
-            )
+            stage = f"Embedding {collection.name}"
+            on_progress(Progress(stage, done.passages, missing.passages, "passages", done.tokens, missing.tokens))
 
-        fill_vectors(connection, embedder, on_done, is_interrupted)
-        if tokens_to_embed(connection, embedder.info.fingerprint).passages:
+        fill_vectors(catalog, embedder, on_done, is_interrupted)
+        if tokens_to_embed(catalog, embedder.info.fingerprint).passages:
             return False
-    library.use_model(model, collection=collection)
+    switch_model(collection, model)
     return True
 
 
-def _is_of_family(library: Library, collection: str, model: str) -> bool:
-    """Whether the collection's model and this one are two of one root, of which each can be had from the other's vectors."""
-    with reading(existing_collection(library.home, collection)) as connection:
-        old, new = (library.models.card(name) for name in (get_meta(connection, MODEL) or "", model))
+def _is_of_family(collection: Collection, model: str) -> bool:
+    """True if the collection's model and this one are two of one root, whose vectors are mapped onto each other."""
+    store: ModelStore = collection.models.store
+    with collection.reading() as catalog:
+        old, new = (store.card(name) for name in (get_meta(catalog, MODEL) or "", model))
     return old is not None and new is not None and old.root_fingerprint == new.root_fingerprint and old.name != new.name

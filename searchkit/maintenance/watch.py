@@ -26,7 +26,7 @@ def watch(
         names = [name for name in collections if name in there]
         if not names:
             raise CollectionNotFoundError("What was watched has been forgotten. Nothing is left to watch.")
-        with FolderWatch([root for name in names for root in library.roots(name)]) as changes:
+        with FolderWatch([root for name in names for root in library.collection(name).roots()]) as changes:
             yield from _follow(library, names, changes, on_progress, stopped)
 
 
@@ -45,12 +45,12 @@ def _follow(
         is_settled = True
         for name in names:
             try:
-                report = library.refresh(name, on_progress=on_progress, options=options)
+                report = library.collection(name).refresh(on_progress=on_progress, options=options)
             except CollectionBusyError:
                 stopped.wait(_BUSY_SECONDS)
                 is_settled = False
                 continue
-            is_settled = is_settled and library.is_covered(name)
+            is_settled = is_settled and library.collection(name).is_covered()
             news = report.problems if report.problems != problems.get(name) else ()
             problems[name] = report.problems
             if report.added or report.changed or report.moved or report.deleted or report.embedded or news:
@@ -60,4 +60,4 @@ def _follow(
 def _folders(library: Library, names: Sequence[str]) -> list[tuple[Path, ...]]:
     """The collections' folders, none for a collection that is gone."""
     there = library.collections()
-    return [library.roots(name) if name in there else () for name in names]
+    return [library.collection(name).roots() if name in there else () for name in names]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import readable_errors
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.search.calibration import CommonScale
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
@@ -18,9 +19,10 @@ from searchkit.search.lexical.inflections import languages_in
 from searchkit.search.lexical.languages import language_of
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.query.allowed import AllowedChunks, Demands, allowed_chunks
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.file_types import with_known_types
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, rank_by_words
+from searchkit.search.request import SearchRequest
 from searchkit.search.results.highlights import ReasonFinder
 from searchkit.search.results.passage_words import PassageWords
 from searchkit.search.results.passages import (
@@ -41,20 +43,6 @@ if TYPE_CHECKING:
 
 _SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """How to search: number of hits, what ranks them, filters that must all hold, what there is at most one hit of.
-
-    `is_order_enough`: hits show how their passages begin, not why they match, and their scores are those of the ranking.
-    """
-
-    k: int = 10
-    mode: SearchMode = SearchMode.HYBRID
-    filters: tuple[Filters, ...] = ()
-    group_by: GroupBy = GroupBy.PASSAGE
-    is_order_enough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +86,25 @@ class CollectionSearcher:
         file = self._folder.catalog.stat()
         return file.st_dev, file.st_ino, get_meta(self._catalog, MODEL) or ""
 
-    def search(self, query: ParsedQuery, options: SearchOptions) -> list[Hit]:
+    def search(self, query: ParsedQuery, request: SearchRequest) -> list[Hit]:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.
 
         A query of filters alone gets the first passages of the documents they leave, the newest first.
         """
         with self._one_state() as stemmer:
-            allowed = self._allowed(_demands(query, options))
+            allowed = self._allowed(_demands(query, request))
             if allowed is not None and not allowed:
                 return []
             if not query.text:
-                return self._newest(allowed, options.k)
+                return self._newest(allowed, request.k)
             lexical_query = read_query(self._catalog, query.text, stemmer, self._languages(query.text))
-            vector = None if options.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
-            ranking = self._rank(lexical_query, vector, options, stemmer, allowed)
+            vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
+            ranking = self._rank(lexical_query, vector, request, stemmer, allowed)
             if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
-                return self._newest(allowed, options.k)
-            if options.is_order_enough:
-                return self._in_order(ranking, _scope(options, allowed))
-            scope = replace(_scope(options, allowed), named=file_names(query.text))
+                return self._newest(allowed, request.k)
+            if request.ranking_only:
+                return self._in_order(ranking, _scope(request, allowed))
+            scope = replace(_scope(request, allowed), named=file_names(query.text))
             chosen = choose_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
             evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
@@ -134,6 +122,11 @@ class CollectionSearcher:
         return self._folder.name
 
     @property
+    def catalog(self) -> CatalogReader:
+        """The catalog, open for reading."""
+        return self._catalog
+
+    @property
     def fingerprint(self) -> str:
         """Of the model that embedded the collection."""
         return self._embedder.info.fingerprint
@@ -142,25 +135,27 @@ class CollectionSearcher:
         """Ids of the documents at an absolute path."""
         from searchkit.search.similar import documents_at
 
-        return documents_at(self._catalog, path)
+        with readable_errors(self._folder.catalog):
+            return documents_at(self._catalog, path)
 
     def vector_of(self, document_id: int, line: int | None) -> "Vectors | None":
         """See `vector_of_document`."""
         from searchkit.search.similar import vector_of_document
 
-        return vector_of_document(self._catalog, self._embedder.info.fingerprint, document_id, line)
+        with readable_errors(self._folder.catalog):
+            return vector_of_document(self._catalog, self._embedder.info.fingerprint, document_id, line)
 
-    def similar(self, vector: "Vectors", options: SearchOptions, but_for: Sequence[int]) -> list[Hit]:
+    def similar(self, vector: "Vectors", request: SearchRequest, but_for: Sequence[int]) -> list[Hit]:
         """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
         from searchkit.search.dense import Asked, dense_candidates
         from searchkit_indexes import CERTAIN_OF
 
         with self._one_state():
-            allowed = self._allowed(Demands(options.filters, excluded_documents=tuple(but_for)))
-            depth = max(_CANDIDATES, options.k)
-            asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))
+            allowed = self._allowed(Demands((with_known_types(request.filters),), excluded_documents=tuple(but_for)))
+            depth = max(_CANDIDATES, request.k)
+            asked = Asked(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
             found = dense_candidates(self._catalog, self._index, asked)
-            chosen = choose_passages(self._catalog, found, _scope(options, allowed))
+            chosen = choose_passages(self._catalog, found, _scope(request, allowed))
         cosines = [found[choice.content_hash] for choice in chosen]
         return [
             _hit(self.name, choice, Evidence(cosine, None, ()), *_beginning(choice), score=min(max(0.0, cosine), 1.0))
@@ -171,10 +166,11 @@ class CollectionSearcher:
     def _one_state(self) -> Iterator[Stemmer]:
         """One state of the catalog throughout."""
         stemmer = Stemmer()
-        self._notice_changes()
         try:
-            with self._catalog.one_state():
-                yield stemmer
+            with readable_errors(self._folder.catalog):
+                self._notice_changes()
+                with self._catalog.one_state():
+                    yield stemmer
         finally:
             stemmer.close()
 
@@ -233,11 +229,11 @@ class CollectionSearcher:
         self,
         query: LexicalQuery,
         vector: "Vectors | None",
-        options: SearchOptions,
+        request: SearchRequest,
         stemmer: Stemmer,
         allowed: AllowedChunks | None,
     ) -> _Ranking:
-        mode, depth = options.mode, max(_CANDIDATES, options.k)
+        mode, depth = request.mode, max(_CANDIDATES, request.k)
         bm25 = {} if mode is SearchMode.SEMANTIC else self._bm25(query, allowed)
         literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)
         if allowed is not None:
@@ -248,7 +244,7 @@ class CollectionSearcher:
         from searchkit.search.dense import Asked, dense_candidates, exact_similarities
         from searchkit_indexes import CERTAIN_OF
 
-        asked = Asked(vector, depth, max(CERTAIN_OF, options.k), self._vector_ids(allowed))
+        asked = Asked(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
         dense = dense_candidates(self._catalog, self._index, asked)
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
@@ -318,15 +314,15 @@ def _beginning(choice: Choice) -> tuple[str, Marks]:
     return snippet_by_words(choice.stored.text, (), ())
 
 
-def _demands(query: ParsedQuery, options: SearchOptions) -> Demands:
+def _demands(query: ParsedQuery, request: SearchRequest) -> Demands:
     """Phrases bind wherever words rank; exclusions and filters always do."""
     return Demands(
-        filters=(query.filters, *options.filters),
-        phrases=() if options.mode is SearchMode.SEMANTIC else query.phrases,
+        filters=(with_known_types(query.filters), with_known_types(request.filters)),
+        phrases=() if request.mode is SearchMode.SEMANTIC else query.phrases,
         excluded_words=query.excluded_words,
         excluded_phrases=query.excluded_phrases,
     )
 
 
-def _scope(options: SearchOptions, allowed: AllowedChunks | None) -> Scope:
-    return Scope(options.k, allowed, options.group_by is GroupBy.FILE)
+def _scope(request: SearchRequest, allowed: AllowedChunks | None) -> Scope:
+    return Scope(request.k, allowed, request.group_by is GroupBy.FILE)

@@ -77,7 +77,7 @@ def _embedding(
     """Return the work that embeds one slice of inputs."""
 
     def work(library: Library) -> EmbeddingResult:
-        embedder = library.embedder_named(name)
+        embedder = library.open_models.named(name)
         if dimensions is not None and not 0 < dimensions <= embedder.info.dimension:
             raise UsageError(
                 f"{name} cannot give {dimensions:,} dimensions. It was trained for prefixes of"

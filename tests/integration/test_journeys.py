@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.daemon.protocol import SearchRequest
-from searchkit.daemon.search import find_with
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from tests.support.files import ROOT
 from tests.support.trace_search import Journey
 
@@ -20,21 +19,19 @@ MOST_MODULES = 30  # from a front end's request to its answer, model and index b
 MOST_MODULES_OF_THE_COMMAND = 60  # which opens both, and words the answer
 
 
-@pytest.mark.xfail(strict=False, reason="requests are still being joined into one")
 def test_a_search_runs_through_few_modules(library: Library, docs: Path) -> None:
     library.index(docs)
     library.search("prune")  # opens the index
     with Journey() as journey:
-        found = find_with(library, SearchRequest("when to prune the roses"))
+        found = library.find(SearchRequest("when to prune the roses"))
     assert found.hits
     assert len(journey.modules) <= MOST_MODULES, listed(journey.modules)
 
 
-@pytest.mark.xfail(strict=False, reason="requests are still being joined into one")
 def test_a_search_parses_its_query_once(library: Library, docs: Path) -> None:
     library.index(docs)
     with Journey() as journey:
-        find_with(library, SearchRequest("when to prune the roses"))
+        library.find(SearchRequest("when to prune the roses"))
     assert journey.parses == 1, f"The query was parsed {journey.parses} times."
 
 
@@ -50,7 +47,6 @@ def test_the_search_command_runs_through_no_more_modules_than_it_did(tmp_path: P
     assert len(modules) <= MOST_MODULES_OF_THE_COMMAND, listed(modules)
 
 
-@pytest.mark.xfail(strict=False, reason="a collection is still opened by each part of a run by itself")
 def test_a_run_in_which_nothing_changed_opens_the_catalog_once(
     library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

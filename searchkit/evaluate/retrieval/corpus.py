@@ -21,7 +21,9 @@ from searchkit.home import Home
 from searchkit.ingest import chunk
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.extract.text import paragraphs
+from searchkit.ingest.index_run import IndexRun
 from searchkit.ingest.reuse_vectors import borrow_vectors
+from searchkit.ingest.sandbox.messages import Limits
 from searchkit.library import Library
 from searchkit.types import (
     Block,
@@ -129,7 +131,7 @@ def _make(folder: CollectionFolder, corpus: Corpus, embedder: Embedder, on_progr
         _put_documents(catalog, root.id, corpus, embedder, on_progress)
         borrow_vectors(catalog, embedder.info.fingerprint, neighbours(folder))
         _embed(catalog, embedder, f"Embedding {corpus.name}", on_progress)
-        library.index_run(folder, catalog, embedder, on_progress, RunOptions()).finish(is_same=False)
+        IndexRun(folder, catalog, embedder, Limits(0, 0), on_progress, RunOptions()).finish(is_same=False)
 
 
 def _put_documents(

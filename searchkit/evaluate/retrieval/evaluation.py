@@ -129,7 +129,7 @@ def _outcomes(
     try:
         for spec in specs:
             if may_set:
-                set_index(library, judged.collection, spec)
+                set_index(library.collection(judged.collection), spec)
             modes = [mode for mode in options.modes if mode is not SearchMode.LEXICAL or spec == specs[0]]
             rankings = {mode: _rank(library, judged, mode, options.k, on_progress) for mode in modes}
             latency = _latency(library.home, judged, modes, embedder, on_progress) if options.with_latency else {}
@@ -138,7 +138,7 @@ def _outcomes(
                 found.append(_Outcome(mode, index, rankings[mode], latency.get(mode)))
     finally:
         if may_set:
-            set_index(library, judged.collection, None)
+            set_index(library.collection(judged.collection), None)
     return found
 
 

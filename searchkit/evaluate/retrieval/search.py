@@ -9,6 +9,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval.judging import Ranking
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit.types import Hit, SearchMode
 from searchkit_indexes import Vectors
 
@@ -34,7 +35,8 @@ class DocumentSearch:
         while True:
             asked = round(k * self._passages) + 1
             try:
-                hits = self._library.rank(query, k=asked, collections=[self._collection], mode=self._mode)
+                request = SearchRequest(query, asked, self._mode, (self._collection,), ranking_only=True)
+                hits = self._library.find(request).hits
             except UsageError:
                 return []
             ranking = self._ranking(query, hits)

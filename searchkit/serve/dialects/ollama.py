@@ -139,7 +139,7 @@ async def show(request: ShowRequest, state: StateDep) -> Shown:
     """The model's dimension and its longest input."""
 
     def work(library: Library) -> Shown:
-        embedder = library.embedder_named(name_and_kind(request.model or request.name)[0])
+        embedder = library.open_models.named(name_and_kind(request.model or request.name)[0])
         facts = {"embedding_length": embedder.info.dimension, "context_length": embedder.info.max_tokens}
         return Shown(details=_DETAILS, model_info={f"searchkit.{name}": value for name, value in facts.items()})
 
@@ -163,7 +163,7 @@ _DETAILS = {
 
 def _tagged(library: Library) -> list[TaggedModel]:
     found = []
-    for model in library.embedding_models():
+    for model in library.open_models.names():
         folder = library.home.models / model
         moment, size = 0.0, 0
         if folder.is_dir():

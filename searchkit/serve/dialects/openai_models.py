@@ -47,6 +47,6 @@ async def model(state: StateDep, model: Annotated[str, Path(max_length=300)]) ->
 
 
 def _models(library: Library) -> list[Model]:
-    embedding = [name for each in library.embedding_models() for name in names_of(each)]
+    embedding = [name for each in library.open_models.names() for name in names_of(each)]
     chat = chat_models(library.collections(), embedding)
     return [Model(id=name, kind="chat") for name in chat] + [Model(id=name, kind="embedding") for name in embedding]

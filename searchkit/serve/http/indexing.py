@@ -40,7 +40,7 @@ class Indexing:
 
     def start(self, collection: str) -> RunStatus:
         """Start to update a collection. Raises AlreadyIndexingError while another run lasts, CollectionNotFoundError."""
-        self._library.roots(collection)
+        self._library.collection(collection).roots()
         with self._lock:
             if self._thread and self._thread.is_alive():
                 raise AlreadyIndexingError(
@@ -65,7 +65,7 @@ class Indexing:
         options = RunOptions(is_interrupted=self._stopped.is_set)
         try:
             with self._library.sibling() as library:
-                report = library.refresh(collection, on_progress=self._note, options=options)
+                report = library.collection(collection).refresh(on_progress=self._note, options=options)
         except SearchkitError as error:
             self.status = replace(self.status, state="failed", error=error_text(error))
         except Exception as error:  # noqa: BLE001 (nobody waits for this thread; the status reports it)

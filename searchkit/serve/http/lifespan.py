@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.config import load_settings
-from searchkit.daemon.protocol import Found, SearchRequest
-from searchkit.daemon.search import find_with
 from searchkit.daemon.server import DaemonSocket
 from searchkit.embedding.onnx_embedder import usable_cores
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.dialects.chat.language import SharedLanguageModel
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
@@ -66,8 +65,8 @@ async def lifespan(state: AppState, mcp: McpOverHttp) -> AsyncIterator[None]:
 async def _daemon(state: AppState) -> AsyncIterator[None]:
     """Answer the command and the terminal UI over a socket. Without it they search in their own process."""
 
-    async def find(request: SearchRequest) -> Found:
-        return await state.pool.run(lambda library: find_with(library, request))
+    async def find(request: SearchRequest) -> SearchResponse:
+        return await state.pool.run(lambda library: library.find(request))
 
     socket = DaemonSocket(state.home, find)
     try:

@@ -1,24 +1,23 @@
 """What `search` and `status` answer: {"results": [{"id", "title", "url", "text", ...}]}, small, and {"collections": [...]}."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 from searchkit.answer.prompt import source_name
-from searchkit.display import on_one_line, plural
+from searchkit.display import command, note_text, on_one_line, plural
 from searchkit.errors import CollectionNotFoundError, ModelError, NothingIndexedError, UsageError
 from searchkit.library import Library
-from searchkit.search.across import filters_misread, nothing_found, phrases_not_found
 from searchkit.search.query.dates import read_days
 from searchkit.search.query.filters import Filters
+from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.mcp.remedies import error_text
 from searchkit.serve.mcp.shown import DATA, Answer, check_scope, file_url, is_code, one_line
 from searchkit.serve.quoted_text import quoted_text
 from searchkit.serve.references import references_of
-from searchkit.types import Hit, SearchMode
+from searchkit.types import Hit, Note, NoteKind, SearchMode
 
 _EXCERPT = 300  # characters
-_WEAK = "No result is clearly about this: these are only the nearest passages. Say so rather than guess."
-_BY_WORDS = "Searched by words alone, since the embedding model is missing ({error})."
 
 
 def search_answer(library: Library, asked: Mapping[str, str | int], scope: Sequence[str]) -> Answer:
@@ -30,17 +29,9 @@ def search_answer(library: Library, asked: Mapping[str, str | int], scope: Seque
     filters = _filters(asked)
     if not query.strip() and not filters:
         raise UsageError("The query is empty. Say what to look for, in a few words or a question.")
-    collections = _chosen(library, str(asked["collection"]), scope)
-    hits, notes = _search(library, query, limit, collections, filters)
-    if not hits:
-        notes.append(f"{nothing_found(query, filters, SearchMode.HYBRID)} Try other words, or fewer filters.")
-    elif all(hit.is_weak for hit in hits):
-        notes.append(_WEAK)
-    if hits and (missing := phrases_not_found(query, hits)):
-        notes.append(f"Nothing holds {' and '.join(map(repr, missing))} as written; these come nearest.")
-    if misread := filters_misread(query):
-        notes.append(misread)
-    notes += _not_covered(library, collections)
+    collections = tuple(_chosen(library, str(asked["collection"]), scope))
+    response = _search(library, SearchRequest(query, limit, collections=collections, filters=filters))
+    hits, notes = response.hits, [_worded(note) for note in response.notes]
     references = references_of(library, hits)
     results = [_result(hit, named.passage) for hit, named in zip(hits, references, strict=True)]
     return {"results": results, "note": " ".join([*notes, DATA] if hits else notes)}
@@ -54,15 +45,26 @@ def status_answer(library: Library, scope: Sequence[str]) -> Answer:
     return {"collections": [_collection(library, name) for name in names]}
 
 
-def _search(
-    library: Library, query: str, limit: int, collections: Sequence[str], filters: Filters
-) -> tuple[list[Hit], list[str]]:
-    """Hits and what there is to say of them: by words alone where there is no model."""
+def _search(library: Library, request: SearchRequest) -> SearchResponse:
+    """Search by words alone where there is no model."""
     try:
-        return library.search(query, k=limit, collections=collections, filters=filters), []
+        return library.find(request)
     except ModelError as error:
-        hits = library.search(query, k=limit, collections=collections, filters=filters, mode=SearchMode.LEXICAL)
-        return hits, [_BY_WORDS.format(error=error_text(error).rstrip("."))]
+        response = library.find(replace(request, mode=SearchMode.LEXICAL))
+        return replace(response, notes=(Note(NoteKind.WORDS_ONLY, reason=error_text(error)), *response.notes))
+
+
+def _worded(note: Note) -> str:
+    """A note, with what a model should do about it."""
+    match note.kind:
+        case NoteKind.ALL_WEAK:
+            return f"{note_text(note)} Say so rather than guess."
+        case NoteKind.NOTHING_FOUND:
+            return f"{note_text(note)} Try other words, or fewer filters."
+        case NoteKind.PARTLY_EMBEDDED:
+            return f"{note_text(note)} The user completes it with: {command('index', '-c', note.collection)}"
+        case _:
+            return note_text(note)
 
 
 def _chosen(library: Library, collection: str, scope: Sequence[str]) -> list[str]:
@@ -97,14 +99,6 @@ def _days(name: str, text: str) -> tuple[date, date] | None:
             f"{name} is no date: '{text[:40]}'. Dates are such as 2025, 2025-03, 2025-03-01, 7d, 2w, 3m or 1y."
         )
     return days
-
-
-def _not_covered(library: Library, collections: Sequence[str]) -> list[str]:
-    """Which collections cannot wholly be found by meaning yet."""
-    behind = [name for name in collections or library.collections() if not library.is_covered(name)]
-    if not behind:
-        return []
-    return [f"Not all of {', '.join(behind)} can be found by meaning yet; searchkit index completes it."]
 
 
 def _result(hit: Hit, reference: str) -> Answer:

@@ -8,6 +8,7 @@ from searchkit.catalog.session import reading, writing
 from searchkit.display import command, error_text
 from searchkit.errors import TrainingError
 from searchkit.library import Library
+from searchkit.maintenance.switch_model import switch_model
 from searchkit.types import ProgressListener
 
 _TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
@@ -32,14 +33,14 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
 
     require_torch()
     status = library.status(collection)
-    if not library.is_covered(collection):
+    if not library.collection(collection).is_covered():
         return Outcome("Not adapted: not every passage has its vector yet." if is_asked else "")
     if not is_asked and status.passages < _GROWN * _tried_at(library, collection):
         return Outcome("")
     from searchkit.train.adapter.run import train_adapter
     from searchkit.train.adapter.training_data import AdapterOptions
 
-    before = library.embedder_of(collection).info.name
+    before = library.collection(collection).embedder().info.name
     try:
         adapted = train_adapter(library, collection, AdapterOptions(is_quick=True), on_progress)
     except TrainingError as error:
@@ -49,7 +50,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
     if not adapted.model:
         reason = adapted.report.verdict.reason
         return Outcome(f"Not adapted, {before} stays: {reason}.")
-    library.use_model(adapted.model, collection=collection)
+    switch_model(library.collection(collection), adapted.model)
     undo = command("models", "use", before, "-c", collection)
     return Outcome(f"Adapted to {collection}, {adapted.report.verdict.reason}. Undo: {undo}", adapted.model)
 

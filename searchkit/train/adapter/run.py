@@ -49,7 +49,7 @@ def train_adapter(
     Raises TrainingError for too little to learn from, and what opening the collection and its model raises.
     """
     started = monotonic()
-    embedder = library.embedder_of(collection)
+    embedder = library.collection(collection).embedder()
     card = _base_card(library, embedder)
     name = _free_name(library, card, collection, options.name)
     if options.out:

@@ -62,7 +62,7 @@ def collect_pairs(
         kept, left_out = deduplicated(found)
         kept = split_by_document(kept, options.seed)
         if options.negatives and kept:
-            embedder = library.embedder_of(collection)
+            embedder = library.collection(collection).embedder()
             corpus = CorpusVectors.read(catalog, embedder)
             cache = VectorCache(folder.training / "vectors.bin", embedder, on_progress)
             try:

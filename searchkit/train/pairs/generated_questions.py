@@ -10,9 +10,10 @@ from searchkit.config import load_settings
 from searchkit.errors import UsageError
 from searchkit.files import path_from_text
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit.train.pairs.pair import Kind, Pair
 from searchkit.train.pairs.texts import is_query, squashed
-from searchkit.types import Passage, Progress, ProgressListener, SearchMode
+from searchkit.types import Passage, Progress, ProgressListener
 
 if TYPE_CHECKING:
     from searchkit.train.pairs.collect import CollectOptions
@@ -80,7 +81,7 @@ def _copies(question: str, text: str) -> bool:
 
 def _finds(library: Library, collection: str, question: str, title: str, text: str) -> bool:
     try:
-        hits = library.rank(question, k=_FOUND_AMONG, collections=[collection], mode=SearchMode.HYBRID)
+        hits = library.find(SearchRequest(question, _FOUND_AMONG, collections=(collection,), ranking_only=True)).hits
     except UsageError:
         return False
     return any((hit.title, hit.text) == (title, text) for hit in hits)

@@ -54,7 +54,7 @@ def judged_remarks(judged: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, .
 
 def corpus_sample(library: Library, collection: str) -> list[Passage]:
     """Passages from all over a collection. Raises CollectionNotFoundError."""
-    return library.sample_passages(collection, _PASSAGES)
+    return library.collection(collection).sample_passages(_PASSAGES)
 
 
 def _foreign(queries: Sequence[str], passages: Iterable[Passage]) -> tuple[str, float, str] | None:

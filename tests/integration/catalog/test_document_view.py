@@ -26,7 +26,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 def test_a_hit_stands_between_its_neighbours_and_the_rest_is_counted(library: Library) -> None:
     (hit, *_) = library.search('"wheel 10"')
-    view = library.passages_of(hit, before=2, after=3)
+    view = library.collection(hit.collection).context_of(hit, before=2, after=3)
     assert view.format == "markdown"
     assert view.at == 2
     assert len(view.passages) == 6
@@ -38,31 +38,30 @@ def test_a_hit_stands_between_its_neighbours_and_the_rest_is_counted(library: Li
 
 def test_at_the_ends_there_is_nothing_beyond(library: Library) -> None:
     (hit, *_) = library.search("walrus")
-    view = library.passages_of(hit)
+    view = library.collection(hit.collection).context_of(hit)
     assert (view.at, view.above, view.below, len(view.passages)) == (0, 0, 0, 1)
 
 
 def test_it_needs_no_file(library: Library) -> None:
     (hit, *_) = library.search('"wheel 10"')
     hit.path.unlink()
-    assert library.passages_of(hit).above > 0
+    assert library.collection(hit.collection).context_of(hit).above > 0
 
 
 def test_a_passage_that_has_changed_since_stands_alone(library: Library) -> None:
     (hit, *_) = library.search("walrus")
-    view = library.passages_of(replace(hit, text="One seal."))
+    view = library.collection("docs").context_of(replace(hit, text="One seal."))
     assert [passage.text for passage in view.passages] == ["One seal."]
     assert view.format == ""
 
 
 def test_a_collection_that_is_gone_is_said(library: Library) -> None:
-    (hit, *_) = library.search("walrus")
     with pytest.raises(CollectionNotFoundError):
-        library.passages_of(replace(hit, collection="gone"))
+        library.collection("gone")
 
 
 def test_coverage_counts_places_passages_and_vectors(library: Library) -> None:
-    coverage = library.coverage("docs")
+    coverage = library.collection("docs").coverage()
     assert coverage.model == "hash"
     assert coverage.chunks >= coverage.passages == coverage.vectors > 0
 

@@ -15,6 +15,7 @@ from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.embedding.verify import COSINE_FLOORS, verify_model
 from searchkit.errors import ModelError, ModelNotFoundError, UsageError
 from searchkit.library import Library
+from searchkit.maintenance.switch_model import switch_model
 from tests.integration.test_command import Command, json_lines
 from tests.support.files import write
 
@@ -248,7 +249,7 @@ def test_a_library_lets_go_of_a_model_that_it_removes(home: Path, docs: Path) ->
         assert library.collections_using("small") == ["mine"]
         with pytest.raises(UsageError, match="is used by: mine"):
             library.remove_model("small")
-        library.use_model(BUNDLED, collection="mine")
+        switch_model(library.collection("mine"), BUNDLED)
         library.remove_model("small")
         assert library.collections_using("small") == []
         with pytest.raises(ModelNotFoundError):

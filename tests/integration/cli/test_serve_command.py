@@ -88,7 +88,7 @@ def test_it_says_where_it_is_serves_and_stops(environment: dict[str, str], docs:
 def test_token_arrays_are_of_the_models_own_vocabulary(environment: dict[str, str], docs: Path) -> None:
     run(environment, "index", str(docs))
     with Library(environment["SEARCHKIT_HOME"]) as library:
-        embedder = library.embedder_named("all-minilm-l6-v2")
+        embedder = library.open_models.named("all-minilm-l6-v2")
         tokenizer = embedder._tokenizer  # type: ignore[attr-defined]
         ids = tokenizer.encode("prune the roses in march", 64)[1:-1]
         assert embedder.decode(ids) == "prune the roses in march"

@@ -86,7 +86,7 @@ def test_an_index_run_adapts_or_says_why_not(home: Path, docs: Path) -> None:
     else:
         assert line.startswith("Not adapted")
     with Library(home) as library:
-        assert library.is_covered("docs")
+        assert library.collection("docs").is_covered()
         assert library.search("who looked at the piano for cleaning", k=1)
 
 

@@ -21,20 +21,19 @@ from searchkit.daemon.client import ask_daemon, is_answering
 from searchkit.daemon.library import DaemonLibrary
 from searchkit.daemon.protocol import (
     LONGEST_REQUEST,
-    Found,
-    SearchRequest,
-    found_line,
     read_answer_line,
     read_request_line,
     request_line,
+    response_line,
 )
-from searchkit.daemon.search import find, find_with
+from searchkit.daemon.search import find
 from searchkit.daemon.server import DaemonSocket
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.types import GroupBy, Hit, SearchMode
+from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
+from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
@@ -49,9 +48,9 @@ class RunningEngine:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._socket = DaemonSocket(library.home, self._find)
 
-    async def _find(self, request: SearchRequest) -> Found:
+    async def _find(self, request: SearchRequest) -> SearchResponse:
         self.asked.append(request)
-        return find_with(self._library, request)
+        return self._library.find(request)
 
     def start(self) -> None:
         self._thread.start()
@@ -90,7 +89,7 @@ REQUESTS = [
 def test_an_engine_finds_what_the_library_finds(
     engine: RunningEngine, library: Library, home: Home, request_: SearchRequest
 ) -> None:
-    assert ask_daemon(home, request_) == find_with(library, request_)
+    assert ask_daemon(home, request_) == library.find(request_)
     assert engine.asked == [request_]
 
 
@@ -101,17 +100,28 @@ def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Libra
     request = SearchRequest("bees")
     found = ask_daemon(home, request)
     assert found is not None
-    assert found == find_with(library, request)
+    assert found == library.find(request)
     assert found.hits[0].copies == 1
 
 
 def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library, home: Home) -> None:
     filters = Filters(("pdf",), ("*.md",), ("notes",), date(2020, 1, 1), date(2021, 1, 1), ("mail",), ("x",), ("y",))
-    request = SearchRequest('"a" \ud800 -b', 3, ("docs", "more"), SearchMode.LEXICAL, filters, GroupBy.FILE)
+    request = SearchRequest(
+        '"a" \ud800 -b',
+        3,
+        SearchMode.LEXICAL,
+        ("docs", "more"),
+        filters,
+        GroupBy.FILE,
+        0.5,
+        PassageAt(Path("/a"), 3),
+        True,
+    )
     assert read_request_line(request_line(request, "key")) == ("key", request)
-    found = find_with(library, SearchRequest("roses"))
+    found = library.find(SearchRequest("roses"))
     hit = replace(found.hits[0], copies_at=(Path("/a/b"),), marks=((0, 2), (3, 4)), page=3, more_in_file=2)
-    assert read_answer_line(found_line(Found((hit,)))) == Found((hit,))
+    response = SearchResponse((hit,), (Note(NoteKind.FILTER_MISREAD, ("typ:pdf",)),), request.parsed())
+    assert read_answer_line(response_line(response)) == response
 
 
 def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Home) -> None:
@@ -126,7 +136,7 @@ def test_a_change_of_the_folder_is_found_at_once(
 ) -> None:
     ask_daemon(home, SearchRequest("wasps"))
     write(docs / "wasps.md", "Wasps sting.\n")
-    with Library(home, embedder=library.embedder_of("docs")) as other:
+    with Library(home, embedder=library.collection("docs").embedder()) as other:
         other.index(docs, collection="docs")
     found = ask_daemon(home, SearchRequest("wasps"))
     assert found is not None
@@ -146,7 +156,7 @@ def test_what_is_not_covered_by_vectors_is_told(
         library.index(docs, collection="docs")
     found = ask_daemon(home, SearchRequest("wasps"))
     assert found is not None
-    assert found.notes == ("docs: 3 of 4 passages can be found by meaning so far. Go on: searchkit index -c docs",)
+    assert found.notes == (Note(NoteKind.PARTLY_EMBEDDED, (), "docs", 3, 4),)
 
 
 def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Home) -> None:
@@ -210,7 +220,7 @@ def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Home, monkey
 def test_without_an_engine_the_library_searches(library: Library, home: Home) -> None:
     assert ask_daemon(home, SearchRequest("roses")) is None
     assert not is_answering(home)
-    with DaemonLibrary(home, embedder=library.embedder_of("docs")) as warm:
+    with DaemonLibrary(home, embedder=library.collection("docs").embedder()) as warm:
         warm.warm_up()
         assert warm.search("roses") == library.search("roses")
 
@@ -279,7 +289,7 @@ def test_an_engine_that_hangs_is_not_waited_for(home: Home, monkeypatch: pytest.
 
 def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs: Path, tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
-    with Library(deep, embedder=library._embedder) as other:
+    with Library(deep, embedder=HashEmbedder()) as other:
         other.index(docs, collection="docs")
         running = RunningEngine(other)
         running.start()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import chunks_of_document
 from searchkit.catalog.session import reading, writing
 from searchkit.errors import CollectionBusyError, EvaluationDataError, UsageError
@@ -224,7 +223,7 @@ def test_a_users_own_collection_is_evaluated_and_left_alone(library: Library, do
     )
     judged = read_judged(library.home, "docs", file)
     assert judged.queries == {"1": "prune roses", "2": "water gauge"}
-    embedder = library.embedder_for(existing_collection(library.home, "docs"), "")
+    embedder = library.collection("docs").embedder()
     for indexes in ((), ("auto", "flat-int8-32")):
         options = EvaluationOptions(indexes=indexes, with_latency=False)
         scores = evaluate_collection(judged, embedder, options).scores
@@ -242,7 +241,7 @@ def test_a_line_of_a_file_is_its_passage_and_not_another(library: Library, tmp_p
     library.index(tmp_path / "docs")
     file = judged_file(tmp_path, {"query": "apples 2", "relevant": ["long.md#9"]})
     judged = read_judged(library.home, "docs", file)
-    embedder = library.embedder_for(existing_collection(library.home, "docs"), "")
+    embedder = library.collection("docs").embedder()
     scores = evaluate_collection(judged, embedder, QUICK).scores
     first = library.search("apples 2", mode="lexical")[0]
     is_first = first.line is not None and first.line <= 9 + 2 <= (first.line_end or 0) + 2

@@ -36,7 +36,7 @@ def many(docs: Path) -> Path:
 def collection(request: pytest.FixtureRequest, library: Library, many: Path) -> Path:
     """The files of a collection with an index of some kind."""
     library.index(many)
-    set_index(library, "docs", IndexSpec.parse(request.param))
+    set_index(library.collection("docs"), IndexSpec.parse(request.param))
     library.close()
     return library.home.path / "collections" / "docs"
 
@@ -113,7 +113,7 @@ def test_an_index_of_a_later_catalog_is_not_believed(
     for number in range(100):
         write(many / f"later{number}.md", f"Later words, number {number}, of the zeppelin.\n")
     library.index(many)
-    set_index(library, "docs", IndexSpec.parse("rabitq-1bit-64"))
+    set_index(library.collection("docs"), IndexSpec.parse("rabitq-1bit-64"))
     library.close()
     for name in ("catalog.db-wal", "catalog.db-shm"):
         (collection / name).unlink(missing_ok=True)
@@ -145,9 +145,9 @@ def test_an_index_of_a_catalog_that_went_on_from_a_backup_is_not_believed(
 
 def test_another_goal_makes_the_index_anew(library: Library, many: Path) -> None:
     library.index(many)
-    set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=0.5)
+    set_index(library.collection("docs"), IndexSpec.parse("ivf-int8-64"), recall=0.5)
     generation = newest(library.home.path / "collections" / "docs")
-    set_index(library, "docs", IndexSpec.parse("ivf-int8-64"), recall=1.0, queries=QUESTIONS)
+    set_index(library.collection("docs"), IndexSpec.parse("ivf-int8-64"), recall=1.0, queries=QUESTIONS)
 
     status = library.status("docs").index
     assert newest(library.home.path / "collections" / "docs") != generation
@@ -172,13 +172,13 @@ def test_without_the_library_of_the_chosen_index_another_is_used(
 def test_tuning_measures_and_sets_the_cheapest(library: Library, many: Path) -> None:
     library.index(many)
 
-    report = measure_indexes(library, "docs", TuneOptions(recall=0.9))
+    report = measure_indexes(library.collection("docs"), TuneOptions(recall=0.9))
 
     assert report.trials and report.queries > 50
     assert report.chosen is not None and report.chosen.recall >= 0.9
     fitting = [trial for trial in report.trials if trial.recall >= 0.9]
     assert report.chosen.cost == min(trial.cost for trial in fitting)
-    set_index(library, "docs", report.chosen.spec, recall=0.9)
+    set_index(library.collection("docs"), report.chosen.spec, recall=0.9)
     status = library.status("docs").index
     assert status is not None and status.name == str(report.chosen.spec)
     assert cheapest(report.trials, 0.9, max_megabytes=0.000001) is None
@@ -188,11 +188,11 @@ def test_a_recall_that_cannot_be_is_refused(library: Library, many: Path) -> Non
     library.index(many)
 
     with pytest.raises(UsageError, match="between 0 and 1"):
-        measure_indexes(library, "docs", TuneOptions(recall=99))
+        measure_indexes(library.collection("docs"), TuneOptions(recall=99))
 
 
 def test_going_back_to_auto(library: Library, collection: Path) -> None:
-    set_index(library, collection.name, None)
+    set_index(library.collection(collection.name), None)
 
     status = library.status("docs").index
     assert status is not None and status.name == "flat-float32-64" and status.recall == 1.0
@@ -203,7 +203,7 @@ def test_going_back_to_auto(library: Library, collection: Path) -> None:
 def test_stopped_between_any_two_writes_an_index_is_right(library: Library, many: Path, way: str, spec: str) -> None:
     """Killed, or told that the disk is full, before each step in turn: searches are right all the while."""
     library.index(many)
-    set_index(library, "docs", IndexSpec.parse(spec))
+    set_index(library.collection("docs"), IndexSpec.parse(spec))
     for number in range(200):
         (many / "many" / f"note{number}.md").unlink()
     write(many / "zeppelin.md", "The zeppelin leaves at noon.\n")

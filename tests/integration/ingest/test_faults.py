@@ -46,7 +46,7 @@ def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, fold
         assert "CatalogError" in ended.stderr, ended.stderr
     with Library(home, embedder=HashEmbedder()) as library:
         library.index(folder)
-        assert verify_collection(library, "docs") == []
+        assert verify_collection(library.collection("docs")) == []
     assert contents(home) == contents(tmp_path / "calm")
     assert hits(home) == hits(tmp_path / "calm")
 
@@ -93,7 +93,7 @@ def test_a_second_run_leaves_or_waits_as_it_is_told(tmp_path: Path, folder: Path
         process.communicate(timeout=60)
         assert process.returncode == 0
         assert (report.added, report.embedded) == (0, 0)
-        assert verify_collection(library, "docs") == []
+        assert verify_collection(library.collection("docs")) == []
 
 
 def test_searching_while_indexing_sees_whole_documents_and_no_lock(tmp_path: Path, folder: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_file_that_changes_all_the_time_ends_as_it_is_in_the_end(library: Libr
     assert [hit.path.name for hit in library.search("zeppelin", mode=SearchMode.LEXICAL)] == ["log.txt"]
     text = "\n".join(text for (text,) in chunk_texts(library.home.path))
     assert text.count("event1 ") == 1
-    assert verify_collection(library, "docs") == []
+    assert verify_collection(library.collection("docs")) == []
 
 
 def chunk_texts(home: Path) -> list[tuple[str]]:
@@ -241,5 +241,5 @@ def test_forgetting_takes_effect_at_once_while_another_process_indexes(tmp_path:
         process.communicate(timeout=60)
         assert process.returncode == 0
         assert library.status("docs").indexed == 25
-        assert verify_collection(library, "docs") == []
+        assert verify_collection(library.collection("docs")) == []
         assert library.index(folder).unchanged == 26

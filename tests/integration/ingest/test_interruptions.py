@@ -95,7 +95,7 @@ def test_killed_at_random_moments_a_run_resumes_and_ends_as_an_undisturbed_one(t
     assert (process.returncode, output) == (0, "done\n")
     assert contents(disturbed) == contents(tmp_path / "calm")
     with Library(disturbed, embedder=HashEmbedder()) as library:
-        assert verify_collection(library, "docs") == []
+        assert verify_collection(library.collection("docs")) == []
     assert hits(disturbed) == hits(tmp_path / "calm")
     with Library(disturbed, embedder=HashEmbedder()) as library:
         assert library.status("docs").chunks == wanted.chunks
@@ -114,8 +114,8 @@ def test_an_interrupt_keeps_what_was_embedded(tmp_path: Path, folder: Path) -> N
     with Library(home, embedder=HashEmbedder()) as library:
         status = library.status("docs")
         assert 0 < status.vectors < status.passages
-        assert not library.is_covered("docs")
+        assert not library.collection("docs").is_covered()
         embedder = HashEmbedder()
         with Library(home, embedder=embedder) as again:
             assert again.index(folder).embedded == status.passages - status.vectors
-        assert library.is_covered("docs")
+        assert library.collection("docs").is_covered()

@@ -209,7 +209,7 @@ def test_a_file_that_became_unreadable_keeps_its_last_text(
 def test_a_root_that_is_gone_loses_nothing(library: Library, docs: Path) -> None:
     library.index(docs)
     docs.rename(docs.with_name("unplugged"))
-    report = library.refresh("docs")
+    report = library.collection("docs").refresh()
     assert report.deleted == 0
     assert "cannot be read" in report.problems[0].reason
     assert found(library, "dough") == ["bread.txt"]
@@ -286,7 +286,7 @@ def test_two_folders_share_a_collection(library: Library, tmp_path: Path, docs: 
         "ships.txt",
     ]
     assert len(library.status("all").roots) == 2
-    assert library.refresh("all").unchanged == 4
+    assert library.collection("all").refresh().unchanged == 4
 
 
 def test_a_second_writer_is_told_who_is_writing(library: Library, docs: Path) -> None:
@@ -442,14 +442,14 @@ def test_a_file_that_moves_to_another_root_is_not_embedded_again(
     library.index(tmp_path / "more", collection="all")
     embedder.embedded.clear()
     (docs / "bread.txt").rename(tmp_path / "more" / "loaf.txt")
-    report = library.refresh("all")
+    report = library.collection("all").refresh()
     assert (report.moved, report.added, report.deleted) == (1, 0, 0)
     (tmp_path / "more" / "loaf.txt").rename(docs / "bread.txt")
     report = library.index(docs, collection="all")  # the root that it left is not looked through
     assert (report.moved, report.added, report.deleted) == (1, 0, 0)
     assert embedder.embedded == []
     assert found(library, "dough") == ["bread.txt"]
-    assert library.refresh("all").unchanged == 4
+    assert library.collection("all").refresh().unchanged == 4
     assert_consistent(library, "all")
 
 

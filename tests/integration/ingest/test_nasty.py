@@ -85,7 +85,7 @@ def test_bombs_and_entities_are_skipped_or_harmless(nasty: tuple[Path, Path, lis
         assert found[name][0] == "skipped", name
     with Library(home, embedder=HashEmbedder()) as library:
         assert [hit for hit in library.search(SECRET, k=200, mode=SearchMode.LEXICAL) if SECRET in hit.text] == []
-        assert verify_collection(library, "folder") == []
+        assert verify_collection(library.collection("folder")) == []
         too_deep = [problem for problem in library.status("folder").problems if "name too long" in problem.reason]
         assert len(too_deep) == 1
     assert not Path("/tmp/slipped.txt").exists()

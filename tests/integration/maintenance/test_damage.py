@@ -12,7 +12,8 @@ import pytest
 from searchkit.catalog import fulltext
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.maintenance.verify import rebuild_collection, verify_collection
+from searchkit.maintenance.rebuild import rebuild_collection
+from searchkit.maintenance.verify import verify_collection
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
@@ -46,7 +47,7 @@ def hits(library: Library) -> list[tuple[str, float, str]]:
 
 
 def test_a_sound_collection_is_found_sound(library: Library, folder: Path) -> None:
-    assert verify_collection(library, folder.name) == []
+    assert verify_collection(library.collection(folder.name)) == []
 
 
 PLANTED = {
@@ -88,11 +89,11 @@ def test_damage_in_every_table_is_found_and_mended(library: Library, docs: Path,
     library.close()
     statement, part = PLANTED[what]
     execute(folder, statement)
-    found = verify_collection(library, "docs")
+    found = verify_collection(library.collection("docs"))
     assert part in {damage.part for damage in found} or found[0].part == "catalog file"
     damaged = (folder / "catalog.db").read_bytes()
-    report = rebuild_collection(library, "docs", [], lambda _: None)
-    assert verify_collection(library, "docs") == []
+    report = rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
+    assert verify_collection(library.collection("docs")) == []
     assert hits(library) == before
     assert (report.set_aside / "catalog.db").read_bytes() == damaged
     assert library.index(docs).unchanged == 5
@@ -124,16 +125,16 @@ def test_damage_in_every_file_is_found_and_mended(library: Library, folder: Path
     before = hits(library)
     library.close()
     FILES[what](folder)
-    assert verify_collection(library, "docs") != []
-    rebuild_collection(library, "docs", [], lambda _: None)
-    assert verify_collection(library, "docs") == []
+    assert verify_collection(library.collection("docs")) != []
+    rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
+    assert verify_collection(library.collection("docs")) == []
     assert hits(library) == before
 
 
 def test_sound_parts_are_not_made_again(library: Library, folder: Path, embedder: HashEmbedder) -> None:
     execute(folder, "UPDATE chunks SET text = 'x' WHERE id = FIRST_CHUNK")
     embedder.embedded.clear()
-    report = rebuild_collection(library, "docs", [], lambda _: None)
+    report = rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
     assert (report.documents_kept, report.documents_lost, report.run.added) == (4, 1, 1)
     assert embedder.embedded == []
 
@@ -143,7 +144,7 @@ def test_what_is_sound_outlives_files_that_are_away(library: Library, docs: Path
     library.close()
     (folder / "collection.json").unlink()
     docs.rename(docs.with_name("unplugged"))
-    report = rebuild_collection(library, "docs", [], lambda _: None)
+    report = rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
     assert report.documents_kept == 5
     assert "cannot be read" in report.run.problems[0].reason
     assert hits(library) == before
@@ -153,9 +154,9 @@ def test_without_catalog_and_keepsake_the_folders_must_be_named(library: Library
     (folder / "catalog.db").write_bytes(b"nonsense" * 2000)
     (folder / "collection.json").unlink()
     with pytest.raises(UsageError, match="Name them: searchkit rebuild -c docs FOLDER"):
-        rebuild_collection(library, "docs", [], lambda _: None)
-    assert rebuild_collection(library, "docs", [docs], lambda _: None).run.added == 6
-    assert verify_collection(library, "docs") == []
+        rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
+    assert rebuild_collection(library.collection("docs", must_exist=False), [docs], lambda _: None).run.added == 6
+    assert verify_collection(library.collection("docs")) == []
 
 
 def test_a_rebuild_that_was_killed_leaves_the_old_catalog_and_is_repeated(
@@ -170,10 +171,10 @@ def test_a_rebuild_that_was_killed_leaves_the_old_catalog_and_is_repeated(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            rebuild_collection(library, "docs", [], lambda _: None)
+            rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
     assert hits(library) == before
     library.close()
-    rebuild_collection(library, "docs", [], lambda _: None)
+    rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
     assert hits(library) == before
     assert not list(folder.glob("rebuilt.db*"))
 

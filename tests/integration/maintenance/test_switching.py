@@ -11,7 +11,7 @@ from searchkit.catalog.session import reading
 from searchkit.errors import ModelNotFoundError
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.maintenance.switch_model import switch_when_embedded
+from searchkit.maintenance.switch_model import embed_and_switch
 from searchkit.types import Progress
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -62,7 +62,7 @@ def test_the_old_model_answers_until_the_last_vector_is_there(home: Path, models
             assert model_of(home) == "old"
             found.append(reader.search("subject7", mode="semantic", k=1)[0].path.name)
 
-        assert switch_when_embedded(library, "docs", "new", search)
+        assert embed_and_switch(library.collection("docs"), "new", search)
         assert found
         assert set(found) == {"7.txt"}
         assert model_of(home) == "new"
@@ -74,25 +74,25 @@ def test_the_old_model_answers_until_the_last_vector_is_there(home: Path, models
 
 def test_an_interrupted_switch_changes_nothing_and_goes_on(home: Path, models: dict[str, HashEmbedder]) -> None:
     with Library(home) as library:
-        assert not switch_when_embedded(library, "docs", "new", lambda _: None, lambda: True)
+        assert not embed_and_switch(library.collection("docs"), "new", lambda _: None, lambda: True)
         assert model_of(home) == "old"
         half = len(models["new"].embedded)
         assert 0 < half < FILES
-        assert switch_when_embedded(library, "docs", "new", lambda _: None)
+        assert embed_and_switch(library.collection("docs"), "new", lambda _: None)
     assert model_of(home) == "new"
     assert len(models["new"].embedded) == FILES
 
 
 def test_the_way_back_embeds_nothing(home: Path, models: dict[str, HashEmbedder]) -> None:
     with Library(home) as library:
-        switch_when_embedded(library, "docs", "new", lambda _: None)
+        embed_and_switch(library.collection("docs"), "new", lambda _: None)
         before = len(models["old"].embedded)
-        assert switch_when_embedded(library, "docs", "old", lambda _: None)
+        assert embed_and_switch(library.collection("docs"), "old", lambda _: None)
         assert library.search("subject3", mode="semantic", k=1)[0].path.name == "3.txt"
     assert len(models["old"].embedded) == before
 
 
 def test_a_model_that_is_not_there_is_refused(home: Path) -> None:
     with Library(home) as library, pytest.raises(ModelNotFoundError):
-        switch_when_embedded(library, "docs", "nowhere", lambda _: None)
+        embed_and_switch(library.collection("docs"), "nowhere", lambda _: None)
     assert model_of(home) == "old"

@@ -75,16 +75,16 @@ def test_changes_are_found_as_they_happen(library: Library, docs: Path, watcher:
     assert found(library, "zeppelin") == []
     shutil.rmtree(docs / "garden")
     eventually(lambda: not found(library, "walrus") and not found(library, "roses"))
-    eventually(lambda: library.is_covered("docs"))
+    eventually(lambda: library.collection("docs").is_covered())
     watcher.stop()
-    assert verify_collection(library, "docs") == []
+    assert verify_collection(library.collection("docs")) == []
 
 
 def test_a_burst_is_taken_in_together(library: Library, docs: Path, watcher: Watcher) -> None:
     for number in range(200):
         write(docs / "burst" / f"{number}.txt", f"Burst file number{number}.")
     eventually(lambda: library.status("docs").indexed == 203)
-    eventually(lambda: library.is_covered("docs"))
+    eventually(lambda: library.collection("docs").is_covered())
     watcher.stop()
     assert len(watcher.reports) < 20
 
@@ -145,7 +145,7 @@ def test_embedding_makes_way_for_newer_changes_and_goes_on_after_them(library: L
     interrupted = RunOptions(is_interrupted=lambda: True)
     first = library.index(docs, options=interrupted)
     assert 0 < first.embedded < 100
-    assert not library.is_covered("docs")
+    assert not library.collection("docs").is_covered()
     assert len(found(library, "number7")) == 1
     assert library.index(docs).embedded == 103 - first.embedded
-    assert library.is_covered("docs")
+    assert library.collection("docs").is_covered()

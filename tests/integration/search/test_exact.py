@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit.types import SearchMode
 from tests.support.files import write
 
@@ -69,7 +70,9 @@ def test_every_number_of_a_rank_is_told(library: Library, planted: Path) -> None
 def test_a_ranking_is_the_order_of_a_search(library: Library, planted: Path) -> None:
     found = [(hit.path, hit.text) for hit in library.search("boiler pressure", k=20)]
 
-    assert [(hit.path, hit.text) for hit in library.rank("boiler pressure", k=20)] == found
+    assert [
+        (hit.path, hit.text) for hit in library.find(SearchRequest("boiler pressure", k=20, ranking_only=True)).hits
+    ] == found
 
 
 def test_a_phrase_that_nothing_holds_is_no_demand_in_a_sentence(library: Library, planted: Path) -> None:

@@ -13,9 +13,9 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from searchkit.daemon.client import ask_daemon
-from searchkit.daemon.protocol import SearchRequest
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.serve_process import Server, serving
 

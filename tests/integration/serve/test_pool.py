@@ -112,6 +112,6 @@ def test_models_are_shared(tmp_path: Path) -> None:
     embedder = HashEmbedder()
     with Library(tmp_path, embedder=embedder) as library:
         pool = LibraryPool(library, 2)
-        seen = {id(pool.submit(lambda own: own.embedder_named("hash")).result(30)) for _ in range(4)}
+        seen = {id(pool.submit(lambda own: own.open_models.named("hash")).result(30)) for _ in range(4)}
         pool.close()
     assert seen == {id(embedder)}

@@ -90,7 +90,7 @@ def assert_unchanged(home: Path) -> None:
     assert [path.name for path in (home / "models").iterdir()] == [BUNDLED]  # not even a hidden half
     with Library(home) as library:
         assert library.status("docs").model == BUNDLED
-        assert library.is_covered("docs")
+        assert library.collection("docs").is_covered()
 
 
 def run_apart(home: Path, *command: str, limit_bytes: int = -1) -> subprocess.CompletedProcess[str]:

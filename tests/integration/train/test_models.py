@@ -25,7 +25,7 @@ from searchkit.embedding.verify import verify_model
 from searchkit.errors import ModelError
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.maintenance.switch_model import switch_when_embedded
+from searchkit.maintenance.switch_model import embed_and_switch, switch_model
 from searchkit.types import Passage, Progress
 from searchkit_indexes import faiss_codes
 from tests.support.files import write
@@ -149,8 +149,8 @@ def test_a_collection_switches_without_embedding_and_back_to_the_same_bytes(home
         base = library.models.open(BUNDLED).info.fingerprint
         before = stored(home, base)
         card = library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
-        assert library.use_model("adapted", collection="docs") == 0
-        assert library.is_covered("docs")
+        assert switch_model(library.collection("docs"), "adapted") == 0
+        assert library.collection("docs").is_covered()
         new = stored(home, card.fingerprint)
         assert new.keys() == before.keys()
         for content_hash, vector in new.items():
@@ -159,12 +159,12 @@ def test_a_collection_switches_without_embedding_and_back_to_the_same_bytes(home
                 np.abs(np.frombuffer(vector, np.float16) - mapped(old, matrix())[0]).max() < 1e-3
             )  # a half's rounding
         assert "lease" in library.search("when does the rent contract end", collections=["docs"], k=1)[0].text
-        report = library.refresh("docs")
+        report = library.collection("docs").refresh()
         assert (report.embedded, report.unchanged) == (0, len(TEXTS))  # nor is any file read again
-        assert library.use_model(BUNDLED, collection="docs") == 0
+        assert switch_model(library.collection("docs"), BUNDLED) == 0
         assert stored(home, base) == before
         assert stored(home, card.fingerprint) == {}
-        assert library.refresh("docs").embedded == 0
+        assert library.collection("docs").refresh().embedded == 0
 
 
 def test_what_the_index_has_learned_is_mapped_and_not_learned_again(
@@ -174,10 +174,10 @@ def test_what_the_index_has_learned_is_mapped_and_not_learned_again(
         library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
         with writing(existing_collection(Home(home), "docs")) as connection, connection.transaction():
             set_meta(connection, INDEX, f"ivf-1bit-{DIMENSION}")
-        library.refresh("docs")
+        library.collection("docs").refresh()
         monkeypatch.setattr(faiss_codes, "_cluster_centres", None)  # it would be called to learn
         for model in ("adapted", BUNDLED):
-            assert library.use_model(model, collection="docs") == 0
+            assert switch_model(library.collection("docs"), model) == 0
             index = library.status("docs").index
             assert index is not None and (index.name, index.recall) == (f"ivf-1bit-{DIMENSION}", 1.0)
             assert "lease" in library.search("when does the rent contract end", collections=["docs"], k=1)[0].text
@@ -186,10 +186,10 @@ def test_what_the_index_has_learned_is_mapped_and_not_learned_again(
 def test_what_was_indexed_since_comes_back_through_the_inverse(home: Path, tmp_path: Path) -> None:
     with Library(home) as library:
         library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
-        library.use_model("adapted", collection="docs")
+        switch_model(library.collection("docs"), "adapted")
         write(tmp_path / "docs" / "new.md", "# Roses\n\nPrune the roses in March.\n")
-        assert library.refresh("docs").embedded == 1
-        assert library.use_model(BUNDLED, collection="docs") == 0
+        assert library.collection("docs").refresh().embedded == 1
+        assert switch_model(library.collection("docs"), BUNDLED) == 0
         embedder = library.models.open(BUNDLED)
         expected = embedder.embed_documents([Passage("Roses", "Prune the roses in March.")])
         found = np.stack([np.frombuffer(v, np.float16) for v in stored(home, embedder.info.fingerprint).values()])
@@ -202,9 +202,9 @@ def test_what_can_be_mapped_is_not_embedded_before_a_switch(home: Path) -> None:
 
     with Library(home) as library:
         library.models.add_adapted(BUNDLED, "adapted", adaptation(matrix()))
-        assert switch_when_embedded(library, "docs", "adapted", embedding)
+        assert embed_and_switch(library.collection("docs"), "adapted", embedding)
         assert library.status("docs").model == "adapted"
-        assert library.is_covered("docs")
+        assert library.collection("docs").is_covered()
 
 
 def test_a_model_of_another_family_is_embedded_before_the_switch_if_asked(
@@ -217,7 +217,7 @@ def test_a_model_of_another_family_is_embedded_before_the_switch_if_asked(
     said = CliRunner().invoke(cli, ["models", "use", "exact", "-c", "docs", "--embed"])
     assert said.output == "docs now uses exact; all its vectors are there.\n"
     with Library(home) as library:
-        assert library.is_covered("docs")
+        assert library.collection("docs").is_covered()
     assert CliRunner().invoke(cli, ["models", "use", "exact", "--embed"]).exit_code == 2
 
 
@@ -240,7 +240,7 @@ def slow(vectors, matrix, ready=Path(sys.argv[2])):
 
 remap.mapped = slow
 with Library(sys.argv[1]) as library:
-    library.use_model("adapted", collection="docs")
+    switch_model(library.collection("docs"), "adapted")
 """
 
 
@@ -259,7 +259,7 @@ def test_a_switch_that_is_killed_leaves_the_old_vectors_answering(home: Path, tm
         assert library.status("docs").model == BUNDLED
         assert stored(home, library.models.open(BUNDLED).info.fingerprint) == before
         assert "lease" in library.search("when does the rent contract end", collections=["docs"], k=1)[0].text
-        assert library.use_model("adapted", collection="docs") == 0
+        assert switch_model(library.collection("docs"), "adapted") == 0
 
 
 def test_the_matrix_is_where_the_graph_reads_it(models: Path, tmp_path: Path) -> None:

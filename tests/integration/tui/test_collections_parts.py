@@ -6,9 +6,8 @@ import pytest
 
 from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
-from searchkit.maintenance.delete import forget_collection
+from searchkit.maintenance.rebuild import rebuild_collection
 from searchkit.maintenance.tune_index import set_index
-from searchkit.maintenance.verify import rebuild_collection
 from searchkit.types import Problem, Progress, SearchMode
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.status_text import grouped
@@ -139,25 +138,25 @@ def test_one_collection_is_forgotten_and_others_keep_the_folder(library: Library
     library.index(docs, collection="again")
     assert found(library, "roses") == ["roses.md", "roses.md"]
     with library.sibling() as other:
-        assert forget_collection(other, "docs") == 3
+        assert other.collection("docs").delete() == 3
     assert library.collections() == ["again"]
     assert found(library, "roses") == ["roses.md"]
     assert (docs / "garden" / "roses.md").exists()
     with pytest.raises(CollectionNotFoundError):
-        forget_collection(library, "docs")
+        library.collection("docs").delete()
 
 
 def test_a_library_notices_what_a_sibling_does(library: Library, docs: Path) -> None:
     assert found(library, "prune") == ["roses.md"]
     with library.sibling() as other:
-        forget_collection(other, "docs")
+        other.collection("docs").delete()
         write(docs / "garden" / "roses.md", "# Dahlias\n\nDahlias instead.\n")
         other.index(docs)
     assert found(library, "prune") == []
     assert found(library, "dahlias") == ["roses.md"]
     with library.sibling() as other:
-        rebuild_collection(other, "docs", [], lambda _: None)
-        set_index(other, "docs", IndexSpec(Structure.FLAT, Code.INT8, 64))
+        rebuild_collection(other.collection("docs"), [], lambda _: None)
+        set_index(other.collection("docs"), IndexSpec(Structure.FLAT, Code.INT8, 64))
     assert library.search("dahlias")[0].path.name == "roses.md"
     library.close()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit.maintenance.delete import forget_collection
 from searchkit_tui.jobs.work import index_folder
 from tests.support.driving import FILES, GatedEmbedder, Session, drive, write_files
 from tests.support.hash_embedder import HashEmbedder
@@ -129,7 +128,7 @@ def test_indexing_shows_its_progress_while_searches_go_on(tmp_path: Path) -> Non
         runner = session.app.jobs
         runner.submit(index_folder(folder, "notes"))
         await session.until(lambda: "Index notes: " in session.status)
-        await session.until(lambda: library.collections() and library.coverage("notes").chunks)
+        await session.until(lambda: library.collections() and library.collection("notes").coverage().chunks)
         session.box.value = "boiler"
         await session.until(lambda: session.names)
         assert runner.active
@@ -170,7 +169,7 @@ def test_a_collection_that_was_chosen_and_is_forgotten_is_searched_no_more(libra
     async def scenario(session: Session) -> None:
         await session.search("boiler")
         assert "one.md" in session.names
-        forget_collection(Library(library.home), "slow")
+        Library(library.home).collection("slow").delete()
         session.box.value = "boiler pressure"
         await session.until(lambda: session.names[:1] == ["boiler.md"])
         assert session.toasts == ["There is no collection slow. Searched from now on: all there are."]

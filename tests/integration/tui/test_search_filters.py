@@ -102,5 +102,5 @@ def test_collections_can_be_chosen_for_the_session(library: Library) -> None:
         await session.press("down", "space", "enter")
         await session.until(lambda: session.status.endswith("hash · notes"))
 
-    library.index(library.roots("notes")[0], collection="other")
+    library.index(library.collection("notes").roots()[0], collection="other")
     drive(library, scenario)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from searchkit.collection import Collection
 from searchkit.library import Library
 from searchkit_tui.search.preview import DocumentScroll, Preview
 from searchkit_tui.search.results_pane import ResultsPane
@@ -147,7 +148,7 @@ def test_a_document_that_is_forgotten_meanwhile_still_shows_its_passage(
         await session.until(lambda: "pressure" in session.preview().plain)
         assert session.preview("above").plain == ""
 
-    monkeypatch.setattr(Library, "passages_of", gone)
+    monkeypatch.setattr(Collection, "context_of", gone)
     drive(library, scenario)
 
 

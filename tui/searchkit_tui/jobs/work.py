@@ -39,7 +39,7 @@ def refresh(collection: str, *, retry: bool = False) -> Job:
 
     def work(library: Library, job: Job) -> str:
         options = replace(job.run_options, retry=retry)
-        run = partial(library.refresh, collection, on_progress=job.listen, options=options)
+        run = partial(library.collection(collection).refresh, on_progress=job.listen, options=options)
         return changes(retry_while_busy(job, run))
 
     return Job(JobKind.INDEX, collection, work)
@@ -49,9 +49,10 @@ def rebuild(collection: str) -> Job:
     """Make a job that rebuilds a collection from its sound rows and its files."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.maintenance.verify import rebuild_collection
+        from searchkit.maintenance.rebuild import rebuild_collection
 
-        report = retry_while_busy(job, lambda: rebuild_collection(library, collection, [], job.listen))
+        damaged = library.collection(collection, must_exist=False)
+        report = retry_while_busy(job, lambda: rebuild_collection(damaged, [], job.listen))
         lost = f", {report.vectors_lost:,} vectors made again" if report.vectors_lost else ""
         return (
             f"{plural(report.documents_kept, 'file')} kept{lost}; {changes(report.run)}."
@@ -65,11 +66,7 @@ def forget(collection: str) -> Job:
     """Make a job that deletes a collection and its opened hits, but none of the user's files."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.maintenance.delete import forget_collection
-        from searchkit.search.click_log import erase_opened
-
-        count = retry_while_busy(job, lambda: forget_collection(library, collection))
-        erase_opened(library.home, collection=collection)
+        count = retry_while_busy(job, library.collection(collection).delete)
         return f"{plural(count, 'file')} forgotten; the files themselves are where they were"
 
     return Job(JobKind.FORGET, collection, work)
@@ -79,8 +76,11 @@ def switch_model(collection: str, model: str) -> Job:
     """Make a job that gives a collection another model and embeds it again."""
 
     def work(library: Library, job: Job) -> str:
-        retry_while_busy(job, lambda: library.use_model(model, collection=collection))
-        run = partial(library.refresh, collection, on_progress=job.listen, options=job.run_options)
+        from searchkit.maintenance.switch_model import switch_model as switch
+
+        chosen = library.collection(collection)
+        retry_while_busy(job, lambda: switch(chosen, model))
+        run = partial(chosen.refresh, on_progress=job.listen, options=job.run_options)
         return f"uses {model} now; {changes(retry_while_busy(job, run))}"
 
     return Job(JobKind.SWITCH, collection, work)
@@ -96,7 +96,7 @@ def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
         from searchkit.evaluate.retrieval.results import report_of
 
         judged = read_judged(library.home, collection, judged_file)
-        result = evaluate_collection(judged, library.embedder_of(collection), on_progress=job.listen)
+        result = evaluate_collection(judged, library.collection(collection).embedder(), on_progress=job.listen)
         content = json.dumps(report_as_json(report_of([result.report])), indent=2)
         write_atomically(make_private_folder(report_file.parent) / report_file.name, content.encode())
         return f"asked {plural(len(judged.queries), 'question')}; report: {report_file}"
@@ -122,7 +122,7 @@ class TuneJob(Job):
             if self.stopped.is_set():
                 raise JobCancelledError
 
-        self.report = measure_indexes(library, self.collection, self.options, on_trial)
+        self.report = measure_indexes(library.collection(self.collection), self.options, on_trial)
         chosen = self.report.chosen
         if chosen is None:
             return f"no index finds {self.options.recall:.1%} within these limits; nothing was changed"
@@ -137,7 +137,7 @@ def set_index(collection: str, trial: "Trial | None", recall: float) -> Job:
 
         spec = trial.spec if trial else None
         goal = recall if spec else 0.0
-        retry_while_busy(job, lambda: tune_index.set_index(library, collection, spec, recall=goal))
+        retry_while_busy(job, lambda: tune_index.set_index(library.collection(collection), spec, recall=goal))
         return f"searches go through {spec} now" if spec else "searches go through what suits its size now"
 
     return Job(JobKind.SET_INDEX, collection, work)

@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 import searchkit
+from searchkit.display import note_text
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.results_pane import ResultsPane
@@ -125,10 +126,12 @@ class SearchBody(Container):
     def _nothing_found(self, request: SearchRequest) -> str:
         if request.like is not None:
             return f"There is no other passage like this one. {key_of(self.screen, 'back')}: back."
-        from searchkit.search.across import nothing_found
+        from searchkit.search import request as library_request
+        from searchkit.search.notes import notes_on_hits
         from searchkit.search.query.filters import Filters
 
-        nothing = visible(nothing_found(request.query, Filters(), request.mode))
+        query = library_request.SearchRequest(request.query, mode=request.mode).parsed()
+        nothing = visible(" ".join(map(note_text, notes_on_hits(query, Filters(), request.mode, ()))))
         return f"{nothing}\n\n{_STILL_READING}" if self._jobs.is_indexing else nothing
 
     def _show_message(self, text: str) -> None:

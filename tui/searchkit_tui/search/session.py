@@ -187,7 +187,7 @@ class SearchSession:
         if around is None:
             return passage_content(hit)
         try:
-            view = self.library.passages_of(hit, before=around.before, after=around.after)
+            view = self.library.collection(hit.collection).context_of(hit, before=around.before, after=around.after)
             return document_content(hit, view)
         except SearchkitError:  # it is being forgotten or rebuilt just now
             return passage_content(hit)
@@ -197,7 +197,7 @@ class SearchSession:
         found = []
         for name in self.collections():
             try:
-                found.append(self.library.coverage(name))
+                found.append(self.library.collection(name).coverage())
             except CollectionNotFoundError:
                 continue
         return tuple(found)

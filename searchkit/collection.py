@@ -1,0 +1,280 @@
+"""A collection: a catalog, an index and a model, and everything that it keeps on the disk."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
+from searchkit.catalog.meta import COVERED, MODEL, get_meta
+from searchkit.catalog.recovery_record import write_keepsake
+from searchkit.catalog.roots import Root, all_roots
+from searchkit.catalog.session import reading, writing
+from searchkit.config import load_settings
+from searchkit.embedding.open_models import OpenModels
+from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
+from searchkit.home import Home
+from searchkit.search.click_log import erase_opened
+from searchkit.search.searcher import CollectionSearcher
+from searchkit.types import (
+    CollectionStatus,
+    DocumentStatus,
+    Hit,
+    IndexReport,
+    Passage,
+    Progress,
+    ProgressListener,
+    RunOptions,
+)
+
+if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
+    from searchkit.catalog.coverage import Coverage
+    from searchkit.catalog.document_view import DocumentView
+    from searchkit.embedding.embedder import Embedder
+
+_FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
+_DEFAULTS = RunOptions()
+
+
+def no_listener(_: Progress) -> None:
+    """Ignore progress."""
+
+
+class Collection:
+    """One collection of a data directory. It may not exist yet: then indexing creates it.
+
+    Searching keeps the catalog and the index open; `close` closes them, and the next search opens them again.
+    """
+
+    def __init__(self, folder: CollectionFolder, home: Home, models: OpenModels) -> None:
+        self.folder = folder
+        self.home = home
+        self.models = models
+        self._searcher: CollectionSearcher | None = None
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.folder.name
+
+    def reading(self) -> AbstractContextManager[CatalogReader]:
+        """Open the catalog for reading, for the length of a `with` block."""
+        return reading(self.folder)
+
+    def writing(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[CatalogWriter]:
+        """Open the catalog for writing, with the collection's lock held; see `catalog.session.writing`."""
+        return writing(self.folder, on_wait)
+
+    def model(self) -> str:
+        """The name of the model whose vectors the collection uses, "" if it does not exist yet."""
+        if not self.folder.exists():
+            return ""
+        with self.reading() as catalog:
+            return get_meta(catalog, MODEL) or ""
+
+    def embedder(self, model: str = "") -> "Embedder":
+        """Open the model named, else the collection's own, else the one set for new collections, else the best installed.
+
+        Raises ModelNotFoundError.
+        """
+        return self.models.open(model or self.model() or load_settings(self.home).model)
+
+    def embedder_in(self, catalog: CatalogReader, model: str = "") -> "Embedder":
+        """The same for who has the catalog open."""
+        return self.models.open(model or get_meta(catalog, MODEL) or load_settings(self.home).model)
+
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that the collection mirrors."""
+        with self.reading() as catalog:
+            return tuple(root.path for root in all_roots(catalog))
+
+    def status(self) -> CollectionStatus:
+        """Count what the collection contains, and list what could not be read."""
+        from searchkit.catalog.status import collection_status
+        from searchkit.index_store import index_status
+
+        with self.reading() as catalog:
+            fingerprint = self._fingerprint(catalog)
+            status = collection_status(self.folder, catalog, fingerprint)
+        return replace(status, index=index_status(self.folder, fingerprint))
+
+    def is_covered(self) -> bool:
+        """True if every passage had a vector of the collection's model when its last index run ended; quick to ask."""
+        with self._catalog() as catalog:
+            fingerprint = self._fingerprint(catalog)
+            return bool(fingerprint) and get_meta(catalog, COVERED) == fingerprint
+
+    def coverage(self) -> "Coverage":
+        """Count what can be found by words and by meaning; cheaper than the full status."""
+        from searchkit.catalog.coverage import read_coverage
+
+        with self._catalog() as catalog:
+            return read_coverage(catalog, self.name, self._fingerprint(catalog))
+
+    def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> "DocumentView":
+        """A hit's passage in its document, with so many passages before and after it."""
+        from searchkit.catalog.document_view import view_document
+
+        with self.reading() as catalog:
+            return view_document(catalog, hit, before=before, after=after)
+
+    def sample_passages(self, count: int) -> list[Passage]:
+        """Some passages from all over the collection."""
+        from searchkit.catalog.vectors import sample_passages
+
+        with self.reading() as catalog:
+            return sample_passages(catalog, count)
+
+    def refresh(self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS) -> IndexReport:
+        """Bring all folders up to date: only what changed is read, only what is new is embedded.
+
+        Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError.
+        """
+        with self.writing(waiting(on_progress, options)) as catalog:
+            return self.run(catalog, all_roots(catalog), self.embedder_in(catalog), on_progress, options)
+
+    def run(
+        self,
+        catalog: CatalogWriter,
+        chosen: Sequence[Root],
+        embedder: "Embedder",
+        on_progress: ProgressListener = no_listener,
+        options: RunOptions = _DEFAULTS,
+    ) -> IndexReport:
+        """Bring some of its folders up to date, within the user's limits on files; the catalog is open for writing."""
+        from searchkit.ingest.index_run import IndexRun
+        from searchkit.ingest.sandbox.messages import Limits
+
+        settings = load_settings(self.home)
+        limits = Limits(
+            file_bytes=settings.max_file_megabytes * 1_000_000,
+            seconds=settings.max_file_seconds,
+            memory_bytes=settings.max_reader_megabytes * 1_000_000,
+        )
+        return IndexRun(self.folder, catalog, embedder, limits, on_progress, options).run(chosen)
+
+    def forget(self, path: Path) -> int | None:
+        """Remove a folder or file (absolute path) from the collection, and the opened hits there; nothing on the disk.
+
+        A root goes as a whole, and the collection with its last root. Something below a root is also left out of later
+        runs, until it is indexed by name. Returns the number of documents removed, None if the collection has nothing to
+        do with the path. Raises CollectionBusyError for a whole root while another process writes.
+        """
+        from searchkit.catalog.forget import forget_path
+
+        try:
+            with self.writing() as catalog:
+                removed = forget_path(catalog, path)
+                roots_left = all_roots(catalog)
+                if removed:
+                    self._shrink_index(catalog)
+        except CollectionBusyError:
+            return self._forget_meanwhile(path)
+        if removed is not None and not roots_left:
+            self._remove_files()
+        elif removed is not None:
+            erase_opened(self.home, collection=self.name, below=path)
+        return removed
+
+    def delete(self) -> int:
+        """Remove the collection and all that it has left anywhere: index, training, evaluation, opened hits.
+
+        The indexed files are not touched. Returns how many of them there were. Raises CollectionBusyError while another
+        process writes to the collection.
+        """
+        from searchkit.catalog import documents
+
+        with self.writing() as catalog:
+            count = documents.count_by_status(catalog)[DocumentStatus.INDEXED]
+        self._remove_files()
+        return count
+
+    def searcher(self) -> CollectionSearcher:
+        """Open the collection for searching; once it has changed its model or was rebuilt, open it again."""
+        if self._searcher is not None and not self._searcher.is_current():
+            self.close()
+        if self._searcher is None:
+            with readable_errors(self.folder.catalog):
+                catalog = open_for_reading(self.folder.catalog)
+                model = get_meta(catalog, MODEL) or ""
+            self._searcher = CollectionSearcher(self.folder, catalog, lambda: self._own_model(model))
+        return self._searcher
+
+    def close(self) -> None:
+        """Close what searching has opened."""
+        if self._searcher is not None:
+            self._searcher.close()
+            self._searcher = None
+
+    @contextmanager
+    def _catalog(self) -> Iterator[CatalogReader]:
+        """The catalog as searching has it open, else opened for this."""
+        if self._searcher is not None and self._searcher.is_current():
+            with readable_errors(self.folder.catalog):
+                yield self._searcher.catalog
+        else:
+            with self.reading() as catalog:
+                yield catalog
+
+    def _fingerprint(self, catalog: CatalogReader) -> str:
+        """Of the collection's model, "" if that is not installed any more."""
+        return self.models.fingerprint(get_meta(catalog, MODEL) or "")
+
+    def _own_model(self, model: str) -> "Embedder":
+        """The model that the collection was built with. Raises ModelNotFoundError if that is not installed any more."""
+        try:
+            return self.models.open(model)
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(
+                f"Collection '{self.name}' was built with the model '{model}', which is not installed.",
+                remedy=Remedy(Action.IMPORT_MODEL, model=model)
+                | Remedy(Action.USE_MODEL, collection=self.name)
+                | Remedy(Action.SEARCH_BY_WORDS),
+            ) from error
+
+    def _shrink_index(self, catalog: CatalogWriter) -> None:
+        """Have the index file forget as well, at once if that is quick, else with the next run."""
+        from searchkit.index_store import discard_index, refresh_index
+
+        model = get_meta(catalog, MODEL) or ""
+        if self.models.fingerprint(model):
+            refresh_index(self.folder, catalog, self.models.open(model), slack=_FORGET_SLACK)
+        else:
+            discard_index(self.folder)
+
+    def _forget_meanwhile(self, path: Path) -> int | None:
+        """Forget while another process indexes, which notices. Raises CollectionBusyError for a whole root."""
+        from searchkit.catalog.forget import forget_path
+
+        with self.reading() as catalog:
+            if any(root.path.is_relative_to(path) for root in all_roots(catalog)):
+                raise CollectionBusyError(
+                    f"Collection '{self.name}' is being indexed.", remedy="Stop that, then forget the whole folder."
+                )
+        with readable_errors(self.folder.catalog), open_for_writing(self.folder.catalog) as catalog:
+            removed = forget_path(catalog, path)
+            write_keepsake(self.folder, catalog)
+        if removed is not None:
+            erase_opened(self.home, collection=self.name, below=path)
+        return removed
+
+    def _remove_files(self) -> None:
+        """Remove all that the collection has left in the data directory, version 0.1's places included."""
+        self.close()
+        erase_opened(self.home, collection=self.name)
+        vectors, reports = self.home.earlier_training(self.name)
+        shutil.rmtree(reports, ignore_errors=True)
+        for file in (vectors, self.home.earlier_evaluation(self.name)):
+            file.unlink(missing_ok=True)
+        self.folder.delete()
+
+
+def waiting(on_progress: ProgressListener, options: RunOptions) -> Callable[[str], None] | None:
+    """What to do while another process writes: say so and wait, or None to give up."""
+    if not options.wait:
+        return None
+    return lambda who: on_progress(Progress(f"Waiting for {who}", 0, None, ""))

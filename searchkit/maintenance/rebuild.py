@@ -1,0 +1,52 @@
+"""Rebuilds a collection from what is sound in its catalog and from its files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchkit.catalog.connection import readable_errors
+from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.roots import all_roots
+from searchkit.collection import Collection
+from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
+from searchkit.types import IndexReport, ProgressListener
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What a rebuild took from the old catalog, where that lies now, and the index run that followed."""
+
+    documents_kept: int
+    documents_lost: int
+    vectors_kept: int
+    vectors_lost: int
+    set_aside: Path
+    run: IndexReport
+
+
+def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progress: ProgressListener) -> RebuildReport:
+    """Make a collection anew from its sound rows and its files. Its old files are set aside, nothing is deleted.
+
+    `folders`: further ones to mirror, needed only if no file says any more which there were.
+    Raises CollectionNotFoundError, UsageError, CollectionBusyError.
+    """
+    from searchkit.catalog.rebuild import rebuild_catalog, settings_to_keep
+
+    folder = collection.folder
+    if not folder.path.is_dir():  # it may have lost its catalog
+        raise CollectionNotFoundError(
+            f"No collection named '{collection.name}'.", remedy=Remedy(Action.SEE_COLLECTIONS)
+        )
+    missing = [path for path in folders if not path.is_dir()]
+    if missing:
+        raise UsageError(f"There is no folder {missing[0]}.")
+    with readable_errors(folder.catalog), writer_lock(folder.path):
+        keepsake = settings_to_keep(folder, folders)
+        rebuilt = rebuild_catalog(folder, keepsake)
+    collection.close()
+    with collection.writing() as catalog:
+        run = collection.run(catalog, all_roots(catalog), collection.embedder_in(catalog, keepsake.model), on_progress)
+    salvaged = rebuilt.salvaged
+    return RebuildReport(
+        salvaged.documents, salvaged.lost_documents, salvaged.vectors, salvaged.lost_vectors, rebuilt.set_aside, run
+    )

@@ -175,6 +175,29 @@ def test_make_targets_and_extras_that_are_named_exist(page: Path) -> None:
     assert extras <= set(project["optional-dependencies"])
 
 
+def test_the_keys_of_the_terminal_ui_are_documented_by_name() -> None:
+    from searchkit_tui.settings.keys import APP_KEYS, SEARCH_KEYS
+
+    page = (ROOT / "docs" / "tui.md").read_text("utf-8")
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| ([^|]*)\|$", page, re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert documented == {str(binding.id) for binding in (*SEARCH_KEYS, *APP_KEYS)}
+
+
+def test_the_tools_of_the_mcp_server_are_documented() -> None:
+    from searchkit.serve.mcp.tools import TOOLS
+
+    page = (ROOT / "docs" / "mcp.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| `({[^|]+})` \|$", page, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", arguments)) for name, arguments, _ in rows} == {
+        tool.name: {argument.name for argument in tool.arguments} for tool in TOOLS
+    }
+    for (_, _, answer), tool in zip(rows, TOOLS, strict=True):
+        fields = set(re.findall(r"'(\w+)': {", str(tool.output))) - {"properties", "items", "additionalProperties"}
+        documented = set(re.findall(r'"(\w+)"', answer))
+        assert documented <= fields if "…" in answer else documented == fields
+
+
 def test_the_projects_addresses_are_whole_and_nobody_elses() -> None:
     urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
     assert urls

@@ -1,5 +1,6 @@
 """The OpenAPI description: complete, and no request that it allows, or nearly allows, brings about an error of the server's."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from searchkit.library import Library
 from tests.support.fake_llm import fake_llm
-from tests.support.files import write
+from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.serve_process import Server, serving
 
@@ -59,6 +60,24 @@ def test_every_operation_has_a_name_a_summary_and_a_description(server: Server) 
     assert all(name.isidentifier() for name in names)
     assert all(each["summary"] and each["description"] for each in operations)
     assert "422" not in str(described["paths"])
+
+
+def test_every_operation_is_documented_and_every_documented_one_exists(server: Server) -> None:
+    page = (ROOT / "docs" / "serve.md").read_text("utf-8")
+    table = page.partition("## What is served")[2].partition("\n## ")[0]
+    documented, method = set(), ""
+    for row in re.findall(r"^\| (`/?[^|]+`) \|", table, re.MULTILINE):
+        for route in re.findall(r"`([^`]+)`", row):
+            method = route.partition(" ")[0] if " " in route else method
+            documented.add((method.lower(), parameters_unnamed(route.rpartition(" ")[2].partition("?")[0])))
+    paths = server.get("/openapi.json").json()["paths"]
+    described = {(method, parameters_unnamed(path)) for path, methods in paths.items() for method in methods}
+    beside_the_api = {("get", "/openapi.json"), ("get", "/tools/openapi.json")}
+    assert {route for route in documented if route[1] != "/mcp"} - beside_the_api == described
+
+
+def parameters_unnamed(path: str) -> str:
+    return re.sub(r"{[^}]*}", "{}", path)
 
 
 def test_chat_programs_get_a_few_operations_as_tools(server: Server) -> None:

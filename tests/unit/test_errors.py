@@ -22,7 +22,7 @@ from searchkit.errors import (
     UnreadableFileError,
     UsageError,
 )
-from searchkit.serve.http import remedies as http
+from searchkit.serve.http import error_responses as http
 from searchkit.serve.mcp import remedies as mcp
 
 PACKAGE = Path(searchkit.__file__).parent

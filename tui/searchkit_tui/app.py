@@ -17,11 +17,10 @@ from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.screen import SearchScreen
 from searchkit_tui.search.session import SearchSession
-from searchkit_tui.settings.keymap import check_keys
-from searchkit_tui.settings.keys import APP_KEYS, ASK_KEYS, MOVEMENTS, SEARCH_KEYS
-from searchkit_tui.settings.opened_hits import OpenedHits
+from searchkit_tui.settings.keys import APP_KEYS, ASK_KEYS, MOVEMENTS, SEARCH_KEYS, check_keys
 from searchkit_tui.settings.saved_state import History, load_theme, save_theme
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
+from searchkit_tui.widgets.open_hit import OpenedHits
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
     from searchkit.library import Library
@@ -93,9 +92,9 @@ class SearchApp(App[None]):
         if isinstance(screen, SearchScreen):
             for mode, title in _MODES.items():
                 yield SystemCommand(title, f"Mode: {mode}", partial(screen.action_mode, mode.value))
-        yield SystemCommand("Theme", "Choose the colours, light or dark; they are kept", self.action_change_theme)
+        yield SystemCommand("Theme", "Choose the colours, light or dark; the choice is kept", self.action_change_theme)
         if isinstance(screen, SearchScreen | ScreenWithHelp):
-            yield SystemCommand("Help", "Keys, and what a query may contain", screen.action_help)
+            yield SystemCommand("Help", "Keys and query syntax", screen.action_help)
         yield SystemCommand("Screenshot", "Save a picture of the screen as SVG", self.deliver_screenshot)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> object:
@@ -114,7 +113,7 @@ class SearchApp(App[None]):
         try:
             save_theme(self._home, theme)
         except OSError as error:
-            self.notify(f"The theme is not kept: {error.strerror}", severity="warning", markup=False)
+            self.notify(f"The theme could not be saved: {error.strerror}", severity="warning", markup=False)
 
 
 def _names_of_keys() -> list[str]:

@@ -263,7 +263,7 @@ def test_forgetting_asks_first_and_touches_no_file(filled: Library, docs: Path) 
         await user.until(lambda: names(user) == ["docs"])
         await user.press("x")
         await user.until(lambda: isinstance(user.app.screen, Confirm))
-        await user.until_seen("Forget docs?", "No file of yours is touched", "3 files")
+        await user.until_seen("Forget docs?", "None of your files is touched", "3 files")
         await user.press("enter")  # the focus is on keeping it
         assert isinstance(user.app.screen, CollectionsScreen)
         assert filled.collections() == ["docs"]
@@ -351,7 +351,7 @@ def test_f1_explains_the_keys(filled: Library) -> None:
     async def scenario(user: User) -> None:
         await user.until(lambda: names(user) == ["docs"])
         await user.press("f1")
-        await user.until_seen("Switch model", "take in changes as they happen")
+        await user.until_seen("Switch model", "index changes as they happen")
         await user.press("escape")
         assert isinstance(user.app.screen, CollectionsScreen)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
+from searchkit.catalog.collection_folder import existing_collection
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval.reading import read_report
 from searchkit.library import Library
@@ -67,7 +68,7 @@ def tune_job(user: User) -> TuneJob:
 
 async def open_tune(user: User) -> None:
     await user.press("t")
-    await user.until(lambda: isinstance(user.app.screen, TuneScreen))
+    await user.until(lambda: isinstance(user.app.screen, TuneScreen) and user.app.jobs.latest(JobKind.TUNE, "docs"))
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
@@ -84,7 +85,7 @@ def test_the_table_grows_trial_by_trial_and_the_cheapest_is_set(library: Library
         await user.until_seen("◆ Measured on", "recall@10", "┈┈┈", " ms")
         assert user.footer_keys <= 5  # and one of the app
         await user.press("s")
-        await user.until_seen(f"searches go through {report.chosen.spec}")
+        await user.until_seen(f"searches use {report.chosen.spec}")
         status = library.status("docs")
         assert status.index is not None
         assert status.index.name == str(report.chosen.spec)
@@ -100,9 +101,9 @@ def test_any_trial_can_be_set_and_automatic_goes_back(library: Library) -> None:
         await user.until(lambda: table.row_count == len(tune_job(user).trials))
         await user.press("down", "enter")
         chosen = sorted(tune_job(user).trials, key=lambda trial: trial.cost)[1].spec
-        await user.until_seen(f"searches go through {chosen} now")
+        await user.until_seen(f"searches use {chosen} now")
         await user.press("a")
-        await user.until_seen("what suits its size now")
+        await user.until_seen("the index that suits its size now")
 
     drive(library, scenario)
 
@@ -143,7 +144,7 @@ def test_an_impossible_share_is_refused(library: Library) -> None:
         await user.until(lambda: not tune_job(user).is_active)
         user.app.screen.query_one("#recall", Input).value = "1.5"
         await user.press("ctrl+r")
-        await user.until_seen("is a share between 0 and 1")
+        await user.until_seen("must be between 0 and 1")
 
     drive(library, scenario)
 
@@ -277,4 +278,4 @@ def test_a_collection_is_evaluated_with_judged_queries(library: Library, tmp_pat
         await user.until_seen("docs, 1 queries", "hybrid", "semantic", "lexical")
 
     drive(library, scenario)
-    assert (library.home.path / "evaluations" / "docs.json").is_file()
+    assert existing_collection(library.home, "docs").evaluation.is_file()

@@ -62,7 +62,7 @@ def test_keys_can_be_changed_in_the_config_and_the_help_says_so(library: Library
         ('moed = "f5"', "nothing is named 'moed'. Did you mean 'mode'?"),
         ('mode = "ctl+x"', "mode: there is no key 'ctl+x'"),
         ('mode = ""', "mode: there is no key ''"),
-        ('mode = "f5"\ncopy = "f5"', "f5 is given to mode and to copy"),
+        ('mode = "f5"\ncopy = "f5"', "f5 is given to both mode and copy"),
         ("mode = 5", "keys must be a table of texts"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_file_that_is_gone_is_said_with_what_to_do(library: Library) -> None:
         session.results.hits[0].path.unlink()
         await session.press("enter")
         (toast,) = session.toasts
-        assert "is not there any more. Bring the collection up to date" in toast
+        assert "no longer exists. Index its collection again." in toast
 
     drive(library, scenario)
 
@@ -212,7 +212,7 @@ def test_a_terminal_that_cannot_be_lent_is_said(library: Library, monkeypatch: p
         await session.search("pressure")
         await session.press("enter")
         (toast,) = session.toasts
-        assert toast.startswith("This terminal cannot be lent to an editor.")
+        assert toast.startswith("An editor cannot use this terminal.")
 
     monkeypatch.setenv("VISUAL", "vim")
     drive(library, scenario)

@@ -14,8 +14,8 @@ from textual.app import App
 from searchkit.library import Library
 from searchkit.search.click_log import opened_file, read_opened
 from searchkit_tui.ask.screen import AskScreen
-from searchkit_tui.settings.opened_hits import THREAD, OpenedHits
 from searchkit_tui.widgets.help_screen import HelpScreen
+from searchkit_tui.widgets.open_hit import THREAD, OpenedHits
 from tests.integration.tui.test_ask import none_found
 from tests.support.driving import Session, drive
 from tests.support.small_app import shown

@@ -172,7 +172,7 @@ def test_a_collection_that_was_chosen_and_is_forgotten_is_searched_no_more(libra
         Library(library.home).collection("slow").delete()
         session.box.value = "boiler pressure"
         await session.until(lambda: session.names[:1] == ["boiler.md"])
-        assert session.toasts == ["There is no collection slow. Searched from now on: all there are."]
+        assert session.toasts == ["There is no collection slow. Now searching all collections."]
         assert session.status.endswith("· notes")
 
     add_slow_boilers(library, tmp_path)
@@ -182,7 +182,7 @@ def test_a_collection_that_was_chosen_and_is_forgotten_is_searched_no_more(libra
 def test_a_collection_that_never_was_is_told_at_the_start(library: Library) -> None:
     async def scenario(session: Session) -> None:
         await session.until(lambda: session.toasts)
-        assert session.toasts == ["There is no collection nope. Searched from now on: notes."]
+        assert session.toasts == ["There is no collection nope. Now searching notes."]
         await session.until(lambda: session.message.startswith("Type to search notes"))
 
     drive(library, scenario, collections=["nope", "notes"])

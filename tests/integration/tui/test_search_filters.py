@@ -3,8 +3,7 @@
 import pytest
 
 from searchkit.library import Library
-from searchkit_tui.search.filter_screen import FilterScreen
-from searchkit_tui.widgets.tick_list import TickList
+from searchkit_tui.search.filter_screen import FilterScreen, TickList
 from tests.support.driving import Session, drive
 
 

@@ -163,7 +163,7 @@ def test_a_query_without_hits_says_that_files_are_still_read_and_is_asked_again(
 
     async def scenario(session: Session) -> None:
         session.app.jobs.submit(index_folder(folder, library.collection_for(folder)))
-        await session.until(lambda: session.message.startswith("Reading."))
+        await session.until(lambda: session.message.startswith("Reading your files."))
         assert not session.app.screen.query_one(Welcome).display
         await session.press("enter")  # which would index the samples if the welcome were there still
         await session.until(lambda: session.status_line.coverages)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:  # NumPy comes with it, which the other actions do without
     from searchkit.evaluate.retrieval.results import RetrievalReport
 
 _REBUILD = (
-    "The collection is made anew from what is sound in it and from its files. Its old files are set aside, nothing is"
-    " deleted, and vectors that are sound are kept. It can take as long as the first indexing."
+    "The collection is made again from its sound parts and your files. Its old files are set aside, nothing is deleted, and"
+    " sound vectors are kept. This can take as long as the first indexing."
 )
-_UNTOUCHED = "No file of yours is touched: your folders stay as they are, and can be indexed again."
+_UNTOUCHED = "None of your files is touched: your folders stay as they are and can be indexed again."
 
 
 class Actions:
@@ -89,9 +89,9 @@ class Actions:
     def forget(self, row: CollectionRow) -> None:
         """Ask, then cancel the jobs of a collection and delete it."""
         status = row.status
-        held = f" with {plural(status.indexed, 'file')} and {plural(status.chunks, 'passage')}" if status else ""
+        contents = f" with {plural(status.indexed, 'file')} and {plural(status.chunks, 'passage')}" if status else ""
         text = (
-            f"The collection{held} is taken out of searchkit: its text, its vectors and its index are deleted."
+            f"The collection{contents} is removed from searchkit: its text, its vectors and its index are deleted."
             f"\n\n{_UNTOUCHED}"
         )
 
@@ -164,7 +164,7 @@ class Actions:
         """Cancel the job of a collection, else the running one; watching goes on."""
         job = self._jobs.of(collection) or self._jobs.at_work
         if job is None:
-            self._app.notify("Nothing is under way.", markup=False)
+            self._app.notify("No job is running.", markup=False)
         else:
             job.cancel()
 

@@ -1,4 +1,4 @@
-"""The dialog that makes a folder searchable."""
+"""The dialog that asks for a folder to index."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from searchkit_tui.widgets.path_picker import PathPicker
 
 @dataclass(frozen=True, slots=True)
 class NewFolder:
-    """What to index, into which collection, and whether to watch it from then on."""
+    """A folder to index, its collection, and whether to watch it from then on."""
 
     path: Path
     collection: str
@@ -28,7 +28,7 @@ class NewFolder:
 
 
 class AddFolder(Dialog[NewFolder | None]):
-    """Asks for a folder and a collection; closes only with a folder that can be indexed."""
+    """Asks for a folder and a collection. Closes only with a folder that can be indexed."""
 
     DEFAULT_CSS = """
     AddFolder > .box {
@@ -59,7 +59,7 @@ class AddFolder(Dialog[NewFolder | None]):
         self._start = start or Path.home()
 
     def compose(self) -> ComposeResult:
-        """Path above name and buttons."""
+        """Put the path above name and buttons."""
         with Vertical(classes="box") as box:
             box.border_title = "Add a folder"
             yield PathPicker(self._start)
@@ -67,7 +67,7 @@ class AddFolder(Dialog[NewFolder | None]):
             with Horizontal(classes="options"):
                 yield Input(placeholder="Collection: named after the folder", id="collection", compact=True)
                 yield Checkbox(
-                    "Watch", id="watch", compact=True, tooltip="Take in changes as they happen, while searchkit is open"
+                    "Watch", id="watch", compact=True, tooltip="Index changes as they happen, while searchkit is open"
                 )
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -97,7 +97,7 @@ class AddFolder(Dialog[NewFolder | None]):
 
 
 def _checked(library: Library, text: str, collection: str) -> tuple[Path, str]:
-    """Folder and collection. Raises UsageError, as indexing would."""
+    """Resolve folder and collection. Raises UsageError, as indexing would."""
     with library.sibling() as own:
         own.check(text)
         path = Path(text).expanduser().resolve()

@@ -60,7 +60,7 @@ class Problems(Dialog[str | None]):
 def problem_list(status: CollectionStatus) -> Content:
     """List reason, remedy and files of each kind of problem, or say that there are none."""
     if not status.problems:
-        return Content("Every file that can be read has been. Nothing to do.")
+        return Content("Every readable file has been read. There is nothing to do.")
     parts: list[str | tuple[str, str]] = []
     for reason, remedy, paths in grouped(status.problems):
         parts += [(f"{reason}", "bold"), f"  ({plural(len(paths), 'file')})\n"]
@@ -90,9 +90,9 @@ def model_choices(library: Library, current: str) -> list[tuple[str, Content]]:
 def choose_model(collection: str, passages: int, choices: list[tuple[str, Content]]) -> Choose:
     """Make the dialog that asks for a model and says what switching means."""
     text = (
-        f"Vectors of different models cannot be compared, so those of {plural(passages, 'passage')} are made again:"
-        " indexing starts at once and can be stopped and continued. Until it is done, words find everything and meaning"
-        " what is done so far."
+        f"Vectors of different models cannot be compared, so {plural(passages, 'passage')} must be embedded again."
+        " Indexing starts at once, and can be stopped and continued. Until it is done, a search by words finds everything,"
+        " and one by meaning finds what has been embedded."
     )
     if len(choices) < 2:
         text += f" {_NO_OTHER}{GET_A_MODEL}"

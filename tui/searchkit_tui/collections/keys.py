@@ -26,22 +26,22 @@ class CollectionAction:
 ACTIONS = (
     CollectionAction("add", "a", "Add folder", "make a folder searchable", needs_collection=False, in_footer=True),
     CollectionAction("index", "i", "Index", "read what has changed and embed what is new", in_footer=True),
-    CollectionAction("watch", "w", "Watch", "take in changes as they happen, or stop doing so", in_footer=True),
-    CollectionAction("problems", "p", "Problems", "what could not be read, why, and what to do"),
-    CollectionAction(
-        "cancel", "c", "Cancel job", "stop what is under way; what is done is kept", needs_collection=False
-    ),
+    CollectionAction("watch", "w", "Watch", "index changes as they happen, or stop doing so", in_footer=True),
+    CollectionAction("problems", "p", "Problems", "files that could not be read, why, and what to do"),
+    CollectionAction("cancel", "c", "Cancel job", "stop the job; what is done is kept", needs_collection=False),
     CollectionAction("model", "m", "Switch model", "embed it with another model"),
     CollectionAction("tune", "t", "Tune", "measure the indexes on its own vectors and choose one"),
     CollectionAction(
         "evaluation",
         "e",
         "Evaluations",
-        "measure with judged queries of yours, or look at results of searchkit eval retrieval",
+        "evaluate with judged queries, or look at a report of searchkit eval retrieval",
         needs_collection=False,
     ),
-    CollectionAction("rebuild", "r", "Rebuild", "make it anew from what is sound", needs_status=False),
-    CollectionAction("forget", "x,delete", "Forget", "take it out of searchkit; files stay", needs_status=False),
+    CollectionAction(
+        "rebuild", "r", "Rebuild", "make it again from its sound parts and your files", needs_status=False
+    ),
+    CollectionAction("forget", "x,delete", "Forget", "remove it from searchkit; your files stay", needs_status=False),
 )
 
 
@@ -57,10 +57,10 @@ COLLECTION_KEYS = [
         )
         for each in ACTIONS
     ),
-    Binding("escape", "back", "Back", tooltip="Leave; what is under way goes on", id="collections_back"),
+    Binding("escape", "back", "Back", tooltip="Leave; jobs continue", id="collections_back"),
 ]
 MENU_KEY = Binding(
-    "enter", "select_cursor", "All actions", tooltip="All that can be done with it", id="collections_menu"
+    "enter", "select_cursor", "All actions", tooltip="Everything that can be done with it", id="collections_menu"
 )
 # The keys that can be changed, of this screen and of those that it opens.
 ALL_KEYS = [*COLLECTION_KEYS, MENU_KEY, *TUNE_KEYS, SET_SELECTED, *EVALUATION_KEYS]

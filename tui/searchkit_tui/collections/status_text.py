@@ -84,7 +84,7 @@ def index_line(index: IndexStatus | None) -> str:
         found = "finds all of the ten nearest"
     elif index.recall is not None and index.queries:
         found = f"finds {index.recall:.1%} of the ten nearest"
-    return f"{index.name}, {index.bytes_per_vector:,} bytes a vector, {found}"
+    return f"{index.name}, {index.bytes_per_vector:,} bytes per vector, {found}"
 
 
 def grouped(problems: Sequence[Problem]) -> list[tuple[str, str, list[str]]]:
@@ -110,4 +110,4 @@ def _kind(problem: Problem) -> tuple[str, str]:
 
 def _when(moment: str | None) -> str:
     """Say when a collection was last brought up to date, to the minute."""
-    return f"brought up to date {moment[:16].replace('T', ' ')}" if moment else "its first run has not ended yet"
+    return f"updated {moment[:16].replace('T', ' ')}" if moment else "first run not finished yet"

@@ -116,7 +116,7 @@ class TuneScreen(ScreenWithHelp):
         except ValueError:
             recall = 0.0
         if not 0 < recall <= 1:
-            self.notify("The recall to reach is a share between 0 and 1, such as 0.99.", severity="error", markup=False)
+            self.notify("The recall to reach must be between 0 and 1, such as 0.99.", severity="error", markup=False)
             return
         self._jobs.submit(TuneJob(self._collection, TuneOptions(recall)))
         self.query_one(TrialTable).focus()

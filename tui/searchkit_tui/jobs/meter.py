@@ -1,4 +1,4 @@
-"""From reports of progress to what people want to know: how fast it goes, and how long it still takes."""
+"""Turns reports of progress into what people want to know: how fast a job is, and how long it still takes."""
 
 import time
 from collections import deque
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from searchkit.display import printable
 from searchkit.types import Progress
 
-_PERIOD_SECONDS = 20.0  # a rate is that of this last while: files come the recent first, not the small ones
-_SETTLED_SECONDS = 1.0  # before that a rate says nothing
-_STALE_SECONDS = 15.0  # without a report; embedding tells every few seconds on the slowest machine
+_PERIOD_SECONDS = 20.0  # over which a rate is taken: files come by date, not by size, so that it changes
+_SETTLED_SECONDS = 1.0  # before that a rate is meaningless
+_STALE_SECONDS = 15.0  # without a report; embedding reports every few seconds on the slowest machine
 _BAR_DONE, _BAR_LEFT = "━", "╌"
 
 
 class Meter:
-    """Takes the reports of one job, from any one thread; `clock` counts seconds."""
+    """Takes the reports of one job, from one thread. `clock`: seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.progress: Progress | None = None
@@ -22,7 +22,7 @@ class Meter:
         self._samples: deque[tuple[float, int, float]] = deque()
 
     def note(self, progress: Progress) -> None:
-        """Take the next report; a new stage begins anew."""
+        """Take the next report; a new stage starts from nothing."""
         now = self._clock()
         samples = self._samples
         if self.progress is None or self.progress.stage != progress.stage:
@@ -34,7 +34,7 @@ class Meter:
 
     @property
     def fraction(self) -> float | None:
-        """How much of the stage is done, 0 to 1; None while that is not known."""
+        """The part of the stage that is done, 0 to 1; None while unknown."""
         progress = self.progress
         if progress is None:
             return None
@@ -44,13 +44,13 @@ class Meter:
 
     @property
     def rate(self) -> float | None:
-        """Units a second, None until that can be told."""
+        """Units a second; None while unknown."""
         seconds, done, _ = self._recent()
         return done / seconds if seconds >= _SETTLED_SECONDS and done else None
 
     @property
     def seconds_left(self) -> float | None:
-        """For the rest of this stage at the rate of the last while, None until that can be told."""
+        """Seconds that the rest of this stage takes at the current rate; None while unknown."""
         seconds, done, work = self._recent()
         progress = self.progress
         if progress is None or seconds < _SETTLED_SECONDS:
@@ -61,15 +61,15 @@ class Meter:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the last report is of just now."""
+        """True if the last report is recent."""
         return bool(self._samples) and self._clock() - self._samples[-1][0] < _STALE_SECONDS
 
     def clear(self) -> None:
-        """Forget all reports: what they told of has ended."""
+        """Forget all reports: their work has ended."""
         self.progress, self._samples = None, deque()
 
     def _recent(self) -> tuple[float, int, float]:
-        """Seconds that the samples span, and what was done in them."""
+        """Sum up the samples: seconds, units and work."""
         samples = list(self._samples)
         if len(samples) < 2:
             return 0.0, 0, 0.0
@@ -78,7 +78,7 @@ class Meter:
 
 
 def amount(meter: Meter) -> str:
-    """`Reading 1,203 of 4,000 files, 5,120 passages · 310 files/s · 0:12 left`, as far as it is known."""
+    """Say how far a job is: `Reading 1,203 of 4,000 files, 5,120 passages · 310 files/s · 0:12 left`."""
     progress = meter.progress
     if progress is None:
         return ""
@@ -94,14 +94,14 @@ def amount(meter: Meter) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0:07`, `12:30`, `3:05:00`."""
+    """Write seconds as `0:07`, `12:30` or `3:05:00`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def bar(fraction: float | None, width: int) -> str:
-    """A bar of `width` cells and its share in words; without a fraction, an empty one."""
+    """Draw a bar of `width` cells, with the share in figures; an empty one without a fraction."""
     filled = round((fraction or 0.0) * width)
     share = f"{fraction:4.0%}" if fraction is not None else "  …"
     return f"{_BAR_DONE * filled}{_BAR_LEFT * (width - filled)} {share}"

@@ -53,7 +53,7 @@ def rebuild(collection: str) -> Job:
 
         damaged = library.collection(collection, must_exist=False)
         report = retry_while_busy(job, lambda: rebuild_collection(damaged, [], job.listen))
-        lost = f", {report.vectors_lost:,} vectors made again" if report.vectors_lost else ""
+        lost = f", {report.vectors_lost:,} vectors lost and embedded again" if report.vectors_lost else ""
         return (
             f"{plural(report.documents_kept, 'file')} kept{lost}; {changes(report.run)}."
             f" The old files are in {report.set_aside}"
@@ -67,7 +67,7 @@ def forget(collection: str) -> Job:
 
     def work(library: Library, job: Job) -> str:
         count = retry_while_busy(job, library.collection(collection).delete)
-        return f"{plural(count, 'file')} forgotten; the files themselves are where they were"
+        return f"{plural(count, 'file')} forgotten; the files themselves are untouched"
 
     return Job(JobKind.FORGET, collection, work)
 
@@ -138,7 +138,7 @@ def set_index(collection: str, trial: "Trial | None", recall: float) -> Job:
         spec = trial.spec if trial else None
         goal = recall if spec else 0.0
         retry_while_busy(job, lambda: tune_index.set_index(library.collection(collection), spec, recall=goal))
-        return f"searches go through {spec} now" if spec else "searches go through what suits its size now"
+        return f"searches use {spec} now" if spec else "searches use the index that suits its size now"
 
     return Job(JobKind.SET_INDEX, collection, work)
 
@@ -159,7 +159,7 @@ def retry_while_busy(job: Job, run: Callable[[], Result]) -> Result:
         try:
             return run()
         except CollectionBusyError:
-            job.meter.note(Progress("Waiting for another run on it", 0, None, ""))
+            job.meter.note(Progress("Waiting for another process that writes to it", 0, None, ""))
             if job.stopped.wait(_BUSY_SECONDS):
                 raise JobCancelledError from None
 

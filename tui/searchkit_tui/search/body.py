@@ -16,18 +16,18 @@ from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer, SearchRequest
 from searchkit_tui.search.status_line import names_of
-from searchkit_tui.settings.keymap import key_of
+from searchkit_tui.settings.keys import key_of
 
 _LOOK_SECONDS = 0.25  # between two looks whether indexing has begun
-_READING = "Reading. Words can be searched in a moment, meaning follows; just type."
-_STILL_READING = "Files are still being read: what is found in them comes by itself."
+_READING = "Reading your files. Just type: you can search by words in a moment, and by meaning a little later."
+_STILL_READING = "Files are still being read; new hits will appear by themselves."
 _NOTHING_INDEXED = """\
 Nothing is indexed yet.
 
-searchkit finds passages in your own files by what they mean, and by their words. Everything stays on this computer.
-First it has to read a folder; that can be stopped at any time and goes on where it was.
+searchkit finds passages in your own files by meaning and by words. Everything stays on this computer.
+First it has to read a folder; you can stop that at any time and continue later.
 """
-_SAMPLES = "{} tries it with the sample documents: letters, manuals, notes and code of a bookbinder.\n"
+_SAMPLES = "{} tries it with the sample documents: the letters, manuals, notes and code of a bookbinder.\n"
 _CHOOSE = "{} chooses a folder of yours. On the command line: searchkit index FOLDER"
 
 
@@ -97,7 +97,7 @@ class SearchBody(Container):
         if collections:
             names = visible(names_of(collections), one_line=True)
             help_key = key_of(self.screen, "help")
-            self._show_message(f"Type to search {names}. {help_key} explains keys and what a query may hold.")
+            self._show_message(f"Type to search {names}. {help_key} explains keys and query syntax.")
         elif self._jobs.is_indexing:
             self.show_reading()
         else:

@@ -1,6 +1,6 @@
-"""Filters chosen instead of typed. They are written into the query, so that they can be seen, changed and learnt."""
+"""A dialog to choose filters. They are written into the query, where they can be seen, changed and learnt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,17 +8,16 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, Input, Label
+from textual.widgets import Button, Input, Label, OptionList
+from textual.widgets.option_list import Option
 
 from searchkit.display import plural
-from searchkit.errors import SearchkitError
 from searchkit.search.query.editing import TypedFilter, filters_of, with_filters
-from searchkit.types import FormatCount
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.session import SearchSession
 from searchkit_tui.widgets.dialogs import Dialog
-from searchkit_tui.widgets.tick_list import TickList
 
 _TEXTS = (
     ("folder", "In a folder named", "notes"),
@@ -36,8 +35,44 @@ class FilterChoice:
     collections: tuple[str, ...]
 
 
+class TickList(OptionList):
+    """A list of things to tick, as in `[x] pdf (2 files)`: a click or the space bar ticks and unticks."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "select", "Tick", show=False)]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, compact=True, markup=False)
+        self._values: list[str] = []
+        self._labels: dict[str, str] = {}
+        self._ticked: set[str] = set()
+
+    @property
+    def ticked(self) -> tuple[str, ...]:
+        """The ticked values, in the order of the list."""
+        return tuple(value for value in self._values if value in self._ticked)
+
+    def show(self, choices: Sequence[tuple[str, str]], ticked: Iterable[str]) -> None:
+        """Show these (value, label), of which some are ticked."""
+        self._values = [value for value, _ in choices]
+        self._labels = dict(choices)
+        self._ticked = set(ticked)
+        self.set_options(Option(self._prompt(value)) for value in self._values)
+        self.highlighted = 0 if choices else None
+
+    def on_option_list_option_selected(self, selected: OptionList.OptionSelected) -> None:
+        """Tick or untick."""
+        selected.stop()
+        value = self._values[selected.option_index]
+        self._ticked ^= {value}
+        self.replace_option_prompt_at_index(selected.option_index, self._prompt(value))
+
+    def _prompt(self, value: str) -> Content:
+        sign, style = ("[x] ", "bold $text-success") if value in self._ticked else ("[ ] ", "")
+        return Content.assemble((sign, style), self._labels[value])
+
+
 class FilterScreen(Dialog[FilterChoice | None]):
-    """Types, folders, days and collections. What the query asks for already is filled in."""
+    """Types, folders, days and collections. What the query already asks for is filled in."""
 
     DEFAULT_CSS = """
     FilterScreen .lists {
@@ -79,12 +114,12 @@ class FilterScreen(Dialog[FilterChoice | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "apply", "Apply", priority=True)]
 
-    class Found(Message):
-        """The types of file that there are."""
+    class Counted(Message):
+        """The types of the indexed files have been counted."""
 
-        def __init__(self, formats: Sequence[FormatCount]) -> None:
+        def __init__(self, files: Mapping[str, int]) -> None:
             super().__init__()
-            self.formats = formats
+            self.files = files
 
     def __init__(self, session: SearchSession, query: str) -> None:
         super().__init__()
@@ -94,7 +129,7 @@ class FilterScreen(Dialog[FilterChoice | None]):
         self._all = tuple(session.library.collections())
 
     def compose(self) -> ComposeResult:
-        """Lists above, texts below."""
+        """Put the lists above the texts."""
         with VerticalScroll(classes="box", can_focus=False) as box:
             box.border_title = "Filters"
             box.border_subtitle = "Tab moves, Space ticks, Enter applies, Esc closes"
@@ -112,7 +147,7 @@ class FilterScreen(Dialog[FilterChoice | None]):
             yield Button("Apply", id="apply", variant="primary")
 
     def on_mount(self) -> None:
-        """What is known at once; the counts need a look into every collection."""
+        """Show what is known at once, and count the types, which needs a look into every collection."""
         types = self._wanted_types()
         self.query_one("#types", TickList).show([(name, visible(name)) for name in types], types)
         names = [(name, visible(name)) for name in self._all]
@@ -120,7 +155,7 @@ class FilterScreen(Dialog[FilterChoice | None]):
         self._count()
 
     def action_apply(self) -> None:
-        """Write what is chosen into the query."""
+        """Close with the chosen filters written into the query."""
         types = self.query_one("#types", TickList).ticked
         chosen = self.query_one("#collections", TickList).ticked
         texts = [TypedFilter(name, self.query_one(f"#{name}", Input).value.strip()) for name, _, _ in _TEXTS]
@@ -135,25 +170,15 @@ class FilterScreen(Dialog[FilterChoice | None]):
 
     @work(thread=True, exit_on_error=False)
     def _count(self) -> None:
-        counts: dict[str, FormatCount] = {}
-        for name in self._all:
-            try:
-                formats = self._session.library.status(name).formats
-            except SearchkitError:  # forgotten or broken just now; the others have types too
-                continue
-            for each in formats:
-                known = counts.get(each.format, FormatCount(each.format, 0, 0))
-                counts[each.format] = FormatCount(each.format, known.files + each.files, known.chunks + each.chunks)
-        self.post_message(self.Found([count for count in counts.values() if count.format]))
+        self.post_message(self.Counted(self._session.file_types()))
 
-    @on(Found)
-    def _show_types(self, found: Found) -> None:
+    @on(Counted)
+    def _show_types(self, counted: Counted) -> None:
         types = self.query_one("#types", TickList)
         ticked = types.ticked
-        counts = {each.format: each.files for each in sorted(found.formats, key=lambda each: -each.files)}
-        others = [(name, visible(name)) for name in ticked if name not in counts]
-        formats = [(name, f"{visible(name)} ({plural(files, 'file')})") for name, files in counts.items()]
-        types.show([*others, *formats], ticked)
+        others = [(name, visible(name)) for name in ticked if name not in counted.files]
+        known = [(name, f"{visible(name)} ({plural(count, 'file')})") for name, count in counted.files.items()]
+        types.show([*others, *known], ticked)
 
     def _wanted_types(self) -> list[str]:
         values = [each.value for each in self._typed if each.name == "type"]

@@ -16,7 +16,7 @@ _USUAL_CELLS = 47  # before there is a layout; on a terminal of 120 columns
 
 
 class ResultList(OptionList, can_focus=False):
-    """Hits, best first, one of them selected. It never takes the focus: keys come from the screen."""
+    """Hits, best first, of which one is selected. It never takes the focus: keys come from the screen."""
 
     class Opened(Message):
         """The selected hit was clicked twice."""
@@ -44,17 +44,17 @@ class ResultList(OptionList, can_focus=False):
         return None if self.highlighted is None or not self.hits else self.hits[self.highlighted]
 
     def select_next(self, step: int) -> None:
-        """Move the selection down, or up for a negative step; it stops at either end."""
+        """Move the selection down, or up if negative; it stops at either end."""
         if self.highlighted is not None:
             self._is_moved = True
             self.highlighted = min(max(self.highlighted + step, 0), len(self.hits) - 1)
 
     def select_page(self, pages: int) -> None:
-        """Move the selection by what the list shows at once."""
+        """Move the selection by as many hits as the list shows at once."""
         self.select_next(pages * max(1, self.scrollable_content_region.height // _LINES_OF_ENTRY - 1))
 
     def watch_highlighted(self, highlighted: int | None) -> None:
-        """The selected entry has a sign as well as a colour."""
+        """Mark the selected entry by a sign as well as a colour."""
         for index in (self._shown_selected, highlighted):
             if index is not None and index < len(self.hits):
                 prompt = entry(self.hits[index], self._cells, is_selected=index == highlighted)
@@ -63,7 +63,7 @@ class ResultList(OptionList, can_focus=False):
         super().watch_highlighted(highlighted)
 
     def on_resize(self) -> None:
-        """File names are shortened to the width that there is."""
+        """Shorten file names to the new width."""
         for index, hit in enumerate(self.hits):
             prompt = entry(hit, self._cells, is_selected=index == self.highlighted)
             self.replace_option_prompt_at_index(index, prompt)
@@ -73,7 +73,7 @@ class ResultList(OptionList, can_focus=False):
         return (self.scrollable_content_region.width or _USUAL_CELLS) - 1  # the scroll bar's, which may come
 
     def on_click(self, event: events.Click) -> None:
-        """One click selects, two open."""
+        """Select on one click, open on two."""
         if event.style.meta.get("option") is None:
             return
         self._is_moved = True

@@ -16,15 +16,14 @@ from searchkit_tui.rendering.hit_content import copied
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.preview import DocumentScroll, Preview
 from searchkit_tui.search.result_list import ResultList
-from searchkit_tui.search.session import Around
-from searchkit_tui.settings.opened_hits import OpenedHits
+from searchkit_tui.search.session import ContextWindow
 from searchkit_tui.widgets.dialogs import show_worker_failure
-from searchkit_tui.widgets.open_hit import open_hit
+from searchkit_tui.widgets.open_hit import OpenedHits, open_hit
 
 if TYPE_CHECKING:
     from searchkit_tui.rendering.document_content import DocumentContent
 
-ReadDocument = Callable[[Hit, Around | None], "DocumentContent"]
+ReadDocument = Callable[[Hit, ContextWindow | None], "DocumentContent"]
 
 
 class ResultsPane(Container):
@@ -50,7 +49,7 @@ class ResultsPane(Container):
         self._opened = opened
         self._query = ""
         self._document: DocumentContent | None = None
-        self._around = Around()
+        self._window = ContextWindow()
         self._is_passage_alone = False
         self._is_reading_more = False
 
@@ -122,9 +121,9 @@ class ResultsPane(Container):
         """Show the selected hit, unless it is shown already."""
         hit = self.selected_hit
         if hit is not None and hit != self.previewed and self.query_one(Preview).display:
-            self._around = Around()
+            self._window = ContextWindow()
             self._is_reading_more = False
-            self._read(hit, None if self._is_passage_alone else self._around, is_more=False)
+            self._read(hit, None if self._is_passage_alone else self._window, is_more=False)
 
     @on(DocumentRead)
     def _show_document(self, read: DocumentRead) -> None:
@@ -139,17 +138,17 @@ class ResultsPane(Container):
         hit, shown = self.selected_hit, self._document
         if hit is None or hit != self.previewed or shown is None or self._is_reading_more:
             return
-        around = self._around.more(is_above=reached.is_above)
-        if (shown.hidden_above if reached.is_above else shown.hidden_below) and around != self._around:
-            self._around = around
+        window = self._window.widened(is_above=reached.is_above)
+        if (shown.hidden_above if reached.is_above else shown.hidden_below) and window != self._window:
+            self._window = window
             self._is_reading_more = True
-            self._read(hit, around, is_more=True)
+            self._read(hit, window, is_more=True)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="preview")
-    def _read(self, hit: Hit, around: Around | None, *, is_more: bool) -> None:
+    def _read(self, hit: Hit, window: ContextWindow | None, *, is_more: bool) -> None:
         worker = get_current_worker()
         if not worker.is_cancelled:
-            document = self._read_document(hit, around)
+            document = self._read_document(hit, window)
             if not worker.is_cancelled:
                 self.post_message(self.DocumentRead(hit, document, is_more=is_more))
 

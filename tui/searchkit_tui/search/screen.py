@@ -22,11 +22,10 @@ from searchkit_tui.search.result_list import ResultList
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer, SearchSession
 from searchkit_tui.search.status_line import StatusLine, names_of
-from searchkit_tui.settings.keymap import key_of
-from searchkit_tui.settings.keys import SEARCH_KEYS
-from searchkit_tui.settings.opened_hits import OpenedHits
+from searchkit_tui.settings.keys import SEARCH_KEYS, key_of
 from searchkit_tui.settings.saved_state import History
 from searchkit_tui.widgets.dialogs import show_error, show_worker_failure
+from searchkit_tui.widgets.open_hit import OpenedHits
 
 
 class SearchScreen(Screen[None]):
@@ -91,7 +90,7 @@ class SearchScreen(Screen[None]):
     def _end_loading(self, loaded: ModelLoaded) -> None:
         self._status.show_counts(loaded.coverages)
         if loaded.error:
-            self.show_error(loaded.error, "Searches go by words alone")
+            self.show_error(loaded.error, "Searching by words only")
 
     @on(StatusLine.CountsChanged)
     def _retry_empty_search(self) -> None:
@@ -144,8 +143,8 @@ class SearchScreen(Screen[None]):
     def show_missing(self, names: Sequence[str]) -> None:
         """See SearchView."""
         if names:
-            left = names_of(self._session.chosen) if self._session.chosen else "all there are"
-            message = f"There is no collection {', '.join(names)}. Searched from now on: {left}."
+            left = names_of(self._session.chosen) if self._session.chosen else "all collections"
+            message = f"There is no collection {', '.join(names)}. Now searching {left}."
             self.notify(visible(message, one_line=True), severity="warning", timeout=8, markup=False)
 
     def _show_filters(self) -> None:

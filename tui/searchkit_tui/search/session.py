@@ -1,6 +1,7 @@
-"""Requests to the library and their answers, one at a time; knows no widgets."""
+"""Searches a library for the search screen, one request at a time. Knows no widgets."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
@@ -18,16 +19,16 @@ if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
 
 MAX_HITS = 20
 FIRST_BY_WORDS_SECONDS = 0.1  # a hybrid search that takes longer is answered by words meanwhile
-_MORE_PASSAGES = 24  # of a document, where its end on the screen is reached
+_MORE_PASSAGES = 24  # of a document, when the user reaches the end of what is shown
 _MOST_PASSAGES = 150  # on either side: beyond, laying them out would be felt while typing
-_LOOK_SECONDS = 0.05  # between two looks whether a request that waits is wanted still: each holds a thread
+_LOOK_SECONDS = 0.05  # between two looks whether a waiting request is still wanted: each occupies a thread
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What the user asks for. Two that are equal are the same request.
+    """What the user asks for. Equal requests are the same request.
 
-    `like`: passages similar to this hit are asked for, not an answer to the query.
+    `like`: passages similar to this hit are asked for, instead of an answer to the query.
     """
 
     query: str
@@ -37,16 +38,15 @@ class SearchRequest:
 
     @property
     def is_answered_by_words(self) -> bool:
-        """Whether hits by words alone are a part of the answer."""
+        """True if hits by words alone are a part of the answer."""
         return self.mode is SearchMode.HYBRID and self.like is None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The hits for a request, best first, or the error that stands in for them ("" if there is none).
+    """The hits for a request, best first, or the error that prevented them ("" if none did).
 
-    `collections` are those that were searched, as they were at that moment. `is_partial`: by words alone; the answer by
-    meaning and words is still to come.
+    `collections`: the ones that were searched. `is_partial`: by words alone; the answer by meaning and words is still to come.
     """
 
     request: SearchRequest
@@ -58,14 +58,14 @@ class SearchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """How much of a hit's document is shown: passages before and behind it."""
+class ContextWindow:
+    """How much of a hit's document is shown: numbers of passages before and after it."""
 
     before: int = 6
     after: int = 12
 
-    def more(self, *, is_above: bool) -> "Around":
-        """The same with more of them on one side, as far as there may be."""
+    def widened(self, *, is_above: bool) -> "ContextWindow":
+        """Show more passages on one side, up to a limit."""
         if is_above:
             return replace(self, before=min(self.before + _MORE_PASSAGES, _MOST_PASSAGES))
         return replace(self, after=min(self.after + _MORE_PASSAGES, _MOST_PASSAGES))
@@ -73,22 +73,21 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request under way. `answered` is set once nobody needs an answer by words any more."""
+    """A request under way. `answered` is set when an answer by words is no longer needed."""
 
     request: SearchRequest
     answered: Event = field(default_factory=Event)
 
 
 class SearchSession:
-    """Searches a library on behalf of a screen, from whichever thread asks.
+    """Searches a library for a screen, in whichever thread asks.
 
-    A library bears one search at a time, and a search cannot be interrupted: requests that come meanwhile wait, and
-    those that nobody wants any more when their turn comes are dropped unsearched. Searches by words have a library of
-    their own, so that they never wait for the model.
+    A library can do one search at a time, and a search cannot be interrupted: requests that come meanwhile wait, and those that
+    are no longer wanted when their turn comes are dropped. Searches by words have a library of their own, so that they
+    never wait for the model.
 
-    `library`: stays its owner's, to be closed when no thread searches any more; None for that of `home`, which is opened
-    when it is first needed: that takes a moment, which is why `is_open` tells. `chosen`: the collections to search; none
-    for all. `clock`: seconds.
+    `library`: is for its owner to close, when no thread searches any more; None for the one in `home`, which is opened when
+    it is first needed. That takes a moment; see `is_open`. `chosen`: the collections to search, none for all. `clock`: seconds.
     """
 
     def __init__(
@@ -112,12 +111,12 @@ class SearchSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether the library can be used at once."""
+        """True if the library can be used at once."""
         return self._library is not None
 
     @property
     def library(self) -> "Library":
-        """The library, opened if it is not yet."""
+        """The library, which is opened if it is not yet."""
         with self._one_opens:
             if self._library is None:
                 from searchkit.daemon.library import DaemonLibrary
@@ -127,18 +126,18 @@ class SearchSession:
             return self._library
 
     def collections(self) -> tuple[str, ...]:
-        """Names of the collections that are searched."""
+        """List the names of the collections that are searched."""
         return self.chosen or tuple(self.library.collections())
 
     def drop_missing(self) -> tuple[str, ...]:
-        """Search those chosen collections no more that are not there (any more); their names."""
+        """No longer search chosen collections that do not exist. Returns their names."""
         there = self.library.collections()
         missing = tuple(name for name in self.chosen if name not in there)
         self.chosen = tuple(name for name in self.chosen if name in there)
         return missing
 
     def warm_up(self) -> str:
-        """Load the model and what else the first search by meaning needs: the error if that fails, else ""."""
+        """Load the model and what else the first search by meaning needs. Returns the error if that fails, else ""."""
         with self._one_at_a_time:
             try:
                 if self.collections():
@@ -150,7 +149,7 @@ class SearchSession:
         return ""
 
     def answer(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
-        """The answer, None if it is not wanted any more, before or after the search. Blocks until it is its turn."""
+        """Answer a request when its turn comes; None if the answer is no longer wanted, before or after the search."""
         while not self._one_at_a_time.acquire(timeout=_LOOK_SECONDS):
             if not is_wanted():
                 return None
@@ -166,7 +165,7 @@ class SearchSession:
         return answer if is_wanted() else None
 
     def first_answer(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
-        """The answer by words, unless the whole answer is there sooner."""
+        """Answer a request by words alone; None if the whole answer comes sooner or there is nothing to show."""
         patience = FIRST_BY_WORDS_SECONDS if self.is_warm else 0.0
         if pending.answered.wait(patience) or not is_wanted():
             return None
@@ -180,20 +179,20 @@ class SearchSession:
         is_use = is_wanted() and not answer.error and bool(answer.hits)
         return answer if is_use else None
 
-    def document(self, hit: Hit, around: Around | None) -> "DocumentContent":
-        """A hit in its document, or its passage alone (None), as styled text."""
+    def document(self, hit: Hit, window: ContextWindow | None) -> "DocumentContent":
+        """Read a hit in its document, or its passage alone (None), as styled text."""
         from searchkit_tui.rendering.document_content import document_content, passage_content
 
-        if around is None:
+        if window is None:
             return passage_content(hit)
         try:
-            view = self.library.collection(hit.collection).context_of(hit, before=around.before, after=around.after)
+            view = self.library.collection(hit.collection).context_of(hit, before=window.before, after=window.after)
             return document_content(hit, view)
         except SearchkitError:  # it is being forgotten or rebuilt just now
             return passage_content(hit)
 
     def coverages(self) -> "tuple[Coverage, ...]":
-        """How much of each collection can be found, and by which model."""
+        """Count how much of each collection can be found, and by which model."""
         found = []
         for name in self.collections():
             try:
@@ -202,8 +201,19 @@ class SearchSession:
                 continue
         return tuple(found)
 
+    def file_types(self) -> dict[str, int]:
+        """Count the files of each type in all collections, the most frequent type first."""
+        counts: Counter[str] = Counter()
+        for name in self.library.collections():
+            try:
+                formats = self.library.status(name).formats
+            except SearchkitError:  # deleted or damaged just now; the others have types too
+                continue
+            counts.update({each.format: each.files for each in formats if each.format})
+        return dict(counts.most_common())
+
     def close(self) -> None:
-        """Let go of what this session has opened by itself."""
+        """Close the libraries that this session has opened."""
         with self._one_at_a_time, self._one_by_words:
             for library in self._own:
                 library.close()

@@ -1,1 +1,1 @@
-"""What the user has set, or the last session has left: keys, theme, the viewer of files."""
+"""What the user has set, and what the last session has left: keys, theme, history, the viewer of files."""

@@ -1,4 +1,4 @@
-"""Which program shows a hit's file, and how it is told where to go: the user's editor, else the system's viewer."""
+"""Chooses the program that shows a hit's file at its line or page: the user's editor, or else the system's viewer."""
 
 import os
 import shlex
@@ -22,7 +22,7 @@ _IN_WINDOW = frozenset(
     "code code-insiders codium vscodium cursor windsurf subl sublime_text zed gvim gedit kate mate".split()
 )
 _KNOWN_EDITORS = ("nano", "vim", "vi")  # where none is set and the system opens nothing
-# How viewers of PDF are told the page.
+# The arguments by which viewers of PDF take the page.
 _PAGE: Mapping[str, Callable[[int], list[str]]] = {
     "evince": lambda page: [f"--page-index={page}"],
     "papers": lambda page: [f"--page-index={page}"],
@@ -44,9 +44,9 @@ class OpenCommand:
 
 
 def open_command(hit: Hit, environment: Mapping[str, str] = os.environ, which: Which = shutil.which) -> OpenCommand:
-    """What to run to see a hit in its file. Raises UsageError, with what to do, if there is nothing to run."""
+    """Make the command that shows a hit in its file. Raises UsageError, with what to do, if there is no program for it."""
     if not hit.path.exists():
-        raise UsageError(f"{hit.path} is not there any more. Bring the collection up to date: searchkit index")
+        raise UsageError(f"{hit.path} no longer exists. Index its collection again.")
     editor = environment.get("VISUAL") or environment.get("EDITOR")
     if hit.path.suffix.lower() not in _NOT_TEXT:
         if editor:
@@ -57,12 +57,12 @@ def open_command(hit: Hit, environment: Mapping[str, str] = os.environ, which: W
         return OpenCommand((viewer, *_PAGE[viewer](hit.page), str(hit.path)), takes_terminal=False)
     opener = _system_opener()
     if not which(opener):
-        raise UsageError(f"There is no program to open {hit.path} with. Name your editor: export EDITOR=nano")
+        raise UsageError(f"No program was found to open {hit.path}. Set your editor: export EDITOR=nano")
     return OpenCommand((opener, str(hit.path)), takes_terminal=False)
 
 
 def editor_arguments(editor: str, path: Path, line: int | None) -> list[str]:
-    """What an editor, by the name of its program, is given to show a file at a line."""
+    """List the arguments with which an editor, known by the name of its program, shows a file at a line."""
     if line is None:
         return [str(path)]
     if editor in _LINE_FIRST:
@@ -75,7 +75,7 @@ def editor_arguments(editor: str, path: Path, line: int | None) -> list[str]:
 
 
 def show_in_window(command: Sequence[str], patience_seconds: float = 2.0) -> str:
-    """Start a program that has windows of its own: why it did not start, as far as it fails soon; else ""."""
+    """Start a program that has windows of its own. Returns why it failed if it fails soon, else ""."""
     with TemporaryFile() as errors:  # a pipe would end with the UI, and the program with the pipe
         try:
             process = subprocess.Popen(
@@ -84,16 +84,16 @@ def show_in_window(command: Sequence[str], patience_seconds: float = 2.0) -> str
             process.wait(patience_seconds)
         except OSError as error:
             return f"{command[0]} could not be started: {error.strerror}."
-        except subprocess.TimeoutExpired:  # it is at work, and outlives the UI
+        except subprocess.TimeoutExpired:  # it is running, and outlives the UI
             return ""
         errors.seek(0)
-        said = errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["It says nothing of the reason."]
+        said = errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["It gives no reason."]
     return f"{command[0]} could not open it. {said[0]}" if process.returncode else ""
 
 
 def _in_editor(words: Sequence[str], hit: Hit) -> OpenCommand:
     if not words:
-        raise UsageError("EDITOR names no program. Set it: export EDITOR=nano")
+        raise UsageError("EDITOR is set to nothing. Set your editor: export EDITOR=nano")
     name = Path(words[0]).name.removesuffix(".exe")
     return OpenCommand((*words, *editor_arguments(name, hit.path, hit.line)), takes_terminal=name not in _IN_WINDOW)
 
@@ -105,7 +105,7 @@ def _system_opener() -> str:
 
 
 def _pdf_viewer(which: Which) -> str | None:
-    """The viewer that the system would choose, else any that can be told the page."""
+    """Find the viewer that the system would choose, or else any that takes the page."""
     if sys.platform in {"darwin", "win32"}:
         return None
     installed = [viewer for viewer in _PAGE if which(viewer)]
@@ -114,7 +114,7 @@ def _pdf_viewer(which: Which) -> str | None:
 
 
 def _usual_viewer() -> str:
-    """The name of the desktop file for PDF, such as org.gnome.Evince.desktop, in small letters."""
+    """Ask for the desktop file of the PDF viewer, such as org.gnome.evince.desktop, in lower case."""
     try:
         asked = subprocess.run(
             ["xdg-mime", "query", "default", "application/pdf"], capture_output=True, text=True, timeout=2, check=False

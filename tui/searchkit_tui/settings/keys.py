@@ -1,11 +1,25 @@
-"""The keys of the screens. Footer, help, palette and the table [keys] of config.toml are all made from these bindings.
+"""The keys of the screens, and those that the user has chosen instead.
+
+Footer, help, palette and the table [keys] of config.toml are all made from these bindings.
 
 The id of a binding names what its key does; the table [keys] gives it another key by that name. Keys of the search screen have
 priority where the query box would take them but has no use for them. The keys of the collections screen are in
 collections/keys.py, with the actions that they run.
 """
 
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from textual.binding import Binding
+from textual.keys import Keys
+from textual.screen import Screen
+
+from searchkit.errors import ConfigError
+
+_TABLE = "config.toml, [keys]"
+_SHORTER = {"escape": "Esc"}
+_MODIFIERS = frozenset({"ctrl", "alt", "shift", "super"})
 
 SOURCES = 9  # of an answer: one for each key
 
@@ -42,24 +56,37 @@ SEARCH_KEYS = [
     ),
     Binding("ctrl+y", "copy", "Copy", tooltip="Copy the passage with its source", show=False, id="copy", priority=True),
     Binding(
-        "ctrl+t", "next_mode", "Mode", tooltip="By meaning and words, by meaning, by words", id="mode", priority=True
+        "ctrl+t",
+        "next_mode",
+        "Mode",
+        tooltip="Search by meaning and words, by meaning, or by words",
+        id="mode",
+        priority=True,
     ),
     Binding("ctrl+f", "filters", "Filters", tooltip="Choose types, folders and dates", id="filters", priority=True),
-    Binding("ctrl+s", "similar", "Similar", tooltip="Passages like the hit", show=False, id="similar", priority=True),
+    Binding(
+        "ctrl+s",
+        "similar",
+        "Similar",
+        tooltip="Find passages like the selected one",
+        show=False,
+        id="similar",
+        priority=True,
+    ),
     Binding("ctrl+up,alt+up", "history(-1)", "Earlier query", show=False, id="earlier", priority=True),
     Binding("ctrl+down,alt+down", "history(1)", "Later query", show=False, id="later", priority=True),
     Binding(
         "escape",
         "back",
         "Back",
-        tooltip="Leave, stop or clear what was last; never quits",
+        tooltip="Go back: leave, stop or clear; never quits",
         show=False,
         id="back",
     ),
     Binding("f2,ctrl+l", "collections", "Collections", tooltip="Add, watch, re-index, forget", id="collections"),
-    Binding("f3,ctrl+g", "ask", "Ask", tooltip="Have the question answered from your files", show=False, id="ask"),
+    Binding("f3,ctrl+g", "ask", "Ask", tooltip="Answer the question from your files", show=False, id="ask"),
     Binding("ctrl+n", "index_folder", "Index a folder", tooltip="Make a folder searchable", show=False, id="index"),
-    Binding("f1", "help", "Help", tooltip="Keys, and what a query may hold", id="help"),
+    Binding("f1", "help", "Help", tooltip="Keys and query syntax", id="help"),
 ]
 # Actions of no use in the palette, as their keys are held or pressed again and again.
 MOVEMENTS = frozenset("up down page_up page_down preview_up preview_down earlier later back help".split())
@@ -69,31 +96,68 @@ ASK_KEYS = [
             f"{number}",
             f"jump({number})",
             "Source" if number == 1 else f"Source {number}",
-            tooltip="Read the passage of this number",
+            tooltip="Read the passage with this number",
             key_display="1-9" if number == 1 else None,
             show=number == 1,
             id=f"ask_source_{number}",
         )
         for number in range(1, SOURCES + 1)
     ),
-    Binding("l", "list_sources", "All sources", tooltip="The list of passages", id="ask_list"),
-    Binding("o", "open_source", "Open", tooltip="Open the passage's file where it stands", id="ask_open"),
+    Binding("l", "list_sources", "All sources", tooltip="Show the list of passages", id="ask_list"),
+    Binding("o", "open_source", "Open", tooltip="Open the file at the passage", id="ask_open"),
     Binding("slash", "edit", "Ask another", tooltip="Change the question", key_display="/", id="ask_edit"),
     Binding(
         "escape", "stop_or_back", "Stop, back", tooltip="Stop the answer, then leave", id="ask_back", priority=True
     ),
 ]
 TUNE_KEYS = [
-    Binding("ctrl+r", "measure", "Measure", tooltip="Measure the indexes anew", id="tune_measure", priority=True),
+    Binding("ctrl+r", "measure", "Measure", tooltip="Measure the indexes again", id="tune_measure", priority=True),
     Binding("s", "set_cheapest", "Set cheapest", tooltip="Use the cheapest that finds enough", id="tune_set"),
-    Binding("a", "set_automatic", "Automatic", tooltip="Use what suits its size", show=False, id="tune_automatic"),
-    Binding("c", "cancel", "Cancel", tooltip="Measure no more", id="tune_cancel"),
-    Binding("escape", "back", "Back", tooltip="Leave; measuring goes on", id="tune_back"),
+    Binding(
+        "a", "set_automatic", "Automatic", tooltip="Use the index that suits its size", show=False, id="tune_automatic"
+    ),
+    Binding("c", "cancel", "Cancel", tooltip="Stop measuring", id="tune_cancel"),
+    Binding("escape", "back", "Back", tooltip="Leave; measuring continues", id="tune_back"),
 ]
 SET_SELECTED = Binding(
     "enter", "select_cursor", "Set selected", tooltip="Use the index under the cursor", id="tune_set_selected"
 )
 EVALUATION_KEYS = [
-    Binding("m", "next_metric", "Next metric", tooltip="Bars of the next metric", id="evaluation_metric"),
+    Binding("m", "next_metric", "Next metric", tooltip="Show the next metric", id="evaluation_metric"),
     Binding("escape", "back", "Back", tooltip="Leave", id="evaluation_back"),
 ]
+
+
+def check_keys(keys: Mapping[str, str], names: Sequence[str]) -> None:
+    """Raise ConfigError for an unknown name or key, or for one key given to two names."""
+    taken: dict[str, str] = {}
+    for name, pressed in keys.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(names)}."
+            raise ConfigError(f"{_TABLE}: nothing is named {name!r}.{hint}")
+        for key in pressed.replace(" ", "").split(","):
+            if not _is_key(key):
+                raise ConfigError(f"{_TABLE}: {name}: there is no key {key!r}. Examples of keys: ctrl+j, f5, alt+o.")
+            if taken.setdefault(key, name) != name:
+                raise ConfigError(
+                    f"{_TABLE}: {key} is given to both {taken[key]} and {name}. Choose another key for one of them."
+                )
+
+
+def key_of(screen: Screen[Any], name: str) -> str:
+    """Find the first key with this name in the table [keys], as in `Ctrl+N`; the name itself if no key has it."""
+    found = (active.binding for active in screen.active_bindings.values() if active.binding.id == name)
+    return next((spelled(binding.key) for binding in found), name)
+
+
+def spelled(key: str) -> str:
+    """Write `ctrl+n` as keyboards do: `Ctrl+N`."""
+    return "+".join(_SHORTER.get(part, part.replace("_", " ").capitalize()) for part in key.split("+"))
+
+
+def _is_key(key: str) -> bool:
+    """True if a terminal can send it: a named key or a character, possibly with ctrl, alt or shift."""
+    *modifiers, last = key.split("+")
+    known = {each.value for each in Keys}
+    return set(modifiers) <= _MODIFIERS and (len(last) == 1 or last in known)

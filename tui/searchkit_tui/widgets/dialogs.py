@@ -61,18 +61,18 @@ Dialog OptionList {
 
 
 class Dialog(ModalScreen[Result]):
-    """A box in the middle; escape closes it without a result."""
+    """A box in the middle of the screen; escape closes it without a result."""
 
     DEFAULT_CSS = _BOX_CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close", id="dialog_close")]
 
     def action_close(self) -> None:
-        """Nothing was chosen."""
+        """Close without a result."""
         self.dismiss(None)
 
 
 class Message(Dialog[None]):
-    """Something that must not be overlooked."""
+    """A message that must not be overlooked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", "Close", id="message_close")]
 
@@ -81,7 +81,7 @@ class Message(Dialog[None]):
         self._title, self._text = title, text
 
     def compose(self) -> ComposeResult:
-        """The text, and a button."""
+        """Put a button below the text."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._title)
             with VerticalScroll(classes="text", can_focus=False):
@@ -96,29 +96,29 @@ class Message(Dialog[None]):
 
 
 class Confirm(Dialog[bool | None]):
-    """A question; only the button that names the deed says yes, and the other one has the focus."""
+    """A question. Only the button that names the action says yes; the other one has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,right", "app.focus_next", "Choose", id="confirm_move", key_display="←→")
     ]
 
-    def __init__(self, title: str, text: str, deed: str) -> None:
+    def __init__(self, title: str, text: str, action: str) -> None:
         super().__init__()
-        self._title, self._text, self._deed = title, text, deed
+        self._title, self._text, self._action = title, text, action
 
     def compose(self) -> ComposeResult:
-        """The text, and two buttons."""
+        """Put two buttons below the text."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._title)
             with VerticalScroll(classes="text", can_focus=False):
                 yield Static(self._text, markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Keep it", id="no", compact=True)
-                yield Button(self._deed, id="yes", variant="warning", compact=True)
+                yield Button(self._action, id="yes", variant="warning", compact=True)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Enter alone does no harm."""
+        """Focus the harmless button, for enter."""
         self.query_one("#no").focus()
 
     @on(Button.Pressed)
@@ -127,14 +127,14 @@ class Confirm(Dialog[bool | None]):
 
 
 class Choose(Dialog[str | None]):
-    """One of several: (value, what is shown of it)."""
+    """A choice of one out of several (value, what is shown of it)."""
 
     def __init__(self, title: str, text: str, choices: Sequence[tuple[str, Content]]) -> None:
         super().__init__()
         self._title, self._text, self._choices = title, text, choices
 
     def compose(self) -> ComposeResult:
-        """The text above the list."""
+        """Put the text above the list."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._title)
             if self._text:
@@ -157,4 +157,4 @@ def show_worker_failure(app: App[Any], changed: Worker.StateChanged) -> None:
     """Show a toast if a worker has failed: expected errors come as results, and any other costs this worker alone."""
     if changed.state is WorkerState.ERROR:
         error = changed.worker.error
-        show_error(app, f"{type(error).__name__}: {error}", "That failed, unexpectedly")
+        show_error(app, f"{type(error).__name__}: {error}", "Unexpected error")

@@ -20,7 +20,7 @@ _UNEXPLAINED = frozenset({"ctrl+c", "super+c", "shift+tab"})
 _QUERIES = (
     ('"notice period"', "must occur as written"),
     ('-draft  -"first draft"', "must not occur"),
-    ("type:pdf,md  -type:code", "kinds of file, or endings"),
+    ("type:pdf,md  -type:code", "file types, or suffixes"),
     ("path:reports/*.md", "the path below the indexed folder"),
     ("folder:notes", "in a folder of that name, at any depth"),
     ("since:2025-03  until:2w", "the document's date: 2025, 2025-03-01, 7d, 2w, 3m, 1y"),
@@ -68,12 +68,12 @@ class HelpScreen(Dialog[None]):
         keys = [self._line(active) for active in _each_once(self._bindings_shown) if not isinstance(active.node, Input)]
         editing = [self._line(active) for active in _each_once(self._bindings_shown) if isinstance(active.node, Input)]
         queries = [self._row(form, meaning) for form, meaning in _QUERIES]
-        sections = (("Keys", keys), ("What a query may hold", queries), ("Keys of the query box", editing))
+        sections = (("Keys", keys), ("Query syntax", queries), ("Keys of the query box", editing))
         parts = [
             Content("\n").join([Content.assemble((f"{title}\n", "bold underline")), *lines])
             for title, lines in sections
         ]
-        config = Content("Other keys can be set in config.toml, in the table [keys]: docs/tui.md.")
+        config = Content("Keys can be changed in config.toml, in the table [keys]; see docs/tui.md.")
         notes = [Content(self._note)] if self._note else []
         return Content("\n\n").join([*notes, *parts, config])
 

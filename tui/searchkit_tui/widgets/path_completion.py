@@ -1,4 +1,4 @@
-"""Completing a path as a shell does. It looks at the disk, which may be slow: not for the event loop."""
+"""Completes a path as a shell does. It reads the disk, which may be slow: not for the event loop."""
 
 import os
 import re
@@ -11,16 +11,16 @@ _BEFORE_RESTART = re.compile(r"^.*/(?=/|~(?:/|$))")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The text as far as it is certain, and the names among which it is not, in order; one at most if it is."""
+    """The text as far as it is certain, and the names that it may go on with, in order; at most one if it is complete."""
 
     text: str
     candidates: tuple[str, ...]
 
 
 def complete(text: str, suffix: str | tuple[str, ...] = "") -> Completion:
-    """Complete the last part of a path by the folders there are, and the files with a suffix if one is given.
+    """Complete the last part of a path by the names of folders, and of files with a suffix if one is given.
 
-    Hidden ones come only if the part begins with a dot; case counts only if the part has capitals.
+    Hidden names match only a part that begins with a dot; case counts only if the part has capitals.
     """
     if text == "~":
         return Completion("~/", ())
@@ -30,13 +30,13 @@ def complete(text: str, suffix: str | tuple[str, ...] = "") -> Completion:
     if not matches:
         return Completion(text, ())
     certain = os.path.commonprefix(matches)  # noqa: RUF071 (of names)
-    if not certain.startswith(part):  # differing in case only: what is there is left to see
+    if not certain.startswith(part):  # differing only in case: the user sees the candidates
         certain = certain if len(certain) >= len(part) else part
     return Completion(os.path.join(shown_folder, certain), tuple(matches))  # noqa: PTH118 (a Path drops the last /)
 
 
 def restarted(text: str) -> str:
-    """What counts of a path: the last one, where another was typed behind it: `/home/me//tmp` and `/home/me/~` go anew."""
+    """Keep the last path where one was typed behind another: the `/tmp` of `/home/me//tmp`, the `~` of `/home/me/~`."""
     return _BEFORE_RESTART.sub("", text)
 
 

@@ -1,4 +1,4 @@
-"""Choosing a path: typed, completed with tab, or found in a tree."""
+"""A widget to choose a path: typed, completed with tab, or found in a tree."""
 
 import asyncio
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ _CANDIDATES_SHOWN = 8
 
 
 class PathInput(Input):
-    """A path; tab completes it, and goes to the next field only where there is nothing to complete."""
+    """A path. Tab completes it, and moves to the next field only if there is nothing to complete."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete", id="path_complete", priority=True)]
 
     class Completed(Message):
-        """Tab has left these names to choose from; `folder`: where the path leads to by now, None if to no folder."""
+        """Tab has completed the path as far as these names allow. `folder`: the folder that it names now, None if it names none."""
 
         def __init__(self, candidates: tuple[str, ...], folder: Path | None) -> None:
             super().__init__()
@@ -38,7 +38,7 @@ class PathInput(Input):
 
     @work(exclusive=True)
     async def action_complete(self) -> None:
-        """Complete what is there, in a thread: a drive may be slow to answer."""
+        """Complete the path in a thread: a drive may be slow to answer."""
         before = self.value
         completion, folder = await asyncio.to_thread(_completed, before, self._suffix)
         if self.value != before:
@@ -58,7 +58,7 @@ def _completed(text: str, suffix: str | tuple[str, ...]) -> tuple[Completion, Pa
 
 
 class FolderTree(DirectoryTree):
-    """Folders that are not hidden, and files with a suffix if one is given. Names are shown, never obeyed."""
+    """Folders that are not hidden, and files with a suffix if one is given. Names are never read as markup."""
 
     ICON_NODE = "▸ "
     ICON_NODE_EXPANDED = "▾ "
@@ -76,12 +76,12 @@ class FolderTree(DirectoryTree):
                 yield path
 
     def process_label(self, label: TextType) -> Text:
-        """A file name is no markup."""
+        """Show a file name as it is, not as markup."""
         return Text(on_one_line(label)) if isinstance(label, str) else label
 
 
 class PathPicker(Vertical):
-    """The input over the tree; what is chosen in the tree stands in the input."""
+    """An input above a tree; choosing in the tree fills the input."""
 
     DEFAULT_CSS = """
     PathPicker {
@@ -112,19 +112,19 @@ class PathPicker(Vertical):
         self._start, self._suffix = start, suffix
 
     def compose(self) -> ComposeResult:
-        """Input, what tab has left open, tree."""
+        """Lay out input, candidates and tree."""
         yield PathInput(f"{self._start}/", suffix=self._suffix)
         yield Static("tab completes", id="candidates", markup=False)
         yield FolderTree(self._start, suffix=self._suffix)
 
     @property
     def value(self) -> str:
-        """The path as it stands in the input."""
+        """The path in the input."""
         return self.query_one(PathInput).value.strip()
 
     @on(Input.Changed, "#path")
-    def _begin_anew(self, changed: Input.Changed) -> None:
-        """A whole path can be typed behind the one that is offered."""
+    def _restart(self, changed: Input.Changed) -> None:
+        """Let the user type a whole path behind the one that is offered."""
         if (rest := restarted(changed.value)) != changed.value:
             changed.input.value = rest
             changed.input.cursor_position = len(rest)

@@ -20,8 +20,8 @@ from pathlib import Path
 from searchkit.embedding.store import BUNDLED
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.reports import IndexReport, RunOptions
 from searchkit.text import split_sentences
-from searchkit.types import IndexReport, RunOptions
 
 SAMPLE_DOCS = Path(__file__).parents[1] / "sample_docs"
 READ_ONLY = RunOptions(is_interrupted=lambda: True)  # embedding ends after its first passages

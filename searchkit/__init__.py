@@ -1,32 +1,107 @@
-"""searchkit: private search by meaning over your own files, offline, on a laptop CPU."""
+"""searchkit: private search by meaning over your own files, offline, on a laptop CPU.
 
-import os
+What is imported from here is public, and stays as it is; other modules may change with any version.
+"""
+
 from typing import TYPE_CHECKING, Any
 
-# OpenBLAS, which NumPy brings along and which reads this when it is loaded, keeps its threads spinning for 2^26 cycles after
-# each product: on few cores that takes a third of the time of a search from the model that runs next. Now 2^8.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "8")
-
 if TYPE_CHECKING:
-    from searchkit.errors import SearchkitError
+    from searchkit.collection import Collection
+    from searchkit.errors import (
+        CatalogError,
+        CollectionBusyError,
+        CollectionNotFoundError,
+        ConfigError,
+        ModelError,
+        ModelNotFoundError,
+        NothingIndexedError,
+        Remedy,
+        SearchkitError,
+        UsageError,
+    )
     from searchkit.library import Library
-    from searchkit.types import Hit, IndexReport, SearchMode
+    from searchkit.maintenance.rebuild import RebuildReport, rebuild_collection
+    from searchkit.maintenance.switch_model import embed_and_switch, switch_model
+    from searchkit.maintenance.tune_index import TuneOptions, TuneReport, measure_indexes, set_index
+    from searchkit.maintenance.verify import verify_collection
+    from searchkit.maintenance.watch import watch
+    from searchkit.reports import CollectionStatus, Damage, IndexReport, Problem, Progress, RunOptions
+    from searchkit.search.query.filters import Filters
+    from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
+    from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
 
 __version__ = "0.1.0"
-__all__ = ["Hit", "IndexReport", "Library", "SearchMode", "SearchkitError", "__version__"]
+__all__ = [
+    "Library",
+    "Collection",
+    # searching
+    "SearchRequest",
+    "SearchResponse",
+    "SearchMode",
+    "GroupBy",
+    "Filters",
+    "PassageAt",
+    "Hit",
+    "Note",
+    "NoteKind",
+    # indexing
+    "RunOptions",
+    "Progress",
+    "IndexReport",
+    "Problem",
+    "CollectionStatus",
+    # looking after a collection
+    "verify_collection",
+    "Damage",
+    "rebuild_collection",
+    "RebuildReport",
+    "switch_model",
+    "embed_and_switch",
+    "measure_indexes",
+    "set_index",
+    "TuneOptions",
+    "TuneReport",
+    "watch",
+    # errors
+    "SearchkitError",
+    "Remedy",
+    "UsageError",
+    "ConfigError",
+    "CollectionNotFoundError",
+    "NothingIndexedError",
+    "CollectionBusyError",
+    "CatalogError",
+    "ModelError",
+    "ModelNotFoundError",
+    "__version__",
+]
 
-_HOMES = {
-    "Hit": "searchkit.types",
-    "IndexReport": "searchkit.types",
-    "Library": "searchkit.library",
-    "SearchMode": "searchkit.types",
-    "SearchkitError": "searchkit.errors",
+_MODULES = {
+    "searchkit.collection": "Collection",
+    "searchkit.errors": "CatalogError CollectionBusyError CollectionNotFoundError ConfigError ModelError ModelNotFoundError"
+    " NothingIndexedError Remedy SearchkitError UsageError",
+    "searchkit.library": "Library",
+    "searchkit.maintenance.rebuild": "RebuildReport rebuild_collection",
+    "searchkit.maintenance.switch_model": "embed_and_switch switch_model",
+    "searchkit.maintenance.tune_index": "TuneOptions TuneReport measure_indexes set_index",
+    "searchkit.maintenance.verify": "verify_collection",
+    "searchkit.maintenance.watch": "watch",
+    "searchkit.reports": "CollectionStatus Damage IndexReport Problem Progress RunOptions",
+    "searchkit.search.query.filters": "Filters",
+    "searchkit.search.request": "PassageAt SearchRequest SearchResponse",
+    "searchkit.types": "GroupBy Hit Note NoteKind SearchMode",
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    """Import a public name when it is first used, so that importing searchkit costs nothing."""
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'searchkit' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -18,18 +18,10 @@ from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
 from searchkit.home import Home
+from searchkit.reports import CollectionStatus, IndexReport, Progress, ProgressListener, RunOptions
 from searchkit.search.click_log import erase_opened
 from searchkit.search.searcher import CollectionSearcher
-from searchkit.types import (
-    CollectionStatus,
-    DocumentStatus,
-    Hit,
-    IndexReport,
-    Passage,
-    Progress,
-    ProgressListener,
-    RunOptions,
-)
+from searchkit.types import DocumentStatus, Hit, Passage
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
     from searchkit.catalog.coverage import Coverage

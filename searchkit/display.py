@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from searchkit.errors import Action, Option, Remedy, SearchkitError
-from searchkit.types import Hit, IndexReport, Note, NoteKind
+from searchkit.reports import IndexReport
+from searchkit.types import Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which turn a line around

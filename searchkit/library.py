@@ -22,22 +22,13 @@ from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import Action, NothingIndexedError, Option, Remedy, UsageError
 from searchkit.home import Home
+from searchkit.reports import CollectionStatus, IndexReport, ProgressListener, RunOptions
 from searchkit.search.across import find_similar, search_across
 from searchkit.search.notes import notes_on_hits
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
-from searchkit.types import (
-    CollectionStatus,
-    GroupBy,
-    Hit,
-    IndexReport,
-    Note,
-    NoteKind,
-    ProgressListener,
-    RunOptions,
-    SearchMode,
-)
+from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
     from collections.abc import Callable, Iterator

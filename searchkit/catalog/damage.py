@@ -10,7 +10,7 @@ from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import memory_catalog, open_as_it_is
 from searchkit.catalog.meta import COVERED, get_meta
 from searchkit.files import path_from_text
-from searchkit.types import Damage
+from searchkit.reports import Damage
 
 _NAMED = 20  # documents named one by one
 _SHADOWS = ("SELECT id, sz FROM {}fulltext_docsize ORDER BY id", "SELECT block FROM {}fulltext_data WHERE id = 1")

@@ -10,7 +10,8 @@ from typing import Any
 from searchkit.catalog import fulltext
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import seal_document, unseal_document
-from searchkit.types import Chunk, DocumentStatus, FormatCount
+from searchkit.reports import FormatCount
+from searchkit.types import Chunk, DocumentStatus
 
 _COLUMNS = (
     "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"

@@ -7,7 +7,7 @@ from pathlib import Path
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import seal_settings
 from searchkit.files import path_from_text, path_to_text
-from searchkit.types import Problem
+from searchkit.reports import Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended

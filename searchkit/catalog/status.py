@@ -5,7 +5,8 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems, get_meta
 from searchkit.files import folder_size_bytes, path_from_text
-from searchkit.types import CollectionStatus, DocumentStatus, Problem
+from searchkit.reports import CollectionStatus, Problem
+from searchkit.types import DocumentStatus
 
 
 def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> CollectionStatus:

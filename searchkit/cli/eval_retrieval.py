@@ -16,7 +16,7 @@ from searchkit.types import SearchMode
 if TYPE_CHECKING:
     from searchkit.evaluate.retrieval.evaluation import EvaluationOptions, SetResult
     from searchkit.library import Library
-    from searchkit.types import ProgressListener
+    from searchkit.reports import ProgressListener
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
 from searchkit.display import error_text, file_changes, on_one_line, plural
-from searchkit.types import IndexReport, ProgressListener, RunOptions
+from searchkit.reports import IndexReport, ProgressListener, RunOptions
 
 if TYPE_CHECKING:
     from searchkit.library import Library

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from searchkit.types import Progress, ProgressListener
+from searchkit.reports import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

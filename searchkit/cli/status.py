@@ -7,7 +7,7 @@ import click
 
 from searchkit.cli.output import print_json
 from searchkit.display import on_one_line, plural, printable, size
-from searchkit.types import CollectionStatus, IndexStatus, Problem
+from searchkit.reports import CollectionStatus, IndexStatus, Problem
 
 _PROBLEMS_SHOWN = 10
 

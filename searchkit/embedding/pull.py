@@ -15,7 +15,8 @@ from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore, default_name
 from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.files import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
-from searchkit.types import Passage, Progress, ProgressListener
+from searchkit.reports import Progress, ProgressListener
+from searchkit.types import Passage
 
 if TYPE_CHECKING:
     from searchkit.embedding.checkpoint import Checkpoint

@@ -8,7 +8,7 @@ from pathlib import Path
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.files import make_private_folder, new_folder
 from searchkit.index_store.build import Built
-from searchkit.types import Damage, IndexStatus
+from searchkit.reports import Damage, IndexStatus
 from searchkit_indexes import (
     CodedIndex,
     IndexDamagedError,

@@ -8,7 +8,8 @@ from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.roots import Root
 from searchkit.ingest.discover import FoundFile, UnreadableFolder
 from searchkit.ingest.pipeline_version import Recipe
-from searchkit.types import DocumentStatus, Problem
+from searchkit.reports import Problem
+from searchkit.types import DocumentStatus
 
 
 @dataclass(frozen=True, slots=True)

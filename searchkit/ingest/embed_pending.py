@@ -10,7 +10,7 @@ from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder
-from searchkit.types import never
+from searchkit.reports import never
 from searchkit_indexes import Vectors
 
 _PAGE = 1024  # passages fetched at once

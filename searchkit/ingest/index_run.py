@@ -15,7 +15,8 @@ from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.reuse_vectors import borrow_vectors
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.ingest.sync import Change, Cutter, Mirror
-from searchkit.types import DocumentStatus, IndexReport, Progress, ProgressListener, RunOptions
+from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions
+from searchkit.types import DocumentStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from searchkit.ingest.pipeline_version import Recipe
 from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.ingest.timestamps import NEVER_READ_NS, settled
-from searchkit.types import DocumentStatus, Problem, Progress, ProgressListener
+from searchkit.reports import Problem, Progress, ProgressListener
+from searchkit.types import DocumentStatus
 
 _FILE_BYTES = 4096  # the work that a file makes besides its bytes
 

@@ -9,7 +9,7 @@ from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.roots import all_roots
 from searchkit.collection import Collection
 from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
-from searchkit.types import IndexReport, ProgressListener
+from searchkit.reports import IndexReport, ProgressListener
 
 
 @dataclass(frozen=True, slots=True)

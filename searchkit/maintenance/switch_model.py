@@ -14,7 +14,7 @@ from searchkit.embedding.store import ModelStore
 from searchkit.index_store import remap
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.reuse_vectors import borrow_vectors
-from searchkit.types import Progress, ProgressListener, never
+from searchkit.reports import Progress, ProgressListener, never
 
 
 def switch_model(collection: Collection, model: str) -> int:

@@ -2,7 +2,7 @@
 
 from searchkit.catalog.recovery_record import read_keepsake
 from searchkit.collection import Collection
-from searchkit.types import Damage
+from searchkit.reports import Damage
 
 
 def verify_collection(collection: Collection) -> list[Damage]:

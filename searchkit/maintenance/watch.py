@@ -7,7 +7,7 @@ from threading import Event
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError
 from searchkit.library import Library
 from searchkit.maintenance.folder_watch import FolderWatch
-from searchkit.types import IndexReport, Problem, ProgressListener, RunOptions
+from searchkit.reports import IndexReport, Problem, ProgressListener, RunOptions
 
 _BUSY_SECONDS = 2.0  # until another try while another process writes
 _LOOK_SECONDS = 1.0  # between two looks whether anything was forgotten, or Ctrl-C pressed

@@ -16,10 +16,10 @@ from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.files import path_from_text
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.reports import ProgressListener
 from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit.train.gate import JudgedQueries
-from searchkit.types import ProgressListener
 from searchkit_indexes import Vectors
 
 SAMPLE_DOCS = Path(__file__).parent / "sample_docs_eval"

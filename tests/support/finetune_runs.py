@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from searchkit.reports import ProgressListener
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned, finetune
@@ -11,7 +12,7 @@ from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.losses import LossWeights
 from searchkit.train.pairs.pair import Kind, Pair, Split
-from searchkit.types import Passage, ProgressListener
+from searchkit.types import Passage
 from tests.support.tiny_checkpoints import WORDS
 
 OPTIONS = FinetuneOptions(

@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from searchkit.types import Progress
+from searchkit.reports import Progress
 from tests.support.finetune_runs import finetune_tiny
 
 

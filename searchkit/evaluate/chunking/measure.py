@@ -16,7 +16,7 @@ from searchkit.evaluate.bootstrap import paired_interval
 from searchkit.evaluate.chunking.chunkers import Cutting, Piece, cut_all
 from searchkit.evaluate.chunking.data import ChunkingData, Question
 from searchkit.evaluate.chunking.spans import covered, merged, shared
-from searchkit.types import Progress, ProgressListener
+from searchkit.reports import Progress, ProgressListener
 from searchkit_indexes import Vectors
 
 _BATCH = 64

@@ -25,17 +25,8 @@ from searchkit.ingest.index_run import IndexRun
 from searchkit.ingest.reuse_vectors import borrow_vectors
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.library import Library
-from searchkit.types import (
-    Block,
-    BlockKind,
-    DocumentStatus,
-    ExtractedDocument,
-    Hit,
-    Passage,
-    Progress,
-    ProgressListener,
-    RunOptions,
-)
+from searchkit.reports import Progress, ProgressListener, RunOptions
+from searchkit.types import Block, BlockKind, DocumentStatus, ExtractedDocument, Hit, Passage
 
 _VERSION = 1  # raise it when a document's blocks come out differently
 _AT_ONCE = 100  # documents a transaction

@@ -24,7 +24,8 @@ from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import set_index
-from searchkit.types import CollectionStatus, Progress, ProgressListener, SearchMode
+from searchkit.reports import CollectionStatus, Progress, ProgressListener
+from searchkit.types import SearchMode
 from searchkit_indexes import IndexSpec
 
 

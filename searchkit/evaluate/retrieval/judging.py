@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.evaluate.metrics import Metric, Relevance
-from searchkit.types import Progress, ProgressListener
+from searchkit.reports import Progress, ProgressListener
 
 Ranking = Sequence[tuple[str, float]]  # (document id, score), best first, no document twice
 Search = Callable[[str, int], Ranking]  # of a query's text and the number of documents wanted

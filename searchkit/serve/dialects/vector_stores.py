@@ -7,11 +7,11 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from searchkit.library import Library
+from searchkit.reports import CollectionStatus
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Value, attributes_of
 from searchkit.serve.dialects.strict import StrictModel
 from searchkit.serve.http.state import StateDep
 from searchkit.serve.search import Found, Wanted, find
-from searchkit.types import CollectionStatus
 
 router = APIRouter(prefix="/v1/vector_stores", tags=["openai"])
 _MAX_RESULTS = 50

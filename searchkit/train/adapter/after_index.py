@@ -9,7 +9,7 @@ from searchkit.display import command, error_text
 from searchkit.errors import TrainingError
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_model
-from searchkit.types import ProgressListener
+from searchkit.reports import ProgressListener
 
 _TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
 _GROWN = 1.5  # times as many, after which it is worth another try

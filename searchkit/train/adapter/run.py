@@ -14,6 +14,7 @@ from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit.errors import ModelError
 from searchkit.library import Library
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.learn import Chosen, choose_matrix
 from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
@@ -23,7 +24,6 @@ from searchkit.train.judged_sets import check_folders, known_items
 from searchkit.train.pairs.pair import Split
 from searchkit.train.report_folder import report_place
 from searchkit.train.writing import writing_to
-from searchkit.types import Progress, ProgressListener
 from searchkit_indexes import Vectors
 
 _NEAREST = 10

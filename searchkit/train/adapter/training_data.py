@@ -13,6 +13,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.errors import TrainingError
 from searchkit.evaluate.judged import read_judged
 from searchkit.library import Library
+from searchkit.reports import ProgressListener
 from searchkit.train.adapter.learn import CANDIDATES
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.train.gate import JudgedQueries
@@ -21,7 +22,6 @@ from searchkit.train.losses import LossWeights
 from searchkit.train.pairs.collect import check_pairs, gather_pairs
 from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
 from searchkit.train.pairs.pair import Pair, PairCounts, Split, of_split, sample
-from searchkit.types import ProgressListener
 
 _MOST_TRAINING, _MOST_VALIDATION, _MOST_TEST = 10_000, 300, 500
 _QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150

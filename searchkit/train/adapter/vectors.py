@@ -18,10 +18,11 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.documents import content_hash
 from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.files import make_private_folder, write_atomically
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.texts import squashed
 from searchkit.train.writing import writing_to
-from searchkit.types import Passage, Progress, ProgressListener
+from searchkit.types import Passage
 from searchkit_indexes import Ids, Vectors
 
 _AT_ONCE = 32

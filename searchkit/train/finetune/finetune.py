@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 
 from searchkit.display import size
 from searchkit.embedding.import_model import FAMILIES
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.caching import CachedObjective, Embedding
 from searchkit.train.finetune.card import model_card
@@ -26,7 +27,6 @@ from searchkit.train.finetune.trainer import train
 from searchkit.train.finetune.validation import METRIC, Validation
 from searchkit.train.losses import LossWeights
 from searchkit.train.writing import writing_to
-from searchkit.types import Progress, ProgressListener
 
 _CHECKED_TEXTS = 8
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from searchkit.files import write_atomically
 from searchkit.library import Library
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.finetune import Run, Tuned
 from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
 from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
@@ -17,7 +18,6 @@ from searchkit.train.pairs.pair import Pair
 from searchkit.train.plots import COMPARISONS_PICTURE, draw_comparisons
 from searchkit.train.report_folder import Report, write_report_folder
 from searchkit.train.writing import writing_to
-from searchkit.types import Progress, ProgressListener
 
 _CARD = "README.md"
 

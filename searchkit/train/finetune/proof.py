@@ -13,13 +13,14 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore
 from searchkit.library import Library
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
 from searchkit.train.pairs.pair import Pair, Split, of_split, sample
 from searchkit.train.writing import writing_to
-from searchkit.types import Passage, Progress, ProgressListener
+from searchkit.types import Passage
 
 _QUERIES = 300  # held-out ones at most
 _POOL = 600  # passages that they look for theirs among

@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformerTrainer, SentenceTransforme
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.caching import CachedObjective
 from searchkit.train.finetune.checkpoints import TENSORS, newest_to_resume, prune, read_tensors, remove_unfinished
 from searchkit.train.finetune.history import loss_parts
@@ -21,7 +22,6 @@ from searchkit.train.finetune.options import FinetuneOptions, Method
 from searchkit.train.finetune.rows import Row, SourceBatches
 from searchkit.train.finetune.validation import METRIC, Validation
 from searchkit.train.writing import writing_to
-from searchkit.types import Progress, ProgressListener
 
 _HEAD_RATE = 0.1  # of LoRA's rate: heads are trained as they are, not as small updates
 _WARMUP = 0.1  # of the steps

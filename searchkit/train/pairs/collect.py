@@ -12,6 +12,7 @@ from searchkit.display import command
 from searchkit.errors import TrainingError
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.reports import ProgressListener
 from searchkit.search.click_log import looked_for, read_opened
 from searchkit.train.adapter.vectors import CorpusVectors, VectorCache, vectors_of_pairs
 from searchkit.train.pairs.mining import mine_pairs
@@ -28,7 +29,7 @@ from searchkit.train.pairs.pair import (
 )
 from searchkit.train.pairs.pair_file import read_pairs
 from searchkit.train.pairs.texts import is_query
-from searchkit.types import Passage, ProgressListener
+from searchkit.types import Passage
 
 LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs, below which what is found is chance
 

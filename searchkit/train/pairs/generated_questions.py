@@ -10,10 +10,11 @@ from searchkit.config import load_settings
 from searchkit.errors import UsageError
 from searchkit.files import path_from_text
 from searchkit.library import Library
+from searchkit.reports import Progress, ProgressListener
 from searchkit.search.request import SearchRequest
 from searchkit.train.pairs.pair import Kind, Pair
 from searchkit.train.pairs.texts import is_query, squashed
-from searchkit.types import Passage, Progress, ProgressListener
+from searchkit.types import Passage
 
 if TYPE_CHECKING:
     from searchkit.train.pairs.collect import CollectOptions

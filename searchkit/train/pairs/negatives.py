@@ -11,12 +11,13 @@ import numpy as np
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.files import path_from_text
+from searchkit.reports import Progress, ProgressListener
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.results.near_duplicates import Wording
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors
 from searchkit.train.pairs.pair import Pair
-from searchkit.types import Passage, Progress, ProgressListener
+from searchkit.types import Passage
 
 _MARGIN = 0.95
 _DEPTH = 30  # candidates of each arm

@@ -22,7 +22,8 @@ from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.pull import PullRequest, pull_model, repository_of
 from searchkit.embedding.store import ModelStore, bundled_checkpoint
 from searchkit.errors import HubError, ModelError, SearchkitError, UnsupportedCheckpointError, UsageError
-from searchkit.types import Passage, Progress
+from searchkit.reports import Progress
+from searchkit.types import Passage
 from tests.integration.test_command import NO_NETWORK
 from tests.support.files import EMBEDDINGGEMMA, write
 from tests.support.loopback_hub import COMMIT, TOKEN, LoopbackHub, Repository, loopback_hub

@@ -18,7 +18,8 @@ import pytest
 from searchkit.errors import CollectionBusyError
 from searchkit.library import Library
 from searchkit.maintenance.verify import verify_collection
-from searchkit.types import Passage, RunOptions, SearchMode
+from searchkit.reports import RunOptions
+from searchkit.types import Passage, SearchMode
 from searchkit_indexes import Vectors
 from tests.integration.ingest.test_interruptions import contents, folder, hits, start, stored_vectors
 from tests.support.files import ROOT, write

@@ -18,7 +18,8 @@ from searchkit.ingest import sync
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
-from searchkit.types import RunOptions, SearchMode
+from searchkit.reports import RunOptions
+from searchkit.types import SearchMode
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 

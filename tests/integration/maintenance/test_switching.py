@@ -12,7 +12,7 @@ from searchkit.errors import ModelNotFoundError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import embed_and_switch
-from searchkit.types import Progress
+from searchkit.reports import Progress
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 

@@ -13,7 +13,8 @@ from searchkit.library import Library
 from searchkit.maintenance.folder_watch import FolderWatch
 from searchkit.maintenance.verify import verify_collection
 from searchkit.maintenance.watch import watch
-from searchkit.types import IndexReport, RunOptions, SearchMode
+from searchkit.reports import IndexReport, RunOptions
+from searchkit.types import SearchMode
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 

@@ -23,12 +23,13 @@ from searchkit.errors import SearchkitError
 from searchkit.files import make_private_folder
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.run import Adapted, train_adapter
 from searchkit.train.adapter.training_data import AdapterOptions
 from searchkit.train.losses import LossWeights
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import write_pairs
-from searchkit.types import Passage, Progress, ProgressListener
+from searchkit.types import Passage
 from tests.support.files import ROOT, write
 
 pytestmark = [pytest.mark.minilm, pytest.mark.train]

@@ -26,7 +26,8 @@ from searchkit.errors import ModelError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import embed_and_switch, switch_model
-from searchkit.types import Passage, Progress
+from searchkit.reports import Progress
+from searchkit.types import Passage
 from searchkit_indexes import faiss_codes
 from tests.support.files import write
 

@@ -11,8 +11,9 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from searchkit.errors import ModelError
 from searchkit.library import Library
+from searchkit.reports import RunOptions
 from searchkit.search.click_log import note_opened, read_opened
-from searchkit.types import Passage, RunOptions, SearchMode
+from searchkit.types import Passage, SearchMode
 from searchkit_indexes import Vectors
 from searchkit_tui.collections.add_folder import AddFolder
 from searchkit_tui.collections.dialogs import Problems

@@ -8,7 +8,8 @@ from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection
 from searchkit.maintenance.tune_index import set_index
-from searchkit.types import Problem, Progress, SearchMode
+from searchkit.reports import Problem, Progress
+from searchkit.types import SearchMode
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.status_text import grouped
 from searchkit_tui.evaluation.plots import Point, interval_bar, scatter

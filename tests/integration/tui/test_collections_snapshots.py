@@ -14,7 +14,7 @@ from textual.widgets import Static
 from searchkit.index_store.trials import Trial
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, TuneReport
-from searchkit.types import CollectionStatus, FormatCount, IndexStatus, Problem, Progress
+from searchkit.reports import CollectionStatus, FormatCount, IndexStatus, Problem, Progress
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.collections.status_text import CollectionRow

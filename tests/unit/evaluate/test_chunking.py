@@ -14,7 +14,8 @@ from searchkit.evaluate.chunking.measure import ChunkingEvaluation, ChunkingRepo
 from searchkit.evaluate.chunking.report import report_as_json, report_as_text
 from searchkit.evaluate.chunking.spans import SourceText, Span, covered, merged, shared
 from searchkit.ingest.extract.readers import extract
-from searchkit.types import BlockKind, Passage, Progress
+from searchkit.reports import Progress
+from searchkit.types import BlockKind, Passage
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 

@@ -11,7 +11,7 @@ from searchkit.catalog.collection_folder import existing_collection
 from searchkit.display import error_text, on_one_line, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.types import CollectionStatus
+from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.add_folder import AddFolder, NewFolder
 from searchkit_tui.collections.dialogs import Problems, choose_model, model_choices
 from searchkit_tui.collections.status_text import CollectionRow

@@ -12,7 +12,7 @@ from searchkit.config import load_settings
 from searchkit.display import on_one_line, plural
 from searchkit.embedding.store import BUNDLED, GET_A_MODEL
 from searchkit.library import Library
-from searchkit.types import CollectionStatus
+from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.status_text import grouped
 from searchkit_tui.widgets.dialogs import Choose, Dialog
 

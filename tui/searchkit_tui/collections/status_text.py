@@ -9,7 +9,7 @@ from textual.content import Content
 from searchkit.display import error_text, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.types import CollectionStatus, IndexStatus, Problem
+from searchkit.reports import CollectionStatus, IndexStatus, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from threading import Event
 from typing import TYPE_CHECKING
 
-from searchkit.types import Progress, RunOptions
+from searchkit.reports import Progress, RunOptions
 from searchkit_tui.jobs.meter import Meter, amount
 
 if TYPE_CHECKING:  # the engine is loaded when there is something to do

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from searchkit.display import printable
-from searchkit.types import Progress
+from searchkit.reports import Progress
 
 _PERIOD_SECONDS = 20.0  # over which a rate is taken: files come by date, not by size, so that it changes
 _SETTLED_SECONDS = 1.0  # before that a rate is meaningless

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from searchkit.display import error_text, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.library import Library
-from searchkit.types import CollectionStatus
+from searchkit.reports import CollectionStatus
 from searchkit_tui.jobs.job import Job, JobKind, JobState
 from searchkit_tui.jobs.meter import bar
 from searchkit_tui.jobs.runner import JobRunner

@@ -12,7 +12,7 @@ from searchkit.display import file_changes, plural
 from searchkit.errors import CollectionBusyError
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.library import Library
-from searchkit.types import IndexReport, Progress
+from searchkit.reports import IndexReport, Progress
 from searchkit_tui.jobs.job import Job, JobCancelledError, JobKind
 
 if TYPE_CHECKING:  # NumPy comes with it, which other jobs do without

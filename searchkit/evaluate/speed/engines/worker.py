@@ -27,6 +27,8 @@ import time
 from importlib import import_module
 from typing import Any, Protocol
 
+from searchkit.embedding.open_models import spin_briefly
+
 
 class Engine(Protocol):
     """What `open_engine` returns: a loaded model."""
@@ -115,6 +117,7 @@ def memory_of_process(process: int | str) -> dict[str, float | None]:
 
 def main() -> None:
     """Answer requests until there are no more."""
+    spin_briefly()
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what a library prints must not stand between the answers
     worker = Worker(sys.argv[1], json.loads(sys.argv[2]))

@@ -1,0 +1,137 @@
+"""What becomes of the work on a collection: progress, reports, status; and how a run is to go about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that was not indexed, or a folder that could not be read, the reason, and what to do ("": nothing)."""
+
+    path: Path
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something in a collection's own files that is not as it was written, and where."""
+
+    part: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    """What a collection holds of one format."""
+
+    format: str
+    files: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index run did. Files are counted once each; `embedded` counts distinct passages that got a vector.
+
+    `formats`: what the collection holds now. `problems`: what this run met.
+    """
+
+    collection: str
+    model: str
+    added: int
+    changed: int
+    moved: int
+    deleted: int
+    unchanged: int
+    skipped: int
+    unsupported: int
+    chunks: int
+    embedded: int
+    elapsed_seconds: float
+    read_seconds: float
+    embed_seconds: float
+    formats: tuple[FormatCount, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage of an index run is. `total` is None while it is not known.
+
+    `work_done` of `work_total` tell the time left better than counts do: bytes to read, tokens to embed; 0 of 0 if that
+    is not known. `note`: what has come of it so far.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str
+    work_done: float = 0.0
+    work_total: float = 0.0
+    note: str = ""
+
+
+ProgressListener = Callable[[Progress], None]
+
+
+def never() -> bool:
+    """Default callback: never interrupt."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How an index run goes about it.
+
+    `retry`: read again what was skipped. `wait`: for another process that writes to the collection, instead of an error.
+    `is_interrupted`: asked now and then whether to leave the rest of the embedding to the next run.
+    `index_slack`: vectors by which the index may lag behind the catalog; searches make up for them.
+    """
+
+    retry: bool = False
+    wait: bool = False
+    is_interrupted: Callable[[], bool] = never
+    index_slack: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """The index that semantic searches of a collection go through.
+
+    `name`: structure, code and prefix dimension, such as rabitq-1bit-768. `recall`: share of the true ten nearest that it
+    found on so many `queries`, None if that was not measured.
+    """
+
+    name: str
+    vectors: int
+    bytes_per_vector: int
+    recall: float | None
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """What a collection holds. `vectors` of `passages` distinct passages can be found by meaning.
+
+    `unread`: files that the last run found and did not come to read.
+    """
+
+    name: str
+    roots: tuple[Path, ...]
+    model: str
+    indexed: int
+    skipped: int
+    unsupported: int
+    chunks: int
+    passages: int
+    vectors: int
+    unread: int
+    scanned_pages: int
+    formats: tuple[FormatCount, ...]
+    size_bytes: int
+    updated_at: str | None
+    problems: tuple[Problem, ...]
+    unsupported_types: tuple[tuple[str, int], ...]
+    index: IndexStatus | None = None

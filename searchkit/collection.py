@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -261,7 +261,10 @@ class Collection:
         vectors, reports = self.home.earlier_training(self.name)
         shutil.rmtree(reports, ignore_errors=True)
         for file in (vectors, self.home.earlier_evaluation(self.name)):
-            file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                file.unlink()
+        with suppress(OSError):  # there is none, or other things lie there too
+            vectors.parent.rmdir()
         self.folder.delete()
 
 

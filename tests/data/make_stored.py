@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from searchkit import Library
-from tests.tiny_checkpoints import write_gemma
 
 STORED = Path(__file__).parent / "stored"
 ROOT = Path("/srv/searchkit-stored/docs")
@@ -44,6 +43,12 @@ JUDGED = (
     {"query": "aphids on the roses", "relevant": ["garden/roses.html"]},
 )
 # What no command does without a terminal or an hour of training, under the names that it had at that commit.
+CHECKPOINT = """
+import sys
+from pathlib import Path
+from tests.tiny_checkpoints import write_gemma
+write_gemma(Path(sys.argv[1]))
+"""
 ADAPT = """
 import sys
 import numpy as np
@@ -90,7 +95,8 @@ def make() -> None:
     for path in sorted(ROOT.rglob("*")):
         os.utime(path, (MODIFIED, MODIFIED))
     with tempfile.TemporaryDirectory() as place:
-        checkpoint = write_gemma(Path(place) / "tiny")
+        checkpoint = Path(place) / "tiny"
+        run(home, "-c", CHECKPOINT, checkpoint)
         run(home, "-m", "searchkit", "models", "import", checkpoint, "--name", "tiny-int8")
         run(home, "-m", "searchkit", "models", "import", checkpoint, "--name", "tiny", "--quantization", "fp32")
         run(home, "-c", ADAPT, home)

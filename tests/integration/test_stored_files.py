@@ -123,4 +123,4 @@ def test_opened_hits_and_folders_are_still_known(home: Path) -> None:
     assert opened[0]["path"] == str(ROOT / "boats.md")
     with Library(home) as library:
         assert library.collections() == [CODED, PLAIN]
-        assert library.roots(PLAIN) == (ROOT,)
+        assert library.collection(PLAIN).roots() == (ROOT,)

@@ -43,8 +43,8 @@ def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, fold
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes)),
     )
-    if ended.returncode:
-        assert "CatalogError" in ended.stderr, ended.stderr
+    assert ended.returncode == 1
+    assert "CatalogError" in ended.stderr, ended.stderr
     with Library(home, embedder=HashEmbedder()) as library:
         library.index(folder)
         assert verify_collection(library.collection("docs")) == []

@@ -142,7 +142,7 @@ def test_of_many_bad_items_the_first_is_enough(server: Server, path: str, body: 
         refused = client.post(path, content=sent)
     assert refused.status_code == 400
     more = re.search(r"and (\d+) more", refused.text)
-    assert more is None or int(more[1]) < 10
+    assert int(more[1] if more else 0) < 10
 
 
 def test_of_many_unknown_fields_none_is_listed(server: Server) -> None:
@@ -218,19 +218,32 @@ def test_a_head_that_drips_is_given_up(server: Server) -> None:
 
 def test_a_head_that_is_too_long_is_refused(server: Server) -> None:
     with server.client(**{"x-long": "x" * 40_000}) as client:
-        assert client.get("/health").status_code in (400, 431)
+        assert client.get("/health").status_code == 431
 
 
-@pytest.mark.parametrize("kind", ["documents", "passages"])
 @pytest.mark.parametrize(
-    "name",
-    ["../../secret.txt", "..%2f..%2fsecret.txt", "/etc/passwd", "docs:../../secret.txt", "docs:p1", "..:p1.0.9f3a2b1c4d5e6f70",
-     "docs/../x:d1.0c1d2e3f4a5b.9f3a2b1c4d5e",
-     "docs:d1.000000000000.000000000000", "docs:p1.0.0000000000000000", "%00", "file:///etc/passwd", "\udcff"],
-)  # fmt: skip
-def test_ids_lead_nowhere_but_to_what_is_indexed(server: Server, kind: str, name: str) -> None:
+    ("name", "as_document", "as_passage"),
+    [
+        ("../../secret.txt", 404, 404),
+        ("..%2f..%2fsecret.txt", 400, 400),
+        ("/etc/passwd", 404, 404),
+        ("docs:../../secret.txt", 404, 404),
+        ("docs:p1", 400, 400),
+        ("..:p1.0.9f3a2b1c4d5e6f70", 400, 404),
+        ("docs/../x:d1.0c1d2e3f4a5b.9f3a2b1c4d5e", 404, 404),
+        ("docs:d1.000000000000.000000000000", 404, 400),
+        ("docs:p1.0.0000000000000000", 400, 404),
+        ("%00", 400, 400),
+        ("file:///etc/passwd", 404, 404),
+        ("\udcff", 400, 400),
+    ],
+)
+@pytest.mark.parametrize("kind", ["documents", "passages"])
+def test_ids_lead_nowhere_but_to_what_is_indexed(
+    server: Server, kind: str, name: str, as_document: int, as_passage: int
+) -> None:
     answered = server.get(f"/{kind}/{quote(name, safe='', errors='surrogateescape')}")
-    assert answered.status_code in (400, 404)
+    assert answered.status_code == {"documents": as_document, "passages": as_passage}[kind]
     assert SECRET not in answered.text
     assert "root:" not in answered.text
 
@@ -281,18 +294,29 @@ def test_filters_nested_beyond_measure_are_refused(server: Server) -> None:
 @pytest.mark.parametrize(
     "query",
     ['"', "boiler OR", "NEAR(boiler", "boiler* AND ^x", "text : boiler", "boiler\x00bread", "'; DROP TABLE chunks; --", "-",
-     '"" -""',      "path:/etc/passwd", "type:pdf type:", "\ud800", "(" * 5000, "a" * 20_000, "{boiler} + - * / \\"],
+     '"" -""',      "path:/etc/passwd", "type:pdf type:", "(" * 5000, "a" * 20_000, "{boiler} + - * / \\"],
 )  # fmt: skip
 def test_no_query_is_more_than_text(server: Server, query: str) -> None:
     body = json.dumps({"query": query})
     with server.client(**{"content-type": "application/json"}) as client:
         answered = client.post("/search", content=body)
-    assert answered.status_code in (200, 400)
+    assert answered.status_code == 200
     assert server.get("/search", q="knead the dough").json()["results"][0]["title"] == "bread.txt"
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"query": NaN}', b"[" * 100_000, b'{"query": "x", "k": 1e999}']
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"query": NaN}',
+        b'{"query": "\\ud800"}',
+        b"[" * 100_000,
+        b'{"query": "x", "k": 1e999}',
+    ],
 )
 def test_what_is_no_request_is_refused(server: Server, body: bytes) -> None:
     with server.client(**{"content-type": "application/json"}) as client:
@@ -338,7 +362,7 @@ def test_nothing_can_be_written(server: Server) -> None:
     assert server.post("/index", {"collection": "docs"}).status_code == 403
     with server.client() as client:
         for method in ("PUT", "DELETE", "PATCH"):
-            assert client.request(method, "/documents/docs:p1.0.9f3a2b1c4d5e6f70").status_code in (404, 405)
+            assert client.request(method, "/documents/docs:p1.0.9f3a2b1c4d5e6f70").status_code == 405
 
 
 def test_the_log_holds_no_queries_and_no_text_of_documents(server: Server) -> None:

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pytest
 
@@ -214,9 +214,8 @@ def test_names_of_collections_and_files_may_be_of_any_letters(library: Library, 
         named = reference(library, query)
         for each in (named.passage, named.document):
             assert re.fullmatch(r"[A-Za-z0-9%@._~:-]+", each)
-        for passage in (named.passage, unquote(named.passage), quote(named.passage, safe=""), f" {named.passage}\n"):
-            if "%253A" not in passage and "%3A" not in passage:
-                assert open_passage(library, passage).passage.id == named.passage
+        for passage in (named.passage, unquote(named.passage), f" {named.passage}\n"):
+            assert open_passage(library, passage).passage.id == named.passage
         assert open_document(library, named.document).document.id == named.document
 
 

@@ -112,9 +112,10 @@ def test_a_hard_negative_is_near_of_another_file_and_no_copy(notes: Library) -> 
     with_some = [pair for pair in pairs if pair.negatives]
     assert counts.with_negatives == len(with_some) > 0
     for pair in with_some:
-        said = [negative.text for negative in pair.negatives]
-        assert not any("Cut roses" in text for text in said) or "Cut roses" not in pair.passage.text
-        assert all(text != pair.passage.text for text in said)
+        assert pair.passage.text not in [negative.text for negative in pair.negatives]
+    of_roses = [pair for pair in with_some if "Cut roses" in pair.passage.text]
+    assert of_roses
+    assert "Cut roses" not in "\n".join(negative.text for pair in of_roses for negative in pair.negatives)
 
 
 class ScriptedModel:

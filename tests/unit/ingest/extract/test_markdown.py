@@ -192,7 +192,9 @@ def test_lines_hold_the_text_they_are_said_to_hold() -> None:
         "intro\nmore\n\n# H\n- a\n\n- b\n\n\n> q\n> r\n\n***\n\n[x]: y\n\n<p>\nh\n</p>\n\n    code\n\n    more\n\n\nend"
     )
     lines = source.split("\n")
-    for block in blocks(source):
+    found = blocks(source)
+    assert len(found) > 5
+    for block in found:
         assert block.line is not None
         assert block.line_end is not None
         held = "\n".join(lines[block.line - 1 : block.line_end])

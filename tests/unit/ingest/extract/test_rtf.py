@@ -108,11 +108,21 @@ def test_binary_data_is_passed_over() -> None:
     assert texts("a{\\pict\\bin5 {}{}\\}b") == ["ab"]
 
 
-@pytest.mark.parametrize("cut", range(1, 90, 7))
-def test_a_file_cut_off_is_read_as_far_as_it_goes(cut: int) -> None:
+@pytest.mark.parametrize(
+    ("cut", "left"),
+    [
+        (1, ["one", "two €é three", "note"]),
+        (8, ["one", "two €", "note"]),
+        (22, ["one", "two", "note"]),
+        (29, ["one", "two"]),
+        (43, ["one"]),
+        (50, []),
+        (85, []),
+    ],
+)
+def test_a_file_cut_off_is_read_as_far_as_it_goes(cut: int, left: list[str]) -> None:
     content = f"{_HEAD}{_STYLES}one\\par two{{\\footnote note}} \\u8364?\\'e9 three\\par}}".encode()
-    for block in extract_rtf(content[:-cut]).blocks:
-        assert block.text
+    assert [block.text for block in extract_rtf(content[:-cut]).blocks] == left
 
 
 def test_groups_without_end_are_refused() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.errors import UsageError
-from searchkit.integrations.passages import Found, Passages, Wish
+from searchkit.integrations.retriever import PassageRetriever, RetrievedPassage, RetrieverOptions
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import SearchMode
@@ -26,11 +26,11 @@ except ModuleNotFoundError as error:
 class SearchkitRetriever(BaseRetriever):
     """Retrieves passages of what is indexed, for use in any chain, from any thread.
 
-    Each is a document with the passage's text, its id, and where it stands in the metadata (docs/integrations.md). `k`: how
-    many at most; `collections`: the only ones to search, none named: all; `mode`: hybrid, semantic or lexical; `filters`:
-    which documents, besides what the query itself says; `min_score`: leaves out what is less likely about the query (of 0 to
-    1; 0.5 leaves out weak matches). `library`: an open one, which stays the caller's; else one over `home`, the user's own data
-    directory unless given.
+    Each document has the passage's text, its id, and where it is from in the metadata (docs/integrations.md). `k`: how many at
+    most; `collections`: the ones to search, none named means all; `mode`: hybrid, semantic or lexical; `filters`: must match
+    in addition to those in the query; `min_score`: leaves out passages with a lower score (0 to 1; 0.5 leaves out weak
+    matches). `library`: an open one, which stays the caller's; otherwise one is opened over `home`, by default the user's
+    own data directory.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
@@ -42,7 +42,7 @@ class SearchkitRetriever(BaseRetriever):
     min_score: float = Field(default=0.0, ge=0, le=1)
     home: Path | None = None
     library: Library | None = Field(default=None, exclude=True, repr=False)
-    _passages: Passages = PrivateAttr()
+    _retriever: PassageRetriever = PrivateAttr()
 
     @field_validator("collections", mode="before")
     @classmethod
@@ -54,12 +54,12 @@ class SearchkitRetriever(BaseRetriever):
     def model_post_init(self, context: Any, /) -> None:
         """Open the library."""
         super().model_post_init(context)
-        self._wish({})  # refuses what cannot be meant
-        self._passages = Passages(self.library, self.home)
+        self._options({})  # refuses impossible values
+        self._retriever = PassageRetriever(self.library, self.home)
 
     def close(self) -> None:
-        """Let go of what is open; this happens by itself once the retriever is not used any more."""
-        self._passages.close()
+        """Close what is open. This is automatic once nobody refers to the retriever."""
+        self._retriever.close()
 
     def _get_relevant_documents(
         self,
@@ -68,7 +68,7 @@ class SearchkitRetriever(BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 (LangChain's signature)
         **options: Any,
     ) -> list[Document]:
-        return [_document(found) for found in self._passages.search(query, self._wish(options))]
+        return [_document(found) for found in self._retriever.search(query, self._options(options))]
 
     async def _aget_relevant_documents(
         self,
@@ -77,17 +77,17 @@ class SearchkitRetriever(BaseRetriever):
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002
         **options: Any,
     ) -> list[Document]:
-        return [_document(found) for found in await self._passages.search_later(query, self._wish(options))]
+        return [_document(found) for found in await self._retriever.asearch(query, self._options(options))]
 
-    def _wish(self, options: Mapping[str, Any]) -> Wish:
-        """`options`: of one call, in place of the retriever's own. Raises UsageError for one that there is not."""
-        wish = Wish(self.k, self.collections, self.mode, self.filters, self.min_score)
-        names = [field.name for field in fields(Wish)]
+    def _options(self, options: Mapping[str, Any]) -> RetrieverOptions:
+        """Replace the retriever's own options by those of one call. Raises UsageError for an unknown one."""
+        own = RetrieverOptions(self.k, self.collections, self.mode, self.filters, self.min_score)
+        names = [field.name for field in fields(RetrieverOptions)]
         for name in options:
             if name not in names:
                 raise UsageError(f"A retriever has no option {name!r}. There are: {', '.join(names)}.")
-        return replace(wish, **options)
+        return replace(own, **options)
 
 
-def _document(found: Found) -> Document:
+def _document(found: RetrievedPassage) -> Document:
     return Document(found.text, id=found.id, metadata=dict(found.metadata))

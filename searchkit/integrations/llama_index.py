@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from searchkit.integrations.passages import Found, Passages, Wish
+from searchkit.integrations.retriever import PassageRetriever, RetrievedPassage, RetrieverOptions
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import SearchMode
@@ -18,16 +18,17 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-_TOLD = "title"  # of the metadata, what a language model is told: file, page and headings
+_SHOWN = "title"  # of the metadata, all that a language model is shown: file, page and headings
 
 
 class SearchkitRetriever(BaseRetriever):
     """Retrieves passages of what is indexed, for use in any query engine, from any thread.
 
-    Each is a node with the passage's text and where it stands (docs/integrations.md). `k`: how many at most; `collections`:
-    the only ones to search, none named: all; `mode`: hybrid, semantic or lexical; `filters`: which documents, besides what the
-    query itself says; `min_score`: leaves out what is less likely about the query (of 0 to 1; 0.5 leaves out weak matches).
-    `library`: an open one, which stays the caller's; else one over `home`, the user's own data directory unless given.
+    Each node has the passage's text, its id, and where it is from in the metadata (docs/integrations.md). `k`: how many at
+    most; `collections`: the ones to search, none named means all; `mode`: hybrid, semantic or lexical; `filters`: must match
+    in addition to those in the query; `min_score`: leaves out passages with a lower score (0 to 1; 0.5 leaves out weak
+    matches). `library`: an open one, which stays the caller's; otherwise one is opened over `home`, by default the user's
+    own data directory.
     """
 
     def __init__(  # noqa: PLR0913 (what users of LlamaIndex expect: its own retrievers are made so)
@@ -43,29 +44,29 @@ class SearchkitRetriever(BaseRetriever):
         callback_manager: CallbackManager | None = None,
     ) -> None:
         super().__init__(callback_manager=callback_manager)
-        self._wish = Wish(k, collections, mode, filters, min_score)
-        self._passages = Passages(library, home)
+        self._options = RetrieverOptions(k, collections, mode, filters, min_score)
+        self._retriever = PassageRetriever(library, home)
 
     def close(self) -> None:
-        """Let go of what is open; this happens by itself once the retriever is not used any more."""
-        self._passages.close()
+        """Close what is open. This is automatic once nobody refers to the retriever."""
+        self._retriever.close()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [_node(found) for found in self._passages.search(query_bundle.query_str, self._wish)]
+        return [_node(found) for found in self._retriever.search(query_bundle.query_str, self._options)]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = await self._passages.search_later(query_bundle.query_str, self._wish)
+        found = await self._retriever.asearch(query_bundle.query_str, self._options)
         return [_node(each) for each in found]
 
 
-def _node(found: Found) -> NodeWithScore:
+def _node(found: RetrievedPassage) -> NodeWithScore:
     metadata = dict(found.metadata)
-    kept_back = [name for name in metadata if name != _TOLD]
+    hidden = [name for name in metadata if name != _SHOWN]
     node = TextNode(
         id_=found.id,
         text=found.text,
         metadata=metadata,
-        excluded_llm_metadata_keys=kept_back,
-        excluded_embed_metadata_keys=kept_back,
+        excluded_llm_metadata_keys=hidden,
+        excluded_embed_metadata_keys=hidden,
     )
     return NodeWithScore(node=node, score=found.score)

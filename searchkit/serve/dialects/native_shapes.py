@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from searchkit.display import on_one_line, printable
 from searchkit.library import Library
-from searchkit.serve.dialects.strict import StrictModel
+from searchkit.serve.http.state import StrictModel
 from searchkit.serve.references import AboutDocument, OpenedDocument, OpenedPassage, PassageText
 from searchkit.serve.search import MOST_HITS, Found, sanitize
 from searchkit.types import GroupBy, SearchMode

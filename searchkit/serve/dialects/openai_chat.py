@@ -1,4 +1,4 @@
-"""OpenAI's /v1/chat/completions: a collection as a model, which answers from its documents, with citations."""
+"""OpenAI's /v1/chat/completions: a collection is a model that answers from its documents, with citations."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,16 +12,17 @@ from starlette.types import Receive, Scope, Send
 from searchkit.answer.models.language_model import Message
 from searchkit.display import on_one_line
 from searchkit.errors import SearchkitError, UsageError
-from searchkit.serve.dialects.chat.answering import Answered, AnswerInProgress, Asked
-from searchkit.serve.dialects.chat.chat_turns import question_and_history
+from searchkit.serve.dialects.chat import answering
+from searchkit.serve.dialects.chat.answering import AnswerInProgress, ChatResult
 from searchkit.serve.dialects.chat.completions import Completion, source_list
+from searchkit.serve.dialects.chat.requests import question_and_history
 from searchkit.serve.http.error_responses import body_of, error_response, internal_error
 from searchkit.serve.http.middleware.error_boundary import error_summary, log
 from searchkit.serve.http.state import AppState, StateDep
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 _PATH = "/v1/chat/completions"
-_PATIENCE_SECONDS = 5.0  # how long a refusal may still become the answer's status
+_PATIENCE_SECONDS = 5.0  # within which a failure still becomes the status of the response
 _SIGN_OF_LIFE_SECONDS = 10.0
 
 
@@ -33,7 +34,7 @@ class ContentPart(BaseModel):
 
 
 class ChatMessage(BaseModel):
-    """A turn of the conversation. Instructions (system, developer) and tools' results are not passed on."""
+    """A turn of the conversation. Instructions (system, developer) and results of tools are ignored."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: (
@@ -43,22 +44,22 @@ class ChatMessage(BaseModel):
     ) = None
 
     def as_text(self) -> str:
-        """The text of it. Raises UsageError for what is no text."""
+        """Return the text. Raises UsageError for parts that are not text."""
         if not isinstance(self.content, list):
             return self.content or ""
         if other := [part.type for part in self.content if part.type not in ("text", "input_text")]:
-            raise UsageError(f"A message holds {on_one_line(other[0])}; only text can be asked here.")
+            raise UsageError(f"A message contains {on_one_line(other[0])}; only text is accepted.")
         return "\n".join(part.text for part in self.content)
 
 
 class StreamOptions(BaseModel):
-    """`include_usage`: a last event with the numbers of tokens."""
+    """`include_usage`: the stream ends with the numbers of tokens."""
 
     include_usage: bool | None = False
 
 
 class ChatRequest(BaseModel):
-    """As OpenAI has it. Temperature, limits of tokens, tools and the like are accepted and make no difference."""
+    """OpenAI's request. Temperature, token limits, tools and the like are accepted but ignored."""
 
     model: str = Field(max_length=300, description="`searchkit` for all collections, or a collection's name.")
     messages: list[ChatMessage] = Field(
@@ -69,7 +70,7 @@ class ChatRequest(BaseModel):
     )
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    n: int | None = Field(default=None, description="One answer is written; more cannot be had.")
+    n: int | None = Field(default=None, description="Must be 1: one answer is written.")
 
 
 @router.post(
@@ -79,17 +80,17 @@ class ChatRequest(BaseModel):
     responses={200: {"description": "A chat completion, or its chunks as server-sent events."}},
 )
 async def chat_completions(request: ChatRequest, http: Request, state: StateDep) -> Response:
-    """Retrieve what a collection says about the last question, and have the language model answer from it.
+    """Answer the last question from what a collection says about it, with the language model.
 
-    Every citation in the text ([1]) and every sentence is checked; the list of sources follows the text. The field `searchkit`
-    holds the sources and what the checks have found, `annotations` the files, for clients that show them. Earlier turns help
-    to understand the question.
+    Every citation in the text ([1]) and every sentence is checked; the list of sources follows the text. The field
+    `searchkit` holds the sources and the results of the checks, `annotations` the cited files, for clients that show them.
+    Earlier turns are used to understand the question.
     """
     if request.n not in (None, 1):
         raise UsageError("n must be 1: one answer is written.")
     question, history = await asyncio.to_thread(_question_and_history, request)
     completion = Completion(request.model, bool(request.stream_options and request.stream_options.include_usage))
-    asked = Asked(request.model, question, history)
+    asked = answering.ChatRequest(request.model, question, history)
     if request.stream:
         return await _streamed(state, asked, completion)
     return await _whole(state, asked, completion, http)
@@ -99,13 +100,13 @@ def _question_and_history(request: ChatRequest) -> tuple[str, list[Message]]:
     return question_and_history([(each.role, each.as_text()) for each in request.messages])
 
 
-async def _whole(state: AppState, asked: Asked, completion: Completion, http: Request) -> Response:
+async def _whole(state: AppState, asked: answering.ChatRequest, completion: Completion, http: Request) -> Response:
     gone = asyncio.ensure_future(_disconnected(http))
     written = asyncio.ensure_future(_written(state, asked))
     try:
         await asyncio.wait({gone, written}, return_when=asyncio.FIRST_COMPLETED)
         if not written.done():
-            return Response(status_code=499)  # nobody reads it
+            return Response(status_code=499)  # the client has disconnected
         text, end = written.result()
         return JSONResponse(completion.whole(text, end))
     finally:
@@ -118,7 +119,7 @@ async def _disconnected(http: Request) -> None:
         pass
 
 
-async def _written(state: AppState, asked: Asked) -> tuple[str, Answered]:
+async def _written(state: AppState, asked: answering.ChatRequest) -> tuple[str, ChatResult]:
     text = ""
     running = AnswerInProgress(state.answer_pool, state.language, asked)
     try:
@@ -129,8 +130,8 @@ async def _written(state: AppState, asked: Asked) -> tuple[str, Answered]:
     return text + source_list(piece), piece
 
 
-async def _streamed(state: AppState, asked: Asked, completion: Completion) -> Response:
-    """The events. What goes wrong at once becomes the status; later, an event."""
+async def _streamed(state: AppState, asked: answering.ChatRequest, completion: Completion) -> Response:
+    """Stream the answer. An early failure becomes the status of the response, a later one an event."""
     running = AnswerInProgress(state.answer_pool, state.language, asked)
     first = asyncio.ensure_future(running.next())
     try:
@@ -144,7 +145,7 @@ async def _streamed(state: AppState, asked: Asked, completion: Completion) -> Re
 
 
 class _Stream(StreamingResponse):
-    """Events of an answer, which is stopped however the response ends: also where nobody has waited for its begin."""
+    """The events of an answer, which is stopped however the response ends, even if it never began."""
 
     def __init__(self, running: AnswerInProgress, events: AsyncIterator[bytes]) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
@@ -159,7 +160,7 @@ class _Stream(StreamingResponse):
 
 
 async def _events(
-    running: AnswerInProgress, coming: "asyncio.Future[str | Answered]", completion: Completion
+    running: AnswerInProgress, coming: "asyncio.Future[str | ChatResult]", completion: Completion
 ) -> AsyncIterator[bytes]:
     text = ""
     try:
@@ -170,7 +171,7 @@ async def _events(
                 yield b": still reading\n\n"
                 continue
             piece = coming.result()
-            if isinstance(piece, Answered):
+            if isinstance(piece, ChatResult):
                 break
             text += piece
             yield completion.chunk({"content": piece})

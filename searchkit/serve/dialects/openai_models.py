@@ -1,27 +1,56 @@
-"""OpenAI's /v1/models: embedding models, and collections, which are offered as chat models."""
+"""OpenAI's /v1/models and /v1/embeddings, and /v1/rerank as other rerankers have it, which compares the same vectors.
 
-from typing import Annotated, Literal
+Listed as models are the embedding models, and the collections, which answer as chat models.
+"""
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+import asyncio
+import base64
+from typing import Annotated, Literal, TypeVar
+
+import numpy as np
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from searchkit.errors import ModelNotFoundError
 from searchkit.library import Library
-from searchkit.serve.dialects.chat.chat_models import chat_models
+from searchkit.serve import vectors
+from searchkit.serve.dialects.chat.requests import chat_models
 from searchkit.serve.http.state import StateDep
-from searchkit.serve.vectors import names_of
+from searchkit.serve.vectors import MAX_INPUTS, EmbeddingResult, embed, names_of
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+_MAX_CHARACTERS, _MAX_TOKENS = 2_000_000, 100_000
+Token = Annotated[int, Field(ge=0, lt=2**31)]
+Tokens = Annotated[list[Token], Field(min_length=1, max_length=_MAX_TOKENS, fail_fast=True)]
+_TEXT = Annotated[str, Field(max_length=_MAX_CHARACTERS)]
+_T = TypeVar("_T")
+_Several = Annotated[list[_T], Field(min_length=1, max_length=MAX_INPUTS, fail_fast=True)]
+
+
+def _read_input(given: object, read: ValidatorFunctionWrapHandler) -> object:
+    """Say what is wrong in one sentence; pydantic would list an error for each kind of input."""
+    if given == []:
+        raise PydanticCustomError("empty_input", "The input is empty. Send a text, or a list of texts.")
+    try:
+        return read(given)
+    except ValidationError as error:
+        raise PydanticCustomError(
+            "no_input",
+            f"Send a text (up to {_MAX_CHARACTERS:,} characters), token ids (up to {_MAX_TOKENS:,}), or a list of up to"
+            f" {MAX_INPUTS:,} texts or lists of token ids.",
+        ) from error
+
 
 class Model(BaseModel):
-    """A model. `owned_by` is how searchkit itself knows that one is no language model to ask."""
+    """A model. By `owned_by`, searchkit recognises its own entries, which are no language models to ask."""
 
     id: str
     object: Literal["model"] = "model"
     created: int = 0
     owned_by: Literal["searchkit"] = "searchkit"
-    kind: Literal["chat", "embedding"] = Field(description="What it can be used for: chat completions or embeddings.")
+    kind: Literal["chat", "embedding"] = Field(description="What it is for: chat completions or embeddings.")
 
 
 class ModelList(BaseModel):
@@ -31,18 +60,86 @@ class ModelList(BaseModel):
     data: list[Model]
 
 
+class EmbeddingRequest(BaseModel):
+    """OpenAI's request; other fields are ignored."""
+
+    model: str = Field(max_length=200, examples=["embeddinggemma-300m", "embeddinggemma-300m:query"])
+    input: Annotated[_TEXT | Tokens | _Several[_TEXT] | _Several[Tokens], WrapValidator(_read_input)] = Field(
+        description="A text, a list of texts, or token ids of the model's own vocabulary (not tiktoken's).",
+        examples=[["The lease ends on 31 March."]],
+    )
+    dimensions: int | None = Field(
+        default=None, description="Length of the Matryoshka prefix, which is normalised again.", examples=[256]
+    )
+    encoding_format: Literal["float", "base64"] | None = "float"
+    input_type: str | None = Field(
+        default="",
+        max_length=40,
+        description="Which prompt the model sees before the text: query or document. Without it, the model's name decides"
+        " (NAME:query, NAME:document); NAME alone embeds documents.",
+        examples=["query"],
+    )
+
+
+class EmbeddingEntry(BaseModel):
+    """A vector of unit length; with base64, its little-endian float32 numbers."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(BaseModel):
+    """The number of tokens in the inputs, without prompts."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(BaseModel):
+    """The vectors, in the order of the inputs."""
+
+    object: Literal["list"] = "list"
+    data: list[EmbeddingEntry]
+    model: str
+    usage: EmbeddingUsage
+
+
+class RerankRequest(BaseModel):
+    """The request that Jina, Cohere and Open WebUI use."""
+
+    model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
+    query: str = Field(min_length=1, max_length=20_000)
+    documents: _Several[_TEXT]
+    top_n: int | None = Field(default=None, ge=1)
+
+
+class RerankEntry(BaseModel):
+    """The index of a document in the request, and its score."""
+
+    index: int
+    relevance_score: float
+
+
+class RerankList(BaseModel):
+    """The documents, best first."""
+
+    model: str
+    results: list[RerankEntry]
+
+
 @router.get("/models", operation_id="list_models", summary="List models")
 async def models(state: StateDep) -> ModelList:
-    """`searchkit` answers from all collections, a collection's name from that one; the others embed."""
+    """List the models: `searchkit` answers from all collections, a collection's name from that one; the others embed."""
     return ModelList(data=await state.pool.run(_models))
 
 
 @router.get("/models/{model:path}", operation_id="retrieve_model", summary="Look at a model")
 async def model(state: StateDep, model: Annotated[str, Path(max_length=300)]) -> Model:
-    """One model, by its id."""
+    """Show one model, by its id."""
     found = [each for each in await state.pool.run(_models) if each.id == model]
     if not found:
-        raise ModelNotFoundError(f"There is no model '{model[:80]}'.", remedy="See which there are: GET /v1/models.")
+        raise ModelNotFoundError(f"There is no model '{model[:80]}'.", remedy="List them: GET /v1/models.")
     return found[0]
 
 
@@ -50,3 +147,40 @@ def _models(library: Library) -> list[Model]:
     embedding = [name for each in library.open_models.names() for name in names_of(each)]
     chat = chat_models(library.collections(), embedding)
     return [Model(id=name, kind="chat") for name in chat] + [Model(id=name, kind="embedding") for name in embedding]
+
+
+@router.post("/embeddings", operation_id="create_embeddings", summary="Embed texts", response_model=EmbeddingList)
+async def embeddings(request: EmbeddingRequest, state: StateDep) -> Response:
+    """Embed texts. The vectors have unit length, so their dot product is their similarity."""
+    given = request.input
+    is_one = isinstance(given, str) or (bool(given) and isinstance(given[0], int))
+    inputs = [given] if is_one else given
+    order = vectors.EmbeddingRequest(request.model, inputs, request.dimensions, request.input_type or "")  # type: ignore[arg-type]
+    result = await embed(state.pool, order)
+    body = await asyncio.to_thread(_json, result, request)  # two thousand vectors take a second to write
+    return Response(body, media_type="application/json")
+
+
+def _json(result: EmbeddingResult, request: EmbeddingRequest) -> bytes:
+    numbers = result.vectors.astype("<f4")
+    if request.encoding_format == "base64":
+        encoded: list[list[float] | str] = [base64.b64encode(row.tobytes()).decode() for row in numbers]
+    else:
+        encoded = numbers.tolist()
+    entries = [EmbeddingEntry(index=index, embedding=each) for index, each in enumerate(encoded)]
+    usage = EmbeddingUsage(prompt_tokens=result.tokens, total_tokens=result.tokens)
+    return EmbeddingList(data=entries, model=request.model, usage=usage).model_dump_json().encode()
+
+
+@router.post("/rerank", operation_id="rerank", summary="Order texts by a query")
+async def rerank(request: RerankRequest, state: StateDep) -> RerankList:
+    """Order texts by their similarity to a query: the cosine of their vectors, or 0 if it is negative or the text is empty."""
+    query = await embed(state.pool, vectors.EmbeddingRequest(request.model, [request.query], input_type="query"))
+    scores = np.zeros(len(request.documents))
+    if filled := [index for index, text in enumerate(request.documents) if text.strip()]:
+        texts = [request.documents[index] for index in filled]
+        documents = await embed(state.pool, vectors.EmbeddingRequest(request.model, texts, input_type="document"))
+        scores[filled] = np.clip(documents.vectors @ query.vectors[0], 0.0, 1.0)
+    order = np.argsort(-scores, kind="stable")[: request.top_n]
+    results = [RerankEntry(index=int(index), relevance_score=round(float(scores[index]), 6)) for index in order]
+    return RerankList(model=request.model, results=results)

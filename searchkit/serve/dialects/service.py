@@ -8,9 +8,8 @@ from pydantic import BaseModel, Field
 
 from searchkit import __version__
 from searchkit.errors import Action, ReadOnlyError, Remedy
-from searchkit.serve.dialects.strict import StrictModel
 from searchkit.serve.http.indexing import Indexing, RunStatus
-from searchkit.serve.http.state import AppState, StateDep
+from searchkit.serve.http.state import AppState, StateDep, StrictModel
 
 router = APIRouter(tags=["server"])
 

@@ -9,8 +9,7 @@ from pydantic import BaseModel, Field
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Value, attributes_of
-from searchkit.serve.dialects.strict import StrictModel
-from searchkit.serve.http.state import StateDep
+from searchkit.serve.http.state import StateDep, StrictModel
 from searchkit.serve.search import Found, Wanted, find
 
 router = APIRouter(prefix="/v1/vector_stores", tags=["openai"])

@@ -14,7 +14,7 @@ from searchkit.daemon.server import DaemonSocket
 from searchkit.embedding.onnx_embedder import usable_cores
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest, SearchResponse
-from searchkit.serve.dialects.chat.language import SharedLanguageModel
+from searchkit.serve.dialects.chat.answering import SharedLanguageModel
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.state import AppState

@@ -1,15 +1,19 @@
-"""The state of a running server, as the routes use it."""
+"""What the routes share: the state of the running server, and the base of requests that refuse unknown fields."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from searchkit.home import Home
-from searchkit.serve.dialects.chat.language import SharedLanguageModel
+from searchkit.serve.dialects.chat.answering import SharedLanguageModel
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.pool import LibraryPool
+
+_MAX_FIELDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,17 @@ async def app_state(request: Request) -> AppState:
 
 
 StateDep = Annotated[AppState, Depends(app_state)]
+
+
+class StrictModel(BaseModel):
+    """A request in which an unknown field is an error: ignoring a misspelt filter would find too much."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, given: object) -> object:
+        """Refuse a great number of fields at once: pydantic would list an error for each."""
+        if isinstance(given, dict) and len(given) > _MAX_FIELDS:
+            raise PydanticCustomError("too_many_fields", "There are too many fields. The schema is at /openapi.json")
+        return given

@@ -75,7 +75,7 @@ def test_what_is_retrieved_can_be_narrowed(indexed: Library) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"k": 0}, "k is how many"),
+        ({"k": 0}, "k is the number"),
         ({"collections": "docs"}, "list of names"),
         ({"mode": "fuzzy"}, "mode is one of"),
         ({"min_score": 2}, "from 0 to 1"),

@@ -72,7 +72,7 @@ def test_openai_gets_a_prefix_that_is_normalised_again(openai: OpenAI) -> None:
     whole = np.array(openai.embeddings.create(model="hash:query", input="boiler").data[0].embedding)
     part = np.array(openai.embeddings.create(model="hash:query", input="boiler", dimensions=16).data[0].embedding)
     assert part == pytest.approx(whole[:16] / np.linalg.norm(whole[:16]), abs=1e-6)
-    with pytest.raises(BadRequestError, match="no 65 dimensions"):
+    with pytest.raises(BadRequestError, match="cannot give 65 dimensions"):
         openai.embeddings.create(model="hash", input="boiler", dimensions=65)
 
 

@@ -20,9 +20,8 @@ from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, check, matches, pushdown
-from searchkit.serve.dialects.chat.chat_models import chat_models, collections_of
-from searchkit.serve.dialects.chat.chat_turns import question_and_history
 from searchkit.serve.dialects.chat.completions import source_name
+from searchkit.serve.dialects.chat.requests import chat_models, collections_of, question_and_history
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response
 from searchkit.serve.http.middleware.error_boundary import error_summary
 from searchkit.serve.http.middleware.guards import is_token, read_or_make_token

@@ -1,27 +1,26 @@
-"""An answer written in one of the engine's threads, and handed over piece by piece to an event loop."""
+"""Answers, written in a thread of the pool and handed to an event loop piece by piece."""
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from searchkit.answer.answerer import Answerer, Scope
 from searchkit.answer.conversation import Conversation
 from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
-from searchkit.answer.models.language_model import Message
-from searchkit.errors import AnswerCutError
+from searchkit.answer.models.language_model import LanguageModel, Message
+from searchkit.errors import AnswerCutError, LlmError, WindowTooSmallError
 from searchkit.library import Library
-from searchkit.serve.dialects.chat.chat_models import collections_of
-from searchkit.serve.dialects.chat.language import SharedLanguageModel
+from searchkit.serve.dialects.chat.requests import collections_of
 from searchkit.serve.pool import LibraryPool
 from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`model`: the collection, or all, that is to answer."""
+class ChatRequest:
+    """A question, and the turns before it. `model`: names the collection, or all of them, that is to answer."""
 
     model: str
     question: str
@@ -29,8 +28,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What is known when an answer has ended. `references[i]` opens `sources[i]`, which [i + 1] stands for."""
+class ChatResult:
+    """What is known at the end of an answer. `references[i]` opens `sources[i]`, which is cited as [i + 1]."""
 
     report: AnswerReport
     sources: Sequence[Hit]
@@ -41,42 +40,78 @@ class Answered:
     completion_tokens: int
 
 
-class AnswerInProgress:
-    """Begun when it is made. `next` gives its pieces; `stop`, which must come at last, ends it wherever it is.
+class SharedLanguageModel:
+    """The language model of all answers, looked for on first use, and again after it has failed.
 
-    Raises PoolBusyError if too many answers are asked for at once.
+    `choose` finds it, or raises LlmNotFoundError.
     """
 
-    def __init__(self, pool: LibraryPool, language: SharedLanguageModel, asked: Asked) -> None:
+    def __init__(self, choose: Callable[[], LanguageModel]) -> None:
+        self._choose = choose
+        self._lock = threading.Lock()
+        self._model: LanguageModel | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[LanguageModel]:
+        """Give the model. If it fails, the next use looks for one again: the server may have another by then."""
+        with self._lock:
+            if self._model is None:
+                self._model = self._choose()
+            model = self._model
+        try:
+            yield model
+        except (AnswerCutError, WindowTooSmallError):
+            raise
+        except LlmError:
+            with self._lock:
+                if self._model is model:
+                    self._model = None
+            raise
+
+    def close(self) -> None:
+        """Close the model. Nobody may be using it."""
+        with self._lock:
+            if self._model is not None:
+                self._model.close()
+            self._model = None
+
+
+class AnswerInProgress:
+    """An answer that is being written. `next` gives its pieces; `stop` ends it early, and must be called at the end.
+
+    Raises PoolBusyError if too many answers are being written or waiting.
+    """
+
+    def __init__(self, pool: LibraryPool, language: SharedLanguageModel, request: ChatRequest) -> None:
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[str | Answered | BaseException] = asyncio.Queue()
+        self._queue: asyncio.Queue[str | ChatResult | BaseException] = asyncio.Queue()
         self._lock = threading.Lock()
         self._stream: AnswerStream | None = None
         self.is_stopped = False
-        self._future = pool.submit(lambda library: _write(library, language, asked, self))
+        self._future = pool.submit(lambda library: _write(library, language, request, self))
 
-    async def next(self) -> str | Answered:
-        """The next piece; at the end what is known of the answer. Raises what `Conversation.ask` and its stream raise."""
+    async def next(self) -> str | ChatResult:
+        """Return the next piece, or the result at the end. Raises what `Conversation.ask` and its stream raise."""
         item = await self._queue.get()
         if isinstance(item, BaseException):
             raise item
         return item
 
     def stop(self) -> None:
-        """From the loop: nobody wants more."""
+        """Stop writing (called from the loop)."""
         with self._lock:
             self.is_stopped = True
             if self._stream:
                 self._stream.stop()
         self._future.cancel()
 
-    def send(self, item: str | Answered | BaseException) -> None:
-        """From the thread."""
-        with suppress(RuntimeError):  # the loop is closed: nobody listens
+    def send(self, item: str | ChatResult | BaseException) -> None:
+        """Hand over a piece (called from the thread)."""
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
 
     def follow(self, stream: AnswerStream) -> AnswerStream:
-        """From the thread: note what to stop when nobody listens any more; stop it if that is so already."""
+        """Remember the stream that `stop` is to stop, or stop it now if it was called already (called from the thread)."""
         with self._lock:
             self._stream = stream
             if self.is_stopped:
@@ -84,20 +119,22 @@ class AnswerInProgress:
         return stream
 
 
-def _write(library: Library, language: SharedLanguageModel, asked: Asked, line: AnswerInProgress) -> None:
+def _write(library: Library, language: SharedLanguageModel, request: ChatRequest, line: AnswerInProgress) -> None:
     try:
         if not line.is_stopped:
-            line.send(_answered(library, language, asked, line))
+            line.send(_answered(library, language, request, line))
     except BaseException as error:  # noqa: BLE001 (raised where the pieces are read)
         line.send(error)
 
 
-def _answered(library: Library, language: SharedLanguageModel, asked: Asked, line: AnswerInProgress) -> Answered:
-    scope = Scope(collections_of(asked.model, library.collections()))
+def _answered(
+    library: Library, language: SharedLanguageModel, request: ChatRequest, line: AnswerInProgress
+) -> ChatResult:
+    scope = Scope(collections_of(request.model, library.collections()))
     with language.use() as model:
         answerer = Answerer(library, model)
-        conversation = Conversation(answerer, scope, list(asked.history))
-        stream = line.follow(conversation.ask(asked.question))
+        conversation = Conversation(answerer, scope, list(request.history))
+        stream = line.follow(conversation.ask(request.question))
         try:
             for piece in stream:
                 line.send(piece)
@@ -106,7 +143,7 @@ def _answered(library: Library, language: SharedLanguageModel, asked: Asked, lin
                 raise
         report = stream.report
         assert report is not None
-        return Answered(
+        return ChatResult(
             report,
             stream.sources,
             references_of(library, stream.sources),

@@ -1,4 +1,4 @@
-"""Dify's external knowledge: POST /retrieval."""
+"""What chat programs ask of an external search: Dify's external knowledge and Open WebUI's web search."""
 
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -7,12 +7,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from searchkit.errors import UsageError
+from searchkit.library import Library
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, attributes_of
-from searchkit.serve.dialects.chat.chat_models import EVERYTHING
+from searchkit.serve.dialects.chat.requests import EVERYTHING
 from searchkit.serve.http.state import StateDep
 from searchkit.serve.search import MOST_HITS, Found, Wanted, find
 
-router = APIRouter(tags=["dify"])
+router = APIRouter()
 _Text = Annotated[str, Field(max_length=512)]
 _OPERATORS: MappingProxyType[str, Operator] = MappingProxyType(
     {
@@ -84,7 +85,38 @@ class Records(BaseModel):
     records: list[Record]
 
 
-@router.post("/retrieval", operation_id="dify_retrieval", summary="Retrieve (Dify's external knowledge)")
+class WebSearch(BaseModel):
+    """Open WebUI's request."""
+
+    query: str = Field(min_length=1, max_length=20_000, examples=["when does the lease end"])
+    count: int = Field(default=5, ge=1, le=50)
+
+
+class WebResult(BaseModel):
+    """`link` is the URL of the file on this machine, `snippet` the whole passage."""
+
+    link: str
+    title: str
+    snippet: str
+
+
+@router.post(
+    "/open-webui/search",
+    tags=["open-webui"],
+    operation_id="open_webui_search",
+    summary="Search (Open WebUI's external web search)",
+)
+async def web_search(request: WebSearch, state: StateDep) -> list[WebResult]:
+    """Find the passages of all collections that are clearly about the query; weak matches are left out."""
+
+    def work(library: Library) -> list[WebResult]:
+        found = [each for each in find(library, Wanted(request.query, request.count)) if not each.hit.is_weak]
+        return [WebResult(link=each.hit.path.as_uri(), title=each.title, snippet=each.text) for each in found]
+
+    return await state.pool.run(work)
+
+
+@router.post("/retrieval", tags=["dify"], operation_id="dify_retrieval", summary="Retrieve (Dify's external knowledge)")
 async def retrieve(request: Retrieval, state: StateDep) -> Records:
     """Retrieve the passages of a collection that answer the query."""
     setting = request.retrieval_setting or RetrievalSetting()

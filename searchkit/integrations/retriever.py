@@ -1,4 +1,4 @@
-"""Passages for frameworks that ask from any thread, or many at once: what is common to their retrievers."""
+"""What the retrievers for frameworks have in common: they are called from any thread, or from many at once."""
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ _EVERYTHING = Filters()
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What to retrieve: at most `k` passages of the collections (none named: all), of a score of at least `min_score`."""
+class RetrieverOptions:
+    """What to retrieve: at most `k` passages with a score of at least `min_score`; of all collections, if none is named."""
 
     k: int
     collections: Sequence[str] = ()
@@ -30,11 +30,11 @@ class Wish:
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raise UsageError for what cannot be meant, when it is said rather than when it is searched for."""
+        """Raise UsageError for impossible values at once, rather than in the first search."""
         if isinstance(self.collections, str):
             raise UsageError(f"collections is a list of names: collections=[{self.collections!r}]")
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise UsageError(f"k is how many passages to retrieve, a whole number from 1, not {self.k!r}.")
+            raise UsageError(f"k is the number of passages to retrieve, 1 or more, not {self.k!r}.")
         if self.mode not in list(SearchMode):
             raise UsageError(f"mode is one of {', '.join(SearchMode)}, not {self.mode!r}.")
         if not isinstance(self.min_score, int | float) or not 0 <= self.min_score <= 1:
@@ -42,8 +42,8 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A passage, and what frameworks keep beside its text: plain values by name, none where there is nothing to say."""
+class RetrievedPassage:
+    """A passage with the metadata that frameworks keep: plain values by name; those that are not known are left out."""
 
     id: str
     text: str
@@ -51,50 +51,50 @@ class Found:
     metadata: Mapping[str, str | int | float | bool]
 
 
-class Passages:
-    """A library that bears callers in any number of threads. It lets go of everything when it is closed, or not needed any more.
+class PassageRetriever:
+    """Retrieves passages for callers in any number of threads. Closing is automatic once nobody refers to it.
 
-    `library`: stays the caller's; None for one over `home`, the user's own data directory unless given.
+    `library`: stays the caller's; None for one over `home`, by default the user's own data directory.
     """
 
     def __init__(self, library: Library | None = None, home: str | Path | None = None) -> None:
         self._pool = LibraryPool(library or Library(home), _WORKERS)
         self.close = weakref.finalize(self, self._pool.close, 0.0)
 
-    def search(self, query: str, wish: Wish) -> list[Found]:
-        """Best first. Raises what `Library.search` does, and UsageError once it is closed."""
-        with _said_plainly():
-            return self._pool.submit(partial(_search, query, wish)).result()
+    def search(self, query: str, options: RetrieverOptions) -> list[RetrievedPassage]:
+        """Retrieve passages, best first. Raises what `Library.search` raises, and UsageError once it is closed."""
+        with _closed_as_usage_error():
+            return self._pool.submit(partial(_search, query, options)).result()
 
-    async def search_later(self, query: str, wish: Wish) -> list[Found]:
-        """The same for an event loop, which goes on meanwhile."""
-        with _said_plainly():
-            return await self._pool.run(partial(_search, query, wish))
+    async def asearch(self, query: str, options: RetrieverOptions) -> list[RetrievedPassage]:
+        """Do the same without blocking the event loop."""
+        with _closed_as_usage_error():
+            return await self._pool.run(partial(_search, query, options))
 
 
 @contextmanager
-def _said_plainly() -> Iterator[None]:
+def _closed_as_usage_error() -> Iterator[None]:
     try:
         yield
     except PoolClosedError as error:
         raise UsageError("The retriever has been closed. Make a new one.") from error
 
 
-def _search(query: str, wish: Wish, library: Library) -> list[Found]:
+def _search(query: str, options: RetrieverOptions, library: Library) -> list[RetrievedPassage]:
     if not isinstance(query, str):
         raise UsageError(f"A query is a text, not {type(query).__name__}.")
     if not query.strip():
         raise UsageError("The query is empty. Give the retriever a few words, or a question.")
     hits = library.search(
-        query, k=wish.k, collections=wish.collections, mode=wish.mode, filters=wish.filters or _EVERYTHING
+        query, k=options.k, collections=options.collections, mode=options.mode, filters=options.filters or _EVERYTHING
     )
-    hits = [hit for hit in hits if hit.score >= wish.min_score]
+    hits = [hit for hit in hits if hit.score >= options.min_score]
     named = references_of(library, hits)
     return [_found(hit, each.passage, each.document) for hit, each in zip(hits, named, strict=True)]
 
 
-def _found(hit: Hit, passage: str, document: str) -> Found:
-    """`source` is where LangChain's own loaders put the path."""
+def _found(hit: Hit, passage: str, document: str) -> RetrievedPassage:
+    """Describe a hit in metadata; the path is the `source`, as in LangChain's own loaders."""
     metadata: dict[str, str | int | float | bool | None] = {
         "source": str(hit.path),
         "title": source_name(hit),
@@ -109,6 +109,6 @@ def _found(hit: Hit, passage: str, document: str) -> Found:
         "id": passage,
         "document_id": document,
     }
-    return Found(
+    return RetrievedPassage(
         passage, hit.text, hit.score, {name: value for name, value in metadata.items() if value not in (None, "")}
     )

@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
 from searchkit.files import make_private_folder
 from searchkit.home import Home
 
@@ -72,7 +72,8 @@ def collection_at(home: Home, name: str) -> CollectionFolder:
     """The place of a collection, whether it exists or not. Raises UsageError for an impossible name."""
     if not _NAME.fullmatch(name) or name != name.strip():
         raise UsageError(
-            f"'{name}' cannot be a collection's name: begin with a letter or digit, then letters, digits, blanks and .+@-"
+            f"'{name}' cannot be a collection's name.",
+            remedy="Begin with a letter or digit, then letters, digits, blanks and .+@-",
         )
     return CollectionFolder(home.collections / name)
 
@@ -82,8 +83,9 @@ def existing_collection(home: Home, name: str) -> CollectionFolder:
     names = [collection.name for collection in all_collections(home)]
     if name in names:
         return collection_at(home, name)
-    known = f"There are: {', '.join(names)}." if names else "Create it: searchkit index FOLDER"
-    raise CollectionNotFoundError(f"No collection named '{name}'. {known}")
+    known = f" There are: {', '.join(names)}." if names else ""
+    remedy = None if names else Remedy(Action.INDEX_FOLDER, collection=name)
+    raise CollectionNotFoundError(f"No collection named '{name}'.{known}", remedy=remedy)
 
 
 def name_after_folder(folder: Path) -> str:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.lock import writer_lock
-from searchkit.errors import CatalogError
+from searchkit.errors import Action, CatalogError, Remedy
 from searchkit.files import PRIVATE_FILE_MODE, sync_file
 
 LATEST_VERSION = 4  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _NEEDED_BYTES = 1 << 18  # for SQLite's journal and its index
-_FREE_SPACE = "The disk is full. Free some space and run the command again; nothing is lost."
+_FREE_SPACE = Remedy(sentence="The disk is full: free some space, then try again. Nothing is lost")
+_ANOTHER_PLACE = Remedy(sentence="Make that possible, or choose another data directory (SEARCHKIT_HOME)")
+_UNTOUCHED = "Your files are untouched."
 
 
 def open_for_reading(path: Path) -> CatalogReader:
@@ -28,7 +30,7 @@ def open_for_reading(path: Path) -> CatalogReader:
     connection = _connect(path) if can_write else _connect_to_unchanging(path)
     version = _version(connection, path)
     if version == 0:
-        raise CatalogError(f"{path} is not a catalog of searchkit. {_mend(path)}")
+        raise CatalogError(f"{path} is not a catalog of searchkit. {_UNTOUCHED}", remedy=_mend(path))
     if version < LATEST_VERSION:
         with writer_lock(path.parent):
             open_for_writing(path).close()
@@ -68,11 +70,12 @@ def readable_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         remedy = _FREE_SPACE if "full" in str(error) or is_disk_full(path.parent) else _mend(path)
-        raise CatalogError(f"The catalog in {path.parent} cannot be used: {error}. {remedy}") from error
+        message = f"The catalog in {path.parent} cannot be used: {error}. {_UNTOUCHED}"
+        raise CatalogError(message, remedy=remedy) from error
     except OSError as error:
         where = error.filename or path.parent
-        remedy = _FREE_SPACE if is_disk_full(path.parent) else "The data directory can be set with SEARCHKIT_HOME."
-        raise CatalogError(f"{where}: {error.strerror or error}. {remedy}") from error
+        remedy = _FREE_SPACE if is_disk_full(path.parent) else _ANOTHER_PLACE
+        raise CatalogError(f"{where}: {error.strerror or error}.", remedy=remedy) from error
 
 
 def memory_catalog() -> CatalogWriter:
@@ -90,10 +93,10 @@ def is_disk_full(folder: Path) -> bool:
         return False
 
 
-def _mend(path: Path) -> str:
+def _mend(path: Path) -> Remedy:
     """What to do about a catalog that cannot be read."""
     name = path.parent.name
-    return f"See what is wrong: searchkit verify -c '{name}'; mend it: searchkit rebuild -c '{name}'. Your files are untouched."
+    return Remedy(Action.VERIFY, collection=name) | Remedy(Action.REBUILD, collection=name)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -103,7 +106,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
         remedy = _FREE_SPACE if is_disk_full(path.parent) else _mend(path)
-        raise CatalogError(f"The catalog {path} cannot be opened: {error}. {remedy}") from error
+        raise CatalogError(f"The catalog {path} cannot be opened: {error}. {_UNTOUCHED}", remedy=remedy) from error
     connection.execute(
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode: a power cut loses the last commits, damages nothing
@@ -118,8 +121,8 @@ def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
     journal = path.with_name(f"{path.name}-wal")
     if journal.exists() and journal.stat().st_size:
         raise CatalogError(
-            f"The catalog {path} was not closed properly, and {path.parent} cannot be written, which opening it needs."
-            f" {_FREE_SPACE if is_disk_full(path.parent) else 'You may not write there.'}"
+            f"The catalog {path} was not closed properly, and {path.parent} cannot be written, which opening it needs.",
+            remedy=_FREE_SPACE if is_disk_full(path.parent) else "Get the permission to write there.",
         )
     try:
         return sqlite3.connect(
@@ -155,5 +158,5 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     except sqlite3.OperationalError:
         return 0
     if version > LATEST_VERSION:
-        raise CatalogError(f"The catalog {path} was written by a newer searchkit. Upgrade: pip install -U searchkit")
+        raise CatalogError(f"The catalog {path} was written by a newer searchkit.", remedy=Remedy(Action.UPGRADE))
     return version

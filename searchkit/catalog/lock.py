@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from searchkit.errors import CollectionBusyError
+from searchkit.errors import Action, CollectionBusyError, Remedy
 from searchkit.files import PRIVATE_FILE_MODE, write_atomically
 
 
@@ -26,7 +26,8 @@ def writer_lock(folder: Path, on_wait: Callable[[str], None] | None = None) -> I
         who = _who(holder)
         if on_wait is None:
             raise CollectionBusyError(
-                f"Collection '{folder.name}' is being written by {who}. Wait for it (searchkit index --wait), or stop it."
+                f"Collection '{folder.name}' is being written by {who}.",
+                remedy=Remedy(Action.WAIT) | Remedy(sentence="Stop it"),
             ) from None
         on_wait(who)
         lock.acquire(timeout=-1)

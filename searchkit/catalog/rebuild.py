@@ -11,7 +11,7 @@ from searchkit.catalog.connection import open_for_writing
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.recovery_record import Keepsake, read_keepsake
 from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import make_private_folder, sync_folder
 
 _NOTHING = Salvaged(0, 0, 0, 0)
@@ -38,7 +38,8 @@ def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> Keeps
     known = sealed or read_keepsake(folder) or Keepsake("", (), ())
     if not (known.folders or folders):
         raise UsageError(
-            f"Which folders '{folder.name}' holds cannot be read any more. Name them: searchkit rebuild -c {folder.name} FOLDER..."
+            f"Which folders '{folder.name}' holds cannot be read any more.",
+            remedy=Remedy(Action.NAME_FOLDERS, collection=folder.name),
         )
     return Keepsake(known.model, tuple(dict.fromkeys((*known.folders, *folders))), known.excluded)
 

@@ -14,6 +14,7 @@ from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection
 from searchkit.maintenance.verify import verify_collection
+from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
@@ -153,7 +154,7 @@ def test_what_is_sound_outlives_files_that_are_away(library: Library, docs: Path
 def test_without_catalog_and_keepsake_the_folders_must_be_named(library: Library, docs: Path, folder: Path) -> None:
     (folder / "catalog.db").write_bytes(b"nonsense" * 2000)
     (folder / "collection.json").unlink()
-    with pytest.raises(UsageError, match="Name them: searchkit rebuild -c docs FOLDER"):
+    with refused(UsageError, "Name its folders: searchkit rebuild -c docs FOLDER"):
         rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
     assert rebuild_collection(library.collection("docs", must_exist=False), [docs], lambda _: None).run.added == 6
     assert verify_collection(library.collection("docs")) == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +34,23 @@ def test_a_search_parses_its_query_once(library: Library, docs: Path) -> None:
     with Journey() as journey:
         library.find(SearchRequest("when to prune the roses"))
     assert journey.parses == 1, f"The query was parsed {journey.parses} times."
+
+
+@pytest.mark.parametrize("subject", ["query", "file"])
+def test_the_documented_journey_is_the_one_that_is_made(subject: str, library: Library, docs: Path) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = page.partition(f"## The journey of a {subject}")[2].partition("\n## ")[0]
+    steps = [line for line in table.splitlines() if line.startswith("| ") and "In the worker:" not in line]
+    named = {name for step in steps for name in re.findall(r"`([a-z_/]+)\.py`", step)}
+    ours = {
+        f"searchkit.{name.replace('/', '.')}" for name in named if not name.startswith(("cli/", "daemon/", "display"))
+    }
+    with Journey() as journey:
+        library.index(docs)
+        if subject == "query":
+            library.find(SearchRequest("when to prune the roses"))
+    assert len(ours) > 5
+    assert ours <= set(journey.modules), listed(sorted(ours - set(journey.modules)))
 
 
 @pytest.mark.minilm

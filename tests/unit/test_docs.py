@@ -18,7 +18,12 @@ from searchkit.home import Home
 from tests.support.files import ROOT
 
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")],
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("examples/*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / ".github").rglob("*.md"),
+    ],
     key=lambda page: page.as_posix(),
 )
 BESIDE_ROOT = ("", "searchkit", "indexes/searchkit_indexes", "tui/searchkit_tui")

@@ -1,0 +1,24 @@
+"""What programs may rely on: the names that `from searchkit import …` gives."""
+
+import subprocess
+import sys
+
+import searchkit
+
+PUBLIC = """
+CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionStatus ConfigError Damage Filters GroupBy Hit
+IndexReport Library ModelError ModelNotFoundError Note NoteKind NothingIndexedError PassageAt Problem Progress RebuildReport
+Remedy RunOptions SearchMode SearchRequest SearchResponse SearchkitError TuneOptions TuneReport UsageError __version__
+embed_and_switch measure_indexes rebuild_collection set_index switch_model verify_collection watch
+"""
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(searchkit.__all__) == PUBLIC.split()
+    assert all(getattr(searchkit, name) is not None for name in searchkit.__all__)
+
+
+def test_importing_searchkit_imports_nothing_else_of_it() -> None:
+    code = "import sys, searchkit; print([name for name in sys.modules if name.startswith('searchkit')])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "['searchkit']"

@@ -39,7 +39,7 @@ _RANK_CONSTANT = 60  # of reciprocal rank fusion, as everybody has it
 _NEVER = re.compile(r"(?!)")
 _LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
-_TERMS = "searchkit.search.lexical.tokens."
+_STEMS = "searchkit.catalog.vocabulary."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _of_ranks(scores: Mapping[bytes, float]) -> dict[bytes, float]:
 
 
 def _tokenizer(text: str) -> dict[str, object]:
-    return {f"{_FULLTEXT}TOKENIZER": text, f"{_TERMS}TOKENIZER": text}
+    return {f"{_FULLTEXT}TOKENIZER": text, f"{_STEMS}TOKENIZER": text}
 
 
 def _unchanged(text: str) -> str:
@@ -105,7 +105,7 @@ PARTS = (
     Part("pairs of characters", {f"{_FULLTEXT}_UNSPACED": _NEVER}, is_stored=True),
     Part(
         "letters in one spelling",
-        {f"{_FULLTEXT}one_spelling": _unchanged, f"{_TERMS}one_spelling": _unchanged},
+        {f"{_FULLTEXT}normalize_letters": _unchanged, f"{_STEMS}normalize_letters": _unchanged},
         is_stored=True,
     ),
 )

@@ -24,8 +24,8 @@ from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import DocumentStatus, Hit, Passage
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
-    from searchkit.catalog.coverage import Coverage
     from searchkit.catalog.document_view import DocumentView
+    from searchkit.catalog.status import Coverage
     from searchkit.embedding.embedder import Embedder
 
 _FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
@@ -102,7 +102,7 @@ class Collection:
 
     def coverage(self) -> "Coverage":
         """Count what can be found by words and by meaning; cheaper than the full status."""
-        from searchkit.catalog.coverage import read_coverage
+        from searchkit.catalog.status import read_coverage
 
         with self._catalog() as catalog:
             return read_coverage(catalog, self.name, self._fingerprint(catalog))
@@ -116,10 +116,10 @@ class Collection:
 
     def sample_passages(self, count: int) -> list[Passage]:
         """Some passages from all over the collection."""
-        from searchkit.catalog.vectors import sample_passages
+        from searchkit.catalog.passages import sample_passages
 
         with self.reading() as catalog:
-            return sample_passages(catalog, count)
+            return [Passage(each.title, each.text) for each in sample_passages(catalog, count)]
 
     def refresh(self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS) -> IndexReport:
         """Bring all folders up to date: only what changed is read, only what is new is embedded.

@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from searchkit.catalog.collection_folder import existing_collection
-from searchkit.catalog.positions import Standing, standing_of
 from searchkit.catalog.session import reading
+from searchkit.catalog.stored_documents import PassagePosition, locate
 from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
 from searchkit.library import Library
 from searchkit.search.lexical.function_words import FUNCTION_WORDS
@@ -18,7 +18,7 @@ from searchkit.types import Hit
 
 NO_FILTERS = Filters()
 _TELLING = 2  # content words of the question, from which a weak hit may be a source beside a strong one
-_Placed = tuple[Standing, Hit]
+_Placed = tuple[PassagePosition, Hit]
 
 
 def check_question(question: str) -> None:
@@ -90,19 +90,19 @@ def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:
 
 def joined(library: Library, hits: Sequence[Hit]) -> list[Hit]:
     """Hits of one document that follow one another become one, at the place of the best of them."""
-    placed = [(hit, _standing(library, hit)) for hit in hits]
-    loose = [hit for hit, standing in placed if standing is None]
+    placed = [(hit, _position(library, hit)) for hit in hits]
+    loose = [hit for hit, position in placed if position is None]
     by_document: dict[tuple[str, int], list[_Placed]] = {}
-    for hit, standing in placed:
-        if standing:
-            by_document.setdefault((hit.collection, standing.document_id), []).append((standing, hit))
+    for hit, position in placed:
+        if position:
+            by_document.setdefault((hit.collection, position.document_id), []).append((position, hit))
     runs = [run for members in by_document.values() for run in _runs(members)]
     return sorted([*loose, *map(_one, runs)], key=lambda hit: -hit.score)
 
 
-def _standing(library: Library, hit: Hit) -> Standing | None:
-    with reading(existing_collection(library.home, hit.collection)) as connection:
-        return standing_of(connection, hit.path, hit.title, hit.text)
+def _position(library: Library, hit: Hit) -> PassagePosition | None:
+    with reading(existing_collection(library.home, hit.collection)) as catalog:
+        return locate(catalog, hit.path, hit.title, hit.text)
 
 
 def _runs(members: list[_Placed]) -> list[list[Hit]]:

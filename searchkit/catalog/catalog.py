@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+_BATCH = 500  # SQLite takes 999 parameters everywhere
 
 
 class CatalogReader:
@@ -19,6 +21,15 @@ class CatalogReader:
     def execute(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run a query."""
         return self._connection.execute(query, values)
+
+    def execute_among(self, query: str, items: Sequence[object], *values: object) -> Iterator[Any]:
+        """Rows of a query whose `{items}` stands for any number of items; it is run for some hundreds at a time.
+
+        `values`: of the placeholders before `{items}`.
+        """
+        for start in range(0, len(items), _BATCH):
+            batch = items[start : start + _BATCH]
+            yield from self.execute(query.replace("{items}", ",".join("?" * len(batch))), (*values, *batch))
 
     @property
     def data_version(self) -> int:

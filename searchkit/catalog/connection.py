@@ -9,6 +9,7 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.views import VIEWS
 from searchkit.errors import Action, CatalogError, Remedy
 from searchkit.files import PRIVATE_FILE_MODE, sync_file
 
@@ -34,6 +35,7 @@ def open_for_reading(path: Path) -> CatalogReader:
     if version < LATEST_VERSION:
         with writer_lock(path.parent):
             open_for_writing(path).close()
+    _create_views(connection)
     connection.execute("PRAGMA query_only = 1")
     return CatalogReader(connection)
 
@@ -49,6 +51,7 @@ def open_for_writing(path: Path) -> CatalogWriter:
     if _version(connection, path) < LATEST_VERSION:
         _migrate(connection)
     connection.execute("PRAGMA foreign_keys = 1")
+    _create_views(connection)
     return CatalogWriter(connection)
 
 
@@ -60,6 +63,7 @@ def open_as_it_is(path: Path) -> CatalogReader:
     except sqlite3.DatabaseError:
         connection.close()
         raise
+    _create_views(connection)
     return CatalogReader(connection)
 
 
@@ -82,6 +86,7 @@ def memory_catalog() -> CatalogWriter:
     """Make an empty catalog in memory: how a catalog's tables should be."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _migrate(connection)
+    _create_views(connection)
     return CatalogWriter(connection)
 
 
@@ -149,6 +154,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
     from searchkit.catalog.schema import migrations
 
     migrations.apply(Database(connection))
+
+
+def _create_views(connection: sqlite3.Connection) -> None:
+    for view in VIEWS:
+        connection.execute(view)
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:

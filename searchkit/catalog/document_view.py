@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.documents import content_hash
-from searchkit.files import path_to_text
+from searchkit.catalog.documents import chunks_of_document, content_hash
+from searchkit.catalog.stored_documents import documents_at
 from searchkit.types import Chunk, Hit
-
-_COLUMNS = "text, title, page, line, line_end, token_count, place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +25,15 @@ class DocumentView:
 
 def view_document(catalog: CatalogReader, hit: Hit, *, before: int, after: int) -> DocumentView:
     """A hit's passage with so many of its document's before and behind it; alone, if the document has changed since."""
-    for document_id, document_format, count in _documents_at(catalog, hit):
-        ordinal = _ordinal(catalog, document_id, hit)
+    for document in documents_at(catalog, hit.path):
+        ordinal = _ordinal(catalog, document.id, hit)
         if ordinal is None:
             continue
         first = max(0, ordinal - before)
-        rows = catalog.execute(
-            f"SELECT {_COLUMNS} FROM chunks WHERE document_id = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal",
-            (document_id, first, ordinal + after),
-        )
-        passages = tuple(Chunk(*row) for row in rows)
-        below = max(0, count - first - len(passages))
-        return DocumentView(passages, ordinal - first, first, below, document_format)
+        passages = tuple(chunks_of_document(catalog, document.id, first, ordinal + after))
+        below = max(0, document.chunk_count - first - len(passages))
+        return DocumentView(passages, ordinal - first, first, below, document.format)
     return DocumentView((_chunk(hit),), 0)
-
-
-def _documents_at(catalog: CatalogReader, hit: Hit) -> list[tuple[int, str, int]]:
-    """Id, format and number of passages of what is indexed at the hit's path, of several roots perhaps."""
-    found: list[tuple[int, str, int]] = []
-    for root in roots.all_roots(catalog):
-        if hit.path.is_relative_to(root.path):
-            found += catalog.execute(
-                "SELECT id, format, chunk_count FROM documents WHERE root_id = ? AND path = ?",
-                (root.id, path_to_text(hit.path.relative_to(root.path))),
-            ).fetchall()
-    return found
 
 
 def _ordinal(catalog: CatalogReader, document_id: int, hit: Hit) -> int | None:

@@ -17,6 +17,7 @@ _COLUMNS = (
     "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
     " metadata, scanned_pages"
 )
+_LAST_ORDINAL = 2**31
 _CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place"
 
 
@@ -149,10 +150,12 @@ def remove_at_path(catalog: CatalogWriter, root_id: int, path: str) -> None:
         remove_document(catalog, int(row[0]))
 
 
-def chunks_of_document(catalog: CatalogReader, document_id: int) -> list[Chunk]:
-    """The chunks of a document in order."""
-    query = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE document_id = ? ORDER BY ordinal"
-    return [Chunk(*row) for row in catalog.execute(query, (document_id,))]
+def chunks_of_document(
+    catalog: CatalogReader, document_id: int, first: int = 0, last: int = _LAST_ORDINAL
+) -> list[Chunk]:
+    """The chunks of a document in order, all or those from one number to another, both included."""
+    query = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE document_id = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal"
+    return [Chunk(*row) for row in catalog.execute(query, (document_id, first, last))]
 
 
 def count_by_status(catalog: CatalogReader) -> dict[DocumentStatus, int]:
@@ -174,11 +177,6 @@ def count_by_format(catalog: CatalogReader) -> list[FormatCount]:
 def count_scanned_pages(catalog: CatalogReader) -> int:
     """Pages that are pictures, of all documents."""
     return int(catalog.execute("SELECT coalesce(sum(scanned_pages), 0) FROM documents").fetchone()[0])
-
-
-def count_chunks(catalog: CatalogReader) -> int:
-    """How many chunks all documents have."""
-    return int(catalog.execute("SELECT coalesce(sum(chunk_count), 0) FROM documents").fetchone()[0])
 
 
 def problem_documents(catalog: CatalogReader) -> list[DocumentRecord]:

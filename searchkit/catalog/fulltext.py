@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.letters import one_spelling
+from searchkit.catalog.letters import normalize_letters
 
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
 _UNSPACED = re.compile(
@@ -27,7 +27,7 @@ _SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 def lexical_form(text: str) -> str:
     """Text as the full-text table gets to see it."""
-    spelled = one_spelling(unicodedata.normalize("NFC", text))
+    spelled = normalize_letters(unicodedata.normalize("NFC", text))
     paired = _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", spelled)
     return _SIGN.sub(" ", paired)
 
@@ -90,13 +90,41 @@ def _rows(catalog: CatalogReader, document_id: int) -> Iterator[tuple[int, str, 
     document = catalog.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
     if document is None:
         return
-    name, said = _name(document[0]), lexical_form(said_of_itself(document[1]))
+    name, said = _name(document[0]), lexical_form(metadata_text(document[1]))
     rows = catalog.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
     for chunk, ordinal, title, text in rows:
         yield chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text)
 
 
-def said_of_itself(metadata: str) -> str:
+def phrase_expression(text: str) -> str:
+    """A text as a phrase to ask the table for, "" if the table sees no word in it."""
+    words = " ".join(word for word in lexical_form(text).split() if any(c.isalnum() for c in word))
+    return '"' + words.replace('"', '""') + '"' if words else ""
+
+
+def chunks_matching(catalog: CatalogReader, match: str, limit: int = -1) -> list[int]:
+    """Ids of the first chunks that a match expression finds, ascending; of all if the limit is -1."""
+    rows = catalog.execute("SELECT rowid FROM fulltext WHERE fulltext MATCH ? LIMIT ?", (match, limit))
+    return [int(chunk) for (chunk,) in rows]
+
+
+def best_matching(
+    catalog: CatalogReader, match: str, weights: tuple[float, float, float], limit: int, allowed: bytes | None = None
+) -> dict[int, float]:
+    """BM25 (larger is better) by chunk id, of the best `limit` chunks that a match expression finds, best first.
+
+    `weights`: of name, title and text. `allowed`: a byte for each chunk id from 0 on, 1 for those to look at; None for all.
+    """
+    condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
+    rows = catalog.execute(
+        "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext"
+        f" WHERE fulltext MATCH ?{condition} ORDER BY cost, rowid LIMIT ?",
+        (*weights, match, *(() if allowed is None else (allowed,)), limit),
+    )
+    return {int(chunk): -float(cost) for chunk, cost in rows}
+
+
+def metadata_text(metadata: str) -> str:
     """What a document says of itself, as stored, in one line; it is found with the document's first passage."""
     return " ".join(json.loads(metadata).values()) if metadata else ""
 

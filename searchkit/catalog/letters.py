@@ -19,7 +19,7 @@ _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # a terminal's colours, in lo
 _TABLE = str.maketrans(_LETTERS)
 
 
-def one_spelling(text: str) -> str:
+def normalize_letters(text: str) -> str:
     """The text in one of its spellings; it may get longer or shorter."""
     if text.isascii():
         return strip_ansi(text)

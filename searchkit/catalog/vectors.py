@@ -4,7 +4,6 @@ import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,6 @@ _STORED = np.float16
 _SIGN_EXPONENT_FRACTION = np.int32(-0x70002000)  # 0x8fffe000
 _BETWEEN_BIASES = np.float32(2.0**112)
 _ROWS_AT_A_TIME = 8192
-_T = TypeVar("_T")
-_BATCH = 500  # SQLite takes 999 parameters everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +93,6 @@ def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
     return row is not None
 
 
-def sample_passages(catalog: CatalogReader, count: int) -> list[Passage]:
-    """Passages from all over the collection, the same whenever asked: those whose hashes come first."""
-    rows = catalog.execute(
-        "SELECT title, text FROM chunks GROUP BY content_hash ORDER BY content_hash LIMIT ?", (count,)
-    )
-    return [Passage(title, text) for title, text in rows]
-
-
-def count_passages(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
-    """(distinct passages, those of them with a vector)."""
-    row = catalog.execute(
-        """
-        SELECT count(*), count(v.id) FROM (SELECT DISTINCT content_hash FROM chunks) c
-        LEFT JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?
-        """,
-        (fingerprint,),
-    ).fetchone()
-    return int(row[0]), int(row[1])
-
-
 def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     """Store (n, dimension) vectors of n passages."""
     stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
@@ -172,6 +149,16 @@ def vector_ids(catalog: CatalogReader, fingerprint: str) -> Ids:
     """Ids of a model's vectors, ascending."""
     rows = catalog.execute("SELECT id FROM vectors WHERE fingerprint = ? ORDER BY id", (fingerprint,))
     return np.fromiter((row[0] for row in rows), np.int64)
+
+
+def allowed_vector_ids(catalog: CatalogReader, fingerprint: str, allowed: bytes) -> Ids:
+    """Ids, ascending, of a model's vectors of passages in at least one allowed chunk. `allowed`: a byte a chunk id, 1 for yes."""
+    rows = catalog.execute(
+        "SELECT v.id FROM chunks c CROSS JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?"
+        " WHERE substr(?, c.id + 1, 1) = x'01'",  # CROSS: the chunks first, of which a filter leaves few
+        (fingerprint, allowed),
+    )
+    return np.unique(np.fromiter((row[0] for row in rows), np.int64))
 
 
 def vector_batches(
@@ -235,28 +222,12 @@ def widened(halves: npt.NDArray[np.float16]) -> Vectors:
     return floats
 
 
-def hashes_of_vectors(catalog: CatalogReader, ids: Sequence[int]) -> dict[int, bytes]:
-    """Content hash by vector id; ids that are gone are left out."""
-    found: dict[int, bytes] = {}
-    for batch in _batches(ids):
-        marks = ",".join("?" * len(batch))
-        found.update(catalog.execute(f"SELECT id, content_hash FROM vectors WHERE id IN ({marks})", batch).fetchall())
-    return found
-
-
 def vectors_of_hashes(
     catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes]
 ) -> dict[bytes, npt.NDArray[np.float32]]:
     """Vector by content hash; passages without one are left out."""
     found: dict[bytes, npt.NDArray[np.float32]] = {}
-    for batch in _batches(hashes):
-        marks = ",".join("?" * len(batch))
-        query = f"SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({marks})"
-        for content_hash, blob in catalog.execute(query, (fingerprint, *batch)):
-            found[content_hash] = widened(np.frombuffer(blob, _STORED))
+    query = "SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({items})"
+    for content_hash, blob in catalog.execute_among(query, hashes, fingerprint):
+        found[content_hash] = widened(np.frombuffer(blob, _STORED))
     return found
-
-
-def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]

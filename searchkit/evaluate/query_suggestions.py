@@ -8,9 +8,11 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import existing_collection
+from searchkit.catalog.passages import passage_starts
+from searchkit.catalog.roots import all_roots
 from searchkit.catalog.session import reading
 from searchkit.errors import UsageError
-from searchkit.files import path_from_text, write_atomically
+from searchkit.files import write_atomically
 from searchkit.home import Home
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 
@@ -43,7 +45,7 @@ def propose_queries(home: Home, collection: str, count: int) -> list[Proposal]:
     """
     with reading(existing_collection(home, collection)) as catalog:
         headings = list(_headings(catalog))
-        several_roots = catalog.execute("SELECT count(*) FROM roots").fetchone()[0] > 1
+        several_roots = len(all_roots(catalog)) > 1
     files_with = Counter(text for text, _ in {(heading.text.casefold(), heading.path) for heading in headings})
     telling = [heading for heading in headings if files_with[heading.text.casefold()] == 1]
     return [_proposal(heading, absolute=several_roots) for heading in _spread(telling, count)]
@@ -65,19 +67,16 @@ def write_proposals(file: Path, proposals: Sequence[Proposal], *, force: bool) -
 
 def _headings(catalog: CatalogReader) -> Iterator[_Heading]:
     """Each passage's innermost heading, in an order that has nothing to do with the files'."""
-    rows = catalog.execute(
-        "SELECT r.path, d.path, c.title, substr(c.text, 1, 400), c.page, c.line FROM chunks c"
-        " JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id"
-        " WHERE c.title != '' OR c.ordinal = 0 ORDER BY c.content_hash, c.id"
-    )
-    for root, path, title, text, page, line in rows:
-        words = title.rsplit(TITLE_SEPARATOR, 1)[-1].strip() or " ".join(text.split()[:_FIRST_WORDS])
+    for one in passage_starts(catalog):
+        words = one.title.rsplit(TITLE_SEPARATOR, 1)[-1].strip() or " ".join(one.text.split()[:_FIRST_WORDS])
         if sum(character.isalpha() for character in words) < _LEAST_LETTERS:
             continue
-        where = [title] if title else []
-        where += [f"page {page}"] if page is not None else [f"line {line}"] if line is not None else []
-        root_path = path_from_text(root)
-        yield _Heading(words, root_path / path_from_text(path), root_path, ", ".join(where))
+        where = [one.title] if one.title else []
+        if one.page is not None:
+            where.append(f"page {one.page}")
+        elif one.line is not None:
+            where.append(f"line {one.line}")
+        yield _Heading(words, one.path, one.root, ", ".join(where))
 
 
 def _spread(headings: Sequence[_Heading], count: int) -> list[_Heading]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogWriter
+from searchkit.catalog.chunks import count_passages
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.embedding.adapted_model import mapped
@@ -42,11 +43,11 @@ def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switc
         set_meta(catalog, MODEL, name)
         if new is None:  # the small model's package, not converted yet: nothing can be of it
             set_meta(catalog, COVERED, "")
-            return Switched(vectors.count_passages(catalog, "")[0], None)
+            return Switched(count_passages(catalog, "")[0], None)
         if old is None or old.fingerprint != new.fingerprint:
             forerunner = _forerunner(models, old, new)
             _map(catalog, models, forerunner, new)
-        passages, covered = vectors.count_passages(catalog, new.fingerprint)
+        passages, covered = count_passages(catalog, new.fingerprint)
         set_meta(catalog, COVERED, new.fingerprint if passages == covered else "")
     return Switched(passages - covered, forerunner)
 

@@ -5,6 +5,7 @@ about other things, whose neighbours lie far off and scattered: those an index m
 import numpy as np
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.passages import sample_starts
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit_indexes import Vectors
@@ -15,12 +16,10 @@ _WORDS = 12
 
 def _heading_texts(catalog: CatalogReader, count: int = _COUNT) -> list[str]:
     """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
-    rows = catalog.execute(
-        "SELECT title, substr(text, 1, 400) FROM chunks WHERE id IN"
-        " (SELECT id FROM chunks ORDER BY content_hash LIMIT ?) ORDER BY content_hash",
-        (4 * count,),
+    texts = (
+        title.rsplit(" › ", 1)[-1].strip() or " ".join(text.split()[:_WORDS])
+        for title, text in sample_starts(catalog, 4 * count)
     )
-    texts = (title.rsplit(" › ", 1)[-1].strip() or " ".join(text.split()[:_WORDS]) for title, text in rows)
     return list(dict.fromkeys(text for text in texts if text))[:count]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
+from searchkit.catalog.chunks import count_chunks, count_passages
 from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
 from searchkit.catalog.roots import Root
@@ -52,7 +53,7 @@ class IndexRun:
             unchanged=mirror.counts[Change.UNCHANGED],
             skipped=statuses[DocumentStatus.SKIPPED],
             unsupported=statuses[DocumentStatus.UNSUPPORTED],
-            chunks=documents.count_chunks(self.catalog),
+            chunks=count_chunks(self.catalog),
             embedded=embedded,
             elapsed_seconds=time.monotonic() - started,
             read_seconds=read_seconds,
@@ -73,7 +74,7 @@ class IndexRun:
         self.catalog.optimize()
 
     def _is_covered(self) -> bool:
-        passages, covered = vectors.count_passages(self.catalog, self.embedder.info.fingerprint)
+        passages, covered = count_passages(self.catalog, self.embedder.info.fingerprint)
         return passages == covered
 
     def _mirror(self, chosen: Sequence[Root]) -> Mirror:

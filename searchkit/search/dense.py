@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.search.query.allowed import AllowedChunks
 from searchkit_indexes import CERTAIN_OF, CodedIndex, Ids, Vectors, search_rescored
 
 
@@ -40,16 +37,6 @@ def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: Asked) ->
         index, asked.vector, asked.limit, fetch, certain_of=asked.certain_of, allowed_ids=asked.allowed_ids
     )
     return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
-
-
-def allowed_vector_ids(catalog: CatalogReader, fingerprint: str, allowed: AllowedChunks) -> Ids:
-    """Ids, ascending, of a model's vectors of passages that stand in at least one of the chunks."""
-    rows = catalog.execute(
-        "SELECT v.id FROM chunks c CROSS JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?"
-        " WHERE substr(?, c.id + 1, 1) = x'01'",  # CROSS: the chunks first, of which the filter leaves few
-        (fingerprint, allowed.mask),
-    )
-    return np.unique(np.fromiter((row[0] for row in rows), np.int64))
 
 
 def exact_similarities(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.chunks import texts_of_hashes
 from searchkit.search.fusion import LEXICAL_WEIGHT, Scales
 from searchkit.search.lexical.languages import language_of
 from searchkit.types import Explanation
@@ -72,10 +73,9 @@ def _in_other_languages(
     if not language:
         return {}
     others = {}
-    for key, explanation in islice(ranked.items(), _LOOKED_AT):
-        row = catalog.execute("SELECT text FROM chunks WHERE content_hash = ? LIMIT 1", (key,)).fetchone()
-        if row and language_of(row[0]) not in {language, ""}:
-            others[key] = replace(explanation, language=_OTHER_LANGUAGE)
+    for key, text in texts_of_hashes(catalog, list(islice(ranked, _LOOKED_AT))).items():
+        if language_of(text) not in {language, ""}:
+            others[key] = replace(ranked[key], language=_OTHER_LANGUAGE)
     return others
 
 

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.chunks import chunks_of_hashes, hashes_of_chunks
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import readable_errors
 from searchkit.catalog.meta import MODEL, get_meta
+from searchkit.catalog.passages import newest_passages, passages_of_hashes
+from searchkit.catalog.stored_documents import documents_at
 from searchkit.search.calibration import CommonScale
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names
@@ -25,15 +28,7 @@ from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, 
 from searchkit.search.request import SearchRequest
 from searchkit.search.results.highlights import ReasonFinder
 from searchkit.search.results.passage_words import PassageWords
-from searchkit.search.results.passages import (
-    Choice,
-    Scope,
-    allowed_hashes,
-    choose_passages,
-    hashes_of_chunks,
-    newest_passages,
-    read_passage,
-)
+from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
 from searchkit.search.results.snippets import Marks, snippet_by_words
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
@@ -53,9 +48,9 @@ class _Ranking:
     similarities: Mapping[bytes, float]
     bm25: Mapping[bytes, float]
 
-    def evidence(self, choice: Choice, terms: tuple[str, ...] = ()) -> Evidence:
+    def evidence(self, choice: SelectedPassage, terms: tuple[str, ...] = ()) -> Evidence:
         """Why a passage is a hit."""
-        key = choice.content_hash
+        key = choice.stored.content_hash
         return Evidence(self.similarities.get(key), self.bm25.get(key), terms, self.ranked[key])
 
 
@@ -105,7 +100,7 @@ class CollectionSearcher:
             if request.ranking_only:
                 return self._in_order(ranking, _scope(request, allowed))
             scope = replace(_scope(request, allowed), named=file_names(query.text))
-            chosen = choose_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
+            chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
             evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
@@ -132,11 +127,9 @@ class CollectionSearcher:
         return self._embedder.info.fingerprint
 
     def documents_at(self, path: Path) -> list[int]:
-        """Ids of the documents at an absolute path."""
-        from searchkit.search.similar import documents_at
-
+        """Ids of the documents with text at an absolute path."""
         with readable_errors(self._folder.catalog):
-            return documents_at(self._catalog, path)
+            return [document.id for document in documents_at(self._catalog, path) if document.chunk_count]
 
     def vector_of(self, document_id: int, line: int | None) -> "Vectors | None":
         """See `vector_of_document`."""
@@ -155,8 +148,8 @@ class CollectionSearcher:
             depth = max(_CANDIDATES, request.k)
             asked = Asked(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
             found = dense_candidates(self._catalog, self._index, asked)
-            chosen = choose_passages(self._catalog, found, _scope(request, allowed))
-        cosines = [found[choice.content_hash] for choice in chosen]
+            chosen = select_passages(self._catalog, found, _scope(request, allowed))
+        cosines = [found[choice.stored.content_hash] for choice in chosen]
         return [
             _hit(self.name, choice, Evidence(cosine, None, ()), *_beginning(choice), score=min(max(0.0, cosine), 1.0))
             for choice, cosine in zip(chosen, cosines, strict=True)
@@ -212,18 +205,18 @@ class CollectionSearcher:
         if allowed is None:
             return None
         if self._last_vector_ids is None or self._last_vector_ids[0] is not allowed:
-            from searchkit.search.dense import allowed_vector_ids
+            from searchkit.catalog.vectors import allowed_vector_ids
 
-            ids = allowed_vector_ids(self._catalog, self._embedder.info.fingerprint, allowed)
+            ids = allowed_vector_ids(self._catalog, self._embedder.info.fingerprint, allowed.mask)
             self._last_vector_ids = (allowed, ids)
         return self._last_vector_ids[1]
 
     def _newest(self, allowed: AllowedChunks | None, k: int) -> list[Hit]:
         """Hits that filters alone have found: nothing ranks them, and each is all that was asked for."""
-        found = newest_passages(self._catalog, allowed, k) if allowed else []
+        found = newest_passages(self._catalog, allowed.mask, k) if allowed else []
         evidence = Evidence(None, None, ())
-        choices = [Choice(b"", stored) for stored in found]
-        return [_hit(self.name, choice, evidence, *_beginning(choice), score=1.0) for choice in choices]
+        chosen = map(SelectedPassage, found)
+        return [_hit(self.name, passage, evidence, *_beginning(passage), score=1.0) for passage in chosen]
 
     def _rank(
         self,
@@ -237,8 +230,8 @@ class CollectionSearcher:
         bm25 = {} if mode is SearchMode.SEMANTIC else self._bm25(query, allowed)
         literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)
         if allowed is not None:
-            kept = allowed_hashes(self._catalog, list(literal), allowed)
-            literal = {content_hash: bonus for content_hash, bonus in literal.items() if content_hash in kept}
+            kept = {key for key, chunk in chunks_of_hashes(self._catalog, list(literal)) if chunk in allowed}
+            literal = {key: bonus for key, bonus in literal.items() if key in kept}
         if vector is None:
             return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
         from searchkit.search.dense import Asked, dense_candidates, exact_similarities
@@ -261,8 +254,8 @@ class CollectionSearcher:
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """How much of the query the best lexical candidate holds, 0 to 1: an arm that knows one word in four counts less."""
-        stored = read_passage(self._catalog, next(iter(bm25))) if bm25 else None
-        return PassageWords.read(stored, query, stemmer).coverage if stored else 0.0
+        places = passages_of_hashes(self._catalog, [next(iter(bm25))]) if bm25 else {}
+        return max((PassageWords.read(places[key][0], query, stemmer).coverage for key in places), default=0.0)
 
     def _bm25(self, query: LexicalQuery, allowed: AllowedChunks | None) -> dict[bytes, float]:
         """BM25 by content hash; of equal passages the best place counts."""
@@ -273,8 +266,8 @@ class CollectionSearcher:
             found.setdefault(hashes[chunk], score)
         return found
 
-    def _in_order(self, ranking: _Ranking, scope: Scope) -> list[Hit]:
-        chosen = choose_passages(self._catalog, ranking.ranked, replace(scope, are_near_copies_one=False))
+    def _in_order(self, ranking: _Ranking, scope: Selection) -> list[Hit]:
+        chosen = select_passages(self._catalog, ranking.ranked, replace(scope, are_near_copies_one=False))
         return [_hit(self.name, choice, ranking.evidence(choice), *_beginning(choice)) for choice in chosen]
 
     def _scale(self, query: str, ranking: _Ranking) -> CommonScale:
@@ -284,7 +277,13 @@ class CollectionSearcher:
 
 
 def _hit(
-    collection: str, choice: Choice, evidence: Evidence, snippet: str, marks: Marks, *, score: float | None = None
+    collection: str,
+    choice: SelectedPassage,
+    evidence: Evidence,
+    snippet: str,
+    marks: Marks,
+    *,
+    score: float | None = None,
 ) -> Hit:
     """`score`: that of the ranking unless given."""
     stored = choice.stored
@@ -302,14 +301,14 @@ def _hit(
         snippet=snippet,
         marks=marks,
         evidence=evidence,
-        copies_at=stored.copies_at,
+        copies_at=choice.copies_at,
         place=stored.place,
-        date=stored.moment[:10],
+        date=stored.date,
         more_in_file=choice.more_in_file,
     )
 
 
-def _beginning(choice: Choice) -> tuple[str, Marks]:
+def _beginning(choice: SelectedPassage) -> tuple[str, Marks]:
     """What is shown of a passage that was not found by anything in it."""
     return snippet_by_words(choice.stored.text, (), ())
 
@@ -324,5 +323,5 @@ def _demands(query: ParsedQuery, request: SearchRequest) -> Demands:
     )
 
 
-def _scope(request: SearchRequest, allowed: AllowedChunks | None) -> Scope:
-    return Scope(request.k, allowed, request.group_by is GroupBy.FILE)
+def _scope(request: SearchRequest, allowed: AllowedChunks | None) -> Selection:
+    return Selection(request.k, allowed, request.group_by is GroupBy.FILE)

@@ -4,8 +4,6 @@ Everything comes from the catalog, never from the disk: only what is indexed can
 checked against what it finds, so that it never names anything else after a change (see reference_ids.py).
 """
 
-import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,18 +13,27 @@ from pathlib import Path
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
+from searchkit.catalog.passages import (
+    StoredPassage,
+    nearest_passage,
+    passage_at,
+    passages_of_document,
+    passages_of_hashes,
+)
 from searchkit.catalog.session import reading
+from searchkit.catalog.stored_documents import (
+    StoredDocument,
+    document_with_content,
+    document_with_id,
+    places_of_documents,
+)
 from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
-from searchkit.files import path_from_text
 from searchkit.library import Library
-from searchkit.search.query.dates import DOCUMENT_MOMENT, LAST_MOMENT
 from searchkit.serve.reference_ids import PASSAGE_BYTES, DocumentId, PassageId, path_hash
 from searchkit.types import Hit
 
 MOST_CHARACTERS = 100_000  # of a document at once, unless another number is asked for
 _HASH_BYTES = 16
-_PASSAGE = f"SELECT c.*, substr({LAST_MOMENT}, 1, 10) AS day FROM chunks c JOIN documents d ON d.id = c.document_id"
-_DOCUMENT = f"SELECT d.*, r.path AS root, substr({DOCUMENT_MOMENT}, 1, 10) AS day FROM documents d JOIN roots r ON r.id = d.root_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +123,23 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
     """
     wanted = PassageId.read(reference)
     with _one_state(library, wanted.collection) as catalog:
-        row = _rows(
-            catalog,
-            f"{_PASSAGE} WHERE c.content_hash BETWEEN ? AND ?"
-            " ORDER BY c.document_id != ?, abs(c.ordinal - ?), d.path, c.id LIMIT 1",
-            (*_between(wanted.content), wanted.document_id, wanted.ordinal),
-        ).fetchone()
-        if row is None:
+        stored = nearest_passage(
+            catalog, *_between(wanted.content), document_id=wanted.document_id, ordinal=wanted.ordinal
+        )
+        if stored is None:
             raise ReferenceGoneError("The passage has changed or gone since it was found: search again.")
-        passage = _passage(wanted.collection, row)
-        document = _document(catalog, "d.id = ?", row["document_id"])
+        document = document_with_id(catalog, stored.document_id)
         assert document is not None, "there is no passage without its document"
         about = _about(wanted.collection, document)
-        before, after = (_id_at(catalog, wanted.collection, row, passage.ordinal + step) for step in (-1, 1))
-    return OpenedPassage(passage, about, before, after)
+        before, after = (
+            passage_at(catalog, stored.document_id, ordinal) for ordinal in (stored.ordinal - 1, stored.ordinal + 1)
+        )
+    return OpenedPassage(
+        _passage(wanted.collection, stored),
+        about,
+        _id_of(wanted.collection, before) if before else "",
+        _id_of(wanted.collection, after) if after else "",
+    )
 
 
 def open_document(
@@ -142,21 +152,18 @@ def open_document(
     """
     wanted = DocumentId.read(reference)
     with _one_state(library, wanted.collection) as catalog:
-        row = _find_document(catalog, wanted)
-        if row is None:
+        document = _find_document(catalog, wanted)
+        if document is None:
             raise ReferenceGoneError("The document is not in the index any more: search again.")
-        about = _about(wanted.collection, row)
+        about = _about(wanted.collection, document)
         if not 0 <= start < about.passages:
             raise UsageError(f"The document has {about.passages:,} passages, counted from 0: there is no {start}.")
         passages: list[PassageText] = []
-        rows = _rows(
-            catalog, f"{_PASSAGE} WHERE c.document_id = ? AND c.ordinal >= ? ORDER BY c.ordinal", (row["id"], start)
-        )
-        for passage in (_passage(wanted.collection, each) for each in rows):
-            max_characters -= len(passage.text)
+        for stored in passages_of_document(catalog, document.id, start=start):
+            max_characters -= len(stored.text)
             if passages and max_characters < 0:
-                return OpenedDocument(about, tuple(passages), passage.ordinal)
-            passages.append(passage)
+                return OpenedDocument(about, tuple(passages), stored.ordinal)
+            passages.append(_passage(wanted.collection, stored))
     return OpenedDocument(about, tuple(passages))
 
 
@@ -167,29 +174,18 @@ def _one_state(library: Library, collection: str) -> Iterator[CatalogReader]:
         yield catalog
 
 
-def _rows(catalog: CatalogReader, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-    """Rows whose columns have names."""
-    cursor = catalog.execute(query, values)
-    cursor.row_factory = sqlite3.Row
-    return cursor
-
-
 def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
     """The ids of a hit: of equal passages of its file that at its line and page, as the hit was found at that."""
     hashed = content_hash(hit.title, hit.text)
-    rows = _rows(
-        catalog,
-        "SELECT c.document_id, c.ordinal, d.path, r.path AS root, d.content_hash AS content"
-        " FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id"
-        " WHERE c.content_hash = ? ORDER BY c.line IS NOT ?, c.page IS NOT ?, c.document_id, c.ordinal",
-        (hashed, hit.line, hit.page),
+    places = [place for place in passages_of_hashes(catalog, [hashed]).get(hashed, []) if place.path == hit.path]
+    if not places:
+        return _to_nowhere(hit)
+    place = min(places, key=lambda one: (one.line != hit.line, one.page != hit.page, one.document_id, one.ordinal))
+    document = document_with_id(catalog, place.document_id)
+    content = document.content_hash if document else None
+    return Reference(
+        _id_of(hit.collection, place), str(DocumentId.of(hit.collection, place.document_id, hit.path, content))
     )
-    for row in rows:
-        if _path(row) == hit.path:
-            passage = PassageId(hit.collection, row["document_id"], row["ordinal"], hashed[:PASSAGE_BYTES])
-            document = DocumentId.of(hit.collection, row["document_id"], hit.path, row["content"])
-            return Reference(str(passage), str(document))
-    return _to_nowhere(hit)
 
 
 def _to_nowhere(hit: Hit) -> Reference:
@@ -198,56 +194,47 @@ def _to_nowhere(hit: Hit) -> Reference:
     return Reference(str(passage), str(DocumentId.of(hit.collection, 0, hit.path, None)))
 
 
-def _find_document(catalog: CatalogReader, wanted: DocumentId) -> sqlite3.Row | None:
+def _find_document(catalog: CatalogReader, wanted: DocumentId) -> StoredDocument | None:
     """The document in the row that the id says, if that is still the one; else the one at its path; else one of its content."""
-    row = _document(catalog, "d.id = ?", wanted.document_id)
-    if row and (path_hash(_path(row)) == wanted.path or (row["content_hash"] or b"").startswith(wanted.content)):
-        return row
-    paths = _rows(catalog, "SELECT d.id, d.path, r.path AS root FROM documents d JOIN roots r ON r.id = d.root_id")
-    at_path = [each["id"] for each in paths if path_hash(_path(each)) == wanted.path]
+    stored = document_with_id(catalog, wanted.document_id)
+    if stored and (path_hash(stored.path) == wanted.path or (stored.content_hash or b"").startswith(wanted.content)):
+        return stored
+    at_path = [document_id for document_id, path in places_of_documents(catalog) if path_hash(path) == wanted.path]
     for document_id in at_path:
-        if row := _document(catalog, "d.id = ?", document_id):
-            return row
-    return _document(catalog, "d.content_hash BETWEEN ? AND ?", *_between(wanted.content))
+        if stored := document_with_id(catalog, document_id):
+            return stored
+    return document_with_content(catalog, *_between(wanted.content))
 
 
-def _document(catalog: CatalogReader, condition: str, *values: object) -> sqlite3.Row | None:
-    """The first document with text that meets an SQL condition."""
-    row: sqlite3.Row | None = _rows(
-        catalog, f"{_DOCUMENT} WHERE d.chunk_count > 0 AND {condition} ORDER BY d.path, d.id LIMIT 1", values
-    ).fetchone()
-    return row
+def _id_of(collection: str, stored: StoredPassage) -> str:
+    return str(PassageId(collection, stored.document_id, stored.ordinal, stored.content_hash[:PASSAGE_BYTES]))
 
 
-def _id_at(catalog: CatalogReader, collection: str, row: sqlite3.Row, ordinal: int) -> str:
-    """The id of a passage of the same document, "" if it has no such."""
-    query = f"{_PASSAGE} WHERE c.document_id = ? AND c.ordinal = ?"
-    neighbour = _rows(catalog, query, (row["document_id"], ordinal)).fetchone()
-    return _passage(collection, neighbour).id if neighbour else ""
-
-
-def _passage(collection: str, row: sqlite3.Row) -> PassageText:
-    named = PassageId(collection, row["document_id"], row["ordinal"], row["content_hash"][:PASSAGE_BYTES])
-    values = {name: row[name] for name in ("ordinal", "text", "page", "line", "line_end", "place")}
-    return PassageText(id=str(named), heading=row["title"], date=row["day"], **values)
-
-
-def _about(collection: str, row: sqlite3.Row) -> AboutDocument:
-    path = _path(row)
-    return AboutDocument(
-        id=str(DocumentId.of(collection, row["id"], path, row["content_hash"])),
-        collection=collection,
-        path=path,
-        title=row["title"],
-        format=row["format"],
-        date=row["day"],
-        passages=row["chunk_count"],
-        metadata=json.loads(row["metadata"] or "{}"),
+def _passage(collection: str, stored: StoredPassage) -> PassageText:
+    return PassageText(
+        id=_id_of(collection, stored),
+        ordinal=stored.ordinal,
+        heading=stored.title,
+        text=stored.text,
+        page=stored.page,
+        line=stored.line,
+        line_end=stored.line_end,
+        place=stored.place,
+        date=stored.date,
     )
 
 
-def _path(row: sqlite3.Row) -> Path:
-    return path_from_text(row["root"]) / path_from_text(row["path"])
+def _about(collection: str, stored: StoredDocument) -> AboutDocument:
+    return AboutDocument(
+        id=str(DocumentId.of(collection, stored.id, stored.path, stored.content_hash)),
+        collection=collection,
+        path=stored.path,
+        title=stored.title,
+        format=stored.format,
+        date=stored.date,
+        passages=stored.chunk_count,
+        metadata=stored.metadata,
+    )
 
 
 def _between(beginning: bytes) -> tuple[bytes, bytes]:

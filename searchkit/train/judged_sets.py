@@ -8,6 +8,8 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.collection_folder import CollectionFolder
+from searchkit.catalog.passages import places_of_passages
+from searchkit.catalog.roots import file_path
 from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.evaluate.beir import read_beir
@@ -96,9 +98,7 @@ def _numbered(relevance: Mapping[str, int], numbers: Mapping[str, int]) -> dict[
 
 def _vectors_by_document(catalog: CatalogReader, embedder: Embedder) -> tuple[list[str], Vectors]:
     """Each chunk's document and vector."""
-    rows = catalog.execute(
-        "SELECT d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id ORDER BY c.id"
-    ).fetchall()
+    rows = [(name, content_hash) for content_hash, _, name in places_of_passages(catalog)]
     stored = vectors.vectors_of_hashes(catalog, embedder.info.fingerprint, list({row[1] for row in rows}))
     kept = [(path, stored[content_hash]) for path, content_hash in rows if content_hash in stored]
     return [path for path, _ in kept], normalized(np.stack([vector for _, vector in kept]))
@@ -108,12 +108,9 @@ def _places(catalog: CatalogReader, corpus: CorpusVectors) -> dict[int, Path]:
     """The first file of each row of a corpus."""
     row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
     found: dict[int, Path] = {}
-    for root, path, content_hash in catalog.execute(
-        "SELECT r.path, d.path, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " JOIN roots r ON r.id = d.root_id ORDER BY c.id"
-    ):
+    for content_hash, root, name in places_of_passages(catalog):
         if content_hash in row_of:
-            found.setdefault(row_of[content_hash], path_from_text(root) / path_from_text(path))
+            found.setdefault(row_of[content_hash], file_path(root, name))
     return found
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import has_unspaced_runs
-from searchkit.catalog.letters import one_spelling
+from searchkit.catalog.chunks import count_chunks
+from searchkit.catalog.fulltext import best_matching, has_unspaced_runs
+from searchkit.catalog.letters import normalize_letters
+from searchkit.catalog.vocabulary import term_counts
 from searchkit.search.lexical.function_words import FUNCTION_WORDS
 from searchkit.search.lexical.inflections import Inflections, inflections
 from searchkit.search.lexical.tokens import Span, Stemmer, query_phrases, query_words
@@ -58,13 +60,13 @@ def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: 
     """Turn free text into a match expression; no text can break its syntax. Words too common to tell
     passages apart are left out, unless all are. `languages`: whose endings the words may have.
     """
-    query = one_spelling(query)
+    query = normalize_letters(query)
     phrases = query_phrases(query)
     stems = stemmer.stems(_telling_words(query, phrases))
     other_forms = inflections(catalog, stems, languages, stemmer)
-    counts = _document_counts(catalog, set(stems.values()))
+    counts = term_counts(catalog, set(stems.values()))
     counts |= {stem: forms.count for stem, forms in other_forms.items()}
-    total = max(1, int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0]))
+    total = max(1, count_chunks(catalog))
     telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
     asked = {
         _asked(word, other_forms.get(stem)): counts.get(stem, 0) for word, stem in stems.items() if stem in telling
@@ -121,16 +123,5 @@ def lexical_candidates(
     """
     if not query.match:
         return {}
-    condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
-    rows = catalog.execute(
-        "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext"
-        f" WHERE fulltext MATCH ?{condition} ORDER BY cost, rowid LIMIT ?",
-        (*_WEIGHTS, query.match, *(() if allowed is None else (allowed,)), limit),
-    )
-    return {int(chunk): -float(cost) / query.repeats for chunk, cost in rows}
-
-
-def _document_counts(catalog: CatalogReader, stems: Collection[str]) -> dict[str, int]:
-    marks = ",".join("?" * len(stems))
-    rows = catalog.execute(f"SELECT term, doc FROM fulltext_terms WHERE term IN ({marks})", tuple(stems))
-    return dict(rows.fetchall())
+    found = best_matching(catalog, query.match, _WEIGHTS, limit, allowed)
+    return {chunk: score / query.repeats for chunk, score in found.items()}

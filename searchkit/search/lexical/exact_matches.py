@@ -1,12 +1,12 @@
 """What a query says literally: passages that hold it, or whose file it names, go before all others."""
 
 import re
-from collections.abc import Iterable, Iterator
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import lexical_form, said_of_itself
+from searchkit.catalog.chunks import count_chunks, hashes_in_file, words_of_chunks
+from searchkit.catalog.fulltext import chunks_matching, phrase_expression
+from searchkit.search.lexical.folding import folded
 from searchkit.search.lexical.function_words import FUNCTION_WORDS
-from searchkit.search.lexical.phrases import folded as as_phrases
 from searchkit.search.lexical.tokens import query_words
 
 FIRST = 2.0  # more than fused scores can differ by, a language included
@@ -33,7 +33,7 @@ def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
     in the only file with all the query's identifiers. The whole query counts if it has two telling words, or is rare as an
     identifier is. LIKELY: several files hold the identifiers. Case, accents and white space do not matter.
     """
-    total = max(1, int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0]))
+    total = max(1, count_chunks(catalog))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
     whole = query.strip(_EDGES)
     names = identifiers(query)
@@ -43,7 +43,7 @@ def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
     bonuses |= dict.fromkeys(quoting, FIRST)
     for name in file_names(query):
         bonus = _NAMED if name == _as_path(whole) else FIRST
-        bonuses |= dict.fromkeys(_of_file(catalog, name), bonus)
+        bonuses |= dict.fromkeys(hashes_in_file(catalog, name, _MOST), bonus)
     return bonuses
 
 
@@ -65,11 +65,6 @@ def says_nothing(query: str) -> bool:
     return not any(ord(c) > _LAST_SIGN for c in query) and all(word in FUNCTION_WORDS for word in words)
 
 
-def folded(text: str) -> str:
-    """Text as it is compared: without case, accents and differences of white space."""
-    return " ".join(as_phrases(text).split())
-
-
 def _is_quotation(text: str) -> bool:
     return sum(word not in FUNCTION_WORDS for word in query_words(text)) >= _TELLING_WORDS
 
@@ -79,34 +74,19 @@ def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[byt
 
     None if the full-text table has more than `most` candidates.
     """
-    phrases = [phrase for phrase in map(_as_phrase, literals) if phrase]
+    phrases = [phrase for phrase in map(phrase_expression, literals) if phrase]
     if len(phrases) < len(literals):
         return {}
-    match = " AND ".join(phrases)
-    chunks = catalog.execute("SELECT rowid FROM fulltext WHERE fulltext MATCH ? LIMIT ?", (match, most + 1)).fetchall()
+    chunks = chunks_matching(catalog, " AND ".join(phrases), most + 1)
     if len(chunks) > most:
         return {}
     wanted = [folded(literal) for literal in literals]
-    texts = _texts(catalog, [row[0] for row in chunks])
-    return {content_hash: document for content_hash, document, text in texts if all(each in text for each in wanted)}
-
-
-def _as_phrase(literal: str) -> str:
-    """As the full-text table is asked, "" if it sees no word there."""
-    words = lexical_form(literal.replace("\0", " ")).split()
-    asked = " ".join(word for word in words if any(c.isalnum() for c in word))
-    return '"' + asked.replace('"', '""') + '"' if asked else ""
-
-
-def _texts(catalog: CatalogReader, chunks: Iterable[int]) -> Iterator[tuple[bytes, int, str]]:
-    """(content hash, document, all that is searched of it, folded) of chunks."""
-    for chunk in chunks:
-        content_hash, document, name, metadata, title, text = catalog.execute(
-            "SELECT c.content_hash, d.id, d.path, CASE c.ordinal WHEN 0 THEN d.metadata ELSE '' END, c.title, c.text"
-            " FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id = ?",
-            (chunk,),
-        ).fetchone()
-        yield content_hash, document, folded("\n".join((name, said_of_itself(metadata), title, text)))
+    found = {}
+    for chunk in words_of_chunks(catalog, chunks):
+        text = folded("\n".join((chunk.name, chunk.metadata, chunk.title, chunk.text)))
+        if all(literal in text for literal in wanted):
+            found[chunk.content_hash] = chunk.document_id
+    return found
 
 
 def file_names(query: str) -> tuple[str, ...]:
@@ -117,14 +97,3 @@ def file_names(query: str) -> tuple[str, ...]:
 
 def _as_path(name: str) -> str:
     return _PLACE.sub("", name).replace("\\", "/").removeprefix("~").strip("/")
-
-
-def _of_file(catalog: CatalogReader, name: str) -> set[bytes]:
-    """The passages of files of this name, with or without folders before it."""
-    pattern = "".join(f"\\{c}" if c in "%_\\" else c for c in name)
-    rows = catalog.execute(
-        "SELECT c.content_hash FROM documents d JOIN roots r ON r.id = d.root_id JOIN chunks c ON c.document_id = d.id"
-        " WHERE r.path || '/' || d.path LIKE '%/' || ?1 ESCAPE '\\' LIMIT ?2",
-        (pattern, _MOST),
-    )
-    return {content_hash for (content_hash,) in rows}

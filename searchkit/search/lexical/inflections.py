@@ -12,6 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.chunks import sample_texts
+from searchkit.catalog.vocabulary import terms_beginning
 from searchkit.search.lexical.languages import language_of
 from searchkit.search.lexical.tokens import Stemmer
 
@@ -58,12 +60,7 @@ class Inflections:
 
 def languages_in(catalog: CatalogReader) -> list[str]:
     """Languages that have endings of their own, of passages from all over a collection, the most frequent first."""
-    last = int(catalog.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0])
-    rows = (
-        catalog.execute("SELECT text FROM chunks WHERE id >= ? LIMIT 1", (1 + last * i // _SAMPLED,)).fetchone()
-        for i in range(_SAMPLED)
-    )
-    seen = Counter(language_of(row[0]) for row in rows if row)
+    seen = Counter(map(language_of, sample_texts(catalog, _SAMPLED)))
     return [language for language, count in seen.most_common() if count >= _AT_LEAST and language in _ALGORITHM_OF]
 
 
@@ -97,11 +94,7 @@ def _vocabulary(catalog: CatalogReader, beginning: str) -> dict[str, int]:
     """In how many chunks each word with this beginning is, of the full-text table's words."""
     if len(beginning) < _SHORTEST:
         return {}
-    rows = catalog.execute(
-        "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? LIMIT ?",
-        (beginning, f"{beginning}\U0010ffff", _MOST_FORMS),
-    )
-    return dict(rows.fetchall())
+    return terms_beginning(catalog, beginning, _MOST_FORMS)
 
 
 def _common_beginning(first: str, last: str) -> str:

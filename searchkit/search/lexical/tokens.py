@@ -1,20 +1,19 @@
-"""Words as the full-text table sees them: the same tokenizer, asked in memory, so that marks and counts agree with it."""
+"""Words of queries and texts as the full-text table sees them."""
 
 import re
-import sqlite3
 from collections.abc import Collection, Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
 from searchkit.catalog.fulltext import (
     ACCENTS,
-    TOKENIZER,
     bigrams,
     has_unspaced_runs,
     unspaced_runs,
     without_unspaced_runs,
 )
-from searchkit.catalog.letters import INVISIBLE, one_spelling, strip_ansi
+from searchkit.catalog.letters import INVISIBLE, strip_ansi
+from searchkit.catalog.vocabulary import StemTable
 
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}{INVISIBLE}])*")
 _NEVER_ASKED = re.compile("[\0\ud800-\udfff]")  # SQLite ends a query there, or refuses it
@@ -30,27 +29,15 @@ class Span(NamedTuple):
 
 
 class Stemmer:
-    """Stems by SQLite's own tokenizer. Holds a small database in memory; open one per search."""
+    """Stems, and the words of texts with theirs, each text read once. Holds a small database; open one per search."""
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"{TOKENIZER}\")")
-        self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
-        self._known: dict[str, str] = {}
+        self._table = StemTable()
         self._read: dict[str, list[Span]] = {}
 
     def stems(self, words: Collection[str]) -> dict[str, str]:
         """The stem of each word; words that the tokenizer takes for nothing are left out."""
-        new = [word for word in dict.fromkeys(words) if word not in self._known]
-        if new:
-            self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-            self._connection.execute("BEGIN")
-            rows = ((number, one_spelling(word)) for number, word in enumerate(new))
-            self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", rows)
-            self._connection.execute("COMMIT")
-            found = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
-            self._known.update({new[row]: str(term) for row, term in found})
-        return {word: self._known[word] for word in words if word in self._known}
+        return self._table.stems(words)
 
     def spans(self, text: str) -> list[Span]:
         """Every word of a text, and every pair of characters where words are not parted by blanks."""
@@ -62,7 +49,7 @@ class Stemmer:
 
     def close(self) -> None:
         """Free the database."""
-        self._connection.close()
+        self._table.close()
 
 
 def query_words(query: str) -> list[str]:

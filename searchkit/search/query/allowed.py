@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.chunks import all_chunks, chunks_of_documents
 from searchkit.search.lexical.phrases import chunks_with_phrase, chunks_with_word
-from searchkit.search.query.filters import Filters, all_chunks, chunks_in_documents
+from searchkit.search.query.filters import Filters, chunks_in_documents
 
 _YES = 1
 
@@ -57,7 +58,6 @@ def _excluded(catalog: CatalogReader, demands: Demands) -> set[int]:
         excluded |= chunks_with_word(catalog, word)
     for phrase in demands.excluded_phrases:
         excluded |= chunks_with_phrase(catalog, phrase, None)
-    for document in demands.excluded_documents:
-        rows = catalog.execute("SELECT id FROM chunks WHERE document_id = ?", (document,))
-        excluded.update(chunk for (chunk,) in rows)
+    if demands.excluded_documents:
+        excluded |= chunks_of_documents(catalog, demands.excluded_documents)
     return excluded

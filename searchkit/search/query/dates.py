@@ -1,4 +1,4 @@
-"""Days: those that a query's words mean, and the one that a document is of."""
+"""The days that a query's words mean."""
 
 import calendar
 import re
@@ -7,19 +7,6 @@ from datetime import date, timedelta
 _CALENDAR = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?")
 _AGO = re.compile(r"([0-9]{1,5})([dwmy])")
 _MONTHS = {"m": 1, "y": 12}
-
-_OWN = "json_extract(nullif(d.metadata, ''), '$.date')"
-_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-_IN_MAILBOX = f"d.format = 'mailbox' AND c.place GLOB '*, {_DAY}*'"
-# SQL for the moment that a document `d` is of, in ISO 8601: its own date, as far as it says one (perhaps the year alone),
-# else when its file was last changed, in local time.
-DOCUMENT_MOMENT = (
-    f"CASE WHEN {_OWN} GLOB '[0-9][0-9][0-9][0-9]' OR {_OWN} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]*' THEN {_OWN}"
-    " ELSE strftime('%Y-%m-%dT%H:%M:%S', d.mtime_ns / 1000000000, 'unixepoch', 'localtime') END"
-)
-# The same for a chunk `c` of `d`: in a mailbox, each message is of a day of its own, and a chunk may hold several.
-FIRST_MOMENT = f"CASE WHEN {_IN_MAILBOX} THEN substr(c.place, instr(c.place, ', ') + 2, 10) ELSE {DOCUMENT_MOMENT} END"
-LAST_MOMENT = f"CASE WHEN {_IN_MAILBOX} AND c.place GLOB '*, {_DAY}' THEN substr(c.place, -10) ELSE {FIRST_MOMENT} END"
 
 
 def read_days(text: str, today: date) -> tuple[date, date] | None:
@@ -40,20 +27,6 @@ def read_days(text: str, today: date) -> tuple[date, date] | None:
     except (ValueError, OverflowError):  # no such day in the calendar
         return None
     return None
-
-
-def within(first: str, last: str, since: date | None, until: date | None) -> tuple[str, list[str]]:
-    """An SQL condition on SQL for two moments, and its parameters: one of the days from `first` to `last` is between the
-    days given, both included. Of a moment that is a year or a month alone, one day in it is enough.
-    """
-    conditions, parameters = [], []
-    if since:
-        conditions.append(f"substr(({last}) || '-99-99', 1, 10) >= ?")
-        parameters.append(since.isoformat())
-    if until:
-        conditions.append(f"substr({first}, 1, 10) <= ?")
-        parameters.append(until.isoformat())
-    return " AND ".join(conditions) or "1", parameters
 
 
 def _written(year: int, month: int, day: int, words: str) -> tuple[date, date]:

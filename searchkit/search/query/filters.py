@@ -1,15 +1,15 @@
 """Filters: which documents may answer, by type, place and date. What they allow is told from the catalog, before ranking."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.chunks import chunks_of_documents
+from searchkit.catalog.document_filter import DocumentFilter, filtered_documents, messages_of_other_days
 from searchkit.errors import UsageError
-from searchkit.search.query.dates import DOCUMENT_MOMENT, FIRST_MOMENT, LAST_MOMENT, within
 from searchkit.search.query.globs import PathPatterns, is_pattern, plain
-from searchkit.types import DocumentStatus
 
 _LONGEST = 1000  # characters of a pattern
 _MOST = 100  # patterns or types of one kind
@@ -62,29 +62,8 @@ def is_place(pattern: str) -> bool:
 
 def chunks_in_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> set[int]:
     """Ids of the chunks of documents that all of the filters allow. Types are formats, or endings that begin with a dot."""
-    documents = json.dumps(list(_allowed_documents(catalog, filters)))
-    rows = catalog.execute("SELECT id FROM chunks WHERE document_id IN (SELECT value FROM json_each(?))", (documents,))
-    found = {int(chunk) for (chunk,) in rows}
-    for each in filters:
-        found -= _messages_of_other_days(catalog, each)
-    return found
-
-
-def all_chunks(catalog: CatalogReader) -> set[int]:
-    """Ids of all chunks."""
-    return {int(chunk) for (chunk,) in catalog.execute("SELECT id FROM chunks")}
-
-
-def _allowed_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> Iterator[int]:
-    conditions, parameters = ["d.status = ?"], [str(DocumentStatus.INDEXED)]
-    for each in filters:
-        for condition, values in (_of_types(each.types), _negated(_of_types(each.not_types)), _of_days(each)):
-            conditions.append(condition)
-            parameters += values
-    rows = catalog.execute(
-        "SELECT d.id, d.root_id, d.path FROM documents d WHERE " + " AND ".join(f"({each})" for each in conditions),
-        parameters,
-    )
+    by_catalog = [DocumentFilter(each.types, each.not_types, each.since, each.until) for each in filters]
+    documents = filtered_documents(catalog, by_catalog)
     wanted = [PathPatterns(each.paths, each.folders) for each in filters if each.paths or each.folders]
     unwanted = [
         PathPatterns(paths, folders)
@@ -92,46 +71,20 @@ def _allowed_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> It
         for paths, folders in ((each.not_paths, ()), ((), each.not_folders))
         if paths or folders
     ]
-    if not wanted and not unwanted:
-        yield from (int(document) for document, _, _ in rows)
-        return
-    roots = {root: plain(path) for root, path in catalog.execute("SELECT id, path FROM roots").fetchall()}
-    for document, root, path in rows:
-        place = (roots[root], plain(path))
+    if wanted or unwanted:
+        documents = _in_places(documents, wanted, unwanted)
+    found = chunks_of_documents(catalog, [document for document, _, _ in documents])
+    for each in by_catalog:
+        found -= messages_of_other_days(catalog, each)
+    return found
+
+
+def _in_places(
+    documents: Iterator[tuple[int, str, str]], wanted: Sequence[PathPatterns], unwanted: Sequence[PathPatterns]
+) -> Iterator[tuple[int, str, str]]:
+    """Those of the documents (id, root, path) that fit all the wanted patterns and none of the unwanted."""
+    plain_root = cache(plain)
+    for document, root, name in documents:
+        place = (plain_root(root), plain(name))
         if all(patterns.fit(*place) for patterns in wanted) and not any(patterns.fit(*place) for patterns in unwanted):
-            yield int(document)
-
-
-def _of_types(types: Iterable[str]) -> tuple[str, list[str]]:
-    """An SQL condition and its parameters."""
-    conditions, parameters = [], []
-    for name in types:
-        if name.startswith("."):
-            conditions.append("d.path LIKE ? ESCAPE '\\'")
-            parameters.append("%" + "".join(f"\\{c}" if c in "%_\\" else c for c in name))
-        else:
-            conditions.append("d.format = ?")
-            parameters.append(name)
-    return " OR ".join(conditions) or "1", parameters
-
-
-def _negated(condition: tuple[str, list[str]]) -> tuple[str, list[str]]:
-    text, parameters = condition
-    return (f"NOT ({text})", parameters) if parameters else condition
-
-
-def _of_days(filters: Filters) -> tuple[str, list[str]]:
-    """Of mailboxes, which hold mail of many days, it is told for each message."""
-    condition, parameters = within(DOCUMENT_MOMENT, DOCUMENT_MOMENT, filters.since, filters.until)
-    return (f"d.format = 'mailbox' OR {condition}" if parameters else condition), parameters
-
-
-def _messages_of_other_days(catalog: CatalogReader, filters: Filters) -> set[int]:
-    condition, parameters = within(FIRST_MOMENT, LAST_MOMENT, filters.since, filters.until)
-    if not parameters:
-        return set()
-    rows = catalog.execute(
-        f"SELECT c.id FROM documents d JOIN chunks c ON c.document_id = d.id WHERE d.format = 'mailbox' AND NOT ({condition})",
-        parameters,
-    )
-    return {int(chunk) for (chunk,) in rows}
+            yield document, root, name

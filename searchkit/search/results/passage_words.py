@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
+from searchkit.catalog.passages import StoredPassage
 from searchkit.search.lexical.bm25 import LexicalQuery
 from searchkit.search.lexical.tokens import Span, Stemmer
-from searchkit.search.results.passages import StoredPassage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,9 @@ class PassageWords:
     @classmethod
     def read(cls, stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer) -> Self:
         """By everything that the full-text table has of the passage."""
-        parts = [(part, query.as_asked(stemmer.spans(part))) for part in (stored.text, stored.title, stored.name)]
+        parts = [
+            (part, query.as_asked(stemmer.spans(part))) for part in (stored.text, stored.title, stored.words_outside)
+        ]
         matching = (
             part[span.start : span.end].lower() for part, spans in parts for span in spans if span.stem in query.weights
         )

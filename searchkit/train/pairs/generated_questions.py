@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.documents import content_hash
+from searchkit.catalog.passages import sample_passages
 from searchkit.config import load_settings
 from searchkit.errors import UsageError
-from searchkit.files import path_from_text
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.request import SearchRequest
@@ -41,24 +40,20 @@ def write_questions(
     wanted = Wanted("" if options.llm == "auto" else options.llm)
     model = choose_model(load_settings(library.home).llm, wanted)
     pairs: list[Pair] = []
-    rows = catalog.execute(
-        "SELECT r.path, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r"
-        " ON r.id = d.root_id WHERE length(c.text) >= ? GROUP BY c.content_hash ORDER BY c.content_hash LIMIT ?",
-        (_LEAST_TEXT, options.written),
-    ).fetchall()
+    passages = sample_passages(catalog, options.written, least_characters=_LEAST_TEXT)
     try:
-        for done, (root, path, title, text) in enumerate(rows):
+        for done, one in enumerate(passages):
             note = f"{len(pairs):,} kept"
-            on_progress(Progress(f"Questions by {model.name}", done, len(rows), "passages", note=note))
-            question = _question(model, title, text)
+            on_progress(Progress(f"Questions by {model.name}", done, len(passages), "passages", note=note))
+            question = _question(model, one.title, one.text)
             if (
                 is_query(question)
-                and not _copies(question, text)
-                and _finds(library, collection, question, title, text)
+                and not _copies(question, one.text)
+                and _finds(library, collection, question, one.title, one.text)
             ):
-                file = (path_from_text(root) / path_from_text(path)).as_posix()
-                stored = content_hash(title, text).hex()
-                pairs.append(Pair(question, Passage(title, text), Kind.WRITTEN, file, stored=stored))
+                passage = Passage(one.title, one.text)
+                file, stored = one.path.as_posix(), one.content_hash.hex()
+                pairs.append(Pair(question, passage, Kind.WRITTEN, file, stored=stored))
     finally:
         model.close()
     return pairs

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.files import path_from_text
+from searchkit.catalog.passages import all_passages
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 from searchkit.train.pairs.pair import Kind, Pair
 from searchkit.train.pairs.texts import is_query, squashed, without_beginning, without_copies, without_number
@@ -76,12 +76,8 @@ def _mined(catalog: CatalogReader) -> Iterator[Pair]:
 
 
 def _chunks(catalog: CatalogReader) -> Iterator[_Chunk]:
-    rows = catalog.execute(
-        "SELECT r.path, d.path, c.title, c.text, c.content_hash FROM chunks c JOIN documents d ON d.id = c.document_id"
-        " JOIN roots r ON r.id = d.root_id ORDER BY d.id, c.ordinal"
-    )
-    for root, path, title, text, content_hash in rows:
-        yield _Chunk((path_from_text(root) / path_from_text(path)).as_posix(), title, text, content_hash.hex())
+    for one in all_passages(catalog):
+        yield _Chunk(one.path.as_posix(), one.title, one.text, one.content_hash.hex())
 
 
 def _headed(chunks: Sequence[_Chunk]) -> Iterator[Pair]:

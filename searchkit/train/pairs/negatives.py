@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.files import path_from_text
+from searchkit.catalog.chunks import hashes_of_chunks
+from searchkit.catalog.passages import passages_of_hashes
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
@@ -65,9 +66,8 @@ def _candidates(
     """Rows of the corpus that either arm finds. Those above the margin do not use up the depth."""
     near = np.argsort(-cosines)[: 4 * _DEPTH].tolist()
     chunks = lexical_candidates(catalog, read_query(catalog, pair.query, stemmer), _DEPTH)
-    marks = ",".join("?" * len(chunks))
-    rows = catalog.execute(f"SELECT content_hash FROM chunks WHERE id IN ({marks})", tuple(chunks)).fetchall()
-    return {*near, *(row_of[content_hash] for (content_hash,) in rows if content_hash in row_of)}
+    hashes = hashes_of_chunks(catalog, list(chunks)).values()
+    return {*near, *(row_of[content_hash] for content_hash in hashes if content_hash in row_of)}
 
 
 def _different(catalog: CatalogReader, pair: Pair, hashes: Sequence[bytes], count: int) -> Iterator[Passage]:
@@ -75,15 +75,11 @@ def _different(catalog: CatalogReader, pair: Pair, hashes: Sequence[bytes], coun
     answer = Wording.of("", pair.passage.text)
     given = 0
     for content_hash in hashes:
-        rows = catalog.execute(
-            "SELECT r.path, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id"
-            " JOIN roots r ON r.id = d.root_id WHERE c.content_hash = ?",
-            (content_hash,),
-        ).fetchall()
-        files = {(path_from_text(root) / path_from_text(path)).as_posix() for root, path, _, _ in rows}
-        if not rows or pair.document in files or Wording.of("", rows[0][3]).is_nearly(answer):
+        places = passages_of_hashes(catalog, [content_hash]).get(content_hash, [])
+        files = {place.path.as_posix() for place in places}
+        if not places or pair.document in files or Wording.of("", places[0].text).is_nearly(answer):
             continue
-        yield Passage(rows[0][2], rows[0][3])
+        yield Passage(places[0].title, places[0].text)
         given += 1
         if given == count:
             return

@@ -1,7 +1,6 @@
 """Ids of passages and documents: they open what they were made for, whatever has changed, or nothing."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -281,16 +280,6 @@ def test_a_catalog_is_opened_once_for_all_hits_of_a_collection(
     assert sorted(opened) == ["docs", "more"]
     assert [open_passage(indexed, each.passage).passage.text for each in found] == [hit.text for hit in hits]
     assert references_of(indexed, []) == []
-
-
-def test_looking_up_a_passage_uses_the_index_of_hashes(unchanged: Library) -> None:
-    catalog = unchanged.home.path / "collections" / "docs" / "catalog.db"
-    with sqlite3.connect(catalog) as connection:
-        plan = connection.execute(
-            "EXPLAIN QUERY PLAN SELECT id FROM chunks WHERE content_hash BETWEEN x'00' AND x'ff'"
-        ).fetchall()
-    connection.close()
-    assert "chunks_by_content" in str(plan)
 
 
 def test_ids_are_what_they_were_read_from() -> None:

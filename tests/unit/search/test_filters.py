@@ -1,7 +1,5 @@
 """Which paths a pattern means, and which days words and documents mean."""
 
-import json
-import sqlite3
 from datetime import date
 
 import pytest
@@ -9,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from searchkit.errors import UsageError
-from searchkit.search.lexical.phrases import folded
-from searchkit.search.query.dates import DOCUMENT_MOMENT, read_days, within
+from searchkit.search.lexical.folding import folded
+from searchkit.search.query.dates import read_days
 from searchkit.search.query.file_types import check_file_type, file_types, with_known_types
 from searchkit.search.query.filters import Filters, is_place
 from searchkit.search.query.globs import PathPatterns, plain
@@ -118,35 +116,6 @@ def test_what_is_no_pattern_is_refused() -> None:
 def test_words_mean_these_days(text: str, days: tuple[str, str] | None) -> None:
     found = read_days(text, date(2025, 3, 31))
     assert (found and tuple(day.isoformat() for day in found)) == days
-
-
-@pytest.mark.parametrize(
-    ("own", "since", "until", "is_within"),
-    [
-        ("2025-03-01T23:59:59+01:00", "2025-03-01", "2025-03-01", True),
-        ("2025-03-01", "2025-03-02", None, False),
-        ("2025", "2025-06-01", "2025-06-30", True),
-        ("2025", "2026-01-01", None, False),
-        ("2025-06", None, "2025-06-01", True),
-        ("2025-06", None, "2025-05-31", False),
-        ("March 2025", "2023-11-01", "2023-11-30", True),  # says no date that can be told: the file's
-        ("20250301", "2023-11-01", "2023-11-30", True),
-        (None, "2023-11-01", "2023-11-30", True),
-        ("2025-03-01", None, None, True),
-    ],
-)
-def test_a_documents_own_date_counts_before_its_files(
-    own: str | None, since: str | None, until: str | None, *, is_within: bool
-) -> None:
-    first, last = (date.fromisoformat(day) if day else None for day in (since, until))
-    condition, parameters = within(DOCUMENT_MOMENT, DOCUMENT_MOMENT, first, last)
-    connection = sqlite3.connect(":memory:")
-    metadata = "" if own is None else json.dumps({"date": own})
-    row = connection.execute(
-        f"SELECT {condition} FROM (SELECT ? AS metadata, 1700000000000000000 AS mtime_ns) d", (*parameters, metadata)
-    ).fetchone()
-    connection.close()
-    assert bool(row[0]) == is_within
 
 
 def test_kinds_stand_for_their_formats_and_endings_for_themselves() -> None:

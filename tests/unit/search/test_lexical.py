@@ -1,34 +1,30 @@
 """What the full-text table is asked, and what it answers, for queries of common words."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import memory_catalog
-from searchkit.catalog.documents import DocumentRecord, put_document
-from searchkit.catalog.roots import add_root
 from searchkit.search.lexical import bm25
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
-from searchkit.types import Chunk, DocumentStatus
+from searchkit.types import Chunk
+from tests.support.stored_files import chunk, put_file
 
 
 @pytest.fixture
 def catalog() -> Iterator[CatalogReader]:
     """60 passages; "water" is in half of them, "stone" in a third, "lantern" in three: the first, and every twentieth."""
     with memory_catalog() as catalog, catalog.transaction():
-        root = add_root(catalog, Path("/notes"))
-        record = DocumentRecord(0, root.id, "a", b"", 1, 1, 1, "text", DocumentStatus.INDEXED, "", "", "")
-        put_document(catalog, record, map(_passage, range(60)))
+        put_file(catalog, "a", map(_passage, range(60)))
         yield catalog
 
 
 def _passage(number: int) -> Chunk:
     words = ["sand"] * (number % 7 + 1)
     words += ["water"] * (number % 2) + ["stone"] * (number % 3 == 0) + ["lantern"] * (number % 20 == 0)
-    return Chunk(" ".join(words), "", None, 1, 1, len(words))
+    return chunk(" ".join(words))
 
 
 def test_passing_over_chunks_of_common_words_changes_no_score(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchkit.search.fusion import Scales, descending, likelihood
-from searchkit.search.lexical.exact_matches import FIRST, folded, identifiers
+from searchkit.search.lexical.exact_matches import FIRST, identifiers
+from searchkit.search.lexical.folding import folded
 from searchkit.search.lexical.languages import language_of
 from searchkit.search.ranking import Candidates, rank_by_meaning, rank_by_words
 from searchkit.types import Explanation

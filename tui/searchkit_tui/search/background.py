@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession
 
 if TYPE_CHECKING:
-    from searchkit.catalog.coverage import Coverage
+    from searchkit.catalog.status import Coverage
 
 PAUSE_SECONDS = 0.15  # after the last key, before a search
 _SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker

@@ -13,7 +13,7 @@ from searchkit.home import Home
 from searchkit.types import Hit, SearchMode
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
-    from searchkit.catalog.coverage import Coverage
+    from searchkit.catalog.status import Coverage
     from searchkit.library import Library
     from searchkit_tui.rendering.document_content import DocumentContent
 

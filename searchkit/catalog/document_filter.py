@@ -1,0 +1,76 @@
+"""Which documents and messages a filter leaves, by type and date."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.types import DocumentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFilter:
+    """What a document must be. `types`: formats, or endings that begin with a dot, of which one must fit, and none of
+    `not_types`. `since`, `until`: days, both included, of the document's moment (see views.py).
+    """
+
+    types: tuple[str, ...] = ()
+    not_types: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+
+def filtered_documents(catalog: CatalogReader, filters: Iterable[DocumentFilter]) -> Iterator[tuple[int, str, str]]:
+    """Id, root and path below that of the indexed documents that pass all filters.
+
+    A mailbox, which holds mail of many days, passes whatever the days are: see `messages_of_other_days`.
+    """
+    conditions, values = ["status = ?"], [str(DocumentStatus.INDEXED)]
+    for each in filters:
+        of_days, days = within("moment", "moment", each.since, each.until)
+        of_types, types = _of_types(each.types)
+        not_of_types, not_types = _of_types(each.not_types)
+        conditions += [
+            of_types or "1",
+            f"NOT ({not_of_types})" if not_types else "1",
+            f"format = 'mailbox' OR {of_days}" if days else "1",
+        ]
+        values += [*types, *not_types, *days]
+    where = " AND ".join(f"({condition})" for condition in conditions)
+    return iter(catalog.execute(f"SELECT id, root, name FROM files WHERE {where}", values))
+
+
+def messages_of_other_days(catalog: CatalogReader, each: DocumentFilter) -> set[int]:
+    """Ids of the chunks of mailboxes that hold no message of the filter's days."""
+    condition, values = within("first_moment", "moment", each.since, each.until)
+    if not values:
+        return set()
+    rows = catalog.execute(f"SELECT id FROM passages WHERE format = 'mailbox' AND NOT ({condition})", values)
+    return {int(chunk) for (chunk,) in rows}
+
+
+def within(first: str, last: str, since: date | None, until: date | None) -> tuple[str, list[str]]:
+    """An SQL condition on columns with two moments, and its parameters: one of the days from `first` to `last` is between
+    the days given, both included. Of a moment that is a year or a month alone, one day in it is enough.
+    """
+    conditions, values = [], []
+    if since:
+        conditions.append(f"substr({last} || '-99-99', 1, 10) >= ?")
+        values.append(since.isoformat())
+    if until:
+        conditions.append(f"substr({first}, 1, 10) <= ?")
+        values.append(until.isoformat())
+    return " AND ".join(conditions) or "1", values
+
+
+def _of_types(types: Sequence[str]) -> tuple[str, list[str]]:
+    """An SQL condition, "" for no types, and its parameters."""
+    conditions, values = [], []
+    for name in types:
+        if name.startswith("."):
+            conditions.append("name LIKE ? ESCAPE '\\'")
+            values.append("%" + "".join(f"\\{c}" if c in "%_\\" else c for c in name))
+        else:
+            conditions.append("format = ?")
+            values.append(name)
+    return " OR ".join(conditions), values

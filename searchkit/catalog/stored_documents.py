@@ -1,0 +1,119 @@
+"""Documents to read: where they lie, what they say of themselves, and where in them a passage is."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchkit.catalog import roots
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.documents import content_hash
+from searchkit.files import path_to_text
+
+_SELECT = "SELECT id, root, name, content_hash, format, title, metadata, chunk_count, moment FROM files"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """An indexed file. `root`, `name`: a folder and the path below it, in catalog form. `content_hash`: of the file, None if
+    it could not be read. `title`: what it calls itself, "" if it does not say. `chunk_count`: 0 for what has no text.
+    `moment`: ISO 8601, as far as it is known: its own date, else its file's last change.
+    """
+
+    id: int
+    root: str
+    name: str
+    content_hash: bytes | None
+    format: str
+    title: str
+    metadata_json: str
+    chunk_count: int
+    moment: str
+
+    @property
+    def path(self) -> Path:
+        """The absolute path."""
+        return roots.file_path(self.root, self.name)
+
+    @property
+    def date(self) -> str:
+        """The day of `moment`, perhaps a year or a month alone."""
+        return self.moment[:10]
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the document says of itself, by lower-case names."""
+        found: Mapping[str, str] = json.loads(self.metadata_json or "{}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class PassagePosition:
+    """A passage's document, and its number there, from 0; the next number is the passage that follows."""
+
+    document_id: int
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassageLines:
+    """A passage's first and last line, or page where there are no lines; None where there are neither."""
+
+    content_hash: bytes
+    first: int | None
+    last: int | None
+
+
+def document_with_id(catalog: CatalogReader, document_id: int) -> StoredDocument | None:
+    """The document with an id, if it has text."""
+    return _first(catalog, "id = ?", document_id)
+
+
+def document_with_content(catalog: CatalogReader, first: bytes, last: bytes) -> StoredDocument | None:
+    """A document with text whose file's content hash is between two, the first by name."""
+    return _first(catalog, "content_hash BETWEEN ? AND ?", first, last)
+
+
+def documents_at(catalog: CatalogReader, path: Path) -> list[StoredDocument]:
+    """The documents at an absolute path: more than one where a root lies inside another."""
+    found = []
+    for root in roots.all_roots(catalog):
+        if path.is_relative_to(root.path):
+            names = (path_to_text(root.path), path_to_text(path.relative_to(root.path)))
+            found += catalog.execute(f"{_SELECT} WHERE root = ? AND name = ?", names).fetchall()
+    return [StoredDocument(*row) for row in found]
+
+
+def places_of_documents(catalog: CatalogReader) -> Iterator[tuple[int, Path]]:
+    """Id and absolute path of every document."""
+    for document_id, root, name in catalog.execute("SELECT id, root, name FROM files"):
+        yield document_id, roots.file_path(root, name)
+
+
+def locate(catalog: CatalogReader, path: Path, title: str, text: str) -> PassagePosition | None:
+    """Where the file at an absolute path has a passage first; None if it has it no more."""
+    hashed = content_hash(title, text)
+    for document in documents_at(catalog, path):
+        row = catalog.execute(
+            "SELECT min(ordinal) FROM chunks WHERE document_id = ? AND content_hash = ?", (document.id, hashed)
+        ).fetchone()
+        if row[0] is not None:
+            return PassagePosition(document.id, int(row[0]))
+    return None
+
+
+def lines_of_passages(catalog: CatalogReader, document_id: int) -> list[PassageLines]:
+    """Where each passage of a document stands in it, in order."""
+    rows = catalog.execute(
+        "SELECT content_hash, coalesce(line, page), coalesce(line_end, line, page) FROM chunks WHERE document_id = ?"
+        " ORDER BY ordinal",
+        (document_id,),
+    )
+    return [PassageLines(*row) for row in rows]
+
+
+def _first(catalog: CatalogReader, condition: str, *values: object) -> StoredDocument | None:
+    row = catalog.execute(
+        f"{_SELECT} WHERE chunk_count > 0 AND {condition} ORDER BY name, id LIMIT 1", values
+    ).fetchone()
+    return StoredDocument(*row) if row else None

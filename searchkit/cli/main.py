@@ -1,7 +1,6 @@
 """`searchkit`: the group of all commands, loaded one by one, and the place where errors become one clear line."""
 
 import io
-import sqlite3
 import sys
 from importlib import import_module
 
@@ -97,7 +96,7 @@ def main() -> None:
         sys.exit(1)
     except SearchkitError as error:
         _fail(error_text(error), debug=debug)
-    except (OSError, sqlite3.Error) as error:  # the machine's: a full disk, a folder that may not be written
+    except OSError as error:  # the machine's: a full disk, a folder that may not be written
         _fail(f"{error}. Nothing that was done before is lost; --debug shows where it happened.", debug=debug)
 
 

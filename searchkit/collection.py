@@ -11,7 +11,7 @@ from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
 from searchkit.catalog.meta import COVERED, MODEL, get_meta
-from searchkit.catalog.recovery_record import write_keepsake
+from searchkit.catalog.recovery_record import write_recovery_record
 from searchkit.catalog.roots import Root, all_roots
 from searchkit.catalog.session import reading, writing
 from searchkit.config import load_settings
@@ -249,7 +249,7 @@ class Collection:
                 )
         with readable_errors(self.folder.catalog), open_for_writing(self.folder.catalog) as catalog:
             removed = forget_path(catalog, path)
-            write_keepsake(self.folder, catalog)
+            write_recovery_record(self.folder, catalog)
         if removed is not None:
             erase_opened(self.home, collection=self.name, below=path)
         return removed

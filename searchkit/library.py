@@ -15,7 +15,7 @@ from searchkit.catalog.collection_folder import (
     name_after_folder,
 )
 from searchkit.catalog.meta import MODEL, set_meta
-from searchkit.catalog.recovery_record import Keepsake, read_keepsake, write_keepsake
+from searchkit.catalog.recovery_record import RecoveryRecord, read_recovery_record, write_recovery_record
 from searchkit.collection import Collection, no_listener, waiting
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.open_models import OpenModels
@@ -100,7 +100,7 @@ class Library:
             with catalog.transaction():
                 root = _root_of(catalog, target, chosen.name)
                 set_meta(catalog, MODEL, embedder.info.name)
-            write_keepsake(chosen.folder, catalog)
+            write_recovery_record(chosen.folder, catalog)
             return chosen.run(catalog, [root], embedder, on_progress, options)
 
     def check(self, path: AnyPath) -> None:
@@ -289,9 +289,9 @@ class Library:
         return [self._named(name) for name in self.collections()]
 
 
-def _record(collection: Collection) -> Keepsake | None:
+def _record(collection: Collection) -> RecoveryRecord | None:
     """What the file beside the catalog says; a crash may leave it a change behind, so absence there proves nothing."""
-    return read_keepsake(collection.folder)
+    return read_recovery_record(collection.folder)
 
 
 def _mode(mode: SearchMode | str) -> SearchMode:

@@ -1,8 +1,8 @@
-"""Checksums over what the catalog holds, so that damage which SQLite cannot see is found.
+"""Checksums over the catalog's rows, which show damage that SQLite cannot see.
 
-A document's seal covers its row and its chunks, a vector's seal the vector and whose it is; the seals of the small tables
-(meta, roots, exclusions) and of all documents together lie in meta. They show damage, not malice: whoever can write the
-file can write a seal.
+A document's checksum covers its row and its chunks, a vector's the vector with its passage and model; meta has those of the
+small tables (meta, roots, exclusions) and of all documents together. They show damage, not malice: whoever can write the file
+can write a checksum. In the tables they are called seals.
 """
 
 import hashlib
@@ -19,70 +19,70 @@ _DOCUMENT = (
 )
 
 
-def seal_document(catalog: CatalogWriter, document_id: int) -> None:
-    """Renew a document's seal, in the transaction that changed it or its chunks."""
-    unseal_document(catalog, document_id)
-    seal = document_seal(catalog, document_id)
-    if catalog.change("UPDATE documents SET seal = ? WHERE id = ?", (seal, document_id)).rowcount:
-        _fold(catalog, seal)
+def update_checksum(catalog: CatalogWriter, document_id: int) -> None:
+    """Renew a document's checksum after a change to it or its chunks, in the same transaction."""
+    remove_from_total(catalog, document_id)
+    checksum = document_checksum(catalog, document_id)
+    if catalog.change("UPDATE documents SET seal = ? WHERE id = ?", (checksum, document_id)).rowcount:
+        _xor_into_total(catalog, checksum)
 
 
-def unseal_document(catalog: CatalogWriter, document_id: int) -> None:
-    """Take a document out of the seal of all, in the transaction that changes or removes it."""
+def remove_from_total(catalog: CatalogWriter, document_id: int) -> None:
+    """Remove a document from the checksum of all, in the transaction that changes or removes it."""
     row = catalog.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()
     if row and row[0]:
-        _fold(catalog, row[0])
+        _xor_into_total(catalog, row[0])
 
 
-def documents_are_all_there(catalog: CatalogReader) -> bool:
-    """Whether the seals of all documents, put together, are what they were when the last one was written."""
-    together = 0
-    for (seal,) in catalog.execute("SELECT seal FROM documents WHERE seal IS NOT NULL"):
-        together ^= int.from_bytes(seal)
-    return together == _together(catalog)
+def documents_match_total(catalog: CatalogReader) -> bool:
+    """True if the checksums of all documents give the total that was stored: none is missing, and none was added."""
+    total = 0
+    for (checksum,) in catalog.execute("SELECT seal FROM documents WHERE seal IS NOT NULL"):
+        total ^= int.from_bytes(checksum)
+    return total == _total(catalog)
 
 
-def _fold(catalog: CatalogWriter, seal: bytes) -> None:
-    """Put a seal into that of all documents, or take it out: the order does not matter."""
-    together = _together(catalog) ^ int.from_bytes(seal)
+def _xor_into_total(catalog: CatalogWriter, checksum: bytes) -> None:
+    """Add a checksum to that of all documents, or remove it: the order does not matter."""
+    total = _total(catalog) ^ int.from_bytes(checksum)
     catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (_DOCUMENTS, f"{together:016x}"),
+        (_DOCUMENTS, f"{total:016x}"),
     )
 
 
-def _together(catalog: CatalogReader) -> int:
+def _total(catalog: CatalogReader) -> int:
     row = catalog.execute("SELECT value FROM meta WHERE key = ?", (_DOCUMENTS,)).fetchone()
     return int(row[0], 16) if row else 0
 
 
-def document_seal(catalog: CatalogReader, document_id: int) -> bytes:
-    """The seal that a document should have."""
+def document_checksum(catalog: CatalogReader, document_id: int) -> bytes:
+    """The checksum that a document should have."""
     row = catalog.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)).fetchall()
     chunks = catalog.execute(f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
     return _digest(chain(row, chunks))
 
 
-def vector_seal(content_hash: bytes, fingerprint: str, vector: bytes) -> bytes:
-    """The seal of a stored vector."""
+def vector_checksum(content_hash: bytes, fingerprint: str, vector: bytes) -> bytes:
+    """The checksum of a stored vector."""
     return _digest([(content_hash, fingerprint, vector)])
 
 
-def seal_settings(catalog: CatalogWriter) -> None:
-    """Renew the seal of the small tables, in the transaction that changed one of them."""
+def update_settings_checksum(catalog: CatalogWriter) -> None:
+    """Renew the checksum of the small tables, in the transaction that changed one of them."""
     catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (_SETTINGS, _settings_seal(catalog)),
+        (_SETTINGS, _settings_checksum(catalog)),
     )
 
 
-def settings_are_sealed(catalog: CatalogReader) -> bool:
-    """Whether the small tables are as they were written."""
+def settings_match_checksum(catalog: CatalogReader) -> bool:
+    """True if the small tables are as they were written."""
     row = catalog.execute("SELECT value FROM meta WHERE key = ?", (_SETTINGS,)).fetchone()
-    return row is not None and row[0] == _settings_seal(catalog)
+    return row is not None and row[0] == _settings_checksum(catalog)
 
 
-def _settings_seal(catalog: CatalogReader) -> str:
+def _settings_checksum(catalog: CatalogReader) -> str:
     rows: list[tuple[object, ...]] = []
     for query in (
         f"SELECT key, value FROM meta WHERE key NOT IN ('{_SETTINGS}', '{_DOCUMENTS}') ORDER BY key",

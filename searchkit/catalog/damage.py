@@ -9,7 +9,7 @@ from searchkit.catalog import checksums, fulltext
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import memory_catalog, open_as_it_is
 from searchkit.catalog.meta import COVERED, get_meta
-from searchkit.files import path_from_text
+from searchkit.catalog.roots import file_path
 from searchkit.reports import Damage
 
 _NAMED = 20  # documents named one by one
@@ -42,7 +42,7 @@ def _file(catalog: CatalogReader) -> Iterator[Damage]:
 
 
 def _tables(catalog: CatalogReader) -> Iterator[Damage]:
-    if not checksums.settings_are_sealed(catalog):
+    if not checksums.settings_match_checksum(catalog):
         yield Damage("settings", "meta, roots or exclusions are not as they were written")
     for table in ("roots", "documents", "chunks", "vectors"):
         yield from _ids(catalog, table)
@@ -61,24 +61,23 @@ def _ids(catalog: CatalogReader, table: str) -> Iterator[Damage]:
 
 def _documents(catalog: CatalogReader) -> Iterator[Damage]:
     rows = catalog.execute(
-        "SELECT d.id, r.path, d.path, d.seal FROM documents d JOIN roots r ON r.id = d.root_id ORDER BY d.id"
+        "SELECT f.id, f.root, f.name, d.seal FROM files f JOIN documents d ON d.id = f.id ORDER BY f.id"
     )
     bad = 0
-    for document_id, root, name, seal in rows:
-        if seal is not None and seal != checksums.document_seal(catalog, document_id):
+    for document_id, root, name, checksum in rows:
+        if checksum is not None and checksum != checksums.document_checksum(catalog, document_id):
             bad += 1
             if bad <= _NAMED:
-                place = path_from_text(root) / path_from_text(name)
-                yield Damage("documents", f"{place}: its row or chunks are not as they were written")
+                yield Damage("documents", f"{file_path(root, name)}: its row or chunks are not as they were written")
     if bad > _NAMED:
         yield Damage("documents", f"and {bad - _NAMED:,} more")
-    if not checksums.documents_are_all_there(catalog):
+    if not checksums.documents_match_total(catalog):
         yield Damage("documents", "some are missing, or more than were written")
 
 
 def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
     rows = catalog.execute("SELECT content_hash, fingerprint, vector, seal FROM vectors")
-    bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_seal(h, f, vector))
+    bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_checksum(h, f, vector))
     if bad:
         yield Damage("vectors", f"{bad:,} are not as they were written")
     fingerprint = get_meta(catalog, COVERED)

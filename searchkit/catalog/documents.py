@@ -9,7 +9,7 @@ from typing import Any
 
 from searchkit.catalog import fulltext
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.checksums import seal_document, unseal_document
+from searchkit.catalog.checksums import remove_from_total, update_checksum
 from searchkit.reports import FormatCount
 from searchkit.types import Chunk, DocumentStatus
 
@@ -81,7 +81,7 @@ def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterabl
         (document_id,),
     )
     fulltext.insert_chunks(catalog, document_id)
-    seal_document(catalog, document_id)
+    update_checksum(catalog, document_id)
 
 
 def move_document(catalog: CatalogWriter, document_id: int, moved: DocumentRecord) -> None:
@@ -92,7 +92,7 @@ def move_document(catalog: CatalogWriter, document_id: int, moved: DocumentRecor
         (moved.root_id, moved.path, moved.mtime_ns, moved.ctime_ns, document_id),
     )
     fulltext.insert_chunks(catalog, document_id)
-    seal_document(catalog, document_id)
+    update_checksum(catalog, document_id)
 
 
 def note_problem(catalog: CatalogWriter, document_id: int, reason: str, remedy: str, mtime_ns: int) -> None:
@@ -101,7 +101,7 @@ def note_problem(catalog: CatalogWriter, document_id: int, reason: str, remedy: 
         "UPDATE documents SET reason = ?, remedy = ?, mtime_ns = ? WHERE id = ?",
         (reason, remedy, mtime_ns, document_id),
     )
-    seal_document(catalog, document_id)
+    update_checksum(catalog, document_id)
 
 
 def touch_document(catalog: CatalogWriter, document_id: int, mtime_ns: int, ctime_ns: int, recipe: str) -> None:
@@ -112,13 +112,13 @@ def touch_document(catalog: CatalogWriter, document_id: int, mtime_ns: int, ctim
         " remedy = CASE status WHEN 'indexed' THEN '' ELSE remedy END WHERE id = ?",
         (mtime_ns, ctime_ns, recipe, document_id),
     )
-    seal_document(catalog, document_id)
+    update_checksum(catalog, document_id)
 
 
 def remove_document(catalog: CatalogWriter, document_id: int) -> None:
     """Remove a document with its chunks and full text; vectors that no other needs are `vectors.remove_orphans`'s."""
     fulltext.remove_chunks(catalog, document_id)
-    unseal_document(catalog, document_id)
+    remove_from_total(catalog, document_id)
     catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.checksums import seal_settings
+from searchkit.catalog.checksums import update_settings_checksum
 from searchkit.files import path_from_text, path_to_text
 from searchkit.reports import Problem
 
@@ -13,7 +13,7 @@ MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
 INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for what suits the size
 RECALL_GOAL = "recall_goal"  # what the chosen index has to reach; "" or missing for what searchkit aims at
-VOUCHED_INDEX = "vouched_index"  # of the generation that was made of this catalog, see Manifest
+CURRENT_INDEX = "vouched_index"  # the token of the index generation made of this catalog, see Manifest
 _FOLDER_PROBLEMS = "folder_problems"
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
 UPDATED = "updated_at"  # local time with offset, when the last index run ended
@@ -30,7 +30,7 @@ def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
     catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
     )
-    seal_settings(catalog)
+    update_settings_checksum(catalog)
 
 
 def folder_problems(catalog: CatalogReader) -> list[Problem]:

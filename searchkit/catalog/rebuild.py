@@ -1,4 +1,4 @@
-"""Makes a collection anew from what is true: sealed rows of its catalog, and the files. What was is set aside, not deleted."""
+"""Rebuilds a catalog from the rows whose checksums are right. The old files are set aside, not deleted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_writing
 from searchkit.catalog.meta import MODEL, set_meta
-from searchkit.catalog.recovery_record import Keepsake, read_keepsake
+from searchkit.catalog.recovery_record import RecoveryRecord, read_recovery_record
 from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import make_private_folder, sync_folder
@@ -25,26 +25,26 @@ class Rebuilt:
     set_aside: Path
 
 
-def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> Keepsake:
+def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> RecoveryRecord:
     """Model, folders and exclusions from where they are sound; `folders` come on top.
 
-    Raises UsageError if neither catalog nor keepsake says which folders there were, and none is given.
+    Raises UsageError if neither the catalog nor the recovery record says which folders there were, and none is given.
     """
     damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
-    sealed = None
+    intact = None
     if damaged is not None:
         with damaged:
-            sealed = salvage_settings(damaged)
-    known = sealed or read_keepsake(folder) or Keepsake("", (), ())
+            intact = salvage_settings(damaged)
+    known = intact or read_recovery_record(folder) or RecoveryRecord("", (), ())
     if not (known.folders or folders):
         raise UsageError(
             f"Which folders '{folder.name}' holds cannot be read any more.",
             remedy=Remedy(Action.NAME_FOLDERS, collection=folder.name),
         )
-    return Keepsake(known.model, tuple(dict.fromkeys((*known.folders, *folders))), known.excluded)
+    return RecoveryRecord(known.model, tuple(dict.fromkeys((*known.folders, *folders))), known.excluded)
 
 
-def rebuild_catalog(folder: CollectionFolder, keepsake: Keepsake) -> Rebuilt:
+def rebuild_catalog(folder: CollectionFolder, record: RecoveryRecord) -> Rebuilt:
     """Put a new catalog in the old one's place. The caller holds the collection's lock.
 
     Until the last moment the old one stays where it is; a crash leaves either of them, whole.
@@ -53,7 +53,7 @@ def rebuild_catalog(folder: CollectionFolder, keepsake: Keepsake) -> Rebuilt:
     for leftover in folder.path.glob("rebuilt.db*"):  # of a rebuild that did not come to its end
         leftover.unlink()
     with open_for_writing(new) as target:
-        _settle(target, keepsake)
+        _settle(target, record)
         damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
         salvaged = _NOTHING
         if damaged is not None:
@@ -71,13 +71,13 @@ def rebuild_catalog(folder: CollectionFolder, keepsake: Keepsake) -> Rebuilt:
     return Rebuilt(salvaged, aside)
 
 
-def _settle(target: CatalogWriter, keepsake: Keepsake) -> None:
+def _settle(target: CatalogWriter, record: RecoveryRecord) -> None:
     with target.transaction():
-        for path in keepsake.folders:
+        for path in record.folders:
             roots.add_root(target, path)
-        for path in keepsake.excluded:
+        for path in record.excluded:
             roots.exclude(target, path)
-        set_meta(target, MODEL, keepsake.model)
+        set_meta(target, MODEL, record.model)
 
 
 def _free_folder(folder: CollectionFolder) -> Path:

@@ -1,4 +1,4 @@
-"""What a collection could not be made again without, in a small file of its own beside the catalog."""
+"""A backup of what a collection could not be rebuilt without, in a small file beside the catalog."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FILE = "collection.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Keepsake:
+class RecoveryRecord:
     """A collection's model, folders, and what below them is left out."""
 
     model: str
@@ -22,33 +22,33 @@ class Keepsake:
     excluded: tuple[Path, ...]
 
 
-def keepsake_of(catalog: CatalogReader) -> Keepsake:
-    """What the catalog says."""
-    return Keepsake(
+def recovery_record_of(catalog: CatalogReader) -> RecoveryRecord:
+    """The record as the catalog has it."""
+    return RecoveryRecord(
         get_meta(catalog, MODEL) or "",
         tuple(root.path for root in roots.all_roots(catalog)),
         tuple(sorted(roots.exclusions(catalog))),
     )
 
 
-def write_keepsake(folder: CollectionFolder, catalog: CatalogReader) -> None:
-    """Bring the file in line with the catalog."""
-    keepsake = keepsake_of(catalog)
-    if read_keepsake(folder) == keepsake:
+def write_recovery_record(folder: CollectionFolder, catalog: CatalogReader) -> None:
+    """Write the file if the catalog says anything else than it."""
+    record = recovery_record_of(catalog)
+    if read_recovery_record(folder) == record:
         return
     content = {
-        "model": keepsake.model,
-        "folders": [path_to_text(path) for path in keepsake.folders],
-        "excluded": [path_to_text(path) for path in keepsake.excluded],
+        "model": record.model,
+        "folders": [path_to_text(path) for path in record.folders],
+        "excluded": [path_to_text(path) for path in record.excluded],
     }
     write_atomically(folder.path / _FILE, json.dumps(content, ensure_ascii=False, indent=2).encode())
 
 
-def read_keepsake(folder: CollectionFolder) -> Keepsake | None:
-    """What the file says, None if there is none or it is damaged."""
+def read_recovery_record(folder: CollectionFolder) -> RecoveryRecord | None:
+    """The record as the file has it, None if it is missing or damaged."""
     try:
         content = json.loads((folder.path / _FILE).read_bytes())
-        return Keepsake(
+        return RecoveryRecord(
             str(content["model"]),
             tuple(path_from_text(text) for text in content["folders"]),
             tuple(path_from_text(text) for text in content["excluded"]),

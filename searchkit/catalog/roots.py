@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.checksums import seal_settings
+from searchkit.catalog.checksums import update_settings_checksum
 from searchkit.files import path_from_text, path_to_text
 
 
@@ -32,7 +32,7 @@ def add_root(catalog: CatalogWriter, path: Path) -> Root:
     """The root at a path, added if it is new."""
     text = path_to_text(path)
     catalog.change("INSERT INTO roots (path) VALUES (?) ON CONFLICT DO NOTHING", (text,))
-    seal_settings(catalog)
+    update_settings_checksum(catalog)
     row = catalog.execute("SELECT id, device FROM roots WHERE path = ?", (text,)).fetchone()
     return Root(int(row[0]), path, row[1])
 
@@ -41,13 +41,13 @@ def note_device(catalog: CatalogWriter, root: Root, device: int) -> None:
     """Note the drive that a root is on."""
     if device != root.device:
         catalog.change("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
-        seal_settings(catalog)
+        update_settings_checksum(catalog)
 
 
 def remove_root(catalog: CatalogWriter, root: Root) -> None:
     """Remove a root whose documents are gone already."""
     catalog.change("DELETE FROM roots WHERE id = ?", (root.id,))
-    seal_settings(catalog)
+    update_settings_checksum(catalog)
 
 
 def exclusions(catalog: CatalogReader) -> frozenset[Path]:
@@ -58,10 +58,10 @@ def exclusions(catalog: CatalogReader) -> frozenset[Path]:
 def exclude(catalog: CatalogWriter, path: Path) -> None:
     """Leave a path out of every later run."""
     catalog.change("INSERT INTO exclusions VALUES (?) ON CONFLICT DO NOTHING", (path_to_text(path),))
-    seal_settings(catalog)
+    update_settings_checksum(catalog)
 
 
 def include_again(catalog: CatalogWriter, path: Path) -> None:
     """Take back the exclusion of a path."""
     catalog.change("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))
-    seal_settings(catalog)
+    update_settings_checksum(catalog)

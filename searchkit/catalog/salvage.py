@@ -1,4 +1,4 @@
-"""Takes out of a damaged catalog what is provably as it was written, and puts it into a new one."""
+"""Copies from a damaged catalog into a new one what is provably as it was written."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 from searchkit.catalog import checksums, documents, roots
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import open_as_it_is
-from searchkit.catalog.recovery_record import Keepsake, keepsake_of
+from searchkit.catalog.recovery_record import RecoveryRecord, recovery_record_of
 from searchkit.types import Chunk
 
 _STEP = 500  # rows read at once; where that fails, one by one
@@ -34,16 +34,16 @@ def open_damaged(path: Path) -> CatalogReader | None:
         return None
 
 
-def salvage_settings(damaged: CatalogReader) -> Keepsake | None:
+def salvage_settings(damaged: CatalogReader) -> RecoveryRecord | None:
     """Model, folders and exclusions, None if they are not as they were written."""
     try:
-        return keepsake_of(damaged) if checksums.settings_are_sealed(damaged) else None
+        return recovery_record_of(damaged) if checksums.settings_match_checksum(damaged) else None
     except sqlite3.DatabaseError:
         return None
 
 
 def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
-    """Copy documents with their chunks, and vectors, whose seals are right. The target's roots are there already."""
+    """Copy documents with their chunks, and vectors, whose checksums are right. The target's roots are there already."""
     new_roots = {root.path: root.id for root in roots.all_roots(target)}
     old_roots = {root.id: new_roots.get(root.path) for root in _roots(damaged)}
     kept_documents = lost_documents = kept_vectors = lost_vectors = 0
@@ -70,7 +70,7 @@ def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: i
         return False
     try:
         stored = damaged.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()[0]
-        if stored is not None and stored != checksums.document_seal(damaged, document_id):
+        if stored is not None and stored != checksums.document_checksum(damaged, document_id):
             return False
         record = documents.document_by_id(damaged, document_id)
         hashes = damaged.execute(
@@ -87,12 +87,12 @@ def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: i
 
 
 def _copy_vector(target: CatalogWriter, row: dict[str, Any]) -> bool:
-    seal = checksums.vector_seal(row["content_hash"], row["fingerprint"], row["vector"])
-    if row["seal"] != seal:  # one of an older searchkit has none, and is made anew
+    checksum = checksums.vector_checksum(row["content_hash"], row["fingerprint"], row["vector"])
+    if row["seal"] != checksum:  # one of an older searchkit has none, and is computed again
         return False
     target.change(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)",
-        (row["content_hash"], row["fingerprint"], row["vector"], seal),
+        (row["content_hash"], row["fingerprint"], row["vector"], checksum),
     )
     return True
 

@@ -80,9 +80,9 @@ def m001_initial(db: Database) -> None:
 
 @migrations()
 def m002_places_and_seals(db: Database) -> None:
-    """Places and metadata in the formats' own terms, remedies, and checksums that show damage (see seals.py).
+    """Places and metadata in the formats' own terms, remedies, and checksums that show damage (see checksums.py).
 
-    Seals stay NULL for what an older searchkit wrote; they come with the next change, or `searchkit rebuild`.
+    The checksums (`seal`) stay NULL for what an older searchkit wrote; they come with the next change, or `searchkit rebuild`.
     """
     db.execute("ALTER TABLE chunks ADD COLUMN place TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE documents ADD COLUMN remedy TEXT NOT NULL DEFAULT ''")
@@ -111,5 +111,5 @@ def m003_removed_vectors(db: Database) -> None:
 
 @migrations()
 def m004_one_spelling(db: Database) -> None:
-    """The full-text table anew: letters that are written in two ways are one in it now (see letters.py)."""
+    """Fill the full-text table again: letters that are written in two ways are one in it now (see letters.py)."""
     fulltext.refill(CatalogWriter(db.conn))

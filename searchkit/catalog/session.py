@@ -7,7 +7,7 @@ from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
 from searchkit.catalog.lock import writer_lock
-from searchkit.catalog.recovery_record import write_keepsake
+from searchkit.catalog.recovery_record import write_recovery_record
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = No
         folder.create()
         with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
             yield catalog
-            write_keepsake(folder, catalog)
+            write_recovery_record(folder, catalog)
 
 
 @contextmanager

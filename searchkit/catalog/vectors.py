@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.checksums import vector_seal
+from searchkit.catalog.checksums import vector_checksum
 from searchkit.types import Passage
 from searchkit_indexes import Ids, Vectors
 
@@ -96,7 +96,7 @@ def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
 def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     """Store (n, dimension) vectors of n passages."""
     stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
-    rows = [(h, fingerprint, vector, vector_seal(h, fingerprint, vector)) for h, vector in stored]
+    rows = [(h, fingerprint, vector, vector_checksum(h, fingerprint, vector)) for h, vector in stored]
     catalog.change_many(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)", rows
     )

@@ -12,7 +12,7 @@ from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
 from searchkit.catalog.lock import writer_lock
-from searchkit.catalog.meta import INDEX, RECALL_GOAL, VOUCHED_INDEX, get_meta, set_meta
+from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, get_meta, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.files import make_private_folder
@@ -106,7 +106,7 @@ def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, em
 
 def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, dimension: int) -> Learned | None:
     """What the forerunner's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
-    loaded = _vouched_generation(folder, forerunner.fingerprint)
+    loaded = _current_generation(folder, forerunner.fingerprint)
     if loaded is None or loaded[0].spec != spec:
         return None
     index, manifest = loaded
@@ -115,23 +115,23 @@ def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, 
 
 
 def _save(folder: CollectionFolder, catalog: CatalogWriter, built: Built, embedder: Embedder, ids: Ids) -> None:
-    """Write a generation, then make it the one that the catalog vouches for."""
+    """Write a generation, then make it the current one."""
     token = secrets.token_hex(8)
     save_generation(folder.index, built, embedder.info.fingerprint, int(ids.max(initial=0)), token)
     with catalog.transaction():
-        set_meta(catalog, VOUCHED_INDEX, token)
+        set_meta(catalog, CURRENT_INDEX, token)
         vectors.forget_removed(catalog)
 
 
 def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
-    loaded = _vouched_generation(folder, embedder.info.fingerprint)
+    loaded = _current_generation(folder, embedder.info.fingerprint)
     return loaded if loaded and loaded[0].spec.dimension <= embedder.info.dimension else None
 
 
-def _vouched_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
-    """The generation that the catalog vouches for now, whatever a search's snapshot of it still says."""
+def _current_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
+    """The generation that the catalog now names, whatever a search's snapshot of it still says."""
     with open_for_reading(folder.catalog) as now:
-        token = get_meta(now, VOUCHED_INDEX) or ""
+        token = get_meta(now, CURRENT_INDEX) or ""
     return load_generation(folder.index, fingerprint, token)
 
 

@@ -1,6 +1,6 @@
 """Finds damage in a collection's files."""
 
-from searchkit.catalog.recovery_record import read_keepsake
+from searchkit.catalog.recovery_record import read_recovery_record
 from searchkit.collection import Collection
 from searchkit.reports import Damage
 
@@ -12,6 +12,6 @@ def verify_collection(collection: Collection) -> list[Damage]:
 
     folder = collection.folder
     found = find_damage(folder.catalog) + find_index_damage(folder)
-    if read_keepsake(folder) is None:
+    if read_recovery_record(folder) is None:
         found.append(Damage("keepsake", "collection.json (the backup of the folder list) is missing or damaged"))
     return found

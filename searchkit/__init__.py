@@ -20,10 +20,9 @@ if TYPE_CHECKING:
         UsageError,
     )
     from searchkit.library import Library
-    from searchkit.maintenance.rebuild import RebuildReport, rebuild_collection
+    from searchkit.maintenance.rebuild import RebuildReport, rebuild_collection, verify_collection
     from searchkit.maintenance.switch_model import embed_and_switch, switch_model
     from searchkit.maintenance.tune_index import TuneOptions, TuneReport, measure_indexes, set_index
-    from searchkit.maintenance.verify import verify_collection
     from searchkit.maintenance.watch import watch
     from searchkit.reports import CollectionStatus, Damage, IndexReport, Problem, Progress, RunOptions
     from searchkit.search.query.filters import Filters
@@ -81,10 +80,9 @@ _MODULES = {
     "searchkit.errors": "CatalogError CollectionBusyError CollectionNotFoundError ConfigError ModelError ModelNotFoundError"
     " NothingIndexedError Remedy SearchkitError UsageError",
     "searchkit.library": "Library",
-    "searchkit.maintenance.rebuild": "RebuildReport rebuild_collection",
+    "searchkit.maintenance.rebuild": "RebuildReport rebuild_collection verify_collection",
     "searchkit.maintenance.switch_model": "embed_and_switch switch_model",
     "searchkit.maintenance.tune_index": "TuneOptions TuneReport measure_indexes set_index",
-    "searchkit.maintenance.verify": "verify_collection",
     "searchkit.maintenance.watch": "watch",
     "searchkit.reports": "CollectionStatus Damage IndexReport Problem Progress RunOptions",
     "searchkit.search.query.filters": "Filters",

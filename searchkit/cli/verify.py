@@ -23,7 +23,7 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
     """
     from searchkit.errors import NothingIndexedError
     from searchkit.library import Library
-    from searchkit.maintenance.verify import verify_collection
+    from searchkit.maintenance.rebuild import verify_collection
 
     with Library() as library:
         names = [collection] if collection else library.collections()

@@ -1,5 +1,6 @@
 """What has happened to a folder since its last run, told from names, sizes and times alone; nothing is opened."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,3 +83,14 @@ def _device(path: Path) -> int:
         return path.stat().st_dev
     except OSError:  # gone since it was listed; the next run will see
         return -1
+
+
+NEVER_READ_NS = -1  # no file has this time, so the next run looks again
+_FINE_NS = 50_000_000  # a file may change once more within its time stamp's grain: that much,
+_COARSE_NS = 2_000_000_000  # or this where the file system keeps whole seconds
+
+
+def settled(mtime_ns: int) -> int:
+    """The time of a file that is being read now, unless it could change once more without showing it."""
+    grain = _FINE_NS if mtime_ns % 1_000_000_000 else _COARSE_NS
+    return mtime_ns if abs(time.time_ns() - mtime_ns) > grain else NEVER_READ_NS

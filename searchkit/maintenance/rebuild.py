@@ -1,4 +1,4 @@
-"""Rebuilds a collection from what is sound in its catalog and from its files."""
+"""Finds damage in a collection's files, and rebuilds it from its sound rows and the user's files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from searchkit.catalog.connection import readable_errors
 from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.recovery_record import read_recovery_record
 from searchkit.catalog.roots import all_roots
 from searchkit.collection import Collection
 from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
-from searchkit.reports import IndexReport, ProgressListener
+from searchkit.reports import Damage, IndexReport, ProgressListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,18 @@ class RebuildReport:
     vectors_lost: int
     set_aside: Path
     run: IndexReport
+
+
+def verify_collection(collection: Collection) -> list[Damage]:
+    """Find everything in a collection's files that is not as it was written; an empty list if nothing is damaged."""
+    from searchkit.catalog.damage import find_damage
+    from searchkit.index_store import find_index_damage
+
+    folder = collection.folder
+    found = find_damage(folder.catalog) + find_index_damage(folder)
+    if read_recovery_record(folder) is None:
+        found.append(Damage("keepsake", "collection.json (the backup of the folder list) is missing or damaged"))
+    return found
 
 
 def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progress: ProgressListener) -> RebuildReport:

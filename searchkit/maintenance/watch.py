@@ -1,13 +1,101 @@
 """Keeps collections right for as long as it runs: index runs whenever something below their folders changes."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+
+import watchfiles
+from pathspec import GitIgnoreSpec
 
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError
+from searchkit.ingest.discover import ALWAYS_IGNORED, IGNORE_FILES
 from searchkit.library import Library
-from searchkit.maintenance.folder_watch import FolderWatch
 from searchkit.reports import IndexReport, Problem, ProgressListener, RunOptions
+
+_QUIET_MS = 300  # a burst is over when nothing happened for so long,
+_BURST_MS = 2000  # or has gone on for so long
+_LOOK_MS = 1000  # between two looks whether the folders are still there
+_LOOK_AGAIN_SECONDS = 300.0  # for what no notice came, as from network drives
+_IGNORED = GitIgnoreSpec.from_lines(ALWAYS_IGNORED)
+
+
+class FolderWatch:
+    """A background thread that listens. `changed` is set after each burst of changes, and now and then without one."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.changed = Event()
+        self._folders = list(folders)
+        self._stopped = Event()
+        self._poll = False
+        self._thread = Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> "FolderWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _listen(self) -> None:
+        """Listen to the folders that are there, and begin anew when one comes, goes or is replaced."""
+        while not self._stopped.is_set():
+            there = _identities(self._folders)
+            if not there:
+                self._stopped.wait(_LOOK_MS / 1000)
+                continue
+            try:
+                self._listen_to(there)
+            except FileNotFoundError:  # it went between the two looks
+                continue
+            except OSError:  # no notices to be had: the system's limit of watches is reached
+                self._poll = True
+
+    def _listen_to(self, there: dict[Path, tuple[int, int]]) -> None:
+        bursts = watchfiles.watch(
+            *there,
+            watch_filter=lambda _, path: _is_of_interest(path, there),
+            debounce=_BURST_MS,
+            step=_QUIET_MS,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+            stop_event=self._stopped,
+            raise_interrupt=False,
+            force_polling=self._poll,
+            ignore_permission_denied=True,
+        )
+        looked = 0.0  # what happened before there were notices is found out by looking
+        for burst in bursts:
+            if burst or not looked or time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
+                looked = time.monotonic()
+                self.changed.set()
+            if _identities(self._folders) != there:
+                self.changed.set()
+                return
+
+
+def _identities(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+    """Device and inode of the folders that are there."""
+    found = {}
+    for folder in folders:
+        try:
+            status = folder.stat()
+        except OSError:
+            continue
+        found[folder] = (status.st_dev, status.st_ino)
+    return found
+
+
+def _is_of_interest(path: str, roots: dict[Path, tuple[int, int]]) -> bool:
+    """Whether the file could be one that is indexed: not an editor's or a system's own, nor hidden."""
+    changed = Path(path)
+    below = next((changed.relative_to(root) for root in roots if changed.is_relative_to(root)), changed)
+    if below.name in IGNORE_FILES:
+        return True
+    # Hidden files may be wanted (a .searchkitignore can say so); git's own never are, and change all the time.
+    return ".git" not in below.parts and not _IGNORED.match_file(below.as_posix())
+
 
 _BUSY_SECONDS = 2.0  # until another try while another process writes
 _LOOK_SECONDS = 1.0  # between two looks whether anything was forgotten, or Ctrl-C pressed

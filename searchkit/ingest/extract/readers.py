@@ -101,3 +101,17 @@ def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
 
 def _plain(text: str) -> str:
     return _UNSTORABLE.sub(" ", text)
+
+
+_listeners: list[Callable[[], None]] = []
+
+
+def listen(listener: Callable[[], None]) -> None:
+    """Have a function called at every sign, for the rest of the process."""
+    _listeners.append(listener)
+
+
+def sign_of_life() -> None:
+    """To be called by readers between steps that take seconds."""
+    for listener in _listeners:
+        listener()

@@ -17,10 +17,10 @@ from typing import Any
 from searchkit import formats
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.chunk import chunk_document
-from searchkit.ingest.extract import heartbeat, readers
+from searchkit.ingest.diff import settled
+from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
 from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, to_line
-from searchkit.ingest.timestamps import settled
 from searchkit.types import Chunk, ExtractedDocument
 
 _Send = Callable[[dict[str, Any]], None]
@@ -53,7 +53,7 @@ def main() -> None:
         answers.write(to_line(message))
         answers.flush()
 
-    heartbeat.listen(lambda: send({"chunks": []}))
+    readers.listen(lambda: send({"chunks": []}))
     for line in jobs:
         limit_time(setup.limits.seconds + _GRACE_SECONDS)
         send({"done": _answer(from_line(line), setup, send)})

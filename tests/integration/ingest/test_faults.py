@@ -17,7 +17,7 @@ import pytest
 
 from searchkit.errors import CollectionBusyError
 from searchkit.library import Library
-from searchkit.maintenance.verify import verify_collection
+from searchkit.maintenance.rebuild import verify_collection
 from searchkit.reports import RunOptions
 from searchkit.types import Passage, SearchMode
 from searchkit_indexes import Vectors

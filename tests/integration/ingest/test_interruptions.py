@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit.maintenance.verify import verify_collection
+from searchkit.maintenance.rebuild import verify_collection
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 

@@ -13,7 +13,7 @@ import pytest
 
 from searchkit.ingest.discover import FoundFile, discover
 from searchkit.library import Library
-from searchkit.maintenance.verify import verify_collection
+from searchkit.maintenance.rebuild import verify_collection
 from searchkit.types import SearchMode
 from tests.support.files import ROOT
 from tests.support.hash_embedder import HashEmbedder

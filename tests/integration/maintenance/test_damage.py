@@ -12,8 +12,7 @@ import pytest
 from searchkit.catalog import fulltext
 from searchkit.errors import UsageError
 from searchkit.library import Library
-from searchkit.maintenance.rebuild import rebuild_collection
-from searchkit.maintenance.verify import verify_collection
+from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
 from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder

@@ -10,9 +10,8 @@ import pytest
 
 from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
-from searchkit.maintenance.folder_watch import FolderWatch
-from searchkit.maintenance.verify import verify_collection
-from searchkit.maintenance.watch import watch
+from searchkit.maintenance.rebuild import verify_collection
+from searchkit.maintenance.watch import FolderWatch, watch
 from searchkit.reports import IndexReport, RunOptions
 from searchkit.types import SearchMode
 from tests.support.files import write

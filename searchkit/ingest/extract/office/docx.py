@@ -1,14 +1,17 @@
 """DOCX: paragraphs, lists and tables in the document's order, under their headings; notes and comments where they belong."""
 
+import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from lxml import etree
 
+from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.office.docx_styles import Styles
 from searchkit.ingest.extract.office.ooxml import Package, joined_cells
+from searchkit.ingest.extract.readers import extract
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 # Tracked deletions and where moved text was, field codes, properties, and the old form of what is there twice.
@@ -189,7 +192,7 @@ class _Reader:
 
     def _imported(self, element: etree._Element, place: str) -> Iterator[Block]:
         """Another document that Word takes in when it opens this one; programs that write reports do so."""
-        from searchkit.ingest.extract.office.docx_import import imported_blocks
+        from searchkit.ingest.extract.office.docx import imported_blocks
 
         relation = self._package.relations(self._part).get(attribute(element, "id"))
         if relation and relation.target in self._package.archive:
@@ -222,3 +225,25 @@ def _symbol(code: str) -> str:
     except ValueError:
         return ""
     return "" if 0xE000 <= number <= 0xF8FF or number > 0x10FFFF else chr(number)
+
+
+_FORMATS = {
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".mht": "mail",
+    ".mhtml": "mail",
+    ".txt": "text",
+    ".rtf": "rtf",
+    ".docx": "docx",
+}
+
+
+def imported_blocks(name: str, content: bytes) -> Iterable[Block]:
+    """The blocks of a part that is a document itself. Raises UnreadableFileError if it is of a kind that is not read."""
+    format_name = _FORMATS.get(posixpath.splitext(name)[1].lower())
+    if format_name is None:
+        raise UnreadableFileError(
+            f"its text is in an embedded file that is not read ({name})", remedy="open it in Word and save it anew"
+        )
+    return extract(format_name, content).blocks

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.heartbeat import sign_of_life
+from searchkit.ingest.extract.readers import sign_of_life
 
 if TYPE_CHECKING:
     import pypdfium2

@@ -113,7 +113,7 @@ def link_models(home: Path) -> None:
 
 
 def print_table(options: argparse.Namespace, runs: list[Run], catalog_bytes: int) -> None:
-    """Markdown, as docs/benchmarks.md has it."""
+    """Markdown, as docs/benchmarks/reading.md has it."""
     print(
         f"{', '.join(str(folder) for folder in options.folders)}; {options.model}; {platform.machine()}, {os.cpu_count()} cores"
     )

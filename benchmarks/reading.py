@@ -1,4 +1,4 @@
-"""How fast folders are read, checked and forgotten, without embedding: the figures of docs/benchmarks.md, "Reading".
+"""How fast folders are read, checked and forgotten, without embedding: the figures of docs/benchmarks/reading.md.
 
     python -m benchmarks.reading [--pdf FOLDER] [--mixed FOLDER] [--megabytes 1000]
 

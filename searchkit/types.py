@@ -1,4 +1,4 @@
-"""The domain on one screen: what a folder becomes on its way to being a hit."""
+"""The domain: what a folder becomes on its way to being a hit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

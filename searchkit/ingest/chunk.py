@@ -16,7 +16,7 @@ from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
 VERSION = 5  # raise it when chunks come out differently: documents are then cut anew
 # Prompt and title included. 224 to 244 measured alike in recall of answers, 192 worse at five passages; the shorter of
-# them hold less else (docs/benchmarks.md). Gemma's window needs no mask up to 257.
+# them hold less else (docs/benchmarks/reading.md). Gemma's window needs no mask up to 257.
 PASSAGE_TOKENS = 224
 _PROMPT_TOKENS = 14  # special tokens and the prompt's own words
 _TITLE_TOKENS = 64

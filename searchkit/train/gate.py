@@ -2,7 +2,7 @@
 
 The base stays unless the collection's queries gain and the general ones lose next to nothing. Queries that people have judged
 gain in nDCG@10. Held-out pairs, each with one answer, gain in the likelihood of that answer, for sure, and lose next to nothing
-in nDCG@10: real queries have several answers, and their nDCG@10 follows the likelihood (docs/benchmarks.md).
+in nDCG@10: real queries have several answers, and their nDCG@10 follows the likelihood (docs/benchmarks/training.md).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The objective of EmbeddingGemma's technical report (arXiv 2509.20354, equations 2 to 5), over batches of vectors.
 
 Contrastive with hardness weights, spread-out, geometric distillation; the first two on every Matryoshka prefix. The report
-publishes neither temperature nor weights: those here were measured (docs/benchmarks.md).
+publishes neither temperature nor weights: those here were measured (docs/benchmarks/training.md).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -37,6 +37,16 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 200
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    code = [path for place in (*BESIDE_ROOT[1:], "benchmarks") for path in (ROOT / place).rglob("*.py")]
+    pages = {page for path in code for page in re.findall(r"docs/[\w/.-]+\.md", path.read_text("utf-8"))}
+    assert {page for page in pages if not (ROOT / page).is_file()} == {"docs/lease.md"}  # an example's
+
+
 def named(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 

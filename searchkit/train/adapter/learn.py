@@ -21,7 +21,7 @@ from searchkit.train.gate import PAIRS_LOSS
 from searchkit.train.intervals import intervals
 from searchkit.train.losses import Batch, LossWeights, Objective
 
-# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks.md.
+# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md.
 CANDIDATES = (
     LossWeights(distillation=1.0),
     LossWeights(distillation=0.3),

@@ -11,7 +11,7 @@ from searchkit.embedding.embedder import prefix
 from searchkit_indexes import Vectors
 
 Values = npt.NDArray[np.float64]
-TEMPERATURE = 0.05  # of the likelihood; see docs/benchmarks.md for how it follows real judgements
+TEMPERATURE = 0.05  # of the likelihood; see docs/benchmarks/training.md for how it follows real judgements
 _DEPTH = 10
 
 

@@ -50,5 +50,5 @@ class FinetuneOptions:
         return self.learning_rate or _RATES[self.method]
 
 
-# Measured on Cranfield's titles: EmbeddingGemma with LoRA, MiniLM in full (1e-4 gave as much), see docs/benchmarks.md.
+# Measured on Cranfield's titles: EmbeddingGemma with LoRA, MiniLM in full (1e-4 gave as much), see docs/benchmarks/training.md.
 _RATES = {Method.LORA: 2e-4, Method.FULL: 5e-5}

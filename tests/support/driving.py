@@ -130,6 +130,11 @@ class Session(Driver):
         return str(widget.content) if widget.display else ""
 
     @property
+    def notes(self) -> list[str]:
+        widget = self.app.screen_stack[0].query_one("#notes", Static)
+        return str(widget.content).split("\n") if widget.display else []
+
+    @property
     def heading(self) -> str:
         return self.preview("heading").plain if self.app.screen_stack[0].query_one(Preview).display else ""
 

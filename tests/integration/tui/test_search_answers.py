@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.display import note_text
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit_tui.jobs.work import index_folder
 from tests.support.driving import FILES, GatedEmbedder, Session, drive, write_files
 from tests.support.hash_embedder import HashEmbedder
@@ -153,6 +155,17 @@ def test_when_a_collection_is_there_that_was_not_the_query_is_asked_again(librar
 
     folder = write_files(tmp_path / "more", {"airship.md": "A zeppelin is an airship.\n", **FILES})
     drive(library, scenario, columns=200)
+
+
+@pytest.mark.parametrize(
+    "query", ['why is the boiler pressure so low "green gate"', "boiler tpye:md", "quokka xylophone", "pressure"]
+)
+def test_notes_are_those_of_the_response_in_words(library: Library, query: str) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search(query)
+        assert session.notes == [note_text(note) for note in library.find(SearchRequest(query)).notes]
+
+    drive(library, scenario)
 
 
 def test_typing_is_not_held_up_by_a_search(library: Library, embedder: GatedEmbedder) -> None:

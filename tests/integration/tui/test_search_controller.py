@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from searchkit.library import Library
-from searchkit.types import Hit, SearchMode
+from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
+from searchkit.types import SearchMode
 from searchkit_tui.search.controller import SearchController
-from searchkit_tui.search.session import Pending, SearchAnswer, SearchRequest, SearchSession
+from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession
 
 
 class Runner:
@@ -88,10 +89,8 @@ def desk(library: Library) -> Desk:
     return Desk(SearchSession(library))
 
 
-def answer_to(
-    request: SearchRequest, hits: Sequence[Hit] = (), error: str = "", *, partial: bool = False
-) -> SearchAnswer:
-    return SearchAnswer(request, tuple(hits), 1.0, ("notes",), error, partial)
+def answer_to(request: SearchRequest, error: str = "", *, partial: bool = False) -> SearchAnswer:
+    return SearchAnswer(request, SearchResponse(()), 1.0, ("notes",), error, partial)
 
 
 def test_an_answer_is_shown_and_the_request_is_over(desk: Desk) -> None:
@@ -135,7 +134,7 @@ def test_similar_passages_lead_back_to_the_answer_and_its_selection(desk: Desk) 
     before = desk.view.answer
     assert before is not None
     desk.controller.search_similar(before.hits[1], 1)
-    assert desk.request.like == before.hits[1]
+    assert desk.request.like == PassageAt(before.hits[1].path, before.hits[1].line)
     desk.controller.search_similar(before.hits[0], 0)  # similar to the similar
     desk.controller.leave_similar()
     assert (desk.view.answer, desk.view.selected) == (before, 1)
@@ -174,7 +173,7 @@ def test_a_chosen_collection_that_is_gone_is_named_and_the_others_are_searched(l
     desk.type("boiler")
     desk.answer()
     assert desk.view.missing == ["gone"]
-    assert desk.request == SearchRequest("boiler", SearchMode.LEXICAL, ("notes",))
+    assert (desk.request.query, desk.request.collections) == ("boiler", ("notes",))
     desk.answer()
     assert desk.view.names == ["boiler.md", "notes.md"]
 

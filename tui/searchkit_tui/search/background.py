@@ -9,7 +9,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession
+from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession, is_answered_by_words
 
 if TYPE_CHECKING:
     from searchkit.catalog.status import Coverage
@@ -73,7 +73,7 @@ class BackgroundSearch:
         """See SearchRunner."""
         self._slow = self._screen.set_timer(_SLOW_SECONDS, partial(self._show_waiting, True))
         self._run(pending, self._session.answer, SEARCH)
-        if pending.request.is_answered_by_words:
+        if is_answered_by_words(pending.request):
             self._run(pending, self._session.first_answer, _WORDS)
 
     def cancel(self) -> None:

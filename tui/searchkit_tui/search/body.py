@@ -1,5 +1,6 @@
 """The middle of the search screen: hits, a message in their place, or a welcome where nothing is indexed yet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -11,10 +12,11 @@ from textual.widgets import Button, Static
 
 import searchkit
 from searchkit.display import note_text
+from searchkit.types import NoteKind
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.results_pane import ResultsPane
-from searchkit_tui.search.session import SearchAnswer, SearchRequest
+from searchkit_tui.search.session import SearchAnswer
 from searchkit_tui.search.status_line import names_of
 from searchkit_tui.settings.keys import key_of
 
@@ -66,12 +68,14 @@ class SearchBody(Container):
         self.results = results
         self._welcome = Welcome()
         self._message = Static(id="message", markup=False)
+        self._notes = Static(id="notes", markup=False)
         self._jobs = jobs
 
     def compose(self) -> ComposeResult:
         """Take turns; only one is displayed."""
         yield self._welcome
         yield self._message
+        yield self._notes
         yield self.results
 
     def on_mount(self) -> None:
@@ -88,9 +92,10 @@ class SearchBody(Container):
         """Show hits, or that there are none. An answer without hits that has failed leaves what is shown."""
         if answer.hits:
             self._show_only(self.results)
+            self._show_notes([] if answer.is_partial else notes_of(answer))
             self._show_hits(answer, is_update=is_update, selected=selected)
         elif not answer.error:
-            self._show_message(self._nothing_found(answer.request))
+            self._show_message(self._nothing_found(answer))
 
     def show_start(self, collections: tuple[str, ...]) -> None:
         """Invite to search collections; where there are none, to index a folder."""
@@ -123,16 +128,15 @@ class SearchBody(Container):
             title = f"{key_of(self.screen, 'back')}: back · similar to {name}"
             self.results.show(answer.hits, "", title=title, selected=selected)
 
-    def _nothing_found(self, request: SearchRequest) -> str:
-        if request.like is not None:
+    def _nothing_found(self, answer: SearchAnswer) -> str:
+        if answer.request.like is not None:
             return f"There is no other passage like this one. {key_of(self.screen, 'back')}: back."
-        from searchkit.search import request as library_request
-        from searchkit.search.notes import notes_on_hits
-        from searchkit.search.query.filters import Filters
-
-        query = library_request.SearchRequest(request.query, mode=request.mode).parsed()
-        nothing = visible(" ".join(map(note_text, notes_on_hits(query, Filters(), request.mode, ()))))
+        nothing = visible(" ".join(notes_of(answer)))
         return f"{nothing}\n\n{_STILL_READING}" if self._jobs.is_indexing else nothing
+
+    def _show_notes(self, notes: Sequence[str]) -> None:
+        self._notes.update(visible("\n".join(notes)))
+        self._notes.display = bool(notes)
 
     def _show_message(self, text: str) -> None:
         self.results.show((), "")
@@ -140,8 +144,13 @@ class SearchBody(Container):
         self._show_only(self._message)
 
     def _show_only(self, wanted: Widget | None) -> None:
-        for each in (self._welcome, self._message, self.results):
+        for each in (self._welcome, self._message, self._notes, self.results):
             each.display = each is wanted
+
+
+def notes_of(answer: SearchAnswer) -> list[str]:
+    """Word the notes on an answer, except how much is embedded, which the status line says."""
+    return [note_text(note) for note in answer.response.notes if note.kind is not NoteKind.PARTLY_EMBEDDED]
 
 
 def sample_folder() -> Path | None:

@@ -1,10 +1,13 @@
 """Search as you type, without its widgets: which request is under way, and which answer is shown."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from searchkit.types import Hit, SearchMode
-from searchkit_tui.search.session import Pending, SearchAnswer, SearchRequest, SearchSession
+from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession, is_answered_by_words
+
+if TYPE_CHECKING:  # loaded with the engine, behind the query box
+    from searchkit.search.request import SearchRequest
 
 
 class SearchRunner(Protocol):
@@ -64,7 +67,7 @@ class SearchController:
         """Ask what the box says now."""
         self.stop()
         if query := self._view.typed_query.strip():
-            self._ask(SearchRequest(query, self.mode, self._session.chosen))
+            self._ask(self._session.request(query, self.mode))
 
     def search_in(self, mode: SearchMode) -> None:
         """Search in this mode from now on, beginning with what the box says."""
@@ -78,7 +81,7 @@ class SearchController:
             return
         if self._before_similar is None:
             self._before_similar = (self._shown, selected)
-        self._ask(SearchRequest(self._view.typed_query, self.mode, self._session.chosen, like=hit))
+        self._ask(self._session.request(self._view.typed_query, self.mode, like=hit))
 
     def leave_similar(self) -> None:
         """Show again what was shown before similar passages were asked for."""
@@ -124,7 +127,7 @@ class SearchController:
             return
         if answer.error and answer.collections:
             self._view.show_error(answer.error, "The search failed")
-            if answer.request.is_answered_by_words:
+            if is_answered_by_words(answer.request):
                 self._go_on_by_words(answer)
                 return
         if not answer.is_partial:
@@ -142,7 +145,7 @@ class SearchController:
             self._shown = None
             self._view.show_start(self._session.collections())
 
-    def _ask(self, request: SearchRequest) -> None:
+    def _ask(self, request: "SearchRequest") -> None:
         self.stop()
         self._wanted = request
         self._runner.start(Pending(request))

@@ -15,46 +15,34 @@ from searchkit.types import Hit, SearchMode
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
     from searchkit.catalog.status import Coverage
     from searchkit.library import Library
+    from searchkit.search.request import SearchRequest, SearchResponse
     from searchkit_tui.rendering.document_content import DocumentContent
 
-MAX_HITS = 20
-FIRST_BY_WORDS_SECONDS = 0.1  # a hybrid search that takes longer is answered by words meanwhile
+_MAX_HITS = 20
+_FIRST_BY_WORDS_SECONDS = 0.1  # a hybrid search that takes longer is answered by words meanwhile
 _MORE_PASSAGES = 24  # of a document, when the user reaches the end of what is shown
 _MOST_PASSAGES = 150  # on either side: beyond, laying them out would be felt while typing
 _LOOK_SECONDS = 0.05  # between two looks whether a waiting request is still wanted: each occupies a thread
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """What the user asks for. Equal requests are the same request.
-
-    `like`: passages similar to this hit are asked for, instead of an answer to the query.
-    """
-
-    query: str
-    mode: SearchMode
-    collections: tuple[str, ...] = ()
-    like: Hit | None = None
-
-    @property
-    def is_answered_by_words(self) -> bool:
-        """True if hits by words alone are a part of the answer."""
-        return self.mode is SearchMode.HYBRID and self.like is None
-
-
-@dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The hits for a request, best first, or the error that prevented them ("" if none did).
+    """The response to a request, or the error that prevented it ("" if none did).
 
     `collections`: the ones that were searched. `is_partial`: by words alone; the answer by meaning and words is still to come.
     """
 
-    request: SearchRequest
-    hits: tuple[Hit, ...]
+    request: "SearchRequest"
+    response: "SearchResponse"
     elapsed_ms: float
     collections: tuple[str, ...]
     error: str = ""
     is_partial: bool = False
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The hits, best first."""
+        return self.response.hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +63,7 @@ class ContextWindow:
 class Pending:
     """A request under way. `answered` is set when an answer by words is no longer needed."""
 
-    request: SearchRequest
+    request: "SearchRequest"
     answered: Event = field(default_factory=Event)
 
 
@@ -129,6 +117,13 @@ class SearchSession:
         """List the names of the collections that are searched."""
         return self.chosen or tuple(self.library.collections())
 
+    def request(self, query: str, mode: SearchMode, like: Hit | None = None) -> "SearchRequest":
+        """Make a request of the chosen collections. `like`: for passages similar to this hit, instead of an answer."""
+        from searchkit.search.request import PassageAt, SearchRequest
+
+        place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
+        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place)
+
     def drop_missing(self) -> tuple[str, ...]:
         """No longer search chosen collections that do not exist. Returns their names."""
         there = self.library.collections()
@@ -166,7 +161,7 @@ class SearchSession:
 
     def first_answer(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
         """Answer a request by words alone; None if the whole answer comes sooner or there is nothing to show."""
-        patience = FIRST_BY_WORDS_SECONDS if self.is_warm else 0.0
+        patience = _FIRST_BY_WORDS_SECONDS if self.is_warm else 0.0
         if pending.answered.wait(patience) or not is_wanted():
             return None
         with self._one_by_words:
@@ -219,22 +214,20 @@ class SearchSession:
                 library.close()
             self._own.clear()
 
-    def _search(self, library: "Library", request: SearchRequest, mode: SearchMode) -> SearchAnswer:
+    def _search(self, library: "Library", request: "SearchRequest", mode: SearchMode) -> SearchAnswer:
+        from searchkit.search.request import SearchResponse
+
         started = self._clock()
-        hits: list[Hit] = []
-        error = ""
+        response, error = SearchResponse(()), ""
         try:
-            hits = _found(library, request, mode)
+            response = library.find(replace(request, mode=mode))
         except SearchkitError as failure:
             error = error_text(failure)
         elapsed_ms = (self._clock() - started) * 1000
         is_partial = request.like is None and mode is not request.mode
-        searched = request.collections or self.collections()
-        return SearchAnswer(request, tuple(hits), elapsed_ms, searched, error, is_partial)
+        return SearchAnswer(request, response, elapsed_ms, request.collections or self.collections(), error, is_partial)
 
 
-def _found(library: "Library", request: SearchRequest, mode: SearchMode) -> list[Hit]:
-    if request.like is None:
-        return library.search(request.query, k=MAX_HITS, collections=request.collections, mode=mode)
-    line = request.like.line if request.like.line is not None else request.like.page
-    return library.similar(request.like.path, line, k=MAX_HITS, collections=request.collections)
+def is_answered_by_words(request: "SearchRequest") -> bool:
+    """True if hits by words alone are a part of the answer."""
+    return request.mode is SearchMode.HYBRID and request.like is None

@@ -31,7 +31,7 @@ from searchkit.evaluate.retrieval.results import differences
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.search.ranking import Candidates, rank_by_both
+from searchkit.search.fusion import Candidates, rank_by_both
 from searchkit.types import Explanation, SearchMode
 
 _K = 10
@@ -95,7 +95,7 @@ PARTS = (
     Part("fusion by scores (reciprocal ranks instead)", {"searchkit.search.searcher.rank_by_both": by_ranks}),
     Part("a weight for each query (one for all)", {"searchkit.search.searcher.rank_by_both": with_one_weight}),
     Part("what is said literally first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
-    Part("the query's language first", {"searchkit.search.ranking._in_other_languages": lambda *_: {}}),
+    Part("the query's language first", {"searchkit.search.fusion._in_other_languages": lambda *_: {}}),
     Part("other forms of words, 21 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
     Part("function words left out", {f"{_LEXICAL}FUNCTION_WORDS": frozenset(), f"{_LEXICAL}_COMMON": 1.0}),
     Part("headings count double", {f"{_LEXICAL}_WEIGHTS": (1.0, 1.0, 1.0)}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.prompt import messages_for, messages_for_small, new_mark, source_block
 from searchkit.errors import WindowTooSmallError
-from searchkit.search.results.snippets import sentence_bounds
+from searchkit.search.results.highlights import sentence_bounds
 from searchkit.types import Hit
 
 CountTokens = Callable[[str], int]

@@ -10,7 +10,7 @@ from searchkit.catalog.session import reading
 from searchkit.catalog.stored_documents import PassagePosition, locate
 from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
 from searchkit.library import Library
-from searchkit.search.lexical.function_words import FUNCTION_WORDS
+from searchkit.search.lexical.languages import FUNCTION_WORDS
 from searchkit.search.query.editing import demands_of, with_filters
 from searchkit.search.query.filters import Filters
 from searchkit.search.results.near_duplicates import Wording

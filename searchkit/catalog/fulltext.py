@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.letters import normalize_letters
+from searchkit.text import normalize_letters
 
 # Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
 _UNSPACED = re.compile(

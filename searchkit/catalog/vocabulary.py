@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import TOKENIZER
-from searchkit.catalog.letters import normalize_letters
+from searchkit.text import normalize_letters
 
 
 def term_counts(catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from searchkit.search.lexical.folding import folded
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery, not_filters
+from searchkit.text import folded
 from searchkit.types import Hit, Note, NoteKind, SearchMode
 
 

@@ -16,6 +16,7 @@ from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.catalog.passages import newest_passages, passages_of_hashes
 from searchkit.catalog.stored_documents import documents_at
 from searchkit.search.calibration import CommonScale
+from searchkit.search.fusion import Candidates, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names
 from searchkit.search.lexical.inflections import languages_in
@@ -24,12 +25,9 @@ from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.query.allowed import AllowedChunks, Demands, allowed_chunks
 from searchkit.search.query.file_types import with_known_types
 from searchkit.search.query.parse import ParsedQuery
-from searchkit.search.ranking import Candidates, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.request import SearchRequest
-from searchkit.search.results.highlights import ReasonFinder
-from searchkit.search.results.passage_words import PassageWords
+from searchkit.search.results.highlights import Marks, PassageWords, ReasonFinder, snippet_by_words
 from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
-from searchkit.search.results.snippets import Marks, snippet_by_words
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
 if TYPE_CHECKING:
@@ -133,7 +131,7 @@ class CollectionSearcher:
 
     def vector_of(self, document_id: int, line: int | None) -> "Vectors | None":
         """See `vector_of_document`."""
-        from searchkit.search.similar import vector_of_document
+        from searchkit.search.dense import vector_of_document
 
         with readable_errors(self._folder.catalog):
             return vector_of_document(self._catalog, self._embedder.info.fingerprint, document_id, line)

@@ -9,11 +9,11 @@ from itertools import accumulate
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.chunks import count_chunks
 from searchkit.catalog.fulltext import best_matching, has_unspaced_runs
-from searchkit.catalog.letters import normalize_letters
 from searchkit.catalog.vocabulary import term_counts
-from searchkit.search.lexical.function_words import FUNCTION_WORDS
 from searchkit.search.lexical.inflections import Inflections, inflections
+from searchkit.search.lexical.languages import FUNCTION_WORDS
 from searchkit.search.lexical.tokens import Span, Stemmer, query_phrases, query_words
+from searchkit.text import normalize_letters
 
 _COMMON = 0.4  # a word in more than this part of all chunks tells nothing
 # Chunks scored at most for the rarest words; those with none of them are passed over, which takes half of the time among

@@ -5,9 +5,9 @@ import re
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.chunks import count_chunks, hashes_in_file, words_of_chunks
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression
-from searchkit.search.lexical.folding import folded
-from searchkit.search.lexical.function_words import FUNCTION_WORDS
+from searchkit.search.lexical.languages import FUNCTION_WORDS
 from searchkit.search.lexical.tokens import query_words
+from searchkit.text import folded
 
 FIRST = 2.0  # more than fused scores can differ by, a language included
 _NAMED = 2 * FIRST  # a file whose name is all that is asked for goes before those that mention it

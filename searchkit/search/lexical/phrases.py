@@ -1,6 +1,6 @@
 """Chunks that hold a text literally, or a word: what quoted phrases demand and exclusions take out.
 
-What does not matter is said in folding.py; a phrase begins and ends where words do. The full-text table, which knows stems
+What does not matter is said in text.py; a phrase begins and ends where words do. The full-text table, which knows stems
 only, says where to look.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Set
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.chunks import chunks_containing, words_of_chunks
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression, unspaced_runs
-from searchkit.search.lexical.folding import folded
+from searchkit.text import folded
 
 
 def chunks_with_phrase(catalog: CatalogReader, phrase: str, among: Set[int] | None) -> set[int]:

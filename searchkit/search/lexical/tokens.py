@@ -12,8 +12,8 @@ from searchkit.catalog.fulltext import (
     unspaced_runs,
     without_unspaced_runs,
 )
-from searchkit.catalog.letters import INVISIBLE, strip_ansi
 from searchkit.catalog.vocabulary import StemTable
+from searchkit.text import INVISIBLE, strip_ansi
 
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}{INVISIBLE}])*")
 _NEVER_ASKED = re.compile("[\0\ud800-\udfff]")  # SQLite ends a query there, or refuses it

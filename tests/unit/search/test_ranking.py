@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchkit.search.fusion import Scales, descending, likelihood
+from searchkit.search.fusion import Candidates, Scales, descending, likelihood, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.exact_matches import FIRST, identifiers
-from searchkit.search.lexical.folding import folded
 from searchkit.search.lexical.languages import language_of
-from searchkit.search.ranking import Candidates, rank_by_meaning, rank_by_words
+from searchkit.text import folded
 from searchkit.types import Explanation
 
 SCORES = st.lists(st.floats(0, 1), max_size=30)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searchkit.search.lexical.tokens import Stemmer
-from searchkit.search.results.snippets import SNIPPET_CHARACTERS, sentence_bounds, snippet_around, snippet_by_words
+from searchkit.search.results.highlights import SNIPPET_CHARACTERS, sentence_bounds, snippet_around, snippet_by_words
 from searchkit.text import split_sentences
 
 words = st.sampled_from(

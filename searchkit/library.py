@@ -119,7 +119,7 @@ class Library:
         Raises UsageError for a request that makes no sense, CollectionNotFoundError if there is nothing to search,
         ModelNotFoundError if the request needs a model that is not installed.
         """
-        query, hits = self._hits(request)
+        query, hits = self._searched(request)
         if request.ranking_only:
             return SearchResponse(tuple(hits), (), query)
         notes = [*notes_on_hits(query, request.filters, request.mode, hits)] if request.like is None else []
@@ -139,7 +139,7 @@ class Library:
     ) -> list[Hit]:
         """Find the best k passages, best first. See SearchRequest for what the arguments mean; raises what `find` raises."""
         request = SearchRequest(query, k, _mode(mode), tuple(collections), filters, _group_by(group_by))
-        return self._hits(request)[1]
+        return self._hits(request)
 
     def similar(
         self,
@@ -156,7 +156,7 @@ class Library:
         and no lines, the page. Raises UsageError if no collection contains the file, or it has no such line.
         """
         like = PassageAt(_absolute(path), line)
-        return self._hits(SearchRequest(k=k, collections=tuple(collections), filters=filters, like=like))[1]
+        return self._hits(SearchRequest(k=k, collections=tuple(collections), filters=filters, like=like))
 
     def status(self, collection: str) -> CollectionStatus:
         """Count what a collection contains. Raises CollectionNotFoundError."""
@@ -230,7 +230,11 @@ class Library:
     ) -> None:
         self.close()
 
-    def _hits(self, request: SearchRequest) -> tuple[ParsedQuery, list[Hit]]:
+    def _hits(self, request: SearchRequest) -> list[Hit]:
+        """Search, without notes."""
+        return self._searched(request)[1]
+
+    def _searched(self, request: SearchRequest) -> tuple[ParsedQuery, list[Hit]]:
         query = ParsedQuery("") if request.like else request.parsed()
         chosen = self._chosen(request.collections)
         searchers = [collection.searcher() for collection in chosen]

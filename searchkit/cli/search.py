@@ -50,7 +50,7 @@ def search(
     """
     if not query and not filters:
         raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
-    from searchkit.daemon.search import find
+    from searchkit.daemon.client import find
     from searchkit.home import Home
     from searchkit.search.request import SearchRequest
 

@@ -1,1 +1,1 @@
-"""Searching through the engine of a server that runs already, which has models and indexes loaded."""
+"""The daemon: a running server answers the searches of the command and the terminal UI, with its models loaded."""

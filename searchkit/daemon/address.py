@@ -1,4 +1,4 @@
-"""Where a running engine listens: a file in the data directory that only the user can read, gone when the engine has ended."""
+"""The daemon's address: a file in the data directory that only the user can read, removed when the daemon ends."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from searchkit.home import Home
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A Unix socket's path, or where there are none ("") a port of the loopback interface. `key` lets a client in."""
+    """The path of a Unix socket, or "" and a port of the loopback interface. Clients must send the `key`."""
 
     socket: str
     port: int
@@ -19,14 +19,14 @@ class Address:
 
 
 def write_address(home: Home, address: Address) -> None:
-    """Tell the clients of a data directory where its engine is, in place of what was told before."""
+    """Publish the address of the daemon of a data directory, in place of an earlier one."""
     write_atomically(
         make_private_folder(home.path) / home.daemon_address.name, json.dumps(asdict(address)).encode()
     )  # mkstemp: 0600
 
 
 def read_address(home: Home) -> Address | None:
-    """Where the engine is; None if none was told of, or it is of another version of searchkit."""
+    """Read the address; None if there is none, or its daemon is another version of searchkit."""
     try:
         address = Address(**json.loads(home.daemon_address.read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -35,6 +35,6 @@ def read_address(home: Home) -> Address | None:
 
 
 def forget_address(home: Home, address: Address) -> None:
-    """Take back what was told, unless another engine has told of itself since."""
+    """Withdraw an address, unless another daemon has published its own since."""
     if read_address(home) == address:
         home.daemon_address.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Asks a running engine. Whatever goes wrong on the way, the caller searches by itself, and nobody notices."""
+"""Asks the daemon of a data directory. On any failure the caller searches in its own process."""
 
 import socket
 
@@ -8,15 +8,25 @@ from searchkit.errors import SearchkitError
 from searchkit.home import Home
 from searchkit.search.request import SearchRequest, SearchResponse
 
-_CONNECT_SECONDS = 0.25  # it is on this machine; one that does not answer at once is not there
-_ANSWER_SECONDS = 10.0  # an engine that is so busy is slower than loading the model here
+_CONNECT_SECONDS = 0.25  # it is on this machine: one that does not answer at once does not run
+_ANSWER_SECONDS = 10.0  # a daemon that is busy for longer is slower than loading the model here
 _BUFFER = 1 << 16
 
 
-def ask_daemon(home: Home, request: SearchRequest) -> SearchResponse | None:
-    """What the engine of a data directory finds; None if none runs, or it cannot answer.
+def find(home: Home, request: SearchRequest) -> SearchResponse:
+    """Search by the daemon, or by a library opened for this search. Raises what `Library.find` raises."""
+    if response := ask_daemon(home, request):
+        return response
+    from searchkit.library import Library
 
-    Raises what `Library.search` raises for a request that makes no sense.
+    with Library(home) as library:
+        return library.find(request)
+
+
+def ask_daemon(home: Home, request: SearchRequest) -> SearchResponse | None:
+    """Have the daemon of a data directory search; None if none runs, or it cannot answer.
+
+    Raises what `Library.find` raises for a request that makes no sense.
     """
     address = read_address(home)
     if address is None:
@@ -31,7 +41,7 @@ def ask_daemon(home: Home, request: SearchRequest) -> SearchResponse | None:
 
 
 def is_answering(home: Home) -> bool:
-    """Whether an engine of the data directory can be connected to."""
+    """Return True if the daemon of a data directory accepts connections."""
     address = read_address(home)
     if address is None:
         return False
@@ -50,7 +60,7 @@ def _exchange(address: Address, line: bytes) -> bytes:
         while not received.endswith(b"\n"):
             part = connection.recv(_BUFFER)
             if not part or len(received) > LONGEST_LINE:
-                raise ConnectionError("the engine broke off")
+                raise ConnectionError("the daemon broke off")
             received += part
         return bytes(received)
 

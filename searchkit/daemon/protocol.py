@@ -1,11 +1,11 @@
-"""What goes over the socket of a running engine: one line of JSON there, one line of JSON back.
+"""The daemon's protocol: one line of JSON with a request, one line of JSON back.
 
-Both ends are of one version of searchkit (see address.py), so the lines hold the dataclasses as they are.
+Both ends are the same version of searchkit (see address.py), so the lines contain the dataclasses as they are.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path, PurePath
 from typing import Any
@@ -27,12 +27,12 @@ _KINDS = {
 
 
 def request_line(request: SearchRequest, key: str) -> bytes:
-    """A request with the key that lets it in."""
+    """Encode a request, with the daemon's key."""
     return _line({"key": key, "search": asdict(request)})
 
 
 def read_request_line(line: bytes) -> tuple[str, SearchRequest]:
-    """The key, and what is asked. Raises ValueError, TypeError, KeyError or UsageError for what is no request."""
+    """Decode the key and the request. Raises ValueError, TypeError, KeyError or UsageError for anything else."""
     message = json.loads(line)
     asked = dict(message["search"])
     asked["filters"] = _filters(asked["filters"])
@@ -44,32 +44,28 @@ def read_request_line(line: bytes) -> tuple[str, SearchRequest]:
 
 
 def response_line(response: SearchResponse) -> bytes:
-    """A response as a line."""
-    return _line(
-        {
-            "hits": [_plain_hit(hit) for hit in response.hits],
-            "notes": [asdict(note) for note in response.notes],
-            "query": asdict(response.query),
-        }
-    )
+    """Encode a response."""
+    return _line(asdict(response))
 
 
 def error_line(error: SearchkitError | None) -> bytes:
-    """An error, with what can be done about it; None for a failure of the engine's own."""
+    """Encode an error with its remedies; None stands for an unexpected one."""
     if error is None:
         return _line({"error": ""})
-    remedies = [_plain_remedy(each) for each in error.remedy.choices()] if error.remedy else []
-    return _line({"error": type(error).__name__, "message": str(error), "remedies": remedies})
+    remedy = asdict(error.remedy) if error.remedy else None
+    return _line({"error": type(error).__name__, "message": str(error), "remedy": remedy})
 
 
 def read_answer_line(line: bytes) -> SearchResponse | SearchkitError | None:
-    """An answer, or the error in place of one, None for a failure of the engine's own.
+    """Decode a response or an error; None stands for an unexpected error.
 
-    Raises ValueError, TypeError or KeyError for what is none of these.
+    Raises ValueError, TypeError or KeyError for anything else.
     """
     message = json.loads(line)
     if "error" in message:
-        return _error(message) if message["error"] else None
+        if not message["error"]:
+            return None
+        return _KINDS[message["error"]](str(message["message"]), remedy=_remedy(message["remedy"]))
     notes = tuple(
         Note(**{**note, "kind": NoteKind(note["kind"]), "values": tuple(note["values"])}) for note in message["notes"]
     )
@@ -88,29 +84,20 @@ def _as_text(value: object) -> str:
     raise TypeError(f"{type(value).__name__} does not go over the wire")
 
 
-def _plain_remedy(remedy: Remedy) -> dict[str, Any]:
-    values = {each.name: getattr(remedy, each.name) for each in fields(remedy) if each.name != "otherwise"}
-    return values | {"path": None if remedy.path is None else path_to_text(remedy.path)}
-
-
-def _error(message: Mapping[str, Any]) -> SearchkitError:
-    remedy: Remedy | None = None
-    for values in reversed(message["remedies"]):
-        remedy = _remedy(values, remedy)
-    return _KINDS[message["error"]](str(message["message"]), remedy=remedy)
-
-
-def _remedy(values: Mapping[str, Any], otherwise: Remedy | None) -> Remedy:
+def _remedy(values: Mapping[str, Any] | None) -> Remedy | None:
+    if values is None:
+        return None
     read = {
         "action": Action(values["action"]),
         "option": Option(values["option"]) if values["option"] else None,
         "path": path_from_text(values["path"]) if values["path"] is not None else None,
+        "otherwise": _remedy(values["otherwise"]),
     }
-    return Remedy(**{**values, **read, "otherwise": otherwise})
+    return Remedy(**{**values, **read})
 
 
 def _query(values: Mapping[str, Any]) -> ParsedQuery:
-    read: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+    read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return ParsedQuery(**{**read, "filters": _filters(values["filters"])})
 
 
@@ -118,21 +105,6 @@ def _filters(values: Mapping[str, Any]) -> Filters:
     read: dict[str, Any] = {name: tuple(value) for name, value in values.items() if name not in _DAYS}
     read |= {name: date.fromisoformat(values[name]) for name in _DAYS if values[name]}
     return Filters(**read)
-
-
-def _plain_hit(hit: Hit) -> dict[str, Any]:
-    values = {each.name: getattr(hit, each.name) for each in fields(hit)}
-    explanation = hit.evidence.explanation
-    return values | {
-        "path": path_to_text(hit.path),
-        "copies_at": [path_to_text(path) for path in hit.copies_at],
-        "evidence": {
-            "similarity": hit.evidence.similarity,
-            "bm25": hit.evidence.bm25,
-            "terms": hit.evidence.terms,
-            "explanation": None if explanation is None else asdict(explanation),
-        },
-    }
 
 
 def _hit(values: dict[str, Any]) -> Hit:

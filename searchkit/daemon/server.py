@@ -1,4 +1,4 @@
-"""The engine's end of the socket: takes searches from programs of the same user, beside whatever else the process serves."""
+"""The daemon's end of the socket: takes searches from programs of the same user, beside whatever else the process serves."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ _CLOSE_SECONDS = 5.0
 
 
 class DaemonSocket:
-    """Answers searches of a data directory's user with `find`, between `open` and `close`."""
+    """Answers the searches of a data directory's user with `find`, between `open` and `close`."""
 
     def __init__(self, home: Home, find: Find) -> None:
         self._home = home
@@ -38,7 +38,7 @@ class DaemonSocket:
         self._answering: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Listen, and tell where, unless another engine of the data directory answers: its searches are as good.
+        """Listen and publish the address, unless another daemon of the data directory answers already.
 
         Raises OSError if the data directory cannot be written.
         """
@@ -57,7 +57,7 @@ class DaemonSocket:
         write_address(self._home, self._address)
 
     async def close(self) -> None:
-        """Take no new searches, and answer those that are here."""
+        """Take no new searches, and answer those under way."""
         if self._server is None or self._address is None:
             return
         forget_address(self._home, self._address)
@@ -71,7 +71,7 @@ class DaemonSocket:
         self._server = self._address = None
 
     def _socket_path(self) -> str:
-        """A path in the data directory, or where that is too deep for a socket, in a folder of its own."""
+        """Return a path in the data directory, or in a temporary folder if that would be too long for a socket."""
         path = str(self._home.path / f"engine-{secrets.token_hex(4)}.sock")
         if len(path.encode()) <= _LONGEST_PATH:
             self._remove_leftovers()
@@ -80,7 +80,7 @@ class DaemonSocket:
         return str(Path(self._folder.name) / "engine.sock")
 
     def _remove_leftovers(self) -> None:
-        """Sockets of engines that were killed: nobody answers there."""
+        """Remove the sockets of daemons that were killed: nobody answers there."""
         for path in self._home.path.glob("engine-*.sock"):
             with socket.socket(socket.AF_UNIX) as probe:
                 try:
@@ -95,7 +95,7 @@ class DaemonSocket:
         if task:
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
-        with suppress(OSError, asyncio.TimeoutError):  # the client has gone, or is none
+        with suppress(OSError, asyncio.TimeoutError):  # the client has disconnected, or speaks something else
             await self._answer(reader, writer)
         writer.close()
 
@@ -116,6 +116,6 @@ class DaemonSocket:
             return response_line(await self._find(request))
         except SearchkitError as error:
             return error_line(error)
-        except Exception as error:  # noqa: BLE001 (the client searches by itself; what failed is told here, without its text)
+        except Exception as error:  # noqa: BLE001 (the client searches by itself; logged without its text)
             _log.error("a search over the socket failed: %s", type(error).__name__)
             return error_line(None)

@@ -1,51 +1,41 @@
-"""Finds passages for other programs: what they may ask for, and hits with their ids and with text that is safe to show."""
+"""Searches for other programs: hits with the ids that open them, and with text that is safe to show."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from searchkit.answer.prompt import COMMENT, as_data
 from searchkit.display import on_one_line
 from searchkit.library import Library
-from searchkit.search.query.filters import Filters
+from searchkit.search.notes import notes_on_hits
+from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.attributes import AttributeFilter, attributes_of, check, matches, pushdown
 from searchkit.serve.references import Reference, references_of
-from searchkit.types import GroupBy, Hit, SearchMode
+from searchkit.types import Hit, Note, NoteKind
 
-MOST_HITS = 100
-_DEPTHS = (50, 200, 800)  # hits among which a filter chooses that the catalog cannot tell beforehand
-_NOTHING = Filters()
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to look for. `attributes`: a filter over what is known of hits; `least_score`: 0 to 1."""
-
-    query: str
-    k: int = 10
-    collections: Sequence[str] = ()
-    mode: SearchMode = SearchMode.HYBRID
-    filters: Filters = field(default_factory=Filters)
-    group_by: GroupBy = GroupBy.PASSAGE
-    attributes: AttributeFilter | None = None
-    least_score: float = 0.0
+MAX_HITS = 100
+_DEPTHS = (
+    50,
+    200,
+    800,
+)  # hits among which an attribute filter chooses where the catalog cannot apply it before ranking
 
 
 @dataclass(frozen=True)
-class Found:
-    """A hit and the ids of its passage and document."""
+class ReferencedHit:
+    """A hit with the ids of its passage and document, and with texts that are safe to show."""
 
     hit: Hit
     reference: Reference
 
     @property
     def text(self) -> str:
-        """The passage's text as others may have it, see `sanitize`."""
+        """The passage's text; see `sanitize`."""
         return sanitize(self.hit.text)
 
     @property
     def snippet(self) -> str:
-        """The part of the text that shows why it was found; nothing of a hidden comment that it begins or ends in."""
+        """The part of the text that shows why it was found, without any part of a hidden comment."""
         start = self.hit.text.find(self.hit.snippet)
         if start < 0:
             return sanitize(self.hit.snippet)
@@ -59,45 +49,48 @@ class Found:
 
     @property
     def title(self) -> str:
-        """`lease.pdf, page 3`, or `lease.md: Term › End`: what names the passage in a list."""
-        where = (
-            f", {sanitize(self.hit.place)}" if self.hit.place else f", page {self.hit.page}" if self.hit.page else ""
-        )
+        """A name for the passage in a list: `lease.pdf, page 3`, or `lease.md: Term › End`."""
+        page = f", page {self.hit.page}" if self.hit.page else ""
+        where = f", {sanitize(self.hit.place)}" if self.hit.place else page
         heading = f": {self.heading}" if self.heading else ""
         return f"{sanitize(on_one_line(self.hit.path.name))}{where}{heading}"[:300]
 
 
+@dataclass(frozen=True, slots=True)
+class ServedResponse:
+    """The hits, best first, and the notes on them; see SearchResponse."""
+
+    hits: tuple[ReferencedHit, ...]
+    notes: tuple[Note, ...]
+
+
+def find(library: Library, request: SearchRequest, attributes: AttributeFilter | None = None) -> ServedResponse:
+    """Search. `attributes` must match too, and are checked hit by hit.
+
+    Raises what `Library.find` raises, and UsageError for a filter that makes no sense.
+    """
+    response = library.find(request) if attributes is None else _filtered(library, request, attributes)
+    references = references_of(library, response.hits)
+    return ServedResponse(tuple(map(ReferencedHit, response.hits, references)), response.notes)
+
+
 def sanitize(text: str) -> str:
-    """A document's text, safe to put before a person or a model: hidden comments out, links and images as plain words."""
+    """Make a document's text safe to show to people and models: no hidden comments, links and images as plain words."""
     return as_data(text) if text else ""
 
 
-def find(library: Library, wanted: Wanted) -> list[Found]:
-    """The best hits, best first. Raises what `Library.search` raises, and UsageError for a filter that cannot be."""
-    hits = _search(library, wanted) if wanted.attributes is None else _filtered(library, wanted, wanted.attributes)
-    hits = [hit for hit in hits if hit.score >= wanted.least_score]
-    return [Found(hit, reference) for hit, reference in zip(hits, references_of(library, hits), strict=True)]
-
-
-def _search(library: Library, wanted: Wanted, k: int = 0, filters: Filters = _NOTHING) -> list[Hit]:
-    return library.search(
-        wanted.query,
-        k=k or wanted.k,
-        collections=wanted.collections,
-        mode=wanted.mode,
-        filters=filters or wanted.filters,
-        group_by=wanted.group_by,
-    )
-
-
-def _filtered(library: Library, wanted: Wanted, attributes: AttributeFilter) -> list[Hit]:
-    """The first hits for which the filter holds, looked for ever deeper."""
+def _filtered(library: Library, request: SearchRequest, attributes: AttributeFilter) -> SearchResponse:
+    """Search ever deeper, until enough hits match the filter."""
     check(attributes)
-    filters = pushdown(attributes)
-    kept: list[Hit] = []
-    for depth in (max(wanted.k, depth) for depth in _DEPTHS):
-        hits = _search(library, wanted, depth, filters)
-        kept = [hit for hit in hits if matches(attributes, attributes_of(hit))][: wanted.k]
-        if len(kept) == wanted.k or len(hits) < depth:
+    filters = request.filters or pushdown(attributes)
+    for depth in (max(request.k, depth) for depth in _DEPTHS):
+        response = library.find(replace(request, k=depth, filters=filters))
+        kept = [hit for hit in response.hits if matches(attributes, attributes_of(hit))][: request.k]
+        if len(kept) == request.k or len(response.hits) < depth:
             break
-    return kept
+    return replace(response, hits=tuple(kept), notes=tuple(_notes_on_kept(response, request, kept)))
+
+
+def _notes_on_kept(response: SearchResponse, request: SearchRequest, kept: Sequence[Hit]) -> Iterator[Note]:
+    yield from notes_on_hits(response.query, request.filters, request.mode, kept)
+    yield from (note for note in response.notes if note.kind is NoteKind.PARTLY_EMBEDDED)

@@ -23,7 +23,7 @@ from searchkit.errors import (
     UsageError,
 )
 from searchkit.serve.http import error_responses as http
-from searchkit.serve.mcp import remedies as mcp
+from searchkit.serve.mcp import output as mcp
 
 PACKAGE = Path(searchkit.__file__).parent
 NAMES_A_COMMAND = re.compile(

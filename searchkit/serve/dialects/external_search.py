@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 
 from searchkit.errors import UsageError
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, attributes_of
 from searchkit.serve.dialects.chat.requests import EVERYTHING
 from searchkit.serve.http.state import StateDep
-from searchkit.serve.search import MOST_HITS, Found, Wanted, find
+from searchkit.serve.search import MAX_HITS, ReferencedHit, find
 
 router = APIRouter()
 _Text = Annotated[str, Field(max_length=512)]
@@ -42,7 +43,7 @@ _OPERATORS: MappingProxyType[str, Operator] = MappingProxyType(
 class RetrievalSetting(BaseModel):
     """The number of records, and their lowest score."""
 
-    top_k: int = Field(default=5, ge=1, le=MOST_HITS)
+    top_k: int = Field(default=5, ge=1, le=MAX_HITS)
     score_threshold: float | None = Field(default=0.0, ge=0, le=1)
 
 
@@ -110,8 +111,9 @@ async def web_search(request: WebSearch, state: StateDep) -> list[WebResult]:
     """Find the passages of all collections that are clearly about the query; weak matches are left out."""
 
     def work(library: Library) -> list[WebResult]:
-        found = [each for each in find(library, Wanted(request.query, request.count)) if not each.hit.is_weak]
-        return [WebResult(link=each.hit.path.as_uri(), title=each.title, snippet=each.text) for each in found]
+        response = find(library, SearchRequest(request.query, request.count))
+        strong = [each for each in response.hits if not each.hit.is_weak]
+        return [WebResult(link=each.hit.path.as_uri(), title=each.title, snippet=each.text) for each in strong]
 
     return await state.pool.run(work)
 
@@ -120,14 +122,18 @@ async def web_search(request: WebSearch, state: StateDep) -> list[WebResult]:
 async def retrieve(request: Retrieval, state: StateDep) -> Records:
     """Retrieve the passages of a collection that answer the query."""
     setting = request.retrieval_setting or RetrievalSetting()
-    wanted = Wanted(
+    wanted = SearchRequest(
         request.query,
         setting.top_k,
-        () if request.knowledge_id == EVERYTHING else (request.knowledge_id,),
-        attributes=_filter(request.metadata_condition),
-        least_score=setting.score_threshold or 0.0,
+        collections=() if request.knowledge_id == EVERYTHING else (request.knowledge_id,),
+        min_score=setting.score_threshold or 0.0,
     )
-    return Records(records=await state.pool.run(lambda library: [_record(each) for each in find(library, wanted)]))
+    attributes = _filter(request.metadata_condition)
+
+    def work(library: Library) -> list[Record]:
+        return [_record(each) for each in find(library, wanted, attributes).hits]
+
+    return Records(records=await state.pool.run(work))
 
 
 def _filter(given: MetadataCondition | None) -> AttributeFilter | None:
@@ -145,7 +151,7 @@ def _condition(given: Condition) -> AttributeFilter:
     return Compound("or", [Comparison(name, operator, value) for name in names])
 
 
-def _record(found: Found) -> Record:
+def _record(found: ReferencedHit) -> Record:
     metadata = {
         **attributes_of(found.hit),
         "passage_id": found.reference.passage,

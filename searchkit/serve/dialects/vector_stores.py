@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field
 
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
+from searchkit.search.request import SearchRequest
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Value, attributes_of
 from searchkit.serve.http.state import StateDep, StrictModel
-from searchkit.serve.search import Found, Wanted, find
+from searchkit.serve.search import ReferencedHit, find
 
 router = APIRouter(prefix="/v1/vector_stores", tags=["openai"])
 _MAX_RESULTS = 50
@@ -143,20 +144,17 @@ async def search(state: StateDep, collection: Collection, request: VectorStoreSe
     ranking = request.ranking_options or RankingOptions()
     attributes = _read(request.filters) if request.filters else None
 
+    requests = [
+        SearchRequest(query, request.max_num_results, collections=(collection,), min_score=ranking.score_threshold)
+        for query in queries
+    ]
+
     def work(library: Library) -> list[VectorStoreResult]:
-        asked = [
-            Wanted(
-                query,
-                request.max_num_results,
-                (collection,),
-                attributes=attributes,
-                least_score=ranking.score_threshold,
-            )
-            for query in queries
-        ]
-        found = sorted((each for one in asked for each in find(library, one)), key=lambda each: -each.hit.score)
-        once = {each.reference.passage: each for each in found}
-        return [_result(each) for each in list(once.values())[: request.max_num_results]]
+        found = [hit for each in requests for hit in find(library, each, attributes).hits]
+        best: dict[str, ReferencedHit] = {}
+        for hit in sorted(found, key=lambda each: -each.hit.score):
+            best.setdefault(hit.reference.passage, hit)
+        return [_result(each) for each in list(best.values())[: request.max_num_results]]
 
     return VectorStoreResults(search_query=queries, data=await state.pool.run(work))
 
@@ -167,7 +165,7 @@ def _read(given: ComparisonFilter | CompoundFilter) -> AttributeFilter:
     return Comparison(given.key, given.type, given.value)
 
 
-def _result(found: Found) -> VectorStoreResult:
+def _result(found: ReferencedHit) -> VectorStoreResult:
     attributes: dict[str, Value] = {**attributes_of(found.hit), "passage_id": found.reference.passage}
     return VectorStoreResult(
         file_id=found.reference.document,

@@ -18,7 +18,7 @@ import uvicorn
 from starlette.routing import Route
 from uvicorn.server import HANDLED_SIGNALS
 
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.library import Library
 from searchkit.serve.http.app import Guarded, make_api
 from searchkit.serve.http.lifespan import close_state, lifespan, open_state
@@ -160,9 +160,8 @@ def _listener(options: ServeOptions) -> socket.socket:
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family)
-        if hasattr(
-            socket, "SO_EXCLUSIVEADDRUSE"
-        ):  # Windows, where SO_REUSEADDR would let another program take the port
+        # Windows, where SO_REUSEADDR would let another program take the port
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -175,8 +174,11 @@ def _listener(options: ServeOptions) -> socket.socket:
 
 
 def _why_not(error: OSError, options: ServeOptions) -> UsageError:
-    remedy = " Another searchkit may run there; for any free port: --port 0" if error.errno == errno.EADDRINUSE else ""
-    return UsageError(f"Cannot listen at {options.host}:{options.port}: {error.strerror or error}.{remedy}")
+    is_taken = error.errno == errno.EADDRINUSE
+    taken = " Another searchkit may be running there." if is_taken else ""
+    free = Remedy(Action.CHANGE_OPTION, option=Option.PORT, sentence="Take any free port") if is_taken else None
+    message = f"Cannot listen at {options.host}:{options.port}: {error.strerror or error}.{taken}"
+    return UsageError(message, remedy=free)
 
 
 def _address(listener: socket.socket) -> Listening:

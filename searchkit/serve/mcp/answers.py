@@ -1,4 +1,8 @@
-"""What `search` and `status` answer: {"results": [{"id", "title", "url", "text", ...}]}, small, and {"collections": [...]}."""
+"""What the three tools answer, in the shapes that clients for deep research expect.
+
+`search`: {"results": [{"id", "title", "url", "text", ...}], "note"}, small. `fetch`: {"id", "title", "text", "url",
+"metadata"}, a file's text or as much of it as was asked for. `status`: {"collections": [...]}.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,20 +14,30 @@ from searchkit.errors import CollectionNotFoundError, ModelError, NothingIndexed
 from searchkit.library import Library
 from searchkit.search.query.dates import read_days
 from searchkit.search.query.filters import Filters
-from searchkit.search.request import SearchRequest, SearchResponse
-from searchkit.serve.mcp.remedies import error_text
-from searchkit.serve.mcp.shown import DATA, Answer, check_scope, file_url, is_code, one_line
-from searchkit.serve.quoted_text import quoted_text
-from searchkit.serve.references import references_of
-from searchkit.types import Hit, Note, NoteKind, SearchMode
+from searchkit.search.request import SearchRequest
+from searchkit.serve.mcp.output import (
+    DATA,
+    Answer,
+    check_scope,
+    error_text,
+    file_url,
+    is_code,
+    one_line,
+    quoted_text,
+)
+from searchkit.serve.reference_ids import DocumentId, PassageId, is_document_id
+from searchkit.serve.references import AboutDocument, OpenedDocument, open_document, open_passage
+from searchkit.serve.search import ReferencedHit, ServedResponse, find
+from searchkit.types import Note, NoteKind, SearchMode
 
 _EXCERPT = 300  # characters
+_MAX_ABOUT = 500  # characters of a document's metadata
 
 
 def search_answer(library: Library, asked: Mapping[str, str | int], scope: Sequence[str]) -> Answer:
-    """The passages that answer a query. `scope`: the collections that may be searched, none named: all.
+    """Find the passages that answer a query. `scope`: the collections that may be searched; none named means all.
 
-    Raises UsageError for what cannot be searched for, CollectionNotFoundError.
+    Raises UsageError for a request that makes no sense, CollectionNotFoundError.
     """
     query, limit = str(asked["query"]), int(asked["limit"])
     filters = _filters(asked)
@@ -31,44 +45,68 @@ def search_answer(library: Library, asked: Mapping[str, str | int], scope: Seque
         raise UsageError("The query is empty. Say what to look for, in a few words or a question.")
     collections = tuple(_chosen(library, str(asked["collection"]), scope))
     response = _search(library, SearchRequest(query, limit, collections=collections, filters=filters))
-    hits, notes = response.hits, [_worded(note) for note in response.notes]
-    references = references_of(library, hits)
-    results = [_result(hit, named.passage) for hit, named in zip(hits, references, strict=True)]
-    return {"results": results, "note": " ".join([*notes, DATA] if hits else notes)}
+    notes = [_note(note) for note in response.notes]
+    return {
+        "results": [_result(hit) for hit in response.hits],
+        "note": " ".join([*notes, DATA] if response.hits else notes),
+    }
+
+
+def fetch_answer(library: Library, asked: Mapping[str, str | int], scope: Sequence[str]) -> Answer:
+    """Read the text that an id names: a document from its beginning, or from a passage if that is far into it.
+
+    Raises UsageError for an invalid id, ReferenceGoneError, CollectionNotFoundError.
+    """
+    reference, max_characters = str(asked["id"]), int(asked["max_characters"])
+    is_document = is_document_id(reference)
+    check_scope(_collection_of(reference, is_document=is_document), scope)
+    opened = (
+        open_document(library, reference, max_characters=max_characters)
+        if is_document
+        else _around(library, reference, max_characters)
+    )
+    about, first = opened.document, opened.passages[0]
+    return {
+        "id": reference.strip(),
+        "title": one_line(about.path.name + (f": {about.title}" if about.title else "")),
+        "text": _quoted(opened).text,
+        "url": file_url(about.path, first.page, first.line if first.ordinal else None),
+        "metadata": _metadata(about, opened, _next(library, opened)),
+    }
 
 
 def status_answer(library: Library, scope: Sequence[str]) -> Answer:
-    """What can be searched. Raises CollectionNotFoundError if nothing can."""
+    """List what can be searched. Raises CollectionNotFoundError if nothing can."""
     names = _chosen(library, "", scope) or library.collections()
     if not names:
         raise NothingIndexedError
     return {"collections": [_collection(library, name) for name in names]}
 
 
-def _search(library: Library, request: SearchRequest) -> SearchResponse:
-    """Search by words alone where there is no model."""
+def _search(library: Library, request: SearchRequest) -> ServedResponse:
+    """Search, by words alone if there is no model."""
     try:
-        return library.find(request)
+        return find(library, request)
     except ModelError as error:
-        response = library.find(replace(request, mode=SearchMode.LEXICAL))
+        response = find(library, replace(request, mode=SearchMode.LEXICAL))
         return replace(response, notes=(Note(NoteKind.WORDS_ONLY, reason=error_text(error)), *response.notes))
 
 
-def _worded(note: Note) -> str:
-    """A note, with what a model should do about it."""
+def _note(note: Note) -> str:
+    """Word a note, with what a model should do about it."""
     match note.kind:
         case NoteKind.ALL_WEAK:
             return f"{note_text(note)} Say so rather than guess."
         case NoteKind.NOTHING_FOUND:
             return f"{note_text(note)} Try other words, or fewer filters."
         case NoteKind.PARTLY_EMBEDDED:
-            return f"{note_text(note)} The user completes it with: {command('index', '-c', note.collection)}"
+            return f"{note_text(note)} The user can complete it: {command('index', '-c', note.collection)}"
         case _:
             return note_text(note)
 
 
 def _chosen(library: Library, collection: str, scope: Sequence[str]) -> list[str]:
-    """The collections to search, none for all."""
+    """Return the collections to search, none for all."""
     if not collection:
         return list(scope)
     check_scope(collection, scope)
@@ -81,8 +119,8 @@ def _chosen(library: Library, collection: str, scope: Sequence[str]) -> list[str
 
 
 def _filters(asked: Mapping[str, str | int]) -> Filters:
-    """Raises UsageError."""
-    types = tuple(name for name in str(asked["type"]).replace(",", " ").split() if name)
+    """Read the filters. Raises UsageError."""
+    types = tuple(str(asked["type"]).replace(",", " ").split())
     path = str(asked["path"]).strip()
     since, until = (_days(name, str(asked[name])) for name in ("since", "until"))
     return Filters(
@@ -96,14 +134,15 @@ def _days(name: str, text: str) -> tuple[date, date] | None:
     days = read_days(text, date.today())
     if days is None:
         raise UsageError(
-            f"{name} is no date: '{text[:40]}'. Dates are such as 2025, 2025-03, 2025-03-01, 7d, 2w, 3m or 1y."
+            f"{name} is not a date: '{text[:40]}'. Dates look like 2025, 2025-03, 2025-03-01, 7d, 2w, 3m or 1y."
         )
     return days
 
 
-def _result(hit: Hit, reference: str) -> Answer:
+def _result(found: ReferencedHit) -> Answer:
+    hit = found.hit
     return {
-        "id": reference,
+        "id": found.reference.passage,
         "title": one_line(source_name(hit)),
         "url": file_url(hit.path, hit.page, hit.line),
         "text": _excerpt(quoted_text(hit.snippet, is_code=is_code(hit.path))),
@@ -117,6 +156,59 @@ def _excerpt(text: str) -> str:
     if len(text) <= _EXCERPT:
         return text
     return f"{text[: _EXCERPT - 1].rsplit(None, 1)[0]}…"
+
+
+def _collection_of(reference: str, *, is_document: bool) -> str:
+    try:
+        return (DocumentId if is_document else PassageId).read(reference).collection
+    except UsageError as error:
+        raise UsageError(
+            f"'{on_one_line(reference)[:60]}' is not an id of a passage or a document. Ids come with the results of a"
+            " search, such as docs:p12.3.9f3a2b1c4d5e6f70: search first."
+        ) from error
+
+
+def _around(library: Library, reference: str, max_characters: int) -> OpenedDocument:
+    """Open a passage's document from its beginning, or from the passage if that is further in than the limit."""
+    found = open_passage(library, reference)
+    opened = open_document(library, found.document.id, max_characters=max_characters)
+    if 0 < opened.next_start <= found.passage.ordinal:
+        return open_document(library, found.document.id, start=found.passage.ordinal, max_characters=max_characters)
+    return opened
+
+
+def _next(library: Library, opened: OpenedDocument) -> str:
+    """Return the id of the passage to continue with, "" at the end."""
+    if not opened.next_start:
+        return ""
+    return open_document(library, opened.document.id, start=opened.next_start, max_characters=1).passages[0].id
+
+
+def _quoted(opened: OpenedDocument) -> OpenedDocument:
+    """Quote each passage by itself, so that a comment without an end does not hide the rest."""
+    in_code = is_code(opened.document.path)
+    passages = (
+        replace(each, text=quoted_text(each.text, is_code=in_code), heading=one_line(each.heading))
+        for each in opened.passages
+    )
+    return replace(opened, passages=tuple(passages))
+
+
+def _metadata(about: AboutDocument, opened: OpenedDocument, following: str) -> dict[str, str]:
+    """Describe a document in texts. `next`: the id to continue with, "" at the end."""
+    said = "; ".join(f"{name}: {value}" for name, value in about.metadata.items())
+    first, last = opened.passages[0].ordinal + 1, opened.passages[-1].ordinal + 1
+    return {
+        "path": on_one_line(str(about.path)),
+        "collection": about.collection,
+        "format": about.format,
+        "date": about.date,
+        "about": one_line(said)[:_MAX_ABOUT],
+        "passages": f"{first} to {last} of {about.passages}",
+        "document": about.id,
+        "next": following,
+        "note": DATA,
+    }
 
 
 def _collection(library: Library, name: str) -> Answer:

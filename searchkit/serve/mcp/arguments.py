@@ -1,7 +1,7 @@
-"""Arguments of tools: what a model is told of them, and how what it sends is read.
+"""Arguments of tools: how they are described to a model, and how what it sends is read.
 
-Schemas hold plain types only, no unions and no nulls, which some clients refuse; "" and 0 stand for what is not given. What
-models send instead (null, "5", 5.0, the year 2025 as a number) is understood; what they make up is refused.
+Schemas use plain types only, no unions and no nulls, which some clients refuse; "" and 0 stand for a missing value. What
+models send instead (null, "5", 5.0, the year 2025 as a number) is understood; what they invent is refused.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from searchkit.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """An argument that is a text; "" if it is not given, unless it is required."""
+    """A text; "" if it is not given, unless it is required."""
 
     name: str
     description: str
@@ -21,12 +21,12 @@ class Text:
 
     @property
     def schema(self) -> dict[str, object]:
-        """For JSON Schema."""
+        """The JSON Schema of the argument."""
         default: dict[str, object] = {} if self.is_required else {"default": ""}
         return {"type": "string", "description": self.description, **default}
 
     def read(self, value: object) -> str:
-        """Raises UsageError for what is no text."""
+        """Read a text. Raises UsageError for anything else."""
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise UsageError(f"{self.name} must be a text, not {_kind(value)}.")
         return str(value)
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """An argument that is a positive number; 0 stands for the usual one, and what is above the most is the most."""
+    """A positive number; 0 stands for the usual one, and larger numbers for the maximum."""
 
     name: str
     description: str
@@ -44,7 +44,7 @@ class Count:
 
     @property
     def schema(self) -> dict[str, object]:
-        """For JSON Schema."""
+        """The JSON Schema of the argument."""
         return {
             "type": "integer",
             "description": self.description,
@@ -54,7 +54,7 @@ class Count:
         }
 
     def read(self, value: object) -> int:
-        """Raises UsageError for what is no such number."""
+        """Read a number. Raises UsageError for anything else."""
         if isinstance(value, str) and len(value) < 20 and (value.strip().isdecimal() or not value.strip()):
             value = int(value.strip() or 0)
         if isinstance(value, float) and value.is_integer():
@@ -69,7 +69,7 @@ Argument = Text | Count
 
 
 def schema_of(arguments: Sequence[Argument]) -> dict[str, object]:
-    """The JSON Schema of all arguments of a tool."""
+    """Return the JSON Schema of all arguments of a tool."""
     return {
         "type": "object",
         "properties": {argument.name: argument.schema for argument in arguments},
@@ -79,7 +79,7 @@ def schema_of(arguments: Sequence[Argument]) -> dict[str, object]:
 
 
 def read_arguments(tool: str, arguments: Sequence[Argument], given: Mapping[str, object]) -> dict[str, str | int]:
-    """A value for every argument. Raises UsageError for one that is unknown, missing or of another type."""
+    """Return a value for every argument. Raises UsageError for one that is unknown, missing or of another type."""
     known = {argument.name: argument for argument in arguments}
     for name in given:
         if name not in known:
@@ -101,6 +101,6 @@ def _unknown(tool: str, name: str, known: list[str]) -> str:
 
 
 def _kind(value: object) -> str:
-    """What something is, in JSON's terms."""
+    """Name the type of a value in JSON's terms."""
     names = {bool: "true or false", str: "a text", list: "a list", dict: "an object", type(None): "null"}
     return names.get(type(value), "a number with a fraction")

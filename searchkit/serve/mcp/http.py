@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.library import Library
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send
 from searchkit.serve.http.middleware.guards import TokenGuard
@@ -118,4 +118,5 @@ def _listen(port: int) -> socket.socket:
         return socket.create_server((_HOST, port))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise UsageError(f"Port {port} cannot be used: {reason}. Choose another: --port 0 takes a free one.") from error
+        another = Remedy(Action.CHANGE_OPTION, option=Option.PORT, sentence="Choose another")
+        raise UsageError(f"Port {port} cannot be used: {reason}.", remedy=another) from error

@@ -1,4 +1,4 @@
-"""The protocol's side of the tools: lists them, calls them on an engine, and tells errors as a model can act on them."""
+"""The MCP server: lists the tools, calls them in the pool, and words errors so that a model can act on them."""
 
 import json
 import logging
@@ -14,8 +14,7 @@ from searchkit import __version__
 from searchkit.display import on_one_line
 from searchkit.errors import SearchkitError
 from searchkit.serve.mcp.arguments import read_arguments, schema_of
-from searchkit.serve.mcp.remedies import error_text
-from searchkit.serve.mcp.shown import Answer
+from searchkit.serve.mcp.output import Answer, error_text
 from searchkit.serve.mcp.tools import INSTRUCTIONS, TOOLS, Tool
 from searchkit.serve.pool import LibraryPool
 
@@ -26,7 +25,7 @@ _ONLY_READS = types.ToolAnnotations(
 
 
 def mcp_server(pool: LibraryPool, collections: Sequence[str] = ()) -> Server[Any]:
-    """A server whose tools work on an engine's library. `collections`: the only ones it shows, none named: all."""
+    """Return a server whose tools work on the pool's libraries. `collections`: the only ones it shows; none named means all."""
     tools = {tool.name: tool for tool in TOOLS}
     listed = [_listed(tool) for tool in TOOLS]
 
@@ -43,7 +42,7 @@ def mcp_server(pool: LibraryPool, collections: Sequence[str] = ()) -> Server[Any
             return _result(await _call(pool, tool, params.arguments or {}, collections))
         except SearchkitError as error:
             return _failed(error_text(error))
-        except Exception as error:  # noqa: BLE001 (a model is told that it failed, the log why)
+        except Exception as error:  # noqa: BLE001 (the model learns that it failed, the log why)
             _log.exception("%s failed", tool.name)
             return _failed(
                 f"{tool.name} failed inside searchkit ({type(error).__name__}); its log says where. Try another query."
@@ -57,7 +56,7 @@ def mcp_server(pool: LibraryPool, collections: Sequence[str] = ()) -> Server[Any
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
-    server.middleware = []  # the SDK's own reports each call wherever OpenTelemetry is set up
+    server.middleware = []  # the SDK's own middleware reports each call wherever OpenTelemetry is set up
     return server
 
 
@@ -78,7 +77,7 @@ def _listed(tool: Tool) -> types.Tool:
 
 
 def _result(answer: Answer) -> types.CallToolResult:
-    """The answer both as one item of text, which every client reads, and as structured content."""
+    """Return the answer both as text, which every client reads, and as structured content."""
     text = json.dumps(answer, ensure_ascii=False)
     return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=answer)
 

@@ -1,13 +1,12 @@
-"""The tools: what a model is told of each, and what answers it. All of them only read."""
+"""The tools: how each is described to a model, and what answers it. All of them only read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from searchkit.library import Library
-from searchkit.serve.mcp.answers import search_answer, status_answer
+from searchkit.serve.mcp.answers import fetch_answer, search_answer, status_answer
 from searchkit.serve.mcp.arguments import Argument, Count, Text
-from searchkit.serve.mcp.fetching import fetch_answer
-from searchkit.serve.mcp.shown import Answer
+from searchkit.serve.mcp.output import Answer
 
 INSTRUCTIONS = """\
 Searches the user's own files on this computer: notes, documents, mails, code and PDFs, as far as they were indexed with \
@@ -21,10 +20,10 @@ file, an excerpt, a score from 0 to 1, and weak=true if it is probably about som
 question, in any language; names and numbers are found as written. In the query, a "quoted phrase" must occur as written and \
 -word must not occur. With type, path, since or until and an empty query: the newest documents."""
 _FETCH = """\
-Read the file behind a search result: its text from the beginning, or from the passage on if that is far into a long file. \
+Read the file behind a search result: its text from the beginning, or from the passage if that is far into a long file. \
 metadata.next is the id to fetch for what follows, metadata.document the id of the whole document."""
 _STATUS = """\
-What can be searched: the collections with their folders, numbers of files and formats, and when they were brought up to date. \
+What can be searched: the collections with their folders, numbers of files and formats, and when they were last updated. \
 Not needed before a search."""
 
 _STRING, _BOOLEAN, _WHOLE = ({"type": kind} for kind in ("string", "boolean", "integer"))
@@ -33,7 +32,7 @@ _DATES = "2025, 2025-03, 2025-03-01, 7d, 2w, 3m, 1y or yesterday"
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool. `answer` is given a library, a value for each argument, and the collections it may show (none named: all)."""
+    """A tool. `answer` is given a library, a value for each argument, and the collections it may show (none named means all)."""
 
     name: str
     title: str
@@ -44,7 +43,7 @@ class Tool:
 
 
 def _object(**properties: Mapping[str, object]) -> dict[str, object]:
-    """The schema of an object that has all of these."""
+    """Return the schema of an object with all of these properties."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
@@ -58,13 +57,14 @@ TOOLS = (
         "Search my files",
         _SEARCH,
         (
-            Text("query", "What to look for.", is_required=True),
+            Text("query", "What to search for.", is_required=True),
             Count("limit", "How many results.", usual=5, most=50),
             Text("collection", "Only this collection (see status)."),
             Text(
-                "type", "Only these kinds of file: markdown, pdf, mail, code, spreadsheet, or endings such as md,txt."
+                "type",
+                "Only these kinds of file: markdown, pdf, mail, code, spreadsheet, or extensions such as md,txt.",
             ),
-            Text("path", "Only files whose path fits, such as *.md, reports/* or notes/**/2025*."),
+            Text("path", "Only files whose path matches, such as *.md, reports/* or notes/**/2025*."),
             Text("since", f"Only documents of this day or later: {_DATES}."),
             Text("until", f"Only documents of this day or earlier: {_DATES}."),
         ),

@@ -1,4 +1,4 @@
-"""A search that a running engine answers is the search as it would be here; without an engine nothing is different."""
+"""A search that the daemon answers is the search as it would be here; without a daemon nothing is different."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from searchkit.daemon import client, server
 from searchkit.daemon.address import Address, read_address, write_address
-from searchkit.daemon.client import ask_daemon, is_answering
+from searchkit.daemon.client import ask_daemon, find, is_answering
 from searchkit.daemon.library import DaemonLibrary
 from searchkit.daemon.protocol import (
     LONGEST_REQUEST,
@@ -26,7 +27,6 @@ from searchkit.daemon.protocol import (
     request_line,
     response_line,
 )
-from searchkit.daemon.search import find
 from searchkit.daemon.server import DaemonSocket
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.home import Home
@@ -38,8 +38,8 @@ from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
 
-class RunningEngine:
-    """The engine of a library, in a thread with an event loop of its own."""
+class RunningDaemon:
+    """The daemon of a library, in a thread with an event loop of its own."""
 
     def __init__(self, library: Library) -> None:
         self.asked: list[SearchRequest] = []
@@ -70,8 +70,8 @@ def home(library: Library, docs: Path) -> Home:
 
 
 @pytest.fixture
-def engine(library: Library, home: Home) -> Iterator[RunningEngine]:
-    running = RunningEngine(library)
+def daemon(library: Library, home: Home) -> Iterator[RunningDaemon]:
+    running = RunningDaemon(library)
     running.start()
     yield running
     running.stop()
@@ -87,13 +87,13 @@ REQUESTS = [
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)
 def test_an_engine_finds_what_the_library_finds(
-    engine: RunningEngine, library: Library, home: Home, request_: SearchRequest
+    daemon: RunningDaemon, library: Library, home: Home, request_: SearchRequest
 ) -> None:
     assert ask_daemon(home, request_) == library.find(request_)
-    assert engine.asked == [request_]
+    assert daemon.asked == [request_]
 
 
-def test_hits_of_odd_files_come_over_whole(engine: RunningEngine, library: Library, docs: Path, home: Home) -> None:
+def test_hits_of_odd_files_come_over_whole(daemon: RunningDaemon, library: Library, docs: Path, home: Home) -> None:
     write(docs / os.fsdecode(b"na\xefve \xff.md"), "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
     write(docs / "copy of odd.md", "# Odd\n\nA na\u00efve \u202etext with \U0001f41d bees.\n")
     library.index(docs, collection="docs")
@@ -124,7 +124,7 @@ def test_every_part_of_a_request_and_of_a_hit_survives_the_wire(library: Library
     assert read_answer_line(response_line(response)) == response
 
 
-def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Home) -> None:
+def test_what_makes_no_sense_is_refused_as_ever(daemon: RunningDaemon, home: Home) -> None:
     with pytest.raises(UsageError, match="query is empty"):
         ask_daemon(home, SearchRequest("  "))
     with pytest.raises(CollectionNotFoundError, match="nowhere"):
@@ -132,7 +132,7 @@ def test_what_makes_no_sense_is_refused_as_ever(engine: RunningEngine, home: Hom
 
 
 def test_a_change_of_the_folder_is_found_at_once(
-    engine: RunningEngine, library: Library, docs: Path, home: Home
+    daemon: RunningDaemon, library: Library, docs: Path, home: Home
 ) -> None:
     ask_daemon(home, SearchRequest("wasps"))
     write(docs / "wasps.md", "Wasps sting.\n")
@@ -148,7 +148,7 @@ def _interrupted(*_: object) -> None:
 
 
 def test_what_is_not_covered_by_vectors_is_told(
-    engine: RunningEngine, library: Library, docs: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+    daemon: RunningDaemon, library: Library, docs: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(docs / "wasps.md", "Wasps sting.\n")
     monkeypatch.setattr(HashEmbedder, "embed_documents", _interrupted)
@@ -159,14 +159,14 @@ def test_what_is_not_covered_by_vectors_is_told(
     assert found.notes == (Note(NoteKind.PARTLY_EMBEDDED, (), "docs", 3, 4),)
 
 
-def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Home) -> None:
+def test_only_the_user_can_reach_the_engine(daemon: RunningDaemon, home: Home) -> None:
     address = read_address(home)
     assert address is not None
     files = [home.path / "engine.json", *([Path(address.socket)] if address.socket else [])]
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * len(files)
     write_address(home, replace(address, key="guessed"))
     assert ask_daemon(home, SearchRequest("roses")) is None
-    assert engine.asked == []
+    assert daemon.asked == []
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_only_the_user_can_reach_the_engine(engine: RunningEngine, home: Home) -
     ],
     ids=range(8),
 )
-def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Home, line: bytes) -> None:
+def test_nonsense_on_the_socket_harms_nobody(daemon: RunningDaemon, home: Home, line: bytes) -> None:
     address = read_address(home)
     assert address is not None
     with client._connected(address) as connection:
@@ -194,7 +194,7 @@ def test_nonsense_on_the_socket_harms_nobody(engine: RunningEngine, home: Home, 
     assert ask_daemon(home, SearchRequest("roses"))
 
 
-def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Home) -> None:
+def test_a_line_without_end_is_given_up(daemon: RunningDaemon, home: Home) -> None:
     address = read_address(home)
     assert address is not None
     with client._connected(address) as connection:
@@ -208,7 +208,7 @@ def test_a_line_without_end_is_given_up(engine: RunningEngine, home: Home) -> No
     assert ask_daemon(home, SearchRequest("roses"))
 
 
-def test_who_says_nothing_is_sent_away(engine: RunningEngine, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_says_nothing_is_sent_away(daemon: RunningDaemon, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_READ_SECONDS", 0.05)
     address = read_address(home)
     assert address is not None
@@ -230,7 +230,7 @@ def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, h
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(home.path / "engine-gone.sock"))
     assert ask_daemon(home, SearchRequest("roses")) is None
-    running = RunningEngine(library)
+    running = RunningDaemon(library)
     running.start()
     try:
         assert not (home.path / "engine-gone.sock").exists()
@@ -241,18 +241,18 @@ def test_an_engine_that_was_killed_leaves_nothing_in_the_way(library: Library, h
 
 
 def test_a_second_engine_leaves_the_first_ones_address_alone(
-    engine: RunningEngine, library: Library, home: Home
+    daemon: RunningDaemon, library: Library, home: Home
 ) -> None:
     address = read_address(home)
-    second = RunningEngine(library)
+    second = RunningDaemon(library)
     second.start()
     second.stop()
     assert read_address(home) == address
     assert ask_daemon(home, SearchRequest("roses"))
-    assert [request.query for request in engine.asked] == ["roses"]
+    assert [request.query for request in daemon.asked] == ["roses"]
 
 
-def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(engine: RunningEngine, home: Home) -> None:
+def test_an_engine_of_another_version_or_a_broken_address_is_not_asked(daemon: RunningDaemon, home: Home) -> None:
     address = read_address(home)
     assert address is not None
     write_address(home, replace(address, version="0.0.1"))
@@ -280,6 +280,27 @@ def test_an_engine_that_talks_nonsense_is_not_believed(home: Home, reply: bytes)
         thread.join()
 
 
+def test_a_daemon_that_fails_is_asked_once(library: Library, home: Home) -> None:
+    asked = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        write_address(home, Address("", listener.getsockname()[1], "key"))
+
+        def refuse() -> None:
+            nonlocal asked
+            with suppress(OSError):
+                while True:
+                    listener.accept()[0].close()
+                    asked += 1
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with DaemonLibrary(home, embedder=library.collection("docs").embedder()) as alone:
+            assert alone.find(SearchRequest("roses")) == library.find(SearchRequest("roses"))
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert asked == 1
+
+
 def test_an_engine_that_hangs_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -291,7 +312,7 @@ def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     with Library(deep, embedder=HashEmbedder()) as other:
         other.index(docs, collection="docs")
-        running = RunningEngine(other)
+        running = RunningDaemon(other)
         running.start()
         try:
             assert ask_daemon(Home(deep), SearchRequest("roses"))
@@ -299,7 +320,7 @@ def test_a_data_directory_deep_down_has_an_engine_as_well(library: Library, docs
             running.stop()
 
 
-def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngine, home: Home) -> None:
+def test_the_command_uses_the_engine_and_needs_no_model_then(daemon: RunningDaemon, home: Home) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "searchkit", "search", "prune the roses", "--json", "-k", "1"],
         capture_output=True,
@@ -308,10 +329,10 @@ def test_the_command_uses_the_engine_and_needs_no_model_then(engine: RunningEngi
         env={**os.environ, "SEARCHKIT_HOME": str(home)},
     )
     assert json.loads(done.stdout)["path"].endswith("roses.md")
-    assert [request.query for request in engine.asked] == ["prune the roses"]
+    assert [request.query for request in daemon.asked] == ["prune the roses"]
 
 
-def test_a_warm_library_asks_the_engine_and_loads_nothing(engine: RunningEngine, home: Home, library: Library) -> None:
+def test_a_warm_library_asks_the_engine_and_loads_nothing(daemon: RunningDaemon, home: Home, library: Library) -> None:
     with DaemonLibrary(home) as warm:  # no model is installed
         warm.warm_up()
         hits: list[Hit] = warm.search("roses", k=2, collections=["docs"])

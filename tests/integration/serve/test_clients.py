@@ -307,5 +307,5 @@ def test_a_search_takes_the_filters_of_the_command(server: Server) -> None:
     body = {"query": "", "types": ["txt"], "k": 5}
     assert [each["title"] for each in server.post("/search", body).json()["results"]] == ["bread.txt"]
     assert server.post("/search", {"query": "", "k": 5}).status_code == 400
-    assert "no date" in server.post("/search", {"query": "x", "since": "soon"}).text
+    assert "not a date" in server.post("/search", {"query": "x", "since": "soon"}).text
     assert "kk" in server.post("/search", {"query": "x", "kk": 5}).text

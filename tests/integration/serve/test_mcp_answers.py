@@ -21,7 +21,7 @@ PARTS = "\n\n".join(f"## Part {n}\n\n" + f"Wheel {n} turns the axle of wheel {n}
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LibraryPool, Path]]:
-    """An pool over the three documents that nothing changes, and their folder."""
+    """A pool over the three documents that nothing changes, and their folder."""
     folder = tmp_path_factory.mktemp("served")
     docs = folder / "docs"
     write(docs / "boiler.md", "# Boiler\n\nTop up the water until the gauge shows two bar.\n")
@@ -123,7 +123,7 @@ def test_weak_matches_are_marked_and_said(served: tuple[LibraryPool, Path]) -> N
     pool, _ = served
     answer = call(pool, "search", query="zebra crossing regulations in Denmark")
     assert {result["weak"] for result in answer["results"]} == {True}
-    assert answer["note"].startswith("No result is clearly about this")
+    assert answer["note"].startswith("Nothing here is clearly about that")
 
 
 def test_that_nothing_is_found_is_said_with_the_reason(served: tuple[LibraryPool, Path]) -> None:
@@ -152,7 +152,7 @@ def test_filters_narrow_a_search(served: tuple[LibraryPool, Path]) -> None:
         ({"query": "x", "collection": "nope"}, "No collection named 'nope'. There are: docs. Leave it out for all."),
         ({"query": "x", "collection": "../../etc"}, "No collection named '../../etc'"),
         ({"query": "x", "type": "banana"}, "There is no type of file 'banana'. Types:"),
-        ({"query": "x", "since": "last spring"}, "since is no date: 'last spring'. Dates are such as 2025"),
+        ({"query": "x", "since": "last spring"}, "since is not a date: 'last spring'. Dates look like 2025"),
         ({"query": "x", "since": "2025", "until": "2024"}, "No day is since 2025"),
         ({"query": "x", "path": "a" * 2000}, "is no path pattern"),
     ],

@@ -56,7 +56,7 @@ async def ask(
 
 
 def guarded(error: Exception, options: ServeOptions = LOOPBACK) -> Guarded:
-    """The application over an pool in which everything fails."""
+    """The application over a pool in which everything fails."""
 
     async def run(_: object) -> None:
         raise error

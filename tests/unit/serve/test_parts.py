@@ -28,7 +28,7 @@ from searchkit.serve.http.middleware.guards import is_token, read_or_make_token
 from searchkit.serve.http.middleware.rate_limits import RateLimit
 from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.references import Reference
-from searchkit.serve.search import Found, sanitize
+from searchkit.serve.search import ReferencedHit, sanitize
 from searchkit.serve.served_models import CachedEmbedder
 from searchkit.types import Evidence, Hit, Passage
 from tests.support.errors import refused
@@ -381,8 +381,8 @@ def test_a_snippet_shows_nothing_of_a_comment_that_it_is_cut_from() -> None:
         (),
         Evidence(None, None, ()),
     )
-    assert Found(hit, Reference("p", "d")).snippet == "Top up the water."
-    assert Found(hit, Reference("p", "d")).text == "The gauge.   Top up the water."
+    assert ReferencedHit(hit, Reference("p", "d")).snippet == "Top up the water."
+    assert ReferencedHit(hit, Reference("p", "d")).text == "The gauge.   Top up the water."
 
 
 def test_caps_are_sane() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchkit.serve.quoted_text import quoted_text
+from searchkit.serve.mcp.output import quoted_text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from searchkit.display import on_one_line
 from searchkit.serve.dialects.chat.answering import ChatResult
 from searchkit.serve.dialects.chat.requests import SOURCES
-from searchkit.serve.search import Found, sanitize
+from searchkit.serve.search import ReferencedHit, sanitize
 from searchkit.types import Hit
 
 _FINISH = {"length": "length"}
@@ -79,7 +79,7 @@ def _annotations(result: ChatResult, text: str) -> list[dict[str, Any]]:
             "type": "url_citation",
             "url_citation": {
                 "url": result.sources[number - 1].path.as_uri(),
-                "title": Found(result.sources[number - 1], result.references[number - 1]).title,
+                "title": ReferencedHit(result.sources[number - 1], result.references[number - 1]).title,
                 "start_index": max(0, text.find(f"[{number}]")),
                 "end_index": max(0, text.find(f"[{number}]")) + len(f"[{number}]"),
             },
@@ -102,7 +102,7 @@ def _extra(result: ChatResult) -> dict[str, Any]:
 
 
 def _source(number: int, result: ChatResult) -> dict[str, Any]:
-    found = Found(result.sources[number - 1], result.references[number - 1])
+    found = ReferencedHit(result.sources[number - 1], result.references[number - 1])
     hit = found.hit
     return {
         "number": number,

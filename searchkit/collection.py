@@ -24,8 +24,8 @@ from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import DocumentStatus, Hit, Passage
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
-    from searchkit.catalog.document_view import DocumentView
     from searchkit.catalog.status import Coverage
+    from searchkit.catalog.stored_documents import DocumentView
     from searchkit.embedding.embedder import Embedder
 
 _FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
@@ -109,7 +109,7 @@ class Collection:
 
     def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> "DocumentView":
         """A hit's passage in its document, with so many passages before and after it."""
-        from searchkit.catalog.document_view import view_document
+        from searchkit.catalog.stored_documents import view_document
 
         with self.reading() as catalog:
             return view_document(catalog, hit, before=before, after=after)

@@ -1,4 +1,4 @@
-"""Documents to read: where they lie, what they say of themselves, and where in them a passage is."""
+"""Documents to read, from the catalog alone: where they lie, what they say of themselves, and a passage with its neighbours."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.documents import content_hash
+from searchkit.catalog.documents import chunks_of_document, content_hash
 from searchkit.files import path_to_text
+from searchkit.types import Chunk, Hit
 
 _SELECT = "SELECT id, root, name, content_hash, format, title, metadata, chunk_count, moment FROM files"
 
@@ -53,6 +54,21 @@ class PassagePosition:
 
     document_id: int
     ordinal: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """Consecutive passages of a document, one of them a hit's.
+
+    `at`: which of the passages that is. `above`, `below`: passages that the document has before and behind these.
+    `format`: how the document was read, such as markdown, pdf or python; "" if it is not in the catalog any more.
+    """
+
+    passages: tuple[Chunk, ...]
+    at: int
+    above: int = 0
+    below: int = 0
+    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,19 @@ def locate(catalog: CatalogReader, path: Path, title: str, text: str) -> Passage
     return None
 
 
+def view_document(catalog: CatalogReader, hit: Hit, *, before: int, after: int) -> DocumentView:
+    """A hit's passage with so many of its document's before and behind it; alone, if the document has changed since."""
+    for document in documents_at(catalog, hit.path):
+        ordinal = _ordinal(catalog, document.id, hit)
+        if ordinal is None:
+            continue
+        first = max(0, ordinal - before)
+        passages = tuple(chunks_of_document(catalog, document.id, first, ordinal + after))
+        below = max(0, document.chunk_count - first - len(passages))
+        return DocumentView(passages, ordinal - first, first, below, document.format)
+    return DocumentView((_chunk(hit),), 0)
+
+
 def lines_of_passages(catalog: CatalogReader, document_id: int) -> list[PassageLines]:
     """Where each passage of a document stands in it, in order."""
     rows = catalog.execute(
@@ -117,3 +146,17 @@ def _first(catalog: CatalogReader, condition: str, *values: object) -> StoredDoc
         f"{_SELECT} WHERE chunk_count > 0 AND {condition} ORDER BY name, id LIMIT 1", values
     ).fetchone()
     return StoredDocument(*row) if row else None
+
+
+def _ordinal(catalog: CatalogReader, document_id: int, hit: Hit) -> int | None:
+    """Where the hit's passage stands in a document: of equal ones, that at its line and page."""
+    row = catalog.execute(
+        "SELECT ordinal FROM chunks WHERE document_id = ? AND content_hash = ?"
+        " ORDER BY line IS NOT ?, page IS NOT ?, ordinal LIMIT 1",
+        (document_id, content_hash(hit.title, hit.text), hit.line, hit.page),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _chunk(hit: Hit) -> Chunk:
+    return Chunk(hit.text, hit.title, hit.page, hit.line, hit.line_end, 0, hit.place)

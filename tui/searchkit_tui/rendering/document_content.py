@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from searchkit.catalog.document_view import DocumentView
+from searchkit.catalog.stored_documents import DocumentView
 from searchkit.display import plural
 from searchkit.types import Chunk, Hit
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, MARK_STYLE, Marks, marks_in_passage

@@ -1,4 +1,4 @@
-"""How things read to people, on the command line and in the UI alike: places, reasons, numbers, text that is safe to show."""
+"""Words for people, the same in the command and the UI: places, reasons, numbers, notes, text that is safe to show."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What becomes of the work on a collection: progress, reports, status; and how a run is to go about it."""
+"""Reports on the work on a collection: progress, results, status; and the options of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

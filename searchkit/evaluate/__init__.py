@@ -1,1 +1,1 @@
-"""How good and how fast searchkit is, in figures: metrics, data sets with judgements, and measurements against other engines."""
+"""Measures how good and how fast searchkit is: metrics, judged data sets, comparisons with other engines."""

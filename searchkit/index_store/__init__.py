@@ -1,4 +1,4 @@
-"""Keeps a collection's index, which is derived, in step with the vectors in its catalog, which are the truth."""
+"""Keeps a collection's derived index in step with the vectors in its catalog."""
 
 from searchkit.index_store.generations import discard_index, find_index_damage, index_status
 from searchkit.index_store.open import Forerunner, open_index, refresh_index

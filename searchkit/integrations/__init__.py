@@ -1,1 +1,1 @@
-"""Classes by which frameworks for language models search a library; each needs the framework of its name."""
+"""Retrievers for frameworks around language models; each needs the framework of its name."""

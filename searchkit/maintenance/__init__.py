@@ -1,1 +1,1 @@
-"""Operations on a whole collection: verify, rebuild, tune, switch its model, watch, delete."""
+"""Operations on a whole collection: verify, rebuild, tune its index, switch its model, watch."""

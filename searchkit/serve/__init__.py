@@ -1,1 +1,1 @@
-"""What other programs talk to: over HTTP, and as an MCP server."""
+"""The servers for other programs: over HTTP, and over MCP."""

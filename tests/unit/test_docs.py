@@ -44,7 +44,7 @@ def test_the_readme_is_short() -> None:
 def test_every_page_that_the_code_names_exists() -> None:
     code = [path for place in (*BESIDE_ROOT[1:], "benchmarks") for path in (ROOT / place).rglob("*.py")]
     pages = {page for path in code for page in re.findall(r"docs/[\w/.-]+\.md", path.read_text("utf-8"))}
-    assert {page for page in pages if not (ROOT / page).is_file()} == {"docs/lease.md"}  # an example's
+    assert {page for page in pages if not (ROOT / page).is_file()} <= {"docs/lease.md", "docs/notes/a.md"}  # examples
 
 
 def named(page: Path) -> str:

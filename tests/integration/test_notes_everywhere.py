@@ -1,0 +1,129 @@
+"""HTTP, MCP, the command and the terminal UI give the same notes for the same request."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fastapi.testclient import TestClient
+
+from searchkit.cli.main import cli
+from searchkit.daemon.server import DaemonSocket
+from searchkit.display import note_text
+from searchkit.library import Library
+from searchkit.search.request import SearchRequest, SearchResponse
+from searchkit.serve.http.app import make_api
+from searchkit.serve.http.lifespan import close_state, open_state
+from searchkit.serve.http.options import ServeOptions
+from searchkit.serve.mcp.answers import search_answer
+from searchkit.types import Note, NoteKind
+from tests.support.driving import Session, drive
+from tests.support.files import write
+from tests.support.hash_embedder import HashEmbedder
+
+FrontEnd = Callable[[Library, str], str]
+K = 20  # hits; the terminal UI always asks for so many
+REQUESTS = {
+    NoteKind.PHRASES_NOT_FOUND: 'when are the roses to be pruned "purple walrus"',
+    NoteKind.ALL_WEAK: "zebra crossing regulations",
+    NoteKind.FILTER_MISREAD: "roses tpye:pdf",
+    NoteKind.NOTHING_FOUND: "roses type:pdf since:2001",
+    NoteKind.PARTLY_EMBEDDED: "wasps",
+}
+
+
+def command(library: Library, query: str) -> str:
+    """What `searchkit search` says on stderr; a daemon searches, since no model is installed."""
+
+    async def find(request: SearchRequest) -> SearchResponse:
+        return library.find(request)
+
+    socket = DaemonSocket(library.home, find)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(socket.open(), loop).result(10)
+        environment = {"SEARCHKIT_HOME": str(library.home.path)}
+        done = CliRunner().invoke(cli, ["search", "-k", str(K), query], env=environment)
+        asyncio.run_coroutine_threadsafe(socket.close(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+    assert done.exit_code == 0, done.output
+    return done.stderr
+
+
+def http(library: Library, query: str) -> str:
+    """The message of POST /search."""
+    state = open_state(library, ServeOptions(workers=1))
+    try:
+        with TestClient(make_api(state)) as client:
+            answer = client.post("/search", json={"query": query, "k": K}).json()
+    finally:
+        close_state(state, 10)
+    return str(answer["message"])
+
+
+def mcp(library: Library, query: str) -> str:
+    """The note of the tool `search`."""
+    asked = {"query": query, "limit": K, "collection": "", "type": "", "path": "", "since": "", "until": ""}
+    return str(search_answer(library, asked, ())["note"])
+
+
+def tui(library: Library, query: str) -> str:
+    """All that is on the search screen; how much is embedded is in its status line, for all collections together."""
+    seen = ""
+
+    async def scenario(session: Session) -> None:
+        nonlocal seen
+        await session.search(query)
+        seen = session.seen
+
+    drive(library, scenario, columns=240)
+    return seen.replace("75 % by meaning, the rest by words", note_text(PARTLY_EMBEDDED))
+
+
+PARTLY_EMBEDDED = Note(NoteKind.PARTLY_EMBEDDED, (), "docs", vectors=3, passages=4)
+
+
+@pytest.fixture
+def indexed(library: Library, docs: Path) -> Library:
+    library.index(docs, collection="docs")
+    return library
+
+
+@pytest.fixture
+def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    """Three of four passages have a vector: indexing was interrupted."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    write(docs / "wasps.md", "Wasps sting.\n")
+    with monkeypatch.context() as during:
+        during.setattr(HashEmbedder, "embed_documents", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            indexed.index(docs, collection="docs")
+    yield indexed
+
+
+@pytest.mark.parametrize("front_end", [command, http, mcp, tui], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.name.lower())
+def test_every_front_end_gives_the_notes_of_the_library(
+    kind: NoteKind, front_end: FrontEnd, request: pytest.FixtureRequest
+) -> None:
+    library: Library = request.getfixturevalue("partly_embedded" if kind is NoteKind.PARTLY_EMBEDDED else "indexed")
+    notes = library.find(SearchRequest(REQUESTS[kind], K)).notes
+    assert kind in {note.kind for note in notes}
+    shown = front_end(library, REQUESTS[kind])
+    assert [note_text(note) for note in notes if note_text(note) not in shown] == []
+
+
+def test_each_kind_of_note_that_a_library_gives_has_a_request() -> None:
+    assert set(REQUESTS) | {NoteKind.WORDS_ONLY} == set(NoteKind), (
+        "words only: given where a front end falls back to them"
+    )

@@ -16,16 +16,20 @@ _DEFAULT_PORT = 7750
 
 @click.command()
 @click.option("-c", "--collection", "collections", multiple=True, help="Show this collection only; may be repeated.")
-@click.option("--http", "over_http", is_flag=True, help="Serve over Streamable HTTP, on this machine alone, instead.")
+@click.option("--http", "over_http", is_flag=True, help="Serve over Streamable HTTP instead, on this machine only.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=_DEFAULT_PORT, show_default=True, help="With --http; 0: any."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_DEFAULT_PORT,
+    show_default=True,
+    help="With --http; 0 takes any free port.",
 )
 @click.option("--no-token", is_flag=True, help="With --http: let in every program on this machine.")
 def mcp(collections: tuple[str, ...], port: int, *, over_http: bool, no_token: bool) -> None:
     """Let a chat program or an agent search what is indexed, as an MCP server.
 
-    The program starts this command itself and talks to it over standard input and output. Nothing is ever changed or
-    indexed by it. Setting it up for Claude, Cursor, LM Studio and others: docs/mcp.md.
+    The program starts this command itself and talks to it over standard input and output. It changes and indexes nothing.
+    To set it up for Claude, Cursor, LM Studio and others: docs/mcp.md.
 
     \b
     In the program's configuration:
@@ -59,7 +63,8 @@ def _serve_stdio(library: "Library", collections: tuple[str, ...]) -> None:
 
     if sys.stdin is not None and sys.stdin.isatty():
         say(
-            "This waits for an MCP client on standard input; a chat program starts it itself (docs/mcp.md). Ctrl-D ends it."
+            "Waiting for an MCP client on standard input. Chat programs start this command themselves (docs/mcp.md)."
+            " Ctrl-D ends it."
         )
     serve_stdio(library, collections)
 

@@ -25,19 +25,21 @@ _NEEDED = ("fastapi", "uvicorn")
 class _Request:
     host: Annotated[
         str | None,
-        option("--host", help="Where to listen (default: 127.0.0.1, which this machine alone can reach)."),
+        option("--host", help="Where to listen (default: 127.0.0.1, which only this machine can reach)."),
     ]
     port: Annotated[
         int | None,
         option("--port", type=click.IntRange(0, 65535), help="The port (default: 7749); 0 takes a free one."),
     ]
     shows_token: Annotated[
-        bool, option("--token", is_flag=True, help="Print the token, and say where it is kept; start nothing.")
+        bool, option("--token", is_flag=True, help="Print the token and where it is kept; start nothing.")
     ]
     no_token: Annotated[
         bool,
         option(
-            "--no-token", is_flag=True, help="Ask for no token: every program and user of this machine may read all."
+            "--no-token",
+            is_flag=True,
+            help="Require no token: every program and user of this machine can read everything.",
         ),
     ]
     allow_indexing: Annotated[
@@ -45,7 +47,7 @@ class _Request:
         option(
             "--allow-indexing",
             is_flag=True,
-            help="Let clients have collections brought up to date; no other folder is read.",
+            help="Let clients update collections; no other folder is read.",
         ),
     ]
     names: Annotated[
@@ -54,7 +56,7 @@ class _Request:
             "--allow-host",
             multiple=True,
             metavar="NAME",
-            help="Another name by which clients call this machine, such as host.docker.internal; may be repeated.",
+            help="Another host name of this machine, such as host.docker.internal; may be repeated.",
         ),
     ]
     origins: Annotated[
@@ -97,7 +99,7 @@ def serve(request: _Request) -> None:
 
     Speaks OpenAI's API (models, embeddings, vector stores, chat completions with a collection as the model), the part of
     Ollama's for embeddings, and what Open WebUI and Dify ask for: docs/serve.md. It only reads, and only what is indexed.
-    Ctrl-C stops it; requests that have begun are answered first.
+    Ctrl-C stops it, once the requests in progress are answered.
 
     \b
     Examples:
@@ -142,7 +144,7 @@ def _serve(request: _Request) -> int:
 
 
 def _options(request: _Request) -> "ServeOptions":
-    """What the command line says, else the table [serve]."""
+    """Return the options of the command line, and those of the table [serve] for the rest."""
     from searchkit.config import load_settings
     from searchkit.home import Home
     from searchkit.serve.http.options import ServeOptions
@@ -168,8 +170,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> None:
-    """Where the server is, what it offers, and how to get in."""
-
+    """Say where the server is, what it offers, and how to get in."""
     names = library.collections()
     what = ", ".join(names) if names else "nothing is indexed yet (searchkit index FOLDER)"
     say(f"searchkit listens at {where.url} (for OpenAI's clients {where.url}/v1)")
@@ -177,18 +178,18 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> No
     if options.needs_token:
         say(f"Token: searchkit serve --token (kept in {library.home.token})")
     else:
-        say("No token is asked for: every program and every user of this machine can read what is indexed.")
+        say("No token is required: every program and every user of this machine can read what is indexed.")
     if leaves_for := _remote_model(library, options):
         say(
-            f"Questions and passages of your documents leave this machine to be answered: they are sent to {leaves_for}."
+            f"To be answered, questions and passages of your documents leave this machine: they are sent to {leaves_for}."
         )
     if not options.is_loopback:
-        say("Other machines can connect, and nothing is encrypted on the way: put a proxy with TLS before it.")
+        say("Other machines can connect, and nothing is encrypted on the way: put a proxy with TLS in front of it.")
     say("Ctrl-C stops it.")
 
 
 def _remote_model(library: "Library", options: "ServeOptions") -> str:
-    """Where text goes that leaves this machine for answers, "" if none does."""
+    """Return the URL that text is sent to for answers, "" if it stays on this machine."""
     from searchkit.answer.models.addresses import base_url, is_loopback
     from searchkit.config import load_settings
 
@@ -200,7 +201,7 @@ def _remote_model(library: "Library", options: "ServeOptions") -> str:
 
 
 def _log(*, verbose: bool) -> None:
-    """To stderr: what went wrong, and if wanted a line a request."""
+    """Log to stderr: what went wrong and, if verbose, one line per request."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("searchkit.serve").setLevel(logging.INFO if verbose else logging.WARNING)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every request that is none
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every malformed request

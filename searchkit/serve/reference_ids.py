@@ -1,4 +1,4 @@
-"""Ids by which other programs name passages and documents, as text: opaque to them, safe in a URL, checked on the way back.
+"""Ids for other programs: text that names a passage or document, opaque to them, safe in a URL, checked on the way back.
 
 `docs:p12.3.9f3a2b1c4d5e6f70` is a passage: its collection, its document's row and its number there, where to look first, and
 the beginning of its content's hash, by which it is known. `docs:d12.0c1d2e3f4a5b.9f3a2b1c4d5e` is a document: collection,
@@ -26,7 +26,7 @@ _DOCUMENT = re.compile(r"([^:]{1,900}):d([0-9]{1,18})\.([0-9a-f]{12})\.([0-9a-f]
 
 @dataclass(frozen=True, slots=True)
 class PassageId:
-    """Names a passage by its content. `document_id`, `ordinal`: where it stood, 0 and 0 if that is not known."""
+    """Names a passage by its content. `document_id`, `ordinal`: where it was, 0 and 0 if that is unknown."""
 
     collection: str
     document_id: int
@@ -38,7 +38,7 @@ class PassageId:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """From its text. Raises UsageError."""
+        """Read an id from its text. Raises UsageError."""
         match = _PASSAGE.fullmatch(text.strip())
         if match is None:
             raise UsageError(_no_id(text, "passage"))
@@ -47,7 +47,7 @@ class PassageId:
 
 @dataclass(frozen=True, slots=True)
 class DocumentId:
-    """Names a document by its path, and after a move by its content. `document_id`: its row, 0 if that is not known."""
+    """Names a document by its path, and after a move by its content. `document_id`: its row, 0 if that is unknown."""
 
     collection: str
     document_id: int
@@ -59,13 +59,13 @@ class DocumentId:
 
     @classmethod
     def of(cls, collection: str, document_id: int, path: Path, content: bytes | None) -> Self:
-        """`content`: the hash of the file, None if it is not known."""
+        """Make the id of a document. `content`: the hash of the file, None if it is unknown."""
         short = (content or bytes(DOCUMENT_BYTES))[:DOCUMENT_BYTES]
         return cls(collection, document_id, path_hash(path), short)
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """From its text. Raises UsageError."""
+        """Read an id from its text. Raises UsageError."""
         match = _DOCUMENT.fullmatch(text.strip())
         if match is None:
             raise UsageError(_no_id(text, "document"))
@@ -73,17 +73,17 @@ class DocumentId:
 
 
 def is_document_id(text: str) -> bool:
-    """Whether a text is the id of a document, as far as its form tells."""
+    """Return True if a text has the form of a document's id."""
     return _DOCUMENT.fullmatch(text.strip()) is not None
 
 
 def path_hash(path: Path) -> bytes:
-    """Names an absolute path."""
+    """Hash an absolute path."""
     return hashlib.blake2b(path_to_text(path).encode(), digest_size=DOCUMENT_BYTES).digest()
 
 
 def _in_url(collection: str) -> str:
-    """A collection's name, which never holds a colon or a per cent sign, so that it may be decoded once more or once less."""
+    """Quote a collection's name. It contains no colon or per cent sign, so decoding it once more or less does no harm."""
     return quote(collection, safe="@")
 
 

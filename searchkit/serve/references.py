@@ -1,7 +1,7 @@
-"""Passages and documents by id, for other programs: what a search has found can be opened later, by its id alone.
+"""Passages and documents by id: other programs can open what a search has found later, by its id alone.
 
-Everything comes from the catalog, never from the disk: only what is indexed can be read, whatever an id says. An id is
-checked against what it finds, so that it never names anything else after a change (see reference_ids.py).
+Everything is read from the catalog, never from the disk: only what is indexed can be read, whatever an id says. An id is
+checked against what it finds, so that after a change it never names something else (see reference_ids.py).
 """
 
 from collections import defaultdict
@@ -32,8 +32,9 @@ from searchkit.library import Library
 from searchkit.serve.reference_ids import PASSAGE_BYTES, DocumentId, PassageId, path_hash
 from searchkit.types import Hit
 
-MOST_CHARACTERS = 100_000  # of a document at once, unless another number is asked for
+MAX_CHARACTERS = 100_000  # of a document at once, unless another number is requested
 _HASH_BYTES = 16
+_SEARCH_AGAIN = "Search again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Reference:
 class AboutDocument:
     """A document as the catalog knows it.
 
-    `title`: what it calls itself, "" if it does not say. `date`: ISO 8601, perhaps without month or day: its own, else of its
-    file's last change. `metadata`: what it says of itself, by lower-case names. `passages`: how many it has.
+    `title`: its own title, "" if it has none. `date`: ISO 8601, perhaps without month or day: its own, otherwise that of
+    the file's last change. `metadata`: its own, by lower-case names. `passages`: the number of its passages.
     """
 
     id: str
@@ -79,7 +80,7 @@ class PassageText:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPassage:
-    """A passage and its document; `before` and `after` are ids of its neighbours there, "" where there is none."""
+    """A passage and its document; `before` and `after` are the ids of the passages next to it, "" if there is none."""
 
     passage: PassageText
     document: AboutDocument
@@ -89,7 +90,7 @@ class OpenedPassage:
 
 @dataclass(frozen=True, slots=True)
 class OpenedDocument:
-    """A document, or as much of it as was asked for. `next_start`: the passage to go on with, 0 at its end."""
+    """A document, or as much of it as was requested. `next_start`: the passage to continue with, 0 at the end."""
 
     document: AboutDocument
     passages: tuple[PassageText, ...]
@@ -97,12 +98,12 @@ class OpenedDocument:
 
     @property
     def text(self) -> str:
-        """The passages put together, with a line wherever another heading, page or place begins."""
+        """The text of the passages, with a line wherever another heading, page or place begins."""
         return "\n\n".join(_joined(self.passages))
 
 
 def references_of(library: Library, hits: Sequence[Hit]) -> list[Reference]:
-    """The ids of hits, in their order. Of what has gone meanwhile too: opening it says so."""
+    """Return the ids of hits, in their order, even of those that are gone by now: opening these says so."""
     numbers = defaultdict(list)
     for number, hit in enumerate(hits):
         numbers[hit.collection].append(number)
@@ -117,9 +118,9 @@ def references_of(library: Library, hits: Sequence[Hit]) -> list[Reference]:
 
 
 def open_passage(library: Library, reference: str) -> OpenedPassage:
-    """The passage that an id names, wherever it stands now.
+    """Open the passage that an id names, wherever it is now.
 
-    Raises UsageError for what is no id of a passage, CollectionNotFoundError, ReferenceGoneError.
+    Raises UsageError for anything but the id of a passage, CollectionNotFoundError, ReferenceGoneError.
     """
     wanted = PassageId.read(reference)
     with _one_state(library, wanted.collection) as catalog:
@@ -127,7 +128,7 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
             catalog, *_between(wanted.content), document_id=wanted.document_id, ordinal=wanted.ordinal
         )
         if stored is None:
-            raise ReferenceGoneError("The passage has changed or gone since it was found: search again.")
+            raise ReferenceGoneError("The passage has changed or gone since it was found.", remedy=_SEARCH_AGAIN)
         document = document_with_id(catalog, stored.document_id)
         assert document is not None, "there is no passage without its document"
         about = _about(wanted.collection, document)
@@ -143,21 +144,23 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
 
 
 def open_document(
-    library: Library, reference: str, *, start: int = 0, max_characters: int = MOST_CHARACTERS
+    library: Library, reference: str, *, start: int = 0, max_characters: int = MAX_CHARACTERS
 ) -> OpenedDocument:
-    """The text of the document that an id names, from a passage on (0: the first), up to about so many characters.
+    """Open the document that an id names: its text from passage `start` (0: the first), about `max_characters` of it.
 
-    A file that has changed since is given as it is indexed now. At least one passage is given. Raises UsageError for what is
-    no id of a document, or if it has no such passage, CollectionNotFoundError, ReferenceGoneError.
+    A file that has changed since is given as it is indexed now. At least one passage is returned. Raises UsageError for
+    anything but the id of a document, or a `start` that it does not have, CollectionNotFoundError, ReferenceGoneError.
     """
     wanted = DocumentId.read(reference)
     with _one_state(library, wanted.collection) as catalog:
         document = _find_document(catalog, wanted)
         if document is None:
-            raise ReferenceGoneError("The document is not in the index any more: search again.")
+            raise ReferenceGoneError("The document is no longer in the index.", remedy=_SEARCH_AGAIN)
         about = _about(wanted.collection, document)
         if not 0 <= start < about.passages:
-            raise UsageError(f"The document has {about.passages:,} passages, counted from 0: there is no {start}.")
+            raise UsageError(
+                f"The document has {about.passages:,} passages, counted from 0, so there is no passage {start}."
+            )
         passages: list[PassageText] = []
         for stored in passages_of_document(catalog, document.id, start=start):
             max_characters -= len(stored.text)
@@ -169,13 +172,13 @@ def open_document(
 
 @contextmanager
 def _one_state(library: Library, collection: str) -> Iterator[CatalogReader]:
-    """One state of a collection's catalog."""
+    """Read one state of a collection's catalog."""
     with reading(existing_collection(library.home, collection)) as catalog, catalog.one_state():
         yield catalog
 
 
 def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
-    """The ids of a hit: of equal passages of its file that at its line and page, as the hit was found at that."""
+    """Return the ids of a hit; of equal passages in its file, those of the one at its line and page."""
     hashed = content_hash(hit.title, hit.text)
     places = [place for place in passages_of_hashes(catalog, [hashed]).get(hashed, []) if place.path == hit.path]
     if not places:
@@ -189,13 +192,13 @@ def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
 
 
 def _to_nowhere(hit: Hit) -> Reference:
-    """The ids of a hit whose place is not known any more; the same content may still, or again, be somewhere."""
+    """Return the ids of a hit that is gone; the same content may be elsewhere, or come back."""
     passage = PassageId(hit.collection, 0, 0, content_hash(hit.title, hit.text)[:PASSAGE_BYTES])
     return Reference(str(passage), str(DocumentId.of(hit.collection, 0, hit.path, None)))
 
 
 def _find_document(catalog: CatalogReader, wanted: DocumentId) -> StoredDocument | None:
-    """The document in the row that the id says, if that is still the one; else the one at its path; else one of its content."""
+    """Find the document in the row that the id names, if that still fits, otherwise at its path, otherwise by its content."""
     stored = document_with_id(catalog, wanted.document_id)
     if stored and (path_hash(stored.path) == wanted.path or (stored.content_hash or b"").startswith(wanted.content)):
         return stored
@@ -238,12 +241,12 @@ def _about(collection: str, stored: StoredDocument) -> AboutDocument:
 
 
 def _between(beginning: bytes) -> tuple[bytes, bytes]:
-    """The first and the last hash that begin so, for an index to look up."""
+    """Return the first and the last hash with this beginning, for an index to look up."""
     return beginning, beginning + b"\xff" * (_HASH_BYTES - len(beginning))
 
 
 def _joined(passages: Sequence[PassageText]) -> Iterator[str]:
-    """The passages' texts, with a line where another heading, page or place begins than that of the text before."""
+    """Yield the passages' texts, and a line where the heading, page or place differs from that of the text before."""
     known = ""
     for passage in passages:
         page = f"page {passage.page}" if passage.page is not None else ""

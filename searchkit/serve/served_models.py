@@ -1,4 +1,4 @@
-"""Embedding models for many callers at once: each is in memory once, and remembers the queries that it has embedded lately."""
+"""Embedding models for many callers at once: each is loaded once, and caches the vectors of recent queries."""
 
 import threading
 from collections import OrderedDict
@@ -11,12 +11,12 @@ from searchkit.embedding.store import ModelStore
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
-_LONGEST_REMEMBERED = 2000  # characters; longer ones are documents, which nobody types again
+_LONGEST_REMEMBERED = 2000  # characters; longer ones are documents, which nobody sends again
 _REMEMBERED = 2048  # queries; 6 MB at 768 dimensions. Clients ask again while a user pages, filters or types on
 
 
 class ServedModels:
-    """Opens each model of a store once, whichever thread asks."""
+    """Opens each model of a store once, for all threads."""
 
     def __init__(self, store: ModelStore) -> None:
         self._store = store
@@ -24,7 +24,7 @@ class ServedModels:
         self._open: dict[str, CachedEmbedder] = {}
 
     def open(self, name: str) -> "CachedEmbedder":
-        """The named model. Raises what `ModelStore.open` raises."""
+        """Open the named model. Raises what `ModelStore.open` raises."""
         with self._lock:
             if name not in self._open:
                 embedder = self._store.open(name)
@@ -34,7 +34,7 @@ class ServedModels:
 
 
 class CachedEmbedder:
-    """Wraps an embedder and remembers the vectors of recent queries."""
+    """Wraps an embedder and caches the vectors of recent queries."""
 
     def __init__(self, embedder: Embedder) -> None:
         self.info = embedder.info
@@ -69,7 +69,7 @@ class CachedEmbedder:
         return self._embedder.token_vectors(texts)
 
     def _load(self) -> None:
-        """Have one thread load what the first text needs, and others wait for it: two would load it twice."""
+        """Load what the first text needs in one thread, while others wait: two would load it twice."""
         if self._has_loaded:
             return
         with self._first_use:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,7 +70,15 @@ def http(library: Library, query: str) -> str:
 
 def mcp(library: Library, query: str) -> str:
     """The note of the tool `search`."""
-    asked = {"query": query, "limit": K, "collection": "", "type": "", "path": "", "since": "", "until": ""}
+    asked: dict[str, str | int] = {
+        "query": query,
+        "limit": K,
+        "collection": "",
+        "type": "",
+        "path": "",
+        "since": "",
+        "until": "",
+    }
     return str(search_answer(library, asked, ())["note"])
 
 
@@ -97,7 +105,7 @@ def indexed(library: Library, docs: Path) -> Library:
 
 
 @pytest.fixture
-def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Three of four passages have a vector: indexing was interrupted."""
 
     def interrupted(*_: object) -> None:
@@ -108,7 +116,7 @@ def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatc
         during.setattr(HashEmbedder, "embed_documents", interrupted)
         with pytest.raises(KeyboardInterrupt):
             indexed.index(docs, collection="docs")
-    yield indexed
+    return indexed
 
 
 @pytest.mark.parametrize("front_end", [command, http, mcp, tui], ids=lambda each: each.__name__)

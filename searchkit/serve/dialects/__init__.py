@@ -1,1 +1,1 @@
-"""The server's routes: a module for each dialect."""
+"""The routes of the HTTP server: a module for each dialect."""

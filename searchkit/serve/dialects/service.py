@@ -1,4 +1,4 @@
-"""What tells of the server itself: /, /health; and /index, where it may write."""
+"""Routes about the server itself: / and /health; and /index, if it may write."""
 
 from dataclasses import asdict
 from typing import Literal
@@ -15,14 +15,14 @@ router = APIRouter(tags=["server"])
 
 
 class Health(BaseModel):
-    """Whether the server answers."""
+    """The server answers."""
 
     status: Literal["ok"] = "ok"
     version: str = __version__
 
 
 class Welcome(BaseModel):
-    """Where to look."""
+    """The name of the program, and where it is described."""
 
     name: str = "searchkit"
     version: str = __version__
@@ -31,13 +31,13 @@ class Welcome(BaseModel):
 
 
 class IndexRequest(StrictModel):
-    """Which collection to bring up to date."""
+    """The collection to update."""
 
     collection: str = Field(max_length=200, examples=["docs"])
 
 
 class IndexProgress(BaseModel):
-    """How far the last run is."""
+    """The progress of the last run."""
 
     state: Literal["idle", "running", "done", "failed", "stopped"]
     collection: str
@@ -45,38 +45,36 @@ class IndexProgress(BaseModel):
     done: int
     total: int | None
     error: str
-    report: dict[str, object] | None = Field(
-        description="What a run that has ended did: numbers of files and passages."
-    )
+    report: dict[str, object] | None = Field(description="What a finished run did: numbers of files and passages.")
 
 
 @router.head("/", include_in_schema=False)
 @router.get("/", operation_id="welcome", summary="What this is")
 async def welcome() -> Welcome:
-    """Names the program and its descriptions."""
+    """Name the program and its descriptions."""
     return Welcome()
 
 
 @router.head("/health", include_in_schema=False)
-@router.get("/health", operation_id="health", summary="Whether it answers")
+@router.get("/health", operation_id="health", summary="Check that it answers")
 async def health() -> Health:
-    """Answers without the token, and tells nothing of what is indexed."""
+    """Answer without the token, and without saying anything about what is indexed."""
     return Health()
 
 
-@router.post("/index", operation_id="start_indexing", summary="Bring a collection up to date", status_code=202)
+@router.post("/index", operation_id="start_indexing", summary="Update a collection", status_code=202)
 async def start(request: IndexRequest, state: StateDep) -> IndexProgress:
-    """Have the folders of a collection read again, as `searchkit index -c NAME` does; answers at once.
+    """Read the folders of a collection again, as `searchkit index -c NAME` does. Returns at once.
 
-    Refused unless the server was started with --allow-indexing. No other folders can be named.
+    Refused unless the server was started with --allow-indexing. Other folders cannot be named.
     """
     indexing = _indexing(state)
     return _progress(await state.pool.run(lambda _: indexing.start(request.collection)))
 
 
-@router.get("/index", operation_id="indexing_status", summary="How far indexing is")
+@router.get("/index", operation_id="indexing_status", summary="Show the progress of indexing")
 async def progress(state: StateDep) -> IndexProgress:
-    """The last run that was begun here."""
+    """Show the last run that was started here."""
     return _progress(_indexing(state).status)
 
 

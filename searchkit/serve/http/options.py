@@ -52,14 +52,17 @@ class ServeOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise UsageError(f"There is no port {self.port}. Ports are 1 to 65535; 0 takes any free one.")
+            raise UsageError(f"There is no port {self.port}.", remedy="Ports are 1 to 65535; 0 takes any free one.")
         if not self.is_loopback and not self.needs_token:
             raise UsageError(
-                f"At {self.host} others can reach the server, so it needs the token. Leave out --no-token, or --host."
+                f"At {self.host} others can reach the server, so it needs the token.",
+                remedy="Leave out --no-token, or --host.",
             )
         for name in self.names:
             if not _NAME.fullmatch(name) and not _is_address(name):
-                raise UsageError(f"'{name}' is no host name. Write such as host.docker.internal, without a port.")
+                raise UsageError(
+                    f"'{name}' is not a host name.", remedy="Give one such as host.docker.internal, without a port."
+                )
         for origin in self.origins:
             _check_origin(origin)
         object.__setattr__(
@@ -93,4 +96,7 @@ def _is_address(host: str) -> bool:
 def _check_origin(origin: str) -> None:
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or "*" in origin:
-        raise UsageError(f"'{origin}' is no origin of a web page. Write such as http://localhost:3000, without a path.")
+        raise UsageError(
+            f"'{origin}' is not the origin of a web page.",
+            remedy="Give one such as http://localhost:3000, without a path.",
+        )

@@ -195,8 +195,8 @@ def test_a_hostile_query_is_harmless(served: tuple[LibraryPool, Path], query: st
     [
         ("", "is not an id of a passage or a document"),
         ("/etc/passwd", "is not an id of a passage or a document"),
-        ("docs:p1.0.0123456789abcdef", "has changed or gone since it was found: search again"),
-        ("docs:d1.0123456789ab.0123456789ab", "not in the index any more: search again"),
+        ("docs:p1.0.0123456789abcdef", "has changed or gone since it was found. Search again."),
+        ("docs:d1.0123456789ab.0123456789ab", "no longer in the index. Search again."),
         ("..:p1.0.0123456789abcdef", "No collection named '..'"),
     ],
 )

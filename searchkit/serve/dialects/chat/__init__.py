@@ -1,1 +1,1 @@
-"""Chat completions: turning a conversation into a question, and streaming the answer."""
+"""Chat completions: a conversation becomes a question, and the answer is streamed."""

@@ -39,7 +39,7 @@ _RANK_CONSTANT = 60  # of reciprocal rank fusion, as everybody has it
 _NEVER = re.compile(r"(?!)")
 _LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
-_STEMS = "searchkit.catalog.vocabulary."
+_STEMS = "searchkit.catalog.fulltext."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,12 @@ from time import monotonic, process_time
 import numpy as np
 
 from searchkit.catalog import roots, vectors
-from searchkit.catalog.collection_folder import collection_at
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.embedding.adapted_model import Adaptation
 from searchkit.embedding.embedder import normalized
-from searchkit.home import Home
+from searchkit.home import Home, collection_at
 from searchkit.index_store import refresh_index
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_model

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
+from searchkit.catalog.connection import open_for_reading, open_for_writing
 from searchkit.catalog.meta import COVERED, MODEL, get_meta
 from searchkit.catalog.recovery_record import write_recovery_record
 from searchkit.catalog.roots import Root, all_roots
@@ -17,7 +16,7 @@ from searchkit.catalog.session import reading, writing
 from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
-from searchkit.home import Home
+from searchkit.home import CollectionFolder, Home
 from searchkit.reports import CollectionStatus, IndexReport, Progress, ProgressListener, RunOptions
 from searchkit.search.click_log import erase_opened
 from searchkit.search.searcher import CollectionSearcher
@@ -214,6 +213,8 @@ class Collection:
 
     def _fingerprint(self, catalog: CatalogReader) -> str:
         """Of the collection's model, "" if that is not installed any more."""
+        if self._searcher is not None and self._searcher.has_model:
+            return self._searcher.fingerprint
         return self.models.fingerprint(get_meta(catalog, MODEL) or "")
 
     def _own_model(self, model: str) -> "Embedder":

@@ -25,6 +25,11 @@ def path_from_text(text: str) -> Path:
     return Path(text.translate(_FROM_CATALOG))
 
 
+def file_path(root: str, name: str) -> Path:
+    """The absolute path of a file, from its root and its path below that as the catalog has them."""
+    return path_from_text(root) / path_from_text(name)
+
+
 def make_private_folder(path: Path) -> Path:
     """Create a folder, and its parents, that only the user can look into."""
     for folder in (*reversed(path.parents), path):  # mkdir would give its mode to the last one only

@@ -8,12 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
-from searchkit.catalog.collection_folder import (
-    all_collections,
-    collection_at,
-    existing_collection,
-    name_after_folder,
-)
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.recovery_record import RecoveryRecord, read_recovery_record, write_recovery_record
 from searchkit.collection import Collection, no_listener, waiting
@@ -21,10 +15,15 @@ from searchkit.config import load_settings, save_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import Action, NothingIndexedError, Option, Remedy, UsageError
-from searchkit.home import Home
+from searchkit.home import (
+    Home,
+    all_collections,
+    collection_at,
+    existing_collection,
+    name_after_folder,
+)
 from searchkit.reports import CollectionStatus, IndexReport, ProgressListener, RunOptions
-from searchkit.search.across import find_similar, search_across
-from searchkit.search.notes import notes_on_hits
+from searchkit.search.across import find_similar, notes_on_hits, search_across
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse

@@ -13,11 +13,11 @@ import numpy as np
 from benchmarks.ann.engine import VectorFile, unit
 from searchkit.catalog import vectors as catalog_vectors
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading, open_for_writing
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_info import ModelInfo
+from searchkit.home import CollectionFolder
 from searchkit.index_store import open_index, refresh_index
 from searchkit.search.dense import Asked, dense_candidates
 from searchkit_indexes import CodedIndex, Ids, Vectors

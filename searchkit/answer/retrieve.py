@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.session import reading
 from searchkit.catalog.stored_documents import PassagePosition, locate
 from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
+from searchkit.home import existing_collection
 from searchkit.library import Library
-from searchkit.search.lexical.languages import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import FUNCTION_WORDS
 from searchkit.search.query.editing import demands_of, with_filters
 from searchkit.search.query.filters import Filters
-from searchkit.search.results.near_duplicates import Wording
+from searchkit.search.results.passages import Wording
 from searchkit.types import Hit
 
 NO_FILTERS = Filters()

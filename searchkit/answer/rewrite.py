@@ -7,7 +7,7 @@ from searchkit.answer.context import Window, recent
 from searchkit.answer.grounding.plain_text import plain_text
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.answer.prompt import as_data
-from searchkit.search.lexical.languages import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import FUNCTION_WORDS
 
 _TASK = """\
 Rewrite the user's last question so that it can be understood without the conversation: put names in place of words such as \

@@ -2,6 +2,7 @@
 `change`; all others pass the catalog on to them.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -9,7 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from searchkit.errors import Action, CatalogError, Remedy
+
 _BATCH = 500  # SQLite takes 999 parameters everywhere
+
+_NEEDED_BYTES = 1 << 18  # for SQLite's journal and its index
+FREE_SPACE = Remedy(sentence="The disk is full: free some space, then try again. Nothing is lost")
+_ANOTHER_PLACE = Remedy(sentence="Make that possible, or choose another data directory (SEARCHKIT_HOME)")
+UNTOUCHED = "Your files are untouched."
 
 
 class CatalogReader:
@@ -94,3 +102,32 @@ class CatalogWriter(CatalogReader):
     def erase_what_is_removed(self) -> None:
         """Overwrite on the disk what is removed from now on."""
         self._connection.execute("PRAGMA secure_delete = ON")
+
+
+@contextmanager
+def readable_errors(path: Path) -> Iterator[None]:
+    """Errors of SQLite and of the file system as one CatalogError that names the catalog and says what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        remedy = FREE_SPACE if "full" in str(error) or is_disk_full(path.parent) else remedy_of(path)
+        message = f"The catalog in {path.parent} cannot be used: {error}. {UNTOUCHED}"
+        raise CatalogError(message, remedy=remedy) from error
+    except OSError as error:
+        where = error.filename or path.parent
+        remedy = FREE_SPACE if is_disk_full(path.parent) else _ANOTHER_PLACE
+        raise CatalogError(f"{where}: {error.strerror or error}.", remedy=remedy) from error
+
+
+def is_disk_full(folder: Path) -> bool:
+    """Whether there is no room for the little that SQLite needs to read."""
+    try:
+        return shutil.disk_usage(folder).free < _NEEDED_BYTES
+    except OSError:
+        return False
+
+
+def remedy_of(path: Path) -> Remedy:
+    """What to do about a catalog that cannot be read."""
+    name = path.parent.name
+    return Remedy(Action.VERIFY, collection=name) | Remedy(Action.REBUILD, collection=name)

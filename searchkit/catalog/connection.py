@@ -1,13 +1,18 @@
 """Opening a catalog: for reading, which never waits for a writer, or for writing, which brings it up to date first."""
 
 import os
-import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.catalog import (
+    FREE_SPACE,
+    UNTOUCHED,
+    CatalogReader,
+    CatalogWriter,
+    is_disk_full,
+    remedy_of,
+)
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.views import VIEWS
 from searchkit.errors import Action, CatalogError, Remedy
@@ -15,10 +20,6 @@ from searchkit.files import PRIVATE_FILE_MODE, sync_file
 
 LATEST_VERSION = 4  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
-_NEEDED_BYTES = 1 << 18  # for SQLite's journal and its index
-_FREE_SPACE = Remedy(sentence="The disk is full: free some space, then try again. Nothing is lost")
-_ANOTHER_PLACE = Remedy(sentence="Make that possible, or choose another data directory (SEARCHKIT_HOME)")
-_UNTOUCHED = "Your files are untouched."
 
 
 def open_for_reading(path: Path) -> CatalogReader:
@@ -31,7 +32,7 @@ def open_for_reading(path: Path) -> CatalogReader:
     connection = _connect(path) if can_write else _connect_to_unchanging(path)
     version = _version(connection, path)
     if version == 0:
-        raise CatalogError(f"{path} is not a catalog of searchkit. {_UNTOUCHED}", remedy=_mend(path))
+        raise CatalogError(f"{path} is not a catalog of searchkit. {UNTOUCHED}", remedy=remedy_of(path))
     if version < LATEST_VERSION:
         with writer_lock(path.parent):
             open_for_writing(path).close()
@@ -67,21 +68,6 @@ def open_as_it_is(path: Path) -> CatalogReader:
     return CatalogReader(connection)
 
 
-@contextmanager
-def readable_errors(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the file system as one CatalogError that names the catalog and says what to do."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        remedy = _FREE_SPACE if "full" in str(error) or is_disk_full(path.parent) else _mend(path)
-        message = f"The catalog in {path.parent} cannot be used: {error}. {_UNTOUCHED}"
-        raise CatalogError(message, remedy=remedy) from error
-    except OSError as error:
-        where = error.filename or path.parent
-        remedy = _FREE_SPACE if is_disk_full(path.parent) else _ANOTHER_PLACE
-        raise CatalogError(f"{where}: {error.strerror or error}.", remedy=remedy) from error
-
-
 def memory_catalog() -> CatalogWriter:
     """Make an empty catalog in memory: how a catalog's tables should be."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -90,28 +76,14 @@ def memory_catalog() -> CatalogWriter:
     return CatalogWriter(connection)
 
 
-def is_disk_full(folder: Path) -> bool:
-    """Whether there is no room for the little that SQLite needs to read."""
-    try:
-        return shutil.disk_usage(folder).free < _NEEDED_BYTES
-    except OSError:
-        return False
-
-
-def _mend(path: Path) -> Remedy:
-    """What to do about a catalog that cannot be read."""
-    name = path.parent.name
-    return Remedy(Action.VERIFY, collection=name) | Remedy(Action.REBUILD, collection=name)
-
-
 def _connect(path: Path) -> sqlite3.Connection:
     """Autocommit, so that transactions begin where the code says so."""
     connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
-        remedy = _FREE_SPACE if is_disk_full(path.parent) else _mend(path)
-        raise CatalogError(f"The catalog {path} cannot be opened: {error}. {_UNTOUCHED}", remedy=remedy) from error
+        remedy = FREE_SPACE if is_disk_full(path.parent) else remedy_of(path)
+        raise CatalogError(f"The catalog {path} cannot be opened: {error}. {UNTOUCHED}", remedy=remedy) from error
     connection.execute(
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode: a power cut loses the last commits, damages nothing
@@ -127,7 +99,7 @@ def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
     if journal.exists() and journal.stat().st_size:
         raise CatalogError(
             f"The catalog {path} was not closed properly, and {path.parent} cannot be written, which opening it needs.",
-            remedy=_FREE_SPACE if is_disk_full(path.parent) else "Get the permission to write there.",
+            remedy=FREE_SPACE if is_disk_full(path.parent) else "Get the permission to write there.",
         )
     try:
         return sqlite3.connect(

@@ -9,7 +9,7 @@ from searchkit.catalog import checksums, fulltext
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import memory_catalog, open_as_it_is
 from searchkit.catalog.meta import COVERED, get_meta
-from searchkit.catalog.roots import file_path
+from searchkit.files import file_path
 from searchkit.reports import Damage
 
 _NAMED = 20  # documents named one by one

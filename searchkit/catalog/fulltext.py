@@ -6,8 +6,9 @@ be found; everything else is left to SQLite's tokenizer.
 
 import json
 import re
+import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
@@ -134,3 +135,44 @@ def _name(path: str) -> str:
     stem = PurePosixPath(path).stem
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).replace("_", " ")
     return lexical_form(f"{path} {parts}")
+
+
+def term_counts(catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:
+    """In how many chunks each of the terms is; those in none are left out."""
+    return dict(catalog.execute_among("SELECT term, doc FROM fulltext_terms WHERE term IN ({items})", tuple(terms)))
+
+
+def terms_beginning(catalog: CatalogReader, beginning: str, limit: int) -> dict[str, int]:
+    """The first terms with a beginning, in alphabetical order, and in how many chunks each is."""
+    rows = catalog.execute(
+        "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? LIMIT ?",
+        (beginning, f"{beginning}\U0010ffff", limit),
+    )
+    return dict(rows.fetchall())
+
+
+class StemTable:
+    """Stems by SQLite's own tokenizer, in a small database in memory."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"{TOKENIZER}\")")
+        self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
+        self._known: dict[str, str] = {}
+
+    def stems(self, words: Collection[str]) -> dict[str, str]:
+        """The stem of each word; words that the tokenizer takes for nothing are left out."""
+        new = [word for word in dict.fromkeys(words) if word not in self._known]
+        if new:
+            self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+            self._connection.execute("BEGIN")
+            rows = ((number, normalize_letters(word)) for number, word in enumerate(new))
+            self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", rows)
+            self._connection.execute("COMMIT")
+            found = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
+            self._known.update({new[row]: str(term) for row, term in found})
+        return {word: self._known[word] for word in words if word in self._known}
+
+    def close(self) -> None:
+        """Free the database."""
+        self._connection.close()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_writing
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.recovery_record import RecoveryRecord, read_recovery_record
 from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import make_private_folder, sync_folder
+from searchkit.home import CollectionFolder
 
 _NOTHING = Salvaged(0, 0, 0, 0)
 

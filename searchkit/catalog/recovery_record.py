@@ -6,9 +6,9 @@ from pathlib import Path
 
 from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.files import path_from_text, path_to_text, write_atomically
+from searchkit.home import CollectionFolder
 
 _FILE = "collection.json"
 

@@ -23,11 +23,6 @@ def all_roots(catalog: CatalogReader) -> list[Root]:
     return [Root(root_id, path_from_text(path), device) for root_id, path, device in rows]
 
 
-def file_path(root: str, name: str) -> Path:
-    """The absolute path of a file, from its root and its path below that as the catalog has them."""
-    return path_from_text(root) / path_from_text(name)
-
-
 def add_root(catalog: CatalogWriter, path: Path) -> Root:
     """The root at a path, added if it is new."""
     text = path_to_text(path)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
+from searchkit.catalog.connection import open_for_reading, open_for_writing
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.recovery_record import write_recovery_record
+from searchkit.home import CollectionFolder
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import count_chunks, count_passages
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems, get_meta
+from searchkit.catalog.passages import count_chunks, count_passages
 from searchkit.files import folder_size_bytes, path_from_text
+from searchkit.home import CollectionFolder
 from searchkit.reports import CollectionStatus, Problem
 from searchkit.types import DocumentStatus
 

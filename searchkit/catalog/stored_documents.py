@@ -8,7 +8,7 @@ from pathlib import Path
 from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.documents import chunks_of_document, content_hash
-from searchkit.files import path_to_text
+from searchkit.files import file_path, path_to_text
 from searchkit.types import Chunk, Hit
 
 _SELECT = "SELECT id, root, name, content_hash, format, title, metadata, chunk_count, moment FROM files"
@@ -34,7 +34,7 @@ class StoredDocument:
     @property
     def path(self) -> Path:
         """The absolute path."""
-        return roots.file_path(self.root, self.name)
+        return file_path(self.root, self.name)
 
     @property
     def date(self) -> str:
@@ -103,7 +103,7 @@ def documents_at(catalog: CatalogReader, path: Path) -> list[StoredDocument]:
 def places_of_documents(catalog: CatalogReader) -> Iterator[tuple[int, Path]]:
     """Id and absolute path of every document."""
     for document_id, root, name in catalog.execute("SELECT id, root, name FROM files"):
-        yield document_id, roots.file_path(root, name)
+        yield document_id, file_path(root, name)
 
 
 def locate(catalog: CatalogReader, path: Path, title: str, text: str) -> PassagePosition | None:

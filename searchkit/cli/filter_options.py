@@ -32,7 +32,7 @@ def _days(value: str) -> tuple[date, date]:
 
 def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """The names, several of which may stand in one value with commas between them."""
-    from searchkit.search.query.file_types import check_file_type
+    from searchkit.search.query.filters import check_file_type
 
     names = [name.strip() for value in values for name in value.split(",")]
     for name in names:

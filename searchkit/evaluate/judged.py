@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.catalog import documents, roots
-from searchkit.catalog.collection_folder import CollectionFolder, existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
 from searchkit.errors import EvaluationDataError
 from searchkit.evaluate.beir import json_objects
 from searchkit.evaluate.retrieval.indexes import JudgedCollection
 from searchkit.files import path_from_text
-from searchkit.home import Home
+from searchkit.home import CollectionFolder, Home, existing_collection
 from searchkit.types import Chunk, DocumentStatus, Hit
 
 _WITH_PLACE = re.compile(r"(.+)([#:])(\d+)", re.DOTALL)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.passages import passage_starts
 from searchkit.catalog.roots import all_roots
 from searchkit.catalog.session import reading
 from searchkit.errors import UsageError
 from searchkit.files import write_atomically
-from searchkit.home import Home
+from searchkit.home import Home, existing_collection
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 
 _FIRST_WORDS = 10  # of a passage that has no heading

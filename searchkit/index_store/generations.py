@@ -5,8 +5,8 @@ readers keep theirs while a writer makes the next.
 import shutil
 from pathlib import Path
 
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.files import make_private_folder, new_folder
+from searchkit.home import CollectionFolder
 from searchkit.index_store.build import Built
 from searchkit.reports import Damage, IndexStatus
 from searchkit_indexes import (

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from searchkit.catalog import vectors
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import open_for_reading, open_for_writing, readable_errors
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
+from searchkit.catalog.connection import open_for_reading, open_for_writing
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, get_meta, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.files import make_private_folder
+from searchkit.home import CollectionFolder
 from searchkit.index_store.build import AIM, Built, Learned, auto_spec, build_from_catalog
 from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
 from searchkit_indexes import Code, CodedIndex, Ids, IndexSpec, Manifest, Structure, Vectors, is_installed
@@ -74,9 +74,13 @@ def refresh_index(
     make_private_folder(folder.index)
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
     wanted = _Wanted(_spec(catalog, embedder, len(ids)), _goal(catalog))
-    loaded = None if queries is not None else _load(folder, embedder)
+    loaded = (
+        None
+        if queries is not None
+        else _usable(_named_generation(folder, catalog, embedder.info.fingerprint), embedder)
+    )
     if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
-        learned = _learned(folder, forerunner, wanted.spec, embedder.info.dimension) if forerunner else None
+        learned = _learned(folder, catalog, forerunner, wanted.spec, embedder.info.dimension) if forerunner else None
         built = build_from_catalog(catalog, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned)
         _save(folder, catalog, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
@@ -104,9 +108,11 @@ def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, em
     return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
 
 
-def _learned(folder: CollectionFolder, forerunner: Forerunner, spec: IndexSpec, dimension: int) -> Learned | None:
+def _learned(
+    folder: CollectionFolder, catalog: CatalogReader, forerunner: Forerunner, spec: IndexSpec, dimension: int
+) -> Learned | None:
     """What the forerunner's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
-    loaded = _current_generation(folder, forerunner.fingerprint)
+    loaded = _named_generation(folder, catalog, forerunner.fingerprint)
     if loaded is None or loaded[0].spec != spec:
         return None
     index, manifest = loaded
@@ -124,15 +130,19 @@ def _save(folder: CollectionFolder, catalog: CatalogWriter, built: Built, embedd
 
 
 def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
-    loaded = _current_generation(folder, embedder.info.fingerprint)
-    return loaded if loaded and loaded[0].spec.dimension <= embedder.info.dimension else None
-
-
-def _current_generation(folder: CollectionFolder, fingerprint: str) -> tuple[CodedIndex, Manifest] | None:
-    """The generation that the catalog now names, whatever a search's snapshot of it still says."""
+    """The generation that the catalog names now, whatever a search's snapshot of it still says."""
     with open_for_reading(folder.catalog) as now:
-        token = get_meta(now, CURRENT_INDEX) or ""
-    return load_generation(folder.index, fingerprint, token)
+        return _usable(_named_generation(folder, now, embedder.info.fingerprint), embedder)
+
+
+def _named_generation(
+    folder: CollectionFolder, catalog: CatalogReader, fingerprint: str
+) -> tuple[CodedIndex, Manifest] | None:
+    return load_generation(folder.index, fingerprint, get_meta(catalog, CURRENT_INDEX) or "")
+
+
+def _usable(loaded: tuple[CodedIndex, Manifest] | None, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
+    return loaded if loaded and loaded[0].spec.dimension <= embedder.info.dimension else None
 
 
 def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:

@@ -12,13 +12,13 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.chunks import count_passages
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.passages import count_passages
 from searchkit.embedding.adapted_model import mapped
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.store import ModelStore
+from searchkit.home import CollectionFolder
 from searchkit.index_store import Forerunner, refresh_index
 from searchkit.index_store.sample_queries import made_query_texts
 from searchkit_indexes import Vectors

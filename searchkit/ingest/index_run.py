@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.chunks import count_chunks, count_passages
-from searchkit.catalog.collection_folder import CollectionFolder, neighbours
 from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
+from searchkit.catalog.passages import count_chunks, count_passages
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
+from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.reuse_vectors import borrow_vectors

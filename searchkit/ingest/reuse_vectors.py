@@ -7,9 +7,9 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.session import reading
 from searchkit.errors import CatalogError
+from searchkit.home import CollectionFolder
 
 _AT_ONCE = 1000
 

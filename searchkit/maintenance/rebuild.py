@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchkit.catalog.connection import readable_errors
+from searchkit.catalog.catalog import readable_errors
 from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.recovery_record import read_recovery_record
 from searchkit.catalog.roots import all_roots

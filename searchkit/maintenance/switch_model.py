@@ -7,10 +7,10 @@ there, and an embedding run that is stopped, or killed, continues where it was.
 
 from collections.abc import Callable
 
-from searchkit.catalog.collection_folder import neighbours
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.collection import Collection
 from searchkit.embedding.store import ModelStore
+from searchkit.home import neighbours
 from searchkit.index_store import remap
 from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
 from searchkit.ingest.reuse_vectors import borrow_vectors

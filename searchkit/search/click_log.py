@@ -11,7 +11,7 @@ from searchkit.config import load_settings
 from searchkit.errors import UsageError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, path_from_text, path_to_text, write_atomically
 from searchkit.home import Home
-from searchkit.search.query.file_types import is_file_type
+from searchkit.search.query.filters import is_file_type
 from searchkit.search.query.parse import parse_query
 from searchkit.types import Hit
 

@@ -6,8 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from searchkit.errors import Action, Remedy, UsageError
-from searchkit.search.query.file_types import check_file_type, is_file_type
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.filters import Filters, check_file_type, is_file_type
 from searchkit.search.query.parse import ParsedQuery, parse_query
 from searchkit.types import GroupBy, Hit, Note, SearchMode
 

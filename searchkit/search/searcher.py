@@ -8,22 +8,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import chunks_of_hashes, hashes_of_chunks
-from searchkit.catalog.collection_folder import CollectionFolder
-from searchkit.catalog.connection import readable_errors
+from searchkit.catalog.catalog import CatalogReader, readable_errors
 from searchkit.catalog.meta import MODEL, get_meta
-from searchkit.catalog.passages import newest_passages, passages_of_hashes
+from searchkit.catalog.passages import chunks_of_hashes, hashes_of_chunks, newest_passages, passages_of_hashes
 from searchkit.catalog.stored_documents import documents_at
-from searchkit.search.calibration import CommonScale
-from searchkit.search.fusion import Candidates, rank_by_both, rank_by_meaning, rank_by_words
+from searchkit.home import CollectionFolder
+from searchkit.search.fusion import Candidates, CommonScale, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names
-from searchkit.search.lexical.inflections import languages_in
-from searchkit.search.lexical.languages import language_of
+from searchkit.search.lexical.inflections import language_of, languages_in
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.query.allowed import AllowedChunks, Demands, allowed_chunks
-from searchkit.search.query.file_types import with_known_types
+from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import SearchRequest
 from searchkit.search.results.highlights import Marks, PassageWords, ReasonFinder, snippet_by_words
@@ -118,6 +114,11 @@ class CollectionSearcher:
     def catalog(self) -> CatalogReader:
         """The catalog, open for reading."""
         return self._catalog
+
+    @property
+    def has_model(self) -> bool:
+        """True once a search has opened the model."""
+        return "_embedder" in self.__dict__
 
     @property
     def fingerprint(self) -> str:

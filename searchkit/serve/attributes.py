@@ -182,8 +182,7 @@ def _of_comparison(comparison: Comparison) -> Filters:
 
 def _bounded(types: tuple[str, ...], paths: tuple[str, ...]) -> Filters:
     """Return filters of types and paths, or none at all if one of them would be read as something else."""
-    from searchkit.search.query.file_types import is_file_type
-    from searchkit.search.query.filters import is_place
+    from searchkit.search.query.filters import is_file_type, is_place
 
     is_sound = all(map(is_file_type, types)) and all(is_place(path) and not path.startswith("~") for path in paths)
     is_sound = (

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.passages import (
     StoredPassage,
@@ -28,6 +27,7 @@ from searchkit.catalog.stored_documents import (
     places_of_documents,
 )
 from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.serve.reference_ids import PASSAGE_BYTES, DocumentId, PassageId, path_hash
 from searchkit.types import Hit

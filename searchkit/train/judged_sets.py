@@ -7,16 +7,14 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.passages import places_of_passages
-from searchkit.catalog.roots import file_path
 from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.judged import read_judged
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
-from searchkit.files import path_from_text
-from searchkit.home import Home
+from searchkit.files import file_path, path_from_text
+from searchkit.home import CollectionFolder, Home
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
 from searchkit.train.adapter.likelihoods import KnownItems

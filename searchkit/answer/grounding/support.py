@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.abstention import says_nothing_is_said
 from searchkit.answer.grounding.numbers import are_figures_in, figures_of, has_figure
-from searchkit.search.lexical.languages import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import FUNCTION_WORDS
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.text import split_sentences
 from searchkit.types import Hit, Passage

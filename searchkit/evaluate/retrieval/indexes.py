@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from searchkit.catalog.collection_folder import CollectionFolder, collection_at, existing_collection
 from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CollectionBusyError, UsageError
 from searchkit.evaluate.metrics import Relevance
 from searchkit.evaluate.retrieval.search import IdsOf
 from searchkit.files import make_private_folder
-from searchkit.home import Home
+from searchkit.home import CollectionFolder, Home, collection_at, existing_collection
 from searchkit.index_store.build import auto_spec
 from searchkit.library import Library
 from searchkit_indexes import IndexSpec

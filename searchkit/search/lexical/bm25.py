@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import count_chunks
-from searchkit.catalog.fulltext import best_matching, has_unspaced_runs
-from searchkit.catalog.vocabulary import term_counts
-from searchkit.search.lexical.inflections import Inflections, inflections
-from searchkit.search.lexical.languages import FUNCTION_WORDS
+from searchkit.catalog.fulltext import best_matching, has_unspaced_runs, term_counts
+from searchkit.catalog.passages import count_chunks
+from searchkit.search.lexical.inflections import FUNCTION_WORDS, Inflections, inflections
 from searchkit.search.lexical.tokens import Span, Stemmer, query_phrases, query_words
 from searchkit.text import normalize_letters
 

@@ -3,9 +3,9 @@
 import re
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import count_chunks, hashes_in_file, words_of_chunks
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression
-from searchkit.search.lexical.languages import FUNCTION_WORDS
+from searchkit.catalog.passages import count_chunks, hashes_in_file, words_of_chunks
+from searchkit.search.lexical.inflections import FUNCTION_WORDS
 from searchkit.search.lexical.tokens import query_words
 from searchkit.text import folded
 

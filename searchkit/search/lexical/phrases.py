@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Set
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import chunks_containing, words_of_chunks
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression, unspaced_runs
+from searchkit.catalog.passages import chunks_containing, words_of_chunks
 from searchkit.text import folded
 
 

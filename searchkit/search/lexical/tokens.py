@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from searchkit.catalog.fulltext import (
     ACCENTS,
+    StemTable,
     bigrams,
     has_unspaced_runs,
     unspaced_runs,
     without_unspaced_runs,
 )
-from searchkit.catalog.vocabulary import StemTable
 from searchkit.text import INVISIBLE, strip_ansi
 
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{ACCENTS}{INVISIBLE}])*")

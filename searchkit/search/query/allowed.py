@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import all_chunks, chunks_of_documents
+from searchkit.catalog.passages import all_chunks, chunks_of_documents
 from searchkit.search.lexical.phrases import chunks_with_phrase, chunks_with_word
 from searchkit.search.query.filters import Filters, chunks_in_documents
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from searchkit.search.query.file_types import is_file_type
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.filters import Filters, is_file_type
 from searchkit.search.query.parse import ParsedQuery, parse_query
 
 # A phrase is passed over as a whole: what looks like a filter in it is none.

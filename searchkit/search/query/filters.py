@@ -1,14 +1,17 @@
 """Filters: which documents may answer, by type, place and date. What they allow is told from the catalog, before ranking."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from pathlib import PurePath
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import chunks_of_documents
 from searchkit.catalog.document_filter import DocumentFilter, filtered_documents, messages_of_other_days
+from searchkit.catalog.passages import chunks_of_documents
 from searchkit.errors import UsageError
+from searchkit.formats import CODE_SUFFIXES, SUFFIXES_READ, format_by_name
 from searchkit.search.query.globs import PathPatterns, is_pattern, plain
 
 _LONGEST = 1000  # characters of a pattern
@@ -88,3 +91,47 @@ def _in_places(
         place = (plain_root(root), plain(name))
         if all(patterns.fit(*place) for patterns in wanted) and not any(patterns.fit(*place) for patterns in unwanted):
             yield document, root, name
+
+
+_ENDING = re.compile(r"\.[\w+-]{1,16}")
+# Kinds that are of several formats, or of some files of one.
+_WIDER = {
+    "mail": ("mail", "mailbox"),
+    "spreadsheet": ("xlsx", "table", ".ods", ".fods"),
+    "presentation": ("pptx", ".odp", ".fodp"),
+}
+
+
+@cache
+def file_types() -> Mapping[str, tuple[str, ...]]:
+    """What each type stands for: formats as the catalog names them, and endings with their dots."""
+    formats = {suffix: format_by_name(PurePath(f"x{suffix}")) or "" for suffix in SUFFIXES_READ}
+    endings = {suffix.removeprefix("."): (suffix,) for suffix in formats}
+    kinds = {name: (name,) for name in formats.values()}
+    code = {"code": tuple(sorted({formats[suffix] for suffix in CODE_SUFFIXES}))}
+    return {**endings, **kinds, **code, **_WIDER}
+
+
+def is_file_type(name: str) -> bool:
+    """Whether a filter can ask for it: a type, or any ending that begins with a dot."""
+    return name.lower() in file_types() or bool(_ENDING.fullmatch(name))
+
+
+def with_known_types(filters: Filters) -> Filters:
+    """The filters with formats and endings for the types that are named. Raises UsageError for one that is none."""
+    return replace(filters, types=_known(filters.types), not_types=_known(filters.not_types))
+
+
+def check_file_type(name: str) -> None:
+    """Raise UsageError for what is no type of file."""
+    if not is_file_type(name):
+        kinds = sorted({name for name, meant in file_types().items() if meant != (f".{name}",)})
+        raise UsageError(
+            f"There is no type of file '{name}'. Types: {', '.join(kinds)}; or an ending, such as md or .conf"
+        )
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        check_file_type(name)
+    return tuple(dict.fromkeys(meant for name in names for meant in file_types().get(name.lower(), (name.lower(),))))

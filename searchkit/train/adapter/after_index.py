@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.meta import get_meta, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.display import command, error_text
 from searchkit.errors import TrainingError
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_model
 from searchkit.reports import ProgressListener

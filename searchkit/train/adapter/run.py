@@ -7,12 +7,12 @@ from time import monotonic
 
 import numpy as np
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.embedding.adapted_model import Adaptation, Matrix, mapped
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit.errors import ModelError
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.learn import Chosen, choose_matrix

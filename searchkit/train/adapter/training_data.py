@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.session import reading
 from searchkit.display import command
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import TrainingError
 from searchkit.evaluate.judged import read_judged
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
 from searchkit.train.adapter.learn import CANDIDATES

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
 from searchkit.display import command
 from searchkit.errors import TrainingError
-from searchkit.home import Home
+from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
 from searchkit.search.click_log import looked_for, read_opened

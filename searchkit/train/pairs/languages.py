@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from searchkit.library import Library
-from searchkit.search.lexical.languages import language_of
+from searchkit.search.lexical.inflections import language_of
 from searchkit.train.pairs.pair import Pair, sample
 from searchkit.types import Passage
 

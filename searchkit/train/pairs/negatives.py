@@ -10,12 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.chunks import hashes_of_chunks
-from searchkit.catalog.passages import passages_of_hashes
+from searchkit.catalog.passages import hashes_of_chunks, passages_of_hashes
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
-from searchkit.search.results.near_duplicates import Wording
+from searchkit.search.results.passages import Wording
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors
 from searchkit.train.pairs.pair import Pair
 from searchkit.types import Passage

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.catalog.session import writing
 from searchkit.errors import UsageError
+from searchkit.home import CollectionFolder
 from searchkit.index_store.trials import cheapest
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.catalog.session import reading
 from searchkit.errors import ModelNotFoundError
-from searchkit.home import Home
+from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import embed_and_switch
 from searchkit.reports import Progress

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from searchkit.catalog import roots
-from searchkit.catalog.collection_folder import collection_at
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.session import writing
 from searchkit.catalog.vectors import put_vectors
 from searchkit.errors import UsageError
-from searchkit.home import Home
+from searchkit.home import Home, collection_at
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
 from searchkit.types import Chunk, DocumentStatus, Passage, SearchMode

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import pytest
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.session import reading
 from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
+from searchkit.home import CollectionFolder
 from searchkit.library import Library
 from searchkit.serve import references
 from searchkit.serve.reference_ids import DocumentId, PassageId

@@ -14,14 +14,13 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.session import writing
 from searchkit.cli.main import cli
 from searchkit.embedding import adapted_model
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import SearchkitError
 from searchkit.files import make_private_folder
-from searchkit.home import Home
+from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.run import Adapted, train_adapter

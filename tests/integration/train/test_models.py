@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.catalog.session import reading, writing
 from searchkit.cli.main import cli
@@ -23,7 +22,7 @@ from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.store import BUNDLED, bundled_checkpoint
 from searchkit.embedding.verify import verify_model
 from searchkit.errors import ModelError
-from searchkit.home import Home
+from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import embed_and_switch, switch_model
 from searchkit.reports import Progress

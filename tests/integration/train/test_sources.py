@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from searchkit.answer.models.language_model import Message
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.session import reading
 from searchkit.cli.main import cli
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.search.click_log import erase_opened, note_opened, opened_file, read_opened
 from searchkit.train.adapter.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.errors import UsageError
 from searchkit.evaluate.retrieval.reading import read_report
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit_indexes import Vectors
 from searchkit_tui.collections.screen import CollectionsScreen

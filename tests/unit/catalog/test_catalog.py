@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.catalog.collection_folder import CollectionFolder
 from searchkit.catalog.connection import open_for_reading
 from searchkit.catalog.meta import get_meta, set_meta
 from searchkit.catalog.session import reading, writing
+from searchkit.home import CollectionFolder
 
 
 @pytest.fixture

@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.chunks import chunks_containing, hashes_in_file, texts_of_hashes, words_of_chunks
 from searchkit.catalog.connection import memory_catalog
 from searchkit.catalog.documents import content_hash
-from searchkit.catalog.passages import newest_passages, passages_of_hashes, sample_passages
+from searchkit.catalog.passages import (
+    chunks_containing,
+    hashes_in_file,
+    newest_passages,
+    passages_of_hashes,
+    sample_passages,
+    texts_of_hashes,
+    words_of_chunks,
+)
 from searchkit.catalog.stored_documents import documents_at, locate
 from tests.support.stored_files import chunk, put_file
 

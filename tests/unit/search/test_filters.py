@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from searchkit.errors import UsageError
 from searchkit.search.query.dates import read_days
-from searchkit.search.query.file_types import check_file_type, file_types, with_known_types
-from searchkit.search.query.filters import Filters, is_place
+from searchkit.search.query.filters import Filters, check_file_type, file_types, is_place, with_known_types
 from searchkit.search.query.globs import PathPatterns, plain
 from searchkit.text import folded
 

@@ -7,8 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from searchkit.errors import UsageError
-from searchkit.search.query.file_types import is_file_type
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.filters import Filters, is_file_type
 from searchkit.search.query.parse import ParsedQuery, not_filters, parse_query
 
 TODAY = date(2025, 3, 31)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from searchkit.search.fusion import Candidates, Scales, descending, likelihood, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.exact_matches import FIRST, identifiers
-from searchkit.search.lexical.languages import language_of
+from searchkit.search.lexical.inflections import language_of
 from searchkit.text import folded
 from searchkit.types import Explanation
 

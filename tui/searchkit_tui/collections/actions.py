@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from searchkit.catalog.collection_folder import existing_collection
 from searchkit.display import error_text, on_one_line, plural, printable
 from searchkit.errors import SearchkitError
+from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.add_folder import AddFolder, NewFolder

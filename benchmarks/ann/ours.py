@@ -19,7 +19,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_info import ModelInfo
 from searchkit.home import CollectionFolder
 from searchkit.index_store import open_index, refresh_index
-from searchkit.search.dense import Asked, dense_candidates
+from searchkit.search.dense import DenseQuery, dense_candidates
 from searchkit_indexes import CodedIndex, Ids, Vectors
 
 _FINGERPRINT = "benchmark"
@@ -74,7 +74,7 @@ class Searchkit:
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
         """Search as a query does once it is embedded."""
         allowed = None if allowed_ids is None else allowed_ids + 1
-        found = dense_candidates(self._catalog, self._index, Asked(query, k, allowed_ids=allowed))
+        found = dense_candidates(self._catalog, self._index, DenseQuery(query, k, allowed_ids=allowed))
         return np.array([int.from_bytes(each, "big") for each in found], np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:

@@ -11,7 +11,7 @@ from benchmarks.ann.vectors import open_catalog
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
-from searchkit.index_store.sample_queries import made_query_texts
+from searchkit.index_store.sample_queries import synthetic_query_texts
 from searchkit_indexes import Vectors
 
 _LEAST_WORDS = 3  # "Examples" asks for nothing
@@ -39,7 +39,7 @@ def made_texts(catalogs: Sequence[Path], *, but_not: Sequence[str]) -> list[str]
     texts: list[str] = []
     for catalog in catalogs:
         with open_catalog(catalog) as connection:
-            texts += made_query_texts(connection)
+            texts += synthetic_query_texts(connection)
     return [text for text in dict.fromkeys(texts) if text not in set(but_not)]
 
 

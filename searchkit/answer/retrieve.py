@@ -10,10 +10,10 @@ from searchkit.catalog.stored_documents import PassagePosition, locate
 from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
 from searchkit.home import existing_collection
 from searchkit.library import Library
-from searchkit.search.lexical.inflections import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.query.editing import demands_of, with_filters
 from searchkit.search.query.filters import Filters
-from searchkit.search.results.passages import Wording
+from searchkit.search.results.passages import NormalizedText
 from searchkit.types import Hit
 
 NO_FILTERS = Filters()
@@ -72,19 +72,19 @@ def _words(text: str) -> str:
 
 def _telling(hit: Hit) -> set[str]:
     """The beginnings of the question's content words that a hit holds, so that forms of a word are one."""
-    return {word[:5] for word in {term.casefold() for term in hit.evidence.terms} - FUNCTION_WORDS}
+    return {word[:5] for word in {term.casefold() for term in hit.evidence.terms} - STOP_WORDS}
 
 
 def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:
     """Of hits of several collections that say the same in nearly the same words, the first."""
     kept: list[Hit] = []
-    seen: list[Wording] = []
+    seen: list[NormalizedText] = []
     for hit in hits:
-        wording = Wording.of(hit.title, hit.text)
-        is_known = any(wording.is_nearly(other) for other in seen) or any(hit.text == other.text for other in kept)
+        text = NormalizedText.of(hit.title, hit.text)
+        is_known = any(text.is_nearly(other) for other in seen) or any(hit.text == other.text for other in kept)
         if not is_known:
             kept.append(hit)
-            seen.append(wording)
+            seen.append(text)
     return kept
 
 

@@ -7,7 +7,7 @@ from searchkit.answer.context import Window, recent
 from searchkit.answer.grounding.plain_text import plain_text
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.answer.prompt import as_data
-from searchkit.search.lexical.inflections import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import STOP_WORDS
 
 _TASK = """\
 Rewrite the user's last question so that it can be understood without the conversation: put names in place of words such as \
@@ -68,4 +68,4 @@ def _cleaned(written: str) -> str:
 def _stems(text: str) -> set[str]:
     """The beginnings of the content words, so that forms of a word are one."""
     words = {word.casefold() for word in _WORD.findall(text)}
-    return {word[:5] for word in words - FUNCTION_WORDS}
+    return {word[:5] for word in words - STOP_WORDS}

@@ -1,6 +1,6 @@
 """Keeps a collection's derived index in step with the vectors in its catalog."""
 
 from searchkit.index_store.generations import discard_index, find_index_damage, index_status
-from searchkit.index_store.open import Forerunner, open_index, refresh_index
+from searchkit.index_store.open import PreviousModel, open_index, refresh_index
 
-__all__ = ["Forerunner", "discard_index", "find_index_damage", "index_status", "open_index", "refresh_index"]
+__all__ = ["PreviousModel", "discard_index", "find_index_damage", "index_status", "open_index", "refresh_index"]

@@ -8,7 +8,7 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.embedding.embedder import Embedder
-from searchkit.index_store.sample_queries import made_queries
+from searchkit.index_store.sample_queries import synthetic_queries
 from searchkit_indexes import (
     DEFAULT_EFFORT,
     Code,
@@ -48,7 +48,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class TrainedCodebook:
     """What an index of like vectors has learned: unit centroids of its lists, None if it has none, and how far it is searched."""
 
     centroids: Vectors | None
@@ -70,7 +70,7 @@ def build_from_catalog(
     *,
     goal: float = AIM,
     queries: Vectors | None = None,
-    learned: Learned | None = None,
+    learned: TrainedCodebook | None = None,
 ) -> Built:
     """An index of every vector that a catalog has of a model, read in batches.
 
@@ -82,7 +82,7 @@ def build_from_catalog(
     if is_exact:
         queries = np.empty((0, embedder.info.dimension), np.float32)
     elif queries is None:
-        queries = made_queries(catalog, embedder)
+        queries = synthetic_queries(catalog, embedder)
     nearest = Nearest(queries, _NEIGHBOURS)
     effort = learned.effort if learned else DEFAULT_EFFORT.get(spec.structure, 0)
 

@@ -16,7 +16,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.files import make_private_folder
 from searchkit.home import CollectionFolder
-from searchkit.index_store.build import AIM, Built, Learned, auto_spec, build_from_catalog
+from searchkit.index_store.build import AIM, Built, TrainedCodebook, auto_spec, build_from_catalog
 from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
 from searchkit_indexes import Code, CodedIndex, Ids, IndexSpec, Manifest, Structure, Vectors, is_installed
 
@@ -26,7 +26,7 @@ _OUTGROWN = 2  # times the vectors from which codes learned, after which they le
 
 
 @dataclass(frozen=True, slots=True)
-class Forerunner:
+class PreviousModel:
     """The model that a collection had before. `make`: makes (n, dimension) unit vectors of the one it has now of its own."""
 
     fingerprint: str
@@ -62,13 +62,13 @@ def refresh_index(
     *,
     slack: int = 0,
     queries: Vectors | None = None,
-    forerunner: Forerunner | None = None,
+    previous: PreviousModel | None = None,
 ) -> None:
     """Write a new generation if the newest one is too far from what the catalog holds, then remove the older ones.
 
     `slack`: vectors by which it may be another, if that is more than the fiftieth that is allowed anyway; searches make
     up for them, in memory and time of their own. `queries`: (n, dimension), to make it anew and measure it with, by default
-    made ones where it has to be made. `forerunner`: whose index has learned already what a
+    made ones where it has to be made. `previous`: whose index has learned already what a
     new one would have to. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
@@ -80,7 +80,7 @@ def refresh_index(
         else _usable(_named_generation(folder, catalog, embedder.info.fingerprint), embedder)
     )
     if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
-        learned = _learned(folder, catalog, forerunner, wanted.spec, embedder.info.dimension) if forerunner else None
+        learned = _learned(folder, catalog, previous, wanted.spec, embedder.info.dimension) if previous else None
         built = build_from_catalog(catalog, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned)
         _save(folder, catalog, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
@@ -109,15 +109,15 @@ def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, em
 
 
 def _learned(
-    folder: CollectionFolder, catalog: CatalogReader, forerunner: Forerunner, spec: IndexSpec, dimension: int
-) -> Learned | None:
-    """What the forerunner's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
-    loaded = _named_generation(folder, catalog, forerunner.fingerprint)
+    folder: CollectionFolder, catalog: CatalogReader, previous: PreviousModel, spec: IndexSpec, dimension: int
+) -> TrainedCodebook | None:
+    """What the previous model's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
+    loaded = _named_generation(folder, catalog, previous.fingerprint)
     if loaded is None or loaded[0].spec != spec:
         return None
     index, manifest = loaded
     centroids = index.centroids() if spec.dimension == dimension else None
-    return Learned(None if centroids is None else forerunner.make(centroids), manifest.effort)
+    return TrainedCodebook(None if centroids is None else previous.make(centroids), manifest.effort)
 
 
 def _save(folder: CollectionFolder, catalog: CatalogWriter, built: Built, embedder: Embedder, ids: Ids) -> None:

@@ -19,17 +19,17 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.store import ModelStore
 from searchkit.home import CollectionFolder
-from searchkit.index_store import Forerunner, refresh_index
-from searchkit.index_store.sample_queries import made_query_texts
+from searchkit.index_store import PreviousModel, refresh_index
+from searchkit.index_store.sample_queries import synthetic_query_texts
 from searchkit_indexes import Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """`missing`: passages that still lack a vector. `forerunner`: the model before, if it is of the same family."""
+    """`missing`: passages that still lack a vector. `previous`: the model before, if it is of the same family."""
 
     missing: int
-    forerunner: Forerunner | None
+    previous: PreviousModel | None
 
 
 def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switched:
@@ -38,46 +38,46 @@ def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switc
     Of the adapted models of a family only the one in use keeps its vectors.
     """
     new, old = models.card(name), models.card(get_meta(catalog, MODEL) or "")
-    forerunner = None
+    previous = None
     with catalog.transaction():
         set_meta(catalog, MODEL, name)
         if new is None:  # the small model's package, not converted yet: nothing can be of it
             set_meta(catalog, COVERED, "")
             return Switched(count_passages(catalog, "")[0], None)
         if old is None or old.fingerprint != new.fingerprint:
-            forerunner = _forerunner(models, old, new)
-            _map(catalog, models, forerunner, new)
+            previous = _previous_model(models, old, new)
+            _map(catalog, models, previous, new)
         passages, covered = count_passages(catalog, new.fingerprint)
         set_meta(catalog, COVERED, new.fingerprint if passages == covered else "")
-    return Switched(passages - covered, forerunner)
+    return Switched(passages - covered, previous)
 
 
 def renew_index(
-    folder: CollectionFolder, catalog: CatalogWriter, embedder: Embedder, forerunner: Forerunner | None
+    folder: CollectionFolder, catalog: CatalogWriter, embedder: Embedder, previous: PreviousModel | None
 ) -> None:
     """Make the index anew, and measure it with a quarter of the usual queries, which is half of the time otherwise."""
-    texts = made_query_texts(catalog)[::4]
-    refresh_index(folder, catalog, embedder, queries=embedder.embed_queries(texts), forerunner=forerunner)
+    texts = synthetic_query_texts(catalog)[::4]
+    refresh_index(folder, catalog, embedder, queries=embedder.embed_queries(texts), previous=previous)
 
 
-def _forerunner(models: ModelStore, old: ModelCard | None, new: ModelCard) -> Forerunner | None:
+def _previous_model(models: ModelStore, old: ModelCard | None, new: ModelCard) -> PreviousModel | None:
     if old is None or old.root_fingerprint != new.root_fingerprint:
         return None
     to_old, to_new = models.adapter(old.name), models.adapter(new.name)
     target = np.eye(new.dimension) if to_new is None else to_new.astype(np.float64)
     total = target if to_old is None else np.linalg.solve(to_old.astype(np.float64), target)
-    return Forerunner(old.fingerprint, partial(mapped, matrix=total.astype(np.float32)))
+    return PreviousModel(old.fingerprint, partial(mapped, matrix=total.astype(np.float32)))
 
 
-def _map(catalog: CatalogWriter, models: ModelStore, forerunner: Forerunner | None, new: ModelCard) -> None:
-    """Make the new model's vectors of the root's, which nothing has rounded twice, else of the forerunner's."""
+def _map(catalog: CatalogWriter, models: ModelStore, previous: PreviousModel | None, new: ModelCard) -> None:
+    """Make the new model's vectors of the root's, which nothing has rounded twice, else of the previous model's."""
     to_new = models.adapter(new.name)
     sources: list[tuple[str, int, Callable[[Vectors], Vectors]]] = []
     if to_new is not None:
         sources.append((new.root_fingerprint, new.dimension, partial(mapped, matrix=to_new)))
-    is_adapted = forerunner is not None and forerunner.fingerprint != new.root_fingerprint
-    if forerunner is not None and is_adapted:
-        sources.append((forerunner.fingerprint, new.dimension, forerunner.make))
+    is_adapted = previous is not None and previous.fingerprint != new.root_fingerprint
+    if previous is not None and is_adapted:
+        sources.append((previous.fingerprint, new.dimension, previous.make))
     vectors.map_vectors(catalog, sources, new.fingerprint)
-    if forerunner is not None and is_adapted:
-        vectors.remove_vectors(catalog, forerunner.fingerprint)
+    if previous is not None and is_adapted:
+        vectors.remove_vectors(catalog, previous.fingerprint)

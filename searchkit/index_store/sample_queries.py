@@ -23,13 +23,13 @@ def _heading_texts(catalog: CatalogReader, count: int = _COUNT) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text))[:count]
 
 
-def made_query_texts(catalog: CatalogReader) -> list[str]:
+def synthetic_query_texts(catalog: CatalogReader) -> list[str]:
     """Headings, and the built-in questions; none of a collection without passages."""
     headings = _heading_texts(catalog)
     return [*headings, *(query for query, _ in SAMPLE_PAIRS)] if headings else []
 
 
-def made_queries(catalog: CatalogReader, embedder: Embedder) -> Vectors:
-    """(n, dimension) vectors of `made_query_texts`, embedded as queries are."""
-    texts = made_query_texts(catalog)
+def synthetic_queries(catalog: CatalogReader, embedder: Embedder) -> Vectors:
+    """(n, dimension) vectors of `synthetic_query_texts`, embedded as queries are."""
+    texts = synthetic_query_texts(catalog)
     return embedder.embed_queries(texts) if texts else np.empty((0, embedder.info.dimension), np.float32)

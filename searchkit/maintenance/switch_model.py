@@ -28,7 +28,7 @@ def switch_model(collection: Collection, model: str) -> int:
     with collection.writing() as catalog:
         switched = remap.switch_model(catalog, store, model)
         if not switched.missing:
-            remap.renew_index(collection.folder, catalog, collection.models.open(model), switched.forerunner)
+            remap.renew_index(collection.folder, catalog, collection.models.open(model), switched.previous)
     collection.close()
     return switched.missing
 

@@ -7,7 +7,7 @@ from searchkit.catalog.meta import INDEX, RECALL_GOAL, set_meta
 from searchkit.collection import Collection
 from searchkit.errors import UsageError
 from searchkit.index_store import refresh_index
-from searchkit.index_store.sample_queries import made_query_texts
+from searchkit.index_store.sample_queries import synthetic_query_texts
 from searchkit.index_store.trials import Trial, cheapest, trials_of
 from searchkit_indexes import IndexSpec
 
@@ -48,7 +48,7 @@ def measure_indexes(
     trials: list[Trial] = []
     skipped: list[tuple[str, str]] = []
     with collection.reading() as catalog:
-        texts = list(options.queries) or made_query_texts(catalog)
+        texts = list(options.queries) or synthetic_query_texts(catalog)
         if not texts:
             raise UsageError(f"Collection '{collection.name}' has no passages to measure with. Index some files first.")
         vectors = embedder.embed_queries(texts)

@@ -15,7 +15,7 @@ from searchkit_indexes import CERTAIN_OF, CodedIndex, Ids, Vectors, search_resco
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DenseQuery:
     """A query's (dimension,) vector, how many passages are wanted, and of how many of the first one has to be certain.
 
     `allowed_ids`: of vectors, ascending, the only ones looked at unless None.
@@ -27,7 +27,7 @@ class Asked:
     allowed_ids: Ids | None = None
 
 
-def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: Asked) -> dict[bytes, float]:
+def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuery) -> dict[bytes, float]:
     """Cosine by content hash of the nearest passages, best first; vectors the catalog no longer holds are dropped.
 
     The index chooses the candidates; their order is that of the catalog's whole vectors.

@@ -10,7 +10,7 @@ from typing import Self
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import texts_of_hashes
-from searchkit.search.lexical.exact_matches import FIRST, identifiers, is_identifier, says_nothing
+from searchkit.search.lexical.exact_matches import PIN_FIRST, has_no_content_words, identifiers, is_identifier
 from searchkit.search.lexical.inflections import language_of
 from searchkit.types import Evidence, Explanation
 
@@ -166,7 +166,7 @@ _COVERAGE_POWER = 2  # half of a query's words say little: strangers' queries sh
 
 
 @dataclass(frozen=True, slots=True)
-class CommonScale:
+class ScoreCalibration:
     """What the scores of a query's hits depend on besides the hits.
 
     `similarity_range`: the model's, None where none took part. `query_tokens`: by the model's tokenizer. `most`: the largest
@@ -180,7 +180,7 @@ class CommonScale:
     @classmethod
     def of(cls, query: str, similarity_range: tuple[float, float] | None = None, query_tokens: int = 0) -> Self:
         """For a query."""
-        if is_identifier(query) or says_nothing(query):
+        if is_identifier(query) or has_no_content_words(query):
             return cls(similarity_range, query_tokens, _WEAK)
         return cls(similarity_range, query_tokens, _HOLDS_NONE if identifiers(query) else 1.0)
 
@@ -197,7 +197,7 @@ class CommonScale:
     def likelihood(self, evidence: Evidence, coverage: float) -> float:
         """That a passage is about what was asked: literally, by its meaning, or by the part of the query that it holds."""
         literal = evidence.explanation.literal if evidence.explanation else 0.0
-        if literal >= FIRST:
+        if literal >= PIN_FIRST:
             return 1.0
         by_meaning, by_words = 0.0, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0
         if evidence.similarity is not None and self.similarity_range:

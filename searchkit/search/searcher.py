@@ -13,16 +13,16 @@ from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.catalog.passages import chunks_of_hashes, hashes_of_chunks, newest_passages, passages_of_hashes
 from searchkit.catalog.stored_documents import documents_at
 from searchkit.home import CollectionFolder
-from searchkit.search.fusion import Candidates, CommonScale, rank_by_both, rank_by_meaning, rank_by_words
+from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names
 from searchkit.search.lexical.inflections import language_of, languages_in
 from searchkit.search.lexical.tokens import Stemmer
-from searchkit.search.query.allowed import AllowedChunks, Demands, allowed_chunks
+from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import SearchRequest
-from searchkit.search.results.highlights import Marks, PassageWords, ReasonFinder, snippet_by_words
+from searchkit.search.results.highlights import Highlighter, Marks, PassageWords, snippet_by_words
 from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
@@ -60,7 +60,7 @@ class CollectionSearcher:
         self._seen_version = -1
         self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
-        self._last_demands: tuple[Demands, AllowedChunks | None] = (Demands(), None)
+        self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ class CollectionSearcher:
         A query of filters alone gets the first passages of the documents they leave, the newest first.
         """
         with self._one_state() as stemmer:
-            allowed = self._allowed(_demands(query, request))
+            allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:
                 return []
             if not query.text:
@@ -98,10 +98,10 @@ class CollectionSearcher:
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
             evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
-            reasons = ReasonFinder(lexical_query, None if vector is None else self._embedder)
+            highlighter = Highlighter(lexical_query, None if vector is None else self._embedder)
             found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
             return [
-                _hit(self.name, choice, why, *reasons.shown(choice.stored.text, of), score=score)
+                _hit(self.name, choice, why, *highlighter.snippet(choice.stored.text, of), score=score)
                 for choice, of, why, score in found
             ]
 
@@ -139,13 +139,15 @@ class CollectionSearcher:
 
     def similar(self, vector: "Vectors", request: SearchRequest, but_for: Sequence[int]) -> list[Hit]:
         """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
-        from searchkit.search.dense import Asked, dense_candidates
+        from searchkit.search.dense import DenseQuery, dense_candidates
         from searchkit_indexes import CERTAIN_OF
 
         with self._one_state():
-            allowed = self._allowed(Demands((with_known_types(request.filters),), excluded_documents=tuple(but_for)))
+            allowed = self._allowed(
+                Constraints((with_known_types(request.filters),), excluded_documents=tuple(but_for))
+            )
             depth = max(_CANDIDATES, request.k)
-            asked = Asked(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
+            asked = DenseQuery(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
             found = dense_candidates(self._catalog, self._index, asked)
             chosen = select_passages(self._catalog, found, _scope(request, allowed))
         cosines = [found[choice.stored.content_hash] for choice in chosen]
@@ -172,7 +174,7 @@ class CollectionSearcher:
         if version != self._seen_version:
             self.__dict__.pop("_index", None)
             self._collection_languages = None
-            self._last_demands = (Demands(), None)
+            self._last_constraints = (Constraints(), None)
             self._seen_version = version
 
     @cached_property
@@ -185,11 +187,11 @@ class CollectionSearcher:
 
         return open_index(self._folder, self._catalog, self._embedder)
 
-    def _allowed(self, demands: Demands) -> AllowedChunks | None:
-        """The chunks that meet the demands, None for all; the last answer is kept for who types on."""
-        if demands != self._last_demands[0]:
-            self._last_demands = (demands, allowed_chunks(self._catalog, demands))
-        return self._last_demands[1]
+    def _allowed(self, constraints: Constraints) -> AllowedChunks | None:
+        """The chunks that meet the constraints, None for all; the last answer is kept for who types on."""
+        if constraints != self._last_constraints[0]:
+            self._last_constraints = (constraints, allowed_chunks(self._catalog, constraints))
+        return self._last_constraints[1]
 
     def _languages(self, query: str) -> list[str]:
         """Whose endings the query's words may have: of its own language, if that shows, else of the collection's."""
@@ -233,10 +235,10 @@ class CollectionSearcher:
             literal = {key: bonus for key, bonus in literal.items() if key in kept}
         if vector is None:
             return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
-        from searchkit.search.dense import Asked, dense_candidates, exact_similarities
+        from searchkit.search.dense import DenseQuery, dense_candidates, exact_similarities
         from searchkit_indexes import CERTAIN_OF
 
-        asked = Asked(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
+        asked = DenseQuery(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
         dense = dense_candidates(self._catalog, self._index, asked)
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
@@ -269,10 +271,10 @@ class CollectionSearcher:
         chosen = select_passages(self._catalog, ranking.ranked, replace(scope, are_near_copies_one=False))
         return [_hit(self.name, choice, ranking.evidence(choice), *_beginning(choice)) for choice in chosen]
 
-    def _scale(self, query: str, ranking: _Ranking) -> CommonScale:
+    def _scale(self, query: str, ranking: _Ranking) -> ScoreCalibration:
         if not ranking.similarities:
-            return CommonScale.of(query)
-        return CommonScale.of(query, self._embedder.info.similarity_range, self._embedder.count_tokens(query))
+            return ScoreCalibration.of(query)
+        return ScoreCalibration.of(query, self._embedder.info.similarity_range, self._embedder.count_tokens(query))
 
 
 def _hit(
@@ -312,9 +314,9 @@ def _beginning(choice: SelectedPassage) -> tuple[str, Marks]:
     return snippet_by_words(choice.stored.text, (), ())
 
 
-def _demands(query: ParsedQuery, request: SearchRequest) -> Demands:
+def _constraints(query: ParsedQuery, request: SearchRequest) -> Constraints:
     """Phrases bind wherever words rank; exclusions and filters always do."""
-    return Demands(
+    return Constraints(
         filters=(with_known_types(query.filters), with_known_types(request.filters)),
         phrases=() if request.mode is SearchMode.SEMANTIC else query.phrases,
         excluded_words=query.excluded_words,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.abstention import says_nothing_is_said
 from searchkit.answer.grounding.numbers import are_figures_in, figures_of, has_figure
-from searchkit.search.lexical.inflections import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.text import split_sentences
 from searchkit.types import Hit, Passage
@@ -168,4 +168,4 @@ def _pieces(text: str) -> list[str]:
 
 def _content_stems(text: str, stemmer: Stemmer) -> frozenset[str]:
     words = [(text[span.start : span.end].casefold(), span.stem) for span in stemmer.spans(text)]
-    return frozenset(stem for word, stem in words if word not in FUNCTION_WORDS)
+    return frozenset(stem for word, stem in words if word not in STOP_WORDS)

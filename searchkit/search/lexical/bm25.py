@@ -9,7 +9,7 @@ from itertools import accumulate
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import best_matching, has_unspaced_runs, term_counts
 from searchkit.catalog.passages import count_chunks
-from searchkit.search.lexical.inflections import FUNCTION_WORDS, Inflections, inflections
+from searchkit.search.lexical.inflections import STOP_WORDS, Inflections, inflections
 from searchkit.search.lexical.tokens import Span, Stemmer, query_phrases, query_words
 from searchkit.text import normalize_letters
 
@@ -42,7 +42,7 @@ class LexicalQuery:
             return spans
         return [Span(span.start, span.end, self.stem_of.get(span.stem, span.stem)) for span in spans]
 
-    def is_telling(self, stems: Collection[str]) -> bool:
+    def is_informative(self, stems: Collection[str]) -> bool:
         """Whether these stems show why a passage matches: much of the query, or one of its rarest words."""
         rarest = max(self.weights.values(), default=0.0)
         has_rare = any(weight >= _RARE * rarest for stem, weight in self.weights.items() if stem in stems)
@@ -60,7 +60,7 @@ def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: 
     """
     query = normalize_letters(query)
     phrases = query_phrases(query)
-    stems = stemmer.stems(_telling_words(query, phrases))
+    stems = stemmer.stems(_content_words(query, phrases))
     other_forms = inflections(catalog, stems, languages, stemmer)
     counts = term_counts(catalog, set(stems.values()))
     counts |= {stem: forms.count for stem, forms in other_forms.items()}
@@ -94,11 +94,11 @@ def _match_expression(counts: Mapping[str, int], phrases: Sequence[str]) -> tupl
     return f"({required}) AND ({' OR '.join([required, *rising[rare:], *rising[rare:]])})", 2
 
 
-def _telling_words(query: str, phrases: Sequence[str]) -> list[str]:
+def _content_words(query: str, phrases: Sequence[str]) -> list[str]:
     """The query's words but for function words, unless it has no others or a compound holds them: the "sa" of SA-2025-007."""
     words = query_words(query)
     of_phrases = set(query_words(" ".join(phrases)))
-    return [word for word in words if word not in FUNCTION_WORDS or word in of_phrases] or words
+    return [word for word in words if word not in STOP_WORDS or word in of_phrases] or words
 
 
 def _asked(word: str, other_forms: Inflections | None) -> str:

@@ -5,17 +5,17 @@ import re
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression
 from searchkit.catalog.passages import count_chunks, hashes_in_file, words_of_chunks
-from searchkit.search.lexical.inflections import FUNCTION_WORDS
+from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.lexical.tokens import query_words
 from searchkit.text import folded
 
-FIRST = 2.0  # more than fused scores can differ by, a language included
-_NAMED = 2 * FIRST  # a file whose name is all that is asked for goes before those that mention it
-LIKELY = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
+PIN_FIRST = 2.0  # more than fused scores can differ by, a language included
+_NAMED = 2 * PIN_FIRST  # a file whose name is all that is asked for goes before those that mention it
+SMALL_BOOST = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
 _MOST = 200  # passages looked at for each literal
 _RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rather than an address
 _RARE_COUNT = 3  # passages that are few in any collection
-_TELLING_WORDS = 2  # that are no function words, from which on a whole query is a quotation
+_CONTENT_WORDS = 2  # that are no function words, from which on a whole query is a quotation
 _EDGES = " \t\n\"'“”„«»‘’`.,;:!?()[]{}<>"
 _LAST_SIGN = 0x2E7F  # behind it come East Asian writing and pictures
 _PLACE = re.compile(r":\d+$")  # a line, as hits show it
@@ -29,20 +29,20 @@ _IDENTIFIER = re.compile(
 def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
     """What is added to the fused scores, 0 to 1, of passages that hold literally what the query says, by content hash.
 
-    FIRST or more, which puts a passage before all others: it holds the whole query, stands in a file that the query names, or
+    PIN_FIRST or more, which puts a passage before all others: it holds the whole query, stands in a file that the query names, or
     in the only file with all the query's identifiers. The whole query counts if it has two telling words, or is rare as an
-    identifier is. LIKELY: several files hold the identifiers. Case, accents and white space do not matter.
+    identifier is. SMALL_BOOST: several files hold the identifiers. Case, accents and white space do not matter.
     """
     total = max(1, count_chunks(catalog))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
     whole = query.strip(_EDGES)
     names = identifiers(query)
     holding = _holding(catalog, names, _MOST) if names else {}
-    bonuses = dict.fromkeys(holding, FIRST if len(set(holding.values())) == 1 else LIKELY)
+    bonuses = dict.fromkeys(holding, PIN_FIRST if len(set(holding.values())) == 1 else SMALL_BOOST)
     quoting = _holding(catalog, [whole], _MOST if _is_quotation(whole) else rare) if whole else {}
-    bonuses |= dict.fromkeys(quoting, FIRST)
+    bonuses |= dict.fromkeys(quoting, PIN_FIRST)
     for name in file_names(query):
-        bonus = _NAMED if name == _as_path(whole) else FIRST
+        bonus = _NAMED if name == _as_path(whole) else PIN_FIRST
         bonuses |= dict.fromkeys(hashes_in_file(catalog, name, _MOST), bonus)
     return bonuses
 
@@ -59,14 +59,14 @@ def is_identifier(query: str) -> bool:
     return bool(parts) and len(identifiers(query)) == len(parts)
 
 
-def says_nothing(query: str) -> bool:
+def has_no_content_words(query: str) -> bool:
     """Whether a query is of signs and function words alone: whatever comes near it does so by accident. Emoji say something."""
     words = query_words(query)
-    return not any(ord(c) > _LAST_SIGN for c in query) and all(word in FUNCTION_WORDS for word in words)
+    return not any(ord(c) > _LAST_SIGN for c in query) and all(word in STOP_WORDS for word in words)
 
 
 def _is_quotation(text: str) -> bool:
-    return sum(word not in FUNCTION_WORDS for word in query_words(text)) >= _TELLING_WORDS
+    return sum(word not in STOP_WORDS for word in query_words(text)) >= _CONTENT_WORDS
 
 
 def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[bytes, int]:

@@ -156,10 +156,10 @@ _TELLING = {
     "cs": "je že jak pro kde kdy jsou nebo ale při který která jako také",
 }
 FUNCTION_WORDS_OF = {language: frozenset(words.split()) for language, words in _LISTS.items()}
-FUNCTION_WORDS = frozenset().union(*FUNCTION_WORDS_OF.values())
+STOP_WORDS = frozenset().union(*FUNCTION_WORDS_OF.values())
 TELLING_WORDS_OF = {
     **FUNCTION_WORDS_OF,
-    **{language: frozenset(words.split()) - FUNCTION_WORDS for language, words in _TELLING.items()},
+    **{language: frozenset(words.split()) - STOP_WORDS for language, words in _TELLING.items()},
 }
 
 

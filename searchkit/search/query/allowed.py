@@ -12,8 +12,8 @@ _YES = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
-    """What a chunk must meet: all of the filters and phrases, none of the exclusions; in none of the documents left out."""
+class Constraints:
+    """What a chunk must meet: all of the filters and phrases, none of the exclusions, and none of the excluded documents."""
 
     filters: tuple[Filters, ...] = ()
     phrases: tuple[str, ...] = ()
@@ -40,24 +40,24 @@ class AllowedChunks:
         return self.count
 
 
-def allowed_chunks(catalog: CatalogReader, demands: Demands) -> AllowedChunks | None:
-    """The chunks that meet all demands, None if nothing is demanded."""
-    filters = [each for each in demands.filters if each]
+def allowed_chunks(catalog: CatalogReader, constraints: Constraints) -> AllowedChunks | None:
+    """The chunks that meet all constraints, None if there are none."""
+    filters = [each for each in constraints.filters if each]
     found = chunks_in_documents(catalog, filters) if filters else None
-    for phrase in demands.phrases:
+    for phrase in constraints.phrases:
         found = chunks_with_phrase(catalog, phrase, found)
-    excluded = _excluded(catalog, demands)
+    excluded = _excluded(catalog, constraints)
     if excluded:
         found = (all_chunks(catalog) if found is None else found) - excluded
     return None if found is None else AllowedChunks(found)
 
 
-def _excluded(catalog: CatalogReader, demands: Demands) -> set[int]:
+def _excluded(catalog: CatalogReader, constraints: Constraints) -> set[int]:
     excluded: set[int] = set()
-    for word in demands.excluded_words:
+    for word in constraints.excluded_words:
         excluded |= chunks_with_word(catalog, word)
-    for phrase in demands.excluded_phrases:
+    for phrase in constraints.excluded_phrases:
         excluded |= chunks_with_phrase(catalog, phrase, None)
-    if demands.excluded_documents:
-        excluded |= chunks_of_documents(catalog, demands.excluded_documents)
+    if constraints.excluded_documents:
+        excluded |= chunks_of_documents(catalog, constraints.excluded_documents)
     return excluded

@@ -81,13 +81,13 @@ class PassageWords:
     """Words of a passage, each with its stem, or where it is another form of a word of the query, with that one's.
 
     `spans`: of the text. `matching`: the distinct words that the query asks for, as they are written in the text, the
-    headings or the path. `coverage`: see LexicalQuery. `is_telling`: whether the text's words show why the passage matches.
+    headings or the path. `coverage`: see LexicalQuery. `is_informative`: whether the text's words show why the passage matches.
     """
 
     spans: tuple[Span, ...]
     matching: tuple[str, ...]
     coverage: float
-    is_telling: bool
+    is_informative: bool
 
     @classmethod
     def read(cls, stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer) -> Self:
@@ -102,7 +102,7 @@ class PassageWords:
             spans=tuple(parts[0][1]),
             matching=tuple(dict.fromkeys(matching)),
             coverage=query.coverage({span.stem for _, spans in parts for span in spans}),
-            is_telling=query.is_telling({span.stem for span in parts[0][1]}),
+            is_informative=query.is_informative({span.stem for span in parts[0][1]}),
         )
 
 
@@ -111,15 +111,15 @@ class PassageWords:
 _WORD = 0.02
 
 
-class ReasonFinder:
-    """Finds what to show of one search's hits. Without an `embedder`, by words alone."""
+class Highlighter:
+    """Chooses what to show of the hits of one search. Without an `embedder`, by words alone."""
 
     def __init__(self, query: LexicalQuery, embedder: "Embedder | None" = None) -> None:
         self._query, self._embedder = query, embedder
 
-    def shown(self, text: str, words: PassageWords) -> tuple[str, Marks]:
-        """The snippet, with the words that tell why it matches marked, else the sentence nearest in meaning."""
-        if not words.is_telling and (sentence := self._nearest_sentence(text, words.spans)):
+    def snippet(self, text: str, words: PassageWords) -> tuple[str, Marks]:
+        """A snippet with the words marked that show why it matches, else the sentence nearest in meaning."""
+        if not words.is_informative and (sentence := self._nearest_sentence(text, words.spans)):
             return snippet_around(text, sentence)
         return snippet_by_words(text, words.spans, self._query.weights)
 

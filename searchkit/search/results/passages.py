@@ -27,7 +27,7 @@ _ARTICLES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class NormalizedText:
     """A passage's heading, and its words as they are written."""
 
     title: str
@@ -101,7 +101,9 @@ def select_passages(catalog: CatalogReader, ranked: Iterable[bytes], selection: 
     if selection.by_file:
         return _of_each_file(_placed(catalog, ranked, selection, _AT_ONCE))[: selection.k]
     found = _placed(catalog, ranked, selection, selection.k + 1)
-    return _of_each_wording(found, selection.k) if selection.are_near_copies_one else list(islice(found, selection.k))
+    return (
+        _without_near_copies(found, selection.k) if selection.are_near_copies_one else list(islice(found, selection.k))
+    )
 
 
 def _placed(
@@ -138,19 +140,19 @@ def _of_each_file(found: Iterable[SelectedPassage]) -> list[SelectedPassage]:
     return list(best.values())
 
 
-def _of_each_wording(found: Iterable[SelectedPassage], k: int) -> list[SelectedPassage]:
+def _without_near_copies(found: Iterable[SelectedPassage], k: int) -> list[SelectedPassage]:
     """The first k; those that are nearly copies of one before them are counted as its copies."""
     chosen: list[SelectedPassage] = []
-    wordings: list[Wording] = []
+    texts: list[NormalizedText] = []
     for passage in found:
-        wording = Wording.of(passage.stored.title, passage.stored.text)
-        same = next((i for i, known in enumerate(wordings) if wording.is_nearly(known)), None)
+        text = NormalizedText.of(passage.stored.title, passage.stored.text)
+        same = next((i for i, known in enumerate(texts) if text.is_nearly(known)), None)
         if same is not None:
             copies_at = (*chosen[same].copies_at, passage.stored.path, *passage.copies_at)
             chosen[same] = replace(chosen[same], copies_at=copies_at)
         elif len(chosen) < k:
             chosen.append(passage)
-            wordings.append(wording)
+            texts.append(text)
         else:
             break
     return chosen

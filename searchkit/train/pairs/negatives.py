@@ -14,7 +14,7 @@ from searchkit.catalog.passages import hashes_of_chunks, passages_of_hashes
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
-from searchkit.search.results.passages import Wording
+from searchkit.search.results.passages import NormalizedText
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors
 from searchkit.train.pairs.pair import Pair
 from searchkit.types import Passage
@@ -71,12 +71,12 @@ def _candidates(
 
 def _different(catalog: CatalogReader, pair: Pair, hashes: Sequence[bytes], count: int) -> Iterator[Passage]:
     """The first of these passages that are of no file that holds the answer, and say something else."""
-    answer = Wording.of("", pair.passage.text)
+    answer = NormalizedText.of("", pair.passage.text)
     given = 0
     for content_hash in hashes:
         places = passages_of_hashes(catalog, [content_hash]).get(content_hash, [])
         files = {place.path.as_posix() for place in places}
-        if not places or pair.document in files or Wording.of("", places[0].text).is_nearly(answer):
+        if not places or pair.document in files or NormalizedText.of("", places[0].text).is_nearly(answer):
             continue
         yield Passage(places[0].title, places[0].text)
         given += 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchkit.search.fusion import Candidates, Scales, descending, likelihood, rank_by_meaning, rank_by_words
-from searchkit.search.lexical.exact_matches import FIRST, identifiers
+from searchkit.search.lexical.exact_matches import PIN_FIRST, identifiers
 from searchkit.search.lexical.inflections import language_of
 from searchkit.text import folded
 from searchkit.types import Explanation
@@ -54,7 +54,7 @@ def test_the_total_is_what_its_parts_make() -> None:
 
 
 def test_what_is_literal_goes_before_what_scores_higher() -> None:
-    ranked = rank_by_words(Candidates({}, {b"a": 9.0, b"b": 3.0}, {b"b": FIRST, b"c": FIRST}))
+    ranked = rank_by_words(Candidates({}, {b"a": 9.0, b"b": 3.0}, {b"b": PIN_FIRST, b"c": PIN_FIRST}))
 
     assert list(ranked) == [b"b", b"c", b"a"]
 

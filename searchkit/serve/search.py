@@ -7,7 +7,7 @@ from functools import cached_property
 from searchkit.answer.prompt import COMMENT, as_data
 from searchkit.display import on_one_line
 from searchkit.library import Library
-from searchkit.search.notes import notes_on_hits
+from searchkit.search.across import notes_on_hits
 from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.attributes import AttributeFilter, attributes_of, check, matches, pushdown
 from searchkit.serve.references import Reference, references_of

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 500
 _OPTIONS = (
     click.option("-c", "--collection", "collections", multiple=True, help="Answer from this collection only; may be repeated."),
-    click.option("-k", default=8, show_default=True, type=click.IntRange(1, 100), help="Most passages to answer from."),
+    click.option("-k", default=8, show_default=True, type=click.IntRange(1, 100), help="Passages to answer from, at most."),
     filter_options,
     click.option(
         "--llm", default="", metavar="URL|FILE.gguf|embedded",
-        help="The model server to ask, a model file to run here, or the embedded model; else what is configured, or found.",
+        help="The model server to ask, a model file to run here, or the embedded model; by default the one configured or found.",
     ),
     click.option("--llm-model", "llm_model", default="", metavar="NAME", help="Which of the server's models answers."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object an answer (fields: see docs/json.md)."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object per answer (fields: see docs/json.md)."),
 )  # fmt: skip
 
 

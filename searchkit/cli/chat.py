@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from searchkit.answer.conversation import Conversation
     from searchkit.answer.grounding.answer_stream import AnswerStream
 
-_HELP = "/sources shows what the last answer rests on, /new begins anew, /quit or Ctrl-D ends; Ctrl-C stops an answer."
+_HELP = (
+    "/sources shows what the last answer is based on, /new starts over, /quit or Ctrl-D ends; Ctrl-C stops an answer."
+)
 
 
 @click.command()
 @answer_options
 def chat(collections: tuple[str, ...], k: int, filters: Filters, *, llm: str, llm_model: str, as_json: bool) -> None:
-    """Talk about what is indexed: every question is made to stand alone, and gets sources of its own.
+    """Talk about what is indexed: every question is rewritten to stand alone, and gets its own sources.
 
-    In a conversation, /sources shows what the last answer rests on, /new begins anew, /quit or Ctrl-D ends, and Ctrl-C stops
+    In a conversation, /sources shows what the last answer is based on, /new starts over, /quit or Ctrl-D ends, and Ctrl-C stops
     an answer. From a pipe, each line is a question.
 
     \b

@@ -8,7 +8,7 @@ from searchkit.errors import NothingIndexedError
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a collection.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per collection.")
 def collections(*, as_json: bool) -> None:
     """List the collections: name, files, passages, model, folders.
 

@@ -12,9 +12,9 @@ from searchkit.display import plural
 @click.argument("collection", metavar="NAME")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write (default: NAME-queries.jsonl here).")
 @click.option("--count", default=20, show_default=True, type=click.IntRange(1), help="Queries to propose.")
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def init(collection: str, *, out: Path | None, count: int, force: bool) -> None:
-    """Begin a file of judged queries about a collection: headings from all over it, each with its file.
+    """Start a file of judged queries about a collection: headings from all over it, each with its file.
 
     Each line is {"query": "...", "relevant": ["PATH"]}; PATH#12 is a line of a file, PATH:3 a page (of a file without
     pages a line). Make the queries your own before you measure with them.

@@ -58,7 +58,7 @@ class _Request:
         ),
     ]
     k: Annotated[
-        int, option("-k", default=100, show_default=True, type=click.IntRange(1, 1000), help="Documents a query.")
+        int, option("-k", default=100, show_default=True, type=click.IntRange(1, 1000), help="Documents per query.")
     ]
     limit: Annotated[
         int | None,

@@ -46,11 +46,11 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
 _OPTIONS = (
     click.option(
         "--type", "types", multiple=True, callback=_types, metavar="TYPE",
-        help="Only files of this kind (markdown, pdf, mail, code, ...) or ending (md); may be repeated, or a,b.",
+        help="Only files of this kind (markdown, pdf, mail, code, ...) or suffix (md); may be repeated, or a,b.",
     ),
     click.option(
         "--path", "paths", multiple=True, metavar="GLOB",
-        help="Only files whose path fits: '*.md', 'reports/*', 'notes/**/2025*'; may be repeated.",
+        help="Only files whose path matches: '*.md', 'reports/*', 'notes/**/2025*'; may be repeated.",
     ),
     click.option(
         "--folder", "folders", multiple=True, metavar="NAME",

@@ -11,7 +11,7 @@ from searchkit.display import plural
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def forget(paths: tuple[str, ...]) -> None:
-    """Take folders or files out of the index, at once. The files themselves are not touched.
+    """Remove folders or files from the index, at once. The files themselves are not touched.
 
     A part of an indexed folder stays out until you index it by name. What was kept of opened hits there is erased too.
 

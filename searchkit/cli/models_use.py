@@ -19,8 +19,8 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
     """Use model NAME for new collections, or for an existing one.
 
     Between a model and those adapted from it a collection changes at once: its vectors are mapped, not embedded again. Any
-    other model has to embed it anew. With --embed that is done first, beside the old vectors, and a run that is stopped goes
-    on with the same command. Without, the collection changes now, and is found by words alone until it is indexed again.
+    other model has to embed it again. With --embed that is done first, next to the old vectors, and the same command continues
+    a run that was stopped. Without, the collection is switched now, and is found by words alone until it is indexed again.
 
     \b
     Examples:

@@ -12,12 +12,12 @@ from searchkit.display import plural
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
-@click.option("-c", "--collection", required=True, help="The collection to make anew.")
+@click.option("-c", "--collection", required=True, help="The collection to repair.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> None:
-    """Make a damaged collection anew from what is true: its sound parts and your files.
+    """Repair a damaged collection: make it again from its sound parts and your files.
 
-    The old files are set aside, nothing is deleted. FOLDERs are needed only if no file says any more which there were.
+    The old files are set aside, nothing is deleted. FOLDERs are needed only if no record of the indexed folders is left.
 
     \b
     Example:
@@ -31,7 +31,10 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
         report = rebuild_collection(library.collection(collection, must_exist=False), absolute, on_progress)
     if as_json:
         values = {**asdict(report), "set_aside": str(report.set_aside)}
-        run = {**values["run"], "problems": [{"path": str(p.path), "reason": p.reason} for p in report.run.problems]}
+        run = {
+            **values["run"],
+            "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in report.run.problems],
+        }
         print_json([{**values, "run": run}])
         return
     say(

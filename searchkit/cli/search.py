@@ -27,10 +27,10 @@ from searchkit.types import GroupBy, Note, NoteKind, SearchMode
 @click.option(
     "--group-by",
     type=click.Choice([GroupBy.FILE.value]),
-    help="Show the best passage of each file alone, and how many more there are in it.",
+    help="Show only the best passage of each file, and how many more it has.",
 )
-@click.option("--explain", is_flag=True, help="Show every number that gave a hit its place.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a hit (fields: see docs/json.md).")
+@click.option("--explain", is_flag=True, help="Show every number behind a hit's rank.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per hit (fields: see docs/json.md).")
 def search(
     query: tuple[str, ...], filters: Filters, group_by: str | None, *, explain: bool, as_json: bool, **how: Any
 ) -> None:
@@ -38,8 +38,8 @@ def search(
 
     In QUERY, a "quoted phrase" must occur as written, and -word must not. type:, path:, folder:, since: and until: do
     what the options of these names do; -type:, -path: and -folder: leave out. Filters alone list the newest documents.
-    Put a QUERY with quotes or hyphens between single quotes, so that the shell leaves it as it is, and -- before one that
-    begins with a hyphen.
+    Put a QUERY with quotes or hyphens in single quotes, so that the shell leaves it as it is, and -- before one that begins
+    with a hyphen.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ from searchkit.search.query.filters import Filters
 @click.option("-c", "--collection", "collections", multiple=True, help="Search this collection only; may be repeated.")
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")
 @filter_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a hit (fields: see docs/json.md).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per hit (fields: see docs/json.md).")
 def similar(place: str, collections: tuple[str, ...], k: int, filters: Filters, *, as_json: bool) -> None:
     """Find the passages nearest in meaning to an indexed file, or to its passage at LINE.
 

@@ -10,12 +10,12 @@ from searchkit.display import printable
 
 @click.command()
 @click.option("-c", "--collection", default="", help="This collection only.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a collection.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per collection.")
 @click.pass_context
 def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
     """Look for damage in every table and file of a collection; exit code 1 if there is any.
 
-    Your own files are not looked at, and nothing is changed. `searchkit rebuild` mends what it finds.
+    Your own files are not read, and nothing is changed. `searchkit rebuild` repairs what it finds.
 
     \b
     Example:

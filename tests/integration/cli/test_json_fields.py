@@ -115,6 +115,14 @@ def test_similar_prints_the_fields_of_search_but_its_explanation(home: Path) -> 
 
 
 @pytest.mark.minilm
+def test_a_rebuild_prints_its_index_run_as_index_does(home: Path) -> None:
+    write(home / "docs" / "torn again.md", "\0\1\2\3" * 99)
+    [rebuilt] = run(home, "rebuild", "-c", "docs", "--json")
+    assert rebuilt["run"].keys() == documented("index")
+    assert [problem.keys() for problem in rebuilt["run"]["problems"]] == [{"path", "reason", "remedy"}]
+
+
+@pytest.mark.minilm
 def test_an_answer_has_the_documented_fields(home: Path) -> None:
     with fake_llm() as llm:
         llm.answers("Prune the roses in March [1].")

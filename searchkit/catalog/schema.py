@@ -8,19 +8,12 @@ from searchkit.catalog.catalog import CatalogWriter
 migrations = Migrations("searchkit")
 
 
-@migrations()
-def m001_initial(db: Database) -> None:
-    """Everything that the first release keeps.
-
-    documents.path is relative to its root. chunks.content_hash names what the model sees (title and text), so that
-    equal passages share one vector. The full text has no content of its own: rows are taken out by the values that
-    were put in, which follow from chunks and documents (see fulltext.py).
+# `verify` compares these texts with those in the catalog, blanks included.
+_INITIAL = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE roots (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE exclusions (path TEXT PRIMARY KEY) WITHOUT ROWID",
     """
-    db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
-    db.execute("CREATE TABLE roots (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE)")
-    db.execute("CREATE TABLE exclusions (path TEXT PRIMARY KEY) WITHOUT ROWID")
-    db.execute(
-        """
         CREATE TABLE documents (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             root_id INTEGER NOT NULL REFERENCES roots(id) ON DELETE CASCADE,
@@ -36,11 +29,9 @@ def m001_initial(db: Database) -> None:
             recipe TEXT NOT NULL,
             UNIQUE (root_id, path)
         )
-        """
-    )
-    db.execute("CREATE INDEX documents_by_content ON documents(content_hash)")
-    db.execute(
-        """
+        """,
+    "CREATE INDEX documents_by_content ON documents(content_hash)",
+    """
         CREATE TABLE chunks (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             document_id INTEGER NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
@@ -54,19 +45,15 @@ def m001_initial(db: Database) -> None:
             content_hash BLOB NOT NULL,
             UNIQUE (document_id, ordinal)
         )
-        """
-    )
-    db.execute("CREATE INDEX chunks_by_content ON chunks(content_hash)")
-    db.execute(
-        """
+        """,
+    "CREATE INDEX chunks_by_content ON chunks(content_hash)",
+    """
         CREATE VIRTUAL TABLE fulltext USING fts5(
             name, title, text, content='', tokenize="porter unicode61 remove_diacritics 2"
         )
-        """
-    )
-    db.execute("CREATE VIRTUAL TABLE fulltext_terms USING fts5vocab(fulltext, row)")
-    db.execute(
-        """
+        """,
+    "CREATE VIRTUAL TABLE fulltext_terms USING fts5vocab(fulltext, row)",
+    """
         CREATE TABLE vectors (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             content_hash BLOB NOT NULL,
@@ -74,8 +61,20 @@ def m001_initial(db: Database) -> None:
             vector BLOB NOT NULL,
             UNIQUE (content_hash, fingerprint)
         )
-        """
-    )
+        """,
+)
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Everything that the first release keeps.
+
+    documents.path is relative to its root. chunks.content_hash names what the model sees (title and text), so that
+    equal passages share one vector. The full text has no content of its own: rows are taken out by the values that
+    were put in, which follow from chunks and documents (see fulltext.py).
+    """
+    for statement in _INITIAL:
+        db.execute(statement)
 
 
 @migrations()
@@ -111,5 +110,5 @@ def m003_removed_vectors(db: Database) -> None:
 
 @migrations()
 def m004_one_spelling(db: Database) -> None:
-    """Fill the full-text table again: letters that are written in two ways are one in it now (see letters.py)."""
+    """Fill the full-text table again: letters that are written in two ways are one in it now (see text.py)."""
     fulltext.refill(CatalogWriter(db.conn))

@@ -23,12 +23,10 @@ from searchkit.catalog.connection import open_for_writing
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import read_beir
-from searchkit.evaluate.metrics import Metric
+from searchkit.evaluate.metrics import Metric, QueryScores, rank_queries, score_rankings
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
-from searchkit.evaluate.retrieval.judging import QueryScores, rank_queries, score_rankings
-from searchkit.evaluate.retrieval.latency import some
 from searchkit.evaluate.retrieval.results import differences
-from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder, sample
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.fusion import Candidates, rank_by_both
@@ -116,7 +114,7 @@ class AblatedSet:
 
     def __init__(self, folder: Path, home: Path, embedder: Embedder, most_queries: int) -> None:
         self.data = read_beir(folder, "test")
-        chosen = some(list(self.data.qrels), min(most_queries, len(self.data.qrels)))
+        chosen = sample(list(self.data.qrels), min(most_queries, len(self.data.qrels)))
         self._queries = {key: self.data.queries[key] for key in chosen}
         self._made = corpus_collection(Home(home), Corpus(self.data.name, self.data.documents), embedder)
         self._ranking = RankingEmbedder(embedder, self._queries.values())

@@ -15,8 +15,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import RetrievalData, read_beir
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
-from searchkit.evaluate.retrieval.latency import some
-from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder, sample
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.types import SearchMode
@@ -76,7 +75,7 @@ def _search(corpus: Corpus, embedder: Embedder, ranking: Embedder) -> DocumentSe
 
 def _queries(data: RetrievalData, language: str, count: int) -> dict[str, str]:
     own = [key for key in data.queries if _language(key) == language]
-    return {key: data.queries[key] for key in some(own, min(count, len(own)))}
+    return {key: data.queries[key] for key in sample(own, min(count, len(own)))}
 
 
 def _language(key: str) -> str:

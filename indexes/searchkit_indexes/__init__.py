@@ -11,11 +11,11 @@ from searchkit_indexes.manifest import (
     verify_files,
     write_manifest,
 )
-from searchkit_indexes.rescoring import CERTAIN_OF, FetchVectors, search_rescored
+from searchkit_indexes.rescoring import EXACT_TOP_K, FetchVectors, search_rescored
 
 __all__ = [
     "ALL_KINDS",
-    "CERTAIN_OF",
+    "EXACT_TOP_K",
     "Code",
     "CodedIndex",
     "DEFAULT_EFFORT",

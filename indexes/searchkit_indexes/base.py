@@ -97,7 +97,7 @@ class VectorIndex(Protocol):
         ...
 
     @property
-    def breadth(self) -> int:
+    def max_candidates(self) -> int:
         """How many candidates are worth asking for: a graph is looked at as far as its effort, everything else is scanned."""
         ...
 

@@ -19,9 +19,11 @@ from searchkit_indexes.flat import FloatCodes
 from searchkit_indexes.kinds import DEFAULT_EFFORT, code_builder, load_codes
 from searchkit_indexes.manifest import IndexDamagedError
 
-_BREADTH = 1600  # candidates of codes that are scanned; among 1,000,000 of one bit nearly nothing is further behind
+_MAX_CANDIDATES = (
+    1600  # candidates of codes that are scanned; among 1,000,000 of one bit nearly nothing is further behind
+)
 _TIES = 32  # codes are asked for this many more than wanted, since of equal scores they may return any
-_RECENT_LIMIT = 4096  # float vectors beside the codes, or a fiftieth of them, before they are coded
+_PENDING_LIMIT = 4096  # float vectors beside the codes, or a fiftieth of them, before they are coded
 _LARGEST_TABLE = 1 << 26  # ids up to which a filter is a table of bytes by id
 _GONE_SHARE = 0.2  # of the codes, before they are taken out
 
@@ -33,8 +35,8 @@ class _State:
     ids: Ids
     codes: Codes
     alive: Mask | None
-    recent_ids: Ids
-    recent: Vectors
+    pending_ids: Ids
+    pending: Vectors
 
     @property
     def coded(self) -> int:
@@ -74,22 +76,22 @@ class CodedIndex:
         return self._spec
 
     @property
-    def breadth(self) -> int:
+    def max_candidates(self) -> int:
         """See VectorIndex."""
-        return self._effort if self._spec.structure in {Structure.HNSW, Structure.HNSWLIB} else _BREADTH
+        return self._effort if self._spec.structure in {Structure.HNSW, Structure.HNSWLIB} else _MAX_CANDIDATES
 
     @property
     def memory_bytes(self) -> int:
         """See VectorIndex."""
         state = self._state
         marks = 0 if state.alive is None else state.alive.nbytes
-        return state.codes.memory_bytes + state.ids.nbytes + marks + state.recent.nbytes + state.recent_ids.nbytes
+        return state.codes.memory_bytes + state.ids.nbytes + marks + state.pending.nbytes + state.pending_ids.nbytes
 
     def ids(self) -> Ids:
         """All ids, in no order."""
         state = self._state
         coded = state.ids if state.alive is None else state.ids[state.alive]
-        return np.concatenate([coded.astype(np.int64), state.recent_ids])
+        return np.concatenate([coded.astype(np.int64), state.pending_ids])
 
     def set_effort(self, effort: int) -> None:
         """Lists or nodes that searches look at from now on."""
@@ -103,15 +105,15 @@ class CodedIndex:
         """
         return self._state.codes.centroids()
 
-    def work_in(self) -> None:
+    def compact(self) -> None:
         """Work all additions and removals into the codes, however few: before an index is saved for long."""
         with self._changing:
             state = _without_gone(self._state)
-            self._state = self._with_recent_coded(state) if len(state.recent_ids) else state
+            self._state = self._with_pending_coded(state) if len(state.pending_ids) else state
 
     def __len__(self) -> int:
         state = self._state
-        return state.coded + len(state.recent_ids)
+        return state.coded + len(state.pending_ids)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """See VectorIndex."""
@@ -122,41 +124,41 @@ class CodedIndex:
         prefixes = unit_prefixes(vectors, self._spec.dimension)
         with self._changing:
             state = self._state
-            known = np.concatenate([state.recent_ids, ids])
+            known = np.concatenate([state.pending_ids, ids])
             if len(np.unique(known)) != len(known) or len(state.positions_of(ids)):
                 raise ValueError("an id is given twice, or is in the index already")
-            self._settle(replace(state, recent_ids=known, recent=np.concatenate([state.recent, prefixes])))
+            self._settle(replace(state, pending_ids=known, pending=np.concatenate([state.pending, prefixes])))
 
     def remove(self, ids: Ids) -> int:
         """See VectorIndex."""
         with self._changing:
             state = self._state
             gone = state.positions_of(ids)
-            kept = ~np.isin(state.recent_ids, ids)
+            kept = ~np.isin(state.pending_ids, ids)
             removed = len(gone) + len(kept) - int(np.count_nonzero(kept))
             if removed:
                 alive = state.alive
                 if len(gone):
                     alive = np.ones(len(state.ids), bool) if alive is None else alive.copy()
                     alive[gone] = False
-                recent_ids, recent = state.recent_ids[kept], state.recent[kept]
-                self._settle(replace(state, alive=alive, recent_ids=recent_ids, recent=recent))
+                pending_ids, pending = state.pending_ids[kept], state.pending[kept]
+                self._settle(replace(state, alive=alive, pending_ids=pending_ids, pending=pending))
             return removed
 
     def search(self, queries: Vectors, k: int, allowed_ids: Ids | None = None) -> Neighbours:
         """See VectorIndex."""
         state = self._state
         prefixes = unit_prefixes(queries, self._spec.dimension)
-        mask, recent_mask = state.alive, None
-        coded, recent = state.coded, len(state.recent_ids)
+        mask, pending_mask = state.alive, None
+        coded, pending = state.coded, len(state.pending_ids)
         if allowed_ids is not None:
             mask = state.among(allowed_ids)
-            recent_mask = np.isin(state.recent_ids, allowed_ids)
-            coded, recent = int(np.count_nonzero(mask)), int(np.count_nonzero(recent_mask))
-        wanted = max(0, min(k, coded + recent))
+            pending_mask = np.isin(state.pending_ids, allowed_ids)
+            coded, pending = int(np.count_nonzero(mask)), int(np.count_nonzero(pending_mask))
+        wanted = max(0, min(k, coded + pending))
         positions, scores = state.codes.search(prefixes, min(coded, wanted + _TIES), mask)
-        fresh, fresh_scores = FloatCodes(state.recent).search(prefixes, min(recent, wanted), recent_mask)
-        ids = np.concatenate([_ids_at(state.ids, positions), _ids_at(state.recent_ids, fresh)], axis=1)
+        fresh, fresh_scores = FloatCodes(state.pending).search(prefixes, min(pending, wanted), pending_mask)
+        ids = np.concatenate([_ids_at(state.ids, positions), _ids_at(state.pending_ids, fresh)], axis=1)
         all_scores = np.concatenate([np.where(positions < 0, -np.inf, scores), fresh_scores], axis=1)
         return _best(ids, all_scores, wanted, positions.shape[1])
 
@@ -169,9 +171,9 @@ class CodedIndex:
         np.save(folder / "ids.npy", state.ids.astype(np.uint32 if fits else np.int64))
         if state.alive is not None:
             np.save(folder / "alive.npy", state.alive)
-        if len(state.recent_ids):
-            np.save(folder / "recent_ids.npy", state.recent_ids)
-            np.save(folder / "recent.npy", state.recent)
+        if len(state.pending_ids):
+            np.save(folder / "recent_ids.npy", state.pending_ids)
+            np.save(folder / "recent.npy", state.pending)
 
     @classmethod
     def load(cls, folder: Path, spec: IndexSpec, effort: int | None = None) -> Self:
@@ -189,10 +191,10 @@ class CodedIndex:
         if (folder / "alive.npy").exists():
             state = replace(state, alive=_array(folder / "alive.npy", (np.bool_,), 1))
         if (folder / "recent.npy").exists():
-            recent_ids = _array(folder / "recent_ids.npy", (np.int64,), 1)
-            state = replace(state, recent_ids=recent_ids, recent=_array(folder / "recent.npy", (np.float32,), 2))
+            pending_ids = _array(folder / "recent_ids.npy", (np.int64,), 1)
+            state = replace(state, pending_ids=pending_ids, pending=_array(folder / "recent.npy", (np.float32,), 2))
         marks = len(ids) if state.alive is None else len(state.alive)
-        fits = len(codes) == len(ids) == marks and state.recent.shape == (len(state.recent_ids), spec.dimension)
+        fits = len(codes) == len(ids) == marks and state.pending.shape == (len(state.pending_ids), spec.dimension)
         if not fits:
             raise IndexDamagedError(f"the index in {folder} holds arrays that do not fit together")
         index._state = state
@@ -201,25 +203,25 @@ class CodedIndex:
     def _settle(self, state: _State) -> None:
         """Make a state the current one, its additions and removals worked into the codes if there are enough."""
         gone = len(state.ids) - state.coded
-        if gone > max(_RECENT_LIMIT // 4, _GONE_SHARE * len(state.ids)):
+        if gone > max(_PENDING_LIMIT // 4, _GONE_SHARE * len(state.ids)):
             state = _without_gone(state)
-        if len(state.recent_ids) > max(_RECENT_LIMIT, len(state.ids) // 50):
-            state = self._with_recent_coded(state)
+        if len(state.pending_ids) > max(_PENDING_LIMIT, len(state.ids) // 50):
+            state = self._with_pending_coded(state)
         self._state = state
 
-    def _with_recent_coded(self, state: _State) -> _State:
+    def _with_pending_coded(self, state: _State) -> _State:
         if len(state.ids):
-            codes = state.codes.with_more(state.recent)
+            codes = state.codes.with_more(state.pending)
         else:
-            builder = code_builder(self._spec, state.recent, len(state.recent), self._effort)
-            builder.add(state.recent)
+            builder = code_builder(self._spec, state.pending, len(state.pending), self._effort)
+            builder.add(state.pending)
             codes = builder.finish()
         return _State(
-            ids=np.concatenate([state.ids, state.recent_ids]),
+            ids=np.concatenate([state.ids, state.pending_ids]),
             codes=codes,
-            alive=None if state.alive is None else np.concatenate([state.alive, np.ones(len(state.recent_ids), bool)]),
-            recent_ids=state.recent_ids[:0],
-            recent=state.recent[:0],
+            alive=None if state.alive is None else np.concatenate([state.alive, np.ones(len(state.pending_ids), bool)]),
+            pending_ids=state.pending_ids[:0],
+            pending=state.pending[:0],
         )
 
 
@@ -227,7 +229,7 @@ def _without_gone(state: _State) -> _State:
     if state.alive is None:
         return state
     kept = np.flatnonzero(state.alive)
-    codes = state.codes.only(kept) if len(kept) else FloatCodes(state.recent[:0])  # learned anew from what comes
+    codes = state.codes.only(kept) if len(kept) else FloatCodes(state.pending[:0])  # learned anew from what comes
     return replace(state, ids=state.ids[kept], codes=codes, alive=None)
 
 

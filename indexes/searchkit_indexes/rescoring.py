@@ -12,7 +12,7 @@ import numpy as np
 
 from searchkit_indexes.base import Ids, Neighbours, VectorIndex, Vectors
 
-CERTAIN_OF = 10  # of the best, unless told: what comes after may be whatever the rounds brought
+EXACT_TOP_K = 10  # of the best, unless told: what comes after may be whatever the rounds brought
 _MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 gives a recall of .9968, 4 .9986, and so do more
 _OF_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
 _LEAST_KNOWN = 16  # errors, before they say anything
@@ -33,13 +33,13 @@ def search_rescored(
     k: int,
     fetch: FetchVectors,
     *,
-    certain_of: int = CERTAIN_OF,
+    exact_top_k: int = EXACT_TOP_K,
     allowed_ids: Ids | None = None,
 ) -> Neighbours:
     """The k nearest of one (dimension,) query by dot products of whole vectors, among as many candidates as it takes.
 
     `fetch` gives the (ids, vectors) of those of the ids it is asked for that still exist, all in one go, in any order.
-    `certain_of`: how many of the first have to be as good as certain; of the rest a fifth may be others. A filter that leaves
+    `exact_top_k`: how many of the first have to be as good as certain; of the rest a fifth may be others. A filter that leaves
     few is scored outright. Where many candidates no longer exist, more are looked at.
     """
     if k < 1:
@@ -48,13 +48,13 @@ def search_rescored(
         ids, vectors = fetch(np.unique(allowed_ids))
         return _ranked(ids, vectors @ query, k)
     least = _LEAST_OF_SMALL if len(index) <= _SMALL else _FIRST_ROUND
-    rounds = _Rounds(query, k, min(k, certain_of), least, fetch)
-    wanted = max(index.breadth, k, least)
+    rounds = _Rounds(query, k, min(k, exact_top_k), least, fetch)
+    wanted = max(index.max_candidates, k, least)
     while True:
         candidates = index.search(query[None], wanted, allowed_ids)
         if rounds.go_through(candidates) or len(candidates.ids[0]) < wanted:
             return rounds.ranked()
-        if not rounds.are_many_gone():
+        if not rounds.too_few_found():
             return rounds.ranked()
         wanted *= 4
 
@@ -62,8 +62,8 @@ def search_rescored(
 class _Rounds:
     """Candidates looked up so far; each round doubles them. `least`: how many the first brings, and the least of a round."""
 
-    def __init__(self, query: Vectors, k: int, certain_of: int, least: int, fetch: FetchVectors) -> None:
-        self._query, self._k, self._certain_of, self._least, self._fetch = query, k, certain_of, least, fetch
+    def __init__(self, query: Vectors, k: int, exact_top_k: int, least: int, fetch: FetchVectors) -> None:
+        self._query, self._k, self._exact_top_k, self._least, self._fetch = query, k, exact_top_k, least, fetch
         self._asked: Ids = np.empty(0, np.int64)
         self._ids: Ids = np.empty(0, np.int64)
         self._scores: Vectors = np.empty(0, np.float32)
@@ -82,7 +82,7 @@ class _Rounds:
             start = stop
         return False
 
-    def are_many_gone(self) -> bool:
+    def too_few_found(self) -> bool:
         """Whether too few of the candidates exist to be content with them."""
         return len(self._ids) < self._k or 2 * len(self._ids) < len(self._asked)
 
@@ -102,9 +102,9 @@ class _Rounds:
         self._errors = np.concatenate([self._errors, (scores - estimated)[~np.isnan(estimated)]])
 
     def _is_settled(self, next_estimate: float) -> bool:
-        if self.are_many_gone() or len(self._errors) < _LEAST_KNOWN:
+        if self.too_few_found() or len(self._errors) < _LEAST_KNOWN:
             return False
-        last = np.partition(self._scores, -self._certain_of)[-self._certain_of]
+        last = np.partition(self._scores, -self._exact_top_k)[-self._exact_top_k]
         middle = np.median(self._errors)
         spread = _OF_NORMAL * np.median(np.abs(self._errors - middle))
         return bool(last >= next_estimate + middle + _MARGIN * spread)

@@ -1,14 +1,13 @@
-"""`searchkit eval`: measure how good it is on judged data."""
+"""`searchkit eval`: measure the quality of search and of chunking on judged data."""
 
 from pathlib import Path
 
 import click
 
-from searchkit.cli.eval_compare import compare
-from searchkit.cli.eval_init import init
 from searchkit.cli.eval_retrieval import retrieval
-from searchkit.cli.output import print_json
+from searchkit.cli.output import print_json, say
 from searchkit.cli.progress import progress_line
+from searchkit.display import plural
 
 _REFERENCE_TOKENS = 256
 
@@ -27,7 +26,7 @@ def _window(value: str) -> tuple[int, int]:
 
 @click.group(name="eval")
 def eval() -> None:
-    """Measure how well searches find, and how well passages are cut, on judged data.
+    """Measure the quality of search and of chunking on judged data.
 
     \b
     Examples:
@@ -38,27 +37,25 @@ def eval() -> None:
 
 
 eval.add_command(retrieval)
-eval.add_command(compare)
-eval.add_command(init)
 
 
-@eval.command(short_help="Measure how much of the answers the best passages hold.")
+@eval.command(short_help="Measure how much of the answers the best chunks contain.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", default="", help="Embedding model (default: the best one installed).")
-@click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="Passages that a query retrieves.")
+@click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="Chunks that each query retrieves.")
 @click.option(
     "--windows",
     multiple=True,
     callback=_windows,
     metavar="TOKENS[:SHARED]",
-    help="Fixed windows to compare as well, such as 128 or 256:64; may be repeated.",
+    help="Fixed windows to compare too, such as 128 or 256:64; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
 def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int], ...], as_json: bool) -> None:
-    """Measure how much of the answers the best passages hold, and how much else.
+    """Measure how much of the answers the best chunks contain, and how much else.
 
     FOLDER holds documents/, queries.jsonl ({"_id", "text"}) and spans.jsonl ({"_id", "file", "spans": [[start, end], ...]},
-    counted in characters of the document). The documents are cut as `index` cuts them, and in windows of 256 tokens.
+    in characters of the document). The documents are chunked as `index` does it, and in windows of 256 tokens.
 
     \b
     Examples:
@@ -82,3 +79,67 @@ def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int]
         print_json([report_as_json(report)])
     else:
         click.echo(report_as_text(report))
+
+
+@eval.command(short_help="Compare two TREC run files on the same judgements.")
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
+@click.option(
+    "--qrels", required=True, type=click.Path(path_type=Path), help="Judgements: qrels/test.tsv, or a TREC qrels file."
+)
+@click.option("--queries", "queries_file", type=click.Path(path_type=Path), help="queries.jsonl, to show their texts.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
+def compare(run_a: Path, run_b: Path, *, qrels: Path, queries_file: Path | None, as_json: bool) -> None:
+    """Compare two TREC run files on the same judgements: is B better than A, by how much, on which queries?
+
+    The runs may come from any system. Judged queries that are missing from a run count as 0.
+
+    \b
+    Example:
+      searchkit eval compare before/scifact.hybrid.trec after/scifact.hybrid.trec \\
+        --qrels scifact/qrels/test.tsv --queries scifact/queries.jsonl
+    """
+    from searchkit.evaluate.beir import json_objects
+    from searchkit.evaluate.retrieval.compare import compare_runs, comparison_as_json, comparison_as_text
+
+    texts = (
+        {str(row.get("_id")): str(row.get("text", "")) for row, _ in json_objects(queries_file)} if queries_file else {}
+    )
+    comparison = compare_runs(run_a, run_b, qrels, texts)
+    if as_json:
+        print_json([comparison_as_json(comparison)])
+    else:
+        click.echo(comparison_as_text(comparison))
+
+
+@eval.command(short_help="Start a file of judged queries for a collection.")
+@click.argument("collection", metavar="NAME")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write (default: NAME-queries.jsonl here).")
+@click.option("--count", default=20, show_default=True, type=click.IntRange(1), help="Number of queries to suggest.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def init(collection: str, *, out: Path | None, count: int, force: bool) -> None:
+    """Start a file of judged queries for a collection: headings from all parts of it, each with its file.
+
+    Each line is {"query": "...", "relevant": ["PATH"]}; PATH#12 names a line of a file, PATH:3 a page (or a line, in a file
+    without pages). Rewrite the queries before you measure with them.
+
+    \b
+    Example:
+      searchkit eval init docs --count 30
+    """
+    from searchkit.evaluate.query_suggestions import suggest_queries, write_suggestions
+    from searchkit.library import Library
+
+    file = out or Path(f"{collection}-queries.jsonl")
+    with Library() as library:
+        suggestions = suggest_queries(library.home, collection, count)
+    if not suggestions:
+        say(f"Nothing to suggest: collection '{collection}' has no headings and no text. Nothing was written.")
+        return
+    write_suggestions(file, suggestions, force=force)
+    click.echo(file)
+    say(
+        f"{plural(len(suggestions), 'heading')} to turn into queries. Unchanged, they favour lexical search: reword each as a"
+        ' question of yours, add other files that answer it to "relevant", and delete lines that make no good query. Then:'
+    )
+    say(f"  searchkit eval retrieval -c '{collection}' --queries '{file}'")

@@ -1,1 +1,1 @@
-"""Text becomes vectors: models as folders, run on ONNX Runtime."""
+"""Turns text into vectors: models are folders, run on ONNX Runtime."""

@@ -1,7 +1,7 @@
-"""A model whose vectors are another model's times a matrix: the same files, a matrix and two nodes more in the graph.
+"""A model whose vectors are another model's times a matrix: the same files plus a matrix and two nodes in the graph.
 
-The product stands behind the base model's unit length, in floats, whatever the quantization of what comes before. That is
-the same as a new last Dense layer: norm(norm(W x) A) = norm((W x) A), and exactly what happens to vectors that are stored.
+The product follows the normalisation of the base model, in floats, whatever the quantization of the layers before it. That
+equals another Dense layer at the end: norm(norm(W x) A) = norm((W x) A), and is exactly how stored vectors are converted.
 """
 
 import os
@@ -27,7 +27,7 @@ from searchkit.files import new_folder
 from searchkit_indexes import Vectors
 
 CARD_FILE = "README.md"
-_LARGEST_CONDITION = 1e5  # in the 1-norm; up to here the inverse gives half-precision vectors back
+_LARGEST_CONDITION = 1e5  # condition number in the 1-norm; up to here the inverse restores half-precision vectors
 _OUTPUT, _UNADAPTED = "embedding", "embedding_of_base"
 _OWN = {GRAPH_FILE, "model.json", REFERENCE_FILE, ADAPTER_FILE, CARD_FILE}
 Matrix = npt.NDArray[np.float32]
@@ -35,9 +35,10 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """What is new about a model. `matrix`: (dimension, dimension), vectors @ matrix are its vectors but for their length.
+    """The changes that make an adapted model of its base.
 
-    `similarity_range`: see Embedder. `source`: how it came about, for model.json; `description`: the same for people, Markdown.
+    `matrix`: (dimension, dimension); base vectors @ matrix, normalised, are its vectors. `similarity_range`: see ModelInfo.
+    `source`: how the model was made, for model.json; `description`: the same for people, in Markdown.
     """
 
     matrix: Matrix
@@ -47,12 +48,12 @@ class Adaptation:
 
 
 def mapped(vectors: Vectors, matrix: Matrix) -> Vectors:
-    """(n, dimension) unit vectors as a model with this matrix gives them."""
+    """Convert (n, dimension) unit vectors of the base model to those of a model adapted by the matrix."""
     return normalized(vectors @ matrix)
 
 
 def matrix_of(folder: Path, card: ModelCard) -> Matrix | None:
-    """The matrix from the root model's vectors to a model's, None for a model that is its own root."""
+    """Read the matrix from the root model's vectors to this model's; None for a model that is its own root. Raises ModelError."""
     if ADAPTER_FILE not in card.checksums:
         return None
     matrix: Matrix = np.load(folder / ADAPTER_FILE, allow_pickle=False)
@@ -62,10 +63,10 @@ def matrix_of(folder: Path, card: ModelCard) -> Matrix | None:
 
 
 def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
-    """Write the model folder `target`: the base's files, shared where the file system can, and what is new.
+    """Write the model folder `target`: the base's files, hard-linked where the file system allows it, and the changed ones.
 
-    A base that is adapted itself gives its own base and the product of both matrices, so that nothing piles up. Raises
-    ModelError for a matrix that does not fit.
+    If the base is an adapted model itself, the two matrices are multiplied, so that adaptations do not pile up. Raises
+    ModelError for a matrix that does not fit or cannot be inverted.
     """
     card = read_model_card(base)
     if new.matrix.shape != (card.dimension, card.dimension) or not np.isfinite(new.matrix).all():
@@ -99,7 +100,7 @@ def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
 
 
 def _share(source: Path, target: Path) -> None:
-    """The same file under a second name, so that weights take no place twice; a copy where there are no such names."""
+    """Hard-link a file, so that weights take up space once; copy it where hard links are not possible."""
     try:
         os.link(source, target)
     except OSError:
@@ -107,8 +108,8 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _write_graph(source: Path, folder: Path, *, is_adapted: bool) -> None:
-    """The base's graph with the product behind it. The matrix stays in its own file, which ONNX Runtime maps."""
-    if is_adapted:  # it reads the matrix from that file already
+    """Write the base's graph with the product appended. The matrix stays in its own file, which ONNX Runtime maps."""
+    if is_adapted:  # the graph reads the matrix from that file already
         shutil.copyfile(source, folder / GRAPH_FILE)
         return
     import onnx
@@ -124,7 +125,7 @@ def _write_graph(source: Path, folder: Path, *, is_adapted: bool) -> None:
 
 
 def _tensor(file: Path) -> "onnx.TensorProto":  # type: ignore[name-defined] # noqa: F821
-    """The matrix where NumPy has written it: behind a header, to the end of the file."""
+    """Describe the matrix where NumPy wrote it: after the header of the file, up to its end."""
     import onnx
 
     shape = np.load(file, mmap_mode="r").shape

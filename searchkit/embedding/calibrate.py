@@ -1,6 +1,6 @@
-"""What a model's activations look like on a sample of texts, and the exact vectors of these texts.
+"""Measures a model's activations on a sample of texts, and computes the exact vectors of these texts.
 
-The float encoder is run a layer at a time, so that no more than a layer of it is held or written at once.
+The float encoder runs one layer at a time, so that no more than one layer is in memory or on disk.
 """
 
 import tempfile
@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.builder import GraphBuilder
-from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory
-from searchkit.embedding.graph.head import write_head
+from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory, write_head
 from searchkit.embedding.graph.weights import Floats, Inputs, Weights
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session, usable_cores
@@ -32,7 +31,7 @@ TokenIds = Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`observed`: the inputs of each group of products; `vectors`: (texts, dimension), exact."""
+    """The result of a calibration. `observed`: the inputs of each group of products; `vectors`: (texts, dimension), exact."""
 
     observed: Mapping[str, Inputs]
     vectors: Vectors
@@ -60,7 +59,7 @@ class _Run:
         return Calibration(observed, np.concatenate([inputs[_STATES] for inputs in self._inputs]))
 
     def _step(self, write: Callable[[Encoder, str, GraphBuilder], str], observed: dict[str, Inputs]) -> int:
-        """Write a part of the encoder, run all texts through it, keep their states; returns the encoder's layers."""
+        """Write a part of the encoder, run all texts through it and keep their states; returns the encoder's number of layers."""
         inputs = [name for name in _INPUT_KINDS if name in self._inputs[0]]
         with tempfile.TemporaryDirectory(prefix="searchkit-") as name:
             folder = Path(name)
@@ -76,7 +75,7 @@ class _Run:
             for text in self._inputs:
                 text[_STATES], *found = session.run(list(outputs), {name: text[name] for name in inputs})
                 totals = [_joined(*pair) for pair in zip(totals, found, strict=True)] if totals else found
-            del session  # its files are mapped, and go with the folder
+            del session  # its files are mapped and disappear with the folder
         pairs = zip(totals[::2], totals[1::2], strict=True)
         observed.update({group: Inputs(*pair) for group, pair in zip(weights.inputs_by_group, pairs, strict=True)})
         return encoder.layers
@@ -87,7 +86,7 @@ def _write_layer(encoder: Encoder, states: str, _: GraphBuilder, *, index: int) 
 
 
 def _observe(graph: GraphBuilder, group: str, x: str) -> dict[str, str]:
-    """Outputs that show the largest magnitudes (in,) and the Gram matrix (in, in) of x, in this order."""
+    """Add outputs for the largest magnitudes (in,) and the Gram matrix (in, in) of x, in this order."""
     axes = graph.constant("batch_and_token_axes", np.array([0, 1], np.int64))
     largest = graph.node("ReduceMax", [graph.node("Abs", [x]), axes], keepdims=0)
     rows = graph.node("Squeeze", [x, graph.constant("batch_axis", np.array([0], np.int64))])
@@ -96,5 +95,5 @@ def _observe(graph: GraphBuilder, group: str, x: str) -> dict[str, str]:
 
 
 def _joined(total: Floats, found: Floats) -> Floats:
-    """Of two observations of one kind: magnitudes (in,) by their maximum, Gram matrices (in, in) by their sum."""
+    """Combine two observations of one kind: magnitudes (in,) by maximum, Gram matrices (in, in) by sum."""
     return np.maximum(total, found) if total.ndim == 1 else total + found

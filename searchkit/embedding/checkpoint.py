@@ -1,6 +1,6 @@
 """Reads a sentence-transformers checkpoint folder: configuration, pooling, heads, prompts, safetensors weights.
 
-Knows the files' layout and refuses what cannot be reproduced exactly; knows nothing of graphs. Never unpickles.
+Knows the layout of the files and rejects what cannot be reproduced exactly; knows nothing about graphs. Never unpickles.
 """
 
 import json
@@ -23,11 +23,11 @@ Config = Mapping[str, Any]
 
 
 _OTHER_TASK = re.compile(r"For(Sequence|Token)Classification|ForQuestion|ForMultiple|ForCausalLM|ForNextSentence")
-_FEWEST_TOKENS = 3  # two special ones, and something to embed
+_FEWEST_TOKENS = 3  # two special ones and one to embed
 
 
 class Pooling(StrEnum):
-    """How token states become one vector."""
+    """The way to turn token states into one vector."""
 
     MEAN = "mean"
     CLS = "cls"
@@ -35,7 +35,7 @@ class Pooling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What follows the encoder: pooling, then all Dense modules folded into one map (None: there is none)."""
+    """The layers after the encoder: pooling, then all Dense modules folded into one linear map (None if there are none)."""
 
     pooling: Pooling
     projection: npt.NDArray[np.float32] | None
@@ -43,9 +43,9 @@ class Head:
 
 
 class Checkpoint:
-    """A checkpoint folder, opened for conversion; without its weights, for a look at what it is.
+    """A checkpoint folder, opened for conversion, or without its weights to inspect what it is.
 
-    Raises UnsupportedCheckpointError, with the reason, for a folder that is none.
+    Raises UnsupportedCheckpointError, with the reason, for a folder that is not a checkpoint.
     """
 
     def __init__(self, folder: Path, *, with_weights: bool = True) -> None:
@@ -64,7 +64,7 @@ class Checkpoint:
 
     @cached_property
     def head(self) -> Head:
-        """Pooling and Dense modules. Raises what `check_modules` raises."""
+        """The pooling and Dense modules. Raises what `check_modules` raises."""
         self.check_modules()
         pooling = Pooling.MEAN
         projection: npt.NDArray[np.float32] | None = None
@@ -77,7 +77,7 @@ class Checkpoint:
         return Head(pooling, projection, bias)
 
     def check_modules(self) -> None:
-        """Refuse modules, activations and poolings that cannot be reproduced; reads no weights."""
+        """Raise UnsupportedCheckpointError for modules, activations and poolings that cannot be reproduced; reads no weights."""
         for kind, path in self._modules():
             if kind == "Pooling":
                 self._pooling(path)
@@ -101,17 +101,17 @@ class Checkpoint:
 
     @property
     def dense_folders(self) -> list[str]:
-        """Folders, relative to the checkpoint's, of the modules that have weights of their own."""
+        """The folders, relative to the checkpoint's, of the modules that have their own weights."""
         return [path for kind, path in self._modules() if kind == "Dense"]
 
     @property
     def module_folders(self) -> list[str]:
-        """Folders, relative to the checkpoint's, of all modules but the encoder."""
+        """The folders, relative to the checkpoint's, of all modules except the encoder."""
         return [path for kind, path in self._modules() if kind != "Transformer"]
 
     @cached_property
     def prompts(self) -> Mapping[str, str]:
-        """Prompt prefixes by name; empty where the checkpoint has none."""
+        """The prompt prefixes by name; empty if the checkpoint has none."""
         config = self._optional_json("config_sentence_transformers.json")
         prompts = config.get("prompts") or {}
         if not isinstance(prompts, dict):
@@ -123,7 +123,7 @@ class Checkpoint:
 
     @cached_property
     def max_tokens(self) -> int:
-        """Tokens of the longest input, special ones included."""
+        """The number of tokens of the longest input, special ones included."""
         limit = self._optional_json("sentence_bert_config.json").get("max_seq_length")
         positions = int(self.config.get("max_position_embeddings", 512))
         return min(int(limit), positions) if limit and int(limit) >= _FEWEST_TOKENS else positions
@@ -137,30 +137,30 @@ class Checkpoint:
         return found.group(1) if found else "unknown"
 
     def has(self, name: str) -> bool:
-        """Whether the checkpoint holds a tensor of that name."""
+        """Return whether the checkpoint contains a tensor of that name."""
         return name in self._tensor_files
 
     def tensor(self, name: str) -> npt.NDArray[np.float32]:
-        """A tensor as float32. Raises UnsupportedCheckpointError if it is not there."""
+        """Read a tensor as float32. Raises UnsupportedCheckpointError if it is missing."""
         if name not in self._tensor_files:
             raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {name}.")
         return _read_tensor(self._tensor_files[name], name)
 
     def table(self, name: str) -> "TensorTable":
-        """A large matrix that is read in parts. Raises UnsupportedCheckpointError if it is not there."""
+        """Open a large matrix that is read in parts. Raises UnsupportedCheckpointError if it is missing."""
         if name not in self._tensor_files:
             raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {name}.")
         return TensorTable(self._tensor_files[name], name)
 
     def prefix_of(self, tensor: str) -> str:
-        """What stands before a tensor's plain name here ("" or "model.", say)."""
+        """Return the prefix of a tensor's plain name in this checkpoint, such as "" or "model."."""
         for name in self._tensor_files:
             if name == tensor or name.endswith(f".{tensor}"):
                 return name[: -len(tensor)]
         raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {tensor}.")
 
     def _modules(self) -> list[tuple[str, str]]:
-        """(kind, folder) of every module in order; a bare encoder counts as mean-pooled."""
+        """List (kind, folder) of every module in order; a bare encoder counts as mean-pooled."""
         if not (self.folder / "modules.json").is_file():
             return [("Transformer", "")]
         try:
@@ -178,7 +178,7 @@ class Checkpoint:
     def _fold_dense(
         self, path: str, projection: npt.NDArray[np.float32] | None, bias: npt.NDArray[np.float32] | None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-        """Put a Dense module behind the map so far: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂)."""
+        """Append a Dense module to the map so far: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂)."""
         tensors = _tensor_files(self.folder / path)
         if "linear.weight" not in tensors:
             raise UnsupportedCheckpointError(f"The Dense module {path} lacks the tensor linear.weight.")
@@ -220,7 +220,7 @@ class Checkpoint:
 
 
 class TensorTable:
-    """A matrix of a checkpoint, some of whose rows are read at a time."""
+    """A matrix of a checkpoint that is read a few rows at a time."""
 
     def __init__(self, file: Path, name: str) -> None:
         self._file = file
@@ -228,13 +228,13 @@ class TensorTable:
 
     @cached_property
     def shape(self) -> tuple[int, int]:
-        """Rows and width."""
+        """The number of rows and the width."""
         with self._opened() as tensors:
             rows, width = tensors.get_slice(self._name).get_shape()
         return rows, width
 
     def rows(self, wanted: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Some of its rows, as float32: consecutive ones, or those of the given numbers."""
+        """Read some rows as float32: a slice, or the rows with the given numbers."""
         with self._opened() as tensors:
             part = tensors.get_slice(self._name)
             if isinstance(wanted, slice):
@@ -267,7 +267,7 @@ def _pooling(config: Config, *, has_prompts: bool) -> Pooling:
 
 
 def _tensor_files(folder: Path) -> dict[str, Path]:
-    """Which safetensors file holds which tensor, sharded checkpoints included."""
+    """Map each tensor to its safetensors file, sharded checkpoints included."""
     from safetensors import SafetensorError, safe_open
 
     files = sorted(folder.glob("*.safetensors"))

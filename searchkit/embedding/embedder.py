@@ -1,4 +1,4 @@
-"""What every embedder can do, and the two operations on its vectors that everything else relies on."""
+"""The protocol of embedders, and the two operations on vectors that everything else relies on."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -11,7 +11,7 @@ from searchkit_indexes import Vectors
 
 
 class TokenVectors(NamedTuple):
-    """(n, components) float32 of unit length, of the tokens of a text, and how much each token tells: (n,) float32."""
+    """The tokens of a text: (n, components) float32 unit vectors, and (n,) float32 weights, larger for informative tokens."""
 
     vectors: Vectors
     weights: Vectors
@@ -26,26 +26,26 @@ class Embedder(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of a bare text, without prompt and special tokens.
+        """Count the tokens of a bare text, without prompt and special tokens.
 
-        It goes to the worker processes that cut documents, pickled, and should be no more than it needs to be there.
+        This callable is pickled and sent to the worker processes that chunk documents, so it should be small.
         """
         ...
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
-        """(n, dimension) float32, unit length, under the model's query prompt; (0, dimension) for none."""
+        """Embed queries with the model's query prompt: (n, dimension) float32, unit length; (0, dimension) for no queries."""
         ...
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
-        """(n, dimension) float32, unit length, under the model's document prompt; (0, dimension) for none."""
+        """Embed passages with the model's document prompt: (n, dimension) float32, unit length; (0, dimension) for no passages."""
         ...
 
     def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
-        """Of bare texts, what each token means by itself, whatever stands around it: quick. None if the model has no such table."""
+        """Look up static vectors of the tokens of bare texts, regardless of context: fast. None if the model has no such table."""
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text that ids of the model's vocabulary stand for.
+        """Turn ids of the model's vocabulary back into text.
 
         Raises UsageError for ids outside the vocabulary, and if the model takes text only.
         """
@@ -53,14 +53,14 @@ class Embedder(Protocol):
 
 
 def normalized(vectors: Vectors) -> Vectors:
-    """Rows scaled to unit length; a zero row stays zero."""
+    """Scale rows to unit length; a zero row stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: Vectors = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
     return scaled
 
 
 def prefix(vectors: Vectors, dimension: int) -> Vectors:
-    """The first `dimension` components, normalised again (Matryoshka truncation).
+    """Keep the first `dimension` components and normalise again (Matryoshka truncation).
 
     Raises ValueError if the vectors are shorter than that.
     """

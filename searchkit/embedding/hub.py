@@ -1,6 +1,6 @@
-"""The model hub: what a repository holds, and its files, fetched so that a broken connection costs nothing.
+"""The model hub: lists the files of a repository and downloads them, resuming after a broken connection.
 
-Knows HTTP, tokens and checksums; does not know what a checkpoint needs.
+Knows HTTP, access tokens and checksums; does not know which files a checkpoint needs.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 _OFFLINE = ("SEARCHKIT_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})  # answers that may be another a moment later
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})  # transient statuses, worth another try
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
-# Names that are safe below a folder of ours on every system: nothing hidden, no `..`, no drive.
+# Paths that are safe inside our folders on every system: nothing hidden, no `..`, no drive letter.
 _PLAIN_PATH = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
-_AGENT = {"user-agent": "searchkit"}  # all that the hub is told about this machine
+_AGENT = {"user-agent": "searchkit"}  # the only thing that the hub learns about this machine
 _KEPT = "What was downloaded is kept; the same command goes on from there."
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository. `sha256`: of its content; "" where the hub knows git's `blob_id` only."""
+    """A file of a repository. `sha256`: of its content; "" if the hub knows only git's `blob_id`."""
 
     path: str
     size_bytes: int
@@ -40,7 +40,7 @@ class HubFile:
     blob_id: str
 
     def matches(self, path: Path) -> bool:
-        """Whether a file on disk is this one, byte for byte."""
+        """Return whether a file on disk has the same content."""
         if path.stat().st_size != self.size_bytes:
             return False
         return checksum(path) == self.sha256 if self.sha256 else _blob_id(path) == self.blob_id
@@ -48,7 +48,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A repository at one commit, `revision`: its files by path. Files with odd names are left out."""
+    """The files of a repository at one commit, `revision`, by path. Files with unsafe names are left out."""
 
     repository: str
     revision: str
@@ -56,7 +56,7 @@ class Snapshot:
 
 
 def refuse_offline(*, asked: bool) -> None:
-    """Raise HubError if the network must not be used: the user said so now (`asked`), or in the environment."""
+    """Raise HubError if the user forbids the network, by an option (`asked`) or in the environment."""
     off = {"", "0", "no", "off", "false"}
     reasons = ["--offline"] if asked else [name for name in _OFFLINE if os.environ.get(name, "").lower() not in off]
     if reasons:
@@ -67,16 +67,16 @@ def refuse_offline(*, asked: bool) -> None:
 
 
 class Hub:
-    """The hub at HF_ENDPOINT, else the public one, with the user's token (HF_TOKEN, or `hf auth login`) if there is one.
+    """A client of the hub at HF_ENDPOINT (default: the public one), with the user's token (HF_TOKEN, or `hf auth login`) if set.
 
-    `pauses_seconds`: how long to wait before each new try when the connection breaks; any byte that arrives starts
-    the list again. Every method raises HubError, which says what to do.
+    `pauses_seconds`: the pause before each retry after a broken connection; every received byte restarts the list. Every
+    method raises HubError, which says what to do.
     """
 
     def __init__(self, *, pauses_seconds: Sequence[float] = _PAUSES_SECONDS) -> None:
         from huggingface_hub import constants, get_token
 
-        constants.HF_HUB_DISABLE_TELEMETRY = True  # else its requests tell what else is installed and running here
+        constants.HF_HUB_DISABLE_TELEMETRY = True  # otherwise its requests report what else is installed here
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self.endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
         if not re.match(r"https?://[^/]", self.endpoint):
@@ -86,7 +86,7 @@ class Hub:
         self._token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
 
     def look(self, repository: str, revision: str = "") -> Snapshot:
-        """What a repository holds at a branch, tag or commit ("": its main branch)."""
+        """List the files of a repository at a branch, tag or commit ("": its main branch)."""
         import httpx2
         from huggingface_hub import HfApi
 
@@ -110,19 +110,19 @@ class Hub:
     def fetch(
         self, snapshot: Snapshot, file: HubFile, folder: Path, on_bytes: Callable[[int], None] = lambda _: None
     ) -> None:
-        """Bring a file of a repository to its place below a folder; nothing is fetched twice.
+        """Download a file of a repository to its path below a folder, unless it is there already.
 
-        `on_bytes` hears how many of the file's bytes are there. A part that was fetched before is completed; a file
-        whose checksum is not the hub's is deleted and refused.
+        `on_bytes` receives the number of bytes present so far. A partial download is resumed; a file whose checksum differs
+        from the hub's is deleted and rejected.
         """
         target = folder / file.path
         if target.is_file():
             if file.matches(target):
                 on_bytes(file.size_bytes)
                 return
-            target.unlink()  # of another revision, or damaged since
+            target.unlink()  # from another revision, or damaged
         make_private_folder(target.parent)
-        # Named after its content, so that only the same content is ever appended to it.
+        # The name is derived from the content, so that only the same content is ever appended.
         part = target.with_name(f"{target.name}.{(file.sha256 or file.blob_id)[:16]}.part")
         self._complete(snapshot, file, part, on_bytes)
         if not file.matches(part):
@@ -149,7 +149,7 @@ class Hub:
                 self._wait(pauses, error, snapshot.repository, snapshot.revision)
 
     def _stream(self, url: str, part: Path, size_bytes: int, on_bytes: Callable[[int], None]) -> None:
-        """Append to a part what it lacks; start it anew where the server cannot begin in the middle."""
+        """Append the missing rest to a partial file; start over if the server cannot resume in the middle."""
         from huggingface_hub import get_session, hf_raise_for_status
 
         have = part.stat().st_size
@@ -165,12 +165,12 @@ class Hub:
                     file.write(piece)
                     on_bytes(file.tell())
                     if file.tell() > size_bytes:
-                        return  # more than was announced: its checksum will tell
+                        return  # more than announced: the checksum will not match
         if part.stat().st_size < size_bytes:
             raise ConnectionError("the connection ended early")
 
     def _wait(self, pauses: Iterator[float], error: Exception, repository: str, revision: str) -> None:
-        """Pause before another try; raise the explained error if there is no use in one."""
+        """Pause before a retry; raise the explained error if a retry is pointless."""
         from huggingface_hub.errors import HfHubHTTPError
 
         passing = not isinstance(error, HfHubHTTPError) or error.response.status_code in _PASSING
@@ -180,7 +180,7 @@ class Hub:
         time.sleep(pause_seconds)
 
     def _explained(self, error: Exception, repository: str, revision: str) -> HubError:
-        """What an error of the hub or of the network means to the user, and what to do."""
+        """Turn an error of the hub or the network into one that says what it means and what to do."""
         from huggingface_hub.errors import (
             GatedRepoError,
             HfHubHTTPError,
@@ -218,7 +218,7 @@ class Hub:
 
 
 def _file(sibling: "RepoSibling") -> HubFile:
-    """Raises ValueError for a file that could not be checked."""
+    """Describe a file. Raises ValueError if its content could not be verified after a download."""
     sha256 = sibling.lfs.sha256 if sibling.lfs else ""
     size_bytes = sibling.lfs.size if sibling.lfs else sibling.size
     if size_bytes is None or not (sha256 or sibling.blob_id):
@@ -227,6 +227,6 @@ def _file(sibling: "RepoSibling") -> HubFile:
 
 
 def _blob_id(path: Path) -> str:
-    """Git's name for a file's content: SHA-1 over a header and the content."""
+    """Compute git's name for a file's content: SHA-1 over a header and the content."""
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""A sentence-transformers checkpoint becomes a model folder: graph, tokenizer, description. No torch, no network."""
+"""Converts a sentence-transformers checkpoint to a model folder: graph, tokenizer, description. No torch, no network."""
 
 import shutil
 from collections.abc import Sequence
@@ -12,15 +12,12 @@ from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
-from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder
+from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder, write_head
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
-from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.weights import Weights
-from searchkit.embedding.known_models import known_vectors
 from searchkit.embedding.model_folder import REFERENCE_FILE, ModelCard, checksum
-from searchkit.embedding.model_info import Quantization
+from searchkit.embedding.model_info import Quantization, prompts_of_checkpoint
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
-from searchkit.embedding.prompts import prompts_of_checkpoint
 from searchkit.embedding.quick_tokenizer import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
 from searchkit.embedding.token_table import write_token_table
@@ -30,16 +27,17 @@ from searchkit.files import new_folder
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
-_EXACT = 0.9995  # cosine of a float encoder's vectors to those of sentence-transformers
+_KNOWN_VECTORS = Path(__file__).parent / "reference_vectors"
+_EXACT = 0.9995  # least cosine of a float encoder's vectors to those of sentence-transformers
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """An architecture that can be imported.
 
-    `encoder` adds it to a graph. `tokens`: its token table's name. `tokenizers`: acceptable files, the best first.
-    `prefix_dimensions`: the Matryoshka prefixes that its models are trained for; empty: the full vector only. `smoothed`: its
-    8-bit products take scales from the texts that it is calibrated with.
+    `encoder`: adds its encoder to a graph. `tokens`: the tensor name of its token table. `tokenizers`: acceptable files, the
+    best first. `prefix_dimensions`: the Matryoshka prefixes that its models are trained for; empty for the full vector only.
+    `smoothed`: the scales of its 8-bit products depend on the calibration texts.
     """
 
     encoder: EncoderFactory
@@ -66,27 +64,25 @@ def import_model(
     quantization: Quantization = Quantization.INT8,
     passages: Sequence[Passage] = (),
 ) -> ModelCard:
-    """Convert the checkpoint folder `source` into the model folder `target`, whose name becomes the model's.
+    """Convert the checkpoint folder `source` to the model folder `target`; the model is named after `target`.
 
-    `passages`: texts to calibrate the quantization with, besides the built-in sample.
-
-    Raises UnsupportedCheckpointError with the reason for a checkpoint that cannot be reproduced exactly, UsageError for
-    passages that would change nothing, and ModelError if the result is not sound; `target` then does not exist.
+    `passages`: texts to calibrate the quantization with, in addition to the built-in sample. Raises
+    UnsupportedCheckpointError for a checkpoint that cannot be reproduced exactly, UsageError for passages that would
+    have no effect, and ModelError if the result is not sound; `target` then does not exist.
     """
     checkpoint = Checkpoint(source)
     family = _family(checkpoint, quantization, passages)
-    _ = checkpoint.head  # what cannot be reproduced is refused before anything is written
+    checkpoint.check_modules()  # before anything is written
     prompts = prompts_of_checkpoint(checkpoint.prompts)
     with new_folder(target) as folder:
         tokenizer_file, tokenizer = _copy_tokenizer(source, folder, family)
-        opened = open_tokenizer(tokenizer, folder / tokenizer_file)
+        encode = open_tokenizer(tokenizer, folder / tokenizer_file).encode
         texts = [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
-        ids = [opened.encode(text, checkpoint.max_tokens) for text in texts]
+        ids = [encode(text, checkpoint.max_tokens) for text in texts]
         calibration = calibrate(checkpoint, family.encoder, ids)
         weights_checksum = checksum(_largest_weights(source))
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
-        with GraphBuilder(folder) as graph:
-            dimension = _write_graph(checkpoint, family, graph, quantization, calibration)
+        dimension = _write_graph(checkpoint, family, folder, quantization, calibration)
         write_token_table(checkpoint.table(f"{checkpoint.prefix_of(family.tokens)}{family.tokens}"), folder)
         card = ModelCard(
             name=target.name,
@@ -114,7 +110,7 @@ def import_model(
 
 
 def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequence[Passage]) -> Family:
-    """The checkpoint's; refuses what is none of them, and passages that would change nothing."""
+    """Find the checkpoint's family. Raises UnsupportedCheckpointError, and UsageError for passages that have no effect."""
     family = FAMILIES.get(checkpoint.model_type)
     if family is None:
         known = ", ".join(FAMILIES)
@@ -131,20 +127,30 @@ def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequen
 def _write_graph(
     checkpoint: Checkpoint,
     family: Family,
-    graph: GraphBuilder,
+    folder: Path,
     quantization: Quantization,
     calibration: Calibration,
 ) -> int:
+    """Write model.onnx and its weights; returns the dimension of the vectors."""
     head = checkpoint.head
-    weights = Weights(graph, quantization, observed=calibration.observed)
-    states = write_encoder(family.encoder(graph, weights, checkpoint))
-    embedding = write_head(graph, states, head, small=quantization.has_small_table)
-    graph.save({INPUT_IDS: (np.int64, ["batch", "tokens"])}, {"embedding": embedding})
+    with GraphBuilder(folder) as graph:
+        weights = Weights(graph, quantization, observed=calibration.observed)
+        states = write_encoder(family.encoder(graph, weights, checkpoint))
+        embedding = write_head(graph, states, head, small=quantization.has_small_table)
+        graph.save({INPUT_IDS: (np.int64, ["batch", "tokens"])}, {"embedding": embedding})
     return int(checkpoint.config["hidden_size"]) if head.projection is None else head.projection.shape[0]
 
 
+def known_vectors(weights_checksum: str) -> Path:
+    """Path of the vectors by sentence-transformers for the weights with this SHA-256: (40, dimension) float16.
+
+    tests/data/make_reference_vectors.py writes such files; most weights have none.
+    """
+    return _KNOWN_VECTORS / f"{weights_checksum[:16]}.npy"
+
+
 def _keep_reference(vectors: Vectors, weights_checksum: str, folder: Path) -> None:
-    """Write the sample's exact vectors, after comparing them with those of sentence-transformers where these are kept.
+    """Write the sample's exact vectors, after comparing them with those of sentence-transformers where these are known.
 
     Raises ModelError if they differ, UnsupportedCheckpointError if they are not numbers.
     """
@@ -173,7 +179,7 @@ def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, To
 
 
 def _similarity_range(embedder: OnnxEmbedder) -> tuple[float, float]:
-    """Mean cosine of the sample's unrelated and of its matching pairs; also the proof that the model works at all."""
+    """Compute the mean cosines of unrelated and of matching pairs of the sample. Raises ModelError if the model is broken."""
     queries, passages = np.split(embedder.embed_many(sample_inputs(embedder.card.prompts)), 2)
     similarities = queries @ passages.T
     matching = np.eye(len(SAMPLE_PAIRS), dtype=bool)

@@ -1,4 +1,4 @@
-"""A model as a folder: model.onnx, weights.bin, its tokenizer, reference vectors; model.json describes and seals them."""
+"""The model folder: model.onnx, weights.bin, tokenizer, reference vectors, and model.json with their checksums."""
 
 import hashlib
 import json
@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchkit.embedding.model_info import ModelInfo, Quantization
-from searchkit.embedding.prompts import Prompts
+from searchkit.embedding.model_info import ModelInfo, Prompts, Quantization
 from searchkit.embedding.tokenizer import TokenizerKind
 from searchkit.errors import ModelError
 from searchkit.files import write_atomically
@@ -17,16 +16,16 @@ from searchkit.files import write_atomically
 FORMAT = 1
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
-ADAPTER_FILE = "adapter.npy"  # of a model that was adapted, see adapted_model.py
+ADAPTER_FILE = "adapter.npy"  # of an adapted model only, see adapted_model.py
 REFERENCE_FILE = "reference.npy"
 _FILE = "model.json"
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What model.json says. `checksums`: SHA-256 by file name; `source`: where the weights came from and their hash.
+    """The content of model.json. `checksums`: SHA-256 by file name; `source`: the origin of the weights and their hash.
 
-    `similarity_range`: mean cosine of unrelated and of matching pairs of the built-in sample, see `Embedder`.
+    `similarity_range`: mean cosines of unrelated and of matching pairs of the built-in sample, see ModelInfo.
     """
 
     name: str
@@ -45,7 +44,7 @@ class ModelCard:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of everything that decides a vector."""
+        """A hash, 16 hex digits, of everything that determines a vector."""
         files = [self.checksums.get(name, "") for name in (GRAPH_FILE, WEIGHTS_FILE, self.tokenizer_file)]
         files += [self.checksums[ADAPTER_FILE]] if ADAPTER_FILE in self.checksums else []
         decisive = [files, asdict(self.prompts), self.max_tokens, self.tokenizer]
@@ -53,12 +52,12 @@ class ModelCard:
 
     @property
     def root_fingerprint(self) -> str:
-        """Of the model that this one was adapted from, which has the same tokens and window; its own if of none."""
+        """The fingerprint of the model that this one was adapted from, else its own; see ModelInfo."""
         return self.source.get("root", "") or self.fingerprint
 
     @property
     def info(self) -> ModelInfo:
-        """The facts that every embedder states of its model."""
+        """The facts that an embedder publishes about its model."""
         return ModelInfo(
             name=self.name,
             dimension=self.dimension,
@@ -76,9 +75,9 @@ class ModelCard:
 
 
 def read_model_card(folder: Path) -> ModelCard:
-    """Read a model folder's description.
+    """Read model.json of a model folder.
 
-    Raises ModelError if there is none, or one of another format.
+    Raises ModelError if it is missing, damaged or of another format.
     """
     try:
         content: Any = json.loads((folder / _FILE).read_text("utf-8"))
@@ -92,7 +91,7 @@ def read_model_card(folder: Path) -> ModelCard:
         card = ModelCard(
             **{
                 **content,
-                "name": folder.name,  # a renamed folder is a renamed model
+                "name": folder.name,  # renaming the folder renames the model
                 "prefix_dimensions": tuple(content["prefix_dimensions"]),
                 "prompts": Prompts(**content["prompts"]),
                 "quantization": Quantization(content["quantization"]),
@@ -107,7 +106,7 @@ def read_model_card(folder: Path) -> ModelCard:
 
 
 def _check(card: ModelCard) -> None:
-    """Raise ValueError for what no import writes."""
+    """Raise ValueError for values that no import writes."""
     numbers = {"dimension": card.dimension, "max_tokens": card.max_tokens}
     for name, value in numbers.items():
         if not (isinstance(value, int) and value > 0):
@@ -120,11 +119,11 @@ def _check(card: ModelCard) -> None:
 
 
 def is_model_folder(folder: Path) -> bool:
-    """Whether a folder claims to be a model."""
+    """Return whether a folder has a model.json."""
     return (folder / _FILE).is_file()
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

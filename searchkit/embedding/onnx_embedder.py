@@ -1,4 +1,4 @@
-"""The embedder: a model folder on ONNX Runtime. A text at a time, so nothing is ever padded."""
+"""The embedder that runs a model folder on ONNX Runtime, one text at a time, so that nothing is padded."""
 
 import os
 import sys
@@ -15,7 +15,6 @@ import numpy.typing as npt
 from searchkit.embedding.embedder import TokenVectors
 from searchkit.embedding.model_folder import read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
-from searchkit.embedding.runtime import onnx_runtime
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
     FastTokenizer,
@@ -30,15 +29,15 @@ from searchkit_indexes import Vectors
 
 Vector = npt.NDArray[np.float32]
 _INPUT = "token_ids"
-_FEW = 8  # queries; of more, each gets a core to itself, which halves the work
-_MANY_TOKENS = 512  # a text of more does not leave its memory behind
+_FEW = 8  # queries; beyond, each query gets one core, which halves the work
+_MANY_TOKENS = 512  # the memory of longer texts is returned afterwards
 
 
 class OnnxEmbedder:
-    """See Embedder. Opening reads model.json only; tokenizer and weights are loaded when first needed.
+    """See Embedder. The constructor reads model.json only; tokenizer and weights are loaded when first needed.
 
-    `serves_many`: set before the first text, for who has many callers at once. Then every text is worked on by one core, and
-    queries and passages share one session: the weights are in memory once.
+    `serves_many`: set it before the first text if there are many callers at once. Each text then runs on one core, and
+    queries and passages share one session, so that the weights are in memory once.
     """
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
@@ -54,7 +53,7 @@ class OnnxEmbedder:
         return TokenCounter(self.card.tokenizer, self.folder / self.card.tokenizer_file)
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
-        """See Embedder. A few as soon as possible, many with as little work as possible."""
+        """See Embedder. A few queries are optimised for latency, many for throughput."""
         texts = [self.card.prompts.of_query(query) for query in queries]
         if 0 < len(texts) <= _FEW:
             return np.stack([self.embed_one(text) for text in texts])
@@ -65,7 +64,7 @@ class OnnxEmbedder:
         return self.embed_many([self.card.prompts.of_passage(passage) for passage in passages])
 
     def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
-        """See Embedder. Models that were imported before there were such tables have none."""
+        """See Embedder. Models imported by early versions of searchkit have no such table."""
         if STATIC_FILE not in self.card.checksums:
             return None
         return [self._token_table.of(self._tokenizer.encode(text, self.info.max_tokens)[1:-1]) for text in texts]
@@ -75,7 +74,7 @@ class OnnxEmbedder:
         return self._tokenizer.decode(token_ids)
 
     def embed_one(self, text: str) -> Vector:
-        """(dimension,) float32, unit length, of a text as the model is to see it, prompt included: soon.
+        """Embed a complete input, prompt included, with the lowest latency: (dimension,) float32, unit length.
 
         All cores work on it together.
         """
@@ -84,17 +83,19 @@ class OnnxEmbedder:
         return self._run(self._quick_session, np.array([ids], np.int64))
 
     def embed_many(self, texts: Sequence[str]) -> Vectors:
-        """(n, dimension) float32, unit length, of texts as the model is to see them: many a second.
+        """Embed complete inputs, prompts included, with the highest throughput: (n, dimension) float32, unit length.
 
-        Every core works on a text of its own, which wastes less of its time than working together on one.
+        Each core works on its own text, which is more efficient than sharing one.
         """
         vectors = np.empty((len(texts), self.info.dimension), np.float32)
         if not texts:
             return vectors
         session = self._steady_session
         inputs = enumerate(np.array([self._tokenizer.encode(text, self.info.max_tokens)], np.int64) for text in texts)
-        longest_first = sorted(inputs, key=lambda item: -item[1].size)  # so that all cores come to an end together
-        remaining = iter(longest_first)  # its next() is atomic: every text is taken once
+        longest_first = sorted(
+            inputs, key=lambda item: -item[1].size
+        )  # so that all cores finish at about the same time
+        remaining = iter(longest_first)  # its next() is atomic: no text is taken twice
         stopped = Event()
 
         def work() -> None:
@@ -112,7 +113,7 @@ class OnnxEmbedder:
                 for worker in [pool.submit(work) for _ in range(workers)]:
                     worker.result()
             except BaseException:
-                stopped.set()  # an interruption waits for the texts in hand only
+                stopped.set()  # an interruption waits only for the texts in progress
                 raise
         return vectors
 
@@ -127,7 +128,7 @@ class OnnxEmbedder:
 
     @cached_property
     def _giving_back(self) -> Any:
-        """Run options that return the arena's memory to the system afterwards."""
+        """The run options that return the arena's memory to the system after a run."""
         options = onnx_runtime().RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         return options
@@ -142,7 +143,7 @@ class OnnxEmbedder:
 
     @cached_property
     def _quick_tokenizer(self) -> "Tokenizer | QuickTokenizer":
-        """For a short text alone, where there is one."""
+        """The tokenizer for a single short text."""
         return QuickTokenizer(self.folder) if TABLE_FILE in self.card.checksums else self._tokenizer
 
     @cached_property
@@ -163,14 +164,25 @@ class OnnxEmbedder:
             raise ModelError(f"The model {self.info.name} cannot be loaded. {remedy} ({error})") from error
 
 
+def onnx_runtime() -> Any:
+    """Import and return ONNX Runtime with its telemetry disabled.
+
+    Its wheels send reports to their makers after a few seconds of work unless this variable is set before they are loaded.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
 def open_session(folder: Path, threads: int) -> Any:
-    """ONNX Runtime on the graph in a folder."""
+    """Open an ONNX Runtime session on the graph in a folder."""
     onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = True  # without it every layer's memory comes anew from the system, and in pieces
-    options.enable_mem_reuse = False  # planning it takes two thirds of the time to load; the arena reuses as well
+    options.enable_cpu_mem_arena = True  # otherwise each layer allocates its memory from the system, in pieces
+    options.enable_mem_reuse = False  # its planning takes two thirds of the load time, and the arena reuses memory too
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
     _give_back_memory()
@@ -178,7 +190,7 @@ def open_session(folder: Path, threads: int) -> Any:
 
 
 def _give_back_memory() -> None:
-    """Return what loading has used and freed to the system, where the C library keeps it unless told (glibc)."""
+    """Return memory freed after loading to the system; glibc would keep it."""
     import ctypes
 
     if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
@@ -186,7 +198,7 @@ def _give_back_memory() -> None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Count the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""From a name on the model hub to a verified model folder. What cannot work is refused before weights are fetched."""
+"""Turns a name on the model hub into a verified model folder. Unsuitable models are rejected before the weights are fetched."""
 
 import re
 import shutil
@@ -39,10 +39,10 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """What to pull. `model`: a short name or OWNER/NAME; `revision`: branch, tag or commit, "" for the main branch.
+    """The model to pull. `model`: a short name or OWNER/NAME; `revision`: branch, tag or commit, "" for the main branch.
 
-    `name`: what to call it, "" for the repository's. `offline`: the user forbids the network. `passages`: texts to
-    calibrate with, besides the built-in sample.
+    `name`: the name of the installed model, "" for the repository's. `offline`: the user forbids the network. `passages`:
+    texts to calibrate with, in addition to the built-in sample.
     """
 
     model: str
@@ -85,7 +85,7 @@ def pull_model(
 
 
 def repository_of(model: str) -> str:
-    """OWNER/NAME on the hub of a short name, or of itself. Raises UsageError for what can be neither."""
+    """Resolve a short name, or OWNER/NAME, to OWNER/NAME on the hub. Raises UsageError for anything else."""
     if known := SHORT_NAMES.get(model.lower()):
         return known
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII):
@@ -97,10 +97,10 @@ def repository_of(model: str) -> str:
 
 @contextmanager
 def _download_folder(downloads: Path, repository: str) -> Iterator[Path]:
-    """The folder of one repository's download, for one process at a time.
+    """Lock the download folder of a repository for this process.
 
-    It is deleted when the block has ended, or has found the checkpoint unfit; after any other error it stays, if there
-    is anything in it to go on from.
+    It is deleted after the block, and when the checkpoint turns out to be unsuitable; after any other error it stays if it
+    contains anything to resume from.
     """
     from filelock import FileLock, Timeout
 
@@ -124,10 +124,10 @@ def _download_folder(downloads: Path, repository: str) -> Iterator[Path]:
 
 
 def _described(hub: Hub, snapshot: Snapshot, folder: Path) -> "Checkpoint":
-    """The checkpoint's small files, fetched and found to be of a kind that can be converted."""
+    """Fetch the checkpoint's small files and check that it can be converted. Raises UnsupportedCheckpointError."""
     from searchkit.embedding.checkpoint import Checkpoint
     from searchkit.embedding.import_model import FAMILIES
-    from searchkit.embedding.prompts import prompts_of_checkpoint
+    from searchkit.embedding.model_info import prompts_of_checkpoint
 
     _weights(snapshot, "")
     if "config.json" not in snapshot.files:
@@ -152,7 +152,7 @@ def _described(hub: Hub, snapshot: Snapshot, folder: Path) -> "Checkpoint":
 
 
 def _weights(snapshot: Snapshot, place: str) -> list[HubFile]:
-    """The safetensors files right in a folder of the repository: the whole model if it is there, else all, its shards.
+    """List the safetensors files directly in a folder of the repository: model.safetensors if it exists, else all shards.
 
     Raises UnsupportedCheckpointError if there are none.
     """
@@ -171,7 +171,7 @@ def _weights(snapshot: Snapshot, place: str) -> list[HubFile]:
 
 
 def _tokenizer(snapshot: Snapshot, checkpoint: "Checkpoint") -> HubFile:
-    """The best tokenizer file for the checkpoint's family. Raises UnsupportedCheckpointError if there is none."""
+    """Choose the best tokenizer file for the checkpoint's family. Raises UnsupportedCheckpointError if there is none."""
     from searchkit.embedding.import_model import FAMILIES
 
     names = [name for name, _ in FAMILIES[checkpoint.model_type].tokenizers]
@@ -182,9 +182,9 @@ def _tokenizer(snapshot: Snapshot, checkpoint: "Checkpoint") -> HubFile:
 
 
 def _check_space(folder: Path, wanted: Sequence[HubFile], weights: Sequence[HubFile], kept: Quantization) -> None:
-    """Raise HubError unless there is room for what is still to come and for the model made of it."""
+    """Raise HubError unless the disk has space for the rest of the download and for the converted model."""
     total, original = (sum(file.size_bytes for file in files) for files in (wanted, weights))
-    # The model is at most as large as the weights it is made of; quantized, it is well below half of them.
+    # The model is at most as large as the original weights; quantized, well below half of that.
     converted = original if kept is Quantization.FP32 else original // 2
     needed = max(total - folder_size_bytes(folder), 0) + converted
     free = shutil.disk_usage(folder).free

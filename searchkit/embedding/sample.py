@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from searchkit.embedding.prompts import Prompts
+from searchkit.embedding.model_info import Prompts
 from searchkit.types import Passage
 
 SAMPLE_PAIRS = (

@@ -13,7 +13,7 @@ from searchkit.types import Passage
 
 @dataclass(frozen=True, slots=True)
 class RetrievalData:
-    """Documents and queries by id; `qrels`: relevance by document, by query, of queries with a relevant document."""
+    """Documents and queries by id; `qrels`: relevance by query and document, for queries with a relevant document."""
 
     name: str
     documents: Mapping[str, Passage]
@@ -22,7 +22,7 @@ class RetrievalData:
 
     @property
     def unknown_documents(self) -> set[str]:
-        """Ids of documents that are judged relevant, but not there."""
+        """The ids of documents that are judged relevant but missing."""
         judged = (
             document for by_document in self.qrels.values() for document, score in by_document.items() if score > 0
         )
@@ -30,7 +30,7 @@ class RetrievalData:
 
 
 def read_beir(folder: Path, split: str = "test") -> RetrievalData:
-    """Read a folder; of the queries those with a relevant document.
+    """Read a folder; queries without a relevant document are left out.
 
     Raises EvaluationDataError.
     """
@@ -49,9 +49,9 @@ def read_beir(folder: Path, split: str = "test") -> RetrievalData:
 
 
 def read_passages(file: Path) -> list[Passage]:
-    """The passages of a file with an object a line: "text", and "title" if there is one; other fields do not matter.
+    """Read passages from a file with one JSON object per line: "text" and an optional "title"; other fields are ignored.
 
-    Raises EvaluationDataError, also for a file without any.
+    Raises EvaluationDataError, also for a file without passages.
     """
     passages = [_passage(fields, place) for fields, place in json_objects(file)]
     if not passages:
@@ -88,7 +88,7 @@ def _with_ids(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def json_objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each line's object, and where it stands. Raises EvaluationDataError for what is no file of JSON objects."""
+    """Yield the JSON object of each line, and its place for messages. Raises EvaluationDataError for any other file."""
     for number, line in _lines(file):
         place = f"{file}, line {number}"
         try:
@@ -101,7 +101,7 @@ def json_objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
+    """Yield lines that are not blank, with their numbers."""
     if not file.is_file():
         raise EvaluationDataError(f"There is no file {file}. Check the spelling.")
     with file.open("rb") as lines:

@@ -1,7 +1,7 @@
-"""Queries that a user has judged about a collection: a JSON object a line, with the files or places that answer it.
+"""Reads a user's judged queries for a collection: one JSON object per line, with the files or places that answer the query.
 
-`{"query": "when does the lease end", "relevant": ["flat/lease.pdf:3", "notes.md#40", "mail/landlord.eml"]}`: a file, a
-line of it (#), a page (:). Paths are relative to a folder of the collection, or absolute.
+`{"query": "when does the lease end", "relevant": ["flat/lease.pdf:3", "notes.md#40", "mail/landlord.eml"]}`: a page (:), a
+line (#), or a whole file. Paths are relative to a root of the collection, or absolute.
 """
 
 import re
@@ -25,7 +25,7 @@ _WITH_PLACE = re.compile(r"(.+)([#:])(\d+)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class RelevantItem:
-    """What answers a query, as it is written: a file, or those passages of it. `passages`: None for any of the file's."""
+    """An answer to a query as the file names it: a document, or some of its passages. `passages`: None for all of them."""
 
     name: str
     path: Path
@@ -33,10 +33,10 @@ class RelevantItem:
 
 
 def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
-    """Read the judged queries about a collection; their ids are the numbers of their lines.
+    """Read the judged queries for a collection; their ids are their line numbers.
 
-    Raises CollectionNotFoundError; EvaluationDataError, with the line, for what is no such object, a query that is there
-    twice, and a file or place that the collection does not hold.
+    Raises CollectionNotFoundError; EvaluationDataError, with the line, for a malformed object, a repeated query, and a file
+    or place that is not in the collection.
     """
     queries: dict[str, str] = {}
     items: dict[str, list[RelevantItem]] = {}
@@ -63,7 +63,7 @@ def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
 
 
 def ids_among(items: Sequence[RelevantItem], hit: Hit, paths: Sequence[Path]) -> list[str]:
-    """Which of a query's relevant items a hit is, else its path, that any further hits in the file count as the same."""
+    """Name the relevant items that a hit matches, else its path, so that further hits in the same file count once."""
     hashed = content_hash(hit.title, hit.text)
     here = [item for item in items if item.path in paths]
     found = [item.name for item in here if item.passages is None or hashed in item.passages]
@@ -71,7 +71,7 @@ def ids_among(items: Sequence[RelevantItem], hit: Hit, paths: Sequence[Path]) ->
 
 
 class _Known:
-    """The files of a collection and their passages."""
+    """The indexed files of a collection and their passages."""
 
     def __init__(self, folder: CollectionFolder) -> None:
         self._folder = folder
@@ -84,7 +84,7 @@ class _Known:
                         self._documents[root.path / path_from_text(record.path)] = record.id
 
     def item(self, name: str, place: str) -> RelevantItem:
-        """What is meant. Raises EvaluationDataError."""
+        """Resolve an item as it is written. Raises EvaluationDataError."""
         if path := self._path(name):
             return RelevantItem(name, path, None)
         match = _WITH_PLACE.fullmatch(name)
@@ -114,7 +114,7 @@ class _Known:
 
 
 def _at_line(chunks: Sequence[Chunk], line: int) -> Iterator[Chunk]:
-    """The passages that hold a line, else the one that follows it, of which it may be the heading."""
+    """Find the passages that contain a line, else the following one, whose heading the line may be."""
     placed = [chunk for chunk in chunks if chunk.line is not None]
     holding = [chunk for chunk in placed if (chunk.line or 0) <= line <= (chunk.line_end or chunk.line or 0)]
     following = [chunk for chunk in placed if (chunk.line or 0) > line]

@@ -1,4 +1,4 @@
-"""Lets the package `mteb` evaluate an embedder of searchkit; mteb itself is imported only when it asks what it has before it.
+"""Lets the package `mteb` evaluate an embedder of searchkit; mteb itself is imported only when it asks for the metadata.
 
 import mteb
 from searchkit import Library
@@ -19,15 +19,15 @@ from searchkit.errors import UsageError
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
-Batch = Mapping[str, Sequence[Any]]  # a column of texts by name: text; of documents also title and body
+Batch = Mapping[str, Sequence[Any]]  # columns of texts by name: text; for documents also title and body
 
 
 class MtebEncoder:
-    """An embedder as mteb's `EncoderProtocol` (mteb 2), for texts.
+    """Wraps an embedder as mteb's `EncoderProtocol` (mteb 2), for texts.
 
-    `dimension`: of the prefix of each vector that counts, None for all of it. Queries get the model's query prompt, and
-    documents its document prompt, their titles where it puts them. Tasks that know neither, such as classification,
-    get the document prompt: a task's own prompts are not searchkit's to give.
+    `dimension`: prefix of each vector to use, None for the full vector. Queries get the model's query prompt, documents its
+    document prompt with their titles. Tasks with neither, such as classification, get the document prompt; the task's own
+    prompts are ignored.
     """
 
     def __init__(self, embedder: Embedder, dimension: int | None = None) -> None:
@@ -48,7 +48,7 @@ class MtebEncoder:
         prompt_type: str | None = None,
         **kwargs: object,
     ) -> Vectors:
-        """(n, dimension) unit vectors of all batches' texts. Of the keywords only `prompt_type` makes a difference."""
+        """Embed the texts of all batches: (n, dimension) unit vectors. Of the keywords only `prompt_type` has an effect."""
         del task_metadata, hf_split, hf_subset, kwargs
         is_query = prompt_type is not None and str(getattr(prompt_type, "value", prompt_type)) == "query"
         parts = [self._queries(batch) if is_query else self._documents(batch) for batch in inputs]
@@ -56,19 +56,19 @@ class MtebEncoder:
         return vectors if self._dimension == self._embedder.info.dimension else prefix(vectors, self._dimension)
 
     def similarity(self, embeddings1: npt.ArrayLike, embeddings2: npt.ArrayLike) -> Vectors:
-        """(n, m) cosines of n vectors, or of one, with m; what `encode` gives has unit length."""
+        """Compute (n, m) cosines of n vectors (or one) with m; all of unit length, as `encode` returns them."""
         cosines: Vectors = _rows(embeddings1) @ _rows(embeddings2).T
         return cosines
 
     def similarity_pairwise(self, embeddings1: npt.ArrayLike, embeddings2: npt.ArrayLike) -> Vectors:
-        """(n,) cosines of n vectors with as many others."""
+        """Compute (n,) cosines of n pairs of vectors."""
         cosines: Vectors = np.einsum("ij,ij->i", _rows(embeddings1), _rows(embeddings2))
         return cosines
 
     @property
     def mteb_model_meta(self) -> Any:
-        """An `mteb.ModelMeta`: under the model's name, with its fingerprint for a revision, so that results of another
-        quantization or prefix are kept apart. Raises UsageError where mteb 2 is not installed.
+        """The `mteb.ModelMeta` with the model's name, and its fingerprint as revision, so that results of another
+        quantization or prefix are kept apart. Raises UsageError if mteb 2 is not installed.
         """
         try:
             from mteb.models.model_meta import ModelMeta, ScoringFunction
@@ -90,7 +90,7 @@ class MtebEncoder:
         return self._embedder.embed_queries(list(batch["text"]))
 
     def _documents(self, batch: Batch) -> Vectors:
-        """Of documents "text" is title and body in one; where they come apart, the model's prompt has a place for each."""
+        """Embed documents. "text" combines title and body; if both are given separately, the prompt has a slot for each."""
         texts = list(batch.get("body", batch["text"]))
         titles = list(batch.get("title", ())) if "body" in batch else []
         titles = titles or [""] * len(texts)
@@ -99,5 +99,5 @@ class MtebEncoder:
 
 
 def _rows(embeddings: npt.ArrayLike) -> Vectors:
-    """One vector counts as one row."""
+    """Convert to rows; a single vector becomes one row."""
     return np.atleast_2d(np.asarray(embeddings, np.float32))

@@ -1,4 +1,4 @@
-"""Proposes judged queries about a collection: its headings, each with the file that has it, for people to make questions of."""
+"""Suggests judged queries for a collection: its headings, each with its file, for people to turn into questions."""
 
 import json
 from collections import Counter
@@ -15,13 +15,13 @@ from searchkit.files import write_atomically
 from searchkit.home import Home, existing_collection
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 
-_FIRST_WORDS = 10  # of a passage that has no heading
+_FIRST_WORDS = 10  # of a passage without heading
 _LEAST_LETTERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A query, the file that it comes from as a judged file names it, and what to look for there."""
+class Suggestion:
+    """A query, its file as a file of judged queries names it, and a note on the place in it."""
 
     query: str
     file: str
@@ -36,10 +36,10 @@ class _Heading:
     note: str
 
 
-def propose_queries(home: Home, collection: str, count: int) -> list[Proposal]:
-    """Up to so many, from as many files as there are, the same whenever asked.
+def suggest_queries(home: Home, collection: str, count: int) -> list[Suggestion]:
+    """Suggest up to `count` queries, from as many files as possible, always the same ones.
 
-    A heading that several files have asks for none of them and is left out; files without one give their first words.
+    Headings that occur in several files are left out; files without headings contribute their first words.
     Raises CollectionNotFoundError.
     """
     with reading(existing_collection(home, collection)) as catalog:
@@ -47,16 +47,16 @@ def propose_queries(home: Home, collection: str, count: int) -> list[Proposal]:
         several_roots = len(all_roots(catalog)) > 1
     files_with = Counter(text for text, _ in {(heading.text.casefold(), heading.path) for heading in headings})
     telling = [heading for heading in headings if files_with[heading.text.casefold()] == 1]
-    return [_proposal(heading, absolute=several_roots) for heading in _spread(telling, count)]
+    return [_suggestion(heading, absolute=several_roots) for heading in _spread(telling, count)]
 
 
-def write_proposals(file: Path, proposals: Sequence[Proposal], *, force: bool) -> None:
-    """Write them as a file of judged queries. Raises UsageError if it is there already and not to be replaced."""
+def write_suggestions(file: Path, suggestions: Sequence[Suggestion], *, force: bool) -> None:
+    """Write a file of judged queries. Raises UsageError if it exists, unless `force`, or cannot be written."""
     if file.exists() and not force:
         raise UsageError(f"{file} is there already. Choose another name (--out FILE), or replace it (--force).")
     if not file.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {file.absolute().parent}. Create it, or choose another place: --out FILE")
-    lines = [{"query": one.query, "relevant": [one.file], "note": one.note} for one in proposals]
+    lines = [{"query": one.query, "relevant": [one.file], "note": one.note} for one in suggestions]
     text = "".join(f"{_as_json(line)}\n" for line in lines)
     try:
         write_atomically(file.absolute(), text.encode())
@@ -65,7 +65,7 @@ def write_proposals(file: Path, proposals: Sequence[Proposal], *, force: bool) -
 
 
 def _headings(catalog: CatalogReader) -> Iterator[_Heading]:
-    """Each passage's innermost heading, in an order that has nothing to do with the files'."""
+    """Yield each passage's innermost heading, in an order independent of the files."""
     for one in passage_starts(catalog):
         words = one.title.rsplit(TITLE_SEPARATOR, 1)[-1].strip() or " ".join(one.text.split()[:_FIRST_WORDS])
         if sum(character.isalpha() for character in words) < _LEAST_LETTERS:
@@ -79,7 +79,7 @@ def _headings(catalog: CatalogReader) -> Iterator[_Heading]:
 
 
 def _spread(headings: Sequence[_Heading], count: int) -> list[_Heading]:
-    """Of each file one, then of each a second, and so on; no text twice."""
+    """Take one heading from each file, then a second from each, and so on, without repeated texts."""
     turns: Counter[Path] = Counter()
     ordered: list[tuple[int, int, _Heading]] = []
     seen: set[str] = set()
@@ -91,12 +91,12 @@ def _spread(headings: Sequence[_Heading], count: int) -> list[_Heading]:
     return [heading for _, _, heading in sorted(ordered, key=lambda item: item[:2])[:count]]
 
 
-def _proposal(heading: _Heading, *, absolute: bool) -> Proposal:
+def _suggestion(heading: _Heading, *, absolute: bool) -> Suggestion:
     path = heading.path if absolute else heading.path.relative_to(heading.root)
-    return Proposal(heading.text, path.as_posix(), heading.note)
+    return Suggestion(heading.text, path.as_posix(), heading.note)
 
 
 def _as_json(value: object) -> str:
-    """A name that is not UTF-8 comes as lone surrogates, which JSON can only hold as escapes."""
+    """Convert to JSON; lone surrogates, from names that are not UTF-8, become escapes."""
     line = json.dumps(value, ensure_ascii=False)
     return line if line.isprintable() else json.dumps(value)

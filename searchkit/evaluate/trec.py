@@ -1,4 +1,4 @@
-"""Rankings and judgements as TREC files, which other tools read and write."""
+"""Reads and writes rankings and judgements as TREC files."""
 
 import math
 from collections import defaultdict
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from searchkit.errors import EvaluationDataError
-from searchkit.evaluate.retrieval.judging import Ranking
+from searchkit.evaluate.metrics import Ranking
 from searchkit.files import write_atomically
 
 _RUN_CELLS = 6  # query, Q0, document, rank, score, tag
@@ -17,10 +17,10 @@ _ESCAPES = {ord(" "): "%20", ord("\t"): "%09", ord("\n"): "%0A", ord("\r"): "%0D
 
 
 def write_run(file: Path, rankings: Mapping[str, Ranking], tag: str) -> None:
-    """Write rankings by query id. White space in ids, which would part columns, is written as in a URL.
+    """Write rankings by query id. White space in ids, which separates columns, is percent-encoded.
 
-    Scores are written so that they fall from rank to rank, also as the single precision that trec_eval keeps: it
-    sorts by them, and would put equal ones in an order of its own.
+    Scores are adjusted to fall strictly from rank to rank, even in single precision: trec_eval sorts by them, and would
+    reorder equal ones.
     """
     lines = []
     for query_id, ranking in rankings.items():
@@ -32,9 +32,9 @@ def write_run(file: Path, rankings: Mapping[str, Ranking], tag: str) -> None:
 
 
 def read_run(file: Path) -> dict[str, Ranking]:
-    """Rankings by query id, by falling score as trec_eval orders them: of equal scores the last id first.
+    """Read rankings by query id, ordered as trec_eval does: by descending score, then by descending id.
 
-    Raises EvaluationDataError for a line that is not of six columns, or a document that a query has twice.
+    Raises EvaluationDataError for a line without six columns, or a repeated document of a query.
     """
     found: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for number, line in _lines(file):
@@ -67,7 +67,7 @@ def write_qrels(file: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def read_qrels(file: Path) -> dict[str, dict[str, int]]:
-    """Judgements by query id, of queries with a relevant document: TREC's four columns, or BEIR's three with tabs.
+    """Read judgements by query id, for queries with a relevant document: TREC's four columns, or BEIR's three with tabs.
 
     Ids are as in a run file. Raises EvaluationDataError.
     """
@@ -90,7 +90,7 @@ def read_qrels(file: Path) -> dict[str, dict[str, int]]:
 
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
+    """Yield lines that are not blank, with their numbers."""
     try:
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):

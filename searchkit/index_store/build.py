@@ -49,7 +49,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class TrainedCodebook:
-    """What an index of like vectors has learned: unit centroids of its lists, None if it has none, and how far it is searched."""
+    """What an index of like vectors has codebook: unit centroids of its lists, None if it has none, and how far it is searched."""
 
     centroids: Vectors | None
     effort: int
@@ -70,7 +70,7 @@ def build_from_catalog(
     *,
     goal: float = AIM,
     queries: Vectors | None = None,
-    learned: TrainedCodebook | None = None,
+    codebook: TrainedCodebook | None = None,
 ) -> Built:
     """An index of every vector that a catalog has of a model, read in batches.
 
@@ -84,7 +84,7 @@ def build_from_catalog(
     elif queries is None:
         queries = synthetic_queries(catalog, embedder)
     nearest = Nearest(queries, _NEIGHBOURS)
-    effort = learned.effort if learned else DEFAULT_EFFORT.get(spec.structure, 0)
+    effort = codebook.effort if codebook else DEFAULT_EFFORT.get(spec.structure, 0)
 
     def batches() -> Iterator[tuple[Ids, Vectors]]:
         for batch in vectors.vector_batches(catalog, embedder.info.fingerprint, embedder.info.dimension):
@@ -97,12 +97,12 @@ def build_from_catalog(
         sample=_sample(catalog, ids, embedder.info.dimension),
         expected=len(ids),
         effort=effort,
-        centroids=learned.centroids if learned else None,
+        centroids=codebook.centroids if codebook else None,
     )
     if is_exact or not len(queries):
         return Built(index, len(ids), effort, goal, 1.0 if is_exact else None, 0)
     fetch = fetcher(catalog, embedder.info.dimension)
-    effort, recall = measure_effort(index, queries, nearest.ids, goal, fetch, least=learned.effort if learned else 0)
+    effort, recall = measure_effort(index, queries, nearest.ids, goal, fetch, least=codebook.effort if codebook else 0)
     return Built(index, len(ids), effort, goal, recall, len(queries))
 
 

@@ -80,8 +80,10 @@ def refresh_index(
         else _usable(_named_generation(folder, catalog, embedder.info.fingerprint), embedder)
     )
     if loaded is None or _Wanted(loaded[0].spec, loaded[1].goal) != wanted or _is_outgrown(loaded[1], len(ids)):
-        learned = _learned(folder, catalog, previous, wanted.spec, embedder.info.dimension) if previous else None
-        built = build_from_catalog(catalog, embedder, wanted.spec, goal=wanted.goal, queries=queries, learned=learned)
+        codebook = (
+            _trained_codebook(folder, catalog, previous, wanted.spec, embedder.info.dimension) if previous else None
+        )
+        built = build_from_catalog(catalog, embedder, wanted.spec, goal=wanted.goal, queries=queries, codebook=codebook)
         _save(folder, catalog, built, embedder, ids)
     elif _differing(loaded[0].ids(), ids) > max(slack, min(_LARGEST_SLACK, int(_SLACK_SHARE * len(ids)))):
         _save(folder, catalog, _caught_up(*loaded, catalog, embedder, ids), embedder, ids)
@@ -104,11 +106,11 @@ def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, em
     for start in range(0, len(missing), 8192):
         found, _, full = vectors.fetch_vectors(catalog, missing[start : start + 8192], embedder.info.dimension)
         index.add(found, full)
-    index.work_in()
+    index.compact()
     return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
 
 
-def _learned(
+def _trained_codebook(
     folder: CollectionFolder, catalog: CatalogReader, previous: PreviousModel, spec: IndexSpec, dimension: int
 ) -> TrainedCodebook | None:
     """What the previous model's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""

@@ -11,7 +11,7 @@ from searchkit.catalog.stored_documents import PassageLines, lines_of_passages
 from searchkit.catalog.vectors import vectors_of_hashes
 from searchkit.embedding.embedder import normalized
 from searchkit.errors import UsageError
-from searchkit_indexes import CERTAIN_OF, CodedIndex, Ids, Vectors, search_rescored
+from searchkit_indexes import EXACT_TOP_K, CodedIndex, Ids, Vectors, search_rescored
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class DenseQuery:
 
     vector: Vectors
     limit: int
-    certain_of: int = CERTAIN_OF
+    exact_top_k: int = EXACT_TOP_K
     allowed_ids: Ids | None = None
 
 
@@ -40,7 +40,7 @@ def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuer
         return found, full
 
     nearest = search_rescored(
-        index, asked.vector, asked.limit, fetch, certain_of=asked.certain_of, allowed_ids=asked.allowed_ids
+        index, asked.vector, asked.limit, fetch, exact_top_k=asked.exact_top_k, allowed_ids=asked.allowed_ids
     )
     return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
 

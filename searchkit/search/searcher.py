@@ -140,14 +140,14 @@ class CollectionSearcher:
     def similar(self, vector: "Vectors", request: SearchRequest, but_for: Sequence[int]) -> list[Hit]:
         """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
         from searchkit.search.dense import DenseQuery, dense_candidates
-        from searchkit_indexes import CERTAIN_OF
+        from searchkit_indexes import EXACT_TOP_K
 
         with self._one_state():
             allowed = self._allowed(
                 Constraints((with_known_types(request.filters),), excluded_documents=tuple(but_for))
             )
             depth = max(_CANDIDATES, request.k)
-            asked = DenseQuery(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
+            asked = DenseQuery(vector, depth, max(EXACT_TOP_K, request.k), self._vector_ids(allowed))
             found = dense_candidates(self._catalog, self._index, asked)
             chosen = select_passages(self._catalog, found, _scope(request, allowed))
         cosines = [found[choice.stored.content_hash] for choice in chosen]
@@ -236,9 +236,9 @@ class CollectionSearcher:
         if vector is None:
             return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
         from searchkit.search.dense import DenseQuery, dense_candidates, exact_similarities
-        from searchkit_indexes import CERTAIN_OF
+        from searchkit_indexes import EXACT_TOP_K
 
-        asked = DenseQuery(vector, depth, max(CERTAIN_OF, request.k), self._vector_ids(allowed))
+        asked = DenseQuery(vector, depth, max(EXACT_TOP_K, request.k), self._vector_ids(allowed))
         dense = dense_candidates(self._catalog, self._index, asked)
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one

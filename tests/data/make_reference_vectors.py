@@ -13,7 +13,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from searchkit.embedding.known_models import known_vectors
+from searchkit.embedding.import_model import known_vectors
 from searchkit.embedding.model_folder import checksum
 from searchkit.embedding.sample import SAMPLE_PAIRS
 from tests.support.reference_texts import DOCUMENTS, QUERIES

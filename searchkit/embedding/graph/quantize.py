@@ -1,4 +1,4 @@
-"""Floats as small integers: 8 bits with a scale a channel, 4 bits with a scale a block or with a codebook."""
+"""Rounds floats to small integers: 8 bits with a scale per channel, 4 bits with a scale per block or with a codebook."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,22 @@ _SMALLEST_SHARE = 1e-3  # of the largest channel's scale: a channel that a sampl
 _LARGEST_HALF = 65504.0
 _LEVELS = 16
 _CODEBOOK_ROUNDS = 40
+_ALPHA = 0.75  # of .5, .7, .75 and .8 the best mean cosine to fp32 on the reference texts
+_SMALLEST_MAGNITUDE = 1e-5
+
+
+def smoothing_scale(largest_input: Floats, weight: Floats) -> Floats:
+    """Compute (in,) scales for a product with inputs of the given largest magnitudes and an (out, in) weight; median 1.
+
+    They even out activations before these are quantized, at no cost when the graph runs. SmoothQuant (Xiao et al. 2022, eq. 4):
+    each input channel of a product is divided by s = max|x|^α / max|w|^(1−α), and the weights' columns are multiplied by it.
+    The division folds into the weight of the RMSNorm before the product.
+    """
+    inputs = np.maximum(largest_input, _SMALLEST_MAGNITUDE)
+    weights = np.maximum(np.abs(weight).max(axis=0), _SMALLEST_MAGNITUDE)
+    scale = inputs**_ALPHA / weights ** (1 - _ALPHA)
+    scale = scale / np.median(scale)
+    return np.asarray(np.clip(scale, 1e-3, 1e3), np.float32)
 
 
 def quantize_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:

@@ -9,8 +9,15 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
-from searchkit.embedding.graph.quantize import BLOCK, Blocks, Codebook, quantize_blocks, quantize_columns, quantize_rows
-from searchkit.embedding.graph.smoothing import smoothing_scale
+from searchkit.embedding.graph.quantize import (
+    BLOCK,
+    Blocks,
+    Codebook,
+    quantize_blocks,
+    quantize_columns,
+    quantize_rows,
+    smoothing_scale,
+)
 from searchkit.embedding.model_info import Quantization
 
 Floats = npt.NDArray[np.float32]

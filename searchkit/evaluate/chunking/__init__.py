@@ -1,1 +1,1 @@
-"""Comparing ways of cutting documents."""
+"""Compares chunkers on documents with known answers."""

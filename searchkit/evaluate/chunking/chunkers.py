@@ -1,46 +1,45 @@
-"""The ways of cutting documents that are compared, with the place of every piece in its document's text."""
+"""The chunkers that are compared: by structure, as documents are indexed, and fixed windows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from searchkit.embedding.embedder import Embedder
-from searchkit.evaluate.chunking.data import SourceDocument
-from searchkit.evaluate.chunking.spans import SourceText, Span
+from searchkit.evaluate.chunking.data import SourceDocument, SourceText, Span
 from searchkit.ingest.chunk import chunk_document
 from searchkit.types import Passage
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What a document is cut into: what the model is given, and the characters of the document that are in it."""
+class LocatedChunk:
+    """A chunk of a document: the passage that the model receives, and the spans of the document that it contains."""
 
     passage: Passage
     document: str
     spans: tuple[Span, ...]
 
 
-class Cutting(Protocol):
-    """A way of cutting."""
+class Chunker(Protocol):
+    """A way to split documents into chunks."""
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """The name in tables."""
         ...
 
-    def cut(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
-        """The pieces of a document, in order, and where they stand."""
+    def chunk(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
+        """Split a document into passages, in order, each with its spans in the text."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ByStructure:
-    """As documents are indexed."""
+    """Splits documents as `searchkit index` does."""
 
     name: str = "structure"
 
-    def cut(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
-        """See Cutting. Headings in a title are what the model sees, and not counted as text that is retrieved."""
+    def chunk(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
+        """See Chunker. The model sees the headings as title; they do not count as retrieved text."""
         source = SourceText(document.text)
         for chunk in chunk_document(document.extracted, embedder.count_tokens, embedder.info.max_tokens):
             yield Passage(chunk.title, chunk.text), tuple(source.locate(chunk.text))
@@ -48,9 +47,9 @@ class ByStructure:
 
 @dataclass(frozen=True, slots=True)
 class FixedWindows:
-    """Windows of so many of the model's tokens over the bare text, without title; prompt and special tokens come on top.
+    """Splits the bare text into windows of `tokens` tokens, without titles; prompt and special tokens are not counted.
 
-    Each begins `overlap` tokens before the end of the one before. They end between words, where there is a blank.
+    Each window begins `overlap` tokens before the end of the previous one. Windows end between words if possible.
     """
 
     tokens: int
@@ -58,11 +57,11 @@ class FixedWindows:
 
     @property
     def name(self) -> str:
-        """See Cutting."""
+        """See Chunker."""
         return f"windows of {self.tokens}" + (f", {self.overlap} of them shared" if self.overlap else "")
 
-    def cut(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
-        """See Cutting."""
+    def chunk(self, document: SourceDocument, embedder: Embedder) -> Iterator[tuple[Passage, tuple[Span, ...]]]:
+        """See Chunker."""
         text = document.text
         start = 0
         while start < len(text):
@@ -75,21 +74,21 @@ class FixedWindows:
             start = end if step == self.tokens else _end_of_window(text, start, step, embedder)
 
 
-def cut_all(documents: Mapping[str, SourceDocument], cutting: Cutting, embedder: Embedder) -> list[Piece]:
-    """The pieces of all documents."""
+def chunk_all(documents: Mapping[str, SourceDocument], chunker: Chunker, embedder: Embedder) -> list[LocatedChunk]:
+    """Split all documents."""
     return [
-        Piece(passage, name, spans)
+        LocatedChunk(passage, name, spans)
         for name, document in documents.items()
-        for passage, spans in cutting.cut(document, embedder)
+        for passage, spans in chunker.chunk(document, embedder)
     ]
 
 
 def _end_of_window(text: str, start: int, tokens: int, embedder: Embedder) -> int:
-    """The furthest end of so many tokens from `start`, brought back to the end of a word."""
+    """Find the end of a window of at most `tokens` tokens that begins at `start`, moved back to the end of a word."""
     end = start + tokens
     while end < len(text) and embedder.count_tokens(text[start:end]) <= tokens:
         end = start + (end - start) * 2
-    low, high = start + 1, min(end, len(text)) + 1  # the first is short enough, the last too long
+    low, high = start + 1, min(end, len(text)) + 1  # `low` is short enough, `high` too long
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if embedder.count_tokens(text[start:middle]) <= tokens else (low, middle)

@@ -1,24 +1,26 @@
-"""Reads what chunking is measured on: documents/, queries.jsonl, and spans.jsonl with the answers' places in them."""
+"""Reads the data that chunking is measured on: documents/, queries.jsonl, and spans.jsonl with the spans of the answers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 from searchkit.errors import EvaluationDataError, UnreadableFileError
 from searchkit.evaluate.beir import json_objects
-from searchkit.evaluate.chunking.spans import Span, merged
 from searchkit.formats import UNSUPPORTED, format_of
 from searchkit.ingest.extract.readers import extract
 from searchkit.ingest.extract.text import decode_text
 from searchkit.types import ExtractedDocument
+
+Span = tuple[int, int]  # start and end in characters; the end is not included
 
 _AS_WRITTEN = frozenset({"markdown", "text", "rst", "org", "code", "data", "table", "subtitles"})
 
 
 @dataclass(frozen=True, slots=True)
 class SourceDocument:
-    """A document as its reader gives it, and the text that spans count in."""
+    """A document as its reader extracts it, and the text that its spans refer to."""
 
     extracted: ExtractedDocument
     text: str
@@ -26,7 +28,7 @@ class SourceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query and where its answer stands: spans of one document, in order, which do not touch each other."""
+    """A query and its answer: spans of one document, in order and apart from each other."""
 
     text: str
     document: str
@@ -35,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ChunkingData:
-    """Documents by name (the file's, without its suffix), and the questions about them."""
+    """Documents by name (the file name without suffix), and questions about them."""
 
     name: str
     documents: Mapping[str, SourceDocument]
@@ -43,9 +45,9 @@ class ChunkingData:
 
 
 def read_chunking_data(folder: Path) -> ChunkingData:
-    """Read a folder. Every query of queries.jsonl that spans.jsonl has an answer to is a question.
+    """Read a folder. Every query of queries.jsonl with an answer in spans.jsonl becomes a question.
 
-    Spans count in the characters of the file where that is text, else in its blocks with a blank line between.
+    Spans refer to the characters of a text file, or to the blocks of any other file, joined by blank lines.
 
     Raises EvaluationDataError.
     """
@@ -93,3 +95,72 @@ def _question(
     if not spans or spans[0][0] < 0 or spans[-1][1] > length:
         raise EvaluationDataError(f'{place}: "spans" must be pairs of a start and an end, 0 to {length:,}.')
     return Question(text, document, tuple(spans))
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Merge spans that overlap or touch; the result is in order."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        elif start < end:
+            joined.append((start, end))
+    return joined
+
+
+def covered(spans: Iterable[Span]) -> int:
+    """Count the characters in any of the spans."""
+    return sum(end - start for start, end in merged(spans))
+
+
+def shared(spans: Iterable[Span], others: Iterable[Span]) -> int:
+    """Count the characters in any of the spans that are in any of the others too."""
+    mine, theirs = merged(spans), merged(others)
+    count = i = j = 0
+    while i < len(mine) and j < len(theirs):
+        count += max(0, min(mine[i][1], theirs[j][1]) - max(mine[i][0], theirs[j][0]))
+        if mine[i][1] <= theirs[j][1]:
+            i += 1
+        else:
+            j += 1
+    return count
+
+
+class SourceText:
+    """A document's text in which passages are located one after the other, regardless of white space."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._places = [place for place, character in enumerate(text) if not character.isspace()]
+        self._letters = "".join(text.split())
+        self._next = 0  # in the letters
+
+    def locate(self, passage: str) -> list[Span]:
+        """Find the parts of a passage, separated by blank lines, after those of the previous passage.
+
+        A part that does not occur there, such as a reworded heading, has no span. If a part was found so late that a later
+        part no longer fits, it is dropped in favour of the later one.
+        """
+        first = self._next
+        found: list[Span] = []
+        for letters in _parts(passage):
+            start = self._letters.find(letters, self._next)
+            if start < 0 and found:
+                start = self._letters.find(letters, found[-2][1] if len(found) > 1 else first)
+                if start >= 0:
+                    found.pop()
+            if start >= 0:
+                self._next = start + len(letters)
+                found.append((start, self._next))
+        return merged(self._with_gaps([(self._places[start], self._places[end - 1] + 1) for start, end in found]))
+
+    def _with_gaps(self, spans: Sequence[Span]) -> list[Span]:
+        """Return the spans, and the gaps between them that contain white space only."""
+        gaps = [(a[1], b[0]) for a, b in pairwise(spans)]
+        return [*spans, *(gap for gap in gaps if not self._text[gap[0] : gap[1]].strip())]
+
+
+def _parts(passage: str) -> list[str]:
+    """Split a passage at blank lines, and remove all white space."""
+    groups = groupby(passage.split("\n"), key=lambda line: bool(line.strip()))
+    return ["".join("".join(lines).split()) for filled, lines in groups if filled]

@@ -1,8 +1,8 @@
-"""How well ways of cutting documents serve retrieval: how much of an answer the best passages hold, and how much else.
+"""Measures how well chunkers serve retrieval: how much of an answer the best chunks contain, and how much else.
 
 Recall, precision and intersection over union as in Chroma's report on chunking (Smith and Troynikov 2024), counted in
-characters: those of a query's relevant spans against all that are in the k passages nearest to the query. A character
-in two of the passages counts once.
+characters: those of a query's relevant spans against those of the k chunks nearest to the query. A character in two of
+the chunks counts once.
 """
 
 import statistics
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from searchkit.embedding.embedder import Embedder
-from searchkit.evaluate.bootstrap import paired_interval
-from searchkit.evaluate.chunking.chunkers import Cutting, Piece, cut_all
-from searchkit.evaluate.chunking.data import ChunkingData, Question
-from searchkit.evaluate.chunking.spans import covered, merged, shared
+from searchkit.evaluate.chunking.chunkers import Chunker, LocatedChunk, chunk_all
+from searchkit.evaluate.chunking.data import ChunkingData, Question, covered, merged, shared
+from searchkit.evaluate.statistics import paired_interval
 from searchkit.reports import Progress, ProgressListener
 from searchkit_indexes import Vectors
 
@@ -24,9 +23,9 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A mean over the queries, and its difference to the reference's: the mean, and a 95 % interval of it.
+    """A mean over the queries, its difference from the reference's mean, and the difference's 95 % interval.
 
-    The three are None for the reference itself.
+    The last three are None for the reference itself.
     """
 
     mean: float
@@ -36,9 +35,11 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class CuttingRow:
-    """A way of cutting. `tokens`: of a piece's bare text, on average. `located`: the part of the documents' characters,
-    white space apart, that stand in a piece; the rest is in titles, or was not found again in the text.
+class ChunkerRow:
+    """The results of a chunker, named `cutting`, with its number of chunks, `chunks`. `tokens`: mean length of a bare chunk.
+
+    `located`: the share of the documents' characters, without white space, that lie in a chunk; the rest is in titles, or was
+    not found in the text.
     """
 
     cutting: str
@@ -52,7 +53,7 @@ class CuttingRow:
 
 @dataclass(frozen=True, slots=True)
 class ChunkingReport:
-    """Rows in the order asked for; differences are to the cutting named `reference`."""
+    """The rows in the requested order; differences are relative to the chunker named `reference`."""
 
     collection: str
     model: str
@@ -60,22 +61,22 @@ class ChunkingReport:
     queries: int
     k: int
     reference: str
-    rows: tuple[CuttingRow, ...]
+    rows: tuple[ChunkerRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a way of cutting came to: three values a query."""
+    """A chunker's three values for each query."""
 
-    cutting: Cutting
-    pieces: Sequence[Piece]
+    chunker: Chunker
+    chunks: Sequence[LocatedChunk]
     recalls: list[float]
     precisions: list[float]
     ious: list[float]
 
 
 class ChunkingEvaluation:
-    """One model's measurements on one collection. Raises ModelError if the model cannot be run."""
+    """Measures chunkers with one model on one set of documents. Raises ModelError if the model cannot be run."""
 
     def __init__(self, data: ChunkingData, embedder: Embedder, k: int, on_progress: ProgressListener) -> None:
         self._data = data
@@ -83,11 +84,11 @@ class ChunkingEvaluation:
         self._k = k
         self._on_progress = on_progress
 
-    def run(self, cuttings: Sequence[Cutting], reference: Cutting) -> ChunkingReport:
-        """Measure each of the ways, of which the reference is one."""
+    def run(self, chunkers: Sequence[Chunker], reference: Chunker) -> ChunkingReport:
+        """Measure each chunker; the reference must be one of them."""
         queries = self._embedder.embed_queries([question.text for question in self._data.questions])
-        outcomes = [self._measure(cutting, queries) for cutting in cuttings]
-        right = next(outcome for outcome in outcomes if outcome.cutting == reference)
+        outcomes = [self._measure(chunker, queries) for chunker in chunkers]
+        right = next(outcome for outcome in outcomes if outcome.chunker == reference)
         return ChunkingReport(
             collection=self._data.name,
             model=self._embedder.info.name,
@@ -98,44 +99,44 @@ class ChunkingEvaluation:
             rows=tuple(self._row(outcome, right) for outcome in outcomes),
         )
 
-    def _measure(self, cutting: Cutting, queries: Vectors) -> _Outcome:
-        pieces = cut_all(self._data.documents, cutting, self._embedder)
-        vectors = self._vectors(pieces, cutting.name)
-        outcome = _Outcome(cutting, pieces, [], [], [])
+    def _measure(self, chunker: Chunker, queries: Vectors) -> _Outcome:
+        chunks = chunk_all(self._data.documents, chunker, self._embedder)
+        vectors = self._vectors(chunks, chunker.name)
+        outcome = _Outcome(chunker, chunks, [], [], [])
         for question, query in zip(self._data.questions, queries, strict=True):
             nearest = np.argsort(-(vectors @ query), kind="stable")[: self._k]
-            recall, precision, iou = overlap_scores(question, [pieces[row] for row in nearest])
+            recall, precision, iou = overlap_scores(question, [chunks[row] for row in nearest])
             outcome.recalls.append(recall)
             outcome.precisions.append(precision)
             outcome.ious.append(iou)
         return outcome
 
-    def _vectors(self, pieces: Sequence[Piece], name: str) -> Vectors:
+    def _vectors(self, chunks: Sequence[LocatedChunk], name: str) -> Vectors:
         parts = []
-        for start in range(0, len(pieces), _BATCH):
-            self._on_progress(Progress(name, start, len(pieces), "pieces"))
-            parts.append(self._embedder.embed_documents([piece.passage for piece in pieces[start : start + _BATCH]]))
-        self._on_progress(Progress(name, len(pieces), len(pieces), "pieces"))
+        for start in range(0, len(chunks), _BATCH):
+            self._on_progress(Progress(name, start, len(chunks), "chunks"))
+            parts.append(self._embedder.embed_documents([chunk.passage for chunk in chunks[start : start + _BATCH]]))
+        self._on_progress(Progress(name, len(chunks), len(chunks), "chunks"))
         return np.concatenate(parts) if parts else self._embedder.embed_documents([])
 
-    def _row(self, outcome: _Outcome, right: _Outcome) -> CuttingRow:
+    def _row(self, outcome: _Outcome, right: _Outcome) -> ChunkerRow:
         count = self._embedder.count_tokens
-        return CuttingRow(
-            cutting=outcome.cutting.name,
-            pieces=len(outcome.pieces),
-            tokens=statistics.mean([count(piece.passage.text) for piece in outcome.pieces] or [0]),
-            located=_located(self._data, outcome.pieces),
+        return ChunkerRow(
+            cutting=outcome.chunker.name,
+            pieces=len(outcome.chunks),
+            tokens=statistics.mean([count(chunk.passage.text) for chunk in outcome.chunks] or [0]),
+            located=_located(self._data, outcome.chunks),
             recall=_score(outcome.recalls, None if outcome is right else right.recalls),
             precision=_score(outcome.precisions, None if outcome is right else right.precisions),
             iou=_score(outcome.ious, None if outcome is right else right.ious),
         )
 
 
-def overlap_scores(question: Question, retrieved: Sequence[Piece]) -> tuple[float, float, float]:
-    """Recall, precision and intersection over union of the retrieved pieces' characters, 0 to 1, higher is better."""
+def overlap_scores(question: Question, retrieved: Sequence[LocatedChunk]) -> tuple[float, float, float]:
+    """Compute recall, precision and intersection over union of the retrieved characters, 0 to 1, higher is better."""
     by_document = {
-        piece.document: [span for p in retrieved if p.document == piece.document for span in p.spans]
-        for piece in retrieved
+        chunk.document: [span for p in retrieved if p.document == chunk.document for span in p.spans]
+        for chunk in retrieved
     }
     found = sum(covered(spans) for spans in by_document.values())
     relevant = covered(question.spans)
@@ -150,10 +151,10 @@ def _score(values: Sequence[float], reference: Sequence[float] | None) -> Score:
     return Score(statistics.mean(values), statistics.mean(values) - statistics.mean(reference), low, high)
 
 
-def _located(data: ChunkingData, pieces: Sequence[Piece]) -> float:
+def _located(data: ChunkingData, chunks: Sequence[LocatedChunk]) -> float:
     there = found = 0
     for name, document in data.documents.items():
         there += len("".join(document.text.split()))
-        spans = merged(span for piece in pieces if piece.document == name for span in piece.spans)
+        spans = merged(span for chunk in chunks if chunk.document == name for span in chunk.spans)
         found += sum(len("".join(document.text[start:end].split())) for start, end in spans)
     return found / there if there else 0.0

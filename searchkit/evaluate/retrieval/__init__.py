@@ -1,1 +1,1 @@
-"""Comparing search modes and indexes on judged queries."""
+"""Compares search modes and indexes on judged queries."""

@@ -1,4 +1,4 @@
-"""Two TREC runs on the same queries, side by side."""
+"""Compares two TREC runs on the same queries."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.errors import EvaluationDataError
-from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval.judging import score_rankings
+from searchkit.evaluate.metrics import Metric, score_rankings
 from searchkit.evaluate.retrieval.report import changes_as_text, rounded_for_json
 from searchkit.evaluate.retrieval.results import Changes, Difference, Estimate, differences, estimates, most_changed
 from searchkit.evaluate.trec import read_qrels, read_run
@@ -15,7 +14,7 @@ from searchkit.evaluate.trec import read_qrels, read_run
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """Run B minus run A. `missing_a`, `missing_b`: judged queries that a run has no documents for, which count as 0."""
+    """Run B minus run A. `missing_a`, `missing_b`: judged queries without documents in a run, which count as 0."""
 
     run_a: str
     run_b: str
@@ -29,9 +28,9 @@ class RunComparison:
 
 
 def compare_runs(run_a: Path, run_b: Path, qrels_file: Path, texts: Mapping[str, str]) -> RunComparison:
-    """Judge two run files. `texts`: of queries by id, as far as known.
+    """Score two run files. `texts`: query texts by id, as far as known.
 
-    Raises EvaluationDataError for files that cannot be read, or a run that has none of the judged queries.
+    Raises EvaluationDataError for files that cannot be read, or a run without any judged query.
     """
     qrels = read_qrels(qrels_file)
     rankings = {file: read_run(file) for file in (run_a, run_b)}
@@ -56,13 +55,13 @@ def compare_runs(run_a: Path, run_b: Path, qrels_file: Path, texts: Mapping[str,
 
 
 def comparison_as_json(comparison: RunComparison) -> dict[str, Any]:
-    """All of it, for `json.dumps`."""
+    """Convert the comparison to JSON values."""
     rounded: dict[str, Any] = rounded_for_json(asdict(comparison))
     return rounded
 
 
 def comparison_as_text(comparison: RunComparison) -> str:
-    """A row for each metric, and the queries that changed most."""
+    """Render a row for each metric, and the queries that changed most."""
     lines = [
         f"A: {comparison.run_a}",
         f"B: {comparison.run_b}",
@@ -91,7 +90,7 @@ def _missing(comparison: RunComparison) -> str:
 
 
 def _names(run_a: Path, run_b: Path) -> tuple[str, str]:
-    """Short names that differ."""
+    """Choose short names that differ."""
     if run_a.stem != run_b.stem:
         return run_a.stem, run_b.stem
     return str(run_a), str(run_b)

@@ -1,7 +1,7 @@
-"""A judged corpus as a collection of its own, apart from the user's: cut, embedded and indexed as any file's text is.
+"""Turns a judged corpus into a collection, separate from the user's: chunked, embedded and indexed like the text of any file.
 
-The collections lie below the data directory in `eval`, one for each corpus, model and way of cutting. One that was
-begun goes on where it was.
+The collections lie in `eval` in the data directory, one for each corpus, model and version of chunking. An interrupted one
+is resumed.
 """
 
 import hashlib
@@ -27,23 +27,23 @@ from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener, RunOptions
 from searchkit.types import Block, BlockKind, DocumentStatus, ExtractedDocument, Hit, Passage
 
-_VERSION = 1  # raise it when a document's blocks come out differently
-_AT_ONCE = 100  # documents a transaction
-_NO_ROOT = Path("/corpus")  # nothing is ever read from there
-# File names are searched too. These match no query, and are unlike each other, so that they are not a common word.
+_VERSION = 1  # increase it when the blocks of a document change
+_AT_ONCE = 100  # documents per transaction
+_NO_ROOT = Path("/corpus")  # no file is read from there
+# File names are searched too. These match no query, and differ from each other, so that they are not a common word.
 _NAME = "zqx"
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Documents by id, in order. The name is for people, and part of the collection's."""
+    """Documents by id, in order. `name`: for people, and part of the collection's name."""
 
     name: str
     documents: Mapping[str, Passage]
 
 
 class CorpusCollection:
-    """The collection of a corpus; every document is in it, and every passage has its vector."""
+    """The collection of a corpus, with all of its documents and the vectors of all passages."""
 
     def __init__(self, folder: CollectionFolder, document_ids: Sequence[str]) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class CorpusCollection:
 
     @property
     def home(self) -> Home:
-        """The data directory that it is in."""
+        """The data directory of the collection."""
         return Home(self.folder.path.parents[1])
 
     @property
@@ -60,20 +60,20 @@ class CorpusCollection:
         return self.folder.name
 
     def document_id(self, path: Path) -> str:
-        """The id of the document that a hit's path stands for."""
+        """Return the id of the document behind a hit's path."""
         return self._ids[int(path.name.removeprefix(_NAME))]
 
     def ids_of(self, _query: str, _hit: Hit, paths: Sequence[Path]) -> list[str]:
-        """The documents that hold a hit's passage (see `DocumentSearch`)."""
+        """List the documents that contain a hit's passage (see `DocumentSearch`)."""
         return [self.document_id(path) for path in paths]
 
 
 def corpus_collection(
     home: Home, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener = lambda _: None
 ) -> CorpusCollection:
-    """The collection of a corpus below the user's data directory `home`, made or finished if need be.
+    """Open the collection of a corpus in the user's data directory `home`; build or complete it if necessary.
 
-    Raises CollectionBusyError if another process is making it.
+    Raises CollectionBusyError if another process is building it.
     """
     folder = collection_at(home.evaluation, collection_name(corpus, embedder))
     if not _is_finished(folder, embedder, len(corpus.documents)):
@@ -82,7 +82,7 @@ def corpus_collection(
 
 
 def collection_name(corpus: Corpus, embedder: Embedder) -> str:
-    """A name that changes with the documents, the model, and how documents are cut."""
+    """Derive a name that changes with the documents, the model, and the version of chunking."""
     digest = hashlib.blake2b(f"{_VERSION}.{chunk.VERSION}\0{embedder.info.fingerprint}".encode(), digest_size=6)
     for document_id, passage in corpus.documents.items():
         digest.update(f"\0\0{document_id}\0{passage.title}\0{passage.text}".encode("utf-8", "surrogatepass"))
@@ -90,7 +90,7 @@ def collection_name(corpus: Corpus, embedder: Embedder) -> str:
 
 
 def as_document(passage: Passage) -> ExtractedDocument:
-    """What a Markdown file would be that has the title as its only heading, and the text below it as it is."""
+    """Extract a passage as a Markdown file would be that has its title as the only heading."""
     title = " ".join(_storable(passage.title).split())
     headings = (title,) if title else ()
     body = [Block(block.text, headings=headings) for block in paragraphs(_storable(passage.text))]
@@ -99,7 +99,7 @@ def as_document(passage: Passage) -> ExtractedDocument:
 
 
 def _storable(text: str) -> str:
-    """Without halves of characters, which JSON can hold and SQLite cannot."""
+    """Replace lone surrogates, which JSON can represent and SQLite cannot."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -127,7 +127,7 @@ def _make(folder: CollectionFolder, corpus: Corpus, embedder: Embedder, on_progr
 def _put_documents(
     catalog: CatalogWriter, root: int, corpus: Corpus, embedder: Embedder, on_progress: ProgressListener
 ) -> None:
-    """Cut and store what is not there yet, of which a run that was stopped left the end."""
+    """Chunk and store the documents that are missing after an interrupted run."""
     there = {record.path for record in documents.documents_of_root(catalog, root)}
     missing = [(_name(i), p) for i, p in enumerate(corpus.documents.values()) if _name(i) not in there]
     for done, group in enumerate(_groups(missing)):

@@ -1,15 +1,13 @@
-"""Runs modes and indexes side by side on a collection with judged queries."""
+"""Evaluates search modes and indexes on a collection with judged queries."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from searchkit.embedding.embedder import Embedder
 from searchkit.evaluate.beir import RetrievalData
-from searchkit.evaluate.metrics import Metric
+from searchkit.evaluate.metrics import DEPTH, Metric, QueryScores, Ranking, rank_queries, score_rankings
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.evaluate.retrieval.indexes import JudgedCollection, chosen_specs, measurable
-from searchkit.evaluate.retrieval.judging import DEPTH, QueryScores, Ranking, rank_queries, score_rankings
-from searchkit.evaluate.retrieval.latency import TimedEmbedder, measure_searches, some
 from searchkit.evaluate.retrieval.results import (
     Changes,
     Difference,
@@ -20,7 +18,7 @@ from searchkit.evaluate.retrieval.results import (
     estimates,
     most_changed,
 )
-from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
+from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder, TimedEmbedder, measure_searches, sample
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import set_index
@@ -31,9 +29,9 @@ from searchkit_indexes import IndexSpec
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOptions:
-    """`indexes` and `dimensions`: see `chosen_specs`.
+    """Options of an evaluation. `indexes` and `dimensions`: see `chosen_specs`.
 
-    `k`: documents a ranking. `limit`: queries, from all over the set; None for all. `with_latency`: time searches as well.
+    `k`: documents per ranking. `limit`: number of sampled queries, None for all. `with_latency`: time searches too.
     """
 
     modes: tuple[SearchMode, ...] = tuple(SearchMode)
@@ -46,7 +44,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class SetResult:
-    """The report, and what it is made of: texts and judgements by query, rankings and scores by way."""
+    """A report and its sources: texts and judgements by query, rankings and scores by way of searching."""
 
     report: SetReport
     queries: Mapping[str, str]
@@ -72,11 +70,10 @@ def evaluate_set(
     *,
     label: str = "",
 ) -> SetResult:
-    """Evaluate a corpus with judgements, made a collection below `home` unless it is one.
+    """Evaluate a corpus with judgements; its collection in `home` is built if necessary.
 
-    `label`: the set's name in the report, by default the data's.
-
-    Raises UsageError for an index that there is not, CollectionBusyError while another process makes or evaluates the same.
+    `label`: the set's name in the report (default: the data's). Raises UsageError for an unknown index, and
+    CollectionBusyError while another process builds or evaluates the same corpus.
     """
     made = corpus_collection(home, Corpus(data.name, data.documents), embedder, on_progress)
     judged = JudgedCollection(
@@ -97,11 +94,11 @@ def evaluate_collection(
     options: EvaluationOptions = EvaluationOptions(),
     on_progress: ProgressListener = lambda _: None,
 ) -> SetResult:
-    """Evaluate a collection whose vectors are of `embedder`.
+    """Evaluate a collection whose vectors are from `embedder`.
 
-    Raises UsageError for an index that there is not, CollectionBusyError while another process evaluates the same corpus.
+    Raises UsageError for an unknown index, CollectionBusyError while another process evaluates the same corpus.
     """
-    chosen = some(list(judged.qrels), options.limit or len(judged.qrels))
+    chosen = sample(list(judged.qrels), options.limit or len(judged.qrels))
     part = replace(
         judged,
         queries={key: judged.queries[key] for key in chosen},
@@ -190,7 +187,7 @@ def _result(
 
 
 def _changes(rows: Sequence[WayRow], scores: Mapping[str, QueryScores], texts: Mapping[str, str]) -> Changes | None:
-    """Those of hybrid against semantic search at the first index."""
+    """List the queries that differ most between hybrid and semantic search with the first index."""
     first = {row.mode: row.way for row in reversed(rows)}
     if SearchMode.HYBRID not in first or SearchMode.SEMANTIC not in first:
         return None
@@ -204,8 +201,8 @@ def _all_differences(pairs: Sequence[tuple[str, str]], scores: Mapping[str, Quer
 
 
 def _pairs(rows: Sequence[WayRow]) -> list[tuple[str, str]]:
-    """What is compared: hybrid search with the better of its arms and with the semantic one, at each index; and each
-    index after the first with that.
+    """Choose the comparisons: with each index, hybrid search with its better arm and with semantic search; and each further
+    index with the first.
     """
     pairs: list[tuple[str, str]] = []
     first: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Which indexes an evaluation goes through, and a place where it may change a collection's index to them."""
+"""Chooses the indexes of an evaluation, and a data directory in which it may switch a collection to them."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +22,9 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class JudgedCollection:
-    """A collection and queries with judgements of what `ids_of` makes of its hits.
+    """A collection and judged queries; judgements refer to the ids that `ids_of` derives from hits.
 
-    `home`: the data directory. `is_ours`: whether its index may be changed; of another a copy is measured.
+    `home`: the data directory. `is_ours`: whether its index may be replaced; otherwise a copy is measured.
     """
 
     name: str
@@ -39,10 +39,10 @@ class JudgedCollection:
 def chosen_specs(
     judged: JudgedCollection, embedder: Embedder, names: Sequence[str] = (), dimensions: Sequence[int] = ()
 ) -> list[IndexSpec]:
-    """The indexes of these names, such as rabitq-1bit-256 or "auto", and what "auto" gives at these prefix dimensions.
+    """Resolve index names, such as rabitq-1bit-256 or "auto", and add "auto" at each of the prefix dimensions.
 
-    Of no names and no dimensions what "auto" gives: what suits the size, but of a user's collection the index it has.
-    Raises UsageError for a name or a dimension that there is not.
+    "auto" is the index that suits the size; for a user's collection, the one that it has. It is the default without names
+    and dimensions. Raises UsageError for an unknown index name or dimension.
     """
     auto = _auto(judged, embedder)
     specs = [auto if name == AUTO else _parsed(name) for name in names]
@@ -54,9 +54,9 @@ def chosen_specs(
 
 @contextmanager
 def measurable(judged: JudgedCollection, embedder: Embedder, specs: Sequence[IndexSpec]) -> Iterator[Home]:
-    """The data directory of the collection while this evaluation has it alone, or of a copy whose index may change.
+    """Give exclusive use of the collection, or a copy whose index may be replaced; yields the data directory.
 
-    Raises CollectionBusyError while another evaluation, which sets other indexes, has the collection.
+    Raises CollectionBusyError while another evaluation uses the collection.
     """
     if judged.is_ours:
         with _alone(existing_collection(judged.home, judged.collection)):

@@ -1,13 +1,26 @@
-"""Reports on retrieval as JSON and as tables for people."""
+"""Reports on retrieval: as tables for people, as JSON, and read back from what `searchkit eval retrieval --out` wrote."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from searchkit.display import on_one_line, plural
+from searchkit.errors import UsageError
 from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval.results import Change, Changes, Difference, RetrievalReport, SetReport, WayRow
+from searchkit.evaluate.retrieval.results import (
+    Change,
+    Changes,
+    Difference,
+    Estimate,
+    Latency,
+    RetrievalReport,
+    SetReport,
+    WayRow,
+)
 
+REPORT_FILE = "report.json"
 _NAMES = {
     Metric.NDCG_10: "nDCG@10",
     Metric.RECALL_10: "recall@10",
@@ -19,13 +32,13 @@ _QUERY_SHOWN = 100  # characters
 
 
 def report_as_json(report: RetrievalReport) -> dict[str, Any]:
-    """All of it, for `json.dumps`: the fields are those of RetrievalReport, numbers rounded to six decimals."""
+    """Convert the report to JSON values: the fields of RetrievalReport, numbers rounded to six decimals."""
     rounded: dict[str, Any] = rounded_for_json(asdict(report))
     return rounded
 
 
 def report_as_text(report: RetrievalReport) -> str:
-    """A table for each set, their means if there are several, and what the columns mean."""
+    """Render a table for each set, the means of several sets, and a legend."""
     parts = [set_as_text(one) for one in report.sets]
     if report.means:
         rows = [[way, *(f"{means[metric]:.4f}" for metric in Metric)] for way, means in report.means.items()]
@@ -36,7 +49,7 @@ def report_as_text(report: RetrievalReport) -> str:
 
 
 def set_as_text(report: SetReport) -> str:
-    """What one set comes to."""
+    """Render the results of one set."""
     timed = any(row.latency for row in report.rows)
     header = ["", *_NAMES.values(), *(_LATENCY if timed else ())]
     indexes = list(dict.fromkeys(row.index for row in report.rows if row.index))
@@ -56,7 +69,7 @@ def set_as_text(report: SetReport) -> str:
 
 
 def differences_as_text(differences: Sequence[Difference]) -> list[str]:
-    """A line each."""
+    """Render one line per difference."""
     return [
         f"{one.way} − {one.other}: {_NAMES[one.metric]} {one.mean:+.4f} ({one.low:+.4f} to {one.high:+.4f}), p = {one.p:.4f}"
         for one in differences
@@ -64,7 +77,7 @@ def differences_as_text(differences: Sequence[Difference]) -> list[str]:
 
 
 def changes_as_text(changes: Changes) -> list[str]:
-    """The queries that a way answers better, then those that it answers worse."""
+    """List the queries that a way answers better, then those that it answers worse."""
     lines = []
     for what, found in (("better", changes.winners), ("worse", changes.losers)):
         if found:
@@ -74,7 +87,7 @@ def changes_as_text(changes: Changes) -> list[str]:
 
 
 def rounded_for_json(value: Any) -> Any:
-    """Plain values, numbers rounded to six decimals."""
+    """Convert to JSON values, numbers rounded to six decimals."""
     if isinstance(value, float):
         return round(value, 6)
     if isinstance(value, Mapping):
@@ -86,11 +99,11 @@ def _legend(report: RetrievalReport) -> str:
     depths = sorted({one.k for one in report.sets})
     lines = [
         "In brackets: 95 % intervals (bootstrap over queries). p: paired randomization test, two-sided.",
-        f"Documents count at their best passage, down to rank {' or '.join(map(str, depths))}.",
+        f"A document's rank is that of its best passage, down to rank {' or '.join(map(str, depths))}.",
     ]
     if any(row.latency for one in report.sets for row in one.rows):
         lines.append(
-            "Milliseconds: a warm search of ten hits with snippets, median and 95th percentile; the median's part in the model."
+            "Milliseconds: a warm search for ten hits with snippets, median and 95th percentile; model: median time in the model."
         )
     return "\n".join(lines)
 
@@ -112,7 +125,7 @@ def _times(row: WayRow, *, timed: bool) -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Names to the left, numbers to the right."""
+    """Align names to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for name, *cells in rows:
@@ -130,3 +143,55 @@ def _query(change: Change) -> str:
 
 def _queries(count: int) -> str:
     return "1 query" if count == 1 else f"{count:,} queries"
+
+
+def read_report(path: Path) -> RetrievalReport:
+    """Read a report from a file, or from the folder given by `--out`.
+
+    Raises UsageError if there is no report.
+    """
+    file = path / REPORT_FILE if path.is_dir() else path
+    try:
+        content = json.loads(file.read_text("utf-8"))
+        return _report(content)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror}. Make one: searchkit eval retrieval -c NAME --queries FILE --out FOLDER"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # not JSON, or another structure
+        raise UsageError(
+            f"{file} is no report of an evaluation. Choose a {REPORT_FILE} that searchkit eval retrieval --out has written."
+        ) from error
+
+
+def _report(content: Mapping[str, Any]) -> RetrievalReport:
+    means = {way: {Metric(name): float(value) for name, value in row.items()} for way, row in content["means"].items()}
+    return RetrievalReport(tuple(_set(one) for one in content["sets"]), means)
+
+
+def _set(one: Mapping[str, Any]) -> SetReport:
+    return SetReport(
+        name=str(one["name"]),
+        model=str(one["model"]),
+        documents=int(one["documents"]),
+        passages=int(one["passages"]),
+        queries=int(one["queries"]),
+        k=int(one["k"]),
+        rows=tuple(_row(row) for row in one["rows"]),
+        differences=tuple(Difference(**{**each, "metric": Metric(each["metric"])}) for each in one["differences"]),
+        changes=_changes(one["changes"]) if one["changes"] else None,
+    )
+
+
+def _row(row: Mapping[str, Any]) -> WayRow:
+    scores = {
+        Metric(name): Estimate(**{part: float(value) for part, value in each.items()})
+        for name, each in row["scores"].items()
+    }
+    latency = Latency(**row["latency"]) if row["latency"] else None
+    return WayRow(str(row["way"]), str(row["mode"]), str(row["index"]), scores, latency)
+
+
+def _changes(changes: Mapping[str, Any]) -> Changes:
+    winners, losers = (tuple(Change(**each) for each in changes[side]) for side in ("winners", "losers"))
+    return Changes(str(changes["way"]), str(changes["other"]), winners, losers)

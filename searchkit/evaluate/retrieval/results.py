@@ -1,12 +1,10 @@
-"""What an evaluation comes to: means with their intervals, differences, and the queries that changed most."""
+"""The results of an evaluation: means with intervals, differences, and the queries that changed most."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from searchkit.evaluate.bootstrap import paired_interval
-from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval.judging import QueryScores
-from searchkit.evaluate.significance import randomization_p
+from searchkit.evaluate.metrics import Metric, QueryScores
+from searchkit.evaluate.statistics import paired_interval, randomization_p
 
 CHANGES_SHOWN = 5
 
@@ -22,7 +20,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A way minus another on the same queries: the mean, its 95 % interval, and the randomization test's p."""
+    """The difference of two ways on the same queries: its mean, 95 % interval, and p by the randomization test."""
 
     way: str
     other: str
@@ -35,7 +33,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A query's nDCG@10 by a way, and by the other that it is compared with. `text`: "" where it is not known."""
+    """A query's nDCG@10 with a way, `value`, and with the one it is compared with, `other`. `text`: "" if unknown."""
 
     query_id: str
     text: str
@@ -45,7 +43,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The queries that a way answers better than another, and worse, those with the largest difference first."""
+    """The queries that a way answers better or worse than another, by descending difference."""
 
     way: str
     other: str
@@ -55,9 +53,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds of a warm search of ten hits, from the text to the snippets, by a model that is loaded.
+    """Milliseconds of a warm search for ten hits, from the text to the snippets.
 
-    `embedding_ms`: the median's part in the model: of the query, and of sentences among which snippets are chosen.
+    `query_embedding_ms`: median time for the query's vector. `embedding_ms`: median time in the model, which includes the
+    sentences among which snippets are chosen.
     """
 
     queries: int
@@ -69,7 +68,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class WayRow:
-    """A way of searching. `index`: through which semantic searches went, "" for a search by words."""
+    """The scores of a way of searching. `index`: the one that semantic search used, "" for lexical search."""
 
     way: str
     mode: str
@@ -80,7 +79,7 @@ class WayRow:
 
 @dataclass(frozen=True, slots=True)
 class SetReport:
-    """Ways side by side on one set of judged queries; `k`: documents that each ranking goes down to."""
+    """The ways of searching compared on one set of judged queries; `k`: documents per ranking."""
 
     name: str
     model: str
@@ -95,19 +94,19 @@ class SetReport:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalReport:
-    """All sets; `means`: of each way's metrics over the sets, every set counting alike, none of a single set."""
+    """All sets; `means`: each way's metrics averaged over the sets with equal weights, empty for a single set."""
 
     sets: tuple[SetReport, ...]
     means: Mapping[str, Mapping[Metric, float]]
 
 
 def estimates(scores: QueryScores) -> dict[Metric, Estimate]:
-    """The mean of each metric."""
+    """Compute the mean of each metric, with its interval."""
     return {metric: _estimate(scores, metric) for metric in Metric}
 
 
 def differences(way: str, scores: QueryScores, other: str, others: QueryScores) -> list[Difference]:
-    """Of each metric. Both must be of the same queries, in the same order."""
+    """Compute the difference of each metric. Raises ValueError unless both have the same queries in the same order."""
     if scores.query_ids != others.query_ids:
         raise ValueError(f"{way} and {other} are not of the same queries")
     found = []
@@ -120,7 +119,7 @@ def differences(way: str, scores: QueryScores, other: str, others: QueryScores) 
 
 
 def most_changed(way: str, scores: QueryScores, other: str, others: QueryScores, texts: Mapping[str, str]) -> Changes:
-    """The queries whose nDCG@10 differs most, a few on either side."""
+    """List the queries whose nDCG@10 differs most, a few in each direction."""
     values = zip(scores.values[Metric.NDCG_10].tolist(), others.values[Metric.NDCG_10].tolist(), strict=True)
     changes = [Change(key, texts.get(key, ""), *pair) for key, pair in zip(scores.query_ids, values, strict=True)]
     ordered = sorted(changes, key=lambda change: change.other - change.value)
@@ -130,7 +129,7 @@ def most_changed(way: str, scores: QueryScores, other: str, others: QueryScores,
 
 
 def report_of(sets: Sequence[SetReport]) -> RetrievalReport:
-    """Sets, and the means of the ways that all of them have."""
+    """Combine sets, and average the ways that all of them have."""
     if len(sets) < 2:
         return RetrievalReport(tuple(sets), {})
     rows = [{row.way: row for row in one.rows} for one in sets]

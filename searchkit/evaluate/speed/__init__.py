@@ -1,1 +1,1 @@
-"""Comparing the speed and fidelity of embedding engines."""
+"""Compares the speed and the fidelity of embedding engines."""

@@ -1,4 +1,4 @@
-"""The measurements of `searchkit bench embed`: which there are, on which texts, and their report."""
+"""The measurements of `searchkit bench embed`, their texts, and their report."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.speed.engine import Engine
 from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import CosineRow, RetrievalRow, measure_cosines, measure_retrieval
-from searchkit.evaluate.speed.fixed_length_texts import exact_texts
+from searchkit.evaluate.speed.fixed_length_texts import fixed_length_texts
 from searchkit.evaluate.speed.interleaving import OnStep
 from searchkit.evaluate.speed.latency import Latency, LoadRow, measure_latency, measure_loads
 from searchkit.evaluate.speed.machine import Machine, describe_machine
@@ -27,7 +27,7 @@ PASSAGE_TOKENS = 256
 QUERY_TOKENS = 16
 SAMPLE_PASSAGES = tuple(Passage("", text) for _, text in SAMPLE_PAIRS)
 _SAMPLE_QUERIES = tuple(query for query, _ in SAMPLE_PAIRS)
-_LEAST_QUERY_TOKENS = 4  # a prompt may leave less than that of the length asked for
+_LEAST_QUERY_TOKENS = 4  # a prompt may leave fewer of the wanted tokens
 _TEXTS_CHECKED = 20
 _LOAD_NOTICED = 0.5
 _SEED = 1
@@ -46,7 +46,7 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured: rounds of texts and of queries, starts of engines, searches from a shell in each mode."""
+    """The number of repetitions: rounds of texts and of queries, starts of engines, searches from a shell in each mode."""
 
     rounds: int = 7
     texts: int = 16
@@ -63,11 +63,11 @@ QUICK = Scale(rounds=2, texts=4, corpus_texts=8, queries=5, starts=1, searches=3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured. The first engine is the subject, the others are compared with it.
+    """The engines and data to measure. The first engine is the subject; the others are compared with it.
 
-    `variants`: the subject with other numbers of threads. `reference`: the fp32 engine whose vectors count as right; it
-    may be one of the engines, None for no comparison. `passages`: the source of texts of a length, and of the cosines.
-    `corpus`: passages embedded as they are, for speed at mixed lengths. A section without its data is left out.
+    `variants`: the subject with other numbers of threads. `reference`: the fp32 engine whose vectors count as exact; it may
+    be one of the engines; None for no comparison. `passages`: the source of texts of a given length, and for cosines.
+    `corpus`: passages embedded unchanged, for speed at mixed lengths. A section without data is left out.
     """
 
     engines: tuple[Engine, ...]
@@ -84,7 +84,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All figures; a section that was left out is empty. `notes`: what to know before trusting them."""
+    """All figures; sections that were left out are empty. `notes`: caveats."""
 
     searchkit: str
     date: str
@@ -102,7 +102,7 @@ class Report:
 
 
 class Bench:
-    """Engines at work, each in a process of its own that is idle while another one runs; a `with` block ends them."""
+    """Measures engines, each in its own process that is idle while another runs; use it in a `with` block, which ends them."""
 
     def __init__(self, plan: Plan, on_step: OnStep) -> None:
         self._plan = plan
@@ -111,12 +111,12 @@ class Bench:
         self._stack = ExitStack()
 
     def run(self, command: str) -> Report:
-        """Measure section after section. `command`: what the report is to say that it was made with.
+        """Measure all sections in order. `command`: the command line to show in the report.
 
         Raises BenchmarkError if an engine cannot be started, BenchmarkError if the collection cannot be searched.
         """
         plan = self._plan
-        machine = describe_machine()  # before we are its load
+        machine = describe_machine()  # before the benchmark causes load
         return Report(
             searchkit=__version__,
             date=datetime.now().astimezone().isoformat(timespec="minutes"),
@@ -158,7 +158,7 @@ class Bench:
         plan, scale = self._plan, self._plan.scale
         inputs = plan.engines[0].inputs
         tokens = min(PASSAGE_TOKENS, inputs.max_tokens)
-        texts = exact_texts(
+        texts = fixed_length_texts(
             [passage.text for passage in plan.passages],
             tokens,
             lambda text: inputs.uncut_length(inputs.prompts.of_passage(Passage("", text))),
@@ -185,7 +185,7 @@ class Bench:
         found = []
         for what, count in counts.items():
             tokens = max(QUERY_TOKENS, count("") + _LEAST_QUERY_TOKENS)
-            texts = exact_texts(_SAMPLE_QUERIES, tokens, count, seed=_SEED)
+            texts = fixed_length_texts(_SAMPLE_QUERIES, tokens, count, seed=_SEED)
             rounds = [list(islice(texts, scale.queries)) for _ in range(scale.rounds)]
             found.append(measure_latency(f"queries of {tokens} tokens, {what}", processes, rounds, self._on_step))
         return tuple(found)
@@ -209,7 +209,7 @@ class Bench:
         )
 
     def _notes_of_tokens(self) -> tuple[str, ...]:
-        """Engines that read texts as other tokens than the subject does, which makes them do other work."""
+        """Note engines whose tokens differ from the subject's, so that they do different work."""
         inputs = self._plan.engines[0].inputs
         texts = inputs.of_passages(self._plan.passages[:_TEXTS_CHECKED])
         wanted = [inputs.token_ids(text) for text in texts]
@@ -219,12 +219,14 @@ class Bench:
                 read = process.token_ids(texts)
                 differing = sum(own != ids for own, ids in zip(read, wanted, strict=True))
                 notes += (
-                    [f"{name} reads {differing} of {len(texts)} texts as other tokens than we do."] if differing else []
+                    [f"{name} reads {differing} of {len(texts)} texts as other tokens than searchkit does."]
+                    if differing
+                    else []
                 )
         return tuple(notes)
 
     def _open(self, engines: Sequence[Engine]) -> list[EngineProcess]:
-        """The engines' processes, started where they are not there yet."""
+        """Return the engines' processes, and start those that do not run yet."""
         for engine in engines:
             if engine.name not in self._processes:
                 self._on_step(f"starting {engine.name}")
@@ -240,7 +242,7 @@ def _note_of_load(machine: Machine) -> list[str]:
 
 
 def spread_over_rounds(corpus: Sequence[Passage], rounds: int, texts: int) -> list[list[Passage]]:
-    """Passages from all parts of a corpus, so many a round and others in each; all of them in each if there are too few."""
+    """Distribute passages from all parts of a corpus over rounds, up to `texts` different ones per round; all if too few."""
     if len(corpus) < rounds:
         return [list(corpus)] * rounds
     wanted = min(rounds * texts, len(corpus))

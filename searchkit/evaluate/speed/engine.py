@@ -1,4 +1,4 @@
-"""The engines that can be measured: how to start each as a process of its own, and what a model is given for a text."""
+"""The engines to measure: the command that starts each, and the inputs that a model receives for a text."""
 
 import json
 import sys
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from searchkit.embedding.model_info import Prompts
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
-from searchkit.embedding.prompts import Prompts
 from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
 from searchkit.errors import UsageError
 from searchkit.files import folder_size_bytes
@@ -19,7 +19,7 @@ _WORKER = Path(__file__).parent / "engines" / "worker.py"
 
 @dataclass(frozen=True, slots=True)
 class ModelInputs:
-    """What a model sees of passages and queries: prompts applied, not yet tokens."""
+    """Builds a model's inputs for passages and queries: prompts applied, not tokenized."""
 
     prompts: Prompts
     tokenizer: Tokenizer
@@ -28,29 +28,29 @@ class ModelInputs:
 
     @classmethod
     def of_model(cls, embedder: OnnxEmbedder) -> Self:
-        """Those of an installed model."""
+        """Create the inputs of an installed model."""
         card = embedder.card
         tokenizer = open_tokenizer(card.tokenizer, embedder.folder / card.tokenizer_file)
         return cls(card.prompts, tokenizer, card.max_tokens, card.dimension)
 
     def of_passages(self, passages: Sequence[Passage]) -> list[str]:
-        """Complete inputs for passages."""
+        """Build complete inputs for passages."""
         return [self.prompts.of_passage(passage) for passage in passages]
 
     def of_queries(self, queries: Sequence[str]) -> list[str]:
-        """Complete inputs for queries."""
+        """Build complete inputs for queries."""
         return [self.prompts.of_query(query) for query in queries]
 
     def token_ids(self, text: str) -> list[int]:
-        """The tokens of a complete input, special ones included, cut to the model's length."""
+        """Tokenize a complete input, special tokens included, cut to the model's length."""
         return self.tokenizer.encode(text, self.max_tokens)
 
     def is_like(self, other: "ModelInputs") -> bool:
-        """Whether the vectors of the two can be compared: same prompts, dimension and length."""
+        """Return whether vectors of the two are comparable: same prompts, dimension and length."""
         return (self.prompts, self.dimension, self.max_tokens) == (other.prompts, other.dimension, other.max_tokens)
 
     def uncut_length(self, text: str) -> int:
-        """Tokens of a complete input, however long."""
+        """Count the tokens of a complete input, without cutting it."""
         return len(self.tokenizer.encode(text, sys.maxsize))
 
 
@@ -58,9 +58,9 @@ class ModelInputs:
 class Engine:
     """A model in an engine with a number of threads.
 
-    `batch_sizes`: the ways of embedding many texts that are tried, of which the best counts; 0 is the engine's own.
-    `own_tokenizer`: it reads texts with another tokenizer than `inputs`, which may differ. `remedy`: what to do if it
-    cannot be started.
+    `batch_sizes`: the batch sizes to try for many texts, of which the best counts; 0 leaves it to the engine.
+    `own_tokenizer`: the engine has its own tokenizer, which may differ from that of `inputs`. `remedy`: advice if it cannot
+    be started.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Engine:
 
 
 def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Engine:
-    """An installed model in searchkit's own engine."""
+    """Describe an installed model in searchkit's own engine."""
     options = json.dumps({"folder": str(embedder.folder.absolute()), "threads": threads})
     modules = "searchkit.evaluate.speed.engines"
     return Engine(
@@ -90,7 +90,7 @@ def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Eng
 
 
 def sentence_transformers_engine(checkpoint: Path, python: str, like: Engine) -> Engine:
-    """A checkpoint in sentence-transformers with another engine's inputs and threads. Raises UsageError if it is none."""
+    """Describe a checkpoint in sentence-transformers, with the inputs and threads of `like`. Raises UsageError."""
     if not (checkpoint / "modules.json").is_file():
         raise UsageError(f"{checkpoint} is not a sentence-transformers checkpoint: it holds no modules.json.")
     options = {"checkpoint": str(checkpoint.absolute()), "threads": like.threads}
@@ -106,7 +106,7 @@ def sentence_transformers_engine(checkpoint: Path, python: str, like: Engine) ->
 
 
 def llama_cpp_engine(file: Path, python: str, like: Engine) -> Engine:
-    """A GGUF file in llama.cpp with another engine's inputs and threads. Raises UsageError if there is no such file."""
+    """Describe a GGUF file in llama.cpp, with the inputs and threads of `like`. Raises UsageError if it is missing."""
     if not file.is_file():
         raise UsageError(f"There is no file {file}. Name a GGUF file of the embedding model.")
     options = {"file": str(file.absolute()), "threads": like.threads, "max_tokens": like.inputs.max_tokens}

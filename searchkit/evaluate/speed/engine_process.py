@@ -1,4 +1,4 @@
-"""An engine at work in a process of its own, which is idle between requests (the protocol: engines/worker.py)."""
+"""Runs an engine in its own process, which is idle between requests (protocol: see engines/worker.py)."""
 
 import base64
 import json
@@ -18,15 +18,15 @@ from searchkit.errors import BenchmarkError
 from searchkit.evaluate.speed.engine import Engine
 from searchkit_indexes import Vectors
 
-_TEXTS_A_REQUEST = 64  # of vectors, which are held as text meanwhile
+_TEXTS_A_REQUEST = 64  # of vectors, which are transferred as text
 _SECONDS_TO_END = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Megabytes (10⁶ bytes) of a process: resident, of it anonymous and of mapped files, and the highest so far.
+    """The memory of a process in megabytes (10⁶ bytes): resident, its anonymous and mapped-file parts, and the peak so far.
 
-    None where the system does not tell; all but the highest on macOS.
+    None where the system does not report it: on macOS all but the peak.
     """
 
     resident: float | None
@@ -37,7 +37,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How an engine started: seconds from the process' start, and of it for libraries, weights and a first text."""
+    """The start of an engine: seconds since the process started, and the part for libraries, weights and a first text."""
 
     ready_seconds: float
     load_seconds: float
@@ -46,7 +46,7 @@ class Loaded:
 
 
 class EngineProcess:
-    """Starts the process and loads the engine, the given texts being the first it embeds. Raises BenchmarkError."""
+    """Starts the process, loads the engine, and embeds the given texts first. Raises BenchmarkError."""
 
     def __init__(self, engine: Engine, first_texts: Sequence[str]) -> None:
         self.engine = engine
@@ -74,15 +74,15 @@ class EngineProcess:
         self.loaded = Loaded(ready_seconds, answer["seconds"], Memory(**answer["memory"]), answer["version"])
 
     def seconds_to_embed(self, texts: Sequence[str], batch_size: int) -> float:
-        """Seconds for all of the texts, measured in the process."""
+        """Embed all texts; returns the seconds, measured in the process."""
         return float(self._ask("embed", texts=list(texts), batch_size=batch_size)["seconds"])
 
     def seconds_for_each(self, texts: Sequence[str]) -> list[float]:
-        """Seconds for each of the texts, one after the other."""
+        """Embed the texts one by one; returns the seconds for each."""
         return list(self._ask("each", texts=list(texts))["seconds"])
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        """(n, dimension) float32."""
+        """Embed texts and return the vectors: (n, dimension) float32."""
         parts = []
         for start in range(0, len(texts), _TEXTS_A_REQUEST):
             answer = self._ask("vectors", texts=list(texts[start : start + _TEXTS_A_REQUEST]))
@@ -90,17 +90,17 @@ class EngineProcess:
         return np.concatenate(parts)
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """What the engine's own tokenizer makes of each text."""
+        """Tokenize each text with the engine's own tokenizer."""
         return list(self._ask("ids", texts=list(texts))["ids"])
 
     def memory(self) -> Memory:
-        """The process' memory now."""
+        """Return the current memory of the process."""
         return Memory(**self._ask("memory")["memory"])
 
     def close(self) -> None:
         """End the process."""
         try:
-            self._process.communicate(timeout=_SECONDS_TO_END)  # closes its stdin, upon which it ends
+            self._process.communicate(timeout=_SECONDS_TO_END)  # closes its stdin, so that it ends
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
@@ -113,7 +113,7 @@ class EngineProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._process.kill()  # it may be at work still
+            self._process.kill()  # it may still be working
         self.close()
 
     def _ask(self, operation: str, **fields: object) -> dict[str, Any]:
@@ -130,14 +130,14 @@ class EngineProcess:
         return answer
 
     def _last_words(self) -> str:
-        """The last line that the process wrote on stderr: of a traceback, the error."""
+        """Return the last line that the process wrote to stderr: of a traceback, the error."""
         self._talk.seek(0)
         lines = self._talk.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip() if lines else "it said nothing"
 
 
 def _environment(engine: Engine) -> dict[str, str]:
-    """Ours, without what names our packages to another interpreter, and with no way to the network for libraries."""
+    """Copy our environment, without the paths of our packages, and with network access disabled for libraries."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if engine.command[0] != sys.executable:
         environment.pop("PYTHONPATH", None)

@@ -1,4 +1,4 @@
-"""How near an engine's vectors are to a reference's, and what that does to rankings with judgements."""
+"""Measures how close an engine's vectors are to a reference's, and the effect on judged rankings."""
 
 import statistics
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _DEPTH = 10
 
 @dataclass(frozen=True, slots=True)
 class CosineRow:
-    """Cosines of an engine's vectors to the reference's over the same passages."""
+    """The cosines of an engine's vectors to the reference's for the same passages."""
 
     engine: str
     reference: str
@@ -26,9 +26,9 @@ class CosineRow:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalRow:
-    """nDCG@10 of an engine on one collection by exact search over its vectors alone, a mean over the queries.
+    """An engine's mean nDCG@10 on one collection, by exact search over its vectors alone.
 
-    `difference`: what it has more than the reference; None, and the reference "", if there is none.
+    `difference`: its gain over the reference; None without a reference, which is then "".
     """
 
     collection: str
@@ -43,7 +43,7 @@ class RetrievalRow:
 def measure_cosines(
     reference: EngineProcess, processes: Sequence[EngineProcess], passages: Sequence[Passage], on_step: OnStep
 ) -> tuple[CosineRow, ...]:
-    """Compare the engines whose inputs are the reference's own; another model's vectors have nothing in common with them."""
+    """Compare the engines that have the reference's inputs; vectors of other models are not comparable."""
     comparable = [process for process in processes if process.engine.inputs.is_like(reference.engine.inputs)]
     on_step(f"cosines: {len(passages)} passages, {reference.engine.name}")
     wanted = reference.vectors(reference.engine.inputs.of_passages(passages))

@@ -1,4 +1,4 @@
-"""Texts that are exactly so many tokens long, made of given passages."""
+"""Generates texts with an exact number of tokens from given passages."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,14 +9,12 @@ from searchkit.errors import UsageError
 _FILLER = " a"  # one token in every vocabulary
 
 
-def exact_texts(
+def fixed_length_texts(
     passages: Sequence[str], tokens: int, count_tokens: Callable[[str], int], *, seed: int
 ) -> Iterator[str]:
-    """Endlessly many texts of that many tokens, by `count_tokens`, which may add a prompt to them.
+    """Yield texts of `tokens` tokens without end, counted by `count_tokens`, which may include a prompt.
 
-    The passages are put one behind the other, in ever new orders, and cut.
-
-    Raises UsageError if even an empty text is longer.
+    The passages are concatenated in ever new orders and cut. Raises UsageError if even an empty text is longer.
     """
     if count_tokens("") > tokens:
         raise UsageError(f"No text fits into {tokens} tokens: the model's prompt is longer. Ask for more tokens.")
@@ -39,7 +37,7 @@ def _endless(passages: Sequence[str], rng: np.random.Generator) -> Iterator[str]
 
 
 def _cut(text: str, tokens: int, count_tokens: Callable[[str], int]) -> str:
-    """The longest beginning of a text that has no more tokens, filled up where it has fewer."""
+    """Cut a text to the number of tokens, and fill it up where no cut has exactly that many."""
     fits, too_long = 0, len(text)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
@@ -47,7 +45,7 @@ def _cut(text: str, tokens: int, count_tokens: Callable[[str], int]) -> str:
             fits = middle
         else:
             too_long = middle
-    for end in range(fits, -1, -1):  # the first fits, but for rare words that the filler joins
+    for end in range(fits, -1, -1):  # the first one fits, except for rare words that merge with the filler
         cut = text[:end].strip()
         filled = (cut + _FILLER * (tokens - count_tokens(cut))).strip()
         if count_tokens(filled) == tokens:

@@ -1,4 +1,4 @@
-"""What measurements side by side share: engines take turns, so that a busy machine disturbs all alike."""
+"""Interleaves measurements: engines take turns, so that a busy machine affects all of them equally."""
 
 import statistics
 import time
@@ -8,12 +8,12 @@ from typing import Self, TypeVar
 
 T = TypeVar("T")
 OnStep = Callable[[str], None]
-_PAUSE_SECONDS = 0.1  # threads of the engine before wait for more work in a busy loop for some milliseconds
+_PAUSE_SECONDS = 0.1  # threads of the previous engine wait for work in a busy loop for some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Median, lowest and highest of some runs."""
+    """The median, minimum and maximum of several runs."""
 
     median: float
     low: float
@@ -21,21 +21,21 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """That of at least one value."""
+        """Summarise at least one value."""
         return cls(statistics.median(values), min(values), max(values))
 
 
 def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
-    """Of the ratios round by round: what disturbs a whole round cancels out."""
+    """Summarise the ratios of each round, in which disturbances of a whole round cancel out."""
     return Spread.of([above / below for above, below in zip(numerators, denominators, strict=True)])
 
 
 def rotated(items: Sequence[T], number: int) -> list[T]:
-    """The order of a round: each time another one begins."""
+    """Rotate the order for a round, so that each item is first in turn."""
     start = number % len(items)
     return [*items[start:], *items[:start]]
 
 
 def pause() -> None:
-    """Let the threads of the engine before fall asleep."""
+    """Wait until the threads of the previous engine sleep."""
     time.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""How long one waits: for a query's vector from a warm engine, and for an engine to start."""
+"""Measures latencies: of a query's vector from a warm engine, and of starting an engine."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from searchkit.evaluate.speed.interleaving import OnStep, Spread, paired_ratio, 
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """An engine embedding queries one by one. `subject_ratio`: how many times as fast the subject was, round by round."""
+    """An engine's latency for single queries. `subject_ratio`: the subject's speed divided by the engine's, per round."""
 
     engine: str
     median_ms: float
@@ -23,7 +23,7 @@ class LatencyRow:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Warm engines embedding queries of one length."""
+    """The latencies of warm engines for queries of one length."""
 
     what: str
     rounds: int
@@ -33,10 +33,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class LoadRow:
-    """Starts of an engine with its files in the page cache: a new process until it has embedded a first query.
+    """The starts of an engine with its files in the page cache: from a new process to the first embedded query.
 
-    `load_seconds`: the part for libraries, tokenizer, weights and that query; the rest is the interpreter's start.
-    `memory`: of a process then.
+    `load_seconds`: the part for libraries, tokenizer, weights and that query; the rest is the start of the interpreter.
+    `memory`: of the process after that.
     """
 
     engine: str
@@ -51,7 +51,7 @@ class LoadRow:
 def measure_latency(
     what: str, processes: Sequence[EngineProcess], rounds: Sequence[Sequence[str]], on_step: OnStep
 ) -> Latency:
-    """Queries embedded one by one, engines in turns. The first process is the subject."""
+    """Embed queries one by one, alternating engines. The first process is the subject."""
     times: list[list[list[float]]] = [[] for _ in processes]
     for process in processes:
         process.seconds_for_each(process.engine.inputs.of_queries(rounds[0]))  # to warm up
@@ -65,7 +65,7 @@ def measure_latency(
 
 
 def measure_loads(engines: Sequence[Engine], starts: int, query: str, on_step: OnStep) -> tuple[LoadRow, ...]:
-    """Start every engine some times, in turns; once before, to have its files in the page cache."""
+    """Start each engine several times, alternating, after one start that fills the page cache."""
     found: list[list[Loaded]] = [[] for _ in engines]
     for number in range(starts + 1):
         on_step(f"start {number} of {starts}" if number else "start to warm up")

@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, memory, versions."""
+"""Describes the machine that figures were measured on: processor, memory, versions."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from searchkit.embedding.onnx_embedder import usable_cores
 
-# What int8 products are computed with, by the name that Linux has for it (x86, then ARM) or macOS' sysctl.
+# Instructions for int8 products, by their names in Linux (x86, then ARM) or in macOS' sysctl.
 _LINUX_FEATURES = {
     "avx2": "avx2",
     "avx512_vnni": "avx512_vnni",
@@ -29,8 +29,8 @@ _MACOS_FEATURES = {
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`usable_cores`: those this process may use; `memory_gb`: 10⁹ bytes; `load`: mean number of busy processes in the last
-    minute, None where the system does not tell, as with memory.
+    """A machine. `usable_cores`: cores that this process may use; `memory_gb`: in 10⁹ bytes; `load`: mean number of busy
+    processes in the last minute. Memory and load are None where the system does not report them.
     """
 
     processor: str
@@ -46,7 +46,7 @@ class Machine:
 
 
 def describe_machine() -> Machine:
-    """This machine, now."""
+    """Describe this machine."""
     processor, features = _linux_processor() if platform.system() == "Linux" else _macos_processor()
     return Machine(
         processor=processor or platform.processor() or "unknown",
@@ -72,7 +72,7 @@ def _linux_processor() -> tuple[str, tuple[str, ...]]:
 
 
 def _macos_processor() -> tuple[str, tuple[str, ...]]:
-    """Name and features by sysctl; nothing where there is no such command (Windows)."""
+    """Read name and features from sysctl; empty where there is no such command (Windows)."""
 
     def asked(key: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""A report of figures as JSON and as tables for people."""
+"""Renders a report as JSON and as tables."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,13 +16,13 @@ _DIGITS = 6
 
 
 def report_as_json(report: Report) -> dict[str, Any]:
-    """All of it, for `json.dumps`: the fields are those of Report, numbers rounded to six digits."""
+    """Convert the report to JSON values: the fields of Report, numbers rounded to six digits."""
     rounded: dict[str, Any] = _rounded(asdict(report))
     return rounded
 
 
 def report_as_text(report: Report) -> str:
-    """Tables of the sections that there are."""
+    """Render tables of the sections that are not empty."""
     parts = [_head(report)]
     parts += [_load(report.load)] if report.load else []
     parts += [_speed(speed, report.subject) for speed in report.speed]
@@ -68,7 +68,7 @@ def _load(rows: Sequence[LoadRow]) -> str:
         for row in rows
     ]
     header = ["", "ready s", "load s", "resident MB", "anonymous", "of files", "model MB", ""]
-    title = f"Load: a new process until it has embedded a query, warm files; medians of {rows[0].starts} starts"
+    title = f"Load: from a new process to the first embedded query, files cached; medians of {rows[0].starts} starts"
     return _table(title, header, cells)
 
 
@@ -120,7 +120,7 @@ def _search(rows: Sequence[SearchRow]) -> str:
         ]
         for row in rows
     ]
-    title = f"searchkit search -c {rows[0].collection}, the whole process, warm files: {rows[0].runs} alternating runs a mode"
+    title = f"searchkit search -c {rows[0].collection}, the whole process, files cached: {rows[0].runs} alternating runs per mode"
     return _table(title, ["", "median s", "lowest", "highest", "resident MB", "anonymous", "of files"], cells)
 
 
@@ -154,8 +154,8 @@ def _difference(row: RetrievalRow) -> str:
 
 
 def _compared_with(subject: str, rows: Sequence[SpeedRow | LatencyRow]) -> list[str]:
-    """The header above the ratios, where there is something to compare."""
-    return [f"{subject} is so many times as fast"] if len(rows) > 1 else []
+    """Return the header of the ratios, if there is something to compare."""
+    return [f"speed-up of {subject}"] if len(rows) > 1 else []
 
 
 def _ratio(row: SpeedRow | LatencyRow, subject: str) -> str:
@@ -168,7 +168,7 @@ def _whole(value: float | None) -> str:
 
 
 def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns in line: numbers to the right, words to the left."""
+    """Align columns: numbers to the right, words to the left."""
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
     numeric = [all(cell[:1] in set("0123456789+-") for cell in column if cell) for column in zip(*rows, strict=True)]
     lines = [

@@ -1,4 +1,4 @@
-"""How long `searchkit search` takes from a shell, and how much memory its process needs."""
+"""Measures the time and memory of `searchkit search` as a shell runs it."""
 
 import subprocess
 import sys
@@ -13,13 +13,13 @@ from searchkit.evaluate.speed.engines.worker import memory_of_process
 from searchkit.evaluate.speed.interleaving import OnStep, Spread, rotated
 from searchkit.types import SearchMode
 
-_START = "import sys; from searchkit.cli.main import main; sys.exit(main())"  # what the installed command does
+_START = "import sys; from searchkit.cli.main import main; sys.exit(main())"  # as the installed command does
 _LOOK_EVERY_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRow:
-    """Whole processes, files in the page cache. `memory`: when it was highest, in a run that is not timed."""
+    """Runs of the whole process with files in the page cache. `memory`: the peak, from a run that is not timed."""
 
     mode: SearchMode
     collection: str
@@ -29,7 +29,7 @@ class SearchRow:
 
 
 def measure_search(collection: str, query: str, runs: int, on_step: OnStep) -> tuple[SearchRow, ...]:
-    """Search a collection in all modes, in turns. Raises BenchmarkError."""
+    """Search a collection in all modes, alternating. Raises BenchmarkError."""
     modes = list(SearchMode)
     seconds: dict[SearchMode, list[float]] = {mode: [] for mode in modes}
     on_step(f"searching {collection}, to warm up")
@@ -54,7 +54,7 @@ def _seconds_of(command: Sequence[str]) -> float:
 
 
 def _memory_of(command: Sequence[str]) -> Memory:
-    """Look at the process while it runs."""
+    """Poll the memory of the process while it runs."""
     seen: list[Memory] = []
     with tempfile.TemporaryFile() as talk:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=talk)

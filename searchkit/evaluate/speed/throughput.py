@@ -1,4 +1,4 @@
-"""How many texts a second engines embed, in turns on the same texts."""
+"""Measures how many texts engines embed per second, alternating on the same texts."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from searchkit.types import Passage
 
 @dataclass(frozen=True, slots=True)
 class SpeedRow:
-    """An engine embedding many texts in one way (`batch_size` 0: its own).
+    """An engine's speed for many texts with one batch size (0: its own).
 
-    `subject_ratio`: how many times as fast the subject was, round by round. `counted`: the engine's best way.
-    `peak_megabytes`: the highest memory of its process so far, in any way.
+    `subject_ratio`: the subject's speed divided by the engine's, per round. `counted`: this is the engine's best batch size.
+    `peak_megabytes`: the peak memory of its process so far, with any batch size.
     """
 
     engine: str
@@ -28,7 +28,7 @@ class SpeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """`mean_tokens`: of the subject's inputs, prompt and special tokens included."""
+    """The speeds of engines on the same texts. `mean_tokens`: of the subject's inputs, special tokens included."""
 
     what: str
     rounds: int
@@ -39,7 +39,7 @@ class Speed:
 
 @dataclass(slots=True)
 class _Lane:
-    """An engine in one way, with what it did in each round."""
+    """An engine with one batch size, and its rates in each round."""
 
     process: EngineProcess
     batch_size: int
@@ -57,9 +57,9 @@ class _Lane:
 def measure_speed(
     what: str, processes: Sequence[EngineProcess], rounds: Sequence[Sequence[Passage]], on_step: OnStep
 ) -> Speed:
-    """Passages embedded in turns, round by round. The first process is the subject."""
+    """Embed passages round by round, alternating engines. The first process is the subject."""
     lanes = [_Lane(process, size) for process in processes for size in process.engine.batch_sizes]
-    for lane in lanes:  # memory grows at the first texts of a length
+    for lane in lanes:  # memory grows with the first texts of a length
         lane.process.seconds_to_embed(lane.process.engine.inputs.of_passages(rounds[0][:2]), lane.batch_size)
     for number, passages in enumerate(rounds):
         on_step(f"{what}: round {number + 1} of {len(rounds)}")

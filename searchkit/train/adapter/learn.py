@@ -14,11 +14,11 @@ import torch
 
 from searchkit.embedding.adapted_model import Matrix
 from searchkit.embedding.onnx_embedder import usable_cores
+from searchkit.evaluate.statistics import intervals
 from searchkit.reports import never
 from searchkit.train.adapter.likelihoods import KnownItems, Values, log_likelihood, ndcg_at_prefixes
 from searchkit.train.adapter.vectors import PairVectors
 from searchkit.train.gate import PAIRS_LOSS
-from searchkit.train.intervals import intervals
 from searchkit.train.losses import Batch, LossWeights, Objective
 
 # Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md.

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.model_folder import ModelCard, checksum
-from searchkit.embedding.model_info import Quantization
-from searchkit.embedding.prompts import Prompts, prompts_of_checkpoint
+from searchkit.embedding.model_info import Prompts, Quantization, prompts_of_checkpoint
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
 from searchkit.errors import TrainingError, UnsupportedCheckpointError
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from searchkit.embedding.prompts import Prompts
+from searchkit.embedding.model_info import Prompts
 from searchkit.errors import TrainingError
 from searchkit.train.finetune.rows import Row
 from searchkit.train.pairs.pair import Pair, Split, of_split

@@ -102,7 +102,7 @@ def test_one_json_object_holds_every_section(bench: Bench, beside: list[str], tm
     assert [(row["collection"], row["ndcg_at_10"], row["difference"]) for row in report["retrieval"]] == [
         ("tiny", 1, 0)
     ]
-    assert "llama.cpp small reads 2 of 2 texts as other tokens than we do." in report["notes"]
+    assert "llama.cpp small reads 2 of 2 texts as other tokens than searchkit does." in report["notes"]
 
 
 def test_tables_are_for_people_and_a_section_may_be_chosen(bench: Bench, beside: list[str]) -> None:

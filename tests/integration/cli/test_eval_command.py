@@ -47,8 +47,8 @@ def test_the_table_goes_to_stdout_and_nothing_into_a_pipe(home: Path, judged: Pa
     result = run(home, judged, "--windows", "8", "--windows", "256:64", "--windows", "256", "-k", "2")
     assert result.stderr == ""
     title, header, *rows = result.stdout.splitlines()
-    assert title == "judged: 1 document, 1 query, all-minilm-l6-v2, the best 2 pieces by exact search"
-    assert header.split() == ["pieces", "tokens", "recall", "precision", "IoU"]
+    assert title == "judged: 1 document, 1 query, all-minilm-l6-v2, the best 2 chunks by exact search"
+    assert header.split() == ["chunks", "tokens", "recall", "precision", "IoU"]
     names = ["structure", "windows of 256", "windows of 8", "windows of 256, 64 of them shared"]
     assert [row.strip().split("  ")[0] for row in rows[:4]] == names
 

@@ -11,7 +11,7 @@ import click.testing
 import pytest
 
 from searchkit.cli.main import cli
-from searchkit.evaluate.chunking.measure import ChunkingReport, CuttingRow
+from searchkit.evaluate.chunking.measure import ChunkerRow, ChunkingReport
 from searchkit.evaluate.retrieval.compare import RunComparison
 from searchkit.evaluate.retrieval.results import Changes, Difference, Latency, RetrievalReport, SetReport, WayRow
 from searchkit.evaluate.speed.bench import Report
@@ -33,7 +33,7 @@ REPORTS: Mapping[tuple[str, str], type] = {
     ("eval retrieval", "changes"): Changes,
     ("eval compare", ""): RunComparison,
     ("eval chunking", ""): ChunkingReport,
-    ("eval chunking", "rows"): CuttingRow,
+    ("eval chunking", "rows"): ChunkerRow,
     ("bench embed", ""): Report,
 }
 SCORED_HIT = ("search", "roses", "-k", "1", "--explain", "--json")

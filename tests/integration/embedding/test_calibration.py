@@ -21,8 +21,7 @@ from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
-from searchkit.embedding.import_model import import_model
-from searchkit.embedding.known_models import known_vectors
+from searchkit.embedding.import_model import import_model, known_vectors
 from searchkit.embedding.model_folder import ModelCard, checksum, read_model_card
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import OnnxEmbedder

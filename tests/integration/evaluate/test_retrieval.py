@@ -12,11 +12,10 @@ from searchkit.catalog.session import reading, writing
 from searchkit.errors import CollectionBusyError, EvaluationDataError, UsageError
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.judged import read_judged
-from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.query_suggestions import propose_queries, write_proposals
+from searchkit.evaluate.metrics import Metric, evaluate_search
+from searchkit.evaluate.query_suggestions import suggest_queries, write_suggestions
 from searchkit.evaluate.retrieval.corpus import Corpus, CorpusCollection, as_document, corpus_collection
 from searchkit.evaluate.retrieval.evaluation import EvaluationOptions, evaluate_collection, evaluate_set
-from searchkit.evaluate.retrieval.judging import evaluate_search
 from searchkit.evaluate.retrieval.report import report_as_json, report_as_text
 from searchkit.evaluate.retrieval.results import report_of
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder
@@ -275,18 +274,18 @@ def test_proposed_queries_are_headings_of_one_file_each_and_can_be_evaluated(
     write(docs / "other.md", f"# Boiler\n\n## Summary\n\n{pumps}\n\n## Spare parts\n\n{pumps}more\n")
     write(docs / "third.md", f"# Third\n\n## Summary\n\nAll {pumps}\n")
     library.index(docs)
-    proposals = propose_queries(library.home, "docs", 20)
-    asked = {one.query: one.file for one in proposals}
+    suggestions = suggest_queries(library.home, "docs", 20)
+    asked = {one.query: one.file for one in suggestions}
     assert asked["Pressure"] == "boiler.md"
     assert asked["Spare parts"] == "other.md"
     assert asked["Knead the dough, let it rest overnight and bake it"] == "bread.txt"
     assert "Summary" not in asked
     file = tmp_path / "proposed.jsonl"
-    write_proposals(file, proposals, force=False)
+    write_suggestions(file, suggestions, force=False)
     judged = read_judged(library.home, "docs", file)
-    assert len(judged.queries) == len(proposals)
-    assert len({one.file for one in propose_queries(library.home, "docs", 3)}) == 3
+    assert len(judged.queries) == len(suggestions)
+    assert len({one.file for one in suggest_queries(library.home, "docs", 3)}) == 3
     with pytest.raises(UsageError, match="is there already"):
-        write_proposals(file, proposals, force=False)
-    write_proposals(file, proposals[:1], force=True)
+        write_suggestions(file, suggestions, force=False)
+    write_suggestions(file, suggestions[:1], force=True)
     assert len(file.read_text().splitlines()) == 1

@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from searchkit.errors import UsageError
-from searchkit.evaluate.retrieval.reading import read_report
+from searchkit.evaluate.retrieval.report import read_report
 from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit_indexes import Vectors

@@ -14,9 +14,8 @@ from safetensors.numpy import save_file
 from searchkit.embedding.calibrate import calibrate
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.graph.builder import GraphBuilder
-from searchkit.embedding.graph.encoder import INPUT_IDS, write_encoder
+from searchkit.embedding.graph.encoder import INPUT_IDS, write_encoder, write_head
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
-from searchkit.embedding.graph.head import write_head
 from searchkit.embedding.graph.weights import Inputs, Weights
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session

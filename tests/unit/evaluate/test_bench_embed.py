@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from itertools import islice
@@ -10,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from searchkit.cli.bench import SECTIONS
-from searchkit.embedding.prompts import Prompts
+from searchkit.embedding.model_info import Prompts
 from searchkit.errors import BenchmarkError, UsageError
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.speed.bench import Section, spread_over_rounds
 from searchkit.evaluate.speed.engine import Engine, ModelInputs
 from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import measure_cosines, measure_retrieval
-from searchkit.evaluate.speed.fixed_length_texts import exact_texts
+from searchkit.evaluate.speed.fixed_length_texts import fixed_length_texts
 from searchkit.evaluate.speed.interleaving import paired_ratio, rotated
 from searchkit.evaluate.speed.latency import measure_latency, measure_loads
 from searchkit.evaluate.speed.machine import describe_machine
 from searchkit.evaluate.speed.throughput import measure_speed
 from searchkit.types import Passage
-from tests.support.files import write
+from tests.support.files import ROOT, write
 
 # An engine that needs `argv[1]` seconds a text, half of it in batches. A text's vector is its number of a's and of b's.
 SCRIPT = """
@@ -85,10 +86,10 @@ def make_engine(tmp_path: Path) -> MakeEngine:
 @pytest.mark.parametrize("tokens", [3, 16, 256])
 def test_texts_have_exactly_the_length_asked_for(tokens: int) -> None:
     passages = ["one two  three", "four\nfive", " ", "six seven eight nine"]
-    texts = list(islice(exact_texts(passages, tokens, lambda text: len(text.split()) + 1, seed=1), 20))
+    texts = list(islice(fixed_length_texts(passages, tokens, lambda text: len(text.split()) + 1, seed=1), 20))
     assert {len(text.split()) for text in texts} == {tokens - 1}
     assert len(set(texts)) > 1
-    assert texts == list(islice(exact_texts(passages, tokens, lambda text: len(text.split()) + 1, seed=1), 20))
+    assert texts == list(islice(fixed_length_texts(passages, tokens, lambda text: len(text.split()) + 1, seed=1), 20))
 
 
 def test_texts_are_filled_up_where_a_token_more_would_be_two() -> None:
@@ -97,14 +98,14 @@ def test_texts_are_filled_up_where_a_token_more_would_be_two() -> None:
     def count(text: str) -> int:
         return sum(in_pairs.get(word, 1) for word in text.split())
 
-    assert {count(text) for text in islice(exact_texts(["xy xy xy", "xy"], 5, count, seed=1), 5)} == {5}
+    assert {count(text) for text in islice(fixed_length_texts(["xy xy xy", "xy"], 5, count, seed=1), 5)} == {5}
 
 
 def test_a_length_that_the_prompt_alone_exceeds_is_refused() -> None:
     with pytest.raises(UsageError, match="No text fits into 4 tokens"):
-        next(exact_texts(["one"], 4, lambda text: 9 + len(text.split()), seed=1))
+        next(fixed_length_texts(["one"], 4, lambda text: 9 + len(text.split()), seed=1))
     with pytest.raises(UsageError, match="all empty"):
-        next(exact_texts(["", " "], 4, lambda text: len(text.split()), seed=1))
+        next(fixed_length_texts(["", " "], 4, lambda text: len(text.split()), seed=1))
 
 
 def test_a_corpus_is_spread_over_rounds_from_all_its_parts() -> None:
@@ -205,3 +206,9 @@ def test_the_machine_is_described() -> None:
 
 def test_the_command_knows_all_sections() -> None:
     assert list(Section) == SECTIONS
+
+
+def test_the_worker_starts_where_searchkit_is_not_installed() -> None:
+    worker = ROOT / "searchkit" / "evaluate" / "speed" / "engines" / "worker.py"
+    command = [sys.executable, "-I", "-S", worker, "json", "{}"]  # with Python's own modules alone
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=60)

@@ -7,12 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searchkit.errors import EvaluationDataError
-from searchkit.evaluate.bootstrap import paired_interval
-from searchkit.evaluate.chunking.chunkers import ByStructure, Cutting, FixedWindows, Piece
-from searchkit.evaluate.chunking.data import Question, SourceDocument, read_chunking_data
+from searchkit.evaluate.chunking.chunkers import ByStructure, Chunker, FixedWindows, LocatedChunk
+from searchkit.evaluate.chunking.data import (
+    Question,
+    SourceDocument,
+    SourceText,
+    Span,
+    covered,
+    merged,
+    read_chunking_data,
+    shared,
+)
 from searchkit.evaluate.chunking.measure import ChunkingEvaluation, ChunkingReport, overlap_scores
 from searchkit.evaluate.chunking.report import report_as_json, report_as_text
-from searchkit.evaluate.chunking.spans import SourceText, Span, covered, merged, shared
+from searchkit.evaluate.statistics import paired_interval
 from searchkit.ingest.extract.readers import extract
 from searchkit.reports import Progress
 from searchkit.types import BlockKind, Passage
@@ -81,12 +89,12 @@ def test_spans_are_counted_as_the_sets_of_their_characters(some: list[Span], oth
 
 def test_recall_precision_and_iou_are_those_of_the_characters() -> None:
     question = Question("?", "a", ((10, 20), (30, 40)))
-    pieces = [
-        Piece(Passage("", ""), "a", ((0, 15),)),
-        Piece(Passage("", ""), "a", ((10, 18),)),  # counted once where it overlaps the first
-        Piece(Passage("", ""), "b", ((10, 32),)),
+    chunks = [
+        LocatedChunk(Passage("", ""), "a", ((0, 15),)),
+        LocatedChunk(Passage("", ""), "a", ((10, 18),)),  # counted once where it overlaps the first
+        LocatedChunk(Passage("", ""), "b", ((10, 32),)),
     ]
-    recall, precision, iou = overlap_scores(question, pieces)
+    recall, precision, iou = overlap_scores(question, chunks)
     assert recall == pytest.approx(8 / 20)
     assert precision == pytest.approx(8 / (18 + 22))
     assert iou == pytest.approx(8 / (20 + 18 + 22 - 8))
@@ -107,7 +115,7 @@ LONG = f"# Long\n\n{' '.join(f'Sentence {i} is one of many.' for i in range(500)
 
 @pytest.mark.parametrize("text", [HANDBOOK, HANDBOOK * 3, LONG], ids=["short", "repeated", "long"])
 def test_every_character_of_a_markdown_document_is_in_a_chunk_or_its_title(text: str, embedder: HashEmbedder) -> None:
-    cut = list(ByStructure().cut(document_of(text), embedder))
+    cut = list(ByStructure().chunk(document_of(text), embedder))
     found = [span for _, located in cut for span in located]
     everything = " ".join(f"{passage.title} {passage.text}" for passage, _ in cut)
     heading_lines = set()
@@ -131,7 +139,7 @@ def test_what_is_not_in_a_heading_is_found_again_wherever_it_stands(parts: list[
     embedder = HashEmbedder()
     embedder.info = replace(embedder.info, max_tokens=60)
     document = document_of(text)
-    found = [span for _, located in ByStructure().cut(document, embedder) for span in located]
+    found = [span for _, located in ByStructure().chunk(document, embedder) for span in located]
     wanted = sum(len("".join(body.split())) for body in blocks_of(text))
     assert sum(len("".join(text[start:end].split())) for start, end in merged(found)) >= wanted
 
@@ -152,7 +160,7 @@ def test_a_heading_that_is_found_too_far_behind_does_not_hide_what_stands_before
 @pytest.mark.parametrize("overlap", [0, 5])
 def test_windows_hold_so_many_tokens_and_together_the_whole_text(overlap: int, embedder: HashEmbedder) -> None:
     text = " ".join(WORDS[i % 8] + str(i) for i in range(333))
-    cut = list(FixedWindows(20, overlap).cut(document_of(text), embedder))
+    cut = list(FixedWindows(20, overlap).chunk(document_of(text), embedder))
     located = [span for _, (span,) in cut]
     assert merged(located) == [(0, len(text))]
     assert {embedder.count_tokens(passage.text) for passage, _ in cut[:-1]} == {20}
@@ -162,16 +170,16 @@ def test_windows_hold_so_many_tokens_and_together_the_whole_text(overlap: int, e
 
 def test_a_window_of_text_without_blanks_ends_inside_it(embedder: HashEmbedder) -> None:
     text = "字," * 100
-    cut = list(FixedWindows(20).cut(document_of(text), embedder))
+    cut = list(FixedWindows(20).chunk(document_of(text), embedder))
     assert "".join(passage.text for passage, _ in cut) == text
     assert len(cut) == 10
 
 
-def measured(folder: Path, embedder: HashEmbedder, *cuttings: Cutting, k: int = 1) -> ChunkingReport:
+def measured(folder: Path, embedder: HashEmbedder, *chunkers: Chunker, k: int = 1) -> ChunkingReport:
     steps: list[Progress] = []
     evaluation = ChunkingEvaluation(read_chunking_data(folder), embedder, k, steps.append)
-    report = evaluation.run(cuttings, cuttings[-1])
-    assert {step.stage for step in steps} == {cutting.name for cutting in cuttings}
+    report = evaluation.run(chunkers, chunkers[-1])
+    assert {step.stage for step in steps} == {chunker.name for chunker in chunkers}
     assert all(step.total is not None and step.done <= step.total for step in steps)
     return report
 
@@ -197,9 +205,9 @@ def test_a_report_is_a_table_or_json(tmp_path: Path, embedder: HashEmbedder) -> 
     folder = folder_of(tmp_path, {"a.md": "# Sun\n\nIt shines."}, {"what shines": ("a.md", "It shines.")})
     report = measured(folder, embedder, ByStructure(), FixedWindows(256))
     text = report_as_text(report)
-    assert "1 document, 1 query, hash, the best 1 pieces by exact search" in text
+    assert "1 document, 1 query, hash, the best 1 chunks by exact search" in text
     assert "1.0000 (+0.0000: +0.0000 to +0.0000)" in text
-    assert "Note: 30.8% of the text is in no piece of structure" in text
+    assert "Note: 30.8% of the text is in no chunk of structure" in text
     rows = report_as_json(report)["rows"]
     assert [row["cutting"] for row in rows] == ["structure", "windows of 256"]
     assert json.dumps(rows)

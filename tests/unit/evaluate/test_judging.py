@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.evaluate.metrics import Metric, mrr_at, recall_at
-from searchkit.evaluate.retrieval.judging import Ranking, evaluate_search, rank_queries, score_rankings
+from searchkit.evaluate.metrics import Metric, Ranking, evaluate_search, mrr_at, rank_queries, recall_at, score_rankings
 from searchkit.evaluate.retrieval.results import SetReport, WayRow, differences, estimates, most_changed, report_of
 from searchkit.evaluate.trec import read_run, write_run
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from searchkit.evaluate.significance import randomization_p
+from searchkit.evaluate.statistics import randomization_p
 
 
 def by_trying(differences: list[float]) -> float:

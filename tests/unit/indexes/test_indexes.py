@@ -194,11 +194,11 @@ def test_an_index_that_lost_everything_grows_again(spec: IndexSpec) -> None:
     index = built(spec, unit_vectors(3000))
     index.remove(np.arange(1, 3001))
     assert len(index) == 0 and index.search(unit_vectors(1), 5).ids.shape == (1, 0)
-    index.work_in()
+    index.compact()
 
     vectors = unit_vectors(4500, seed=2)
     index.add(np.arange(1, 4501), vectors)
-    index.work_in()
+    index.compact()
 
     assert recall(index, by_id(vectors), unit_vectors(20, seed=1)) >= 0.97
 

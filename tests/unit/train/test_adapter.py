@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from searchkit.embedding.embedder import normalized
+from searchkit.evaluate.statistics import intervals
 from searchkit.train.adapter.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
 from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, best_share
 from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge
-from searchkit.train.intervals import intervals
 from searchkit.train.judged_sets import known_items
 from searchkit_indexes import Vectors
 

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
 import torch
 
-from searchkit.embedding.prompts import Prompts
+from searchkit.embedding.model_info import Prompts
 from searchkit.errors import ModelError, SearchkitError, TrainingError
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision

@@ -148,7 +148,7 @@ class Actions:
         self._app.push_screen(ChooseReport(self._reports_at, collection), done)
 
     def _evaluate(self, collection: str, judged_file: Path) -> None:
-        from searchkit.evaluate.retrieval.reading import read_report
+        from searchkit.evaluate.retrieval.report import read_report
 
         report_file = existing_collection(self._library.home, collection).evaluation
         job = work.evaluate(collection, judged_file, report_file)

@@ -1,1 +1,1 @@
-"""Embedding engines as worker processes; all but `model_folder` run in interpreters that do not have searchkit."""
+"""Embedding engines in worker processes; all but `model_folder` run in interpreters without searchkit."""

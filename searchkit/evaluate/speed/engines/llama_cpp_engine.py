@@ -1,4 +1,4 @@
-"""llama.cpp on a GGUF file, through llama-cpp-python. Stands alone: it runs where searchkit is not installed."""
+"""llama.cpp on a GGUF file, through llama-cpp-python. Imports nothing of searchkit, which may not be installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class LlamaCppEngine:
-    """See worker.Engine. The file says how token states are pooled."""
+    """See worker.Engine. The file defines the pooling."""
 
     def __init__(self, file: str, threads: int, max_tokens: int) -> None:
         from llama_cpp import Llama  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -15,16 +15,16 @@ class LlamaCppEngine:
             model_path=file,
             embedding=True,
             n_ctx=max_tokens,
-            n_batch=max_tokens,  # an encoder needs all tokens of a text in one batch, and in one micro-batch
+            n_batch=max_tokens,  # an encoder needs all tokens of a text in one batch and one micro-batch
             n_ubatch=max_tokens,
-            flash_attn=True,  # the faster way here, by 2 to 18 % with one or two texts of 256 tokens at a time
+            flash_attn=True,  # faster here by 2 to 18 %, with one or two texts of 256 tokens at a time
             n_threads=threads,
             n_threads_batch=threads,
             verbose=False,
         )
 
     def embed(self, texts: list[str], batch_size: int) -> Any:
-        """See worker.Engine. What does not fit into one batch of tokens is split by the library."""
+        """See worker.Engine. The library splits inputs that exceed one batch of tokens."""
         import numpy as np
 
         size = batch_size or 1

@@ -1,22 +1,27 @@
-"""The engine of searchkit itself: a model folder on ONNX Runtime."""
+"""searchkit's own engine: a model folder on ONNX Runtime."""
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from searchkit.embedding.open_models import spin_briefly
 
-from searchkit.embedding.onnx_embedder import OnnxEmbedder
-from searchkit_indexes import Vectors
+if TYPE_CHECKING:
+    from searchkit_indexes import Vectors
 
 
 class ModelFolderEngine:
-    """See worker.Engine. One text alone is embedded as a query is, several as passages are."""
+    """See worker.Engine. A single text is embedded like a query, several like passages."""
 
     def __init__(self, folder: Path, threads: int) -> None:
+        from searchkit.embedding.onnx_embedder import OnnxEmbedder
+
         self._embedder = OnnxEmbedder(folder, threads)
 
-    def embed(self, texts: list[str], batch_size: int) -> Vectors:
+    def embed(self, texts: list[str], batch_size: int) -> "Vectors":
         """See worker.Engine."""
+        import numpy as np
+
         if batch_size == 1:
             return np.stack([self._embedder.embed_one(text) for text in texts])
         return self._embedder.embed_many(texts)
@@ -28,4 +33,5 @@ class ModelFolderEngine:
 
 def open_engine(folder: str, threads: int) -> ModelFolderEngine:
     """Load a model folder."""
+    spin_briefly()  # before NumPy is loaded
     return ModelFolderEngine(Path(folder), threads)

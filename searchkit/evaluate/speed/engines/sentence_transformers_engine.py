@@ -1,4 +1,4 @@
-"""sentence-transformers on PyTorch, in fp32. Stands alone: it runs where searchkit is not installed."""
+"""sentence-transformers on PyTorch, in fp32. Imports nothing of searchkit, which may not be installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class SentenceTransformersEngine:
-    """See worker.Engine. Texts of a batch are sorted by length, as the library does it."""
+    """See worker.Engine. The library sorts texts by length before it forms batches."""
 
     def __init__(self, checkpoint: str, threads: int) -> None:
         import torch
@@ -16,7 +16,7 @@ class SentenceTransformersEngine:
         self._model: Any = SentenceTransformer(checkpoint, device="cpu", local_files_only=True).float()
 
     def embed(self, texts: list[str], batch_size: int) -> Any:
-        """See worker.Engine. The prompt is part of the text already."""
+        """See worker.Engine. The text includes the prompt."""
         return self._model.encode(
             texts, batch_size=batch_size or 8, prompt="", normalize_embeddings=True, show_progress_bar=False
         )

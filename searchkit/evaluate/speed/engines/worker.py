@@ -1,19 +1,19 @@
-"""A worker process: one embedding engine behind lines of JSON, a request a line on stdin, its answer a line on stdout.
+"""A worker process: one embedding engine behind a protocol of JSON lines, requests on stdin, answers on stdout.
 
-Stands alone, with the engines beside it, so that it runs in the interpreter of another engine by its path:
+Imports nothing of searchkit, so that another engine's interpreter can run it by its path:
 
     python worker.py MODULE OPTIONS
 
 OPTIONS is a JSON object for MODULE.open_engine. Requests, by their "op":
 
-    load     {"texts"}                the engine's libraries and weights are loaded and the texts embedded
-    embed    {"texts", "batch_size"}  embeds them and says how long that took
-    each     {"texts"}                embeds them one by one and says how long each took
-    vectors  {"texts"}                embeds them and gives the vectors, base64 of float32
-    ids      {"texts"}                what the engine's own tokenizer makes of each text
-    memory   {}                       the memory of this process
+    load     {"texts"}                loads the engine's libraries and weights, and embeds the texts
+    embed    {"texts", "batch_size"}  embeds the texts and returns the seconds
+    each     {"texts"}                embeds the texts one by one and returns the seconds of each
+    vectors  {"texts"}                embeds the texts and returns the vectors, base64 of float32
+    ids      {"texts"}                tokenizes the texts with the engine's own tokenizer
+    memory   {}                       returns the memory of this process
 
-An engine's own prints go to stderr. What cannot be done ends the process with a traceback there.
+Output of the engine goes to stderr. An error ends the process with a traceback there.
 """
 
 from __future__ import annotations
@@ -27,31 +27,29 @@ import time
 from importlib import import_module
 from typing import Any, Protocol
 
-from searchkit.embedding.open_models import spin_briefly
-
 
 class Engine(Protocol):
-    """What `open_engine` returns: a loaded model."""
+    """A loaded model, as `open_engine` returns it."""
 
     def embed(self, texts: list[str], batch_size: int) -> Any:
-        """(n, dimension) float32, unit length, of complete model inputs; batch size 0 leaves it to the engine."""
+        """Embed complete model inputs: (n, dimension) float32, unit length; batch size 0 leaves it to the engine."""
         ...
 
     def version(self) -> str:
-        """The engine's libraries, as `name 1.2`."""
+        """Name the engine's libraries, as `name 1.2`."""
         ...
 
 
 class EngineWithTokenizer(Engine, Protocol):
-    """One that reads texts with a tokenizer of its own."""
+    """An engine with its own tokenizer."""
 
     def token_ids(self, text: str) -> list[int]:
-        """What the model is given for a text, special tokens included."""
+        """Tokenize a text, special tokens included."""
         ...
 
 
 class Worker:
-    """Answers the requests, see above."""
+    """Answers the requests listed above."""
 
     def __init__(self, module: str, options: dict[str, Any]) -> None:
         self._module = module
@@ -59,7 +57,7 @@ class Worker:
         self._engine: Any = None
 
     def load(self, texts: list[str]) -> dict[str, Any]:
-        """Load what the engine needs, and use it once: some of it is loaded at the first text only."""
+        """Load the engine and use it once, since some parts are loaded with the first text."""
         started = time.perf_counter()
         self._engine = import_module(self._module).open_engine(**self._options)
         self._engine.embed(texts, 1)
@@ -67,22 +65,22 @@ class Worker:
         return {"seconds": seconds, "version": self._engine.version(), "memory": memory()}
 
     def embed(self, texts: list[str], batch_size: int) -> dict[str, Any]:
-        """Embed."""
+        """Embed texts."""
         started = time.perf_counter()
         self._engine.embed(texts, batch_size)
         return {"seconds": time.perf_counter() - started}
 
     def each(self, texts: list[str]) -> dict[str, Any]:
-        """Embed one by one."""
+        """Embed texts one by one."""
         return {"seconds": [self.embed([text], 1)["seconds"] for text in texts]}
 
     def vectors(self, texts: list[str]) -> dict[str, Any]:
-        """Embed and give the vectors."""
+        """Embed texts and return the vectors."""
         vectors = self._engine.embed(texts, 0).astype("<f4")
         return {"rows": len(vectors), "vectors": base64.b64encode(vectors.tobytes()).decode("ascii")}
 
     def ids(self, texts: list[str]) -> dict[str, Any]:
-        """Tokenize."""
+        """Tokenize texts."""
         return {"ids": [self._engine.token_ids(text) for text in texts]}
 
     def memory(self) -> dict[str, Any]:
@@ -91,7 +89,7 @@ class Worker:
 
 
 def memory() -> dict[str, float | None]:
-    """Megabytes of this process, see memory_of_process; only the highest so far where there is no /proc."""
+    """Measure this process, see memory_of_process; without /proc only the peak."""
     found = memory_of_process("self")
     if found["peak"] is None:
         try:
@@ -104,7 +102,7 @@ def memory() -> dict[str, float | None]:
 
 
 def memory_of_process(process: int | str) -> dict[str, float | None]:
-    """Megabytes (10⁶ bytes): resident, of it anonymous and of mapped files, and the highest so far; None where not known."""
+    """Measure megabytes (10⁶ bytes): resident, its anonymous and mapped-file parts, and the peak; None where unknown."""
     kilobytes = {}
     try:
         with open(f"/proc/{process}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (one import less)
@@ -116,10 +114,9 @@ def memory_of_process(process: int | str) -> dict[str, float | None]:
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
-    spin_briefly()
+    """Answer requests until stdin ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(2, 1)  # what a library prints must not stand between the answers
+    os.dup2(2, 1)  # output of a library must not mix with the answers
     worker = Worker(sys.argv[1], json.loads(sys.argv[2]))
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,4 +1,4 @@
-"""ONNX Runtime reports to its makers unless it is told not to before it is loaded."""
+"""ONNX Runtime reports to its makers unless telemetry is disabled before it is loaded."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from tests.support.files import ROOT
 
 ASK = """
 import ctypes
-from searchkit.embedding.runtime import onnx_runtime
+from searchkit.embedding.onnx_embedder import onnx_runtime
 onnx_runtime()
 getenv = ctypes.CDLL(None).getenv
 getenv.restype = ctypes.c_char_p
@@ -15,7 +15,7 @@ print(getenv(b"ORT_DISABLE_TELEMETRY"))
 """
 
 
-def test_it_is_told_to_keep_to_itself_where_it_looks() -> None:
+def test_telemetry_is_disabled_in_the_environment_that_it_reads() -> None:
     told = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "b'1'"
 
@@ -28,4 +28,4 @@ def test_nothing_else_loads_it() -> None:
         for path in package.rglob("*.py")
         if "import onnxruntime" in path.read_text("utf-8")
     ]
-    assert loading == ["searchkit/embedding/runtime.py"]
+    assert loading == ["searchkit/embedding/onnx_embedder.py"]

@@ -210,5 +210,5 @@ def test_the_command_knows_all_sections() -> None:
 
 def test_the_worker_starts_where_searchkit_is_not_installed() -> None:
     worker = ROOT / "searchkit" / "evaluate" / "speed" / "engines" / "worker.py"
-    command = [sys.executable, "-I", "-S", worker, "json", "{}"]  # with Python's own modules alone
+    command = [sys.executable, "-I", "-S", str(worker), "json", "{}"]  # with Python's own modules alone
     subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=60)

@@ -26,6 +26,7 @@ from searchkit.catalog.stored_documents import (
     document_with_id,
     places_of_documents,
 )
+from searchkit.display import plural
 from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
 from searchkit.home import existing_collection
 from searchkit.library import Library
@@ -159,7 +160,7 @@ def open_document(
         about = _about(wanted.collection, document)
         if not 0 <= start < about.passages:
             raise UsageError(
-                f"The document has {about.passages:,} passages, counted from 0, so there is no passage {start}."
+                f"The document has {plural(about.passages, 'passage')}, counted from 0, so there is no passage {start}."
             )
         passages: list[PassageText] = []
         for stored in passages_of_document(catalog, document.id, start=start):

@@ -88,7 +88,7 @@ def test_a_long_document_comes_in_parts_that_follow_one_another(library: Library
 
 @pytest.mark.parametrize("start", [-1, 1, 10**12])
 def test_a_passage_that_a_document_has_not_is_said(unchanged: Library, start: int) -> None:
-    with pytest.raises(UsageError, match="1 passages, counted from 0"):
+    with pytest.raises(UsageError, match="1 passage, counted from 0"):
         open_document(unchanged, reference(unchanged, "roses").document, start=start)
 
 

@@ -23,6 +23,7 @@ _CUT_OF_SHORT, _CUT_OF_LONG = 0.65, 0.85
 _SHORT, _LONG = 5, 13  # tokens
 _LEAST = 0.5  # the same for passages that hold the query's words
 _STEEPNESS = 6.0
+_LARGEST_EXPONENT = 700.0  # math.exp of more overflows; 1 / exp(700) is 0 in all but name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def plausibility(similarity: float, similarity_range: tuple[float, float]) -> fl
 def _logistic(similarity: float, similarity_range: tuple[float, float], middle: float) -> float:
     unrelated, matching = similarity_range
     position = (similarity - unrelated) / max(matching - unrelated, 1e-6)
-    return 1 / (1 + math.exp(-_STEEPNESS * (position - middle)))
+    exponent = -_STEEPNESS * (position - middle)
+    return 1 / (1 + math.exp(min(exponent, _LARGEST_EXPONENT)))
 
 
 def descending(scores: Sequence[float]) -> list[float]:

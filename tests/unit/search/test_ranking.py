@@ -39,6 +39,12 @@ def test_a_likelihood_rises_with_the_cosine_and_is_a_half_at_the_cut() -> None:
     assert values[0] < 0.02 and values[-1] > 0.95
 
 
+@pytest.mark.parametrize("similarity", [-1.0, 0.0, 0.3, 1.0])
+def test_a_model_that_gives_all_texts_the_same_cosine_has_a_likelihood_too(similarity: float) -> None:
+    assert 0 <= likelihood(similarity, (0.9, 0.9)) <= 1
+    assert 0 <= likelihood(similarity, (0.9, 0.3)) <= 1
+
+
 def test_scales_stretch_what_the_query_found() -> None:
     scales = Scales.of({b"a": 0.6, b"b": 0.2}, {b"b": 8.0}, floor=0.2, weight=0.5)
 

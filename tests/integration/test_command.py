@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,14 @@ def json_lines(result: Result) -> list[dict[str, object]]:
 )
 def test_the_sample_documents_answer(sample: Command, query: str, name: str) -> None:
     assert name in sample("search", query, "-k", "1").stdout
+
+
+def test_the_transcript_in_the_readme_is_what_is_printed(sample: Command) -> None:
+    page = (SAMPLE_DOCS.parent / "README.md").read_text("utf-8")
+    [asked] = re.findall(r"^\$ searchkit (search .*)$", page, re.MULTILINE)
+    shown = page.partition(f"$ searchkit {asked}\n```\n\n```\n")[2].partition("```")[0]
+    printed = sample(*asked.split()).stdout.replace(f"{SAMPLE_DOCS.parent}/", "")
+    assert re.sub(r"0\.\d\d", "", printed).split() == re.sub(r"0\.\d\d", "", shown).split()
 
 
 def test_a_hit_shows_where_why_and_how_well(sample: Command) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from searchkit.cli.eval_retrieval import retrieval
-from searchkit.cli.output import print_json, say
-from searchkit.cli.progress import progress_line
+from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import plural
 
 _REFERENCE_TOKENS = 256

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from searchkit.cli.options import PATH, EnumChoice, argument, option, with_options
-from searchkit.cli.output import print_json, say
-from searchkit.cli.progress import progress_line
+from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import plural
 from searchkit.types import SearchMode
 

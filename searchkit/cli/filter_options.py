@@ -9,8 +9,7 @@ import click
 
 from searchkit.display import error_text
 from searchkit.errors import UsageError
-from searchkit.search.query.dates import read_days
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.filters import Filters, read_days
 
 _DAYS = "2025, 2025-03, 2025-03-01, today, yesterday, 7d, 2w, 3m, 1y"
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from searchkit.cli.options import argument, option, with_options
-from searchkit.cli.output import print_json, say
-from searchkit.cli.progress import progress_line
+from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import error_text, file_changes, on_one_line, plural
 from searchkit.reports import IndexReport, ProgressListener, RunOptions
 

@@ -130,7 +130,7 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
       searchkit models pull embeddinggemma-300m
       searchkit models pull BAAI/bge-small-en-v1.5 --name bge
     """
-    from searchkit.cli.progress import progress_line
+    from searchkit.cli.output import progress_line
     from searchkit.embedding.pull import PullRequest, pull_model
     from searchkit.library import Library
 

@@ -57,7 +57,7 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
 
 def _embed(library: "Library", name: str, collection: str) -> None:
     """Make the vectors that the model lacks, then switch; the collection stays as it is if that is stopped."""
-    from searchkit.cli.progress import progress_line
+    from searchkit.cli.output import progress_line
     from searchkit.maintenance.switch_model import embed_and_switch
 
     with progress_line() as on_progress:

@@ -1,12 +1,64 @@
-"""What commands print: data as lines of JSON on stdout, talk on stderr."""
+"""What the command prints: data on standard output, talk and progress on standard error."""
 
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from searchkit.display import printable
+from searchkit.reports import Progress, ProgressListener
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_SETTLED_SECONDS = 1.0  # before that a rate says nothing
+
+
+@contextmanager
+def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
+    """A listener that draws on stderr while the block runs, or does nothing where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[amount]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=20) as bars:
+        tasks: dict[str, TaskID] = {}
+        starts: dict[str, float] = {}
+
+        def listen(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                for earlier in tasks.values():
+                    bars.update(earlier, visible=False)
+                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, amount="", rate="")
+            started = starts.setdefault(progress.stage, time.monotonic())
+            seconds = time.monotonic() - started
+            total = f"/{progress.total:,}" if progress.total is not None else ""
+            note = f", {progress.note}" if progress.note else ""
+            by_work = progress.work_total > 0
+            bars.update(
+                tasks[progress.stage],
+                completed=progress.work_done if by_work else progress.done,
+                total=progress.work_total if by_work else progress.total,
+                amount=f"{progress.done:,}{total} {progress.unit}{note}",
+                rate=f"{progress.done / seconds:.1f}/s" if seconds > _SETTLED_SECONDS else "",
+            )
+
+        yield listen
 
 
 def say(message: str) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import print_json, say
-from searchkit.cli.progress import progress_line
+from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_finetune import finetune
 from searchkit.display import command, on_one_line, plural, printable
 from searchkit.errors import UsageError

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import print_json, say
-from searchkit.cli.progress import progress_line
+from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import command, size
 from searchkit.embedding.model_info import Quantization
 from searchkit.train.finetune.options import FinetuneOptions, Method, Precision

@@ -8,7 +8,7 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.embedding.embedder import Embedder
-from searchkit.index_store.sample_queries import synthetic_queries
+from searchkit.index_store.trials import synthetic_queries
 from searchkit_indexes import (
     DEFAULT_EFFORT,
     Code,

@@ -1,4 +1,4 @@
-"""What has happened to a folder since its last run, told from names, sizes and times alone; nothing is opened."""
+"""What has changed in a folder since its last run, by names, sizes, times and the version of the pipeline; nothing is opened."""
 
 import time
 from collections.abc import Iterable
@@ -7,10 +7,45 @@ from pathlib import Path
 
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.roots import Root
+from searchkit.ingest import chunk
 from searchkit.ingest.discover import FoundFile, UnreadableFolder
-from searchkit.ingest.pipeline_version import Recipe
+from searchkit.ingest.extract import readers
+from searchkit.ingest.extract.pdf import ocr
+from searchkit.ingest.sandbox.messages import Limits
 from searchkit.reports import Problem
 from searchkit.types import DocumentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Readers, chunking and the model whose tokens are counted; for what could not be read, also the limits.
+
+    `retry`: read again what could not be read, though nothing has changed.
+    """
+
+    model_fingerprint: str
+    limits: Limits
+    can_ocr: bool
+    retry: bool = False
+
+    @classmethod
+    def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "Recipe":
+        """The recipe with what is installed on this machine."""
+        return cls(model_fingerprint, limits, not ocr.missing(), retry)
+
+    def name(self, status: DocumentStatus, scanned_pages: int) -> str:
+        """The word for a document with this outcome."""
+        basis = f"{readers.VERSION}.{chunk.VERSION}/{self.model_fingerprint}"
+        if status is DocumentStatus.SKIPPED or scanned_pages:
+            limits = self.limits
+            basis += f"/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
+        return basis
+
+    def is_current(self, record: DocumentRecord) -> bool:
+        """Whether the same file would be read the same way today."""
+        if self.retry and record.status is DocumentStatus.SKIPPED:
+            return False
+        return record.recipe == self.name(record.status, record.scanned_pages)
 
 
 @dataclass(frozen=True, slots=True)

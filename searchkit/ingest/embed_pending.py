@@ -1,15 +1,19 @@
 """Embeds the passages that have no vector yet, those of the most recent files first, and commits every few seconds."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.session import reading
 from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder
+from searchkit.errors import CatalogError
+from searchkit.home import CollectionFolder
 from searchkit.reports import never
 from searchkit_indexes import Vectors
 
@@ -80,3 +84,31 @@ def _commit(catalog: CatalogWriter, fingerprint: str, held: list[tuple[bytes, Ve
     count = len(held)
     held.clear()
     return count
+
+
+_AT_ONCE = 1000
+
+
+def borrow_vectors(catalog: CatalogWriter, fingerprint: str, others: Iterable[CollectionFolder]) -> int:
+    """Copy from other collections what this one lacks of a model's vectors; returns how many that were.
+
+    A collection that cannot be read is passed over.
+    """
+    borrowed = 0
+    for other in others:
+        with contextlib.suppress(CatalogError), reading(other) as lender:
+            if vectors.has_vectors(lender, fingerprint):
+                borrowed += _copy(lender, catalog, fingerprint)
+    return borrowed
+
+
+def _copy(lender: CatalogReader, catalog: CatalogWriter, fingerprint: str) -> int:
+    copied, last = 0, b""
+    while missing := vectors.pending_hashes(catalog, fingerprint, last, _AT_ONCE):
+        found = vectors.vectors_of_hashes(lender, fingerprint, missing)
+        if found:
+            with catalog.transaction():
+                vectors.put_vectors(catalog, fingerprint, list(found), np.stack(list(found.values())))
+        copied += len(found)
+        last = missing[-1]
+    return copied

@@ -12,8 +12,7 @@ from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index
-from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
-from searchkit.ingest.reuse_vectors import borrow_vectors
+from searchkit.ingest.embed_pending import Filled, borrow_vectors, fill_vectors, tokens_to_embed
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.ingest.sync import Change, Cutter, Mirror
 from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions

@@ -18,10 +18,9 @@ from searchkit.catalog.meta import COVERED, UNREAD, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.errors import UsageError
 from searchkit.files import path_from_text
-from searchkit.ingest.diff import NEVER_READ_NS, Survey, is_readable, settled, survey_root
+from searchkit.ingest.diff import NEVER_READ_NS, Recipe, Survey, is_readable, settled, survey_root
 from searchkit.ingest.discover import FoundFile, discover
 from searchkit.ingest.extract import readers
-from searchkit.ingest.pipeline_version import Recipe
 from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.reports import Problem, Progress, ProgressListener

@@ -12,8 +12,7 @@ from searchkit.collection import Collection
 from searchkit.embedding.store import ModelStore
 from searchkit.home import neighbours
 from searchkit.index_store import remap
-from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
-from searchkit.ingest.reuse_vectors import borrow_vectors
+from searchkit.ingest.embed_pending import Filled, borrow_vectors, fill_vectors, tokens_to_embed
 from searchkit.reports import Progress, ProgressListener, never
 
 

@@ -18,10 +18,9 @@ from searchkit.catalog.session import reading, writing
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, Home, collection_at, name_after_folder, neighbours
 from searchkit.ingest import chunk
-from searchkit.ingest.embed_pending import Filled, fill_vectors, tokens_to_embed
+from searchkit.ingest.embed_pending import Filled, borrow_vectors, fill_vectors, tokens_to_embed
 from searchkit.ingest.extract.text import paragraphs
 from searchkit.ingest.index_run import IndexRun
-from searchkit.ingest.reuse_vectors import borrow_vectors
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener, RunOptions

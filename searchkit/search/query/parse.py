@@ -15,8 +15,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from searchkit.errors import UsageError
-from searchkit.search.query.dates import read_days
-from searchkit.search.query.filters import Filters, is_place
+from searchkit.search.query.filters import Filters, is_place, read_days
 
 _QUOTES = '"“”„‟«»'
 _QUOTED = rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]"

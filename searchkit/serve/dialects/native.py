@@ -9,8 +9,7 @@ from searchkit.display import note_text, printable
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.search import request as search_request
-from searchkit.search.query.dates import read_days
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.filters import Filters, read_days
 from searchkit.serve.dialects.native_shapes import (
     MAX_QUERY,
     CollectionEntry,

@@ -12,8 +12,7 @@ from searchkit.answer.prompt import source_name
 from searchkit.display import command, note_text, on_one_line, plural
 from searchkit.errors import CollectionNotFoundError, ModelError, NothingIndexedError, UsageError
 from searchkit.library import Library
-from searchkit.search.query.dates import read_days
-from searchkit.search.query.filters import Filters
+from searchkit.search.query.filters import Filters, read_days
 from searchkit.search.request import SearchRequest
 from searchkit.serve.mcp.output import (
     DATA,

@@ -7,8 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from searchkit.errors import UsageError
-from searchkit.search.query.dates import read_days
-from searchkit.search.query.filters import Filters, check_file_type, file_types, is_place, with_known_types
+from searchkit.search.query.filters import Filters, check_file_type, file_types, is_place, read_days, with_known_types
 from searchkit.search.query.globs import PathPatterns, plain
 from searchkit.text import folded
 

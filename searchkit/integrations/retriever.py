@@ -1,4 +1,4 @@
-"""What the retrievers for frameworks have in common: they are called from any thread, or from many at once."""
+"""The common part of the retrievers for frameworks, which call them from any thread, or from many at once."""
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _EVERYTHING = Filters()
 
 @dataclass(frozen=True, slots=True)
 class RetrieverOptions:
-    """What to retrieve: at most `k` passages with a score of at least `min_score`; of all collections, if none is named."""
+    """Options of a search: at most `k` passages with a score of at least `min_score`; of all collections, if none is named."""
 
     k: int
     collections: Sequence[str] = ()

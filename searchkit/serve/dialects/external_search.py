@@ -1,4 +1,4 @@
-"""What chat programs ask of an external search: Dify's external knowledge and Open WebUI's web search."""
+"""External search for chat programs: Dify's external knowledge, and Open WebUI's web search."""
 
 from types import MappingProxyType
 from typing import Annotated, Literal

@@ -18,7 +18,7 @@ PathText = Annotated[str, BeforeValidator(lambda path: on_one_line(str(path)))]
 
 
 class SearchRequest(StrictModel):
-    """What to search for."""
+    """A search."""
 
     query: str = Field(
         default="",
@@ -78,7 +78,7 @@ class SearchResults(BaseModel):
 
 
 class CollectionEntry(BaseModel):
-    """What a collection contains."""
+    """A collection, and how much it contains."""
 
     name: str
     folders: list[str]
@@ -112,7 +112,7 @@ class PassageInDocument(BaseModel):
 
 
 class DocumentEntry(BaseModel):
-    """What is known about a document."""
+    """A document's path, title, format, date and metadata."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -124,19 +124,19 @@ async def embed_text(request: OldEmbedRequest, state: StateDep) -> OldEmbedAnswe
 
 @router.get("/tags", operation_id="ollama_tags", summary="List embedding models (Ollama)")
 async def tags(state: StateDep) -> Tags:
-    """The embedding models, each with a name for every prompt."""
+    """List the embedding models, each under a name for every prompt."""
     return Tags(models=await state.pool.run(_tagged))
 
 
 @router.get("/ps", operation_id="ollama_ps", summary="List loaded embedding models (Ollama)")
 async def running(state: StateDep) -> Tags:
-    """All embedding models: each is loaded on first use, and stays loaded."""
+    """List all embedding models: each is loaded on first use, and stays loaded."""
     return Tags(models=await state.pool.run(_tagged))
 
 
 @router.post("/show", operation_id="ollama_show", summary="Look at an embedding model (Ollama)")
 async def show(request: ShowRequest, state: StateDep) -> Shown:
-    """The model's dimension and its longest input."""
+    """Show the dimension of a model and its longest input."""
 
     def work(library: Library) -> Shown:
         embedder = library.open_models.named(name_and_kind(request.model or request.name)[0])
@@ -148,7 +148,7 @@ async def show(request: ShowRequest, state: StateDep) -> Shown:
 
 @router.get("/version", operation_id="ollama_version", summary="Version (Ollama)")
 async def version() -> Version:
-    """The version of the API."""
+    """Show the version of the API."""
     return Version()
 
 

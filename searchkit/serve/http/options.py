@@ -1,4 +1,4 @@
-"""How the server runs: the options of the command and of the table [serve], checked."""
+"""The options of the server, from the command and the table [serve], checked."""
 
 import ipaddress
 import re
@@ -12,7 +12,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much clients may use. Beyond these, a request is answered with 408, 413, 429, 431 or 503, and says what to do.
+    """Limits on what clients may use. A request beyond them is answered with 408, 413, 429, 431 or 503, and what to do.
 
     `requests`: in progress at once; `requests_per_second`: of one address, of which a second's worth may come at once.
     `head_seconds`, `body_seconds`: until the head, or the body, of a request has arrived; `send_seconds`: until a client

@@ -1,4 +1,4 @@
-"""What the routes share: the state of the running server, and the base of requests that refuse unknown fields."""
+"""The state of the running server, which the routes share, and the base of requests that refuse unknown fields."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -18,7 +18,7 @@ _MAX_FIELDS = 50
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """What the routes work with.
+    """The state of a running server.
 
     `pool` searches and embeds; `answer_pool` writes answers, a few at a time, with the `language` model. `indexing` is
     None unless the server may write.

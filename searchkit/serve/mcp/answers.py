@@ -1,4 +1,4 @@
-"""What the three tools answer, in the shapes that clients for deep research expect.
+"""The answers of the three tools, in the shapes that clients for deep research expect.
 
 `search`: {"results": [{"id", "title", "url", "text", ...}], "note"}, small. `fetch`: {"id", "title", "text", "url",
 "metadata"}, a file's text or as much of it as was asked for. `status`: {"collections": [...]}.

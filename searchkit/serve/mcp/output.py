@@ -1,4 +1,4 @@
-"""What the answers of the tools have in common: quoted text that is harmless to show, URLs of files, the words of errors.
+"""The common parts of the tools' answers: quoted text that is harmless to show, URLs of files, the words of errors.
 
 Language models read the text of documents and show it to people: it must contain nothing invisible, and nothing that is
 fetched. Prose is quoted as `ask` quotes it; in code, comments and tags are what is read, so they stay.

@@ -29,7 +29,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatResult:
-    """What is known at the end of an answer. `references[i]` opens `sources[i]`, which is cited as [i + 1]."""
+    """The result of a finished answer. `references[i]` opens `sources[i]`, which is cited as [i + 1]."""
 
     report: AnswerReport
     sources: Sequence[Hit]

@@ -1,4 +1,4 @@
-"""What a chat request asks: of which collections, by the name of a model, and which question, by its messages."""
+"""Reads chat requests: the name of the model says which collections answer, the messages which question."""
 
 import re
 from collections.abc import Collection, Sequence

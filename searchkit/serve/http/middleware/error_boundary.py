@@ -64,7 +64,7 @@ def route_of(scope: Scope) -> str:
 
 
 def error_summary(error: BaseException) -> str:
-    """What kind of error it is, and where: without its message, which may quote a document."""
+    """Name the kind of an error and where it was raised, without its message, which may quote a document."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__name__} at {where}"

@@ -11,7 +11,7 @@ from benchmarks.ann.vectors import open_catalog
 from searchkit.catalog.meta import MODEL, get_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
-from searchkit.index_store.trials import synthetic_query_texts
+from searchkit.index_store.build import synthetic_query_texts
 from searchkit_indexes import Vectors
 
 _LEAST_WORDS = 3  # "Examples" asks for nothing

@@ -7,8 +7,9 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.passages import sample_starts
 from searchkit.embedding.embedder import Embedder
-from searchkit.index_store.trials import synthetic_queries
+from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit_indexes import (
     DEFAULT_EFFORT,
     Code,
@@ -168,3 +169,28 @@ def _sample(catalog: CatalogReader, ids: Ids, dimension: int) -> Vectors:
     if len(ids) > _SAMPLE:
         chosen = np.sort(np.random.default_rng(0).choice(ids, _SAMPLE, replace=False))
     return vectors.fetch_vectors(catalog, chosen, dimension)[2]
+
+
+_HEADINGS = 100
+_FIRST_WORDS = 12
+
+
+def _heading_texts(catalog: CatalogReader, count: int = _HEADINGS) -> list[str]:
+    """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
+    texts = (
+        title.rsplit(" › ", 1)[-1].strip() or " ".join(text.split()[:_FIRST_WORDS])
+        for title, text in sample_starts(catalog, 4 * count)
+    )
+    return list(dict.fromkeys(text for text in texts if text))[:count]
+
+
+def synthetic_query_texts(catalog: CatalogReader) -> list[str]:
+    """Headings, and the built-in questions; none of a collection without passages."""
+    headings = _heading_texts(catalog)
+    return [*headings, *(query for query, _ in SAMPLE_PAIRS)] if headings else []
+
+
+def synthetic_queries(catalog: CatalogReader, embedder: Embedder) -> Vectors:
+    """(n, dimension) vectors of `synthetic_query_texts`, embedded as queries are."""
+    texts = synthetic_query_texts(catalog)
+    return embedder.embed_queries(texts) if texts else np.empty((0, embedder.info.dimension), np.float32)

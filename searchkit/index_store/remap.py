@@ -20,7 +20,7 @@ from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.store import ModelStore
 from searchkit.home import CollectionFolder
 from searchkit.index_store import PreviousModel, refresh_index
-from searchkit.index_store.trials import synthetic_query_texts
+from searchkit.index_store.build import synthetic_query_texts
 from searchkit_indexes import Vectors
 
 

@@ -9,9 +9,7 @@ import numpy.typing as npt
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.passages import sample_starts
 from searchkit.embedding.embedder import Embedder
-from searchkit.embedding.sample import SAMPLE_PAIRS
 from searchkit.index_store.build import build_from_catalog, fetcher
 from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, Vectors, search_rescored
 
@@ -112,28 +110,3 @@ def _is_worth_it(structure: Structure, count: int) -> bool:
     if structure in {Structure.HNSW, Structure.HNSWLIB}:
         return count <= _GRAPHS_UP_TO
     return structure is not Structure.IVF or count >= _LISTS_FROM
-
-
-_COUNT = 100
-_WORDS = 12
-
-
-def _heading_texts(catalog: CatalogReader, count: int = _COUNT) -> list[str]:
-    """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
-    texts = (
-        title.rsplit(" › ", 1)[-1].strip() or " ".join(text.split()[:_WORDS])
-        for title, text in sample_starts(catalog, 4 * count)
-    )
-    return list(dict.fromkeys(text for text in texts if text))[:count]
-
-
-def synthetic_query_texts(catalog: CatalogReader) -> list[str]:
-    """Headings, and the built-in questions; none of a collection without passages."""
-    headings = _heading_texts(catalog)
-    return [*headings, *(query for query, _ in SAMPLE_PAIRS)] if headings else []
-
-
-def synthetic_queries(catalog: CatalogReader, embedder: Embedder) -> Vectors:
-    """(n, dimension) vectors of `synthetic_query_texts`, embedded as queries are."""
-    texts = synthetic_query_texts(catalog)
-    return embedder.embed_queries(texts) if texts else np.empty((0, embedder.info.dimension), np.float32)

@@ -7,7 +7,8 @@ from searchkit.catalog.meta import INDEX, RECALL_GOAL, set_meta
 from searchkit.collection import Collection
 from searchkit.errors import UsageError
 from searchkit.index_store import refresh_index
-from searchkit.index_store.trials import Trial, cheapest, synthetic_query_texts, trials_of
+from searchkit.index_store.build import synthetic_query_texts
+from searchkit.index_store.trials import Trial, cheapest, trials_of
 from searchkit_indexes import IndexSpec
 
 

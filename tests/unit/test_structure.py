@@ -4,6 +4,7 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from statistics import median
 
@@ -110,3 +111,30 @@ def relative(path: Path) -> str:
 
 def listed(heading: str, offenders: Iterator[str] | list[str]) -> str:
     return "\n  ".join([heading, *offenders])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    files = {name_of(path): path for path in python_files()}
+    graph = {name: imports_of(path) & files.keys() for name, path in files.items()}
+    assert any(graph.values())
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def name_of(path: Path) -> str:
+    package = next(package for package in PACKAGES if path.is_relative_to(package))
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules that are imported while this one is, and the names in them that may be modules."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+    return found - {name_of(path)}

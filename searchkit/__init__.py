@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from searchkit.collection import Collection
+    from searchkit.daemon.library import DaemonLibrary
     from searchkit.errors import (
         CatalogError,
         CollectionBusyError,
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
         SearchkitError,
         UsageError,
     )
+    from searchkit.home import Home
+    from searchkit.index_store.trials import Trial
     from searchkit.library import Library
     from searchkit.maintenance.rebuild import RebuildReport, rebuild_collection, verify_collection
     from searchkit.maintenance.switch_model import embed_and_switch, switch_model
     from searchkit.maintenance.tune_index import TuneOptions, TuneReport, measure_indexes, set_index
     from searchkit.maintenance.watch import watch
     from searchkit.reports import CollectionStatus, Damage, IndexReport, Problem, Progress, RunOptions
+    from searchkit.search.click_log import note_opened
+    from searchkit.search.query.editing import TypedFilter, demands_of, filters_of, with_filters
     from searchkit.search.query.filters import Filters
     from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
     from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
@@ -61,6 +66,15 @@ __all__ = [
     "TuneOptions",
     "TuneReport",
     "watch",
+    # for front ends
+    "Home",
+    "DaemonLibrary",
+    "Trial",
+    "TypedFilter",
+    "demands_of",
+    "filters_of",
+    "with_filters",
+    "note_opened",
     # errors
     "SearchkitError",
     "Remedy",
@@ -79,12 +93,17 @@ _MODULES = {
     "searchkit.collection": "Collection",
     "searchkit.errors": "CatalogError CollectionBusyError CollectionNotFoundError ConfigError ModelError ModelNotFoundError"
     " NothingIndexedError Remedy SearchkitError UsageError",
+    "searchkit.daemon.library": "DaemonLibrary",
+    "searchkit.home": "Home",
+    "searchkit.index_store.trials": "Trial",
     "searchkit.library": "Library",
     "searchkit.maintenance.rebuild": "RebuildReport rebuild_collection verify_collection",
     "searchkit.maintenance.switch_model": "embed_and_switch switch_model",
     "searchkit.maintenance.tune_index": "TuneOptions TuneReport measure_indexes set_index",
     "searchkit.maintenance.watch": "watch",
     "searchkit.reports": "CollectionStatus Damage IndexReport Problem Progress RunOptions",
+    "searchkit.search.click_log": "note_opened",
+    "searchkit.search.query.editing": "TypedFilter demands_of filters_of with_filters",
     "searchkit.search.query.filters": "Filters",
     "searchkit.search.request": "PassageAt SearchRequest SearchResponse",
     "searchkit.types": "GroupBy Hit Note NoteKind SearchMode",

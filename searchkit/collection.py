@@ -17,14 +17,20 @@ from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
 from searchkit.home import CollectionFolder, Home
-from searchkit.reports import CollectionStatus, IndexReport, Progress, ProgressListener, RunOptions
+from searchkit.reports import (
+    CollectionStatus,
+    Coverage,
+    DocumentView,
+    IndexReport,
+    Progress,
+    ProgressListener,
+    RunOptions,
+)
 from searchkit.search.click_log import erase_opened
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import DocumentStatus, Hit, Passage
 
 if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
-    from searchkit.catalog.status import Coverage
-    from searchkit.catalog.stored_documents import DocumentView
     from searchkit.embedding.embedder import Embedder
 
 _FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
@@ -99,14 +105,14 @@ class Collection:
             fingerprint = self._fingerprint(catalog)
             return bool(fingerprint) and get_meta(catalog, COVERED) == fingerprint
 
-    def coverage(self) -> "Coverage":
+    def coverage(self) -> Coverage:
         """Count what can be found by words and by meaning; cheaper than the full status."""
         from searchkit.catalog.status import read_coverage
 
         with self._catalog() as catalog:
             return read_coverage(catalog, self.name, self._fingerprint(catalog))
 
-    def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> "DocumentView":
+    def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> DocumentView:
         """A hit's passage in its document, with so many passages before and after it."""
         from searchkit.catalog.stored_documents import view_document
 

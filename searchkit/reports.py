@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchkit.types import Chunk
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -135,3 +137,32 @@ class CollectionStatus:
     problems: tuple[Problem, ...]
     unsupported_types: tuple[tuple[str, int], ...]
     index: IndexStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The number of distinct passages that can be found by meaning with `model`: `vectors` of `passages`, in `chunks` places.
+
+    Cheaper than the full status.
+    """
+
+    collection: str
+    model: str
+    chunks: int
+    passages: int
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """Consecutive passages of a document, one of them a hit's.
+
+    `at`: the position of that one. `above`, `below`: numbers of the document's passages before and after these. `format`: how
+    the document was read, such as markdown, pdf or python; "" if it is no longer in the catalog.
+    """
+
+    passages: tuple[Chunk, ...]
+    at: int
+    above: int = 0
+    below: int = 0
+    format: str = ""

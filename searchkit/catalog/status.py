@@ -1,28 +1,13 @@
 """What a collection holds, counted from its catalog."""
 
-from dataclasses import dataclass
-
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems, get_meta
 from searchkit.catalog.passages import count_chunks, count_passages
 from searchkit.files import folder_size_bytes, path_from_text
 from searchkit.home import CollectionFolder
-from searchkit.reports import CollectionStatus, Problem
+from searchkit.reports import CollectionStatus, Coverage, Problem
 from searchkit.types import DocumentStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Coverage counts; cheaper than the full status. `vectors` of `passages` distinct passages, in `chunks` places, can be
-    found by meaning with `model`.
-    """
-
-    collection: str
-    model: str
-    chunks: int
-    passages: int
-    vectors: int
 
 
 def read_coverage(catalog: CatalogReader, collection: str, fingerprint: str) -> Coverage:

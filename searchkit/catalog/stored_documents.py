@@ -9,6 +9,7 @@ from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.documents import chunks_of_document, content_hash
 from searchkit.files import file_path, path_to_text
+from searchkit.reports import DocumentView
 from searchkit.types import Chunk, Hit
 
 _SELECT = "SELECT id, root, name, content_hash, format, title, metadata, chunk_count, moment FROM files"
@@ -54,21 +55,6 @@ class PassagePosition:
 
     document_id: int
     ordinal: int
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentView:
-    """Consecutive passages of a document, one of them a hit's.
-
-    `at`: which of the passages that is. `above`, `below`: passages that the document has before and behind these.
-    `format`: how the document was read, such as markdown, pdf or python; "" if it is not in the catalog any more.
-    """
-
-    passages: tuple[Chunk, ...]
-    at: int
-    above: int = 0
-    below: int = 0
-    format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

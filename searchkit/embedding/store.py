@@ -56,6 +56,10 @@ class ModelStore:
         names = {card.name for card in self.installed()}
         return sorted(names | {BUNDLED} if self._can_be_converted() else names)
 
+    def is_bundled(self, name: str) -> bool:
+        """True for the small model, which comes as a package."""
+        return name == BUNDLED
+
     def best(self) -> str:
         """The name of the model for a new collection: EmbeddingGemma if installed, else any import, else the small one.
 

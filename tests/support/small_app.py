@@ -12,7 +12,7 @@ from searchkit.library import Library
 from searchkit_tui.jobs.notices import announce
 from searchkit_tui.jobs.runner import JobRunner
 
-PATIENCE_LOOKS = 1500  # of a hundredth of a second; whoever waits longer has failed
+PATIENCE_LOOKS = 6000  # of a hundredth of a second; whoever waits longer has failed
 
 
 class Driver:

@@ -6,10 +6,11 @@ import sys
 import searchkit
 
 PUBLIC = """
-CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionStatus ConfigError Damage Filters GroupBy Hit
-IndexReport Library ModelError ModelNotFoundError Note NoteKind NothingIndexedError PassageAt Problem Progress RebuildReport
-Remedy RunOptions SearchMode SearchRequest SearchResponse SearchkitError TuneOptions TuneReport UsageError __version__
-embed_and_switch measure_indexes rebuild_collection set_index switch_model verify_collection watch
+CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionStatus ConfigError DaemonLibrary Damage
+Filters GroupBy Hit Home IndexReport Library ModelError ModelNotFoundError Note NoteKind NothingIndexedError PassageAt
+Problem Progress RebuildReport Remedy RunOptions SearchMode SearchRequest SearchResponse SearchkitError Trial
+TuneOptions TuneReport TypedFilter UsageError __version__ demands_of embed_and_switch filters_of measure_indexes
+note_opened rebuild_collection set_index switch_model verify_collection watch with_filters
 """
 
 

@@ -9,8 +9,8 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from searchkit import Home
 from searchkit.config import load_settings
-from searchkit.home import Home
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.job import Job
 from searchkit_tui.jobs.runner import JobRunner
@@ -23,7 +23,7 @@ from searchkit_tui.widgets.help_screen import ScreenWithHelp
 from searchkit_tui.widgets.open_hit import OpenedHits
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
-    from searchkit.library import Library
+    from searchkit import Library
 
 _MODES = {
     SearchMode.HYBRID: "Search by meaning and by words",

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from searchkit.collection import Collection
 from searchkit.embedding.embedder import Embedder
 from searchkit.evaluate.beir import RetrievalData
+from searchkit.evaluate.judged import read_judged
 from searchkit.evaluate.metrics import DEPTH, Metric, QueryScores, Ranking, rank_queries, score_rankings
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.evaluate.retrieval.indexes import JudgedCollection, chosen_specs, measurable
@@ -12,11 +15,13 @@ from searchkit.evaluate.retrieval.results import (
     Changes,
     Difference,
     Latency,
+    RetrievalReport,
     SetReport,
     WayRow,
     differences,
     estimates,
     most_changed,
+    report_of,
 )
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder, TimedEmbedder, measure_searches, sample
 from searchkit.home import Home
@@ -86,6 +91,13 @@ def evaluate_set(
         is_ours=True,
     )
     return evaluate_collection(judged, embedder, options, on_progress)
+
+
+def evaluate_judged(collection: Collection, file: Path, on_progress: ProgressListener) -> RetrievalReport:
+    """Evaluate a collection, in every mode, with the judged queries in a file about it. Raises what `read_judged` raises."""
+    judged = read_judged(collection.home, collection.name, file)
+    result = evaluate_collection(judged, collection.embedder(), on_progress=on_progress)
+    return report_of([result.report])
 
 
 def evaluate_collection(

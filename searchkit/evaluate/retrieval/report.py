@@ -19,6 +19,7 @@ from searchkit.evaluate.retrieval.results import (
     SetReport,
     WayRow,
 )
+from searchkit.files import make_private_folder, write_atomically
 
 REPORT_FILE = "report.json"
 _NAMES = {
@@ -162,6 +163,12 @@ def read_report(path: Path) -> RetrievalReport:
         raise UsageError(
             f"{file} is no report of an evaluation. Choose a {REPORT_FILE} that searchkit eval retrieval --out has written."
         ) from error
+
+
+def write_report(report: RetrievalReport, file: Path) -> None:
+    """Write a report for `read_report`. Raises OSError."""
+    content = json.dumps(report_as_json(report), indent=2)
+    write_atomically(make_private_folder(file.parent) / file.name, content.encode())
 
 
 def _report(content: Mapping[str, Any]) -> RetrievalReport:

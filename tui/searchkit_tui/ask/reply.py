@@ -6,9 +6,9 @@ from enum import StrEnum
 from threading import Event
 from typing import Protocol
 
+from searchkit import Library
 from searchkit.display import error_text
 from searchkit.errors import SearchkitError
-from searchkit.library import Library
 from searchkit.types import Hit
 from searchkit_tui.settings.keys import SOURCES
 

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Footer, Input, Static
 
-from searchkit.library import Library
+from searchkit import Library
 from searchkit_tui.ask.content import answer_text, no_answerer, state_line
 from searchkit_tui.ask.reply import OpenAnswerer, Reply, find_answerer
 from searchkit_tui.ask.sources_pane import SourcesPane

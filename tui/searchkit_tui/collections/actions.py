@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from searchkit import Library
 from searchkit.display import error_text, on_one_line, plural, printable
 from searchkit.errors import SearchkitError
-from searchkit.home import existing_collection
-from searchkit.library import Library
 from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.add_folder import AddFolder, NewFolder
 from searchkit_tui.collections.dialogs import Problems, choose_model, model_choices
@@ -21,7 +20,7 @@ from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.widgets.dialogs import Confirm
 
 if TYPE_CHECKING:  # NumPy comes with it, which the other actions do without
-    from searchkit.evaluate.retrieval.results import RetrievalReport
+    from searchkit.evaluate import RetrievalReport
 
 _REBUILD = (
     "The collection is made again from its sound parts and your files. Its old files are set aside, nothing is deleted, and"
@@ -117,7 +116,7 @@ class Actions:
     async def _switch_model(self, status: CollectionStatus) -> None:
         def done(chosen: str | None) -> None:
             if chosen and chosen != status.model:
-                self._submit(work.switch_model(status.name, chosen))
+                self._submit(work.use_model(status.name, chosen))
 
         try:
             choices = await asyncio.to_thread(model_choices, self._library, status.model)
@@ -148,9 +147,9 @@ class Actions:
         self._app.push_screen(ChooseReport(self._reports_at, collection), done)
 
     def _evaluate(self, collection: str, judged_file: Path) -> None:
-        from searchkit.evaluate.retrieval.report import read_report
+        from searchkit.evaluate import read_report
 
-        report_file = existing_collection(self._library.home, collection).evaluation
+        report_file = self._library.collection(collection, must_exist=False).folder.evaluation
         job = work.evaluate(collection, judged_file, report_file)
         job.follow_up = lambda: self._show_report(read_report(report_file), report_file)
         self._submit(job)

@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Checkbox, Footer, Input, Static
 
+from searchkit import Library
 from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
-from searchkit.library import Library
 from searchkit_tui.widgets.dialogs import Dialog
 from searchkit_tui.widgets.path_picker import PathPicker
 

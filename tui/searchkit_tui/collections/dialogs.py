@@ -8,16 +8,15 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Footer, Static
 
+from searchkit import Library
 from searchkit.config import load_settings
-from searchkit.display import on_one_line, plural
-from searchkit.embedding.store import BUNDLED, GET_A_MODEL
-from searchkit.library import Library
+from searchkit.display import command, on_one_line, plural
 from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.status_text import grouped
 from searchkit_tui.widgets.dialogs import Choose, Dialog
 
 _FILES_SHOWN = 200  # of one kind of problem; more say nothing new
-_NO_OTHER = "No other model is installed. "
+_NO_OTHER = f"No other model is installed. Get one: {command('models', 'pull', 'embeddinggemma-300m')}"
 
 
 class Problems(Dialog[str | None]):
@@ -80,7 +79,7 @@ def model_choices(library: Library, current: str) -> list[tuple[str, Content]]:
     for name in library.models.names():
         card = cards.get(name)
         about = f"{card.dimension} dimensions, {card.quantization.value}" if card else "not converted yet"
-        about += ", small, English" if name == BUNDLED else ""
+        about += ", small, English" if library.models.is_bundled(name) else ""
         about += ", for new collections" if name == default else ""
         about += " · in use" if name == current else ""
         choices.append((name, Content.assemble((on_one_line(name), "bold"), f"  {about}")))
@@ -95,5 +94,5 @@ def choose_model(collection: str, passages: int, choices: list[tuple[str, Conten
         " and one by meaning finds what has been embedded."
     )
     if len(choices) < 2:
-        text += f" {_NO_OTHER}{GET_A_MODEL}"
+        text += f" {_NO_OTHER}"
     return Choose(f"A model for {on_one_line(collection)}", text, choices)

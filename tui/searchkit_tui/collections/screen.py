@@ -12,9 +12,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 
+from searchkit import Library
 from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
-from searchkit.library import Library
 from searchkit_tui.collections.actions import Actions
 from searchkit_tui.collections.keys import ACTIONS, COLLECTION_KEYS, choose_action
 from searchkit_tui.collections.status_text import CollectionRow, read_rows, row_details

@@ -6,9 +6,9 @@ from itertools import groupby
 
 from textual.content import Content
 
+from searchkit import Library
 from searchkit.display import error_text, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
-from searchkit.library import Library
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
 
 
@@ -99,7 +99,7 @@ def grouped(problems: Sequence[Problem]) -> list[tuple[str, str, list[str]]]:
 
 def _row(library: Library, name: str) -> CollectionRow:
     try:
-        return CollectionRow(name, library.status(name))
+        return CollectionRow(name, library.collection(name).status())
     except SearchkitError as error:
         return CollectionRow(name, None, error_text(error))
 

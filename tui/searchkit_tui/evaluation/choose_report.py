@@ -12,8 +12,7 @@ from textual.widgets import Button, Footer, Input, Static
 
 from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
-from searchkit.evaluate.retrieval.report import read_report
-from searchkit.evaluate.retrieval.results import RetrievalReport
+from searchkit.evaluate import RetrievalReport, read_report
 from searchkit_tui.widgets.dialogs import Dialog
 from searchkit_tui.widgets.path_picker import PathPicker
 

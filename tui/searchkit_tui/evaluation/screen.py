@@ -9,9 +9,7 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from searchkit.display import on_one_line, printable
-from searchkit.evaluate.metrics import Metric
-from searchkit.evaluate.retrieval.report import set_as_text
-from searchkit.evaluate.retrieval.results import RetrievalReport, SetReport
+from searchkit.evaluate import Metric, RetrievalReport, SetReport, set_as_text
 from searchkit_tui.evaluation.plots import interval_bar
 from searchkit_tui.settings.keys import EVALUATION_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp

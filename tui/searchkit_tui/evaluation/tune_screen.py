@@ -10,14 +10,13 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import DataTable, Footer, Input, Static
 
+from searchkit import Trial, TuneOptions
 from searchkit.display import on_one_line, size
-from searchkit.index_store.trials import Trial
-from searchkit.maintenance.tune_index import TuneOptions
 from searchkit_tui.evaluation.plots import MARKS, Point, scatter
 from searchkit_tui.jobs.job import JobKind, JobState
 from searchkit_tui.jobs.notices import failure_of
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.jobs.work import TuneJob, set_index
+from searchkit_tui.jobs.work import TuneJob, use_index
 from searchkit_tui.settings.keys import SET_SELECTED, TUNE_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
@@ -144,7 +143,7 @@ class TuneScreen(ScreenWithHelp):
 
     def action_set_automatic(self) -> None:
         """Go back to the index that suits the collection's size."""
-        self._jobs.submit(set_index(self._collection, None, 0.0))
+        self._jobs.submit(use_index(self._collection, None, 0.0))
 
     def action_cancel(self) -> None:
         """Stop measuring; what was measured stays."""
@@ -157,7 +156,7 @@ class TuneScreen(ScreenWithHelp):
 
     def _set(self, trial: Trial) -> None:
         recall = self._job.options.recall if self._job else _DEFAULT.recall
-        self._jobs.submit(set_index(self._collection, trial, min(recall, trial.recall)))
+        self._jobs.submit(use_index(self._collection, trial, min(recall, trial.recall)))
 
     def _sorted(self) -> list[Trial]:
         return sorted(self._job.trials, key=lambda trial: trial.cost) if self._job else []

@@ -9,7 +9,7 @@ from searchkit.reports import Progress, RunOptions
 from searchkit_tui.jobs.meter import Meter, amount
 
 if TYPE_CHECKING:  # the engine is loaded when there is something to do
-    from searchkit.library import Library
+    from searchkit import Library
 
 
 class JobKind(StrEnum):

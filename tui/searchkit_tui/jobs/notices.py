@@ -7,9 +7,9 @@ from textual.app import App
 from textual.content import Content
 from textual.widgets import Static
 
+from searchkit import Library
 from searchkit.display import error_text, plural, printable
 from searchkit.errors import SearchkitError
-from searchkit.library import Library
 from searchkit.reports import CollectionStatus
 from searchkit_tui.jobs.job import Job, JobKind, JobState
 from searchkit_tui.jobs.meter import bar
@@ -93,7 +93,7 @@ def _what_is_kept(library: Library, collection: str) -> str:
         with library.sibling() as own:
             if collection not in own.collections():
                 return "Nothing had been stored yet."
-            return _kept(own.status(collection))
+            return _kept(own.collection(collection).status())
     except SearchkitError as error:
         return printable(error_text(error))
 

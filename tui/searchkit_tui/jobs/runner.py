@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from searchkit_tui.jobs.job import Job, JobKind, JobState
 
 if TYPE_CHECKING:  # the engine is loaded when there is something to do
-    from searchkit.library import Library
+    from searchkit import Library
 
 _KEPT = 20  # jobs that have ended
 

@@ -1,6 +1,5 @@
 """The work of each kind of job: calls of the engine, made in the job's own thread."""
 
-import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -8,16 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from searchkit import Library
 from searchkit.display import file_changes, plural
 from searchkit.errors import CollectionBusyError
-from searchkit.files import make_private_folder, write_atomically
-from searchkit.library import Library
 from searchkit.reports import IndexReport, Progress
 from searchkit_tui.jobs.job import Job, JobCancelledError, JobKind
 
 if TYPE_CHECKING:  # NumPy comes with it, which other jobs do without
-    from searchkit.index_store.trials import Trial
-    from searchkit.maintenance.tune_index import TuneOptions, TuneReport
+    from searchkit import Trial, TuneOptions, TuneReport
 
 _BUSY_SECONDS = 0.5  # between two tries while another process writes to the collection
 
@@ -49,7 +46,7 @@ def rebuild(collection: str) -> Job:
     """Make a job that rebuilds a collection from its sound rows and its files."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.maintenance.rebuild import rebuild_collection
+        from searchkit import rebuild_collection
 
         damaged = library.collection(collection, must_exist=False)
         report = retry_while_busy(job, lambda: rebuild_collection(damaged, [], job.listen))
@@ -72,14 +69,14 @@ def forget(collection: str) -> Job:
     return Job(JobKind.FORGET, collection, work)
 
 
-def switch_model(collection: str, model: str) -> Job:
+def use_model(collection: str, model: str) -> Job:
     """Make a job that gives a collection another model and embeds it again."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.maintenance.switch_model import switch_model as switch
+        from searchkit import switch_model
 
         chosen = library.collection(collection)
-        retry_while_busy(job, lambda: switch(chosen, model))
+        retry_while_busy(job, lambda: switch_model(chosen, model))
         run = partial(chosen.refresh, on_progress=job.listen, options=job.run_options)
         return f"uses {model} now; {changes(retry_while_busy(job, run))}"
 
@@ -90,16 +87,11 @@ def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
     """Make a job that searches for judged queries in every way, and writes a report on what was found."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.evaluate.judged import read_judged
-        from searchkit.evaluate.retrieval.evaluation import evaluate_collection
-        from searchkit.evaluate.retrieval.report import report_as_json
-        from searchkit.evaluate.retrieval.results import report_of
+        from searchkit.evaluate import evaluate_judged, write_report
 
-        judged = read_judged(library.home, collection, judged_file)
-        result = evaluate_collection(judged, library.collection(collection).embedder(), on_progress=job.listen)
-        content = json.dumps(report_as_json(report_of([result.report])), indent=2)
-        write_atomically(make_private_folder(report_file.parent) / report_file.name, content.encode())
-        return f"asked {plural(len(judged.queries), 'question')}; report: {report_file}"
+        report = evaluate_judged(library.collection(collection), judged_file, job.listen)
+        write_report(report, report_file)
+        return f"asked {plural(sum(each.queries for each in report.sets), 'question')}; report: {report_file}"
 
     return Job(JobKind.EVALUATE, collection, work)
 
@@ -114,7 +106,7 @@ class TuneJob(Job):
         self.report: TuneReport | None = None
 
     def _measure(self, library: Library, _: Job) -> str:
-        from searchkit.maintenance.tune_index import measure_indexes
+        from searchkit import measure_indexes
 
         def on_trial(trial: "Trial") -> None:
             self.trials.append(trial)
@@ -129,15 +121,15 @@ class TuneJob(Job):
         return f"the cheapest is {chosen.spec}: recall {chosen.recall:.3f}, {chosen.median_ms:.2f} ms"
 
 
-def set_index(collection: str, trial: "Trial | None", recall: float) -> Job:
+def use_index(collection: str, trial: "Trial | None", recall: float) -> Job:
     """Make a job that gives a collection the index of a trial; None: the one that suits its size."""
 
     def work(library: Library, job: Job) -> str:
-        from searchkit.maintenance import tune_index
+        from searchkit import set_index
 
         spec = trial.spec if trial else None
         goal = recall if spec else 0.0
-        retry_while_busy(job, lambda: tune_index.set_index(library.collection(collection), spec, recall=goal))
+        retry_while_busy(job, lambda: set_index(library.collection(collection), spec, recall=goal))
         return f"searches use {spec} now" if spec else "searches use the index that suits its size now"
 
     return Job(JobKind.SET_INDEX, collection, work)
@@ -145,7 +137,7 @@ def set_index(collection: str, trial: "Trial | None", recall: float) -> Job:
 
 def watch_folders(names: Collection[str], library: Library, job: Job) -> str:
     """Keep collections up to date until the job is cancelled; its outcome is always the last change."""
-    from searchkit.maintenance.watch import watch
+    from searchkit import watch
 
     for report in watch(library, sorted(names), job.listen, job.stopped):
         job.meter.clear()

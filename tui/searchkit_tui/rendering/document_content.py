@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from searchkit.catalog.stored_documents import DocumentView
 from searchkit.display import plural
+from searchkit.reports import DocumentView
 from searchkit.types import Chunk, Hit
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, MARK_STYLE, Marks, marks_in_passage
 from searchkit_tui.rendering.markup import HEADING_STYLE, code_styles, language_of, read_markdown

@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession, is_answered_by_words
 
 if TYPE_CHECKING:
-    from searchkit.catalog.status import Coverage
+    from searchkit.reports import Coverage
 
 PAUSE_SECONDS = 0.15  # after the last key, before a search
 _SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker

@@ -7,7 +7,7 @@ from searchkit.types import Hit, SearchMode
 from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession, is_answered_by_words
 
 if TYPE_CHECKING:  # loaded with the engine, behind the query box
-    from searchkit.search.request import SearchRequest
+    from searchkit import SearchRequest
 
 
 class SearchRunner(Protocol):

@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from searchkit import TypedFilter, filters_of, with_filters
 from searchkit.display import plural
-from searchkit.search.query.editing import TypedFilter, filters_of, with_filters
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.session import SearchSession
 from searchkit_tui.widgets.dialogs import Dialog

@@ -32,7 +32,7 @@ class Chips(Static):
 
     def show_filters(self, query: str) -> None:
         """Show the filters of this query; none where they make no sense, which the search will say."""
-        from searchkit.search.query.editing import demands_of  # loaded with the engine, behind the box
+        from searchkit import demands_of  # loaded with the engine, behind the box
 
         try:
             filters = demands_of(query)

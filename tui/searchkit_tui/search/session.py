@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+from searchkit import Home
 from searchkit.display import error_text
 from searchkit.errors import CollectionNotFoundError, SearchkitError
-from searchkit.home import Home
 from searchkit.types import Hit, SearchMode
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
-    from searchkit.catalog.status import Coverage
-    from searchkit.library import Library
-    from searchkit.search.request import SearchRequest, SearchResponse
+    from searchkit import Library, SearchRequest, SearchResponse
+    from searchkit.reports import Coverage
     from searchkit_tui.rendering.document_content import DocumentContent
 
 _MAX_HITS = 20
@@ -107,7 +106,7 @@ class SearchSession:
         """The library, which is opened if it is not yet."""
         with self._one_opens:
             if self._library is None:
-                from searchkit.daemon.library import DaemonLibrary
+                from searchkit import DaemonLibrary
 
                 self._library = DaemonLibrary(self._home)
                 self._own.append(self._library)
@@ -119,7 +118,7 @@ class SearchSession:
 
     def request(self, query: str, mode: SearchMode, like: Hit | None = None) -> "SearchRequest":
         """Make a request of the chosen collections. `like`: for passages similar to this hit, instead of an answer."""
-        from searchkit.search.request import PassageAt, SearchRequest
+        from searchkit import PassageAt, SearchRequest
 
         place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
         return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place)
@@ -201,7 +200,7 @@ class SearchSession:
         counts: Counter[str] = Counter()
         for name in self.library.collections():
             try:
-                formats = self.library.status(name).formats
+                formats = self.library.collection(name).status().formats
             except SearchkitError:  # deleted or damaged just now; the others have types too
                 continue
             counts.update({each.format: each.files for each in formats if each.format})
@@ -215,7 +214,7 @@ class SearchSession:
             self._own.clear()
 
     def _search(self, library: "Library", request: "SearchRequest", mode: SearchMode) -> SearchAnswer:
-        from searchkit.search.request import SearchResponse
+        from searchkit import SearchResponse
 
         started = self._clock()
         response, error = SearchResponse(()), ""

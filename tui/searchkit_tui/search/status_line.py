@@ -17,7 +17,7 @@ from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.session import SearchAnswer, SearchSession
 
 if TYPE_CHECKING:
-    from searchkit.catalog.status import Coverage
+    from searchkit.reports import Coverage
 
 _LOOK_SECONDS = 0.25  # between two looks at the jobs
 _LOOKS_PER_COUNT = 8  # looks between two counts of what can be searched, while jobs are active

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from searchkit import Home
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
-from searchkit.home import Home
 
 MOST_QUERIES = 500
 _THEME = "theme"

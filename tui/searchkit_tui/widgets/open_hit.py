@@ -8,9 +8,9 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
+from searchkit import Home
 from searchkit.display import error_text
 from searchkit.errors import SearchkitError, UsageError
-from searchkit.home import Home
 from searchkit.types import Hit
 from searchkit_tui.settings.external_viewer import OpenCommand, open_command, show_in_window
 from searchkit_tui.widgets.dialogs import show_error
@@ -50,7 +50,7 @@ class OpenedHits:
             Thread(target=self._write, args=(self._home, query, hit), name=THREAD).start()
 
     def _write(self, home: Home, query: str, hit: Hit) -> None:
-        from searchkit.search.click_log import note_opened  # not needed to start
+        from searchkit import note_opened  # not needed to start
 
         try:
             note_opened(home, query, hit)

@@ -44,7 +44,7 @@ _STEMS = "searchkit.catalog.fulltext."
 class Part:
     """A part of the ranking, and what takes it out: attributes of modules with the values that they get instead.
 
-    `is_stored`: the full-text table is made anew without it.
+    `is_stored`: the full-text table is rebuilt without it.
     """
 
     name: str
@@ -137,7 +137,7 @@ class AblatedSet:
         return score_rankings(rankings, {key: self.data.qrels[key] for key in self._queries})
 
     def _refilled(self, home: Path) -> None:
-        """A copy of the collection below another data directory, its full-text table made anew."""
+        """A copy of the collection below another data directory, its full-text table rebuilt."""
         copy = home / "collections" / self._made.name
         shutil.copytree(self._made.folder.path, copy)
         with open_for_writing(copy / "catalog.db") as catalog, catalog.transaction():

@@ -4,7 +4,7 @@ Usage: python -m benchmarks.serve_load --home DIR --collection NAME [--clients 3
 
 Starts `searchkit serve` over the data directory on a free port. Each client is a thread with a connection of its own that asks
 one request after the other. Queries are made of words of the collection's own passages, each asked once (the server remembers
-the vectors of queries it has seen, which is measured besides: --repeat). Prints a Markdown table.
+the vectors of queries it has seen, which is measured as well: --repeat). Prints a Markdown table.
 """
 
 import argparse

@@ -61,7 +61,7 @@ class ExtractedDocument:
     """The text of a file in reading order. `title` is what the document calls itself, "" if it does not say.
 
     `blocks` can be gone through once: readers of long files make them as they are asked for, and may then raise what
-    the reader itself would. `metadata`: what the document says of itself besides its text, by lower-case names such as
+    the reader itself would. `metadata`: what the document says of itself apart from its text, by lower-case names such as
     author, date (ISO 8601 where it can be told), tags. `scanned_pages`: pages that are pictures, not read.
     """
 

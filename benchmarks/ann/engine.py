@@ -62,7 +62,7 @@ class VectorFile:
         return unit(self._rows()[self.start + np.sort(chosen)])
 
     def _rows(self) -> npt.NDArray[np.float16]:
-        """Opened anew each time, so that what was read does not count as the engine's memory."""
+        """Opened again each time, so that what was read does not count as the engine's memory."""
         rows: npt.NDArray[np.float16] = np.load(self.path, mmap_mode="r")
         return rows
 
@@ -104,7 +104,7 @@ class Engine(Protocol):
         ...
 
     def remove(self, ids: Ids) -> None:
-        """Remove vectors: not found by the next search, nor by one after opening anew."""
+        """Remove vectors: not found by the next search, nor by one after reopening."""
         ...
 
 

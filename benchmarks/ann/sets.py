@@ -46,7 +46,7 @@ def make_job(source: Source, count: int, engine: str, max_build_minutes: float) 
 
 
 def set_file(source: Source, count: int) -> Path:
-    """Where a set is kept. It stays as it is when its collections grow: remove it to have it made anew."""
+    """Where a set is kept. It stays as it is when its collections grow: remove it to have it made again."""
     names = "+".join(catalog.parent.name for catalog in source.catalogs)
     return source.cache / f"{names}-{count}.npy"
 

@@ -95,7 +95,7 @@ def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
 
 
 def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:
-    """Compare word by word with a table made anew from the chunks."""
+    """Compare word by word with a table rebuilt from the chunks."""
     with CatalogWriter(sqlite3.connect("", isolation_level=None)) as fresh:
         fulltext.create(fresh)
         fulltext.copy_all(catalog, fresh)

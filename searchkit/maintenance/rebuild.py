@@ -38,7 +38,7 @@ def verify_collection(collection: Collection) -> list[Damage]:
 
 
 def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progress: ProgressListener) -> RebuildReport:
-    """Make a collection anew from its sound rows and its files. Its old files are set aside, nothing is deleted.
+    """Make a collection again from its sound rows and its files. Its old files are set aside, nothing is deleted.
 
     `folders`: further ones to mirror, needed only if no file says any more which there were.
     Raises CollectionNotFoundError, UsageError, CollectionBusyError.

@@ -39,7 +39,7 @@ class FolderWatch:
         self._thread.join()
 
     def _listen(self) -> None:
-        """Listen to the folders that are there, and begin anew when one comes, goes or is replaced."""
+        """Listen to the existing folders, and start over when one comes, goes or is replaced."""
         while not self._stopped.is_set():
             there = _identities(self._folders)
             if not there:
@@ -99,7 +99,7 @@ def _is_of_interest(path: str, roots: dict[Path, tuple[int, int]]) -> bool:
 
 _BUSY_SECONDS = 2.0  # until another try while another process writes
 _LOOK_SECONDS = 1.0  # between two looks whether anything was forgotten, or Ctrl-C pressed
-_INDEX_SLACK = 1000  # vectors; the index is not written anew for every edit
+_INDEX_SLACK = 1000  # vectors; the index is not rewritten for every edit
 
 
 def watch(

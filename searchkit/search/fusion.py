@@ -169,7 +169,7 @@ _COVERAGE_POWER = 2  # half of a query's words say little: strangers' queries sh
 
 @dataclass(frozen=True, slots=True)
 class ScoreCalibration:
-    """What the scores of a query's hits depend on besides the hits.
+    """The context of a query on which its hits' scores depend.
 
     `similarity_range`: the model's, None where none took part. `query_tokens`: by the model's tokenizer. `most`: the largest
     score of a passage that does not hold the query's identifiers.

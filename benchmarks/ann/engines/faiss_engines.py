@@ -14,7 +14,7 @@ _TRAINING_PER_LIST = 64  # FAISS asks for 39 at least
 
 
 class FaissIndex:
-    """What the three have in common: one file, which every change writes anew, for FAISS has no other way to keep it."""
+    """What the three have in common: one file, which every change rewrites, for FAISS has no other way to keep it."""
 
     settings: tuple[str, ...] = ("",)
 

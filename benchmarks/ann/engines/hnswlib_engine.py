@@ -13,7 +13,7 @@ _SHAPE = "shape.txt"  # the library's file does not tell its dimension
 
 
 class Hnswlib:
-    """One file, which every change writes anew, for the library has no other way to keep it."""
+    """One file, which every change rewrites, for the library has no other way to keep it."""
 
     settings = ("ef 10", "ef 64", "ef 256")
 

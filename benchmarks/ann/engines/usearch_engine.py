@@ -12,7 +12,7 @@ _FILE = "index.usearch"
 
 
 class Usearch:
-    """One file, which every change writes anew: the library can map a file to search it, but not to change it."""
+    """One file, which every change rewrites: the library can map a file to search it, but not to change it."""
 
     settings = ("ef 64", "ef 256")
 

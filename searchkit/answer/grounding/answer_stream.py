@@ -21,7 +21,7 @@ Repack = Callable[[int], Context]
 class AnswerReport:
     """What became of an answer. `text`: as it was shown. `cited`: numbers of the sources it cites.
 
-    `removed`: citations of sources that there are not. `ending`: "length" where the limit of tokens cut it, "broken" where the
+    `removed`: citations of sources that do not exist. `ending`: "length" where the limit of tokens cut it, "broken" where the
     server did, "not_found" where no model was asked since nothing relevant was found.
     """
 
@@ -90,7 +90,7 @@ class AnswerStream:
 
 
 def nothing_relevant() -> AnswerStream:
-    """Says that there is nothing to answer from; asks no model."""
+    """Say that there is nothing to answer from; no model is asked."""
 
     def pieces(stream: AnswerStream) -> Iterator[str]:
         stream.report = AnswerReport(NOTHING_RELEVANT, (), (), (), "not_found")

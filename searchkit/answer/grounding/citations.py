@@ -15,7 +15,7 @@ _RANGE = re.compile(r"(\d{1,2})\s*[–-]\s*(\d{1,2})")
 
 
 class CitationChecker:
-    """Brings citations into one form, [1][2], and takes out those of sources that there are not."""
+    """Brings citations into one form, [1][2], and removes those of sources that do not exist."""
 
     def __init__(self, source_count: int) -> None:
         self._source_count = source_count

@@ -21,7 +21,7 @@ _NAMED_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the user has asked for besides the settings: `llm` is an address, a GGUF file or "embedded"; "" for what there is."""
+    """The user's choice over the settings: `llm` is an address, a GGUF file or "embedded"; "" takes what there is."""
 
     llm: str = ""
     model: str = ""

@@ -25,7 +25,7 @@ BOMB_RATIO = 400  # sheets of one number in each row reach 60; deflate can do 1,
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLD_OFFICE = {"WordDocument": "Word 97-2003", "PowerPoint Document": "PowerPoint 97-2003", "Workbook": "Excel 97-2003"}
-_AGAIN = "copy or download it again, or open it in its program and save it anew"
+_AGAIN = "copy or download it again, or open it in its program and save it again"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
 
 
@@ -73,7 +73,7 @@ class Archive:
         if climbing is not None:
             raise UnreadableFileError(
                 f"it holds a part whose name leads out of it ({climbing}), as harmful files do",
-                remedy="if you trust it, open it in its program and save it anew",
+                remedy="if you trust it, open it in its program and save it again",
             )
 
     def __contains__(self, name: str) -> bool:
@@ -124,7 +124,7 @@ class Archive:
             ratio = member.file_size // max(1, member.compress_size)
             raise UnreadableFileError(
                 f"a part of it unpacks to {ratio:,} times its size, as harmful files do",
-                remedy="if you trust it, open it in its program and save it anew",
+                remedy="if you trust it, open it in its program and save it again",
             )
         cost = 0 if member.filename in self._charged else member.file_size
         if cost > left:

@@ -93,7 +93,7 @@ def _without_mark(content: bytes, kind: str) -> str:
         text = _strictly(content, encoding)
         if text is not None and not _CONTROLS.search(text) and _has_blanks(text):
             return text
-    raise UnreadableFileError(f"binary content in a {kind}", remedy="If it is text, save it anew as UTF-8.")
+    raise UnreadableFileError(f"binary content in a {kind}", remedy="If it is text, save it as UTF-8.")
 
 
 def _has_blanks(text: str) -> bool:

@@ -9,7 +9,7 @@ from importlib import import_module
 from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, ExtractedDocument
 
-VERSION = 3  # raise it when a reader gives other text than before: files are then read anew
+VERSION = 3  # raise it when a reader gives other text than before: files are then read again
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for what is too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")

@@ -1,4 +1,4 @@
-"""A query taken apart for people: which demands it makes besides its words, and how to exchange its filters.
+"""A query taken apart for people: which demands it makes in addition to its words, and how to exchange its filters.
 
 What a query may hold is decided in search/query/parse.py alone; here it is only asked.
 """
@@ -27,7 +27,7 @@ class TypedFilter:
 
 
 def demands_of(query: str) -> tuple[str, ...]:
-    """What must hold besides the words, in words: `type: pdf`, `since 2025-01-01`, `not draft`, `"notice period"`.
+    """The demands in addition to the words, as text: `type: pdf`, `since 2025-01-01`, `not draft`, `"notice period"`.
 
     Raises UsageError where a query demands more than can be meant.
     """

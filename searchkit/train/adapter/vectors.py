@@ -120,7 +120,7 @@ class VectorCache:
         if not self._file.is_file():
             return
         content = self._file.read_bytes()
-        if len(content) % self._dtype().itemsize == 0:  # else of another model's dimension: made anew
+        if len(content) % self._dtype().itemsize == 0:  # else of another model's dimension: made again
             rows = np.frombuffer(content, self._dtype())
             self._known = {row["key"].tobytes(): row["vector"].astype(np.float32) for row in rows}
 

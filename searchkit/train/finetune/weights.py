@@ -1,6 +1,6 @@
 """Trained weights become a checkpoint: averaged, mixed with the base, written into a copy of the base's folder, and checked.
 
-What is no weight is copied byte by byte, so that no configuration is written anew: window, heads, prompts, tokenizer and
+What is no weight is copied byte by byte, so that no configuration is rewritten: window, heads, prompts, tokenizer and
 maximal length stay the base's.
 """
 
@@ -20,7 +20,7 @@ from searchkit.errors import ModelError
 Tensors = Mapping[str, Tensor]
 _COPIED = (".json", ".txt", ".model", ".md")
 _NOTICES = ("LICENSE", "LICENCE", "NOTICE", "USE_POLICY")
-BASE_CARD = "README.base.md"  # the base's model card, besides the tuned model's own
+BASE_CARD = "README.base.md"  # the base's model card, next to the tuned model's own
 
 
 def mean_of(checkpoints: Sequence[Tensors]) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ def _name_in(tensors: Tensors, name: str) -> str | None:
 
 
 def _is_weight(name: str) -> bool:
-    """Whether a file must have it; buffers such as position numbers may be made anew."""
+    """Whether a file must have it; buffers such as position numbers may be computed again."""
     return name.endswith((".weight", ".bias")) and "pooler" not in name
 
 

@@ -244,6 +244,6 @@ def imported_blocks(name: str, content: bytes) -> Iterable[Block]:
     format_name = _FORMATS.get(posixpath.splitext(name)[1].lower())
     if format_name is None:
         raise UnreadableFileError(
-            f"its text is in an embedded file that is not read ({name})", remedy="open it in Word and save it anew"
+            f"its text is in an embedded file that is not read ({name})", remedy="open it in Word and save it again"
         )
     return extract(format_name, content).blocks

@@ -33,7 +33,7 @@ _HEADING_STYLES = ("heading ", "überschrift ", "titre ", "título ", "titolo ",
 _OLD_CODECS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 _MAX_DEPTH = 10_000  # of groups; programs write some dozens
 _BODY_TEXT = 9  # the outline level of what is no heading
-_AGAIN = "give it the ending that fits its content, or save it anew"
+_AGAIN = "give it the suffix that fits its content, or save it again"
 _RTF = b"{\\rtf"
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -115,7 +115,7 @@ class _Reader:
         yield from running
 
     def metadata(self) -> dict[str, str]:
-        """What the info group says besides the title."""
+        """The metadata of the info group, without the title."""
         if len(self._date) >= 3 and all(self._date.get(part, 0) > 0 for part in ("yr", "mo", "dy")):
             year, month, day, hour, minute = (self._date.get(part, 0) for part in _PARTS_OF_DATE)
             self.info["date"] = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}"

@@ -20,7 +20,7 @@ from searchkit.ingest.extract.pdf.page import PageText, picture_of, read_page
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _LOCKED = "open it in a PDF viewer with the password, save or print it without one, and index that"
-_DAMAGED = "open it in a PDF viewer and save or print it anew, or get the file again"
+_DAMAGED = "open it in a PDF viewer and save or print it again, or get the file again"
 
 _HOPELESS = 200  # after so many pages in a row that cannot be opened, the file's count of them is not believed
 

@@ -11,7 +11,7 @@ from searchkit.cli.output import print_json, say
 from searchkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from searchkit.index_store.trials import Trial
+    from searchkit import Trial
     from searchkit.maintenance.tune_index import TuneReport
 
 

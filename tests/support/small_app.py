@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from rich.segment import Segment
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -12,6 +13,7 @@ from searchkit.library import Library
 from searchkit_tui.jobs.notices import announce
 from searchkit_tui.jobs.runner import JobRunner
 
+STEADY_LOOKS = 5
 PATIENCE_LOOKS = 6000  # of a hundredth of a second; whoever waits longer has failed
 
 
@@ -39,6 +41,18 @@ class Driver:
     async def until_seen(self, *texts: str) -> None:
         """Wherever lines are broken, which depends on how long the paths of temporary folders are."""
         await self.until(lambda: all(_on_one_line(text) in _on_one_line(self.seen) for text in texts))
+
+    async def settle(self, *texts: str) -> None:
+        """Wait until the texts are seen and the picture has stopped changing: each look waits for all messages to be handled."""
+        await self.until_seen(*texts)
+        looks = [self._picture()]
+        while len(looks) < STEADY_LOOKS or any(look != looks[-1] for look in looks[-STEADY_LOOKS:]):
+            assert len(looks) < PATIENCE_LOOKS, f"It never came to rest. On the screen:\n{self.seen}"
+            await self.pilot.pause(0.01)
+            looks.append(self._picture())
+
+    def _picture(self) -> list[list[Segment]]:
+        return [list(strip) for strip in self.app.screen._compositor.render_strips()]
 
     @property
     def seen(self) -> str:

@@ -18,7 +18,7 @@ from searchkit.types import Evidence, Hit
 from searchkit_tui.ask.reply import Answerer
 from searchkit_tui.ask.screen import AskScreen
 from tests.integration.tui.test_ask import Script
-from tests.support.small_app import SmallApp
+from tests.support.small_app import Driver, SmallApp
 
 Compare = Callable[..., bool]
 ANSWER = (
@@ -62,19 +62,24 @@ class FixedAnswerer:
         """Nothing is open."""
 
 
-@pytest.mark.parametrize(("size", "keys"), [((120, 36), ("2",)), ((80, 24), ("1",))], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    ("size", "key", "place"),
+    [((120, 36), "2", "/home/ada/house/letters"), ((80, 24), "1", "[1] contract.pdf, page 4 /home/ada/house")],
+    ids=["wide", "narrow"],
+)
 def test_an_answer_that_is_coming(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     snap_compare: Compare,
     size: tuple[int, int],
-    keys: tuple[str, ...],
+    key: str,
+    place: str,
 ) -> None:
     async def shown(pilot: Pilot[None]) -> None:
-        while "early" not in str(pilot.app.screen.query_one("#answer", Static).content):
-            await pilot.pause(0.01)
-        await pilot.press(*keys)
-        await pilot.pause(0.1)
+        user = Driver(pilot.app, pilot)
+        await user.until(lambda: "early" in str(pilot.app.screen.query_one("#answer", Static).content))
+        await user.press(key)
+        await user.settle(place)
 
     def open_answerer(_: Library) -> Answerer:
         return FixedAnswerer()
@@ -95,9 +100,7 @@ def test_without_a_language_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             return list(SOURCES)
 
     async def shown(pilot: Pilot[None]) -> None:
-        while "3 passages found" not in str(pilot.app.screen.query_one("#state", Static).content):
-            await pilot.pause(0.01)
-        await pilot.pause(0.1)
+        await Driver(pilot.app, pilot).settle("3 passages found", "[3] rules.txt:12")
 
     def open_answerer(_: Library) -> Answerer:
         raise ModelError("No language model was found. Start a server with one, or install the embedded one.")

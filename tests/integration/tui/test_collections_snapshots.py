@@ -18,11 +18,10 @@ from searchkit.reports import CollectionStatus, FormatCount, IndexStatus, Proble
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.collections.status_text import CollectionRow
-from searchkit_tui.evaluation.tune_screen import TuneScreen
 from searchkit_tui.jobs.job import Job, JobKind, JobState
 from searchkit_tui.jobs.meter import Meter
 from searchkit_tui.jobs.work import TuneJob
-from tests.support.small_app import SmallApp
+from tests.support.small_app import Driver, SmallApp
 
 Compare = Callable[..., bool]
 HOME = Path("/home/ada")
@@ -99,37 +98,41 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallApp:
     return made
 
 
-def with_rows(*keys: str, work: Job | None = None) -> Callable[[Pilot[None]], Any]:
-    """Waits for the collections, and presses keys."""
+def with_rows(*keys: str, sees: str, work: Job | None = None) -> Callable[[Pilot[None]], Any]:
+    """Waits for the collections, presses keys, and waits for what they bring."""
 
     async def run(pilot: Pilot[None]) -> None:
         if work is not None:
             assert isinstance(pilot.app, SmallApp)
             pilot.app.jobs._jobs.append(work)
-        while "rabitq" not in str(pilot.app.screen.query_one("#detail-text", Static).content):
-            await pilot.pause(0.01)
-        await pilot.press(*keys)
-        await pilot.pause(0.3)  # a look at the jobs
+        user = Driver(pilot.app, pilot)
+        await user.until(lambda: "rabitq" in str(pilot.app.screen.query_one("#detail-text", Static).content))
+        await user.press(*keys)
+        await user.settle(sees)
 
     return run
+
+
+def indexing() -> Callable[[Pilot[None]], Any]:
+    return with_rows("down", sees="28 passages/s", work=running_job())
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
 def test_collections_while_one_is_indexed(app: SmallApp, snap_compare: Compare, theme: str) -> None:
     app.theme = theme
-    assert snap_compare(app, terminal_size=(120, 30), run_before=with_rows("down", work=running_job()))
+    assert snap_compare(app, terminal_size=(120, 30), run_before=indexing())
 
 
 def test_collections_on_a_narrow_terminal(app: SmallApp, snap_compare: Compare) -> None:
-    assert snap_compare(app, terminal_size=(80, 24), run_before=with_rows("down", work=running_job()))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=indexing())
 
 
 def test_problems(app: SmallApp, snap_compare: Compare) -> None:
-    assert snap_compare(app, terminal_size=(100, 26), run_before=with_rows("down", "p"))
+    assert snap_compare(app, terminal_size=(100, 26), run_before=with_rows("down", "p", sees="no text in it (1 file)"))
 
 
 def test_forget_dialog(app: SmallApp, snap_compare: Compare) -> None:
-    assert snap_compare(app, terminal_size=(80, 24), run_before=with_rows("x"))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=with_rows("x", sees="can be indexed again"))
 
 
 def test_tune(app: SmallApp, snap_compare: Compare) -> None:
@@ -145,9 +148,5 @@ def test_tune(app: SmallApp, snap_compare: Compare) -> None:
     job.outcome = "the cheapest is rabitq-1bit-768: recall 0.998, 0.35 ms"
     job.state = JobState.DONE
 
-    async def tuned(pilot: Pilot[None]) -> None:
-        await with_rows("t", work=job)(pilot)
-        assert isinstance(pilot.app.screen, TuneScreen)
-        await pilot.pause(0.5)
-
+    tuned = with_rows("t", sees="2.6 ms", work=job)
     assert snap_compare(app, terminal_size=(100, 30), run_before=tuned)

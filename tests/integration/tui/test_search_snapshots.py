@@ -52,8 +52,8 @@ def app_over(library: Library) -> SearchApp:
     return app
 
 
-def asked(query: str, *keys: str) -> Callable[[Pilot[None]], Any]:
-    """Types a query, waits for its answer and its preview, and presses keys."""
+def asked(query: str, *keys: str, sees: str = "") -> Callable[[Pilot[None]], Any]:
+    """Types a query, waits for its answer and its preview, presses keys, and waits for what they bring."""
 
     async def ask(pilot: Pilot[None]) -> None:
         assert isinstance(pilot.app, SearchApp)
@@ -64,10 +64,8 @@ def asked(query: str, *keys: str) -> Callable[[Pilot[None]], Any]:
             await session.until(lambda: not session.names or session.preview().plain)
         session.box.cursor_blink = False
         await session.press(*keys)
-        for _ in range(5):
-            await pilot.pause(0.05)
         await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await session.settle(sees)
 
     return ask
 
@@ -78,7 +76,11 @@ def test_wide_and_dark(library: Library, snap_compare: Compare) -> None:
 
 def test_wide_and_light(library: Library, snap_compare: Compare) -> None:
     save_theme(library.home, "textual-light")
-    assert snap_compare(app_over(library), terminal_size=(120, 30), run_before=asked("boiler pressure low", "down"))
+    assert snap_compare(
+        app_over(library),
+        terminal_size=(120, 30),
+        run_before=asked("boiler pressure low", "down", sees="LOW_BAR = 1.2"),
+    )
 
 
 def test_narrow(library: Library, snap_compare: Compare) -> None:
@@ -94,11 +96,17 @@ def test_signs_of_many_writings(library: Library, snap_compare: Compare) -> None
 
 
 def test_help(library: Library, snap_compare: Compare) -> None:
-    assert snap_compare(app_over(library), terminal_size=(100, 40), run_before=asked("boiler", "f1"))
+    assert snap_compare(
+        app_over(library), terminal_size=(100, 40), run_before=asked("boiler", "f1", sees="Query syntax")
+    )
 
 
 def test_filters(library: Library, snap_compare: Compare) -> None:
-    assert snap_compare(app_over(library), terminal_size=(100, 34), run_before=asked("boiler since:2020", "ctrl+f"))
+    assert snap_compare(
+        app_over(library),
+        terminal_size=(100, 34),
+        run_before=asked("boiler since:2020", "ctrl+f", sees="text (1 file)"),
+    )
 
 
 def test_nothing_found(library: Library, snap_compare: Compare) -> None:
@@ -111,9 +119,10 @@ def test_nothing_indexed(tmp_path: Path, snap_compare: Compare, monkeypatch: pyt
 
     async def wait(pilot: Pilot[None]) -> None:
         assert isinstance(pilot.app, SearchApp)
-        Session(pilot.app, pilot).box.cursor_blink = False
+        session = Session(pilot.app, pilot)
+        session.box.cursor_blink = False
         await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await session.settle("Nothing is indexed yet.")
 
     with Library(tmp_path, embedder=HashEmbedder()) as library:
         assert snap_compare(app_over(library), terminal_size=(80, 24), run_before=wait)

@@ -25,16 +25,16 @@ from searchkit.evaluate.metrics import ndcg_at
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.train.adapter.learn import CANDIDATES, choose_matrix
-from searchkit.train.adapter.likelihoods import KnownItems
-from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit.train.adapter.learn import choose_matrix
 from searchkit.train.gate import GENERAL_LOSS, JudgedQueries, compare, compare_pairs, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, known_items
-from searchkit.train.losses import LossWeights
+from searchkit.train.likelihoods import KnownItems
+from searchkit.train.options import CANDIDATES, LossWeights
 from searchkit.train.pairs.collect import check_pairs
 from searchkit.train.pairs.mining import mine_pairs
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import Pair, Split, count_pairs, deduplicated, split_by_document
+from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit_indexes import Vectors
 
 _BASE = LossWeights()

@@ -24,7 +24,7 @@ from searchkit.home import Home, collection_at
 from searchkit.index_store import refresh_index
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_model
-from searchkit.train.adapter.vectors import CorpusVectors
+from searchkit.train.pairs.vectors import CorpusVectors
 from searchkit.types import Chunk, DocumentStatus
 from searchkit_indexes import Vectors
 
@@ -72,8 +72,8 @@ def _record(root: int, number: int) -> DocumentRecord:
 def train(like: Vectors, prefixes: Sequence[int], count: int) -> None:
     """Learn the shipped candidates from so many pairs, and choose among their mixes, as `train adapter` does."""
     from searchkit.train.adapter.learn import choose_matrix
-    from searchkit.train.adapter.likelihoods import KnownItems
-    from searchkit.train.adapter.vectors import PairVectors
+    from searchkit.train.likelihoods import KnownItems
+    from searchkit.train.pairs.vectors import PairVectors
 
     rng = np.random.default_rng(2)
     rows = rng.integers(0, len(like), count + _VALIDATION)

@@ -21,9 +21,8 @@ from searchkit.home import Home
 from searchkit.train.finetune.base import Base, find_base
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned, finetune
-from searchkit.train.finetune.options import FinetuneOptions, Method
 from searchkit.train.finetune.run_folder import RunFolder
-from searchkit.train.losses import LossWeights
+from searchkit.train.options import FinetuneOptions, LossWeights, Method
 from searchkit.train.pairs.pair import Kind, Pair, Split, deduplicated, of_split, sample, split_by_document
 from searchkit.train.pairs.texts import is_query, without_beginning
 from searchkit.types import Passage, SearchMode

@@ -114,7 +114,7 @@ def _may_adapt(library: "Library", request: _Request) -> bool:
     if not (request.adapt or load_settings(library.home).auto_adapt):
         return False
     from searchkit.errors import ExtraMissingError
-    from searchkit.train.extra import require_torch
+    from searchkit.train.requirements import require_torch
 
     try:
         require_torch()

@@ -1,71 +1,99 @@
-"""`searchkit train`: pairs, adapter, finetune, opened."""
+"""`searchkit train`: pairs and opened; adapter and finetune have modules of their own."""
 
 import signal
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.options import PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
+from searchkit.cli.train_adapter import adapter
 from searchkit.cli.train_finetune import finetune
 from searchkit.display import command, on_one_line, plural, printable
 from searchkit.errors import UsageError
+from searchkit.train.options import PairOptions
 
 if TYPE_CHECKING:
-    from searchkit.train.adapter.run import Adapted
     from searchkit.train.pairs.pair import Pair, PairCounts
 
 _SAMPLES = 2  # of each kind
 _SHOWN = 160  # characters of a sample
+_PAIRS = PairOptions()
 
 
 @click.group()
 @click.pass_context
 def train(context: click.Context) -> None:
-    """Let a collection improve the model that searches it, with proof before and after.
+    """Improve the model that searches a collection by the collection itself, with proof before and after.
 
     \b
     Examples:
       searchkit train adapter docs
       searchkit train pairs docs --out docs-pairs.jsonl
     """
-    if current_thread() is main_thread():  # SIGTERM as Ctrl-C: what was embedded or trained is put away before the end
+    if current_thread() is main_thread():  # SIGTERM as Ctrl-C: what was embedded or trained is saved before the end
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         context.call_on_close(lambda: signal.signal(signal.SIGTERM, before or signal.SIG_DFL))
 
 
+train.add_command(adapter)
 train.add_command(finetune)
 
 
+@dataclass(frozen=True, slots=True)
+class _PairsRequest:
+    collection: Annotated[str, argument()]
+    out: Annotated[
+        Path | None, option("--out", type=PATH, help="Write the pairs to this file, one JSON object per line.")
+    ]
+    options: Annotated[
+        PairOptions,
+        group(
+            PairOptions,
+            file=option(
+                "--queries", type=click.Path(exists=True, path_type=Path), help="Add the pairs of this file of yours."
+            ),
+            llm=option(
+                "--llm",
+                default="",
+                metavar="ADDRESS|FILE|embedded|auto",
+                help="Have a language model write questions too; a question is kept if it finds its passage again.",
+            ),
+            written=option(
+                "--written",
+                default=_PAIRS.written,
+                show_default=True,
+                type=click.IntRange(1),
+                help="Number of questions to have written.",
+            ),
+            negatives=option(
+                "--negatives",
+                default=_PAIRS.negatives,
+                show_default=True,
+                type=click.IntRange(0, 20),
+                help="Hard negatives per pair.",
+            ),
+            seed=option(
+                "--seed",
+                type=click.IntRange(0, 2**32 - 1),
+                default=_PAIRS.seed,
+                show_default=True,
+                help="Seed of the split.",
+            ),
+        ),
+    ]
+    as_json: Annotated[bool, option("--json", is_flag=True, help="Print the counts as one JSON object.")]
+
+
 @train.command()
-@click.argument("collection")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the pairs to this file, a JSON object a line.")
-@click.option("--queries", type=click.Path(exists=True, path_type=Path), help="Add the pairs of this file of yours.")
-@click.option(
-    "--llm",
-    default="",
-    metavar="ADDRESS|FILE|embedded|auto",
-    help="Let a language model write questions too; kept if they find their passage again.",
-)
-@click.option("--written", default=200, show_default=True, type=click.IntRange(1), help="Questions to have written.")
-@click.option("--negatives", default=0, show_default=True, type=click.IntRange(0, 20), help="Hard negatives a pair.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the split.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
-def pairs(  # noqa: PLR0913, PLR0917 - an option each
-    collection: str,
-    out: Path | None,
-    queries: Path | None,
-    llm: str,
-    written: int,
-    negatives: int,
-    seed: int,
-    *,
-    as_json: bool,
-) -> None:
+@with_options(_PairsRequest)
+def pairs(request: _PairsRequest) -> None:
     """Find pairs of a query and its answer in COLLECTION: titles, headings, questions, documented code, links, captions.
 
-    They are split by document into train, validation and test. The file may be edited, and trained with:
+    They are split by document into train, validation and test. You can edit the file, and train with it:
     `train adapter --pairs FILE`.
 
     \b
@@ -75,25 +103,19 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
       searchkit train pairs docs --llm auto --written 300 --out docs-pairs.jsonl
     """
     from searchkit.library import Library
-    from searchkit.train.pairs.collect import CollectOptions, collect_pairs
+    from searchkit.train.pairs.collect import collect_pairs
     from searchkit.train.pairs.languages import corpus_sample, pair_remarks
     from searchkit.train.pairs.pair_file import write_pairs
 
-    if out and out.expanduser().is_dir():
-        raise UsageError(f"{out} is a folder. Name a file in it: --out {out / 'pairs.jsonl'}")
-    if out and not out.expanduser().absolute().parent.is_dir():  # better known before a model has written its questions
-        raise UsageError(
-            f"There is no folder {out.expanduser().parent} to write {out.name} to. Make it, or name another: --out"
-        )
+    collection, out = request.collection, request.out.expanduser() if request.out else None
+    if out:
+        _check_writable(out)
     with Library() as library, progress_line() as listen:
-        options = CollectOptions(queries, llm, written, negatives, seed)
-        found, counts = collect_pairs(library, collection, options, listen)
+        found, counts = collect_pairs(library, collection, request.options, listen)
         remarks = pair_remarks(found, corpus_sample(library, collection))
     if out:
-        write_pairs(out.expanduser(), found)
-    if as_json:
-        from dataclasses import asdict
-
+        write_pairs(out, found)
+    if request.as_json:
         print_json([{**asdict(counts), "remarks": remarks}])
     else:
         _show(found, counts)
@@ -103,124 +125,12 @@ def pairs(  # noqa: PLR0913, PLR0917 - an option each
         say(f"Written: {out}. Train with it: {command('train', 'adapter', collection, '--pairs', str(out))}")
 
 
-@train.command()
-@click.argument("collection")
-@click.option("--pairs", "pairs_file", type=click.Path(exists=True, path_type=Path), help="A file of `train pairs`.")
-@click.option(
-    "--queries", type=click.Path(exists=True, path_type=Path), help="Judged queries as the target; see eval init."
-)
-@click.option(
-    "--general",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder in BEIR's layout that must not lose; may be repeated. The bundled one is always checked.",
-)
-@click.option(
-    "--name", default="", help="What to call the new model (default: made of the base's and the collection's)."
-)
-@click.option(
-    "--quick", is_flag=True, help="Embed only what the proof needs, and learn from the vectors that are stored."
-)
-@click.option("--force", is_flag=True, help="Make the model even if it does not pass.")
-@click.option("--use", is_flag=True, help="Use it for the collection at once, if it passes.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The same seed gives the same model.",
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the report (default: in the data directory).")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def adapter(  # noqa: PLR0913, PLR0917 - an option each
-    collection: str,
-    pairs_file: Path | None,
-    queries: Path | None,
-    general: tuple[Path, ...],
-    name: str,
-    quick: bool,
-    force: bool,
-    use: bool,
-    seed: int,
-    out: Path | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Adapt COLLECTION's model to it by a linear map, in seconds. The new model is kept if held-out queries gain.
-
-    Nothing changes for the collection until `models use` switches it; that maps its vectors and embeds nothing, and
-    `models use` with the base's name goes back.
-
-    \b
-    Examples:
-      searchkit train adapter docs
-      searchkit train adapter docs --queries docs-queries.jsonl --use
-    """
-    from searchkit.library import Library
-    from searchkit.train.extra import require_torch
-
-    require_torch()
-    from searchkit.train.adapter.run import train_adapter
-    from searchkit.train.adapter.training_data import AdapterOptions
-
-    options = AdapterOptions(
-        pairs=pairs_file,
-        queries=queries,
-        general=general,
-        name=name,
-        seed=seed,
-        is_forced=force,
-        is_quick=quick,
-        out=out,
-    )
-    with Library() as library:
-        with progress_line() as listen:
-            adapted = train_adapter(library, collection, options, listen)
-        if use and adapted.model:
-            from searchkit.maintenance.switch_model import switch_model
-
-            switch_model(library.collection(collection), adapted.model)
-    if as_json:
-        from searchkit.train.adapter.report import as_json as fields
-
-        print_json([fields(adapted.report)])
-    _tell(adapted, is_used=use)
-
-
-@train.command()
-@click.option("--erase", is_flag=True, help="Delete them all.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a search.")
-def opened(*, erase: bool, as_json: bool) -> None:
-    """Show the searches whose hits you opened, which `train pairs` learns from. They are kept only if you say so.
-
-    With `keep_opened = true` in config.toml each hit that you open or copy in the terminal UI is noted with its query, its
-    path and its passage, in the data directory, and nowhere else.
-
-    \b
-    Example:
-      searchkit train opened --erase
-    """
-    from searchkit.config import load_settings
-    from searchkit.home import Home
-    from searchkit.search.click_log import erase_opened, opened_file, read_opened
-
-    home = Home.default()
-    if erase:
-        say(f"Erased: {plural(erase_opened(home), 'search')}.".replace("searchs", "searches"))
-        return
-    kept = read_opened(home)
-    if as_json:
-        print_json({"query": one.query, "path": str(one.path), "collection": one.collection} for one in kept)
-        return
-    for one in kept:
-        click.echo(on_one_line(f"{one.collection}  {one.query}  → {one.path}"))
-    if not kept:
-        state = (
-            "kept from now on" if load_settings(home).keep_opened else "not kept (keep_opened = true in config.toml)"
-        )
-        say(f"No opened searches; they are {state}.")
-    else:
-        say(f"In {opened_file(home)}. Delete them: searchkit train opened --erase")
+def _check_writable(out: Path) -> None:
+    """Raise UsageError for a place that no file can be written to, before a model spends hours on its questions."""
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder. Name a file in it: --out {out / 'pairs.jsonl'}")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {out.parent} to write {out.name} to. Create it, or name another: --out")
 
 
 def _show(found: "list[Pair]", counts: "PairCounts") -> None:
@@ -236,19 +146,36 @@ def _show(found: "list[Pair]", counts: "PairCounts") -> None:
             click.echo(printable(f"\n{kind}: {pair.query}\n   → {text}"))
 
 
-def _tell(adapted: "Adapted", *, is_used: bool) -> None:
-    from searchkit.train.report_folder import where_written
+@train.command()
+@click.option("--erase", is_flag=True, help="Delete all of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per search.")
+def opened(*, erase: bool, as_json: bool) -> None:
+    """Show the searches whose hits you opened, which `train pairs` learns from. They are kept only if you say so.
 
-    report = adapted.report
-    for remark in report.remarks:
-        say(f"Note: {remark}")
-    if adapted.model and is_used:
-        say(f"{report.collection} now uses {adapted.model}. {report.verdict.reason}")
-        say(f"Back: {command('models', 'use', report.base, '-c', report.collection)}")
-    elif adapted.model:
-        forced = "" if report.verdict.passed else "It did not pass, and was made all the same: "
-        say(f"Made {adapted.model}. {forced}{report.verdict.reason}")
-        say(f"Use it: {command('models', 'use', adapted.model, '-c', report.collection)}")
+    With `keep_opened = true` in config.toml each hit that you open or copy in the terminal UI is recorded with its query, its
+    path and its passage, in the data directory and nowhere else.
+
+    \b
+    Example:
+      searchkit train opened --erase
+    """
+    from searchkit.config import load_settings
+    from searchkit.home import Home
+    from searchkit.search.click_log import erase_opened, read_opened
+
+    home = Home.default()
+    if erase:
+        say(f"Erased: {plural(erase_opened(home), 'search')}.")
+        return
+    kept = read_opened(home)
+    if as_json:
+        print_json({"query": one.query, "path": str(one.path), "collection": one.collection} for one in kept)
+        return
+    for one in kept:
+        click.echo(on_one_line(f"{one.collection}  {one.query}  → {one.path}"))
+    if kept:
+        say(f"They are in {home.click_log}. Delete them: searchkit train opened --erase")
+    elif load_settings(home).keep_opened:
+        say("No opened searches yet; they are being recorded.")
     else:
-        say(f"The base stays, {report.base}: {report.verdict.reason}.")
-    say(where_written(adapted.report_folder, has_figures=bool(report.targets)))
+        say("No opened searches; none are recorded. To record them: keep_opened = true in config.toml")

@@ -29,11 +29,6 @@ class OpenedSearch:
     text: str
 
 
-def opened_file(home: Home) -> Path:
-    """Where they lie."""
-    return home.click_log
-
-
 def note_opened(home: Home, query: str, hit: Hit) -> bool:
     """Keep a search and its opened hit, if `keep_opened` is set; returns whether it was kept.
 
@@ -41,13 +36,13 @@ def note_opened(home: Home, query: str, hit: Hit) -> bool:
     """
     if not load_settings(home).keep_opened or not looked_for(query):
         return False
-    _append(opened_file(home), _line(OpenedSearch(query, hit.collection, hit.path, hit.title, hit.text)))
+    _append(home.click_log, _line(OpenedSearch(query, hit.collection, hit.path, hit.title, hit.text)))
     return True
 
 
 def read_opened(home: Home, collection: str = "") -> list[OpenedSearch]:
     """Those that were kept, each once, of one collection or of all; a line that was cut by a crash is passed over."""
-    return [one for one in dict.fromkeys(_lines(opened_file(home))) if collection in ("", one.collection)]
+    return [one for one in dict.fromkeys(_lines(home.click_log)) if collection in ("", one.collection)]
 
 
 def erase_opened(home: Home, *, collection: str = "", below: Path | None = None) -> int:
@@ -59,9 +54,9 @@ def erase_opened(home: Home, *, collection: str = "", below: Path | None = None)
     kept = read_opened(home)
     rest = [one for one in kept if not is_meant(one)]
     if not rest:
-        opened_file(home).unlink(missing_ok=True)
+        home.click_log.unlink(missing_ok=True)
     elif len(rest) < len(kept):
-        write_atomically(opened_file(home), b"".join(map(_line, rest)))
+        write_atomically(home.click_log, b"".join(map(_line, rest)))
     return len(kept) - len(rest)
 
 

@@ -15,7 +15,7 @@ from searchkit.embedding.adapted_model import Matrix, mapped
 from searchkit.embedding.embedder import prefix
 from searchkit.evaluate.metrics import ndcg_at, recall_at
 from searchkit.evaluate.statistics import intervals
-from searchkit.train.adapter.likelihoods import KnownItems, log_likelihood
+from searchkit.train.likelihoods import KnownItems, log_likelihood
 from searchkit_indexes import Code, Ids, IndexSpec, Structure, Vectors, build_index
 
 GENERAL_LOSS = 0.005  # nDCG@10 that the general check may lose, a mean over prefixes and codes

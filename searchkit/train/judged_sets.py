@@ -17,9 +17,9 @@ from searchkit.files import file_path, path_from_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
-from searchkit.train.adapter.likelihoods import KnownItems
-from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit.train.gate import JudgedQueries
+from searchkit.train.likelihoods import KnownItems
+from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit_indexes import Vectors
 
 SAMPLE_DOCS = Path(__file__).parent / "sample_docs_eval"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-_HARDNESS = 5.0  # of equation 3
+from searchkit.train.options import HARDNESS, LossWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,6 @@ class Batch:
     teacher_queries: Tensor | None = None
     teacher_positives: Tensor | None = None
     teacher_negatives: Tensor | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LossWeights:
-    """What counts how much. `is_floored`: spread-out ends where vectors lie as random ones would, as in Zhang et al. 2017.
-
-    `masks_own`: read the report literally, whose mask takes the query's own positive out of the denominator as well. `hardness`:
-    see `hardness_weights`; 0 weighs all hard negatives as 1.
-    """
-
-    contrastive: float = 1.0
-    spread: float = 0.0
-    distillation: float = 1.0
-    temperature: float = 0.1
-    hardness: float = _HARDNESS
-    is_floored: bool = False
-    masks_own: bool = False
 
 
 class Objective:
@@ -132,7 +115,7 @@ def _masked(batch: Batch, weights: LossWeights) -> Tensor:
     return same if weights.masks_own else same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
 
 
-def hardness_weights(similarities: Tensor, strength: float = _HARDNESS) -> Tensor:
+def hardness_weights(similarities: Tensor, strength: float = HARDNESS) -> Tensor:
     """Equation 3: exp(strength * cosine) of queries and their hard negatives, (B,), through which nothing is learned."""
     return torch.exp(strength * similarities.detach())
 

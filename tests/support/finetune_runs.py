@@ -8,9 +8,8 @@ from searchkit.reports import ProgressListener
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned, finetune
-from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
 from searchkit.train.finetune.run_folder import RunFolder
-from searchkit.train.losses import LossWeights
+from searchkit.train.options import FinetuneOptions, LossWeights, Method, Precision
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.support.tiny_checkpoints import WORDS

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from searchkit.cli.main import main
-from searchkit.train.adapter.vectors import VectorCache
+from searchkit.train.pairs.vectors import VectorCache
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 

@@ -29,7 +29,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
     `is_asked`: by the user for this run, who wants to know why not; else it is left alone until it has grown by half.
     Raises ExtraMissingError without the extra.
     """
-    from searchkit.train.extra import require_torch
+    from searchkit.train.requirements import require_torch
 
     require_torch()
     status = library.status(collection)
@@ -38,7 +38,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
     if not is_asked and status.passages < _GROWN * _tried_at(library, collection):
         return Outcome("")
     from searchkit.train.adapter.run import train_adapter
-    from searchkit.train.adapter.training_data import AdapterOptions
+    from searchkit.train.options import AdapterOptions
 
     before = library.collection(collection).embedder().info.name
     try:

@@ -16,17 +16,12 @@ from searchkit.embedding.adapted_model import Matrix
 from searchkit.embedding.onnx_embedder import usable_cores
 from searchkit.evaluate.statistics import intervals
 from searchkit.reports import never
-from searchkit.train.adapter.likelihoods import KnownItems, Values, log_likelihood, ndcg_at_prefixes
-from searchkit.train.adapter.vectors import PairVectors
 from searchkit.train.gate import PAIRS_LOSS
-from searchkit.train.losses import Batch, LossWeights, Objective
+from searchkit.train.likelihoods import KnownItems, Values, log_likelihood, ndcg_at_prefixes
+from searchkit.train.losses import Batch, Objective
+from searchkit.train.options import CANDIDATES, LossWeights
+from searchkit.train.pairs.vectors import PairVectors
 
-# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md.
-CANDIDATES = (
-    LossWeights(distillation=1.0),
-    LossWeights(distillation=0.3),
-    LossWeights(distillation=1.0, spread=1.0),
-)
 MIXES = (0.25, 0.5, 0.75, 1.0)
 _BATCH = 512
 _EPOCHS = 25

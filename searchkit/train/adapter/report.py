@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from searchkit.train.gate import Comparison, Verdict
 from searchkit.train.pairs.pair import PairCounts
-from searchkit.train.plots import COMPARISONS_PICTURE, draw_comparisons
-from searchkit.train.report_folder import Report, write_report_folder
+from searchkit.train.reports import COMPARISONS_PICTURE, Report, draw_comparisons, write_report_folder
 
 if TYPE_CHECKING:  # it imports torch
     from searchkit.train.adapter.learn import Trial

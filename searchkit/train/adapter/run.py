@@ -16,14 +16,15 @@ from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.learn import Chosen, choose_matrix
-from searchkit.train.adapter.likelihoods import KnownItems
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
-from searchkit.train.adapter.training_data import AdapterOptions, Known, gather
+from searchkit.train.adapter.training_data import Known, gather
 from searchkit.train.gate import GENERAL_LOSS, Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge
 from searchkit.train.judged_sets import check_folders, known_items
+from searchkit.train.likelihoods import KnownItems
+from searchkit.train.options import AdapterOptions
 from searchkit.train.pairs.pair import Split
-from searchkit.train.report_folder import report_place
-from searchkit.train.writing import writing_to
+from searchkit.train.reports import report_place
+from searchkit.train.requirements import writing_to
 from searchkit_indexes import Vectors
 
 _NEAREST = 10

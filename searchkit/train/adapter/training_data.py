@@ -14,37 +14,16 @@ from searchkit.evaluate.judged import read_judged
 from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
-from searchkit.train.adapter.learn import CANDIDATES
-from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.train.gate import JudgedQueries
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, own_queries
-from searchkit.train.losses import LossWeights
+from searchkit.train.options import AdapterOptions
 from searchkit.train.pairs.collect import check_pairs, gather_pairs
 from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
 from searchkit.train.pairs.pair import Pair, PairCounts, Split, of_split, sample
+from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 
 _MOST_TRAINING, _MOST_VALIDATION, _MOST_TEST = 10_000, 300, 500
 _QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterOptions:
-    """How an adapter is trained.
-
-    `pairs`: from a file instead of the collection's own. `queries`: a file of judged queries, which are then the target. `general`:
-    folders in BEIR's layout besides the bundled check. `name`: the new model's. `is_forced`: make it though the gate says no.
-    `is_quick`: learn from stored vectors and embed no more than the proof needs. `out`: folder for the report.
-    """
-
-    pairs: Path | None = None
-    queries: Path | None = None
-    general: tuple[Path, ...] = ()
-    name: str = ""
-    seed: int = 0
-    is_forced: bool = False
-    is_quick: bool = False
-    out: Path | None = None
-    candidates: Sequence[LossWeights] = CANDIDATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Which checkpoint is trained: a folder, or the one that an installed model was made of, where that is still at hand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,12 @@ from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.model_info import Prompts, Quantization, prompts_of_checkpoint
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
 from searchkit.errors import TrainingError, UnsupportedCheckpointError
+
+_GEMMA_NOTICE = (
+    "Gemma is provided under and subject to the Gemma Terms of Use found at https://ai.google.dev/gemma/terms. This model is a"
+    " Model Derivative of Gemma: who passes it on passes these terms and their use restrictions on with it, and says that"
+    " its weights were modified."
+)
 
 
 @dataclass(frozen=True)
@@ -78,3 +85,37 @@ def _in_hub_cache(card: ModelCard) -> Path | None:
     except (LocalEntryNotFoundError, UnsupportedCheckpointError, OSError, ValueError):
         return None
     return folder
+
+
+def licence_of(base: Base) -> str:
+    """The base's licence, which is the tuned model's: Gemma's terms for its family, whatever a copy's card says."""
+    licence = base.checkpoint.licence
+    is_gemma = base.checkpoint.model_type.startswith("gemma") or "gemma" in licence.lower()
+    return "gemma" if is_gemma else licence
+
+
+def model_card(base: Base, facts: Mapping[str, object]) -> str:
+    """The card as Markdown. `facts`: rows of its table."""
+    licence = licence_of(base)
+    notice = f"\n{_GEMMA_NOTICE}\n" if licence == "gemma" else ""
+    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    return f"""---
+license: {licence}
+base_model: {base.name}
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+---
+# A fine-tuned {base.name}
+
+Made from {base.name} by `searchkit train finetune` on its user's own documents. The documents are not part of the model, but
+a model can reveal something of what it was trained on: pass it on only to those who may read them.
+
+| | |
+|---|---|
+{table}
+
+## Licence
+
+The base's licence holds for this model too: {licence}.
+{notice}
+"""

@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from searchkit.train.finetune.history import History, read_history
-from searchkit.train.finetune.validation import METRIC
+from searchkit.train.finetune.objective import METRIC
 
 _STATE = "trainer_state.json"
 TENSORS = "trained.safetensors"

@@ -1,17 +1,30 @@
 """From pairs to rows: the base's prompts around every text, and a clear refusal of what nothing can be learned from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+from torch.utils.data import BatchSampler
+
 from searchkit.embedding.model_info import Prompts
 from searchkit.errors import TrainingError
-from searchkit.train.finetune.rows import Row
 from searchkit.train.pairs.pair import Pair, Split, of_split
-from searchkit.train.pairs.texts import squashed
+from searchkit.train.pairs.texts import normalize
 
 FEWEST_PAIRS = 32  # fewer, and each step sees all of them; what comes of it is what they happen to be
 FEWEST_VALIDATION = 8  # queries; with fewer, chance would choose the checkpoint
+_SMALL_SOURCE = 8  # pairs; what has fewer is put together, for a batch of one pair says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A training example as the model reads it, prompts included. `source`: of one kind, and with a negative or without."""
+
+    query: str
+    positive: str
+    negative: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +41,7 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
     Raises TrainingError, with what to do, if there is too little to learn from.
     """
     train, validation = of_split(pairs, Split.TRAIN), of_split(pairs, Split.VALIDATION)
-    distinct = {(squashed(pair.query), squashed(pair.passage.text)) for pair in train}
+    distinct = {(normalize(pair.query), normalize(pair.passage.text)) for pair in train}
     if len(distinct) < FEWEST_PAIRS:
         copies = {"copies": len(train) - len(distinct)} if len(train) > len(distinct) else {}
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in {**left_out, **copies}.items())
@@ -43,7 +56,7 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
                 f"All training pairs are from {count} {what}, which gives nothing to tell apart; {FEWEST_VALIDATION} are the"
                 " least. Index more documents, or name a file of pairs of your own: --pairs FILE"
             )
-    if len({squashed(pair.query) for pair in validation}) < FEWEST_VALIDATION:
+    if len({normalize(pair.query) for pair in validation}) < FEWEST_VALIDATION:
         raise TrainingError(
             f"There are {len(validation)} validation pairs; {FEWEST_VALIDATION} different ones are needed to choose the best"
             ' checkpoint. In a file of your own, give some lines "split": "validation".'
@@ -59,3 +72,45 @@ def _row(pair: Pair, prompts: Prompts) -> Row:
 
 def _count(pairs: Sequence[Pair], name: str) -> int:
     return len({getattr(pair, name) for pair in pairs})
+
+
+class SourceBatches(BatchSampler):  # type: ignore[misc]
+    """Batches of row numbers, each from one source; all rows once an epoch, in an order that follows from seed and epoch alone.
+
+    A source's batches differ by one row at most, so that no epoch ends in one that is too small to tell anything.
+    """
+
+    def __init__(self, sources: Sequence[str], batch_size: int, seed: int) -> None:
+        self._groups = _groups(sources)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of that epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return sum(self._count(rows) for rows in self._groups)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = np.random.default_rng((self._seed, self._epoch))
+        batches: list[list[int]] = []
+        for rows in self._groups:
+            parts = np.array_split(generator.permutation(rows), self._count(rows))
+            batches += [part.tolist() for part in parts]
+        for number in generator.permutation(len(batches)):
+            yield batches[number]
+
+    def _count(self, rows: Sequence[int]) -> int:
+        return -(-len(rows) // self._batch_size)
+
+
+def _groups(sources: Sequence[str]) -> list[list[int]]:
+    """Row numbers by source; those of small sources together."""
+    by_source: dict[str, list[int]] = {}
+    for number, source in enumerate(sources):
+        by_source.setdefault(source, []).append(number)
+    groups = [rows for rows in by_source.values() if len(rows) >= _SMALL_SOURCE]
+    rest = sorted(number for rows in by_source.values() if len(rows) < _SMALL_SOURCE for number in rows)
+    return [*groups, rest] if rest else groups

@@ -1,5 +1,6 @@
 """One fine-tuning run from pairs to a checked checkpoint; it may be stopped anywhere and goes on with the next start."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,22 +12,18 @@ from safetensors import SafetensorError
 from searchkit.display import size
 from searchkit.embedding.import_model import FAMILIES
 from searchkit.reports import Progress, ProgressListener
-from searchkit.train.finetune.base import Base
+from searchkit.train.finetune.base import Base, model_card
 from searchkit.train.finetune.caching import CachedObjective, Embedding
-from searchkit.train.finetune.card import model_card
 from searchkit.train.finetune.checkpoints import best_states, history_of
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.history import History
-from searchkit.train.finetune.memory import peak_memory_bytes
 from searchkit.train.finetune.network import compute_dtype, open_network
-from searchkit.train.finetune.objective import RowObjective, base_as_teacher
-from searchkit.train.finetune.options import FinetuneOptions, Method
+from searchkit.train.finetune.objective import METRIC, RowObjective, Validation, base_as_teacher
 from searchkit.train.finetune.result import Mixture, choose_share, tuned_tensors, write_checkpoint
 from searchkit.train.finetune.run_folder import RunFolder, check_space, identity_of
 from searchkit.train.finetune.trainer import train
-from searchkit.train.finetune.validation import METRIC, Validation
-from searchkit.train.losses import LossWeights
-from searchkit.train.writing import writing_to
+from searchkit.train.options import FinetuneOptions, LossWeights, Method
+from searchkit.train.requirements import writing_to
 
 _CHECKED_TEXTS = 8
 
@@ -152,7 +149,7 @@ def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned
         share=choice.share,
         epochs=tuple(saved.epoch for saved in states),
         seconds=float(run.folder.manifest().get("seconds", 0.0)),
-        peak_bytes=peak_memory_bytes(),
+        peak_bytes=_peak_memory_bytes(),
         history=history_of(run.folder.states),
     )
     on_progress(Progress("Writing the checkpoint", 0, None, ""))
@@ -181,3 +178,13 @@ def _facts(run: Run, result: Tuned) -> Mapping[str, object]:
 
 def _embedding(network: Any, options: FinetuneOptions) -> Embedding:
     return Embedding(network, tokens_at_once=options.tokens_at_once, dtype=compute_dtype(options.precision))
+
+
+def _peak_memory_bytes() -> int:
+    """The largest resident size so far; 0 where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

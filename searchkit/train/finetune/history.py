@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from searchkit.train.plots import AFTER, BEFORE, can_draw, new_figure, save_picture
+from searchkit.train.reports import AFTER, BEFORE, can_draw, new_figure, save_picture
 
 HISTORY_PICTURE = "run.png"
 _NO_PARTS = {"loss", "learning_rate", "grad_norm", "epoch", "step", "num_input_tokens_seen"}

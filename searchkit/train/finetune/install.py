@@ -15,9 +15,8 @@ from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, hist
 from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
 from searchkit.train.gate import Verdict
 from searchkit.train.pairs.pair import Pair
-from searchkit.train.plots import COMPARISONS_PICTURE, draw_comparisons
-from searchkit.train.report_folder import Report, write_report_folder
-from searchkit.train.writing import writing_to
+from searchkit.train.reports import COMPARISONS_PICTURE, Report, draw_comparisons, write_report_folder
+from searchkit.train.requirements import writing_to
 
 _CARD = "README.md"
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from searchkit.errors import UnsupportedCheckpointError
-from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
+from searchkit.train.options import FinetuneOptions, Method, Precision
 
 HEADS = r"(^|\.)\d+\.linear\."  # the Dense modules' weights, a pattern of their names
 TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight")  # by the ends of their names

@@ -22,9 +22,9 @@ from searchkit.train.finetune.network import (
     open_plain,
     put_tensors,
 )
-from searchkit.train.finetune.options import FinetuneOptions
-from searchkit.train.finetune.validation import METRIC, Validation
+from searchkit.train.finetune.objective import METRIC, Validation
 from searchkit.train.finetune.weights import Tensors, check_same_shape, mean_of, mixed, write_tuned
+from searchkit.train.options import FinetuneOptions
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 _SAME = 0.9999  # cosine of the written checkpoint's vectors to those in memory

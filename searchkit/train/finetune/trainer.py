@@ -16,12 +16,12 @@ from transformers.trainer_callback import PrinterCallback
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.caching import CachedObjective
 from searchkit.train.finetune.checkpoints import TENSORS, newest_to_resume, prune, read_tensors, remove_unfinished
+from searchkit.train.finetune.data import Row, SourceBatches
 from searchkit.train.finetune.history import loss_parts
 from searchkit.train.finetune.network import HEADS, best_device, put_tensors, trained_tensors
-from searchkit.train.finetune.options import FinetuneOptions, Method
-from searchkit.train.finetune.rows import Row, SourceBatches
-from searchkit.train.finetune.validation import METRIC, Validation
-from searchkit.train.writing import writing_to
+from searchkit.train.finetune.objective import METRIC, Validation
+from searchkit.train.options import FinetuneOptions, Method
+from searchkit.train.requirements import writing_to
 
 _HEAD_RATE = 0.1  # of LoRA's rate: heads are trained as they are, not as small updates
 _WARMUP = 0.1  # of the steps

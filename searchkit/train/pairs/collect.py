@@ -1,7 +1,6 @@
 """All ways to pairs in one: the collection's own, the searches that were opened, the user's file, a language model's."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
@@ -13,7 +12,7 @@ from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
 from searchkit.search.click_log import looked_for, read_opened
-from searchkit.train.adapter.vectors import CorpusVectors, VectorCache, vectors_of_pairs
+from searchkit.train.options import PairOptions
 from searchkit.train.pairs.mining import mine_pairs
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import (
@@ -28,26 +27,14 @@ from searchkit.train.pairs.pair import (
 )
 from searchkit.train.pairs.pair_file import read_pairs
 from searchkit.train.pairs.texts import is_query
+from searchkit.train.pairs.vectors import CorpusVectors, VectorCache, vectors_of_pairs
 from searchkit.types import Passage
 
 LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs, below which what is found is chance
 
 
-@dataclass(frozen=True, slots=True)
-class CollectOptions:
-    """`file`: pairs of the user's. `llm`: which language model writes questions, "auto" for the one that is found, "" for none;
-    `written`: how many. `negatives`: hard ones a pair. `seed`: of the split.
-    """
-
-    file: Path | None = None
-    llm: str = ""
-    written: int = 200
-    negatives: int = 0
-    seed: int = 0
-
-
 def collect_pairs(
-    library: Library, collection: str, options: CollectOptions, on_progress: ProgressListener = lambda _: None
+    library: Library, collection: str, options: PairOptions, on_progress: ProgressListener = lambda _: None
 ) -> tuple[list[Pair], PairCounts]:
     """A collection's pairs, without doubles, split by document. Raises CollectionNotFoundError, TrainingError, LlmError."""
     folder = existing_collection(library.home, collection)

@@ -1,7 +1,5 @@
 """Questions that a language model writes about passages, kept only if a search finds their passage again (round trip)."""
 
-from typing import TYPE_CHECKING
-
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.catalog.catalog import CatalogReader
@@ -11,12 +9,10 @@ from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.request import SearchRequest
+from searchkit.train.options import PairOptions
 from searchkit.train.pairs.pair import Kind, Pair
-from searchkit.train.pairs.texts import is_query, squashed
+from searchkit.train.pairs.texts import is_query, normalize
 from searchkit.types import Passage
-
-if TYPE_CHECKING:
-    from searchkit.train.pairs.collect import CollectOptions
 
 _REPLY_TOKENS = 60
 _FOUND_AMONG = 3  # of a search by meaning and words
@@ -33,7 +29,7 @@ def write_questions(
     library: Library,
     collection: str,
     catalog: CatalogReader,
-    options: "CollectOptions",
+    options: PairOptions,
     on_progress: ProgressListener,
 ) -> list[Pair]:
     """A question about each of some passages from all over the collection, if it finds its passage among the first three."""
@@ -70,7 +66,7 @@ def _question(model: LanguageModel, title: str, text: str) -> str:
 
 def _copies(question: str, text: str) -> bool:
     """Whether the question takes a longer run of words over from the passage."""
-    words, within = squashed(question).split(), f" {squashed(text)} "
+    words, within = normalize(question).split(), f" {normalize(text)} "
     runs = (words[i : i + _LONGEST_COPY] for i in range(len(words) - _LONGEST_COPY + 1))
     return any(f" {' '.join(run)} " in within for run in runs)
 

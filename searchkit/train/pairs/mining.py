@@ -13,7 +13,7 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import all_passages
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 from searchkit.train.pairs.pair import Kind, Pair
-from searchkit.train.pairs.texts import is_query, squashed, without_beginning, without_copies, without_number
+from searchkit.train.pairs.texts import is_query, normalize, without_beginning, without_copies, without_number
 from searchkit.types import Passage
 
 _LEAST_TEXT = 80  # characters of a passage
@@ -93,7 +93,7 @@ def _headed(chunks: Sequence[_Chunk]) -> Iterator[Pair]:
             query = f"{above.pop()} {last}"
         kind = Kind.QUESTION if query.rstrip().endswith(("?", "？")) else kind
         body = without_beginning(chunk.text, last)
-        above = [part for part in above if squashed(query) not in squashed(part)]
+        above = [part for part in above if normalize(query) not in normalize(part)]
         if is_query(query) and len(body) >= _LEAST_TEXT:
             yield _pair(query, kind, chunk, TITLE_SEPARATOR.join(above), body)
 
@@ -109,7 +109,7 @@ def _inside(chunk: _Chunk) -> Iterator[Pair]:
     for pattern in (_IMAGE, _CAPTION):
         for match in pattern.finditer(chunk.text):
             rest = f"{chunk.text[: match.start()]}\n{chunk.text[match.end() :]}".strip()
-            if is_query(match[1]) and len(rest) >= _LEAST_TEXT and squashed(match[1]) not in squashed(rest):
+            if is_query(match[1]) and len(rest) >= _LEAST_TEXT and normalize(match[1]) not in normalize(rest):
                 yield _pair(_plain(match[1]), Kind.CAPTION, chunk, chunk.title, rest)
 
 
@@ -151,7 +151,7 @@ def _linked(links: Sequence[tuple[str, str, str]], firsts: dict[str, _Chunk]) ->
         chunk, query = named[0], _plain(text)
         if not is_query(query) or len(chunk.text) < _LEAST_TEXT:
             continue
-        title = "" if squashed(query) in squashed(chunk.title) else chunk.title
+        title = "" if normalize(query) in normalize(chunk.title) else chunk.title
         body = without_beginning(chunk.text, query)
         if len(body) >= _LEAST_TEXT:
             yield _pair(query, Kind.LINK, chunk, title, body)

@@ -15,8 +15,8 @@ from searchkit.reports import Progress, ProgressListener
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.results.passages import NormalizedText
-from searchkit.train.adapter.vectors import CorpusVectors, PairVectors
 from searchkit.train.pairs.pair import Pair
+from searchkit.train.pairs.vectors import CorpusVectors, PairVectors
 from searchkit.types import Passage
 
 _MARGIN = 0.95

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from searchkit.train.pairs.texts import squashed
+from searchkit.train.pairs.texts import normalize
 from searchkit.types import Passage
 
 _GENERIC = 2  # documents in which a query may occur; what heads more of them says nothing about one
@@ -29,10 +29,10 @@ class Kind(StrEnum):
     CAPTION = "caption"
     WRITTEN = "written"  # by a language model
     OPENED = "opened"  # a search and the hit that was opened
-    OWN = "own"  # from the user's file
+    USER = "own"  # from the user's file
 
 
-_MEANT = {Kind.WRITTEN, Kind.OPENED, Kind.OWN}
+_MEANT = {Kind.WRITTEN, Kind.OPENED, Kind.USER}
 
 
 class Split(StrEnum):
@@ -81,10 +81,10 @@ def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
     seen: set[tuple[str, str]] = set()
     kept = []
     for pair in pairs:
-        query, text = squashed(pair.query), squashed(f"{pair.passage.title} {pair.passage.text}")
+        query, text = normalize(pair.query), normalize(f"{pair.passage.title} {pair.passage.text}")
         if (query, text) in seen:
             left_out["duplicate"] += 1
-        elif not query or query in squashed(pair.passage.title):
+        elif not query or query in normalize(pair.passage.title):
             left_out["repeats its query"] += 1
         elif pair.kind not in _MEANT and len(text) < 2 * len(query):
             left_out["hardly longer than its query"] += 1
@@ -93,8 +93,8 @@ def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
         seen.add((query, text))
     places: dict[str, set[str]] = {}
     for pair in kept:
-        places.setdefault(squashed(pair.query), set()).add(pair.document)
-    telling = [pair for pair in kept if len(places[squashed(pair.query)]) <= _GENERIC]
+        places.setdefault(normalize(pair.query), set()).add(pair.document)
+    telling = [pair for pair in kept if len(places[normalize(pair.query)]) <= _GENERIC]
     left_out["heads several documents"] = len(kept) - len(telling)
     return telling, {reason: count for reason, count in left_out.items() if count}
 
@@ -131,7 +131,7 @@ def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
 
     owner: dict[str, str] = {}
     for pair in pairs:
-        for text in (f"q{squashed(pair.query)}", f"p{squashed(pair.passage.text)}"):
+        for text in (f"q{normalize(pair.query)}", f"p{normalize(pair.passage.text)}"):
             one, other = sorted((root(pair.document), root(owner.setdefault(text, pair.document))))
             parent[other] = one
     return {pair.document: root(pair.document) for pair in pairs}

@@ -86,7 +86,7 @@ def _pair(fields: dict[str, Any], place: str) -> Pair:
     return Pair(
         query=query,
         passage=Passage(_text(fields, "title"), text),
-        kind=_choice(Kind, fields, "kind", Kind.OWN),
+        kind=_choice(Kind, fields, "kind", Kind.USER),
         document=_text(fields, "document") or place,
         split=_choice(Split, fields, "split", Split.TRAIN),
         stored=stored,

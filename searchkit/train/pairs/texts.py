@@ -11,7 +11,7 @@ _LONG_WORD = 12  # letters: a compound of German or Finnish says as much as two 
 _MOST_WORDS = 64
 
 
-def squashed(text: str) -> str:
+def normalize(text: str) -> str:
     """Letters and digits in lower case, one blank between words."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 

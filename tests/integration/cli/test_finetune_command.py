@@ -63,7 +63,7 @@ def test_pairs_of_one_document_are_refused(tmp_path: Path, command: Command) -> 
         text = (
             f"It is {number}, of which nobody has told more than that it came after {number - 1} and before the next."
         )
-        return Pair(f"what is number {number}", Passage("", text), Kind.OWN, document, split)
+        return Pair(f"what is number {number}", Passage("", text), Kind.USER, document, split)
 
     one = [of_one(number, "d", Split.TRAIN) for number in range(50)]
     val = [of_one(number, "e", Split.VALIDATION) for number in range(50, 60)]
@@ -104,7 +104,7 @@ def test_the_small_model_is_trained_proven_installed_and_its_base_stays(tmp_path
         split = [Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST][number % 4]
         subject = f"{['pump', 'valve', 'gasket', 'rotor', 'boiler'][number % 5]} {number}"
         text = f"Maintenance of {subject[:-1]} number {number} is due every {number} weeks, after a look at its gauge."
-        return Pair(f"when to look after the {subject}", Passage("", text), Kind.OWN, f"d{number}", split)
+        return Pair(f"when to look after the {subject}", Passage("", text), Kind.USER, f"d{number}", split)
 
     pairs = pair_file(tmp_path / "pairs.jsonl", [one(number) for number in range(80)])
     settings = ("--method", "full", "--epochs", "1", "--batch-size", "16", "--max-tokens", "32", "--threads", "1")

@@ -141,5 +141,6 @@ def test_opened_searches_are_shown_and_erased(home: Path) -> None:
         "path": "/a.md",
         "collection": "docs",
     }
-    assert "1 search" in run("train", "opened", "--erase").output
+    assert "Erased: 1 search." in run("train", "opened", "--erase").output
     assert not (home / "train" / "opened.jsonl").exists()
+    assert "Erased: 0 searches." in run("train", "opened", "--erase").output

@@ -24,8 +24,7 @@ from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.run import Adapted, train_adapter
-from searchkit.train.adapter.training_data import AdapterOptions
-from searchkit.train.losses import LossWeights
+from searchkit.train.options import AdapterOptions, LossWeights
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage
@@ -50,7 +49,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             words = " ".join(rng.choices(FILLERS, k=12))
             text = f"With {subject} one minds {matter}: {words}. A neighbour had his {subject} looked at for {matter} {words}."
             query, document = f"The {matter} of our {subject}", f"{subject} {matter}"
-            pairs.append(Pair(query, Passage("", text), Kind.OWN, document, SPLITS[len(pairs) % len(SPLITS)]))
+            pairs.append(Pair(query, Passage("", text), Kind.USER, document, SPLITS[len(pairs) % len(SPLITS)]))
             write(folder / "docs" / subject / f"{matter}.md", f"# {query}\n\n{text}\n")
     write_pairs(make_private_folder(folder / "home") / "pairs.jsonl", pairs)
     write(folder / "nothing" / "a.txt", "\n")

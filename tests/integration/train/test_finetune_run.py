@@ -22,7 +22,7 @@ pytest.importorskip("peft", reason="peft is not installed (extra [train])")
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.errors import ModelError, TrainingError
 from searchkit.reports import Progress
-from searchkit.train.finetune.options import Method
+from searchkit.train.options import Method
 from tests.support.files import ROOT
 from tests.support.finetune_runs import OPTIONS, finetune_tiny
 from tests.support.tiny_checkpoints import write_bert, write_gemma

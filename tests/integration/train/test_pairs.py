@@ -120,7 +120,7 @@ def test_doubles_and_headings_of_everything_are_left_out() -> None:
     assert left_out == {"heads several documents": 3, "duplicate": 1, "hardly longer than its query": 1}
 
 
-@pytest.mark.parametrize("kind", [Kind.OWN, Kind.OPENED, Kind.WRITTEN])
+@pytest.mark.parametrize("kind", [Kind.USER, Kind.OPENED, Kind.WRITTEN])
 def test_short_answers_that_somebody_has_put_to_a_question_are_kept(kind: Kind) -> None:
     short = Pair("what is the telephone number of the lawyer", Passage("", "0732 445566"), kind, "c.md")
     assert deduplicated([short]) == ([short], {})
@@ -201,7 +201,7 @@ def test_nothing_but_doubles_is_refused(library: Library) -> None:
 def test_an_empty_validation_split_is_refused(library: Library) -> None:
     split = [*([Split.TRAIN] * 100), *([Split.TEST] * 20)]
     pairs = [
-        Pair(f"query number {i}", Passage("", f"text {i}{LONG}"), Kind.OWN, f"{i}.md", part)
+        Pair(f"query number {i}", Passage("", f"text {i}{LONG}"), Kind.USER, f"{i}.md", part)
         for i, part in enumerate(split)
     ]
     with pytest.raises(TrainingError, match="validation split has 0 pairs"):

@@ -14,11 +14,12 @@ from searchkit.catalog.session import reading
 from searchkit.cli.main import cli
 from searchkit.home import existing_collection
 from searchkit.library import Library
-from searchkit.search.click_log import erase_opened, note_opened, opened_file, read_opened
-from searchkit.train.adapter.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit.search.click_log import erase_opened, note_opened, read_opened
+from searchkit.train.options import PairOptions
 from searchkit.train.pairs import generated_questions
-from searchkit.train.pairs.collect import CollectOptions, collect_pairs, gather_pairs, opened_pairs
+from searchkit.train.pairs.collect import collect_pairs, gather_pairs, opened_pairs
 from searchkit.train.pairs.pair import Kind, Pair, Split
+from searchkit.train.pairs.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.types import Passage
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -43,24 +44,24 @@ def notes(library: Library, tmp_path: Path) -> Library:
 def test_opened_searches_are_kept_only_if_one_says_so(notes: Library) -> None:
     hit = notes.search("roses in March", k=1)[0]
     assert not note_opened(notes.home, "roses in March", hit)
-    assert not opened_file(notes.home).exists()
+    assert not notes.home.click_log.exists()
 
 
 def test_opened_searches_are_visible_become_pairs_and_can_be_erased(notes: Library) -> None:
     write(notes.home.path / "config.toml", "keep_opened = true\n")
     hit = notes.search("when are roses cut", k=1)[0]
     assert note_opened(notes.home, "when are roses cut", hit)
-    assert opened_file(notes.home).stat().st_mode & 0o077 == 0
-    with opened_file(notes.home).open("a") as file:
+    assert notes.home.click_log.stat().st_mode & 0o077 == 0
+    with notes.home.click_log.open("a") as file:
         file.write('{"cut')  # by a crash
     (kept,) = read_opened(notes.home)
     assert (kept.query, kept.collection, kept.path) == ("when are roses cut", "notes", hit.path)
-    pairs, counts = collect_pairs(notes, "notes", CollectOptions())
+    pairs, counts = collect_pairs(notes, "notes", PairOptions())
     assert counts.kinds["opened"] == 1
     assert gather_pairs(notes, "notes")[1].kinds["opened"] == 1  # what `train adapter` learns from
     assert any((pair.kind, pair.query) == (Kind.OPENED, "when are roses cut") for pair in pairs)
     assert erase_opened(notes.home) == 1
-    assert read_opened(notes.home) == [] and not opened_file(notes.home).exists()
+    assert read_opened(notes.home) == [] and not notes.home.click_log.exists()
 
 
 def test_what_filters_alone_find_is_not_kept_and_of_other_queries_the_words_are_learned(notes: Library) -> None:
@@ -86,7 +87,7 @@ def test_a_line_that_a_crash_cut_costs_no_other_and_what_is_no_line_is_passed_ov
     write(notes.home.path / "config.toml", "keep_opened = true\n")
     hit = notes.search("when are roses cut", k=1)[0]
     foreign = {"query": ["x"], "collection": "notes", "path": 5, "title": "", "text": ""}
-    write(opened_file(notes.home), f'5\n[]\n{{}}\n{json.dumps(foreign)}\n{{"cut')
+    write(notes.home.click_log, f'5\n[]\n{{}}\n{json.dumps(foreign)}\n{{"cut')
     assert note_opened(notes.home, "when are roses cut", hit)
     assert [one.query for one in read_opened(notes.home)] == ["when are roses cut"]
 
@@ -101,14 +102,14 @@ def test_what_is_forgotten_is_erased_from_what_was_opened(notes: Library, monkey
     said = CliRunner().invoke(cli, ["forget", str(gone)])
     assert "1 file forgotten" in said.output and "1 opened hit erased" in said.output
     assert [one.path for one in read_opened(notes.home)] == [hit.path for hit in hits if hit.path != gone]
-    assert gone.name not in opened_file(notes.home).read_text()
-    assert opened_file(notes.home).stat().st_mode & 0o077 == 0
+    assert gone.name not in notes.home.click_log.read_text()
+    assert notes.home.click_log.stat().st_mode & 0o077 == 0
     CliRunner().invoke(cli, ["forget", str(gone.parent)])
-    assert not opened_file(notes.home).exists()
+    assert not notes.home.click_log.exists()
 
 
 def test_a_hard_negative_is_near_of_another_file_and_no_copy(notes: Library) -> None:
-    pairs, counts = collect_pairs(notes, "notes", CollectOptions(negatives=2))
+    pairs, counts = collect_pairs(notes, "notes", PairOptions(negatives=2))
     with_some = [pair for pair in pairs if pair.negatives]
     assert counts.with_negatives == len(with_some) > 0
     for pair in with_some:
@@ -174,13 +175,13 @@ def test_a_written_question_is_kept_if_it_finds_its_passage_and_copies_nothing(
     model = ScriptedModel([])
     monkeypatch.setattr(model, "reply", lambda messages, _: ScriptedReply(question(messages[-1].content)))
     monkeypatch.setattr(generated_questions, "choose_model", lambda *_: model)
-    pairs, counts = collect_pairs(library, "five", CollectOptions(llm="auto"))
+    pairs, counts = collect_pairs(library, "five", PairOptions(llm="auto"))
     assert {pair.query for pair in pairs} == {"Which roses need looking after?", "Which piano needs looking after?"}
     assert counts.kinds == {"written": 2}
 
 
 def test_another_run_embeds_only_what_is_new(notes: Library, tmp_path: Path, embedder: HashEmbedder) -> None:
-    pairs, _ = collect_pairs(notes, "notes", CollectOptions())
+    pairs, _ = collect_pairs(notes, "notes", PairOptions())
     with reading(existing_collection(notes.home, "notes")) as connection:
         corpus = CorpusVectors.read(connection, embedder)
     first = VectorCache(tmp_path / "cache.bin", embedder)
@@ -196,9 +197,9 @@ def test_another_run_embeds_only_what_is_new(notes: Library, tmp_path: Path, emb
 def test_quick_training_embeds_no_passage_that_is_stored(
     notes: Library, tmp_path: Path, embedder: HashEmbedder
 ) -> None:
-    pairs, _ = collect_pairs(notes, "notes", CollectOptions())
+    pairs, _ = collect_pairs(notes, "notes", PairOptions())
     training = [Pair(p.query, p.passage, p.kind, p.document, Split.TRAIN, p.stored) for p in pairs]
-    foreign = Pair("of no file", Passage("", "somewhere else"), Kind.OWN, "x")
+    foreign = Pair("of no file", Passage("", "somewhere else"), Kind.USER, "x")
     with reading(existing_collection(notes.home, "notes")) as connection:
         corpus = CorpusVectors.read(connection, embedder)
     embedder.embedded.clear()

@@ -12,7 +12,7 @@ import pytest
 from textual.app import App
 
 from searchkit.library import Library
-from searchkit.search.click_log import opened_file, read_opened
+from searchkit.search.click_log import read_opened
 from searchkit_tui.ask.screen import AskScreen
 from searchkit_tui.widgets.help_screen import HelpScreen
 from searchkit_tui.widgets.open_hit import THREAD, OpenedHits
@@ -106,7 +106,7 @@ def test_similar_passages_and_those_of_filters_alone_answer_no_query(keeping: Li
 
     drive(keeping, scenario)
     assert len(editor) == 2
-    assert kept(keeping) == [] and not opened_file(keeping.home).exists()
+    assert kept(keeping) == [] and not keeping.home.click_log.exists()
 
 
 def test_what_could_not_be_opened_is_not_noted(keeping: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_what_could_not_be_opened_is_not_noted(keeping: Library, monkeypatch: py
 
     monkeypatch.setenv("VISUAL", "emacs")
     drive(keeping, scenario)
-    assert kept(keeping) == [] and not opened_file(keeping.home).exists()
+    assert kept(keeping) == [] and not keeping.home.click_log.exists()
 
 
 def test_what_a_program_with_a_window_shows_is_noted(keeping: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_unless_one_says_so_nothing_is_noted_and_nothing_said(library: Library, 
 
     drive(library, scenario)
     assert editor == ["boiler.md"]
-    assert kept(library) == [] and not opened_file(library.home).exists()
+    assert kept(library) == [] and not library.home.click_log.exists()
 
 
 def test_the_help_says_that_it_is_kept_and_how_to_see_and_erase_it(keeping: Library) -> None:
@@ -166,7 +166,7 @@ def test_who_switches_it_off_meanwhile_is_obeyed_at_once(keeping: Library) -> No
         await session.press("enter", "ctrl+y")
 
     drive(keeping, scenario)
-    assert kept(keeping) == [] and not opened_file(keeping.home).exists()
+    assert kept(keeping) == [] and not keeping.home.click_log.exists()
 
 
 @pytest.mark.parametrize("trouble", ["config", "file"])
@@ -176,7 +176,7 @@ def test_what_cannot_be_noted_is_said_once_and_quietly(keeping: Library, editor:
         if trouble == "config":
             (keeping.home.path / "config.toml").write_text("keep_opened = \n")
         else:
-            opened_file(keeping.home).mkdir(parents=True)
+            keeping.home.click_log.mkdir(parents=True)
         await session.press("enter")
         await session.until(lambda: session.toasts)
         await session.press("enter", "enter")

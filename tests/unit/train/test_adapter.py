@@ -8,10 +8,10 @@ import pytest
 
 from searchkit.embedding.embedder import normalized
 from searchkit.evaluate.statistics import intervals
-from searchkit.train.adapter.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
-from searchkit.train.adapter.vectors import CorpusVectors, PairVectors, best_share
 from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge
 from searchkit.train.judged_sets import known_items
+from searchkit.train.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
+from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, best_share
 from searchkit_indexes import Vectors
 
 DIMENSION = 32
@@ -74,7 +74,7 @@ def test_what_harms_elsewhere_is_no_choice() -> None:
 def test_an_interrupt_waits_for_one_step_at_most() -> None:
     pytest.importorskip("torch")
     from searchkit.train.adapter.learn import train_matrix
-    from searchkit.train.losses import LossWeights
+    from searchkit.train.options import LossWeights
 
     answers = iter([False, True])
     one_step = train_matrix(twisted(100), LossWeights(), (DIMENSION,), is_interrupted=lambda: next(answers))
@@ -85,7 +85,7 @@ def test_an_interrupt_waits_for_one_step_at_most() -> None:
 def test_the_same_seed_gives_the_same_matrix() -> None:
     torch: Any = pytest.importorskip("torch")
     from searchkit.train.adapter.learn import train_matrix
-    from searchkit.train.losses import LossWeights
+    from searchkit.train.options import LossWeights
 
     first = train_matrix(twisted(100), LossWeights(), (DIMENSION,), seed=5)
     torch.manual_seed(99)  # nothing hangs on the global one

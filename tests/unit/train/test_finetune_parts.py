@@ -15,7 +15,7 @@ import torch
 from searchkit.embedding.model_info import Prompts
 from searchkit.errors import ModelError, SearchkitError, TrainingError
 from searchkit.train.finetune.data import prepare_data
-from searchkit.train.finetune.options import FinetuneOptions, Method, Precision
+from searchkit.train.options import FinetuneOptions, Method, Precision
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
 from tests.support.tiny_checkpoints import WORDS, write_bert, write_gemma
@@ -142,7 +142,7 @@ def test_a_soup_is_the_mean_and_a_mixture_lies_between() -> None:
 
 
 def test_an_epoch_takes_every_row_once_and_one_source_a_batch() -> None:
-    from searchkit.train.finetune.rows import SourceBatches
+    from searchkit.train.finetune.data import SourceBatches
 
     sources = ["title"] * 37 + ["link"] * 20 + ["caption"] * 3 + ["question"] * 2
     batches = SourceBatches(sources, 16, seed=5)
@@ -156,7 +156,7 @@ def test_an_epoch_takes_every_row_once_and_one_source_a_batch() -> None:
 
 
 def test_the_order_of_an_epoch_follows_from_seed_and_epoch_alone() -> None:
-    from searchkit.train.finetune.rows import SourceBatches
+    from searchkit.train.finetune.data import SourceBatches
 
     def order(seed: int, epoch: int) -> list[list[int]]:
         batches = SourceBatches(["title"] * 40, 8, seed)

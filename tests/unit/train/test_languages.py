@@ -11,7 +11,7 @@ GERMAN = [Passage("", f"Das ist der Text Nummer {i}, und er sagt, was es dazu zu
 
 
 def pairs(query: str, count: int = 20) -> list[Pair]:
-    return [Pair(f"{query} {i}", ENGLISH[i], Kind.OWN, f"{i}.md") for i in range(count)]
+    return [Pair(f"{query} {i}", ENGLISH[i], Kind.USER, f"{i}.md") for i in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 torch: Any = pytest.importorskip("torch")
 
 from searchkit.train import losses  # noqa: E402 - torch first
-from searchkit.train.losses import Batch, LossWeights, Objective  # noqa: E402
+from searchkit.train.losses import Batch, Objective  # noqa: E402
+from searchkit.train.options import LossWeights  # noqa: E402
 
 pytestmark = pytest.mark.train
 SIZE, DIMENSION = 6, 8

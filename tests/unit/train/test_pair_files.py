@@ -31,13 +31,13 @@ def test_a_pair_file_reads_as_it_was_written(tmp_path: Path) -> None:
 
 def test_a_file_of_ones_own_needs_queries_and_texts_alone(tmp_path: Path) -> None:
     (found,) = read_pairs(write(tmp_path / "own.jsonl", line()))
-    assert (found.kind, found.split, found.document) == (Kind.OWN, Split.TRAIN, "own.jsonl#1")
+    assert (found.kind, found.split, found.document) == (Kind.USER, Split.TRAIN, "own.jsonl#1")
 
 
 def test_fields_that_are_null_are_as_good_as_none(tmp_path: Path) -> None:
     content = line(title=None, kind=None, split=None, stored=None, negatives=None, document=None)
     (found,) = read_pairs(write(tmp_path / "own.jsonl", content))
-    assert found == Pair(SOUND["query"], Passage("", SOUND["text"]), Kind.OWN, "own.jsonl#1")
+    assert found == Pair(SOUND["query"], Passage("", SOUND["text"]), Kind.USER, "own.jsonl#1")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from searchkit.errors import TrainingError
-from searchkit.train import plots, report_folder
+from searchkit.train import reports
 from searchkit.train.finetune.history import History, Look, draw_history, history_table, read_history
 from searchkit.train.gate import CODES, Cell, Comparison
-from searchkit.train.plots import draw_comparisons
-from searchkit.train.report_folder import Report, where_written, write_report_folder
+from searchkit.train.reports import Report, draw_comparisons, where_written, write_report_folder
 from tests.support.files import write
 
 PNG = b"\x89PNG\r\n"
@@ -104,14 +103,14 @@ def test_a_full_disk_says_what_holds_all_the_same(
     def fill(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(report_folder, "write_atomically", fill)
+    monkeypatch.setattr(reports, "write_atomically", fill)
     with pytest.raises(TrainingError, match=f"No space left on device. {state}"):
         write_report_folder(tmp_path / "report", report(model))
 
 
 def test_without_matplotlib_the_last_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots, "can_draw", lambda: False)
-    monkeypatch.setattr(report_folder, "can_draw", lambda: False)
+    monkeypatch.setattr(reports, "can_draw", lambda: False)
+    monkeypatch.setattr(reports, "can_draw", lambda: False)
     draw_comparisons(tmp_path / "ndcg.png", [comparison("set")])
     assert not any(tmp_path.iterdir())
     assert where_written(tmp_path, has_figures=True).endswith("report.md (no picture: matplotlib is missing)")

@@ -20,8 +20,8 @@ from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.pairs.pair import Kind, Pair, Split
-from searchkit.train.pairs.texts import squashed
-from searchkit.train.writing import writing_to
+from searchkit.train.pairs.texts import normalize
+from searchkit.train.requirements import writing_to
 from searchkit.types import Passage
 from searchkit_indexes import Ids, Vectors
 
@@ -167,8 +167,8 @@ def vectors_of_pairs(
     return PairVectors(
         queries=queries,
         passages=passages,
-        query_ids=_numbers([squashed(pair.query) for pair in pairs]),
-        passage_ids=_numbers([pair.stored or squashed(pair.passage.text) for pair in pairs]),
+        query_ids=_numbers([normalize(pair.query) for pair in pairs]),
+        passage_ids=_numbers([pair.stored or normalize(pair.passage.text) for pair in pairs]),
         rows=rows,
         negatives=_negatives(pairs, corpus, row_of, cache),
     )

@@ -1,10 +1,20 @@
-"""Turns a disk that is full, or a folder that may not be written, into an error that says what was not written."""
+"""What training needs of the machine: PyTorch, and a disk that can be written to."""
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from searchkit.errors import TrainingError
+from searchkit.errors import ExtraMissingError, TrainingError
+
+
+def require_torch() -> None:
+    """Raise ExtraMissingError, which says how to get it, unless PyTorch is installed. Imports nothing."""
+    if importlib.util.find_spec("torch") is None:
+        raise ExtraMissingError(
+            "Training needs PyTorch, which searching does not. Install the extra: pip install 'searchkit[train]'"
+            " (from a clone: pip install -c constraints.txt -e '.[train]')"
+        )
 
 
 @contextmanager

@@ -1,0 +1,120 @@
+"""How models are trained: everything that may be chosen about pairs, an adapter or fine-tuning. Imports no PyTorch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+HARDNESS = 5.0  # of equation 3 of EmbeddingGemma's report, see searchkit.train.losses
+
+
+@dataclass(frozen=True, slots=True)
+class PairOptions:
+    """Which pairs are collected, and how they are split.
+
+    `file`: the user's own pairs. `llm`: the language model that writes questions, "auto" for one that is found, "" for none;
+    `written`: the number of passages it writes a question for. `negatives`: hard negatives per pair. `seed`: of the split.
+    """
+
+    file: Path | None = None
+    llm: str = ""
+    written: int = 200
+    negatives: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """The weights of the loss's terms, and its constants.
+
+    `is_floored`: spread-out ends where vectors are spread as random ones would be (Zhang et al. 2017). `masks_own`: follow the
+    report literally, whose mask also removes the query's own positive from the denominator. `hardness`: see
+    `hardness_weights`; 0 weighs all hard negatives as 1.
+    """
+
+    contrastive: float = 1.0
+    spread: float = 0.0
+    distillation: float = 1.0
+    temperature: float = 0.1
+    hardness: float = HARDNESS
+    is_floored: bool = False
+    masks_own: bool = False
+
+
+# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md.
+CANDIDATES = (
+    LossWeights(distillation=1.0),
+    LossWeights(distillation=0.3),
+    LossWeights(distillation=1.0, spread=1.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterOptions:
+    """How an adapter is trained.
+
+    `pairs`: a file to use instead of the collection's own pairs. `queries`: a file of judged queries, which become the target.
+    `general`: folders in BEIR's layout to check in addition to the bundled one. `name`: of the new model. `is_forced`: make it
+    even if it fails the gate. `is_quick`: learn from stored vectors, and embed only what the proof needs. `out`: folder for the
+    report.
+    """
+
+    pairs: Path | None = None
+    queries: Path | None = None
+    general: tuple[Path, ...] = ()
+    name: str = ""
+    seed: int = 0
+    is_forced: bool = False
+    is_quick: bool = False
+    out: Path | None = None
+    candidates: Sequence[LossWeights] = CANDIDATES
+
+
+class Method(StrEnum):
+    """The weights that fine-tuning changes."""
+
+    LORA = "lora"  # low-rank updates of the encoder's products, and the Dense heads
+    FULL = "full"  # everything but the token table
+
+
+class Precision(StrEnum):
+    """What the encoder computes in. Weights, gradients and the loss are always float32; Gemma overflows float16."""
+
+    AUTO = "auto"
+    FLOAT32 = "fp32"
+    BFLOAT16 = "bf16"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneOptions:
+    """How a checkpoint is fine-tuned.
+
+    `batch_size`: pairs whose positives are each other's negatives. `learning_rate`: 0 for the method's own, see `rate`.
+    `max_tokens`: of a training text with its prompt; the model's own limit does not change. `tokens_at_once`: of the texts whose
+    activations are in memory together; fewer take less memory and change nothing else. `mix`: share of the tuned weights in
+    the result, the rest being the base's (WiSE-FT, Wortsman et al. 2022); None for the share that scores best on the validation
+    pairs. `soup`: the number of best checkpoints that are averaged (Wortsman et al. 2022). `threads`: 0 for torch's choice.
+    """
+
+    method: Method = Method.LORA
+    epochs: int = 4
+    batch_size: int = 64
+    learning_rate: float = 0.0
+    max_tokens: int = 256
+    lora_rank: int = 16
+    tokens_at_once: int = 1024
+    precision: Precision = Precision.AUTO
+    mix: float | None = None
+    soup: int = 1
+    seed: int = 0
+    threads: int = 0
+    checkpoint_minutes: float = 5.0
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: the one given, or the method's."""
+        return self.learning_rate or _RATES[self.method]
+
+
+# Measured on Cranfield's titles: EmbeddingGemma with LoRA, MiniLM in full (1e-4 gave as much), see docs/benchmarks/training.md.
+_RATES = {Method.LORA: 2e-4, Method.FULL: 5e-5}

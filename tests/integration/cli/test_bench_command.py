@@ -96,7 +96,9 @@ def test_one_json_object_holds_every_section(bench: Bench, beside: list[str], tm
     assert rows["llama.cpp small", 2]["counted"]
     assert not rows["llama.cpp small", 1]["counted"]
     assert rows["llama.cpp small", 2]["subject_ratio"]["median"] > 1
-    assert all(row["median_ms"] > 0 for latency in report["latency"] for row in latency["rows"])
+    latencies = [row["median_ms"] for latency in report["latency"] for row in latency["rows"]]
+    assert latencies
+    assert min(latencies) > 0
     assert {row["mode"] for row in report["search"]} == {"hybrid", "semantic", "lexical"}
     assert [row["engine"] for row in report["cosines"]] == ["llama.cpp small"]
     assert [(row["collection"], row["ndcg_at_10"], row["difference"]) for row in report["retrieval"]] == [

@@ -76,8 +76,6 @@ def test_it_says_where_it_is_serves_and_stops(environment: dict[str, str], docs:
             found = client.get("/search", params={"q": "pruning rose bushes", "k": 1}).json()["results"]
             assert found[0]["title"] == "roses.md: Roses"
             model = client.get("/v1/models").json()["data"][-1]["id"].partition(":")[0]
-            tokens = client.post("/v1/embeddings", json={"model": model, "input": [[2014, 102], [102]]})
-            assert tokens.status_code in (200, 400)
             text = client.post("/v1/embeddings", json={"model": f"{model}:query", "input": "roses"}).json()
             assert len(text["data"][0]["embedding"]) == 384
         process.send_signal(number)

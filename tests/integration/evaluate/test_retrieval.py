@@ -206,7 +206,8 @@ def test_rankings_do_not_depend_on_the_ranking_embedder(made: CorpusCollection, 
                 evaluate_search(DocumentSearch(library, made.name, mode, made.ids_of), DATA.queries, DATA.qrels)
                 for library in (plain, quick)
             ]
-        assert all((both[0].values[metric] == both[1].values[metric]).all() for metric in Metric)
+        for metric in Metric:
+            assert both[0].values[metric].tolist() == both[1].values[metric].tolist() != []
 
 
 def judged_file(tmp_path: Path, *lines: object) -> Path:

@@ -80,7 +80,7 @@ def test_every_file_is_indexed_or_has_a_reason(nasty: tuple[Path, Path, list[flo
 def test_bombs_and_entities_are_skipped_or_harmless(nasty: tuple[Path, Path, list[float]]) -> None:
     home, folder, _ = nasty
     found = statuses(home)
-    assert "unpacks to more than" in found["paragraphs.docx"][1] or "bomb" in found["paragraphs.docx"][1]
+    assert "unpacks to more than" in found["paragraphs.docx"][1]
     for name in ("bomb.docx", "bomb.xlsx", "bomb.odt", "bomb.pptx", "bomb.epub"):
         assert found[name][0] == "skipped", name
     with Library(home, embedder=HashEmbedder()) as library:

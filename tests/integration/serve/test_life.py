@@ -63,28 +63,26 @@ def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun(home: Path, ll
             searches = [pool.submit(search_until_refused, server) for _ in range(6)]
             answered_before = server.get("/search", q="roses").status_code
             server.process.terminate()
-            counts = [search.result() for search in searches]  # each ends when the server takes no more
+            for search in searches:  # each ends when the server takes no more
+                search.result(60)
             pieces.go_on.set()
             text = "\n".join(events)
         assert answered_before == 200
-        assert all(count >= 0 for count in counts)
         assert "two bar" in text
         assert text.rstrip().endswith("data: [DONE]")
         assert server.process.wait(30) == 0
 
 
-def search_until_refused(server: Server) -> int:
-    """How many searches were answered, each of them whole, until no connection was taken any more."""
-    count = 0
+def search_until_refused(server: Server) -> None:
+    """Search until no connection is taken any more. Every search that is answered is answered whole."""
     with server.client() as client:
         while True:
             try:
                 answer = client.get("/search?q=roses&k=2")
             except (httpx2.ConnectError, httpx2.ReadError):  # refused, or reset before the server had taken it
-                return count
+                return
             assert answer.status_code == 200
             assert json.loads(answer.content)["results"]
-            count += 1
 
 
 def test_a_second_signal_ends_it_at_once_and_quietly(home: Path, llm: FakeLlm) -> None:

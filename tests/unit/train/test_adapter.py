@@ -144,11 +144,11 @@ def test_the_gate_lets_what_helps_pass_and_nothing_else() -> None:
 
 def test_intervals_hold_the_mean_and_narrow_with_more_queries() -> None:
     rng = np.random.default_rng(0)
-    few, many = (rng.normal(0.1, 1.0, (2, count)) for count in (50, 5000))
+    few, many = (rng.normal(0.1, 1.0, (2, count)) for count in (20, 500))
     for gains in (few, many):
         found = intervals(gains)
         assert (found[:, 0] < gains.mean(axis=1)).all() and (gains.mean(axis=1) < found[:, 1]).all()
-    assert np.ptp(intervals(many)[0]) < 0.2 * np.ptp(intervals(few)[0])
+    assert np.ptp(intervals(many)[0]) < 0.4 * np.ptp(intervals(few)[0])
     assert intervals(np.zeros((1, 1))).tolist() == [[0.0, 0.0]]
 
 

@@ -24,6 +24,7 @@ from searchkit.errors import (
 )
 from searchkit.serve.http import error_responses as http
 from searchkit.serve.mcp import output as mcp
+from searchkit_tui.rendering import errors as ui
 
 PACKAGE = Path(searchkit.__file__).parent
 NAMES_A_COMMAND = re.compile(
@@ -72,6 +73,23 @@ def test_a_model_is_told_what_it_or_the_user_can_do(action: Action) -> None:
     said = mcp.error_text(SearchkitError("It failed.", remedy=full(action)))
     assert re.match(r"It failed\. [A-Z]", said)
     assert "The user can " in said or not NAMES_A_COMMAND.search(said)
+
+
+BY_THE_UI = r"searchkit (index|collections|status|search|ask|models use|eval retrieval)\b"
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_ui_names_no_command_for_what_it_does_itself(action: Action) -> None:
+    said = ui.error_text(SearchkitError("It failed.", remedy=full(action)))
+    assert re.match(r"It failed\. [A-Z]", said)
+    assert not re.search(BY_THE_UI, said)
+
+
+def test_what_options_name_is_a_setting_in_the_ui_or_left_out() -> None:
+    other = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name another")
+    alone = Remedy(Action.CHANGE_OPTION, option=Option.NO_LLM, sentence="See the sources alone")
+    error = SearchkitError("There is none.", remedy=other | alone)
+    assert ui.error_text(error) == "There is none. Name another: base_url in [llm] of config.toml"
 
 
 def test_the_alternatives_follow_one_another() -> None:

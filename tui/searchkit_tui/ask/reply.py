@@ -7,9 +7,9 @@ from threading import Event
 from typing import Protocol
 
 from searchkit import Library
-from searchkit.display import error_text
 from searchkit.errors import SearchkitError
 from searchkit.types import Hit
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.settings.keys import SOURCES
 
 

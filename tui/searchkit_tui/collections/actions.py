@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from searchkit import Library
-from searchkit.display import error_text, on_one_line, plural, printable
+from searchkit.display import on_one_line, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.add_folder import AddFolder, NewFolder
@@ -17,6 +17,7 @@ from searchkit_tui.collections.status_text import CollectionRow
 from searchkit_tui.jobs import work
 from searchkit_tui.jobs.job import Job
 from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.widgets.dialogs import Confirm
 
 if TYPE_CHECKING:  # NumPy comes with it, which the other actions do without

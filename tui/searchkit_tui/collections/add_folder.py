@@ -12,8 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Checkbox, Footer, Input, Static
 
 from searchkit import Library
-from searchkit.display import error_text, printable
+from searchkit.display import printable
 from searchkit.errors import SearchkitError
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.widgets.dialogs import Dialog
 from searchkit_tui.widgets.path_picker import PathPicker
 

@@ -35,7 +35,7 @@ ACTIONS = (
         "evaluation",
         "e",
         "Evaluations",
-        "evaluate with judged queries, or look at a report of searchkit eval retrieval",
+        "evaluate with judged queries, or look at a report",
         needs_collection=False,
     ),
     CollectionAction(

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 
 from searchkit import Library
-from searchkit.display import error_text, printable
+from searchkit.display import printable
 from searchkit.errors import SearchkitError
 from searchkit_tui.collections.actions import Actions
 from searchkit_tui.collections.keys import ACTIONS, COLLECTION_KEYS, choose_action
@@ -21,6 +21,7 @@ from searchkit_tui.collections.status_text import CollectionRow, read_rows, row_
 from searchkit_tui.collections.table import CollectionTable
 from searchkit_tui.jobs.notices import JobPanel
 from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
 _LOOK_SECONDS = 0.25  # between two looks at the jobs

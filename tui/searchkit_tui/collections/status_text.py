@@ -7,9 +7,10 @@ from itertools import groupby
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.display import error_text, on_one_line, plural, printable, size
+from searchkit.display import on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
+from searchkit_tui.rendering.errors import error_text
 
 
 @dataclass(frozen=True, slots=True)

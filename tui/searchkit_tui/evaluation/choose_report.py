@@ -10,9 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Footer, Input, Static
 
-from searchkit.display import error_text, printable
+from searchkit.display import printable
 from searchkit.errors import SearchkitError
 from searchkit.evaluate import RetrievalReport, read_report
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.widgets.dialogs import Dialog
 from searchkit_tui.widgets.path_picker import PathPicker
 

@@ -8,12 +8,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from searchkit import Library
-from searchkit.display import error_text, plural, printable
+from searchkit.display import plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus
 from searchkit_tui.jobs.job import Job, JobKind, JobState
 from searchkit_tui.jobs.meter import bar
 from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.widgets.dialogs import Message
 
 _JOBS_SHOWN = 4

@@ -8,9 +8,9 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from searchkit import Home
-from searchkit.display import error_text
 from searchkit.errors import CollectionNotFoundError, SearchkitError
 from searchkit.types import Hit, SearchMode
+from searchkit_tui.rendering.errors import error_text
 
 if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
     from searchkit import Library, SearchRequest, SearchResponse

@@ -9,9 +9,9 @@ from typing import Any
 from textual.app import App, SuspendNotSupported
 
 from searchkit import Home
-from searchkit.display import error_text
 from searchkit.errors import SearchkitError, UsageError
 from searchkit.types import Hit
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.settings.external_viewer import OpenCommand, open_command, show_in_window
 from searchkit_tui.widgets.dialogs import show_error
 

@@ -16,7 +16,7 @@ from time import monotonic
 
 import numpy as np
 
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.embedding.adapted_model import Matrix
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import TrainingError

@@ -15,9 +15,9 @@ from time import monotonic, process_time
 import numpy as np
 
 from searchkit.catalog import roots, vectors
+from searchkit.catalog.connection import reading, writing
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
-from searchkit.catalog.session import reading, writing
 from searchkit.embedding.adapted_model import Adaptation
 from searchkit.embedding.embedder import normalized
 from searchkit.home import Home, collection_at

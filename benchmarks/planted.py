@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.index_folder import link_models
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.types import Hit, SearchMode

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
-from searchkit.catalog.connection import open_for_reading, open_for_writing
+from searchkit.catalog.connection import open_for_reading, open_for_writing, reading, writing
 from searchkit.catalog.meta import COVERED, MODEL, get_meta
 from searchkit.catalog.recovery_record import write_recovery_record
 from searchkit.catalog.roots import Root, all_roots
-from searchkit.catalog.session import reading, writing
 from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy

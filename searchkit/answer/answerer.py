@@ -1,16 +1,18 @@
 """Answers questions from a library: finds sources, packs them into the model's window, has it answer, checks what it says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from searchkit.answer.context import Context, Window, pack
 from searchkit.answer.grounding.answer_stream import AnswerStream, answer_from, nothing_relevant
+from searchkit.answer.grounding.checked_text import UNSUPPORTED
+from searchkit.answer.grounding.citations import without_citations
 from searchkit.answer.models.choose import Wanted, choose_model
-from searchkit.answer.models.language_model import LanguageModel, Message
-from searchkit.answer.models.token_estimate import estimated_tokens
+from searchkit.answer.models.language_model import LanguageModel, Message, estimated_tokens
 from searchkit.answer.prompt import as_one_text
 from searchkit.answer.retrieve import NO_FILTERS, find_sources
+from searchkit.answer.rewrite import standalone_question
 from searchkit.config import load_settings
 from searchkit.errors import ModelError
 from searchkit.library import Library
@@ -104,3 +106,30 @@ def context_to_paste(library: Library, question: str, scope: Scope) -> tuple[Con
     tokens = load_settings(library.home).llm.context or _TO_PASTE
     context = pack(question, hits, Window(tokens, tokens, estimated_tokens))
     return context, as_one_text(question, context.blocks)
+
+
+@dataclass
+class Conversation:
+    """Turns with one answerer. `searched_for`: what the last question's sources were found by."""
+
+    answerer: Answerer
+    scope: Scope
+    history: list[Message] = field(default_factory=list)
+    searched_for: str = ""
+
+    def ask(self, question: str) -> AnswerStream:
+        """The answer; note it with `remember` when it has ended."""
+        self.searched_for = standalone_question(self.answerer.model, self.answerer.window, question, self.history)
+        return self.answerer.answer_within(question, self.scope, search_for=self.searched_for, history=self.history)
+
+    def remember(self, question: str, stream: AnswerStream) -> None:
+        """Take an answer into the history, as far as it came. One that found nothing is no part of it."""
+        report = stream.report
+        if report and report.text and report.ending != "not_found":
+            said = without_citations(report.text).replace(f" {UNSUPPORTED}", "")  # numbers of sources that come no more
+            self.history += [Message("user", question), Message("assistant", said)]
+
+    def begin_anew(self) -> None:
+        """Forget what was said."""
+        self.history.clear()
+        self.searched_for = ""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.catalog.stored_documents import PassagePosition, locate
 from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
 from searchkit.home import existing_collection

@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from searchkit.catalog.catalog import (
@@ -11,11 +12,14 @@ from searchkit.catalog.catalog import (
     CatalogReader,
     CatalogWriter,
     is_disk_full,
+    readable_errors,
     remedy_of,
 )
 from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.recovery_record import write_recovery_record
 from searchkit.errors import Action, CatalogError, Remedy
 from searchkit.files import PRIVATE_FILE_MODE, sync_file
+from searchkit.home import CollectionFolder
 
 _OWN = "json_extract(nullif(d.metadata, ''), '$.date')"
 # The moment that a document is of, in ISO 8601: its own date, as far as it says one (perhaps the year alone), else when its
@@ -173,3 +177,20 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > LATEST_VERSION:
         raise CatalogError(f"The catalog {path} was written by a newer searchkit.", remedy=Remedy(Action.UPGRADE))
     return version
+
+
+@contextmanager
+def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[CatalogWriter]:
+    """The catalog, made if there is none. `on_wait`: see `writer_lock`."""
+    with readable_errors(folder.catalog):
+        folder.create()
+        with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
+            yield catalog
+            write_recovery_record(folder, catalog)
+
+
+@contextmanager
+def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
+    """The catalog, for reading."""
+    with readable_errors(folder.catalog), open_for_reading(folder.catalog) as catalog:
+        yield catalog

@@ -13,7 +13,7 @@ from searchkit.display import error_text
 from searchkit.search.query.filters import Filters
 
 if TYPE_CHECKING:
-    from searchkit.answer.conversation import Conversation
+    from searchkit.answer.answerer import Conversation
     from searchkit.answer.grounding.answer_stream import AnswerStream
 
 _HELP = (
@@ -34,8 +34,7 @@ def chat(collections: tuple[str, ...], k: int, filters: Filters, *, llm: str, ll
       searchkit chat
       searchkit chat -c notes --llm http://127.0.0.1:11434 --llm-model qwen3:4b
     """
-    from searchkit.answer.answerer import Scope, open_answerer
-    from searchkit.answer.conversation import Conversation
+    from searchkit.answer.answerer import Conversation, Scope, open_answerer
     from searchkit.answer.retrieve import check_collections
     from searchkit.library import Library
 

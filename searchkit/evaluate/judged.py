@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.catalog import documents, roots
+from searchkit.catalog.connection import reading
 from searchkit.catalog.documents import content_hash
-from searchkit.catalog.session import reading
 from searchkit.errors import EvaluationDataError
 from searchkit.evaluate.beir import json_objects
 from searchkit.evaluate.retrieval.indexes import JudgedCollection

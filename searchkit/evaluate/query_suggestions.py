@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import reading
 from searchkit.catalog.passages import passage_starts
 from searchkit.catalog.roots import all_roots
-from searchkit.catalog.session import reading
 from searchkit.errors import UsageError
 from searchkit.files import write_atomically
 from searchkit.home import Home, existing_collection

@@ -9,7 +9,7 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import reading
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.passages import (
     StoredPassage,
@@ -19,7 +20,6 @@ from searchkit.catalog.passages import (
     passages_of_document,
     passages_of_hashes,
 )
-from searchkit.catalog.session import reading
 from searchkit.catalog.stored_documents import (
     StoredDocument,
     document_with_content,

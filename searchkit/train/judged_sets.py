@@ -7,8 +7,8 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import reading
 from searchkit.catalog.passages import places_of_passages
-from searchkit.catalog.session import reading
 from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.judged import read_judged

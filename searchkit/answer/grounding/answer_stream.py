@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from searchkit.answer.context import Context
-from searchkit.answer.grounding.abstention import says_nothing_is_said
 from searchkit.answer.grounding.checked_text import CheckedSentence, CheckedText
-from searchkit.answer.grounding.support import OpenEmbedder, SupportChecker
+from searchkit.answer.grounding.support import OpenEmbedder, SupportChecker, says_nothing_is_said
 from searchkit.answer.models.language_model import LanguageModel, Reply
 from searchkit.errors import LlmError, WindowTooSmallError
 from searchkit.types import Hit

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from searchkit.answer.models.addresses import base_url
 from searchkit.answer.models.discover_servers import USUAL_PLACES, Place, in_words, look_around, look_at
 from searchkit.answer.models.embedded import INSTALL_LLM, EmbeddedLanguageModel, bundled_gguf, has_runtime
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.answer.models.server_info import ServerModel
-from searchkit.answer.models.server_model import HttpLanguageModel, ServerOptions
+from searchkit.answer.models.server_model import HttpLanguageModel, ServerOptions, base_url
 from searchkit.config import LlmSettings
 from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy, UsageError
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from searchkit.answer.models.addresses import server_root
 from searchkit.answer.models.server_info import ServerModel, ask, loaded_first, models_in
-from searchkit.answer.models.server_model import open_client
+from searchkit.answer.models.server_model import open_client, server_root
 
 _LOOK_SECONDS = 1.0  # on loopback an answer takes milliseconds, but a busy machine
 

@@ -1,19 +1,28 @@
 """A model behind an OpenAI-compatible server: Ollama, llama.cpp, LM Studio, vLLM and others."""
 
+import ipaddress
 import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from searchkit.answer.models.addresses import is_loopback, server_root
 from searchkit.answer.models.background_stream import Pump
-from searchkit.answer.models.language_model import Message
+from searchkit.answer.models.language_model import Message, estimated_tokens
 from searchkit.answer.models.server_info import ServerModel, ServerTokenizer, served_window, window_in_error
 from searchkit.answer.models.sse import Heard, events_in
-from searchkit.answer.models.token_estimate import estimated_tokens
-from searchkit.errors import Action, AnswerCutError, LlmError, LlmNotFoundError, Option, Remedy, WindowTooSmallError
+from searchkit.errors import (
+    Action,
+    AnswerCutError,
+    LlmError,
+    LlmNotFoundError,
+    Option,
+    Remedy,
+    UsageError,
+    WindowTooSmallError,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -214,3 +223,38 @@ def _error_text(response: "httpx2.Response") -> str:
         window = f" (n_ctx {error['n_ctx']})" if "n_ctx" in error else ""
         error = f"{error.get('message', error)}{window}"
     return " ".join(str(error).split())[:300]
+
+
+def base_url(given: str) -> str:
+    """`http://HOST:PORT/v1` from what a user writes: without the scheme, without the path, or with a slash behind it.
+
+    Raises UsageError for what is no such address.
+    """
+    text = given.strip()
+    if "://" not in text:
+        text = f"http://{text}"
+    parts = urlsplit(text)
+    try:
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_address = False
+    if not is_address or parts.query or parts.fragment or parts.username is not None:
+        raise UsageError(f"'{given}' is no address of a model server.", remedy="Write such as http://127.0.0.1:11434.")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+
+def server_root(base: str) -> str:
+    """The address without its /v1, below which servers have what OpenAI's has not."""
+    return base.removesuffix("/v1")
+
+
+def is_loopback(base: str) -> bool:
+    """Whether what is sent there stays on this machine."""
+    host = urlsplit(base).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

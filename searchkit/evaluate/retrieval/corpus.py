@@ -12,9 +12,9 @@ from pathlib import Path
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogWriter
+from searchkit.catalog.connection import reading, writing
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
-from searchkit.catalog.session import reading, writing
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, Home, collection_at, name_after_folder, neighbours
 from searchkit.ingest import chunk

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CollectionBusyError, UsageError
 from searchkit.evaluate.metrics import Relevance

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from searchkit.catalog.connection import reading, writing
 from searchkit.catalog.meta import get_meta, set_meta
-from searchkit.catalog.session import reading, writing
 from searchkit.display import command, error_text
 from searchkit.errors import TrainingError
 from searchkit.home import existing_collection

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.display import command
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import TrainingError

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import reading
 from searchkit.catalog.documents import content_hash
-from searchkit.catalog.session import reading
 from searchkit.display import command
 from searchkit.errors import TrainingError
 from searchkit.home import Home, existing_collection

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.answer import AnswerStream, open_answerer
-from searchkit.answer.answerer import Answerer, Scope, context_to_paste
-from searchkit.answer.conversation import Conversation
+from searchkit.answer.answerer import Answerer, Conversation, Scope, context_to_paste
 from searchkit.answer.grounding.answer_stream import NOTHING_RELEVANT
 from searchkit.answer.grounding.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED
 from searchkit.answer.retrieve import NO_FILTERS, find_sources

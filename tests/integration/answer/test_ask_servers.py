@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from searchkit.answer.models.addresses import base_url, is_loopback
 from searchkit.answer.models.choose import Wanted, choose_model
 from searchkit.answer.models.discover_servers import Found, Place, look_around, look_at
 from searchkit.answer.models.embedded import EmbeddedLanguageModel
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.models.server_info import ServerModel
-from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
+from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions, base_url, is_loopback
 from searchkit.config import LlmSettings
 from searchkit.display import error_text
 from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, UsageError, WindowTooSmallError

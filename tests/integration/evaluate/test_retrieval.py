@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from searchkit.catalog.connection import reading, writing
 from searchkit.catalog.documents import chunks_of_document
-from searchkit.catalog.session import reading, writing
 from searchkit.errors import CollectionBusyError, EvaluationDataError, UsageError
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.judged import read_judged

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.catalog.connection import writing
 from searchkit.catalog.meta import INDEX, set_meta
-from searchkit.catalog.session import writing
 from searchkit.errors import UsageError
 from searchkit.home import CollectionFolder
 from searchkit.index_store.trials import cheapest

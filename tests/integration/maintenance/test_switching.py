@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.catalog.connection import reading
 from searchkit.catalog.meta import MODEL, get_meta
-from searchkit.catalog.session import reading
 from searchkit.errors import ModelNotFoundError
 from searchkit.home import Home, existing_collection
 from searchkit.library import Library

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from searchkit.catalog import roots
+from searchkit.catalog.connection import writing
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import MODEL, set_meta
-from searchkit.catalog.session import writing
 from searchkit.catalog.vectors import put_vectors
 from searchkit.errors import UsageError
 from searchkit.home import Home, collection_at

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.session import reading
+from searchkit.catalog.connection import reading
 from searchkit.errors import CollectionNotFoundError, ReferenceGoneError, UsageError
 from searchkit.home import CollectionFolder
 from searchkit.library import Library

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
-from searchkit.catalog.session import writing
+from searchkit.catalog.connection import writing
 from searchkit.cli.main import cli
 from searchkit.embedding import adapted_model
 from searchkit.embedding.store import BUNDLED

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from searchkit.catalog.connection import reading, writing
 from searchkit.catalog.meta import INDEX, set_meta
-from searchkit.catalog.session import reading, writing
 from searchkit.cli.main import cli
 from searchkit.embedding.adapted_model import CARD_FILE, Adaptation, Matrix, mapped, write_adapted_model
 from searchkit.embedding.embedder import normalized

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from searchkit.answer.models.language_model import Message
+from searchkit.catalog.connection import reading
 from searchkit.catalog.documents import content_hash
-from searchkit.catalog.session import reading
 from searchkit.cli.main import cli
 from searchkit.home import existing_collection
 from searchkit.library import Library

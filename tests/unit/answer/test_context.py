@@ -3,8 +3,7 @@
 import pytest
 
 from searchkit.answer.context import Window, message_tokens, pack, recent
-from searchkit.answer.models.language_model import Message
-from searchkit.answer.models.token_estimate import estimated_tokens
+from searchkit.answer.models.language_model import Message, estimated_tokens
 from searchkit.answer.prompt import as_data, as_one_text, source_block
 from searchkit.answer.retrieve import without_near_copies
 from searchkit.answer.rewrite import is_sane

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.catalog.connection import open_for_reading
+from searchkit.catalog.connection import open_for_reading, reading, writing
 from searchkit.catalog.meta import get_meta, set_meta
-from searchkit.catalog.session import reading, writing
 from searchkit.home import CollectionFolder
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from searchkit.answer.answerer import Answerer, Scope
-from searchkit.answer.conversation import Conversation
+from searchkit.answer.answerer import Answerer, Conversation, Scope
 from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.errors import AnswerCutError, LlmError, WindowTooSmallError

@@ -1,4 +1,4 @@
-"""Vectors in, neighbours out. Knows ids and vectors, no text."""
+"""Vector indexes: nearest neighbours of vectors under ids. Knows nothing about text."""
 
 from searchkit_indexes.base import ALL_KINDS, Code, Ids, IndexSpec, Neighbours, Structure, VectorIndex, Vectors
 from searchkit_indexes.coded_index import CodedIndex, build_index

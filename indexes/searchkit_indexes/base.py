@@ -1,4 +1,4 @@
-"""What every index can do, and the words for which index it is."""
+"""The protocol of indexes, and the specification of an index."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 class Structure(StrEnum):
-    """How the vectors of an index lie."""
+    """The structure of an index."""
 
     FLAT = "flat"
     RABITQ = "rabitq"
@@ -23,7 +23,7 @@ class Structure(StrEnum):
 
 
 class Code(StrEnum):
-    """What is kept of a component. The bit codes are RaBitQ's (Gao and Long 2024; Gao et al. 2025)."""
+    """The encoding of a component. The bit codes are RaBitQ's (Gao and Long 2024; Gao et al. 2025)."""
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
@@ -45,7 +45,7 @@ ALL_KINDS = tuple((structure, code) for structure, codes in _CODES.items() for c
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """Which index: a structure, a code, and the prefix dimension that is kept of each vector.
+    """The kind of an index: a structure, a code, and the prefix dimension that it keeps of each vector.
 
     Raises ValueError for a pair of structure and code that does not exist, or fewer than one dimension.
     """
@@ -66,7 +66,7 @@ class IndexSpec:
 
     @classmethod
     def parse(cls, text: str) -> "IndexSpec":
-        """The spec of which this is the text, such as `rabitq-1bit-768`. Raises ValueError."""
+        """Parse a spec such as `rabitq-1bit-768`. Raises ValueError."""
         try:
             structure, code, dimension = text.split("-")
             return cls(Structure(structure), Code(code), int(dimension))
@@ -76,11 +76,11 @@ class IndexSpec:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The best of an index for each query: (queries, found) ids and scores, best first.
+    """The nearest vectors for each query: (queries, found) ids and scores, best first.
 
-    Scores are dot products, or what the codes let be known of them; higher is better, and equal scores stand in the
-    order of their ids. `found` is k, or fewer where the index (or the allowed part of it) holds fewer. `are_coded`: those
-    whose scores are of codes; others were added lately, and theirs are of the prefixes themselves.
+    Scores are dot products, or estimates of them from codes; higher is better, and equal scores are ordered by id. `found`
+    is k, or fewer if the index (or its allowed part) contains fewer. `are_coded`: whether a score comes from codes; recent
+    additions are scored by their exact prefixes.
     """
 
     ids: Ids
@@ -89,40 +89,40 @@ class Neighbours:
 
 
 class VectorIndex(Protocol):
-    """Unit vectors under int64 ids. The index keeps a prefix of them, normalised again."""
+    """An index of unit vectors with int64 ids. It keeps a prefix of each vector, normalised again."""
 
     @property
     def spec(self) -> IndexSpec:
-        """Which index this is."""
+        """The kind of this index."""
         ...
 
     @property
     def max_candidates(self) -> int:
-        """How many candidates are worth asking for: a graph is looked at as far as its effort, everything else is scanned."""
+        """The number of candidates worth requesting: a graph yields up to its effort, everything else is scanned."""
         ...
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the vectors, the ids and what connects them take, mapped ones included."""
+        """The size in bytes of vectors, ids and links, including mapped files."""
         ...
 
     def __len__(self) -> int:
-        """Vectors in the index."""
+        """Count the vectors in the index."""
         ...
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add (n, at least `dimension`) vectors under n ids.
 
-        Raises ValueError for shorter vectors, a number of ids that does not fit, or an id that is there already.
+        Raises ValueError for shorter vectors, a different number of ids, or an id that exists already.
         """
         ...
 
     def remove(self, ids: Ids) -> int:
-        """Remove what is there of these ids; returns how many that were."""
+        """Remove those of the ids that exist; returns their number."""
         ...
 
     def search(self, queries: Vectors, k: int, allowed_ids: Ids | None = None) -> Neighbours:
-        """The k nearest of each of the (n, at least `dimension`) queries; only among `allowed_ids` unless None."""
+        """Find the k nearest of each of the (n, at least `dimension`) queries, only among `allowed_ids` unless None."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -131,9 +131,9 @@ class VectorIndex(Protocol):
 
 
 def unit_prefixes(vectors: Vectors, dimension: int) -> Vectors:
-    """The first `dimension` components of (n, at least `dimension`) vectors, at unit length; whole ones as they are.
+    """Cut (n, at least `dimension`) vectors to their first `dimension` components, at unit length; full ones stay unchanged.
 
-    Raises ValueError for shorter ones.
+    Raises ValueError for shorter vectors.
     """
     if vectors.ndim != 2 or vectors.shape[1] < dimension:
         raise ValueError(f"vectors of shape {vectors.shape} in an index of {dimension} dimensions")

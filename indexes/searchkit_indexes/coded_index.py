@@ -1,8 +1,8 @@
-"""One index over any codes: ids for positions, additions and removals, filters, ties, and the files they lie in.
+"""An index over any codes: adds ids, additions and removals, filters, tie-breaking, and files.
 
-Codes are built once and then only read. What is added since stands beside them as float vectors, what is removed gets
-a mark, and both are worked in when there are enough of them. Each change makes a new state and swaps it in, so
-searches in other threads go on in the state that they began with.
+Codes are immutable. Later additions are kept as pending float vectors, removals are marked, and both are merged into the codes
+once there are enough of them. Each change creates a new state and swaps it in, so searches in other threads continue with the
+state that they started with.
 """
 
 import threading
@@ -20,17 +20,17 @@ from searchkit_indexes.kinds import DEFAULT_EFFORT, code_builder, load_codes
 from searchkit_indexes.manifest import IndexDamagedError
 
 _MAX_CANDIDATES = (
-    1600  # candidates of codes that are scanned; among 1,000,000 of one bit nearly nothing is further behind
+    1600  # candidates from scanned codes; among 1,000,000 one-bit codes almost no true neighbour ranks lower
 )
-_TIES = 32  # codes are asked for this many more than wanted, since of equal scores they may return any
-_PENDING_LIMIT = 4096  # float vectors beside the codes, or a fiftieth of them, before they are coded
-_LARGEST_TABLE = 1 << 26  # ids up to which a filter is a table of bytes by id
-_GONE_SHARE = 0.2  # of the codes, before they are taken out
+_TIES = 32  # additional candidates, since codes may return any of those with equal scores
+_PENDING_LIMIT = 4096  # pending float vectors, or a fiftieth of the codes, before they are coded
+_LARGEST_TABLE = 1 << 26  # largest id for which a filter is a table of bytes indexed by id
+_GONE_SHARE = 0.2  # of removed codes, before they are deleted
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """`ids` of the codes' positions, ascending or not; `alive`: those not removed, None if none is."""
+    """An immutable state. `ids`: ids by position in the codes, in any order; `alive`: False where removed, None if nothing is."""
 
     ids: Ids
     codes: Codes
@@ -43,15 +43,15 @@ class _State:
         return len(self.ids) if self.alive is None else int(np.count_nonzero(self.alive))
 
     def positions_of(self, ids: Ids) -> Positions:
-        """Where these ids are among the codes; those that are not there, or removed, are left out."""
+        """Find the positions of these ids in the codes; missing and removed ones are left out."""
         return np.flatnonzero(self.among(ids))
 
     def among(self, ids: Ids) -> Mask:
-        """Which of the codes have one of these ids and are not removed."""
+        """Mark the codes that have one of these ids and are not removed."""
         if not len(self.ids) or not len(ids):
             return np.zeros(len(self.ids), bool)
         largest = int(ids.max())
-        if ids.min() >= 0 and largest < _LARGEST_TABLE:  # np.isin does the same, but looks for the range of both first
+        if ids.min() >= 0 and largest < _LARGEST_TABLE:  # faster than np.isin, which determines the range of both first
             table = np.zeros(largest + 2, bool)
             table[ids] = True
             held = table[np.minimum(self.ids, largest + 1)]
@@ -61,7 +61,7 @@ class _State:
 
 
 class CodedIndex:
-    """See VectorIndex. Safe to search in several threads while another one adds and removes."""
+    """See VectorIndex. Threads may search while another one adds and removes."""
 
     def __init__(self, spec: IndexSpec, ids: Ids, codes: Codes) -> None:
         empty = np.empty((0, spec.dimension), np.float32)
@@ -88,25 +88,25 @@ class CodedIndex:
         return state.codes.memory_bytes + state.ids.nbytes + marks + state.pending.nbytes + state.pending_ids.nbytes
 
     def ids(self) -> Ids:
-        """All ids, in no order."""
+        """Return all ids, in no particular order."""
         state = self._state
         coded = state.ids if state.alive is None else state.ids[state.alive]
         return np.concatenate([coded.astype(np.int64), state.pending_ids])
 
     def set_effort(self, effort: int) -> None:
-        """Lists or nodes that searches look at from now on."""
+        """Set the number of lists or nodes that searches visit."""
         with self._changing:
             self._effort = effort
             self._state = replace(self._state, codes=self._state.codes.with_effort(effort))
 
     def centroids(self) -> Vectors | None:
-        """(lists, dimension) unit vectors of the inverted lists; None for an index without. An index of like vectors may
-        be built with them.
+        """Return (lists, dimension) unit vectors of the inverted lists, None without lists. They can be reused for an index of
+        similar vectors.
         """
         return self._state.codes.centroids()
 
     def compact(self) -> None:
-        """Work all additions and removals into the codes, however few: before an index is saved for long."""
+        """Merge all additions and removals into the codes, for example before saving."""
         with self._changing:
             state = _without_gone(self._state)
             self._state = self._with_pending_coded(state) if len(state.pending_ids) else state
@@ -177,10 +177,10 @@ class CodedIndex:
 
     @classmethod
     def load(cls, folder: Path, spec: IndexSpec, effort: int | None = None) -> Self:
-        """Open what `save` wrote, of the same spec; codes are mapped where their kind allows it.
+        """Open an index written by `save` with the same spec; codes are memory-mapped if their kind allows it.
 
-        `effort`: lists or nodes that a search looks at, None for what measured well. FAISS trusts the bytes it reads:
-        verify the files first. Raises IndexDamagedError if they do not fit together, StructureMissingError.
+        `effort`: lists or nodes that a search visits, None for the default. FAISS trusts the bytes that it reads: verify the
+        files first. Raises IndexDamagedError if they are inconsistent, StructureMissingError.
         """
         ids = _array(folder / "ids.npy", (np.int64, np.uint32), 1)
         nothing = FloatCodes(np.empty((0, spec.dimension), np.float32))
@@ -201,7 +201,7 @@ class CodedIndex:
         return index
 
     def _settle(self, state: _State) -> None:
-        """Make a state the current one, its additions and removals worked into the codes if there are enough."""
+        """Make a state current, after merging additions and removals into the codes if there are enough."""
         gone = len(state.ids) - state.coded
         if gone > max(_PENDING_LIMIT // 4, _GONE_SHARE * len(state.ids)):
             state = _without_gone(state)
@@ -229,7 +229,7 @@ def _without_gone(state: _State) -> _State:
     if state.alive is None:
         return state
     kept = np.flatnonzero(state.alive)
-    codes = state.codes.only(kept) if len(kept) else FloatCodes(state.pending[:0])  # learned anew from what comes
+    codes = state.codes.only(kept) if len(kept) else FloatCodes(state.pending[:0])  # the next additions train new codes
     return replace(state, ids=state.ids[kept], codes=codes, alive=None)
 
 
@@ -242,10 +242,10 @@ def build_index(
     effort: int | None = None,
     centroids: Vectors | None = None,
 ) -> CodedIndex:
-    """An index of (ids, vectors) batches, one of which is in memory at a time beside the codes.
+    """Build an index of (ids, vectors) batches; besides the codes, one batch is in memory at a time.
 
-    `sample`: vectors like those that follow, from which codes learn; by default the first batch. `expected`: how many
-    will follow, by default as many as the sample. `centroids`: those of an index of like vectors.
+    `sample`: representative vectors to train codes on (default: the first batch). `expected`: number of vectors to come
+    (default: as many as the sample). `centroids`: reused from an index of similar vectors.
     Raises ValueError as `add` does, StructureMissingError.
     """
     remaining = iter(batches)
@@ -275,7 +275,7 @@ def _effort(spec: IndexSpec, effort: int | None) -> int:
 
 
 def _ids_at(ids: Ids, positions: Positions) -> Ids:
-    """The ids at positions, -1 where those are -1."""
+    """Return the ids at positions, -1 where a position is -1."""
     if not len(ids):
         return np.full(positions.shape, -1, np.int64)
     found: Ids = np.where(positions < 0, -1, ids[positions].astype(np.int64))
@@ -283,14 +283,14 @@ def _ids_at(ids: Ids, positions: Positions) -> Ids:
 
 
 def _best(ids: Ids, scores: Vectors, wanted: int, coded: int) -> Neighbours:
-    """The first `wanted` of each row by score, then id; its first `coded` columns are of codes."""
+    """Select the best `wanted` of each row by score, then id; the first `coded` columns come from codes."""
     order = np.lexsort((ids, -scores), axis=1)[:, :wanted]
     best = np.take_along_axis(scores, order, axis=1).astype(np.float32)
     return Neighbours(np.take_along_axis(ids, order, axis=1), best, order < coded)
 
 
 def _array(path: Path, kinds: tuple[type, ...], dimensions: int) -> Any:
-    """A mapped array of one of these types. Raises IndexDamagedError if it is none."""
+    """Memory-map an array of one of these types. Raises IndexDamagedError for anything else."""
     try:
         array = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:

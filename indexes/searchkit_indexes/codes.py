@@ -1,4 +1,4 @@
-"""The part of an index that is built once and then only read: codes of vectors, at positions instead of ids."""
+"""The immutable part of an index: codes of vectors, addressed by position instead of id."""
 
 from pathlib import Path
 from typing import Protocol
@@ -13,49 +13,49 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Codes(Protocol):
-    """Codes of n unit vectors at positions 0 to n - 1. Never changed once made, so many threads may search them."""
+    """The codes of n unit vectors at positions 0 to n - 1. Immutable, so any number of threads may search them."""
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of all that is kept, mapped files included."""
+        """The size in bytes, including mapped files."""
         ...
 
     def __len__(self) -> int:
-        """Vectors that are coded."""
+        """Count the coded vectors."""
         ...
 
     def search(self, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Positions, Vectors]:
-        """(queries, k) positions and scores in any order, only where `allowed` is true; -1 where there are fewer."""
+        """Find (queries, k) positions and scores in any order, only where `allowed` is true; missing ones are -1."""
         ...
 
     def with_more(self, vectors: Vectors) -> "Codes":
-        """Codes of these vectors as well, at the positions that follow; nothing is learned anew."""
+        """Return codes that also contain these vectors, at the following positions, without retraining."""
         ...
 
     def only(self, kept: Positions) -> "Codes":
-        """Codes of the vectors at these ascending positions alone, which they take in this order."""
+        """Return codes of only the vectors at these ascending positions, renumbered in this order."""
         ...
 
     def with_effort(self, effort: int) -> "Codes":
-        """The same codes, of which a search looks at this many lists or nodes; nothing to those that look at all."""
+        """Return the same codes with another number of lists or nodes to visit; exhaustive codes ignore it."""
         ...
 
     def centroids(self) -> Vectors | None:
-        """(lists, dimension) unit vectors, one for each inverted list; None for codes that have none."""
+        """Return (lists, dimension) unit vectors, one per inverted list; None for codes without lists."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the files that the loader of the same kind reads."""
+        """Write files for the loader of the same kind."""
         ...
 
 
 def nothing_found(queries: int, k: int) -> tuple[Positions, Vectors]:
-    """The answer of codes of nothing."""
+    """Return the result of a search without candidates."""
     return np.full((queries, k), -1, np.int64), np.full((queries, k), -np.inf, np.float32)
 
 
 def best_positions(scores: Vectors, k: int) -> Positions:
-    """Positions of the k largest scores, best first; equal ones in their order, also where k cuts through them."""
+    """Return the positions of the k largest scores, best first; equal scores keep their order, also at the cut."""
     threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
     candidates = np.flatnonzero(scores >= threshold)
     order = np.argsort(-scores[candidates], kind="stable")

@@ -1,7 +1,7 @@
-"""Codes that FAISS keeps and scans: scalar quantizers, RaBitQ, inverted lists of either, and HNSW graphs.
+"""Codes implemented by FAISS: scalar quantizers, RaBitQ, inverted lists of either, and HNSW graphs.
 
-A saved one is FAISS's own bytes, which are read only after our checksum has held: FAISS trusts what it reads. They are
-mapped and read in place, and such an index is never added to: FAISS aborts the process that tries.
+Files are in FAISS's own format and are read only after their checksum was verified, since FAISS trusts its input. They are
+memory-mapped and read in place; such an index is never extended, because FAISS would abort the process.
 """
 
 import math
@@ -16,13 +16,15 @@ from searchkit_indexes.base import Code, IndexSpec, Structure, Vectors
 from searchkit_indexes.codes import Mask, Positions, nothing_found
 from searchkit_indexes.manifest import IndexDamagedError
 
-faiss: Any = import_module("faiss")  # its stubs lack what its own Python adds: keyword arguments, arrays for pointers
+faiss: Any = import_module(
+    "faiss"
+)  # its stubs lack additions of its Python wrapper: keyword arguments, arrays for pointers
 
 _FILE = "faiss.npy"
-_QUERY_BITS = 4  # of a query in RaBitQ's products; 8 takes a third longer and finds the same
-_LINKS = 16  # of a node in a HNSW graph; 16/100 reach .998 at efSearch 128
+_QUERY_BITS = 4  # of a query in RaBitQ's products; 8 bits take a third longer for the same recall
+_LINKS = 16  # per node of an HNSW graph; 16/100 reach a recall of .998 at efSearch 128
 _CONSTRUCTION_BREADTH = 100
-_EXHAUSTIVE_BELOW = 0.1  # share of allowed vectors under which a graph is scanned instead of walked
+_EXHAUSTIVE_BELOW = 0.1  # share of allowed vectors below which a graph is scanned instead of traversed
 _BITS = {Code.BIT1: 1, Code.BIT2: 2, Code.BIT4: 4}
 _SCALARS = {
     Code.FLOAT16: faiss.ScalarQuantizer.QT_fp16,
@@ -30,21 +32,21 @@ _SCALARS = {
 }
 _TRAINED_POINTS_A_LIST = 64
 _ROUNDS_OF_CLUSTERING = 8
-# Length of a centroid: RaBitQ misjudges by 0.5 what lies exactly on its own, as the single vector of a list does.
+# Length of a centroid: RaBitQ is off by 0.5 for a vector that equals its centroid, such as the only one of a list.
 _INSIDE = 0.98
-_BIT_CODES_LEARN_FROM = 1024  # RaBitQ learns nothing from vectors, but FAISS assigns all that it is given to lists
+_BIT_CODES_LEARN_FROM = 1024  # RaBitQ needs no training, but FAISS assigns all training vectors to lists
 
 
 def lists_for(count: int) -> int:
-    """Inverted lists for a number of vectors: about four square roots of it, which keeps lists and centroids in balance."""
+    """Choose the number of inverted lists: about four square roots of the vectors, which balances lists and centroids."""
     balanced: int = 2 ** math.floor(math.log2(4 * math.sqrt(max(count, 1))))
     return max(1, min(4096, balanced, count // 39))
 
 
 def new_faiss_index(spec: IndexSpec, sample: Vectors, expected: int, centroids: Vectors | None = None) -> Any:
-    """An empty index that has learned from a sample what its codes need; `expected` vectors will follow.
+    """Create an empty index trained on a sample; `expected` vectors will follow.
 
-    `centroids`: (lists, dimension) unit vectors, to be taken instead of being looked for if they are as many as are needed.
+    `centroids`: (lists, dimension) unit vectors, used instead of clustering if their number fits.
     """
     index = _untrained(spec, expected)
     if spec.structure is Structure.IVF:
@@ -56,12 +58,12 @@ def new_faiss_index(spec: IndexSpec, sample: Vectors, expected: int, centroids: 
 
 
 def _cluster_centres(sample: Vectors, lists: int) -> Vectors:
-    """(lists, dimension) unit vectors."""
+    """Cluster vectors: (lists, dimension) unit vectors."""
     clustering = faiss.Clustering(sample.shape[1], lists)
     clustering.niter = _ROUNDS_OF_CLUSTERING
     clustering.spherical = True
     clustering.max_points_per_centroid = _TRAINED_POINTS_A_LIST
-    clustering.min_points_per_centroid = 1  # FAISS warns on stderr otherwise
+    clustering.min_points_per_centroid = 1  # otherwise FAISS warns on stderr
     clustering.train(np.ascontiguousarray(sample), faiss.IndexFlatIP(sample.shape[1]))
     centres: Vectors = faiss.vector_to_array(clustering.centroids).reshape(lists, -1)
     return centres
@@ -97,16 +99,16 @@ def _untrained_lists(spec: IndexSpec, lists: int) -> Any:
 
 
 class FaissCodes:
-    """A FAISS index that is only read. See Codes.
+    """Codes in a read-only FAISS index. See Codes.
 
-    `effort`: lists that an inverted index looks into, or efSearch of a graph.
+    `effort`: lists that an inverted index visits, or efSearch of a graph.
     """
 
     def __init__(self, index: Any, spec: IndexSpec, effort: int, mapped: Any = None) -> None:
         self._index, self._spec, self._effort = index, spec, effort
-        self._mapped = mapped  # what the index looks into must outlive it
+        self._mapped = mapped  # the mapping must outlive the index
         if spec.structure is Structure.IVF:
-            index.parallel_mode = 1  # a single query's lists are shared among the cores
+            index.parallel_mode = 1  # distributes the lists of a single query over the cores
 
     @property
     def memory_bytes(self) -> int:
@@ -175,9 +177,9 @@ class FaissCodes:
 
     @classmethod
     def load(cls, folder: Path, spec: IndexSpec, effort: int) -> Self:
-        """Look into what `save` wrote, in place, without copying it. The caller has verified the file.
+        """Map a file written by `save` without copying it. The caller has verified the file.
 
-        Raises IndexDamagedError if it is something else.
+        Raises IndexDamagedError for any other content.
         """
         try:
             mapped = np.load(folder / _FILE, mmap_mode="r")
@@ -202,7 +204,7 @@ class FaissCodes:
         return decoded
 
     def _parameters(self, selector: Any, share: float, k: int) -> Any:
-        """The search's own parameters; where a filter leaves little, lists and nodes are looked at in proportion."""
+        """Set the parameters of a search; the fewer vectors a filter allows, the more lists and nodes are visited."""
         if self._spec.structure is Structure.RABITQ:
             return faiss.RaBitQSearchParameters(sel=selector, qb=_QUERY_BITS)
         if self._spec.structure is Structure.HNSW:
@@ -217,12 +219,14 @@ class FaissCodes:
 
     def _probes(self, share: float, k: int) -> int:
         lists = int(self._index.nlist)
-        holding_enough = 4 * k * lists / (share * len(self))  # four times as many allowed vectors as are asked for
+        holding_enough = (
+            4 * k * lists / (share * len(self))
+        )  # enough lists for four times as many allowed vectors as requested
         return min(lists, math.ceil(max(self._effort / share, holding_enough)))
 
 
 def _lists_of(index: Any, kept: Positions) -> Any:
-    """An inverted index with the vectors at the kept positions alone, renumbered."""
+    """Copy an inverted index with only the vectors at the kept positions, renumbered."""
     new_positions = np.full(index.ntotal, -1, np.int64)
     new_positions[kept] = np.arange(len(kept))
     old = index.invlists
@@ -246,6 +250,6 @@ def _lists_of(index: Any, kept: Positions) -> Any:
 def faiss_builder(
     spec: IndexSpec, sample: Vectors, expected: int, centroids: Vectors | None
 ) -> tuple[Callable[[Vectors], None], Any]:
-    """(what takes the vectors batch by batch, the FAISS index that they are in)."""
+    """Return a function that adds batches of vectors, and the FAISS index that receives them."""
     index = new_faiss_index(spec, sample, expected, centroids)
     return (lambda vectors: index.add(np.ascontiguousarray(vectors))), index

@@ -1,5 +1,5 @@
-"""Exact search over float32: every vector is compared. The right answer for most people's folders, and the measure of
-all others. Needs NumPy alone.
+"""Exact search over float32: every vector is compared. The right choice for most collections, and the reference for all
+other indexes. Requires only NumPy.
 """
 
 from pathlib import Path
@@ -12,12 +12,12 @@ from searchkit_indexes.codes import Mask, Positions, best_positions
 from searchkit_indexes.manifest import IndexDamagedError
 
 _FILE = "vectors.npy"
-_COPIED_BELOW = 0.1  # share of allowed rows from which it is quicker to compare all than to copy those
-_ROWS_AT_A_TIME = 65536  # bounds the scores held at once, and the pages of a mapped file
+_COPIED_BELOW = 0.1  # share of allowed rows above which comparing all is faster than copying those
+_ROWS_AT_A_TIME = 65536  # limits the scores and the pages of a mapped file in memory
 
 
 class FloatCodes:
-    """float32 vectors in one array, which may be mapped from a file. See Codes."""
+    """Codes that are float32 vectors in one array, which may be memory-mapped. See Codes."""
 
     def __init__(self, vectors: Vectors) -> None:
         self._vectors = vectors
@@ -54,7 +54,7 @@ class FloatCodes:
         """See Codes."""
         return type(self)(self._vectors[kept])
 
-    def with_effort(self, effort: int) -> Self:  # noqa: ARG002 - it compares every vector
+    def with_effort(self, effort: int) -> Self:  # noqa: ARG002 - every vector is compared
         """See Codes."""
         return self
 
@@ -67,7 +67,7 @@ class FloatCodes:
 
     @classmethod
     def load(cls, folder: Path, dimension: int) -> Self:
-        """Map what `save` wrote. Raises IndexDamagedError if it is something else."""
+        """Map a file written by `save`. Raises IndexDamagedError for any other content."""
         try:
             vectors = np.load(folder / _FILE, mmap_mode="r")
         except (OSError, ValueError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""A HNSW graph of hnswlib (extra `[hnsw]`), which compiles itself for the machine it is installed on."""
+"""HNSW graphs of hnswlib (extra `[hnsw]`), which is compiled for the machine it is installed on."""
 
 import struct
 import tempfile
@@ -15,18 +15,18 @@ from searchkit_indexes.manifest import IndexDamagedError
 _FILE = "hnswlib.bin"
 _LINKS = 16
 _CONSTRUCTION_BREADTH = 100
-_EXHAUSTIVE_BELOW = 0.5  # its filter is a call of Python for every node it looks at
+_EXHAUSTIVE_BELOW = 0.5  # its filter calls Python for every visited node
 
 
 class HnswlibCodes:
-    """An hnswlib graph that is only read. See Codes. `effort`: efSearch."""
+    """Codes in a read-only hnswlib graph. See Codes. `effort`: efSearch."""
 
     def __init__(self, graph: Any, spec: IndexSpec, effort: int) -> None:
         self._graph, self._spec, self._effort = graph, spec, effort
 
     @classmethod
     def of(cls, vectors: Vectors, spec: IndexSpec, effort: int) -> Self:
-        """A graph of (n, dimension) unit vectors."""
+        """Build a graph of (n, dimension) unit vectors."""
         graph = _new_graph(spec)
         graph.init_index(max(len(vectors), 1), ef_construction=_CONSTRUCTION_BREADTH, M=_LINKS, random_seed=100)
         if len(vectors):
@@ -54,7 +54,7 @@ class HnswlibCodes:
         passes = None if allowed is None else lambda position: bool(allowed[position])
         try:
             labels, distances = self._graph.knn_query(queries, wanted, num_threads=1, filter=passes)
-        except RuntimeError:  # it reached fewer than were asked for
+        except RuntimeError:  # it reached fewer than requested
             return self._scan(queries, wanted, rows)
         return labels.astype(np.int64), (1 - distances).astype(np.float32)
 
@@ -84,9 +84,9 @@ class HnswlibCodes:
 
     @classmethod
     def load(cls, folder: Path, spec: IndexSpec, effort: int) -> Self:
-        """Read what `save` wrote; the caller has verified it. Raises IndexDamagedError if it is something else."""
+        """Read a file written by `save` that the caller has verified. Raises IndexDamagedError for any other content."""
         graph = _new_graph(spec)
-        if _dimension_of(folder / _FILE) != spec.dimension:  # which hnswlib does not check
+        if _dimension_of(folder / _FILE) != spec.dimension:  # hnswlib does not check it
             raise IndexDamagedError(f"the index in {folder} is no {spec}")
         try:
             graph.load_index(str(folder / _FILE))
@@ -108,7 +108,7 @@ def _new_graph(spec: IndexSpec) -> Any:
 
 
 def _dimension_of(path: Path) -> int:
-    """float32 components between the offsets that hnswlib's header gives of a vector and of the label after it."""
+    """Compute the number of float32 components from the offsets of vector and label in hnswlib's header."""
     try:
         with path.open("rb") as file:
             *_, label_offset, vector_offset = struct.unpack("<6Q", file.read(48))

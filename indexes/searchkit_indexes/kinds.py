@@ -1,4 +1,4 @@
-"""Which code implements which spec. FAISS and hnswlib are imported only where one of theirs is meant."""
+"""Maps specs to implementations. FAISS and hnswlib are imported only when needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ DEFAULT_EFFORT = {Structure.IVF: 64, Structure.HNSW: 128, Structure.HNSWLIB: 128
 
 
 class StructureMissingError(Exception):
-    """A structure's library is not installed."""
+    """The library of a structure is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeBuilder:
-    """Takes vectors batch by batch; `finish` gives the codes of all of them, in their order."""
+    """Accepts vectors in batches with `add`; `finish` returns the codes of all of them, in order."""
 
     add: Callable[[Vectors], None]
     finish: Callable[[], Codes]
@@ -30,7 +30,7 @@ class CodeBuilder:
 def code_builder(
     spec: IndexSpec, sample: Vectors, expected: int, effort: int, centroids: Vectors | None = None
 ) -> CodeBuilder:
-    """For about `expected` vectors, of which `sample` is one that codes may learn from; centroids need not be learned if given.
+    """Create a builder for about `expected` vectors, trained on `sample`; `centroids` replace clustering.
 
     Raises StructureMissingError if a library is not installed.
     """
@@ -44,7 +44,7 @@ def code_builder(
 
 
 def load_codes(folder: Path, spec: IndexSpec, effort: int) -> Codes:
-    """What `save` of the same spec's codes wrote. Raises IndexDamagedError, StructureMissingError."""
+    """Load codes written by `save` with the same spec. Raises IndexDamagedError, StructureMissingError."""
     if (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32):
         return FloatCodes.load(folder, spec.dimension)
     if spec.structure is Structure.HNSWLIB:
@@ -56,7 +56,7 @@ def load_codes(folder: Path, spec: IndexSpec, effort: int) -> Codes:
 
 
 def is_installed(structure: Structure) -> bool:
-    """Whether a structure's library is here."""
+    """Return whether the library of a structure is installed."""
     return structure is not Structure.HNSWLIB or find_spec("hnswlib") is not None
 
 

@@ -1,4 +1,4 @@
-"""What lies in an index folder: written last, so a folder without one was never finished."""
+"""The manifest of an index folder: written last, so a folder without one is unfinished."""
 
 import hashlib
 import json
@@ -14,16 +14,16 @@ _PIECE_BYTES = 1 << 20
 
 
 class IndexDamagedError(Exception):
-    """An index folder is not what its manifest says. The index must be rebuilt from the vectors."""
+    """An index folder does not match its manifest. The index must be rebuilt from the vectors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`fingerprint`: of the model; `count` vectors, the largest of whose ids is `last_id`; by file name, bytes and checksum.
+    """The description of an index. `fingerprint`: of the model; `count`: vectors, with `last_id` as the largest id.
 
-    `trained_count`: vectors there were when the codes last learned. `effort`: lists or nodes looked at by a search that
-    reaches `recall`, which was measured on `queries` queries (None: it was not); `goal`: what it should reach. `token`: what the
-    catalog of these vectors was given with them; another one is of another time.
+    `trained_count`: number of vectors when the codes were trained. `effort`: lists or nodes that a search visits to reach
+    `recall`, measured on `queries` queries (None if not measured); `goal`: its target. `token`: stored in the catalog as well;
+    a different one belongs to another state of the catalog. `sizes`, `checksums`: by file name.
     """
 
     spec: str
@@ -42,7 +42,7 @@ class Manifest:
 
 
 def checksum(path: Path) -> int:
-    """CRC-32 of a file's content: quick enough to be held against an index whenever it is opened."""
+    """Compute the CRC-32 of a file: fast enough to verify an index whenever it is opened."""
     value = 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
@@ -51,7 +51,7 @@ def checksum(path: Path) -> int:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Seal a folder whose other files are written."""
+    """Write the manifest of a folder whose other files are complete."""
     content = {"format": FORMAT, **asdict(manifest)}
     with (folder / _FILE).open("w", encoding="utf-8") as file:
         json.dump({**content, "seal": _seal(content)}, file, indent=2)
@@ -60,7 +60,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder whose files have the sizes it names. Raises IndexDamagedError otherwise."""
+    """Read a manifest and check the sizes of the files. Raises IndexDamagedError."""
     try:
         content = json.loads((folder / _FILE).read_text("utf-8"))
         if content.pop("seal") != _seal(content) or content.pop("format") != FORMAT:
@@ -75,7 +75,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def verify_files(folder: Path) -> Manifest:
-    """The manifest, after every file of the folder was read. Raises IndexDamagedError if one is not as it was written."""
+    """Read the manifest and verify the checksum of every file. Raises IndexDamagedError."""
     manifest = read_manifest(folder)
     try:
         for name, expected in manifest.checksums.items():

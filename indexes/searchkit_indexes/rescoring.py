@@ -1,9 +1,8 @@
-"""The order from the whole vectors: codes only choose which vectors are worth looking up, and how far to look.
+"""Rescoring: full vectors decide the order; codes only select the candidates, and how many to look up.
 
-How far codes are off is seen from the vectors already looked up: exact score - estimate, over the candidates so far. Once
-the next candidate's estimate, corrected by the median of that and a margin of its spread, stays below the score of the
-last that matters (the tenth best), no later candidate is likely to change the first ones. Easy queries end after one
-round, hard ones go on.
+The error of the codes, exact score minus estimate, is known for the candidates looked up so far. Once the next candidate's
+estimate, corrected by the median error and a margin of its spread, is below the score of the tenth best, later candidates are
+unlikely to change the first ten. Easy queries need one round, hard ones more.
 """
 
 from collections.abc import Callable
@@ -12,17 +11,15 @@ import numpy as np
 
 from searchkit_indexes.base import Ids, Neighbours, VectorIndex, Vectors
 
-EXACT_TOP_K = 10  # of the best, unless told: what comes after may be whatever the rounds brought
-_MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 gives a recall of .9968, 4 .9986, and so do more
-_OF_NORMAL = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
-_LEAST_KNOWN = 16  # errors, before they say anything
+EXACT_TOP_K = 10  # default: results after these depend on the candidates of the rounds
+_MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 yields a recall of .9968, 4 and more .9986
+_OF_NORMAL = 1.4826  # standard deviation of a normal distribution divided by its median absolute deviation
+_LEAST_KNOWN = 16  # errors required for an estimate
 _FIRST_ROUND = 64
-_SMALL = (
-    20_000  # vectors, up to which the errors of tight little clusters can mislead and looking at more costs nothing
-)
-_LEAST_OF_SMALL = 512  # of them, always looked up
-_LARGEST_ROUND = 256  # more at once falls out of the processor's caches
-_SCORED_OUTRIGHT = 2000  # allowed vectors up to which looking all of them up is quicker than choosing
+_SMALL = 20_000  # vectors, up to which small dense clusters can distort the errors and more candidates cost nothing
+_LEAST_OF_SMALL = 512  # candidates always looked up in a small index
+_LARGEST_ROUND = 256  # more at once exceed the processor's caches
+_SCORED_OUTRIGHT = 2000  # allowed vectors up to which looking up all is faster than selecting
 
 FetchVectors = Callable[[Ids], tuple[Ids, Vectors]]
 
@@ -36,11 +33,11 @@ def search_rescored(
     exact_top_k: int = EXACT_TOP_K,
     allowed_ids: Ids | None = None,
 ) -> Neighbours:
-    """The k nearest of one (dimension,) query by dot products of whole vectors, among as many candidates as it takes.
+    """Find the k nearest of one (dimension,) query by dot products of full vectors, among as many candidates as necessary.
 
-    `fetch` gives the (ids, vectors) of those of the ids it is asked for that still exist, all in one go, in any order.
-    `exact_top_k`: how many of the first have to be as good as certain; of the rest a fifth may be others. A filter that leaves
-    few is scored outright. Where many candidates no longer exist, more are looked at.
+    `fetch`: returns (ids, vectors) of those requested ids that still exist, in any order. `exact_top_k`: how many of the first
+    must be almost certain; of the rest up to a fifth may differ. If a filter allows few vectors, all are scored. If many
+    candidates no longer exist, more are requested.
     """
     if k < 1:
         return _ranked(np.empty(0, np.int64), np.empty(0, np.float32), 0)
@@ -60,7 +57,7 @@ def search_rescored(
 
 
 class _Rounds:
-    """Candidates looked up so far; each round doubles them. `least`: how many the first brings, and the least of a round."""
+    """The candidates looked up so far; each round doubles them. `least`: size of the first round, and minimum of each."""
 
     def __init__(self, query: Vectors, k: int, exact_top_k: int, least: int, fetch: FetchVectors) -> None:
         self._query, self._k, self._exact_top_k, self._least, self._fetch = query, k, exact_top_k, least, fetch
@@ -70,7 +67,7 @@ class _Rounds:
         self._errors: Vectors = np.empty(0, np.float32)
 
     def go_through(self, found: Neighbours) -> bool:
-        """Look up those that were not before, best first; whether the first are as good as certain."""
+        """Look up new candidates, best first; returns whether the first results are almost certain."""
         new = ~np.isin(found.ids[0], self._asked)
         candidates, estimates, are_coded = found.ids[0, new], found.scores[0, new], found.are_coded[0, new]
         start = 0
@@ -83,15 +80,15 @@ class _Rounds:
         return False
 
     def too_few_found(self) -> bool:
-        """Whether too few of the candidates exist to be content with them."""
+        """Return whether too few of the candidates still exist."""
         return len(self._ids) < self._k or 2 * len(self._ids) < len(self._asked)
 
     def ranked(self) -> Neighbours:
-        """The k best of what was looked up."""
+        """Rank the k best of the candidates looked up."""
         return _ranked(self._ids, self._scores, self._k)
 
     def _look_up(self, candidates: Ids, estimates: Vectors) -> None:
-        """`estimates`: NaN for those that are no estimates."""
+        """Look up and score candidates. `estimates`: NaN for scores that are exact."""
         ids, vectors = self._fetch(candidates)
         scores = vectors @ self._query
         order = np.argsort(candidates)

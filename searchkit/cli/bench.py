@@ -1,4 +1,4 @@
-"""`searchkit bench`: measure this machine, this model, and other engines beside it."""
+"""`searchkit bench`: measure models on this machine, and other engines for comparison."""
 
 import shlex
 import sys
@@ -25,20 +25,22 @@ _FOREIGN = ["sentence-transformers", "llama-cpp"]
 class _Request:
     models: Annotated[tuple[str, ...], argument(nargs=-1, metavar="[MODEL]...")]
     threads: Annotated[
-        int | None, option("--threads", type=click.IntRange(1), help="Threads of every engine (default: all cores).")
+        int | None, option("--threads", type=click.IntRange(1), help="Threads per engine (default: all cores).")
     ]
     rounds: Annotated[int | None, option("--rounds", type=click.IntRange(1), help="Alternating rounds (default: 7).")]
-    quick: Annotated[bool, option("--quick", is_flag=True, help="Few rounds of few texts: a first look, not a figure.")]
+    quick: Annotated[
+        bool, option("--quick", is_flag=True, help="Few rounds of few texts: an impression, not a measurement.")
+    ]
     only: Annotated[
         tuple[str, ...],
         option("--only", multiple=True, type=click.Choice(SECTIONS), help="This section only; may be repeated."),
     ]
     texts: Annotated[
         Path | None,
-        option("--texts", type=PATH, help="JSON lines with a text each: cut for speed, whole for cosines."),
+        option("--texts", type=PATH, help="JSON lines with one text each: cut for speed, unchanged for cosines."),
     ]
     corpus: Annotated[
-        Path | None, option("--corpus", type=PATH, help="JSON lines with a text each: for speed at mixed lengths.")
+        Path | None, option("--corpus", type=PATH, help="JSON lines with one text each, for speed at mixed lengths.")
     ]
     retrieval: Annotated[
         tuple[Path, ...],
@@ -71,7 +73,7 @@ class _Request:
             "--python-for",
             multiple=True,
             metavar="ENGINE=PATH",
-            help="Interpreter that has one of these two engines.",
+            help="Interpreter in which one of these two engines is installed.",
         ),
     ]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")]
@@ -79,7 +81,7 @@ class _Request:
 
 @click.group()
 def bench() -> None:
-    """Measure how fast and how good it is here.
+    """Measure speed and quality on this machine.
 
     \b
     Example:
@@ -90,10 +92,10 @@ def bench() -> None:
 @bench.command()
 @with_options(_Request)
 def embed(request: _Request) -> None:
-    """Measure embedding: speed, latency, load time, memory, closeness to fp32.
+    """Measure embedding: speed, latency, load time, memory, and fidelity to fp32.
 
     The first MODEL (default: the best one installed) is compared with the others and with other engines. All embed the
-    same texts in turns, each in a process of its own. Let the machine rest meanwhile.
+    same texts alternately, each in its own process. Do not use the machine meanwhile.
 
     \b
     Examples:
@@ -116,7 +118,7 @@ def embed(request: _Request) -> None:
 
 
 def _plan(library: "Library", request: _Request) -> "Plan":
-    """What the options ask for; what they name is looked for before anything is measured."""
+    """Build the plan from the options; everything that they name is opened before anything is measured."""
     from searchkit.embedding.onnx_embedder import usable_cores
     from searchkit.evaluate.beir import read_beir, read_passages
     from searchkit.evaluate.speed.bench import FULL, QUICK, SAMPLE_PASSAGES, Plan, Section
@@ -148,7 +150,7 @@ def _plan(library: "Library", request: _Request) -> "Plan":
 
 
 def _check_data(request: _Request) -> None:
-    """Refuse a section that was asked for and has nothing to measure."""
+    """Raise click.UsageError for a requested section without data."""
     needs = {
         "search": (bool(request.collection), "a collection: -c NAME"),
         "cosines": (
@@ -164,7 +166,7 @@ def _check_data(request: _Request) -> None:
 
 
 def _other_engines(request: _Request, like: "Engine") -> "list[Engine]":
-    """The engines of others that were asked for, sentence-transformers first."""
+    """Describe the requested foreign engines, sentence-transformers first."""
     from searchkit.evaluate.speed.engine import llama_cpp_engine, sentence_transformers_engine
 
     interpreters = _interpreters(request.python_for)
@@ -177,7 +179,7 @@ def _other_engines(request: _Request, like: "Engine") -> "list[Engine]":
 
 
 def _interpreters(chosen: Sequence[str]) -> dict[str, str]:
-    """Interpreter by engine: this one, unless another was chosen."""
+    """Map engines to interpreters; the default is this one."""
     interpreters = dict.fromkeys(_FOREIGN, sys.executable)
     for choice in chosen:
         engine, _, path = choice.partition("=")
@@ -188,4 +190,4 @@ def _interpreters(chosen: Sequence[str]) -> dict[str, str]:
 
 
 def _say_nothing(_: str) -> None:
-    """Progress that nobody looks at."""
+    """Ignore progress."""

@@ -12,7 +12,7 @@ _REFERENCE_TOKENS = 256
 
 
 def _windows(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    """Tokens and shared tokens of windows written as 512, or as 512:64 where two of them share 64."""
+    """Parse windows such as 512, or 512:64 with an overlap of 64, to pairs of tokens and overlap."""
     return tuple(map(_window, values))
 
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class _Request:
     folders: Annotated[tuple[Path, ...], argument(nargs=-1, metavar="[FOLDER]...", type=PATH)]
-    collection: Annotated[
-        str | None, option("-c", "--collection", help="Evaluate this collection of yours, with --queries.")
+    collection: Annotated[str | None, option("-c", "--collection", help="Evaluate this collection, with --queries.")]
+    queries: Annotated[
+        Path | None, option("--queries", type=PATH, help="Judged queries for the collection; see eval init.")
     ]
-    queries: Annotated[Path | None, option("--queries", type=PATH, help="Its judged queries; see eval init.")]
     split: Annotated[
         str, option("--split", default="test", show_default=True, help="Judgements to use: qrels/SPLIT.tsv.")
     ]
@@ -74,10 +74,10 @@ class _Request:
 @click.command(short_help="Measure how well searches find what was judged relevant.")
 @with_options(_Request)
 def retrieval(request: _Request) -> None:
-    """Measure how well searches find what was judged relevant, by words, by meaning, and by both.
+    """Measure how well lexical, semantic and hybrid search find what was judged relevant.
 
-    FOLDER holds corpus.jsonl, queries.jsonl and qrels/test.tsv (BEIR's layout). It is indexed apart from your collections,
-    once, below `eval` in the data directory. Or name a collection of yours and a file of judged queries about it.
+    FOLDER holds corpus.jsonl, queries.jsonl and qrels/test.tsv (BEIR's layout). It is indexed once, in `eval` in
+    the data directory, separate from your collections. Alternatively name a collection and a file of judged queries for it.
 
     \b
     Examples:
@@ -131,7 +131,7 @@ def _check(request: _Request) -> None:
 
 
 def _named(folders: Sequence[Path], split: str) -> Mapping[str, Path]:
-    """Folders by the names that their sets have in reports and files."""
+    """Map the names of sets in reports and files to their folders."""
     suffix = "" if split == "test" else f"-{split}"
     named = {f"{folder.resolve().name}{suffix}": folder for folder in folders}
     if len(named) < len(folders):
@@ -147,9 +147,7 @@ def _sets(
     from searchkit.evaluate.retrieval.evaluation import evaluate_set
 
     named = _named(request.folders, request.split)
-    data = {
-        name: read_beir(folder, request.split) for name, folder in named.items()
-    }  # all of them before any is embedded
+    data = {name: read_beir(folder, request.split) for name, folder in named.items()}  # read all before embedding any
     for name, one in data.items():
         if unknown := one.unknown_documents:
             say(
@@ -172,7 +170,7 @@ def _own(
 
 
 def _write(out: Path, results: "Sequence[SetResult]", report: Mapping[str, object]) -> None:
-    """Judgements, queries and a run file for each way of each set, and the report."""
+    """Write judgements, queries and run files of each set, and the report."""
     import json
 
     from searchkit.errors import UsageError

@@ -28,8 +28,8 @@ _COMMANDS = {
     "models": "Get, choose, check and remove embedding models.",
     "mcp": "Let chat programs and agents search, as an MCP server.",
     "tui": "Search as you type, in the terminal.",
-    "bench": "Measure how fast and how good it is here.",
-    "eval": "Measure how well searches find, and passages are cut.",
+    "bench": "Measure speed and quality on this machine.",
+    "eval": "Measure search and chunking on judged data.",
 }
 
 

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from searchkit.library import Library
     from searchkit.types import Passage
 
-_CALIBRATION_PASSAGES = 64  # enough for the scales to settle; each takes a fraction of a second
+_CALIBRATION_PASSAGES = 64  # enough for stable scales; each takes a fraction of a second
 _calibrate = click.option(
     "--calibrate",
     default="",
     metavar="COLLECTION",
-    help="Fit the quantization to this collection's texts too, besides the built-in sample.",
+    help="Calibrate the quantization on this collection's texts too, not only on the built-in sample.",
 )
 _quantization = click.option(
     "--quantization",
     type=click.Choice([kind.value for kind in Quantization]),
     default=Quantization.INT8.value,
     show_default=True,
-    help="How to store the weights.",
+    help="Precision of the stored weights.",
 )
 
 
@@ -49,7 +49,7 @@ models.add_command(use_model)
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A model as `models list` prints it; None for what a package tells only once it is converted."""
+    """A model as `models list` prints it; None for facts that a package reveals only after its conversion."""
 
     name: str
     default: bool
@@ -71,7 +71,7 @@ class _Row:
 
 
 @models.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 def list_models(*, as_json: bool) -> None:
     """List the models; the one for new collections is starred."""
     from searchkit.embedding.store import GET_A_MODEL
@@ -90,7 +90,7 @@ def list_models(*, as_json: bool) -> None:
 
 
 def _rows(library: "Library") -> list[_Row]:
-    """The models by name, broken ones and packages included."""
+    """List the models by name, including broken ones and packages."""
     from searchkit.files import folder_size_bytes
 
     chosen = _default(library)
@@ -114,16 +114,16 @@ def _rows(library: "Library") -> list[_Row]:
 @models.command("pull")
 @click.argument("model")
 @click.option("--revision", default="", help="Branch, tag or commit (default: the main branch).")
-@click.option("--name", default="", help="What to call it (default: its name on the hub).")
+@click.option("--name", default="", help="Name of the installed model (default: its name on the hub).")
 @_quantization
 @_calibrate
 @click.option("--offline", is_flag=True, help="Refuse to use the network (also: SEARCHKIT_OFFLINE=1).")
 def pull_model(model: str, revision: str, name: str, quantization: str, calibrate: str, *, offline: bool) -> None:
-    """Download MODEL from the Hugging Face hub, convert and verify it; the download is deleted then.
+    """Download MODEL from the Hugging Face hub, convert it, verify it, and delete the download.
 
     MODEL is embeddinggemma-300m, all-minilm-l6-v2, or the OWNER/NAME of a sentence-transformers checkpoint with
-    safetensors weights (Gemma 3 encoders and the BERT family). A download that breaks off is resumed by the same
-    command. For a model with terms to accept, accept them on its page, then set HF_TOKEN or run `hf auth login`.
+    safetensors weights (Gemma 3 encoders and the BERT family). The same command resumes an interrupted download. If a model
+    requires that you accept its terms, do so on its page, then set HF_TOKEN or run `hf auth login`.
 
     \b
     Examples:
@@ -145,11 +145,11 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
 
 @models.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", default="", help="What to call it (default: the folder's name).")
+@click.option("--name", default="", help="Name of the installed model (default: the folder's name).")
 @_quantization
 @_calibrate
 def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> None:
-    """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or of the BERT family) into a model.
+    """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or the BERT family) to a model.
 
     \b
     Examples:
@@ -167,10 +167,10 @@ def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> 
 
 @models.command("verify")
 @click.argument("name", default="")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a model.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 @click.pass_context
 def verify_models(context: click.Context, name: str, *, as_json: bool) -> None:
-    """Check the files of model NAME, or of all, and its vectors against reference vectors. Exit code 1 if one fails.
+    """Check the files and vectors of model NAME, or of all models. Exit code 1 if a check fails.
 
     \b
     Example:
@@ -203,9 +203,9 @@ def verify_models(context: click.Context, name: str, *, as_json: bool) -> None:
 
 @models.command("remove")
 @click.argument("name")
-@click.option("--force", is_flag=True, help="Also while a collection uses it.")
+@click.option("--force", is_flag=True, help="Remove it even if a collection uses it.")
 def remove_model(name: str, *, force: bool) -> None:
-    """Delete model NAME from the disk, also one that is broken. Collections that use it must be switched first.
+    """Delete model NAME from the disk, broken or not. Switch collections that use it to another model first.
 
     \b
     Example:
@@ -224,7 +224,7 @@ def remove_model(name: str, *, force: bool) -> None:
 
 
 def _calibration_passages(library: "Library", collection: str) -> "list[Passage]":
-    """Passages of a collection to calibrate with; none where no collection is named."""
+    """Sample passages of a collection to calibrate with; empty if no collection is named."""
     if not collection:
         return []
     passages = library.collection(collection).sample_passages(_CALIBRATION_PASSAGES)
@@ -234,14 +234,14 @@ def _calibration_passages(library: "Library", collection: str) -> "list[Passage]
 
 
 def _default(library: "Library") -> str:
-    """The model for new collections, "" if there is none."""
+    """Return the model for new collections, "" if there is none."""
     from searchkit.config import load_settings
 
     return load_settings(library.home).model or (library.models.best() if library.models.names() else "")
 
 
 def _report(library: "Library", card: "ModelCard", what: str) -> None:
-    """What a new model is, and whether it will be used."""
+    """Print the facts about a new model, and whether new collections will use it."""
     from searchkit.files import folder_size_bytes
 
     amount = size(folder_size_bytes(library.home.models / card.name))

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def use_model(name: str, collection: str, *, embed: bool) -> None:
     """Use model NAME for new collections, or for an existing one.
 
-    Between a model and those adapted from it a collection changes at once: its vectors are mapped, not embedded again. Any
-    other model has to embed it again. With --embed that is done first, next to the old vectors, and the same command continues
-    a run that was stopped. Without, the collection is switched now, and is found by words alone until it is indexed again.
+    Between a model and the models adapted from it, a collection is switched at once: its vectors are converted, not embedded
+    again. With any other model all passages must be embedded again. --embed does that first and keeps the old vectors meanwhile;
+    the same command resumes an interrupted run. Without --embed the collection is switched now, and only lexical search finds
+    its passages until it is indexed again.
 
     \b
     Examples:
@@ -56,7 +57,7 @@ def use_model(name: str, collection: str, *, embed: bool) -> None:
 
 
 def _embed(library: "Library", name: str, collection: str) -> None:
-    """Make the vectors that the model lacks, then switch; the collection stays as it is if that is stopped."""
+    """Embed the passages that lack vectors, then switch; if interrupted, the collection is unchanged."""
     from searchkit.cli.output import progress_line
     from searchkit.maintenance.switch_model import embed_and_switch
 

@@ -1,10 +1,10 @@
-"""Gemma's tokenizer for a short text, without loading the vocabulary: its pieces are looked up in a mapped file.
+"""Gemma's tokenizer for short texts, which looks pieces up in a mapped file instead of loading the vocabulary.
 
-SentencePiece needs 60 ms and 50 MB to load 262,144 pieces, of which a query uses a dozen. What it does with them is byte
-pair encoding (Sennrich et al. 2016): user-defined symbols are taken out first, then the adjacent pair that makes the most
-frequent piece is joined, again and again; characters that are no piece are spelled in bytes.
+SentencePiece needs 60 ms and 50 MB to load 262,144 pieces, of which a query uses a dozen. Its algorithm is byte pair encoding
+(Sennrich et al. 2016): user-defined symbols are split off first, then the adjacent pair that forms the most frequent piece is
+merged repeatedly; characters that are not a piece become bytes.
 
-The table holds 48 bits of a hash of every piece, in 65,536 buckets by the first 16 of them.
+The table contains 48 bits of a hash of each piece, in 65,536 buckets by the first 16 bits.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from searchkit.errors import ModelError
 
 TABLE_FILE = "pieces.bin"
 SYMBOLS_FILE = "pieces.json"
-LONGEST_TEXT = 2000  # characters; a longer one is worth loading the vocabulary for
+LONGEST_TEXT = 2000  # characters; for longer texts loading the vocabulary pays off
 _PROBE = "title: none | text: Nunc est bibendum, 今日は良い天気です <b>ok</b>"
 _SPACE = "\u2581"
 _BUCKETS = 1 << 16
@@ -40,7 +40,7 @@ _TRIALS = (
 
 
 class QuickTokenizer:
-    """The ids of a text, equal to SentencePiece's. Opening maps a file, and tries it.
+    """Tokenizes short texts exactly as SentencePiece does. The constructor maps the table and tests it.
 
     Raises ModelError if one of its files is missing or damaged.
     """
@@ -83,18 +83,18 @@ class QuickTokenizer:
         return [self._bos, *ids[: max_tokens - 2], self._eos]
 
     def _symbol_length(self, text: str, position: int) -> int:
-        """Characters of the longest user-defined symbol that begins there, 0 for none."""
+        """Return the length of the longest user-defined symbol that begins there, else 0."""
         for length in self._symbol_lengths.get(text[position], ()):
             if text[position : position + length] in self._symbols:
                 return length
         return 0
 
     def _joined(self, text: str) -> Iterator[int]:
-        """Join pairs, the best piece first and the leftmost of equal ones. A piece is the better the smaller its id."""
+        """Merge pairs, the best piece first, then the leftmost. Pieces with smaller ids are better."""
         parts: list[str] = list(text)
         following = list(range(1, len(parts) + 1))
         preceding = list(range(-1, len(parts) - 1))
-        queue: list[tuple[int, int, int]] = []  # (id, left part, length of what was joined)
+        queue: list[tuple[int, int, int]] = []  # (id, left part, length of the merged text)
 
         def offer(left: int, right: int) -> None:
             joined = parts[left] + parts[right]
@@ -107,7 +107,7 @@ class QuickTokenizer:
             _, left, length = heappop(queue)
             right = following[left]
             if right >= len(parts) or not parts[left] or len(parts[left]) + len(parts[right]) != length:
-                continue  # one of the two has been joined otherwise since
+                continue  # one of the two has been merged with another part
             parts[left] += parts[right]
             parts[right] = ""
             following[left] = after = following[right]
@@ -129,14 +129,14 @@ class QuickTokenizer:
 
 
 def write_quick_tokenizer(model_file: Path, folder: Path) -> bool:
-    """Write the table of a SentencePiece model, if it is of the kind that this tokenizer reads; returns whether it is."""
+    """Write the table of a SentencePiece model if this tokenizer supports it; returns whether it does."""
     from sentencepiece import SentencePieceProcessor
 
     try:
         from sentencepiece import sentencepiece_model_pb2
-    except (ImportError, TypeError):  # made for another version of protobuf
+    except (ImportError, TypeError):  # generated for another version of protobuf
         return False
-    model: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]  # made when it is imported
+    model: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]  # created by the import
     model.ParseFromString(model_file.read_bytes())
     processor = SentencePieceProcessor(model_file=str(model_file))
     kinds = model.SentencePiece
@@ -160,14 +160,14 @@ def write_quick_tokenizer(model_file: Path, folder: Path) -> bool:
         if all(quick.encode(text, 10_000)[1:-1] == processor.encode(text) for text in _TRIALS):
             return True
     except ModelError:
-        pass  # it reads the probe otherwise than SentencePiece
+        pass  # it tokenizes the probe differently from SentencePiece
     for name in (SYMBOLS_FILE, TABLE_FILE):
         (folder / name).unlink()
     return False
 
 
 def _is_readable(model: Any, normal: list[int], bytes_: list[int]) -> bool:
-    """Whether it is byte pair encoding over text as it is, with pieces in the order of their scores."""
+    """Return whether the model is byte pair encoding over unchanged text, with pieces in the order of their scores."""
     scores = [model.pieces[number].score for number in normal]
     return (
         model.trainer_spec.model_type == model.trainer_spec.BPE
@@ -182,7 +182,7 @@ def _is_readable(model: Any, normal: list[int], bytes_: list[int]) -> bool:
 
 
 def _table(pieces: Iterable[tuple[str, int]]) -> bytes:
-    """Where each bucket starts, then the rest of each hash, then the ids in the same order; unsigned 32-bit integers."""
+    """Build the table: the start of each bucket, the rest of each hash, and the ids in the same order; uint32."""
     rows = sorted((*_hash(piece), number) for piece, number in pieces)
     starts = array("I", [0] * (_BUCKETS + 1))
     for bucket, _, _ in rows:
@@ -195,7 +195,7 @@ def _table(pieces: Iterable[tuple[str, int]]) -> bytes:
 
 
 def _hash(piece: str) -> tuple[int, int]:
-    """16 and 32 bits."""
+    """Hash a piece to 16 and 32 bits."""
     digest = hashlib.blake2b(piece.encode(), digest_size=6).digest()
     return int.from_bytes(digest[:2], "little"), int.from_bytes(digest[2:], "little")
 

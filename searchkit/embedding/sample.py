@@ -1,4 +1,4 @@
-"""A small multilingual sample of queries and the passages that answer them, to look at a model with."""
+"""A small multilingual sample of queries and the passages that answer them, to test models with."""
 
 from collections.abc import Sequence
 
@@ -78,13 +78,13 @@ SAMPLE_PAIRS = (
 
 
 def sample_inputs(prompts: Prompts) -> list[str]:
-    """The model's inputs for the sample: all queries, then all passages."""
+    """Build the model's inputs for the sample: all queries, then all passages."""
     queries = [prompts.of_query(query) for query, _ in SAMPLE_PAIRS]
     return queries + [prompts.of_passage(Passage("", text)) for _, text in SAMPLE_PAIRS]
 
 
 def calibration_inputs(prompts: Prompts, passages: Sequence[Passage]) -> list[str]:
-    """What a model is calibrated with besides the sample: longer texts made of it, and passages of the user's own."""
+    """Build further inputs for calibration: longer texts made of the sample, and the user's own passages."""
     texts = [text for _, text in SAMPLE_PAIRS]
     long = [Passage("", " ".join(texts[start::2])) for start in range(2)]
     return [prompts.of_passage(passage) for passage in [*long, *passages]]

@@ -1,4 +1,4 @@
-"""The models that are installed, and which of them to use."""
+"""The installed models, and the choice among them."""
 
 import importlib.util
 import re
@@ -31,28 +31,28 @@ _SURELY_DEAD_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True)
 class BrokenModel:
-    """A folder among the models that is none, or a damaged one. `reason` is a sentence or two."""
+    """A folder among the models that is damaged or not a model. `reason`: one or two sentences."""
 
     name: str
     reason: str
 
 
 class ModelStore:
-    """Model folders below one folder. The small model's package counts as installed and is converted when first used."""
+    """The model folders in one folder. The package of the small model counts as installed and is converted on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def installed(self) -> list[ModelCard]:
-        """The cards of all models that can be read, by name."""
+        """List the cards of all readable models, sorted by name."""
         return [found for found in map(_look, self._folders()) if isinstance(found, ModelCard)]
 
     def broken(self) -> list[BrokenModel]:
-        """The folders that hold no model that can be read, by name."""
+        """List the folders without a readable model, sorted by name."""
         return [found for found in map(_look, self._folders()) if isinstance(found, BrokenModel)]
 
     def names(self) -> list[str]:
-        """Names of all models that can be used, the bundled one included where its package is there."""
+        """List the names of all usable models, including the bundled one if its package is installed."""
         names = {card.name for card in self.installed()}
         return sorted(names | {BUNDLED} if self._can_be_converted() else names)
 
@@ -61,11 +61,11 @@ class ModelStore:
         return name == BUNDLED
 
     def best(self) -> str:
-        """The name of the model for a new collection: EmbeddingGemma if installed, else any import, else the small one.
+        """Choose the model for new collections: EmbeddingGemma if installed, else any import, else the small model.
 
-        Of several of a kind the one in 8 bits, then the first by name.
+        Among several of one kind, 8-bit models come first, then the order of names decides.
 
-        Raises ModelNotFoundError if there is none.
+        Raises ModelNotFoundError if no model is installed.
         """
         found = min(self.installed(), key=_preference, default=None)
         if found is not None and found.name != BUNDLED and not (_is_tuned(found) and self._can_be_converted()):
@@ -76,7 +76,7 @@ class ModelStore:
         raise ModelNotFoundError(f"No model is installed{broken}. {GET_A_MODEL}")
 
     def open(self, name: str) -> "OnnxEmbedder":
-        """The named model, ready to embed. Raises ModelNotFoundError if it is not installed, ModelError if it is broken."""
+        """Open the named model. Raises ModelNotFoundError if it is not installed, ModelError if it is broken."""
         from searchkit.embedding.onnx_embedder import OnnxEmbedder
 
         if name == BUNDLED and self._can_be_converted() and (checkpoint := bundled_checkpoint()):
@@ -85,7 +85,7 @@ class ModelStore:
         return OnnxEmbedder(self._folder / name)
 
     def require(self, name: str) -> None:
-        """Raise ModelNotFoundError, with what there is instead, or ModelError, unless the model can be used."""
+        """Raise ModelNotFoundError, which lists the installed models, or ModelError, unless the model is usable."""
         names = self.names()
         if name in names:
             return
@@ -98,7 +98,7 @@ class ModelStore:
         raise ModelNotFoundError(f"No model named '{name}'. {known}")
 
     def free_name(self, name: str) -> str:
-        """The name, if a new model can have it. Raises ModelError if it is taken or impossible."""
+        """Return the name if a new model can have it. Raises ModelError if it is taken or invalid."""
         if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
             raise ModelError(f"'{name}' cannot be a model's name: use letters, digits, dots and dashes (--name).")
         if (self._folder / name).exists():
@@ -117,13 +117,13 @@ class ModelStore:
         passages: "Sequence[Passage]" = (),
         source: Mapping[str, str] | None = None,
     ) -> ModelCard:
-        """Import a checkpoint under a name (its folder's, unless told), and verify the model before it gets its place.
+        """Import a checkpoint under a name (default: its folder's), and verify the model before it is installed.
 
-        `passages`: texts to calibrate the quantization with, besides the built-in sample. `source`: where the
-        checkpoint comes from, for the model's card.
+        `passages`: texts to calibrate the quantization with, in addition to the built-in sample. `source`: the origin of
+        the checkpoint, for the model's card.
 
-        Raises ModelError if the name is taken or impossible, or the model does not pass; UnsupportedCheckpointError if
-        the checkpoint is unfit.
+        Raises ModelError if the name is taken or invalid, or the verification fails; UnsupportedCheckpointError if the
+        checkpoint cannot be converted.
         """
         chosen = self.free_name(name or _name_of_checkpoint(checkpoint, quantization))
         self._clear_unfinished(chosen)
@@ -137,7 +137,7 @@ class ModelStore:
                 passages=passages,
                 source=source or {},
             )
-            if target.exists():  # another process has been quicker
+            if target.exists():  # another process was faster
                 there = read_model_card(target)
                 if (there.source, there.quantization) == (card.source, card.quantization):
                     return there
@@ -149,25 +149,25 @@ class ModelStore:
             shutil.rmtree(workshop, ignore_errors=True)
 
     def add_adapted(self, base: str, name: str, new: "Adaptation") -> ModelCard:
-        """Make a model of an installed one by a matrix. Raises ModelError if the name is taken or impossible."""
+        """Create a model from an installed one and a matrix. Raises ModelError if the name is taken or invalid."""
         from searchkit.embedding.adapted_model import write_adapted_model
 
         self.require(base)
         return write_adapted_model(self._folder / base, self._folder / self.free_name(name), new)
 
     def card(self, name: str) -> ModelCard | None:
-        """A model's card, None if there is no such model, or not converted yet."""
+        """Return a model's card; None if there is no such model or it is not converted yet."""
         return next((card for card in self.installed() if card.name == name), None)
 
     def adapter(self, name: str) -> "Matrix | None":
-        """The matrix from the root model's vectors to those of an installed model, None if that is its own root."""
+        """Read the matrix from the root model's vectors to those of an installed model; None if that is its own root."""
         from searchkit.embedding.adapted_model import matrix_of
 
         folder = self._folder / name
         return matrix_of(folder, read_model_card(folder))
 
     def verify(self, name: str) -> "Verification":
-        """Check a model's files and vectors, a broken one's too. Raises ModelNotFoundError if it is not installed."""
+        """Check the files and vectors of a model, which may be broken. Raises ModelNotFoundError if it is not installed."""
         from searchkit.embedding.verify import Verification, verify_model
 
         if reasons := [model.reason for model in self.broken() if model.name == name]:
@@ -178,43 +178,43 @@ class ModelStore:
         return verify_model(self._folder / name)
 
     def remove(self, name: str) -> int:
-        """Delete a model's folder, a broken one's too: bytes freed. Raises ModelNotFoundError if there is none."""
+        """Delete a model's folder, broken or not; returns the bytes freed. Raises ModelNotFoundError if there is none."""
         folder = next((folder for folder in self._folders() if folder.name == name), None)
         if folder is None:
             self.require(name)
             raise ModelNotFoundError(f"'{name}' has no folder yet. Uninstall its package: pip uninstall gt-{BUNDLED}")
-        freed_bytes = folder_size_bytes(folder, own_only=True)  # adapted models share their base's files
-        # Renamed first: whatever stops the deletion, no half of a model stays under its name.
+        freed_bytes = folder_size_bytes(folder, own_only=True)  # adapted models share files with their base
+        # Rename first: if the deletion is interrupted, no partial model remains under the name.
         grave = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{name}."))
         folder.rename(grave / name)
         shutil.rmtree(grave)
         return freed_bytes
 
     def _folders(self) -> list[Path]:
-        """What lies among the models as a folder, sound or not; unfinished imports are hidden ones."""
+        """List all folders of models, sound or not; unfinished imports are hidden folders."""
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
     def _can_be_converted(self) -> bool:
-        """Whether the small model is there as a package only."""
+        """Return whether the small model exists only as a package."""
         return not (self._folder / BUNDLED).exists() and bundled_checkpoint() is not None
 
     def _clear_unfinished(self, name: str) -> None:
-        """Remove what imports that were killed left behind; a recent one may still be at work."""
+        """Remove the remains of killed imports; a recent one may still be running."""
         for folder in self._folder.glob(f".{name}.*"):
             if folder.stat().st_mtime < time.time() - _SURELY_DEAD_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def default_name(name: str, quantization: Quantization) -> str:
-    """A model's name after its checkpoint's: small letters, and how it is quantized unless that is the usual way."""
+    """Derive a model's name from its checkpoint's: lower case, with the quantization unless it is the default."""
     plain = re.sub(r"[^\w.+-]+", "-", name).strip("-").lower()
     return plain if quantization is Quantization.INT8 else f"{plain}-{quantization}"
 
 
 def bundled_checkpoint() -> Path | None:
-    """The small model's checkpoint inside its package, None where that is not installed. Imports nothing of it."""
+    """Find the small model's checkpoint in its package without importing it; None if it is not installed."""
     package = importlib.util.find_spec(_BUNDLED_PACKAGE)
     for place in (package.submodule_search_locations or ()) if package else ():
         if (Path(place) / "model" / "model.safetensors").is_file():
@@ -223,12 +223,12 @@ def bundled_checkpoint() -> Path | None:
 
 
 def _is_tuned(card: ModelCard) -> bool:
-    """Whether it was made for one collection, from another model."""
+    """Return whether the model was adapted or fine-tuned to a collection."""
     return ADAPTER_FILE in card.checksums or "base_sha256" in card.source
 
 
 def _preference(card: ModelCard) -> tuple[bool, bool, bool, int, str]:
-    """The smaller, the better for a new collection; what was adapted to another collection comes last."""
+    """Sort key: smaller is better for a new collection; models tuned to other collections come last."""
     return (
         _is_tuned(card),
         card.name == BUNDLED,
@@ -239,7 +239,7 @@ def _preference(card: ModelCard) -> tuple[bool, bool, bool, int, str]:
 
 
 def _look(folder: Path) -> ModelCard | BrokenModel:
-    """Raises nothing for what is wrong with the folder."""
+    """Read a folder without raising."""
     if not is_model_folder(folder):
         return BrokenModel(folder.name, f"{folder} holds no model.json.")
     try:
@@ -256,7 +256,7 @@ def _converted(
     passages: "Sequence[Passage]",
     source: Mapping[str, str],
 ) -> ModelCard:
-    """Import, note the source, verify."""
+    """Import a checkpoint, record its source, and verify the result."""
     from searchkit.embedding.import_model import import_model
     from searchkit.embedding.verify import verify_model
 
@@ -264,7 +264,7 @@ def _converted(
         card = import_model(checkpoint, target, quantization=quantization, passages=passages)
     except (SearchkitError, OSError):
         raise
-    except Exception as error:  # what odd weights make of NumPy, safetensors and ONNX Runtime
+    except Exception as error:  # malformed weights raise many kinds of errors in NumPy, safetensors and ONNX Runtime
         reason = (f"{error}".splitlines() or [repr(error)])[0][:200]
         raise UnsupportedCheckpointError(
             f"{checkpoint} cannot be converted: its configuration and its weights do not fit together ({reason})."
@@ -283,5 +283,5 @@ def _converted(
 def _name_of_checkpoint(checkpoint: Path, quantization: Quantization) -> str:
     from searchkit.embedding.checkpoint import Checkpoint
 
-    Checkpoint(checkpoint)  # a clear refusal comes before any talk of names
+    Checkpoint(checkpoint)  # an unsuitable checkpoint is reported before a problem with the name
     return default_name(checkpoint.resolve().name, quantization)

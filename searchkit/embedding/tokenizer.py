@@ -1,4 +1,4 @@
-"""Text to token ids, special tokens included, cut to the model's length. Two kinds, one protocol."""
+"""Turns text into token ids, special tokens included, cut to the model's length. Two kinds, one protocol."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,26 +9,26 @@ from searchkit.errors import ModelError, UsageError
 
 
 class TokenizerKind(StrEnum):
-    """Which library reads the model's tokenizer file."""
+    """The library that reads the model's tokenizer file."""
 
     SENTENCEPIECE = "sentencepiece"
     TOKENIZERS = "tokenizers"
 
 
 class Tokenizer(Protocol):
-    """Turns text into the ids that the model was trained on."""
+    """Turns text into the ids of a model's vocabulary."""
 
     def encode(self, text: str, max_tokens: int) -> list[int]:
-        """Ids with the special tokens around them; a longer text loses its end, never its closing token."""
+        """Tokenize with special tokens; a longer text loses its end, but keeps the closing token."""
         ...
 
     def count(self, text: str) -> int:
-        """Tokens of the bare text."""
+        """Count the tokens of the bare text."""
         ...
 
 
 class SentencePieceTokenizer:
-    """Gemma's tokenizer: <bos> text <eos>. Control tokens written in a text stay text."""
+    """Gemma's tokenizer: <bos> text <eos>. Control tokens that occur in a text are treated as text."""
 
     def __init__(self, file: Path) -> None:
         from sentencepiece import SentencePieceProcessor
@@ -46,13 +46,13 @@ class SentencePieceTokenizer:
         return len(self._processor.encode(_valid(text)))
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of ids, without special tokens. Raises UsageError for ids that are not in the vocabulary."""
+        """Turn ids into text without special tokens. Raises UsageError for ids outside the vocabulary."""
         _check(token_ids, self._processor.vocab_size())
         return str(self._processor.decode([int(each) for each in token_ids]))
 
 
 class FastTokenizer:
-    """A tokenizer.json: word pieces with [CLS] and [SEP], as its post-processor says."""
+    """The tokenizer of a tokenizer.json: word pieces with [CLS] and [SEP], as its post-processor defines."""
 
     def __init__(self, file: Path) -> None:
         from tokenizers import Tokenizer as TokenizerFile
@@ -71,13 +71,13 @@ class FastTokenizer:
         return len(self._tokenizer.encode(_valid(text), add_special_tokens=False).ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of ids, without special tokens. Raises UsageError for ids that are not in the vocabulary."""
+        """Turn ids into text without special tokens. Raises UsageError for ids outside the vocabulary."""
         _check(token_ids, self._tokenizer.get_vocab_size())
         return str(self._tokenizer.decode([int(each) for each in token_ids]))
 
 
 class TokenCounter:
-    """Counts tokens of bare texts. It can be pickled, and opens the tokenizer when it is first called."""
+    """Counts tokens of bare texts. It can be pickled, and opens the tokenizer on the first call."""
 
     def __init__(self, kind: TokenizerKind, file: Path) -> None:
         self._kind = kind
@@ -85,7 +85,7 @@ class TokenCounter:
         self._tokenizer: Tokenizer | None = None
 
     def __call__(self, text: str) -> int:
-        """Tokens of a text. Raises ModelError if the tokenizer's file is missing or damaged."""
+        """Count the tokens of a text. Raises ModelError if the tokenizer's file is missing or damaged."""
         if self._tokenizer is None:
             self._tokenizer = open_tokenizer(self._kind, self._file)
         return self._tokenizer.count(text)
@@ -100,7 +100,7 @@ def open_tokenizer(kind: TokenizerKind, file: Path) -> SentencePieceTokenizer | 
         raise ModelError(f"The model folder lacks its tokenizer {file.name}. Import the model again.")
     try:
         return SentencePieceTokenizer(file) if kind is TokenizerKind.SENTENCEPIECE else FastTokenizer(file)
-    except Exception as error:  # the two libraries raise RuntimeError and plain Exception
+    except Exception as error:  # the libraries raise RuntimeError and plain Exception
         raise ModelError(f"The tokenizer {file} is damaged ({error}). Import the model again.") from error
 
 
@@ -112,5 +112,5 @@ def _check(token_ids: Sequence[int], vocabulary: int) -> None:
 
 
 def _valid(text: str) -> str:
-    """Lone surrogates, which no tokenizer takes, become question marks."""
+    """Replace lone surrogates, which no tokenizer accepts, by question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
-"""Is a model folder what it was when it was made? Checksums first, then vectors of a built-in sample.
+"""Verifies a model folder: checksums first, then the vectors of a built-in sample.
 
-The reference vectors were made from the original weights when the model was imported; how near a model comes to them
-tells a damaged or badly converted one from a good one.
+The reference vectors were computed from the original weights during the import; their cosines to the model's vectors reveal a
+damaged or badly converted model.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from searchkit.embedding.sample import sample_inputs
 from searchkit.errors import ModelError
 from searchkit_indexes import Vectors
 
-# Cosine that the worst of the sample's 40 texts must reach, by quantization: below what MiniLM-L6 reaches (int8 .9796, mixed
-# .9785, int4 .979), whose narrow layers quantize worse than EmbeddingGemma's. Damaged weights come nowhere near.
+# The least cosine for the worst of the sample's 40 texts, by quantization: below that of MiniLM-L6 (int8 .9796, mixed .9785,
+# int4 .979), whose narrow layers quantize worse than EmbeddingGemma's. Damaged weights are far below.
 COSINE_FLOORS = {"fp32": 0.9999, "int8": 0.97, "mixed": 0.96, "int4": 0.85}
-_ADAPTED_SLACK = 0.05  # a matrix may enlarge what the quantization has changed
+_ADAPTED_SLACK = 0.05  # a matrix may amplify quantization errors
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a look at a model folder found. `problems`: sentences; none, and the model is sound.
+    """The result of a verification. `problems`: sentences; empty if the model is sound.
 
-    The cosines to the reference vectors are None if none were compared; `remark` says why.
+    The cosines to the reference vectors are None if none were compared; `remark` gives the reason.
     """
 
     problems: tuple[str, ...] = ()
@@ -36,13 +36,19 @@ class Verification:
 
 
 def verify_model(folder: Path) -> Verification:
-    """Check the files of a model folder and the vectors it gives. Never raises for what is wrong with the folder."""
+    """Check the files and the vectors of a model folder. Reports problems instead of raising."""
     try:
         card = read_model_card(folder)
         if problems := tuple(_file_problems(folder, card)):
             return Verification(problems)
         return _compare(OnnxEmbedder(folder).embed_many(sample_inputs(card.prompts)), folder, card)
-    except (ModelError, OSError, AttributeError, TypeError, ValueError) as error:  # what a changed model.json can cause
+    except (
+        ModelError,
+        OSError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:  # consequences of a modified model.json
         return Verification((f"{error}".rstrip(".") + ".",))
 
 
@@ -72,6 +78,6 @@ def _compare(vectors: Vectors, folder: Path, card: ModelCard) -> Verification:
     mean, worst = float(cosines.mean()), float(cosines.min())
     floor = COSINE_FLOORS[card.quantization.value] - (_ADAPTED_SLACK if ADAPTER_FILE in card.checksums else 0.0)
     problems: tuple[str, ...] = ()
-    if not worst >= floor:  # also where it is not a number
+    if not worst >= floor:  # true for NaN as well
         problems = (f"Its vectors are too far from the reference: worst cosine {worst:.4f}, {floor} is asked for.",)
     return Verification(problems, mean, worst)

@@ -1,4 +1,4 @@
-"""Building an index of a catalog's vectors, and finding out how far it has to be searched."""
+"""Builds an index of a catalog's vectors, and measures the search effort that it needs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from searchkit_indexes import (
     search_rescored,
 )
 
-# Up to here every vector is compared, at 2 ms; then 1-bit codes are, at 1.4 ms for 50,000; then a part of them.
+# Up to here every vector is compared, in 2 ms; then all 1-bit codes, 50,000 in 1.4 ms; then only a part of them.
 _EXACT_UP_TO = 20_000
 _SCANNED_UP_TO = 50_000
-_SAMPLE = 65_536  # vectors that codes learn from
-AIM = 0.998  # recall@10 at which one stops looking further
+_SAMPLE = 65_536  # vectors to train codes on
+AIM = 0.998  # recall@10 at which the search effort is high enough
 _NEIGHBOURS = 10
 _EFFORTS = {
     Structure.IVF: (32, 64, 128, 256, 512, 1024),
@@ -38,7 +38,7 @@ _EFFORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An index and how it is to be searched; `recall`: of its first 10, on so many queries, None if not measured."""
+    """An index and its search effort. `recall`: recall@10 on `queries` queries, None if not measured; `goal`: its target."""
 
     index: CodedIndex
     trained_count: int
@@ -50,14 +50,14 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class TrainedCodebook:
-    """What an index of like vectors has codebook: unit centroids of its lists, None if it has none, and how far it is searched."""
+    """Reusable results of training on similar vectors: unit centroids of the lists (None without lists), and search effort."""
 
     centroids: Vectors | None
     effort: int
 
 
 def auto_spec(count: int, dimension: int) -> IndexSpec:
-    """What suits a number of vectors: exact search while that is quick, then 1-bit codes, then inverted lists of them."""
+    """Choose the index for a number of vectors: exact search while it is fast, then 1-bit codes, then inverted lists."""
     if count <= _EXACT_UP_TO:
         return IndexSpec(Structure.FLAT, Code.FLOAT32, dimension)
     structure = Structure.RABITQ if count <= _SCANNED_UP_TO else Structure.IVF
@@ -73,10 +73,10 @@ def build_from_catalog(
     queries: Vectors | None = None,
     codebook: TrainedCodebook | None = None,
 ) -> Built:
-    """An index of every vector that a catalog has of a model, read in batches.
+    """Build an index of all vectors of a model in a catalog, read in batches.
 
-    Its recall is measured on the (n, dimension) queries, by default made ones, and it is searched as far as reaches the goal.
-    What has been `learned` before is taken over, and not learned again. Raises StructureMissingError.
+    `queries`: (n, dimension), to measure recall on (default: synthetic ones); search effort is raised until recall reaches
+    `goal`. `codebook`: reused instead of training a new one. Raises StructureMissingError.
     """
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
     is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.info.dimension)
@@ -110,9 +110,9 @@ def build_from_catalog(
 def measure_effort(
     index: CodedIndex, queries: Vectors, truth: Ids, goal: float, fetch: FetchVectors, *, least: int = 0
 ) -> tuple[int, float]:
-    """The least effort whose searches find a share `goal` of the true (queries, n) neighbours, else the best, and that share.
+    """Find the least search effort with a recall of `goal` against the true (queries, n) neighbours, else the best effort.
 
-    Efforts below `least` are not tried. The index is left searching with the one that is returned.
+    Returns the effort and its recall; the index keeps the effort. Efforts below `least` are not tried.
     """
     found: dict[int, float] = {}
     efforts = _EFFORTS.get(index.spec.structure, (0,))
@@ -127,7 +127,7 @@ def measure_effort(
 
 
 def recall_of(index: CodedIndex, queries: Vectors, truth: Ids, fetch: FetchVectors) -> float:
-    """The share of the true (queries, n) neighbours that searches find, rescored as all are."""
+    """Compute the share of the true (queries, n) neighbours that rescored searches find."""
     held = [
         np.isin(true, search_rescored(index, query, len(true), fetch).ids[0]).mean()
         for query, true in zip(queries, truth, strict=True)
@@ -136,7 +136,7 @@ def recall_of(index: CodedIndex, queries: Vectors, truth: Ids, fetch: FetchVecto
 
 
 def fetcher(catalog: CatalogReader, dimension: int) -> FetchVectors:
-    """Looks whole vectors up in a catalog."""
+    """Create a function that looks up full vectors in a catalog."""
 
     def fetch(ids: Ids) -> tuple[Ids, Vectors]:
         found, _, full = vectors.fetch_vectors(catalog, ids, dimension)
@@ -146,7 +146,7 @@ def fetcher(catalog: CatalogReader, dimension: int) -> FetchVectors:
 
 
 class Nearest:
-    """The exact nearest neighbours of some queries among vectors that pass by in batches."""
+    """Collects the exact nearest neighbours of queries among vectors seen in batches."""
 
     def __init__(self, queries: Vectors, k: int) -> None:
         self._queries, self._k = queries, k
@@ -154,7 +154,7 @@ class Nearest:
         self._scores: Vectors = np.empty((len(queries), 0), np.float32)
 
     def see(self, ids: Ids, batch: Vectors) -> None:
-        """Take a batch into account."""
+        """Add a batch."""
         if not len(self._queries):
             return
         scores = np.concatenate([self._scores, self._queries @ batch.T], axis=1)
@@ -164,7 +164,7 @@ class Nearest:
 
 
 def _sample(catalog: CatalogReader, ids: Ids, dimension: int) -> Vectors:
-    """Vectors from all over the collection, the same whenever asked."""
+    """Sample vectors from the whole collection, always the same ones."""
     chosen = ids
     if len(ids) > _SAMPLE:
         chosen = np.sort(np.random.default_rng(0).choice(ids, _SAMPLE, replace=False))
@@ -185,12 +185,15 @@ def _heading_texts(catalog: CatalogReader, count: int = _HEADINGS) -> list[str]:
 
 
 def synthetic_query_texts(catalog: CatalogReader) -> list[str]:
-    """Headings, and the built-in questions; none of a collection without passages."""
+    """Collect headings and the built-in questions; none for a collection without passages.
+
+    The neighbours of questions about unrelated subjects are scattered: an index misses them first.
+    """
     headings = _heading_texts(catalog)
     return [*headings, *(query for query, _ in SAMPLE_PAIRS)] if headings else []
 
 
 def synthetic_queries(catalog: CatalogReader, embedder: Embedder) -> Vectors:
-    """(n, dimension) vectors of `synthetic_query_texts`, embedded as queries are."""
+    """Embed `synthetic_query_texts` as queries: (n, dimension)."""
     texts = synthetic_query_texts(catalog)
     return embedder.embed_queries(texts) if texts else np.empty((0, embedder.info.dimension), np.float32)

@@ -1,5 +1,5 @@
-"""The index folder: numbered generations, of which the newest counts. None is changed once its manifest is written, so
-readers keep theirs while a writer makes the next.
+"""The index folder: numbered generations, of which the newest counts. A generation never changes after its manifest is
+written, so readers keep theirs while a writer creates the next one.
 """
 
 import shutil
@@ -25,8 +25,8 @@ _ASIDE = "damaged-"
 
 
 def load_generation(index_folder: Path, fingerprint: str, token: str) -> tuple[CodedIndex, Manifest] | None:
-    """The generation with this token, its files held against their checksums; None if there is none that is sound and of the
-    model, or if a writer removed it while it was being opened.
+    """Load the generation with this token after verifying its checksums; None if no sound one of the model exists, or if a
+    writer removed it meanwhile.
     """
     for folder in _generations(index_folder):
         try:
@@ -43,7 +43,7 @@ def load_generation(index_folder: Path, fingerprint: str, token: str) -> tuple[C
 
 
 def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id: int, token: str) -> None:
-    """Write the next generation: its files, then its manifest, then its name."""
+    """Write the next generation: first its files, then its manifest; renaming the folder publishes it."""
     make_private_folder(index_folder)
     numbers = [
         int(path.name.removeprefix(_ASIDE))
@@ -72,7 +72,7 @@ def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id:
 
 
 def remove_leftovers(index_folder: Path) -> None:
-    """Remove what runs that were killed left unfinished, and generations before the newest; damaged ones are set aside.
+    """Remove unfinished folders of killed runs, and all generations but the newest; damaged ones are set aside.
 
     The caller holds the collection's lock, which says that no other is at work.
     """
@@ -86,12 +86,12 @@ def remove_leftovers(index_folder: Path) -> None:
 
 
 def discard_index(folder: CollectionFolder) -> None:
-    """Remove every generation; the next search or index run makes a new one of the catalog's vectors."""
+    """Remove every generation; the next search or index run builds a new one from the catalog's vectors."""
     shutil.rmtree(folder.index, ignore_errors=True)
 
 
 def find_index_damage(folder: CollectionFolder) -> list[Damage]:
-    """What is wrong with the files of the newest generation; none at all is no damage, for it can be made."""
+    """List damage to the files of the newest generation; a missing index is no damage, since it can be rebuilt."""
     generations = _generations(folder.index)
     try:
         if generations:
@@ -102,7 +102,7 @@ def find_index_damage(folder: CollectionFolder) -> list[Damage]:
 
 
 def index_status(folder: CollectionFolder, fingerprint: str) -> IndexStatus | None:
-    """What the manifest of the newest generation says; None if there is none of the model."""
+    """Read the status from the manifest of the newest generation; None if there is none of the model."""
     generations = _generations(folder.index)
     try:
         manifest = read_manifest(generations[0]) if generations else None
@@ -128,7 +128,7 @@ def _is_sound(generation: Path) -> bool:
 
 
 def _generations(index_folder: Path) -> list[Path]:
-    """Generation folders, the newest first."""
+    """List generation folders, the newest first."""
     if not index_folder.is_dir():
         return []
     numbered = [path for path in index_folder.iterdir() if path.name.isdigit()]

@@ -1,4 +1,4 @@
-"""Opening a collection's index, and renewing it on the disk."""
+"""Opens a collection's index, and updates it on disk."""
 
 import os
 import secrets
@@ -20,25 +20,24 @@ from searchkit.index_store.build import AIM, Built, TrainedCodebook, auto_spec, 
 from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
 from searchkit_indexes import Code, CodedIndex, Ids, IndexSpec, Manifest, Structure, Vectors, is_installed
 
-_SLACK_SHARE = 0.02  # by which an index on the disk may differ from the catalog; opening it makes up for that
+_SLACK_SHARE = 0.02  # by which an index on disk may differ from the catalog; it is corrected in memory when opened
 _LARGEST_SLACK = 5000
-_OUTGROWN = 2  # times the vectors from which codes learned, after which they learn anew
+_OUTGROWN = 2  # growth since the codes were trained, after which they are trained again
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousModel:
-    """The model that a collection had before. `make`: makes (n, dimension) unit vectors of the one it has now of its own."""
+    """The model that a collection had before. `make`: converts its (n, dimension) unit vectors to the current model's."""
 
     fingerprint: str
     make: Callable[[Vectors], Vectors]
 
 
 def open_index(folder: CollectionFolder, catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
-    """An index of every vector that the catalog holds of the model.
+    """Open an index of all vectors of the model in the catalog.
 
-    The newest generation is opened and brought up to date in memory. Where there is none, or none that can be trusted,
-    one is made of the catalog's vectors, and written unless another process is about to or the folder may not be
-    written.
+    Loads the newest generation and updates it in memory. If there is no trustworthy one, builds one from the catalog's
+    vectors, and writes it unless another process is writing or the folder is read-only.
     """
     loaded = _load(folder, embedder)
     if loaded is None:
@@ -64,12 +63,11 @@ def refresh_index(
     queries: Vectors | None = None,
     previous: PreviousModel | None = None,
 ) -> None:
-    """Write a new generation if the newest one is too far from what the catalog holds, then remove the older ones.
+    """Write a new generation if the newest one differs too much from the catalog, then remove the older ones.
 
-    `slack`: vectors by which it may be another, if that is more than the fiftieth that is allowed anyway; searches make
-    up for them, in memory and time of their own. `queries`: (n, dimension), to make it anew and measure it with, by default
-    made ones where it has to be made. `previous`: whose index has learned already what a
-    new one would have to. A damaged generation is set aside, not removed.
+    `slack`: number of vectors by which it may differ, if larger than the usual fiftieth; searches pay for them in memory and
+    time. `queries`: (n, dimension), forces a rebuild that is measured with them (default: synthetic ones if a rebuild is
+    necessary). `previous`: its index's codebook is reused. A damaged generation is set aside, not removed.
     """
     make_private_folder(folder.index)
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
@@ -92,14 +90,14 @@ def refresh_index(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a collection's index should be, and find."""
+    """The specification and the recall that a collection's index should have."""
 
     spec: IndexSpec
     goal: float
 
 
 def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, embedder: Embedder, ids: Ids) -> Built:
-    """The index with what the catalog has and without what it has not."""
+    """Add the catalog's missing vectors to the index, and remove those that left it."""
     known = index.ids()
     index.remove(np.setdiff1d(known, ids))
     missing = np.setdiff1d(ids, known)
@@ -113,7 +111,7 @@ def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, em
 def _trained_codebook(
     folder: CollectionFolder, catalog: CatalogReader, previous: PreviousModel, spec: IndexSpec, dimension: int
 ) -> TrainedCodebook | None:
-    """What the previous model's index of the same kind knows, if there is one; its centroids go the way of whole vectors."""
+    """Take the codebook from the previous model's index of the same kind, if any; centroids are converted like vectors."""
     loaded = _named_generation(folder, catalog, previous.fingerprint)
     if loaded is None or loaded[0].spec != spec:
         return None
@@ -157,12 +155,12 @@ def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
             open_for_writing(folder.catalog) as catalog,
         ):
             refresh_index(folder, catalog, embedder)
-    except (CollectionBusyError, CatalogError):  # the index is then made in memory
+    except (CollectionBusyError, CatalogError):  # the index is then built in memory
         return
 
 
 def _in_memory(catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
-    """What is quickly made, for the searches of this process: nothing is learned or measured."""
+    """Build an index fast for the searches of this process, without training or measuring."""
     spec = _spec(catalog, embedder)
     if spec.structure is not Structure.FLAT:
         spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
@@ -171,8 +169,8 @@ def _in_memory(catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
 
 
 def _spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) -> IndexSpec:
-    """The index that was chosen for the collection, cut to the model's dimensions; what suits its size if none was, or if the
-    library of the chosen one is not installed.
+    """Return the index chosen for the collection, limited to the model's dimensions; the default for its size if none was
+    chosen, or if the library of the chosen one is not installed.
     """
     chosen = get_meta(catalog, INDEX)
     if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):

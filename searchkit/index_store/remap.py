@@ -1,7 +1,7 @@
-"""Switching a collection between a model and those adapted from it: one product instead of embedding everything again.
+"""Switches a collection between a model and those adapted from it: by a matrix product instead of embedding everything again.
 
-The root model's vectors stay in the catalog while an adapted model is used, so that the way back gives exactly them. What was
-embedded since by the adapted model alone goes back through the inverse matrix.
+The root model's vectors stay in the catalog while an adapted model is in use, so that switching back restores them exactly.
+Passages embedded meanwhile by the adapted model alone are converted with the inverse matrix.
 """
 
 from collections.abc import Callable
@@ -26,22 +26,22 @@ from searchkit_indexes import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """`missing`: passages that still lack a vector. `previous`: the model before, if it is of the same family."""
+    """The result of a switch. `missing`: passages without a vector. `previous`: the model before, if of the same family."""
 
     missing: int
     previous: PreviousModel | None
 
 
 def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switched:
-    """Make a model the collection's, with all the vectors that can be had without embedding, in one transaction.
+    """Assign a model to a collection and convert vectors as far as possible without embedding, in one transaction.
 
-    Of the adapted models of a family only the one in use keeps its vectors.
+    Among the adapted models of a family, only the current one keeps its vectors.
     """
     new, old = models.card(name), models.card(get_meta(catalog, MODEL) or "")
     previous = None
     with catalog.transaction():
         set_meta(catalog, MODEL, name)
-        if new is None:  # the small model's package, not converted yet: nothing can be of it
+        if new is None:  # the small model's package, not converted yet, so it has no vectors
             set_meta(catalog, COVERED, "")
             return Switched(count_passages(catalog, "")[0], None)
         if old is None or old.fingerprint != new.fingerprint:
@@ -55,7 +55,7 @@ def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switc
 def renew_index(
     folder: CollectionFolder, catalog: CatalogWriter, embedder: Embedder, previous: PreviousModel | None
 ) -> None:
-    """Make the index anew, and measure it with a quarter of the usual queries, which is half of the time otherwise."""
+    """Rebuild the index, and measure it with a quarter of the usual queries, which would take half of the time."""
     texts = synthetic_query_texts(catalog)[::4]
     refresh_index(folder, catalog, embedder, queries=embedder.embed_queries(texts), previous=previous)
 
@@ -70,7 +70,7 @@ def _previous_model(models: ModelStore, old: ModelCard | None, new: ModelCard) -
 
 
 def _map(catalog: CatalogWriter, models: ModelStore, previous: PreviousModel | None, new: ModelCard) -> None:
-    """Make the new model's vectors of the root's, which nothing has rounded twice, else of the previous model's."""
+    """Compute the new model's vectors from the root's, which are rounded only once, else from the previous model's."""
     to_new = models.adapter(new.name)
     sources: list[tuple[str, int, Callable[[Vectors], Vectors]]] = []
     if to_new is not None:

@@ -1,4 +1,4 @@
-"""Measuring indexes on a collection's own vectors: which is the cheapest that finds what exact search finds."""
+"""Measures indexes on a collection's own vectors, to find the cheapest with sufficient recall."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +13,18 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.index_store.build import build_from_catalog, fetcher
 from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, Vectors, search_rescored
 
-# What a millisecond of every query is worth in memory. Of two indexes that reach the goal, the one is cheaper that
-# takes less of milliseconds + megabytes / this.
+# The memory that one millisecond per query is worth. Among indexes that reach the goal, the cheapest has the lowest
+# milliseconds + megabytes / this.
 _MEGABYTES_A_MILLISECOND = 50
 _NEIGHBOURS = 10
 _GRAPHS_UP_TO = 50_000  # vectors; beyond, a graph takes minutes to build and ten times the memory of codes
 _LISTS_FROM = 20_000
-_PASSES = 3  # of all queries, of which the quietest counts: other work on the machine only ever adds
+_PASSES = 3  # over all queries, of which the fastest counts: other load on the machine only adds time
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An index as it was measured; `recall`: of the ten nearest after rescoring, `median_ms`: of such a search."""
+    """The measurements of an index. `recall`: recall@10 after rescoring; `median_ms`: time of such a search."""
 
     spec: IndexSpec
     recall: float
@@ -35,12 +35,12 @@ class Trial:
 
     @property
     def cost(self) -> float:
-        """Milliseconds a query, and what its memory is worth of those."""
+        """The milliseconds per query, plus the memory converted to milliseconds."""
         return self.median_ms + self.memory_bytes / 1e6 / _MEGABYTES_A_MILLISECOND
 
 
 def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
-    """What is worth trying for a number of vectors: every kind at the whole dimension, the quick ones at the prefixes."""
+    """List the candidates for a number of vectors: every kind at the full dimension, fast ones at the prefixes."""
     whole, *prefixes = dimensions
     specs = [IndexSpec(structure, code, whole) for structure, code in ALL_KINDS if _is_worth_it(structure, count)]
     shorter = [spec for spec in specs if spec.structure in {Structure.RABITQ, Structure.FLAT}]
@@ -48,7 +48,7 @@ def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
 
 
 def measure(catalog: CatalogReader, embedder: Embedder, spec: IndexSpec, queries: Vectors, goal: float) -> Trial:
-    """Build an index of all of a catalog's vectors, find how far it must look, and time it. Raises StructureMissingError."""
+    """Build an index of a catalog's vectors, find its search effort, and time it. Raises StructureMissingError."""
     started = time.perf_counter()
     built = build_from_catalog(catalog, embedder, spec, goal=goal, queries=queries)
     build_seconds = time.perf_counter() - started
@@ -68,7 +68,7 @@ def measure(catalog: CatalogReader, embedder: Embedder, spec: IndexSpec, queries
 def cheapest(
     trials: Sequence[Trial], goal: float, *, max_ms: float | None = None, max_megabytes: float | None = None
 ) -> Trial | None:
-    """The trial that reaches the goal within the limits at the least cost, None if none does."""
+    """Choose the cheapest trial that reaches the goal within the limits; None if there is none."""
     fitting = [
         trial
         for trial in trials
@@ -86,7 +86,7 @@ def trials_of(
     goal: float,
     on_skip: Callable[[IndexSpec, Exception], None],
 ) -> Iterator[Trial]:
-    """Every candidate's trial, exact search first; those that cannot be built here are named to `on_skip`."""
+    """Yield the trial of each candidate, exact search first; `on_skip` receives those that cannot be built here."""
     from searchkit_indexes import StructureMissingError
 
     count = len(vectors.vector_ids(catalog, embedder.info.fingerprint))

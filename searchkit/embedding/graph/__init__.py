@@ -1,1 +1,1 @@
-"""Encoder graphs, written from safetensors weights with ONNX Runtime's fused operators."""
+"""Writes encoder graphs from safetensors weights, with ONNX Runtime's fused operators."""

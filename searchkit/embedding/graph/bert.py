@@ -1,4 +1,4 @@
-"""The BERT encoder (MiniLM, BGE, E5, GTE in their BERT forms) as a fused graph: post-normalisation, absolute positions."""
+"""The BERT encoder (MiniLM, and the BERT variants of BGE, E5, GTE) as a fused graph: post-norm, absolute positions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from searchkit.errors import UnsupportedCheckpointError
 
 
 def check_bert(config: Mapping[str, Any]) -> None:
-    """Raise UnsupportedCheckpointError for BERT variants with other parts."""
+    """Raise UnsupportedCheckpointError for unsupported variants of BERT."""
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise UnsupportedCheckpointError("BERT with relative positions is not supported.")
     if config.get("hidden_act") != "gelu":
@@ -47,7 +47,7 @@ class BertEncoder:
         )
 
     def layer(self, states: str, index: int) -> str:
-        """norm(x + attention(x)), then the same with the MLP."""
+        """Add norm(x + attention(x)), then the same with the MLP."""
         at = f"encoder.layer.{index}."
         x = self._add_and_norm(self._attention(states, at), states, at + "attention.output.LayerNorm")
         inner = self._weights.products(
@@ -62,7 +62,7 @@ class BertEncoder:
         return states
 
     def _positions(self) -> str:
-        """Position and segment vectors of as many tokens as there are, (1, tokens, width)."""
+        """Add position and segment vectors for the tokens of the input, (1, tokens, width)."""
         graph = self._graph
         table = (
             self._tensor("embeddings.position_embeddings.weight")

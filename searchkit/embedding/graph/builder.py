@@ -1,6 +1,6 @@
 """Writes an ONNX graph node by node, its weights into one external file that ONNX Runtime can map.
 
-Knows operators and tensors, no architecture and no quantization.
+Knows operators and tensors, but no architecture and no quantization.
 """
 
 import math
@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 MICROSOFT = "com.microsoft"
 OPSET = 20
 _INLINE_BYTES = 1024
-_PAGE = 4096  # a large tensor starts on a page of its own
+_PAGE = 4096  # large tensors are aligned to pages
 _LINE = 64
 _LARGE_BYTES = 1 << 16
 
@@ -26,9 +26,9 @@ Shape = Sequence[str | int]
 
 
 class GraphBuilder:
-    """Collects nodes and weights; `save` writes `model.onnx` beside the weights file, which grows meanwhile.
+    """Collects nodes and writes weights to their file; `save` writes `model.onnx` next to it.
 
-    To be used in a `with` block, which closes that file.
+    Use it in a `with` block, which closes the weights file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class GraphBuilder:
         self._weights.close()
 
     def constant(self, name: str, value: Array | np.generic) -> str:
-        """A weight under its name; the same name again gives the one already there."""
+        """Add a weight under a name, unless the name exists already; returns the name."""
         if name not in self._initializers:
             array = np.asarray(value, order="C")
             if array.nbytes <= _INLINE_BYTES:
@@ -58,7 +58,7 @@ class GraphBuilder:
         return name
 
     def constant_in_pieces(self, name: str, shape: Sequence[int], kind: npt.DTypeLike, pieces: Iterable[Array]) -> str:
-        """A large weight that is made, and written, a piece of its rows at a time."""
+        """Add a large weight that is computed and written a few rows at a time."""
         dtype = np.dtype(kind)
         alignment = _PAGE if dtype.itemsize * math.prod(shape) >= _LARGE_BYTES else _LINE
         self._weights.write(b"\0" * (-self._weights.tell() % alignment))
@@ -78,15 +78,15 @@ class GraphBuilder:
         return name
 
     def widened(self, name: str, codes: Array, steps: Array) -> str:
-        """codes · steps as floats, stored as codes: ONNX Runtime computes them once, when it loads the graph.
+        """Add codes · steps as floats, stored as codes: ONNX Runtime folds the product when it loads the graph.
 
-        It would not do so with a DequantizeLinear, and kernels that arrange their weights beforehand need constants.
+        It does not fold a DequantizeLinear, and kernels that prepack their weights need constants.
         """
         floats = self.node("Cast", [self.constant(f"{name}.codes", codes)], to=TensorProto.FLOAT)
         return self.node("Mul", [floats, self.constant(f"{name}.steps", steps)])
 
     def node(self, operator: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any) -> str:
-        """Add a node with one output, and name that output."""
+        """Add a node with one output; returns the output's name."""
         return self.node_with_outputs(operator, inputs, 1, domain=domain, **attributes)[0]
 
     def node_with_outputs(
@@ -98,19 +98,19 @@ class GraphBuilder:
         domain: str = "",
         **attributes: Any,
     ) -> list[str]:
-        """Add a node with several outputs, and name them."""
+        """Add a node with several outputs; returns their names."""
         names = [f"{operator}_{self._node_count}_{i}" for i in range(outputs)]
         self._node_count += 1
         self._nodes.append(helper.make_node(operator, list(inputs), names, domain=domain, **attributes))
         return names
 
     def either(self, condition: str, if_true: Callable[[], str], if_false: Callable[[], str]) -> str:
-        """The output of one of two branches, chosen when the graph runs; each adds its nodes and names its output."""
+        """Add a conditional; each branch adds its nodes and returns the name of its output. Returns the result's name."""
         branches = {"then_branch": self._branch("then", if_true), "else_branch": self._branch("else", if_false)}
         return self.node("If", [condition], **branches)
 
     def save(self, inputs: Mapping[str, tuple[npt.DTypeLike, Shape]], outputs: Mapping[str, str]) -> None:
-        """Write the graph: inputs by name with type and shape; float32 outputs, by name the value they show."""
+        """Write the graph. `inputs`: type and shape by name; `outputs`: the float32 value to expose, by name."""
         self._weights.close()
         for name, value in outputs.items():
             self._nodes.append(helper.make_node("Identity", [value], [name]))
@@ -126,7 +126,7 @@ class GraphBuilder:
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="searchkit")
-        model.ir_version = 10  # ONNX Runtime 1.20 reads it
+        model.ir_version = 10  # readable by ONNX Runtime 1.20
         (self._folder / "model.onnx").write_bytes(model.SerializeToString())
 
     def _branch(self, name: str, write: Callable[[], str]) -> onnx.GraphProto:

@@ -15,23 +15,23 @@ INPUT_IDS = "token_ids"  # the graph's input, (batch, tokens) int64
 
 
 class Encoder(Protocol):
-    """Adds an encoder's nodes to a graph. States are (batch, tokens, width) float32."""
+    """Adds the nodes of an encoder to a graph. States are (batch, tokens, width) float32."""
 
     @property
     def layers(self) -> int:
-        """How many layers there are."""
+        """The number of layers."""
         ...
 
     def start(self) -> str:
-        """The states of the input `token_ids` before the first layer."""
+        """Add the states of the input `token_ids` before the first layer."""
         ...
 
     def layer(self, states: str, index: int) -> str:
-        """The states after a layer."""
+        """Add a layer; returns the states after it."""
         ...
 
     def end(self, states: str) -> str:
-        """The states that are pooled."""
+        """Add the nodes after the last layer; returns the states to pool."""
         ...
 
 
@@ -39,7 +39,7 @@ EncoderFactory = Callable[[GraphBuilder, Weights, Checkpoint], Encoder]
 
 
 def write_encoder(encoder: Encoder) -> str:
-    """Write the whole of it; returns the states that are pooled."""
+    """Write a whole encoder; returns the states to pool."""
     states = encoder.start()
     for index in range(encoder.layers):
         states = encoder.layer(states, index)
@@ -47,9 +47,9 @@ def write_encoder(encoder: Encoder) -> str:
 
 
 def write_head(graph: GraphBuilder, states: str, head: Head, *, small: bool = False) -> str:
-    """(batch, tokens, width) states to (batch, dimension) unit vectors.
+    """Add pooling and head: (batch, tokens, width) states to (batch, dimension) unit vectors.
 
-    The head stays in float, since it is small, and last; `small`: its matrix is stored in 8 bits.
+    The head computes in floats, since it is small and comes last. `small`: store its matrix in 8 bits.
     """
     if head.pooling is Pooling.MEAN:
         pooled = graph.node("ReduceMean", [states, graph.constant("token_axis", np.array([1], np.int64))], keepdims=0)

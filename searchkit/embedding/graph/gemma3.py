@@ -20,12 +20,12 @@ from searchkit.errors import UnsupportedCheckpointError
 
 _TRUE_WINDOW = 512
 _ROTARY_STEP = 64
-_NEVER = np.float32(-1e30)  # finite, so that a row of them stays a number
+_NEVER = np.float32(-1e30)  # finite, so that a row of them does not become NaN
 
 
 @dataclass(frozen=True, slots=True)
 class Gemma3Shape:
-    """The dimensions of a checkpoint, checked. `reach`: how many tokens away a window layer sees, to each side."""
+    """The validated dimensions of a checkpoint. `reach`: the distance in tokens, to each side, that a window layer sees."""
 
     width: int
     heads: int
@@ -95,7 +95,7 @@ class Gemma3Encoder:
         return self._weights.lookup(INPUT_IDS, "tokens", table, factor=self._shape.width**0.5)
 
     def layer(self, states: str, index: int) -> str:
-        """x + norm(attention(norm(x))), then the same with the MLP."""
+        """Add x + norm(attention(norm(x))), then the same with the MLP."""
         x = self._add(states, self._attention(states, index), f"{index}.post_attention_layernorm.weight")
         return self._add(x, self._mlp(x, index), f"{index}.post_feedforward_layernorm.weight")
 
@@ -126,10 +126,10 @@ class Gemma3Encoder:
         return self._weights.products(attended, out.name, [out], even=True)[0]
 
     def _attend_near(self, q: str, k: str, v: str) -> str:
-        """Attention of a text in which every token sees every other.
+        """Add attention for a text in which every token sees every other.
 
-        A head of keys and values serves several heads of queries: those are taken as so many more tokens, which makes
-        a single product of each step and repeats nothing.
+        One head of keys and values serves several heads of queries. These are treated as additional tokens, so that each step
+        is a single product and nothing is repeated.
         """
         graph, shape = self._graph, self._shape
         if shape.key_value_heads > 1:
@@ -142,14 +142,14 @@ class Gemma3Encoder:
         return graph.node("Reshape", [attended, graph.constant("by_token", np.array([0, -1, width], np.int64))])
 
     def _attend_far(self, q: str, k: str, v: str, window: str) -> str:
-        """Attention of a text of any length, in a layer that may see a window of it only (a bias; "": all of it)."""
+        """Add attention for a text of any length; `bias` restricts it to a window, "" does not."""
         inputs = [q, self._repeat(k), self._repeat(v), *(["", "", window] if window else [])]
         return self._graph.node(
             "MultiHeadAttention", inputs, domain=MICROSOFT, num_heads=self._shape.heads, scale=self._shape.scale
         )
 
     def _rotated(self, x: str, layer: int, part: str, *, heads: int, is_global: bool) -> str:
-        """Queries or keys, normalised a head at a time and turned by their positions."""
+        """Add queries or keys, normalised per head and rotated by their positions."""
         graph, size = self._graph, self._shape.head_size
         by_head = graph.node("Reshape", [x, graph.constant(f"{part}_heads", np.array([0, 0, heads, size], np.int64))])
         normed = self._norm(by_head, f"{layer}.self_attn.{part}_norm.weight")
@@ -159,7 +159,7 @@ class Gemma3Encoder:
         return graph.node("RotaryEmbedding", [flat, first, cos, sin], domain=MICROSOFT, num_heads=heads)
 
     def _repeat(self, x: str) -> str:
-        """Keys or values, once for every query head that shares them."""
+        """Repeat keys or values for each query head that shares them."""
         shape, graph = self._shape, self._graph
         times = shape.heads // shape.key_value_heads
         if shape.key_value_heads == 1:
@@ -172,7 +172,7 @@ class Gemma3Encoder:
         return graph.node("Reshape", [tiled, graph.constant("flat", np.array([0, 0, -1], np.int64))])
 
     def _mlp(self, x: str, layer: int) -> str:
-        """down(gelu(gate) · up). The smoothing scales of `down` fold into the rows of `up`."""
+        """Add down(gelu(gate) · up). The smoothing scales of `down` fold into the rows of `up`."""
         graph, group = self._graph, f"{layer}.gate_up"
         down = Product(f"{layer}.down", self._layer(layer, "mlp.down_proj.weight"))
         down_scale = self._weights.smoothing(down.name, down.weight)
@@ -194,13 +194,13 @@ class Gemma3Encoder:
 
     @cached_property
     def _is_long(self) -> str:
-        """Whether a token may be farther from another than a window layer sees."""
+        """The condition that a token may be farther from another than a window layer sees."""
         limit = self._graph.constant("unmasked_tokens", np.int64(self._shape.reach + 1))
         return self._graph.node("Greater", [self._token_count, limit])
 
     @cached_property
     def _window(self) -> str:
-        """|query − key| ≤ reach as a (1, 1, tokens, tokens) bias; nothing where no text is long enough to need it."""
+        """The bias for |query − key| ≤ reach, (1, 1, tokens, tokens); "" if no text is long enough to need it."""
         nothing = self._graph.constant("no_window", np.zeros((1, 1, 0, 0), np.float32))
         return self._graph.either(self._is_long, self._write_window, lambda: self._graph.node("Identity", [nothing]))
 
@@ -216,9 +216,9 @@ class Gemma3Encoder:
         return graph.node("Unsqueeze", [mask, graph.constant("axes_01", np.array([0, 1], np.int64))])
 
     def _rotary_tables(self, *, is_global: bool) -> tuple[str, str]:
-        """Cosines and sines of every position, (tokens, head_size / 2).
+        """Add the cosines and sines of all positions, (tokens, head_size / 2).
 
-        Stored for every 64th position and for the first 64; ONNX Runtime adds the angles up when it loads the graph.
+        Stored for every 64th position and for the first 64; ONNX Runtime adds the angles when it loads the graph.
         """
         graph, shape, kind = self._graph, self._shape, "global" if is_global else "local"
         if kind not in self._rotary:
@@ -242,7 +242,7 @@ class Gemma3Encoder:
         return self._rotary[kind]
 
     def _norm(self, x: str, name: str) -> str:
-        """RMSNorm with a weight of the checkpoint, which Gemma stores less one."""
+        """Add an RMSNorm with a weight of the checkpoint, which Gemma stores minus one."""
         return self._rms_norm(x, name, 1 + self._tensor(f"layers.{name}"))
 
     def _rms_norm(self, x: str, name: str, weight: Floats) -> str:
@@ -252,7 +252,7 @@ class Gemma3Encoder:
         )
 
     def _stacked(self, layer: int, *names: str) -> Floats:
-        """Weights of several products of the same input as one (out, in) weight."""
+        """Concatenate the weights of several products of the same input to one (out, in) weight."""
         return np.concatenate([self._layer(layer, f"{name}.weight") for name in names])
 
     def _layer(self, layer: int, name: str) -> Floats:
@@ -263,10 +263,10 @@ class Gemma3Encoder:
 
 
 def _reach(window: int) -> int:
-    """How far a token sees to each side: 256 for the window of 512.
+    """Return how far a token sees to each side: 256 for the window of 512.
 
-    transformers turns 512 into 512 // 2 + 1 = 257, an exclusive bound, when it loads the configuration; releases that
-    save it leave the halved value behind, which must not be halved again.
+    transformers turns 512 into 512 // 2 + 1 = 257, an exclusive bound, when it loads the configuration. Some releases save the
+    halved value, which must not be halved again.
     """
     if window in (_TRUE_WINDOW, _TRUE_WINDOW // 2 + 1):
         return _TRUE_WINDOW // 2
@@ -286,7 +286,7 @@ def _layer_types(config: Mapping[str, Any]) -> list[str]:
 
 
 def _rope_bases(config: Mapping[str, Any]) -> tuple[float, float]:
-    """(local, global) rotary bases, from either of the two ways that transformers writes them."""
+    """Read the (local, global) rotary bases from either of the two forms that transformers writes."""
     by_type = config.get("rope_parameters")
     if isinstance(by_type, dict) and "full_attention" in by_type:
         kinds = [by_type["sliding_attention"], by_type["full_attention"]]

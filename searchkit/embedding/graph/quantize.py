@@ -13,8 +13,8 @@ BLOCK = 32  # weights that share a 4-bit scale
 _LARGEST = 127
 _DAMPING = 0.01  # of the mean diagonal; Frantar et al. 2022 use the same
 _COLUMNS_AT_A_TIME = 128
-_ROOM = 1.25  # by how much corrections may enlarge a block's largest weight
-_SMALLEST_SHARE = 1e-3  # of the largest channel's scale: a channel that a sample shows empty may not be so elsewhere
+_ROOM = 1.25  # headroom: corrections may enlarge a block's largest weight
+_SMALLEST_SHARE = 1e-3  # of the largest channel's scale: a channel that is empty in the sample may be used elsewhere
 _LARGEST_HALF = 65504.0
 _LEVELS = 16
 _CODEBOOK_ROUNDS = 40
@@ -25,7 +25,7 @@ _SMALLEST_MAGNITUDE = 1e-5
 def smoothing_scale(largest_input: Floats, weight: Floats) -> Floats:
     """Compute (in,) scales for a product with inputs of the given largest magnitudes and an (out, in) weight; median 1.
 
-    They even out activations before these are quantized, at no cost when the graph runs. SmoothQuant (Xiao et al. 2022, eq. 4):
+    They even out activations before quantization, at no cost at run time. SmoothQuant (Xiao et al. 2022, eq. 4):
     each input channel of a product is divided by s = max|x|^α / max|w|^(1−α), and the weights' columns are multiplied by it.
     The division folds into the weight of the RMSNorm before the product.
     """
@@ -37,13 +37,13 @@ def smoothing_scale(largest_input: Floats, weight: Floats) -> Floats:
 
 
 def quantize_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
-    """(in, out) weights as codes of the same shape and (out,) scales: weight ≈ codes · scales."""
+    """Quantize (in, out) weights to codes of the same shape and (out,) scales: weight ≈ codes · scales."""
     scales = _steps(np.abs(weight).max(axis=0))
     return _codes(weight / scales), scales
 
 
 def quantize_rows(table: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Floats]:
-    """(rows, width) values as codes of the same shape and (rows, 1) scales."""
+    """Quantize (rows, width) values to codes of the same shape and (rows, 1) scales."""
     rows = np.asarray(table, np.float32)
     scales = _steps(np.abs(rows).max(axis=1, keepdims=True))
     return _codes(rows / scales), scales
@@ -51,7 +51,7 @@ def quantize_rows(table: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Floats
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """(out, in) weights in 4 bits: weight ≈ (code - 8) · scale · step.
+    """The 4-bit form of (out, in) weights: weight ≈ (code - 8) · scale · step.
 
     `codes`: packed, (out, in/32, 16); `scales`: (out, in/32), never 0; `steps`: (out,).
     """
@@ -61,15 +61,15 @@ class Blocks:
     steps: Floats
 
     def of_rows(self, rows: slice) -> "Blocks":
-        """Those of some of the outputs."""
+        """Select some of the outputs."""
         return Blocks(self.codes[rows], self.scales[rows], self.steps[rows])
 
 
 def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
-    """(out, in) weights in blocks of 32 inputs; the input width must be a multiple of that.
+    """Quantize (out, in) weights in blocks of 32 inputs; the number of inputs must be a multiple of 32.
 
-    With the Gram matrix xᵀx of the product's inputs, a column's rounding error is made up for by the columns after it
-    (GPTQ, Frantar et al. 2022, arXiv 2210.17323).
+    With the Gram matrix xᵀx of the product's inputs, later columns compensate the rounding error of earlier ones (GPTQ,
+    Frantar et al. 2022, arXiv 2210.17323).
     """
     columns = np.ascontiguousarray(weight.T, np.float32)  # (in, out): a step works on one contiguous row
     width = len(columns)
@@ -94,14 +94,14 @@ def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Codebook:
-    """16 levels and a scale for each of `width` channels; a row has a scale of its own besides."""
+    """A codebook of 16 levels, with a scale for each of `width` channels; each row has a scale too."""
 
     levels: Floats
     channels: Floats
 
     @classmethod
     def fitted(cls, rows: Floats) -> "Codebook":
-        """The levels and scales that suit a sample of a table's rows (Lloyd 1982, with equal weight for every value)."""
+        """Fit levels and scales to a sample of a table's rows (Lloyd 1982, with equal weights)."""
         channels = np.sqrt((rows**2).mean(axis=0)).astype(np.float32)
         channels = channels.clip(max(float(channels.max()) * _SMALLEST_SHARE, 1e-12))
         even = rows / channels
@@ -115,11 +115,11 @@ class Codebook:
         return cls(levels.astype(np.float32), channels)
 
     def encode(self, rows: Floats) -> tuple[Bytes, Halves]:
-        """Packed codes (rows, width/2), two neighbours a byte, the first in the low bits, and scales (rows, 1)."""
+        """Encode rows to packed codes (rows, width/2), two per byte, the first in the low bits, and scales (rows, 1)."""
         even = rows / self.channels
         between = (self.levels[1:] + self.levels[:-1]) / 2
         scales = _row_lengths(even)
-        for _ in range(2):  # the scale that is best for the codes, and the codes that are best for it
+        for _ in range(2):  # alternate between the best scale for the codes and the best codes for the scale
             values = self.levels[np.searchsorted(between, even / scales)]
             fitted = (even * values).sum(axis=1, keepdims=True) / np.maximum(
                 (values**2).sum(axis=1, keepdims=True), 1e-12
@@ -131,13 +131,13 @@ class Codebook:
 
     @property
     def pairs(self) -> Floats:
-        """(256, 2): the two levels that a packed byte stands for."""
+        """The two levels of each packed byte: (256, 2)."""
         byte = np.arange(256)
         return np.stack([self.levels[byte & 15], self.levels[byte >> 4]], axis=1).astype(np.float32)
 
 
 def _packed(codes: Bytes) -> Bytes:
-    """4-bit codes two a byte, the first of each pair of neighbours in the low bits."""
+    """Pack 4-bit codes two per byte, the first of each pair in the low bits."""
     return (codes[..., 0::2] | (codes[..., 1::2] << 4)).astype(np.uint8)
 
 
@@ -147,7 +147,7 @@ def _row_lengths(rows: Floats) -> Floats:
 
 
 def _steps(largest: Floats) -> Floats:
-    """The step that makes the largest magnitude the largest code; 1 where everything is zero."""
+    """Compute the step that maps the largest magnitude to the largest code; 1 where everything is zero."""
     steps = (largest / _LARGEST).astype(np.float32)
     return np.where(steps == 0, 1, steps).astype(np.float32)
 
@@ -157,7 +157,7 @@ def _codes(scaled: Floats) -> npt.NDArray[np.int8]:
 
 
 def _block_scales(block: Floats, steps: Floats) -> npt.NDArray[np.int8]:
-    """(32, n) weights: the scale of each column among a few, by squared error. The extreme value gets code 0."""
+    """Choose the scale of each column of (32, n) weights by squared error. The extreme value gets code 0."""
     extreme = np.take_along_axis(block, np.abs(block).argmax(axis=0)[None], axis=0)[0]
     best = np.full(block.shape[1], np.inf, np.float32)
     scales = np.ones(block.shape[1], np.int8)
@@ -172,7 +172,7 @@ def _block_scales(block: Floats, steps: Floats) -> npt.NDArray[np.int8]:
 
 
 def _correction(gram: Floats) -> Floats:
-    """(in, in), row i: how much of column i's error each later column takes over."""
+    """Compute an (in, in) matrix; row i is the share of column i's error that each later column compensates."""
     hessian = gram.astype(np.float64)
     hessian[np.diag_indices_from(hessian)] += _DAMPING * hessian.diagonal().mean() + 1e-12
     upper = np.linalg.cholesky(np.linalg.inv(hessian)).T

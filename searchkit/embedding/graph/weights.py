@@ -1,4 +1,4 @@
-"""Puts a model's weights into a graph, stored as its quantization says: the products of its layers and its token table."""
+"""Adds a model's weights to a graph in the chosen quantization: the products of its layers, and its token table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from searchkit.embedding.model_info import Quantization
 
 Floats = npt.NDArray[np.float32]
 _ROWS_AT_A_TIME = 16384
-_NO_SIZE = np.float32(1e-20)  # a token of zeros is divided by this
-_SAMPLE_ROWS = 4096  # a codebook is fitted to so many rows of a table
+_NO_SIZE = np.float32(1e-20)  # divisor for a token of zeros
+_SAMPLE_ROWS = 4096  # rows of a table that a codebook is fitted to
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One of the products of an input: x·weightᵀ + bias, for a weight of shape (out, in)."""
+    """A product x·weightᵀ + bias, with a weight of shape (out, in)."""
 
     name: str
     weight: Floats
@@ -37,30 +37,30 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the inputs of a group of products look like on a sample: largest magnitudes (in,), Gram matrix (in, in)."""
+    """The inputs of a group of products on a sample: largest magnitudes (in,) and Gram matrix (in, in)."""
 
     largest: Floats
     gram: Floats
 
 
 class Table(Protocol):
-    """A matrix that may be too large to be held at once."""
+    """A matrix that may be too large for memory."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and width."""
+        """The number of rows and the width."""
         ...
 
     def rows(self, wanted: slice | npt.NDArray[np.int64]) -> Floats:
-        """Some of its rows."""
+        """Read some rows: a slice, or those with the given numbers."""
         ...
 
 
 class Weights:
-    """The products and lookups of one graph.
+    """Adds the products and lookups of one graph.
 
-    `observed`: the inputs of each group of products, by the group's name; without them weights are rounded as they
-    are. `tokens`: the only ids, sorted, that the graph will be given, as positions in this list (for calibration).
+    `observed`: the inputs of each group of products, by the group's name; without them weights are rounded without
+    correction. `tokens`: for calibration, the only ids, sorted, that the graph receives, as positions in this list.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class Weights:
         self._tokens = tokens
 
     def smoothing(self, group: str, weight: Floats) -> Floats:
-        """(in,) scales that the caller takes out of a group's input and `weight` (out, in) is multiplied by."""
+        """Compute (in,) scales: the caller divides the group's input by them and multiplies `weight` (out, in)."""
         observed = self._observed.get(group)
         if observed is None or not self.quantization.has_one_scale:
             return np.ones(weight.shape[1], np.float32)
         return smoothing_scale(observed.largest, weight)
 
     def products(self, x: str, group: str, products: Sequence[Product], *, even: bool = False) -> list[str]:
-        """Several products of one input, which is quantized once.
+        """Add several products of one input, which is quantized once.
 
-        `even`: the input's tokens differ much in size. One scale quantizes all of them, and the large ones would leave
-        the small ones a handful of steps; so each is divided by its largest magnitude, and its products multiplied.
+        `even`: the magnitudes of the input's tokens differ widely. One scale quantizes all tokens, and large ones would leave
+        small ones only a few steps; so each token is divided by its largest magnitude, and its products are multiplied by it.
         """
         size = ""
         if even and (self.quantization.has_one_scale or self._tokens is not None):
@@ -104,13 +104,13 @@ class Weights:
         return [self._finished(y, size, product) for y, product in zip(found, products, strict=True)]
 
     def lookup(self, ids: str, name: str, table: Table, factor: float = 1.0) -> str:
-        """Rows of a table times a factor; widened only where looked up."""
+        """Look up rows of a table, times a factor; only these rows are converted to floats."""
         if self.quantization is Quantization.FP32:
             return self._float_rows(ids, name, table, factor)
         return (self._int4_rows if self.quantization.has_small_table else self._int8_rows)(ids, name, table, factor)
 
     def _evened(self, x: str) -> tuple[str, str]:
-        """Tokens with a largest magnitude of 1, and what they were divided by, (batch, tokens, 1)."""
+        """Scale tokens to a largest magnitude of 1; returns them and their divisors, (batch, tokens, 1)."""
         graph = self._graph
         channels = graph.constant("channel_axis", np.array([-1], np.int64))
         highest, lowest = (graph.node(f"Reduce{kind}", [x, channels]) for kind in ("Max", "Min"))
@@ -135,7 +135,7 @@ class Weights:
         return graph.node("MatMulIntegerToFloat", [x, weight, scale, steps, zero_point], domain=MICROSOFT)
 
     def _int4_products(self, x: str, group: str, products: Sequence[Product]) -> list[str]:
-        """All weights are rounded as one: their inputs, and so what rounding them by GPTQ begins with, are the same."""
+        """Add products whose weights are quantized together, since their inputs, and so GPTQ's Gram matrix, are the same."""
         observed = self._observed.get(group)
         stacked = np.concatenate([product.weight for product in products])
         blocks = quantize_blocks(stacked, None if observed is None else observed.gram)

@@ -29,6 +29,8 @@ _SCANNED_UP_TO = 50_000
 _SAMPLE = 65_536  # vectors to train codes on
 AIM = 0.998  # recall@10 at which the search effort is high enough
 _NEIGHBOURS = 10
+_HEADINGS = 100  # as synthetic queries
+_FIRST_WORDS = 12  # of a passage without heading
 _EFFORTS = {
     Structure.IVF: (32, 64, 128, 256, 512, 1024),
     Structure.HNSW: (64, 128, 256, 512),
@@ -171,12 +173,8 @@ def _sample(catalog: CatalogReader, ids: Ids, dimension: int) -> Vectors:
     return vectors.fetch_vectors(catalog, chosen, dimension)[2]
 
 
-_HEADINGS = 100
-_FIRST_WORDS = 12
-
-
 def _heading_texts(catalog: CatalogReader, count: int = _HEADINGS) -> list[str]:
-    """Up to `count` distinct headings from all over the collection, or the first words of passages that have none."""
+    """List up to `count` distinct headings from the whole collection, or the first words of passages without heading."""
     texts = (
         title.rsplit(" › ", 1)[-1].strip() or " ".join(text.split()[:_FIRST_WORDS])
         for title, text in sample_starts(catalog, 4 * count)

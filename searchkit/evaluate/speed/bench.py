@@ -16,9 +16,8 @@ from searchkit.evaluate.speed.engine import Engine
 from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import CosineRow, RetrievalRow, measure_cosines, measure_retrieval
 from searchkit.evaluate.speed.interleaving import OnStep
-from searchkit.evaluate.speed.latency import Latency, LoadRow, measure_latency, measure_loads
+from searchkit.evaluate.speed.latency import Latency, LoadRow, SearchRow, measure_latency, measure_loads, measure_search
 from searchkit.evaluate.speed.machine import Machine, describe_machine
-from searchkit.evaluate.speed.search_command import SearchRow, measure_search
 from searchkit.evaluate.speed.throughput import Speed, fixed_length_texts, measure_speed
 from searchkit.types import Passage
 

@@ -7,9 +7,8 @@ from typing import Any
 from searchkit.display import plural
 from searchkit.evaluate.speed.bench import Report
 from searchkit.evaluate.speed.fidelity import CosineRow, RetrievalRow
-from searchkit.evaluate.speed.latency import Latency, LatencyRow, LoadRow
+from searchkit.evaluate.speed.latency import Latency, LatencyRow, LoadRow, SearchRow
 from searchkit.evaluate.speed.machine import Machine
-from searchkit.evaluate.speed.search_command import SearchRow
 from searchkit.evaluate.speed.throughput import Speed, SpeedRow
 
 _DIGITS = 6

@@ -27,7 +27,7 @@ _UNAUTHORIZED, _NOT_FOUND = 401, 404
 # Paths that are safe inside our folders on every system: nothing hidden, no `..`, no drive letter.
 _PLAIN_PATH = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 _AGENT = {"user-agent": "searchkit"}  # the only thing that the hub learns about this machine
-_KEPT = "What was downloaded is kept; the same command goes on from there."
+_KEPT = "The partial download is kept; the same command resumes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class Hub:
         elif isinstance(error, RevisionNotFoundError):
             message = f"{repository} has no revision '{revision}'. See which there are: {page}/tree/main"
         elif status == _UNAUTHORIZED and self._token:
-            message = f"The hub does not accept your token. Log in again (hf auth login), or set HF_TOKEN anew.{said}"
+            message = f"The hub does not accept your token. Log in again (hf auth login), or set HF_TOKEN again.{said}"
         elif isinstance(error, RepositoryNotFoundError) or status in (_UNAUTHORIZED, _NOT_FOUND):
             message = f"There is no {page}, or it is private. Check the spelling; if it is private, {log_in}."
         elif status in _PASSING:

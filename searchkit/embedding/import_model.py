@@ -186,7 +186,7 @@ def _similarity_range(embedder: OnnxEmbedder) -> tuple[float, float]:
     unrelated, matched = float(similarities[~matching].mean()), float(similarities[matching].mean())
     if not (np.isfinite(similarities).all() and matched > unrelated):
         raise ModelError(
-            "The converted model does not tell matching texts from unrelated ones; its weights look damaged."
+            "The converted model does not distinguish matching texts from unrelated ones; its weights look damaged."
         )
     return round(unrelated, 4), round(matched, 4)
 

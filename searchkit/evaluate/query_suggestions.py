@@ -53,7 +53,7 @@ def suggest_queries(home: Home, collection: str, count: int) -> list[Suggestion]
 def write_suggestions(file: Path, suggestions: Sequence[Suggestion], *, force: bool) -> None:
     """Write a file of judged queries. Raises UsageError if it exists, unless `force`, or cannot be written."""
     if file.exists() and not force:
-        raise UsageError(f"{file} is there already. Choose another name (--out FILE), or replace it (--force).")
+        raise UsageError(f"{file} exists already. Choose another name (--out FILE), or replace it (--force).")
     if not file.absolute().parent.is_dir():
         raise UsageError(f"There is no folder {file.absolute().parent}. Create it, or choose another place: --out FILE")
     lines = [{"query": one.query, "relevant": [one.file], "note": one.note} for one in suggestions]

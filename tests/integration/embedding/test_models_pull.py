@@ -164,7 +164,7 @@ def test_a_broken_connection_is_resumed_where_it_broke(home: Path, minilm: Loopb
 def test_a_pull_that_gave_up_is_completed_by_the_next(home: Path, minilm: LoopbackHub) -> None:
     repository = minilm.repositories["anna/model"]
     repository.dead_end[WEIGHTS] = 50_000_000
-    with pytest.raises(HubError, match="the same command goes on from there"):
+    with pytest.raises(HubError, match="the same command resumes it"):
         pull(home)
     assert [request.begin for request in minilm.fetched(WEIGHTS)] == [0, 50_000_000, 50_000_000]
     assert ModelStore(home / "models").installed() == []

@@ -286,7 +286,7 @@ def test_proposed_queries_are_headings_of_one_file_each_and_can_be_evaluated(
     judged = read_judged(library.home, "docs", file)
     assert len(judged.queries) == len(suggestions)
     assert len({one.file for one in suggest_queries(library.home, "docs", 3)}) == 3
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write_suggestions(file, suggestions, force=False)
     write_suggestions(file, suggestions[:1], force=True)
     assert len(file.read_text().splitlines()) == 1

@@ -42,7 +42,7 @@ class _Request:
         float | None,
         option("--max-mb", type=click.FloatRange(0, min_open=True), help="Most megabytes that the index may take."),
     ]
-    queries: Annotated[Path | None, option("--queries", type=FILE, help="A text file, one query a line.")]
+    queries: Annotated[Path | None, option("--queries", type=FILE, help="A text file, one query per line.")]
     dry_run: Annotated[bool, option("--dry-run", is_flag=True, help="Measure and show, change nothing.")]
     auto: Annotated[
         bool,

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from searchkit.embedding.store import bundled_checkpoint
+from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.library import Library
-from tests.support.files import EMBEDDINGGEMMA, write
+from tests.support.files import EMBEDDINGGEMMA, SAMPLE_DOCS, write
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.homes import copied, made_once
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -29,6 +30,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in missing.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which the small model is converted, which takes seconds; for `copied`."""
+    return made_once(tmp_path_factory, "small_model", lambda home: ModelStore(home / "models").open(BUNDLED))
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Path:
+    """A data directory in which the sample documents are indexed with the small model; for `copied`."""
+
+    def make(home: Path) -> None:
+        with Library(copied(small_model, home)) as library:
+            library.index(SAMPLE_DOCS)
+
+    return made_once(tmp_path_factory, "samples", make)
 
 
 @pytest.fixture

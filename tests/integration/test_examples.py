@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.fake_llm import fake_llm
 from tests.support.files import ROOT, write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 NO_NETWORK = """
@@ -24,9 +25,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two documents, indexed by the first example into a data directory beside it."""
     folder = tmp_path_factory.mktemp("examples") / "docs"
+    copied(small_model, folder.parent / "home")
     write(folder / "lease.md", "# Lease\n\nThe lease of the flat ends on 31 March 2026.\n")
     write(folder / "roses.md", "# Roses\n\nPrune the roses in March.\n")
     run(folder, "index_and_search", str(folder), "when is the flat given back")

@@ -14,6 +14,7 @@ import pytest
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 from tests.support.files import ROOT
+from tests.support.homes import copied
 from tests.support.trace_search import Journey
 
 MOST_MODULES = 30  # from a front end's request to its answer, model and index being open
@@ -54,8 +55,10 @@ def test_the_documented_journey_is_the_one_that_is_made(subject: str, library: L
 
 
 @pytest.mark.minilm
-def test_the_search_command_runs_through_no_more_modules_than_it_did(tmp_path: Path, docs: Path) -> None:
-    environment = {**os.environ, "SEARCHKIT_HOME": str(tmp_path / "home")}
+def test_the_search_command_runs_through_no_more_modules_than_it_did(
+    small_model: Path, tmp_path: Path, docs: Path
+) -> None:
+    environment = {**os.environ, "SEARCHKIT_HOME": str(copied(small_model, tmp_path / "home"))}
     with Library(tmp_path / "home") as library:
         library.index(docs)
     command = [sys.executable, "-m", "tests.support.trace_search", "when to prune the roses"]

@@ -7,16 +7,17 @@ import pytest
 
 from tests.support.fake_llm import fake_llm
 from tests.support.files import ROOT, write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 
 
 @pytest.fixture
-def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder with documents about a lease in ~/docs, and a data directory of its own."""
     write(tmp_path / "docs" / "lease.md", "# Lease\n\nThe lease ends on 31 March 2026, at noon.\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SEARCHKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SEARCHKIT_HOME", str(copied(small_model, tmp_path / "home")))
     return tmp_path
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.fake_llm import MODEL, FakeLlm, Script, fake_llm
 from tests.support.files import SAMPLE_DOCS, write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 QUESTION = "error E07 after warming up"
@@ -21,12 +22,9 @@ Result = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the sample documents are indexed."""
-    folder = tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "searchkit", "index", str(SAMPLE_DOCS)]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SEARCHKIT_HOME": str(folder)})
-    return folder
+    return copied(samples, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture

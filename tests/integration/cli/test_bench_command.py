@@ -14,6 +14,7 @@ import pytest
 from searchkit.cli.main import cli
 from searchkit.errors import SearchkitError
 from tests.support.files import write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 FAKE_INTERPRETER = f"""#!{sys.executable} -S
@@ -55,11 +56,11 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A data directory with the small model and one document."""
     docs = tmp_path_factory.mktemp("docs")
     write(docs / "boiler.md", "# Boiler\n\nTop up the water until the gauge shows two bar.\n")
-    command = Bench(tmp_path_factory.mktemp("home"))
+    command = Bench(copied(small_model, tmp_path_factory.mktemp("home")))
     command.run("index", docs, "-c", "docs")
     return command
 

@@ -12,15 +12,16 @@ import pytest
 from searchkit.cli.main import cli
 from searchkit.errors import SearchkitError
 from tests.support.files import write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 GARDEN = "# Roses\n\nPrune the roses in March.\n\n# Boiler\n\nTop up the water until the gauge shows two bar.\n"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory in which the small model is converted when it is first used."""
-    return tmp_path_factory.mktemp("home")
+def home(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the small model."""
+    return copied(small_model, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture

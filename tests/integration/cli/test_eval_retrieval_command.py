@@ -11,14 +11,15 @@ from searchkit.cli.main import cli
 from searchkit.errors import SearchkitError
 from searchkit.evaluate.trec import read_run
 from tests.support.files import write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory in which the small model is converted when it is first used."""
-    return tmp_path_factory.mktemp("home")
+def home(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the small model."""
+    return copied(small_model, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture

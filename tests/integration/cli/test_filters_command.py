@@ -9,17 +9,16 @@ import pytest
 
 from tests.integration.test_command import Command, json_lines
 from tests.support.files import SAMPLE_DOCS
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 CONTRACT = "freelance-contract-stadtarchiv.md"
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def sample(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A data directory in which the sample documents are indexed."""
-    command = Command(tmp_path_factory.mktemp("home"))
-    command("index", SAMPLE_DOCS)
-    return command
+    return Command(copied(samples, tmp_path_factory.mktemp("sample")))
 
 
 def found(command: Command, *arguments: str) -> set[str]:

@@ -18,6 +18,7 @@ from searchkit.evaluate.speed.bench import Report
 from searchkit.train.adapter.report import AdapterReport
 from tests.support.fake_llm import fake_llm
 from tests.support.files import ROOT, write
+from tests.support.homes import copied
 
 PAGE = (ROOT / "docs" / "json.md").read_text("utf-8")
 FIELD_ROW = re.compile(r"^\| (`[^|]+`) \|", re.MULTILINE)
@@ -49,9 +50,9 @@ def documented(command: str, part: str = "") -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with one small collection."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = copied(small_model, tmp_path_factory.mktemp("home"))
     docs = folder / "docs"
     write(docs / "boiler.md", "# Boiler\n\n## Pressure\n\nTop up the water until the gauge shows two bar.\n")
     write(docs / "roses.md", "# Roses\n\nPrune the roses in March, above an outward bud.\n")

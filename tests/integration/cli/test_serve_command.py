@@ -20,13 +20,14 @@ from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.server import _listen
 from tests.support.errors import refused
 from tests.support.files import write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "SEARCHKIT_HOME": str(tmp_path / "home"), "COLUMNS": "100"}
+def environment(small_model: Path, tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "SEARCHKIT_HOME": str(copied(small_model, tmp_path / "home")), "COLUMNS": "100"}
 
 
 def run(environment: dict[str, str], *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":

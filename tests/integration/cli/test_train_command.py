@@ -11,6 +11,7 @@ from searchkit.cli.main import cli
 from searchkit.embedding.store import BUNDLED
 from searchkit.library import Library
 from tests.support.files import write
+from tests.support.homes import copied
 
 SUBJECTS = "roses bread boiler lease piano bicycle tax garden insurance kitchen cellar holiday".split()
 MATTERS = "repair costs history cleaning buying storing measuring sharing painting moving".split()
@@ -21,8 +22,8 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SEARCHKIT_HOME", str(tmp_path / "home"))
+def home(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SEARCHKIT_HOME", str(copied(small_model, tmp_path / "home")))
     return tmp_path / "home"
 
 

@@ -19,7 +19,6 @@ from searchkit.cli.main import cli
 from searchkit.embedding import adapted_model
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import SearchkitError
-from searchkit.files import make_private_folder
 from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
@@ -28,6 +27,7 @@ from searchkit.train.options import AdapterOptions, LossWeights
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage
+from tests.support import homes
 from tests.support.files import ROOT, write
 
 pytestmark = [pytest.mark.minilm, pytest.mark.train]
@@ -40,7 +40,7 @@ MATTERS = "repair costs history cleaning buying storing measuring sharing painti
 
 
 @pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def indexed(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a collection of 120 notes, whose adapter is worth making, and an empty one."""
     folder, rng = tmp_path_factory.mktemp("indexed"), random.Random(0)
     pairs: list[Pair] = []
@@ -51,7 +51,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             query, document = f"The {matter} of our {subject}", f"{subject} {matter}"
             pairs.append(Pair(query, Passage("", text), Kind.USER, document, SPLITS[len(pairs) % len(SPLITS)]))
             write(folder / "docs" / subject / f"{matter}.md", f"# {query}\n\n{text}\n")
-    write_pairs(make_private_folder(folder / "home") / "pairs.jsonl", pairs)
+    write_pairs(homes.copied(small_model, folder / "home") / "pairs.jsonl", pairs)
     write(folder / "nothing" / "a.txt", "\n")
     with Library(folder / "home") as library:
         library.index(folder / "docs")

@@ -29,6 +29,7 @@ from searchkit.reports import Progress
 from searchkit.types import Passage
 from searchkit_indexes import faiss_codes
 from tests.support.files import write
+from tests.support.homes import copied
 
 pytestmark = pytest.mark.minilm
 DIMENSION = 384
@@ -50,13 +51,12 @@ def adaptation(change: Matrix) -> Adaptation:
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def models(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home with the small model in 8 bits and in floats."""
-    home = tmp_path_factory.mktemp("home")
+    home = copied(small_model, tmp_path_factory.mktemp("home"))
     checkpoint = bundled_checkpoint()
     assert checkpoint is not None
     with Library(home) as library:
-        library.models.open(BUNDLED)
         library.models.add(checkpoint, name="exact", quantization=Quantization.FP32)
     yield home
 

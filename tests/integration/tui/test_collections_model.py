@@ -1,11 +1,12 @@
 """Switching a collection to another model, to its end, with real models."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 
-from searchkit.embedding.store import ModelStore, bundled_checkpoint
+from searchkit.embedding.store import BUNDLED
 from searchkit.library import Library
 from searchkit.types import SearchMode
 from searchkit_tui.collections.screen import CollectionsScreen
@@ -16,12 +17,12 @@ from tests.support.small_app import User, shown
 pytestmark = pytest.mark.minilm
 
 
-def test_a_collection_is_switched_to_another_model_and_embedded_with_it(tmp_path: Path, docs: Path) -> None:
-    checkpoint = bundled_checkpoint()
-    assert checkpoint is not None
+def test_a_collection_is_switched_to_another_model_and_embedded_with_it(
+    small_model: Path, tmp_path: Path, docs: Path
+) -> None:
     home = tmp_path / "home"
     for name in ("first", "second"):
-        ModelStore(home / "models").add(checkpoint, name=name)
+        shutil.copytree(small_model / "models" / BUNDLED, home / "models" / name)
 
     async def scenario(user: User, library: Library) -> None:
         await user.until_seen("docs", "first", "all by meaning")

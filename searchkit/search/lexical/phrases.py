@@ -53,7 +53,7 @@ def _finder(phrase: str) -> Callable[[str], bool]:
 
     def holds(text: str) -> bool:
         plain = folded(text)
-        return any(
+        return wanted in plain and any(
             not (begins and _is_letter(plain[found.start() - 1 : found.start()]))
             and not (ends and _is_letter(plain[found.end() : found.end() + 1]))
             for found in pattern.finditer(plain)

@@ -101,6 +101,11 @@ def error_text(error: SearchkitError) -> str:
     return sentences(str(error), either([command_line(choice) for choice in choices_of(error)]))
 
 
+def remedy_text(remedy: Remedy) -> str:
+    """A remedy with its alternatives as the command line has it."""
+    return either([command_line(choice) for choice in remedy.choices()])
+
+
 def choices_of(error: SearchkitError) -> list[Remedy]:
     """What can be done about an error, the best first."""
     return list(error.remedy.choices()) if error.remedy else []
@@ -193,13 +198,16 @@ _WORDS: Mapping[Action, str] = {
     Action.INSTALL_EXTRA: "Install the extra",
     Action.UPGRADE: "Upgrade searchkit",
     Action.MAKE_PAIRS: "Make some",
+    Action.WRITE_PAIRS: "Let a language model write some",
     Action.JUDGE_QUERIES: "Begin one",
     Action.EVALUATE: "Make one",
     Action.ALLOW_INDEXING: "Start it so that it may",
 }
 _COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
     Action.ADVICE: lambda _: "",
-    Action.CHANGE_OPTION: lambda remedy: _FLAGS[remedy.option] if remedy.option else "",
+    Action.CHANGE_OPTION: lambda remedy: (
+        _FLAGS[remedy.option].format(extra=remedy.extra or "NAME") if remedy.option else ""
+    ),
     Action.CHANGE_SETTING: lambda remedy: f"{remedy.setting} of config.toml",
     Action.INDEX_FOLDER: _index_command,
     Action.RESUME_INDEXING: lambda remedy: command("index", "-c", remedy.collection),
@@ -225,6 +233,7 @@ _COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
     Action.INSTALL_EXTRA: lambda remedy: f"pip install 'searchkit[{remedy.extra}]'",
     Action.UPGRADE: lambda _: "pip install -U searchkit",
     Action.MAKE_PAIRS: lambda _: command("train", "pairs", "COLLECTION", "--out", "FILE"),
+    Action.WRITE_PAIRS: lambda remedy: command("train", "pairs", remedy.collection, "--llm", "auto"),
     Action.JUDGE_QUERIES: lambda remedy: command("eval", "init", remedy.collection),
     Action.EVALUATE: lambda _: command("eval", "retrieval", "-c", "NAME", "--queries", "FILE", "--out", "FOLDER"),
     Action.ALLOW_INDEXING: lambda _: command("serve", "--allow-indexing"),
@@ -241,8 +250,9 @@ _FLAGS: Mapping[Option, str] = {
     Option.LLM_MODEL: "--llm-model NAME",
     Option.MODEL_NAME: "--name NAME",
     Option.NO_LLM: "--no-llm",
-    Option.OUT: "--out",
+    Option.OUT_FILE: "--out FILE",
+    Option.OUT_FOLDER: "--out FOLDER",
     Option.PAIRS: "--pairs FILE",
     Option.PORT: "--port 0",
-    Option.PYTHON_FOR: "--python-for NAME=PATH",
+    Option.PYTHON_FOR: "--python-for {extra}=PATH",
 }

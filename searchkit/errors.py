@@ -43,7 +43,7 @@ class Action(StrEnum):
     """What somebody can do about an error. Behind each, the arguments of a `Remedy` that it takes."""
 
     ADVICE = "advice"  # sentence: nothing to run
-    CHANGE_OPTION = "change_option"  # sentence, option: ask again, with another value for it
+    CHANGE_OPTION = "change_option"  # sentence, option: ask again, with another value for it; extra: whose
     CHANGE_SETTING = "change_setting"  # sentence, setting: in the configuration file
 
     INDEX_FOLDER = "index_folder"  # path: any folder if there is none; collection: that is to hold it
@@ -73,7 +73,8 @@ class Action(StrEnum):
     INSTALL_EXTRA = "install_extra"  # extra
     UPGRADE = "upgrade"  # searchkit itself
 
-    MAKE_PAIRS = "make_pairs"  # to train with
+    MAKE_PAIRS = "make_pairs"  # to train with, of a collection
+    WRITE_PAIRS = "write_pairs"  # collection: by a language model
     JUDGE_QUERIES = "judge_queries"  # collection: begin a file of judged queries
     EVALUATE = "evaluate"  # make a report of an evaluation
     ALLOW_INDEXING = "allow_indexing"  # to the server
@@ -93,7 +94,8 @@ class Option(StrEnum):
     LLM_MODEL = "llm_model"
     MODEL_NAME = "model_name"
     NO_LLM = "no_llm"
-    OUT = "out"
+    OUT_FILE = "out_file"
+    OUT_FOLDER = "out_folder"
     PAIRS = "pairs"
     PORT = "port"
     PYTHON_FOR = "python_for"

@@ -72,7 +72,5 @@ def _hnswlib_codes() -> Any:
     try:
         from searchkit_indexes.hnswlib_codes import HnswlibCodes
     except ImportError as error:
-        raise StructureMissingError(
-            "hnswlib is not installed; it needs a C++ compiler: pip install 'searchkit[hnsw]'"
-        ) from error
+        raise StructureMissingError("the package hnswlib is not installed") from error
     return HnswlibCodes

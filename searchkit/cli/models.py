@@ -8,7 +8,7 @@ import click
 
 from searchkit.cli.models_use import use_model
 from searchkit.cli.output import print_json, say
-from searchkit.display import on_one_line, size
+from searchkit.display import on_one_line, remedy_text, size
 from searchkit.embedding.model_info import Quantization
 from searchkit.errors import UsageError
 
@@ -86,7 +86,7 @@ def list_models(*, as_json: bool) -> None:
     for row in rows:
         click.echo(row)
     if not has_models:
-        say(f"No model is installed. {GET_A_MODEL}")
+        say(f"No model is installed. {remedy_text(GET_A_MODEL)}")
 
 
 def _rows(library: "Library") -> list[_Row]:

@@ -8,6 +8,7 @@ import click
 
 from searchkit.cli.options import FILE, option, with_options
 from searchkit.cli.output import print_json, say
+from searchkit.display import error_text
 from searchkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def _print(report: "TuneReport", *, dry_run: bool) -> None:
     for trial in sorted(report.trials, key=lambda trial: trial.cost):
         chosen = "  ← " + ("would be set" if dry_run else "set") if trial == report.chosen else ""
         click.echo(_row(trial) + chosen)
-    for name, reason in report.skipped:
-        say(f"{name}: {reason}")
+    for name, error in report.skipped:
+        say(f"{name}: {error_text(error)}")
     say(f"Measured on {report.queries:,} queries.")
     if report.chosen is None:
         say("None reaches that recall within these limits; nothing was changed.")
@@ -123,5 +124,5 @@ def _as_json(report: "TuneReport") -> dict[str, object]:
         "queries": report.queries,
         "chosen": str(report.chosen.spec) if report.chosen else None,
         "trials": [{**asdict(trial), "spec": str(trial.spec), "cost": trial.cost} for trial in report.trials],
-        "skipped": dict(report.skipped),
+        "skipped": {name: error_text(error) for name, error in report.skipped},
     }

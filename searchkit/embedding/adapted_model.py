@@ -58,7 +58,7 @@ def matrix_of(folder: Path, card: ModelCard) -> Matrix | None:
         return None
     matrix: Matrix = np.load(folder / ADAPTER_FILE, allow_pickle=False)
     if matrix.shape != (card.dimension, card.dimension) or not np.isfinite(matrix).all():
-        raise ModelError(f"The model {card.name} has a damaged {ADAPTER_FILE}. Train it again.")
+        raise ModelError(f"The model {card.name} has a damaged {ADAPTER_FILE}.", remedy="Train it again.")
     return matrix
 
 
@@ -76,7 +76,9 @@ def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
     before = matrix_of(base, card)
     total = new.matrix if before is None else before @ new.matrix
     if np.linalg.cond(total, 1) > _LARGEST_CONDITION:
-        raise ModelError(f"The adapter cannot be undone: it flattens the vectors of {card.name}. Train it again.")
+        raise ModelError(
+            f"The adapter cannot be undone: it flattens the vectors of {card.name}.", remedy="Train it again."
+        )
     with new_folder(target) as folder:
         shared = [name for name in card.checksums if name not in _OWN]
         for name in shared:

@@ -52,7 +52,7 @@ class Checkpoint:
         self.folder = folder
         if not folder.is_dir():
             raise UnsupportedCheckpointError(
-                f"{folder} is not a folder. Name the folder that holds config.json and model.safetensors."
+                f"{folder} is not a folder.", remedy="Name the folder that holds config.json and model.safetensors."
             )
         self.config = self._json("config.json")
         self._tensor_files = _tensor_files(folder) if with_weights else {}
@@ -273,19 +273,19 @@ def _tensor_files(folder: Path) -> dict[str, Path]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
-        reason = (
-            "only pickled weights, which can run code when read. Ask for a safetensors version"
-            if pickled
-            else "no weights"
+        reason = "only pickled weights, which can run code when read" if pickled else "no weights"
+        raise UnsupportedCheckpointError(
+            f"{folder} holds {reason}. searchkit reads *.safetensors only.",
+            remedy="Ask its authors for a safetensors version." if pickled else None,
         )
-        raise UnsupportedCheckpointError(f"{folder} holds {reason}. searchkit reads *.safetensors.")
     places: dict[str, Path] = {}
     for file in files:
         try:
             with safe_open(file, framework="numpy") as tensors:
                 places.update(dict.fromkeys(tensors.keys(), file))
         except SafetensorError as error:
-            raise UnsupportedCheckpointError(f"{file} is damaged or cut short ({error}). Download it again.") from error
+            message = f"{file} is damaged or cut short ({error})."
+            raise UnsupportedCheckpointError(message, remedy="Download it again.") from error
     return places
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.embedding.model_folder import checksum
-from searchkit.errors import HubError
+from searchkit.errors import Action, HubError, Remedy
 from searchkit.files import make_private_folder
 
 if TYPE_CHECKING:
@@ -58,11 +58,12 @@ class Snapshot:
 def refuse_offline(*, asked: bool) -> None:
     """Raise HubError if the user forbids the network, by an option (`asked`) or in the environment."""
     off = {"", "0", "no", "off", "false"}
-    reasons = ["--offline"] if asked else [name for name in _OFFLINE if os.environ.get(name, "").lower() not in off]
-    if reasons:
+    variables = [name for name in _OFFLINE if os.environ.get(name, "").lower() not in off]
+    if asked or variables:
+        reason = "the network was not to be used" if asked else f"{variables[0]} forbids it"
         raise HubError(
-            f"Nothing was downloaded, because {reasons[0]} forbids it. "
-            "Import a checkpoint that you have (searchkit models import FOLDER), or allow the network."
+            f"Nothing was downloaded, because {reason}.",
+            remedy=Remedy(Action.IMPORT_MODEL) | Remedy(sentence="Allow the network"),
         )
 
 
@@ -80,7 +81,10 @@ class Hub:
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         self.endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
         if not re.match(r"https?://[^/]", self.endpoint):
-            raise HubError(f"HF_ENDPOINT is '{self.endpoint}'; it must be an address that begins with https://")
+            raise HubError(
+                f"HF_ENDPOINT is '{self.endpoint}', which is not an address.",
+                remedy="Set it to one that begins with https://, or unset it.",
+            )
         self._pauses_seconds = pauses_seconds
         self._timeout_seconds = constants.HF_HUB_DOWNLOAD_TIMEOUT
         self._token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
@@ -103,8 +107,8 @@ class Hub:
                 self._wait(pauses, error, repository, revision)
             except (KeyError, TypeError, ValueError) as error:
                 raise HubError(
-                    f"{self.endpoint} does not answer like a model hub. "
-                    "Check HF_ENDPOINT, or log in to the network that you are in."
+                    f"{self.endpoint} does not answer like a model hub.",
+                    remedy="Check HF_ENDPOINT, or log in to the network that you are in.",
                 ) from error
 
     def fetch(
@@ -128,8 +132,8 @@ class Hub:
         if not file.matches(part):
             part.unlink()
             raise HubError(
-                f"{file.path} of {snapshot.repository} arrived with another checksum than {self.endpoint} lists, and was deleted."
-                " Run the command again; if it happens again, do not use this source."
+                f"{file.path} of {snapshot.repository} arrived with another checksum than {self.endpoint} lists, and was deleted.",
+                remedy="Try again; if it happens again, do not use this source.",
             )
         part.replace(target)
 
@@ -191,30 +195,34 @@ class Hub:
         if not isinstance(error, HfHubHTTPError):
             reason = " ".join(str(error).split()) or type(error).__name__
             return HubError(
-                f"The connection to {self.endpoint} failed: {reason}. {_KEPT} "
-                "Without a network: searchkit models import FOLDER"
+                f"The connection to {self.endpoint} failed: {reason}. {_KEPT}", remedy=Remedy(Action.IMPORT_MODEL)
             )
         page, status = f"{self.endpoint}/{repository}", error.response.status_code
         said = f" The hub says: {' '.join(error.server_message.split())[:300]}" if error.server_message else ""
         log_in = "log in (hf auth login) or set HF_TOKEN"
         if isinstance(error, GatedRepoError) and not self._token:
-            message = f"{repository} is for those who have accepted its terms. Accept them at {page}, then {log_in}."
+            message = f"{repository} is for those who have accepted its terms."
+            remedy = f"Accept them at {page}, then {log_in}."
         elif isinstance(error, GatedRepoError):
-            message = (
-                f"Your token gives no access to {repository}. Accept its terms at {page} with the same account; "
-                f"a fine-grained token must also be allowed to read gated repositories.{said}"
+            message = f"Your token gives no access to {repository}.{said}"
+            remedy = (
+                f"Accept its terms at {page} with the same account;"
+                " a fine-grained token must also be allowed to read gated repositories."
             )
         elif isinstance(error, RevisionNotFoundError):
-            message = f"{repository} has no revision '{revision}'. See which there are: {page}/tree/main"
+            message, remedy = f"{repository} has no revision '{revision}'.", f"See which there are: {page}/tree/main"
         elif status == _UNAUTHORIZED and self._token:
-            message = f"The hub does not accept your token. Log in again (hf auth login), or set HF_TOKEN again.{said}"
+            message = f"The hub does not accept your token.{said}"
+            remedy = "Log in again (hf auth login), or set HF_TOKEN to a valid token."
         elif isinstance(error, RepositoryNotFoundError) or status in (_UNAUTHORIZED, _NOT_FOUND):
-            message = f"There is no {page}, or it is private. Check the spelling; if it is private, {log_in}."
+            message = f"There is no {page}, or it is private."
+            remedy = f"Check the spelling; if it is private, {log_in}."
         elif status in _PASSING:
-            message = f"{self.endpoint} cannot serve this at the moment (status {status}). Try again later. {_KEPT}"
+            message = f"{self.endpoint} cannot serve this at the moment (status {status}). {_KEPT}"
+            remedy = "Try again later."
         else:
-            message = f"{self.endpoint} refuses {repository} (status {status}).{said} See {page}"
-        return HubError(message)
+            message, remedy = f"{self.endpoint} refuses {repository} (status {status}).{said}", f"See {page}"
+        return HubError(message, remedy=remedy)
 
 
 def _file(sibling: "RepoSibling") -> HubFile:

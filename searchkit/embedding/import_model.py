@@ -119,7 +119,8 @@ def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequen
         )
     if passages and not (quantization is Quantization.INT4 or (quantization.has_one_scale and family.smoothed)):
         raise UsageError(
-            f"Nothing in a {checkpoint.model_type} model in {quantization} depends on texts: import it without --calibrate."
+            f"Nothing in a {checkpoint.model_type} model in {quantization} depends on texts.",
+            remedy="Import it without calibrating it.",
         )
     return family
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from searchkit.embedding.model_info import ModelInfo, Prompts, Quantization
 from searchkit.embedding.tokenizer import TokenizerKind
-from searchkit.errors import ModelError
+from searchkit.errors import Action, ModelError, Remedy
 from searchkit.files import write_atomically
 
 FORMAT = 1
@@ -74,6 +74,11 @@ class ModelCard:
         write_atomically(folder / _FILE, json.dumps(content, indent=2, ensure_ascii=False).encode())
 
 
+def import_again(folder: Path) -> Remedy:
+    """The remedy for a model folder that is damaged."""
+    return Remedy(Action.IMPORT_MODEL, model=folder.name)
+
+
 def read_model_card(folder: Path) -> ModelCard:
     """Read model.json of a model folder.
 
@@ -82,11 +87,11 @@ def read_model_card(folder: Path) -> ModelCard:
     try:
         content: Any = json.loads((folder / _FILE).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} is not a readable model folder ({error}). Import the model again.") from error
+        raise ModelError(f"{folder} is not a readable model folder ({error}).", remedy=import_again(folder)) from error
     if not isinstance(content, dict):
-        raise ModelError(f"{folder / _FILE} is damaged (no JSON object). Import the model again.")
+        raise ModelError(f"{folder / _FILE} is damaged (no JSON object).", remedy=import_again(folder))
     if content.pop("format", None) != FORMAT:
-        raise ModelError(f"{folder} was written by another version of searchkit. Import the model again.")
+        raise ModelError(f"{folder} was written by another version of searchkit.", remedy=import_again(folder))
     try:
         card = ModelCard(
             **{
@@ -101,7 +106,7 @@ def read_model_card(folder: Path) -> ModelCard:
         )
         _check(card)
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder / _FILE} is damaged ({error}). Import the model again.") from error
+        raise ModelError(f"{folder / _FILE} is damaged ({error}).", remedy=import_again(folder)) from error
     return card
 
 

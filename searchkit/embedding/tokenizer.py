@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from searchkit.errors import ModelError, UsageError
+from searchkit.errors import Action, ModelError, Remedy, UsageError
 
 
 class TokenizerKind(StrEnum):
@@ -96,18 +96,20 @@ class TokenCounter:
 
 def open_tokenizer(kind: TokenizerKind, file: Path) -> SentencePieceTokenizer | FastTokenizer:
     """Load a tokenizer. Raises ModelError if its file is missing or damaged."""
+    again = Remedy(Action.IMPORT_MODEL, model=file.parent.name)
     if not file.is_file():
-        raise ModelError(f"The model folder lacks its tokenizer {file.name}. Import the model again.")
+        raise ModelError(f"The model folder lacks its tokenizer {file.name}.", remedy=again)
     try:
         return SentencePieceTokenizer(file) if kind is TokenizerKind.SENTENCEPIECE else FastTokenizer(file)
     except Exception as error:  # the libraries raise RuntimeError and plain Exception
-        raise ModelError(f"The tokenizer {file} is damaged ({error}). Import the model again.") from error
+        raise ModelError(f"The tokenizer {file} is damaged ({error}).", remedy=again) from error
 
 
 def _check(token_ids: Sequence[int], vocabulary: int) -> None:
     if strange := [each for each in token_ids if not 0 <= each < vocabulary]:
         raise UsageError(
-            f"{strange[0]} is no token of this model, which has {vocabulary:,}. Send text, or ids of the model's own vocabulary."
+            f"{strange[0]} is not a token of this model, which has {vocabulary:,}.",
+            remedy="Send text, or ids of the model's own vocabulary.",
         )
 
 

@@ -10,6 +10,7 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import sample_starts
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.sample import SAMPLE_PAIRS
+from searchkit.errors import Action, ExtraMissingError, Remedy
 from searchkit_indexes import (
     DEFAULT_EFFORT,
     Code,
@@ -18,6 +19,7 @@ from searchkit_indexes import (
     Ids,
     IndexSpec,
     Structure,
+    StructureMissingError,
     Vectors,
     build_index,
     search_rescored,
@@ -27,6 +29,7 @@ from searchkit_indexes import (
 _EXACT_UP_TO = 20_000
 _SCANNED_UP_TO = 50_000
 _SAMPLE = 65_536  # vectors to train codes on
+_COMPILE = Remedy(Action.INSTALL_EXTRA, extra="hnsw", sentence="Install the extra, which takes a C++ compiler")
 AIM = 0.998  # recall@10 at which the search effort is high enough
 _NEIGHBOURS = 10
 _HEADINGS = 100  # as synthetic queries
@@ -78,7 +81,8 @@ def build_from_catalog(
     """Build an index of all vectors of a model in a catalog, read in batches.
 
     `queries`: (n, dimension), to measure recall on (default: synthetic ones); search effort is raised until recall reaches
-    `goal`. `codebook`: reused instead of training a new one. Raises StructureMissingError.
+    `goal`. `codebook`: reused instead of training a new one. Raises ExtraMissingError if the structure's
+    library is not installed.
     """
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
     is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.info.dimension)
@@ -94,14 +98,17 @@ def build_from_catalog(
             nearest.see(*batch)
             yield batch
 
-    index = build_index(
-        spec,
-        batches(),
-        sample=_sample(catalog, ids, embedder.info.dimension),
-        expected=len(ids),
-        effort=effort,
-        centroids=codebook.centroids if codebook else None,
-    )
+    try:
+        index = build_index(
+            spec,
+            batches(),
+            sample=_sample(catalog, ids, embedder.info.dimension),
+            expected=len(ids),
+            effort=effort,
+            centroids=codebook.centroids if codebook else None,
+        )
+    except StructureMissingError as error:
+        raise ExtraMissingError(f"The index {spec} cannot be built: {error}.", remedy=_COMPILE) from error
     if is_exact or not len(queries):
         return Built(index, len(ids), effort, goal, 1.0 if is_exact else None, 0)
     fetch = fetcher(catalog, embedder.info.dimension)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.embedding.embedder import Embedder
+from searchkit.errors import ExtraMissingError
 from searchkit.index_store.build import build_from_catalog, fetcher
 from searchkit_indexes import ALL_KINDS, CodedIndex, FetchVectors, IndexSpec, Structure, Vectors, search_rescored
 
@@ -48,7 +49,7 @@ def candidate_specs(count: int, dimensions: Sequence[int]) -> list[IndexSpec]:
 
 
 def measure(catalog: CatalogReader, embedder: Embedder, spec: IndexSpec, queries: Vectors, goal: float) -> Trial:
-    """Build an index of a catalog's vectors, find its search effort, and time it. Raises StructureMissingError."""
+    """Build an index of a catalog's vectors, find its search effort, and time it. Raises ExtraMissingError."""
     started = time.perf_counter()
     built = build_from_catalog(catalog, embedder, spec, goal=goal, queries=queries)
     build_seconds = time.perf_counter() - started
@@ -84,16 +85,14 @@ def trials_of(
     embedder: Embedder,
     queries: Vectors,
     goal: float,
-    on_skip: Callable[[IndexSpec, Exception], None],
+    on_skip: Callable[[IndexSpec, ExtraMissingError], None],
 ) -> Iterator[Trial]:
     """Yield the trial of each candidate, exact search first; `on_skip` receives those that cannot be built here."""
-    from searchkit_indexes import StructureMissingError
-
     count = len(vectors.vector_ids(catalog, embedder.info.fingerprint))
     for spec in candidate_specs(count, embedder.info.prefix_dimensions or (embedder.info.dimension,)):
         try:
             yield measure(catalog, embedder, spec, queries, goal)
-        except StructureMissingError as error:
+        except ExtraMissingError as error:
             on_skip(spec, error)
 
 

@@ -96,7 +96,7 @@ def survey_root(
             Problem(
                 root.path,
                 f"{state}, so nothing was removed or read: is a drive missing?",
-                f"If the files are gone for good: searchkit forget {root.path}",
+                "If the files are gone for good, forget the folder.",
             )
         )
         return Survey(root, root.device if root.device is not None else device, problems=problems)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from searchkit.catalog.meta import INDEX, RECALL_GOAL, set_meta
 from searchkit.collection import Collection
-from searchkit.errors import UsageError
+from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.index_store import refresh_index
 from searchkit.index_store.build import synthetic_query_texts
 from searchkit.index_store.trials import Trial, cheapest, trials_of
@@ -27,10 +27,10 @@ class TuneOptions:
 
 @dataclass(frozen=True, slots=True)
 class TuneReport:
-    """What was measured on how many queries, what could not be, and the cheapest that fits (None: none does)."""
+    """What was measured on how many queries, what could not be and why, and the cheapest that fits (None: none does)."""
 
     trials: tuple[Trial, ...]
-    skipped: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, ExtraMissingError], ...]
     chosen: Trial | None
     queries: int
 
@@ -46,15 +46,15 @@ def measure_indexes(
         raise UsageError(f"The recall to reach is a share between 0 and 1, not {options.recall}.")
     embedder = collection.embedder()
     trials: list[Trial] = []
-    skipped: list[tuple[str, str]] = []
+    skipped: list[tuple[str, ExtraMissingError]] = []
     with collection.reading() as catalog:
         texts = list(options.queries) or synthetic_query_texts(catalog)
         if not texts:
             raise UsageError(f"Collection '{collection.name}' has no passages to measure with. Index some files first.")
         vectors = embedder.embed_queries(texts)
 
-        def on_skip(spec: IndexSpec, error: Exception) -> None:
-            skipped.append((str(spec), str(error)))
+        def on_skip(spec: IndexSpec, error: ExtraMissingError) -> None:
+            skipped.append((str(spec), error))
 
         for trial in trials_of(catalog, embedder, vectors, options.recall, on_skip):
             trials.append(trial)

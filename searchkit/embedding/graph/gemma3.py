@@ -272,7 +272,8 @@ def _reach(window: int) -> int:
         return _TRUE_WINDOW // 2
     if window % 2:
         raise UnsupportedCheckpointError(
-            f"sliding_window is {window} in config.json; it was halved by repeated saving. Set it to {_TRUE_WINDOW} again."
+            f"sliding_window is {window} in config.json; it was halved by repeated saving.",
+            remedy=f"Set it to {_TRUE_WINDOW} again.",
         )
     return window // 2
 

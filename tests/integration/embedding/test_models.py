@@ -17,6 +17,7 @@ from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.errors import ModelError, ModelNotFoundError, UnsupportedCheckpointError
 from searchkit.types import Passage
+from tests.support.errors import refused
 from tests.support.files import EMBEDDINGGEMMA, ROOT
 from tests.support.reference_texts import DOCUMENTS, EMBEDDINGGEMMA_CARD_SIMILARITIES, QUERIES
 
@@ -154,7 +155,7 @@ def test_the_window_reaches_256_tokens_to_each_side_also_in_a_config_that_was_sa
     config = json.loads((EMBEDDINGGEMMA / "config.json").read_text("utf-8"))
     assert gemma3_shape(config).reach == 256
     assert gemma3_shape({**config, "sliding_window": 257}).reach == 256
-    with pytest.raises(UnsupportedCheckpointError, match="Set it to 512"):
+    with refused(UnsupportedCheckpointError, "Set it to 512"):
         gemma3_shape({**config, "sliding_window": 129})
 
 
@@ -251,8 +252,8 @@ def test_a_damaged_model_folder_says_what_to_do(open_model: OpenModel, tmp_path:
     folder = tmp_path / "broken"
     shutil.copytree(open_model("minilm", INT8).folder, folder)
     (folder / "weights.bin").write_bytes(b"")
-    with pytest.raises(ModelError, match="import it again"):
+    with refused(ModelError, "[Ii]mport it again"):
         OnnxEmbedder(folder).embed_queries(["anything"])
     (folder / "model.json").write_text('{"format": 1}', encoding="utf-8")
-    with pytest.raises(ModelError, match="Import the model again"):
+    with refused(ModelError, "Import it again"):
         read_model_card(folder)

@@ -25,6 +25,7 @@ from searchkit.errors import HubError, ModelError, SearchkitError, UnsupportedCh
 from searchkit.reports import Progress
 from searchkit.types import Passage
 from tests.integration.test_command import NO_NETWORK
+from tests.support.errors import refused
 from tests.support.files import EMBEDDINGGEMMA, write
 from tests.support.loopback_hub import COMMIT, TOKEN, LoopbackHub, Repository, loopback_hub
 
@@ -243,7 +244,7 @@ def test_a_gated_model_is_explained(
 ) -> None:
     hub = serve(Repository(checkpoint(), gated=True, readers=(TOKEN,)))
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(HubError, match=message):
+    with refused(HubError, message):
         pull(home)
     assert hub.requests == []
     assert list((home / "downloads").iterdir()) == []
@@ -263,18 +264,23 @@ def test_a_gated_model_is_fetched_with_a_token_that_may(
     assert hub.sent_bytes(WEIGHTS) == WEIGHTS_BYTES
 
 
-@pytest.mark.parametrize("reason", ["--offline", "SEARCHKIT_OFFLINE", "HF_HUB_OFFLINE"])
-def test_offline_opens_no_socket(home: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("variable", "reason"),
+    [
+        ("", "the network was not to be used"),
+        ("SEARCHKIT_OFFLINE", "SEARCHKIT_OFFLINE forbids it"),
+        ("HF_HUB_OFFLINE", "HF_HUB_OFFLINE forbids it"),
+    ],
+)
+def test_offline_opens_no_socket(home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, reason: str) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network was touched")
 
     monkeypatch.setattr(socket, "socket", refuse)
-    if reason != "--offline":
-        monkeypatch.setenv(reason, "1")
-    with pytest.raises(HubError, match=rf"{reason} forbids it. .*searchkit models import FOLDER"):
-        pull_model(
-            ModelStore(home / "models"), home / "downloads", PullRequest("anna/model", offline=reason == "--offline")
-        )
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    with refused(HubError, rf"{reason}\. .*searchkit models import FOLDER"):
+        pull_model(ModelStore(home / "models"), home / "downloads", PullRequest("anna/model", offline=not variable))
     assert not home.exists()
 
 
@@ -350,11 +356,11 @@ def test_an_unknown_repository_or_revision_is_explained(
 def test_a_hub_out_of_reach_or_out_of_order_is_explained(
     home: Path, serve: Serve, checkpoint: MakeCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(HubError, match=r"The connection to http://127.0.0.1:9 failed: .*models import FOLDER"):
+    with refused(HubError, r"The connection to http://127.0.0.1:9 failed: .*models import FOLDER"):
         pull(home)
     hub = serve(Repository(checkpoint()))
     hub.answers += [HTTPStatus.SERVICE_UNAVAILABLE] * 2
-    with pytest.raises(HubError, match=r"cannot serve this at the moment \(status 503\). Try again later"):
+    with refused(HubError, r"cannot serve this at the moment \(status 503\)\. .*Try again later"):
         pull(home)
     hub.answers += [HTTPStatus.FORBIDDEN]
     with pytest.raises(HubError, match=r"refuses anna/model \(status 403\)"):
@@ -366,7 +372,7 @@ def test_a_hub_out_of_reach_or_out_of_order_is_explained(
     with pytest.raises(UnsupportedCheckpointError, match="damaged"):  # and so it was fetched
         pull(home)
     monkeypatch.setenv("HF_ENDPOINT", "hub.example")
-    with pytest.raises(HubError, match="it must be an address that begins with https://"):
+    with pytest.raises(HubError, match=r"'hub.example', which is not an address"):
         pull(home)
 
 
@@ -375,7 +381,7 @@ def test_a_taken_or_impossible_name_is_refused_before_anything_is_asked(
 ) -> None:
     hub = serve(Repository(checkpoint()))
     (home / "models" / "model").mkdir(parents=True)
-    with pytest.raises(ModelError, match=r"'model' is installed already. Remove it .*models remove model.*--name NAME"):
+    with refused(ModelError, r"'model' is installed already. Remove it: .*models remove model.*--name NAME"):
         pull(home)
     with pytest.raises(ModelError, match="cannot be a model's name"):
         pull(home, name="../evil")
@@ -414,7 +420,7 @@ def test_short_names_and_repositories_are_told_apart_from_nonsense() -> None:
     assert repository_of("EmbeddingGemma-300m") == "google/embeddinggemma-300m"
     assert repository_of("BAAI/bge-small-en-v1.5") == "BAAI/bge-small-en-v1.5"
     for nonsense in ("gpt", "a/b/c", "../x", "a/..", "/a", "a/", "a b/c", "https://hub.example/a/b", "", "ä/b"):
-        with pytest.raises(UsageError, match="Give its OWNER/NAME there, or a short name: embeddinggemma-300m, all-"):
+        with refused(UsageError, "Give its OWNER/NAME there, or a short name: embeddinggemma-300m, all-"):
             repository_of(nonsense)
 
 
@@ -448,7 +454,7 @@ def test_the_command_explains_refusals_on_one_line(home: Path, serve: Serve, che
     cases = {
         ("anna/model",): "accepted its terms",
         ("anna/other",): "There is no http",
-        ("gpt",): "is no model on the hub",
+        ("gpt",): "cannot be a model on the hub",
         ("anna/model", "--name", ".x"): "cannot be a model's name",
     }
     for arguments, message in cases.items():
@@ -456,7 +462,7 @@ def test_the_command_explains_refusals_on_one_line(home: Path, serve: Serve, che
         assert message in error
         assert error.count("\n") == 1
     offline = searchkit(home, "models", "pull", "anna/model", "--offline", code=1, prelude=NO_NETWORK)
-    assert "--offline forbids it" in offline.stderr
+    assert "the network was not to be used" in offline.stderr
     assert searchkit(home, "models", "pull", "anna/model", "--quantization", "x", code=2).stderr.count("'int8'") == 1
 
 

@@ -11,12 +11,14 @@ import pytest
 
 from searchkit.catalog.connection import writing
 from searchkit.catalog.meta import INDEX, set_meta
-from searchkit.errors import UsageError
+from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.home import CollectionFolder
+from searchkit.index_store.build import build_from_catalog
 from searchkit.index_store.trials import cheapest
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 from searchkit_indexes import IndexSpec
+from tests.support.errors import refused
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 
@@ -189,6 +191,20 @@ def test_without_the_library_of_the_chosen_index_another_is_used(
     library.index(many)
     status = library.status("docs").index
     assert status is not None and status.name == "flat-float32-64"
+
+
+def test_an_index_whose_library_is_missing_is_refused_with_the_extra_that_has_it(
+    library: Library, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(many)
+    monkeypatch.setitem(sys.modules, "hnswlib", None)
+    monkeypatch.delitem(sys.modules, "searchkit_indexes.hnswlib_codes", raising=False)
+    collection = library.collection("docs")
+    with (
+        collection.reading() as catalog,
+        refused(ExtraMissingError, r"hnswlib is not installed\. .*C\+\+ compiler: pip install 'searchkit\[hnsw\]'"),
+    ):
+        build_from_catalog(catalog, collection.embedder(), IndexSpec.parse("hnswlib-float32-64"))
 
 
 @pytest.mark.slow

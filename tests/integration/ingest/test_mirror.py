@@ -483,7 +483,7 @@ def test_a_root_on_another_drive_with_other_files_loses_nothing(library: Library
     report = library.index(docs)
     assert (report.deleted, report.added) == (0, 0)
     assert "on another drive than before" in report.problems[0].reason
-    assert "searchkit forget" in report.problems[0].remedy
+    assert report.problems[0].remedy == "If the files are gone for good, forget the folder."
     assert found(library, "dough") == ["bread.txt"]
 
 

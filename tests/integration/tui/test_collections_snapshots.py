@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from searchkit.errors import ExtraMissingError
 from searchkit.index_store.trials import Trial
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, TuneReport
@@ -144,7 +145,8 @@ def test_tune(app: SmallApp, snap_compare: Compare) -> None:
     )
     job = TuneJob("notes", TuneOptions())
     job.trials = list(trials)
-    job.report = TuneReport(trials, (("hnswlib-float32-768", "hnswlib is not installed"),), trials[2], 200)
+    missing = ExtraMissingError("hnswlib is not installed.")
+    job.report = TuneReport(trials, (("hnswlib-float32-768", missing),), trials[2], 200)
     job.outcome = "the cheapest is rabitq-1bit-768: recall 0.998, 0.35 ms"
     job.state = JobState.DONE
 

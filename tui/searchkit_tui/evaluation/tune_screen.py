@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import DataTable, Footer, Input, Static
 
 from searchkit import Trial, TuneOptions
-from searchkit.display import on_one_line, size
+from searchkit.display import error_text, on_one_line, size
 from searchkit_tui.evaluation.plots import MARKS, Point, scatter
 from searchkit_tui.jobs.job import JobKind, JobState
 from searchkit_tui.jobs.notices import failure_of
@@ -188,7 +188,7 @@ def _state(job: TuneJob) -> Content:
     if job.state is JobState.FAILED:
         return Content.styled(failure_of(job), "$text-error")
     if job.report is not None:
-        skipped = "".join(f" {name}: {reason}." for name, reason in job.report.skipped)
+        skipped = "".join(f" {name}: {error_text(error)}" for name, error in job.report.skipped)
         sign = "◆ " if job.report.chosen else ""
         return Content(f"{sign}Measured on {job.report.queries:,} queries: {job.outcome}.{skipped}")
     if not job.trials and job.state is JobState.RUNNING:

@@ -82,7 +82,7 @@ def _with_ids(file: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
     for fields, place in json_objects(file):
         key = _text(fields, "_id", place)
         if key in seen:
-            raise EvaluationDataError(f"{place}: the _id {key!r} was used before. Each must be there once.")
+            raise EvaluationDataError(f"{place}: the _id {key!r} was used before.", remedy="Each must be there once.")
         seen.add(key)
         yield key, fields, place
 
@@ -103,7 +103,7 @@ def json_objects(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yield lines that are not blank, with their numbers."""
     if not file.is_file():
-        raise EvaluationDataError(f"There is no file {file}. Check the spelling.")
+        raise EvaluationDataError(f"There is no file {file}.", remedy="Check the spelling.")
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:

@@ -13,7 +13,7 @@ from typing import Any
 from searchkit.catalog import documents, roots
 from searchkit.catalog.connection import reading
 from searchkit.catalog.documents import content_hash
-from searchkit.errors import EvaluationDataError
+from searchkit.errors import Action, EvaluationDataError, Remedy
 from searchkit.evaluate.beir import json_objects
 from searchkit.evaluate.retrieval.indexes import JudgedCollection
 from searchkit.files import path_from_text
@@ -45,12 +45,12 @@ def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
         text = _query(fields, place)
         if text in items:
             raise EvaluationDataError(
-                f"{place}: the query {text!r} was there before. Put all that answers it on one line."
+                f"{place}: the query {text!r} was there before.", remedy="Put all that answers it on one line."
             )
         queries[place.rpartition(" ")[2]] = text
         items[text] = [known.item(name, place) for name in _relevant(fields, place)]
     if not queries:
-        raise EvaluationDataError(f"{file} is empty. Begin one: searchkit eval init {collection}")
+        raise EvaluationDataError(f"{file} is empty.", remedy=Remedy(Action.JUDGE_QUERIES, collection=collection))
     return JudgedCollection(
         name=collection,
         home=home,
@@ -92,12 +92,13 @@ class _Known:
             passages = self._passages(path, match[2], int(match[3]))
             if not passages:
                 raise EvaluationDataError(
-                    f"{place}: {path} has no passage at {name[len(match[1]) :]}. Lines: #12; pages: :3."
+                    f"{place}: {path} has no passage at {name[len(match[1]) :]}.",
+                    remedy="Lines are such as #12, pages such as :3.",
                 )
             return RelevantItem(name, path, passages)
         raise EvaluationDataError(
-            f"{place}: collection '{self._folder.name}' has no indexed file {name!r}. Give paths as they are below"
-            f" {' or '.join(map(str, self._roots))}, or absolute ones."
+            f"{place}: collection '{self._folder.name}' has no indexed file {name!r}.",
+            remedy=f"Give paths as they are below {' or '.join(map(str, self._roots))}, or absolute ones.",
         )
 
     def _path(self, name: str) -> Path | None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.embedder import Embedder, prefix
-from searchkit.errors import UsageError
+from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -68,12 +68,14 @@ class MtebEncoder:
     @property
     def mteb_model_meta(self) -> Any:
         """The `mteb.ModelMeta` with the model's name, and its fingerprint as revision, so that results of another
-        quantization or prefix are kept apart. Raises UsageError if mteb 2 is not installed.
+        quantization or prefix are kept apart. Raises ExtraMissingError if mteb 2 is not installed.
         """
         try:
             from mteb.models.model_meta import ModelMeta, ScoringFunction
         except ImportError as error:
-            raise UsageError("The package mteb, version 2, is not installed: pip install 'mteb>=2'") from error
+            raise ExtraMissingError(
+                "The package mteb, version 2, is not installed.", remedy="Install it: pip install 'mteb>=2'"
+            ) from error
         known = {
             "name": f"searchkit/{self._embedder.info.name}",
             "revision": f"{self._embedder.info.fingerprint}-{self._dimension}",

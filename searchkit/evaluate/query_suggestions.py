@@ -10,12 +10,13 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import reading
 from searchkit.catalog.passages import passage_starts
 from searchkit.catalog.roots import all_roots
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.files import write_atomically
 from searchkit.home import Home, existing_collection
 from searchkit.ingest.chunk import TITLE_SEPARATOR
 
 _FIRST_WORDS = 10  # of a passage without heading
+_ANOTHER_FILE = Remedy(Action.CHANGE_OPTION, option=Option.OUT_FILE, sentence="Choose another file")
 _LEAST_LETTERS = 4
 
 
@@ -53,15 +54,18 @@ def suggest_queries(home: Home, collection: str, count: int) -> list[Suggestion]
 def write_suggestions(file: Path, suggestions: Sequence[Suggestion], *, force: bool) -> None:
     """Write a file of judged queries. Raises UsageError if it exists, unless `force`, or cannot be written."""
     if file.exists() and not force:
-        raise UsageError(f"{file} exists already. Choose another name (--out FILE), or replace it (--force).")
+        replace = Remedy(Action.CHANGE_OPTION, option=Option.FORCE, sentence="Replace it")
+        raise UsageError(f"{file} exists already.", remedy=_ANOTHER_FILE | replace)
     if not file.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {file.absolute().parent}. Create it, or choose another place: --out FILE")
+        raise UsageError(
+            f"There is no folder {file.absolute().parent}.", remedy=Remedy(sentence="Create it") | _ANOTHER_FILE
+        )
     lines = [{"query": one.query, "relevant": [one.file], "note": one.note} for one in suggestions]
     text = "".join(f"{_as_json(line)}\n" for line in lines)
     try:
         write_atomically(file.absolute(), text.encode())
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}. Choose another place: --out FILE") from error
+        raise UsageError(f"{file} cannot be written: {error.strerror}.", remedy=_ANOTHER_FILE) from error
 
 
 def _headings(catalog: CatalogReader) -> Iterator[_Heading]:

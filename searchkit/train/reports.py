@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from searchkit.errors import TrainingError, UsageError
+from searchkit.errors import Action, Option, Remedy, TrainingError, UsageError
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.train.gate import Cell, Comparison
 
@@ -37,7 +37,8 @@ def report_place(folder: Path) -> Path:
         return make_private_folder(folder)
     except OSError as error:
         raise UsageError(
-            f"The report cannot be written to {folder}: {error.strerror}. Name another folder: --out"
+            f"The report cannot be written to {folder}: {error.strerror}.",
+            remedy=Remedy(Action.CHANGE_OPTION, option=Option.OUT_FOLDER, sentence="Name another folder"),
         ) from error
 
 
@@ -53,9 +54,12 @@ def write_report_folder(folder: Path, report: Report) -> None:
         state = (
             f"The model {report.model} was made all the same, and its README.md has the figures."
             if report.model
-            else "The base stays; the same command proves it once more."
+            else "The base stays."
         )
-        raise TrainingError(f"The report cannot be written to {folder}: {error.strerror or error}. {state}") from error
+        message = f"The report cannot be written to {folder}: {error.strerror or error}. {state}"
+        raise TrainingError(
+            message, remedy=None if report.model else "Repeat the proof with the same command."
+        ) from error
 
 
 def where_written(folder: Path, *, has_figures: bool) -> str:

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from searchkit.errors import ExtraMissingError, TrainingError
+from searchkit.errors import Action, ExtraMissingError, Remedy, TrainingError
 
 
 def require_torch() -> None:
     """Raise ExtraMissingError, which says how to get it, unless PyTorch is installed. Imports nothing."""
     if importlib.util.find_spec("torch") is None:
         raise ExtraMissingError(
-            "Training needs PyTorch, which searching does not. Install the extra: pip install 'searchkit[train]'"
-            " (from a clone: pip install -c constraints.txt -e '.[train]')"
+            "Training needs PyTorch, which searching does not.",
+            remedy=Remedy(Action.INSTALL_EXTRA, extra="train")
+            | Remedy(sentence="In a clone, install '.[train]' with pip and -c constraints.txt"),
         )
 
 

@@ -38,7 +38,7 @@ def compare_runs(run_a: Path, run_b: Path, qrels_file: Path, texts: Mapping[str,
     for file, count in missing.items():
         if count == len(qrels):
             raise EvaluationDataError(
-                f"{file} has none of the queries that {qrels_file} judges. Do they belong together?"
+                f"{file} has none of the queries that {qrels_file} judges.", remedy="Choose two that belong together."
             )
     a, b = score_rankings(rankings[run_a], qrels), score_rankings(rankings[run_b], qrels)
     names = _names(run_a, run_b)

@@ -78,7 +78,7 @@ def _alone(folder: CollectionFolder) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise CollectionBusyError(
-            f"{folder.name} is being evaluated by another process. Wait for it, or stop it."
+            f"{folder.name} is being evaluated by another process.", remedy="Wait for it, or stop it."
         ) from None
     try:
         yield

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.display import on_one_line, plural
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Remedy, UsageError
 from searchkit.evaluate.metrics import Metric
 from searchkit.evaluate.retrieval.results import (
     Change,
@@ -156,12 +156,11 @@ def read_report(path: Path) -> RetrievalReport:
         content = json.loads(file.read_text("utf-8"))
         return _report(content)
     except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read: {error.strerror}. Make one: searchkit eval retrieval -c NAME --queries FILE --out FOLDER"
-        ) from error
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", remedy=Remedy(Action.EVALUATE)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # not JSON, or another structure
         raise UsageError(
-            f"{file} is no report of an evaluation. Choose a {REPORT_FILE} that searchkit eval retrieval --out has written."
+            f"{file} is not a report of an evaluation.",
+            remedy=Remedy(sentence=f"Choose a {REPORT_FILE} that an evaluation has written") | Remedy(Action.EVALUATE),
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Self
 from searchkit.embedding.model_info import Prompts
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.tokenizer import Tokenizer, open_tokenizer
-from searchkit.errors import UsageError
+from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.files import folder_size_bytes
 from searchkit.types import Passage
 
@@ -70,7 +70,7 @@ class Engine:
     batch_sizes: tuple[int, ...]
     size_bytes: int
     own_tokenizer: bool
-    remedy: str
+    remedy: Remedy
 
 
 def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Engine:
@@ -85,7 +85,7 @@ def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Eng
         batch_sizes=(0,),
         size_bytes=folder_size_bytes(embedder.folder),
         own_tokenizer=False,
-        remedy=f"Check it: searchkit models verify {embedder.info.name}",
+        remedy=Remedy(Action.VERIFY_MODEL, model=embedder.info.name),
     )
 
 
@@ -101,14 +101,14 @@ def sentence_transformers_engine(checkpoint: Path, python: str, like: Engine) ->
         batch_sizes=(1, 8),
         size_bytes=sum(file.stat().st_size for file in checkpoint.rglob("*.safetensors")),
         own_tokenizer=True,
-        remedy="Name an interpreter that has the package: --python-for sentence-transformers=PATH",
+        remedy=_interpreter("sentence-transformers", "the package"),
     )
 
 
 def llama_cpp_engine(file: Path, python: str, like: Engine) -> Engine:
     """Describe a GGUF file in llama.cpp, with the inputs and threads of `like`. Raises UsageError if it is missing."""
     if not file.is_file():
-        raise UsageError(f"There is no file {file}. Name a GGUF file of the embedding model.")
+        raise UsageError(f"There is no file {file}.", remedy="Name a GGUF file of the embedding model.")
     options = {"file": str(file.absolute()), "threads": like.threads, "max_tokens": like.inputs.max_tokens}
     return replace(
         like,
@@ -117,5 +117,11 @@ def llama_cpp_engine(file: Path, python: str, like: Engine) -> Engine:
         batch_sizes=(1, 2),  # eight texts of 256 tokens at once were 11 % slower than two: attention spans the batch
         size_bytes=file.stat().st_size,
         own_tokenizer=True,
-        remedy="Name an interpreter that has llama-cpp-python: --python-for llama-cpp=PATH",
+        remedy=_interpreter("llama-cpp", "llama-cpp-python"),
     )
+
+
+def _interpreter(engine: str, package: str) -> Remedy:
+    """Another Python to run an engine in."""
+    sentence = f"Name an interpreter that has {package}"
+    return Remedy(Action.CHANGE_OPTION, option=Option.PYTHON_FOR, extra=engine, sentence=sentence)

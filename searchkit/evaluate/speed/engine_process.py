@@ -63,7 +63,7 @@ class EngineProcess:
             )
         except OSError as error:
             self._talk.close()
-            raise BenchmarkError(f"{engine.command[0]} cannot be run ({error}). {engine.remedy}") from error
+            raise BenchmarkError(f"{engine.command[0]} cannot be run ({error}).", remedy=engine.remedy) from error
         try:
             answer = self._ask("load", texts=list(first_texts))
         except BaseException:
@@ -124,9 +124,8 @@ class EngineProcess:
             self._process.stdin.flush()
             answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         except (OSError, ValueError) as error:
-            raise BenchmarkError(
-                f"{self.engine.name} broke down ({self._last_words()}). {self.engine.remedy}"
-            ) from error
+            message = f"{self.engine.name} broke down ({self._last_words()})."
+            raise BenchmarkError(message, remedy=self.engine.remedy) from error
         return answer
 
     def _last_words(self) -> str:

@@ -109,7 +109,9 @@ def fixed_length_texts(
     The passages are concatenated in ever new orders and cut. Raises UsageError if even an empty text is longer.
     """
     if count_tokens("") > tokens:
-        raise UsageError(f"No text fits into {tokens} tokens: the model's prompt is longer. Ask for more tokens.")
+        raise UsageError(
+            f"No text fits into {tokens} tokens: the model's prompt is longer.", remedy="Ask for more tokens."
+        )
     source = _endless(passages, np.random.default_rng(seed))
     while True:
         text = next(source)
@@ -122,7 +124,7 @@ def _endless(passages: Sequence[str], rng: np.random.Generator) -> Iterator[str]
     cleaned = [" ".join(passage.split()) for passage in passages]
     usable = [passage for passage in cleaned if passage]
     if not usable:
-        raise UsageError("The texts are all empty. Name a file with words in it.")
+        raise UsageError("The texts are all empty.", remedy="Name a file with words in it.")
     while True:
         for index in rng.permutation(len(usable)):
             yield usable[index]
@@ -142,4 +144,4 @@ def _cut(text: str, tokens: int, count_tokens: Callable[[str], int]) -> str:
         filled = (cut + _FILLER * (tokens - count_tokens(cut))).strip()
         if count_tokens(filled) == tokens:
             return filled
-    raise UsageError(f"No text of exactly {tokens} tokens can be made of these. Name others.")
+    raise UsageError(f"No text of exactly {tokens} tokens can be made of these.", remedy="Name others.")

@@ -78,7 +78,9 @@ def as_json(report: AdapterReport) -> dict[str, Any]:
 def _summary(report: AdapterReport) -> str:
     if not report.model:
         return f"The base stays: {report.verdict.reason}."
-    forced = "" if report.verdict.passed else " It did not pass the gate and was made all the same (--force)."
+    forced = (
+        "" if report.verdict.passed else " It did not pass the gate and was made all the same, as it was asked to be."
+    )
     return (
         f"{report.base} adapted to the collection `{report.collection}` by a linear map of its vectors."
         f" {report.verdict.reason}.{forced}"

@@ -101,7 +101,9 @@ def train_adapter(
 def _base_card(library: Library, embedder: Embedder) -> ModelCard:
     card = library.models.card(embedder.info.name)
     if card is None:
-        raise ModelError(f"The model '{embedder.info.name}' has no folder to make an adapted one of. Import it first.")
+        raise ModelError(
+            f"The model '{embedder.info.name}' has no folder to make an adapted one of.", remedy="Import it first."
+        )
     return card
 
 

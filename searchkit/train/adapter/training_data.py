@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from searchkit.catalog.connection import reading
-from searchkit.display import command
 from searchkit.embedding.embedder import Embedder
-from searchkit.errors import TrainingError
+from searchkit.errors import Action, Remedy, TrainingError
 from searchkit.evaluate.judged import read_judged
 from searchkit.home import existing_collection
 from searchkit.library import Library
@@ -51,7 +50,10 @@ def gather(
     with reading(folder) as connection:
         corpus = CorpusVectors.read(connection, embedder)
     if not len(corpus.vectors):
-        raise TrainingError(f"'{collection}' has no vectors yet. Embed it first: {command('index', '-c', collection)}")
+        raise TrainingError(
+            f"'{collection}' has no vectors yet.",
+            remedy=Remedy(Action.RESUME_INDEXING, collection=collection, sentence="Embed it first"),
+        )
     cache = VectorCache(folder.training / "vectors.bin", embedder, on_progress)
     try:
         vectors = vectors_of_pairs(pairs, corpus, cache, Sources.STORED if options.is_quick else Sources.EMBEDDED)

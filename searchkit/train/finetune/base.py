@@ -9,7 +9,7 @@ from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.model_info import Prompts, Quantization, prompts_of_checkpoint
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
-from searchkit.errors import TrainingError, UnsupportedCheckpointError
+from searchkit.errors import Action, Option, Remedy, TrainingError, UnsupportedCheckpointError
 
 _GEMMA_NOTICE = (
     "Gemma is provided under and subject to the Gemma Terms of Use found at https://ai.google.dev/gemma/terms. This model is a"
@@ -65,8 +65,8 @@ def _of_model(models: ModelStore, name: str) -> Base:
     if cached is None:
         source = card.source.get("repository") or card.source.get("checkpoint", "") if card else ""
         raise TrainingError(
-            f"The original weights of '{name}' ({source}) are not kept after its import, and training needs them."
-            " Name the folder that has them: --base FOLDER"
+            f"The original weights of '{name}' ({source}) are not kept after its import, and training needs them.",
+            remedy=Remedy(Action.CHANGE_OPTION, option=Option.BASE, sentence="Name the folder that has them"),
         )
     return Base(cached, name)
 

@@ -8,12 +8,14 @@ import numpy as np
 from torch.utils.data import BatchSampler
 
 from searchkit.embedding.model_info import Prompts
-from searchkit.errors import TrainingError
+from searchkit.errors import Action, Option, Remedy, TrainingError
 from searchkit.train.pairs.pair import Pair, Split, of_split
 from searchkit.train.pairs.texts import normalize
 
 FEWEST_PAIRS = 32  # fewer, and each step sees all of them; what comes of it is what they happen to be
 FEWEST_VALIDATION = 8  # queries; with fewer, chance would choose the checkpoint
+_OWN_PAIRS = Remedy(Action.CHANGE_OPTION, option=Option.PAIRS, sentence="Name a file of pairs of your own")
+_MORE = Remedy(sentence="Index more documents") | _OWN_PAIRS
 _SMALL_SOURCE = 8  # pairs; what has fewer is put together, for a batch of one pair says nothing
 
 
@@ -47,19 +49,20 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in {**left_out, **copies}.items())
         others = f" (left out: {reasons})" if reasons else ""
         raise TrainingError(
-            f"There are {len(distinct)} training pairs{others}; {FEWEST_PAIRS} are the least. Index more documents,"
-            " or name a file of pairs of your own: --pairs FILE"
+            f"There are {len(distinct)} training pairs{others}; {FEWEST_PAIRS} are the least.", remedy=_MORE
         )
     for what, count in (("documents", _count(train, "document")), ("passages", len({text for _, text in distinct}))):
         if count < FEWEST_VALIDATION:
             raise TrainingError(
                 f"All training pairs are from {count} {what}, which gives nothing to tell apart; {FEWEST_VALIDATION} are the"
-                " least. Index more documents, or name a file of pairs of your own: --pairs FILE"
+                " least.",
+                remedy=_MORE,
             )
     if len({normalize(pair.query) for pair in validation}) < FEWEST_VALIDATION:
         raise TrainingError(
             f"There are {len(validation)} validation pairs; {FEWEST_VALIDATION} different ones are needed to choose the best"
-            ' checkpoint. In a file of your own, give some lines "split": "validation".'
+            " checkpoint.",
+            remedy='In a file of your own, give some lines "split": "validation".',
         )
     return Data(tuple(_row(pair, prompts) for pair in train), tuple(_row(pair, prompts) for pair in validation))
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from searchkit.errors import UnsupportedCheckpointError
+from searchkit.errors import Action, Option, Remedy, UnsupportedCheckpointError
 from searchkit.train.options import FinetuneOptions, Method, Precision
 
 HEADS = r"(^|\.)\d+\.linear\."  # the Dense modules' weights, a pattern of their names
@@ -120,7 +120,8 @@ def _add_lora(network: Any, model_type: str, rank: int, seed: int) -> None:
     targets = _LORA_TARGETS.get(model_type)
     if targets is None:
         raise UnsupportedCheckpointError(
-            f"There is no LoRA for a {model_type} model here; it can be tuned in full: --method full"
+            f"There is no LoRA for a {model_type} model here.",
+            remedy=Remedy(Action.CHANGE_OPTION, option=Option.FULL_METHOD, sentence="Tune it in full"),
         )
     torch.manual_seed(seed)  # the updates' first factors are random
     network.add_adapter(LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=targets))

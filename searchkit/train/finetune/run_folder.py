@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from searchkit.display import size
-from searchkit.errors import TrainingError
+from searchkit.errors import Action, Option, Remedy, TrainingError
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import Data
@@ -52,9 +52,10 @@ class RunFolder:
             self.remove()
         known = self.manifest().get("identity")
         if known not in (None, identity):
+            fresh_start = Remedy(Action.CHANGE_OPTION, option=Option.FRESH, sentence="Start over")
             raise TrainingError(
-                f"An unfinished run lies in {self.path}, with other pairs or options. Go on with the options that it was"
-                " begun with, or begin anew: --fresh"
+                f"An unfinished run lies in {self.path}, with other pairs or options.",
+                remedy=Remedy(sentence="Continue with the options that it was begun with") | fresh_start,
             )
         with writing_to(self.path, "The run's state"):
             make_private_folder(self.states)
@@ -112,6 +113,6 @@ def check_space(folder: Path, base: Base, trained_numbers: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise TrainingError(
-            f"Training needs {size(needed)} at {folder}, but only {size(free)} are free. Make room, or choose another disk:"
-            " SEARCHKIT_HOME"
+            f"Training needs {size(needed)} at {folder}, but only {size(free)} are free.",
+            remedy="Make room, or choose another disk (SEARCHKIT_HOME).",
         )

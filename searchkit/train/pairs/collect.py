@@ -6,8 +6,7 @@ from pathlib import Path
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import reading
 from searchkit.catalog.documents import content_hash
-from searchkit.display import command
-from searchkit.errors import TrainingError
+from searchkit.errors import Action, Option, Remedy, TrainingError
 from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
@@ -89,30 +88,32 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
 
     `file`: that the pairs are of, None for the collection's own.
     """
-    own = "Add some to it" if file else "Add some of your own (--pairs FILE)"
-    more = f"{own}, or let a language model write some: {command('train', 'pairs', collection, '--llm', 'auto')}"
+    own = Remedy(Action.CHANGE_OPTION, option=Option.PAIRS, sentence="Add some of your own")
+    more = (Remedy(sentence="Add some to it") if file else own) | Remedy(Action.WRITE_PAIRS, collection=collection)
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.left_out.items())
     without = f" (left out: {reasons})" if reasons else ""
     source = f"{file}" if file else f"'{collection}'"
     if not pairs:
         reason = "" if file else ": it has no titles, headings or questions with text below them"
-        raise TrainingError(f"{source} gives no pairs to learn from{without}{reason}. {more}")
+        raise TrainingError(f"{source} gives no pairs to learn from{without}{reason}.", remedy=more)
     if counts.documents == 1:
-        remedy = 'Give its lines a "document" each.' if file else "Index more files."
         raise TrainingError(
-            f"All pairs of {source} are of one document{without}. Learning and proof need different ones. {remedy}"
+            f"All pairs of {source} are of one document{without}. Learning and proof need different ones.",
+            remedy='Give its lines a "document" each.' if file else "Index more files.",
         )
     splits = {split: len(of_split(pairs, split)) for split in Split}
     if splits[Split.TRAIN] < LEAST_TRAINING:
         raise TrainingError(
             f"{source} gives {splits[Split.TRAIN]:,} pairs to train with{without}; below"
-            f" {LEAST_TRAINING} an adapter learns chance. {more}"
+            f" {LEAST_TRAINING} an adapter learns chance.",
+            remedy=more,
         )
     for split in (Split.VALIDATION, Split.TEST):
         if splits[split] < LEAST_HELD_OUT:
-            remedy = 'Leave "split" out of its lines, and they are split by document; or: ' if file else ""
+            unsplit = Remedy(sentence='Leave "split" out of its lines, and they are split by document')
             raise TrainingError(
-                f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything. {remedy}{more}"
+                f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything.",
+                remedy=unsplit | more if file else more,
             )
 
 

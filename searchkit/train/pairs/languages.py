@@ -47,7 +47,7 @@ def judged_remarks(judged: Sequence[str], pairs: Sequence[Pair]) -> tuple[str, .
     foreign, share, own = found
     return (
         f"About {share:.0%} of the judged queries are in {foreign}; the pairs' queries, which are learned from, are in {own}. What"
-        f" is learned helps {foreign} searches by accident at most. Add pairs with queries in {foreign} (--pairs FILE), or judge"
+        f" is learned helps {foreign} searches by accident at most. Add pairs with queries in {foreign}, or judge"
         f" queries in {own}.",
     )
 

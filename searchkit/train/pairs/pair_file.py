@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from searchkit.errors import TrainingError
+from searchkit.errors import Action, Remedy, TrainingError
 from searchkit.files import write_atomically
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.types import Passage
@@ -40,15 +40,15 @@ def read_pairs(file: Path) -> list[Pair]:
         lines = file.read_text("utf-8-sig").split("\n")  # not splitlines: JSON leaves U+2028 and its like as they are
     except UnicodeDecodeError as error:
         raise TrainingError(
-            f"{file} is not UTF-8 (byte {error.start + 1:,}). Save it as UTF-8, a JSON object a line."
+            f"{file} is not UTF-8 (byte {error.start + 1:,}).", remedy="Save it as UTF-8, a JSON object a line."
         ) from error
     except OSError as error:
         raise TrainingError(
-            f"{file} cannot be read ({error.strerror}). Make one: searchkit train pairs COLLECTION --out FILE"
+            f"{file} cannot be read ({error.strerror}).", remedy=Remedy(Action.MAKE_PAIRS, sentence="Make one")
         ) from error
     pairs = list(_parsed(file, lines))
     if not pairs:
-        raise TrainingError(f"{file} holds no pairs. Make some: searchkit train pairs COLLECTION --out FILE")
+        raise TrainingError(f"{file} holds no pairs.", remedy=Remedy(Action.MAKE_PAIRS))
     return pairs
 
 
@@ -60,7 +60,7 @@ def _parsed(file: Path, lines: Sequence[str]) -> Iterator[Pair]:
             yield _pair(_object(line), f"{file.name}#{number}")
         except ValueError as error:
             wanted = '{"query": "…", "text": "…"}, and "title", "document", "split", "negatives" if you like'
-            raise TrainingError(f"{file}, line {number}: {error}. Expected {wanted}.") from error
+            raise TrainingError(f"{file}, line {number}: {error}.", remedy=f"Write {wanted}.") from error
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
 from searchkit.cli.main import cli
+from searchkit.display import error_text
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import SearchkitError
 from searchkit.train.pairs.pair import Kind, Pair, Split
@@ -43,7 +44,7 @@ def pair_file(path: Path, pairs: list[Pair]) -> str:
 def refused(result: Result) -> str:
     assert result.exit_code == 1
     assert isinstance(result.exception, SearchkitError)
-    return str(result.exception)
+    return error_text(result.exception)
 
 
 def installed(home: Path) -> list[str]:

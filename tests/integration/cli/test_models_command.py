@@ -230,7 +230,7 @@ def test_broken_models_can_be_removed_and_nothing_else(command: Command, home: P
         assert f"No model named '{name}'. Installed: {BUNDLED}, small." in refusal
     assert (home / "precious" / "file").is_file()
     assert [path.name for path in (home / "models").iterdir()] == ["small"]
-    assert f"pip uninstall gt-{BUNDLED}" in command("models", "remove", BUNDLED, code=1).stderr
+    assert f"Uninstall its package, gt-{BUNDLED}, with pip" in command("models", "remove", BUNDLED, code=1).stderr
 
 
 def test_the_bundled_model_is_converted_again_after_its_removal(home: Path) -> None:

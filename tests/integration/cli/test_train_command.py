@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from searchkit.cli.main import cli
+from searchkit.display import error_text
 from searchkit.embedding.store import BUNDLED
+from searchkit.errors import ExtraMissingError
 from searchkit.library import Library
 from tests.support.files import write
 from tests.support.homes import copied
@@ -127,7 +129,8 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, home:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     said = run("train", "adapter", "docs")
     assert said.exit_code == 1
-    assert "searchkit[train]" in str(said.exception)
+    assert isinstance(said.exception, ExtraMissingError)
+    assert "pip install 'searchkit[train]'" in error_text(said.exception)
 
 
 def test_opened_searches_are_shown_and_erased(home: Path) -> None:

@@ -16,6 +16,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
 from searchkit.catalog.connection import writing
 from searchkit.cli.main import cli
+from searchkit.display import error_text
 from searchkit.embedding import adapted_model
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import SearchkitError
@@ -208,7 +209,7 @@ def refused(home: Path, *arguments: str) -> str:
     ended = CliRunner(env={"SEARCHKIT_HOME": str(home)}).invoke(cli, ["train", "adapter", *arguments])
     assert ended.exit_code == 1
     assert isinstance(ended.exception, SearchkitError)
-    return str(ended.exception)
+    return error_text(ended.exception)
 
 
 def test_collections_and_names_that_cannot_be_are_refused(proved: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from searchkit.cli.bench import SECTIONS
 from searchkit.embedding.model_info import Prompts
-from searchkit.errors import BenchmarkError, UsageError
+from searchkit.errors import BenchmarkError, Remedy, UsageError
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.speed.bench import Section, spread_over_rounds
 from searchkit.evaluate.speed.engine import Engine, ModelInputs
@@ -23,6 +23,7 @@ from searchkit.evaluate.speed.latency import measure_latency, measure_loads
 from searchkit.evaluate.speed.machine import describe_machine
 from searchkit.evaluate.speed.throughput import fixed_length_texts, measure_speed
 from searchkit.types import Passage
+from tests.support.errors import refused
 from tests.support.files import ROOT, write
 
 # An engine that needs `argv[1]` seconds a text, half of it in batches. A text's vector is its number of a's and of b's.
@@ -77,7 +78,7 @@ def make_engine(tmp_path: Path) -> MakeEngine:
 
     def make(name: str, seconds: float, *batch_sizes: int) -> Engine:
         command = (sys.executable, "-S", str(script), str(seconds))
-        return Engine(name, 1, command, INPUTS, batch_sizes or (0,), 10, True, "Try another one.")
+        return Engine(name, 1, command, INPUTS, batch_sizes or (0,), 10, True, Remedy(sentence="Try another one."))
 
     return make
 
@@ -173,7 +174,7 @@ def test_vectors_are_compared_with_the_reference_and_ranked(make_engine: MakeEng
 
 def test_an_engine_that_breaks_down_is_named_with_its_last_words(make_engine: MakeEngine) -> None:
     with EngineProcess(make_engine("it", 0), []) as process:
-        with pytest.raises(BenchmarkError, match=r"^it broke down \(out of order\)\. Try another one\.$"):
+        with refused(BenchmarkError, r"^it broke down \(out of order\)\. Try another one\.$"):
             process.seconds_to_embed(["break"], 1)
         with pytest.raises(BenchmarkError, match="broke down"):
             process.memory()
@@ -183,8 +184,8 @@ def test_an_engine_that_breaks_down_is_named_with_its_last_words(make_engine: Ma
 
 def test_an_interpreter_that_is_not_there_is_named(make_engine: MakeEngine, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
-    engine = Engine("it", 1, (nowhere,), INPUTS, (1,), 0, True, "Try another one.")
-    with pytest.raises(BenchmarkError, match=r"nowhere cannot be run .* Try another one\."):
+    engine = Engine("it", 1, (nowhere,), INPUTS, (1,), 0, True, Remedy(sentence="Try another one."))
+    with refused(BenchmarkError, r"nowhere cannot be run .* Try another one\."):
         EngineProcess(engine, [])
 
 

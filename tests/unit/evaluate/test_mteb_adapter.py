@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from searchkit.embedding.embedder import prefix
-from searchkit.errors import UsageError
+from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.evaluate.mteb_adapter import MtebEncoder
 from searchkit.types import Passage
+from tests.support.errors import refused
 from tests.support.hash_embedder import HashEmbedder
 
 
@@ -61,5 +62,5 @@ def test_similarities_are_cosines_of_all_or_of_pairs(embedder: HashEmbedder) -> 
 
 @pytest.mark.skipif(importlib.util.find_spec("mteb") is not None, reason="mteb is installed")
 def test_without_mteb_only_its_metadata_is_missing(embedder: HashEmbedder) -> None:
-    with pytest.raises(UsageError, match="pip install 'mteb>=2'"):
+    with refused(ExtraMissingError, "pip install 'mteb>=2'"):
         _ = MtebEncoder(embedder).mteb_model_meta

@@ -194,11 +194,11 @@ class Library:
         if not force and (using := self.collections_using(model)):
             raise UsageError(
                 f"The model '{model}' is used by: {', '.join(using)}.",
-                remedy=Remedy(Action.USE_MODEL, collection=using[0])
+                remedy=Remedy(Action.USE_MODEL, collection=using[0], sentence="Switch to another first")
                 | Remedy(
                     Action.CHANGE_OPTION,
                     option=Option.FORCE,
-                    sentence="remove it all the same; then only searches by words work until you switch",
+                    sentence="Remove it all the same, and search by words only until you switch",
                 ),
             )
         freed_bytes = self.models.remove(model)
@@ -343,6 +343,6 @@ def _root_of(catalog: "CatalogWriter", target: Path, collection: str) -> roots.R
             raise UsageError(
                 f"{target} contains {root.path}, which '{collection}' has already.",
                 remedy=Remedy(Action.FORGET, sentence="Forget that first", path=root.path)
-                | Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="choose another collection"),
+                | Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection"),
             )
     return roots.add_root(catalog, target)

@@ -77,14 +77,14 @@ def _closed_as_usage_error() -> Iterator[None]:
     try:
         yield
     except PoolClosedError as error:
-        raise UsageError("The retriever has been closed. Make a new one.") from error
+        raise UsageError("The retriever has been closed.", remedy="Make a new one.") from error
 
 
 def _search(query: str, options: RetrieverOptions, library: Library) -> list[RetrievedPassage]:
     if not isinstance(query, str):
         raise UsageError(f"A query is a text, not {type(query).__name__}.")
     if not query.strip():
-        raise UsageError("The query is empty. Give the retriever a few words, or a question.")
+        raise UsageError("The query is empty.", remedy="Give the retriever a few words, or a question.")
     hits = library.search(
         query, k=options.k, collections=options.collections, mode=options.mode, filters=options.filters or _EVERYTHING
     )

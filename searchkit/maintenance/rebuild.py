@@ -52,7 +52,7 @@ def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progr
         )
     missing = [path for path in folders if not path.is_dir()]
     if missing:
-        raise UsageError(f"There is no folder {missing[0]}.")
+        raise UsageError(f"There is no folder {missing[0]}.", remedy="Check the spelling.")
     with readable_errors(folder.catalog), writer_lock(folder.path):
         keepsake = settings_to_keep(folder, folders)
         rebuilt = rebuild_catalog(folder, keepsake)

@@ -50,7 +50,9 @@ def measure_indexes(
     with collection.reading() as catalog:
         texts = list(options.queries) or synthetic_query_texts(catalog)
         if not texts:
-            raise UsageError(f"Collection '{collection.name}' has no passages to measure with. Index some files first.")
+            raise UsageError(
+                f"Collection '{collection.name}' has no passages to measure with.", remedy="Index some files first."
+            )
         vectors = embedder.embed_queries(texts)
 
         def on_skip(spec: IndexSpec, error: ExtraMissingError) -> None:

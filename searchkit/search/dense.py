@@ -73,9 +73,7 @@ def _at(passages: Sequence[PassageLines], line: int) -> bytes:
     """The passage that holds a line, the smallest of several; for a line between passages, such as a heading, the next."""
     placed = [(each.first, each.last or each.first, each.content_hash) for each in passages if each.first is not None]
     if not placed:
-        raise UsageError(
-            "The file has neither lines nor pages in the index. Leave the number off: searchkit similar PATH"
-        )
+        raise UsageError("The file has neither lines nor pages in the index.", remedy="Leave the number off.")
     last = max(end for _, end, _ in placed)
     if not 1 <= line <= last:
         raise UsageError(f"The file's last indexed line or page is {last}, not {line}.")

@@ -41,7 +41,7 @@ class PassageId:
         """Read an id from its text. Raises UsageError."""
         match = _PASSAGE.fullmatch(text.strip())
         if match is None:
-            raise UsageError(_no_id(text, "passage"))
+            raise _no_id(text, "passage")
         return cls(unquote(match[1]), int(match[2]), int(match[3]), bytes.fromhex(match[4]))
 
 
@@ -68,7 +68,7 @@ class DocumentId:
         """Read an id from its text. Raises UsageError."""
         match = _DOCUMENT.fullmatch(text.strip())
         if match is None:
-            raise UsageError(_no_id(text, "document"))
+            raise _no_id(text, "document")
         return cls(unquote(match[1]), int(match[2]), bytes.fromhex(match[3]), bytes.fromhex(match[4]))
 
 
@@ -87,9 +87,8 @@ def _in_url(collection: str) -> str:
     return quote(collection, safe="@")
 
 
-def _no_id(text: str, kind: str) -> str:
+def _no_id(text: str, kind: str) -> UsageError:
     example = "docs:p12.3.9f3a2b1c4d5e6f70" if kind == "passage" else "docs:d12.0c1d2e3f4a5b.9f3a2b1c4d5e"
     shown = on_one_line(text)[:60]
-    return (
-        f"'{shown}' is not the id of a {kind}. Ids come with the results of a search, such as {example}: search first."
-    )
+    remedy = f"Search first: ids come with the results, such as {example}"
+    return UsageError(f"'{shown}' is not the id of a {kind}.", remedy=remedy)

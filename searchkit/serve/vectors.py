@@ -60,9 +60,11 @@ def names_of(model: str) -> tuple[str, ...]:
 async def embed(pool: LibraryPool, request: EmbeddingRequest) -> EmbeddingResult:
     """Embed the inputs, in their order. Raises ModelNotFoundError, and UsageError for inputs that cannot be embedded."""
     if not request.inputs:
-        raise UsageError("The input is empty. Send a text, or a list of texts.")
+        raise UsageError("The input is empty.", remedy="Send a text, or a list of texts.")
     if len(request.inputs) > MAX_INPUTS:
-        raise UsageError(f"{len(request.inputs):,} inputs are too many at once. Send {MAX_INPUTS:,} or fewer.")
+        raise UsageError(
+            f"{len(request.inputs):,} inputs are too many at once.", remedy=f"Send {MAX_INPUTS:,} or fewer."
+        )
     name, kind = name_and_kind(request.model, request.input_type)
     slices = []
     for start in range(0, len(request.inputs), _SLICE):
@@ -102,7 +104,7 @@ def _text(given: Input, embedder: Embedder) -> str:
     """Decode token ids, so that the text gets its prompt. Raises UsageError for an empty text."""
     text = given if isinstance(given, str) else embedder.decode(given)
     if not text.strip():
-        raise UsageError("An input is empty. Leave it out, or send some text.")
+        raise UsageError("An input is empty.", remedy="Leave it out, or send some text.")
     return text
 
 
@@ -115,6 +117,6 @@ def name_and_kind(model: str, input_type: str = "") -> tuple[str, Kind]:
             name, kind = name.removesuffix(f":{each}"), each
     if input_type:
         if input_type not in _SYNONYMS:
-            raise UsageError(f"There is no input_type '{input_type[:40]}'. Use query or document.")
+            raise UsageError(f"There is no input_type '{input_type[:40]}'.", remedy="Use query or document.")
         kind = _SYNONYMS[input_type]
     return name, kind

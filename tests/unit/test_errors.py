@@ -27,9 +27,8 @@ from searchkit.serve.mcp import output as mcp
 from searchkit_tui.rendering import errors as ui
 
 PACKAGE = Path(searchkit.__file__).parent
-NAMES_A_COMMAND = re.compile(
-    rf"\bsearchkit ({'|'.join(_COMMANDS)})\b|(?<!\w)--[a-z]|\bpip (un)?install\b|\bollama pull\b"
-)
+OURS = rf"\bsearchkit ({'|'.join(_COMMANDS)})\b|(?<!\w)--[a-z]"
+NAMES_A_COMMAND = re.compile(rf"{OURS}|\bpip (un)?install\b|\bollama pull\b")
 
 
 def full(action: Action) -> Remedy:
@@ -141,6 +140,11 @@ def test_an_error_with_its_remedy_crosses_to_another_process(error: SearchkitErr
     assert read.remedy == error.remedy
 
 
+def literals(tree: ast.AST) -> list[str]:
+    """The texts in a part of a module, and the parts of those that are put together."""
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
 def modules(*, but_for: str = "") -> Iterator[tuple[Path, ast.Module]]:
     """The modules of searchkit and of the UI, parsed."""
     for root in (PACKAGE, PACKAGE.parent / "tui"):
@@ -169,6 +173,23 @@ def test_every_error_of_ours_is_in_the_tree_which_its_module_draws() -> None:
         name: line.index(name) for line in (errors.__doc__ or "").splitlines() for name in drawn if f" {name}" in line
     }
     assert all(indents[name] == 4 * (depth[name] - depth["SearchkitError"] + 1) for name in drawn)
+
+
+def test_no_message_of_an_error_names_a_command_or_an_option() -> None:
+    for path, module in modules(but_for="cli"):
+        for node in ast.walk(module):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                message = " ".join(literals(node.exc.args[0]))
+                of_python = ast.unparse(node.exc.func) == "ModuleNotFoundError"  # which cannot carry a remedy
+                assert of_python or not NAMES_A_COMMAND.search(message), f"{path}:{node.lineno}: {message}"
+
+
+def test_no_remedy_in_words_names_a_command_or_an_option() -> None:
+    for path, module in modules(but_for="cli"):
+        for node in ast.walk(module):
+            if isinstance(node, ast.keyword) and node.arg in ("remedy", "sentence"):
+                words = " ".join(literals(node.value))
+                assert not re.search(OURS, words), f"{path}:{node.value.lineno}: {words}"
 
 
 def test_no_error_message_is_patched_up_afterwards() -> None:

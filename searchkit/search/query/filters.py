@@ -86,13 +86,19 @@ class Filters:
         for pattern in (*self.paths, *self.folders, *self.not_paths, *self.not_folders):
             if not is_place(pattern):
                 raise UsageError(
-                    f"'{pattern[:80]}' is no path pattern. Patterns are such as *.md, reports/* or notes/**/2025*"
+                    f"'{pattern[:80]}' is not a path pattern.",
+                    remedy="Write one such as *.md, reports/* or notes/**/2025*",
                 )
         groups = (self.types, self.not_types, self.paths, self.not_paths, self.folders, self.not_folders)
         if max(map(len, groups)) > _MOST:
-            raise UsageError(f"There are more than {_MOST} filters of one kind. A pattern with * can stand for many.")
+            raise UsageError(
+                f"There are more than {_MOST} filters of one kind.",
+                remedy="Use a pattern with *, which can stand for many.",
+            )
         if self.since and self.until and self.since > self.until:
-            raise UsageError(f"No day is since {self.since} and until {self.until}. Swap them, or leave one out.")
+            raise UsageError(
+                f"No day is since {self.since} and until {self.until}.", remedy="Swap them, or leave one out."
+            )
 
     def __bool__(self) -> bool:
         """Whether there is any."""

@@ -144,7 +144,8 @@ def _parsed(parts: _Parts) -> ParsedQuery:
     demands: Collection[list[str]] = (parts.phrases, parts.excluded_words, parts.excluded_phrases)
     if max(map(len, demands)) > _MOST_PHRASES:
         raise UsageError(
-            f"The query has more than {_MOST_PHRASES} phrases or exclusions. Leave the less important ones out."
+            f"The query has more than {_MOST_PHRASES} phrases or exclusions.",
+            remedy="Leave the less important ones out.",
         )
     filters = Filters(
         **{name: tuple(dict.fromkeys(values)) for name, values in parts.filters.items()},

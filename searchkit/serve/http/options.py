@@ -56,7 +56,7 @@ class ServeOptions:
         if not self.is_loopback and not self.needs_token:
             raise UsageError(
                 f"At {self.host} others can reach the server, so it needs the token.",
-                remedy="Leave out --no-token, or --host.",
+                remedy="Keep the token, or listen on this machine alone.",
             )
         for name in self.names:
             if not _NAME.fullmatch(name) and not _is_address(name):

@@ -41,7 +41,7 @@ def search_answer(library: Library, asked: Mapping[str, str | int], scope: Seque
     query, limit = str(asked["query"]), int(asked["limit"])
     filters = _filters(asked)
     if not query.strip() and not filters:
-        raise UsageError("The query is empty. Say what to look for, in a few words or a question.")
+        raise UsageError("The query is empty.", remedy="Say what to look for, in a few words or a question.")
     collections = tuple(_chosen(library, str(asked["collection"]), scope))
     response = _search(library, SearchRequest(query, limit, collections=collections, filters=filters))
     notes = [_note(note) for note in response.notes]
@@ -112,7 +112,7 @@ def _chosen(library: Library, collection: str, scope: Sequence[str]) -> list[str
     if collection not in library.collections():
         known = ", ".join(scope or library.collections())
         raise CollectionNotFoundError(
-            f"No collection named '{collection[:100]}'. There are: {known}. Leave it out for all."
+            f"No collection named '{collection[:100]}'. There are: {known}.", remedy="Leave it out for all."
         )
     return [collection]
 
@@ -133,7 +133,8 @@ def _days(name: str, text: str) -> tuple[date, date] | None:
     days = read_days(text, date.today())
     if days is None:
         raise UsageError(
-            f"{name} is not a date: '{text[:40]}'. Dates look like 2025, 2025-03, 2025-03-01, 7d, 2w, 3m or 1y."
+            f"{name} is not a date: '{text[:40]}'.",
+            remedy="Dates look like 2025, 2025-03, 2025-03-01, 7d, 2w, 3m or 1y.",
         )
     return days
 
@@ -162,8 +163,8 @@ def _collection_of(reference: str, *, is_document: bool) -> str:
         return (DocumentId if is_document else PassageId).read(reference).collection
     except UsageError as error:
         raise UsageError(
-            f"'{on_one_line(reference)[:60]}' is not an id of a passage or a document. Ids come with the results of a"
-            " search, such as docs:p12.3.9f3a2b1c4d5e6f70: search first."
+            f"'{on_one_line(reference)[:60]}' is not an id of a passage or a document.",
+            remedy="Search first: ids come with the results, such as docs:p12.3.9f3a2b1c4d5e6f70",
         ) from error
 
 

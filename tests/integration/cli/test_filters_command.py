@@ -58,7 +58,7 @@ def test_hits_are_grouped_by_file(sample: Command) -> None:
     [
         (["x", "--type", "banana"], "There is no type of file 'banana'. Types: c, code"),
         (["x", "--since", "banana"], "'banana' is no date. Dates are such as 2025"),
-        (["x", "--path", ""], "'' is no path pattern"),
+        (["x", "--path", ""], "'' is not a path pattern"),
         (["x", "--since", "2025", "--until", "2024"], "Swap them"),
         (["x", "--group-by", "folder"], "'folder' is not 'file'"),
         ([], "Say what you look for"),

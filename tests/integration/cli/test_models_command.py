@@ -212,7 +212,7 @@ def test_a_model_in_use_is_removed_by_force_only(command: Command, home: Path, d
     command("index", docs, "-c", "work")
     command("index", docs, "-c", "play")
     error = command("models", "remove", "small", code=1).stderr
-    assert "'small' is used by: play, work. Switch first (searchkit models use NAME -c play)" in error
+    assert "'small' is used by: play, work. Switch to another first: searchkit models use NAME -c play" in error
     assert "--force" in error
     assert (home / "models" / "small").is_dir()
     command("models", "remove", "small", "--force")

@@ -154,7 +154,7 @@ def test_filters_narrow_a_search(served: tuple[LibraryPool, Path]) -> None:
         ({"query": "x", "type": "banana"}, "There is no type of file 'banana'. Types:"),
         ({"query": "x", "since": "last spring"}, "since is not a date: 'last spring'. Dates look like 2025"),
         ({"query": "x", "since": "2025", "until": "2024"}, "No day is since 2025"),
-        ({"query": "x", "path": "a" * 2000}, "is no path pattern"),
+        ({"query": "x", "path": "a" * 2000}, "is not a path pattern"),
     ],
 )
 def test_what_cannot_be_searched_for_is_an_error_that_says_what_to_do(

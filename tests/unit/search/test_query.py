@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from searchkit.errors import UsageError
 from searchkit.search.query.filters import Filters, is_file_type
 from searchkit.search.query.parse import ParsedQuery, not_filters, parse_query
+from tests.support.errors import refused
 
 TODAY = date(2025, 3, 31)
 HOSTILE = st.lists(
@@ -108,7 +109,7 @@ def test_a_query_that_demands_too_much_is_refused_with_the_reason() -> None:
         parse("x " + " ".join(f"path:{i}" for i in range(2000)))
     with pytest.raises(UsageError, match="more than 32 phrases"):
         parse(" ".join(f'"{i}"' for i in range(2000)))
-    with pytest.raises(UsageError, match="Swap them"):
+    with refused(UsageError, "Swap them"):
         parse("x since:2025 until:2024")
 
 

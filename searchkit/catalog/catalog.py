@@ -21,7 +21,7 @@ UNTOUCHED = "Your files are untouched."
 
 
 class CatalogReader:
-    """A catalog that can be read. Each query sees the latest state; `one_state` holds on to one."""
+    """A catalog that can be read. Each query sees the latest state; within `one_state` all see the same."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -72,7 +72,7 @@ class CatalogReader:
 
 
 class CatalogWriter(CatalogReader):
-    """A catalog that can be changed as well, in transactions. Who has one holds the collection's lock (see session.py)."""
+    """A catalog that can be changed as well, in transactions. Whoever has one holds the collection's lock."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

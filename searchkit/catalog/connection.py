@@ -36,6 +36,9 @@ _LAST_MOMENT = (
     f"CASE WHEN {_IN_MAILBOX} AND c.place GLOB '*, {_DAY}' THEN substr(c.place, -10) ELSE {_FIRST_MOMENT} END"
 )
 
+# Documents with their folder and date, and chunks with all that their document says. They are made for each connection and never
+# stored, so that a catalog on a disk that cannot be written has them too, and a change to them is no migration. SQLite merges a
+# view into the query that uses it: columns that are not selected cost nothing.
 VIEWS = (
     f"""
     CREATE TEMP VIEW files AS
@@ -51,7 +54,6 @@ VIEWS = (
     FROM chunks c JOIN files f ON f.id = c.document_id
     """,
 )
-
 
 LATEST_VERSION = 4  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0

@@ -11,7 +11,7 @@ from searchkit.types import DocumentStatus
 @dataclass(frozen=True, slots=True)
 class DocumentFilter:
     """What a document must be. `types`: formats, or endings that begin with a dot, of which one must fit, and none of
-    `not_types`. `since`, `until`: days, both included, of the document's moment (see views.py).
+    `not_types`. `since`, `until`: days, both included, of the document's moment (see the views in connection.py).
     """
 
     types: tuple[str, ...] = ()

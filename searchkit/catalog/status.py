@@ -1,4 +1,4 @@
-"""What a collection holds, counted from its catalog."""
+"""Counts of what a collection contains."""
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader

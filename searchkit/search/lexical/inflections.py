@@ -143,7 +143,7 @@ _LISTS = {
     "ru": "а бы был была были в вы где для до его ее если есть же за и из или им их к как когда кто ли мне мы на не него нее ни но"
     " о об он она они от по при с со так то только у уже что чтобы это я",
 }
-# Languages that are told by these, but whose words count in queries: they are words of others too often.
+# Words that identify a language but count in queries: too often they are words of another.
 _TELLING = {
     "sv": "och att som på är av för inte ett från hur vad när eller jag vi",
     "da": "og at som på er af ikke et jeg fra hvordan hvad når eller vi",

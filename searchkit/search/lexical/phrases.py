@@ -1,6 +1,6 @@
-"""Chunks that hold a text literally, or a word: what quoted phrases demand and exclusions take out.
+"""Chunks that hold a text literally, or a word: what quoted phrases require and exclusions remove.
 
-What does not matter is said in text.py; a phrase begins and ends where words do. The full-text table, which knows stems
+Texts are compared as `text.folded` gives them; a phrase begins and ends where words do. The full-text table, which knows stems
 only, says where to look.
 """
 

@@ -40,7 +40,7 @@ class Stemmer:
         return self._table.stems(words)
 
     def spans(self, text: str) -> list[Span]:
-        """Every word of a text, and every pair of characters where words are not parted by blanks."""
+        """Every word of a text, and every pair of characters where words have no blanks between them."""
         if text not in self._read:
             words = [(start, end, text[start:end]) for start, end in _places(strip_ansi(text))]
             stems = self.stems({word for _, _, word in words})

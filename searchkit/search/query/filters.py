@@ -1,4 +1,4 @@
-"""Filters: which documents may answer, by type, place and date. What they allow is told from the catalog, before ranking."""
+"""Filters: which documents may answer, by type, place and date. The catalog decides what they allow, before anything is ranked."""
 
 import calendar
 import re

@@ -1,10 +1,10 @@
 """What a query's text asks for: words, quoted phrases, exclusions and filters. Every text is a query.
 
 `"a phrase"` must occur as written. `-word` and `-"a phrase"` must not: a hyphen at the beginning of a word, directly before
-two letters or a quote, where the query asks for something else besides; so options (`--flag`, `-v`, `-O2`), negative
+two letters or a quote, in a query that asks for something else as well; so options (`--flag`, `-v`, `-O2`), negative
 numbers and hyphens inside words are ordinary text. `type:`, `path:`, `folder:`, `since:` and `until:` are filters
 (`-type:` and so on exclude); with a value that makes no sense, and for any other name before a colon, they are
-ordinary text. A phrase that nothing holds is no demand in a sentence of four words or more besides. A text of more
+ordinary text. In a sentence of four or more further words, a phrase that matches nothing is ignored. A text of more
 than 24 words outside all that is pasted rather than typed: its signs are its own.
 """
 

@@ -19,7 +19,7 @@ _SAME = 0.9  # part of all words that both have
 _ALIKE = (
     0.75  # of difflib, for two spellings of a word: tenant and tenants, organise and organize; seven, seventeen .71
 )
-_SHORTEST = 5  # letters of a word that can be misspelt and still be told from others
+_SHORTEST = 5  # letters of a word that can be misspelt and still be recognized
 _ARTICLES = frozenset(
     "a an the der die das den dem des ein eine einen einem einer eines le la les l un une el los las una il lo gli i o os as um"
     " uma de het een en ett et".split()

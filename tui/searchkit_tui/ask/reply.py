@@ -63,7 +63,7 @@ class ReplyState(StrEnum):
 
 
 class Reply:
-    """What has come of a question so far. Attributes are replaced or appended to as a whole, so that any thread may read them.
+    """A question and its answer so far. Attributes are replaced or appended to as a whole, so that any thread may read them.
 
     `name`: the language model's. `missing`: why there is none, None while there is. `error`: how the answer failed, "" if it
     did not.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the engine is loaded when there is something to do
 
 
 class JobKind(StrEnum):
-    """What a job does to its collection."""
+    """The kinds of jobs."""
 
     INDEX = "Index"
     REBUILD = "Rebuild"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from searchkit.display import printable
 from searchkit.reports import Progress
 
-_PERIOD_SECONDS = 20.0  # over which a rate is taken: files come by date, not by size, so that it changes
+_PERIOD_SECONDS = 20.0  # over which a rate is taken: it changes, as files come by date and not by size
 _SETTLED_SECONDS = 1.0  # before that a rate is meaningless
 _STALE_SECONDS = 15.0  # without a report; embedding reports every few seconds on the slowest machine
 _BAR_DONE, _BAR_LEFT = "━", "╌"

@@ -1,4 +1,4 @@
-"""What is shown of jobs: those under way in a panel, and a toast or a dialog when one has ended."""
+"""Shows jobs: the active ones in a panel, and a toast or a dialog when one has ended."""
 
 from collections.abc import Callable
 from typing import Any

@@ -18,7 +18,7 @@ _CONTEXT_CHARACTERS = 24  # before the first mark in a list entry, so that the m
 _SCORE_CELLS = 8  # before the file name
 _WEAK = "  weak"
 _LEAST_NAME_CELLS = 16
-_NAME_END_CHARACTERS = 10  # of a long file name; holds the suffix
+_NAME_END_CHARACTERS = 10  # of a long file name; includes the suffix
 
 Marks = Sequence[tuple[int, int]]
 

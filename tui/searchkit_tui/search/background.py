@@ -19,7 +19,7 @@ _SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker
 SEARCH = "search"  # the group of workers whose failure ends a search
 _WORDS = "words"
 
-# Gives an answer, or None once the second argument says that it is not wanted any more.
+# Answers a request, or returns None when the second argument says that the answer is no longer wanted.
 Ask = Callable[[Pending, Callable[[], bool]], SearchAnswer | None]
 
 
@@ -51,7 +51,7 @@ class Answered(Message):
 class BackgroundSearch:
     """Searches in workers of a screen, which gets the messages above. A SearchRunner for the controller.
 
-    `show_waiting`: told True when a search is slow, False when it is over.
+    `show_waiting`: called with True when a search is slow, with False when it is over.
     """
 
     def __init__(self, screen: Screen[Any], session: SearchSession, show_waiting: Callable[[bool], None]) -> None:

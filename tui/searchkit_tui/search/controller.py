@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # loaded with the engine, behind the query box
 
 
 class SearchRunner(Protocol):
-    """What searches for a controller, in the background."""
+    """Runs a controller's searches in the background."""
 
     def start(self, pending: Pending) -> None:
         """Search, and have each answer brought to `SearchController.take`."""
@@ -24,7 +24,7 @@ class SearchRunner(Protocol):
 
 
 class SearchView(Protocol):
-    """What shows a controller's answers."""
+    """Shows a controller's answers."""
 
     @property
     def typed_query(self) -> str:
@@ -60,7 +60,7 @@ class SearchController:
 
     @property
     def is_similar(self) -> bool:
-        """Whether similar passages have been asked for, so that there is an answer to go back to."""
+        """True if similar passages have been asked for, so that there is an answer to go back to."""
         return self._before_similar is not None
 
     def search(self) -> None:

@@ -46,7 +46,7 @@ class SearchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ContextWindow:
-    """How much of a hit's document is shown: numbers of passages before and after it."""
+    """The part of a hit's document that is shown: numbers of passages before and after it."""
 
     before: int = 6
     after: int = 12
@@ -182,7 +182,7 @@ class SearchSession:
         try:
             view = self.library.collection(hit.collection).context_of(hit, before=window.before, after=window.after)
             return document_content(hit, view)
-        except SearchkitError:  # it is being forgotten or rebuilt just now
+        except SearchkitError:  # it is being deleted or rebuilt just now
             return passage_content(hit)
 
     def coverages(self) -> "tuple[Coverage, ...]":

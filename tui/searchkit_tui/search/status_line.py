@@ -1,4 +1,4 @@
-"""One line on the state of the search, and of what goes on behind it."""
+"""One line on the state of the search and of the work in the background."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ class StatusLine(Static):
         """A job has ended: collections may have come or gone."""
 
     class Counted(Message):
-        """What can be searched has been counted."""
+        """New counts of what can be searched."""
 
         def __init__(self, coverages: "tuple[Coverage, ...]") -> None:
             super().__init__()

@@ -1,1 +1,1 @@
-"""What the user has set, and what the last session has left: keys, theme, history, the viewer of files."""
+"""The user's keys and viewer of files, and the state kept between sessions: theme and history."""

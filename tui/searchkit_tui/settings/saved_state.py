@@ -1,4 +1,4 @@
-"""What the last session has left for the next: the theme, and the queries. What the user sets by hand is in config.toml."""
+"""The state kept between sessions: the theme and the queries. Settings made by hand are in config.toml."""
 
 import json
 from collections.abc import Sequence

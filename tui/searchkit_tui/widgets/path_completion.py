@@ -11,7 +11,7 @@ _BEFORE_RESTART = re.compile(r"^.*/(?=/|~(?:/|$))")
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The text as far as it is certain, and the names that it may go on with, in order; at most one if it is complete."""
+    """The text as far as it is certain, and the names that may continue it, in order; at most one if it is complete."""
 
     text: str
     candidates: tuple[str, ...]

@@ -48,6 +48,13 @@ class CollectionTable(DataTable[Text]):
         for row in rows:
             for (column, _), cell in zip(_columns(is_wide=is_wide), _cells(row, is_wide=is_wide), strict=True):
                 self.update_cell(row.name, column, cell, update_width=True)
+        self.call_after_refresh(self._draw_again)
+
+    def _draw_again(self) -> None:
+        """Draw what was drawn while its column still had its old width: DataTable keeps that until a cell changes."""
+        for row in self.rows_shown[:1]:
+            (column, _), cell = _columns(is_wide=False)[0], _cells(row, is_wide=False)[0]
+            self.update_cell(row.name, column, cell)
 
     def _replace(self, rows: Sequence[CollectionRow], *, is_wide: bool) -> None:
         before = self.selected.name if self.selected else ""

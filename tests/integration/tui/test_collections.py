@@ -306,7 +306,7 @@ def test_problems_are_told_with_reason_and_remedy_and_read_again(library: Librar
     library.index(docs)
 
     async def scenario(user: User) -> None:
-        await user.until_seen("problems", "press p for reasons")
+        await user.until_seen("problems", "Problems says why")
         await user.press("p")
         await user.until(lambda: isinstance(user.app.screen, Problems))
         [problem] = library.status("docs").problems
@@ -378,7 +378,7 @@ def test_a_damaged_collection_is_shown_and_can_be_rebuilt(filled: Library) -> No
     catalog.write_bytes(b"not a database" * 100)
 
     async def scenario(user: User) -> None:
-        await user.until_seen("damaged", "Press r to rebuild it.")
+        await user.until_seen("damaged", "rebuild it: Collections › Rebuild")
         await user.press("t")
         await user.until_seen("cannot be opened")
         await user.press("r")

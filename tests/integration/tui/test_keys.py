@@ -24,6 +24,7 @@ from searchkit_tui.search.screen import SearchScreen
 from searchkit_tui.settings.keys import SEARCH_KEYS
 from searchkit_tui.widgets.help_screen import HelpScreen
 from tests.support.driving import Session, drive
+from tests.support.hash_embedder import HashEmbedder
 
 
 def test_every_key_has_a_name_to_be_changed_by_and_no_key_is_given_twice() -> None:
@@ -54,6 +55,17 @@ def test_keys_can_be_changed_in_the_config_and_the_help_says_so(library: Library
 
     (library.home.path / "config.toml").write_text('[keys]\nmode = "f5"\nopen = "ctrl+j"\n')
     drive(library, scenario)
+
+
+def test_where_nothing_is_indexed_the_users_own_key_for_it_is_named(tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.press("f2")
+        await session.until(lambda: "Press F7 to add a folder" in session.seen)
+
+    with Library(tmp_path / "empty", embedder=HashEmbedder()) as empty:
+        empty.home.path.mkdir()
+        (empty.home.path / "config.toml").write_text('[keys]\ncollections_add = "f7"\n')
+        drive(empty, scenario)
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,14 @@ from searchkit_tui.collections.table import CollectionTable
 from searchkit_tui.jobs.notices import JobPanel
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.errors import error_text
+from searchkit_tui.settings.keys import key_of
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
 _LOOK_SECONDS = 0.25  # between two looks at the jobs
 _LOOKS_PER_COUNT = 8  # looks between two counts of the collections, while a job changes them
-NOTHING_YET = (
-    "Nothing is indexed yet.\n\nPress a to add a folder: its files become searchable by words at once, and by meaning as"
+_ADD = "collections_add"
+_NOTHING_YET = (
+    "Nothing is indexed yet.\n\nPress {} to add a folder: its files become searchable by words at once, and by meaning as"
     " they are embedded. They are only read; nothing leaves this machine."
 )
 
@@ -71,7 +73,7 @@ class CollectionsScreen(ScreenWithHelp):
     def compose(self) -> ComposeResult:
         """Lay out from top to bottom."""
         yield CollectionTable()
-        yield Static(NOTHING_YET, id="empty", markup=False)
+        yield Static(id="empty", markup=False)
         with VerticalScroll(id="details", can_focus=False):
             yield Static(id="detail-text", markup=False)
         yield JobPanel()
@@ -79,7 +81,9 @@ class CollectionsScreen(ScreenWithHelp):
 
     def on_mount(self) -> None:
         """Begin to look at the jobs and to count."""
-        self.query_one("#empty").display = False
+        empty = self.query_one("#empty", Static)
+        empty.update(_NOTHING_YET.format(key_of(self, _ADD)))
+        empty.display = False
         self.query_one(CollectionTable).focus()
         self.query_one(CollectionTable).border_title = "Collections"
         self.set_interval(_LOOK_SECONDS, self._look)
@@ -147,9 +151,9 @@ class CollectionsScreen(ScreenWithHelp):
         row = self.query_one(CollectionTable).selected
         action = next(each for each in ACTIONS if each.name == name)
         if row is None and action.needs_collection:
-            self.notify("There is no collection yet. Add a folder: a", markup=False)
+            self.notify(f"There is no collection yet. Add a folder: {key_of(self, _ADD)}", markup=False)
         elif row and row.status is None and action.needs_status:
-            self.notify(f"{printable(row.error)} Or press r to rebuild it.", severity="error", markup=False)
+            self.notify(printable(row.error), severity="error", markup=False)
         else:
             self._actions.run(name, row)
             self._look()

@@ -33,7 +33,7 @@ def row_details(row: CollectionRow) -> Content:
     """Describe a collection, a line for each property."""
     parts: list[str | tuple[str, str]] = [(on_one_line(row.name), "bold $text-primary"), "\n"]
     if row.status is None:
-        return Content.assemble(*parts, (f"Damaged. {printable(row.error)}\nPress r to rebuild it.", "$text-error"))
+        return Content.assemble(*parts, (printable(row.error), "$text-error"))
     lines = details(row.status)
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
@@ -59,7 +59,7 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
     if status.formats:
         lines.append(("formats", ", ".join(f"{each.format} {each.files:,}" for each in status.formats)))
     if status.problems:
-        lines.append(("problems", f"{plural(len(status.problems), 'file')}; press p for reasons and remedies"))
+        lines.append(("problems", f"{plural(len(status.problems), 'file')}; Problems says why, and what to do"))
     return lines
 
 

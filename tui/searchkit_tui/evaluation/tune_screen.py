@@ -11,12 +11,13 @@ from textual.content import Content
 from textual.widgets import DataTable, Footer, Input, Static
 
 from searchkit import Trial, TuneOptions
-from searchkit.display import error_text, on_one_line, size
+from searchkit.display import on_one_line, size
 from searchkit_tui.evaluation.plots import MARKS, Point, scatter
 from searchkit_tui.jobs.job import JobKind, JobState
 from searchkit_tui.jobs.notices import failure_of
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.jobs.work import TuneJob, use_index
+from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.settings.keys import SET_SELECTED, TUNE_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 

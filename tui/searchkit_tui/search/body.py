@@ -30,7 +30,7 @@ searchkit finds passages in your own files by meaning and by words. Everything s
 First it has to read a folder; you can stop that at any time and continue later.
 """
 _SAMPLES = "{} tries it with the sample documents: the letters, manuals, notes and code of a bookbinder.\n"
-_CHOOSE = "{} chooses a folder of yours. On the command line: searchkit index FOLDER"
+_CHOOSE = "{} chooses a folder of yours."
 
 
 class Welcome(VerticalScroll, can_focus=False):

@@ -152,7 +152,9 @@ def key_of(screen: Screen[Any], name: str) -> str:
 
 
 def spelled(key: str) -> str:
-    """Write `ctrl+n` as keyboards do: `Ctrl+N`."""
+    """Write `ctrl+n` as keyboards do: `Ctrl+N`. A letter alone stays small: it is pressed without shift."""
+    if len(key) == 1:
+        return key
     return "+".join(_SHORTER.get(part, part.replace("_", " ").capitalize()) for part in key.split("+"))
 
 

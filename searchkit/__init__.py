@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from searchkit.collection import Collection
     from searchkit.daemon.library import DaemonLibrary
     from searchkit.errors import (
+        Action,
         CatalogError,
         CollectionBusyError,
         CollectionNotFoundError,
@@ -78,6 +79,7 @@ __all__ = [
     # errors
     "SearchkitError",
     "Remedy",
+    "Action",
     "UsageError",
     "ConfigError",
     "CollectionNotFoundError",
@@ -91,7 +93,7 @@ __all__ = [
 
 _MODULES = {
     "searchkit.collection": "Collection",
-    "searchkit.errors": "CatalogError CollectionBusyError CollectionNotFoundError ConfigError ModelError ModelNotFoundError"
+    "searchkit.errors": "Action CatalogError CollectionBusyError CollectionNotFoundError ConfigError ModelError ModelNotFoundError"
     " NothingIndexedError Remedy SearchkitError UsageError",
     "searchkit.daemon.library": "DaemonLibrary",
     "searchkit.home": "Home",

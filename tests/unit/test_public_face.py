@@ -6,7 +6,7 @@ import sys
 import searchkit
 
 PUBLIC = """
-CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionStatus ConfigError DaemonLibrary Damage
+Action CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionStatus ConfigError DaemonLibrary Damage
 Filters GroupBy Hit Home IndexReport Library ModelError ModelNotFoundError Note NoteKind NothingIndexedError PassageAt
 Problem Progress RebuildReport Remedy RunOptions SearchMode SearchRequest SearchResponse SearchkitError Trial
 TuneOptions TuneReport TypedFilter UsageError __version__ demands_of embed_and_switch filters_of measure_indexes

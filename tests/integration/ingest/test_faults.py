@@ -21,18 +21,21 @@ from searchkit.maintenance.rebuild import verify_collection
 from searchkit.reports import RunOptions
 from searchkit.types import Passage, SearchMode
 from searchkit_indexes import Vectors
-from tests.integration.ingest.test_interruptions import contents, folder, hits, start, stored_vectors
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.slow_runs import contents, hits, meanwhile, start, stored_vectors
 
-__all__ = ["folder"]  # a fixture
+FULL_AT_BYTES = (0, 60_000, 400_000)
+FULL_AT_BYTES_TOO = (20_000, 150_000, 1_000_000)
 
 
-@pytest.mark.parametrize("limit_bytes", [0, 20_000, 60_000, 150_000, 400_000, 1_000_000])
-def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, folder: Path, limit_bytes: int) -> None:
+@pytest.mark.parametrize(
+    "limit_bytes", [*FULL_AT_BYTES, *(pytest.param(limit, marks=pytest.mark.slow) for limit in FULL_AT_BYTES_TOO)]
+)
+def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(
+    tmp_path: Path, folder: Path, calm: Path, limit_bytes: int
+) -> None:
     """No file may grow beyond the limit, which fails every kind of write at some time, as a full disk does."""
-    with Library(tmp_path / "calm", embedder=HashEmbedder()) as library:
-        library.index(folder)
     home = tmp_path / "full"
     command = [sys.executable, "-m", "tests.support.index_slowly", str(home), str(folder), "0"]
     ended = subprocess.run(
@@ -48,8 +51,8 @@ def test_a_full_disk_loses_nothing_and_the_next_run_goes_on(tmp_path: Path, fold
     with Library(home, embedder=HashEmbedder()) as library:
         library.index(folder)
         assert verify_collection(library.collection("docs")) == []
-    assert contents(home) == contents(tmp_path / "calm")
-    assert hits(home) == hits(tmp_path / "calm")
+    assert contents(home) == contents(calm)
+    assert hits(home) == hits(calm)
 
 
 @pytest.fixture
@@ -82,8 +85,7 @@ def test_a_data_directory_that_may_not_be_written_can_be_searched(public_folder:
 def test_a_second_run_leaves_or_waits_as_it_is_told(tmp_path: Path, folder: Path) -> None:
     process = start(tmp_path / "home", folder)
     with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
-        while not (tmp_path / "home" / "collections" / "docs" / "lock.holder").exists():
-            assert process.poll() is None
+        meanwhile(process, (tmp_path / "home" / "collections" / "docs" / "lock.holder").exists)
         with pytest.raises(CollectionBusyError, match=f"being written by process {process.pid} since"):
             library.index(folder)
         stages = []
@@ -97,15 +99,10 @@ def test_a_second_run_leaves_or_waits_as_it_is_told(tmp_path: Path, folder: Path
         assert verify_collection(library.collection("docs")) == []
 
 
-def test_searching_while_indexing_sees_whole_documents_and_no_lock(tmp_path: Path, folder: Path) -> None:
-    with Library(tmp_path / "calm", embedder=HashEmbedder()) as library:
-        library.index(folder)
-        library.index(write(tmp_path / "other" / "a.txt", "a").parent)
-    sizes = dict(document_sizes(tmp_path / "calm"))
-    process = start(tmp_path / "home", folder)
-    catalog = tmp_path / "home" / "collections" / "docs" / "catalog.db"
-    while not catalog.exists():
-        assert process.poll() is None
+def test_searching_while_indexing_sees_whole_documents_and_no_lock(tmp_path: Path, folder: Path, calm: Path) -> None:
+    sizes = dict(document_sizes(calm))
+    process = start(tmp_path / "home", folder, delay_seconds=0.01)
+    meanwhile(process, (tmp_path / "home" / "collections" / "docs" / "catalog.db").exists)
     searches = 0
     seen: set[int] = set()
     with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
@@ -119,7 +116,7 @@ def test_searching_while_indexing_sees_whole_documents_and_no_lock(tmp_path: Pat
     process.communicate()
     assert searches > 10
     assert process.returncode == 0
-    assert hits(tmp_path / "home") == hits(tmp_path / "calm")
+    assert hits(tmp_path / "home") == hits(calm)
 
 
 def document_sizes(home: Path) -> list[tuple[str, int]]:
@@ -213,13 +210,18 @@ def test_killing_a_run_leaves_no_worker_behind(tmp_path: Path, folder: Path) -> 
     listed = Path(f"/proc/{process.pid}/task")
     if not listed.is_dir():
         pytest.skip("needs /proc to see child processes")
-    while process.poll() is None and not children:
-        children = [child for task in listed.iterdir() for child in (task / "children").read_text("ascii").split()]
+
+    def has_children() -> bool:
+        children[:] = [child for task in listed.iterdir() for child in (task / "children").read_text("ascii").split()]
+        return bool(children)
+
+    meanwhile(process, has_children)
     process.kill()
     process.communicate()
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{child}").exists() and not _is_zombie(child) for child in children):
         assert time.monotonic() < deadline, "a worker outlived its run"
+        time.sleep(0.01)
 
 
 def _is_zombie(process_id: str) -> bool:
@@ -232,9 +234,8 @@ def _is_zombie(process_id: str) -> bool:
 def test_forgetting_takes_effect_at_once_while_another_process_indexes(tmp_path: Path, folder: Path) -> None:
     process = start(tmp_path / "home", folder)
     with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
-        while not stored_vectors(tmp_path / "home"):  # everything is read, and embedding has begun
-            assert process.poll() is None
-        with pytest.raises(CollectionBusyError, match="Stop that"):
+        meanwhile(process, lambda: stored_vectors(tmp_path / "home"))  # everything is read, and embedding has begun
+        with pytest.raises(CollectionBusyError, match="is being indexed"):
             library.forget(folder)
         assert library.forget(folder / "part1") == {"docs": 10}
         assert process.poll() is None

@@ -23,7 +23,6 @@ MOST_PARAMETERS = 8  # of a function, self and cls not counted; beyond them an o
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@pytest.mark.xfail(strict=False, reason="small modules are still being folded into their readers")
 def test_the_packages_have_few_modules() -> None:
     modules = python_files()
     assert modules, "No module was found."
@@ -34,7 +33,6 @@ def test_the_packages_have_few_modules() -> None:
     )
 
 
-@pytest.mark.xfail(strict=False, reason="small modules are still being folded into their readers")
 def test_the_median_module_is_neither_a_sliver_nor_a_wall() -> None:
     least, most = MEDIAN_LINES
     middle = median(length(path) for path in python_files())
@@ -50,7 +48,6 @@ def test_the_top_of_the_engine_fits_one_screen() -> None:
     assert len(entries) <= MOST_ENTRIES, listed(f"{len(entries)} entries at the top of searchkit/:", entries)
 
 
-@pytest.mark.xfail(strict=False, reason="the long functions are still being divided")
 def test_no_function_is_long() -> None:
     long = [
         (count, f"{place}: {count} lines") for place, function in functions() if (count := lines(function)) > MOST_LINES
@@ -58,7 +55,6 @@ def test_no_function_is_long() -> None:
     assert not long, listed(f"Functions above {MOST_LINES} lines:", (text for _, text in sorted(long, reverse=True)))
 
 
-@pytest.mark.xfail(strict=False, reason="the options of these commands are still becoming dataclasses")
 def test_no_function_has_many_parameters() -> None:
     many = [
         (count, f"{place}: {count} parameters")

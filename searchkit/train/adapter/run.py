@@ -50,12 +50,7 @@ def train_adapter(
     Raises TrainingError for too little to learn from, and what opening the collection and its model raises.
     """
     started = monotonic()
-    embedder = library.collection(collection).embedder()
-    card = _base_card(library, embedder)
-    name = _free_name(library, card, collection, options.name)
-    if options.out:
-        report_place(options.out)
-    check_folders(options.general)
+    embedder, card, name = _checked(library, collection, options)
     known = gather(library, collection, embedder, options, on_progress)
     prefixes = embedder.info.prefix_dimensions
     on_progress(Progress("Training", 0, None, ""))
@@ -91,9 +86,22 @@ def train_adapter(
         adaptation = _adaptation(report, _proven(chosen), known, embedder)
         with writing_to(library.home.models, f"The model {name}"):
             library.models.add_adapted(card.name, name, adaptation)
-    place = options.out or existing_collection(library.home, collection).training / "reports" / (
-        report.model or "rejected"
-    )
+    reports = existing_collection(library.home, collection).training / "reports"
+    return _reported(report, options.out or reports / (report.model or "rejected"))
+
+
+def _checked(library: Library, collection: str, options: AdapterOptions) -> tuple[Embedder, ModelCard, str]:
+    """The collection's embedder, its card, and a free name for the new model; what cannot work is refused before training."""
+    embedder = library.collection(collection).embedder()
+    card = _base_card(library, embedder)
+    name = _free_name(library, card, collection, options.name)
+    if options.out:
+        report_place(options.out)
+    check_folders(options.general)
+    return embedder, card, name
+
+
+def _reported(report: AdapterReport, place: Path) -> Adapted:
     write_report(place, report)
     return Adapted(report.model, report, place)
 

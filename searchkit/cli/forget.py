@@ -1,7 +1,5 @@
 """`searchkit forget`."""
 
-from pathlib import Path
-
 import click
 
 from searchkit.cli.output import say
@@ -20,11 +18,12 @@ def forget(paths: tuple[str, ...]) -> None:
       searchkit forget ~/docs/private
     """
     from searchkit.library import Library
-    from searchkit.search.click_log import erase_opened
+    from searchkit.search.click_log import read_opened
 
     with Library() as library:
         for path in paths:
+            opened = len(read_opened(library.home))
             for name, count in library.forget(path).items():
                 say(f"{name}: {plural(count, 'file')} forgotten")
-            if erased := erase_opened(library.home, below=Path(path).expanduser().resolve()):
+            if erased := opened - len(read_opened(library.home)):
                 say(f"{plural(erased, 'opened hit')} erased")

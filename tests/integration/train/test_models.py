@@ -233,6 +233,7 @@ import sys, time
 from pathlib import Path
 from searchkit.index_store import remap
 from searchkit.library import Library
+from searchkit.maintenance.switch_model import switch_model
 
 def slow(vectors, matrix, ready=Path(sys.argv[2])):
     ready.touch()

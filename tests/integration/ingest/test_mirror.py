@@ -265,7 +265,7 @@ def test_a_folder_inside_a_root_is_not_indexed_twice_in_one_collection(library: 
     library.index(docs)
     with pytest.raises(UsageError, match="is inside"):
         library.index(docs / "garden", collection="docs")
-    with pytest.raises(UsageError, match="holds"):
+    with pytest.raises(UsageError, match="contains"):
         library.index(docs.parent, collection="docs")
     assert library.index(docs / "garden").collection == "garden"
 

@@ -243,7 +243,7 @@ def test_a_file_that_is_no_report_is_refused(library: Library, tmp_path: Path) -
         user.app.screen.query_one("#path", Input).value = str(tmp_path / "other.json")
         await user.press("ctrl+s")
         error = user.app.screen.query_one("#error", Static)
-        await user.until(lambda: "is no report of an evaluation" in str(error.content))
+        await user.until(lambda: "is not a report of an evaluation" in str(error.content))
         user.app.screen.query_one("#path", Input).value = str(tmp_path / "nothing")
         await user.press("ctrl+s")
         await user.until(lambda: "cannot be read" in str(error.content))
@@ -257,7 +257,7 @@ def test_a_report_that_was_written_is_read_as_it_was(tmp_path: Path) -> None:
     file = write(tmp_path / "report.json", json.dumps(REPORT))
     assert json.loads(json.dumps(report_as_json(read_report(file)))) == REPORT
     for broken in ("", "[]", "{}", '{"sets": [], "means": 3}'):
-        with pytest.raises(UsageError, match="no report"):
+        with pytest.raises(UsageError, match="is not a report"):
             read_report(write(tmp_path / "broken.json", broken))
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from searchkit.cli.main import cli
 from searchkit.errors import SearchkitError
+from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.homes import copied
 
@@ -133,7 +134,7 @@ def test_what_cannot_be_measured_gets_a_clear_message(
         (beside[:2], "Name an interpreter that has llama-cpp-python: --python-for llama-cpp=PATH"),
     ]
     for arguments, message in cases:
-        with pytest.raises(SearchkitError, match=re.escape(message)):
+        with refused(SearchkitError, re.escape(message)):
             cli(["bench", "embed", "--only", "speed", *arguments], standalone_mode=False)
     with pytest.raises(click.UsageError, match="expected one of sentence-transformers, llama-cpp"):
         cli(["bench", "embed", "--python-for", "x=y"], standalone_mode=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from searchkit.errors import TrainingError
+from searchkit.errors import Action, Remedy, TrainingError
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import read_pairs, write_pairs
 from searchkit.types import Passage
@@ -88,8 +88,9 @@ def test_a_line_that_is_no_pair_is_named_with_what_is_wrong(tmp_path: Path, cont
 
 @pytest.mark.parametrize("content", ["", "\n \n"])
 def test_an_empty_file_says_how_to_make_one(tmp_path: Path, content: str) -> None:
-    with pytest.raises(TrainingError, match="train pairs"):
+    with pytest.raises(TrainingError, match="holds no pairs") as refused:
         read_pairs(write(tmp_path / "own.jsonl", content))
+    assert refused.value.remedy == Remedy(Action.MAKE_PAIRS)
 
 
 def test_another_encoding_is_named(tmp_path: Path) -> None:

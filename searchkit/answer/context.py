@@ -1,4 +1,4 @@
-"""Packs sources into a model's window: best first, as many as fit, the last one cut at a sentence."""
+"""Packs sources into a model's context window: best first, as many as fit, the last one cut at a sentence."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from searchkit.types import Hit
 
 CountTokens = Callable[[str], int]
 _PER_MESSAGE = 12  # tokens of a chat template around a message; templates in use take 4 to 10
-_LEAST_SOURCE = 60  # tokens; less of a passage is no source
+_LEAST_SOURCE = 60  # tokens; a shorter part of a passage is useless
 _LEAST_REPLY, _MOST_REPLY = 128, 1024
 _MOST_SMALL_REPLY = 160
 _HISTORY_PART = 0.25
@@ -19,9 +19,9 @@ _HISTORY_PART = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a model takes in: tokens of prompt and reply together, and how to count them.
+    """A model's context window, in tokens of prompt and reply together, and how to count them.
 
-    `comfortable`: tokens of prompt beyond which it is too slow to wait for, the window if there are none.
+    `comfortable`: the longest prompt, in tokens, that a user will wait for; the whole window for a fast model.
     """
 
     tokens: int
@@ -31,14 +31,14 @@ class Window:
 
     @property
     def reply_tokens(self) -> int:
-        """Kept free for the reply: a quarter, within bounds."""
+        """Tokens kept free for the reply: a quarter, within bounds."""
         most = _MOST_SMALL_REPLY if self.is_small_model else _MOST_REPLY
         return min(most, max(_LEAST_REPLY, self.tokens // 4))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is put before the model. `sources[i]` has the number i + 1, and the text that the model sees."""
+    """What the model is given. `sources[i]` has the number i + 1 and the text that the model sees."""
 
     sources: tuple[Hit, ...]
     blocks: tuple[str, ...]
@@ -48,9 +48,9 @@ class Context:
 
 
 def pack(question: str, hits: Sequence[Hit], window: Window, history: Sequence[Message] = ()) -> Context:
-    """As many of the hits as fit, in their order, and of the history its last turns.
+    """Pack as many of the hits as fit, in their order, after the last turns of the history.
 
-    Raises WindowTooSmallError if not even the best fits in part.
+    Raises WindowTooSmallError if not even a part of the best one fits.
     """
     mark = "" if window.is_small_model else new_mark()
     kept = recent(history, window)
@@ -72,15 +72,15 @@ def pack(question: str, hits: Sequence[Hit], window: Window, history: Sequence[M
         free -= cost
     if hits and not sources:
         raise WindowTooSmallError(
-            f"The model's window of {window.tokens:,} tokens does not hold the question with a source and an answer.",
-            remedy="Ask more briefly, begin a new conversation, or give the model a larger window (docs/ask.md).",
+            f"The model's window of {window.tokens:,} tokens is too small for the question, a source and an answer.",
+            remedy="Ask more briefly, start a new conversation, or give the model a larger window (docs/ask.md).",
         )
-    told = tuple(messages(blocks))
-    return Context(tuple(sources), tuple(blocks), told, message_tokens(told, window.count), window.reply_tokens)
+    prompt = tuple(messages(blocks))
+    return Context(tuple(sources), tuple(blocks), prompt, message_tokens(prompt, window.count), window.reply_tokens)
 
 
 def message_tokens(messages: Sequence[Message], count: CountTokens) -> int:
-    """Tokens of messages with what the chat template puts around them."""
+    """Count the tokens of messages, chat template included."""
     return sum(count(message.content) + _PER_MESSAGE for message in messages)
 
 
@@ -97,7 +97,7 @@ def recent(history: Sequence[Message], window: Window) -> list[Message]:
 
 
 def _fitting(hit: Hit, number: int, mark: str, free: int, count: CountTokens) -> tuple[Hit, str, int] | None:
-    """The hit, or as much of it around what makes it one as fits; its block, and what that costs."""
+    """The hit, or the part around its snippet that fits, with its block and the tokens that it takes; None if nothing fits."""
     block = source_block(number, hit, mark)
     cost = count(block) + 2
     if cost <= free:
@@ -113,7 +113,7 @@ def _fitting(hit: Hit, number: int, mark: str, free: int, count: CountTokens) ->
 
 
 def _part(hit: Hit, room: int, count: CountTokens) -> str:
-    """Whole sentences from the one that the snippet begins with, then those before it, as far as the room goes."""
+    """Whole sentences that fit into `room` tokens: from the snippet's first one on, then those before it."""
     bounds = sentence_bounds(hit.text)
     shown = max(0, hit.text.find(hit.snippet))
     first = max((i for i, (start, _) in enumerate(bounds) if start <= shown), default=0)

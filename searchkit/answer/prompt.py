@@ -1,4 +1,4 @@
-"""What the model is told: the rules, the sources as data between marks that they cannot forge, and the question."""
+"""The prompt: the rules, the sources as data between marks that they cannot forge, and the question."""
 
 import re
 import secrets
@@ -27,7 +27,7 @@ _EXAMPLE_SOURCES = (
 _ECHO = re.compile(r"[<‹]+\s*(?:END )?SOURCE\b[^>\n]*>*")
 _QUOTE_ECHO = re.compile(r'"{3,}')
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-# What chat templates take for the end of a turn, whoever wrote it; a blank inside makes it text again.
+# What chat templates treat as the end of a turn, whoever wrote it; a blank inside makes it plain text.
 _TURN_MARKS = re.compile(
     r"(<)(?=\|)|(<)(?=/?(?:start_of_turn|end_of_turn|s>|think|system|user|assistant|im_start|im_end|eos|bos|"
     r"tool_call|\uff5c|<SYS|/SYS))|(\[)(?=/?INST\])|(<)(?=</?SYS>>)",
@@ -36,24 +36,24 @@ _TURN_MARKS = re.compile(
 
 
 def new_mark() -> str:
-    """What no document can know: the marks around this answer's sources carry it."""
+    """A secret that no document can know, for the marks around this answer's sources."""
     return secrets.token_hex(3)
 
 
 def as_data(text: str, mark: str = "") -> str:
-    """A document's text as it is put before a model: hidden parts out, nothing in it that ends a source or a turn."""
+    """A document's text as a model is given it: without hidden parts, and without anything that ends a source or a turn."""
     text = without_turn_marks(plain_text(COMMENT.sub(" ", text)))
     text = re.sub(r"(<<+|>>+)", lambda match: " ".join(match.group(0)), text)
     return (text.replace(mark, "") if mark else text).strip()
 
 
 def without_turn_marks(text: str) -> str:
-    """The text with a blank in what a chat template would take for the end of a turn."""
+    """The text with a blank in whatever a chat template would treat as the end of a turn."""
     return _TURN_MARKS.sub(lambda match: f"{match.group(0)} ", text)
 
 
 def source_block(number: int, hit: Hit, mark: str) -> str:
-    """A source between its marks, with its number and where it stands; with quotes for a small model, which has no mark."""
+    """A source between its marks, with its number and its place; without a mark (for a small model), in quotes."""
     if not mark:
         quoted = as_data(hit.text).replace(_QUOTES, '"')
         return f"Source [{number}]:\n{_QUOTES}\n{quoted}\n{_QUOTES}"
@@ -61,7 +61,7 @@ def source_block(number: int, hit: Hit, mark: str) -> str:
 
 
 def source_name(hit: Hit) -> str:
-    """`lease.pdf, page 3`, with its headings: what a model needs to know of the place, no folder names."""
+    """`lease.pdf, page 3` with its headings: the place without its folders."""
     where = hit.path.name
     if hit.place or hit.page is not None:
         where += f", {hit.place}" if hit.place else f", page {hit.page}"
@@ -70,18 +70,18 @@ def source_name(hit: Hit) -> str:
 
 
 def without_marks(text: str) -> str:
-    """What a model writes without the marks that it has copied from its sources."""
+    """What a model writes, without the marks that it copied from its sources."""
     return _QUOTE_ECHO.sub("", _ECHO.sub("", text))
 
 
 def messages_for(question: str, blocks: Sequence[str], history: Sequence[Message] = ()) -> list[Message]:
-    """Everything that goes to the model: sources first, the question behind them, where it is still known."""
+    """The messages to the model: sources first, then the question, where it is not forgotten."""
     asked = f"Question: {question.strip()}\n\nAnswer from the sources above, with their numbers in brackets."
     return [Message("system", RULES), *history, Message("user", f"{_joined(blocks)}{asked}")]
 
 
 def messages_for_small(question: str, blocks: Sequence[str]) -> list[Message]:
-    """The same for a small model: to copy, by an example, since it would make up what it was to tell."""
+    """The messages to a small model, which is asked to copy, with an example: its own words would be invented."""
     example = [
         Message("user", f"{_joined(_EXAMPLE_SOURCES)}Question: what does a ticket cost?"),
         Message("assistant", 'Source [2] says: "Tickets are 12 euros, 6 for children."'),
@@ -90,7 +90,7 @@ def messages_for_small(question: str, blocks: Sequence[str]) -> list[Message]:
 
 
 def as_one_text(question: str, blocks: Sequence[str]) -> str:
-    """What a model is told, as one text to paste elsewhere."""
+    """The prompt as one text, to paste elsewhere."""
     return "\n\n".join(message.content for message in messages_for(question, blocks))
 
 

@@ -1,4 +1,4 @@
-"""From a question to the sources that an answer may rest on: clearly relevant, each once, adjacent ones joined."""
+"""Finds the sources of an answer: clearly relevant passages, each once, adjacent ones joined."""
 
 import re
 from collections.abc import Sequence
@@ -12,17 +12,16 @@ from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.query.editing import demands_of, with_filters
-from searchkit.search.query.filters import Filters
+from searchkit.search.request import SearchRequest
 from searchkit.search.results.passages import NormalizedText
 from searchkit.types import Hit
 
-NO_FILTERS = Filters()
-_TELLING = 2  # content words of the question, from which a weak hit may be a source beside a strong one
+_ENOUGH_WORDS = 2  # content words of the question that make a weak hit a source, if another hit is strong
 _Placed = tuple[PassagePosition, Hit]
 
 
 def check_question(question: str) -> None:
-    """Raise UsageError for what asks nothing."""
+    """Raise UsageError for a question that asks nothing."""
     if not question.strip():
         raise UsageError("The question is empty.", remedy=Remedy(Action.ASK, query="when does the lease end"))
     if not with_filters(question, ()):
@@ -33,34 +32,33 @@ def check_question(question: str) -> None:
 
 
 def check_collections(library: Library, collections: Sequence[str]) -> None:
-    """Raise CollectionNotFoundError if one of them is not there, or none at all: better before a model is looked for."""
+    """Raise CollectionNotFoundError if one of them does not exist, or there is none at all, before a model is looked for."""
     for name in collections:
         existing_collection(library.home, name)
     if not library.collections():
         raise NothingIndexedError
 
 
-def find_sources(library: Library, question: str, collections: Sequence[str], k: int, filters: Filters) -> list[Hit]:
-    """At most k passages that are clearly about the question, best first, put together where one follows the other.
+def find_sources(library: Library, request: SearchRequest) -> list[Hit]:
+    """Find at most k passages that are clearly about the query, best first; those that follow one another are joined.
 
-    Empty if the best that there is is weak: an answer from such passages would be invented. Behind one that is not, weak
-    ones with several words of the question stay; so does all that holds a phrase which the question quotes. Raises as
-    check_question does.
+    Empty if even the best hit is weak: an answer from such passages would be invented. If one is strong, weak hits with several
+    words of the query are kept too; so are all hits with a phrase that the query quotes. Raises as check_question does.
     """
-    check_question(question)
-    hits = library.search(question, k=k, collections=collections, filters=filters)
-    phrases = [_words(demand) for demand in demands_of(question) if demand.startswith('"')]
+    check_question(request.query)
+    hits = library.find(request).hits
+    phrases = [_words(demand) for demand in demands_of(request.query) if demand.startswith('"')]
     has_strong = any(not hit.is_weak for hit in hits)
     kept = [
         hit
         for hit in hits
-        if not hit.is_weak or _holds_one(hit, phrases) or (has_strong and len(_telling(hit)) >= _TELLING)
+        if not hit.is_weak or _has_one(hit, phrases) or (has_strong and len(_content_words(hit)) >= _ENOUGH_WORDS)
     ]
     return joined(library, without_near_copies(kept))
 
 
-def _holds_one(hit: Hit, phrases: Sequence[str]) -> bool:
-    """Whether it holds a phrase as it is quoted; a search goes on without those that nothing holds."""
+def _has_one(hit: Hit, phrases: Sequence[str]) -> bool:
+    """True if the hit has one of the phrases as it is quoted; a search ignores phrases that match nothing."""
     text = _words(f"{hit.title} {hit.text}")
     return any(phrase in text for phrase in phrases)
 
@@ -70,13 +68,13 @@ def _words(text: str) -> str:
     return f" {words} "
 
 
-def _telling(hit: Hit) -> set[str]:
-    """The beginnings of the question's content words that a hit holds, so that forms of a word are one."""
+def _content_words(hit: Hit) -> set[str]:
+    """The first letters of the query's content words in a hit, so that all forms of a word count as one."""
     return {word[:5] for word in {term.casefold() for term in hit.evidence.terms} - STOP_WORDS}
 
 
 def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:
-    """Of hits of several collections that say the same in nearly the same words, the first."""
+    """Keep the first of hits, perhaps of several collections, that say the same in nearly the same words."""
     kept: list[Hit] = []
     seen: list[NormalizedText] = []
     for hit in hits:
@@ -89,7 +87,7 @@ def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def joined(library: Library, hits: Sequence[Hit]) -> list[Hit]:
-    """Hits of one document that follow one another become one, at the place of the best of them."""
+    """Join hits of one document that follow one another, at the rank of the best of them."""
     placed = [(hit, _position(library, hit)) for hit in hits]
     loose = [hit for hit, position in placed if position is None]
     by_document: dict[tuple[str, int], list[_Placed]] = {}
@@ -106,14 +104,14 @@ def _position(library: Library, hit: Hit) -> PassagePosition | None:
 
 
 def _runs(members: list[_Placed]) -> list[list[Hit]]:
-    """The members in the order of the document, parted where a passage is missing between two."""
+    """The members in the order of the document, split where a passage between two is missing."""
     ordered = sorted(members, key=lambda member: member[0].ordinal)
     numbered = groupby(enumerate(ordered), key=lambda item: item[1][0].ordinal - item[0])
     return [[hit for _, (_, hit) in run] for _, run in numbered]
 
 
 def _one(run: list[Hit]) -> Hit:
-    """A hit with the text of all, and the evidence of the best."""
+    """Join a run into one hit, with the text of all and the evidence of the best."""
     best = max(run, key=lambda hit: hit.score)
     if len(run) == 1:
         return best

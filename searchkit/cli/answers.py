@@ -1,45 +1,73 @@
 """Answers for people and for programs, and the options that `ask` and `chat` share."""
 
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.filter_options import filter_options
+from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hits import hit_as_json
+from searchkit.cli.options import option
 from searchkit.cli.output import print_json, say
 from searchkit.display import place, plural, printable
+from searchkit.search.query.filters import Filters
 from searchkit.types import Hit
 
 if TYPE_CHECKING:
     from searchkit.answer.answerer import Answerer
     from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
+    from searchkit.library import Library
+    from searchkit.search.request import SearchRequest
 
 _SHOWN_CHARACTERS = 500
-_OPTIONS = (
-    click.option("-c", "--collection", "collections", multiple=True, help="Answer from this collection only; may be repeated."),
-    click.option("-k", default=8, show_default=True, type=click.IntRange(1, 100), help="Passages to answer from, at most."),
-    filter_options,
-    click.option(
-        "--llm", default="", metavar="URL|FILE.gguf|embedded",
-        help="The model server to ask, a model file to run here, or the embedded model; by default the one configured or found.",
-    ),
-    click.option("--llm-model", "llm_model", default="", metavar="NAME", help="Which of the server's models answers."),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object per answer (fields: see docs/json.md)."),
-)  # fmt: skip
 
 
-def answer_options(command: Callable[..., object]) -> Callable[..., object]:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """The options that `ask` and `chat` share."""
+
+    collections: Annotated[
+        tuple[str, ...],
+        option("-c", "--collection", multiple=True, help="Answer from this collection only; may be repeated."),
+    ]
+    k: Annotated[
+        int,
+        option(
+            "-k", default=8, show_default=True, type=click.IntRange(1, 100), help="Passages to answer from, at most."
+        ),
+    ]
+    filters: Annotated[Filters, FILTERS]
+    llm: Annotated[
+        str,
+        option(
+            "--llm",
+            default="",
+            metavar="URL|FILE.gguf|embedded",
+            help="The model server to ask, a model file to run here, or the embedded model; by default the one configured"
+            " or found.",
+        ),
+    ]
+    llm_model: Annotated[
+        str, option("--llm-model", default="", metavar="NAME", help="Which of the server's models answers.")
+    ]
+    as_json: Annotated[
+        bool, option("--json", is_flag=True, help="Print one JSON object per answer (fields: see docs/json.md).")
+    ]
+
+    def sources(self, question: str = "") -> "SearchRequest":
+        """The search that finds the sources of an answer."""
+        from searchkit.search.request import SearchRequest
+
+        return SearchRequest(question, self.k, collections=self.collections, filters=self.filters)
 
 
-def open_and_say(open_one: Callable[[], "Answerer"]) -> "Answerer":
-    """The answerer; says which model is asked, and where text goes that leaves the machine."""
-    answerer = open_one()
+def open_with_privacy_notice(library: "Library", request: AnswerRequest) -> "Answerer":
+    """Open an answerer; if its model is on another machine, say where text is sent."""
+    from searchkit.answer.answerer import open_answerer
+
+    answerer = open_answerer(library, llm=request.llm, model=request.llm_model)
     model = answerer.model
     if model.is_remote:
         say(f"Your question and passages of your documents leave this machine: they are sent to {model.where}.")
@@ -47,9 +75,9 @@ def open_and_say(open_one: Callable[[], "Answerer"]) -> "Answerer":
 
 
 def stream_out(stream: "AnswerStream", *, is_silent: bool) -> bool:
-    """Print an answer as it comes, or only wait for it: whether it came to its end. Ctrl-C stops it.
+    """Print an answer as it is written, or only wait for it; Ctrl-C stops it. Returns True if it was completed.
 
-    Raises LlmError where the server goes away.
+    Raises LlmError if the server stops answering.
     """
     has_begun = False
     try:
@@ -67,9 +95,9 @@ def stream_out(stream: "AnswerStream", *, is_silent: bool) -> bool:
 
 
 def show(question: str, searched_for: str, answerer: "Answerer", stream: "AnswerStream", *, as_json: bool) -> bool:
-    """An answer, as it comes, with its sources and what the checks have found; whether it came to its end.
+    """Show an answer as it is written, with its sources and what the checks found. Returns True if it was completed.
 
-    Where the server goes away in the middle, what came is shown with its sources before the LlmError.
+    If the server stops in the middle, the part before is shown with its sources before the LlmError is raised.
     """
     try:
         return stream_out(stream, is_silent=as_json)
@@ -79,17 +107,17 @@ def show(question: str, searched_for: str, answerer: "Answerer", stream: "Answer
                 print_json([answer_as_json(question, searched_for, answerer, stream, report)])
             else:
                 print_sources(stream, report)
-            say_what_was_checked(stream, report)
+            say_findings(stream, report)
 
 
 def print_sources(stream: "AnswerStream", report: "AnswerReport") -> None:
-    """The cited sources; all that were read where none is cited."""
+    """Print the cited sources, or all that were given if none is cited."""
     cited = report.cited or tuple(range(1, len(stream.sources) + 1))
-    if not stream.sources or not report.text:  # stopped before a word came
+    if not stream.sources or not report.text:  # stopped before the first word
         return
     click.echo()
     if not report.cited:
-        say("The answer cites no source. It was to be taken from:")
+        say("The answer cites no source. It was given these:")
     for number in cited:
         click.echo(source_line(number, stream.sources[number - 1]))
 
@@ -106,20 +134,20 @@ def passage_text(hit: Hit) -> str:
     return textwrap.indent(textwrap.fill(textwrap.shorten(text, _SHOWN_CHARACTERS, placeholder=" …"), 94), "    ")
 
 
-def say_what_was_checked(stream: "AnswerStream", report: "AnswerReport") -> None:
-    """Tell what the checks have found amiss."""
+def say_findings(stream: "AnswerStream", report: "AnswerReport") -> None:
+    """Say what is wrong with the answer according to the checks."""
     if report.removed:
         sources = plural(len(stream.sources), "source")
-        say(f"Removed {', '.join(report.removed)} from the answer: it was given {sources}.")
+        say(f"Removed {', '.join(report.removed)} from the answer, which was given {sources}.")
     if report.unsupported:
         is_are = "sentence is" if len(report.unsupported) == 1 else "sentences are"
         say(
-            f"{len(report.unsupported)} {is_are} marked (unsupported): no source seems to say so. Look before you rely on it."
+            f"{len(report.unsupported)} {is_are} marked (unsupported): no source seems to say so. Check before you rely on it."
         )
     if report.is_unchecked:
-        say("Nothing in this answer could be checked. Look at its sources before you rely on it.")
+        say("Nothing in this answer could be checked. Read its sources before you rely on it.")
     if report.ending == "length":
-        say("The answer was cut at the model's limit. Ask for a part of it.")
+        say("The answer was cut off at the model's limit. Ask for a part of it.")
 
 
 def answer_as_json(
@@ -151,7 +179,7 @@ def answer_as_json(
 
 
 def sources_as_json(sources: Sequence[Hit], cited: Sequence[int]) -> list[dict[str, object]]:
-    """Sources with their numbers, and whether they are cited."""
+    """The sources with their numbers, and whether they are cited."""
     return [
         {"number": number, "cited": number in cited, **_without_rank(hit_as_json(hit, number))}
         for number, hit in enumerate(sources, 1)

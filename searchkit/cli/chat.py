@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.answers import answer_options, open_and_say, passage_text, show, source_line
+from searchkit.cli.answers import AnswerRequest, open_with_privacy_notice, passage_text, show, source_line
+from searchkit.cli.options import with_options
 from searchkit.cli.output import say
 from searchkit.display import error_text
-from searchkit.search.query.filters import Filters
 
 if TYPE_CHECKING:
-    from searchkit.answer.answerer import Conversation
+    from searchkit.answer.conversation import Conversation
     from searchkit.answer.grounding.answer_stream import AnswerStream
 
 _HELP = (
@@ -22,8 +22,8 @@ _HELP = (
 
 
 @click.command()
-@answer_options
-def chat(collections: tuple[str, ...], k: int, filters: Filters, *, llm: str, llm_model: str, as_json: bool) -> None:
+@with_options(AnswerRequest)
+def chat(request: AnswerRequest) -> None:
     """Talk about what is indexed: every question is rewritten to stand alone, and gets its own sources.
 
     In a conversation, /sources shows what the last answer is based on, /new starts over, /quit or Ctrl-D ends, and Ctrl-C stops
@@ -34,22 +34,22 @@ def chat(collections: tuple[str, ...], k: int, filters: Filters, *, llm: str, ll
       searchkit chat
       searchkit chat -c notes --llm http://127.0.0.1:11434 --llm-model qwen3:4b
     """
-    from searchkit.answer.answerer import Conversation, Scope, open_answerer
+    from searchkit.answer.conversation import Conversation
     from searchkit.answer.retrieve import check_collections
     from searchkit.library import Library
 
     with Library() as library:
-        check_collections(library, collections)
-        answerer = open_and_say(lambda: open_answerer(library, llm=llm, model=llm_model))
+        check_collections(library, request.collections)
+        answerer = open_with_privacy_notice(library, request)
         say(f"Talking to {answerer.name} ({answerer.model.where}).")
         try:
-            _talk(Conversation(answerer, Scope(collections, filters, k)), as_json=as_json)
+            _talk(Conversation(answerer, request.sources()), as_json=request.as_json)
         finally:
             answerer.close()
 
 
 def _talk(conversation: "Conversation", *, as_json: bool) -> None:
-    """Questions and commands until there are no more; an error ends an answer, not the conversation."""
+    """Take questions and commands until there are no more; an error ends an answer, not the conversation."""
     from searchkit.errors import SearchkitError
 
     last: AnswerStream | None = None
@@ -57,7 +57,7 @@ def _talk(conversation: "Conversation", *, as_json: bool) -> None:
         if line.startswith("/"):
             if line == "/quit":
                 return
-            _obey(line, conversation, last)
+            _run_command(line, conversation, last)
             continue
         try:
             last = _turn(conversation, line, as_json=as_json)
@@ -80,29 +80,29 @@ def _turn(conversation: "Conversation", question: str, *, as_json: bool) -> "Ans
     return stream
 
 
-def _obey(command: str, conversation: "Conversation", last: "AnswerStream | None") -> None:
+def _run_command(command: str, conversation: "Conversation", last: "AnswerStream | None") -> None:
     if command == "/new":
-        conversation.begin_anew()
+        conversation.start_over()
         say("A new conversation.")
     elif command == "/sources" and last and last.sources:
         for number, hit in enumerate(last.sources, 1):
             click.echo(source_line(number, hit))
             click.echo(passage_text(hit))
     elif command == "/sources":
-        say("The last answer rests on no source." if last else "There is no answer yet.")
+        say("The last answer is based on no source." if last else "There is no answer yet.")
     else:
         say(_HELP)
 
 
 def _lines() -> Iterator[str]:
-    """What is typed, or comes through a pipe, without empty lines."""
+    """The lines that are typed, or come through a pipe, without empty ones."""
     lines = _typed() if sys.stdin.isatty() else iter(sys.stdin)
     return (line.strip() for line in lines if line.strip())
 
 
 def _typed() -> Iterator[str]:
     with suppress(ImportError):
-        import readline  # noqa: F401 (gives input() its editing; nothing is saved)
+        import readline  # noqa: F401 (lets input() edit lines; nothing is saved)
     say(_HELP)
     while True:
         try:

@@ -1,12 +1,10 @@
-"""The options that say which documents may answer, the same wherever there are any."""
+"""The options that filter documents, the same for every command that has them."""
 
-from collections.abc import Callable
 from datetime import date
-from functools import wraps
-from typing import Any
 
 import click
 
+from searchkit.cli.options import group, option
 from searchkit.display import error_text
 from searchkit.errors import UsageError
 from searchkit.search.query.filters import Filters, read_days
@@ -25,12 +23,12 @@ def _last_day(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 def _days(value: str) -> tuple[date, date]:
     days = read_days(value, date.today())
     if days is None:
-        raise click.BadParameter(f"'{value}' is no date. Dates are such as {_DAYS}.")
+        raise click.BadParameter(f"'{value}' is not a date. Write one such as {_DAYS}.")
     return days
 
 
 def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, several of which may stand in one value with commas between them."""
+    """Split values at commas, and check the names."""
     from searchkit.search.query.filters import check_file_type
 
     names = [name.strip() for value in values for name in value.split(",")]
@@ -42,46 +40,47 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
     return tuple(names)
 
 
-_OPTIONS = (
-    click.option(
-        "--type", "types", multiple=True, callback=_types, metavar="TYPE",
+def _filters(
+    *,
+    types: tuple[str, ...],
+    paths: tuple[str, ...],
+    folders: tuple[str, ...],
+    since: date | None,
+    until: date | None,
+) -> Filters:
+    try:
+        return Filters(types=types, paths=paths, folders=folders, since=since, until=until)
+    except UsageError as error:
+        raise click.UsageError(error_text(error)) from error
+
+
+FILTERS = group(
+    _filters,
+    types=option(
+        "--type",
+        multiple=True,
+        callback=_types,
+        metavar="TYPE",
         help="Only files of this kind (markdown, pdf, mail, code, ...) or suffix (md); may be repeated, or a,b.",
     ),
-    click.option(
-        "--path", "paths", multiple=True, metavar="GLOB",
+    paths=option(
+        "--path",
+        multiple=True,
+        metavar="GLOB",
         help="Only files whose path matches: '*.md', 'reports/*', 'notes/**/2025*'; may be repeated.",
     ),
-    click.option(
-        "--folder", "folders", multiple=True, metavar="NAME",
+    folders=option(
+        "--folder",
+        multiple=True,
+        metavar="NAME",
         help="Only files in a folder of this name, at any depth, or of this absolute path; may be repeated.",
     ),
-    click.option("--since", callback=_first_day, metavar="DATE",
+    since=option(
+        "--since",
+        callback=_first_day,
+        metavar="DATE",
         help="Only documents of that day or later: 2025, 2025-03, 2025-03-01, 7d, 2w, 3m, 1y, yesterday.",
     ),
-    click.option("--until", callback=_last_day, metavar="DATE", help="Only documents of that day or earlier."),
-)  # fmt: skip
-
-
-def filter_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which gets them as `filters`."""
-
-    @wraps(command)
-    def with_filters(
-        *args: Any,
-        types: tuple[str, ...],
-        paths: tuple[str, ...],
-        folders: tuple[str, ...],
-        since: date | None,
-        until: date | None,
-        **options: Any,
-    ) -> None:
-        try:
-            filters = Filters(types=types, paths=paths, folders=folders, since=since, until=until)
-        except UsageError as error:
-            raise click.UsageError(error_text(error)) from error
-        command(*args, filters=filters, **options)
-
-    decorated: Callable[..., None] = with_filters
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    until=option("--until", callback=_last_day, metavar="DATE", help="Only documents of that day or earlier."),
+)
+"""The filters of a command, as one value."""

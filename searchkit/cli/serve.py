@@ -190,7 +190,7 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> No
 
 def _remote_model(library: "Library", options: "ServeOptions") -> str:
     """Return the URL that text is sent to for answers, "" if it stays on this machine."""
-    from searchkit.answer.models.server_model import base_url, is_loopback
+    from searchkit.answer.models.connection import base_url, is_loopback
     from searchkit.config import load_settings
 
     address = options.llm or load_settings(library.home).llm.base_url

@@ -1,4 +1,4 @@
-"""An answer as it comes: pieces to show, the sources that they rest on, and at the end what the checks found."""
+"""An answer as it is written: pieces to show, their sources, and at the end what the checks found."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 from searchkit.answer.context import Context
 from searchkit.answer.grounding.checked_text import CheckedSentence, CheckedText
-from searchkit.answer.grounding.support import OpenEmbedder, SupportChecker, says_nothing_is_said
+from searchkit.answer.grounding.support import OpenEmbedder, SupportChecker, is_abstention
 from searchkit.answer.models.language_model import LanguageModel, Reply
 from searchkit.errors import LlmError, WindowTooSmallError
 from searchkit.types import Hit
@@ -18,10 +18,10 @@ Repack = Callable[[int], Context]
 
 @dataclass(frozen=True, slots=True)
 class AnswerReport:
-    """What became of an answer. `text`: as it was shown. `cited`: numbers of the sources it cites.
+    """The result of an answer. `text`: as it was shown. `cited`: numbers of the sources it cites.
 
-    `removed`: citations of sources that do not exist. `ending`: "length" where the limit of tokens cut it, "broken" where the
-    server did, "not_found" where no model was asked since nothing relevant was found.
+    `removed`: citations of sources that do not exist. `ending`: "length" if the token limit cut it, "broken" if the server did,
+    "not_found" if no model was asked because nothing relevant was found.
     """
 
     text: str
@@ -32,25 +32,25 @@ class AnswerReport:
 
     @property
     def unsupported(self) -> tuple[str, ...]:
-        """The sentences that no source says."""
+        """The sentences that no source supports."""
         return tuple(sentence.text for sentence in self.sentences if sentence.is_supported is False)
 
     @property
     def is_unchecked(self) -> bool:
-        """Whether something was written, but nothing in it could be compared with the sources: code, or a word or two."""
+        """True if nothing in the answer could be compared with the sources: code, or a word or two."""
         could_be = any(sentence.is_supported is not None for sentence in self.sentences)
         return bool(self.sentences) and not could_be and not any(map(_needs_no_check, self.sentences))
 
 
 def _needs_no_check(sentence: CheckedSentence) -> bool:
-    return sentence.text.endswith("?") or says_nothing_is_said(sentence.text)
+    return sentence.text.endswith("?") or is_abstention(sentence.text)
 
 
 class AnswerStream:
-    """Iterate over it once, to get pieces that are safe to show as plain text; joined they are the answer.
+    """Iterate over it once, to get pieces that are safe to show as plain text; joined, they are the answer.
 
-    `sources[i]` is what [i + 1] stands for. Going through it raises AnswerCutError where the server went away in the middle:
-    what came before stays. `report` is there once it has ended.
+    `sources[i]` is cited as [i + 1]. Iterating raises AnswerCutError if the server stops in the middle; the pieces before that
+    stay valid. `report` is set when it has ended.
     """
 
     def __init__(self, sources: Sequence[Hit], pieces: Callable[["AnswerStream"], Iterator[str]]) -> None:
@@ -66,22 +66,22 @@ class AnswerStream:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the limit of tokens has ended it."""
+        """True if the token limit ended it."""
         return self._reply is not None and self._reply.is_cut_short
 
     def stop(self) -> None:
-        """End the answer, from any thread; what came stays."""
+        """End the answer, from any thread; what was written stays."""
         self.is_stopped = True
         if self._reply:
             self._reply.stop()
 
     def end_reply(self) -> None:
-        """Have the model write no more; the answer goes on to its end."""
+        """Stop the model; the checks still run to the end of the answer."""
         if self._reply:
             self._reply.stop()
 
     def follow(self, reply: Reply) -> Reply:
-        """Note the reply that `stop` is to end."""
+        """Remember the reply that `stop` has to end."""
         self._reply = reply
         if self.is_stopped:
             reply.stop()
@@ -101,9 +101,10 @@ def nothing_relevant() -> AnswerStream:
 def answer_from(
     model: LanguageModel, question: str, context: Context, repack: Repack, open_embedder: OpenEmbedder
 ) -> AnswerStream:
-    """The answer that a model gives from a context; what the sources say themselves, where nothing in it comes from them.
+    """Have a model answer from a context. If no source supports any of its answer, quote the sources.
 
-    `repack`: makes a smaller one for the window that its server names."""
+    `repack`: makes a smaller context for the window that the server mentions.
+    """
 
     def pieces(stream: AnswerStream) -> Iterator[str]:
         support = SupportChecker(context.sources, open_embedder)
@@ -141,7 +142,7 @@ def _with_quotes(written: Iterator[str], checked: CheckedText, question: str, st
 
 
 def _showing(checked: CheckedText, written: Iterator[str]) -> Iterator[str]:
-    """What is shown of what is written; where that breaks off, the rest before the error."""
+    """Yield what is shown of what is written; if that breaks off, the rest before the error."""
     try:
         for piece in written:
             yield from (part for part in checked.feed(piece) if part)
@@ -152,7 +153,7 @@ def _showing(checked: CheckedText, written: Iterator[str]) -> Iterator[str]:
 
 
 def _replies(stream: AnswerStream, model: LanguageModel, context: Context, repack: Repack) -> Iterator[str]:
-    """The model's reply; a second one where its server says that its window is smaller than thought."""
+    """Yield the model's reply; start a second one if the server says that its window is smaller than expected."""
     try:
         yield from stream.follow(model.reply(context.messages, context.reply_tokens))
     except WindowTooSmallError as error:

@@ -1,18 +1,17 @@
-"""Turns what a model writes, as it comes, into what is shown: plain text, citations checked, unsupported sentences marked."""
+"""Turns what a model writes into what is shown, piece by piece: plain text, citations checked, unsupported sentences marked."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from searchkit.answer.grounding.citations import CitationChecker, cited_in, without_citations
-from searchkit.answer.grounding.plain_text import PlainTextStream, plain_text
+from searchkit.answer.grounding.plain_text import FenceStripper, PlainTextStream, ReasoningStripper, plain_text
 from searchkit.answer.grounding.support import SupportChecker
-from searchkit.answer.grounding.wrapping import Thoughts, Wrapping
 from searchkit.answer.prompt import without_marks
 
 UNSUPPORTED = "(unsupported)"
 NO_SOURCE_SAYS_SO = "\n\nNo source says so. What they say:"
-NOTHING_CAME = "The model wrote nothing. What the sources say:"
+NOTHING_WRITTEN = "The model wrote nothing. What the sources say:"
 _QUOTED = 2
 _OFTEN, _OFTEN_CODE, _LONG_LINE = 3, 6, 16
 _ENDS = re.compile(r"[.!?\u3002\uff01\uff1f…][\"'”’»)\]*_]*(?:\s*\[\d{1,2}\])*$")
@@ -23,16 +22,16 @@ _BEHIND_ORDINAL = re.compile(
     r"[^\W_A-ZÄÖÜ]|(?:Jan|Jän|Feb|Mär|Apr|Jun|Jul|Aug|Sep|Okt|Nov|Dez)\w*|Mai\b"  # a small letter, 3. 5., or a German month
 )
 _CITATION = re.compile(r"\[\d{1,2}\]")
-_LEFT_ALONE = re.compile(r"[.,]")  # behind a citation that was taken out
+_LEFT_ALONE = re.compile(r"[.,]")  # after a citation that was removed
 _UNIT = re.compile(r"\s*\S+|\s+")
 _CODE = re.compile(r"(```|`|\n)")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
-    """A sentence of an answer. `citations`: as shown; `added`: of those, the ones that the check has found.
+    """A sentence of an answer. `citations`: as shown; `added`: those of them that the check has added.
 
-    `is_supported`: None where there is nothing to check.
+    `is_supported`: None if there is nothing to check.
     """
 
     text: str
@@ -42,7 +41,7 @@ class CheckedSentence:
 
 
 class CheckedText:
-    """The stages one after the other; `feed` gives what can be shown. Sentences are judged when the next one begins."""
+    """The stages in a row; `feed` yields what can be shown. A sentence is judged when the next one begins."""
 
     def __init__(self, source_count: int, support: SupportChecker) -> None:
         self.citations = CitationChecker(source_count)
@@ -50,8 +49,8 @@ class CheckedText:
         self.sentences: list[CheckedSentence] = []
         self._plain = PlainTextStream()
         self._support = support
-        self._thoughts = Thoughts()
-        self._wrapping = Wrapping()
+        self._reasoning = ReasoningStripper()
+        self._fences = FenceStripper()
         self._sentence = ""
         self._space = ""
         self._in_code = False
@@ -59,19 +58,19 @@ class CheckedText:
         self._fence = ""
 
     def feed(self, piece: str) -> Iterator[str]:
-        """What a further piece of the model's text lets be shown."""
-        yield from self._take(self._plain.feed(self._thoughts.without(piece)))
+        """Take a further piece of the model's text, and yield what can be shown now."""
+        yield from self._take(self._plain.feed(self._reasoning.without(piece)))
 
     def finish(self) -> Iterator[str]:
-        """The rest."""
-        yield from self._take(self._plain.feed(self._thoughts.rest()) + self._plain.finish())
+        """Yield the rest."""
+        yield from self._take(self._plain.feed(self._reasoning.rest()) + self._plain.finish())
         yield self._judged()
 
     @property
     def is_looping(self) -> bool:
-        """Whether the same sentence has come three times: a small model that has lost its way does not find back.
+        """True if a sentence has been repeated three times: a small model does not find its way out of such a loop.
 
-        Lines of code, and what else is not checked, may well come again: those must be long, and come more often.
+        Lines of code, and whatever else is not checked, may well be repeated: those must be long, and repeated more often.
         """
         if not self.sentences:
             return False
@@ -82,19 +81,19 @@ class CheckedText:
 
     @property
     def is_without_support(self) -> bool:
-        """Whether it has stated nothing that a source says; also if it has written nothing at all."""
+        """True if no sentence is supported by a source, or nothing was written at all."""
         judged = [sentence.is_supported for sentence in self.sentences]
         return not judged or (False in judged and True not in judged)
 
     def quotes(self, question: str) -> Iterator[str]:
-        """What the first sources say that is nearest to the question, in their own words."""
-        yield NO_SOURCE_SAYS_SO if self.sentences else NOTHING_CAME
+        """Yield what the first sources say that is nearest to the question, in their own words."""
+        yield NO_SOURCE_SAYS_SO if self.sentences else NOTHING_WRITTEN
         for number in range(1, min(_QUOTED, self._source_count) + 1):
             self.citations.cited.add(number)
             yield f"\n“{plain_text(self._support.nearest(question, number))}” [{number}]"
 
     def _take(self, text: str) -> Iterator[str]:
-        for unit in _UNIT.findall(self._with_checked_citations(self._wrapping.without(text))):
+        for unit in _UNIT.findall(self._with_checked_citations(self._fences.without(text))):
             word = unit.lstrip()
             space = unit[: len(unit) - len(word)]
             self._space += space
@@ -114,7 +113,7 @@ class CheckedText:
             yield shown + word
 
     def _with_checked_citations(self, text: str) -> str:
-        """Brackets in code are no citations."""
+        """The text with its citations checked; brackets in code are not citations."""
         parts = []
         for part in _CODE.split(text):
             if part == "```":
@@ -125,14 +124,14 @@ class CheckedText:
         return "".join(parts)
 
     def _judged(self) -> str:
-        """What is added behind the sentence that has ended."""
+        """Judge the sentence that has ended, and return what to add to it."""
         sentence, self._sentence = self._sentence, ""
         if not sentence:
             return ""
         if sentence.startswith("```"):
             self._in_code = not self._in_code
         bare = without_citations(sentence).strip()
-        cited = [number for number in cited_in(sentence) if 1 <= number <= self._source_count]  # others stand in code
+        cited = [number for number in cited_in(sentence) if 1 <= number <= self._source_count]  # others are in code
         if self._in_code or sentence.startswith("```") or not self._support.is_claim(bare):
             self.sentences.append(CheckedSentence(sentence, tuple(cited), None))
             return ""
@@ -147,7 +146,7 @@ class CheckedText:
 
 
 def _has_ended(sentence: str, word: str) -> bool:
-    """Whether a word begins a new sentence: a short number with a dot may be an ordinal, or that of a list."""
+    """True if a word begins a new sentence; a short number with a dot may be an ordinal, or number a list."""
     if not _ENDS.search(sentence) or _ABBREVIATION.search(sentence):
         return False
     is_its_number = _SHORT_NUMBER.search(sentence) and (_ITS_NUMBER.match(sentence) or _BEHIND_ORDINAL.match(word))

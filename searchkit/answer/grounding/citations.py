@@ -1,8 +1,8 @@
-"""Checks the citations in an answer against the sources that there are."""
+"""Checks the citations in an answer against its sources."""
 
 import re
 
-# [1], [1, 2], [1-3], [[1]], [^1], [Source 1], 【1】; numbers of three digits and more are years and the like.
+# [1], [1, 2], [1-3], [[1]], [^1], [Source 1], 【1】; longer numbers are years and the like.
 _CITATION = re.compile(
     r"(?:\[{1,2}|【)\s*\^?\s*(?:sources?|quellen?|source no\.?|ref\.?)?\s*:?\s*\[?"
     r"(\d{1,2}(?:\s*[,;&–-]\s*\d{1,2})*)\s*(?:†[^\]】]*)?(?:\]{1,2}|】)",
@@ -23,7 +23,7 @@ class CitationChecker:
         self.removed: list[str] = []
 
     def checked(self, text: str) -> str:
-        """The text with its sound citations alone. A blank before one that is taken out goes with it, and so does `(Source )`."""
+        """Keep only valid citations. A blank before one that is removed goes too, and so does `(Source )` around it."""
         text = _IN_BRACKETS.sub(self._without_brackets, text)
         return _WITH_BLANK.sub(self._replaced, text)
 
@@ -31,7 +31,7 @@ class CitationChecker:
         listed = _CITATION.findall(match[0])
         has_any = any(1 <= number <= self._source_count for each in listed for number in _numbers(each))
         if not has_any:
-            _WITH_BLANK.sub(self._replaced, match[0])  # notes what is taken out
+            _WITH_BLANK.sub(self._replaced, match[0])  # records what is removed
         return match[0] if has_any else ""
 
     def _replaced(self, match: re.Match[str]) -> str:
@@ -43,12 +43,12 @@ class CitationChecker:
 
 
 def cited_in(text: str) -> list[int]:
-    """The numbers of checked citations in a text, each once, in order."""
+    """The numbers cited in a checked text, each once, in order."""
     return list(dict.fromkeys(int(number) for number in re.findall(r"\[(\d{1,2})\]", text)))
 
 
 def without_citations(text: str) -> str:
-    """The text without its checked citations."""
+    """A checked text without its citations."""
     return re.sub(r"(?<!\s)\s*\[\d{1,2}\]", "", text)
 
 

@@ -1,19 +1,19 @@
-"""Makes what a model writes harmless to show: nothing in it steers a terminal, or is fetched by what renders it.
+"""Makes what a model writes safe to show: nothing in it steers a terminal, or is fetched by a renderer.
 
-Retrieved text may have told the model to write an image whose address carries what it has read. Everything stays readable
-as plain text, but control characters, which have no reading.
+Retrieved text may have told the model to write an image whose address contains what it has read. Everything stays readable as
+plain text, except control characters. A model's reasoning, and the fences around an answer, are left out.
 """
 
 import re
 
 from searchkit.display import printable
 
-# Direction overrides and invisible characters: what is seen must be what is there.
+# Direction overrides and invisible characters: what is visible must be what is there.
 _UNSEEN = re.compile(
     "[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(\s*<?([^\s)>]*)>?[^)\n]*\)")
-_CALL = re.compile(r"\[[^\]\n]*\]\([\w\s,]+\)")  # handlers[name](event, data): code, or a word that leads nowhere
+_CALL = re.compile(r"\[[^\]\n]*\]\([\w\s,]+\)")  # handlers[name](event, data): code, or a word without an address
 _DEFINITION = re.compile(r"^(\s*\[[^\]\n]+\]):\s*<?(\S+?)>?(?=\s|$)", re.MULTILINE)
 _REFERENCE = re.compile(r"!\[([^\]\n]*)\](?:\[[^\]\n]*\])?")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}:(?:/|\\|&#)+|(?<![\w:/])//(?=[\w-]+\.\w)", re.IGNORECASE)
@@ -25,10 +25,12 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _WHOLE = re.compile(r"!?\[[^\]\n]*\](?:\([^)\n]*\))?|<[^>\n]*>")
+# The opening fence of an answer that is fenced as a whole; a language after it means code.
+_WRAPPED = re.compile(r"\s*```(?:(?:te?xt|plain(?:text)?|markdown|md)(?=\s*\n)|(?![\w+#.-]+[ \t]*\n))", re.IGNORECASE)
 
 
 def visible_text(text: str) -> str:
-    """The text without control characters, and others that are not seen."""
+    """The text without control characters and invisible characters."""
     return _UNSEEN.sub("", printable(text))
 
 
@@ -52,37 +54,87 @@ def _link(match: re.Match[str]) -> str:
 
 
 class PlainTextStream:
-    """The same for a text that comes in pieces: gives out whole words, and holds back what may become a link."""
+    """Plain text of a text that arrives in pieces: yields whole words, and holds back what may become a link."""
 
-    _LONGEST = 2000  # characters held back; no link is longer, and without its scheme none is one
+    _LONGEST = 2000  # characters held back; no link is longer, and without its scheme it is harmless
 
     def __init__(self) -> None:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """What can be shown now."""
+        """Take a further piece, and return what can be shown now."""
         self._held += piece
         end = self._safe_end()
         ready, self._held = self._held[:end], self._held[end:]
         return plain_text(ready)
 
     def finish(self) -> str:
-        """The rest."""
+        """Return the rest."""
         ready, self._held = self._held, ""
         return plain_text(ready)
 
     def _safe_end(self) -> int:
-        """Behind the last word before any bracket that is still open; the end of a word is known by what follows it."""
+        """The end of the last complete word before any open bracket; a word is complete when something follows it."""
         spaces = [match.end() for match in re.finditer(r"\s+(?=\S)|\n", self._held)]
         ends = [match.end() for match in re.finditer(r"[\u3002\uff01\uff1f](?=[^\])])", self._held)]
         start = self._open_bracket()
         if len(self._held) > self._LONGEST:
             start = len(self._held)
-        wholes = [match.span() for match in _WHOLE.finditer(self._held)]  # blanks inside are no ends of words
+        wholes = [match.span() for match in _WHOLE.finditer(self._held)]  # blanks inside do not end a word
         outside = [end for end in (*spaces, *ends) if not any(begin < end < finish for begin, finish in wholes)]
         return max((end for end in outside if end <= start), default=0)
 
     def _open_bracket(self) -> int:
-        """Where a construct begins that is not closed yet, or the end."""
+        """Where a construct begins that is not closed yet, or the end of the text."""
         opened = re.search(r"!?\[[^\]\n]*$|!?\[[^\]\n]*\](?:\([^)\n]*)?$|<[^>\n]*$", self._held)
         return opened.start() if opened else len(self._held)
+
+
+class FenceStripper:
+    """Removes the fences around an answer that is not code: text between fences would not be checked."""
+
+    def __init__(self) -> None:
+        self._state = "unknown"
+
+    def without(self, text: str) -> str:
+        """Take a further piece, and return it without the fence."""
+        if self._state == "unknown" and text.strip():
+            opening = _WRAPPED.match(text)
+            self._state = "inside" if opening else "over"
+            text = text[opening.end() :] if opening else text
+        if self._state == "inside" and "```" in text:
+            self._state = "over"
+            text = text.replace("```", "", 1)
+        return text
+
+
+class ReasoningStripper:
+    """Removes what reasoning models think aloud at the beginning: <think> … </think>."""
+
+    _OPEN, _CLOSE = "<think>", "</think>"
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._state = "unknown"
+
+    def without(self, piece: str) -> str:
+        """Take a further piece, and return what is not reasoning."""
+        if self._state == "over":
+            return piece
+        self._held += piece
+        head = self._held.lstrip()
+        if self._state == "unknown":
+            if self._OPEN.startswith(head[: len(self._OPEN)]) and len(head) < len(self._OPEN):
+                return ""
+            self._state = "inside" if head.startswith(self._OPEN) else "over"
+        if self._state == "inside":
+            if self._CLOSE not in self._held:
+                return ""
+            self._held = self._held.split(self._CLOSE, 1)[1].lstrip()
+            self._state = "over"
+        return self.rest()
+
+    def rest(self) -> str:
+        """What was held back, unless it is reasoning that never ended."""
+        held, self._held = self._held, ""
+        return "" if self._state == "inside" else held

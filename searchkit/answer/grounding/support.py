@@ -1,6 +1,6 @@
-"""Whether a source says what a sentence of an answer says: by its words, by the meaning of the source's sentences, by numbers.
+"""Checks whether a source supports a sentence of an answer: by words, by the meaning of the source's sentences, by numbers.
 
-It cannot see a "not" that was dropped, nor who did what to whom; it finds what was made up.
+It finds what was made up; it cannot see a "not" that was dropped, nor who did what to whom.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from searchkit.answer.grounding.numbers import are_figures_in, figures_of, has_figure
+from searchkit.answer.grounding.numbers import has_number, has_only, numbers_of
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.text import split_sentences
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SOURCE = r"(?:sources?|documents?|passages?|excerpts?|context|text)"
 _SAY = r"(?:say|state|mention|contain|specify|provide|include|hold|give|tell|answer|cover|address|describe|indicate)"
-# Between the source and its verb nothing else may stand: "according to the document it does not …" is a claim.
+# Nothing else may come between the source and its verb: "according to the document it does not …" is a claim.
 _WHICH = r"(?:\s+(?:above|below|here|provided|given|available|retrieved|themselves|alone|\w+ly|and|or|documents?))*"
 _KNOWN = r"(?:information|mention|answer|details?|statement|indication)"
 _SAGEN = (
@@ -41,22 +41,22 @@ _ACCORDING = re.compile(r"\b(?:according to|laut|gemäß|zufolge)\b", re.IGNOREC
 _GOES_ON = re.compile(r";|\b(?:but|however|yet|although|though|aber|jedoch|doch|sondern|mais|pero)\b", re.IGNORECASE)
 
 
-def says_nothing_is_said(sentence: str) -> bool:
-    """Whether it says that the sources do not say it, and nothing else: no number, and no "but" behind it."""
+def is_abstention(sentence: str) -> bool:
+    """True if the sentence says that the sources do not say it, and nothing else: no number, and no "but" after it."""
     found = _NOT_SAID.search(sentence)
     if found is None or re.search(r"\d", sentence) or _ACCORDING.search(sentence):
         return False
     return not _GOES_ON.search(sentence, found.end())
 
 
-# Part of a sentence's content words that stand in the source, from which it is supported by its words.
+# Share of a sentence's content words in the source that makes it supported by its words.
 _BY_WORDS = 0.8
-# Cosine of the sentence, as a query, and the nearest sentence of the source, as a part of the way from unrelated to matching
-# texts (Embedder.similarity_range). Set on 40 pairs of a sentence and a passage, 18 said by it and 22 about the same subject
-# but not: 1.2 tells 17 and 21 with EmbeddingGemma, 13 and 18 with the small model (4 of its 5 misses cross languages).
+# Cosine of the sentence, as a query, and the nearest sentence of the source, as a share of the way from unrelated to matching
+# texts (similarity_range). Set on 40 pairs of a sentence and a passage, 18 of them supported and 22 about the same subject but
+# not: 1.2 gets 17 and 21 right with EmbeddingGemma, 13 and 18 with the small model (4 of its 5 misses cross languages).
 _BY_MEANING = 1.2
-_SHORT = 2  # content words; less says nothing that could be checked
-_PIECE_CHARACTERS = 400  # of a source's sentence; tables and code have no ends of sentences
+_SHORT = 2  # content words; fewer leave nothing to check
+_PIECE_CHARACTERS = 400  # of a source's sentence; tables and code have no sentence ends
 _QUOTE_CHARACTERS = 100
 
 OpenEmbedder = Callable[[str], "Embedder | None"]
@@ -64,9 +64,9 @@ OpenEmbedder = Callable[[str], "Embedder | None"]
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What the check found. `words`: part of the content words that stand there, 0 to 1. `meaning`: see _BY_MEANING.
+    """How far a source supports a sentence. `words`: share of its content words in the source, 0 to 1. `meaning`: see _BY_MEANING.
 
-    `numbers`: whether all its numbers stand there.
+    `numbers`: True if the source has all its numbers.
     """
 
     words: float
@@ -75,39 +75,39 @@ class Support:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the source says it, as far as that can be told."""
+        """True if the source says it, as far as can be checked."""
         return self.numbers and (self.words >= _BY_WORDS or self.meaning >= _BY_MEANING)
 
 
 class SupportChecker:
-    """Compares sentences with the sources of one answer. `open_embedder`: the model of a collection, None if it is not there."""
+    """Compares sentences with the sources of one answer. `open_embedder`: opens a collection's model, None if it is missing."""
 
     def __init__(self, sources: Sequence[Hit], open_embedder: OpenEmbedder) -> None:
         self._stemmer = Stemmer()
         self._sources = [_Source(hit, open_embedder, self._stemmer) for hit in sources]
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free the stemmer."""
         self._stemmer.close()
 
     def is_claim(self, sentence: str) -> bool:
-        """Whether there is something to check: no question, no heading of a list, no saying that nothing is said."""
+        """True if there is something to check: not a question, the heading of a list, or an abstention."""
         text = sentence.strip().strip("*_#>-• ")
-        if text.endswith(("?", "\uff1f")) or says_nothing_is_said(text):
+        if text.endswith(("?", "\uff1f")) or is_abstention(text):
             return False
-        return has_figure(text) or (not text.endswith((":", "\uff1a")) and len(self._content(text)) >= _SHORT)
+        return has_number(text) or (not text.endswith((":", "\uff1a")) and len(self._content(text)) >= _SHORT)
 
     def support(self, sentence: str, numbers: Sequence[int]) -> dict[int, Support]:
-        """How far each of the numbered sources says a sentence."""
+        """Measure how far each of the numbered sources supports a sentence."""
         stems = self._content(sentence)
         return {number: self._sources[number - 1].support(sentence, stems) for number in numbers}
 
     def nearest(self, question: str, number: int) -> str:
-        """What a source says that is nearest to a question, on one line."""
+        """Quote what a source says that is nearest to a question, on one line."""
         return " ".join(self._sources[number - 1].nearest(question).split())
 
     def best_source(self, sentence: str) -> int | None:
-        """The number of the source that says it best, None if none does."""
+        """The number of the source that supports the sentence best, None if none does."""
         found = self.support(sentence, range(1, len(self._sources) + 1))
         enough = [number for number, support in found.items() if support.is_enough]
         return max(enough, key=lambda number: (found[number].meaning, found[number].words), default=None)
@@ -117,7 +117,7 @@ class SupportChecker:
 
 
 class _Source:
-    """A source, prepared once it is needed."""
+    """A source, prepared when it is first needed."""
 
     def __init__(self, hit: Hit, open_embedder: OpenEmbedder, stemmer: Stemmer) -> None:
         self._text = f"{hit.title}\n{hit.text}"
@@ -126,22 +126,22 @@ class _Source:
         self._stemmer = stemmer
 
     def support(self, sentence: str, stems: frozenset[str]) -> Support:
-        """How far the source says a sentence."""
-        numbers = are_figures_in(sentence, self._figures)
-        words = self._part_of_words(stems, are_numbers_there=numbers) if stems else 0.0
+        """Measure how far the source supports a sentence."""
+        numbers = has_only(sentence, self._numbers)
+        words = self._share_of_words(stems, has_numbers=numbers) if stems else 0.0
         needs_meaning = numbers and words < 1.0
         return Support(words, self._nearness(sentence) if needs_meaning else words * _BY_MEANING, numbers)
 
-    def _part_of_words(self, stems: frozenset[str], *, are_numbers_there: bool) -> float:
-        """Numbers, which may be written in other ways, count as what was found of them; if there is nothing else, alone."""
-        figures = {stem for stem in stems if stem.isdecimal() and len(stem) > 1}
+    def _share_of_words(self, stems: frozenset[str], *, has_numbers: bool) -> float:
+        """The share of the stems in the source. Numbers, which may be written in other ways, count as found if all were."""
+        numbers = {stem for stem in stems if stem.isdecimal() and len(stem) > 1}
         if all(stem.isdecimal() for stem in stems):
-            return float(are_numbers_there and bool(figures))
-        found = stems & self._stems | (figures if are_numbers_there else set())
+            return float(has_numbers and bool(numbers))
+        found = stems & self._stems | (numbers if has_numbers else set())
         return len(found) / len(stems)
 
     def nearest(self, question: str) -> str:
-        """The sentence nearest to a question, and what follows if it is short; without a model, what the search shows."""
+        """The sentence nearest to a question, and the next ones if it is short; without a model, the hit's snippet."""
         if self._embedder is None:
             return self._hit.snippet
         query = self._embedder.embed_queries([question])[0]
@@ -164,7 +164,7 @@ class _Source:
 
     @cached_property
     def _vectors(self) -> "Vectors":
-        """(n, dimension), of the source's sentences; headings count, since a sentence may owe them its subject."""
+        """(n, dimension), of the source's sentences and headings, since a heading may name the subject of a sentence."""
         return self._embedded(self._text)
 
     @cached_property
@@ -180,12 +180,12 @@ class _Source:
         return _content_stems(self._text, self._stemmer)
 
     @cached_property
-    def _figures(self) -> frozenset[str]:
-        return figures_of(f"{self._text}\n{self._hit.path.name}\n{self._hit.date}")
+    def _numbers(self) -> frozenset[str]:
+        return numbers_of(f"{self._text}\n{self._hit.path.name}\n{self._hit.date}")
 
 
 def _pieces(text: str) -> list[str]:
-    """Sentences, those that are too short to say anything with the one behind them."""
+    """Sentences; one that is too short to say anything is joined to the next."""
     pieces: list[str] = []
     begun = ""
     for sentence in split_sentences(text):

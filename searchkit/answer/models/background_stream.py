@@ -1,18 +1,18 @@
-"""Carries pieces from the thread that waits for them to the one that shows them, so that stopping is at once."""
+"""Streams pieces from the thread that waits for them to the one that shows them, so that stopping is immediate."""
 
 import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue
 
-Produce = Callable[["Pump"], Iterator[str]]
-_LOOK_SECONDS = 0.2  # how often a waiting reader lets Ctrl-C in, where the system would not interrupt a wait
+Produce = Callable[["BackgroundStream"], Iterator[str]]
+_LOOK_SECONDS = 0.2  # how often a waiting reader checks for Ctrl-C, on systems that do not interrupt a wait
 
 
-class Pump:
-    """Goes through an iterator in a thread of its own. See `Reply` for what it promises.
+class BackgroundStream:
+    """A `Reply` whose iterator runs in a thread of its own.
 
-    `produce` makes the pieces, is given the pump, and should look at `is_stopped` between them; `abort` wakes it when it
-    waits for something.
+    `produce` is given this stream and yields the pieces; it should check `is_stopped` between them. `abort` wakes it when it is
+    waiting.
     """
 
     def __init__(self, produce: Produce, abort: Callable[[], None]) -> None:
@@ -25,7 +25,7 @@ class Pump:
         self._thread.start()
 
     def is_stopped(self) -> bool:
-        """Whether nobody wants more."""
+        """True if no more pieces are wanted."""
         return self._stopped.is_set()
 
     def stop(self) -> None:

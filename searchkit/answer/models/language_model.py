@@ -1,4 +1,4 @@
-"""What a language model can do here, wherever it runs."""
+"""The protocol of language models, wherever they run, and an estimate of tokens for those that cannot count."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,28 +15,28 @@ class Message:
 
 
 class Reply(Protocol):
-    """A reply as it is written. Going through it raises AnswerCutError where it breaks off, LlmError where none comes.
+    """A reply as it is written. Iterating raises AnswerCutError if it breaks off, LlmError if none comes.
 
-    `is_cut_short`: whether the limit of tokens ended it, known when it has ended.
+    `is_cut_short`: True if the token limit ended it; known when it has ended.
     """
 
     is_cut_short: bool
 
     def __iter__(self) -> Iterator[str]:
-        """Pieces of any length, each once."""
+        """Yield pieces of any length, each once."""
         ...
 
     def stop(self) -> None:
-        """End it now, from any thread; a reply that is stopped ends without an error."""
+        """End it now, from any thread; a stopped reply ends without an error."""
         ...
 
 
 class LanguageModel(Protocol):
-    """A chat model on this machine, or on another that the user has named."""
+    """A chat model, on this machine or on another that the user has named."""
 
     @property
     def name(self) -> str:
-        """The model's name as its server or file has it."""
+        """The model's name, as its server or file gives it."""
         ...
 
     @property
@@ -46,34 +46,34 @@ class LanguageModel(Protocol):
 
     @property
     def is_remote(self) -> bool:
-        """Whether text leaves this machine."""
+        """True if text leaves this machine."""
         ...
 
     @property
     def is_small(self) -> bool:
-        """Whether it is one of the smallest models, which must be asked otherwise: to copy, not to tell."""
+        """True for one of the smallest models, which must be asked to copy, not to answer in its own words."""
         ...
 
     @property
     def window_tokens(self) -> int:
-        """Tokens of prompt and reply together that it really takes in."""
+        """The context window that is really served, in tokens of prompt and reply together."""
         ...
 
     @property
     def comfortable_tokens(self) -> int:
-        """Tokens of prompt beyond which it gets too slow to wait for; the window if there are none."""
+        """The longest prompt, in tokens, that a user will wait for; the whole window for a fast model."""
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of a text, rather too many than too few."""
+        """Count the tokens of a text; if in doubt, too many rather than too few."""
         ...
 
     def reply(self, messages: Sequence[Message], max_tokens: int) -> Reply:
-        """Begin a reply."""
+        """Start a reply."""
         ...
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close connections and free memory."""
         ...
 
 
@@ -83,10 +83,10 @@ _LETTERS_PER_TOKEN = 2.7  # English has 4 to 5, German 3 with the smallest vocab
 
 
 def estimated_tokens(text: str) -> int:
-    """A guess from above: digits, signs and letters beyond ASCII count one or two each, words by their length.
+    """Estimate too many rather than too few: digits, signs and letters beyond ASCII count one or two each, words by length.
 
-    Of the 199 passages of `sample_docs`, in several languages, it is below the count of SmolLM2's tokenizer (small, and made
-    for English) for 4, by 8 % at most; half of them get more than 1.4 times it.
+    For 4 of the 199 passages of `sample_docs`, in several languages, it is below the count of SmolLM2's tokenizer (small, and
+    made for English), by 8 % at most; for half of them it is more than 1.4 times that count.
     """
     ascii_text = text.encode("ascii", "ignore").decode()
     beyond = [character for character in text if ord(character) > 127 and not character.isspace()]

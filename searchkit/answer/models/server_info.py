@@ -1,6 +1,6 @@
-"""What a server says of its model: the window that is really served, and how to have text tokenized.
+"""Facts that servers report about a model: the context window that is really served, and a tokenizer.
 
-Each kind of server says it elsewhere; all are asked, and what nobody answers is left open.
+Each kind of server reports them in its own place; all places are asked, and what none answers stays unknown.
 """
 
 import re
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import httpx2
 
-_OLLAMA_SERVED = 4096  # tokens; what Ollama serves where nothing else is set, whatever the model could
+_OLLAMA_SERVED = 4096  # tokens; Ollama's default, whatever the model could take
 _NOT_CHAT = re.compile(r"embed|rerank|minilm|\bbge\b|\be5\b|whisper|\btts\b|clip|colbert", re.IGNORECASE)
-_SAID_IN_ERRORS = re.compile(
+_WINDOW_IN_ERROR = re.compile(
     r"(?:context (?:window|length|size)|n_ctx|maximum (?:context|model) length)\D{0,40}?(\d{3,7})", re.IGNORECASE
 )
 
@@ -23,7 +23,7 @@ JsonObject = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ServerModel:
-    """A model that a server offers. `is_loaded`: whether it can begin at once, as far as that is known."""
+    """A model that a server offers. `is_loaded`: True if it is known to be in memory."""
 
     name: str
     entry: JsonObject
@@ -31,7 +31,7 @@ class ServerModel:
 
 
 def ask(client: "httpx2.Client", method: str, url: str, **body: Any) -> JsonObject:
-    """A JSON object, {} where there is none."""
+    """Request a JSON object; {} if there is none."""
     import httpx2
 
     with suppress(httpx2.HTTPError, httpx2.InvalidURL, ValueError):
@@ -42,7 +42,7 @@ def ask(client: "httpx2.Client", method: str, url: str, **body: Any) -> JsonObje
 
 
 def models_in(answer: JsonObject) -> list[ServerModel]:
-    """The chat models of a /v1/models answer, but collections that a searchkit serves as models."""
+    """The chat models of a /v1/models answer, without collections that a searchkit serves as models."""
     listed = answer.get("data")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     usable = [entry for entry in entries if isinstance(entry.get("id"), str) and entry.get("owned_by") != "searchkit"]
@@ -50,7 +50,7 @@ def models_in(answer: JsonObject) -> list[ServerModel]:
 
 
 def loaded_first(models: Sequence[ServerModel], client: "httpx2.Client", root: str) -> list[ServerModel]:
-    """The models, those first that Ollama or LM Studio have in memory: others take seconds to load, and push those out."""
+    """The models, those in the memory of Ollama or LM Studio first: others take seconds to load, and replace those."""
     if len(models) < 2:
         return list(models)
     running = _names(ask(client, "GET", f"{root}/api/ps").get("models"), "name")
@@ -61,7 +61,7 @@ def loaded_first(models: Sequence[ServerModel], client: "httpx2.Client", root: s
 
 
 def served_window(model: ServerModel, client: "httpx2.Client", root: str) -> int | None:
-    """Tokens of the window that the server gives the model; None if it does not say."""
+    """The context window that the server gives the model, in tokens; None if it does not say."""
     for key in ("max_model_len", "context_window", "context_length", "n_ctx"):  # vLLM and others
         if window := _whole(model.entry.get(key)):
             return window
@@ -75,13 +75,13 @@ def served_window(model: ServerModel, client: "httpx2.Client", root: str) -> int
 
 
 def window_in_error(message: str) -> int | None:
-    """The window that a server names when it refuses a prompt as too long."""
-    match = _SAID_IN_ERRORS.search(message)
+    """The window that a server mentions when it refuses a prompt as too long, None if it mentions none."""
+    match = _WINDOW_IN_ERROR.search(message)
     return int(match.group(1)) if match else None
 
 
 def _ollama_window(name: str, client: "httpx2.Client", root: str) -> int | None:
-    """What is served now, else what the model's file asks for, else Ollama's default: it cuts longer prompts in silence."""
+    """The window in use, otherwise that of the model's file, otherwise Ollama's default: it silently cuts longer prompts."""
     running = ask(client, "GET", f"{root}/api/ps").get("models")
     for entry in running if isinstance(running, list) else ():
         is_it = isinstance(entry, dict) and name in (entry.get("name"), entry.get("model"))
@@ -98,7 +98,7 @@ def _ollama_window(name: str, client: "httpx2.Client", root: str) -> int | None:
 
 
 def _lm_studio_window(name: str, client: "httpx2.Client", root: str) -> int | None:
-    """Of the loaded model; one that is not loaded yet gets a window that nobody tells."""
+    """The window of the loaded model; that of a model which is not loaded yet is unknown."""
     listed = ask(client, "GET", f"{root}/api/v0/models").get("data")
     for entry in listed if isinstance(listed, list) else ():
         if isinstance(entry, dict) and entry.get("id") == name:
@@ -107,7 +107,7 @@ def _lm_studio_window(name: str, client: "httpx2.Client", root: str) -> int | No
 
 
 class ServerTokenizer:
-    """The tokenizer endpoint of llama.cpp, vLLM or llama-cpp-python, whichever the server turns out to have."""
+    """The tokenizer endpoint of llama.cpp, vLLM or llama-cpp-python, whichever the server has."""
 
     def __init__(self, client: "httpx2.Client", root: str, model: str) -> None:
         self._client = client
@@ -118,7 +118,7 @@ class ServerTokenizer:
         ]
 
     def count(self, text: str) -> int | None:
-        """Tokens of a text; None if the server has no such endpoint, which is not asked again then."""
+        """Count the tokens of a text; None if the server has no such endpoint, which is then not asked again."""
         for way in tuple(self._ways):  # several threads count at once
             url, fixed, key = way
             answer = ask(self._client, "POST", url, **fixed, **{key: text})

@@ -1,4 +1,4 @@
-"""Reads what OpenAI-compatible servers stream: server-sent events, each a line of JSON, in chunks cut anywhere."""
+"""Reads the streams of OpenAI-compatible servers: server-sent events, each a line of JSON, in chunks cut anywhere."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 _NO_STREAM = "The model's server does not stream as OpenAI's does."
 _CHECK = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Check its address")
-_LONGEST_LINE = 4_000_000  # bytes; nobody sends a token in more
+_LONGEST_LINE = 4_000_000  # bytes; no token needs more
 
 
 @dataclass
-class Heard:
-    """What has come of a reply. `ending`: why it ended, "" if it has not."""
+class Received:
+    """What has been received of a reply. `ending`: why it ended, "" if it has not."""
 
     has_begun: bool = False
     has_thought: bool = False
@@ -25,11 +25,11 @@ class Heard:
 
     @property
     def has_only_thought(self) -> bool:
-        """Whether a model that reasons has come to no answer."""
+        """True if a reasoning model has not started to answer."""
         return self.has_thought and not self.has_begun
 
     def text(self, event: dict[str, Any]) -> str:
-        """The text that an event adds."""
+        """Take in an event, and return the text that it adds."""
         text, ended = delta(event)
         self.has_begun = self.has_begun or bool(text.strip())
         self.has_thought = self.has_thought or _is_thought(event)
@@ -38,7 +38,7 @@ class Heard:
 
 
 def events_in(response: "httpx2.Response") -> Iterator[dict[str, Any]]:
-    """What a server streams; some send one object, whatever they were asked for. Raises LlmError for a web page."""
+    """Yield the events of a server's stream; some servers send one object instead. Raises LlmError for a web page."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         raise LlmError(_NO_STREAM, remedy=_CHECK)
@@ -50,10 +50,10 @@ def events_in(response: "httpx2.Response") -> Iterator[dict[str, Any]]:
 
 
 def events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a stream, up to its [DONE]; comments and other fields are passed over.
+    """Yield the JSON objects of a stream, up to its [DONE]; comments and other fields are ignored.
 
-    Lines end at \\n alone: a text may hold the other characters that Python takes for line ends. Raises LlmError for what is
-    no such stream.
+    Only \\n ends a line: a text may contain the other characters that Python treats as line ends. Raises LlmError for anything
+    that is not such a stream.
     """
     for line in _lines(chunks):
         field, _, value = line.partition(b":")
@@ -68,18 +68,18 @@ def events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 def delta(event: dict[str, Any]) -> tuple[str, str]:
     """The text that an event adds, and the reason why the reply has ended, "" if it has not.
 
-    Raises AnswerCutError for an event that tells of an error.
+    Raises AnswerCutError for an event that reports an error.
     """
     if event.get("error"):
         error = event["error"]
         said = error.get("message", error) if isinstance(error, dict) else error
-        raise AnswerCutError(f"The model's server broke off: {str(said)[:300]}")
+        raise AnswerCutError(f"The model's server stopped: {str(said)[:300]}")
     text = _part(event).get("content")
     return text if isinstance(text, str) else "", str(_choice(event).get("finish_reason") or "")
 
 
 def _whole(body: bytes) -> dict[str, Any]:
-    """An answer that is one object: what it holds is all, whether it says so or not."""
+    """Read an answer that is one object, and therefore complete, whether it says so or not."""
     value = _object(body)
     choice = _choice(value)
     if not choice and not value.get("error"):
@@ -89,7 +89,7 @@ def _whole(body: bytes) -> dict[str, Any]:
 
 
 def _is_thought(event: dict[str, Any]) -> bool:
-    """Whether an event adds to what a reasoning model thinks, which servers keep apart from its answer."""
+    """True if an event adds to the reasoning, which servers separate from the answer."""
     part = _part(event)
     return bool(part.get("reasoning_content") or part.get("reasoning"))
 

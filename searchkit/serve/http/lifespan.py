@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.config import load_settings
 from searchkit.daemon.server import DaemonSocket
@@ -31,7 +31,7 @@ def open_state(library: Library, options: ServeOptions) -> AppState:
     """Start the threads that work for a server; they load models and indexes at once. `library` stays the caller's."""
 
     def choose() -> LanguageModel:
-        return choose_model(load_settings(library.home).llm, Wanted(options.llm, options.llm_model))
+        return choose_model(load_settings(library.home).llm, ModelChoice(options.llm, options.llm_model))
 
     pool = LibraryPool(library, options.workers or usable_cores())
     pool.warm_up()

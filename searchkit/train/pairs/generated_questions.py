@@ -1,6 +1,6 @@
 """Questions that a language model writes about passages, kept only if a search finds their passage again (round trip)."""
 
-from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import sample_passages
@@ -33,8 +33,8 @@ def write_questions(
     on_progress: ProgressListener,
 ) -> list[Pair]:
     """A question about each of some passages from all over the collection, if it finds its passage among the first three."""
-    wanted = Wanted("" if options.llm == "auto" else options.llm)
-    model = choose_model(load_settings(library.home).llm, wanted)
+    choice = ModelChoice("" if options.llm == "auto" else options.llm)
+    model = choose_model(load_settings(library.home).llm, choice)
     pairs: list[Pair] = []
     passages = sample_passages(catalog, options.written, least_characters=_LEAST_TEXT)
     try:

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from searchkit.answer import AnswerStream, open_answerer
-from searchkit.answer.answerer import Answerer, Conversation, Scope, context_to_paste
+from searchkit.answer.answerer import Answerer, context_to_paste
+from searchkit.answer.conversation import Conversation
 from searchkit.answer.grounding.answer_stream import NOTHING_RELEVANT
 from searchkit.answer.grounding.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED
-from searchkit.answer.retrieve import NO_FILTERS, find_sources
+from searchkit.answer.retrieve import find_sources
 from searchkit.errors import AnswerCutError, WindowTooSmallError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
+from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.types import Evidence
 from tests.support.errors import refused
 from tests.support.fake_llm import FakeLlm, Script, fake_llm
@@ -154,7 +156,7 @@ def test_passages_that_follow_one_another_are_one_source(library: Library, tmp_p
     write(tmp_path / "manual" / "a.md", "\n\n".join(paragraphs))
     library.index(tmp_path / "manual")
     hits = library.search("boiler gauge water pressure", k=20)
-    sources = find_sources(library, "boiler gauge water pressure", (), 20, NO_FILTERS)
+    sources = find_sources(library, SearchRequest("boiler gauge water pressure", 20))
     assert len(hits) > 1
     assert len(sources) < len(hits)
     assert sources[0].text.index("part 0") < sources[0].text.index("part 5")
@@ -171,11 +173,11 @@ def test_weak_passages_stay_only_behind_a_clear_one_or_with_the_phrase(
         hit("Ask for the Red Gauge!", "phrase.md", score=0.2, evidence=Evidence(0.2, 1.0, ("gauge",))),
     )
     found = [strong, two, one, phrase]
-    monkeypatch.setattr(indexed, "search", lambda *_, **__: found)
+    monkeypatch.setattr(indexed, "find", lambda _: SearchResponse(tuple(found)))
     monkeypatch.setattr("searchkit.answer.retrieve.joined", lambda _, hits: hits)
 
     def names(question: str) -> list[str]:
-        return [each.path.name for each in find_sources(indexed, question, (), 8, NO_FILTERS)]
+        return [each.path.name for each in find_sources(indexed, SearchRequest(question))]
 
     assert names("the gauge of the water pump") == ["strong.md", "two.md"]
     assert names('what of the "red gauge"') == ["strong.md", "two.md", "phrase.md"]
@@ -195,17 +197,17 @@ def test_what_cannot_be_checked_is_told(answerer: Answerer, llm: FakeLlm) -> Non
 
 def test_filters_and_collections_bind_the_sources(indexed: Library, llm: FakeLlm, docs: Path) -> None:
     answerer = open_answerer(indexed, llm=llm.base)
-    assert texts(answerer.answer_within(GAUGE, Scope(filters=Filters(types=("txt",))))) == NOTHING_RELEVANT
-    assert answerer.answer_within(GAUGE, Scope(("docs",), k=1)).sources[0].path.name == "boiler.md"
+    assert texts(answerer.answer_from(SearchRequest(GAUGE, filters=Filters(types=("txt",))))) == NOTHING_RELEVANT
+    assert answerer.answer_from(SearchRequest(GAUGE, 1, collections=("docs",))).sources[0].path.name == "boiler.md"
     answerer.close()
 
 
 def test_the_context_can_be_had_without_a_model(indexed: Library) -> None:
-    context, text = context_to_paste(indexed, GAUGE, Scope())
+    context, text = context_to_paste(indexed, SearchRequest(GAUGE))
     assert context is not None
     assert context.sources[0].path.name == "boiler.md"
     assert "gauge shows two bar" in text
-    assert context_to_paste(indexed, "xylophone lessons", Scope()) == (None, "")
+    assert context_to_paste(indexed, SearchRequest("xylophone lessons")) == (None, "")
 
 
 INJECTIONS = {
@@ -241,7 +243,7 @@ def test_instructions_planted_in_a_document_are_data(library: Library, llm: Fake
 
 
 def test_a_conversation_searches_for_the_question_made_to_stand_alone(answerer: Answerer, llm: FakeLlm) -> None:
-    talk = Conversation(answerer, Scope())
+    talk = Conversation(answerer, SearchRequest())
     stream = talk.ask(GAUGE)
     texts(stream)
     talk.remember(GAUGE, stream)
@@ -253,13 +255,13 @@ def test_a_conversation_searches_for_the_question_made_to_stand_alone(answerer: 
     told = llm.asked[-1]["messages"]
     assert [turn["role"] for turn in told] == ["system", "user", "assistant", "user"]
     assert told[2]["content"] == SAID.replace(" [1]", "")
-    talk.begin_anew()
+    talk.start_over()
     assert (talk.history, talk.searched_for) == ([], "")
 
 
 @pytest.mark.parametrize("absurd", ["", "The capital of France is Paris.", "<think>hm", "x" * 900, "type:pdf -water"])
 def test_an_absurd_rewrite_falls_back_to_the_question(answerer: Answerer, llm: FakeLlm, absurd: str) -> None:
-    talk = Conversation(answerer, Scope())
+    talk = Conversation(answerer, SearchRequest())
     stream = talk.ask(GAUGE)
     texts(stream)
     talk.remember(GAUGE, stream)
@@ -269,7 +271,7 @@ def test_an_absurd_rewrite_falls_back_to_the_question(answerer: Answerer, llm: F
 
 
 def test_a_good_rewrite_finds_what_the_question_alone_would_not(answerer: Answerer, llm: FakeLlm) -> None:
-    talk = Conversation(answerer, Scope())
+    talk = Conversation(answerer, SearchRequest())
     stream = talk.ask("when to prune the roses")
     texts(stream)
     talk.remember("when to prune the roses", stream)

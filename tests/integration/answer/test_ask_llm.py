@@ -13,7 +13,7 @@ import pytest
 
 from searchkit.answer import open_answerer
 from searchkit.answer.answerer import Answerer
-from searchkit.answer.models.discover_servers import Place, look_at
+from searchkit.answer.models.discover_servers import Endpoint, probe
 from searchkit.answer.models.embedded import bundled_gguf, has_runtime
 from searchkit.library import Library
 from tests.support.files import write
@@ -74,16 +74,16 @@ def test_what_is_no_model_file_is_refused(indexed: Library, tmp_path: Path) -> N
 def server() -> Iterator[str]:
     if importlib.util.find_spec("sse_starlette") is None:
         pytest.skip("llama-cpp-python's server is not installed: pip install 'llama-cpp-python[server]'")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(bundled_gguf()), "--port", str(port)]
     process = subprocess.Popen([*command, "--n_ctx", "2048"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    place = Place("llama-cpp-python", f"http://127.0.0.1:{port}/v1")
+    endpoint = Endpoint("llama-cpp-python", f"http://127.0.0.1:{port}/v1")
     deadline = time.monotonic() + 120
-    while not look_at(place).answers and time.monotonic() < deadline and process.poll() is None:
+    while not probe(endpoint).answers and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.2)
-    yield place.base
+    yield endpoint.base
     process.terminate()
     process.wait()
 

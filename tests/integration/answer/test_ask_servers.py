@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from searchkit.answer.models.choose import Wanted, choose_model
-from searchkit.answer.models.discover_servers import Found, Place, look_around, look_at
+from searchkit.answer.models.choose import ModelChoice, choose_model
+from searchkit.answer.models.connection import base_url, is_loopback
+from searchkit.answer.models.discover_servers import Endpoint, Probe, discover_servers, probe
 from searchkit.answer.models.embedded import EmbeddedLanguageModel
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.models.server_info import ServerModel
-from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions, base_url, is_loopback
+from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.display import error_text
 from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, UsageError, WindowTooSmallError
@@ -66,7 +67,7 @@ def test_a_reply_without_done_is_whole_if_it_said_that_it_has_ended(llm: FakeLlm
 def test_a_connection_that_breaks_gives_what_came_and_then_the_error(llm: FakeLlm) -> None:
     llm.scripts = [Script(["It ends ", "in March"], drop_after=1)]
     came = []
-    with refused(AnswerCutError, r"The answer ends here: .* Look whether the server still runs"):
+    with refused(AnswerCutError, r"The answer ends here: .* Check that the server is still running"):
         for piece in model_at(llm).reply(ASKED, 50):
             came.append(piece)
     assert came == ["It ends "]
@@ -137,14 +138,14 @@ def test_a_model_that_only_thinks_is_told_as_such(llm: FakeLlm) -> None:
 def test_a_named_server_that_does_not_answer_at_once_is_asked_again(
     llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[Place] = []
+    looked: list[Endpoint] = []
 
-    def slow_at_first(place: Place, api_key: str = "", seconds: float = 0) -> Found:
-        looked.append(place)
-        return Found(place, answers=False) if len(looked) == 1 else look_at(place, api_key, seconds)
+    def slow_at_first(endpoint: Endpoint, api_key: str = "", seconds: float = 0) -> Probe:
+        looked.append(endpoint)
+        return Probe(endpoint, answers=False) if len(looked) == 1 else probe(endpoint, api_key, seconds)
 
-    monkeypatch.setattr("searchkit.answer.models.choose.look_at", slow_at_first)
-    chosen = choose_model(NOBODY, Wanted(llm=llm.base))
+    monkeypatch.setattr("searchkit.answer.models.choose.probe", slow_at_first)
+    chosen = choose_model(NOBODY, ModelChoice(llm=llm.base))
     assert (chosen.name, len(looked)) == (MODEL, 2)
     chosen.close()
 
@@ -208,16 +209,16 @@ def test_tokens_are_guessed_where_the_server_cannot(llm: FakeLlm) -> None:
 
 
 def test_servers_are_found_on_their_ports_at_once(llm: FakeLlm) -> None:
-    places = (Place("Ollama", f"http://127.0.0.1:{free_port()}/v1"), Place("llama.cpp", llm.base))
-    assert [found.answers for found in look_around(places)] == [False, True]
-    assert choose_model(NOBODY, places=places).name == MODEL
+    places = (Endpoint("Ollama", f"http://127.0.0.1:{free_port()}/v1"), Endpoint("llama.cpp", llm.base))
+    assert [found.answers for found in discover_servers(places)] == [False, True]
+    assert choose_model(NOBODY, endpoints=places).name == MODEL
 
 
 def test_embedding_models_and_our_own_server_are_passed_over() -> None:
     listed = [{"id": "nomic-embed-text"}, {"id": "notes", "owned_by": "searchkit"}, {"id": "b"}, {"id": "a"}]
     with fake_llm(GET__api__ps={"models": [{"name": "a"}]}) as llm:
         llm.routes["GET /v1/models"] = {"data": listed}
-        found = look_around([Place("Ollama", llm.base)])
+        found = discover_servers([Endpoint("Ollama", llm.base)])
     assert [model.name for model in found[0].models] == ["a", "b"]  # the one in memory first
 
 
@@ -225,35 +226,35 @@ def test_without_any_server_it_says_what_was_tried_and_what_to_do(monkeypatch: p
     monkeypatch.setattr("searchkit.answer.models.choose.bundled_gguf", lambda: None)
     port = free_port()
     with pytest.raises(LlmNotFoundError) as error:
-        choose_model(NOBODY, places=[Place("Ollama", f"http://127.0.0.1:{port}/v1")])
+        choose_model(NOBODY, endpoints=[Endpoint("Ollama", f"http://127.0.0.1:{port}/v1")])
     for part in (
-        f"Ollama on http://127.0.0.1:{port} (not there)",
+        f"Ollama on http://127.0.0.1:{port} (not running)",
         "pip install 'searchkit[llm]'",
         "--no-llm",
         "--llm URL",
     ):
         assert part in error_text(error.value)
     with pytest.raises(LlmNotFoundError, match="No model server answers at"):
-        choose_model(NOBODY, Wanted(f"127.0.0.1:{port}"))
+        choose_model(NOBODY, ModelChoice(f"127.0.0.1:{port}"))
     with pytest.raises(LlmNotFoundError, match="The embedded model is not installed"):
-        choose_model(NOBODY, Wanted("embedded"))
+        choose_model(NOBODY, ModelChoice("embedded"))
     with pytest.raises(LlmNotFoundError, match="There is no model file"):
-        choose_model(NOBODY, Wanted("/nowhere/x.gguf"))
+        choose_model(NOBODY, ModelChoice("/nowhere/x.gguf"))
 
 
 def test_a_model_that_is_not_there_is_refused_with_those_that_are(llm: FakeLlm) -> None:
     with pytest.raises(LlmNotFoundError, match=f"There are: {MODEL}"):
-        choose_model(NOBODY, Wanted(llm.base, "gpt"))
+        choose_model(NOBODY, ModelChoice(llm.base, "gpt"))
     llm.routes["GET /v1/models"] = {"data": []}
     with pytest.raises(LlmNotFoundError, match="has no chat model"):
-        choose_model(NOBODY, Wanted(llm.base))
+        choose_model(NOBODY, ModelChoice(llm.base))
 
 
 def test_the_key_goes_to_the_configured_server_alone(llm: FakeLlm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "s3cret")
     llm.answers("fine")
     settings = LlmSettings(api_key_env="MY_KEY")
-    "".join(choose_model(settings, places=[Place("Ollama", llm.base)]).reply(ASKED, 9))
+    "".join(choose_model(settings, endpoints=[Endpoint("Ollama", llm.base)]).reply(ASKED, 9))
     "".join(choose_model(LlmSettings(base_url=llm.base, api_key_env="MY_KEY")).reply(ASKED, 9))
     assert [headers.get("authorization") for headers in llm.headers] == [None, "Bearer s3cret"]
     monkeypatch.delenv("MY_KEY")
@@ -279,5 +280,5 @@ def test_addresses_are_read_and_told_apart(given: str, base: str, stays_here: bo
 
 @pytest.mark.parametrize("given", ["ftp://x", "http://", "http://u:p@x", "http://x:99999", "http://x?y=1"])
 def test_what_is_no_address_is_refused(given: str) -> None:
-    with pytest.raises(UsageError, match="is no address"):
+    with pytest.raises(UsageError, match="is not an address"):
         base_url(given)

@@ -115,7 +115,7 @@ def test_another_machine_is_named_before_anything_is_sent(home: Path, llm: FakeL
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ask", "x", "--llm", "ftp://x"], "is no address of a model server"),
+        (["ask", "x", "--llm", "ftp://x"], "is not an address of a model server"),
         (["ask", "x", "--llm-model", "gpt"], f"There are: {MODEL}"),
         (["ask", "x", "-c", "nope"], "No collection named 'nope'"),
         (["ask", " "], "The question is empty"),
@@ -161,7 +161,7 @@ def test_an_answer_that_rests_on_nothing_has_no_sources_to_show(home: Path, llm:
     typed = "/sources\nwho won the football world cup in 1998\n/sources\n"
     talk = run(home, llm, "chat", typed=typed).stderr
     assert "There is no answer yet." in talk
-    assert "The last answer rests on no source." in talk
+    assert "The last answer is based on no source." in talk
 
 
 def test_each_turn_is_a_json_object(home: Path, llm: FakeLlm) -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from searchkit.answer.context import Window, message_tokens, pack, recent
+from searchkit.answer.conversation import is_sane
 from searchkit.answer.models.language_model import Message, estimated_tokens
 from searchkit.answer.prompt import as_data, as_one_text, source_block
 from searchkit.answer.retrieve import without_near_copies
-from searchkit.answer.rewrite import is_sane
 from searchkit.errors import WindowTooSmallError
 from tests.support.errors import refused
 from tests.unit.answer.test_answer_text import hit

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from searchkit.answer.models.choose import Wanted, choose_model
+from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.server_info import ServerTokenizer
 from searchkit.config import LlmSettings, ServeSettings, Settings, load_settings, save_settings
 from searchkit.display import error_text
@@ -171,7 +171,7 @@ def test_what_is_meant_for_the_command_line_is_not_said_over_http(library: Libra
     assert error_response(empty.value).message == "The query is empty. Say what you look for."
     settings = LlmSettings(base_url="http://127.0.0.1:1")
     with pytest.raises(LlmNotFoundError) as nobody:
-        choose_model(settings, Wanted())
+        choose_model(settings, ModelChoice())
     assert "--no-llm" in error_text(nobody.value)
     told = error_response(nobody.value).message
     assert "--" not in told

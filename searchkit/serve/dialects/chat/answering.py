@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from searchkit.answer.answerer import Answerer, Conversation, Scope
+from searchkit.answer.answerer import DEFAULT_K, Answerer
+from searchkit.answer.conversation import Conversation
 from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.errors import AnswerCutError, LlmError, WindowTooSmallError
 from searchkit.library import Library
+from searchkit.search.request import SearchRequest
 from searchkit.serve.dialects.chat.requests import collections_of
 from searchkit.serve.pool import LibraryPool
 from searchkit.serve.references import Reference, references_of
@@ -129,10 +131,11 @@ def _write(library: Library, language: SharedLanguageModel, request: ChatRequest
 def _answered(
     library: Library, language: SharedLanguageModel, request: ChatRequest, line: AnswerInProgress
 ) -> ChatResult:
-    scope = Scope(collections_of(request.model, library.collections()))
+    collections = collections_of(request.model, library.collections())
+    sources = SearchRequest(k=DEFAULT_K, collections=tuple(collections))
     with language.use() as model:
         answerer = Answerer(library, model)
-        conversation = Conversation(answerer, scope, list(request.history))
+        conversation = Conversation(answerer, sources, list(request.history))
         stream = line.follow(conversation.ask(request.question))
         try:
             for piece in stream:

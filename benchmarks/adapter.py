@@ -133,7 +133,7 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries) -> Iterator[Row]
     ) -> Row:
         started = monotonic()
         training = part(prepared, vectors, Split.TRAIN)
-        chosen = choose_matrix(training, validation, prefixes, candidates=candidates, seed=seed, objection_to=check)
+        chosen = choose_matrix(training, validation, prefixes, candidates=candidates, seed=seed, regression_of=check)
         seconds = monotonic() - started
         mix = chosen.trial.mix if chosen.trial else 0.0
         matrix = chosen.matrix

@@ -38,7 +38,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the model is given. `sources[i]` has the number i + 1 and the text that the model sees."""
+    """The prompt of an answer. `sources[i]` has the number i + 1 and the text that the model sees."""
 
     sources: tuple[Hit, ...]
     blocks: tuple[str, ...]

@@ -12,8 +12,8 @@ from searchkit.answer.context import Window, recent
 from searchkit.answer.grounding.answer_stream import AnswerStream
 from searchkit.answer.grounding.checked_text import UNSUPPORTED
 from searchkit.answer.grounding.citations import without_citations
-from searchkit.answer.grounding.plain_text import plain_text
 from searchkit.answer.models.language_model import LanguageModel, Message
+from searchkit.answer.plain_text import plain_text
 from searchkit.answer.prompt import as_data
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.request import SearchRequest

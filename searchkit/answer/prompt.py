@@ -4,8 +4,8 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from searchkit.answer.grounding.plain_text import plain_text
 from searchkit.answer.models.language_model import Message
+from searchkit.answer.plain_text import plain_text
 from searchkit.display import on_one_line
 from searchkit.types import Hit
 
@@ -70,7 +70,7 @@ def source_name(hit: Hit) -> str:
 
 
 def without_marks(text: str) -> str:
-    """What a model writes, without the marks that it copied from its sources."""
+    """A model's text without the marks that it copied from its sources."""
     return _QUOTE_ECHO.sub("", _ECHO.sub("", text))
 
 

@@ -105,7 +105,7 @@ def _run(library: "Library", target: str, request: _Request, on_progress: Progre
 
 
 def _may_adapt(library: "Library", request: _Request) -> bool:
-    """Whether the model is to be adapted after the run.
+    """True if the model is to be adapted after the run.
 
     Raises ExtraMissingError, before hours are spent, if that was asked for and cannot be.
     """
@@ -146,7 +146,7 @@ def _watch(library: "Library", names: list[str], *, as_json: bool) -> None:
 
 
 def _advise(report: IndexReport, library: "Library") -> None:
-    """Say once that there is a better model than the only one installed."""
+    """Recommend a better model, once, if only the small one is installed."""
     from searchkit.embedding.store import BUNDLED
 
     if report.added and not report.unchanged and library.models.names() == [BUNDLED]:

@@ -229,7 +229,7 @@ def _calibration_passages(library: "Library", collection: str) -> "list[Passage]
         return []
     passages = library.collection(collection).sample_passages(_CALIBRATION_PASSAGES)
     if not passages:
-        raise UsageError(f"The collection '{collection}' holds no passages to calibrate with.")
+        raise UsageError(f"The collection '{collection}' has no passages to calibrate with.")
     return passages
 
 

@@ -215,7 +215,7 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
     from searchkit.train.finetune.proof import ProofOptions
     from searchkit.train.finetune.run_folder import RunFolder
     from searchkit.train.judged_sets import check_folders
-    from searchkit.train.pairs.collect import gather_pairs
+    from searchkit.train.pairs.collect import read_or_mine_pairs
     from searchkit.train.pairs.languages import corpus_sample, pair_remarks
 
     base = find_base(library.models, request.base or library.collection(request.collection).embedder().info.name)
@@ -224,7 +224,7 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
         raise click.UsageError(f"{request.keep} exists already. --checkpoint needs a new folder.")
     check_folders(request.general)
     file = request.pairs.expanduser() if request.pairs else None
-    pairs, counts = gather_pairs(library, request.collection, file, seed=request.training.seed)
+    pairs, counts = read_or_mine_pairs(library, request.collection, file, seed=request.training.seed)
     data = prepare_data(pairs, base.prompts, counts.left_out)
     remarks = pair_remarks(
         pairs, corpus_sample(library, request.collection) if request.collection else [p.passage for p in pairs]

@@ -1,8 +1,8 @@
-"""The gate: what a matrix does to held-out queries of the collection and to general ones, at every prefix and code.
+"""The gate: compares a new model with its base on held-out and general queries, at every prefix and code, and passes or fails it.
 
-The base stays unless the collection's queries gain and the general ones lose next to nothing. Queries that people have judged
-gain in nDCG@10. Held-out pairs, each with one answer, gain in the likelihood of that answer, for sure, and lose next to nothing
-in nDCG@10: real queries have several answers, and their nDCG@10 follows the likelihood (docs/benchmarks/training.md).
+The base stays unless the collection's queries gain and the general ones lose next to nothing. Queries judged by people must gain
+in nDCG@10. Held-out pairs have one answer each: its likelihood must gain significantly, and nDCG@10 may lose next to nothing.
+Real queries have several answers, and their nDCG@10 follows that likelihood (docs/benchmarks/training.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from searchkit.evaluate.statistics import intervals
 from searchkit.train.likelihoods import KnownItems, log_likelihood
 from searchkit_indexes import Code, Ids, IndexSpec, Structure, Vectors, build_index
 
-GENERAL_LOSS = 0.005  # nDCG@10 that the general check may lose, a mean over prefixes and codes
-PAIRS_LOSS = 0.01  # the same of held-out pairs, if their likelihood gains
+GENERAL_LOSS = 0.005  # nDCG@10 that a general check may lose, averaged over prefixes and codes
+PAIRS_LOSS = 0.01  # nDCG@10 that held-out pairs may lose if their likelihood gains
 CODES: Mapping[str, tuple[Structure, Code]] = {
     "float32": (Structure.FLAT, Code.FLOAT32),
     "int8": (Structure.FLAT, Code.INT8),
     "1-bit": (Structure.RABITQ, Code.BIT1),
 }
 _DEPTH = 10
-_CANDIDATES = 50  # of a code, that are put in order by the whole prefix
+_CANDIDATES = 50  # passages that a code finds, to be rescored by the whole prefix
 _AT_ONCE = 64
 
 
@@ -34,8 +34,8 @@ _AT_ONCE = 64
 class JudgedQueries:
     """Queries with the documents that answer them, all as vectors; `name` is for people.
 
-    `relevance`: by document number. `document_of`: (corpus,) the document of each passage. `hidden`: for each query a row of the
-    corpus that it does not see, -1 for none: the passage that holds the query as its title.
+    `relevance`: by document number. `document_of`: (corpus,) the document of each passage. `hidden`: (queries,) a row of the corpus
+    that is hidden from each query, because its title is the query; -1 for none.
     """
 
     name: str
@@ -46,15 +46,17 @@ class JudgedQueries:
     hidden: Ids
 
     def under(self, matrix: Matrix) -> "JudgedQueries":
-        """The same as a model with this matrix sees them."""
+        """The same queries and corpus, mapped by a matrix."""
         queries, corpus = mapped(self.queries, matrix), mapped(self.corpus, matrix)
         return JudgedQueries(self.name, queries, corpus, self.document_of, self.relevance, self.hidden)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Before and after at a prefix and in a code: nDCG@10 with the 95 % interval of its gain, recall@10 of what is relevant, and
-    the code's recall of the exact ten nearest.
+    """Figures before and after, for one prefix and one code.
+
+    nDCG@10 with the 95 % interval of its gain, recall@10 of the relevant documents, and `ann`: the code's recall of the ten
+    nearest passages.
     """
 
     prefix: int
@@ -70,15 +72,15 @@ class Cell:
 
     @property
     def gain(self) -> float:
-        """Of nDCG@10."""
+        """The gain in nDCG@10."""
         return self.ndcg_after - self.ndcg_before
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A set of judged queries before and after. `gain`: of nDCG@10, a mean over prefixes and codes, with its 95 % interval.
+    """A set of judged queries before and after. `gain`: in nDCG@10, averaged over prefixes and codes, with its 95 % interval.
 
-    `likelihood`: mean, low and high of the gain in log-likelihood, of queries with one answer; None for others.
+    `likelihood`: the mean gain in log-likelihood with its 95 % interval, for queries with one answer; None for others.
     """
 
     name: str
@@ -92,21 +94,21 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the new model is better, and why, as a sentence."""
+    """The gate's decision, and its reason as a sentence."""
 
     passed: bool
     reason: str
 
 
 def compare(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> Comparison:
-    """Measure a set before and after a matrix."""
+    """Measure a set before and after it is mapped by a matrix."""
     return compare_models(judged, judged.under(matrix), prefixes)
 
 
 def compare_models(before: JudgedQueries, after: JudgedQueries, prefixes: Sequence[int]) -> Comparison:
     """Measure a set that two models have embedded."""
-    places = [(dimension, code) for dimension in prefixes for code in CODES]
-    pairs = [(_measure(before, *place), _measure(after, *place)) for place in places]
+    settings = [(dimension, code) for dimension in prefixes for code in CODES]
+    pairs = [(_measure(before, *setting), _measure(after, *setting)) for setting in settings]
     gains = np.stack([new.ndcg - old.ndcg for old, new in pairs])
     mean = gains.mean(axis=0)
     *ranges, overall = intervals(np.concatenate([gains, mean[None]])).tolist()
@@ -123,20 +125,20 @@ def compare_models(before: JudgedQueries, after: JudgedQueries, prefixes: Sequen
             ann_before=float(old.ann.mean()),
             ann_after=float(new.ann.mean()),
         )
-        for (dimension, code), (old, new), (low, high) in zip(places, pairs, ranges, strict=True)
+        for (dimension, code), (old, new), (low, high) in zip(settings, pairs, ranges, strict=True)
     )
     return Comparison(before.name, len(before.queries), cells, float(mean.mean()), *overall)
 
 
 def compare_pairs(name: str, items: KnownItems, matrix: Matrix, prefixes: Sequence[int]) -> Comparison:
-    """The same of held-out pairs, with the likelihood of their answers at the whole vector."""
+    """Measure held-out pairs before and after a matrix, with the likelihood of their answers at full dimension."""
     gains = log_likelihood(items.under(matrix)) - log_likelihood(items)
     ((low, high),) = intervals(gains[None]).tolist()
     return replace(compare(held_out(name, items), matrix, prefixes), likelihood=(float(gains.mean()), low, high))
 
 
 def held_out(name: str, items: KnownItems) -> JudgedQueries:
-    """Pairs as judged queries: each one's own passage answers it, and does not show its title to it."""
+    """Pairs as judged queries: each is answered by its own passage, whose title it does not see."""
     count = len(items.corpus)
     documents = np.where(items.rows >= 0, items.rows, count + np.arange(len(items.rows)))
     return JudgedQueries(
@@ -155,22 +157,27 @@ def judge(targets: Sequence[Comparison], general: Sequence[Comparison]) -> Verdi
         if problem := _problem(target):
             return Verdict(False, f"{target.name}: {problem}")
     for check in general:
-        if check.gain < -GENERAL_LOSS:
+        if loses_too_much(check):
             return Verdict(
-                False, f"the general check {check.name} loses {-check.gain:.4f} of nDCG@10, {GENERAL_LOSS} is allowed"
+                False, f"the general check {check.name} loses {-check.gain:.4f} of nDCG@10; {GENERAL_LOSS} is allowed"
             )
     gained = ", ".join(f"{target.name} {target.gain:+.4f}{_likelier(target)}" for target in targets)
     kept = "".join(f", {check.name} {check.gain:+.4f}" for check in general)
-    return Verdict(True, f"nDCG@10: {gained}{kept}{_clear_loss([*targets, *general])}")
+    return Verdict(True, f"nDCG@10: {gained}{kept}{_significant_loss([*targets, *general])}")
+
+
+def loses_too_much(check: Comparison) -> bool:
+    """True if a general check loses more than GENERAL_LOSS."""
+    return check.gain < -GENERAL_LOSS
 
 
 def _likelier(target: Comparison) -> str:
-    """What decided, of pairs."""
+    """The gain in likelihood, which decides for pairs."""
     return f" (answers likelier by {target.likelihood[0]:.2f} nats)" if target.likelihood else ""
 
 
-def _clear_loss(comparisons: Sequence[Comparison]) -> str:
-    """The cell that loses most among those that lose for sure, which a mean may hide; "" if none does."""
+def _significant_loss(comparisons: Sequence[Comparison]) -> str:
+    """The largest significant loss of a cell, which the mean may hide; "" if there is none."""
     losing = [(cell.gain, one.name, cell) for one in comparisons for cell in one.cells if cell.gain_high < 0]
     if not losing:
         return ""
@@ -179,12 +186,12 @@ def _clear_loss(comparisons: Sequence[Comparison]) -> str:
 
 
 def _problem(target: Comparison) -> str:
-    """What a target lacks, "" if nothing."""
+    """Why a target does not pass, "" if it does."""
     if target.likelihood is None:
         return "" if target.gain > 0 else f"nDCG@10 does not rise ({target.gain:+.4f})"
     mean, low, _ = target.likelihood
     if not low > 0:
-        return f"the answers do not get likelier for sure ({mean:+.3f}, at least {low:+.3f})"
+        return f"answer likelihood does not improve significantly ({mean:+.3f}, 95 % lower bound {low:+.3f})"
     return "" if target.gain >= -PAIRS_LOSS else f"nDCG@10 falls ({target.gain:+.4f})"
 
 
@@ -196,7 +203,7 @@ class _Measured:
 
 
 def _measure(judged: JudgedQueries, dimension: int, code: str) -> _Measured:
-    """Per query: candidates come from the code, their order from the whole prefix, as in a search."""
+    """Search as a collection is searched: candidates by the code, rescored by the whole prefix. Figures by query."""
     queries, corpus = prefix(judged.queries, dimension), prefix(judged.corpus, dimension)
     structure, coded = CODES[code]
     ids = np.arange(len(corpus), dtype=np.int64)

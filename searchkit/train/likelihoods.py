@@ -1,4 +1,4 @@
-"""How well pairs' queries find their passages among a corpus, under any matrix; all from vectors, nothing is embedded."""
+"""Measures how well the queries of pairs find their passages in a corpus, under any matrix; works on vectors alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,16 @@ from searchkit.embedding.embedder import prefix
 from searchkit_indexes import Vectors
 
 Values = npt.NDArray[np.float64]
-TEMPERATURE = 0.05  # of the likelihood; see docs/benchmarks/training.md for how it follows real judgements
+TEMPERATURE = 0.05  # of the softmax; docs/benchmarks/training.md shows how the likelihood follows real judgements
 _DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True)
 class KnownItems:
-    """Queries, each with one passage that answers it, among a corpus.
+    """Queries, each with one passage that answers it, in a corpus.
 
-    `rows`: the passage's row in the corpus, which has its vector with the title; `passages` are without.
+    `rows`: the passages' rows in the corpus, -1 for none. The corpus has the vectors of passages with their titles; `passages`
+    are without.
     """
 
     queries: Vectors
@@ -28,19 +29,19 @@ class KnownItems:
     corpus: Vectors
 
     def under(self, matrix: Matrix) -> "KnownItems":
-        """The same as a model with this matrix sees it."""
+        """The same queries, passages and corpus, mapped by a matrix."""
         return KnownItems(
             mapped(self.queries, matrix), mapped(self.passages, matrix), self.rows, mapped(self.corpus, matrix)
         )
 
     def cut(self, dimension: int) -> "KnownItems":
-        """The same at a prefix."""
+        """The same, cut to a prefix."""
         return KnownItems(
             prefix(self.queries, dimension), prefix(self.passages, dimension), self.rows, prefix(self.corpus, dimension)
         )
 
     def cosines(self) -> tuple[Vectors, Vectors]:
-        """(n, corpus) of the queries with all passages but their own, which is at -1, and (n,) with their own."""
+        """(n, corpus) cosines of the queries with the corpus, their own passages set to -1, and (n,) with their own passages."""
         others = self.queries @ self.corpus.T
         known = np.flatnonzero(self.rows >= 0)
         others[known, self.rows[known]] = -1.0
@@ -48,7 +49,7 @@ class KnownItems:
 
 
 def log_likelihood(items: KnownItems) -> Values:
-    """(n,) of each query's own passage, by a softmax over the cosines with all; higher is better, 0 at most."""
+    """(n,) log-likelihood of each query's own passage, by a softmax over its cosines with all; higher is better, at most 0."""
     others, own = items.cosines()
     logits = np.concatenate([own[:, None], others], axis=1).astype(np.float64) / TEMPERATURE
     highest = logits.max(axis=1)
@@ -58,14 +59,14 @@ def log_likelihood(items: KnownItems) -> Values:
 
 
 def ranks(items: KnownItems) -> npt.NDArray[np.int64]:
-    """(n,) of each query's own passage among all, from 1."""
+    """(n,) rank of each query's own passage among all, from 1."""
     others, own = items.cosines()
     found: npt.NDArray[np.int64] = (others > own[:, None]).sum(axis=1) + 1
     return found
 
 
 def ndcg_of_ranks(found: npt.NDArray[np.int64]) -> Values:
-    """(n,) nDCG@10 where one passage is relevant: 1 / log2(rank + 1)."""
+    """(n,) nDCG@10 of queries with one relevant passage: 1 / log2(rank + 1)."""
     values: Values = np.where(found <= _DEPTH, 1 / np.log2(found + 1.0), 0.0)
     return values
 

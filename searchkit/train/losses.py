@@ -1,7 +1,7 @@
 """The objective of EmbeddingGemma's technical report (arXiv 2509.20354, equations 2 to 5), over batches of vectors.
 
 Contrastive with hardness weights, spread-out, geometric distillation; the first two on every Matryoshka prefix. The report
-publishes neither temperature nor weights: those here were measured (docs/benchmarks/training.md).
+gives neither temperature nor weights; the defaults were measured (docs/benchmarks/training.md).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +16,10 @@ from searchkit.train.options import HARDNESS, LossWeights
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Vectors of B triples before normalisation, each (B, dimension).
+    """The vectors of B triples before normalisation, each (B, dimension).
 
-    `negatives`: None where no query has a hard one; `has_negative`: (B,) bool, which do, None for all. `query_ids`, `passage_ids`:
-    (B,) integers, equal where queries, or passages, are the same. The teacher's vectors, unit length, are needed for
-    distillation alone.
+    `negatives`: None if no query has a hard one; `has_negative`: (B,) bool, None if all have one. `query_ids`, `passage_ids`: (B,)
+    integers, equal for equal queries or passages. The teacher's vectors, of unit length, are needed only for distillation.
     """
 
     queries: Tensor
@@ -35,7 +34,7 @@ class Batch:
 
 
 class Objective:
-    """The weighted sum of the terms; `parts` of the last batch, by name, are kept for reports."""
+    """The weighted sum of the terms. `parts`: the terms of the last batch by name, for reports."""
 
     def __init__(self, weights: LossWeights, prefixes: Sequence[int]) -> None:
         self.weights = weights
@@ -43,7 +42,7 @@ class Objective:
         self.parts: dict[str, float] = {}
 
     def __call__(self, batch: Batch) -> Tensor:
-        """The loss: a scalar. Contrastive and spread-out are means over the prefixes."""
+        """Compute the loss, a scalar. Contrastive and spread-out are means over the prefixes."""
         weights, prefixes = self.weights, self.prefixes
         terms: dict[str, Tensor] = {}
         if weights.contrastive:
@@ -59,7 +58,7 @@ class Objective:
 def prefix_cosines(left: Tensor, right: Tensor, prefixes: Sequence[int]) -> Iterator[Tensor]:
     """(n, m) cosines of the first components of (n, dimension) and (m, dimension) vectors, for each prefix, ascending.
 
-    The products of a shorter prefix are a part of those of a longer one, so that all cost no more than the longest.
+    The products of a shorter prefix are part of those of a longer one, so all together cost no more than the longest.
     """
     products = torch.zeros((len(left), len(right)), dtype=left.dtype, device=left.device)
     for (start, end), lengths in zip(_blocks(prefixes), _prefix_lengths((left, right), prefixes), strict=True):
@@ -76,13 +75,13 @@ def own_cosines(left: Tensor, right: Tensor, prefixes: Sequence[int]) -> Iterato
 
 
 def _blocks(prefixes: Sequence[int]) -> list[tuple[int, int]]:
-    """Where the components begin and end that each prefix has and the one before has not."""
+    """The range of components that each prefix adds to the one before."""
     ends = sorted(prefixes)
     return list(zip([0, *ends], ends, strict=False))
 
 
 def _prefix_lengths(sides: Sequence[Tensor], prefixes: Sequence[int]) -> Iterator[list[Tensor]]:
-    """The lengths (n,) of each side's prefixes, ascending; at least a speck, since all are divided by."""
+    """The lengths (n,) of each side's prefixes, ascending; never 0, because they are divisors."""
     squares = [torch.zeros(len(side), dtype=side.dtype, device=side.device) for side in sides]
     for start, end in _blocks(prefixes):
         squares = [sum_ + side[:, start:end].square().sum(dim=1) for sum_, side in zip(squares, sides, strict=True)]
@@ -90,7 +89,7 @@ def _prefix_lengths(sides: Sequence[Tensor], prefixes: Sequence[int]) -> Iterato
 
 
 def contrastive(batch: Batch, weights: LossWeights, prefixes: Sequence[int]) -> Tensor:
-    """Equation 2, a mean over the prefixes: in-batch negatives, and each query's own hard negative with its weight."""
+    """Equation 2, averaged over the prefixes: in-batch negatives, and each query's own hard negative with its weight."""
     masked = _masked(batch, weights)
     negatives: Iterable[Tensor | None] = [None] * len(prefixes)
     if batch.negatives is not None:
@@ -109,22 +108,22 @@ def contrastive(batch: Batch, weights: LossWeights, prefixes: Sequence[int]) -> 
 
 
 def _masked(batch: Batch, weights: LossWeights) -> Tensor:
-    """(B, B): which positives are no negatives of a query, being the same, or of the same query."""
+    """(B, B) bool: the positives that are not negatives of a query, because they are equal or belong to an equal query."""
     same = batch.query_ids[:, None] == batch.query_ids[None]
     same |= batch.passage_ids[:, None] == batch.passage_ids[None]
     return same if weights.masks_own else same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
 
 
 def hardness_weights(similarities: Tensor, strength: float = HARDNESS) -> Tensor:
-    """Equation 3: exp(strength * cosine) of queries and their hard negatives, (B,), through which nothing is learned."""
+    """Equation 3: exp(strength * cosine) of queries and their hard negatives, (B,), without gradient."""
     return torch.exp(strength * similarities.detach())
 
 
 def spread_out(batch: Batch, prefixes: Sequence[int], *, is_floored: bool = False) -> Tensor:
-    """Equation 4, a mean over the prefixes: the mean squared cosine of different queries, and of different passages.
+    """Equation 4, averaged over the prefixes: the mean squared cosine of different queries, and of different passages.
 
-    `is_floored`: Zhang's form instead, the squared mean and what the mean square exceeds 1/dimension by. Texts that are the same
-    in the batch are no pair.
+    `is_floored`: Zhang's form instead, the squared mean plus the excess of the mean square over 1/dimension. Equal texts in the
+    batch are not a pair.
     """
     each = []
     for vectors, ids in ((batch.queries, batch.query_ids), (batch.positives, batch.passage_ids)):
@@ -138,9 +137,9 @@ def spread_out(batch: Batch, prefixes: Sequence[int], *, is_floored: bool = Fals
 
 
 def distillation(batch: Batch) -> Tensor:
-    """Equation 5: mean distances to the teacher's unit vectors, queries, positives and negatives each counting alike.
+    """Equation 5: the mean distances to the teacher's unit vectors, equally for queries, positives and negatives.
 
-    Raises ValueError if the batch has none.
+    Raises ValueError if the batch has no teacher's vectors.
     """
     if batch.teacher_queries is None or batch.teacher_positives is None:
         raise ValueError("distillation needs the teacher's vectors")
@@ -153,6 +152,6 @@ def distillation(batch: Batch) -> Tensor:
 
 
 def _distance(vectors: Tensor, teacher: Tensor) -> Tensor:
-    """The root has no slope at 0, where training begins if the base is the teacher: a speck keeps it finite."""
-    speck = torch.finfo(vectors.dtype).eps
-    return ((normalize(vectors, dim=-1) - teacher).square().sum(dim=-1) + speck).sqrt().mean()
+    """The mean distance. An epsilon keeps the root's gradient finite at 0, where training starts if the base is the teacher."""
+    epsilon = torch.finfo(vectors.dtype).eps
+    return ((normalize(vectors, dim=-1) - teacher).square().sum(dim=-1) + epsilon).sqrt().mean()

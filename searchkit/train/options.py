@@ -1,4 +1,4 @@
-"""How models are trained: everything that may be chosen about pairs, an adapter or fine-tuning. Imports no PyTorch."""
+"""The options of training: of pairs, of an adapter and of fine-tuning. Imports no PyTorch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ HARDNESS = 5.0  # of equation 3 of EmbeddingGemma's report, see searchkit.train.
 
 @dataclass(frozen=True, slots=True)
 class PairOptions:
-    """Which pairs are collected, and how they are split.
+    """The options of collecting pairs.
 
     `file`: the user's own pairs. `llm`: the language model that writes questions, "auto" for one that is found, "" for none;
     `written`: the number of passages it writes a question for. `negatives`: hard negatives per pair. `seed`: of the split.
@@ -51,7 +51,7 @@ CANDIDATES = (
 
 @dataclass(frozen=True, slots=True)
 class AdapterOptions:
-    """How an adapter is trained.
+    """The options of training an adapter.
 
     `pairs`: a file to use instead of the collection's own pairs. `queries`: a file of judged queries, which become the target.
     `general`: folders in BEIR's layout to check in addition to the bundled one. `name`: of the new model. `is_forced`: make it
@@ -78,7 +78,7 @@ class Method(StrEnum):
 
 
 class Precision(StrEnum):
-    """What the encoder computes in. Weights, gradients and the loss are always float32; Gemma overflows float16."""
+    """The precision of the encoder. Weights, gradients and the loss are always float32; Gemma overflows float16."""
 
     AUTO = "auto"
     FLOAT32 = "fp32"
@@ -87,7 +87,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FinetuneOptions:
-    """How a checkpoint is fine-tuned.
+    """The options of fine-tuning a checkpoint.
 
     `batch_size`: pairs whose positives are each other's negatives. `learning_rate`: 0 for the method's own, see `rate`.
     `max_tokens`: of a training text with its prompt; the model's own limit does not change. `tokens_at_once`: of the texts whose

@@ -1,4 +1,4 @@
-"""The folder that a training's report is written to: Markdown for people, JSON for programs, pictures where they can be drawn."""
+"""Writes the report of a training to a folder: Markdown for people, JSON for programs, pictures if they can be drawn."""
 
 import importlib.util
 import io
@@ -16,11 +16,16 @@ from searchkit.train.gate import Cell, Comparison
 
 Draw = Callable[[Path], None]
 TEXT = "report.md"
+BEFORE, AFTER = "#8a8a8a", "#1f6f8b"
+COMPARISONS_PICTURE = "ndcg.png"
+_PANELS_PER_ROW = 3
+_LEAST_SPAN = 0.05  # of nDCG@10 on the axis: noise must not look like a landslide
+_LONGEST_NAME = 34  # characters of a set's name
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is written. `pictures`: by file name, what draws it; a picture may turn out to have nothing to show.
+    """The content of a report. `pictures`: what draws each, by file name; one that has nothing to show draws nothing.
 
     `model`: the one that was made, "" if the base stays.
     """
@@ -32,7 +37,7 @@ class Report:
 
 
 def report_place(folder: Path) -> Path:
-    """The folder, made if need be. Raises UsageError if it cannot be: better before the training than after it."""
+    """Create the folder if necessary. Raises UsageError if that fails, before anything is trained."""
     try:
         return make_private_folder(folder)
     except OSError as error:
@@ -43,7 +48,7 @@ def report_place(folder: Path) -> Path:
 
 
 def write_report_folder(folder: Path, report: Report) -> None:
-    """report.md, which shows the pictures, report.json, and these. Raises TrainingError, which says what holds, if it cannot."""
+    """Write report.md, report.json and the pictures. Raises TrainingError, which says what was made nevertheless."""
     try:
         make_private_folder(folder)
         drawn = [name for name, draw in report.pictures.items() if _is_drawn(folder / name, draw)]
@@ -52,7 +57,7 @@ def write_report_folder(folder: Path, report: Report) -> None:
         write_atomically(folder / "report.json", json.dumps(report.fields, indent=2).encode())
     except OSError as error:
         state = (
-            f"The model {report.model} was made all the same, and its README.md has the figures."
+            f"The model {report.model} was made nevertheless, and its README.md has the figures."
             if report.model
             else "The base stays."
         )
@@ -63,34 +68,27 @@ def write_report_folder(folder: Path, report: Report) -> None:
 
 
 def where_written(folder: Path, *, has_figures: bool) -> str:
-    """The line that says where the report is, and why it has no picture where it should have some."""
+    """A line that says where the report is, and why it has no pictures if they are missing."""
     missing = " (no picture: matplotlib is missing)" if has_figures and not can_draw() else ""
     return f"Report: {folder / TEXT}{missing}"
 
 
 def _is_drawn(file: Path, draw: Draw) -> bool:
-    file.unlink(missing_ok=True)  # of an earlier run
+    file.unlink(missing_ok=True)  # from an earlier run
     draw(file)
     return file.is_file()
 
 
-BEFORE, AFTER = "#8a8a8a", "#1f6f8b"
-COMPARISONS_PICTURE = "ndcg.png"
-_PANELS_A_ROW = 3
-_LEAST_SPAN = 0.05  # of nDCG@10 on the axis: noise is not to look like a landslide
-_LONGEST_NAME = 34  # characters of a set's name
-
-
 def can_draw() -> bool:
-    """Whether matplotlib is installed. Imports nothing."""
+    """True if matplotlib is installed. Imports nothing."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def draw_comparisons(file: Path, comparisons: Sequence[Comparison]) -> None:
-    """nDCG@10 before and after by prefix and code, with the interval of the gain, a panel for each set; nothing for none."""
+    """Draw nDCG@10 before and after by prefix and code, with the interval of the gain: one panel per set. No set, no picture."""
     if not (comparisons and can_draw()):
         return
-    columns = min(_PANELS_A_ROW, len(comparisons))
+    columns = min(_PANELS_PER_ROW, len(comparisons))
     rows = -(-len(comparisons) // columns)
     height = 1.5 + 0.26 * max(len(comparison.cells) for comparison in comparisons)
     figure = new_figure(1.2 + 3.6 * columns, 0.4 + height * rows)
@@ -105,7 +103,7 @@ def draw_comparisons(file: Path, comparisons: Sequence[Comparison]) -> None:
 
 
 def new_figure(width: float, height: float) -> Any:
-    """A figure of so many inches that makes room for its labels."""
+    """Create a figure of this size in inches that makes room for its labels."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -114,15 +112,15 @@ def new_figure(width: float, height: float) -> Any:
 def save_picture(figure: Any, file: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
     content = io.BytesIO()
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that it looks for fonts is no news
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # not that it is looking for fonts
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # letters that its font lacks are drawn as boxes
+        warnings.simplefilter("ignore")  # letters missing in its font are drawn as boxes
         figure.savefig(content, format="png", dpi=120)
     write_atomically(file, content.getvalue())
 
 
 def _draw_set(panel: Any, comparison: Comparison) -> None:
-    """A line for each prefix and code, the largest prefix on top."""
+    """Draw one line per prefix and code, the largest prefix on top."""
     cells = comparison.cells
     places = list(range(len(cells)))
     before, after = [cell.ndcg_before for cell in cells], [cell.ndcg_after for cell in cells]
@@ -144,12 +142,12 @@ def _draw_set(panel: Any, comparison: Comparison) -> None:
 
 
 def _interval(cell: Cell) -> tuple[float, float]:
-    """Where the gain's ends would have taken it, as far as there is an nDCG."""
+    """nDCG@10 at the ends of the gain's interval, within 0 and 1."""
     return max(0.0, cell.ndcg_before + cell.gain_low), min(1.0, cell.ndcg_before + cell.gain_high)
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
-    """An axis that holds the values with some room beside them."""
+    """The ends of an axis that shows the values with some margin."""
     low, high = min(values), max(values)
     room = max(0.08 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
     return low - room, high + room

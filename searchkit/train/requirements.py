@@ -1,4 +1,4 @@
-"""What training needs of the machine: PyTorch, and a disk that can be written to."""
+"""Checks what training needs of the machine: PyTorch, and a disk that can be written to."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from searchkit.errors import Action, ExtraMissingError, Remedy, TrainingError
 
 
 def require_torch() -> None:
-    """Raise ExtraMissingError, which says how to get it, unless PyTorch is installed. Imports nothing."""
+    """Raise ExtraMissingError, which says how to install it, if PyTorch is missing. Imports nothing."""
     if importlib.util.find_spec("torch") is None:
         raise ExtraMissingError(
             "Training needs PyTorch, which searching does not.",
@@ -20,17 +20,17 @@ def require_torch() -> None:
 
 @contextmanager
 def writing_to(place: Path, what: str, *also: type[Exception]) -> Iterator[None]:
-    """Raise what goes wrong in writing as a TrainingError that says what was not written, and where.
+    """Turn errors of writing into a TrainingError that says what was not written, and where.
 
-    `also`: what libraries raise instead of OSError when a disk is full.
+    `also`: errors that libraries raise instead of OSError when a disk is full.
     """
     kinds: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
     except kinds as error:
-        said = (f"{error}".splitlines() or [repr(error)])[0]
-        reason = (isinstance(error, OSError) and error.strerror) or f"the disk is full, it seems ({said})"
+        first_line = (f"{error}".splitlines() or [repr(error)])[0]
+        reason = (isinstance(error, OSError) and error.strerror) or f"the disk seems to be full ({first_line})"
         raise TrainingError(
             f"{what} cannot be written to {place}: {reason}. No model and no collection was changed.",
-            remedy="Make room there, or choose another disk (SEARCHKIT_HOME); then the same command goes on.",
+            remedy="Make room there, or choose another disk (SEARCHKIT_HOME); then the same command continues.",
         ) from error

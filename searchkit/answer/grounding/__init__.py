@@ -1,1 +1,1 @@
-"""Checks of an answer against its sources: citations, claims, numbers, and text that is safe to show."""
+"""Checks of an answer against its sources: citations, claims and numbers."""

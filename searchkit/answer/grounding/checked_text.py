@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from searchkit.answer.grounding.citations import CitationChecker, cited_in, without_citations
-from searchkit.answer.grounding.plain_text import FenceStripper, PlainTextStream, ReasoningStripper, plain_text
 from searchkit.answer.grounding.support import SupportChecker
+from searchkit.answer.plain_text import FenceStripper, PlainTextStream, ReasoningStripper, plain_text
 from searchkit.answer.prompt import without_marks
 
 UNSUPPORTED = "(unsupported)"

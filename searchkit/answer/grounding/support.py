@@ -64,7 +64,7 @@ OpenEmbedder = Callable[[str], "Embedder | None"]
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How far a source supports a sentence. `words`: share of its content words in the source, 0 to 1. `meaning`: see _BY_MEANING.
+    """The support for a sentence in a source. `words`: share of its content words there, 0 to 1. `meaning`: see _BY_MEANING.
 
     `numbers`: True if the source has all its numbers.
     """

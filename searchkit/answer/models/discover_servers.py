@@ -28,7 +28,7 @@ USUAL_ENDPOINTS = (
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What an endpoint answered. `answers`: True if it speaks OpenAI's protocol. `models`: those that can chat, best first."""
+    """The answer of an endpoint. `answers`: True if it speaks OpenAI's protocol. `models`: those that can chat, best first."""
 
     endpoint: Endpoint
     answers: bool

@@ -32,7 +32,7 @@ _SILENCE_SECONDS = 300.0  # loading a model, and a long prompt on a laptop, take
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How to talk to a server. `context_tokens`: the size of its window, 0 to ask the server."""
+    """The options of a server. `context_tokens`: the size of its window, 0 to ask the server."""
 
     api_key: str = ""
     context_tokens: int = 0

@@ -17,7 +17,7 @@ _LONGEST_LINE = 4_000_000  # bytes; no token needs more
 
 @dataclass
 class Received:
-    """What has been received of a reply. `ending`: why it ended, "" if it has not."""
+    """The part of a reply that has been received. `ending`: why it ended, "" if it has not."""
 
     has_begun: bool = False
     has_thought: bool = False

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from searchkit.answer.grounding.plain_text import visible_text
+from searchkit.answer.plain_text import visible_text
 from searchkit.answer.prompt import as_data, without_turn_marks
 from searchkit.display import as_clause, choices_of, command_line, either, on_one_line, remedy_words, sentences
 from searchkit.errors import Action, CollectionNotFoundError, Remedy, SearchkitError

@@ -1,4 +1,4 @@
-"""Adapting by itself after an index run: trained, proved and applied only where it helps, and tried again only when much is new."""
+"""Adapts a collection's model after an index run, only if that helps; another try is made when the collection has grown."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,16 @@ from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_model
 from searchkit.reports import ProgressListener
+from searchkit.train.options import AdapterOptions
+from searchkit.train.requirements import require_torch
 
 _TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
-_GROWN = 1.5  # times as many, after which it is worth another try
+_GROWTH = 1.5  # times as many passages, after which another try is worth it
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`line`: what happened, for people; "" where nothing was to be done. `model`: the new one, "" if all is as before."""
+    """The outcome of adapting. `line`: a sentence for people, "" if nothing was done. `model`: the new one, "" if none."""
 
     line: str
     model: str = ""
@@ -26,27 +28,24 @@ class Outcome:
 def adapt_after_index(library: Library, collection: str, on_progress: ProgressListener, *, is_asked: bool) -> Outcome:
     """Adapt the collection's model if that helps, and switch the collection to it.
 
-    `is_asked`: by the user for this run, who wants to know why not; else it is left alone until it has grown by half.
-    Raises ExtraMissingError without the extra.
+    `is_asked`: True if the user asked for it in this run, and so wants to know why it was not done; otherwise nothing is tried
+    until the collection has grown by half. Raises ExtraMissingError without the extra.
     """
-    from searchkit.train.requirements import require_torch
-
     require_torch()
     status = library.status(collection)
     if not library.collection(collection).is_covered():
-        return Outcome("Not adapted: not every passage has its vector yet." if is_asked else "")
-    if not is_asked and status.passages < _GROWN * _tried_at(library, collection):
+        return Outcome("Not adapted: some passages have no vector yet." if is_asked else "")
+    if not is_asked and status.passages < _GROWTH * _tried_at(library, collection):
         return Outcome("")
     from searchkit.train.adapter.run import train_adapter
-    from searchkit.train.options import AdapterOptions
 
     before = library.collection(collection).embedder().info.name
     try:
         adapted = train_adapter(library, collection, AdapterOptions(is_quick=True), on_progress)
     except TrainingError as error:
-        _note(library, collection, status.passages)
+        _remember_try(library, collection, status.passages)
         return Outcome(f"Not adapted: {error_text(error)}" if is_asked else "")
-    _note(library, collection, status.passages)
+    _remember_try(library, collection, status.passages)
     if not adapted.model:
         reason = adapted.report.verdict.reason
         return Outcome(f"Not adapted, {before} stays: {reason}.")
@@ -60,7 +59,7 @@ def _tried_at(library: Library, collection: str) -> int:
         return int(get_meta(catalog, _TRIED) or 0)
 
 
-def _note(library: Library, collection: str, passages: int) -> None:
+def _remember_try(library: Library, collection: str, passages: int) -> None:
     folder = existing_collection(library.home, collection)
     with writing(folder) as catalog, catalog.transaction():
         set_meta(catalog, _TRIED, str(passages))

@@ -1,4 +1,4 @@
-"""Learns a matrix on cached vectors, in seconds, and chooses among several, and the identity, by pairs it was not trained on.
+"""Learns a matrix on cached vectors, in seconds, and chooses among several and the identity by pairs not used in training.
 
 A matrix is mixed with the identity, (1-a) I + a A, which is weight interpolation with the base model (WiSE-FT).
 """
@@ -31,24 +31,24 @@ _LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A matrix that was tried, and what it does to the validation pairs against the base.
+    """A matrix that was tried, and its effect on the validation pairs compared with the base.
 
-    `likelihood`: the mean log-likelihood gained; `ndcg`: nDCG@10 gained, a mean over the prefixes. `objection`: why it was passed
-    over, "" if it was chosen or came after the one that was.
+    `likelihood`: mean gain in log-likelihood; `ndcg`: gain in nDCG@10, averaged over the prefixes. `rejection_reason`: why it was
+    rejected, "" if it was chosen or not considered any more.
     """
 
     weights: LossWeights
     mix: float
     likelihood: float
     ndcg: float
-    objection: str = ""
+    rejection_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The matrix that was chosen and which trial it was, None for the identity; and all trials.
+    """The matrix that was chosen with its trial, both None for the identity; and all trials.
 
-    `likeliest`: the matrix that came first, whatever there is against it.
+    `likeliest`: the matrix with the highest likelihood, even if it was rejected.
     """
 
     matrix: Matrix | None
@@ -65,9 +65,9 @@ def train_matrix(
     seed: int = 0,
     is_interrupted: Callable[[], bool] = never,
 ) -> Matrix:
-    """The matrix that training pairs teach, from the identity on. The same pairs, weights and seed give the same matrix.
+    """Train a matrix on pairs, starting from the identity. The same pairs, weights and seed give the same matrix.
 
-    One that is interrupted is what it was by then.
+    If training is interrupted, the matrix is returned as it is then.
     """
     generator = torch.Generator().manual_seed(seed)
     tensors = _tensors(pairs)
@@ -92,12 +92,13 @@ def choose_matrix(
     *,
     candidates: Sequence[LossWeights] = CANDIDATES,
     seed: int = 0,
-    objection_to: Callable[[Matrix], str] = lambda _: "",
+    regression_of: Callable[[Matrix], str] = lambda _: "",
 ) -> Chosen:
-    """Train each candidate, mix each, and take the one under which the validation pairs' passages are likeliest.
+    """Train each candidate, mix each, and choose the one that makes the validation pairs' passages likeliest.
 
-    What lowers their nDCG@10, a mean over the prefixes, by more than PAIRS_LOSS is no choice, nor is what gains no likelihood for
-    sure (95 % interval), or what the caller has an objection to, "" for none. Where nothing is left the identity stays.
+    Rejected are those that do not gain likelihood significantly (95 % interval), those that lower nDCG@10, averaged over the
+    prefixes, by more than PAIRS_LOSS, and those for which `regression_of` says what they make worse elsewhere. If none is left,
+    the identity stays.
     """
     identity = np.eye(training.queries.shape[1], dtype=np.float32)
     learned = _train_all(training, candidates, prefixes, seed)
@@ -118,31 +119,31 @@ def choose_matrix(
         )
         for (weights, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
     ]
-    order = sorted(range(len(trials)), key=lambda place: -trials[place].likelihood)
+    order = sorted(range(len(trials)), key=lambda number: -trials[number].likelihood)
     likeliest = mixed[order[0]][2]
-    for place in order:
-        matrix, trial = mixed[place][2], trials[place]
-        objection = _objection(trial, likelihoods[place] - base) or objection_to(matrix)
-        if not objection:
+    for number in order:
+        matrix, trial = mixed[number][2], trials[number]
+        reason = _rejection_reason(trial, likelihoods[number] - base) or regression_of(matrix)
+        if not reason:
             return Chosen(matrix, trial, tuple(trials), likeliest)
-        trials[place] = replace(trial, objection=objection)
+        trials[number] = replace(trial, rejection_reason=reason)
     return Chosen(None, None, tuple(trials), likeliest)
 
 
-def _objection(trial: Trial, gains: Values) -> str:
-    """What the validation pairs have against a trial, "" if nothing. `gains`: of log-likelihood, (pairs,)."""
+def _rejection_reason(trial: Trial, gains: Values) -> str:
+    """Why the validation pairs reject a trial, "" if they do not. `gains`: (pairs,) in log-likelihood."""
     low = float(intervals(gains[None])[0, 0])
     if not low > 0:
-        return f"log-likelihood {low:+.3f} at least: not for sure"
+        return f"log-likelihood gain not significant (95 % lower bound {low:+.3f})"
     return "" if trial.ndcg >= -PAIRS_LOSS else f"nDCG@10 falls ({trial.ndcg:+.4f})"
 
 
 def _train_all(
     training: PairVectors, candidates: Sequence[LossWeights], prefixes: Sequence[int], seed: int
 ) -> list[Matrix]:
-    """A candidate a core: threads that share one product wait for each other, and for minutes where others compute too.
+    """Train one candidate per core: threads that share a product wait for each other, for minutes on a busy machine.
 
-    Those with spread-out take longest and come first, so that no core is left with one at the end.
+    Candidates with spread-out take longest and come first, so that no core is left with one at the end.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -154,7 +155,7 @@ def _train_all(
             runs = {weights: pool.submit(train, weights) for weights in longest_first}
             return [runs[weights].result() for weights in candidates]
         finally:
-            stopped.set()  # an interrupt does not wait for those that are at work
+            stopped.set()  # an interrupt does not wait for running candidates
             torch.set_num_threads(before)
 
 
@@ -181,7 +182,7 @@ def _tensors(pairs: PairVectors) -> _Tensors:
 
 
 def _batches(count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-    """Rows of one batch after the other: every pair once an epoch, in another order each time."""
+    """The rows of each batch: every pair once per epoch, each time in another order."""
     size = min(_BATCH, count)
     an_epoch = max(1, count // size)
     steps = min(_MOST_STEPS, max(_LEAST_STEPS, _EPOCHS * an_epoch))
@@ -195,7 +196,7 @@ def _batches(count: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
 
 
 def _mapped(tensors: _Tensors, matrix: torch.Tensor, rows: torch.Tensor) -> Batch:
-    """The batch under the matrix, with the base's own vectors as the teacher's."""
+    """The batch mapped by the matrix, with the base's vectors as the teacher's."""
     queries, passages = tensors.queries[rows], tensors.passages[rows]
     negatives = None if tensors.negatives is None else tensors.negatives[rows]
     return Batch(

@@ -1,4 +1,4 @@
-"""What an adapter's training comes to, for people (Markdown, which is the model's card too; plots) and programs (JSON)."""
+"""The report of an adapter's training: Markdown (also the model's card) and plots for people, JSON for programs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,8 +16,9 @@ if TYPE_CHECKING:  # it imports torch
 
 @dataclass(frozen=True, slots=True)
 class AdapterReport:
-    """`model`: "" if the base stays. `remarks`: on what was learned from, sentences for people. `used`: pairs by split;
-    `targets`: the first decided, with `general`.
+    """A run's figures. `model`: "" if the base stays. `remarks`: sentences for people on the training data. `used`: pairs by split.
+
+    `targets`: the first of them decides, together with `general`.
     """
 
     collection: str
@@ -49,11 +50,11 @@ def markdown(report: AdapterReport) -> str:
         _summary(report),
         "",
         *(part for remark in report.remarks for part in (remark, "")),
-        f"- Base: {report.base}. Licence, inherited from it: **{report.licence}**. Whoever passes this model on passes those"
-        " terms on.",
+        f"- Base: {report.base}. Licence, inherited from it: **{report.licence}**. Whoever passes this model on must pass"
+        " those terms on.",
         f"- Data: {_data(report)}. They are texts of the collection `{report.collection}`, and stay on this machine.",
-        f"- Split by document, seed {report.seed}. Embedded for it: {report.embedded:,} texts.",
-        f"- Seconds: {report.embed_seconds:.1f} gathering and embedding, {report.train_seconds:.1f} training and choosing,"
+        f"- Split by document, seed {report.seed}. Texts embedded: {report.embedded:,}.",
+        f"- Seconds: {report.embed_seconds:.1f} loading and embedding, {report.train_seconds:.1f} training and choosing,"
         f" {report.prove_seconds:.1f} proving.",
         "",
     ]
@@ -71,16 +72,17 @@ def write_report(folder: Path, report: AdapterReport) -> None:
 
 
 def as_json(report: AdapterReport) -> dict[str, Any]:
-    """The same for programs."""
-    return asdict(report)
+    """The report's fields as JSON; a rejected trial's reason is named `objection` there, as in earlier reports."""
+    fields = asdict(report)
+    for trial in (*fields["trials"], *filter(None, [fields["chosen"]])):
+        trial["objection"] = trial.pop("rejection_reason")
+    return fields
 
 
 def _summary(report: AdapterReport) -> str:
     if not report.model:
         return f"The base stays: {report.verdict.reason}."
-    forced = (
-        "" if report.verdict.passed else " It did not pass the gate and was made all the same, as it was asked to be."
-    )
+    forced = "" if report.verdict.passed else " It did not pass the gate, but was made because that was asked for."
     return (
         f"{report.base} adapted to the collection `{report.collection}` by a linear map of its vectors."
         f" {report.verdict.reason}.{forced}"
@@ -120,13 +122,13 @@ def _table(comparison: Comparison) -> list[str]:
 def _trials(report: AdapterReport) -> list[str]:
     rows = [
         f"| {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g} | {trial.mix:g} |"
-        f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} | {'chosen' if trial == report.chosen else trial.objection} |"
+        f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} | {'chosen' if trial == report.chosen else trial.rejection_reason} |"
         for trial in report.trials
     ]
     return [
         "## What was tried, on the validation pairs",
         "",
-        "| distillation | spread | temperature | mix | log-likelihood | nDCG@10 | chosen, or what was against it |",
+        "| distillation | spread | temperature | mix | log-likelihood | nDCG@10 | chosen, or why rejected |",
         "|---|---|---|---|---|---|---|",
         *rows,
         "",

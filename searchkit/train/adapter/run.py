@@ -17,10 +17,9 @@ from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.learn import Chosen, choose_matrix
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
-from searchkit.train.adapter.training_data import Known, gather
-from searchkit.train.gate import GENERAL_LOSS, Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge
+from searchkit.train.adapter.training_data import TrainingData, load
+from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge, loses_too_much
 from searchkit.train.judged_sets import check_folders, known_items
-from searchkit.train.likelihoods import KnownItems
 from searchkit.train.options import AdapterOptions
 from searchkit.train.pairs.pair import Split
 from searchkit.train.reports import report_place
@@ -32,11 +31,23 @@ _NEAREST = 10
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """What came of it. `model`: the name of the new model, "" if the base stays."""
+    """The result of a run. `model`: the name of the new model, "" if the base stays."""
 
     model: str
     report: AdapterReport
     report_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """The learned matrix, and its effect on held-out and general queries."""
+
+    chosen: Chosen
+    targets: tuple[Comparison, ...]
+    general: tuple[Comparison, ...]
+    verdict: Verdict
+    train_seconds: float
+    prove_seconds: float
 
 
 def train_adapter(
@@ -45,65 +56,50 @@ def train_adapter(
     options: AdapterOptions,
     on_progress: ProgressListener = lambda _: None,
 ) -> Adapted:
-    """Train an adapter, prove it, and make it a model if it passes. No collection is changed, nor any model that there is.
+    """Train an adapter, prove it, and make a model of it if it passes. No collection and no existing model is changed.
 
-    Raises TrainingError for too little to learn from, and what opening the collection and its model raises.
+    Raises TrainingError if there is too little to learn from, and what opening the collection and its model raises.
     """
     started = monotonic()
-    embedder, card, name = _checked(library, collection, options)
-    known = gather(library, collection, embedder, options, on_progress)
-    prefixes = embedder.info.prefix_dimensions
-    on_progress(Progress("Training", 0, None, ""))
-    embedded_at = monotonic()
-    chosen = _choose(known, options, prefixes)
-    trained_at = monotonic()
-    on_progress(Progress("Proving", 0, None, ""))
-    test = known_items(known.parts[Split.TEST], known.corpus, seed=options.seed)
-    targets, checks, verdict = _prove(chosen, test, known.own, known.general, prefixes)
-    is_made = verdict.passed or options.is_forced
-    report = AdapterReport(
-        collection=collection,
-        base=card.name,
-        model=name if is_made else "",
-        licence=card.licence,
-        counts=known.counts,
-        remarks=known.remarks,
-        used={split.value: len(known.parts[split]) for split in Split},
-        is_quick=options.is_quick,
-        seed=options.seed,
-        chosen=chosen.trial,
-        trials=chosen.trials,
-        targets=targets,
-        general=checks,
-        verdict=verdict,
-        is_forced=options.is_forced,
-        embedded=known.embedded,
-        embed_seconds=embedded_at - started,
-        train_seconds=trained_at - embedded_at,
-        prove_seconds=monotonic() - trained_at,
-    )
-    if is_made:
-        adaptation = _adaptation(report, _proven(chosen), known, embedder)
-        with writing_to(library.home.models, f"The model {name}"):
-            library.models.add_adapted(card.name, name, adaptation)
-    reports = existing_collection(library.home, collection).training / "reports"
-    return _reported(report, options.out or reports / (report.model or "rejected"))
-
-
-def _checked(library: Library, collection: str, options: AdapterOptions) -> tuple[Embedder, ModelCard, str]:
-    """The collection's embedder, its card, and a free name for the new model; what cannot work is refused before training."""
     embedder = library.collection(collection).embedder()
     card = _base_card(library, embedder)
     name = _free_name(library, card, collection, options.name)
     if options.out:
         report_place(options.out)
     check_folders(options.general)
-    return embedder, card, name
-
-
-def _reported(report: AdapterReport, place: Path) -> Adapted:
-    write_report(place, report)
-    return Adapted(report.model, report, place)
+    data = load(library, collection, embedder, options, on_progress)
+    embed_seconds = monotonic() - started
+    proven = _learn_and_prove(data, options, embedder.info.prefix_dimensions, on_progress)
+    is_made = proven.verdict.passed or options.is_forced
+    report = AdapterReport(
+        collection=collection,
+        base=card.name,
+        model=name if is_made else "",
+        licence=card.licence,
+        counts=data.counts,
+        remarks=data.remarks,
+        used={split.value: len(data.parts[split]) for split in Split},
+        is_quick=options.is_quick,
+        seed=options.seed,
+        chosen=proven.chosen.trial,
+        trials=proven.chosen.trials,
+        targets=proven.targets,
+        general=proven.general,
+        verdict=proven.verdict,
+        is_forced=options.is_forced,
+        embedded=data.embedded,
+        embed_seconds=embed_seconds,
+        train_seconds=proven.train_seconds,
+        prove_seconds=proven.prove_seconds,
+    )
+    if is_made:
+        adaptation = _adaptation(report, _best_matrix(proven.chosen), data, embedder)
+        with writing_to(library.home.models, f"The model {name}"):
+            library.models.add_adapted(card.name, name, adaptation)
+    reports = existing_collection(library.home, collection).training / "reports"
+    folder = options.out or reports / (report.model or "rejected")
+    write_report(folder, report)
+    return Adapted(report.model, report, folder)
 
 
 def _base_card(library: Library, embedder: Embedder) -> ModelCard:
@@ -115,37 +111,80 @@ def _base_card(library: Library, embedder: Embedder) -> ModelCard:
     return card
 
 
-def _choose(known: Known, options: AdapterOptions, prefixes: Sequence[int]) -> Chosen:
-    """Learn from the training pairs; the validation pairs and the general checks choose."""
+def _learn_and_prove(
+    data: TrainingData, options: AdapterOptions, prefixes: Sequence[int], on_progress: ProgressListener
+) -> _Proven:
+    """Learn a matrix, and compare it with the base.
+
+    The target is the user's judged queries, or the held-out pairs if there are none. If no matrix was chosen, the likeliest is
+    compared nevertheless, for the report.
+    """
+    on_progress(Progress("Training", 0, None, ""))
+    started = monotonic()
+    chosen = _choose(data, options, prefixes)
+    trained = monotonic()
+    on_progress(Progress("Proving", 0, None, ""))
+    matrix = _best_matrix(chosen)
+    test = known_items(data.parts[Split.TEST], data.corpus, seed=options.seed)
+    pairs = compare_pairs("held-out pairs", test, matrix, prefixes)
+    targets = (compare(data.own, matrix, prefixes), pairs) if data.own else (pairs,)
+    general = tuple(compare(each, matrix, prefixes) for each in data.general)
+    verdict = judge(targets[:1], general) if chosen.matrix is not None else _none_chosen(chosen)
+    return _Proven(chosen, targets, general, verdict, trained - started, monotonic() - trained)
+
+
+def _choose(data: TrainingData, options: AdapterOptions, prefixes: Sequence[int]) -> Chosen:
+    """Learn from the training pairs; choose by the validation pairs and the general checks."""
     return choose_matrix(
-        known.parts[Split.TRAIN],
-        known_items(known.parts[Split.VALIDATION], known.corpus, seed=options.seed),
+        data.parts[Split.TRAIN],
+        known_items(data.parts[Split.VALIDATION], data.corpus, seed=options.seed),
         prefixes,
         candidates=options.candidates,
         seed=options.seed,
-        objection_to=lambda matrix: next(filter(None, (_harm(one, matrix, prefixes) for one in known.general)), ""),
+        regression_of=lambda matrix: next(
+            filter(None, (_regression(each, matrix, prefixes) for each in data.general)), ""
+        ),
     )
 
 
-def _adaptation(report: AdapterReport, matrix: Matrix, known: Known, embedder: Embedder) -> Adaptation:
-    """What the model folder gets to say of the matrix."""
-    queries = np.concatenate([known.parts[split].queries for split in Split])
-    similarity = adapted_range(embedder, matrix, known.corpus.vectors, queries)
+def _best_matrix(chosen: Chosen) -> Matrix:
+    return chosen.likeliest if chosen.matrix is None else chosen.matrix
+
+
+def _none_chosen(chosen: Chosen) -> Verdict:
+    best = max(chosen.trials, key=lambda trial: trial.likelihood)
+    reason = (
+        f"no adapter made the answers of the validation pairs likelier without harm (the best: {best.rejection_reason})"
+    )
+    return Verdict(False, reason)
+
+
+def _regression(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> str:
+    """The loss of a general check under a matrix, "" if it is allowed."""
+    comparison = compare(judged, matrix, prefixes)
+    return f"{judged.name} loses {-comparison.gain:.4f} of nDCG@10" if loses_too_much(comparison) else ""
+
+
+def _adaptation(report: AdapterReport, matrix: Matrix, data: TrainingData, embedder: Embedder) -> Adaptation:
+    """The content of the new model's folder."""
+    queries = np.concatenate([data.parts[split].queries for split in Split])
+    similarity = adapted_range(embedder, matrix, data.corpus.vectors, queries)
     source = {
         "adapted_to": report.collection,
-        "passages": str(len(known.corpus.vectors)),
+        "passages": str(len(data.corpus.vectors)),
         "pairs": str(report.used[Split.TRAIN]),
     }
     return Adaptation(matrix, similarity, source, markdown(report))
 
 
 def adapted_range(embedder: Embedder, matrix: Matrix, corpus: Vectors, queries: Vectors) -> tuple[float, float]:
-    """The adapted model's similarity range: where the cosines at the base's ends go, so that what was weak stays weak.
+    """The adapted model's similarity range: the base's range, mapped so that weak matches stay weak.
 
-    A line through the cosines of the nearest passages, before and after, of the collection's own queries and of strangers'.
+    It is mapped by a line through the cosines of the nearest passages before and after, for queries of the collection and for
+    unrelated ones.
     """
-    strangers = embedder.embed_queries([query for query, _ in SAMPLE_PAIRS])
-    asked = np.concatenate([queries[: 10 * len(strangers)], strangers])
+    unrelated = embedder.embed_queries([query for query, _ in SAMPLE_PAIRS])
+    asked = np.concatenate([queries[: 10 * len(unrelated)], unrelated])
     before = asked @ corpus.T
     nearest = np.argsort(-before, axis=1)[:, :_NEAREST]
     after = np.einsum("qd,qkd->qk", mapped(asked, matrix), mapped(corpus, matrix)[nearest])
@@ -154,44 +193,12 @@ def adapted_range(embedder: Embedder, matrix: Matrix, corpus: Vectors, queries: 
     return (round(low, 4), round(high, 4)) if low < high else embedder.info.similarity_range
 
 
-def _prove(
-    chosen: Chosen,
-    test: KnownItems,
-    own: JudgedQueries | None,
-    general: Sequence[JudgedQueries],
-    prefixes: Sequence[int],
-) -> tuple[tuple[Comparison, ...], tuple[Comparison, ...], Verdict]:
-    """The user's queries are the target where there are some, else the held-out pairs.
-
-    Where nothing was chosen the likeliest is compared all the same, for the report.
-    """
-    matrix = _proven(chosen)
-    pairs = compare_pairs("held-out pairs", test, matrix, prefixes)
-    targets = (compare(own, matrix, prefixes), pairs) if own else (pairs,)
-    checks = tuple(compare(one, matrix, prefixes) for one in general)
-    if chosen.matrix is None:
-        first = max(chosen.trials, key=lambda trial: trial.likelihood)
-        reason = f"no adapter made the validation pairs likelier without harm (the likeliest: {first.objection})"
-        return targets, checks, Verdict(False, reason)
-    return targets, checks, judge(targets[:1], checks)
-
-
-def _proven(chosen: Chosen) -> Matrix:
-    return chosen.likeliest if chosen.matrix is None else chosen.matrix
-
-
-def _harm(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> str:
-    """What a general check has against a matrix, "" if nothing."""
-    gain = compare(judged, matrix, prefixes).gain
-    return "" if gain >= -GENERAL_LOSS else f"{judged.name} loses {-gain:.4f} of nDCG@10"
-
-
-def _free_name(library: Library, base: ModelCard, collection: str, wanted: str) -> str:
-    """The name wanted, or the first free one made of the base's and the collection's."""
-    if wanted:
-        return library.models.free_name(wanted)
+def _free_name(library: Library, base: ModelCard, collection: str, name: str) -> str:
+    """The name that was asked for, or the first free one made of the base's and the collection's."""
+    if name:
+        return library.models.free_name(name)
     stem = base.source.get("base", base.name) if base.root_fingerprint != base.fingerprint else base.name
     plain = "-".join(collection.split()).replace("@", "-")
     taken = {*library.models.names(), *(model.name for model in library.models.broken())}
     names = [f"{stem}-{plain}"[:90], *(f"{stem}-{plain}"[:90] + f"-{number}" for number in range(2, len(taken) + 3))]
-    return library.models.free_name(next(name for name in names if name not in taken))
+    return library.models.free_name(next(each for each in names if each not in taken))

@@ -1,4 +1,4 @@
-"""All that an adapter is trained on and proven with, as vectors: what has none yet is embedded."""
+"""All data that an adapter is trained on and proven with, as vectors; texts that have none yet are embedded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from searchkit.reports import ProgressListener
 from searchkit.train.gate import JudgedQueries
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, own_queries
 from searchkit.train.options import AdapterOptions
-from searchkit.train.pairs.collect import check_pairs, gather_pairs
+from searchkit.train.pairs.collect import check_pairs, read_or_mine_pairs
 from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
 from searchkit.train.pairs.pair import Pair, PairCounts, Split, of_split, sample
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
@@ -26,8 +26,12 @@ _QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """All that training and proof need, as vectors. `own`: the user's judged queries, None if there are none."""
+class TrainingData:
+    """The data of training and proof. `own`: the user's judged queries, None if there are none.
+
+    `parts`: the pairs by split; `remarks`: sentences for people on what is odd about them; `embedded`: number of texts that had
+    to be embedded.
+    """
 
     counts: PairCounts
     remarks: tuple[str, ...]
@@ -38,17 +42,20 @@ class Known:
     embedded: int
 
 
-def gather(
+def load(
     library: Library, collection: str, embedder: Embedder, options: AdapterOptions, on_progress: ProgressListener
-) -> Known:
-    """Embed what has no vector yet; what was embedded is kept, whatever happens then."""
-    pairs, counts = gather_pairs(library, collection, options.pairs, seed=options.seed)
+) -> TrainingData:
+    """Load the pairs and judged queries of a run. New vectors are saved, even if the run fails later.
+
+    Raises TrainingError if there is too little to learn from, or the collection has no vectors.
+    """
+    pairs, counts = read_or_mine_pairs(library, collection, options.pairs, seed=options.seed)
     check_pairs(pairs, counts, collection, options.pairs)
     remarks = _remarks(library, collection, options.queries, pairs)
     pairs = _limited(pairs, options)
     folder = existing_collection(library.home, collection)
-    with reading(folder) as connection:
-        corpus = CorpusVectors.read(connection, embedder)
+    with reading(folder) as catalog:
+        corpus = CorpusVectors.read(catalog, embedder)
     if not len(corpus.vectors):
         raise TrainingError(
             f"'{collection}' has no vectors yet.",
@@ -60,13 +67,14 @@ def gather(
         own = own_queries(library, collection, options.queries, corpus, cache) if options.queries else None
     finally:
         cache.save()
-    parts = {split: _part(pairs, vectors, split) for split in Split}
-    general = _general_sets(library, embedder, options, on_progress)
-    return Known(counts, remarks, parts, corpus, own, general, cache.embedded)
+    parts = {split: vectors.of_rows(_rows_of(pairs, split)) for split in Split}
+    folders = [SAMPLE_DOCS, *options.general]
+    general = [judged_folder(library.home, each, embedder, on_progress) for each in folders]
+    return TrainingData(counts, remarks, parts, corpus, own, general, cache.embedded)
 
 
 def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequence[Pair]) -> tuple[str, ...]:
-    """What is odd about the languages of the queries."""
+    """Sentences on what is odd about the languages of the queries."""
     found = pair_remarks(pairs, corpus_sample(library, collection))
     if judged is None:
         return found
@@ -74,15 +82,8 @@ def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequ
     return (*found, *judged_remarks(list(queries.values()), pairs))
 
 
-def _general_sets(
-    library: Library, embedder: Embedder, options: AdapterOptions, on_progress: ProgressListener
-) -> list[JudgedQueries]:
-    folders = [SAMPLE_DOCS, *options.general]
-    return [judged_folder(library.home, folder, embedder, on_progress) for folder in folders]
-
-
 def _limited(pairs: Sequence[Pair], options: AdapterOptions) -> list[Pair]:
-    """As many as are embedded in the time one has."""
+    """A sample of each split that can be embedded in reasonable time."""
     quick = options.is_quick
     most = {
         Split.TRAIN: _QUICK_TRAINING if quick else _MOST_TRAINING,
@@ -92,6 +93,5 @@ def _limited(pairs: Sequence[Pair], options: AdapterOptions) -> list[Pair]:
     return [pair for split, count in most.items() for pair in sample(of_split(pairs, split), count, options.seed)]
 
 
-def _part(pairs: Sequence[Pair], vectors: PairVectors, split: Split) -> PairVectors:
-    rows = np.array([i for i, pair in enumerate(pairs) if pair.split is split], np.int64)
-    return PairVectors(*(getattr(vectors, name)[rows] for name in PairVectors.__slots__))
+def _rows_of(pairs: Sequence[Pair], split: Split) -> "np.typing.NDArray[np.int64]":
+    return np.array([row for row, pair in enumerate(pairs) if pair.split is split], np.int64)

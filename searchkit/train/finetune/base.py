@@ -1,4 +1,4 @@
-"""Which checkpoint is trained: a folder, or the one that an installed model was made of, where that is still at hand."""
+"""The checkpoint to train: a folder, or the one that an installed model was made from, if it is still here; and its model card."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,38 +13,45 @@ from searchkit.errors import Action, Option, Remedy, TrainingError, UnsupportedC
 
 _GEMMA_NOTICE = (
     "Gemma is provided under and subject to the Gemma Terms of Use found at https://ai.google.dev/gemma/terms. This model is a"
-    " Model Derivative of Gemma: who passes it on passes these terms and their use restrictions on with it, and says that"
-    " its weights were modified."
+    " Model Derivative of Gemma: whoever passes it on must pass these terms and their use restrictions on with it, and say"
+    " that its weights were modified."
 )
 
 
 @dataclass(frozen=True)
 class Base:
-    """A checkpoint to start from, under the name that people know it by."""
+    """A checkpoint to start from; `name` is the one that people know it by."""
 
     folder: Path
     name: str
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """Its files. Raises UnsupportedCheckpointError if they are not there."""
+        """The checkpoint's files. Raises UnsupportedCheckpointError if they are missing."""
         return Checkpoint(self.folder)
 
     @cached_property
     def prompts(self) -> Prompts:
-        """What is put around its texts."""
+        """The prompts around its texts."""
         return prompts_of_checkpoint(self.checkpoint.prompts)
 
     @cached_property
     def weights_checksum(self) -> str:
-        """SHA-256 of its largest file of weights."""
+        """The SHA-256 of its largest file of weights."""
         return checksum(max(self.folder.glob("*.safetensors"), key=lambda path: path.stat().st_size))
+
+    @property
+    def licence(self) -> str:
+        """The licence, also of a tuned model: Gemma's terms for its family, whatever a copy's card says."""
+        licence = self.checkpoint.licence
+        is_gemma = self.checkpoint.model_type.startswith("gemma") or "gemma" in licence.lower()
+        return "gemma" if is_gemma else licence
 
 
 def find_base(models: ModelStore, named: str) -> Base:
-    """The base that `named` says: a checkpoint's folder or an installed model.
+    """Find a base by a checkpoint's folder or an installed model's name.
 
-    Raises TrainingError, with where to get it, if the weights that a model was made of are not here; ModelNotFoundError;
+    Raises TrainingError if the weights that a model was made from are not here, ModelNotFoundError, and
     UnsupportedCheckpointError for a folder that cannot be imported again.
     """
     folder = Path(named).expanduser()
@@ -65,14 +72,14 @@ def _of_model(models: ModelStore, name: str) -> Base:
     if cached is None:
         source = card.source.get("repository") or card.source.get("checkpoint", "") if card else ""
         raise TrainingError(
-            f"The original weights of '{name}' ({source}) are not kept after its import, and training needs them.",
+            f"Training needs the original weights of '{name}' ({source}), which are not kept after its import.",
             remedy=Remedy(Action.CHANGE_OPTION, option=Option.BASE, sentence="Name the folder that has them"),
         )
     return Base(cached, name)
 
 
 def _in_hub_cache(card: ModelCard) -> Path | None:
-    """The repository that a pulled model came from, where another program has downloaded it; looks at the disk only."""
+    """The repository that a model was pulled from, if another program has downloaded it; looks only at the disk."""
     repository, revision = card.source.get("repository"), card.source.get("revision")
     if not (repository and revision):
         return None
@@ -87,16 +94,9 @@ def _in_hub_cache(card: ModelCard) -> Path | None:
     return folder
 
 
-def licence_of(base: Base) -> str:
-    """The base's licence, which is the tuned model's: Gemma's terms for its family, whatever a copy's card says."""
-    licence = base.checkpoint.licence
-    is_gemma = base.checkpoint.model_type.startswith("gemma") or "gemma" in licence.lower()
-    return "gemma" if is_gemma else licence
-
-
 def model_card(base: Base, facts: Mapping[str, object]) -> str:
-    """The card as Markdown. `facts`: rows of its table."""
-    licence = licence_of(base)
+    """Write the tuned model's card as Markdown. `facts`: the rows of its table."""
+    licence = base.licence
     notice = f"\n{_GEMMA_NOTICE}\n" if licence == "gemma" else ""
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return f"""---
@@ -108,7 +108,7 @@ pipeline_tag: sentence-similarity
 # A fine-tuned {base.name}
 
 Made from {base.name} by `searchkit train finetune` on its user's own documents. The documents are not part of the model, but
-a model can reveal something of what it was trained on: pass it on only to those who may read them.
+a model can reveal something about what it was trained on: pass it on only to people who may read them.
 
 | | |
 |---|---|
@@ -116,6 +116,6 @@ a model can reveal something of what it was trained on: pass it on only to those
 
 ## Licence
 
-The base's licence holds for this model too: {licence}.
+The base's licence applies to this model too: {licence}.
 {notice}
 """

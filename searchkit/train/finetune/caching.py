@@ -1,8 +1,8 @@
-"""Large batches in little memory: a batch's vectors first, its loss over them, then gradients group by group.
+"""Trains on large batches in little memory, by gradient caching (Gao et al. 2021, GradCache).
 
-Gradient caching (Gao et al. 2021, GradCache): vectors without activations; loss and its gradient by vector; then each group
-of texts is embedded again with activations, and the vectors' gradients go back through it. What comes out is the gradient
-of the whole batch. Knows nothing of which loss it is. There must be no dropout, for a text is embedded twice.
+First the vectors of a batch are computed without activations, then the loss and its gradient by vector; then each group of texts
+is embedded again with activations, and the vectors' gradients are propagated through it. The result is the gradient of the
+whole batch. Knows nothing of the loss. There must be no dropout, because each text is embedded twice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,18 +22,18 @@ class Objective(Protocol):
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """What the loss of the last batch was made of, by name; they add up to it."""
+        """The terms of the loss of the last batch, by name; they add up to it."""
         ...
 
     def __call__(self, columns: Sequence[Tensor], rows: Tensor) -> Tensor:
-        """The loss, a scalar, of (batch, dimension) float32 unit vectors by column and (batch,) row numbers of the data set."""
+        """Compute the loss, a scalar, of (batch, dimension) float32 unit vectors by column and (batch,) row numbers."""
         ...
 
 
 class Embedding:
-    """Texts to vectors as in training, a group of them at a time.
+    """Embeds texts as in training, one group at a time.
 
-    `tokens_at_once`: of a group, padding included. `dtype`: what the encoder computes in; None for float32.
+    `tokens_at_once`: of a group, padding included. `dtype`: what the encoder computes in, None for float32.
     """
 
     def __init__(self, network: Any, *, tokens_at_once: int, dtype: torch.dtype | None) -> None:
@@ -42,13 +42,13 @@ class Embedding:
         self._dtype = dtype
 
     def embed(self, column: Feature) -> Tensor:
-        """(batch, dimension) float32 unit vectors of a column of tokenized texts."""
+        """Embed a column of tokenized texts: (batch, dimension) float32 unit vectors."""
         groups, vectors = zip(*((rows, self.vectors(part)) for rows, part in self.groups(column)), strict=True)
         found = torch.cat(vectors)
         return torch.empty_like(found).index_copy(0, torch.cat(groups), found)
 
     def embed_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(n, dimension) float32 unit vectors of texts with their prompts, without dropout or gradients."""
+        """Embed texts with their prompts, without gradients: (n, dimension) float32 unit vectors."""
         was_training = self.network.training
         self.network.eval()
         tokenized = self.network.preprocess(list(texts))
@@ -59,14 +59,14 @@ class Embedding:
         return vectors
 
     def vectors(self, part: Feature) -> Tensor:
-        """The same of one group, in its order."""
+        """Embed one group, in its order: (group, dimension) float32 unit vectors."""
         device = self.network.device.type
         with torch.autocast(device, self._dtype or torch.bfloat16, enabled=self._dtype is not None):
             vectors: Tensor = self.network(dict(part))["sentence_embedding"]
         return nn.functional.normalize(vectors.float(), dim=-1)
 
     def groups(self, column: Feature) -> Iterator[tuple[Tensor, Feature]]:
-        """(row numbers, their features) of texts of like length, without the padding that none of them needs."""
+        """Yield (row numbers, their features) of texts of similar length, without padding that none of them needs."""
         lengths = column["attention_mask"].sum(dim=1)
         order = torch.argsort(lengths, descending=True, stable=True)
         start = 0
@@ -78,16 +78,16 @@ class Embedding:
 
 
 class CachedObjective(nn.Module):  # type: ignore[misc]
-    """A loss as the trainer of sentence-transformers calls it; see the module."""
+    """A loss with gradient caching, as the trainer of sentence-transformers calls it."""
 
     def __init__(self, embedding: Embedding, objective: Objective) -> None:
         super().__init__()
-        self.model = embedding.network  # where the trainer looks for what to train
+        self.model = embedding.network  # where the trainer finds what to train
         self._embedding = embedding
         self._objective = objective
 
     def forward(self, features: Sequence[Feature], labels: Tensor) -> dict[str, Tensor]:
-        """The loss's parts by name, as numbers; going backward from their sum reaches the model's weights."""
+        """Compute the terms of the loss by name; backpropagating their sum reaches the model's weights."""
         columns = list(features)
         with torch.no_grad():
             leaves = [self._embedding.embed(column).requires_grad_() for column in columns]
@@ -101,7 +101,7 @@ class CachedObjective(nn.Module):  # type: ignore[misc]
         return values
 
     def _replay(self, columns: Sequence[Feature], gradients: Sequence[Tensor | None], scale: Tensor) -> None:
-        """Embed once more, group by group, and send each vector's gradient back; `scale` is what the trainer asks for."""
+        """Embed again, group by group, and propagate each vector's gradient; `scale` is the trainer's."""
         with torch.enable_grad():
             for column, gradient in zip(columns, gradients, strict=True):
                 if gradient is None:
@@ -111,12 +111,12 @@ class CachedObjective(nn.Module):  # type: ignore[misc]
 
 
 def _cut(value: Any, rows: Tensor, width: int, batch: int) -> Any:
-    """Some rows of what there is by row, and of their tokens the first `width`; anything else as it is."""
+    """The first `width` tokens of some rows of a tensor by row; anything else unchanged."""
     if not isinstance(value, Tensor) or value.ndim == 0 or value.shape[0] != batch:
         return value
     return value[rows, :width] if value.ndim == 2 else value[rows]
 
 
 def _on(device: torch.device, value: Any) -> Any:
-    """A tensor there; anything else as it is."""
+    """A tensor on the device; anything else unchanged."""
     return value.to(device) if isinstance(value, Tensor) else value

@@ -1,7 +1,7 @@
-"""The states of a run on the disk: which are whole, which are the best, which may go.
+"""The states of a run on the disk: which are complete, which are the best, which can be removed.
 
-A state is a folder `checkpoint-STEP` of the trainer's: trained tensors, optimizer, schedule, random numbers, and last of all
-the trainer's own state, without which it was not finished.
+A state is a folder `checkpoint-STEP` of the trainer's: trained tensors, optimizer, schedule, random numbers, and last of all the
+trainer's own state; without that it is not complete.
 """
 
 import json
@@ -22,7 +22,7 @@ _ONLY_TO_RESUME = ("optimizer.pt", "scheduler.pt")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A state of a run. `score`: on the validation pairs, None if it was saved between two looks at them."""
+    """A state of a run. `score`: on the validation pairs, None if it was saved between two validations."""
 
     folder: Path
     step: int
@@ -30,9 +30,9 @@ class Saved:
     score: float | None
 
 
-def whole_states(run: Path) -> list[Saved]:
-    """The states that were written to their end, the oldest first."""
-    found = [(int(path.name.removeprefix(_PREFIX)), path) for path in run.glob(f"{_PREFIX}*") if _is_whole(path)]
+def complete_states(run: Path) -> list[Saved]:
+    """List the complete states, the oldest first."""
+    found = [(int(path.name.removeprefix(_PREFIX)), path) for path in run.glob(f"{_PREFIX}*") if _is_complete(path)]
     if not found:
         return []
     scores = _scores(max(found)[1])
@@ -40,33 +40,33 @@ def whole_states(run: Path) -> list[Saved]:
 
 
 def newest_to_resume(run: Path) -> Path | None:
-    """The newest state that training can go on from; None: it begins anew. One that was kept for its tensors is none."""
-    found = [saved.folder for saved in whole_states(run) if (saved.folder / _ONLY_TO_RESUME[0]).is_file()]
+    """The newest state that can be resumed, None if training has to start over. One kept only for its tensors cannot."""
+    found = [saved.folder for saved in complete_states(run) if (saved.folder / _ONLY_TO_RESUME[0]).is_file()]
     return found[-1] if found else None
 
 
 def remove_unfinished(run: Path) -> None:
-    """Remove what a run that was killed left half written."""
+    """Remove states that a killed run left incomplete."""
     for path in run.glob(f"{_PREFIX}*"):
-        if not _is_whole(path):
+        if not _is_complete(path):
             shutil.rmtree(path)
 
 
 def history_of(run: Path) -> History:
-    """How the run went up to its newest state."""
-    states = whole_states(run)
+    """The run's history up to its newest state."""
+    states = complete_states(run)
     return read_history(states[-1].folder / _STATE, METRIC) if states else History({}, ())
 
 
 def best_states(run: Path, count: int) -> list[Saved]:
-    """The states with the best scores, the best first; of equals the earlier."""
-    scored = [saved for saved in whole_states(run) if saved.score is not None]
+    """The states with the best scores, the best first; of equal ones the earlier first."""
+    scored = [saved for saved in complete_states(run) if saved.score is not None]
     return sorted(scored, key=lambda saved: (-(saved.score or 0.0), saved.step))[:count]
 
 
 def prune(run: Path, keep: int) -> None:
-    """Leave the newest state, to go on from, and the tensors of the `keep` best."""
-    states = whole_states(run)
+    """Keep the newest state, to resume from, and the tensors of the `keep` best; remove the rest."""
+    states = complete_states(run)
     kept = {saved.step for saved in best_states(run, keep)}
     for saved in states[:-1]:
         if saved.step not in kept:
@@ -77,13 +77,13 @@ def prune(run: Path, keep: int) -> None:
 
 
 def read_tensors(saved: Path) -> dict[str, Tensor]:
-    """The trained tensors of a state."""
+    """Read the trained tensors of a state."""
     from safetensors.torch import load_file
 
     return load_file(saved / TENSORS)
 
 
-def _is_whole(path: Path) -> bool:
+def _is_complete(path: Path) -> bool:
     try:
         json.loads((path / _STATE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -92,5 +92,5 @@ def _is_whole(path: Path) -> bool:
 
 
 def _scores(newest: Path) -> dict[int, tuple[float, float]]:
-    """Epoch and score by step, which the newest state's history tells."""
+    """Epoch and score by step, from the newest state's history."""
     return {look.step: (look.epoch, look.score) for look in read_history(newest / _STATE, METRIC).looks}

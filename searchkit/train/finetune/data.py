@@ -1,4 +1,4 @@
-"""From pairs to rows: the base's prompts around every text, and a clear refusal of what nothing can be learned from."""
+"""Turns pairs into rows of text and into batches; refuses pairs from which nothing can be learned."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,22 @@ from types import MappingProxyType
 import numpy as np
 from torch.utils.data import BatchSampler
 
+from searchkit.display import plural
 from searchkit.embedding.model_info import Prompts
 from searchkit.errors import Action, Option, Remedy, TrainingError
 from searchkit.train.pairs.pair import Pair, Split, of_split
 from searchkit.train.pairs.texts import normalize
 
-FEWEST_PAIRS = 32  # fewer, and each step sees all of them; what comes of it is what they happen to be
+FEWEST_PAIRS = 32  # with fewer, each step sees all of them, and the result depends on which they happen to be
 FEWEST_VALIDATION = 8  # queries; with fewer, chance would choose the checkpoint
 _OWN_PAIRS = Remedy(Action.CHANGE_OPTION, option=Option.PAIRS, sentence="Name a file of pairs of your own")
 _MORE = Remedy(sentence="Index more documents") | _OWN_PAIRS
-_SMALL_SOURCE = 8  # pairs; what has fewer is put together, for a batch of one pair says nothing
+_SMALL_SOURCE = 8  # pairs; sources with fewer share batches, because a batch of one pair teaches nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A training example as the model reads it, prompts included. `source`: of one kind, and with a negative or without."""
+    """A training example as the model reads it, prompts included. `source`: its kind, and whether it has a negative."""
 
     query: str
     positive: str
@@ -31,16 +32,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What is trained on, and what decides which checkpoint is the best."""
+    """The rows to train on, and those that decide which checkpoint is the best."""
 
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
 
 
 def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str, int] = MappingProxyType({})) -> Data:
-    """Rows of the training and validation pairs. `left_out`: how many others there were, by reason, for the message.
+    """Make rows of the training and validation pairs. `left_out`: number of pairs left out, by reason, for the message.
 
-    Raises TrainingError, with what to do, if there is too little to learn from.
+    Raises TrainingError if there is too little to learn from.
     """
     train, validation = of_split(pairs, Split.TRAIN), of_split(pairs, Split.VALIDATION)
     distinct = {(normalize(pair.query), normalize(pair.passage.text)) for pair in train}
@@ -49,13 +50,14 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in {**left_out, **copies}.items())
         others = f" (left out: {reasons})" if reasons else ""
         raise TrainingError(
-            f"There are {len(distinct)} training pairs{others}; {FEWEST_PAIRS} are the least.", remedy=_MORE
+            f"There are {len(distinct)} training pairs{others}; at least {FEWEST_PAIRS} are needed.", remedy=_MORE
         )
-    for what, count in (("documents", _count(train, "document")), ("passages", len({text for _, text in distinct}))):
+    documents, passages = {pair.document for pair in train}, {text for _, text in distinct}
+    for noun, count in (("document", len(documents)), ("passage", len(passages))):
         if count < FEWEST_VALIDATION:
             raise TrainingError(
-                f"All training pairs are from {count} {what}, which gives nothing to tell apart; {FEWEST_VALIDATION} are the"
-                " least.",
+                f"All training pairs are from {plural(count, noun)}, too few to tell answers apart; at least"
+                f" {FEWEST_VALIDATION} are needed.",
                 remedy=_MORE,
             )
     if len({normalize(pair.query) for pair in validation}) < FEWEST_VALIDATION:
@@ -73,14 +75,10 @@ def _row(pair: Pair, prompts: Prompts) -> Row:
     return Row(prompts.of_query(pair.query), prompts.of_passage(pair.passage), negative, source)
 
 
-def _count(pairs: Sequence[Pair], name: str) -> int:
-    return len({getattr(pair, name) for pair in pairs})
-
-
 class SourceBatches(BatchSampler):  # type: ignore[misc]
-    """Batches of row numbers, each from one source; all rows once an epoch, in an order that follows from seed and epoch alone.
+    """Batches of row numbers, each from one source; all rows once per epoch, in an order that only seed and epoch determine.
 
-    A source's batches differ by one row at most, so that no epoch ends in one that is too small to tell anything.
+    The batches of a source differ by one row at most, so that none is too small to teach anything.
     """
 
     def __init__(self, sources: Sequence[str], batch_size: int, seed: int) -> None:
@@ -90,7 +88,7 @@ class SourceBatches(BatchSampler):  # type: ignore[misc]
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the order of that epoch."""
+        """Use the order of that epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -110,7 +108,7 @@ class SourceBatches(BatchSampler):  # type: ignore[misc]
 
 
 def _groups(sources: Sequence[str]) -> list[list[int]]:
-    """Row numbers by source; those of small sources together."""
+    """Row numbers by source; small sources are one group."""
     by_source: dict[str, list[int]] = {}
     for number, source in enumerate(sources):
         by_source.setdefault(source, []).append(number)

@@ -1,4 +1,4 @@
-"""One fine-tuning run from pairs to a checked checkpoint; it may be stopped anywhere and goes on with the next start."""
+"""One fine-tuning run, from pairs to a checked checkpoint; it can be stopped at any time, and the next start resumes it."""
 
 import sys
 import time
@@ -30,10 +30,10 @@ _CHECKED_TEXTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What came of a run. The scores are nDCG@10 on the validation pairs, of the base and of what was chosen.
+    """The result of a run. The scores are nDCG@10 on the validation pairs, of the base and of the chosen mixture.
 
-    `share`: of the tuned weights. `seconds`: of training, all starts together; `peak_bytes`: of memory, in the last start;
-    `history`: loss and scores on the way.
+    `share`: of the tuned weights in it. `seconds`: training time of all starts; `peak_bytes`: peak memory of the last start;
+    `history`: losses and scores during training.
     """
 
     checkpoint: Path
@@ -47,13 +47,13 @@ class Tuned:
 
     @property
     def helps(self) -> bool:
-        """Whether more of the validation pairs' passages are found than by the base."""
+        """True if it finds the validation pairs' passages better than the base."""
         return self.score > self.base_score
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run's parts: the base, the pairs, how to train, and where its state lies."""
+    """A run: the base, the pairs, how to train, and the folder of its state. `fresh`: start over instead of resuming."""
 
     base: Base
     data: Data
@@ -64,37 +64,37 @@ class Run:
 
 
 def finetune(run: Run, *, on_progress: ProgressListener, say: Callable[[str], None]) -> Tuned:
-    """Train, or go on; choose the best states and how much of the base to mix in; write the checkpoint and check it.
+    """Train, or resume training; choose the best states and how much of the base to mix in; write and check the checkpoint.
 
-    `say` gets a line at each look at the validation pairs. Raises TrainingError for an unfinished run of another kind or a
-    disk too small, UnsupportedCheckpointError for an architecture that cannot be trained, ModelError if the result is not
-    sound. The run's folder stays, for who wants to go on; nothing else is touched.
+    `say` gets a line at each validation. Raises TrainingError for an unfinished run with other options or a disk that is too
+    small, UnsupportedCheckpointError for an architecture that cannot be trained, ModelError if the result is not sound. The
+    run's folder stays, so that it can be resumed; nothing else is touched.
     """
-    goes_on = run.folder.open(identity_of(run.base, run.data, run.options, run.weights), fresh=run.fresh)
-    base_score = _train(run, on_progress, say, goes_on=goes_on)
+    is_resumed = run.folder.open(identity_of(run.base, run.data, run.options, run.weights), fresh=run.fresh)
+    base_score = _train(run, on_progress, say, is_resumed=is_resumed)
     return _result(run, base_score, on_progress)
 
 
-def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], *, goes_on: bool) -> float:
-    """Leave the best states in the run's folder; the base's score."""
+def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], *, is_resumed: bool) -> float:
+    """Train, leaving the best states in the run's folder, and return the base's score."""
     on_progress(Progress("Opening the base", 0, None, ""))
     network = open_network(run.base.folder, run.options)
     trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
-    if not goes_on:
+    if not is_resumed:
         check_space(run.folder.path, run.base, trained)
     embedding = _embedding(network, run.options)
     validation = Validation(run.data.validation, run.data.train, embedding, run.options.seed)
     objective = _objective(run, embedding, on_progress)
     base_score = _base_score(run.folder, validation, on_progress)
-    verb = "Going on" if goes_on else "Training"
+    verb = "Resuming" if is_resumed else "Training"
     say(
         f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Base: nDCG@10 {base_score:.4f} on validation."
     )
-    begun = time.monotonic()
+    started = time.monotonic()
     before = float(run.folder.manifest().get("seconds", 0.0))
 
     def on_score(epoch: float, score: float) -> None:
-        run.folder.note(seconds=before + time.monotonic() - begun)
+        run.folder.note(seconds=before + time.monotonic() - started)
         say(f"epoch {epoch:g}: nDCG@10 {score:.4f} ({score - base_score:+.4f})")
 
     train(
@@ -111,7 +111,7 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
 
 
 def _objective(run: Run, embedding: Embedding, on_progress: ProgressListener) -> RowObjective:
-    """The loss over the run's rows; the base's vectors are computed once and kept."""
+    """The loss over the run's rows; the base's vectors are computed once and stored."""
     teacher = run.folder.teacher()
     if teacher is None:
         on_progress(Progress("Embedding with the base", 0, None, ""))
@@ -124,17 +124,17 @@ def _objective(run: Run, embedding: Embedding, on_progress: ProgressListener) ->
 
 
 def _base_score(folder: RunFolder, validation: Validation, on_progress: ProgressListener) -> float:
-    """Computed once; a network that goes on is the base until its state is read."""
+    """The base's score, computed once; a network that is resumed is the base until its state is read."""
     known = folder.manifest().get("base_score")
     if known is None:
-        on_progress(Progress("Looking at the validation pairs", 0, None, ""))
+        on_progress(Progress("Validating the base", 0, None, ""))
         known = validation()[METRIC]
         folder.note(base_score=known)
     return float(known)
 
 
 def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned:
-    """The checkpoint, from the best states."""
+    """Make the checkpoint from the best states."""
     on_progress(Progress("Choosing the best state", 0, None, ""))
     options, base = run.options, run.base.folder
     states = best_states(run.folder.states, options.soup)
@@ -160,7 +160,7 @@ def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned
 
 
 def _facts(run: Run, result: Tuned) -> Mapping[str, object]:
-    """What the model card says of the run."""
+    """The rows of the model card's table."""
     options = run.options
     epochs = ", ".join(f"{epoch:g}" for epoch in result.epochs)
     rank = f", rank {options.lora_rank}" if options.method is Method.LORA else ""
@@ -169,9 +169,9 @@ def _facts(run: Run, result: Tuned) -> Mapping[str, object]:
         "method": f"{options.method}{rank}; learning rate {options.rate:g}, batches of {options.batch_size}, seed {options.seed}",
         "loss": f"contrastive (temperature {run.weights.temperature:g}) {run.weights.contrastive:g}, spread-out"
         f" {run.weights.spread:g}, distillation to the base {run.weights.distillation:g}",
-        "taken": f"{result.share:.0%} of the weights of epoch {epochs}, the rest the base's",
+        "mixture": f"{result.share:.0%} the weights of epoch {epochs}, the rest the base's",
         "nDCG@10 on validation pairs": f"{result.base_score:.4f} before, {result.score:.4f} after",
-        "time, memory": f"{result.seconds / 60:.1f} minutes, {size(result.peak_bytes)} at most",
+        "time, memory": f"{result.seconds / 60:.1f} minutes, {size(result.peak_bytes)} at the peak",
         "weights of the base": f"SHA-256 {run.base.weights_checksum}",
     }
 
@@ -181,7 +181,7 @@ def _embedding(network: Any, options: FinetuneOptions) -> Embedding:
 
 
 def _peak_memory_bytes() -> int:
-    """The largest resident size so far; 0 where the system does not say (Windows)."""
+    """The largest resident size so far; 0 if the system does not say (Windows)."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""How a fine-tuning run went: its loss by step and what the validation pairs said after each epoch, as figures and as a picture."""
+"""The history of a fine-tuning run: the loss by step and the validation score by epoch, as figures and as a picture."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from searchkit.train.reports import AFTER, BEFORE, can_draw, new_figure, save_pi
 HISTORY_PICTURE = "run.png"
 _NO_PARTS = {"loss", "learning_rate", "grad_norm", "epoch", "step", "num_input_tokens_seen"}
 _MOST_LABELS = 10
-_NOISY = 40  # steps, from which on a line is drawn through them
-_PARTS = 20  # of the run, that a point of the line looks to either side
+_NOISY = 40  # steps, from which a smoothed line is drawn
+_PARTS = 20  # each point of that line averages 1/20 of the run to either side
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """nDCG@10 on the validation pairs after so many steps and epochs."""
+    """A validation: nDCG@10 on the validation pairs after some steps and epochs."""
 
     step: int
     epoch: float
@@ -26,19 +26,19 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """`losses`: (step, value) by part of the loss, which add up to it; `looks`: at the validation pairs."""
+    """Figures during training. `losses`: (step, value) by term of the loss; `looks`: the validations."""
 
     losses: Mapping[str, tuple[tuple[int, float], ...]]
     looks: tuple[Look, ...]
 
 
 def loss_parts(logged: Mapping[str, Any]) -> dict[str, float]:
-    """Of what the trainer logs at a step, the parts of the loss."""
+    """The terms of the loss among the values that the trainer logs at a step."""
     return {name: float(value) for name, value in logged.items() if name not in _NO_PARTS and "loss" in logged}
 
 
 def read_history(trainer_state: Path, metric: str) -> History:
-    """What a state of the trainer remembers of all the steps before it, also of earlier starts."""
+    """Read the history from a state of the trainer, which has all steps before it, those of earlier starts included."""
     losses: dict[str, list[tuple[int, float]]] = {}
     looks = []
     for entry in json.loads(trainer_state.read_text("utf-8")).get("log_history", []):
@@ -50,7 +50,7 @@ def read_history(trainer_state: Path, metric: str) -> History:
 
 
 def history_table(history: History, base_score: float) -> str:
-    """The run as Markdown, an epoch a line: validation, and the mean of each part of the loss in its steps."""
+    """The history as Markdown, one line per epoch: its validation, and the mean of each term of the loss over its steps."""
     names = tuple(history.losses)
     lines = [
         "## The run",
@@ -73,7 +73,7 @@ def _mean(values: Sequence[float]) -> str:
 
 
 def draw_history(file: Path, history: History, base_score: float) -> None:
-    """A panel for what validation says, and one for each part of the loss; nothing for a history without any."""
+    """Draw a panel for the validations and one for each term of the loss; nothing if there is no validation."""
     if not (history.looks and can_draw()):
         return
     count = 1 + len(history.losses)
@@ -108,7 +108,7 @@ def _draw_looks(panel: Any, looks: Sequence[Look], base_score: float) -> None:
 
 
 def _draw_part(panel: Any, name: str, values: Sequence[tuple[int, float]]) -> None:
-    """Each step; of many they are pale, and a line through them can be read."""
+    """Draw each step; if there are many, pale and with a smoothed line."""
     steps, losses = zip(*values, strict=True)
     is_noisy = len(losses) >= _NOISY
     panel.plot(steps, losses, color=AFTER, alpha=0.3 if is_noisy else 1, linewidth=1)
@@ -120,6 +120,6 @@ def _draw_part(panel: Any, name: str, values: Sequence[tuple[int, float]]) -> No
 
 
 def _smoothed(values: Sequence[float], reach: int) -> list[float]:
-    """The mean of each value and of those so far before and behind it."""
-    parts = (values[max(0, place - reach) : place + reach + 1] for place in range(len(values)))
+    """The moving average over `reach` values to either side."""
+    parts = (values[max(0, i - reach) : i + reach + 1] for i in range(len(values)))
     return [sum(part) / len(part) for part in parts]

@@ -1,4 +1,4 @@
-"""What becomes of a tuned checkpoint: proven, then imported like any other, with a report; or left, and the base stays."""
+"""Proves a tuned checkpoint, and imports it like any other if it passes; otherwise the base stays. Writes the report."""
 
 import shutil
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _CARD = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run, all the pairs that its own were chosen from, how it will be proven, and remarks on the pairs, for the card."""
+    """A run with all its pairs, how it will be proven, and remarks on the pairs for the card."""
 
     run: Run
     pairs: tuple[Pair, ...]
@@ -33,7 +33,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`model`: the new model's name, "" if the base stays. `report`: the folder of its report."""
+    """The outcome of a run. `model`: the new model's name, "" if the base stays. `report`: the folder of its report."""
 
     model: str
     quantization: str
@@ -43,7 +43,7 @@ class Outcome:
     report: Path
 
     def as_json(self) -> Mapping[str, Any]:
-        """For programs; the run's history is in the report alone."""
+        """The outcome as JSON; only the report has the run's history."""
         tuned = {name: value for name, value in asdict(self.tuned).items() if name not in ("checkpoint", "history")}
         return {"model": self.model or None, **tuned, **asdict(self.proof), "report": str(self.report)}
 
@@ -57,13 +57,12 @@ def install_if_better(
     is_forced: bool,
     on_progress: ProgressListener,
 ) -> Outcome:
-    """Prove the checkpoint; import it if it passes or `is_forced`, and let go of the run; else leave both as they are.
+    """Prove the checkpoint; if it passes or `is_forced`, import it and remove the run; otherwise leave both as they are.
 
-    `keep`: where the checkpoint is to be moved once it is installed. Raises ModelError if it cannot be imported.
+    `keep`: where to move the checkpoint once it is installed. Raises ModelError if it cannot be imported.
     """
     run, name = prepared.run, prepared.run.folder.path.name
-    nothing = Proof((), (), Verdict(False, "nothing was found better on the validation pairs than with the base"))
-    proof = nothing
+    proof = Proof((), (), Verdict(False, "on the validation pairs it finds nothing better than the base"))
     if tuned.helps or is_forced:
         proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
     about = "\n\n".join((*prepared.remarks, proof.verdict.reason, proof_table(proof)))
@@ -86,7 +85,7 @@ def install_if_better(
 
 
 def _write_report(outcome: Outcome, card: str) -> None:
-    """The card with how the run went, for people and programs, with pictures of both. Raises TrainingError if it cannot be."""
+    """Write the card with the run's history, for people and programs, with pictures. Raises TrainingError if that fails."""
     tuned, proof = outcome.tuned, outcome.proof
     pictures = {
         COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=(*proof.targets, *proof.general)),
@@ -98,7 +97,7 @@ def _write_report(outcome: Outcome, card: str) -> None:
 
 
 def _install(library: Library, prepared: Prepared, tuned: Tuned, on_progress: ProgressListener) -> str:
-    """Import the checkpoint; its licence."""
+    """Import the checkpoint, and return its licence."""
     run = prepared.run
     on_progress(Progress("Installing", 0, None, ""))
     source = {

@@ -1,4 +1,4 @@
-"""The base checkpoint as something torch can train: what is frozen, what is not, LoRA, heads, precision."""
+"""Opens the base checkpoint for training by torch: what is frozen and what is trained, LoRA, heads, precision."""
 
 import json
 from collections.abc import Iterator
@@ -11,25 +11,25 @@ from torch import Tensor, nn
 from searchkit.errors import Action, Option, Remedy, UnsupportedCheckpointError
 from searchkit.train.options import FinetuneOptions, Method, Precision
 
-HEADS = r"(^|\.)\d+\.linear\."  # the Dense modules' weights, a pattern of their names
-TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight")  # by the ends of their names
-_LORA_TARGETS = {  # the products of the layers, by patterns of their names
+HEADS = r"(^|\.)\d+\.linear\."  # a pattern for the names of the Dense modules' weights
+TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight")  # the ends of their names
+_LORA_TARGETS = {  # patterns for the names of the layers' products
     "bert": r".*layer\.\d+\..*(query|key|value|dense)",
     "gemma3_text": r".*layers\.\d+\..*_proj",
 }
-_BASE_LAYER = ".base_layer"  # what peft puts into the name of a weight that it updates
+_BASE_LAYER = ".base_layer"  # what peft adds to the name of a weight that it updates
 _LORA = "lora_"
 
 
 def open_network(folder: Path, options: FinetuneOptions) -> Any:
-    """A SentenceTransformer ready to train by `options`. Raises UnsupportedCheckpointError where there is no LoRA for it."""
+    """Open a SentenceTransformer to train by `options`. Raises UnsupportedCheckpointError if there is no LoRA for it."""
     network = open_plain(folder, options)
     _prepare(network, options)
     return network
 
 
 def open_plain(folder: Path, options: FinetuneOptions) -> Any:
-    """A SentenceTransformer in float32 on the best device, without dropout; neither remote code nor the web is asked."""
+    """Open a SentenceTransformer in float32 on the best device, without dropout; runs no remote code and stays offline."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -45,13 +45,13 @@ def open_plain(folder: Path, options: FinetuneOptions) -> Any:
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-        elif isinstance(getattr(module, "attention_dropout", None), float):  # dropout that is no module of its own
+        elif isinstance(getattr(module, "attention_dropout", None), float):  # dropout that is not a module
             module.attention_dropout = 0.0
     return network
 
 
 def _prepare(network: Any, options: FinetuneOptions) -> None:
-    """Freeze what is not trained; with LoRA, add its updates."""
+    """Freeze the weights that are not trained; for LoRA, add its updates."""
     encoder = encoder_of(network)
     if options.method is Method.LORA:
         _add_lora(network, encoder.config.model_type, options.lora_rank, options.seed)
@@ -62,12 +62,12 @@ def _prepare(network: Any, options: FinetuneOptions) -> None:
 
 
 def best_device() -> str:
-    """A graphics card if torch sees one, else the processor."""
+    """The graphics card if torch sees one, otherwise the processor."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def compute_dtype(precision: Precision) -> torch.dtype | None:
-    """What the encoder computes in, None for float32. `auto`: bfloat16 where the device multiplies it by itself."""
+    """The encoder's precision, None for float32. `auto`: bfloat16 if the device has instructions for it."""
     if precision is Precision.AUTO:
         fast = torch.cuda.is_bf16_supported() if best_device() == "cuda" else _processor_has_bfloat16()
         return torch.bfloat16 if fast else None
@@ -75,17 +75,17 @@ def compute_dtype(precision: Precision) -> torch.dtype | None:
 
 
 def encoder_of(network: Any) -> Any:
-    """The transformer inside."""
+    """The transformer in the network."""
     return network.transformers_model
 
 
 def trained_tensors(network: Any) -> dict[str, Tensor]:
-    """Copies of what is trained, by name."""
+    """Copies of the trained tensors, by name."""
     return {name: weight.detach().clone() for name, weight in network.named_parameters() if weight.requires_grad}
 
 
 def put_tensors(network: Any, tensors: dict[str, Tensor]) -> None:
-    """Set what is trained. Raises KeyError if a tensor is missing."""
+    """Set the trained tensors. Raises KeyError if one is missing."""
     with torch.no_grad():
         for name, weight in network.named_parameters():
             if weight.requires_grad:
@@ -93,7 +93,7 @@ def put_tensors(network: Any, tensors: dict[str, Tensor]) -> None:
 
 
 def merged_tensors(network: Any, base: Path) -> dict[str, dict[str, Tensor]]:
-    """All weights by module folder of the base ("" for the encoder) and by plain name, LoRA's updates added by peft.
+    """All weights by the base's module folder ("" for the encoder) and plain name, LoRA's updates merged by peft.
 
     The network has the updates in its weights afterwards and gives the same vectors.
     """
@@ -106,7 +106,7 @@ def merged_tensors(network: Any, base: Path) -> dict[str, dict[str, Tensor]]:
 
 
 def heads_of(network: Any, base: Path) -> Iterator[tuple[str, nn.Module]]:
-    """Folder and module of each Dense head; none in a bare encoder."""
+    """Yield folder and module of each Dense head; a bare encoder has none."""
     listed = base / "modules.json"
     places = [str(module["path"]) for module in json.loads(listed.read_text("utf-8"))] if listed.is_file() else []
     for place, module in zip(places, network, strict=False):
@@ -140,6 +140,6 @@ def _plain(name: str) -> str:
 
 
 def _processor_has_bfloat16() -> bool:
-    """Whether it has instructions for products of bfloat16; without them, it would be slower than float32."""
+    """True if it has instructions for bfloat16 products; without them they are slower than float32."""
     checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(getattr(torch.cpu, name, bool)() for name in checks)

@@ -1,4 +1,4 @@
-"""The report's objective over the columns of a batch: joins vectors with what is known of their rows."""
+"""The loss over the rows of a batch, and the score on the validation pairs that decides which checkpoint is the best."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from searchkit.train.losses import Batch, Objective
 from searchkit.train.options import LossWeights
 
 _DEPTH = 10
-_POOL = 256  # passages to find among; more would cost more than the epoch between two looks
+_POOL = 256  # passages to search; more would cost more than the epoch between two validations
 METRIC = "ndcg_10"
-_AT_ONCE = 64  # texts that are tokenized together
+_AT_ONCE = 64  # texts tokenized together
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """(rows, dimension) float32 unit vectors of the untuned base, which distillation pulls towards.
+    """The untuned base's vectors, towards which distillation pulls: (rows, dimension) float32 of unit length.
 
     `negatives`: zeros where a row has none.
     """
@@ -34,7 +34,7 @@ class Teacher:
 
 
 def base_as_teacher(rows: Sequence[Row], embedding: Embedding) -> Teacher:
-    """The vectors that a network gives now; each distinct text is embedded once."""
+    """Embed the rows with a network that is not trained yet; each distinct text once."""
     columns = [[row.query for row in rows], [row.positive for row in rows], [row.negative for row in rows]]
     texts = sorted({text for column in columns for text in column if text}, key=len)
     parts = [embedding.embed_texts(texts[start : start + _AT_ONCE]) for start in range(0, len(texts), _AT_ONCE)]
@@ -44,7 +44,7 @@ def base_as_teacher(rows: Sequence[Row], embedding: Embedding) -> Teacher:
 
 
 class RowObjective:
-    """The loss of a batch's vectors, which lie on the processor or on a graphics card; it is computed on the processor."""
+    """The loss of a batch's vectors; the vectors may be on a graphics card, the loss is computed on the processor."""
 
     def __init__(self, rows: Sequence[Row], teacher: Teacher, weights: LossWeights, prefixes: Sequence[int]) -> None:
         self._objective = Objective(weights, prefixes)
@@ -54,11 +54,11 @@ class RowObjective:
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """See the protocol."""
+        """See `caching.Objective`."""
         return self._objective.parts
 
     def __call__(self, columns: Sequence[Tensor], rows: Tensor) -> Tensor:
-        """See the protocol: queries, positives, and negatives if the batch has them."""
+        """See `caching.Objective`. The columns: queries, positives, and negatives if the batch has them."""
         here = rows.cpu()
         queries, positives, *negatives = (column.cpu() for column in columns)
         taught = [part[here] for part in self._teacher]
@@ -77,7 +77,7 @@ class RowObjective:
 
 
 class Validation(SentenceEvaluator):  # type: ignore[misc]
-    """Finds each query's own passage among the validation pairs' and, up to some hundreds, the training pairs'.
+    """Searches each query's own passage among those of the validation pairs and some hundred of the training pairs.
 
     Called as the trainer calls an evaluator. Raises ValueError for no validation rows.
     """
@@ -99,7 +99,7 @@ class Validation(SentenceEvaluator):  # type: ignore[misc]
         self._embedding = embedding
 
     def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Mean nDCG@10, 0 to 1, higher is better. The trainer's arguments say nothing that is not known."""
+        """Compute the mean nDCG@10, 0 to 1, higher is better. The trainer's arguments are not needed."""
         queries, passages = (self._embedding.embed_texts(texts) for texts in (self._queries, self._passages))
         ranked = np.argsort(-(queries @ passages.T), axis=1, kind="stable")[:, :_DEPTH]
         gains = np.take_along_axis(self._relevant, ranked, axis=1)
@@ -109,6 +109,6 @@ class Validation(SentenceEvaluator):  # type: ignore[misc]
 
 
 def _numbered(texts: Sequence[str]) -> Tensor:
-    """The same number for the same text."""
+    """Numbers of texts, equal for equal texts."""
     numbers: dict[str, int] = {}
     return torch.tensor([numbers.setdefault(text, len(numbers)) for text in texts])

@@ -1,6 +1,6 @@
-"""The gate for a tuned model: held-out pairs and the general checks, embedded by the base and by what came of it.
+"""The gate for a tuned model: held-out pairs and the general checks, embedded by the base and by the tuned model.
 
-Both are imported and quantized alike, since that is how they are used.
+Both are imported and quantized in the same way, because that is how they are used.
 """
 
 from collections.abc import Sequence
@@ -22,15 +22,15 @@ from searchkit.train.pairs.pair import Pair, Split, of_split, sample
 from searchkit.train.requirements import writing_to
 from searchkit.types import Passage
 
-_QUERIES = 300  # held-out ones at most
-_POOL = 600  # passages that they look for theirs among
-_LEAST = 10  # held-out queries that prove anything
+_QUERIES = 300  # held-out ones, at most
+_POOL = 600  # passages among which they must find theirs
+_LEAST = 10  # held-out queries; fewer prove nothing
 _BEFORE, _AFTER = "base", "tuned"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What held-out pairs and general checks say of a tuned model."""
+    """The comparisons of a tuned model with its base on held-out pairs and general checks, and the verdict."""
 
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
@@ -39,7 +39,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class ProofOptions:
-    """`general`: folders in BEIR's layout besides the bundled check. `quantization`: what the model will be stored in."""
+    """The options of a proof. `general`: folders in BEIR's layout to check with the bundled one. `quantization`: the model's."""
 
     general: tuple[Path, ...] = ()
     quantization: Quantization = Quantization.INT8
@@ -54,10 +54,10 @@ def prove(
     options: ProofOptions,
     on_progress: ProgressListener = lambda _: None,
 ) -> Proof:
-    """Compare the run's checkpoint with its base. Nothing is installed; the models that are compared lie in the run's folder."""
+    """Compare the run's checkpoint with its base. Nothing is installed; the compared models are in the run's folder."""
     test = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed)
     if len(test) < _LEAST:
-        reason = f"there are {len(test)} held-out pairs, and {_LEAST} are needed to prove anything"
+        reason = f"there are {len(test)} held-out pairs; {_LEAST} are needed to prove anything"
         return Proof((), (), Verdict(False, reason))
     store = ModelStore(run.path / "models")
     on_progress(Progress("Converting", 0, None, ""))
@@ -75,7 +75,7 @@ def prove(
 
 
 def _base_model(library: Library, store: ModelStore, base: Base, quantization: Quantization) -> Embedder:
-    """The base as it is installed, if it is so in the same way; else converted for the proof."""
+    """The installed base, if it is quantized in the same way; otherwise one converted for the proof."""
     for card in library.models.installed():
         if (card.source.get("sha256"), card.quantization) == (base.weights_checksum, quantization):
             return library.models.open(card.name)
@@ -83,7 +83,7 @@ def _base_model(library: Library, store: ModelStore, base: Base, quantization: Q
 
 
 def _model(store: ModelStore, name: str, checkpoint: Path, quantization: Quantization) -> Embedder:
-    """A checkpoint's model; one that an earlier start left is made anew, for the checkpoint may be another."""
+    """Convert a checkpoint; a model that an earlier start left is replaced, because it may be of another checkpoint."""
     if name in store.names():
         store.remove(name)
     with writing_to(checkpoint.parent, "The model to prove"):
@@ -92,7 +92,7 @@ def _model(store: ModelStore, name: str, checkpoint: Path, quantization: Quantiz
 
 
 def _pool(test: Sequence[Pair], pairs: Sequence[Pair], seed: int) -> list[Passage]:
-    """The passages to look among, the held-out ones first, none twice."""
+    """The passages to search, the held-out ones first, each once."""
     own = [pair.passage for pair in test]
     others = [pair for pair in pairs if pair.split is not Split.TEST]
     more = sample(others, max(0, _POOL - len(own)), seed)
@@ -119,7 +119,7 @@ def _held_out(
 
 
 def proof_table(proof: Proof) -> str:
-    """What was compared, as Markdown."""
+    """The comparisons as Markdown."""
     lines = ["| set | prefix, code | nDCG@10 before | after | gain (95 %) | recall@10 | ANN recall |", "|" + "---|" * 7]
     for comparison in (*proof.targets, *proof.general):
         for cell in comparison.cells:

@@ -1,4 +1,4 @@
-"""From the best states to the tuned checkpoint: averaged, mixed with the base by what validation says, written, checked."""
+"""From the best states to the tuned checkpoint: averaged, mixed with the base as validation decides, written and checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ _SAME = 0.9999  # cosine of the written checkpoint's vectors to those in memory
 
 
 def tuned_tensors(base: Path, states: Sequence[Saved], options: FinetuneOptions) -> dict[str, dict[str, Tensor]]:
-    """The mean of the states' weights, LoRA merged, by module folder and name; the token table, which no state has, is left out."""
+    """Average the states' weights, LoRA merged, by module folder and name, without the token table, which no state has."""
     merged: list[dict[str, dict[str, Tensor]]] = []
     for saved in states:
-        network = open_network(base, options)  # merging leaves the updates in the weights, so each starts from the base
+        network = open_network(base, options)  # merging changes the weights, so each starts from the base
         put_tensors(network, read_tensors(saved.folder))
         merged.append({place: _tuned_only(tensors) for place, tensors in merged_tensors(network, base).items()})
     return {place: mean_of([each[place] for each in merged]) for place in merged[0]}
@@ -49,7 +49,7 @@ def _tuned_only(tensors: Tensors) -> dict[str, Tensor]:
 
 
 class Mixture:
-    """A network between the base and the tuned weights (WiSE-FT); `share` is that of the tuned ones."""
+    """A network between the base and the tuned weights (WiSE-FT). `share`: of the tuned weights."""
 
     def __init__(self, base: Path, tuned: Mapping[str, Tensors], options: FinetuneOptions) -> None:
         self.base, self.tuned, self.options = base, tuned, options
@@ -73,14 +73,14 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A share of the tuned weights and the score that it reaches on the validation pairs."""
+    """A share of the tuned weights, and its score on the validation pairs."""
 
     share: float
     score: float
 
 
 def choose_share(mixture: Mixture, validation: Validation, wanted: float | None) -> Choice:
-    """The share that finds most on the validation pairs; of equals the larger. The network is left with it."""
+    """Choose the share that scores best on the validation pairs, the larger of equal ones, and set it in the network."""
     found = []
     for share in SHARES if wanted is None else (wanted,):
         mixture.set_share(share)
@@ -91,7 +91,7 @@ def choose_share(mixture: Mixture, validation: Validation, wanted: float | None)
 
 
 def write_checkpoint(mixture: Mixture, target: Path, texts: Sequence[str], card: str) -> None:
-    """Write the tuned checkpoint, whole or not at all, after holding what was written against the base and the memory.
+    """Write the tuned checkpoint, whole or not at all; what was written is compared with the base and the network in memory.
 
     `texts`: whose vectors are compared. Raises ModelError if the checkpoint is not what it should be.
     """
@@ -112,13 +112,13 @@ def _exact(network: Any) -> Embedding:
 
 
 def _check_opened(before: Any, after: Any) -> None:
-    """What the library makes of the written files: the same window, modules and prompts, in float32, with finite weights."""
+    """Raise ModelError unless the written files open with the same window, modules and prompts, and finite float32 weights."""
     for what in ("sliding_window", "max_position_embeddings", "layer_types", "use_bidirectional_attention"):
         old, new = (getattr(encoder_of(network).config, what, None) for network in (before, after))
         if old != new:
-            raise ModelError(f"The written checkpoint has {what} {new}, the base {old}.")
+            raise ModelError(f"The written checkpoint has {what} {new}, the base has {old}.")
     if [type(module) for module in before] != [type(module) for module in after] or before.prompts != after.prompts:
         raise ModelError("The written checkpoint has other modules or prompts than the base.")
     for name, weight in after.named_parameters():
         if weight.dtype != torch.float32 or not np.isfinite(float(weight.detach().sum())):
-            raise ModelError(f"The weight {name} of the written checkpoint is no finite float32.")
+            raise ModelError(f"The weight {name} of the written checkpoint is not a finite float32.")

@@ -1,4 +1,4 @@
-"""Where a run keeps its state between two starts of the program, and whether that state is of the same run."""
+"""The folder in which a run keeps its state between two starts of the program, and what identifies the run."""
 
 import hashlib
 import json
@@ -21,32 +21,32 @@ from searchkit.train.requirements import writing_to
 
 _MANIFEST = "run.json"
 _TEACHER = "teacher.npz"
-# What may change between two starts: how it is computed and what is made of it, not what is computed.
+# Options that may change between two starts: how it is computed and what is made of it, not what is computed.
 _FREE = ("tokens_at_once", "threads", "checkpoint_minutes", "mix", "soup")
-_STATES = 4  # at most on the disk at once: one that is being written, the newest, the best, one to be removed
+_STATES = 4  # on the disk at once, at most: one being written, the newest, the best, one to be removed
 _PER_TRAINED = 3  # weights, and the optimizer's two numbers for each
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of a run. `checkpoint`: where the result is put."""
+    """The folder of a run."""
 
     path: Path
 
     @property
     def states(self) -> Path:
-        """The trainer's states."""
+        """The folder of the trainer's states."""
         return self.path / "states"
 
     @property
     def checkpoint(self) -> Path:
-        """The tuned checkpoint."""
+        """The folder of the tuned checkpoint."""
         return self.path / "checkpoint"
 
     def open(self, identity: str, *, fresh: bool) -> bool:
-        """Make it, or take up what is there: whether a run goes on.
+        """Create the folder, or resume the run in it. Returns True if a run is resumed.
 
-        Raises TrainingError if what is there is another run's; with `fresh` that is removed.
+        Raises TrainingError if the folder is another run's; with `fresh`, that is removed.
         """
         if fresh:
             self.remove()
@@ -54,8 +54,8 @@ class RunFolder:
         if known not in (None, identity):
             fresh_start = Remedy(Action.CHANGE_OPTION, option=Option.FRESH, sentence="Start over")
             raise TrainingError(
-                f"An unfinished run lies in {self.path}, with other pairs or options.",
-                remedy=Remedy(sentence="Continue with the options that it was begun with") | fresh_start,
+                f"{self.path} has an unfinished run with other pairs or options.",
+                remedy=Remedy(sentence="Resume it with the options that it was started with") | fresh_start,
             )
         with writing_to(self.path, "The run's state"):
             make_private_folder(self.states)
@@ -64,21 +64,21 @@ class RunFolder:
         return known is not None
 
     def manifest(self) -> Mapping[str, Any]:
-        """What was noted; nothing if that cannot be read."""
+        """The facts that were noted; none if they cannot be read."""
         try:
             content = json.loads((self.path / _MANIFEST).read_text("utf-8"))
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
 
-    def note(self, **facts: Any) -> None:
-        """Add to what is noted."""
+    def note(self, **facts: str | float) -> None:
+        """Add facts to the manifest."""
         content = {**self.manifest(), **facts}
         with writing_to(self.path, "The run's state"):
             write_atomically(self.path / _MANIFEST, json.dumps(content, indent=2).encode())
 
     def teacher(self) -> Teacher | None:
-        """The base's vectors, if they were computed before."""
+        """The base's vectors, None if they were not computed yet."""
         try:
             with np.load(self.path / _TEACHER, allow_pickle=False) as stored:
                 return Teacher(**{name: stored[name] for name in ("queries", "positives", "negatives")})
@@ -86,19 +86,19 @@ class RunFolder:
             return None
 
     def keep_teacher(self, teacher: Teacher) -> None:
-        """Write them, whole or not at all."""
+        """Write the base's vectors, whole or not at all."""
         temporary = self.path / f".{_TEACHER.removesuffix('.npz')}.tmp.npz"
-        with writing_to(self.path, "What the base embedded"):
+        with writing_to(self.path, "The base's vectors"):
             np.savez(temporary, **asdict(teacher))
             temporary.replace(self.path / _TEACHER)
 
     def remove(self) -> None:
-        """Remove everything of the run."""
+        """Remove the folder with everything in it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 def identity_of(base: Base, data: Data, options: FinetuneOptions, weights: LossWeights) -> str:
-    """What makes two starts the same run: base, pairs, and every option that changes what comes out."""
+    """A digest that is equal for starts of the same run: of base, pairs, and every option that changes the result."""
     chosen = {name: value for name, value in asdict(options).items() if name not in _FREE}
     digest = hashlib.sha256(json.dumps([base.weights_checksum, chosen, asdict(weights)], sort_keys=True).encode())
     for row in (*data.train, *data.validation):
@@ -107,12 +107,12 @@ def identity_of(base: Base, data: Data, options: FinetuneOptions, weights: LossW
 
 
 def check_space(folder: Path, base: Base, trained_numbers: int) -> None:
-    """Raise TrainingError unless the states, the tuned checkpoint and the model made of it have room."""
+    """Raise TrainingError unless there is room for the states, the tuned checkpoint and the model made of it."""
     weights = sum(path.stat().st_size for path in base.folder.rglob("*.safetensors"))
     needed = _STATES * _PER_TRAINED * 4 * trained_numbers + 2 * weights
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise TrainingError(
-            f"Training needs {size(needed)} at {folder}, but only {size(free)} are free.",
+            f"Training needs {size(needed)} at {folder}, but only {size(free)} is free.",
             remedy="Make room, or choose another disk (SEARCHKIT_HOME).",
         )

@@ -1,4 +1,4 @@
-"""The trainer of sentence-transformers, set up for a run that can be killed at any moment and goes on where it was."""
+"""The trainer of sentence-transformers, set up so that a run can be killed at any moment and resumed where it was."""
 
 import re
 import time
@@ -38,12 +38,12 @@ def train(  # noqa: PLR0913 - what a run is made of
     on_progress: ProgressListener,
     on_score: Callable[[float, float], None],
 ) -> None:
-    """Train a network, from the newest whole state in `folder` if there is one; leaves the best states there.
+    """Train a network, from the newest state in `folder` if there is one, and leave the best states there.
 
     `on_score`: epochs done, and the score on the validation pairs.
     """
     remove_unfinished(folder)
-    begun = newest_to_resume(folder)
+    resumed = newest_to_resume(folder)
     watch = _Watch(options, folder, on_progress, on_score)
     trainer = _Trainer(
         model=network,
@@ -55,11 +55,11 @@ def train(  # noqa: PLR0913 - what a run is made of
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
 
 
 class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
-    """Keeps of the model only what is trained: the rest is the base's, and the token table alone would be most of it."""
+    """Saves only the trained tensors: the rest is the base's, and the token table alone would be most of it."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         from safetensors.torch import save_file
@@ -74,14 +74,14 @@ class _Trainer(SentenceTransformerTrainer):  # type: ignore[misc]
             super()._save_checkpoint(*arguments, **named)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Nothing: the card is written by us, and theirs embeds examples and asks the hub about the base."""
+        """Do nothing: theirs would embed examples and ask the hub about the base."""
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:
         put_tensors(self.model, read_tensors(Path(checkpoint_path)))
 
 
 class _Watch(TrainerCallback):  # type: ignore[misc]
-    """Tells how far the run is, has its state saved every few minutes, and removes states that nobody needs."""
+    """Reports progress, has the state saved every few minutes, and removes states that are not needed."""
 
     def __init__(
         self,
@@ -98,28 +98,28 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self._note = ""
 
     def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-        """Say where the run stands."""
+        """Report progress."""
         self._on_progress(Progress("Training", state.global_step, state.max_steps, "steps", note=self._note))
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Ask for a save where the last one is some minutes ago."""
+        """Ask for a save if the last one was some minutes ago."""
         self.on_step_begin(_args, state, control)
         if time.monotonic() - self._saved_at > 60 * self._options.checkpoint_minutes:
             control.should_save = True
 
     def on_log(self, _args: Any, _state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-        """Remember the loss and its parts."""
+        """Remember the loss and its terms."""
         if logs and "loss" in logs:
             parts = ", ".join(f"{name} {value:.3f}" for name, value in loss_parts(logs).items())
             self._note = f"loss {float(logs['loss']):.3f}" + (f" ({parts})" if parts else "")
 
     def on_evaluate(self, _args: Any, state: Any, _control: Any, metrics: Any = None, **_: Any) -> None:
-        """Pass the score on."""
+        """Report the score."""
         if metrics:
             self._on_score(float(state.epoch), float(metrics[f"eval_{METRIC}"]))
 
     def on_save(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
-        """Make room."""
+        """Remove states that are not needed."""
         self._saved_at = time.monotonic()
         prune(self._folder, self._options.soup)
 
@@ -134,8 +134,8 @@ def _arguments(network: Any, options: FinetuneOptions, folder: Path) -> Any:
         batch_sampler=_batches(options),
         learning_rate=options.rate,
         learning_rate_mapping=rates,
-        weight_decay=0.0,  # it would pull towards zero; the pull that is wanted is towards the base, by distillation
-        warmup_steps=_WARMUP,  # a share, below 1
+        weight_decay=0.0,  # it would pull towards zero; distillation pulls towards the base
+        warmup_steps=_WARMUP,  # a share of the steps
         lr_scheduler_type="linear",
         max_grad_norm=1.0,
         eval_strategy="epoch",
@@ -154,7 +154,7 @@ def _arguments(network: Any, options: FinetuneOptions, folder: Path) -> Any:
 
 
 def _batches(options: FinetuneOptions) -> Callable[..., SourceBatches]:
-    """What the trainer makes its batches with."""
+    """The trainer's factory of batches."""
 
     def of_dataset(dataset: Any, batch_size: int, **_: Any) -> SourceBatches:
         return SourceBatches(dataset["source"], batch_size, options.seed)
@@ -175,9 +175,9 @@ def _dataset(rows: Sequence[Row]) -> Any:
 
 
 class _Collator:
-    """Tokenizes a batch's columns. The texts hold their prompts already."""
+    """Tokenizes the columns of a batch, whose texts already have their prompts."""
 
-    valid_label_columns = ("label",)  # the trainer asks for it
+    valid_label_columns = ("label",)  # which the trainer needs
 
     def __init__(self, network: Any) -> None:
         self._network = network

@@ -1,7 +1,6 @@
-"""Trained weights become a checkpoint: averaged, mixed with the base, written into a copy of the base's folder, and checked.
+"""Makes a checkpoint of trained weights: averaged, mixed with the base, written into a copy of the base's folder, and checked.
 
-What is no weight is copied byte by byte, so that no configuration is rewritten: window, heads, prompts, tokenizer and
-maximal length stay the base's.
+Everything else is copied byte by byte: window, heads, prompts, tokenizer and maximal length stay the base's.
 """
 
 import json
@@ -24,12 +23,12 @@ BASE_CARD = "README.base.md"  # the base's model card, next to the tuned model's
 
 
 def mean_of(checkpoints: Sequence[Tensors]) -> dict[str, Tensor]:
-    """The unweighted mean of checkpoints with the same tensors (a soup)."""
+    """Average checkpoints with the same tensors (a soup)."""
     return {name: torch.stack([each[name].float() for each in checkpoints]).mean(dim=0) for name in checkpoints[0]}
 
 
 def mixed(base: Tensor, tuned: Tensor, share: float) -> Tensor:
-    """(1 - share) base + share tuned, float32."""
+    """(1 - share) base + share tuned, in float32."""
     return base.float() + share * (tuned.float() - base.float())
 
 
@@ -53,12 +52,12 @@ def write_tuned(base: Path, target: Path, tuned: Mapping[str, Tensors], *, share
 
 
 def _write_weights(source: Path, target: Path, tensors: Tensors, share: float) -> set[str]:
-    """One file of weights; the names of the tuned ones that it holds."""
+    """Write one file of weights, and return the names of the tuned ones in it."""
     written: set[str] = set()
     content: dict[str, Tensor] = {}
     with safe_open(source, framework="pt") as file:
         metadata = file.metadata()
-        for name in file.keys():  # noqa: SIM118 - it is no mapping
+        for name in file.keys():  # noqa: SIM118 - it is not a mapping
             value = file.get_tensor(name)
             own = _name_in(tensors, name)
             if own is not None and value.is_floating_point():
@@ -70,7 +69,7 @@ def _write_weights(source: Path, target: Path, tensors: Tensors, share: float) -
 
 
 def _name_in(tensors: Tensors, name: str) -> str | None:
-    """The tensor's name in the network; files may have a prefix before it."""
+    """The tensor's name in the network, without the prefix that files may have."""
     while name not in tensors:
         _, dot, name = name.partition(".")
         if not dot:
@@ -79,12 +78,12 @@ def _name_in(tensors: Tensors, name: str) -> str | None:
 
 
 def _is_weight(name: str) -> bool:
-    """Whether a file must have it; buffers such as position numbers may be computed again."""
+    """True if a file must have it; buffers such as position numbers may be computed again."""
     return name.endswith((".weight", ".bias")) and "pooler" not in name
 
 
 def _copy_description(base: Path, target: Path) -> None:
-    """Everything of a checkpoint that is no weight."""
+    """Copy everything of a checkpoint except its weights."""
     for file in sorted(base.rglob("*")):
         place = file.relative_to(base)
         fits = file.suffix in _COPIED or file.name.startswith(_NOTICES)
@@ -95,12 +94,12 @@ def _copy_description(base: Path, target: Path) -> None:
     config = json.loads((target / "config.json").read_text("utf-8"))
     for key in {"dtype", "torch_dtype"} & config.keys():
         config[key] = "float32"
-    if config != json.loads((base / "config.json").read_text("utf-8")):  # only a base that is stored in less
+    if config != json.loads((base / "config.json").read_text("utf-8")):  # only if the base is stored in lower precision
         (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
 
 
 def _is_foreign(place: Path, base: Path) -> bool:
-    """Whether a file lies in a folder that is no module's, such as exports to other formats."""
+    """True if a file is in a folder that is not a module's, such as exports to other formats."""
     modules = base / "modules.json"
     own = {str(module["path"]) for module in json.loads(modules.read_text("utf-8"))} if modules.is_file() else set()
     return len(place.parts) == 2 and place.parts[0] not in own

@@ -1,4 +1,4 @@
-"""All ways to pairs in one: the collection's own, the searches that were opened, the user's file, a language model's."""
+"""Collects pairs from all sources: a collection's texts, opened searches, the user's file, questions by a language model."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,22 +29,25 @@ from searchkit.train.pairs.texts import is_query
 from searchkit.train.pairs.vectors import CorpusVectors, VectorCache, vectors_of_pairs
 from searchkit.types import Passage
 
-LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs, below which what is found is chance
+LEAST_TRAINING, LEAST_HELD_OUT = 60, 10  # pairs; with fewer, what is learned is chance
 
 
 def collect_pairs(
     library: Library, collection: str, options: PairOptions, on_progress: ProgressListener = lambda _: None
 ) -> tuple[list[Pair], PairCounts]:
-    """A collection's pairs, without doubles, split by document. Raises CollectionNotFoundError, TrainingError, LlmError."""
+    """Collect a collection's pairs from every source in the options, without duplicates, split by document.
+
+    Raises CollectionNotFoundError, TrainingError, LlmError.
+    """
     folder = existing_collection(library.home, collection)
     with reading(folder) as catalog:
-        found = _own_pairs(library, collection, catalog)
+        found = _mined_and_opened(library, collection, catalog)
         if options.file:
             found += read_pairs(options.file)
         if options.llm:
-            from searchkit.train.pairs.generated_questions import write_questions
+            from searchkit.train.pairs.generated_questions import generate_pairs
 
-            found += write_questions(library, collection, catalog, options, on_progress)
+            found += generate_pairs(library, collection, catalog, options, on_progress)
         kept, left_out = deduplicated(found)
         kept = split_by_document(kept, options.seed)
         if options.negatives and kept:
@@ -60,33 +63,40 @@ def collect_pairs(
     return kept, count_pairs(kept, left_out)
 
 
-def gather_pairs(
+def read_or_mine_pairs(
     library: Library, collection: str, file: Path | None = None, *, seed: int = 0
 ) -> tuple[list[Pair], PairCounts]:
-    """A collection's pairs, opened searches among them, with their splits, or those of a file; one without splits is split.
+    """Read the pairs of a file, or mine those of a collection, its opened searches included.
 
-    Raises TrainingError.
+    The collection's pairs are split by document; so are those of a file that has no splits. Raises TrainingError.
     """
     if file is not None:
         found = read_pairs(file)
     else:
         with reading(existing_collection(library.home, collection)) as catalog:
-            found = _own_pairs(library, collection, catalog)
+            found = _mined_and_opened(library, collection, catalog)
     pairs, left_out = deduplicated(found)
     if file is None or {pair.split for pair in pairs} == {Split.TRAIN}:
         pairs = split_by_document(pairs, seed)
     return pairs, count_pairs(pairs, left_out)
 
 
-def _own_pairs(library: Library, collection: str, catalog: CatalogReader) -> list[Pair]:
-    """What a collection says itself, and what was opened of it."""
+def _mined_and_opened(library: Library, collection: str, catalog: CatalogReader) -> list[Pair]:
     return [*mine_pairs(catalog), *opened_pairs(library.home, collection)]
 
 
-def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file: Path | None = None) -> None:
-    """Raise TrainingError, which says what is missing, unless there is enough to learn from and to prove it with.
+def opened_pairs(home: Home, collection: str) -> Iterator[Pair]:
+    """Make pairs of a collection's opened searches: the query without filters and exclusions, and the passage."""
+    for one in read_opened(home, collection):
+        if is_query(query := looked_for(one.query)):
+            stored = content_hash(one.title, one.text).hex()
+            yield Pair(query, Passage(one.title, one.text), Kind.OPENED, one.path.as_posix(), stored=stored)
 
-    `file`: that the pairs are of, None for the collection's own.
+
+def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file: Path | None = None) -> None:
+    """Raise TrainingError, which says what is missing, unless there are enough pairs to learn from and to prove it with.
+
+    `file`: the file that the pairs are from, None for the collection's own.
     """
     own = Remedy(Action.CHANGE_OPTION, option=Option.PAIRS, sentence="Add some of your own")
     more = (Remedy(sentence="Add some to it") if file else own) | Remedy(Action.WRITE_PAIRS, collection=collection)
@@ -98,14 +108,14 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
         raise TrainingError(f"{source} gives no pairs to learn from{without}{reason}.", remedy=more)
     if counts.documents == 1:
         raise TrainingError(
-            f"All pairs of {source} are of one document{without}. Learning and proof need different ones.",
-            remedy='Give its lines a "document" each.' if file else "Index more files.",
+            f"All pairs of {source} are from one document{without}. Training and proof need different ones.",
+            remedy='Give each of its lines its own "document".' if file else "Index more files.",
         )
     splits = {split: len(of_split(pairs, split)) for split in Split}
     if splits[Split.TRAIN] < LEAST_TRAINING:
         raise TrainingError(
-            f"{source} gives {splits[Split.TRAIN]:,} pairs to train with{without}; below"
-            f" {LEAST_TRAINING} an adapter learns chance.",
+            f"{source} gives {splits[Split.TRAIN]:,} pairs to train with{without}; from fewer than {LEAST_TRAINING} an adapter"
+            " learns chance.",
             remedy=more,
         )
     for split in (Split.VALIDATION, Split.TEST):
@@ -115,11 +125,3 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
                 f"The {split} split has {splits[split]:,} pairs; {LEAST_HELD_OUT} are needed to prove anything.",
                 remedy=unsplit | more if file else more,
             )
-
-
-def opened_pairs(home: Home, collection: str) -> Iterator[Pair]:
-    """Pairs of a collection's opened searches: what was looked for, without filters and exclusions, and what was opened."""
-    for one in read_opened(home, collection):
-        if is_query(query := looked_for(one.query)):
-            stored = content_hash(one.title, one.text).hex()
-            yield Pair(query, Passage(one.title, one.text), Kind.OPENED, one.path.as_posix(), stored=stored)

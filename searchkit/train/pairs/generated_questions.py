@@ -1,4 +1,4 @@
-"""Questions that a language model writes about passages, kept only if a search finds their passage again (round trip)."""
+"""Generates questions about passages with a language model; kept are those whose passage a search finds again (round trip)."""
 
 from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.language_model import LanguageModel, Message
@@ -15,9 +15,9 @@ from searchkit.train.pairs.texts import is_query, normalize
 from searchkit.types import Passage
 
 _REPLY_TOKENS = 60
-_FOUND_AMONG = 3  # of a search by meaning and words
-_LEAST_TEXT = 200  # characters that there is something to ask about
-_LONGEST_COPY = 6  # words that a question may take over in a row
+_FOUND_AMONG = 3  # first hits of a search by meaning and words
+_LEAST_TEXT = 200  # characters; a shorter passage gives nothing to ask about
+_COPIED_WORDS = 6  # in a row, that make a question a copy of its passage
 _INSTRUCTION = (
     "You write search queries. Given a passage from somebody's files, write one question that a person who has not seen the"
     " passage could ask and that the passage answers. Use your own words, not the passage's. Same language as the passage."
@@ -25,14 +25,17 @@ _INSTRUCTION = (
 )
 
 
-def write_questions(
+def generate_pairs(
     library: Library,
     collection: str,
     catalog: CatalogReader,
     options: PairOptions,
     on_progress: ProgressListener,
 ) -> list[Pair]:
-    """A question about each of some passages from all over the collection, if it finds its passage among the first three."""
+    """Have a question written about each of `options.written` passages from all over the collection.
+
+    Kept are questions that are in their own words and find their passage among the first three hits. Raises LlmError.
+    """
     choice = ModelChoice("" if options.llm == "auto" else options.llm)
     model = choose_model(load_settings(library.home).llm, choice)
     pairs: list[Pair] = []
@@ -56,7 +59,7 @@ def write_questions(
 
 
 def _question(model: LanguageModel, title: str, text: str) -> str:
-    """The first line of the reply that is no preamble."""
+    """The model's question: the first line of its reply that is not a preamble."""
     passage = f"{title}\n\n{text}" if title else text
     messages = [Message("system", _INSTRUCTION), Message("user", f"Passage:\n{passage}\n\nQuestion:")]
     reply = "".join(model.reply(messages, _REPLY_TOKENS))
@@ -65,9 +68,9 @@ def _question(model: LanguageModel, title: str, text: str) -> str:
 
 
 def _copies(question: str, text: str) -> bool:
-    """Whether the question takes a longer run of words over from the passage."""
+    """True if the question copies a run of words from the passage."""
     words, within = normalize(question).split(), f" {normalize(text)} "
-    runs = (words[i : i + _LONGEST_COPY] for i in range(len(words) - _LONGEST_COPY + 1))
+    runs = (words[i : i + _COPIED_WORDS] for i in range(len(words) - _COPIED_WORDS + 1))
     return any(f" {' '.join(run)} " in within for run in runs)
 
 

@@ -1,6 +1,6 @@
-"""Pairs that a collection says itself: titles, headings, questions, documentation in code, links and captions.
+"""Mines pairs from a collection's texts: titles, headings, questions, documentation in code, links and captions.
 
-The query is always taken out of its passage and of the passage's title, so that nothing is learned from the copy.
+The query is always removed from its passage and from the passage's title, so that nothing is learned from the copy.
 """
 
 import re
@@ -17,7 +17,7 @@ from searchkit.train.pairs.texts import is_query, normalize, without_beginning, 
 from searchkit.types import Passage
 
 _LEAST_TEXT = 80  # characters of a passage
-_CODE = 0.4  # part of the lines that look like code, in what is code
+_CODE = 0.4  # share of lines that look like code, from which a text is code
 _QUESTION = re.compile(
     r"(?:^|\n)[>\s]*(?:(?:Q|F|Question|Frage)\s*\d*\s*[:.)]\s*)?([^\n?？]{8,240}[?？])[ \t]*\n+", re.IGNORECASE
 )
@@ -41,7 +41,7 @@ _CODE_WORDS = re.compile(r"[;{}()=]|\bdef\b|\bfn\b|\bfunc\b|\bclass\b")
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """A stored passage and where it is from."""
+    """A stored passage and its document."""
 
     document: str
     title: str
@@ -55,7 +55,7 @@ class _Chunk:
 
 
 def mine_pairs(catalog: CatalogReader) -> Iterator[Pair]:
-    """All that a collection's catalog gives, in the order of its documents."""
+    """Mine all pairs of a collection's catalog, in the order of its documents."""
     for pair in _mined(catalog):
         text = without_copies(pair.passage.text, pair.query).strip()
         if len(text) >= _LEAST_TEXT:
@@ -81,7 +81,7 @@ def _chunks(catalog: CatalogReader) -> Iterator[_Chunk]:
 
 
 def _headed(chunks: Sequence[_Chunk]) -> Iterator[Pair]:
-    """The first passage under each title or heading. A heading that says too little takes the one above it along."""
+    """Pairs of each title or heading with the first passage below it. A heading that says too little is joined to the one above."""
     seen: set[str] = set()
     for chunk in chunks:
         if chunk.title in seen or not chunk.path:
@@ -99,12 +99,12 @@ def _headed(chunks: Sequence[_Chunk]) -> Iterator[Pair]:
 
 
 def _inside(chunk: _Chunk) -> Iterator[Pair]:
-    """What stands in a passage's text: questions with what follows, documentation with its code, captions with the rest."""
+    """Pairs inside a passage: questions with what follows, documentation with its code, captions with the rest."""
     for match in _QUESTION.finditer(chunk.text):
         question, answer = _plain(match[1]), _ANSWER.sub("", chunk.text[match.end() :])
         if is_query(question) and _begins_sentence(question) and len(answer) >= _LEAST_TEXT:
             yield _pair(question, Kind.QUESTION, chunk, chunk.title, answer)
-            break  # what follows the first holds the others
+            break  # what follows the first contains the others
     yield from _documented(chunk)
     for pattern in (_IMAGE, _CAPTION):
         for match in pattern.finditer(chunk.text):
@@ -114,7 +114,7 @@ def _inside(chunk: _Chunk) -> Iterator[Pair]:
 
 
 def _documented(chunk: _Chunk) -> Iterator[Pair]:
-    """Code and the comment or docstring that says what it does."""
+    """A pair of code and the comment or docstring that says what it does."""
     lines = [line for line in chunk.text.splitlines() if line.strip()]
     if sum(bool(_CODE_LINE.search(line)) for line in lines) < _CODE * len(lines):
         return
@@ -140,7 +140,7 @@ def _links(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _linked(links: Sequence[tuple[str, str, str]], firsts: dict[str, _Chunk]) -> Iterator[Pair]:
-    """What other documents call a document, with how it begins."""
+    """Pairs of the texts of links to a document, with its beginning."""
     by_name: dict[str, list[_Chunk]] = {}
     for document, chunk in firsts.items():
         by_name.setdefault(PurePosixPath(document).stem.casefold(), []).append(chunk)
@@ -162,10 +162,10 @@ def _pair(query: str, kind: Kind, chunk: _Chunk, title: str, text: str) -> Pair:
 
 
 def _begins_sentence(question: str) -> bool:
-    """Not the end of one that began on the line before, nor a comment in code."""
+    """True unless it is the end of a sentence that began on the line before, or a comment in code."""
     return question[0].isalnum() and not question[0].islower() and not _CODE_WORDS.search(question)
 
 
 def _plain(text: str) -> str:
-    """On one line, without Markdown's marks."""
+    """The text on one line, without Markdown's marks."""
     return " ".join(re.sub(r"[*_`]+", "", text).split())

@@ -1,7 +1,7 @@
-"""Hard negatives: passages that a query finds, by meaning or by words, and that do not answer it.
+"""Mines hard negatives: passages that a query finds, by meaning or by words, and that do not answer it.
 
-Near enough to teach something, and not so near that they may be answers nobody has marked: below 95 % of the answer's own
-cosine (NV-Retriever), of another file, and no near copy of the answer.
+They are near enough to teach something, but not so near that they may be unmarked answers: below 95 % of the answer's own cosine
+(NV-Retriever), from another file, and not a near copy of the answer.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ def with_negatives(
     count: int = 1,
     on_progress: ProgressListener = lambda _: None,
 ) -> list[Pair]:
-    """The pairs with up to `count` hard negatives each, the hardest first; those that have some keep them."""
+    """Give each pair up to `count` hard negatives, the hardest first; pairs that have some keep them."""
     row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
     stemmer = Stemmer()
     found: list[Pair] = []
@@ -62,7 +62,7 @@ def _candidates(
     row_of: Mapping[bytes, int],
     stemmer: Stemmer,
 ) -> set[int]:
-    """Rows of the corpus that either arm finds. Those above the margin do not use up the depth."""
+    """The rows of the corpus that either arm finds, deep enough that those above the margin leave some."""
     near = np.argsort(-cosines)[: 4 * _DEPTH].tolist()
     chunks = lexical_candidates(catalog, read_query(catalog, pair.query, stemmer), _DEPTH)
     hashes = hashes_of_chunks(catalog, list(chunks)).values()
@@ -70,15 +70,15 @@ def _candidates(
 
 
 def _different(catalog: CatalogReader, pair: Pair, hashes: Sequence[bytes], count: int) -> Iterator[Passage]:
-    """The first of these passages that are of no file that holds the answer, and say something else."""
+    """Yield the first of these passages that are from another file than the answer, and say something else."""
     answer = NormalizedText.of("", pair.passage.text)
-    given = 0
+    count_yielded = 0
     for content_hash in hashes:
         places = passages_of_hashes(catalog, [content_hash]).get(content_hash, [])
         files = {place.path.as_posix() for place in places}
         if not places or pair.document in files or NormalizedText.of("", places[0].text).is_nearly(answer):
             continue
         yield Passage(places[0].title, places[0].text)
-        given += 1
-        if given == count:
+        count_yielded += 1
+        if count_yielded == count:
             return

@@ -1,7 +1,4 @@
-"""Pairs of a query and the passage that answers it: what training and its proof are made of.
-
-Knows nothing of where pairs come from.
-"""
+"""Pairs of a query and the passage that answers it, for training and its proof. Knows nothing of where pairs come from."""
 
 import hashlib
 import random
@@ -13,13 +10,13 @@ from enum import StrEnum
 from searchkit.train.pairs.texts import normalize
 from searchkit.types import Passage
 
-_GENERIC = 2  # documents in which a query may occur; what heads more of them says nothing about one
+_GENERIC = 2  # documents in which a query may occur; one that heads more of them says nothing about any
 _VALIDATION, _TEST = 0.1, 0.15  # shares of the pairs
 _LEAST_OF_EACH = 12  # pairs, whatever the share
 
 
 class Kind(StrEnum):
-    """Where a pair comes from."""
+    """The source of a pair. The values are those in pair files."""
 
     TITLE = "title"
     HEADING = "heading"
@@ -32,11 +29,11 @@ class Kind(StrEnum):
     USER = "own"  # from the user's file
 
 
-_MEANT = {Kind.WRITTEN, Kind.OPENED, Kind.USER}
+_DELIBERATE = {Kind.WRITTEN, Kind.OPENED, Kind.USER}  # somebody has put query and passage together
 
 
 class Split(StrEnum):
-    """What a pair is for."""
+    """The use of a pair."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -45,9 +42,9 @@ class Split(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A query and its passage, from which the answer's copy in the title or text was taken.
+    """A query and its passage, from which copies of the query were removed.
 
-    `document`: the file's path. `stored`: hex content hash of the collection's passage that this one was made of, "" if of none.
+    `document`: the file's path. `stored`: hex content hash of the collection's passage that this one was made from, "" for none.
     `negatives`: passages that come near and do not answer.
     """
 
@@ -62,7 +59,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """What there is: pairs by kind and by split, documents, and what was left out, by reason."""
+    """Numbers of pairs by kind and by split, of documents, and of pairs that were left out, by reason."""
 
     kinds: dict[str, int]
     splits: dict[str, int]
@@ -72,10 +69,10 @@ class PairCounts:
 
 
 def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
-    """Those worth having, in order, and how many others there were, by reason.
+    """Leave out useless pairs; the others, in order, and the number left out, by reason.
 
-    Left out: the same query and passage again, queries that head several documents, titles that hold the query, and passages
-    that are less than twice as long, unless somebody has put the two together.
+    Left out: duplicates, queries that head several documents, titles that contain the query, and passages less than twice as
+    long as their query, unless somebody has put the two together.
     """
     left_out: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
@@ -86,7 +83,7 @@ def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
             left_out["duplicate"] += 1
         elif not query or query in normalize(pair.passage.title):
             left_out["repeats its query"] += 1
-        elif pair.kind not in _MEANT and len(text) < 2 * len(query):
+        elif pair.kind not in _DELIBERATE and len(text) < 2 * len(query):
             left_out["hardly longer than its query"] += 1
         else:
             kept.append(pair)
@@ -94,15 +91,15 @@ def deduplicated(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
     places: dict[str, set[str]] = {}
     for pair in kept:
         places.setdefault(normalize(pair.query), set()).add(pair.document)
-    telling = [pair for pair in kept if len(places[normalize(pair.query)]) <= _GENERIC]
-    left_out["heads several documents"] = len(kept) - len(telling)
-    return telling, {reason: count for reason, count in left_out.items() if count}
+    specific = [pair for pair in kept if len(places[normalize(pair.query)]) <= _GENERIC]
+    left_out["heads several documents"] = len(kept) - len(specific)
+    return specific, {reason: count for reason, count in left_out.items() if count}
 
 
 def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
-    """The pairs with their splits: all of a document in one, and all of documents that share a query or a passage too.
+    """Assign splits by document; documents that share a query or a passage are in the same split.
 
-    Which one follows from the documents' paths and the seed.
+    The documents' paths and the seed decide which.
     """
     groups = _groups(pairs)
     sizes = Counter(groups[pair.document] for pair in pairs)
@@ -113,7 +110,7 @@ def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
     for split, share in ((Split.TEST, _TEST), (Split.VALIDATION, _VALIDATION)):
         wanted = min(max(_LEAST_OF_EACH, round(share * len(pairs))), len(pairs) // 3)
         for group in order:
-            # What is much larger than the split teaches more than it proves.
+            # A group much larger than the split is worth more in training.
             if wanted > 0 and split_of[group] is Split.TRAIN and sizes[group] <= 2 * wanted:
                 split_of[group] = split
                 wanted -= sizes[group]
@@ -121,7 +118,7 @@ def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
 
 
 def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
-    """For each document the first of those that hang together with it."""
+    """For each document, the first of those that are connected with it by a query or a passage."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -138,7 +135,7 @@ def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
 
 
 def sample(pairs: Sequence[Pair], count: int, seed: int = 0) -> list[Pair]:
-    """At most so many, from all over, in order."""
+    """A random sample of at most `count` pairs, in order."""
     if len(pairs) <= count:
         return list(pairs)
     chosen = sorted(random.Random(seed).sample(range(len(pairs)), count))  # noqa: S311 - no secret
@@ -151,7 +148,7 @@ def of_split(pairs: Iterable[Pair], split: Split) -> list[Pair]:
 
 
 def count_pairs(pairs: Sequence[Pair], left_out: dict[str, int]) -> PairCounts:
-    """What the pairs are."""
+    """Count the pairs by kind and split."""
     return PairCounts(
         kinds=dict(Counter(pair.kind.value for pair in pairs)),
         splits={split.value: len(of_split(pairs, split)) for split in Split},

@@ -1,6 +1,6 @@
-"""The file that pairs lie in, to be looked at, edited and written by people: a JSON object a line.
+"""Reads and writes pair files, which people can read and edit: one JSON object per line.
 
-Its fields: query, title, text, kind, document, split, stored, negatives. Of these query and text alone are needed.
+Fields: query, title, text, kind, document, split, stored, negatives. Only query and text are required.
 """
 
 import json
@@ -32,15 +32,17 @@ def _as_json(pair: Pair) -> dict[str, Any]:
 
 
 def read_pairs(file: Path) -> list[Pair]:
-    """The pairs in a file; of its fields query and text alone are needed, and without splits all are for training.
+    """Read the pairs of a file; those without a split are for training.
 
-    Raises TrainingError for what is no such file.
+    Raises TrainingError for anything that is not such a file.
     """
     try:
-        lines = file.read_text("utf-8-sig").split("\n")  # not splitlines: JSON leaves U+2028 and its like as they are
+        lines = file.read_text("utf-8-sig").split(
+            "\n"
+        )  # not splitlines: JSON may contain U+2028 and the like unescaped
     except UnicodeDecodeError as error:
         raise TrainingError(
-            f"{file} is not UTF-8 (byte {error.start + 1:,}).", remedy="Save it as UTF-8, a JSON object a line."
+            f"{file} is not UTF-8 (byte {error.start + 1:,}).", remedy="Save it as UTF-8, one JSON object per line."
         ) from error
     except OSError as error:
         raise TrainingError(
@@ -48,7 +50,7 @@ def read_pairs(file: Path) -> list[Pair]:
         ) from error
     pairs = list(_parsed(file, lines))
     if not pairs:
-        raise TrainingError(f"{file} holds no pairs.", remedy=Remedy(Action.MAKE_PAIRS))
+        raise TrainingError(f"{file} contains no pairs.", remedy=Remedy(Action.MAKE_PAIRS))
     return pairs
 
 
@@ -64,25 +66,25 @@ def _parsed(file: Path, lines: Sequence[str]) -> Iterator[Pair]:
 
 
 def _object(line: str) -> dict[str, Any]:
-    """A line's fields. Raises ValueError, in words for people."""
+    """A line's fields. Raises ValueError with a message for people."""
     try:
         found = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON at column {error.colno:,} ({error.msg.removesuffix(' at')})") from error
     except (ValueError, RecursionError) as error:  # numbers without end, brackets without end
-        raise ValueError("not JSON that anything could be made of") from error
+        raise ValueError("not usable JSON") from error
     if not isinstance(found, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return found
 
 
 def _pair(fields: dict[str, Any], place: str) -> Pair:
     query, text = (_text(fields, name) for name in ("query", "text"))
     if not (query.strip() and text.strip()):
-        raise ValueError("query and text must be texts with something in them")
+        raise ValueError("query and text must not be empty")
     stored = _text(fields, "stored")
     if not re.fullmatch(r"(?:[0-9a-f]{2})*", stored):
-        raise ValueError("stored is what `train pairs` writes, or nothing")
+        raise ValueError("stored must be what `train pairs` wrote, or be left out")
     return Pair(
         query=query,
         passage=Passage(_text(fields, "title"), text),
@@ -105,15 +107,15 @@ def _negatives(fields: dict[str, Any]) -> tuple[Passage, ...]:
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
-    """A field's text, "" for none; without what no tokenizer takes."""
+    """A field's text, "" for none, without characters that tokenizers reject."""
     value = fields.get(name)
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"{name} must be a text")
+        raise ValueError(f"{name} must be a string")
     return (value or "").encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 def _choice(choices: type[_Choice], fields: dict[str, Any], name: str, usual: _Choice) -> _Choice:
     value = _text(fields, name)
     if value and value not in list(choices):
-        raise ValueError(f"{name} '{value}' is none of {', '.join(choices)}")
+        raise ValueError(f"{name} '{value}' is not one of {', '.join(choices)}")
     return choices(value) if value else usual

@@ -1,4 +1,4 @@
-"""What texts have in common: one spelling to compare them by, and whether a few words can be a query."""
+"""Compares texts by a normalized spelling, removes copies of queries from them, and decides which words can be a query."""
 
 import re
 import unicodedata
@@ -6,20 +6,20 @@ import unicodedata
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _NUMBER = re.compile(r"^\s*\d+(?:\.\d+)*\.(?:\d+)?\s+(?=\w)")
-_TELLING_WORDS = 3  # in a row, that are a copy and no chance
+_COPIED_WORDS = 3  # in a row, that are a copy and not chance
 _LONG_WORD = 12  # letters: a compound of German or Finnish says as much as two words
 _MOST_WORDS = 64
 
 
 def normalize(text: str) -> str:
-    """Letters and digits in lower case, one blank between words."""
+    """The text's letters and digits in lower case, with one blank between words."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def is_query(text: str) -> bool:
-    """Whether a text could be asked: two words or more, or as much in scripts without blanks, of letters and not of numbers."""
+    """True if a text could be a query: two or more words of letters, or as much in a script without blanks."""
     words = [word for word in _WORD.findall(text) if sum(map(str.isalpha, word)) >= 2]
-    if len(words) > _MOST_WORDS or "|" in text:  # the head of a table
+    if len(words) > _MOST_WORDS or "|" in text:  # a table's header
         return False
     return (
         len(words) >= 2
@@ -29,26 +29,26 @@ def is_query(text: str) -> bool:
 
 
 def without_number(heading: str) -> str:
-    """A heading without the number that it has in its book: "11.5. Samba" is "Samba"."""
+    """A heading without its number: "Samba" for "11.5. Samba"."""
     return _NUMBER.sub("", heading)
 
 
 def without_copies(text: str, query: str) -> str:
-    """A text without the query's words: wherever they stand, or, if they are one or two, where they stand alone on a line.
+    """Remove the query's words from a text: everywhere, or, if they are only one or two, where they are alone on a line.
 
-    Navigation and headings that were read as text repeat a title, and so may the first sentence.
+    Navigation and headings that were read as text repeat a title; so may the first sentence.
     """
     words = _WORD.findall(without_number(query))
     if not words:
         return text
     copy = r"\W+".join(map(re.escape, words))
-    if len(words) < _TELLING_WORDS:
+    if len(words) < _COPIED_WORDS:
         return re.sub(rf"^[^\w\n]*{copy}[^\w\n]*$\n?", "", text, flags=re.IGNORECASE | re.MULTILINE)
     return re.sub(rf"(?<!\w)(?:\d+(?:\.\d+)*\.?[^\S\n]+)?{copy}(?!\w)", "", text, flags=re.IGNORECASE)
 
 
 def without_beginning(text: str, beginning: str) -> str:
-    """A text without the words that it begins with, if they are these, whatever signs and line ends stand between them."""
+    """Remove these words from the beginning of a text, whatever punctuation and line ends are between them."""
     words = _WORD.findall(beginning)
     if not words:
         return text

@@ -1,7 +1,7 @@
-"""Vectors of pairs: what the collection has already is taken from it, the rest is embedded once and kept.
+"""Vectors of pairs: those that the collection has are read from it, the others are embedded once and cached.
 
-A pair's passage lacks its title, and so has another vector than the passage that is stored. Embedding it takes a tenth of a second;
-the stored vector less a share of the title's comes near enough to learn from (`Sources.STORED`), not to judge by.
+A pair's passage lacks its title, so its vector differs from that of the stored passage. Embedding it takes a tenth of a second;
+the stored vector minus a share of the title's is near enough to learn from (`Sources.STORED`), but not to judge by.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ from searchkit_indexes import Ids, Vectors
 
 _AT_ONCE = 32
 _SAVED_EVERY_SECONDS = 60
-_TITLED = {Kind.TITLE, Kind.HEADING}  # pairs whose query is what the stored passage has for its title
-_SHARES = np.linspace(0, 0.6, 13)  # of the query's vector, tried
+_TITLED = {Kind.TITLE, Kind.HEADING}  # pairs whose query is the title of the stored passage
+_SHARES = np.linspace(0, 0.6, 13)  # of the query's vector, to try
 
 
 class Sources(StrEnum):
-    """Where the vectors of the passages to learn from come from."""
+    """The source of the vectors of training passages."""
 
     EMBEDDED = "embedded"
     STORED = "stored"
@@ -40,10 +40,10 @@ class Sources(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairVectors:
-    """Of n pairs, unit length: queries and passages (n, dimension), and what is the same as what (n,).
+    """The vectors of n pairs: queries and passages, each (n, dimension) float32 of unit length.
 
-    `rows`: of the passage in the corpus that each was made of, -1 for none. `negatives`: (n, dimension), zero where a pair
-    has none.
+    `query_ids`, `passage_ids`: (n,), equal for equal queries or passages. `rows`: (n,) the corpus row of the passage that each pair
+    was made from, -1 for none. `negatives`: (n, dimension), zero for pairs without.
     """
 
     queries: Vectors
@@ -56,24 +56,35 @@ class PairVectors:
     def __len__(self) -> int:
         return len(self.queries)
 
+    def of_rows(self, rows: Ids) -> "PairVectors":
+        """The vectors of some of the pairs."""
+        return PairVectors(
+            self.queries[rows],
+            self.passages[rows],
+            self.query_ids[rows],
+            self.passage_ids[rows],
+            self.rows[rows],
+            self.negatives[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CorpusVectors:
-    """Every passage's vector in a collection: content hashes and (n, dimension)."""
+    """The vectors of all passages of a collection: (n, dimension), with their content hashes."""
 
     hashes: tuple[bytes, ...]
     vectors: Vectors
 
     @classmethod
     def read(cls, catalog: CatalogReader, embedder: Embedder) -> "CorpusVectors":
-        """All that the catalog holds of the model."""
+        """Read all vectors of the model from the catalog."""
         ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
         _, hashes, found = vectors.fetch_vectors(catalog, ids, embedder.info.dimension)
         return cls(tuple(hashes), normalized(found))
 
 
 class VectorCache:
-    """Vectors by the model and the text they are of, kept in a file: another run embeds only what is new."""
+    """A file of vectors by model and text, so that another run embeds only what is new."""
 
     def __init__(self, file: Path, embedder: Embedder, on_progress: ProgressListener = lambda _: None) -> None:
         self._file = file
@@ -86,13 +97,13 @@ class VectorCache:
         self._read()
 
     def queries(self, texts: Sequence[str]) -> Vectors:
-        """(n, dimension) of queries."""
+        """The vectors of queries, (n, dimension)."""
         return self._of(
             [("q", text) for text in texts], lambda some: self._embedder.embed_queries([t for _, t in some])
         )
 
     def passages(self, passages: Sequence[Passage]) -> Vectors:
-        """(n, dimension) of passages."""
+        """The vectors of passages, (n, dimension)."""
 
         def embed(some: Sequence[tuple[str, str]]) -> Vectors:
             return self._embedder.embed_documents([Passage(*text.split("\0", 1)) for _, text in some])
@@ -100,7 +111,7 @@ class VectorCache:
         return self._of([("p", f"{passage.title}\0{passage.text}") for passage in passages], embed)
 
     def save(self) -> None:
-        """Write the file, if anything is new. Raises TrainingError if it cannot be written."""
+        """Write the file if anything is new. Raises TrainingError if it cannot be written."""
         if not self._is_changed:
             return
         dtype = self._dtype()
@@ -120,7 +131,7 @@ class VectorCache:
         if not self._file.is_file():
             return
         content = self._file.read_bytes()
-        if len(content) % self._dtype().itemsize == 0:  # else of another model's dimension: made again
+        if len(content) % self._dtype().itemsize == 0:  # otherwise it has another model's dimension, and is made again
             rows = np.frombuffer(content, self._dtype())
             self._known = {row["key"].tobytes(): row["vector"].astype(np.float32) for row in rows}
 
@@ -130,11 +141,13 @@ class VectorCache:
         stage = "Embedding queries" if texts and texts[0][0] == "q" else "Embedding passages"
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start : start + _AT_ONCE]
-            found = embed([text for _, text in some]).astype(np.float16).astype(np.float32)  # the same when read again
+            found = (
+                embed([text for _, text in some]).astype(np.float16).astype(np.float32)
+            )  # equal when read from the file
             self._known.update(zip([key for key, _ in some], found, strict=True))
             self.embedded += len(some)
             self._is_changed = True
-            if monotonic() - self._saved_at > _SAVED_EVERY_SECONDS:  # a run that is killed loses so much at most
+            if monotonic() - self._saved_at > _SAVED_EVERY_SECONDS:  # a run that is killed loses no more
                 self.save()
             self._on_progress(Progress(stage, start + len(some), len(missing), "texts"))
         if not keys:
@@ -149,7 +162,7 @@ class VectorCache:
 def vectors_of_pairs(
     pairs: Sequence[Pair], corpus: CorpusVectors, cache: VectorCache, sources: Sources = Sources.EMBEDDED
 ) -> PairVectors:
-    """The vectors of pairs. With STORED, training pairs whose passage is in the corpus get an estimate (see the module)."""
+    """Compute the vectors of pairs. With STORED, training pairs whose passage is in the corpus get an estimate (see above)."""
     row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
     rows = np.array([row_of.get(bytes.fromhex(pair.stored), -1) for pair in pairs], np.int64)
     queries = cache.queries([pair.query for pair in pairs])
@@ -175,7 +188,7 @@ def vectors_of_pairs(
 
 
 def best_share(queries: Vectors, stored: Vectors, wanted: Vectors) -> float:
-    """The share of the queries that, taken from the stored vectors, comes nearest to those wanted, on average. Of none: .3."""
+    """The share of the queries that, subtracted from the stored vectors, comes nearest to `wanted` on average; .3 for none."""
     if not len(queries):
         return 0.3
     means = [float((normalized(stored - share * queries) * wanted).sum(axis=1).mean()) for share in _SHARES]
@@ -185,7 +198,7 @@ def best_share(queries: Vectors, stored: Vectors, wanted: Vectors) -> float:
 def _negatives(
     pairs: Sequence[Pair], corpus: CorpusVectors, row_of: Mapping[bytes, int], cache: VectorCache
 ) -> Vectors:
-    """The vector of each pair's first hard negative, the stored one where the corpus has it."""
+    """The vector of each pair's first hard negative, from the corpus if it is there."""
     found = np.zeros((len(pairs), corpus.vectors.shape[1]), np.float32)
     unknown: list[int] = []
     for i, pair in enumerate(pairs):

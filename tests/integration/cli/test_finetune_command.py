@@ -54,7 +54,7 @@ def installed(home: Path) -> list[str]:
 def test_too_few_pairs_are_refused_before_anything_is_written(tmp_path: Path, command: Command) -> None:
     pairs = pair_file(tmp_path / "few.jsonl", tiny_pairs()[:20])
     reason = refused(command("--pairs", pairs, "--base", str(write_bert(tmp_path / "base"))))
-    assert "32 are the least" in reason
+    assert "at least 32 are needed" in reason
     assert installed(tmp_path / "home") == []
     assert not (tmp_path / "home" / "training").exists()
 
@@ -69,7 +69,7 @@ def test_pairs_of_one_document_are_refused(tmp_path: Path, command: Command) -> 
     one = [of_one(number, "d", Split.TRAIN) for number in range(50)]
     val = [of_one(number, "e", Split.VALIDATION) for number in range(50, 60)]
     pairs = pair_file(tmp_path / "one.jsonl", [*one, *val])
-    assert "from 1 documents" in refused(command("--pairs", pairs, "--base", str(write_bert(tmp_path / "base"))))
+    assert "from 1 document" in refused(command("--pairs", pairs, "--base", str(write_bert(tmp_path / "base"))))
 
 
 def test_a_model_whose_weights_are_not_here_says_what_to_name(tmp_path: Path, command: Command) -> None:

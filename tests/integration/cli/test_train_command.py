@@ -108,7 +108,7 @@ def test_too_little_is_refused_and_nothing_changes(home: Path, tmp_path: Path) -
     write(tmp_path / "few" / "a.md", "# One title of a note\n\n" + "Something about it. " * 10)
     said = run("index", str(tmp_path / "few"), "--adapt")
     assert said.exit_code == 0
-    assert "Not adapted: All pairs of 'few' are of one document" in said.output
+    assert "Not adapted: All pairs of 'few' are from one document" in said.output
     with Library(home) as library:
         assert library.status("few").model == BUNDLED
         assert library.models.names() == [BUNDLED]

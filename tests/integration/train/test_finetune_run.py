@@ -225,7 +225,7 @@ def test_a_disk_that_fills_up_while_a_state_is_written_loses_only_that(
     ("limit_bytes", "what"),
     [
         (30, "The run's state"),
-        (5_000, "What the base embedded"),
+        (5_000, "The base's vectors"),
         (20_000, "The state of the run"),
         (50_000, "The state of the run"),
     ],

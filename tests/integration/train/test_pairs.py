@@ -6,7 +6,7 @@ import pytest
 
 from searchkit.errors import TrainingError
 from searchkit.library import Library
-from searchkit.train.pairs.collect import check_pairs, gather_pairs
+from searchkit.train.pairs.collect import check_pairs, read_or_mine_pairs
 from searchkit.train.pairs.pair import (
     Kind,
     Pair,
@@ -25,7 +25,7 @@ LONG = " It goes on for a while, so that there is something to learn from and no
 
 def mined(library: Library, folder: Path) -> dict[str, list[Pair]]:
     library.index(folder, collection="docs")
-    pairs, _ = gather_pairs(library, "docs")
+    pairs, _ = read_or_mine_pairs(library, "docs")
     found: dict[str, list[Pair]] = {}
     for pair in pairs:
         found.setdefault(pair.kind.value, []).append(pair)
@@ -179,7 +179,7 @@ def checked(library: Library, pairs: list[Pair]) -> None:
     file = library.home.path / "pairs.jsonl"
     library.home.path.mkdir(exist_ok=True)
     write_pairs(file, pairs)
-    found, counts = gather_pairs(library, "docs", file)
+    found, counts = read_or_mine_pairs(library, "docs", file)
     check_pairs(found, counts, "docs")
 
 
@@ -211,6 +211,6 @@ def test_an_empty_validation_split_is_refused(library: Library) -> None:
 def test_a_collection_without_titles_says_so(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "docs" / "a.txt", "just a line\n")
     library.index(tmp_path / "docs", collection="docs")
-    found, counts = gather_pairs(library, "docs")
+    found, counts = read_or_mine_pairs(library, "docs")
     with pytest.raises(TrainingError, match="no titles, headings or questions"):
         check_pairs(found, counts, "docs")

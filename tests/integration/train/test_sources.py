@@ -17,7 +17,7 @@ from searchkit.library import Library
 from searchkit.search.click_log import erase_opened, note_opened, read_opened
 from searchkit.train.options import PairOptions
 from searchkit.train.pairs import generated_questions
-from searchkit.train.pairs.collect import collect_pairs, gather_pairs, opened_pairs
+from searchkit.train.pairs.collect import collect_pairs, opened_pairs, read_or_mine_pairs
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.vectors import CorpusVectors, Sources, VectorCache, vectors_of_pairs
 from searchkit.types import Passage
@@ -58,7 +58,7 @@ def test_opened_searches_are_visible_become_pairs_and_can_be_erased(notes: Libra
     assert (kept.query, kept.collection, kept.path) == ("when are roses cut", "notes", hit.path)
     pairs, counts = collect_pairs(notes, "notes", PairOptions())
     assert counts.kinds["opened"] == 1
-    assert gather_pairs(notes, "notes")[1].kinds["opened"] == 1  # what `train adapter` learns from
+    assert read_or_mine_pairs(notes, "notes")[1].kinds["opened"] == 1  # what `train adapter` learns from
     assert any((pair.kind, pair.query) == (Kind.OPENED, "when are roses cut") for pair in pairs)
     assert erase_opened(notes.home) == 1
     assert read_opened(notes.home) == [] and not notes.home.click_log.exists()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from searchkit.answer.grounding.checked_text import NO_SOURCE_SAYS_SO, UNSUPPORTED, CheckedText
 from searchkit.answer.grounding.citations import CitationChecker
-from searchkit.answer.grounding.plain_text import PlainTextStream, plain_text
 from searchkit.answer.grounding.support import SupportChecker
+from searchkit.answer.plain_text import PlainTextStream, plain_text
 from searchkit.types import Evidence, Hit
 from tests.support.hash_embedder import HashEmbedder
 

@@ -66,7 +66,7 @@ def test_what_harms_elsewhere_is_no_choice() -> None:
     pytest.importorskip("torch")
     from searchkit.train.adapter.learn import choose_matrix
 
-    chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), objection_to=lambda _: "it harms")
+    chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), regression_of=lambda _: "it harms")
     assert chosen.matrix is None
 
 

@@ -170,7 +170,7 @@ def test_the_order_of_an_epoch_follows_from_seed_and_epoch_alone() -> None:
 
 
 def test_states_that_were_cut_short_are_not_gone_on_from(tmp_path: Path) -> None:
-    from searchkit.train.finetune.checkpoints import best_states, prune, remove_unfinished, whole_states
+    from searchkit.train.finetune.checkpoints import best_states, complete_states, prune, remove_unfinished
 
     looks = [{"step": 10, "epoch": 1.0, "eval_ndcg_10": 0.5}, {"step": 20, "epoch": 2.0, "eval_ndcg_10": 0.7}]
     looks.append({"step": 30, "epoch": 3.0, "eval_ndcg_10": 0.6})
@@ -182,10 +182,10 @@ def test_states_that_were_cut_short_are_not_gone_on_from(tmp_path: Path) -> None
     (tmp_path / "checkpoint-40").mkdir()
     (tmp_path / "checkpoint-40" / "trainer_state.json").write_text('{"log_his')
     remove_unfinished(tmp_path)
-    assert [saved.step for saved in whole_states(tmp_path)] == [10, 20, 25, 30]
+    assert [saved.step for saved in complete_states(tmp_path)] == [10, 20, 25, 30]
     assert [(saved.step, saved.score) for saved in best_states(tmp_path, 2)] == [(20, 0.7), (30, 0.6)]
     prune(tmp_path, keep=1)
-    assert [saved.step for saved in whole_states(tmp_path)] == [20, 30]
+    assert [saved.step for saved in complete_states(tmp_path)] == [20, 30]
     assert not (tmp_path / "checkpoint-20" / "optimizer.pt").exists()
     assert (tmp_path / "checkpoint-30" / "optimizer.pt").exists()
 
@@ -201,9 +201,9 @@ def pairs(train: int, validation: int, *, documents: int = 1000, same: bool = Fa
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (pairs(5, 10), "There are 5 training pairs; 32 are the least"),
+        (pairs(5, 10), "There are 5 training pairs; at least 32 are needed"),
         (pairs(50, 10, same=True), r"There are 1 training pairs \(left out: 49 copies\)"),
-        (pairs(50, 10, documents=1), "from 1 documents"),
+        (pairs(50, 10, documents=1), "from 1 document"),
         (pairs(50, 0), "There are 0 validation pairs"),
         (pairs(50, 3), "There are 3 validation pairs"),
     ],

@@ -10,6 +10,7 @@ from searchkit.errors import Action, Remedy, TrainingError
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import read_pairs, write_pairs
 from searchkit.types import Passage
+from tests.support.errors import refused
 from tests.support.files import write
 
 SOUND = {"query": "when does it end", "text": "In March."}
@@ -62,20 +63,20 @@ def test_what_no_tokenizer_takes_is_replaced(tmp_path: Path) -> None:
     [
         ("hello", "not JSON at column 1"),
         ('{"query": "a\0b", "text": "t"}', "not JSON at column 13"),
-        ("[" * 100_000, "not JSON that anything could be made of"),
-        ('{"query": ' + "9" * 5_000 + "}", "not JSON that anything could be made of"),
-        ("[]", "no JSON object"),
-        ('{"query": "q"}', "must be texts with something in them"),
-        (line(query=" \t"), "must be texts with something in them"),
-        (line(query=1), "query must be a text"),
-        (line(title=["t"]), "title must be a text"),
-        (line(document={}), "document must be a text"),
-        (line(split="dev"), "split 'dev' is none of train, validation, test"),
-        (line(kind="guess"), "kind 'guess' is none of title, heading"),
-        (line(stored="zz"), "stored is what `train pairs` writes"),
+        ("[" * 100_000, "not usable JSON"),
+        ('{"query": ' + "9" * 5_000 + "}", "not usable JSON"),
+        ("[]", "not a JSON object"),
+        ('{"query": "q"}', "query and text must not be empty"),
+        (line(query=" \t"), "query and text must not be empty"),
+        (line(query=1), "query must be a string"),
+        (line(title=["t"]), "title must be a string"),
+        (line(document={}), "document must be a string"),
+        (line(split="dev"), "split 'dev' is not one of train, validation, test"),
+        (line(kind="guess"), "kind 'guess' is not one of title, heading"),
+        (line(stored="zz"), "stored must be what `train pairs` wrote"),
         (line(negatives="no"), "negatives must be a list"),
         (line(negatives=["no"]), "negatives must be a list"),
-        (line(negatives=[{"text": 5}]), "text must be a text"),
+        (line(negatives=[{"text": 5}]), "text must be a string"),
         (line(negatives=[{"title": "t"}]), "a negative has no text"),
     ],
 )

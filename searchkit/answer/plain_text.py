@@ -85,7 +85,7 @@ class PlainTextStream:
         return max((end for end in outside if end <= start), default=0)
 
     def _open_bracket(self) -> int:
-        """Where a construct begins that is not closed yet, or the end of the text."""
+        """The start of a construct that is not closed yet, or the end of the text."""
         opened = re.search(r"!?\[[^\]\n]*$|!?\[[^\]\n]*\](?:\([^)\n]*)?$|<[^>\n]*$", self._held)
         return opened.start() if opened else len(self._held)
 
@@ -135,6 +135,6 @@ class ReasoningStripper:
         return self.rest()
 
     def rest(self) -> str:
-        """What was held back, unless it is reasoning that never ended."""
+        """Return the text that was held back, unless it is reasoning that never ended."""
         held, self._held = self._held, ""
         return "" if self._state == "inside" else held

@@ -17,7 +17,7 @@ from dataclasses import fields
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, get_origin, get_type_hints
 
 import click
 
@@ -94,10 +94,10 @@ def _declarations(kind: type) -> dict[str, Declaration]:
     hints = get_type_hints(kind, include_extras=True)
     found = {}
     for field in fields(kind):
-        metadata = getattr(hints[field.name], "__metadata__", ())
-        if not metadata:
-            raise TypeError(f"the field {field.name} of {kind.__name__} is annotated with no option")
-        found[field.name] = metadata[0]
+        hint = hints[field.name]
+        if get_origin(hint) is not Annotated:
+            raise TypeError(f"the field {field.name} of {kind.__name__} is not annotated with an option")
+        found[field.name] = hint.__metadata__[0]
     return found
 
 

@@ -22,11 +22,15 @@ _DEFAULT = FinetuneOptions()
 _WEIGHT = click.FloatRange(0)
 
 
-def _zero_unless_given(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float:
-    return value or 0
+def _method_s_rate(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float:
+    return value or _DEFAULT.learning_rate
 
 
-_TRAINING = group(
+def _torch_s_threads(_ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int:
+    return value or _DEFAULT.threads
+
+
+TRAINING = group(
     FinetuneOptions,
     method=option(
         "--method",
@@ -48,7 +52,7 @@ _TRAINING = group(
     learning_rate=option(
         "--learning-rate",
         type=click.FloatRange(0, min_open=True),
-        callback=_zero_unless_given,
+        callback=_method_s_rate,
         help="Default: 2e-4 for lora, 5e-5 for full.",
     ),
     lora_rank=option(
@@ -101,7 +105,7 @@ _TRAINING = group(
     threads=option(
         "--threads",
         type=click.IntRange(1),
-        callback=_zero_unless_given,
+        callback=_torch_s_threads,
         help="Processor threads (default: one for each core).",
     ),
 )
@@ -143,7 +147,7 @@ class _Request:
         str,
         option("--name", default="", help="Name of the result (default: made of the base's and the collection's)."),
     ]
-    training: Annotated[FinetuneOptions, _TRAINING]
+    training: Annotated[FinetuneOptions, TRAINING]
     loss: Annotated[LossWeights, _LOSS]
     quantization: Annotated[
         Quantization,

@@ -66,6 +66,7 @@ def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Pa
     name = f"{BUNDLED}-docs"
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["model"] == name and report["targets"] and report["general"]  # proven, whatever came of it
+    assert report["trials"][0].keys() == {"weights", "mix", "likelihood", "ndcg", "objection"}  # as in earlier reports
     assert (tmp_path / "report" / "report.md").is_file()
     card = (home / "models" / name / "README.md").read_text()
     assert "Licence, inherited from it: **apache-2.0**" in card and "held-out pairs" in card

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from searchkit.cli.options import PATH, EnumChoice, argument, group, option, with_options
+from searchkit.cli.train_finetune import TRAINING as FINETUNING
+from searchkit.train.options import FinetuneOptions
 
 
 class Method(StrEnum):
@@ -84,3 +86,21 @@ def test_a_field_without_an_option_is_refused_when_the_command_is_declared() -> 
 
     with pytest.raises(TypeError, match="collection of Incomplete"):
         with_options(Incomplete)
+
+
+def test_without_options_finetuning_is_the_same_run_as_ever() -> None:
+    """An unfinished run is recognised by the text of its options: 0 is another run than 0.0."""
+
+    @dataclass(frozen=True)
+    class Finetuning:
+        training: Annotated[FinetuneOptions, FINETUNING]
+
+    given: list[FinetuneOptions] = []
+
+    @click.command()
+    @with_options(Finetuning)
+    def finetune(request: Finetuning) -> None:
+        given.append(request.training)
+
+    assert CliRunner().invoke(finetune, []).exit_code == 0
+    assert repr(given) == repr([FinetuneOptions()])

@@ -10,7 +10,6 @@ from searchkit.errors import Action, Remedy, TrainingError
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import read_pairs, write_pairs
 from searchkit.types import Passage
-from tests.support.errors import refused
 from tests.support.files import write
 
 SOUND = {"query": "when does it end", "text": "In March."}
@@ -89,7 +88,7 @@ def test_a_line_that_is_no_pair_is_named_with_what_is_wrong(tmp_path: Path, cont
 
 @pytest.mark.parametrize("content", ["", "\n \n"])
 def test_an_empty_file_says_how_to_make_one(tmp_path: Path, content: str) -> None:
-    with pytest.raises(TrainingError, match="holds no pairs") as refused:
+    with pytest.raises(TrainingError, match="contains no pairs") as refused:
         read_pairs(write(tmp_path / "own.jsonl", content))
     assert refused.value.remedy == Remedy(Action.MAKE_PAIRS)
 

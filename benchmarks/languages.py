@@ -54,7 +54,7 @@ def recall(search: DocumentSearch, queries: Mapping[str, str], qrels: Mapping[st
 
 
 def is_own_first(search: DocumentSearch, text: str, judged: Mapping[str, int]) -> bool:
-    """Whether the first document is the one that is judged most relevant."""
+    """True if the first document is the one that is judged most relevant."""
     ranking = search(text, 1)
     return bool(ranking) and judged.get(ranking[0][0]) == max(judged.values())
 

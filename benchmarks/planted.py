@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def is_first(library: Library, asked: Planted, mode: SearchMode) -> bool:
-    """Whether the first hit is it."""
+    """True if the first hit is it."""
     hits = library.search(asked.query, k=1, mode=mode)
     return bool(hits) and asked.is_answered_by(hits[0])
 

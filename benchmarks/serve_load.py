@@ -47,7 +47,7 @@ class Load:
 def main() -> None:
     """Run the load and print what it was."""
     options = read_options()
-    queries = made_queries(options)
+    queries = make_queries(options)
     token = read_or_make_token(options.home)
     with running_server(options) as (port, process):
         ask_all(port, token, queries[: options.clients], options, Load())  # the first ones load what is loaded once
@@ -60,7 +60,7 @@ def main() -> None:
     print_table(load, options, code)
 
 
-def made_queries(options: argparse.Namespace) -> list[str]:
+def make_queries(options: argparse.Namespace) -> list[str]:
     """Three to eight words in a row from passages all over the collection, the same at every run."""
     with Library(options.home) as library:
         passages = library.collection(options.collection).sample_passages(4000)

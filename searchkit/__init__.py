@@ -1,6 +1,6 @@
 """searchkit: private search by meaning over your own files, offline, on a laptop CPU.
 
-What is imported from here is public, and stays as it is; other modules may change with any version.
+Names imported from here are public and stay as they are; other modules may change with any version.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A collection: a catalog, an index and a model, and everything that it keeps on the disk."""
+"""A collection: a catalog, an index and a model, and everything it stores on the disk."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +29,10 @@ from searchkit.search.click_log import erase_opened
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import DocumentStatus, Hit, Passage
 
-if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
+if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
     from searchkit.embedding.embedder import Embedder
 
-_FORGET_SLACK = 5000  # vectors; forgetting is at once, and searches drop what is gone
+_FORGET_SLACK = 5000  # vectors; forgetting is immediate, and searches drop what has been removed
 _DEFAULTS = RunOptions()
 
 
@@ -58,7 +58,7 @@ class Collection:
         return self.folder.name
 
     def reading(self) -> AbstractContextManager[CatalogReader]:
-        """Open the catalog for reading, for the length of a `with` block."""
+        """Open the catalog for reading, for the duration of a `with` block."""
         return reading(self.folder)
 
     def writing(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[CatalogWriter]:
@@ -80,7 +80,7 @@ class Collection:
         return self.models.open(model or self.model() or load_settings(self.home).model)
 
     def embedder_in(self, catalog: CatalogReader, model: str = "") -> "Embedder":
-        """The same for who has the catalog open."""
+        """Open the same model with the catalog already open."""
         return self.models.open(model or get_meta(catalog, MODEL) or load_settings(self.home).model)
 
     def roots(self) -> tuple[Path, ...]:
@@ -112,21 +112,21 @@ class Collection:
             return read_coverage(catalog, self.name, self._fingerprint(catalog))
 
     def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> DocumentView:
-        """A hit's passage in its document, with so many passages before and after it."""
+        """A hit's passage in its document, with the given numbers of passages before and after it."""
         from searchkit.catalog.stored_documents import view_document
 
         with self.reading() as catalog:
             return view_document(catalog, hit, before=before, after=after)
 
     def sample_passages(self, count: int) -> list[Passage]:
-        """Some passages from all over the collection."""
+        """Sample passages from the whole collection."""
         from searchkit.catalog.passages import sample_passages
 
         with self.reading() as catalog:
             return [Passage(each.title, each.text) for each in sample_passages(catalog, count)]
 
     def refresh(self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS) -> IndexReport:
-        """Bring all folders up to date: only what changed is read, only what is new is embedded.
+        """Sync all folders: only changed files are read, and only new passages embedded.
 
         Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError.
         """
@@ -141,7 +141,7 @@ class Collection:
         on_progress: ProgressListener = no_listener,
         options: RunOptions = _DEFAULTS,
     ) -> IndexReport:
-        """Bring some of its folders up to date, within the user's limits on files; the catalog is open for writing."""
+        """Sync some of its folders, within the user's limits on files; the catalog is open for writing."""
         from searchkit.ingest.index_run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
@@ -156,9 +156,9 @@ class Collection:
     def forget(self, path: Path) -> int | None:
         """Remove a folder or file (absolute path) from the collection, and the opened hits there; nothing on the disk.
 
-        A root goes as a whole, and the collection with its last root. Something below a root is also left out of later
-        runs, until it is indexed by name. Returns the number of documents removed, None if the collection has nothing to
-        do with the path. Raises CollectionBusyError for a whole root while another process writes.
+        A root is removed as a whole, and the collection with its last root. A path below a root is also excluded from later
+        runs, until it is indexed by name. Returns the number of documents removed, None if the collection has nothing at
+        the path. Raises CollectionBusyError for a whole root while another process writes.
         """
         from searchkit.catalog.forget import forget_path
 
@@ -190,7 +190,7 @@ class Collection:
         return count
 
     def searcher(self) -> CollectionSearcher:
-        """Open the collection for searching; once it has changed its model or was rebuilt, open it again."""
+        """Open the collection for searching; open it again after its model was changed or it was rebuilt."""
         if self._searcher is not None and not self._searcher.is_current():
             self.close()
         if self._searcher is None:
@@ -208,7 +208,7 @@ class Collection:
 
     @contextmanager
     def _catalog(self) -> Iterator[CatalogReader]:
-        """The catalog as searching has it open, else opened for this."""
+        """The catalog that searching has open, else one opened for this."""
         if self._searcher is not None and self._searcher.is_current():
             with readable_errors(self.folder.catalog):
                 yield self._searcher.catalog
@@ -217,13 +217,13 @@ class Collection:
                 yield catalog
 
     def _fingerprint(self, catalog: CatalogReader) -> str:
-        """Of the collection's model, "" if that is not installed any more."""
+        """The fingerprint of the collection's model, "" if it is no longer installed."""
         if self._searcher is not None and self._searcher.has_model:
             return self._searcher.fingerprint
         return self.models.fingerprint(get_meta(catalog, MODEL) or "")
 
     def _own_model(self, model: str) -> "Embedder":
-        """The model that the collection was built with. Raises ModelNotFoundError if that is not installed any more."""
+        """Open the model that the collection was built with. Raises ModelNotFoundError if it is no longer installed."""
         try:
             return self.models.open(model)
         except ModelNotFoundError as error:
@@ -235,7 +235,7 @@ class Collection:
             ) from error
 
     def _shrink_index(self, catalog: CatalogWriter) -> None:
-        """Have the index file forget as well, at once if that is quick, else with the next run."""
+        """Remove forgotten vectors from the index file too, at once if that is quick, else with the next run."""
         from searchkit.index_store import discard_index, refresh_index
 
         model = get_meta(catalog, MODEL) or ""
@@ -245,7 +245,7 @@ class Collection:
             discard_index(self.folder)
 
     def _forget_meanwhile(self, path: Path) -> int | None:
-        """Forget while another process indexes, which notices. Raises CollectionBusyError for a whole root."""
+        """Forget while another process indexes, which will notice. Raises CollectionBusyError for a whole root."""
         from searchkit.catalog.forget import forget_path
 
         with self.reading() as catalog:
@@ -261,7 +261,7 @@ class Collection:
         return removed
 
     def _remove_files(self) -> None:
-        """Remove all that the collection has left in the data directory, version 0.1's places included."""
+        """Remove everything that the collection has left in the data directory, also where version 0.1 put it."""
         self.close()
         erase_opened(self.home, collection=self.name)
         vectors, reports = self.home.earlier_training(self.name)
@@ -269,13 +269,13 @@ class Collection:
         for file in (vectors, self.home.earlier_evaluation(self.name)):
             with suppress(FileNotFoundError, NotADirectoryError):
                 file.unlink()
-        with suppress(OSError):  # there is none, or other things lie there too
+        with suppress(OSError):  # it does not exist, or contains other things too
             vectors.parent.rmdir()
         self.folder.delete()
 
 
 def waiting(on_progress: ProgressListener, options: RunOptions) -> Callable[[str], None] | None:
-    """What to do while another process writes: say so and wait, or None to give up."""
+    """The callback while another process writes: it reports the wait; None to give up."""
     if not options.wait:
         return None
     return lambda who: on_progress(Progress(f"Waiting for {who}", 0, None, ""))

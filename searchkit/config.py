@@ -19,7 +19,7 @@ _LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
 
 @dataclass(frozen=True, slots=True)
 class LlmSettings:
-    """The table [llm]: which language model answers. "" and 0 leave it to what is found.
+    """The table [llm]: the language model that answers. "" and 0 mean that one is looked for.
 
     `base_url`: of an OpenAI-compatible server. `model`: its name there. `api_key_env`: the environment variable that holds the
     server's key. `gguf`: a file to run in this process instead. `context`: tokens of the model's window.
@@ -34,9 +34,9 @@ class LlmSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """The table [serve]: how `searchkit serve` runs where its options say nothing.
+    """The table [serve]: defaults of the options of `searchkit serve`.
 
-    `token`: whether it asks for one. `allow_hosts`, `allow_origins`: names and origins of web pages, with commas between them.
+    `token`: True to require one. `allow_hosts`, `allow_origins`: names and origins of web pages, separated by commas.
     """
 
     host: str = "127.0.0.1"
@@ -49,14 +49,13 @@ class ServeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a user can set. `model`: for new collections, "" for the best one installed.
+    """The user's settings. `model`: for new collections, "" for the best one installed.
 
     Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
-    `max_reader_megabytes` of memory, is given up. `history`: whether the terminal UI keeps the queries of former sessions;
-    `keep_opened`: whether hits that are opened are noted with their queries, to learn from; `auto_adapt`: whether index runs adapt
-    the model to the collection where that helps;
-    `keys`: its keys by the names of what they do, in place of the usual ones (the table [keys] of the file). `llm`: the
-    table [llm]; `serve`: the table [serve].
+    `max_reader_megabytes` of memory, is skipped. `history`: True if the terminal UI stores its queries for later
+    sessions; `keep_opened`: True if opened hits are recorded with their queries, to learn from; `auto_adapt`: True if index
+    runs adapt the model to the collection where that helps; `keys`: the UI's keys by the names of their actions, in place of
+    the usual ones (the table [keys] of the file). `llm`: the table [llm]; `serve`: the table [serve].
     """
 
     model: str = ""
@@ -76,11 +75,11 @@ _AnyTable = Settings | LlmSettings | ServeSettings
 
 
 def load_settings(home: Home) -> Settings:
-    """Settings from `home`/config.toml, then from SEARCHKIT_MODEL, SEARCHKIT_MAX_FILE_MEGABYTES and so on; keys have none.
+    """Read `home`/config.toml, then SEARCHKIT_MODEL, SEARCHKIT_MAX_FILE_MEGABYTES and so on, which override it; keys have none.
 
     Those of [llm] are SEARCHKIT_LLM_URL, SEARCHKIT_LLM_MODEL and so on, of [serve] SEARCHKIT_SERVE_PORT and so on.
 
-    Raises ConfigError for a key or a value that makes no sense.
+    Raises ConfigError for an unknown key or an impossible value.
     """
     file = home.config
     values: dict[str, object] = {}
@@ -110,13 +109,13 @@ def save_settings(home: Home, settings: Settings) -> None:
 
 
 def _lines(settings: _AnyTable) -> list[str]:
-    """What differs from the defaults, as lines of TOML; no tables."""
+    """The values that differ from the defaults, as lines of TOML; no tables."""
     default = type(settings)()
     return [f"{name} = {_toml(value)}\n" for name, value in _plain(settings) if value != getattr(default, name)]
 
 
 def _plain(settings: _AnyTable) -> list[tuple[str, object]]:
-    """Names and values but for tables."""
+    """Names and values except tables."""
     return [
         (each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, _LLM, _SERVE)
     ]
@@ -131,7 +130,7 @@ def _with_all(settings: _Table, values: object, *, origin: str) -> _Table:
 
 
 def _with_environment(settings: _Table, prefix: str, named: Mapping[str, str] = MappingProxyType({})) -> _Table:
-    """Settings from environment variables: those `named`, else the prefix with the setting's name."""
+    """Read settings from environment variables: those `named`, else the prefix with the setting's name."""
     for name, value in _plain(settings):
         variable = named.get(name, f"{prefix}{name.upper()}")
         if text := os.environ.get(variable):
@@ -168,7 +167,7 @@ def _wanted(example: object) -> str:
 
 
 def _from_text(example: object, text: str, origin: str) -> object:
-    """A value as an environment variable says it."""
+    """Parse the value of an environment variable."""
     if isinstance(example, bool):
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     return _integer(text, origin) if isinstance(example, int) else text

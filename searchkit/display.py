@@ -9,7 +9,7 @@ from searchkit.reports import IndexReport
 from searchkit.types import Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
-_CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which turn a line around
+_CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which reverse the direction of a line
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
 
@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Printable text in which line ends and tabs, of a file's name say, are shown as signs."""
+    """Printable text in which line ends and tabs, as in a file's name, are shown as symbols."""
     return printable(text.replace("\n", "␊").replace("\t", "␉"))
 
 
@@ -53,12 +53,12 @@ def note_text(note: Note) -> str:
     """Word a note as a sentence; what can be done about it depends on the front end."""
     match note.kind:
         case NoteKind.PHRASES_NOT_FOUND:
-            return f"Nothing holds {' and '.join(map(repr, note.values))} as written; these come nearest."
+            return f"No passage contains {' and '.join(map(repr, note.values))} as written; these are the nearest."
         case NoteKind.ALL_WEAK:
             return "Nothing here is clearly about that; these are only the nearest passages."
         case NoteKind.FILTER_MISREAD:
             return (
-                f"Looked for {', '.join(note.values)} as text, since it is no filter. Filters are written type:pdf,"
+                f"Searched for {', '.join(note.values)} as text, since it is not a filter. Filters are written type:pdf,"
                 " path:*.md, folder:notes, since:2025-03, until:yesterday."
             )
         case NoteKind.NOTHING_FOUND:
@@ -70,7 +70,7 @@ def note_text(note: Note) -> str:
 
 
 def file_changes(report: IndexReport) -> str:
-    """`3 added, 1 deleted`: what an index run found of files."""
+    """`3 added, 1 deleted`: an index run's changes of files."""
     counts = (
         (report.added, "added"),
         (report.changed, "changed"),
@@ -92,22 +92,22 @@ def size(count_bytes: int) -> str:
 
 
 def command(*words: str) -> str:
-    """A command of searchkit's to copy into a shell: names with blanks and signs are quoted."""
+    """A searchkit command to copy into a shell: names with blanks and special characters are quoted."""
     return shlex.join(("searchkit", *words))
 
 
 def error_text(error: SearchkitError) -> str:
-    """An error as the command line has it: what happened, and the commands that help."""
+    """Word an error for the command line: what happened, and the commands that help."""
     return sentences(str(error), either([command_line(choice) for choice in choices_of(error)]))
 
 
 def remedy_text(remedy: Remedy) -> str:
-    """A remedy with its alternatives as the command line has it."""
+    """Word a remedy with its alternatives for the command line."""
     return either([command_line(choice) for choice in remedy.choices()])
 
 
 def choices_of(error: SearchkitError) -> list[Remedy]:
-    """What can be done about an error, the best first."""
+    """The remedies for an error, the best first."""
     return list(error.remedy.choices()) if error.remedy else []
 
 
@@ -129,7 +129,7 @@ def remedy_words(remedy: Remedy) -> str:
 
 
 def remedy_command(remedy: Remedy) -> str:
-    """The command or option for one thing to do, "" where there is none."""
+    """The command or option for one thing to do, "" if there is none."""
     return _COMMANDS[remedy.action](remedy)
 
 
@@ -141,12 +141,12 @@ def either(choices: Sequence[str]) -> str:
 
 
 def as_clause(sentence: str) -> str:
-    """A sentence as it goes on after a colon or a semicolon: without its capital, unless it begins with a name in capitals."""
+    """Fit a sentence after a colon or a semicolon: without its capital, unless it begins with a name in capitals."""
     return sentence[:1].lower() + sentence[1:] if not sentence[1:2].isupper() else sentence
 
 
 def sentences(*texts: str) -> str:
-    """Texts one after the other, each but the last with its full stop; empty ones are left out."""
+    """Join texts, each but the last with its full stop; empty ones are left out."""
     *before, last = [text for text in texts if text] or [""]
     return " ".join((*(text if text.endswith((".", "!", "?", "…")) else f"{text}." for text in before), last))
 
@@ -169,13 +169,13 @@ def _shortest(path: Path) -> str:
     return str(path)
 
 
-# What each action is called, wherever it can be done; the front ends add how it is done there.
+# The name of each action, the same in all front ends, which add how to do it there.
 _WORDS: Mapping[Action, str] = {
     Action.ADVICE: "Try again",
     Action.CHANGE_OPTION: "Try again with another value",
     Action.CHANGE_SETTING: "Change the setting",
     Action.INDEX_FOLDER: "Index a folder",
-    Action.RESUME_INDEXING: "Go on indexing",
+    Action.RESUME_INDEXING: "Continue indexing",
     Action.WAIT: "Wait for it",
     Action.VERIFY: "See what is wrong",
     Action.REBUILD: "Rebuild it",
@@ -184,7 +184,7 @@ _WORDS: Mapping[Action, str] = {
     Action.SEE_COLLECTIONS: "See what there is",
     Action.SEE_STATUS: "See what is indexed",
     Action.SEE_PROBLEMS: "See why it was left out",
-    Action.SEARCH: "Say what you look for",
+    Action.SEARCH: "Say what you are looking for",
     Action.SEARCH_BY_WORDS: "Search by words",
     Action.ASK: "Ask in plain words",
     Action.PULL_MODEL: "Get one",
@@ -199,7 +199,7 @@ _WORDS: Mapping[Action, str] = {
     Action.UPGRADE: "Upgrade searchkit",
     Action.MAKE_PAIRS: "Make some",
     Action.WRITE_PAIRS: "Let a language model write some",
-    Action.JUDGE_QUERIES: "Begin one",
+    Action.JUDGE_QUERIES: "Start one",
     Action.EVALUATE: "Make one",
     Action.ALLOW_INDEXING: "Start it so that it may",
 }

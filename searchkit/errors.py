@@ -19,12 +19,12 @@
     │   ├── WindowTooSmallError       its context window is too small
     │   └── AnswerCutError            it broke off in the middle
     ├── TrainingError                 nothing can be trained
-    ├── EvaluationDataError           judged queries, runs or documents are not as they should be
-    ├── BenchmarkError                what is measured cannot be run
+    ├── EvaluationDataError           judged queries, runs or documents are missing or invalid
+    ├── BenchmarkError                an engine to measure cannot be run
     ├── ReadOnlyError                 the server may not write
-    ├── ReferenceGoneError            a passage or document that was found has changed or gone
-    ├── PoolBusyError                 too much work waits
-    └── PoolClosedError               no new work is taken
+    ├── ReferenceGoneError            a passage or document that was found has changed or is gone
+    ├── PoolBusyError                 too much work is waiting
+    └── PoolClosedError               no new work is accepted
 
 The message of an error says what happened, and to which thing. What to do about it is a `Remedy`: a value, which each
 front end words in its own terms (a command, a key, a sentence). Messages therefore name no command, flag or key.
@@ -40,13 +40,13 @@ from pathlib import Path
 
 
 class Action(StrEnum):
-    """What somebody can do about an error. Behind each, the arguments of a `Remedy` that it takes."""
+    """The actions that may resolve an error. The comments list the arguments of a `Remedy` for each."""
 
     ADVICE = "advice"  # sentence: nothing to run
     CHANGE_OPTION = "change_option"  # sentence, option: ask again, with another value for it; extra: whose
     CHANGE_SETTING = "change_setting"  # sentence, setting: in the configuration file
 
-    INDEX_FOLDER = "index_folder"  # path: any folder if there is none; collection: that is to hold it
+    INDEX_FOLDER = "index_folder"  # path: any folder if there is none; collection: for it
     RESUME_INDEXING = "resume_indexing"  # collection
     WAIT = "wait"  # until another process has written
     VERIFY = "verify"  # collection
@@ -64,7 +64,7 @@ class Action(StrEnum):
     PULL_MODEL = "pull_model"  # model
     INSTALL_SMALL_MODEL = "install_small_model"
     IMPORT_MODEL = "import_model"  # model: which to import again; any checkpoint if there is none
-    USE_MODEL = "use_model"  # collection: that is to have another model
+    USE_MODEL = "use_model"  # collection: to switch
     REMOVE_MODEL = "remove_model"  # model
     VERIFY_MODEL = "verify_model"  # model
     SEE_MODELS = "see_models"
@@ -81,7 +81,7 @@ class Action(StrEnum):
 
 
 class Option(StrEnum):
-    """What a caller can give otherwise: a parameter of the library's, an option of the command's."""
+    """The arguments that a caller can change: a parameter in the library, an option of the command."""
 
     BASE = "base"
     COLLECTION = "collection"
@@ -103,9 +103,9 @@ class Option(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What can be done about an error; see Action for which of the arguments one takes.
+    """A way to resolve an error; see Action for the arguments that each takes.
 
-    `sentence`: what to do in plain words, in place of the action's own. `otherwise`: what else would do, see `|`.
+    `sentence`: the advice in plain words, in place of the action's own. `otherwise`: alternatives, see `|`.
     """
 
     action: Action = Action.ADVICE
@@ -135,7 +135,7 @@ class Remedy:
 class SearchkitError(Exception):
     """The root. `str(error)` is the message: what happened, to which thing. `remedy`: what to do, None if nothing helps.
 
-    A text as the remedy is advice in plain words.
+    A string as the remedy is advice in plain words.
     """
 
     def __init__(self, message: str, *, remedy: Remedy | str | None = None) -> None:
@@ -167,7 +167,7 @@ class CollectionBusyError(SearchkitError):
 
 
 class AlreadyIndexingError(CollectionBusyError):
-    """The server brings a collection up to date, and does so with one at a time."""
+    """The server is indexing a collection; it indexes one at a time."""
 
 
 class CatalogError(SearchkitError):
@@ -185,12 +185,12 @@ class UnreadableFileError(SearchkitError):
 
     @property
     def advice(self) -> str:
-        """The remedy as it is stored, "" if there is none."""
+        """The remedy's stored form, "" if there is none."""
         return self.remedy.sentence if self.remedy else ""
 
 
 class ModelError(SearchkitError):
-    """A model folder is damaged or cannot do what is asked of it."""
+    """A model folder is damaged, or lacks the requested ability."""
 
 
 class ModelNotFoundError(ModelError):
@@ -202,7 +202,7 @@ class UnsupportedCheckpointError(ModelError):
 
 
 class HubError(SearchkitError):
-    """A checkpoint cannot be fetched from the model hub: refused, not found, out of reach, or not what it should be."""
+    """A checkpoint cannot be fetched from the model hub: refused, not found, unreachable, or invalid."""
 
 
 class ExtraMissingError(SearchkitError):
@@ -210,17 +210,17 @@ class ExtraMissingError(SearchkitError):
 
 
 class LlmError(SearchkitError):
-    """The language model cannot answer: it refuses, is out of reach, or is not what it should be."""
+    """The language model cannot answer: it refuses, is unreachable, or is not a language model."""
 
 
 class LlmNotFoundError(LlmError):
-    """No language model is set up, or it is not where it was said to be."""
+    """No language model is set up, or it is not at its configured address."""
 
 
 class WindowTooSmallError(LlmError):
-    """The model's context window does not hold the question with a useful part of one source and an answer.
+    """The model's context window has no room for the question with a useful part of one source and an answer.
 
-    `window_tokens`: the window that the server named when it refused, None if it named none.
+    `window_tokens`: the window that the server named when it refused, None if it did not.
     """
 
     def __init__(self, message: str, *, remedy: Remedy | str | None = None, window_tokens: int | None = None) -> None:
@@ -233,15 +233,15 @@ class AnswerCutError(LlmError):
 
 
 class TrainingError(SearchkitError):
-    """Nothing can be trained from what is there, or training failed; the old model stays as it is."""
+    """There is not enough to train from, or training failed; the old model stays as it is."""
 
 
 class EvaluationDataError(SearchkitError):
-    """Judged queries, a run or documents to evaluate with are missing or not in the format that they should have."""
+    """Judged queries, a run or documents to evaluate with are missing or in the wrong format."""
 
 
 class BenchmarkError(SearchkitError):
-    """An engine or a command that is to be measured cannot be run, or broke down."""
+    """An engine or a command to measure cannot be run, or crashed."""
 
 
 class ReadOnlyError(SearchkitError):
@@ -253,8 +253,8 @@ class ReferenceGoneError(SearchkitError):
 
 
 class PoolBusyError(SearchkitError):
-    """So much work waits already that more would wait in vain."""
+    """The queue is so long that more work would wait in vain."""
 
 
 class PoolClosedError(SearchkitError):
-    """The pool of libraries is closed or closing: it takes no new work."""
+    """The pool of libraries is closed or closing: it accepts no new work."""

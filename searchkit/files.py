@@ -1,4 +1,4 @@
-"""Files that are private, and written whole or not at all; and paths as text, whatever bytes a name is made of."""
+"""Writes files privately, whole or not at all; and converts paths to text, whatever the bytes of a name."""
 
 import errno
 import os
@@ -10,29 +10,29 @@ PRIVATE_FOLDER_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
 
 # Bytes of a file name that are not UTF-8 arrive from Python as the surrogates U+DC80..U+DCFF, which SQLite refuses.
-# They are kept as private-use characters, which come back as the same bytes.
+# They are stored as private-use characters, which convert back to the same bytes.
 TO_CATALOG = {0xDC80 + i: 0x10FF00 + i for i in range(128)}
 _FROM_CATALOG = {private: surrogate for surrogate, private in TO_CATALOG.items()}
 
 
 def path_to_text(path: Path) -> str:
-    """A path as text that SQLite and JSON can hold, whatever bytes its name is made of."""
+    """Convert a path to text that SQLite and JSON can store, whatever the bytes of its name."""
     return path.as_posix().translate(TO_CATALOG)
 
 
 def path_from_text(text: str) -> Path:
-    """The path that `path_to_text` was given."""
+    """Convert text made by `path_to_text` back to a path."""
     return Path(text.translate(_FROM_CATALOG))
 
 
 def file_path(root: str, name: str) -> Path:
-    """The absolute path of a file, from its root and its path below that as the catalog has them."""
+    """The absolute path of a file, from its root and the path below that, both in catalog form."""
     return path_from_text(root) / path_from_text(name)
 
 
 def make_private_folder(path: Path) -> Path:
-    """Create a folder, and its parents, that only the user can look into."""
-    for folder in (*reversed(path.parents), path):  # mkdir would give its mode to the last one only
+    """Create a folder, and its parents, that only the user can read."""
+    for folder in (*reversed(path.parents), path):  # mkdir would apply its mode only to the last one
         if not folder.exists():
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
     if not path.is_dir():
@@ -41,7 +41,7 @@ def make_private_folder(path: Path) -> Path:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, never a part."""
+    """Write a file so that a reader, or a crash, sees the old content or the new, never part of it."""
     import tempfile  # slow to load, and searches write nothing
 
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -60,7 +60,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A temporary folder that takes the target's name once the block has ended without an error.
+    """A temporary folder that is renamed to the target when the block ends without an error.
 
     Raises FileExistsError if the target appeared meanwhile.
     """
@@ -91,7 +91,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until a folder's entries are on the disk; nothing to do where folders cannot be opened (Windows)."""
+    """Wait until a folder's entries are on the disk; do nothing where folders cannot be opened (Windows)."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -102,6 +102,6 @@ def sync_folder(path: Path) -> None:
 
 
 def folder_size_bytes(path: Path, *, own_only: bool = False) -> int:
-    """Bytes of all files below a folder; `own_only`: of those that lie nowhere else under another name."""
+    """Count the bytes of all files below a folder; `own_only`: of those without a hard link elsewhere."""
     files = (entry.stat() for entry in path.rglob("*") if entry.is_file())
     return sum(file.st_size for file in files if not own_only or file.st_nlink == 1)

@@ -1,4 +1,4 @@
-"""The format of a file, from its name and first bytes: which suffixes are read, as what, and which are source code."""
+"""Determines the format of a file from its name and first bytes: which suffixes are read, as what, and which are code."""
 
 from pathlib import PurePath
 
@@ -54,13 +54,13 @@ _BINARY = frozenset(
 
 
 def format_by_name(path: PurePath) -> str | None:
-    """The format that a file's name says, UNSUPPORTED for kinds without text, None if only its beginning can tell."""
+    """The format by a file's name, UNSUPPORTED for kinds without text, None if its beginning decides."""
     name, suffix = path.name.lower(), path.suffix.lower()
     return _NAMES.get(name) or _FORMATS.get(suffix) or (UNSUPPORTED if suffix in _BINARY else None)
 
 
 def format_of(path: PurePath, beginning: bytes) -> str:
-    """The format's name, UNSUPPORTED for files that hold no text or none that is read yet.
+    """The format's name, UNSUPPORTED for files without text or without a reader yet.
 
     Names decide; a file with an unknown or no suffix counts as text if it begins like text.
     """

@@ -1,4 +1,4 @@
-"""The data directory: where everything that searchkit keeps has its place, and which collections there are."""
+"""The data directory: the path of everything that searchkit stores, and the list of collections."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from searchkit.files import make_private_folder
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A data directory. Its properties are places in it, whether anything lies there yet or not."""
+    """A data directory. Its properties are paths in it, whether or not anything exists there yet."""
 
     path: Path
 
@@ -24,7 +24,7 @@ class Home:
 
     @classmethod
     def default(cls) -> "Home":
-        """The user's own: SEARCHKIT_HOME, else the platform's place for user data."""
+        """The user's own data directory: SEARCHKIT_HOME, else the platform's folder for user data."""
         if named := os.environ.get("SEARCHKIT_HOME"):
             return cls(Path(named).expanduser().absolute())
         import platformdirs
@@ -43,12 +43,12 @@ class Home:
 
     @property
     def downloads(self) -> Path:
-        """Parts of models that are being fetched."""
+        """The folder for models while they are downloaded."""
         return self.path / "downloads"
 
     @property
     def evaluation(self) -> "Home":
-        """A data directory of its own for collections that are made of judged corpora."""
+        """A separate data directory for collections built from judged corpora."""
         return Home(self.path / "eval")
 
     @property
@@ -63,41 +63,41 @@ class Home:
 
     @property
     def click_log(self) -> Path:
-        """Searches with the hits that were opened from them, if the user has them kept."""
+        """The recorded searches and their opened hits, if the user wants them recorded."""
         return self.path / "train" / "opened.jsonl"
 
     @property
     def token(self) -> Path:
-        """What programs must show to the server."""
+        """The token that programs must send to the server."""
         return self.path / "serve-token"
 
     @property
     def daemon_address(self) -> Path:
-        """Where a running daemon listens."""
+        """The file with the address of a running daemon."""
         return self.path / "engine.json"
 
     @property
     def config(self) -> Path:
-        """The user's settings."""
+        """The file with the user's settings."""
         return self.path / "config.toml"
 
     @property
     def history(self) -> Path:
-        """Queries of former sessions of the terminal UI."""
+        """The file with queries of earlier sessions of the terminal UI."""
         return self.path / "history"
 
     @property
     def theme(self) -> Path:
-        """How the terminal UI looked when it was last left."""
+        """The file with the last state of the terminal UI."""
         return self.path / "tui.json"
 
     def earlier_training(self, collection: str) -> tuple[Path, Path]:
-        """Where version 0.1 kept a collection's cached vectors and its reports of training."""
+        """The folder in which version 0.1 stored a collection's cached vectors and its reports of training."""
         folder = self.path / "train" / collection
         return folder / "vectors.bin", folder / "reports"
 
     def earlier_evaluation(self, collection: str) -> Path:
-        """Where version 0.1 kept a collection's evaluation."""
+        """The file in which version 0.1 stored a collection's evaluation."""
         return self.path / "evaluations" / f"{collection}.json"
 
 
@@ -127,7 +127,7 @@ class CollectionFolder:
 
     @property
     def training(self) -> Path:
-        """The folder of what training keeps: cached vectors and reports."""
+        """The folder of training's files: cached vectors and reports."""
         return self.path / "training"
 
     @property
@@ -136,15 +136,15 @@ class CollectionFolder:
         return self.path / "evaluation.json"
 
     def exists(self) -> bool:
-        """Whether the collection has been created."""
+        """True if the collection has been created."""
         return self.catalog.is_file()
 
     def create(self) -> None:
-        """Make the folder; nothing happens if it is there."""
+        """Create the folder if it does not exist."""
         make_private_folder(self.path)
 
     def delete(self) -> None:
-        """Remove everything of the collection. The indexed files are not touched."""
+        """Remove all files of the collection. The indexed files are not touched."""
         shutil.rmtree(self.path)
 
 
@@ -161,7 +161,7 @@ def neighbours(folder: CollectionFolder) -> list[CollectionFolder]:
 
 
 def collection_at(home: Home, name: str) -> CollectionFolder:
-    """The place of a collection, whether it exists or not. Raises UsageError for an impossible name."""
+    """The folder of a collection, whether or not it exists. Raises UsageError for an impossible name."""
     if not _NAME.fullmatch(name) or name != name.strip():
         raise UsageError(
             f"'{name}' cannot be a collection's name.",
@@ -171,16 +171,16 @@ def collection_at(home: Home, name: str) -> CollectionFolder:
 
 
 def existing_collection(home: Home, name: str) -> CollectionFolder:
-    """The collection of that name. Raises CollectionNotFoundError, with what there is, if there is none."""
+    """The collection with a name. Raises CollectionNotFoundError, with a list of collections, if it does not exist."""
     names = [collection.name for collection in all_collections(home)]
     if name in names:
         return collection_at(home, name)
-    known = f" There are: {', '.join(names)}." if names else ""
+    known = f" Choose from: {', '.join(names)}." if names else ""
     remedy = None if names else Remedy(Action.INDEX_FOLDER, collection=name)
     raise CollectionNotFoundError(f"No collection named '{name}'.{known}", remedy=remedy)
 
 
 def name_after_folder(folder: Path) -> str:
-    """A collection name made of a folder's own."""
+    """Derive a collection's name from a folder's."""
     cleaned = re.sub(r"[^\w .+@-]+", "-", folder.name).strip(" .+@-")
     return cleaned[:100] or "root"

@@ -29,7 +29,7 @@ from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
 from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
 
-if TYPE_CHECKING:  # NumPy comes with it, which a search by words does without
+if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
     from collections.abc import Callable, Iterator
 
     from searchkit.catalog.catalog import CatalogWriter
@@ -44,7 +44,7 @@ class Library:
     """The collections of a data directory.
 
     `home`: the data directory, None for the user's own. `embedder`: used for every collection in place of the installed
-    models; `open_model`: opens one of these in place of the store. Searching keeps catalogs, indexes and models open;
+    models; `open_model`: opens one of these instead of the store. Searching keeps catalogs, indexes and models open;
     `close`, or a `with` block, closes them. One thread at a time may use it; see `sibling`.
     """
 
@@ -65,7 +65,7 @@ class Library:
         return [folder.name for folder in all_collections(self.home)]
 
     def collection(self, name: str, *, must_exist: bool = True) -> Collection:
-        """Return a collection by name. Raises CollectionNotFoundError, with what there is instead, if it must exist."""
+        """Return a collection by name. Raises CollectionNotFoundError, with the existing ones, if it must exist but does not."""
         if must_exist:
             existing_collection(self.home, name)
         return self._named(name)
@@ -79,12 +79,12 @@ class Library:
         on_progress: ProgressListener = no_listener,
         options: RunOptions = _DEFAULTS,
     ) -> IndexReport:
-        """Make a folder searchable, or bring it up to date: only what changed is read, only what is new is embedded.
+        """Index a folder, or sync it: only changed files are read, and only new passages embedded.
 
-        `collection`: by default the one that has this folder already, else one named after it. `model`: by default the
+        `collection`: by default the one that already has this folder, else one named after it. `model`: by default the
         collection's own, else the one set for new collections, else the best installed.
 
-        Raises UsageError for what is not a readable folder, CollectionBusyError if another process writes to the
+        Raises UsageError for anything but a readable folder, CollectionBusyError if another process writes to the
         collection, ModelNotFoundError if there is no such model.
         """
         target = _absolute(path)
@@ -92,7 +92,7 @@ class Library:
         if chosen is None:
             _check_folder(target)
             chosen = self._named(collection) if collection else self._collection_for(target)
-        embedder = None if chosen.folder.exists() else chosen.embedder(model)  # looked for before anything is created
+        embedder = None if chosen.folder.exists() else chosen.embedder(model)  # opened before anything is created
         with chosen.writing(waiting(on_progress, options)) as catalog:
             if embedder is None:
                 embedder = chosen.embedder_in(catalog, model)
@@ -113,7 +113,7 @@ class Library:
         return (self._named(collection) if collection else self._collection_for(_absolute(path))).name
 
     def find(self, request: SearchRequest) -> SearchResponse:
-        """Search, and say what the hits do not show themselves.
+        """Search, with notes about the result.
 
         Raises UsageError for a request that makes no sense, CollectionNotFoundError if there is nothing to search,
         ModelNotFoundError if the request needs a model that is not installed.
@@ -149,10 +149,10 @@ class Library:
         collections: Sequence[str] = (),
         filters: Filters = _EVERYTHING,
     ) -> list[Hit]:
-        """Find the k passages nearest in meaning to an indexed file, or to its passage at a line; none of its own.
+        """Find the k passages nearest in meaning to an indexed file, or to its passage at a line; without the file's own.
 
-        From all collections of the same model unless some are named. Nothing is embedded. `line`: in formats with pages
-        and no lines, the page. Raises UsageError if no collection contains the file, or it has no such line.
+        All collections of the same model are searched unless some are named. Nothing is embedded. `line`: in formats with
+        pages and no lines, the page. Raises UsageError if no collection contains the file, or it has no such line.
         """
         like = PassageAt(_absolute(path), line)
         return self._hits(SearchRequest(k=k, collections=tuple(collections), filters=filters, like=like))
@@ -162,11 +162,11 @@ class Library:
         return self.collection(collection).status()
 
     def warm_up(self, collections: Sequence[str] = ()) -> None:
-        """Load now what a first search by meaning would load: models and indexes. Raises what `search` raises."""
+        """Load what a first search by meaning would load: models and indexes. Raises what `search` raises."""
         self.search("warm up", k=2, collections=collections, mode=SearchMode.SEMANTIC)
 
     def forget(self, path: AnyPath) -> dict[str, int]:
-        """Remove a folder or file from every collection that has it, with its opened hits: documents removed, by collection.
+        """Remove a folder or file from every collection that has it, with its opened hits; return documents removed by collection.
 
         See `Collection.forget`. The files are not touched. Raises UsageError if nothing there is indexed.
         """
@@ -178,7 +178,7 @@ class Library:
         return removed
 
     def use_model(self, model: str) -> None:
-        """Make a model the one for new collections. Raises ModelNotFoundError if it is not installed."""
+        """Use a model for new collections. Raises ModelNotFoundError if it is not installed."""
         self.models.require(model)
         save_settings(self.home, replace(load_settings(self.home), model=model))
 
@@ -187,7 +187,7 @@ class Library:
         return [name for name in self.collections() if self._named(name).model() == model]
 
     def remove_model(self, model: str, *, force: bool = False) -> int:
-        """Delete a model, a broken one too, and unset it as the one for new collections: bytes freed.
+        """Delete a model, even a broken one, and unset it as the one for new collections; return the bytes freed.
 
         Raises ModelNotFoundError if it is not installed, UsageError while a collection uses it, unless forced.
         """
@@ -209,7 +209,7 @@ class Library:
         return freed_bytes
 
     def sibling(self) -> "Library":
-        """Another library over the same data directory, for another thread. It shares the open models, and is closed by itself."""
+        """Another library over the same data directory, for another thread. It shares the open models, and must be closed too."""
         other = Library(self.home)
         other.models, other.open_models = self.models, self.open_models
         return other
@@ -264,12 +264,12 @@ class Library:
         return [self._named(folder.name) for folder in folders]
 
     def _that_forgot(self, target: Path) -> Collection | None:
-        """The collection in which a part of a root was forgotten that is now named again."""
+        """The collection in which a path was forgotten that is now indexed again."""
         collections = self._by_name()
         if any(target in record.folders for record in map(_record, collections) if record) and not any(
             record is None or target in record.excluded for record in map(_record, collections)
         ):
-            return None  # a root, as its collection's record says: no catalog needs to be opened for that
+            return None  # a root, according to its collection's record: no catalog needs to be opened
         for collection in collections:
             with collection.reading() as catalog:
                 if target in roots.exclusions(catalog):
@@ -277,9 +277,9 @@ class Library:
         return None
 
     def _collection_for(self, root: Path) -> Collection:
-        """The collection that has this root, else a free name after the folder."""
+        """The collection that has this root, else an unused name after the folder."""
         name = name_after_folder(root)
-        known = sorted(self._by_name(), key=lambda each: each.name != name)  # of several, the one named after it
+        known = sorted(self._by_name(), key=lambda each: each.name != name)  # if several, the one named after it
         recorded = [each for each in known if (record := _record(each)) and root in record.folders]
         for collection in recorded or known:
             if recorded or root in collection.roots():
@@ -293,7 +293,7 @@ class Library:
 
 
 def _record(collection: Collection) -> RecoveryRecord | None:
-    """What the file beside the catalog says; a crash may leave it a change behind, so absence there proves nothing."""
+    """The roots in the file beside the catalog; a crash may leave it one change behind, so absence there proves nothing."""
     return read_recovery_record(collection.folder)
 
 
@@ -326,22 +326,22 @@ def _check_folder(path: Path) -> None:
 
 
 def _root_of(catalog: "CatalogWriter", target: Path, collection: str) -> roots.Root:
-    """The root to bring up to date for a path: its own, or the one in which it had been forgotten.
+    """The root to sync for a path: its own, or the one in which it had been forgotten.
 
-    Raises UsageError where a file would be in one collection twice.
+    Raises UsageError if a file would be in one collection twice.
     """
     for root in roots.all_roots(catalog):
         if target != root.path and target.is_relative_to(root.path):
             if target not in roots.exclusions(catalog):
                 raise UsageError(
-                    f"{target} is inside {root.path}, which '{collection}' has already.",
-                    remedy=Remedy(Action.INDEX_FOLDER, sentence="Bring that up to date", path=root.path),
+                    f"{target} is inside {root.path}, which is already in '{collection}'.",
+                    remedy=Remedy(Action.INDEX_FOLDER, sentence="Sync that folder instead", path=root.path),
                 )
             roots.include_again(catalog, target)
             return root
         if target != root.path and root.path.is_relative_to(target):
             raise UsageError(
-                f"{target} contains {root.path}, which '{collection}' has already.",
+                f"{target} contains {root.path}, which is already in '{collection}'.",
                 remedy=Remedy(Action.FORGET, sentence="Forget that first", path=root.path)
                 | Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection"),
             )

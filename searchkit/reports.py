@@ -1,4 +1,4 @@
-"""Reports on the work on a collection: progress, results, status; and the options of a run."""
+"""Reports on a collection's work: progress, results, status; and the options of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something in a collection's own files that is not as it was written, and where."""
+    """Damage to a collection's own files: where, and what."""
 
     part: str
     what: str
@@ -26,7 +26,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class FormatCount:
-    """What a collection holds of one format."""
+    """The files and passages of one format in a collection."""
 
     format: str
     files: int
@@ -35,9 +35,9 @@ class FormatCount:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What an index run did. Files are counted once each; `embedded` counts distinct passages that got a vector.
+    """The result of an index run. Files are counted once each; `embedded` counts distinct passages that got a vector.
 
-    `formats`: what the collection holds now. `problems`: what this run met.
+    `formats`: the collection's contents now. `problems`: those of this run.
     """
 
     collection: str
@@ -60,10 +60,10 @@ class IndexReport:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage of an index run is. `total` is None while it is not known.
+    """The progress of a stage of an index run. `total` is None while it is unknown.
 
-    `work_done` of `work_total` tell the time left better than counts do: bytes to read, tokens to embed; 0 of 0 if that
-    is not known. `note`: what has come of it so far.
+    `work_done` and `work_total` predict the time left better than counts do: bytes to read, tokens to embed; both 0 if
+    unknown. `note`: the result so far, in words.
     """
 
     stage: str
@@ -85,11 +85,11 @@ def never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How an index run goes about it.
+    """The options of an index run.
 
-    `retry`: read again what was skipped. `wait`: for another process that writes to the collection, instead of an error.
-    `is_interrupted`: asked now and then whether to leave the rest of the embedding to the next run.
-    `index_slack`: vectors by which the index may lag behind the catalog; searches make up for them.
+    `retry`: read skipped files again. `wait`: for another process that writes to the collection, instead of an error.
+        `is_interrupted`: called now and then; True leaves the rest of the embedding to the next run.
+        `index_slack`: vectors by which the index may lag behind the catalog; searches compensate for them.
     """
 
     retry: bool = False
@@ -100,10 +100,10 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """The index that semantic searches of a collection go through.
+    """The index that semantic searches of a collection use.
 
     `name`: structure, code and prefix dimension, such as rabitq-1bit-768. `recall`: share of the true ten nearest that it
-    found on so many `queries`, None if that was not measured.
+    found, measured on `queries` queries; None if not measured.
     """
 
     name: str
@@ -115,9 +115,9 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """What a collection holds. `vectors` of `passages` distinct passages can be found by meaning.
+    """The contents of a collection. `vectors` of `passages` distinct passages can be found by meaning.
 
-    `unread`: files that the last run found and did not come to read.
+    `unread`: files that the last run found but did not get to read.
     """
 
     name: str
@@ -157,8 +157,8 @@ class Coverage:
 class DocumentView:
     """Consecutive passages of a document, one of them a hit's.
 
-    `at`: the position of that one. `above`, `below`: numbers of the document's passages before and after these. `format`: how
-    the document was read, such as markdown, pdf or python; "" if it is no longer in the catalog.
+    `at`: the position of that one. `above`, `below`: numbers of the document's passages before and after these. `format`: that
+    of the document, such as markdown, pdf or python; "" if it is no longer in the catalog.
     """
 
     passages: tuple[Chunk, ...]

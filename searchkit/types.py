@@ -1,4 +1,4 @@
-"""The domain: what a folder becomes on its way to being a hit."""
+"""The domain: the values on the way from a folder to a hit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class BlockKind(StrEnum):
-    """What a block is in its document; chunking treats them differently."""
+    """The kind of a block; chunking treats them differently."""
 
     HEADING = "heading"
     PARAGRAPH = "paragraph"
@@ -16,15 +16,15 @@ class BlockKind(StrEnum):
 
 
 class DocumentStatus(StrEnum):
-    """What became of a file."""
+    """The outcome of indexing a file."""
 
     INDEXED = "indexed"
-    SKIPPED = "skipped"  # it should be readable and is not; the reason says why
-    UNSUPPORTED = "unsupported"  # a kind of file with no text in it, or none that is read yet
+    SKIPPED = "skipped"  # it should be readable but is not; the reason says why
+    UNSUPPORTED = "unsupported"  # a kind of file without text, or without a reader yet
 
 
 class SearchMode(StrEnum):
-    """Which evidence ranks the hits."""
+    """The evidence that ranks the hits."""
 
     HYBRID = "hybrid"
     SEMANTIC = "semantic"
@@ -32,7 +32,7 @@ class SearchMode(StrEnum):
 
 
 class GroupBy(StrEnum):
-    """What there is at most one hit of."""
+    """The unit of which there is at most one hit."""
 
     PASSAGE = ""
     FILE = "file"
@@ -43,7 +43,7 @@ class Block:
     """A stretch of a document that belongs together, with its provenance.
 
     `headings` is the path of headings above it, outermost first; `page` and the lines count from 1, None where the
-    format has none. `place` says where it stands in the format's own terms, such as "slide 3", "Costs!A2:F41" or
+    format has none. `place` is its position in the format's own terms, such as "slide 3", "Costs!A2:F41" or
     "cell 5"; "" where page and line say it.
     """
 
@@ -58,11 +58,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedDocument:
-    """The text of a file in reading order. `title` is what the document calls itself, "" if it does not say.
+    """The text of a file in reading order. `title` is the document's own, "" if it has none.
 
-    `blocks` can be gone through once: readers of long files make them as they are asked for, and may then raise what
-    the reader itself would. `metadata`: what the document says of itself apart from its text, by lower-case names such as
-    author, date (ISO 8601 where it can be told), tags. `scanned_pages`: pages that are pictures, not read.
+    `blocks` can be iterated once: readers of long files yield them lazily, and may then raise what the reader itself
+    would. `metadata`: the document's own, apart from its text, by lower-case names such as author, date (ISO 8601 if it
+    can be parsed), tags. `scanned_pages`: pages that are pictures, not read.
     """
 
     title: str
@@ -73,7 +73,7 @@ class ExtractedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What an embedding model sees of a chunk. An empty title means that there is none."""
+    """The part of a chunk that an embedding model sees. An empty title means none."""
 
     title: str
     text: str
@@ -97,12 +97,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a hit came to its place. `total`, by which hits are ordered, is what the other numbers make.
+    """The numbers behind a hit's rank. `total`, by which hits are ordered, follows from the others.
 
     `meaning`, `words`: cosine and BM25 scaled to 0-1 between the query's `similarity_floor` and `similarity_best`, and by
-    `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the part of the query that its
-    best lexical match holds. `literal`, `language`: added for what the query says literally, and taken
-    for another language than its own.
+    `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the share of the query in its
+    best lexical match. `literal`: added for a literal match of the query; `language`: subtracted for another language than
+    the query's.
     """
 
     meaning: float
@@ -123,10 +123,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a hit is a hit. A part is None where that arm did not take part.
+    """The evidence for a hit. A part is None if that arm was not used.
 
     `similarity`: cosine of query and passage. `bm25`: larger is better. `terms`: the words of the passage that
-    match the query's, as they are written there. `explanation`: None where nothing was ranked.
+    match the query's, as written there. `explanation`: None if nothing was ranked.
     """
 
     similarity: float | None
@@ -143,10 +143,10 @@ class Hit:
     """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
 
     `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in
-    the snippet that show the reason of the match. `copies_at`: files of the further places that hold the same passage, or nearly
-    the same, as often as they do. `date`: the
-    day that the document is of, in ISO 8601 and perhaps without month or day: its own date, else of its file's last change.
-    `more_in_file`: further passages of the file among the candidates, where hits are grouped by file.
+    the snippet that show the reason of the match. `copies_at`: the files of further places with the same passage, or nearly
+    the same, one for each place. `date`: the document's day in ISO 8601, perhaps without month or day: its own date, else
+    that of its file's last change. `more_in_file`: further passages of the file among the candidates, if hits are grouped by
+    file.
     """
 
     collection: str
@@ -167,18 +167,18 @@ class Hit:
 
     @property
     def copies(self) -> int:
-        """How many further places hold the passage."""
+        """The number of further places with the passage."""
         return len(self.copies_at)
 
     @property
     def is_weak(self) -> bool:
-        """Whether it is as likely about something else: the best that a collection has where it says nothing of the query."""
+        """True if it is as likely about something else: the best hit of a collection that has nothing on the query."""
         is_ranked = (self.evidence.similarity, self.evidence.bm25) != (None, None)
         return is_ranked and self.score < WEAK_BELOW
 
 
 class NoteKind(StrEnum):
-    """What a response says about its hits that they do not show themselves."""
+    """The kinds of notes: facts about a response that its hits do not show."""
 
     PHRASES_NOT_FOUND = "phrases not found"  # no hit contains the quoted phrases as written
     ALL_WEAK = "all weak"  # no hit is clearly about the query
@@ -192,7 +192,7 @@ class NoteKind(StrEnum):
 class Note:
     """A remark about a response; `display.note_text` words it.
 
-    `values`: the phrases, the misread words, or what was demanded of hits, in words. `collection`: of which `vectors` of
+    `values`: the phrases, the misread words, or the conditions on hits, in words. `collection`: of which `vectors` of
     `passages` distinct passages can be found by meaning. `reason`: why there is no model.
     """
 

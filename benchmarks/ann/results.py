@@ -56,7 +56,7 @@ class Results:
     measured: list[Measured] = field(default_factory=list)
 
     def has(self, engine: str, size: int) -> bool:
-        """Whether this one need not be measured again; what failed is tried again."""
+        """True if this one need not be measured again; what failed is tried again."""
         done = [one for one in self.measured if not one.state.startswith("failed")]
         return any((one.engine, one.size) == (engine, size) for one in done)
 

@@ -31,7 +31,7 @@ class CatalogReader:
         return self._connection.execute(query, values)
 
     def execute_among(self, query: str, items: Sequence[object], *values: object) -> Iterator[Any]:
-        """Rows of a query whose `{items}` stands for any number of items; it is run for some hundreds at a time.
+        """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time.
 
         `values`: of the placeholders before `{items}`.
         """
@@ -41,12 +41,12 @@ class CatalogReader:
 
     @property
     def data_version(self) -> int:
-        """A number that differs from the last one if another connection has written in between."""
+        """A number that changes when another connection writes."""
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     @contextmanager
     def one_state(self) -> Iterator[None]:
-        """One state of the catalog for the whole block, whoever writes meanwhile."""
+        """Read one state of the catalog throughout the block, even if it is written meanwhile."""
         self._connection.execute("BEGIN")
         try:
             yield
@@ -72,11 +72,11 @@ class CatalogReader:
 
 
 class CatalogWriter(CatalogReader):
-    """A catalog that can be changed as well, in transactions. Whoever has one holds the collection's lock."""
+    """A catalog that can also be changed, in transactions. Its owner has the collection's lock."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the block's changes or none."""
+        """Apply all of the block's changes or none."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -86,27 +86,27 @@ class CatalogWriter(CatalogReader):
         self._connection.commit()
 
     def change(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Run a statement that changes rows, in the transaction that is open."""
+        """Run a statement that changes rows, in the open transaction."""
         assert self._connection.in_transaction, "rows are changed in a transaction"
         return self._connection.execute(statement, values)
 
     def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
-        """Run a statement once for each row of values, in the transaction that is open: rows changed."""
+        """Run a statement once for each row of values, in the open transaction; return the number of rows changed."""
         assert self._connection.in_transaction, "rows are changed in a transaction"
         return self._connection.executemany(statement, rows).rowcount
 
     def optimize(self) -> None:
-        """Renew the statistics by which queries are planned, where they have changed."""
+        """Update the query planner's statistics where they have changed."""
         self._connection.execute("PRAGMA optimize")
 
     def erase_what_is_removed(self) -> None:
-        """Overwrite on the disk what is removed from now on."""
+        """Overwrite on the disk whatever is removed from now on."""
         self._connection.execute("PRAGMA secure_delete = ON")
 
 
 @contextmanager
 def readable_errors(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the file system as one CatalogError that names the catalog and says what to do."""
+    """Turn errors of SQLite and of the file system into a CatalogError that names the catalog and says what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -120,7 +120,7 @@ def readable_errors(path: Path) -> Iterator[None]:
 
 
 def is_disk_full(folder: Path) -> bool:
-    """Whether there is no room for the little that SQLite needs to read."""
+    """True if there is no room for the little that SQLite needs to read."""
     try:
         return shutil.disk_usage(folder).free < _NEEDED_BYTES
     except OSError:
@@ -128,6 +128,6 @@ def is_disk_full(folder: Path) -> bool:
 
 
 def remedy_of(path: Path) -> Remedy:
-    """What to do about a catalog that cannot be read."""
+    """The remedies for a catalog that cannot be read."""
     name = path.parent.name
     return Remedy(Action.VERIFY, collection=name) | Remedy(Action.REBUILD, collection=name)

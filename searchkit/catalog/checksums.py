@@ -1,4 +1,4 @@
-"""Checksums over the catalog's rows, which show damage that SQLite cannot see.
+"""Computes checksums over the catalog's rows, which show damage that SQLite cannot see.
 
 A document's checksum covers its row and its chunks, a vector's the vector with its passage and model; meta has those of the
 small tables (meta, roots, exclusions) and of all documents together. They show damage, not malice: whoever can write the file
@@ -94,7 +94,7 @@ def _settings_checksum(catalog: CatalogReader) -> str:
 
 
 def _digest(rows: Iterable[tuple[object, ...]]) -> bytes:
-    """8 bytes over values and their types, each with its length, so that nothing can slip from one into the next."""
+    """A hash of 8 bytes over values and their types, each with its length, so that nothing can shift from one into the next."""
     hashed = hashlib.blake2b(digest_size=8)
     for row in rows:
         for value in row:

@@ -1,4 +1,4 @@
-"""Opening a catalog: for reading, which never waits for a writer, or for writing, which brings it up to date first."""
+"""Opens a catalog: for reading, which never waits for a writer, or for writing, which migrates it first."""
 
 import os
 import sqlite3
@@ -22,13 +22,13 @@ from searchkit.files import PRIVATE_FILE_MODE, sync_file
 from searchkit.home import CollectionFolder
 
 _OWN = "json_extract(nullif(d.metadata, ''), '$.date')"
-# The moment that a document is of, in ISO 8601: its own date, as far as it says one (perhaps the year alone), else when its
-# file was last changed, in local time.
+# A document's moment, in ISO 8601: its own date, as far as it has one (perhaps only the year), else the time of its file's last
+# change, in local time.
 _MOMENT = (
     f"CASE WHEN {_OWN} GLOB '[0-9][0-9][0-9][0-9]' OR {_OWN} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]*' THEN {_OWN}"
     " ELSE strftime('%Y-%m-%dT%H:%M:%S', d.mtime_ns / 1000000000, 'unixepoch', 'localtime') END"
 )
-# The same for a chunk: in a mailbox, each message is of a day of its own, and a chunk may hold several.
+# The same for a chunk: in a mailbox, each message has its own day, and a chunk may contain several.
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _IN_MAILBOX = f"f.format = 'mailbox' AND c.place GLOB '*, {_DAY}*'"
 _FIRST_MOMENT = f"CASE WHEN {_IN_MAILBOX} THEN substr(c.place, instr(c.place, ', ') + 2, 10) ELSE f.moment END"
@@ -36,8 +36,8 @@ _LAST_MOMENT = (
     f"CASE WHEN {_IN_MAILBOX} AND c.place GLOB '*, {_DAY}' THEN substr(c.place, -10) ELSE {_FIRST_MOMENT} END"
 )
 
-# Documents with their folder and date, and chunks with all that their document says. They are made for each connection and never
-# stored, so that a catalog on a disk that cannot be written has them too, and a change to them is no migration. SQLite merges a
+# Documents with their folder and date, and chunks with all of their document's columns. They are made for each connection and
+# never stored, so that a catalog on a read-only disk has them too, and a change to them needs no migration. SQLite merges a
 # view into the query that uses it: columns that are not selected cost nothing.
 VIEWS = (
     f"""
@@ -60,7 +60,7 @@ _WAIT_SECONDS = 30.0
 
 
 def open_for_reading(path: Path) -> CatalogReader:
-    """Open a catalog that cannot be changed. One of an older searchkit is brought up to date first.
+    """Open a catalog that cannot be changed. A catalog of an older searchkit is migrated first.
 
     Raises CollectionBusyError if another process writes to that meanwhile, CatalogError if the catalog is damaged or
     from a newer searchkit.
@@ -79,7 +79,7 @@ def open_for_reading(path: Path) -> CatalogReader:
 
 
 def open_for_writing(path: Path) -> CatalogWriter:
-    """Open a catalog, created or migrated as needed. The caller holds the collection's lock.
+    """Open a catalog, created or migrated as needed. The caller has the collection's lock.
 
     Raises CatalogError as `open_for_reading` does.
     """
@@ -106,7 +106,7 @@ def open_as_it_is(path: Path) -> CatalogReader:
 
 
 def memory_catalog() -> CatalogWriter:
-    """Make an empty catalog in memory: how a catalog's tables should be."""
+    """Make an empty catalog in memory, to compare tables with."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _migrate(connection)
     _create_views(connection)
@@ -114,7 +114,7 @@ def memory_catalog() -> CatalogWriter:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Autocommit, so that transactions begin where the code says so."""
+    """Connect in autocommit mode, so that transactions begin where the code says so."""
     connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -128,9 +128,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
-    """A catalog in a folder that cannot be written, which SQLite's journal would need: read as a file that stands still.
+    """Open a catalog in a read-only folder, where SQLite cannot keep its journal, as a file that does not change.
 
-    Raises CatalogError if it was not closed properly, for then a part of it is in the journal.
+    Raises CatalogError if it was not closed properly, since part of it is then in the journal.
     """
     journal = path.with_name(f"{path.name}-wal")
     if journal.exists() and journal.stat().st_size:
@@ -147,7 +147,7 @@ def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    """Make the tables in a file of another name first, so that a catalog has all of them from its first moment."""
+    """Create the tables in a file of another name first, so that a catalog never exists without them."""
     unfinished = path.with_name(f"{path.name}.new")
     unfinished.unlink(missing_ok=True)
     with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
@@ -171,7 +171,7 @@ def _create_views(connection: sqlite3.Connection) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """How many migrations have been applied, without loading them."""
+    """Count the migrations that have been applied, without loading them."""
     try:
         version = int(connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0])
     except sqlite3.OperationalError:
@@ -183,7 +183,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 @contextmanager
 def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[CatalogWriter]:
-    """The catalog, made if there is none. `on_wait`: see `writer_lock`."""
+    """Open the catalog for writing, created if it does not exist. `on_wait`: see `writer_lock`."""
     with readable_errors(folder.catalog):
         folder.create()
         with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
@@ -193,6 +193,6 @@ def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = No
 
 @contextmanager
 def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
-    """The catalog, for reading."""
+    """Open the catalog for reading."""
     with readable_errors(folder.catalog), open_for_reading(folder.catalog) as catalog:
         yield catalog

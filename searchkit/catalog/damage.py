@@ -17,7 +17,7 @@ _SHADOWS = ("SELECT id, sz FROM {}fulltext_docsize ORDER BY id", "SELECT block F
 
 
 def find_damage(path: Path) -> list[Damage]:
-    """What is wrong with the catalog at a path; an empty list if nothing is."""
+    """Find the damage in the catalog at a path; an empty list if there is none."""
     try:
         with open_as_it_is(path) as catalog, catalog.one_state():
             return list(_file(catalog)) or list(_tables(catalog))
@@ -30,20 +30,20 @@ def _file(catalog: CatalogReader) -> Iterator[Damage]:
         if line != "ok":
             yield Damage("catalog file", str(line))
     for table, row, *_ in islice(catalog.execute("PRAGMA foreign_key_check"), _NAMED):
-        yield Damage(str(table), f"row {row} belongs to nothing")
+        yield Damage(str(table), f"row {row} refers to a missing row")
     with memory_catalog() as intact:
         schema = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
         for kind, name, _ in set(intact.execute(schema)) ^ set(catalog.execute(schema)):
-            yield Damage("schema", f"the {kind} {name} is missing or another than it should be")
+            yield Damage("schema", f"the {kind} {name} is missing or has changed")
             return
         applied = "SELECT name FROM _sqlite_migrations ORDER BY name"
         if intact.execute(applied).fetchall() != catalog.execute(applied).fetchall():
-            yield Damage("schema", "it does not say rightly which version it is of")
+            yield Damage("schema", "its version is recorded wrongly")
 
 
 def _tables(catalog: CatalogReader) -> Iterator[Damage]:
     if not checksums.settings_match_checksum(catalog):
-        yield Damage("settings", "meta, roots or exclusions are not as they were written")
+        yield Damage("settings", "meta, roots or exclusions do not match their checksum")
     for table in ("roots", "documents", "chunks", "vectors"):
         yield from _ids(catalog, table)
     yield from _documents(catalog)
@@ -52,11 +52,11 @@ def _tables(catalog: CatalogReader) -> Iterator[Damage]:
 
 
 def _ids(catalog: CatalogReader, table: str) -> Iterator[Damage]:
-    """Ids are never given twice; the counter that sees to it must be at least the largest."""
+    """Ids are never reused; the counter that ensures it must be at least the largest id."""
     largest = catalog.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
     row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     if largest > (row[0] if row else 0):
-        yield Damage(table, "ids could be given twice")
+        yield Damage(table, "ids could be reused")
 
 
 def _documents(catalog: CatalogReader) -> Iterator[Damage]:
@@ -68,18 +68,18 @@ def _documents(catalog: CatalogReader) -> Iterator[Damage]:
         if checksum is not None and checksum != checksums.document_checksum(catalog, document_id):
             bad += 1
             if bad <= _NAMED:
-                yield Damage("documents", f"{file_path(root, name)}: its row or chunks are not as they were written")
+                yield Damage("documents", f"{file_path(root, name)}: its row or chunks do not match their checksum")
     if bad > _NAMED:
         yield Damage("documents", f"and {bad - _NAMED:,} more")
     if not checksums.documents_match_total(catalog):
-        yield Damage("documents", "some are missing, or more than were written")
+        yield Damage("documents", "some are missing or were added")
 
 
 def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
     rows = catalog.execute("SELECT content_hash, fingerprint, vector, seal FROM vectors")
     bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_checksum(h, f, vector))
     if bad:
-        yield Damage("vectors", f"{bad:,} are not as they were written")
+        yield Damage("vectors", f"{bad:,} do not match their checksum")
     fingerprint = get_meta(catalog, COVERED)
     if not fingerprint:
         return
@@ -89,13 +89,13 @@ def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
         " (SELECT content_hash FROM vectors WHERE fingerprint = ?)"
     )
     if lost := catalog.execute(missing, (fingerprint,)).fetchone()[0]:
-        yield Damage("vectors", f"{lost:,} passages have lost theirs")
+        yield Damage("vectors", f"{lost:,} passages have no vector any more")
     if extra := catalog.execute(orphans).fetchone()[0]:
-        yield Damage("vectors", f"{extra:,} are of no passage")
+        yield Damage("vectors", f"{extra:,} belong to no passage")
 
 
 def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:
-    """Compare word by word with a table rebuilt from the chunks."""
+    """Compare the full-text table word by word with one rebuilt from the chunks."""
     with CatalogWriter(sqlite3.connect("", isolation_level=None)) as fresh:
         fulltext.create(fresh)
         fulltext.copy_all(catalog, fresh)
@@ -104,5 +104,5 @@ def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:
         queries = ("SELECT term, doc, col, offset FROM temp.words", *(query.format("") for query in _SHADOWS))
         for query in queries:
             if any(a != b for a, b in zip_longest(catalog.execute(query), fresh.execute(query))):
-                yield Damage("full text", "it does not say what the chunks say")
+                yield Damage("full text", "it does not match the chunks")
                 return

@@ -1,4 +1,4 @@
-"""Which documents and messages a filter leaves, by type and date."""
+"""Finds the documents and messages that pass a filter by type and date."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from searchkit.types import DocumentStatus
 
 @dataclass(frozen=True, slots=True)
 class DocumentFilter:
-    """What a document must be. `types`: formats, or endings that begin with a dot, of which one must fit, and none of
+    """Conditions on a document. `types`: formats, or endings that begin with a dot; one of them must match, and none of
     `not_types`. `since`, `until`: days, both included, of the document's moment (see the views in connection.py).
     """
 
@@ -23,7 +23,7 @@ class DocumentFilter:
 def filtered_documents(catalog: CatalogReader, filters: Iterable[DocumentFilter]) -> Iterator[tuple[int, str, str]]:
     """Id, root and path below that of the indexed documents that pass all filters.
 
-    A mailbox, which holds mail of many days, passes whatever the days are: see `messages_of_other_days`.
+    A mailbox, which contains mail of many days, passes whatever the days are: see `messages_of_other_days`.
     """
     conditions, values = ["status = ?"], [str(DocumentStatus.INDEXED)]
     for each in filters:
@@ -41,7 +41,7 @@ def filtered_documents(catalog: CatalogReader, filters: Iterable[DocumentFilter]
 
 
 def messages_of_other_days(catalog: CatalogReader, each: DocumentFilter) -> set[int]:
-    """Ids of the chunks of mailboxes that hold no message of the filter's days."""
+    """Ids of the chunks of mailboxes without a message of the filter's days."""
     condition, values = within("first_moment", "moment", each.since, each.until)
     if not values:
         return set()
@@ -51,7 +51,7 @@ def messages_of_other_days(catalog: CatalogReader, each: DocumentFilter) -> set[
 
 def within(first: str, last: str, since: date | None, until: date | None) -> tuple[str, list[str]]:
     """An SQL condition on columns with two moments, and its parameters: one of the days from `first` to `last` is between
-    the days given, both included. Of a moment that is a year or a month alone, one day in it is enough.
+    the days given, both included. For a moment that is only a year or a month, one day in it is enough.
     """
     conditions, values = [], []
     if since:

@@ -23,10 +23,10 @@ _CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place"
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
-    """A file as the catalog knows it. `path` is relative to its root, in catalog form (`paths.path_to_text`).
+    """A file's row in the catalog. `path` is relative to its root, in catalog form (`paths.path_to_text`).
 
     `ctime_ns` also changes when a file is renamed or its times are set back. `content_hash` is None if the file could
-    not be read; `recipe` names how its text was taken and cut.
+    not be read; `recipe` is the version of the pipeline that read it.
     """
 
     id: int
@@ -52,19 +52,19 @@ def documents_of_root(catalog: CatalogReader, root_id: int) -> list[DocumentReco
 
 
 def document_by_id(catalog: CatalogReader, document_id: int) -> DocumentRecord:
-    """The document with that id, which there must be."""
+    """The document with an id, which must exist."""
     (record,) = _records(catalog.execute(f"SELECT {_COLUMNS} FROM documents WHERE id = ?", (document_id,)))
     return record
 
 
 def indexed_of_size(catalog: CatalogReader, size_bytes: int) -> list[DocumentRecord]:
-    """Indexed documents of any root whose files have that many bytes: where a new file may have come from."""
+    """Indexed documents of any root whose files have that many bytes: a new file may be one of them, moved."""
     query = f"SELECT {_COLUMNS} FROM documents WHERE size_bytes = ? AND status = ? ORDER BY id"
     return _records(catalog.execute(query, (size_bytes, DocumentStatus.INDEXED)))
 
 
 def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterable[Chunk]) -> None:
-    """Replace everything known of the file at the record's root and path. The record's own id is not used."""
+    """Replace everything stored of the file at the record's root and path. The record's own id is not used."""
     remove_at_path(catalog, record.root_id, record.path)
     values = _values(record)
     marks = ", ".join("?" * len(values))
@@ -96,7 +96,7 @@ def move_document(catalog: CatalogWriter, document_id: int, moved: DocumentRecor
 
 
 def note_problem(catalog: CatalogWriter, document_id: int, reason: str, remedy: str, mtime_ns: int) -> None:
-    """Note what is wrong with a document whose text is kept."""
+    """Store the problem of a document whose text is kept."""
     catalog.change(
         "UPDATE documents SET reason = ?, remedy = ?, mtime_ns = ? WHERE id = ?",
         (reason, remedy, mtime_ns, document_id),
@@ -105,7 +105,7 @@ def note_problem(catalog: CatalogWriter, document_id: int, reason: str, remedy: 
 
 
 def touch_document(catalog: CatalogWriter, document_id: int, mtime_ns: int, ctime_ns: int, recipe: str) -> None:
-    """Note new times of unchanged content, and that it was looked at with this recipe."""
+    """Store new times of unchanged content, and the version of the pipeline that has examined it."""
     catalog.change(
         "UPDATE documents SET mtime_ns = ?, ctime_ns = ?, recipe = ?,"
         " reason = CASE status WHEN 'indexed' THEN '' ELSE reason END,"
@@ -116,7 +116,7 @@ def touch_document(catalog: CatalogWriter, document_id: int, mtime_ns: int, ctim
 
 
 def remove_document(catalog: CatalogWriter, document_id: int) -> None:
-    """Remove a document with its chunks and full text; vectors that no other needs are `vectors.remove_orphans`'s."""
+    """Remove a document with its chunks and full text. `vectors.remove_orphans` removes vectors that no other needs."""
     fulltext.remove_chunks(catalog, document_id)
     remove_from_total(catalog, document_id)
     catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
@@ -153,19 +153,19 @@ def remove_at_path(catalog: CatalogWriter, root_id: int, path: str) -> None:
 def chunks_of_document(
     catalog: CatalogReader, document_id: int, first: int = 0, last: int = _LAST_ORDINAL
 ) -> list[Chunk]:
-    """The chunks of a document in order, all or those from one number to another, both included."""
+    """Read the chunks of a document in order, all or those from one number to another, both included."""
     query = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE document_id = ? AND ordinal BETWEEN ? AND ? ORDER BY ordinal"
     return [Chunk(*row) for row in catalog.execute(query, (document_id, first, last))]
 
 
 def count_by_status(catalog: CatalogReader) -> dict[DocumentStatus, int]:
-    """How many documents there are of each status."""
+    """Count the documents of each status."""
     rows = dict(catalog.execute("SELECT status, count(*) FROM documents GROUP BY status").fetchall())
     return {status: int(rows.get(status, 0)) for status in DocumentStatus}
 
 
 def count_by_format(catalog: CatalogReader) -> list[FormatCount]:
-    """What was read of each format, the most frequent first."""
+    """Count the files and chunks of each format, the most frequent first."""
     rows = catalog.execute(
         "SELECT format, count(*) AS files, sum(chunk_count) FROM documents WHERE status = ?"
         " GROUP BY format ORDER BY files DESC, format",
@@ -175,7 +175,7 @@ def count_by_format(catalog: CatalogReader) -> list[FormatCount]:
 
 
 def count_scanned_pages(catalog: CatalogReader) -> int:
-    """Pages that are pictures, of all documents."""
+    """Count the pages that are pictures, of all documents."""
     return int(catalog.execute("SELECT coalesce(sum(scanned_pages), 0) FROM documents").fetchone()[0])
 
 
@@ -186,7 +186,7 @@ def problem_documents(catalog: CatalogReader) -> list[DocumentRecord]:
 
 
 def unsupported_types(catalog: CatalogReader) -> list[tuple[str, int]]:
-    """(suffix, number of files) of what is not read, the most frequent first."""
+    """(suffix, number of files) of files that are not read, the most frequent first."""
     query = (
         "SELECT reason, count(*) AS files FROM documents WHERE status = ? GROUP BY reason ORDER BY files DESC, reason"
     )
@@ -194,7 +194,7 @@ def unsupported_types(catalog: CatalogReader) -> list[tuple[str, int]]:
 
 
 def content_hash(title: str, text: str) -> bytes:
-    """Names what a model sees of a passage: 16 bytes."""
+    """Hash the text that a model sees of a passage: 16 bytes."""
     return hashlib.blake2b(f"{title}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -1,4 +1,4 @@
-"""Taking folders and files out of a collection, at once and for good. The files themselves are not touched."""
+"""Removes folders and files from a collection, at once and for good. The files themselves are not touched."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def forget_path(catalog: CatalogWriter, target: Path) -> int | None:
     """Remove roots at or below `target`, or the documents at or below it, which later runs then leave out.
 
     Returns the number of documents removed, None if the collection has nothing to do with the path. Vectors that no
-    other document needs go as well, and the file's pages that held the text are overwritten.
+    other document needs are removed too, and the pages of the catalog's file that had the text are overwritten.
     """
     catalog.erase_what_is_removed()
     removed: int | None = None

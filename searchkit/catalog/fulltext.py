@@ -1,6 +1,6 @@
-"""The full-text table: what of a chunk goes in, and how it comes out again.
+"""The full-text table: how chunks are indexed, searched and removed.
 
-Text in scripts without blanks between words is put in as overlapping pairs of characters, so that any word of it can
+Text in scripts without blanks between words is indexed as overlapping pairs of characters, so that any word of it can
 be found; everything else is left to SQLite's tokenizer.
 """
 
@@ -18,43 +18,43 @@ from searchkit.text import normalize_letters
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f]+"
 )
-# The accents that SQLite's tokenizer takes for part of a word when they follow a letter as characters of their own.
+# The accents that SQLite's tokenizer treats as part of a word when they follow a letter as characters of their own.
 ACCENTS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 _INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
-# SQLite takes characters newer than its tables, such as most emoji, for letters: they would stick to the words.
+# SQLite treats characters newer than its tables, such as most emoji, as letters: they would become part of words.
 _SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 
 def lexical_form(text: str) -> str:
-    """Text as the full-text table gets to see it."""
+    """Prepare a text for the full-text table."""
     spelled = normalize_letters(unicodedata.normalize("NFC", text))
     paired = _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", spelled)
     return _SIGN.sub(" ", paired)
 
 
 def bigrams(run: str) -> list[str]:
-    """Overlapping pairs of characters; a single character stands alone."""
+    """Overlapping pairs of characters; a single character by itself."""
     return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
 
 def has_unspaced_runs(text: str) -> bool:
-    """Whether any of a text is put in as pairs."""
+    """True if any part of a text is indexed as pairs."""
     return _UNSPACED.search(text) is not None
 
 
 def unspaced_runs(text: str) -> list[str]:
-    """The stretches of a text that are put in as pairs."""
+    """The runs of a text that are indexed as pairs."""
     return _UNSPACED.findall(text)
 
 
 def without_unspaced_runs(text: str) -> str:
-    """The text with a blank for each such stretch."""
+    """Replace each such run by a blank."""
     return _UNSPACED.sub(" ", text)
 
 
 def create(catalog: CatalogWriter) -> None:
-    """Make the table in a database."""
+    """Create the table in a database."""
     catalog.execute(
         f"CREATE VIRTUAL TABLE fulltext USING fts5(name, title, text, content='', tokenize=\"{TOKENIZER}\")"
     )
@@ -68,19 +68,19 @@ def copy_all(source: CatalogReader, target: CatalogWriter) -> None:
 
 
 def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
-    """Put all chunks of a document in."""
+    """Index all chunks of a document."""
     catalog.change_many(_INSERT, _rows(catalog, document_id))
 
 
 def refill(catalog: CatalogWriter) -> None:
-    """Fill the table again when what goes into it has changed."""
+    """Fill the table again after the preparation of texts has changed."""
     catalog.change("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
     for (document_id,) in catalog.execute("SELECT id FROM documents ORDER BY id").fetchall():
         insert_chunks(catalog, document_id)
 
 
 def remove_chunks(catalog: CatalogWriter, document_id: int) -> None:
-    """Take all chunks of a document out; chunks and path must still be what they were when put in."""
+    """Remove all chunks of a document from the table; chunks and path must be the same as when they were indexed."""
     catalog.change_many(
         "INSERT INTO fulltext (fulltext, rowid, name, title, text) VALUES ('delete', ?, ?, ?, ?)",
         _rows(catalog, document_id),
@@ -98,7 +98,7 @@ def _rows(catalog: CatalogReader, document_id: int) -> Iterator[tuple[int, str, 
 
 
 def phrase_expression(text: str) -> str:
-    """A text as a phrase to ask the table for, "" if the table sees no word in it."""
+    """The expression for a text as a phrase, "" if it has no word that the table indexes."""
     words = " ".join(word for word in lexical_form(text).split() if any(c.isalnum() for c in word))
     return '"' + words.replace('"', '""') + '"' if words else ""
 
@@ -114,7 +114,7 @@ def best_matching(
 ) -> dict[int, float]:
     """BM25 (larger is better) by chunk id, of the best `limit` chunks that a match expression finds, best first.
 
-    `weights`: of name, title and text. `allowed`: a byte for each chunk id from 0 on, 1 for those to look at; None for all.
+    `weights`: of name, title and text. `allowed`: one byte per chunk id from 0 on, 1 for those to search; None for all.
     """
     condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
     rows = catalog.execute(
@@ -126,24 +126,24 @@ def best_matching(
 
 
 def metadata_text(metadata: str) -> str:
-    """What a document says of itself, as stored, in one line; it is found with the document's first passage."""
+    """A document's stored metadata in one line; it is found with the document's first passage."""
     return " ".join(json.loads(metadata).values()) if metadata else ""
 
 
 def _name(path: str) -> str:
-    """The file's name and its folders as words: underscores and camelCase come apart, the whole stays as well."""
+    """The file's name and its folders as words: underscores and camelCase are split, the whole is kept too."""
     stem = PurePosixPath(path).stem
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).replace("_", " ")
     return lexical_form(f"{path} {parts}")
 
 
 def term_counts(catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:
-    """In how many chunks each of the terms is; those in none are left out."""
+    """The number of chunks with each of the terms; terms in none are left out."""
     return dict(catalog.execute_among("SELECT term, doc FROM fulltext_terms WHERE term IN ({items})", tuple(terms)))
 
 
 def terms_beginning(catalog: CatalogReader, beginning: str, limit: int) -> dict[str, int]:
-    """The first terms with a beginning, in alphabetical order, and in how many chunks each is."""
+    """The first terms with a beginning, in alphabetical order, and the number of chunks with each."""
     rows = catalog.execute(
         "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? LIMIT ?",
         (beginning, f"{beginning}\U0010ffff", limit),
@@ -161,7 +161,7 @@ class StemTable:
         self._known: dict[str, str] = {}
 
     def stems(self, words: Collection[str]) -> dict[str, str]:
-        """The stem of each word; words that the tokenizer takes for nothing are left out."""
+        """The stem of each word; words that the tokenizer ignores are left out."""
         new = [word for word in dict.fromkeys(words) if word not in self._known]
         if new:
             self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")

@@ -1,4 +1,4 @@
-"""One writer a collection: a lock file that the operating system releases, even after a crash."""
+"""Admits one writer per collection, by a lock file that the operating system releases even after a crash."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,9 +12,10 @@ from searchkit.files import PRIVATE_FILE_MODE, write_atomically
 
 @contextmanager
 def writer_lock(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the collection for writing.
+    """Lock the collection for writing.
 
-    If another process does, `on_wait` is told which, and this one waits; without `on_wait` CollectionBusyError is raised.
+    If another process has the lock, `on_wait` is called with a text that says which, and this one waits; without `on_wait`
+    CollectionBusyError is raised.
     """
     from filelock import FileLock, Timeout
 

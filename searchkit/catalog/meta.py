@@ -1,4 +1,4 @@
-"""Small facts about a collection: its model, when it was last brought up to date."""
+"""Small facts about a collection, such as its model and the time of its last index run."""
 
 import json
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from searchkit.reports import Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
-INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for what suits the size
-RECALL_GOAL = "recall_goal"  # what the chosen index has to reach; "" or missing for what searchkit aims at
+INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for the default for its size
+RECALL_GOAL = "recall_goal"  # the recall that the chosen index has to reach; "" or missing for the default
 CURRENT_INDEX = "vouched_index"  # the token of the index generation made of this catalog, see Manifest
 _FOLDER_PROBLEMS = "folder_problems"
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
@@ -34,13 +34,13 @@ def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
 
 
 def folder_problems(catalog: CatalogReader) -> list[Problem]:
-    """Folders that could not be read when they were last looked at."""
+    """Folders that could not be read when they were last visited."""
     stored = json.loads(get_meta(catalog, _FOLDER_PROBLEMS) or "[]")
     return [Problem(path_from_text(path), reason, *remedy) for path, reason, *remedy in stored]
 
 
 def set_folder_problems(catalog: CatalogWriter, problems: Sequence[Problem], looked_at: Sequence[Path]) -> None:
-    """Replace what was known of the folders at or below those looked at."""
+    """Replace the records of folders at or below those visited."""
     others = [p for p in folder_problems(catalog) if not any(p.path.is_relative_to(root) for root in looked_at)]
     rows = [(path_to_text(problem.path), problem.reason, problem.remedy) for problem in [*others, *problems]]
     set_meta(catalog, _FOLDER_PROBLEMS, json.dumps(rows))

@@ -1,4 +1,4 @@
-"""Passages to read: what they say, where they stand, and in which document."""
+"""Reads passages: their texts, their places, and their documents."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,8 +20,8 @@ _BEGINNING = 400  # characters
 class StoredPassage:
     """A passage at one of its places.
 
-    `root`, `name`: an indexed folder and the file's path below it, in catalog form. `metadata`: what the document says of
-    itself, as JSON; "" for all but its first passage. `moment`: of the document, or of the message in a mailbox, in ISO 8601,
+    `root`, `name`: an indexed folder and the file's path below it, in catalog form. `metadata`: the document's own, as
+    JSON; "" for all but its first passage. `moment`: of the document, or of the message in a mailbox, in ISO 8601,
     as far as it is known: its own date, else its file's last change.
     """
 
@@ -52,13 +52,13 @@ class StoredPassage:
 
     @property
     def words_outside(self) -> str:
-        """Words by which it is found although they are not in its headings or text: of the path and the metadata."""
+        """Words of the path and the metadata, by which it is found although they are not in its headings or text."""
         return f"{self.name} {metadata_text(self.metadata)}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class PassageStart:
-    """Where a passage stands, and the first 400 characters of its text."""
+    """A passage's place, and the first 400 characters of its text."""
 
     path: Path
     root: Path
@@ -86,7 +86,7 @@ def passages_of_document(catalog: CatalogReader, document_id: int, *, start: int
 
 
 def passage_at(catalog: CatalogReader, document_id: int, ordinal: int) -> StoredPassage | None:
-    """The passage of a document with a number, None if it has no such."""
+    """The passage of a document with a number, None if there is none."""
     row = catalog.execute(f"{_SELECT} WHERE document_id = ? AND ordinal = ?", (document_id, ordinal)).fetchone()
     return StoredPassage(*row) if row else None
 
@@ -97,7 +97,7 @@ def all_passages(catalog: CatalogReader) -> Iterator[StoredPassage]:
 
 
 def newest_passages(catalog: CatalogReader, allowed: bytes, count: int) -> list[StoredPassage]:
-    """The first allowed passage of each document, the newest documents first. `allowed`: a byte a chunk id, 1 for yes."""
+    """The first allowed passage of each document, the newest documents first. `allowed`: one byte per chunk id, 1 for yes."""
     rows = catalog.execute(
         "SELECT p.id FROM (SELECT id, min(ordinal) FROM chunks WHERE substr(?, id + 1, 1) = x'01' GROUP BY document_id) f"
         " JOIN passages p ON p.id = f.id ORDER BY p.moment DESC, p.name LIMIT ?",
@@ -120,7 +120,7 @@ def nearest_passage(
 
 
 def sample_passages(catalog: CatalogReader, count: int, *, least_characters: int = 0) -> list[StoredPassage]:
-    """Distinct passages from all over the collection, the same whenever asked: those whose hashes come first."""
+    """A sample of the collection's distinct passages, always the same: those whose hashes come first."""
     rows = catalog.execute(
         f"{_SELECT} WHERE length(text) >= ? GROUP BY content_hash ORDER BY content_hash LIMIT ?",
         (least_characters, count),
@@ -129,7 +129,7 @@ def sample_passages(catalog: CatalogReader, count: int, *, least_characters: int
 
 
 def passage_starts(catalog: CatalogReader) -> Iterator[PassageStart]:
-    """How every passage begins that has a heading or is its document's first, in an order that has nothing to do with files'."""
+    """The beginnings of all passages that have a heading or are their document's first, in an order independent of the files."""
     rows = catalog.execute(
         f"SELECT root, name, title, substr(text, 1, {_BEGINNING}), page, line FROM passages"
         " WHERE title != '' OR ordinal = 0 ORDER BY content_hash, id"
@@ -139,7 +139,7 @@ def passage_starts(catalog: CatalogReader) -> Iterator[PassageStart]:
 
 
 def sample_starts(catalog: CatalogReader, count: int) -> list[tuple[str, str]]:
-    """Heading and first 400 characters of passages from all over the collection, the same whenever asked."""
+    """Heading and first 400 characters of a sample of the collection's passages, always the same."""
     rows = catalog.execute(
         f"SELECT title, substr(text, 1, {_BEGINNING}) FROM chunks WHERE id IN"
         " (SELECT id FROM chunks ORDER BY content_hash LIMIT ?) ORDER BY content_hash",
@@ -156,8 +156,8 @@ def places_of_passages(catalog: CatalogReader) -> Iterator[tuple[bytes, str, str
 
 @dataclass(frozen=True, slots=True)
 class ChunkWords:
-    """All that is searched of a chunk. `name`: the path below the root. `metadata`: with a document's first chunk, its own
-    words, in one line; else "".
+    """The searchable parts of a chunk. `name`: the path below the root. `metadata`: the document's, in one line, for its first
+    chunk; else "".
     """
 
     id: int
@@ -224,7 +224,7 @@ def texts_of_hashes(catalog: CatalogReader, hashes: Sequence[bytes]) -> dict[byt
 
 
 def sample_texts(catalog: CatalogReader, count: int) -> list[str]:
-    """Texts of chunks from all over the collection, evenly spread by id; perhaps fewer than `count`."""
+    """Texts of a sample of the collection's chunks, evenly spread by id; perhaps fewer than `count`."""
     last = int(catalog.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0])
     rows = (
         catalog.execute("SELECT text FROM chunks WHERE id >= ? LIMIT 1", (1 + last * i // count,)).fetchone()
@@ -234,7 +234,7 @@ def sample_texts(catalog: CatalogReader, count: int) -> list[str]:
 
 
 def chunks_containing(catalog: CatalogReader, part: str) -> set[int]:
-    """Ids of the chunks that hold a part of a text anywhere, found by reading all of them."""
+    """Ids of the chunks that contain a string anywhere, found by reading all of them."""
     rows = catalog.execute(
         "SELECT id FROM passages WHERE instr(text, ?1) OR instr(title, ?1) OR instr(name, ?1) OR instr(metadata, ?1)",
         (part,),
@@ -243,7 +243,7 @@ def chunks_containing(catalog: CatalogReader, part: str) -> set[int]:
 
 
 def words_of_chunks(catalog: CatalogReader, chunk_ids: Iterable[int]) -> Iterator[ChunkWords]:
-    """All that is searched of chunks, in the order of their ids."""
+    """The searchable parts of chunks, in the order of their ids."""
     query = "SELECT id, document_id, content_hash, name, metadata, title, text FROM passages WHERE id IN ({items}) ORDER BY id"
     for chunk, document, content_hash, name, metadata, title, text in catalog.execute_among(query, sorted(chunk_ids)):
         yield ChunkWords(chunk, document, content_hash, name, metadata_text(metadata), title, text)

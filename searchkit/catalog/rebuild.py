@@ -19,16 +19,16 @@ _NOTHING = Salvaged(0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild took over, and where the old files lie. An index run has to follow."""
+    """The outcome of a rebuild, and the folder with the old files. An index run has to follow."""
 
     salvaged: Salvaged
     set_aside: Path
 
 
 def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> RecoveryRecord:
-    """Model, folders and exclusions from where they are sound; `folders` come on top.
+    """Read model, folders and exclusions from an undamaged place; `folders` are added.
 
-    Raises UsageError if neither the catalog nor the recovery record says which folders there were, and none is given.
+    Raises UsageError if neither the catalog nor the recovery record has the folders, and none is given.
     """
     damaged = open_damaged(folder.catalog) if folder.catalog.is_file() else None
     intact = None
@@ -38,19 +38,19 @@ def settings_to_keep(folder: CollectionFolder, folders: Sequence[Path]) -> Recov
     known = intact or read_recovery_record(folder) or RecoveryRecord("", (), ())
     if not (known.folders or folders):
         raise UsageError(
-            f"Which folders '{folder.name}' holds cannot be read any more.",
+            f"The list of folders of '{folder.name}' can no longer be read.",
             remedy=Remedy(Action.NAME_FOLDERS, collection=folder.name),
         )
     return RecoveryRecord(known.model, tuple(dict.fromkeys((*known.folders, *folders))), known.excluded)
 
 
 def rebuild_catalog(folder: CollectionFolder, record: RecoveryRecord) -> Rebuilt:
-    """Put a new catalog in the old one's place. The caller holds the collection's lock.
+    """Put a new catalog in the old one's place. The caller has the collection's lock.
 
-    Until the last moment the old one stays where it is; a crash leaves either of them, whole.
+    The old one stays in place until the last moment; a crash leaves one or the other, whole.
     """
     new = folder.path / "rebuilt.db"
-    for leftover in folder.path.glob("rebuilt.db*"):  # of a rebuild that did not come to its end
+    for leftover in folder.path.glob("rebuilt.db*"):  # of a rebuild that was not completed
         leftover.unlink()
     with open_for_writing(new) as target:
         _settle(target, record)
@@ -60,7 +60,7 @@ def rebuild_catalog(folder: CollectionFolder, record: RecoveryRecord) -> Rebuilt
             with damaged:
                 salvaged = salvage_rows(damaged, target)
     aside = _free_folder(folder)
-    # The index speaks of the old catalog's ids, and a journal would be played into the new one: both go first.
+    # The index refers to the old catalog's ids, and a journal would be applied to the new one: both are moved first.
     for name in ("index", "catalog.db-wal", "catalog.db-shm"):
         if (folder.path / name).exists():
             (folder.path / name).rename(aside / name)

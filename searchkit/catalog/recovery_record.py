@@ -1,4 +1,4 @@
-"""A backup of what a collection could not be rebuilt without, in a small file beside the catalog."""
+"""A backup of the settings without which a collection could not be rebuilt, in a small file beside the catalog."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _FILE = "collection.json"
 
 @dataclass(frozen=True, slots=True)
 class RecoveryRecord:
-    """A collection's model, folders, and what below them is left out."""
+    """A collection's model, its folders, and the paths below them that are excluded."""
 
     model: str
     folders: tuple[Path, ...]
@@ -23,7 +23,7 @@ class RecoveryRecord:
 
 
 def recovery_record_of(catalog: CatalogReader) -> RecoveryRecord:
-    """The record as the catalog has it."""
+    """Read the record from the catalog."""
     return RecoveryRecord(
         get_meta(catalog, MODEL) or "",
         tuple(root.path for root in roots.all_roots(catalog)),
@@ -32,7 +32,7 @@ def recovery_record_of(catalog: CatalogReader) -> RecoveryRecord:
 
 
 def write_recovery_record(folder: CollectionFolder, catalog: CatalogReader) -> None:
-    """Write the file if the catalog says anything else than it."""
+    """Write the file if it differs from the catalog."""
     record = recovery_record_of(catalog)
     if read_recovery_record(folder) == record:
         return
@@ -45,7 +45,7 @@ def write_recovery_record(folder: CollectionFolder, catalog: CatalogReader) -> N
 
 
 def read_recovery_record(folder: CollectionFolder) -> RecoveryRecord | None:
-    """The record as the file has it, None if it is missing or damaged."""
+    """Read the record from the file, None if it is missing or damaged."""
     try:
         content = json.loads((folder.path / _FILE).read_bytes())
         return RecoveryRecord(

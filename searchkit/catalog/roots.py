@@ -1,4 +1,4 @@
-"""The folders that a collection mirrors, and the places below them that the user wants left out."""
+"""The folders that a collection mirrors, and the paths below them that the user has excluded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from searchkit.files import path_from_text, path_to_text
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """An indexed folder, by its absolute path. `device`: the drive that it was on when it was last looked through."""
+    """An indexed folder, by its absolute path. `device`: the drive that it was on at the last visit."""
 
     id: int
     path: Path
@@ -24,7 +24,7 @@ def all_roots(catalog: CatalogReader) -> list[Root]:
 
 
 def add_root(catalog: CatalogWriter, path: Path) -> Root:
-    """The root at a path, added if it is new."""
+    """Return the root at a path, added if it is new."""
     text = path_to_text(path)
     catalog.change("INSERT INTO roots (path) VALUES (?) ON CONFLICT DO NOTHING", (text,))
     update_settings_checksum(catalog)
@@ -33,30 +33,30 @@ def add_root(catalog: CatalogWriter, path: Path) -> Root:
 
 
 def note_device(catalog: CatalogWriter, root: Root, device: int) -> None:
-    """Note the drive that a root is on."""
+    """Store the drive that a root is on."""
     if device != root.device:
         catalog.change("UPDATE roots SET device = ? WHERE id = ?", (device, root.id))
         update_settings_checksum(catalog)
 
 
 def remove_root(catalog: CatalogWriter, root: Root) -> None:
-    """Remove a root whose documents are gone already."""
+    """Remove a root whose documents have already been removed."""
     catalog.change("DELETE FROM roots WHERE id = ?", (root.id,))
     update_settings_checksum(catalog)
 
 
 def exclusions(catalog: CatalogReader) -> frozenset[Path]:
-    """Absolute paths of files and folders that were forgotten and stay so."""
+    """Absolute paths of files and folders that were forgotten and stay excluded."""
     return frozenset(path_from_text(text) for (text,) in catalog.execute("SELECT path FROM exclusions"))
 
 
 def exclude(catalog: CatalogWriter, path: Path) -> None:
-    """Leave a path out of every later run."""
+    """Exclude a path from every later run."""
     catalog.change("INSERT INTO exclusions VALUES (?) ON CONFLICT DO NOTHING", (path_to_text(path),))
     update_settings_checksum(catalog)
 
 
 def include_again(catalog: CatalogWriter, path: Path) -> None:
-    """Take back the exclusion of a path."""
+    """Include a path again."""
     catalog.change("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))
     update_settings_checksum(catalog)

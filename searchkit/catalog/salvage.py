@@ -1,4 +1,4 @@
-"""Copies from a damaged catalog into a new one what is provably as it was written."""
+"""Copies the rows with valid checksums from a damaged catalog into a new one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from searchkit.catalog.connection import open_as_it_is
 from searchkit.catalog.recovery_record import RecoveryRecord, recovery_record_of
 from searchkit.types import Chunk
 
-_STEP = 500  # rows read at once; where that fails, one by one
+_STEP = 500  # rows read at once; one by one if that fails
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """How much was taken over, and how much could not be."""
+    """The numbers of documents and vectors that were copied, and that could not be."""
 
     documents: int
     vectors: int
@@ -27,7 +27,7 @@ class Salvaged:
 
 
 def open_damaged(path: Path) -> CatalogReader | None:
-    """The catalog as far as it can be read, None if it cannot at all."""
+    """Open the catalog as far as it can be read, None if it cannot be read at all."""
     try:
         return open_as_it_is(path)
     except sqlite3.DatabaseError:
@@ -35,7 +35,7 @@ def open_damaged(path: Path) -> CatalogReader | None:
 
 
 def salvage_settings(damaged: CatalogReader) -> RecoveryRecord | None:
-    """Model, folders and exclusions, None if they are not as they were written."""
+    """Read model, folders and exclusions, None if they do not match their checksum."""
     try:
         return recovery_record_of(damaged) if checksums.settings_match_checksum(damaged) else None
     except sqlite3.DatabaseError:
@@ -43,7 +43,7 @@ def salvage_settings(damaged: CatalogReader) -> RecoveryRecord | None:
 
 
 def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
-    """Copy documents with their chunks, and vectors, whose checksums are right. The target's roots are there already."""
+    """Copy documents with their chunks, and vectors, whose checksums are right. The target already has its roots."""
     new_roots = {root.path: root.id for root in roots.all_roots(target)}
     old_roots = {root.id: new_roots.get(root.path) for root in _roots(damaged)}
     kept_documents = lost_documents = kept_vectors = lost_vectors = 0
@@ -65,7 +65,7 @@ def _roots(damaged: CatalogReader) -> list[roots.Root]:
 
 
 def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: int, root_id: int | None) -> bool:
-    """Whether the document is whole and was taken over."""
+    """Copy a document; return True if it was undamaged."""
     if root_id is None:
         return False
     try:
@@ -88,7 +88,7 @@ def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: i
 
 def _copy_vector(target: CatalogWriter, row: dict[str, Any]) -> bool:
     checksum = checksums.vector_checksum(row["content_hash"], row["fingerprint"], row["vector"])
-    if row["seal"] != checksum:  # one of an older searchkit has none, and is computed again
+    if row["seal"] != checksum:  # a vector of an older searchkit has none; it is computed again
         return False
     target.change(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)",
@@ -102,7 +102,7 @@ def _hash_of(chunk: Chunk) -> bytes:
 
 
 def _rows(damaged: CatalogReader, table: str) -> Iterator[dict[str, Any] | None]:
-    """Every row that can be read; None for one that cannot."""
+    """Yield every row that can be read; None for one that cannot."""
     for start in range(0, _largest_id(damaged, table) + 1, _STEP):
         try:
             yield from _between(damaged, table, start, start + _STEP)
@@ -115,7 +115,7 @@ def _rows(damaged: CatalogReader, table: str) -> Iterator[dict[str, Any] | None]
 
 
 def _between(damaged: CatalogReader, table: str, first: int, end: int) -> list[dict[str, Any]]:
-    """All rows of a range of ids, read before the first is given away, so that none comes twice after an error."""
+    """All rows of a range of ids, read before the first is yielded, so that none comes twice after an error."""
     with closing(damaged.execute(f"SELECT * FROM {table} WHERE id >= ? AND id < ?", (first, end))) as rows:
         names = [column[0] for column in rows.description]
         return [dict(zip(names, row, strict=True)) for row in rows]

@@ -67,11 +67,11 @@ _INITIAL = (
 
 @migrations()
 def m001_initial(db: Database) -> None:
-    """Everything that the first release keeps.
+    """The tables of the first release.
 
     documents.path is relative to its root. chunks.content_hash names what the model sees (title and text), so that
-    equal passages share one vector. The full text has no content of its own: rows are taken out by the values that
-    were put in, which follow from chunks and documents (see fulltext.py).
+    equal passages share one vector. The full-text table stores no content: rows are removed by the values that
+    were indexed, which follow from chunks and documents (see fulltext.py).
     """
     for statement in _INITIAL:
         db.execute(statement)
@@ -97,7 +97,7 @@ def m002_places_and_seals(db: Database) -> None:
 
 @migrations()
 def m003_removed_vectors(db: Database) -> None:
-    """What an index needs to catch up without reading every vector: whose they are, and which have gone since it was made."""
+    """Lets an index catch up without reading every vector: vectors by model, and those removed since it was built."""
     db.execute("CREATE INDEX vectors_by_model ON vectors(fingerprint)")
     db.execute("CREATE TABLE removed_vectors (id INTEGER PRIMARY KEY)")
     db.execute(
@@ -110,5 +110,5 @@ def m003_removed_vectors(db: Database) -> None:
 
 @migrations()
 def m004_one_spelling(db: Database) -> None:
-    """Fill the full-text table again: letters that are written in two ways are one in it now (see text.py)."""
+    """Fill the full-text table again: letters that can be written in two ways are now one (see text.py)."""
     fulltext.refill(CatalogWriter(db.conn))

@@ -11,13 +11,13 @@ from searchkit.types import DocumentStatus
 
 
 def read_coverage(catalog: CatalogReader, collection: str, fingerprint: str) -> Coverage:
-    """The coverage by the model of a fingerprint ("": by none)."""
+    """The coverage by the model with a fingerprint ("" for none)."""
     passages, covered = count_passages(catalog, fingerprint)
     return Coverage(collection, get_meta(catalog, MODEL) or "", count_chunks(catalog), passages, covered)
 
 
 def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> CollectionStatus:
-    """The status of a collection whose model has the given fingerprint ("" if that is not installed)."""
+    """The status of a collection whose model has the given fingerprint ("" if it is not installed)."""
     counts = documents.count_by_status(catalog)
     paths = {root.id: root.path for root in roots.all_roots(catalog)}
     passages, covered = count_passages(catalog, fingerprint)

@@ -1,4 +1,4 @@
-"""Documents to read, from the catalog alone: where they lie, what they say of themselves, and a passage with its neighbours."""
+"""Reads documents from the catalog alone: their paths, their metadata, and a passage with its neighbours."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _SELECT = "SELECT id, root, name, content_hash, format, title, metadata, chunk_c
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
     """An indexed file. `root`, `name`: a folder and the path below it, in catalog form. `content_hash`: of the file, None if
-    it could not be read. `title`: what it calls itself, "" if it does not say. `chunk_count`: 0 for what has no text.
+    it could not be read. `title`: its own, "" if it has none. `chunk_count`: 0 for a file without text.
     `moment`: ISO 8601, as far as it is known: its own date, else its file's last change.
     """
 
@@ -44,7 +44,7 @@ class StoredDocument:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the document says of itself, by lower-case names."""
+        """The document's own metadata, by lower-case names."""
         found: Mapping[str, str] = json.loads(self.metadata_json or "{}")
         return found
 
@@ -72,7 +72,7 @@ def document_with_id(catalog: CatalogReader, document_id: int) -> StoredDocument
 
 
 def document_with_content(catalog: CatalogReader, first: bytes, last: bytes) -> StoredDocument | None:
-    """A document with text whose file's content hash is between two, the first by name."""
+    """The document with text whose file's content hash is between two; the first by name."""
     return _first(catalog, "content_hash BETWEEN ? AND ?", first, last)
 
 
@@ -93,7 +93,7 @@ def places_of_documents(catalog: CatalogReader) -> Iterator[tuple[int, Path]]:
 
 
 def locate(catalog: CatalogReader, path: Path, title: str, text: str) -> PassagePosition | None:
-    """Where the file at an absolute path has a passage first; None if it has it no more."""
+    """The first position of a passage in the file at an absolute path; None if it is no longer there."""
     hashed = content_hash(title, text)
     for document in documents_at(catalog, path):
         row = catalog.execute(
@@ -105,7 +105,7 @@ def locate(catalog: CatalogReader, path: Path, title: str, text: str) -> Passage
 
 
 def view_document(catalog: CatalogReader, hit: Hit, *, before: int, after: int) -> DocumentView:
-    """A hit's passage with so many of its document's before and behind it; alone, if the document has changed since."""
+    """A hit's passage with the given numbers of passages before and after it; alone if the document has changed since."""
     for document in documents_at(catalog, hit.path):
         ordinal = _ordinal(catalog, document.id, hit)
         if ordinal is None:
@@ -118,7 +118,7 @@ def view_document(catalog: CatalogReader, hit: Hit, *, before: int, after: int) 
 
 
 def lines_of_passages(catalog: CatalogReader, document_id: int) -> list[PassageLines]:
-    """Where each passage of a document stands in it, in order."""
+    """The lines or pages of each passage of a document, in order."""
     rows = catalog.execute(
         "SELECT content_hash, coalesce(line, page), coalesce(line_end, line, page) FROM chunks WHERE document_id = ?"
         " ORDER BY ordinal",
@@ -135,7 +135,7 @@ def _first(catalog: CatalogReader, condition: str, *values: object) -> StoredDoc
 
 
 def _ordinal(catalog: CatalogReader, document_id: int, hit: Hit) -> int | None:
-    """Where the hit's passage stands in a document: of equal ones, that at its line and page."""
+    """The number of the hit's passage in a document; of equal ones, the one at its line and page."""
     row = catalog.execute(
         "SELECT ordinal FROM chunks WHERE document_id = ? AND content_hash = ?"
         " ORDER BY line IS NOT ?, page IS NOT ?, ordinal LIMIT 1",

@@ -1,4 +1,4 @@
-"""Full vectors by what they are of and by which model they are from; half precision, which keeps cosines to 1e-6."""
+"""Stores full vectors by passage and model, in half precision, which keeps cosines to 1e-6."""
 
 import json
 from array import array
@@ -48,7 +48,7 @@ def pending_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iterat
 def _pending_of(
     catalog: CatalogReader, fingerprint: str, document_id: int, size: int
 ) -> Iterator[list[PendingPassage]]:
-    """The same of one document, in its order."""
+    """Yield the passages of one document without a vector, in its order."""
     last = -1
     while True:
         rows = catalog.execute(
@@ -67,7 +67,7 @@ def _pending_of(
 
 
 def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
-    """(passages without a vector, their tokens in all)."""
+    """(number of passages without a vector, sum of their tokens)."""
     row = catalog.execute(
         "SELECT count(*), coalesce(sum(tokens), 0) FROM (SELECT max(token_count) AS tokens FROM chunks c WHERE NOT EXISTS"
         " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash)",
@@ -88,7 +88,7 @@ def pending_hashes(catalog: CatalogReader, fingerprint: str, above: bytes, limit
 
 
 def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
-    """Whether there is any vector of a model."""
+    """True if there is any vector of a model."""
     row = catalog.execute("SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()
     return row is not None
 
@@ -105,9 +105,9 @@ def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes
 def map_vectors(
     catalog: CatalogWriter, sources: Sequence[tuple[str, int, Callable[[Vectors], Vectors]]], fingerprint: str
 ) -> int:
-    """Give passages that lack a model's vector one made of another model's: how many.
+    """Derive missing vectors of a model from another model's; return how many.
 
-    `sources`: fingerprint, dimension and what makes the new vectors of the old; the first that a passage has one of counts.
+    `sources`: fingerprint, dimension, and the function from old vectors to new ones; the first source that has one is used.
     """
     made = 0
     for source, dimension, make in sources:
@@ -127,18 +127,18 @@ def map_vectors(
 
 
 def remove_vectors(catalog: CatalogWriter, fingerprint: str) -> int:
-    """Remove a model's vectors: how many."""
+    """Remove a model's vectors; return how many."""
     return int(catalog.change("DELETE FROM vectors WHERE fingerprint = ?", (fingerprint,)).rowcount)
 
 
 def remove_orphans(catalog: CatalogWriter) -> int:
-    """Remove vectors of passages that no document holds any more; returns how many."""
+    """Remove vectors of passages that no document has any more; return how many."""
     cursor = catalog.change("DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)")
     return int(cursor.rowcount)
 
 
 def remove_unused(catalog: CatalogWriter, hashes: Iterable[bytes]) -> int:
-    """Remove the vectors of those of these passages that no document holds any more; returns how many."""
+    """Remove the vectors of those of these passages that no document has any more; return how many."""
     return catalog.change_many(
         "DELETE FROM vectors WHERE content_hash = ?1 AND NOT EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?1)",
         [(content_hash,) for content_hash in hashes],
@@ -152,10 +152,10 @@ def vector_ids(catalog: CatalogReader, fingerprint: str) -> Ids:
 
 
 def allowed_vector_ids(catalog: CatalogReader, fingerprint: str, allowed: bytes) -> Ids:
-    """Ids, ascending, of a model's vectors of passages in at least one allowed chunk. `allowed`: a byte a chunk id, 1 for yes."""
+    """Ids, ascending, of a model's vectors whose passages are in an allowed chunk. `allowed`: one byte per chunk id, 1 for yes."""
     rows = catalog.execute(
         "SELECT v.id FROM chunks c CROSS JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?"
-        " WHERE substr(?, c.id + 1, 1) = x'01'",  # CROSS: the chunks first, of which a filter leaves few
+        " WHERE substr(?, c.id + 1, 1) = x'01'",  # CROSS: chunks first, since a filter leaves few of them
         (fingerprint, allowed),
     )
     return np.unique(np.fromiter((row[0] for row in rows), np.int64))
@@ -177,7 +177,7 @@ def vector_batches(
 
 
 def fetch_vectors(catalog: CatalogReader, ids: Ids, dimension: int) -> tuple[Ids, list[bytes], Vectors]:
-    """Ids, content hashes and vectors of those of the ids that there still are, ascending."""
+    """Ids, content hashes and vectors of those of the ids that still exist, ascending."""
     asked = json.dumps(ids.tolist())
     rows = catalog.execute(
         "SELECT id, content_hash, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
@@ -188,18 +188,18 @@ def fetch_vectors(catalog: CatalogReader, ids: Ids, dimension: int) -> tuple[Ids
 
 
 def removed_ids(catalog: CatalogReader, *, up_to: int) -> Ids:
-    """Ids up to `up_to` of vectors that went since `forget_removed`."""
+    """Ids up to `up_to` of vectors removed since `forget_removed`."""
     rows = catalog.execute("SELECT id FROM removed_vectors WHERE id <= ? ORDER BY id", (up_to,))
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
 def forget_removed(catalog: CatalogWriter) -> None:
-    """Forget which vectors went: the index has been made without them."""
+    """Forget which vectors were removed: the index has been built without them."""
     catalog.change("DELETE FROM removed_vectors")
 
 
 def largest_id_ever(catalog: CatalogReader) -> int:
-    """The largest id that a vector of this catalog was ever given."""
+    """The largest id that any vector of this catalog ever had."""
     row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vectors'").fetchone()
     return int(row[0]) if row else 0
 

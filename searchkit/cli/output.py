@@ -75,7 +75,7 @@ def print_json(values: Iterable[object]) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether people read what is printed."""
+    """True if people read what is printed."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 

@@ -65,7 +65,9 @@ def search(request: _Request) -> None:
       searchkit search --type mail --since 7d
     """
     if not request.query and not request.filters:
-        raise click.UsageError("Missing argument 'QUERY...'. Say what you look for, or give a filter: --since 7d.")
+        raise click.UsageError(
+            "Missing argument 'QUERY...'. Say what you are looking for, or give a filter: --since 7d."
+        )
     from searchkit.daemon.client import find
     from searchkit.home import Home
     from searchkit.search.request import SearchRequest

@@ -38,5 +38,5 @@ def tui(collections: tuple[str, ...], mode: str) -> int:
 
 
 def is_terminal() -> bool:
-    """Whether there is a person at the other end."""
+    """True if there is a person at the other end."""
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

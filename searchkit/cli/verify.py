@@ -34,7 +34,7 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
         if as_json:
             print_json([{"collection": name, "ok": not damages, "damage": [asdict(each) for each in damages]}])
             continue
-        click.echo(f"{name}: {'damaged' if damages else 'as it was written'}")
+        click.echo(f"{name}: {'damaged' if damages else 'no damage found'}")
         for each in damages:
             click.echo(f"  {each.part}: {printable(each.what)}")
         if damages:

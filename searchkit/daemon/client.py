@@ -8,7 +8,7 @@ from searchkit.errors import SearchkitError
 from searchkit.home import Home
 from searchkit.search.request import SearchRequest, SearchResponse
 
-_CONNECT_SECONDS = 0.25  # it is on this machine: one that does not answer at once does not run
+_CONNECT_SECONDS = 0.25  # it is on this machine: if it does not answer at once, it is not running
 _ANSWER_SECONDS = 10.0  # a daemon that is busy for longer is slower than loading the model here
 _BUFFER = 1 << 16
 

@@ -49,7 +49,7 @@ def response_line(response: SearchResponse) -> bytes:
 
 
 def error_line(error: SearchkitError | None) -> bytes:
-    """Encode an error with its remedies; None stands for an unexpected one."""
+    """Encode an error with its remedies; None means an unexpected one."""
     if error is None:
         return _line({"error": ""})
     remedy = asdict(error.remedy) if error.remedy else None
@@ -57,7 +57,7 @@ def error_line(error: SearchkitError | None) -> bytes:
 
 
 def read_answer_line(line: bytes) -> SearchResponse | SearchkitError | None:
-    """Decode a response or an error; None stands for an unexpected error.
+    """Decode a response or an error; None means an unexpected error.
 
     Raises ValueError, TypeError or KeyError for anything else.
     """
@@ -81,7 +81,7 @@ def _as_text(value: object) -> str:
         return value.isoformat()
     if isinstance(value, PurePath):
         return path_to_text(Path(value))
-    raise TypeError(f"{type(value).__name__} does not go over the wire")
+    raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
 def _remedy(values: Mapping[str, Any] | None) -> Remedy | None:

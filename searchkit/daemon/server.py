@@ -1,4 +1,4 @@
-"""The daemon's end of the socket: takes searches from programs of the same user, beside whatever else the process serves."""
+"""The daemon's end of the socket: answers searches of the same user's programs, alongside whatever else the process serves."""
 
 import asyncio
 import logging
@@ -95,7 +95,7 @@ class DaemonSocket:
         if task:
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
-        with suppress(OSError, asyncio.TimeoutError):  # the client has disconnected, or speaks something else
+        with suppress(OSError, asyncio.TimeoutError):  # the client has disconnected, or uses another protocol
             await self._answer(reader, writer)
         writer.close()
 

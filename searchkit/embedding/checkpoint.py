@@ -212,7 +212,7 @@ class Checkpoint:
         except ValueError as error:
             raise UnsupportedCheckpointError(f"{path} is not valid JSON: {error}") from error
         if not isinstance(content, dict):
-            raise UnsupportedCheckpointError(f"{path} does not hold a JSON object.")
+            raise UnsupportedCheckpointError(f"{path} does not contain a JSON object.")
         return content
 
     def _optional_json(self, name: str) -> Config:

@@ -22,12 +22,12 @@ class Quantization(StrEnum):
 
     @property
     def has_small_table(self) -> bool:
-        """Whether the token table takes 4 bits per value."""
+        """True if the token table takes 4 bits per value."""
         return self in (Quantization.MIXED, Quantization.INT4)
 
     @property
     def has_one_scale(self) -> bool:
-        """Whether the input of a product is quantized with one scale for all of its tokens."""
+        """True if the input of a product is quantized with one scale for all of its tokens."""
         return self in (Quantization.INT8, Quantization.MIXED)
 
 

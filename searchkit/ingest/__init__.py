@@ -1,1 +1,1 @@
-"""A folder becomes chunks with vectors: discover, extract, chunk, mirror, embed."""
+"""Turns a folder into chunks with vectors: discover, extract, chunk, sync, embed."""

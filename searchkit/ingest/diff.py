@@ -1,4 +1,4 @@
-"""What has changed in a folder since its last run, by names, sizes, times and the version of the pipeline; nothing is opened."""
+"""Finds the changes in a folder since its last run, by names, sizes, times and the pipeline's version; opens no file."""
 
 import time
 from collections.abc import Iterable
@@ -17,10 +17,11 @@ from searchkit.types import DocumentStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Readers, chunking and the model whose tokens are counted; for what could not be read, also the limits.
+class PipelineVersion:
+    """The version of the extraction pipeline: readers, chunking and the model whose tokens are counted; a file is read again
+    when it changes. For files that could not be read, it includes the limits.
 
-    `retry`: read again what could not be read, though nothing has changed.
+    `retry`: read files again that could not be read, although nothing has changed.
     """
 
     model_fingerprint: str
@@ -29,12 +30,12 @@ class Recipe:
     retry: bool = False
 
     @classmethod
-    def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "Recipe":
-        """The recipe with what is installed on this machine."""
+    def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "PipelineVersion":
+        """The version on this machine, with what is installed."""
         return cls(model_fingerprint, limits, not ocr.missing(), retry)
 
     def name(self, status: DocumentStatus, scanned_pages: int) -> str:
-        """The word for a document with this outcome."""
+        """The version string of a document with this outcome."""
         basis = f"{readers.VERSION}.{chunk.VERSION}/{self.model_fingerprint}"
         if status is DocumentStatus.SKIPPED or scanned_pages:
             limits = self.limits
@@ -42,7 +43,7 @@ class Recipe:
         return basis
 
     def is_current(self, record: DocumentRecord) -> bool:
-        """Whether the same file would be read the same way today."""
+        """True if the same file would be read the same way now."""
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
         return record.recipe == self.name(record.status, record.scanned_pages)
@@ -50,8 +51,8 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A root's files: how many are as they were, which may have changed (with what is known of them), which are new, and
-    what is known of those that are gone.
+    """A root's files: the number that are unchanged, those that may have changed (with their records), those that are new, and
+    the records of those that are gone.
     """
 
     root: Root
@@ -64,11 +65,11 @@ class Survey:
 
 
 def survey_root(
-    root: Root, known: Iterable[DocumentRecord], found: Iterable[FoundFile | UnreadableFolder], recipe: Recipe
+    root: Root, known: Iterable[DocumentRecord], found: Iterable[FoundFile | UnreadableFolder], version: PipelineVersion
 ) -> Survey:
     """Compare what `discover` finds with what the catalog knows.
 
-    Folders that cannot be read, and a root that has lost everything as an unmounted drive does, lose no documents.
+    Folders that cannot be read lose no documents, nor does a root that is empty, as an unmounted drive is.
     Raises UsageError if the root cannot be listed.
     """
     gone = {record.path: record for record in known}
@@ -83,7 +84,7 @@ def survey_root(
         record = gone.pop(entry.relative, None)
         if record is None:
             new.append(entry)
-        elif _is_unchanged(entry, record, recipe):
+        elif _is_unchanged(entry, record, version):
             unchanged += 1
         else:
             changed.append((entry, record))
@@ -103,13 +104,13 @@ def survey_root(
     return Survey(root, device, unchanged, changed, new, list(gone.values()), problems)
 
 
-def _is_unchanged(entry: FoundFile, record: DocumentRecord, recipe: Recipe) -> bool:
+def _is_unchanged(entry: FoundFile, record: DocumentRecord, version: PipelineVersion) -> bool:
     known = (record.size_bytes, record.mtime_ns, record.ctime_ns)
-    return (entry.size_bytes, entry.mtime_ns, entry.ctime_ns) == known and recipe.is_current(record)
+    return (entry.size_bytes, entry.mtime_ns, entry.ctime_ns) == known and version.is_current(record)
 
 
 def is_readable(record: DocumentRecord) -> bool:
-    """Whether the catalog holds the document's text."""
+    """True if the catalog has the document's text."""
     return record.status is DocumentStatus.INDEXED
 
 
@@ -121,11 +122,11 @@ def _device(path: Path) -> int:
 
 
 NEVER_READ_NS = -1  # no file has this time, so the next run looks again
-_FINE_NS = 50_000_000  # a file may change once more within its time stamp's grain: that much,
+_FINE_NS = 50_000_000  # a file may change once more within its time stamp's resolution: this,
 _COARSE_NS = 2_000_000_000  # or this where the file system keeps whole seconds
 
 
 def settled(mtime_ns: int) -> int:
-    """The time of a file that is being read now, unless it could change once more without showing it."""
+    """The time of a file that is read now, or NEVER_READ_NS if it could change once more within the same time."""
     grain = _FINE_NS if mtime_ns % 1_000_000_000 else _COARSE_NS
     return mtime_ns if abs(time.time_ns() - mtime_ns) > grain else NEVER_READ_NS

@@ -1,4 +1,4 @@
-"""Which files a folder holds for us: ignore rules honoured, links not followed, unreadable folders reported."""
+"""Finds a folder's files: honours ignore rules, follows no links, reports unreadable folders."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from searchkit.files import TO_CATALOG, path_to_text
 
 _OUR_FILE = ".searchkitignore"
 IGNORE_FILES = (".gitignore", _OUR_FILE)
-# What no one looks for: caches, editors' and systems' leftovers. Hidden files are left out by their dot.
+# Nobody searches for these: caches, editors' and systems' leftovers. Hidden files are excluded by their dot.
 ALWAYS_IGNORED = (
     "node_modules/",
     "__pycache__/",
@@ -47,7 +47,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFolder:
-    """A folder that could not be listed: what the catalog knows below it must be kept."""
+    """A folder that could not be listed: the documents below it must be kept."""
 
     path: Path
     relative: str
@@ -56,10 +56,10 @@ class UnreadableFolder:
 
 @dataclass(frozen=True, slots=True)
 class _IgnoreFile:
-    """The patterns of one file: as they hold for files, and for folders, where those that end in / are like any other.
+    """The patterns of one file: for files, and for folders, where patterns that end in / count like any other.
 
     The last pattern that matches decides; pathspec, asked about a folder, would let "*" win over a later "!*/".
-    `is_ours`: only a .searchkitignore may bring hidden files back; a .gitignore names them for git alone.
+    `is_ours`: only a .searchkitignore may include hidden files again; a .gitignore names them for git only.
     """
 
     of_files: GitIgnoreSpec
@@ -80,7 +80,7 @@ class _Level:
     below: str = ""
 
     def decision(self, relative: str, *, is_folder: bool) -> bool | None:
-        """What the file says of a path below the root."""
+        """Apply the file to a path below the root."""
         return self.ignore_file.decision(self.above + relative[len(self.below) :], is_folder=is_folder)
 
 
@@ -92,7 +92,7 @@ class _Rules:
     excluded: frozenset[str]
 
     def ignore(self, relative: str, name: str, path: str, *, is_folder: bool) -> bool:
-        """The deepest file that says anything decides; hidden files stay out unless a .searchkitignore names them."""
+        """Ask the deepest file that matches; hidden files are excluded unless a .searchkitignore names them."""
         if path in self.excluded:
             return True
         hidden = name.startswith(".")
@@ -107,13 +107,13 @@ class _Rules:
         return hidden
 
     def within(self, folder: Path, relative: str) -> "_Rules":
-        """The rules that hold in a folder."""
+        """The rules that apply in a folder."""
         read = [found for name in IGNORE_FILES if (found := _read_ignore_file(folder / name))]
         return _Rules((*self.levels, *(_Level(each, below=relative) for each in read)), self.excluded) if read else self
 
 
 def discover(root: Path, excluded: frozenset[Path] = frozenset()) -> Iterator[FoundFile | UnreadableFolder]:
-    """Walk a root, folder by folder in the order of names. `excluded` paths are passed over.
+    """Walk a root, folder by folder in the order of names, without `excluded` paths.
 
     Rules come from the ignore files in the root and below, and from the .gitignore files of the repository around it.
     Raises UsageError if the root itself is not a folder that can be listed.
@@ -145,7 +145,7 @@ def discover(root: Path, excluded: frozenset[Path] = frozenset()) -> Iterator[Fo
 
 
 def _rules_of(root: Path, excluded: frozenset[Path]) -> _Rules:
-    """The rules that hold before the root's own files are read."""
+    """The rules that apply before the root's own ignore files are read."""
     levels = [_Level(_ignore_file(ALWAYS_IGNORED))]
     repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
     if repository is not None and repository != root:
@@ -166,7 +166,7 @@ def _has_ignore_file(entries: Sequence["os.DirEntry[str]"]) -> bool:
 
 
 def _found(entry: "os.DirEntry[str]", relative: str) -> FoundFile | None:
-    """The entry as a file, None if it is gone again."""
+    """The entry as a file, None if it no longer exists."""
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
@@ -186,7 +186,7 @@ def _kind_of(mode: int) -> str:
 
 
 def _read_ignore_file(path: Path) -> _IgnoreFile | None:
-    """The rules of an ignore file, None if there is none; a pattern that makes no sense is passed over, as git does."""
+    """The rules of an ignore file, None if there is none; an invalid pattern is ignored, as git does."""
     try:
         if not path.is_file():  # a pipe of that name would never end
             return None

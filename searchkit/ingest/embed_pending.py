@@ -18,36 +18,36 @@ from searchkit.reports import never
 from searchkit_indexes import Vectors
 
 _PAGE = 1024  # passages fetched at once
-PASSAGES_AT_ONCE = 16  # between two looks at the clock; a core takes one at a time
-COMMIT_SECONDS = 2.0  # what a crash may cost
+PASSAGES_AT_ONCE = 16  # embedded between two looks at the clock; a core embeds one at a time
+COMMIT_SECONDS = 2.0  # work that a crash may cost
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
-    """How far it came: passages and their tokens, with prompt."""
+class EmbeddingProgress:
+    """The progress of an embedding run: passages and their tokens, prompts included."""
 
     passages: int
     tokens: int
 
 
-_PROMPT_TOKENS = 16  # a passage's share of work that its own tokens do not count
+_PROMPT_TOKENS = 16  # per passage, for the work that its own tokens do not account for
 
 
-def tokens_to_embed(catalog: CatalogReader, fingerprint: str) -> Filled:
-    """What is pending."""
+def tokens_to_embed(catalog: CatalogReader, fingerprint: str) -> EmbeddingProgress:
+    """Count the passages that have no vector yet, and their tokens."""
     passages, tokens = vectors.pending_tokens(catalog, fingerprint)
-    return Filled(passages, tokens + _PROMPT_TOKENS * passages)
+    return EmbeddingProgress(passages, tokens + _PROMPT_TOKENS * passages)
 
 
-def fill_vectors(
+def embed_pending(
     catalog: CatalogWriter,
     embedder: Embedder,
-    on_progress: Callable[[Filled], None],
+    on_progress: Callable[[EmbeddingProgress], None],
     is_interrupted: Callable[[], bool] = never,
-) -> Filled:
-    """Embed everything that is pending, or until `is_interrupted`; `on_progress` gets what is done so far.
+) -> EmbeddingProgress:
+    """Embed everything that is pending, or until `is_interrupted`; `on_progress` gets the progress so far.
 
-    An interruption (KeyboardInterrupt included) keeps what was embedded up to then.
+    After an interruption (KeyboardInterrupt included), what was embedded until then is kept.
     """
     done = tokens = 0
     held: list[tuple[bytes, Vectors]] = []
@@ -55,19 +55,19 @@ def fill_vectors(
     try:
         for pending in vectors.pending_pages(catalog, embedder.info.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
-                if done + len(held) and is_interrupted():  # every run gets somewhere
-                    return Filled(done + len(held), tokens)
+                if done + len(held) and is_interrupted():  # every run makes progress
+                    return EmbeddingProgress(done + len(held), tokens)
                 group = pending[start : start + PASSAGES_AT_ONCE]
                 held += _embedded(embedder, group)
                 tokens += sum(item.token_count + _PROMPT_TOKENS for item in group)
-                on_progress(Filled(done + len(held), tokens))
+                on_progress(EmbeddingProgress(done + len(held), tokens))
                 if time.monotonic() - last_commit > COMMIT_SECONDS:
                     done += _commit(catalog, embedder.info.fingerprint, held)
                     last_commit = time.monotonic()
             done += _commit(catalog, embedder.info.fingerprint, held)
     finally:
         done += _commit(catalog, embedder.info.fingerprint, held)
-    return Filled(done, tokens)
+    return EmbeddingProgress(done, tokens)
 
 
 def _embedded(embedder: Embedder, group: list[PendingPassage]) -> list[tuple[bytes, Vectors]]:
@@ -76,7 +76,7 @@ def _embedded(embedder: Embedder, group: list[PendingPassage]) -> list[tuple[byt
 
 
 def _commit(catalog: CatalogWriter, fingerprint: str, held: list[tuple[bytes, Vectors]]) -> int:
-    """Store and forget what is held; returns how many that were."""
+    """Store the pending vectors and clear them; return their number."""
     if not held:
         return 0
     with catalog.transaction():
@@ -89,10 +89,10 @@ def _commit(catalog: CatalogWriter, fingerprint: str, held: list[tuple[bytes, Ve
 _AT_ONCE = 1000
 
 
-def borrow_vectors(catalog: CatalogWriter, fingerprint: str, others: Iterable[CollectionFolder]) -> int:
-    """Copy from other collections what this one lacks of a model's vectors; returns how many that were.
+def reuse_vectors(catalog: CatalogWriter, fingerprint: str, others: Iterable[CollectionFolder]) -> int:
+    """Copy a model's vectors that this collection lacks from others; return how many.
 
-    A collection that cannot be read is passed over.
+    A collection that cannot be read is skipped.
     """
     borrowed = 0
     for other in others:

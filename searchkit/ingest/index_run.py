@@ -1,4 +1,4 @@
-"""One index run over a collection: every root mirrored, then every missing vector computed, then the index renewed."""
+"""One index run over a collection: syncs every root, then computes every missing vector, then updates the index."""
 
 import time
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index
-from searchkit.ingest.embed_pending import Filled, borrow_vectors, fill_vectors, tokens_to_embed
+from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
 from searchkit.ingest.sandbox.messages import Limits
-from searchkit.ingest.sync import Change, Cutter, Mirror
+from searchkit.ingest.sync import Change, ChunkingConfig, Mirror
 from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions
 from searchkit.types import DocumentStatus
 
@@ -31,7 +31,7 @@ class IndexRun:
     options: RunOptions
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
-        """Bring the chosen roots up to date. A root that cannot be read is reported, and nothing of it is removed."""
+        """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
         was_covered = get_meta(self.catalog, COVERED) == self.embedder.info.fingerprint
         mirror = self._mirror(chosen)
@@ -62,7 +62,7 @@ class IndexRun:
         )
 
     def finish(self, *, is_same: bool) -> None:
-        """Drop what no document needs any more and renew the index; `is_same`: no passage came or went."""
+        """Remove vectors that no document needs any more and update the index; `is_same`: no passage was added or removed."""
         with self.catalog.transaction():
             is_covered = is_same or self._is_covered()
             if not is_same:
@@ -77,26 +77,26 @@ class IndexRun:
         return passages == covered
 
     def _mirror(self, chosen: Sequence[Root]) -> Mirror:
-        cutter = Cutter(
+        chunking = ChunkingConfig(
             self.embedder.count_tokens,
             self.embedder.info.max_tokens,
             self.embedder.info.root_fingerprint,
             self.limits,
             self.options.retry,
         )
-        mirror = Mirror(self.catalog, cutter, self.on_progress)
+        mirror = Mirror(self.catalog, chunking, self.on_progress)
         mirror.run(chosen)
         with self.catalog.transaction():
             set_folder_problems(self.catalog, mirror.folder_problems, [root.path for root in chosen])
         return mirror
 
     def _fill(self) -> int:
-        borrow_vectors(self.catalog, self.embedder.info.fingerprint, neighbours(self.folder))
+        reuse_vectors(self.catalog, self.embedder.info.fingerprint, neighbours(self.folder))
         missing = tokens_to_embed(self.catalog, self.embedder.info.fingerprint)
 
-        def on_done(done: Filled) -> None:
+        def on_done(done: EmbeddingProgress) -> None:
             self.on_progress(
                 Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
             )
 
-        return fill_vectors(self.catalog, self.embedder, on_done, self.options.is_interrupted).passages
+        return embed_pending(self.catalog, self.embedder, on_done, self.options.is_interrupted).passages

@@ -1,6 +1,6 @@
-"""Blocks as units: sentences, lines, or whole blocks that should not be cut, each with the lines it takes.
+"""Divides blocks into segments: sentences, lines, or whole blocks that should not be cut, each with its line numbers.
 
-Put together again, the units of a block are its text but for white space.
+Joined again, the segments of a block are its text except for white space.
 """
 
 import re
@@ -14,8 +14,10 @@ from searchkit.types import Block, BlockKind
 CountTokens = Callable[[str], int]
 
 _WHOLE_PARAGRAPH = 300  # characters up to which a paragraph is not cut into sentences
-_CHARACTERS_A_TOKEN = 6  # of code and tables that may fit; others are cut into lines without being counted whole
-_FAR_TOO_LONG = 64  # characters a token: what has more is not counted before it is cut
+_CHARACTERS_A_TOKEN = (
+    6  # of code and tables that may fit; longer ones are cut into lines without counting all of their tokens
+)
+_FAR_TOO_LONG = 64  # characters per token; a longer text is cut before its tokens are counted
 _WIDEST_GAP = 32  # characters of white space inside a block that are kept
 _SPACE = re.compile(r"\s*")
 _SENTENCE_END = re.compile(r".*[.!?…。!?।؟][\"'”’»)\]*_]*$", re.DOTALL)
@@ -24,19 +26,19 @@ _LINE = re.compile(r"[^\n]*\n+|[^\n]+")
 _ROWS = (BlockKind.CODE, BlockKind.TABLE)
 
 
-class Seam(IntEnum):
-    """What ends where a unit begins; the higher, the more a cut there takes apart."""
+class Boundary(IntEnum):
+    """The kind of boundary at which a segment begins; the higher, the more a cut there separates."""
 
     PART = auto()
-    SENTENCE = auto()  # or what stands before a blank line or a list item
-    INSIDE = auto()  # nothing: the sentence is set in lines, or is too long; so are most lines of code and tables
+    SENTENCE = auto()  # or the text before a blank line or a list item
+    INSIDE = auto()  # inside a sentence that is broken into lines, or is too long; also most lines of code and tables
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Segment:
     """`block.text[start:end]`, without white space around it. `tokens` include the white space before it.
 
-    Units with the same `part`, one behind the other, are one stretch of their block's text.
+    Successive segments with the same `part` are one stretch of their block's text.
     """
 
     block: Block
@@ -46,35 +48,35 @@ class Unit:
     line: int | None
     line_end: int | None
     part: int
-    seam: Seam
+    boundary: Boundary
 
 
-def units_of(block: Block, part: int, count_tokens: CountTokens, room: int) -> Iterator[Unit]:
-    """The block in units of at most `room` tokens; the first has the number `part`."""
+def segments_of(block: Block, part: int, count_tokens: CountTokens, room: int) -> Iterator[Segment]:
+    """Divide a block into segments of at most `room` tokens; the first has the number `part`."""
     whole = room * _CHARACTERS_A_TOKEN if block.kind in _ROWS else _WHOLE_PARAGRAPH
     if len(block.text) <= whole and (tokens := count_tokens(block.text) + 1) <= room:
-        yield Unit(block, 0, len(block.text), tokens, block.line, block.line_end, part, Seam.PART)
+        yield Segment(block, 0, len(block.text), tokens, block.line, block.line_end, part, Boundary.PART)
         return
     lines = _Lines(block)
     at = 0
     for start, end, tokens in _sized(block, count_tokens, room - 1):  # the blank line before it may be a token
         part += start - at > _WIDEST_GAP
         is_new = at == 0 or start - at > _WIDEST_GAP
-        seam = Seam.PART if is_new else _seam(block.text, at, start)
-        yield Unit(block, start, end, tokens + is_new, *lines.of(start, end), part, seam)
+        boundary = Boundary.PART if is_new else _boundary(block.text, at, start)
+        yield Segment(block, start, end, tokens + is_new, *lines.of(start, end), part, boundary)
         at = end
 
 
-def _seam(text: str, end: int, start: int) -> Seam:
-    """The seam between what ends at `end` and what begins at `start`."""
+def _boundary(text: str, end: int, start: int) -> Boundary:
+    """The boundary between the text that ends at `end` and the text that begins at `start`."""
     line_ends = text.count("\n", end, start)
     if line_ends > 1 or (line_ends and _ITEM.match(text, start)) or _SENTENCE_END.match(text, max(0, end - 3), end):
-        return Seam.SENTENCE
-    return Seam.INSIDE
+        return Boundary.SENTENCE
+    return Boundary.INSIDE
 
 
 class _Lines:
-    """Line numbers of stretches of a block, asked for from its beginning to its end: each line end is looked at once."""
+    """Line numbers of stretches of a block, requested from its beginning to its end: each line end is examined once."""
 
     def __init__(self, block: Block) -> None:
         text, line, line_end = block.text, block.line, block.line_end
@@ -84,7 +86,7 @@ class _Lines:
         self._known = line is not None and line_end is not None and line_end - line >= text.count("\n") > 0
 
     def of(self, start: int, end: int) -> tuple[int | None, int | None]:
-        """First and last line of a stretch; those of the block where its text is not set as in the source."""
+        """First and last line of a stretch; those of the block if its lines differ from the source's."""
         if not self._known:
             return self._block.line, self._block.line_end
         first = self._line + self._block.text.count("\n", self._at, start)
@@ -94,7 +96,7 @@ class _Lines:
 
 
 def _sized(block: Block, count_tokens: CountTokens, room: int) -> Iterator[tuple[int, int, int]]:
-    """Start, end and tokens of sentences or lines; one that is too long alone is cut at words or, in the end, anywhere."""
+    """Start, end and tokens of sentences or lines; one that is too long by itself is cut at words or, at last, anywhere."""
     text = block.text
     behind = at = 0
     for stretch in _LINE.findall(text) if block.kind in _ROWS else split_sentences(text):

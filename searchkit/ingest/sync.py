@@ -1,6 +1,6 @@
-"""Brings the catalog's documents in line with their folders: added, changed, moved, deleted, unchanged.
+"""Syncs the catalog's documents with their folders: added, changed, moved, deleted, unchanged.
 
-Text only: vectors follow later (fill.py). Each file is one transaction, so a crash leaves whole documents.
+Text only: vectors follow later (embed_pending.py). Each file is one transaction, so a crash leaves whole documents.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from searchkit.catalog.meta import COVERED, UNREAD, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.errors import UsageError
 from searchkit.files import path_from_text
-from searchkit.ingest.diff import NEVER_READ_NS, Recipe, Survey, is_readable, settled, survey_root
+from searchkit.ingest.diff import NEVER_READ_NS, PipelineVersion, Survey, is_readable, settled, survey_root
 from searchkit.ingest.discover import FoundFile, discover
 from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
@@ -26,11 +26,11 @@ from searchkit.ingest.sandbox.pool import read_files
 from searchkit.reports import Problem, Progress, ProgressListener
 from searchkit.types import DocumentStatus
 
-_FILE_BYTES = 4096  # the work that a file makes besides its bytes
+_FILE_BYTES = 4096  # the work per file, in addition to its bytes
 
 
 class Change(StrEnum):
-    """What happened to a file since the last run."""
+    """The change of a file since the last run."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -40,8 +40,8 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cutter:
-    """How text becomes chunks: for the model whose tokens are counted, within limits."""
+class ChunkingConfig:
+    """The configuration of chunking: the model whose tokens are counted, and limits."""
 
     count_tokens: Callable[[str], int]
     max_tokens: int
@@ -51,18 +51,18 @@ class Cutter:
 
     @property
     def setup(self) -> Setup:
-        """What the workers are told."""
+        """The configuration as the workers need it."""
         return Setup(self.count_tokens, self.max_tokens, self.limits)
 
     @property
-    def recipe(self) -> Recipe:
-        """When to read a file anew."""
-        return Recipe.here(self.model_fingerprint, self.limits, retry=self.retry)
+    def pipeline_version(self) -> PipelineVersion:
+        """The version of the pipeline; a file with another one is read again."""
+        return PipelineVersion.here(self.model_fingerprint, self.limits, retry=self.retry)
 
 
 @dataclass(frozen=True, slots=True)
 class _ToRead:
-    """A file whose content is wanted, and what the catalog has of it."""
+    """A file to read, and its record in the catalog."""
 
     root: Root
     entry: FoundFile
@@ -70,23 +70,23 @@ class _ToRead:
 
 
 class Mirror:
-    """One run over some roots of a collection. `counts` says what it did so far."""
+    """One run over some roots of a collection. `counts`: its changes so far."""
 
-    def __init__(self, catalog: CatalogWriter, cutter: Cutter, on_progress: ProgressListener) -> None:
+    def __init__(self, catalog: CatalogWriter, chunking: ChunkingConfig, on_progress: ProgressListener) -> None:
         self.counts: Counter[Change] = Counter()
         self.problems: list[Problem] = []  # of files
         self.folder_problems: list[Problem] = []
         self._catalog = catalog
-        self._cutter = cutter
-        self._recipe = cutter.recipe
+        self._chunking = chunking
+        self._version = chunking.pipeline_version
         self._on_progress = on_progress
         self._done = Progress("Reading", 0, 0, "files")
         self._chunks = 0
 
     def run(self, chosen: Sequence[Root]) -> None:
-        """Look through the roots, then take in what they hold that is new.
+        """Survey the roots, then read their new and changed files.
 
-        What has moved, also from one root to another, and what is gone is dealt with before anything is read.
+        Files that were moved, also from one root to another, or removed are handled before anything is read.
         """
         surveys = [survey for root in chosen if (survey := self._survey(root))]
         self.counts[Change.UNCHANGED] += sum(survey.unchanged for survey in surveys)
@@ -98,17 +98,17 @@ class Mirror:
                     to_read.append(_ToRead(survey.root, entry, None))
         for record in gone.values():
             with self._catalog.transaction():
-                set_meta(self._catalog, COVERED, "")  # their vectors are still to go
+                set_meta(self._catalog, COVERED, "")  # their vectors are still to be removed
                 documents.remove_document(self._catalog, record.id)
             self.counts[Change.DELETED] += 1
         self._read_all(sorted(to_read, key=lambda item: -item.entry.mtime_ns))
 
     def _survey(self, root: Root) -> Survey | None:
-        """What happened to a root, None if it cannot be read."""
+        """Survey a root, None if it cannot be read."""
         known = documents.documents_of_root(self._catalog, root.id)
         excluded = roots.exclusions(self._catalog)
         try:
-            survey = survey_root(root, known, discover(root.path, excluded), self._recipe)
+            survey = survey_root(root, known, discover(root.path, excluded), self._version)
         except UsageError as error:
             self.folder_problems.append(
                 Problem(root.path, str(error), "Plug in or mount its drive, or forget the folder.")
@@ -120,10 +120,10 @@ class Mirror:
         return survey
 
     def _move_here(self, root: Root, entry: FoundFile, gone: dict[int, DocumentRecord]) -> bool:
-        """Whether a new file is one that has gone from elsewhere, whose chunks and vectors it takes over."""
+        """Give a new file the chunks and vectors of one that was moved; return True if it is such a file."""
         candidates = documents.indexed_of_size(self._catalog, entry.size_bytes)
         sources = [record for record in candidates if record.id in gone or self._has_left(record, root)]
-        sources = [record for record in sources if self._recipe.is_current(record)]
+        sources = [record for record in sources if self._version.is_current(record)]
         if not sources or (hashed := _hash_of(entry.path)) is None:
             return False
         format_name = formats.format_by_name(entry.path)
@@ -144,9 +144,9 @@ class Mirror:
         return False
 
     def _has_left(self, record: DocumentRecord, here: Root) -> bool:
-        """Whether a document of another root is gone from it, though the root itself is there."""
+        """True if a document of another root is gone from it, although the root itself exists."""
         if record.root_id == here.id:
-            return False  # the survey has seen it
+            return False  # the survey has covered it
         home = next((root.path for root in roots.all_roots(self._catalog) if root.id == record.root_id), None)
         try:
             return home is not None and any(home.iterdir()) and not (home / path_from_text(record.path)).exists()
@@ -154,7 +154,7 @@ class Mirror:
             return False
 
     def _read_all(self, to_read: Sequence[_ToRead]) -> None:
-        """Read files and store what comes, the most recent first."""
+        """Read files and store their text, the most recent first."""
         with self._catalog.transaction():
             set_meta(self._catalog, UNREAD, str(len(to_read)))
             if to_read:
@@ -167,20 +167,20 @@ class Mirror:
             name = formats.UNSUPPORTED if item.entry.kind else formats.format_by_name(item.entry.path)
             if name == formats.UNSUPPORTED:
                 self._store(waiting, Reading(Job(str(item.entry.path), "", 0)))
-            elif item.entry.size_bytes > self._cutter.limits.file_bytes:
-                reason = readers.too_large(item.entry.size_bytes, self._cutter.limits.file_bytes)
+            elif item.entry.size_bytes > self._chunking.limits.file_bytes:
+                reason = readers.too_large(item.entry.size_bytes, self._chunking.limits.file_bytes)
                 self._store(
                     waiting, Reading(Job(str(item.entry.path), "", 0), name or "", reason=reason, remedy=readers.LARGER)
                 )
             else:
                 jobs.append(Job(str(item.entry.path), name or "", item.entry.size_bytes, self._known_hash(item, name)))
-        for reading in read_files(jobs, self._cutter.setup):
+        for reading in read_files(jobs, self._chunking.setup):
             self._store(waiting, reading)
 
     def _known_hash(self, item: _ToRead, format_name: str | None) -> str:
-        """The hash with which the file need not be read, "" if it has to be."""
+        """The content hash with which the file need not be read again, "" if it must be."""
         record = item.record
-        if record is None or record.content_hash is None or not self._recipe.is_current(record):
+        if record is None or record.content_hash is None or not self._version.is_current(record):
             return ""
         if record.status is DocumentStatus.UNSUPPORTED or format_name not in (record.format, None):
             return ""
@@ -203,7 +203,7 @@ class Mirror:
         self._on_progress(self._done)
 
     def _is_forgotten(self, path: Path) -> bool:
-        """Whether the user has forgotten it since this run began."""
+        """True if the user has forgotten it since this run began."""
         excluded = roots.exclusions(self._catalog)
         return bool(excluded) and not excluded.isdisjoint((path, *path.parents))
 
@@ -214,7 +214,7 @@ class Mirror:
             documents.touch_document(self._catalog, item.record.id, *times, item.record.recipe)
             return Change.UNCHANGED
         if not reading.is_lasting and item.record is not None and is_readable(item.record):
-            noted = f"{reading.reason}; its last text is kept"
+            noted = f"{reading.reason}; its previous text is kept"
             self._report(item, noted, reading.remedy)
             documents.note_problem(self._catalog, item.record.id, noted, reading.remedy, NEVER_READ_NS)
             return Change.UNCHANGED
@@ -244,7 +244,7 @@ class Mirror:
             status=status,
             reason=_kind_of(entry) if status is DocumentStatus.UNSUPPORTED else reading.reason,
             title=reading.title,
-            recipe=self._recipe.name(status, reading.scanned_pages),
+            recipe=self._version.name(status, reading.scanned_pages),
             remedy=reading.remedy,
             metadata=reading.metadata,
             scanned_pages=reading.scanned_pages,
@@ -255,7 +255,7 @@ class Mirror:
 
 
 def _kind_of(entry: FoundFile) -> str:
-    """What a file without text is: a link or the like, or its suffix."""
+    """The kind of a file without text: a link or the like, or its suffix."""
     return entry.kind or entry.path.suffix.lower()
 
 

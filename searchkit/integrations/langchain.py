@@ -85,7 +85,7 @@ class SearchkitRetriever(BaseRetriever):
         names = [field.name for field in fields(RetrieverOptions)]
         for name in options:
             if name not in names:
-                raise UsageError(f"A retriever has no option {name!r}. There are: {', '.join(names)}.")
+                raise UsageError(f"A retriever has no option {name!r}. Choose from: {', '.join(names)}.")
         return replace(own, **options)
 
 

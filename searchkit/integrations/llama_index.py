@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-_SHOWN = "title"  # of the metadata, all that a language model is shown: file, page and headings
+_SHOWN = "title"  # the only metadata that a language model is shown: file, page and headings
 
 
 class SearchkitRetriever(BaseRetriever):

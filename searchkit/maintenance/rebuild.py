@@ -15,7 +15,7 @@ from searchkit.reports import Damage, IndexReport, ProgressListener
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
-    """What a rebuild took from the old catalog, where that lies now, and the index run that followed."""
+    """The numbers salvaged from the old catalog, its new location, and the index run that followed."""
 
     documents_kept: int
     documents_lost: int
@@ -26,7 +26,7 @@ class RebuildReport:
 
 
 def verify_collection(collection: Collection) -> list[Damage]:
-    """Find everything in a collection's files that is not as it was written; an empty list if nothing is damaged."""
+    """Find the damage in a collection's files; an empty list if there is none."""
     from searchkit.catalog.damage import find_damage
     from searchkit.index_store import find_index_damage
 
@@ -38,10 +38,10 @@ def verify_collection(collection: Collection) -> list[Damage]:
 
 
 def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progress: ProgressListener) -> RebuildReport:
-    """Make a collection again from its sound rows and its files. Its old files are set aside, nothing is deleted.
+    """Rebuild a collection from its undamaged rows and its files. Its old files are set aside; nothing is deleted.
 
-    `folders`: further ones to mirror, needed only if no file says any more which there were.
-    Raises CollectionNotFoundError, UsageError, CollectionBusyError.
+    `folders`: further ones to index, needed only if the list of folders is lost.
+        Raises CollectionNotFoundError, UsageError, CollectionBusyError.
     """
     from searchkit.catalog.rebuild import rebuild_catalog, settings_to_keep
 
@@ -54,11 +54,11 @@ def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progr
     if missing:
         raise UsageError(f"There is no folder {missing[0]}.", remedy="Check the spelling.")
     with readable_errors(folder.catalog), writer_lock(folder.path):
-        keepsake = settings_to_keep(folder, folders)
-        rebuilt = rebuild_catalog(folder, keepsake)
+        record = settings_to_keep(folder, folders)
+        rebuilt = rebuild_catalog(folder, record)
     collection.close()
     with collection.writing() as catalog:
-        run = collection.run(catalog, all_roots(catalog), collection.embedder_in(catalog, keepsake.model), on_progress)
+        run = collection.run(catalog, all_roots(catalog), collection.embedder_in(catalog, record.model), on_progress)
     salvaged = rebuilt.salvaged
     return RebuildReport(
         salvaged.documents, salvaged.lost_documents, salvaged.vectors, salvaged.lost_vectors, rebuilt.set_aside, run

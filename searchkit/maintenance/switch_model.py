@@ -1,8 +1,8 @@
-"""Switches a collection to another model, at once or after embedding it, and maps what can be had without embedding.
+"""Switches a collection to another model, at once or after embedding it, and maps vectors that need no embedding.
 
 Between a model and those adapted from it, vectors are mapped by one product instead of being embedded again (see
-`index_store.remap`). Vectors are kept by passage and model: those of the new model lie beside the old ones until all are
-there, and an embedding run that is stopped, or killed, continues where it was.
+`index_store.remap`). Vectors are kept by passage and model: those of the new model are stored beside the old ones until all
+exist, and an embedding run that is stopped, or killed, resumes where it was.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from searchkit.collection import Collection
 from searchkit.embedding.store import ModelStore
 from searchkit.home import neighbours
 from searchkit.index_store import remap
-from searchkit.ingest.embed_pending import Filled, borrow_vectors, fill_vectors, tokens_to_embed
+from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
 from searchkit.reports import Progress, ProgressListener, never
 
 
 def switch_model(collection: Collection, model: str) -> int:
-    """Make a model the collection's at once; returns how many passages lack its vector, which the next index run embeds.
+    """Switch the collection to a model at once; return the number of passages without its vector, which the next run embeds.
 
     Raises ModelNotFoundError if it is not installed, CollectionBusyError if another process writes to the collection.
     """
@@ -38,24 +38,24 @@ def embed_and_switch(
     on_progress: ProgressListener,
     is_interrupted: Callable[[], bool] = never,
 ) -> bool:
-    """Embed what lacks a vector of the model while the one in use goes on answering, then switch.
+    """Embed passages without a vector of the model while the current one keeps answering, then switch.
 
-    Returns False if interrupted: then nothing is switched. What only has to be mapped is switched at once.
-    Raises what `switch_model` raises.
+    Returns False if interrupted: then nothing is switched. A model whose vectors are only mapped is switched to at once.
+        Raises what `switch_model` raises.
     """
     collection.models.store.require(model)
     if _is_of_family(collection, model) and not switch_model(collection, model):
         return True
     embedder = collection.embedder(model)
     with collection.writing() as catalog:
-        borrow_vectors(catalog, embedder.info.fingerprint, neighbours(collection.folder))
+        reuse_vectors(catalog, embedder.info.fingerprint, neighbours(collection.folder))
         missing = tokens_to_embed(catalog, embedder.info.fingerprint)
 
-        def on_done(done: Filled) -> None:
+        def on_done(done: EmbeddingProgress) -> None:
             stage = f"Embedding {collection.name}"
             on_progress(Progress(stage, done.passages, missing.passages, "passages", done.tokens, missing.tokens))
 
-        fill_vectors(catalog, embedder, on_done, is_interrupted)
+        embed_pending(catalog, embedder, on_done, is_interrupted)
         if tokens_to_embed(catalog, embedder.info.fingerprint).passages:
             return False
     switch_model(collection, model)

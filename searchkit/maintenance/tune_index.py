@@ -1,4 +1,4 @@
-"""Choosing a collection's index by measurement."""
+"""Chooses a collection's index by measurement."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from searchkit_indexes import IndexSpec
 
 @dataclass(frozen=True, slots=True)
 class TuneOptions:
-    """`recall`: share of the true ten nearest to reach; the limits are of a search's median and of the index's memory.
+    """Options of tuning. `recall`: share of the true ten nearest to reach; the limits are a search's median and the memory.
 
     `queries`: to measure with, by default made from the collection's headings.
     """
@@ -27,7 +27,7 @@ class TuneOptions:
 
 @dataclass(frozen=True, slots=True)
 class TuneReport:
-    """What was measured on how many queries, what could not be and why, and the cheapest that fits (None: none does)."""
+    """The trials, their number of queries, the indexes skipped and why, and the cheapest that fits (None: none does)."""
 
     trials: tuple[Trial, ...]
     skipped: tuple[tuple[str, ExtraMissingError], ...]
@@ -68,10 +68,10 @@ def measure_indexes(
 def set_index(
     collection: Collection, spec: IndexSpec | None, *, recall: float = 0.0, queries: Sequence[str] = ()
 ) -> None:
-    """Make an index the collection's from now on, None: what suits its size; it is written at once.
+    """Use an index for the collection from now on, None for the default for its size; it is written at once.
 
-    `recall`: what its searches are to reach, 0 for what searchkit aims at; `queries`: to measure that with.
-    Raises CollectionBusyError.
+    `recall`: the recall that its searches should reach, 0 for the default; `queries`: to measure it with.
+        Raises CollectionBusyError.
     """
     embedder = collection.embedder()
     with collection.writing() as catalog:

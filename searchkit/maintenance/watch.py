@@ -1,4 +1,4 @@
-"""Keeps collections right for as long as it runs: index runs whenever something below their folders changes."""
+"""Keeps collections in sync while it runs, by index runs whenever something below their folders changes."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from searchkit.ingest.discover import ALWAYS_IGNORED, IGNORE_FILES
 from searchkit.library import Library
 from searchkit.reports import IndexReport, Problem, ProgressListener, RunOptions
 
-_QUIET_MS = 300  # a burst is over when nothing happened for so long,
-_BURST_MS = 2000  # or has gone on for so long
-_LOOK_MS = 1000  # between two looks whether the folders are still there
-_LOOK_AGAIN_SECONDS = 300.0  # for what no notice came, as from network drives
+_QUIET_MS = 300  # a burst is over when nothing has happened for this long,
+_BURST_MS = 2000  # or when it has lasted this long
+_LOOK_MS = 1000  # between two checks that the folders still exist
+_LOOK_AGAIN_SECONDS = 300.0  # for changes without notice, as on network drives
 _IGNORED = GitIgnoreSpec.from_lines(ALWAYS_IGNORED)
 
 
@@ -39,7 +39,7 @@ class FolderWatch:
         self._thread.join()
 
     def _listen(self) -> None:
-        """Listen to the existing folders, and start over when one comes, goes or is replaced."""
+        """Listen to the existing folders, and start over when one appears, disappears or is replaced."""
         while not self._stopped.is_set():
             there = _identities(self._folders)
             if not there:
@@ -47,9 +47,9 @@ class FolderWatch:
                 continue
             try:
                 self._listen_to(there)
-            except FileNotFoundError:  # it went between the two looks
+            except FileNotFoundError:  # it disappeared between the two checks
                 continue
-            except OSError:  # no notices to be had: the system's limit of watches is reached
+            except OSError:  # no notices: the system's limit of watches is reached
                 self._poll = True
 
     def _listen_to(self, there: dict[Path, tuple[int, int]]) -> None:
@@ -65,7 +65,7 @@ class FolderWatch:
             force_polling=self._poll,
             ignore_permission_denied=True,
         )
-        looked = 0.0  # what happened before there were notices is found out by looking
+        looked = 0.0  # changes from before the notices are found by a run
         for burst in bursts:
             if burst or not looked or time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
                 looked = time.monotonic()
@@ -76,7 +76,7 @@ class FolderWatch:
 
 
 def _identities(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-    """Device and inode of the folders that are there."""
+    """Device and inode of the existing folders."""
     found = {}
     for folder in folders:
         try:
@@ -88,7 +88,7 @@ def _identities(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:
 
 
 def _is_of_interest(path: str, roots: dict[Path, tuple[int, int]]) -> bool:
-    """Whether the file could be one that is indexed: not an editor's or a system's own, nor hidden."""
+    """True if the file could be indexed: not an editor's or a system's own, nor hidden."""
     changed = Path(path)
     below = next((changed.relative_to(root) for root in roots if changed.is_relative_to(root)), changed)
     if below.name in IGNORE_FILES:
@@ -97,23 +97,23 @@ def _is_of_interest(path: str, roots: dict[Path, tuple[int, int]]) -> bool:
     return ".git" not in below.parts and not _IGNORED.match_file(below.as_posix())
 
 
-_BUSY_SECONDS = 2.0  # until another try while another process writes
-_LOOK_SECONDS = 1.0  # between two looks whether anything was forgotten, or Ctrl-C pressed
+_BUSY_SECONDS = 2.0  # between two tries while another process writes
+_LOOK_SECONDS = 1.0  # between two checks whether anything was forgotten, or Ctrl-C pressed
 _INDEX_SLACK = 1000  # vectors; the index is not rewritten for every edit
 
 
 def watch(
     library: Library, collections: Sequence[str], on_progress: ProgressListener, stopped: Event
 ) -> Iterator[IndexReport]:
-    """A report of each run that changed something, until `stopped`, or until the last collection is forgotten.
+    """Yield a report of each run that changed something, until `stopped`, or until the last collection is forgotten.
 
-    What changes is first read, so that its words are found; embedding makes way for newer changes and goes on after them.
+    Changed files are first read, so that their words are found; embedding pauses for newer changes and continues after them.
     """
     while not stopped.is_set():
         there = library.collections()
         names = [name for name in collections if name in there]
         if not names:
-            raise CollectionNotFoundError("What was watched has been forgotten. Nothing is left to watch.")
+            raise CollectionNotFoundError("The watched collections have been forgotten. Nothing is left to watch.")
         with FolderWatch([root for name in names for root in library.collection(name).roots()]) as changes:
             yield from _follow(library, names, changes, on_progress, stopped)
 
@@ -121,11 +121,11 @@ def watch(
 def _follow(
     library: Library, names: Sequence[str], changes: FolderWatch, on_progress: ProgressListener, stopped: Event
 ) -> Iterator[IndexReport]:
-    """Runs until the collections or their folders are other ones."""
+    """Run until the collections or their folders change."""
     folders = _folders(library, names)
     options = RunOptions(is_interrupted=lambda: changes.changed.is_set() or stopped.is_set(), index_slack=_INDEX_SLACK)
     problems: dict[str, tuple[Problem, ...]] = {}
-    is_settled = False  # the first run looks what has happened before
+    is_settled = False  # the first run finds earlier changes
     while not stopped.is_set() and _folders(library, names) == folders:
         if is_settled and not changes.changed.wait(_LOOK_SECONDS):
             continue

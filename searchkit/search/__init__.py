@@ -1,1 +1,1 @@
-"""A query becomes hits: lexical and dense candidates, fused by their scores, shown with the reason."""
+"""Turns a query into hits: lexical and dense candidates, fused by their scores, shown with the reason."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def search_across(searchers: Sequence[CollectionSearcher], request: SearchRequest, query: ParsedQuery) -> list[Hit]:
-    """The request's best hits in all of the collections.
+    """Search all of the collections, and return the best hits.
 
     In a query of four or more words, a quoted phrase that matches nothing is ignored: the nearest hits are found.
     """
@@ -29,7 +29,7 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
 
 
 def merge_hits(hits: Sequence[Hit], query: ParsedQuery, k: int) -> list[Hit]:
-    """The first k of several collections' hits: best first, or newest first where nothing ranks them."""
+    """Merge several collections' hits, and keep the first k: best first, or newest first where nothing ranks them."""
     if query.text:
         return sorted(hits, key=lambda hit: -hit.score)[:k]
     return sorted(hits, key=lambda hit: hit.date, reverse=True)[:k]
@@ -41,9 +41,9 @@ def find_similar(
     request: SearchRequest,
     at: PassageAt,
 ) -> list[Hit]:
-    """The passages of the chosen collections nearest to a file, or its passage at a line, which may stand in another one.
+    """Find the passages of the chosen collections nearest to a file, or to its passage at a line; it may be in another one.
 
-    Collections of other models than those that embedded the file have nothing to compare, and give no hits. Raises
+    Collections whose models did not embed the file have no vectors to compare, and give no hits. Raises
     UsageError if the file is in no collection, or none of its vectors can be compared.
     """
     sources = [(searcher, searcher.documents_at(at.path)) for searcher in (*chosen, *others)]
@@ -98,7 +98,7 @@ def phrases_not_found(query: ParsedQuery, hits: Sequence[Hit]) -> tuple[str, ...
 
 
 def _demands(query: ParsedQuery, filters: Filters, mode: SearchMode) -> Iterator[str]:
-    """What hits had to meet, in words."""
+    """Describe the conditions that hits had to meet."""
     if mode is not SearchMode.SEMANTIC:
         yield from (f'with "{phrase}" as written' for phrase in query.phrases)
     if excluded := (*query.excluded_words, *query.excluded_phrases):

@@ -30,9 +30,9 @@ class OpenedSearch:
 
 
 def note_opened(home: Home, query: str, hit: Hit) -> bool:
-    """Keep a search and its opened hit, if `keep_opened` is set; returns whether it was kept.
+    """Record a search and its opened hit if `keep_opened` is set; return True if it was recorded.
 
-    What filters alone have found answers no query, and is not kept. Raises ConfigError, OSError.
+    Hits that filters alone have found answer no query, and are not recorded. Raises ConfigError, OSError.
     """
     if not load_settings(home).keep_opened or not looked_for(query):
         return False
@@ -41,12 +41,12 @@ def note_opened(home: Home, query: str, hit: Hit) -> bool:
 
 
 def read_opened(home: Home, collection: str = "") -> list[OpenedSearch]:
-    """Those that were kept, each once, of one collection or of all; a line that was cut by a crash is passed over."""
+    """Read the recorded searches, each once, of one collection or of all; a line that a crash truncated is skipped."""
     return [one for one in dict.fromkeys(_lines(home.click_log)) if collection in ("", one.collection)]
 
 
 def erase_opened(home: Home, *, collection: str = "", below: Path | None = None) -> int:
-    """Delete them all, or those of a collection, or of a file or what is below a folder; returns how many there were."""
+    """Delete all records, or those of a collection, of a file or of everything below a folder; return their number."""
 
     def is_meant(one: OpenedSearch) -> bool:
         return collection in ("", one.collection) and (below is None or one.path.is_relative_to(below))
@@ -61,7 +61,7 @@ def erase_opened(home: Home, *, collection: str = "", below: Path | None = None)
 
 
 def looked_for(query: str) -> str:
-    """Return the query as it is embedded, without filters and exclusions; "" if nothing is left, or it makes no sense any more."""
+    """Return the query as it is embedded, without filters and exclusions; "" if nothing is left, or it can no longer be parsed."""
     try:
         return parse_query(" ".join(query.split()), is_type=is_file_type, today=date.today()).text
     except UsageError:
@@ -74,7 +74,7 @@ def _line(one: OpenedSearch) -> bytes:
 
 
 def _append(file: Path, line: bytes) -> None:
-    """In one piece, so that the lines of two processes do not mix, and on a line of its own, if a crash cut the one before."""
+    """Append in one write, so that the lines of two processes do not mix; on a line of its own if a crash truncated the last."""
     make_private_folder(file.parent)
     descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, PRIVATE_FILE_MODE)
     with os.fdopen(descriptor, "ab+") as opened:
@@ -86,7 +86,9 @@ def _append(file: Path, line: bytes) -> None:
 def _lines(file: Path) -> Iterator[OpenedSearch]:
     if not file.is_file():
         return
-    for line in file.read_text("utf-8", errors="replace").split("\n"):  # splitlines() would part at signs inside a text
+    for line in file.read_text("utf-8", errors="replace").split(
+        "\n"
+    ):  # splitlines() would also split at characters inside a text
         try:
             fields = json.loads(line)
             values = [fields[name] for name in _FIELDS]

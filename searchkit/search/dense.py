@@ -16,9 +16,9 @@ from searchkit_indexes import EXACT_TOP_K, CodedIndex, Ids, Vectors, search_resc
 
 @dataclass(frozen=True, slots=True)
 class DenseQuery:
-    """A query's (dimension,) vector, how many passages are wanted, and of how many of the first one has to be certain.
+    """A query's (dimension,) vector, the number of passages wanted, and how many of the first ones must be exact.
 
-    `allowed_ids`: of vectors, ascending, the only ones looked at unless None.
+    `allowed_ids`: ids of vectors, ascending, to which the search is limited; None for all.
     """
 
     vector: Vectors
@@ -28,9 +28,9 @@ class DenseQuery:
 
 
 def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuery) -> dict[bytes, float]:
-    """Cosine by content hash of the nearest passages, best first; vectors the catalog no longer holds are dropped.
+    """Find the nearest passages: cosine by content hash, best first. Vectors that the catalog no longer has are dropped.
 
-    The index chooses the candidates; their order is that of the catalog's whole vectors.
+    The index chooses the candidates; the catalog's full vectors decide their order.
     """
     hashes: dict[int, bytes] = {}
 
@@ -48,16 +48,16 @@ def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuer
 def exact_similarities(
     catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes], query_vector: Vectors
 ) -> dict[bytes, float]:
-    """Cosine of passages that the lexical arm alone found; those without a vector are left out."""
+    """Compute the cosines of passages that only the lexical arm found; those without a vector are left out."""
     stored = vectors.vectors_of_hashes(catalog, fingerprint, hashes)
     return {content_hash: float(vector @ query_vector) for content_hash, vector in stored.items()}
 
 
 def vector_of_document(catalog: CatalogReader, fingerprint: str, document_id: int, line: int | None) -> Vectors | None:
-    """(dimension,) float32, unit length: of the passage at a line, or the mean of all passages if that is None.
+    """The vector of the passage at a line, or the mean of all passages if `line` is None: (dimension,) float32, unit length.
 
     In formats with pages and no lines, `line` is the page. None if the model has not embedded it yet. Raises UsageError
-    if the document has neither lines nor pages, or none so far down.
+    if the document has neither lines nor pages, or ends before that.
     """
     passages = lines_of_passages(catalog, document_id)
     hashes = [passage.content_hash for passage in passages] if line is None else [_at(passages, line)]
@@ -70,7 +70,7 @@ def vector_of_document(catalog: CatalogReader, fingerprint: str, document_id: in
 
 
 def _at(passages: Sequence[PassageLines], line: int) -> bytes:
-    """The passage that holds a line, the smallest of several; for a line between passages, such as a heading, the next."""
+    """The passage that contains a line, the smallest of several; for a line between passages, such as a heading, the next one."""
     placed = [(each.first, each.last or each.first, each.content_hash) for each in passages if each.first is not None]
     if not placed:
         raise UsageError("The file has neither lines nor pages in the index.", remedy="Leave the number off.")

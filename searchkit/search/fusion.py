@@ -1,5 +1,5 @@
-"""Fusing the two rankings by their scores. Ranks throw away how sure each arm is; equal-weight rank fusion loses up to
-4 points of nDCG@10 where one arm is weak, where scores gain.
+"""Fuses the two rankings by their scores. Ranks discard how sure each arm is: where one arm is weak, equal-weight rank fusion
+loses up to 4 points of nDCG@10, and score fusion gains.
 """
 
 import math
@@ -15,20 +15,20 @@ from searchkit.search.lexical.inflections import language_of
 from searchkit.types import Evidence, Explanation
 
 LEXICAL_WEIGHT = (
-    0.5  # where the best lexical candidate holds the whole query; of .3 to .6, .5 loses on none of six sets
+    0.5  # if the best lexical candidate contains the whole query; of .3 to .6, .5 loses on none of six sets
 )
-# Parts of the way from unrelated to matching, below which the best hits of queries about other things stay: short queries
-# lie nearer to nothing. 97 % of strangers' queries on five sets are below, and 1 % of a set's own.
+# Shares of the way from unrelated to matching, below which the best hits of off-topic queries stay; short queries are less
+# similar to anything. 97 % of off-topic queries on five sets are below, and 1 % of a set's own.
 _CUT_OF_SHORT, _CUT_OF_LONG = 0.65, 0.85
 _SHORT, _LONG = 5, 13  # tokens
-_LEAST = 0.5  # the same for passages that hold the query's words
+_LEAST = 0.5  # the same for passages with the query's words
 _STEEPNESS = 6.0
 _LARGEST_EXPONENT = 700.0  # math.exp of more overflows; 1 / exp(700) is 0 in all but name
 
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """What makes one query's cosines and BM25 scores comparable.
+    """The scales that make one query's cosines and BM25 scores comparable.
 
     `floor`, `best`: the cosines that count as 0 and 1; `largest`: the BM25 score that counts as 1. `weight`: of the words.
     """
@@ -40,32 +40,32 @@ class Scales:
 
     @classmethod
     def of(cls, similarities: Mapping[bytes, float], bm25: Mapping[bytes, float], floor: float, weight: float) -> Self:
-        """For the candidates of a query; words that nothing holds weigh nothing."""
+        """Build the scales for the candidates of a query; words that no passage contains have no weight."""
         largest = max(bm25.values(), default=0.0)
         return cls(floor, max(similarities.values(), default=floor), largest, weight if largest > 0 else 0.0)
 
     def meaning(self, similarity: float | None) -> float:
-        """A cosine as a part of 1; 0 for what is not known."""
+        """Scale a cosine to 0-1; 0 if it is unknown."""
         if similarity is None:
             return 0.0
         return max(0.0, (similarity - self.floor) / max(self.best - self.floor, 1e-6))
 
     def words(self, bm25: float | None) -> float:
-        """A BM25 score as a part of 1; 0 for what holds none of the words."""
+        """Scale a BM25 score to 0-1; 0 for a passage with none of the words."""
         return bm25 / self.largest if bm25 and self.largest else 0.0
 
 
 def likelihood(similarity: float, similarity_range: tuple[float, float], query_tokens: int = _LONG) -> float:
-    """A cosine on the common 0-1 scale: .5 where the best hits of queries about other things end, and true ones begin.
+    """Put a cosine on the common 0-1 scale, on which .5 divides the best hits of off-topic queries from true ones.
 
-    `similarity_range`: what a model gives unrelated and matching texts.
+    `similarity_range`: the model's cosines of unrelated and of matching texts.
     """
     length = min(1.0, max(0.0, (query_tokens - _SHORT) / (_LONG - _SHORT)))
     return _logistic(similarity, similarity_range, _CUT_OF_SHORT + (_CUT_OF_LONG - _CUT_OF_SHORT) * length)
 
 
 def plausibility(similarity: float, similarity_range: tuple[float, float]) -> float:
-    """How far a cosine supports what the words say, 0 to 1: a passage may hold them by accident."""
+    """How far a cosine supports a match of words, 0 to 1: a passage may contain them by accident."""
     return _logistic(similarity, similarity_range, _LEAST)
 
 
@@ -77,7 +77,7 @@ def _logistic(similarity: float, similarity_range: tuple[float, float], middle: 
 
 
 def descending(scores: Sequence[float]) -> list[float]:
-    """The descending scores nearest to these in squares: neighbours that ascend share their mean (pool adjacent violators)."""
+    """The descending scores nearest to these by least squares: ascending neighbours share their mean (pool adjacent violators)."""
     pools: list[tuple[float, int]] = []
     for score in scores:
         total, count = score, 1
@@ -89,15 +89,15 @@ def descending(scores: Sequence[float]) -> list[float]:
 
 
 _OTHER_LANGUAGE = -0.1  # puts translations behind the passage in the query's language
-_LOOKED_AT = 30  # of the best passages, whose language is found out
+_LOOKED_AT = 30  # of the best passages have their language detected
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What was found, by content hash. `similarities` of all that have a vector, `floor`: the cosine that counts as 0.
+    """The candidates of both arms, by content hash. `similarities`: of all with a vector. `floor`: the cosine that counts as 0.
 
-    `coverage`: how much of the query the best of `bm25` holds, 0 to 1: an arm that knows one word in four counts less.
-    `literal`: what is added for what the query says literally.
+    `coverage`: the share of the query in the best of `bm25`, 0 to 1: an arm that knows one word in four counts less.
+    `literal`: scores to add for literal matches of the query.
     """
 
     similarities: Mapping[bytes, float]
@@ -108,19 +108,19 @@ class Candidates:
 
 
 def rank_by_both(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
-    """How each candidate comes to its place, best first."""
+    """Rank the candidates of both arms: the explanation of each one's rank, best first."""
     scales = Scales.of(found.similarities, found.bm25, found.floor, LEXICAL_WEIGHT * found.coverage)
     ranked = _ranked(found, scales)
     return _best_first({**ranked, **_in_other_languages(catalog, query, ranked)})
 
 
 def rank_by_words(found: Candidates) -> dict[bytes, Explanation]:
-    """The same without a model."""
+    """Rank by words alone, without a model."""
     return _ranked(found, Scales.of({}, found.bm25, 0.0, 1.0))
 
 
 def rank_by_meaning(found: Candidates) -> dict[bytes, Explanation]:
-    """By cosine alone."""
+    """Rank by cosine alone."""
     return _ranked(found, Scales.of(found.similarities, {}, found.floor, 0.0))
 
 
@@ -146,7 +146,7 @@ def _explained(key: bytes, found: Candidates, scales: Scales) -> Explanation:
 def _in_other_languages(
     catalog: CatalogReader, query: str, ranked: Mapping[bytes, Explanation]
 ) -> dict[bytes, Explanation]:
-    """Those of the best that are in another language than the query, as far as both are known, with what that takes."""
+    """The best candidates in another language than the query, as far as both are known, with the penalty applied."""
     language = language_of(query)
     if not language:
         return {}
@@ -164,7 +164,7 @@ def _best_first(explained: Mapping[bytes, Explanation]) -> dict[bytes, Explanati
 _HOLDS_IDENTIFIERS = 0.75  # the least score of a passage with every identifier of the query
 _HOLDS_NONE = 0.7  # the most of others then
 _WEAK = 0.49  # and where the query is nothing but identifiers
-_COVERAGE_POWER = 2  # half of a query's words say little: strangers' queries share .2 of theirs, one in a hundred .6
+_COVERAGE_POWER = 2  # half of a query's words prove little: off-topic queries share .2 of theirs, one in a hundred .6
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class ScoreCalibration:
     """The context of a query on which its hits' scores depend.
 
     `similarity_range`: the model's, None where none took part. `query_tokens`: by the model's tokenizer. `most`: the largest
-    score of a passage that does not hold the query's identifiers.
+    score of a passage without the query's identifiers.
     """
 
     similarity_range: tuple[float, float] | None
@@ -181,23 +181,23 @@ class ScoreCalibration:
 
     @classmethod
     def of(cls, query: str, similarity_range: tuple[float, float] | None = None, query_tokens: int = 0) -> Self:
-        """For a query."""
+        """Calibrate for a query."""
         if is_identifier(query) or has_no_content_words(query):
             return cls(similarity_range, query_tokens, _WEAK)
         return cls(similarity_range, query_tokens, _HOLDS_NONE if identifiers(query) else 1.0)
 
     def scores(self, evidence: Sequence[Evidence], coverages: Sequence[float], together: int) -> list[float]:
-        """Of hits, best first: the descending scores nearest to what each one's meaning and words say on their own.
+        """Score hits, best first: the descending scores nearest to those that each one's meaning and words give.
 
-        `coverages`: the part of the query's words that each holds. `together`: hits whose scores are brought in line with each
-        other; of those after them each gets its own, but no more than the one before.
+        `coverages`: the share of the query's words in each. `together`: number of hits whose scores are adjusted to each other;
+        each one after them gets its own, but no more than the one before.
         """
         own = [self.likelihood(each, of_it) for each, of_it in zip(evidence, coverages, strict=True)]
         first = descending(own[:together])
         return [*first, *islice(accumulate([*first[-1:], *own[together:]], min), 1, None)]
 
     def likelihood(self, evidence: Evidence, coverage: float) -> float:
-        """That a passage is about what was asked: literally, by its meaning, or by the part of the query that it holds."""
+        """The evidence that a passage is about the query: literal matches, its meaning, or its share of the query's words."""
         literal = evidence.explanation.literal if evidence.explanation else 0.0
         if literal >= PIN_FIRST:
             return 1.0

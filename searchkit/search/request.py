@@ -24,7 +24,7 @@ class PassageAt:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What to search for.
+    """A search.
 
     `query` may contain "phrases", -exclusions and filters (see query/parse.py); `filters` must match too. With filters and
     an empty query, the first passages of the newest documents are found. `collections`: none named means all.

@@ -36,7 +36,7 @@ _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
-    """Content hashes, best first, with how they came to their places and what each arm says of them."""
+    """Content hashes, best first, with the explanation of each rank and each arm's scores."""
 
     ranked: Mapping[bytes, Explanation]
     similarities: Mapping[bytes, float]
@@ -68,7 +68,7 @@ class CollectionSearcher:
         self._catalog.close()
 
     def is_current(self) -> bool:
-        """Whether the catalog is the file that was opened, and of the same model: nobody has rebuilt or switched it since."""
+        """True if the catalog is still the file that was opened, with the same model: neither rebuilt nor switched since."""
         return self._identity() == self._opened_as
 
     def _identity(self) -> tuple[int, int, str]:
@@ -122,7 +122,7 @@ class CollectionSearcher:
 
     @property
     def fingerprint(self) -> str:
-        """Of the model that embedded the collection."""
+        """The fingerprint of the model that embedded the collection."""
         return self._embedder.info.fingerprint
 
     def documents_at(self, path: Path) -> list[int]:
@@ -137,14 +137,14 @@ class CollectionSearcher:
         with readable_errors(self._folder.catalog):
             return vector_of_document(self._catalog, self._embedder.info.fingerprint, document_id, line)
 
-    def similar(self, vector: "Vectors", request: SearchRequest, but_for: Sequence[int]) -> list[Hit]:
-        """The passages nearest to a passage's vector, best first; none from the documents `but_for`. Scores are cosines."""
+    def similar(self, vector: "Vectors", request: SearchRequest, excluding: Sequence[int]) -> list[Hit]:
+        """The passages nearest to a passage's vector, best first; none from the documents `excluding`. Scores are cosines."""
         from searchkit.search.dense import DenseQuery, dense_candidates
         from searchkit_indexes import EXACT_TOP_K
 
         with self._one_state():
             allowed = self._allowed(
-                Constraints((with_known_types(request.filters),), excluded_documents=tuple(but_for))
+                Constraints((with_known_types(request.filters),), excluded_documents=tuple(excluding))
             )
             depth = max(_CANDIDATES, request.k)
             asked = DenseQuery(vector, depth, max(EXACT_TOP_K, request.k), self._vector_ids(allowed))
@@ -158,7 +158,7 @@ class CollectionSearcher:
 
     @contextmanager
     def _one_state(self) -> Iterator[Stemmer]:
-        """One state of the catalog throughout."""
+        """Read one state of the catalog throughout."""
         stemmer = Stemmer()
         try:
             with readable_errors(self._folder.catalog):
@@ -169,7 +169,7 @@ class CollectionSearcher:
             stemmer.close()
 
     def _notice_changes(self) -> None:
-        """Let go of the index if another process has written since the last search."""
+        """Drop the index if another process has written since the last search."""
         version = self._catalog.data_version
         if version != self._seen_version:
             self.__dict__.pop("_index", None)
@@ -188,13 +188,13 @@ class CollectionSearcher:
         return open_index(self._folder, self._catalog, self._embedder)
 
     def _allowed(self, constraints: Constraints) -> AllowedChunks | None:
-        """The chunks that meet the constraints, None for all; the last answer is kept for who types on."""
+        """The chunks that meet the constraints, None for all. Caches the last result for search-as-you-type."""
         if constraints != self._last_constraints[0]:
             self._last_constraints = (constraints, allowed_chunks(self._catalog, constraints))
         return self._last_constraints[1]
 
     def _languages(self, query: str) -> list[str]:
-        """Whose endings the query's words may have: of its own language, if that shows, else of the collection's."""
+        """The languages whose endings the query's words may have: its own if recognised, else the collection's."""
         if language := language_of(query):
             return [language]
         if self._collection_languages is None:
@@ -213,7 +213,7 @@ class CollectionSearcher:
         return self._last_vector_ids[1]
 
     def _newest(self, allowed: AllowedChunks | None, k: int) -> list[Hit]:
-        """Hits that filters alone have found: nothing ranks them, and each is all that was asked for."""
+        """Build hits that filters alone have found: nothing ranks them, and each is a full match."""
         found = newest_passages(self._catalog, allowed.mask, k) if allowed else []
         evidence = Evidence(None, None, ())
         chosen = map(SelectedPassage, found)
@@ -254,7 +254,7 @@ class CollectionSearcher:
         return _Ranking(rank_by_both(self._catalog, query.text, found), similarities, bm25)
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
-        """How much of the query the best lexical candidate holds, 0 to 1: an arm that knows one word in four counts less."""
+        """The share of the query in the best lexical candidate, 0 to 1: an arm that knows one word in four counts less."""
         places = passages_of_hashes(self._catalog, [next(iter(bm25))]) if bm25 else {}
         return max((PassageWords.read(places[key][0], query, stemmer).coverage for key in places), default=0.0)
 
@@ -310,12 +310,12 @@ def _hit(
 
 
 def _beginning(choice: SelectedPassage) -> tuple[str, Marks]:
-    """What is shown of a passage that was not found by anything in it."""
+    """The snippet of a passage that was not found by its words: its beginning."""
     return snippet_by_words(choice.stored.text, (), ())
 
 
 def _constraints(query: ParsedQuery, request: SearchRequest) -> Constraints:
-    """Phrases bind wherever words rank; exclusions and filters always do."""
+    """The request's constraints: phrases apply where words rank, exclusions and filters always."""
     return Constraints(
         filters=(with_known_types(query.filters), with_known_types(request.filters)),
         phrases=() if request.mode is SearchMode.SEMANTIC else query.phrases,

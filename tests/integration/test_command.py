@@ -149,7 +149,7 @@ def test_every_wrong_request_gets_one_clear_line(command: Command, docs: Path, t
         assert result.stderr.count("\n") == 1
         assert result.stdout == ""
     command("index", docs)
-    assert "No collection named 'x'. There are: docs." in command("search", "a", "-c", "x", code=1).stderr
+    assert "No collection named 'x'. Choose from: docs." in command("search", "a", "-c", "x", code=1).stderr
     assert "The query is empty" in command("search", " ", code=1).stderr
     assert "No such command" in command("serach", code=2).stderr
 

@@ -59,7 +59,7 @@ class Repository:
         return {"id": "x/y", "sha": COMMIT, "gated": "manual" if self.gated else False, "siblings": siblings}
 
     def is_lfs(self, name: str) -> bool:
-        """Whether the hub would keep the file outside git."""
+        """True if the hub would keep the file outside git."""
         return Path(name).suffix in _LFS_SUFFIXES or self.files[name].stat().st_size > _LFS_BYTES
 
     def _sibling(self, name: str, path: Path) -> dict[str, object]:

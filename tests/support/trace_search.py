@@ -60,7 +60,7 @@ class Journey:
 
 
 def _is_importing(frame: FrameType | None) -> bool:
-    """Whether a module's own statements are on the stack; this one's are not ours to count."""
+    """True if a module's own statements are on the stack; this one's are not ours to count."""
     while frame:
         if frame.f_code.co_name == "<module>" and str(frame.f_globals.get("__name__", "")).startswith("searchkit"):
             return True

@@ -51,7 +51,7 @@ def test_the_command_line_says_for_each_action_what_to_run() -> None:
     assert told.pop(Action.IMPORT_MODEL) == "Import it again."
     assert all(re.fullmatch(r"[A-Z][\w' ]+: .+", text) for text in told.values()), told
     assert told[Action.INDEX_FOLDER] == "Index the whole folder: searchkit index '/a b/c' -c 'my docs'"
-    assert told[Action.SEARCH] == """Say what you look for: searchkit search 'it'"'"'s'"""
+    assert told[Action.SEARCH] == """Say what you are looking for: searchkit search 'it'"'"'s'"""
 
 
 @pytest.mark.parametrize("option", Option)
@@ -154,15 +154,15 @@ def without_docstrings(module: ast.Module) -> ast.Module:
 
 
 def is_docstring(node: ast.stmt) -> bool:
-    """Whether a statement is a text alone."""
+    """True if a statement is a text alone."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def modules(*, but_for: str = "") -> Iterator[tuple[Path, ast.Module]]:
+def modules(*, excluding: str = "") -> Iterator[tuple[Path, ast.Module]]:
     """The modules of searchkit and of the UI, parsed."""
     for root in (PACKAGE, PACKAGE.parent / "tui"):
         for path in sorted(root.rglob("*.py")):
-            if not but_for or but_for not in path.parts:
+            if not excluding or excluding not in path.parts:
                 yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -207,14 +207,14 @@ NAME_COMMANDS = {
 def test_no_text_names_a_command_or_an_option_but_in_the_modules_that_are_to() -> None:
     naming = {
         path.relative_to(PACKAGE.parent).as_posix()
-        for path, module in modules(but_for="cli")
+        for path, module in modules(excluding="cli")
         if re.search(OURS, "\n".join(literals(without_docstrings(module))))
     }
     assert naming <= set(NAME_COMMANDS), naming - set(NAME_COMMANDS)
 
 
 def test_no_message_of_an_error_names_a_command_of_another_program() -> None:
-    for path, module in modules(but_for="cli"):
+    for path, module in modules(excluding="cli"):
         for node in ast.walk(module):
             if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in vars(errors):
                 message = " ".join(literals(node.args[0]))

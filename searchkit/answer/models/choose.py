@@ -106,7 +106,7 @@ def _model_at(endpoint: Endpoint, models: Sequence[ServerModel], settings: LlmSe
 
 def _no_such_model(name: str, there_are: Sequence[str]) -> LlmNotFoundError:
     return LlmNotFoundError(
-        f"There is no model '{name}'. There are: {', '.join(there_are)}.",
+        f"There is no model '{name}'. Choose from: {', '.join(there_are)}.",
         remedy=Remedy(Action.LOAD_LLM, model=name)
         | Remedy(Action.CHANGE_OPTION, option=Option.LLM_MODEL, sentence="Choose one of these"),
     )

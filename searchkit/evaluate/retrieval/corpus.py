@@ -18,7 +18,7 @@ from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, Home, collection_at, name_after_folder, neighbours
 from searchkit.ingest import chunk
-from searchkit.ingest.embed_pending import Filled, borrow_vectors, fill_vectors, tokens_to_embed
+from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
 from searchkit.ingest.extract.text import paragraphs
 from searchkit.ingest.index_run import IndexRun
 from searchkit.ingest.sandbox.messages import Limits
@@ -118,7 +118,7 @@ def _make(folder: CollectionFolder, corpus: Corpus, embedder: Embedder, on_progr
             set_meta(catalog, MODEL, embedder.info.name)
             set_meta(catalog, COVERED, "")
         _put_documents(catalog, root.id, corpus, embedder, on_progress)
-        borrow_vectors(catalog, embedder.info.fingerprint, neighbours(folder))
+        reuse_vectors(catalog, embedder.info.fingerprint, neighbours(folder))
         _embed(catalog, embedder, f"Embedding {corpus.name}", on_progress)
         IndexRun(folder, catalog, embedder, Limits(0, 0), on_progress, RunOptions()).finish(is_same=False)
 
@@ -140,10 +140,10 @@ def _put_documents(
 def _embed(catalog: CatalogWriter, embedder: Embedder, stage: str, on_progress: ProgressListener) -> None:
     missing = tokens_to_embed(catalog, embedder.info.fingerprint)
 
-    def on_done(done: Filled) -> None:
+    def on_done(done: EmbeddingProgress) -> None:
         on_progress(Progress(stage, done.passages, missing.passages, "passages", done.tokens, missing.tokens))
 
-    fill_vectors(catalog, embedder, on_done)
+    embed_pending(catalog, embedder, on_done)
 
 
 def _groups(items: Sequence[tuple[str, Passage]]) -> Iterator[list[tuple[str, Passage]]]:

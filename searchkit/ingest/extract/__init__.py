@@ -1,1 +1,1 @@
-"""Files become blocks of text with provenance: one module per format, chosen by the file's name."""
+"""Turns files into blocks of text with provenance: one module per format, chosen by the file's name."""

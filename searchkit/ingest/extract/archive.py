@@ -1,7 +1,7 @@
-"""Zip containers of office documents and e-books: parts read by name, and what could do harm refused with the reason.
+"""Reads zip containers of office documents and e-books: parts by name; harmful containers are refused with the reason.
 
-Nothing is unpacked to disk. Parts that are read whole and parts that are gone through as a stream have a cap each, on
-what they unpack to. XML is parsed without entities, DTD or network.
+Nothing is unpacked to disk. Parts that are read whole and parts that are streamed have a cap each on their unpacked
+size. XML is parsed without entities, DTD or network.
 """
 
 import io
@@ -17,9 +17,9 @@ from lxml import etree
 from searchkit.errors import UnreadableFileError
 
 MAX_MEMBERS = 50_000
-MAX_READ_BYTES = 256 << 20  # of parts read whole, together: a tree of XML takes several times its text
-MAX_STREAMED_BYTES = 1 << 30  # of parts gone through, together: a million rows of six cells are 250 MB
-BOMB_BYTES = 32 << 20  # below this a part read whole is small, however well it is compressed
+MAX_READ_BYTES = 256 << 20  # of all parts read whole: a tree of XML takes several times its text
+MAX_STREAMED_BYTES = 1 << 30  # of all parts streamed: a million rows of six cells are 250 MB
+BOMB_BYTES = 32 << 20  # a part read whole that is smaller than this is harmless at any ratio
 STREAMED_BOMB_BYTES = 256 << 20  # a script's sheet of a million equal rows has 80 MB, and is no bomb
 BOMB_RATIO = 400  # sheets of one number in each row reach 60; deflate can do 1,032
 
@@ -31,7 +31,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Value
 
 @lru_cache(maxsize=4096)
 def local(tag: object) -> str:
-    """A tag's name without its namespace, which differs between editions of one format; "" for what has no tag."""
+    """A tag's name without its namespace, which differs between editions of one format; "" for a node without a tag."""
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
@@ -53,13 +53,13 @@ def first(element: etree._Element, name: str) -> etree._Element | None:
 class Archive:
     """A zip container held in memory. `kind` names the sort of document in messages, such as "Word document".
 
-    Raises UnreadableFileError on making for what is no such container, is locked, or looks like an attack.
+    Making one raises UnreadableFileError for another kind of file, a locked one, or one that looks like an attack.
     """
 
     def __init__(self, content: bytes, kind: str) -> None:
         self.kind = kind
         self._read_left, self._streamed_left = MAX_READ_BYTES, MAX_STREAMED_BYTES
-        self._charged: set[str] = set()  # what is read again costs once
+        self._charged: set[str] = set()  # a part that is read twice counts once
         _refuse_others(content, kind)
         with self._one_kind_of_error():
             self._zip = zipfile.ZipFile(io.BytesIO(content))
@@ -72,7 +72,7 @@ class Archive:
         climbing = next((name for name in self._members if ".." in name.split("/")), None)
         if climbing is not None:
             raise UnreadableFileError(
-                f"it holds a part whose name leads out of it ({climbing}), as harmful files do",
+                f"it contains a part whose name leads out of it ({climbing}), as harmful files do",
                 remedy="if you trust it, open it in its program and save it again",
             )
 
@@ -84,7 +84,7 @@ class Archive:
         return list(self._members)
 
     def read(self, name: str) -> bytes:
-        """A part, whole. Raises KeyError if there is none with that name."""
+        """Read a whole part. Raises KeyError if there is none with that name."""
         member = self._members[_key(name)]
         self._read_left -= self._cost(member, self._read_left, BOMB_BYTES)
         with self._one_kind_of_error():
@@ -96,16 +96,16 @@ class Archive:
         return parse_xml(content, self.kind) if content.strip() else None
 
     def each(self, name: str, *tags: str) -> Iterator[etree._Element]:
-        """Elements with these local names as their ends are met; each is gone when the next is asked for."""
+        """Yield elements with these local names as they end; each is freed when the next is requested."""
         with self._opened(name) as stream:
             yield from each_element(stream, self.kind, tags)
 
     def stream(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        """A part to be read bit by bit."""
+        """Open a part to read it piece by piece."""
         return self._opened(name)
 
     def children(self, name: str, under: str) -> Iterator[etree._Element]:
-        """Children of the elements with the local name `under`; each is gone when the next is asked for."""
+        """Yield children of the elements with the local name `under`; each is freed when the next is requested."""
         with self._opened(name) as stream:
             yield from each_child(stream, self.kind, under)
 
@@ -117,7 +117,7 @@ class Archive:
             yield stream
 
     def _cost(self, member: zipfile.ZipInfo, left: int, harmless: int) -> int:
-        """What a part takes of a cap: the size that it declares, which is also the most that unpacking gives."""
+        """The share of a cap that a part uses: its declared size, which is also the most that unpacking gives."""
         if member.flag_bits & 1:
             raise locked(self.kind)
         if member.file_size > harmless and member.file_size > BOMB_RATIO * max(1, member.compress_size):
@@ -150,7 +150,7 @@ def damaged(kind: str, detail: str) -> UnreadableFileError:
 
 
 def locked(kind: str) -> UnreadableFileError:
-    """The error for a document that wants a password."""
+    """The error for a document that needs a password."""
     return UnreadableFileError(
         f"password-protected {kind}", remedy="open it with its password and save a copy without one"
     )
@@ -165,7 +165,7 @@ def parse_xml(content: bytes, kind: str) -> etree._Element:
 
 
 def each_element(stream: IO[bytes], kind: str, tags: tuple[str, ...]) -> Iterator[etree._Element]:
-    """Elements with these local names as their ends are met, forgotten afterwards with all before them."""
+    """Yield elements with these local names as they end; afterwards they are freed with everything before them."""
     wanted = [f"{{*}}{tag}" for tag in tags]
     for _, element in _events(stream, kind, ("end",), wanted):
         yield element
@@ -173,7 +173,7 @@ def each_element(stream: IO[bytes], kind: str, tags: tuple[str, ...]) -> Iterato
 
 
 def each_child(stream: IO[bytes], kind: str, under: str) -> Iterator[etree._Element]:
-    """Children of the elements with the local name `under`, forgotten afterwards."""
+    """Yield children of the elements with the local name `under`, which are freed afterwards."""
     for _, element in _events(stream, kind, ("end",), None):
         parent = element.getparent()
         if parent is not None and local(parent.tag) == under:
@@ -182,7 +182,7 @@ def each_child(stream: IO[bytes], kind: str, under: str) -> Iterator[etree._Elem
 
 
 def each_event(stream: IO[bytes], kind: str, tags: tuple[str, ...] = ()) -> Iterator[tuple[str, etree._Element]]:
-    """("start" or "end", element) for elements with these local names; nothing is forgotten but by `forget`."""
+    """Yield ("start" or "end", element) for elements with these local names; only `forget` frees anything."""
     return _events(stream, kind, ("start", "end"), [f"{{*}}{tag}" for tag in tags])
 
 
@@ -215,7 +215,7 @@ def _a(kind: str) -> str:
 
 
 def forget(element: etree._Element) -> None:
-    """Free an element and what stands before it beside it."""
+    """Free an element and its preceding siblings."""
     element.clear()
     parent = element.getparent()
     if parent is not None:
@@ -230,12 +230,12 @@ def _parser() -> etree.XMLParser:
 
 
 def _key(name: str) -> str:
-    """Part names do not tell upper from lower case, and careless programs write them with backslashes."""
+    """Normalize a part's name: case does not matter, and careless programs write backslashes."""
     return name.replace("\\", "/").lstrip("/").lower()
 
 
 def _refuse_others(content: bytes, kind: str) -> None:
-    """Say what a file is that is no zip container."""
+    """The error for a file that is not a zip container, with what it is instead."""
     if not content.strip(b"\0 \r\n"):
         raise UnreadableFileError(f"an empty file, not {_a(kind)}", remedy=_AGAIN)
     if content.startswith(_OLE):
@@ -255,7 +255,7 @@ def _refuse_others(content: bytes, kind: str) -> None:
 
 
 def _named(content: bytes, stream: str) -> bool:
-    """Whether a compound file has a stream of this name; its directory spells names in UTF-16."""
+    """True if a compound file has a stream of this name; its directory spells names in UTF-16."""
     return stream.encode("utf-16-le") in content
 
 

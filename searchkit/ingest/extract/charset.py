@@ -1,6 +1,6 @@
-"""Which characters bytes stand for: UTF-8 where they are, else what marks, declarations or statistics say.
+"""Decodes bytes: as UTF-8 if they are, else by byte order marks, declarations or statistics.
 
-Knows nothing of formats but how web pages, XML and source code declare their encoding.
+Knows nothing of formats except how web pages, XML and source code declare their encoding.
 """
 
 import codecs
@@ -21,7 +21,7 @@ _DECLARATIONS = (
     re.compile(rb"\A(?:[^\n]*\n)?[ \t\f]*(?:#|//|/\*|;|%|<!--|\.\.)[^\n]*?\bcoding[:=][ \t]*([\w.-]+)"),
 )
 _DECLARED_WITHIN = 4096  # bytes from the beginning
-# What a name is read as where the bytes do not fit the encoding of that name: what Windows made of it.
+# Wider encodings to try where the bytes do not fit the named one: what Windows means by the name.
 _WIDER = {
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
@@ -38,24 +38,24 @@ _WIDER = {
 _C1 = re.compile(rb"[\x80-\x9f]")  # control characters in ISO 8859, letters and quotes elsewhere
 _ISO_8859 = "iso8859"
 _SAMPLE_BYTES = 1 << 16
-_WORD_BYTES = 60  # that a word can hold before its first letter beyond ASCII
-_WINDOWS = 9  # places of a long file that the sample is taken from
+_WORD_BYTES = 60  # that a word can contain before its first letter beyond ASCII
+_WINDOWS = 9  # positions of a long file from which the sample is taken
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
 _LEAVES_ASCII = re.compile(rb"(?<![\x80-\xff])[\x80-\xff]")
 _LONG_RUN = re.compile(rb"[\x80-\xff]{3}")
-_SHORT = 1000  # bytes in which statistics can be wrong about the few letters that these two differ in
+_SHORT = 1000  # bytes in which statistics can confuse the few letters that differ in these two
 _CENTRAL_EUROPEAN = ("Windows-1250", "ISO-8859-2")
-_FEW = 3  # bytes beyond ASCII: too few for statistics, which then name any script
+_FEW = 3  # bytes beyond ASCII: too few for statistics, which then guess any script
 _FEW_ENCODINGS = ("cp1252", "mac_roman", "cp850")
 _BETWEEN_LETTERS = "’'–—…·-­ªº°µ"
 _ESCAPES = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp_ext"), (b"\x1b(", "iso2022_jp_ext"))
 _ZEROS_WITHIN = 1 << 14
 _CONTROLS = re.compile("[\0-\x06\x0e-\x1a\ufffe\uffff]")
-_STRAY_SHARE = 10  # one damaged byte in so many characters beyond ASCII leaves a text UTF-8
+_STRAY_SHARE = 10  # with at most one damaged byte in this many characters beyond ASCII, a text is still UTF-8
 
 
 def decode(content: bytes, *, kind: str = "text file") -> str:
-    """The characters, line ends as they are; a mark at the beginning is left out.
+    """Decode bytes; line ends stay as they are, a byte order mark is removed.
 
     Raises UnreadableFileError for binary content, a text cut in a character, and bytes that no encoding explains.
     """
@@ -72,11 +72,11 @@ def decode(content: bytes, *, kind: str = "text file") -> str:
 
 
 def _marked(content: bytes, encoding: str) -> str:
-    """A mark decides; stray bytes are replaced in UTF-8, where the text goes on behind them."""
+    """Decode by a byte order mark; stray bytes are replaced in UTF-8, where the text continues after them."""
     try:
         return content.decode(encoding, "replace" if encoding == "utf-8-sig" else "strict")
     except UnicodeDecodeError as error:
-        mark_bytes = len(content) - len(error.object)  # the codec may have taken off the mark, and counts from there
+        mark_bytes = len(content) - len(error.object)  # the codec may have removed the mark, and counts from there
         place = f"byte 0x{error.object[error.start]:02x} at offset {error.start + mark_bytes}"
         raise UnreadableFileError(
             f"damaged {encoding.upper()} text ({place})", remedy="Save it again as UTF-8."
@@ -84,7 +84,7 @@ def _marked(content: bytes, encoding: str) -> str:
 
 
 def _without_mark(content: bytes, kind: str) -> str:
-    """UTF-16 and UTF-32 show by where their zero bytes stand; what else holds zeros is no text."""
+    """Detect UTF-16 and UTF-32 by the positions of their zero bytes; other content with zeros is not text."""
     start = content[:_ZEROS_WITHIN]
     zeros = [start[offset::4].count(0) for offset in range(4)]
     is_wide = max(zeros[0], zeros[3]) >= len(start) // 4
@@ -97,14 +97,14 @@ def _without_mark(content: bytes, kind: str) -> str:
 
 
 def _has_blanks(text: str) -> bool:
-    """Whether it is parted like writing; pairs of any bytes seldom are, and name signs that do not exist."""
+    """True if it has spaces like writing; pairs of random bytes seldom do, and make characters that do not exist."""
     start = text[:_ZEROS_WITHIN]
     strange = sum(not (character.isprintable() or character.isspace()) for character in start)
     return strange <= len(start) // 50 and (any(map(str.isspace, start)) or max(start, default="") < "\u0100")
 
 
 def _nearly(content: bytes, encoding: str) -> str:
-    """The text with damaged bytes replaced, "" if they are so many that it looks like another encoding."""
+    """Decode with damaged bytes replaced; "" if there are so many that it looks like another encoding."""
     text = content.decode(encoding, "replace")
     damaged = text.count("\ufffd")
     whole = len(text) - len(text.encode("ascii", "ignore")) - damaged
@@ -112,7 +112,7 @@ def _nearly(content: bytes, encoding: str) -> str:
 
 
 def _declared(content: bytes) -> str:
-    """As the file itself says, "" if it says nothing or nothing that fits."""
+    """Decode as the file itself declares, "" if it declares nothing or nothing that fits."""
     start = content[:_DECLARED_WITHIN]
     for pattern in _DECLARATIONS:
         if (found := pattern.search(start)) and (text := decode_as(content, found.group(1).decode())):
@@ -121,7 +121,7 @@ def _declared(content: bytes) -> str:
 
 
 def decode_as(content: bytes, name: str) -> str:
-    """By the encoding of this name or the wider one that is meant by it, "" if the bytes are neither's."""
+    """Decode by the encoding of this name or the wider one that is meant by it; "" if neither fits."""
     try:
         known = codecs.lookup(name.lower()).name
     except LookupError:
@@ -135,18 +135,18 @@ def decode_as(content: bytes, name: str) -> str:
 def _strictly(content: bytes, encoding: str) -> str | None:
     try:
         return content.decode(encoding)
-    except (UnicodeDecodeError, LookupError):  # an unknown name, or a codec that makes no text
+    except (UnicodeDecodeError, LookupError):  # an unknown name, or a codec that does not make text
         return None
 
 
 def _escaped(content: bytes) -> str:
-    """Mail encodings of Japan and Korea are ASCII that switches to other characters and back."""
+    """Decode mail encodings of Japan and Korea: ASCII that switches to other characters and back."""
     found = next((name for escape, name in _ESCAPES if escape in content), None)
     return (_strictly(content, found) or "") if found else ""
 
 
 def _detected(content: bytes) -> str:
-    """By statistics over a sample. Whatever reads all of the bytes is taken, the likeliest first."""
+    """Decode by statistics over a sample: by the likeliest encoding that can read all of the bytes."""
     sample = _sample(content)
     if (few := _few(content, sample)) is not None:
         return few
@@ -155,7 +155,7 @@ def _detected(content: bytes) -> str:
     found = detect_all(sample, encoding_era=EncodingEra.ALL & ~EncodingEra.MAINFRAME, ignore_threshold=True)
     names = [guess["encoding"] for guess in found if guess["encoding"]]
     if not names:
-        raise UnreadableFileError("no text: its bytes are not those of any known encoding", remedy="Save it as UTF-8.")
+        raise UnreadableFileError("not text: its bytes fit no known encoding", remedy="Save it as UTF-8.")
     if len(sample) < _SHORT and names[0] in _CENTRAL_EUROPEAN:
         likely = sorted(
             _CENTRAL_EUROPEAN, key=lambda name: (not _is_plausible(decode_as(sample, name)), name != names[0])
@@ -167,7 +167,7 @@ def _detected(content: bytes) -> str:
 
 
 def _few(content: bytes, sample: bytes) -> str | None:
-    """A text with a handful of bytes beyond ASCII, in what Western systems wrote; None if there are more."""
+    """Decode a text with a handful of bytes beyond ASCII as Western systems wrote it; None if there are more."""
     if len(sample) - len(sample.translate(None, _BEYOND_ASCII)) > _FEW or _LONG_RUN.search(sample):
         return None
     for encoding in _FEW_ENCODINGS:
@@ -177,7 +177,7 @@ def _few(content: bytes, sample: bytes) -> str | None:
 
 
 def _is_plausible(text: str) -> bool:
-    """Whether no capital stands inside of a word, and no sign that parts words."""
+    """True if no word contains a capital after its first letter, or a character that separates words."""
     for found in re.finditer(r"[^\x00-\x7f]", text):
         character, before, after = (
             found.group(),
@@ -194,7 +194,7 @@ def _is_plausible(text: str) -> bool:
 
 
 def _sample(content: bytes) -> bytes:
-    """Stretches that begin where the text leaves ASCII, from all over a long content, cut where ASCII goes on."""
+    """Samples from all over a long content, each beginning where the text leaves ASCII, and ending in ASCII."""
     if len(content) <= _SAMPLE_BYTES:
         return content
     each = _SAMPLE_BYTES // _WINDOWS

@@ -1,4 +1,4 @@
-"""Mail, one message or a box of them: subject as title, then who wrote when to whom, then the text."""
+"""Reads mail, one message or a mailbox: subject as title, then sender, date and recipients, then the text."""
 
 import email
 import email.policy
@@ -22,7 +22,7 @@ _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 def extract_mail(content: bytes) -> ExtractedDocument:
-    """The plain text, else the HTML; names of attachments are listed, their content is not read but for messages."""
+    """Read the plain text, else the HTML; attachments are listed by name, and only attached messages are read."""
     message = _parsed(content)
     subject = _subject(message)
     blocks = tuple(_message(message, (subject,) if subject else (), 0))
@@ -30,7 +30,7 @@ def extract_mail(content: bytes) -> ExtractedDocument:
 
 
 def extract_mailbox(content: bytes) -> ExtractedDocument:
-    """Message by message, each under its subject; its place is its number and date."""
+    """Read message by message, each under its subject; its place is its number and date."""
     begin = content.lstrip(b"\xef\xbb\xbf\r\n")
     if not begin.startswith(b"From "):
         raise UnreadableFileError("not a mailbox: it does not begin with a message")
@@ -43,7 +43,7 @@ def _mailbox(content: bytes) -> Iterator[Block]:
             message = _parsed(source)
             subject, date = _subject(message), _date(message)
             blocks = list(_message(message, (subject,) if subject else (), 0))
-        except UnreadableFileError:  # no message at all, but text that stands between others
+        except UnreadableFileError:  # not a message, but text between messages
             subject, date = "", ""
             blocks = paragraphs(charset.decode(source).replace("\r\n", "\n"))
         place = f"message {number}" + (f", {date[:10]}" if date else "")
@@ -53,7 +53,7 @@ def _mailbox(content: bytes) -> Iterator[Block]:
 
 
 def _messages(content: bytes) -> Iterator[bytes]:
-    """What stands between the lines that begin messages; such a line in a text is escaped, or no header follows."""
+    """Split a mailbox at the lines that begin messages; such a line in a text is escaped, or no header follows."""
     start = -1
     for found in _FROM.finditer(content):
         if start >= 0 and not _HEADER.match(content, found.end()):
@@ -77,7 +77,7 @@ def _metadata(message: EmailMessage) -> dict[str, str]:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    """A header as it is meant, or as it is written where that is broken; characters of no declared encoding guessed."""
+    """A header, decoded, or as written if it is malformed; characters without a declared encoding are guessed."""
     try:
         value = str(message[name] or "")
     except (ValueError, IndexError, AttributeError, TypeError, LookupError):
@@ -97,7 +97,7 @@ def _subject(message: EmailMessage) -> str:
 
 
 def _date(message: EmailMessage) -> str:
-    """ISO 8601, "" where the header holds no date."""
+    """The date in ISO 8601, "" if the header has none."""
     try:
         return email.utils.parsedate_to_datetime(_header(message, "Date")).isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -105,7 +105,7 @@ def _date(message: EmailMessage) -> str:
 
 
 def _message(message: EmailMessage, heading: tuple[str, ...], depth: int) -> Iterator[Block]:
-    """Headers, text, and the messages that are attached."""
+    """Read headers, text, and attached messages."""
     headers = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
     attachments = list(message.iter_attachments()) if message.get_content_maintype() == "multipart" else []
     headers += [f"Attachment: {name}" for part in attachments if (name := part.get_filename())]
@@ -119,7 +119,7 @@ def _message(message: EmailMessage, heading: tuple[str, ...], depth: int) -> Ite
 
 
 def _inner(message: EmailMessage, attachments: Sequence[MIMEPart]) -> Iterator[EmailMessage]:
-    """Messages that were forwarded whole, also those of a digest."""
+    """The messages that were forwarded whole, also those of a digest."""
     for part in [message, *attachments]:
         if part.get_content_type() == "message/rfc822":
             found = part.get_payload()
@@ -129,7 +129,7 @@ def _inner(message: EmailMessage, attachments: Sequence[MIMEPart]) -> Iterator[E
 
 
 def _body(message: EmailMessage, attachments: Sequence[MIMEPart], heading: tuple[str, ...]) -> list[Block]:
-    """The first kind of body that says anything, then what text goes on behind an inline picture."""
+    """The first kind of body with any text, then the text that continues after an inline picture."""
     found: list[Block] = []
     for kind in ("plain", "html"):
         part = message.get_body(preferencelist=(kind,))
@@ -150,7 +150,7 @@ def _text_blocks(part: MIMEPart, heading: tuple[str, ...]) -> list[Block]:
 
 
 def _text(part: MIMEPart) -> str:
-    """By the declared encoding where it fits, else as the bytes tell."""
+    """Decode by the declared encoding if it fits, else by the bytes."""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""

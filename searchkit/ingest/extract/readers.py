@@ -1,4 +1,4 @@
-"""The reader of each format, and what all of them have in common: one kind of error, text that SQLite can hold."""
+"""The reader of each format, and what all readers share: one kind of error, and text that SQLite can store."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +9,8 @@ from importlib import import_module
 from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, ExtractedDocument
 
-VERSION = 3  # raise it when a reader gives other text than before: files are then read again
-LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for what is too large
+VERSION = 3  # raise it when a reader's text changes: files are then read again
+LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MODULE = "searchkit.ingest.extract."
@@ -59,7 +59,7 @@ def too_large(size_bytes: int, limit_bytes: int) -> str:
 def extract(format_name: str, content: bytes) -> ExtractedDocument:
     """Read a file's content. Raises UnreadableFileError, with the reason, whatever goes wrong inside a reader.
 
-    The blocks may be made only when they are asked for, and then raise it as well.
+    The blocks may be read lazily, and then raise it too.
     """
     module, function = _READERS[format_name]
     with _one_kind_of_error(format_name):
@@ -85,12 +85,12 @@ def _one_kind_of_error(format_name: str) -> Iterator[None]:
     except MemoryError as error:
         raise UnreadableFileError("reading it takes more memory than one file may have") from error
     except Exception as error:
-        # Readers meet hostile and damaged files and fail in every way there is; it costs that one file.
+        # Readers meet hostile and damaged files, and fail in every possible way; it costs only that file.
         raise UnreadableFileError(f"its {format_name} reader failed ({type(error).__name__}: {error})") from error
 
 
 def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
-    """Without the characters that SQLite refuses or ends a text at; damaged files hold them."""
+    """Remove the characters that SQLite refuses or ends a text at, which damaged files contain."""
     with _one_kind_of_error(format_name):
         for block in blocks:
             text = _plain(block.text)
@@ -107,11 +107,11 @@ _listeners: list[Callable[[], None]] = []
 
 
 def listen(listener: Callable[[], None]) -> None:
-    """Have a function called at every sign, for the rest of the process."""
+    """Have a function called at every heartbeat, for the rest of the process."""
     _listeners.append(listener)
 
 
-def sign_of_life() -> None:
-    """To be called by readers between steps that take seconds."""
+def heartbeat() -> None:
+    """Report that a reader is still working; readers call it between steps that take seconds."""
     for listener in _listeners:
         listener()

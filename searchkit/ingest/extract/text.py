@@ -1,4 +1,4 @@
-"""Plain text: bytes to characters, characters to paragraphs."""
+"""Reads plain text: bytes to characters, characters to paragraphs."""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from itertools import count
 from searchkit.ingest.extract import charset
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-LONG_BLOCK = 20_000  # characters; what has no blank line for so long, such as a log, is cut at lines or words
+LONG_BLOCK = 20_000  # characters; a longer text without a blank line, such as a log, is cut at lines or words
 # Two hundred lines at most, so that a paragraph of a million lines is not one match.
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[^\n]*\S[^\n]*){0,199}")
 
 
 def decode_text(content: bytes) -> str:
-    """Characters of a text file in whatever encoding, line ends as \\n.
+    """Decode a text file in any encoding, line ends as \\n.
 
     Raises UnreadableFileError for binary content and for bytes that no encoding explains.
     """
@@ -28,7 +28,7 @@ def paragraphs(text: str, first_line: int = 1, kind: BlockKind = BlockKind.PARAG
 
 
 def paragraph_stream(text: str, first_line: int = 1, kind: BlockKind = BlockKind.PARAGRAPH) -> Iterator[Block]:
-    """The same, made as they are asked for."""
+    """Yield the blocks between blank lines, lazily."""
     line, counted = first_line, 0
     for match in _PARAGRAPH.finditer(text):
         for start, end in stretches(text, match.start(), match.end()):
@@ -40,7 +40,7 @@ def paragraph_stream(text: str, first_line: int = 1, kind: BlockKind = BlockKind
 
 
 def cut_block(block: Block) -> Iterator[Block]:
-    """A block, in pieces with their own lines if it is long. One that knows its first line only gets its last one."""
+    """Divide a long block into pieces with their own lines. A block with a first line only gets its last one."""
     if block.line is None or (block.line_end is not None and len(block.text) <= LONG_BLOCK):
         for start, end in stretches(block.text, 0, len(block.text)):
             yield replace(block, text=block.text[start:end].rstrip())
@@ -54,7 +54,7 @@ def cut_block(block: Block) -> Iterator[Block]:
 
 
 def stretches(text: str, start: int, end: int, longest: int = LONG_BLOCK) -> Iterator[tuple[int, int]]:
-    """Cut text[start:end] behind a line's end, else behind a blank, else anywhere; together they are the whole."""
+    """Cut text[start:end] after a line's end, else after a blank, else anywhere; the pieces together are the whole."""
     while end - start > longest:
         cut = 1 + text.rfind("\n", start, start + longest)
         cut = cut if cut > start else 1 + text.rfind(" ", start + longest // 2, start + longest)
@@ -66,7 +66,7 @@ def stretches(text: str, start: int, end: int, longest: int = LONG_BLOCK) -> Ite
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers from 1, without the list of them that splitting would make of a long text."""
+    """Yield lines with their numbers from 1, without making a list of them, which would be large for a long text."""
     start = 0
     for number in count(1):
         end = text.find("\n", start)

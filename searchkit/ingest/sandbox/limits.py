@@ -1,4 +1,4 @@
-"""The limits that a worker sets itself before it meets a file; what the system offers of them."""
+"""The limits that a worker sets itself before it opens a file, as far as the system supports them."""
 
 import os
 import signal
@@ -33,11 +33,11 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class ForbiddenError(PermissionError):
-    """A reader tried what no reader needs: the network, another program, a change to the disk."""
+    """A reader tried something that no reader needs: the network, another program, a change to the disk."""
 
 
 def limit_resources(memory_bytes: int) -> None:
-    """No more memory than that, no core files, few open files. Linux limits a process's data; elsewhere only time holds."""
+    """Limit memory, core files and open files. Linux limits a process's data; elsewhere only time is limited."""
     try:
         import resource
     except ImportError:  # Windows
@@ -50,15 +50,15 @@ def limit_resources(memory_bytes: int) -> None:
 
 
 def limit_time(seconds: int) -> None:
-    """End this process after that many seconds even if nobody is left to end it; 0 takes the limit back."""
+    """End this process after that many seconds, even if no other process is left to end it; 0 removes the limit."""
     if hasattr(signal, "alarm"):
         signal.alarm(seconds)
 
 
 def forbid_side_effects() -> None:
-    """From now on Python code in this process cannot reach the network, start programs or write outside its own folder.
+    """Forbid Python code in this process to use the network, start programs or write outside its own folder.
 
-    A guard against what libraries do unasked, not against hostile machine code.
+    It guards against libraries' side effects, not against hostile machine code.
     """
     own_folder = Path(tempfile.gettempdir()).resolve()
 
@@ -79,7 +79,7 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
 
 
 def _is_inside(path: object, folder: Path) -> bool:
-    """Whether a path lies in the folder; what is already open, or goes nowhere, counts as inside."""
+    """True if a path is in the folder; open files and null devices count as inside."""
     if isinstance(path, int) or path == os.devnull:
         return True
     if not isinstance(path, str | bytes | os.PathLike):

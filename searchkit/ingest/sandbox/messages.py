@@ -1,4 +1,4 @@
-"""What goes over the pipes between an index run and its workers: lines of JSON, so that nothing a worker says is run."""
+"""The messages between an index run and its workers: lines of JSON, so that nothing a worker sends is executed."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ CHUNKS_AT_ONCE = 256  # in one line of an answer
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost. `memory_bytes` and `text_characters`: of the worker, and of the text it gives back."""
+    """The limits for one file. `memory_bytes`: of the worker; `text_characters`: of the text that it returns."""
 
     file_bytes: int
     seconds: int
@@ -24,24 +24,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker is started with. `count_tokens` travels pickled, from the run to the worker only."""
+    """The arguments of a worker. `count_tokens` is sent pickled, only from the run to the worker."""
 
     count_tokens: Callable[[str], int]
     max_tokens: int
     limits: Limits
 
     def encode(self) -> str:
-        """As text for a command's standard input. Raises TypeError if the counter cannot be pickled."""
+        """Encode as text for a command's standard input. Raises TypeError if the counter cannot be pickled."""
         try:
             return base64.b64encode(pickle.dumps(self)).decode()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise TypeError(
-                f"count_tokens of an embedder goes to worker processes and must be picklable: {error}"
+                f"count_tokens of an embedder is sent to worker processes and must be picklable: {error}"
             ) from error
 
     @classmethod
     def decode(cls, text: str) -> "Setup":
-        """What `encode` was given."""
+        """Decode the text made by `encode`."""
         setup = pickle.loads(base64.b64decode(text))  # noqa: S301 (it comes from the process that started us)
         assert isinstance(setup, cls)
         return setup
@@ -49,7 +49,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file to read. `format`: "" to judge by its beginning; `known_hash`: no need to go on if the content has it."""
+    """A file to read. `format`: "" to detect it from the content; `known_hash`: if the content has it, the file is not read."""
 
     path: str
     format: str
@@ -58,7 +58,7 @@ class Job:
 
 
 class Chunks(Protocol):
-    """A file's chunks, wherever they are kept."""
+    """A file's chunks, wherever they are stored."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Chunk]: ...
@@ -66,10 +66,10 @@ class Chunks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What became of a file.
+    """The outcome of reading a file.
 
-    `reason` is "" if it was read; then `chunks` holds its text unless it was `unchanged`. The sizes and times are those of
-    the file when reading began, None if it could not be opened (`is_lasting` is False then: look again next time).
+    `reason` is "" if it was read; then `chunks` has its text unless it was `unchanged`. The sizes and times are those of
+        the file when reading began, None if it could not be opened (`is_lasting` is then False: try again next time).
     """
 
     job: Job
@@ -94,6 +94,6 @@ def to_line(message: Mapping[str, Any]) -> bytes:
 
 
 def from_line(line: bytes) -> dict[str, Any]:
-    """The message of a line."""
+    """Parse the message on a line."""
     message: dict[str, Any] = json.loads(line)
     return message

@@ -1,4 +1,4 @@
-"""The worker processes of an index run: files go in, readings come out as they are done, whatever the files do to a worker."""
+"""The worker processes of an index run: read files and return readings as they finish, even if a file kills its worker."""
 
 import contextlib
 import json
@@ -18,11 +18,11 @@ from searchkit.ingest.sandbox.messages import Job, Reading, Setup, from_line, to
 from searchkit.ingest.sandbox.spool import ChunkSpool
 
 _MOST_WORKERS = 4
-_JOBS_A_WORKER = 4  # a further worker is worth its start if there is that much for each
+_JOBS_A_WORKER = 4  # another worker is worth starting if there is this much for each
 _LARGE_BYTES = 4_000_000  # such files are read one at a time,
 _HUGE_BYTES = 16_000_000  # and such ones alone, so that memory stays bounded
-_TIRED_BYTES = 160_000_000  # a worker that has grown to this is followed by a fresh one
-_MOST_LIMITS = 20  # times the limit that a file may take in all while its text keeps coming, as by OCR
+_TIRED_BYTES = 160_000_000  # a worker that has grown to this size is replaced
+_MOST_LIMITS = 20  # times the limit that a file may take in total while its text keeps coming, as from OCR
 _LOOK_SECONDS = 0.2
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from searchkit.ingest.sandbox.worker import main; main()"
@@ -31,13 +31,13 @@ _FIELDS = {each.name for each in fields(Reading)}
 
 
 def worker_count() -> int:
-    """Workers for this machine: one a core, up to a few."""
+    """The number of workers for this machine: one per core, up to a few."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, _MOST_WORKERS)
 
 
 def read_files(jobs: Sequence[Job], setup: Setup) -> Iterator[Reading]:
-    """One reading a job, in the order in which they are done; its chunks last until the next one is asked for.
+    """Yield one reading per job, in order of completion; its chunks are valid until the next one is requested.
 
     Ending the iteration early ends the workers.
     """
@@ -60,7 +60,7 @@ def read_files(jobs: Sequence[Job], setup: Setup) -> Iterator[Reading]:
 
 @dataclass
 class _Worker:
-    """A process with the job that it is at; `deadline` is None while it waits for one."""
+    """A process with its current job; `deadline` is None while it waits for one."""
 
     process: "subprocess.Popen[bytes]"
     deadline: float | None = None
@@ -78,7 +78,7 @@ class _Worker:
 
 @dataclass
 class _Run:
-    """Threads that each lead one worker, and one that looks at the clock."""
+    """Threads that control one worker each, and one that enforces deadlines."""
 
     jobs: Sequence[Job]
     setup: str
@@ -91,8 +91,8 @@ class _Run:
         self._taking = Lock()
         self._one_large = Lock()
         self._gate = Condition()
-        self._reading = 0  # files that are being read, but for huge ones
-        self._is_alone = False  # whether a huge one is, or waits for the others to end
+        self._reading = 0  # files that are being read, except huge ones
+        self._is_alone = False  # True if a huge one is being read, or waits for the others to finish
         self._stopped = Event()
         self._workers: dict[int, _Worker] = {}
         count = max(1, min(worker_count(), len(self.jobs) // _JOBS_A_WORKER))
@@ -130,7 +130,7 @@ class _Run:
 
     @contextlib.contextmanager
     def _turn(self, number: int, size_bytes: int) -> Iterator[None]:
-        """Wait until a file of this size may be read. Beside a huge one nothing is, and no other worker holds memory."""
+        """Wait until a file of this size may be read. A huge one is read alone, while no other worker uses memory."""
         if size_bytes <= _HUGE_BYTES:
             with self._gate:
                 self._gate.wait_for(lambda: not self._is_alone)
@@ -174,7 +174,7 @@ class _Run:
         worker = self._workers.get(number) or self._start_worker(number)
         started = time.monotonic()
 
-        def on_message() -> None:  # who gives text is slow, not stuck
+        def on_message() -> None:  # a worker that sends text is slow, not stuck
             worker.deadline = min(time.monotonic(), started + _MOST_LIMITS * self.seconds) + self.seconds
 
         on_message()
@@ -198,11 +198,11 @@ class _Run:
             stdout=subprocess.PIPE,
             stderr=None if os.environ.get("SEARCHKIT_DEBUG_READERS") else subprocess.DEVNULL,
             env={**os.environ, "TMPDIR": self.folder, "OMP_THREAD_LIMIT": "1"},
-            start_new_session=True,  # Ctrl-C is for the run, which ends its workers itself
+            start_new_session=True,  # Ctrl-C is for the run, which ends its own workers
         )
         worker = self._workers[number] = _Worker(process)
         assert process.stdin is not None
-        with contextlib.suppress(OSError):  # it died at once: reading from it will tell
+        with contextlib.suppress(OSError):  # it died at once: reading from it will fail
             process.stdin.write(self.setup.encode() + b"\n")
             process.stdin.flush()
         return worker
@@ -234,7 +234,7 @@ def _reading(job: Job, values: dict[str, Any], chunks: ChunkSpool) -> Reading:
 
 
 def _why(worker: _Worker, seconds: int) -> Reading:
-    """The reason why a worker ended in the middle of a file. The job is filled in by the caller."""
+    """Explain why a worker ended in the middle of a file. The caller fills in the job."""
     code = worker.process.returncode
     remedy = ""
     if worker.overdue or code == -getattr(signal, "SIGALRM", 14):
@@ -248,7 +248,7 @@ def _why(worker: _Worker, seconds: int) -> Reading:
 
 
 def _resident_bytes(process_id: int) -> int:
-    """Memory that a process holds, 0 where the system does not say."""
+    """The memory that a process uses, 0 if the system does not say."""
     try:
         with open(f"/proc/{process_id}/statm", encoding="ascii") as file:  # noqa: PTH123 (once a file)
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -10,14 +10,14 @@ _IN_MEMORY_BYTES = 4_000_000
 
 
 class ChunkSpool:
-    """Keeps the workers' lines as they came, and makes chunks of them when they are asked for, as often as one likes."""
+    """Stores the workers' lines as received, and turns them into chunks on request, any number of times."""
 
     def __init__(self) -> None:
         self._lines = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (it outlives this call)
         self._count = 0
 
     def add(self, line: bytes, count: int) -> None:
-        """Keep a line that holds so many chunks."""
+        """Store a line with `count` chunks."""
         self._lines.write(line)
         self._count += count
 
@@ -32,9 +32,9 @@ class ChunkSpool:
             yield from (Chunk(**chunk) for chunk in from_line(line)["chunks"])
 
     def close(self) -> None:
-        """Let go of what is kept."""
+        """Drop the stored lines."""
         self._lines.close()
         self._count = 0
 
     def __del__(self) -> None:
-        self._lines.close()  # a run that is stopped leaves readings that nobody asks for
+        self._lines.close()  # a run that is stopped leaves readings that nobody uses

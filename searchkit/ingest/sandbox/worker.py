@@ -1,6 +1,6 @@
-"""A worker process: reads the files that it is told to, one after the other, and answers with their chunks.
+"""A worker process: reads the files it is given, one after the other, and answers with their chunks.
 
-Started by pool.py. The first line of standard input is the set-up, every later one a job; answers are lines of JSON.
+Started by pool.py. The first line of standard input is the set-up, each later one a job; answers are lines of JSON.
 """
 
 import gc
@@ -24,11 +24,11 @@ from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, 
 from searchkit.types import Chunk, ExtractedDocument
 
 _Send = Callable[[dict[str, Any]], None]
-_GRACE_SECONDS = 10  # after the limit, in which the run that started us ends us with a reason
-_SIGN_SECONDS = 2.0  # between two signs of life of a slow reader
+_GRACE_SECONDS = 10  # after the limit, for the run that started us to end us with a reason
+_SIGN_SECONDS = 2.0  # between two heartbeats of a slow reader
 _TORN_READS = 3
-_SMALL_TEXT = 20_000_000  # characters that any file may hold,
-_MOST_EXPANSION = 30  # and characters a byte of one that holds more: office files of running text have three to ten
+_SMALL_TEXT = 20_000_000  # characters that any file may contain,
+_MOST_EXPANSION = 30  # and characters per byte of a larger one: office files of running text have three to ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ def main() -> None:
     """Serve until standard input ends."""
     jobs = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints does not get among the answers
+    os.dup2(2, 1)  # so that nothing a library prints gets among the answers
     setup = Setup.decode(jobs.readline().decode())
-    setup.count_tokens("")  # opens the tokenizer before the fence closes
+    setup.count_tokens("")  # opens the tokenizer before access is restricted
     limit_resources(setup.limits.memory_bytes)
     forbid_side_effects()
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
-    """What is to be said of a file at the end; its chunks are sent on the way."""
+    """The final message on a file; its chunks are sent before."""
     known: dict[str, Any] = {}
     try:
         content = _read(job["path"], setup.limits.file_bytes)
@@ -94,7 +94,7 @@ def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> d
         send({"chunks": chunks})
         count += len(chunks)
     if not count:
-        raise UnreadableFileError("empty: there is no text in it", remedy="Nothing to do, unless it should hold text.")
+        raise UnreadableFileError("empty: it contains no text", remedy="Nothing to do, unless it should contain text.")
     return {
         "title": document.title,
         "metadata": dict(document.metadata),
@@ -127,7 +127,7 @@ def _in_groups(chunks: Iterator[Chunk]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _read(path: str, limit_bytes: int) -> _Content:
-    """A regular file's content, read again if it changed meanwhile. Never waits for a pipe, never follows a link."""
+    """Read a regular file's content, again if it changed meanwhile. Never wait for a pipe, never follow a link."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         before = os.fstat(file.fileno())
@@ -148,7 +148,7 @@ def _read(path: str, limit_bytes: int) -> _Content:
             before = after
             mtime_ns = settled(before.st_mtime_ns)
             file.seek(0)
-        # A file that goes on changing is taken as it was read; its time shows the next run that there is more.
+        # A file that keeps changing is used as it was read; its time shows the next run that it has changed.
         return _Content(data[:limit_bytes], before, mtime_ns)
 
 

@@ -1,4 +1,4 @@
-"""Lexical candidates: BM25 over the full-text table, by the words of the query that tell passages apart."""
+"""Lexical candidates: BM25 over the full-text table, by the words of the query that distinguish passages."""
 
 import math
 from bisect import bisect_right
@@ -13,8 +13,8 @@ from searchkit.search.lexical.inflections import STOP_WORDS, Inflections, inflec
 from searchkit.search.lexical.tokens import Span, Stemmer, query_phrases, query_words
 from searchkit.text import normalize_letters
 
-_COMMON = 0.4  # a word in more than this part of all chunks tells nothing
-# Chunks scored at most for the rarest words; those with none of them are passed over, which takes half of the time among
+_COMMON = 0.4  # a word in more than this share of all chunks distinguishes nothing
+# At most this many chunks are scored for the rarest words; those with none of them are skipped, which halves the time among
 # 100,000 chunks, and changes 1 in 200 of the first ten.
 _MOST_SCORED = 15_000
 _WELL_COVERED = 0.5  # with this much of the query's words in a passage, they are the reason to show
@@ -24,10 +24,10 @@ _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
-    """A query as the full-text table is asked: the match expression ("" asks nothing), and each stem's weight (idf).
+    """A query for the full-text table: the match expression ("" matches nothing), and each stem's weight (idf).
 
     `stem_of`: the query's stem for each other form of its words (see inflections.py). `repeats`: how often the expression
-    holds each word, and BM25 counts it.
+    contains each word, and BM25 counts it.
     """
 
     text: str
@@ -37,26 +37,26 @@ class LexicalQuery:
     repeats: int = 1
 
     def as_asked(self, spans: list[Span]) -> list[Span]:
-        """Words of a text, those that are other forms of the query's words with the query's stem."""
+        """The words of a text; other forms of the query's words get the query's stem."""
         if not self.stem_of:
             return spans
         return [Span(span.start, span.end, self.stem_of.get(span.stem, span.stem)) for span in spans]
 
     def is_informative(self, stems: Collection[str]) -> bool:
-        """Whether these stems show why a passage matches: much of the query, or one of its rarest words."""
+        """True if these stems show why a passage matches: much of the query, or one of its rarest words."""
         rarest = max(self.weights.values(), default=0.0)
         has_rare = any(weight >= _RARE * rarest for stem, weight in self.weights.items() if stem in stems)
         return has_rare or self.coverage(stems) >= _WELL_COVERED
 
     def coverage(self, stems: Collection[str]) -> float:
-        """The weighted part of the query's words that are among these stems, 0 to 1."""
+        """The weighted share of the query's words among these stems, 0 to 1."""
         total = sum(self.weights.values())
         return sum(weight for stem, weight in self.weights.items() if stem in stems) / total if total else 0.0
 
 
 def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: Iterable[str] = ()) -> LexicalQuery:
-    """Turn free text into a match expression; no text can break its syntax. Words too common to tell
-    passages apart are left out, unless all are. `languages`: whose endings the words may have.
+    """Turn free text into a match expression; no text can break its syntax. Words too common to
+    distinguish passages are left out, unless all are. `languages`: whose endings the words may have.
     """
     query = normalize_letters(query)
     phrases = query_phrases(query)
@@ -80,10 +80,10 @@ def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: 
 
 
 def _match_expression(counts: Mapping[str, int], phrases: Sequence[str]) -> tuple[str, int]:
-    """The expression, and how often it holds each of its parts. `counts`: of chunks, by the expression of each word.
+    """The expression, and how often it contains each of its parts. `counts`: of chunks, by the expression of each word.
 
-    Where the words are in many chunks, one of the rarest must be there, which keeps most of those from being scored at all.
-    Each word stands in it twice then, so that BM25 is twice what it were.
+    Where the words are in many chunks, one of the rarest is required, so that most of them are never scored.
+    Each word then occurs in it twice, which doubles BM25.
     """
     rising = sorted(counts, key=lambda word: counts[word])
     sums = list(accumulate(counts[word] for word in rising))
@@ -95,14 +95,14 @@ def _match_expression(counts: Mapping[str, int], phrases: Sequence[str]) -> tupl
 
 
 def _content_words(query: str, phrases: Sequence[str]) -> list[str]:
-    """The query's words but for function words, unless it has no others or a compound holds them: the "sa" of SA-2025-007."""
+    """The query's words without stop words, unless it has no others or they are part of a compound: the "sa" of SA-2025-007."""
     words = query_words(query)
     of_phrases = set(query_words(" ".join(phrases)))
     return [word for word in words if word not in STOP_WORDS or word in of_phrases] or words
 
 
 def _asked(word: str, other_forms: Inflections | None) -> str:
-    """A word as the full-text table is asked; a single character of a script without blanks begins the pairs there."""
+    """The expression for a word; a single character of a script without blanks matches the pairs that begin with it."""
     if other_forms:
         return _quoted(other_forms.beginning) + "*"
     return _quoted(word) + ("*" if len(word) == 1 and has_unspaced_runs(word) else "")
@@ -117,7 +117,7 @@ def lexical_candidates(
 ) -> dict[int, float]:
     """BM25 (larger is better) by chunk id, of the best `limit` chunks, best first.
 
-    `allowed`: a byte for each chunk id from 0 on, 1 for those to look at; None for all.
+    `allowed`: one byte per chunk id from 0 on, 1 for those to search; None for all.
     """
     if not query.match:
         return {}

@@ -1,4 +1,4 @@
-"""What a query says literally: passages that hold it, or whose file it names, go before all others."""
+"""Finds literal matches of a query: passages that contain it, or whose file it names, go before all others."""
 
 import re
 
@@ -9,15 +9,15 @@ from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.lexical.tokens import query_words
 from searchkit.text import folded
 
-PIN_FIRST = 2.0  # more than fused scores can differ by, a language included
+PIN_FIRST = 2.0  # more than any difference of fused scores, language penalty included
 _NAMED = 2 * PIN_FIRST  # a file whose name is all that is asked for goes before those that mention it
 SMALL_BOOST = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
 _MOST = 200  # passages looked at for each literal
 _RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rather than an address
 _RARE_COUNT = 3  # passages that are few in any collection
-_CONTENT_WORDS = 2  # that are no function words, from which on a whole query is a quotation
+_CONTENT_WORDS = 2  # from this many content words on, a whole query counts as a quotation
 _EDGES = " \t\n\"'“”„«»‘’`.,;:!?()[]{}<>"
-_LAST_SIGN = 0x2E7F  # behind it come East Asian writing and pictures
+_LAST_SIGN = 0x2E7F  # followed by East Asian scripts and pictographs
 _PLACE = re.compile(r":\d+$")  # a line, as hits show it
 _IDENTIFIER = re.compile(
     r"(?=\S*\d)(?=\S*[^\W\d_])\S+"  # letters and digits: E07, SA-2025-007
@@ -27,11 +27,11 @@ _IDENTIFIER = re.compile(
 
 
 def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
-    """What is added to the fused scores, 0 to 1, of passages that hold literally what the query says, by content hash.
+    """Find literal matches: by content hash, the bonus to add to a passage's fused score, which is 0 to 1.
 
-    PIN_FIRST or more, which puts a passage before all others: it holds the whole query, stands in a file that the query names, or
-    in the only file with all the query's identifiers. The whole query counts if it has two telling words, or is rare as an
-    identifier is. SMALL_BOOST: several files hold the identifiers. Case, accents and white space do not matter.
+    PIN_FIRST or more puts a passage before all others: it contains the whole query, is in a file that the query names, or in
+    the only file with all the query's identifiers. The whole query counts if it has two content words, or is as rare as an
+    identifier. SMALL_BOOST: several files contain the identifiers. Case, accents and white space do not matter.
     """
     total = max(1, count_chunks(catalog))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
@@ -54,13 +54,13 @@ def identifiers(query: str) -> list[str]:
 
 
 def is_identifier(query: str) -> bool:
-    """Whether a query is nothing but identifiers: what does not hold them is not what was asked for."""
+    """True if a query is nothing but identifiers: a passage without them is no answer."""
     parts = [part for part in query.split() if part.strip(_EDGES)]
     return bool(parts) and len(identifiers(query)) == len(parts)
 
 
 def has_no_content_words(query: str) -> bool:
-    """Whether a query is of signs and function words alone: whatever comes near it does so by accident. Emoji say something."""
+    """True if a query has only punctuation and stop words, which match by accident. Emoji have a meaning."""
     words = query_words(query)
     return not any(ord(c) > _LAST_SIGN for c in query) and all(word in STOP_WORDS for word in words)
 
@@ -70,7 +70,7 @@ def _is_quotation(text: str) -> bool:
 
 
 def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[bytes, int]:
-    """Passages that hold all the literals as they are, each with a document that it stands in.
+    """Passages that contain all the literals as written, each with one of its documents.
 
     None if the full-text table has more than `most` candidates.
     """
@@ -90,7 +90,7 @@ def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[byt
 
 
 def file_names(query: str) -> tuple[str, ...]:
-    """What a query may name a file by: names with an ending, and paths, as hits show them too."""
+    """The words of a query that may name a file: names with an ending, and paths, also as hits show them."""
     paths = map(_as_path, [*identifiers(query), query.strip(_EDGES)])
     return tuple(dict.fromkeys(path for path in paths if "." in path or "/" in path))
 

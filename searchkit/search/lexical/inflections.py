@@ -1,8 +1,8 @@
-"""Other forms of a query's words, in languages whose endings SQLite's own stemmer (English) does not know.
+"""Finds other forms of a query's words, in languages whose endings SQLite's own stemmer (English) does not know.
 
-The full-text table holds words as they came, so that any language can be in it; at query time its vocabulary is asked
-which of its words share a word's Snowball stem, and what all of those begin with is asked for instead of the word. Which
-language a text is in shows by its function words, or by its script.
+The full-text table stores words as written, in any language. At query time, the words of its vocabulary that share a word's
+Snowball stem are looked up, and their common beginning is searched for instead of the word. The language of a text is
+recognised by its stop words or its script.
 """
 
 import re
@@ -44,15 +44,15 @@ _ALGORITHM_OF = {
     "devanagari": "hindi",
     "tamil": "tamil",
 }
-_SHORTEST = 3  # letters that a beginning must have to be asked for
-_MOST_FORMS = 300  # words of the vocabulary looked at for one of the query
+_SHORTEST = 3  # least letters of a beginning to search for
+_MOST_FORMS = 300  # words of the vocabulary examined for each of the query
 _SAMPLED = 12  # passages, to see which languages a collection is in
 _AT_LEAST = 2  # of them, for a language to count
 
 
 @dataclass(frozen=True, slots=True)
 class Inflections:
-    """A word's other forms in the full-text table, what all of them begin with, and in how many chunks they are at most."""
+    """A word's other forms in the full-text table, their common beginning, and an upper bound of the chunks that have any."""
 
     beginning: str
     forms: frozenset[str]
@@ -60,7 +60,7 @@ class Inflections:
 
 
 def languages_in(catalog: CatalogReader) -> list[str]:
-    """Languages that have endings of their own, of passages from all over a collection, the most frequent first."""
+    """The languages with endings of their own in a sample of a collection's passages, the most frequent first."""
     seen = Counter(map(language_of, sample_texts(catalog, _SAMPLED)))
     return [language for language, count in seen.most_common() if count >= _AT_LEAST and language in _ALGORITHM_OF]
 
@@ -68,7 +68,7 @@ def languages_in(catalog: CatalogReader) -> list[str]:
 def inflections(
     catalog: CatalogReader, words: Collection[str], languages: Iterable[str], stemmer: Stemmer
 ) -> dict[str, Inflections]:
-    """By the full-text table's own stem of a word, its other forms there, in the first of the languages that has any."""
+    """The words' other forms in the full-text table, in the first of the languages that has any, by the table's own stem."""
     snowballs = [_snowball(_ALGORITHM_OF[language]) for language in languages if language in _ALGORITHM_OF]
     found: dict[str, Inflections] = {}
     for word, stem in stemmer.stems(words).items() if snowballs else ():
@@ -76,7 +76,7 @@ def inflections(
             if forms := _of_word(catalog, word, stem, snowball):
                 found[stem] = forms
                 break
-    asked = stemmer.stems([forms.beginning for forms in found.values()])  # the table takes endings off that as well
+    asked = stemmer.stems([forms.beginning for forms in found.values()])  # the table stems that as well
     return {stem: forms for stem, forms in found.items() if len(asked.get(forms.beginning, "")) >= _SHORTEST}
 
 
@@ -92,20 +92,20 @@ def _of_word(catalog: CatalogReader, word: str, stem: str, snowball: "Snowball")
 
 
 def _vocabulary(catalog: CatalogReader, beginning: str) -> dict[str, int]:
-    """In how many chunks each word with this beginning is, of the full-text table's words."""
+    """The full-text table's words with this beginning, and the number of chunks with each."""
     if len(beginning) < _SHORTEST:
         return {}
     return terms_beginning(catalog, beginning, _MOST_FORMS)
 
 
 def _common_beginning(first: str, last: str) -> str:
-    """Of all words between two in alphabetical order."""
+    """The common beginning of all words between two, in alphabetical order."""
     different = (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     return first[: next(different, min(len(first), len(last)))]
 
 
 def _folded(word: str) -> str:
-    """Without accents, as the full-text table holds words of alphabets that have case."""
+    """Remove accents, as the full-text table does in alphabets that have case."""
     if word.upper() == word.lower():
         return word
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
@@ -157,7 +157,7 @@ _TELLING = {
 }
 FUNCTION_WORDS_OF = {language: frozenset(words.split()) for language, words in _LISTS.items()}
 STOP_WORDS = frozenset().union(*FUNCTION_WORDS_OF.values())
-TELLING_WORDS_OF = {
+LANGUAGE_WORDS = {
     **FUNCTION_WORDS_OF,
     **{language: frozenset(words.split()) - STOP_WORDS for language, words in _TELLING.items()},
 }
@@ -169,17 +169,14 @@ _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = "latin"
 _KANA = ("hiragana", "katakana")
 _OF_WORD = {
-    word: tuple(language for language, known in TELLING_WORDS_OF.items() if word in known)
-    for words in TELLING_WORDS_OF.values()
+    word: tuple(language for language, known in LANGUAGE_WORDS.items() if word in known)
+    for words in LANGUAGE_WORDS.values()
     for word in words
 }
 
 
 def language_of(text: str) -> str:
-    """The script's name in lower case, in Latin script the code of the language that its function words tell; "" if none.
-
-    Words tell apart the languages of function_words.py, as far as they are in Latin script.
-    """
+    """The script's name in lower case; in Latin script the code of the language, recognised by its stop words; "" if unknown."""
     words = _WORD.findall(text[:_LOOKED_AT])
     script = _script_of("".join(words))
     return _by_words(words) if script == _LATIN else script

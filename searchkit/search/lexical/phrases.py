@@ -1,7 +1,7 @@
-"""Chunks that hold a text literally, or a word: what quoted phrases require and exclusions remove.
+"""Finds chunks that contain a text literally, or a word, which quoted phrases require and exclusions remove.
 
-Texts are compared as `text.folded` gives them; a phrase begins and ends where words do. The full-text table, which knows stems
-only, says where to look.
+Texts are compared after `text.folded`; a phrase begins and ends at word boundaries. The full-text table, which knows only
+stems, gives the candidates.
 """
 
 import re
@@ -14,7 +14,7 @@ from searchkit.text import folded
 
 
 def chunks_with_phrase(catalog: CatalogReader, phrase: str, among: Set[int] | None) -> set[int]:
-    """Ids of the chunks, of those in `among` unless None, that hold a phrase in their text, headings, path or metadata."""
+    """Ids of the chunks, of those in `among` unless None, that contain a phrase in their text, headings, path or metadata."""
     match = _match_expression(phrase)
     found = set(chunks_matching(catalog, match)) if match else chunks_containing(catalog, _sign(phrase))
     holds = _finder(phrase)
@@ -26,27 +26,27 @@ def chunks_with_phrase(catalog: CatalogReader, phrase: str, among: Set[int] | No
 
 
 def chunks_with_word(catalog: CatalogReader, word: str) -> set[int]:
-    """Ids of the chunks that hold a word in any of its forms; of a compound such as `e-mail`, its parts in order."""
+    """Ids of the chunks that contain a word in any of its forms; for a compound such as `e-mail`, its parts in order."""
     match = _match_expression(word)
     return set(chunks_matching(catalog, match)) if match else chunks_with_phrase(catalog, word, None)
 
 
 def _match_expression(phrase: str) -> str:
-    """The phrase as the full-text table is asked, "" where it could miss a place: without words, or with a single
-    character of a script without blanks, which it knows in pairs only.
+    """The full-text expression for the phrase, "" where it could miss a match: without words, or with a single
+    character of a script without blanks, which is indexed in pairs only.
     """
     is_single = any(len(run) == 1 for run in unspaced_runs(phrase))
     return "" if is_single else phrase_expression(phrase)
 
 
 def _sign(phrase: str) -> str:
-    """A part of a phrase that has no case, by which to find chunks that may hold it."""
+    """A caseless part of a phrase, by which to find chunks that may contain it."""
     sign = next(iter(unspaced_runs(phrase)), phrase.split(maxsplit=1)[0].replace("\0", "")[:1])
     return sign.encode("utf-8", "replace").decode()
 
 
 def _finder(phrase: str) -> Callable[[str], bool]:
-    """Whether a text holds the phrase, as a function of the text."""
+    """A function that returns True for a text that contains the phrase."""
     wanted = folded(phrase)
     pattern = re.compile(re.escape(wanted))
     begins, ends = _is_letter(wanted[:1]), _is_letter(wanted[-1:])
@@ -63,5 +63,5 @@ def _finder(phrase: str) -> Callable[[str], bool]:
 
 
 def _is_letter(character: str) -> bool:
-    """Whether it would make a longer word of the one that it stands at; scripts without blanks have no such words."""
+    """True if it would lengthen a word next to it; in scripts without blanks it would not."""
     return character.isalnum() and not unspaced_runs(character)

@@ -21,7 +21,7 @@ _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and
 
 
 class Span(NamedTuple):
-    """A word's place in a text and its stem."""
+    """A word's position in a text and its stem."""
 
     start: int
     end: int
@@ -29,14 +29,14 @@ class Span(NamedTuple):
 
 
 class Stemmer:
-    """Stems, and the words of texts with theirs, each text read once. Holds a small database; open one per search."""
+    """Finds stems, and the words of texts with their stems; each text is read once. Keeps a small database: open one per search."""
 
     def __init__(self) -> None:
         self._table = StemTable()
         self._read: dict[str, list[Span]] = {}
 
     def stems(self, words: Collection[str]) -> dict[str, str]:
-        """The stem of each word; words that the tokenizer takes for nothing are left out."""
+        """The stem of each word; words that the tokenizer ignores are left out."""
         return self._table.stems(words)
 
     def spans(self, text: str) -> list[Span]:
@@ -59,7 +59,7 @@ def query_words(query: str) -> list[str]:
 
 
 def query_phrases(query: str) -> list[str]:
-    """What stands between blanks and consists of several words, such as an invoice number or a path; unspaced runs too."""
+    """The parts between blanks that consist of several words, such as an invoice number or a path, and unspaced runs."""
     query = _NEVER_ASKED.sub(" ", query)
     parts = without_unspaced_runs(query).split()[:_MOST_WORDS]
     candidates: Iterable[str] = dict.fromkeys(part.strip("\"'.,;:!?()[]{}") for part in parts)

@@ -1,4 +1,4 @@
-"""The chunks that may answer a query: what its filters, phrases and exclusions leave, or all."""
+"""The chunks that may answer a query: those that its filters, phrases and exclusions leave, or all."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _YES = 1
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
-    """What a chunk must meet: all of the filters and phrases, none of the exclusions, and none of the excluded documents."""
+    """The constraints on a chunk: all of the filters and phrases, none of the exclusions, none of the excluded documents."""
 
     filters: tuple[Filters, ...] = ()
     phrases: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Constraints:
 
 
 class AllowedChunks:
-    """A set of chunk ids that SQL can ask as well. `mask`: a byte a chunk id, 1 for those that are in."""
+    """A set of chunk ids that SQL can use too. `mask`: one byte per chunk id, 1 for members."""
 
     def __init__(self, chunk_ids: Iterable[int]) -> None:
         ids = list(chunk_ids)

@@ -1,6 +1,6 @@
-"""A query taken apart for people: which demands it makes in addition to its words, and how to exchange its filters.
+"""Takes a query apart for people: lists its filters, phrases and exclusions, and replaces its filters.
 
-What a query may hold is decided in search/query/parse.py alone; here it is only asked.
+Only search/query/parse.py decides what a query may contain; this module asks it.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import date
 from searchkit.search.query.filters import Filters, is_file_type
 from searchkit.search.query.parse import ParsedQuery, parse_query
 
-# A phrase is passed over as a whole: what looks like a filter in it is none.
+# A phrase is skipped as a whole: a filter inside it is text.
 _TOKEN = re.compile(
     r"""(?P<phrase>-?"[^"]*")|(?<!\S)(?P<filter>(?P<name>-?(?:type|path|folder|since|until)):(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))(?!\S))""",
     re.IGNORECASE,
@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TypedFilter:
-    """A filter as it stands in a query: `type`, `-folder`, `since` ... and its value, without quotes."""
+    """A filter as typed in a query: `type`, `-folder`, `since` ... and its value, without quotes."""
 
     name: str
     value: str
@@ -39,12 +39,12 @@ def demands_of(query: str) -> tuple[str, ...]:
 
 
 def filters_of(query: str) -> tuple[TypedFilter, ...]:
-    """The filters that a query has, as they are typed."""
+    """The filters of a query, as typed."""
     return tuple(typed for typed, _ in _filters(query))
 
 
 def with_filters(query: str, filters: Sequence[TypedFilter]) -> str:
-    """The query with these filters in place of its own, behind its words."""
+    """Replace the query's filters by these, after its words."""
     rest = query
     for _, (start, end) in reversed(_filters(query)):
         rest = rest[:start] + " " + rest[end:]

@@ -21,9 +21,9 @@ _MONTHS = {"m": 1, "y": 12}
 
 
 def read_days(text: str, today: date) -> tuple[date, date] | None:
-    """The first and last day that are meant, None if none is.
+    """Read the first and last day of a date, None if it is not one.
 
-    `2025`, `2025-03`, `2025-03-01`, `today`, `yesterday`, or so long ago: `7d`, `2w`, `3m`, `1y`.
+    `2025`, `2025-03`, `2025-03-01`, `today`, `yesterday`, or an age: `7d`, `2w`, `3m`, `1y`.
     """
     words = text.strip().lower()
     try:
@@ -41,7 +41,7 @@ def read_days(text: str, today: date) -> tuple[date, date] | None:
 
 
 def _written(year: int, month: int, day: int, words: str) -> tuple[date, date]:
-    """A year, month (0: none) and day (0: none) in the calendar. Raises ValueError."""
+    """The first and last day of a year, month (0: none) and day (0: none). Raises ValueError."""
     parts = words.count("-")
     first = date(year, month if parts else 1, day if parts == 2 else 1)
     if parts == 2:
@@ -64,11 +64,11 @@ _MOST = 100  # patterns or types of one kind
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a document must be. Of several values of one kind, one is enough; different kinds must all hold.
+    """Conditions on documents. Of several values of one kind, one must match; different kinds must all match.
 
     `types`: kinds of file (markdown, pdf, mail, code, ...) or file endings (md, yaml, .conf). `paths`: globs, `folders`:
-    folders at any depth; how both fit is said in globs.py. `since`, `until`: days, both included, of the document's own
-    date, else of its file's last change. `not_...`: none of these may hold.
+    folders at any depth; globs.py says how both match. `since`, `until`: days, both included, of the document's own
+    date, else of its file's last change. `not_...`: none of these may match.
 
     Raises UsageError for what cannot be a filter.
     """
@@ -93,7 +93,7 @@ class Filters:
         if max(map(len, groups)) > _MOST:
             raise UsageError(
                 f"There are more than {_MOST} filters of one kind.",
-                remedy="Use a pattern with *, which can stand for many.",
+                remedy="Use a pattern with *, which can match many.",
             )
         if self.since and self.until and self.since > self.until:
             raise UsageError(
@@ -101,7 +101,7 @@ class Filters:
             )
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """True if there is any filter."""
         return self != _NONE
 
 
@@ -109,7 +109,7 @@ _NONE = Filters()
 
 
 def is_place(pattern: str) -> bool:
-    """Whether a text can be a glob or the name of a folder."""
+    """True if a text can be a glob or the name of a folder."""
     return len(pattern) <= _LONGEST and is_pattern(pattern)
 
 
@@ -135,7 +135,7 @@ def chunks_in_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> s
 def _in_places(
     documents: Iterator[tuple[int, str, str]], wanted: Sequence[PathPatterns], unwanted: Sequence[PathPatterns]
 ) -> Iterator[tuple[int, str, str]]:
-    """Those of the documents (id, root, path) that fit all the wanted patterns and none of the unwanted."""
+    """Those of the documents (id, root, path) that match all the wanted patterns and none of the unwanted."""
     plain_root = cache(plain)
     for document, root, name in documents:
         place = (plain_root(root), plain(name))
@@ -144,7 +144,7 @@ def _in_places(
 
 
 _ENDING = re.compile(r"\.[\w+-]{1,16}")
-# Kinds that are of several formats, or of some files of one.
+# Kinds that cover several formats, or some files of one.
 _WIDER = {
     "mail": ("mail", "mailbox"),
     "spreadsheet": ("xlsx", "table", ".ods", ".fods"),
@@ -154,7 +154,7 @@ _WIDER = {
 
 @cache
 def file_types() -> Mapping[str, tuple[str, ...]]:
-    """What each type stands for: formats as the catalog names them, and endings with their dots."""
+    """Resolve types to formats as the catalog names them, and to endings with their dots."""
     formats = {suffix: format_by_name(PurePath(f"x{suffix}")) or "" for suffix in SUFFIXES_READ}
     endings = {suffix.removeprefix("."): (suffix,) for suffix in formats}
     kinds = {name: (name,) for name in formats.values()}
@@ -163,17 +163,17 @@ def file_types() -> Mapping[str, tuple[str, ...]]:
 
 
 def is_file_type(name: str) -> bool:
-    """Whether a filter can ask for it: a type, or any ending that begins with a dot."""
+    """True if a filter can ask for it: a type, or any ending that begins with a dot."""
     return name.lower() in file_types() or bool(_ENDING.fullmatch(name))
 
 
 def with_known_types(filters: Filters) -> Filters:
-    """The filters with formats and endings for the types that are named. Raises UsageError for one that is none."""
+    """Replace the filters' types by formats and endings. Raises UsageError for an unknown one."""
     return replace(filters, types=_known(filters.types), not_types=_known(filters.not_types))
 
 
 def check_file_type(name: str) -> None:
-    """Raise UsageError for what is no type of file."""
+    """Raise UsageError for an unknown type of file."""
     if not is_file_type(name):
         kinds = sorted({name for name, meant in file_types().items() if meant != (f".{name}",)})
         raise UsageError(

@@ -1,6 +1,6 @@
-"""Which paths a pattern means.
+"""Matches paths with patterns.
 
-A path is looked at from its root (`notes/a.md`) and from the root's own name (`docs/notes/a.md`); patterns that begin with
+A path is matched from its root (`notes/a.md`) and from the root's own name (`docs/notes/a.md`); patterns that begin with
 `/` or `~` mean absolute paths. `*` and `?` stay inside a folder's or file's name, `**` spans folders, `[a-z]` is one of
 these letters, `[!a-z]` none of them. Case never matters.
 """
@@ -21,15 +21,15 @@ def plain(path: str) -> str:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a pattern can be made of the text."""
+    """True if the text can be a pattern."""
     return bool(_steps(text))
 
 
 class PathPatterns:
-    """Path globs, of which one must fit, and folders, in one of which the path must be.
+    """Path globs, one of which must match, and folders, one of which must contain the path.
 
-    A glob without `/` fits a name at any depth; one without wildcards also what is below a folder of that name. A folder
-    is named, `/` and all, at any depth.
+    A glob without `/` matches a name at any depth; one without wildcards also everything below a folder of that name. A
+    folder is named literally, `/` included, at any depth.
     """
 
     def __init__(self, paths: Iterable[str], folders: Iterable[str]) -> None:
@@ -38,7 +38,7 @@ class PathPatterns:
         self._folders = _compiled([_of_folder(folder) for folder in folders])
 
     def fit(self, root: str, path: str) -> bool:
-        """Whether they fit a path, given as `plain` has it, below a root."""
+        """True if they match a path below a root, given as `plain` returns it."""
         below = f"{root.rsplit('/', 1)[-1]}/{path}"
         absolute = f"{root.rstrip('/')}/{path}"
         return _fits(self._paths, (path, below), absolute) and _fits(self._folders, (below,), absolute)
@@ -48,7 +48,7 @@ _Compiled = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
 
 
 def _fits(patterns: _Compiled | None, relative: Iterable[str], absolute: str) -> bool:
-    """Whether there are no patterns, or one of them fits."""
+    """True if there are no patterns, or one of them matches."""
     if patterns is None:
         return True
     from_root, from_top = patterns
@@ -71,7 +71,7 @@ def _one_of(sources: list[str]) -> re.Pattern[str] | None:
 
 
 def _of_path(glob: str) -> tuple[bool, str]:
-    """Whether it means absolute paths, and the expression."""
+    """(True if it means absolute paths, the expression)."""
     is_absolute, steps = _is_absolute(glob), _steps(glob)
     is_name = len(steps) == 1 and not is_absolute and not glob.endswith("/")
     end = "/.*" if glob.endswith("/") else "" if _WILD.search(glob) else "(?:/.*)?"
@@ -98,16 +98,16 @@ def _expanded(glob: str) -> str:
 
 
 def _steps(glob: str) -> list[str]:
-    """The names between slashes; several `**` in a row say no more than one."""
+    """The names between slashes; several `**` in a row mean the same as one."""
     steps = [step for step in plain(_expanded(glob)).split("/") if step not in ("", ".")]
     return [step for step, before in zip(steps, ["", *steps], strict=False) if not step == before == "**"]
 
 
 def _joined(steps: list[str]) -> str:
-    """The expression for names one below the other.
+    """The expression for nested names.
 
-    What stands between two `**`, or in a name between two `*`, is looked for once, at its first place: that it is there is
-    all that matters, since the next one spans anything. So no pattern takes long.
+    Text between two `**`, or in a name between two `*`, is searched for once, and its first match is final: the next wildcard
+    spans anything that follows. So no pattern takes long.
     """
     first, *runs = _split(steps)
     if not runs:

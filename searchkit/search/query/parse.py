@@ -1,11 +1,11 @@
-"""What a query's text asks for: words, quoted phrases, exclusions and filters. Every text is a query.
+"""Parses a query: words, quoted phrases, exclusions and filters. Every text is a query.
 
 `"a phrase"` must occur as written. `-word` and `-"a phrase"` must not: a hyphen at the beginning of a word, directly before
 two letters or a quote, in a query that asks for something else as well; so options (`--flag`, `-v`, `-O2`), negative
 numbers and hyphens inside words are ordinary text. `type:`, `path:`, `folder:`, `since:` and `until:` are filters
 (`-type:` and so on exclude); with a value that makes no sense, and for any other name before a colon, they are
 ordinary text. In a sentence of four or more further words, a phrase that matches nothing is ignored. A text of more
-than 24 words outside all that is pasted rather than typed: its signs are its own.
+than 24 words outside all that was pasted rather than typed, and is ordinary text throughout.
 """
 
 import re
@@ -25,18 +25,18 @@ _EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")
 _WORD = re.compile(r"\S+")
 _FILTER_NAMES = ("type", "path", "folder", "since", "until")
 _LIKE_FILTER = re.compile(r"-?([^\W\d_]{3,8}):([^\s/:]\S*)")
-_ALIKE = 0.7  # of difflib, for a misspelt name
-_A_SENTENCE = 4  # such words, from which on
+_ALIKE = 0.7  # difflib's ratio, for a misspelt name
+_A_SENTENCE = 4  # words that make a query a sentence
 _MOST_TYPED = 24  # words outside phrases, exclusions and filters
-_MOST_PHRASES = 32  # phrases, and words, that a query may demand or exclude
+_MOST_PHRASES = 32  # phrases, and words, that a query may require or exclude
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """`text`: what is looked for by meaning and by words, phrases included; "" if there are filters alone.
+    """A parsed query. `text`: what to search for by meaning and by words, phrases included; "" if there are only filters.
 
-    `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that nothing holds may
-    be a quotation rather than a demand.
+    `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that matches nothing may
+    be a quotation rather than a requirement.
     """
 
     text: str
@@ -49,7 +49,7 @@ class ParsedQuery:
 
 @dataclass(slots=True)
 class _Parts:
-    """What has been read so far."""
+    """The parts of a query that have been read so far."""
 
     text: list[str] = field(default_factory=list)
     phrases: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ def not_filters(query: ParsedQuery) -> list[str]:
 
 
 def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bool], today: date) -> int:
-    """Where a filter that stands here ends, 0 if there is none."""
+    """Read a filter that begins here, and return its end, 0 if there is none."""
     found = _FILTER.match(query, at)
     if not found:
         return 0
@@ -113,7 +113,7 @@ def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bo
 
 
 def _read_phrase(query: str, at: int, parts: _Parts) -> int:
-    """The same for a phrase, demanded or excluded."""
+    """Read a phrase that begins here, required or excluded, and return its end, 0 if there is none."""
     found = _PHRASE.match(query, at)
     if not found or not found[2].strip():
         return 0
@@ -127,7 +127,7 @@ def _read_phrase(query: str, at: int, parts: _Parts) -> int:
 
 
 def _read_word(query: str, at: int, parts: _Parts) -> int:
-    """Where the word that stands here ends."""
+    """Read the word here, and return its end."""
     if found := _EXCLUDED.match(query, at):
         parts.excluded_words.append(found[1].rstrip(".'’/-"))
         punctuation = _WORD.match(query, found.end())

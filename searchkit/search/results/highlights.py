@@ -1,4 +1,4 @@
-"""What is shown of a passage: the words that match, the part that answers, and the marks in it."""
+"""Chooses what to show of a passage: the words that match, the part that answers, and the marks in it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Marks = tuple[tuple[int, int], ...]
 
 
 def sentence_bounds(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each sentence, without the white space behind it."""
+    """(start, end) of each sentence, without the white space after it."""
     sentences = split_sentences(text)
     ends = list(accumulate(len(sentence) for sentence in sentences))
     bounds = [
@@ -33,7 +33,7 @@ def sentence_bounds(text: str) -> list[tuple[int, int]]:
 
 
 def snippet_by_words(text: str, spans: Sequence[Span], stems: Collection[str]) -> tuple[str, Marks]:
-    """The stretch of about SNIPPET_CHARACTERS, beginning with a sentence, that holds most of the distinct stems."""
+    """The stretch of about SNIPPET_CHARACTERS, beginning with a sentence, with most of the distinct stems."""
     matching = [span for span in spans if span.stem in stems]
     starts = [start for start, _ in sentence_bounds(text)] or [0]
 
@@ -42,7 +42,7 @@ def snippet_by_words(text: str, spans: Sequence[Span], stems: Collection[str]) -
         return len({span.stem for span in inside}), -start
 
     start = max(starts, key=gain)
-    if matching and gain(start)[0] == 0:  # the words stand deep inside one long sentence
+    if matching and gain(start)[0] == 0:  # the words are deep inside one long sentence
         start = _next_word(text, max(0, matching[0].start - SNIPPET_CHARACTERS // 4), matching[0].start)
     return _cut(text, start, [(span.start, span.end) for span in matching])
 
@@ -55,7 +55,7 @@ def snippet_around(text: str, sentence: tuple[int, int]) -> tuple[str, Marks]:
 
 
 def _next_word(text: str, start: int, end: int) -> int:
-    """Where the first word begins that is whole between start and end; start if none is."""
+    """The start of the first whole word between start and end; `start` if there is none."""
     if start == 0:
         return 0
     return next((i for i in range(start, end) if text[i - 1].isspace()), end if text[end - 1].isspace() else start)
@@ -78,7 +78,7 @@ def _cut(text: str, start: int, places: Sequence[tuple[int, int]]) -> tuple[str,
 
 @dataclass(frozen=True, slots=True)
 class PassageWords:
-    """Words of a passage, each with its stem, or where it is another form of a word of the query, with that one's.
+    """The words of a passage with their stems; another form of a query's word has that word's stem.
 
     `spans`: of the text. `matching`: the distinct words that the query asks for, as they are written in the text, the
     headings or the path. `coverage`: see LexicalQuery. `is_informative`: whether the text's words show why the passage matches.
@@ -91,7 +91,7 @@ class PassageWords:
 
     @classmethod
     def read(cls, stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer) -> Self:
-        """By everything that the full-text table has of the passage."""
+        """Build them from everything that the full-text table has of the passage."""
         parts = [
             (part, query.as_asked(stemmer.spans(part))) for part in (stored.text, stored.title, stored.words_outside)
         ]
@@ -136,7 +136,7 @@ class Highlighter:
 
     @cached_property
     def _tokens(self) -> "Vectors | None":
-        """The query's, each as long as it tells, in all 1."""
+        """The query's token vectors, scaled by their weights, which sum to 1."""
         found: list[TokenVectors] | None = self._embedder.token_vectors([self._query.text]) if self._embedder else None
         if not found or not len(found[0].weights):
             return None

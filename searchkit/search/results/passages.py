@@ -14,11 +14,9 @@ from searchkit.catalog.passages import StoredPassage, passages_of_hashes
 from searchkit.search.query.allowed import AllowedChunks
 
 _WORD = re.compile(r"\w+")
-_FEWEST = 12  # words; what is shorter can say something else by one word
-_SAME = 0.9  # part of all words that both have
-_ALIKE = (
-    0.75  # of difflib, for two spellings of a word: tenant and tenants, organise and organize; seven, seventeen .71
-)
+_FEWEST = 12  # words; in a shorter passage, one other word can change the meaning
+_SAME = 0.9  # share of all words that both have
+_ALIKE = 0.75  # difflib's ratio, for two spellings of a word: tenant and tenants, organise and organize; seven, seventeen .71
 _SHORTEST = 5  # letters of a word that can be misspelt and still be recognized
 _ARTICLES = frozenset(
     "a an the der die das den dem des ein eine einen einem einer eines le la les l un une el los las una il lo gli i o os as um"
@@ -36,12 +34,12 @@ class NormalizedText:
 
     @classmethod
     def of(cls, title: str, text: str) -> Self:
-        """White space and signs do not matter."""
+        """Normalize a text: white space and punctuation do not matter."""
         words = tuple(_WORD.findall(text))
         return cls(title.casefold(), words, Counter(word.casefold() for word in words))
 
     def is_nearly(self, other: Self) -> bool:
-        """Whether both say the same. The same words in another order do not: those of a table, say."""
+        """True if both say the same. The same words in another order, as in a table, do not."""
         fewer, more = sorted((len(self.words), len(other.words)))
         if self.title != other.title or fewer < max(_FEWEST, _SAME * more):
             return False
@@ -71,10 +69,10 @@ _AT_ONCE = 500  # passages read, where all are
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What hits are chosen from a ranking: the first `k`, of the allowed places (None: all), of each file one if `by_file`.
+    """The rule for choosing hits from a ranking: the first `k`, in the allowed chunks (None: all), one per file if `by_file`.
 
-    `are_near_copies_one`: of passages that say the same in nearly the same words, the first stands for all. `named`: what the
-    query may name a file by; of a passage's places one in such a file is shown.
+    `are_near_copies_one`: of passages that say the same in nearly the same words, the first represents all. `named`: words of
+    the query that may name a file; of a passage's places, one in such a file is shown.
     """
 
     k: int
@@ -97,7 +95,7 @@ class SelectedPassage:
 
 
 def select_passages(catalog: CatalogReader, ranked: Iterable[bytes], selection: Selection) -> list[SelectedPassage]:
-    """The first passages of a ranking of content hashes that the selection leaves, in its order."""
+    """Select the first passages of a ranking of content hashes, in its order."""
     if selection.by_file:
         return _of_each_file(_placed(catalog, ranked, selection, _AT_ONCE))[: selection.k]
     found = _placed(catalog, ranked, selection, selection.k + 1)

@@ -112,7 +112,7 @@ def _chosen(library: Library, collection: str, scope: Sequence[str]) -> list[str
     if collection not in library.collections():
         known = ", ".join(scope or library.collections())
         raise CollectionNotFoundError(
-            f"No collection named '{collection[:100]}'. There are: {known}.", remedy="Leave it out for all."
+            f"No collection named '{collection[:100]}'. Choose from: {known}.", remedy="Leave it out for all."
         )
     return [collection]
 

@@ -62,7 +62,7 @@ def error_text(error: SearchkitError) -> str:
 def check_scope(collection: str, scope: Sequence[str]) -> None:
     """Raise CollectionNotFoundError, as if it did not exist, for a collection that may not be searched here."""
     if scope and collection not in scope:
-        raise CollectionNotFoundError(f"No collection named '{collection[:100]}'. There are: {', '.join(scope)}.")
+        raise CollectionNotFoundError(f"No collection named '{collection[:100]}'. Choose from: {', '.join(scope)}.")
 
 
 def _advice(remedy: Remedy) -> str:

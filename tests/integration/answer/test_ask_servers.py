@@ -243,7 +243,7 @@ def test_without_any_server_it_says_what_was_tried_and_what_to_do(monkeypatch: p
 
 
 def test_a_model_that_is_not_there_is_refused_with_those_that_are(llm: FakeLlm) -> None:
-    with pytest.raises(LlmNotFoundError, match=f"There are: {MODEL}"):
+    with pytest.raises(LlmNotFoundError, match=f"Choose from: {MODEL}"):
         choose_model(NOBODY, ModelChoice(llm.base, "gpt"))
     llm.routes["GET /v1/models"] = {"data": []}
     with pytest.raises(LlmNotFoundError, match="has no chat model"):

@@ -116,7 +116,7 @@ def test_another_machine_is_named_before_anything_is_sent(home: Path, llm: FakeL
     ("arguments", "message"),
     [
         (["ask", "x", "--llm", "ftp://x"], "is not an address of a model server"),
-        (["ask", "x", "--llm-model", "gpt"], f"There are: {MODEL}"),
+        (["ask", "x", "--llm-model", "gpt"], f"Choose from: {MODEL}"),
         (["ask", "x", "-c", "nope"], "No collection named 'nope'"),
         (["ask", " "], "The question is empty"),
         (["ask", "type:pdf since:2025"], "asks nothing. See what it finds: searchkit search 'type:pdf since:2025'"),

@@ -57,11 +57,11 @@ def test_hits_are_grouped_by_file(sample: Command) -> None:
     ("arguments", "said"),
     [
         (["x", "--type", "banana"], "There is no type of file 'banana'. Types: c, code"),
-        (["x", "--since", "banana"], "'banana' is no date. Dates are such as 2025"),
+        (["x", "--since", "banana"], "'banana' is not a date. Write one such as 2025"),
         (["x", "--path", ""], "'' is not a path pattern"),
         (["x", "--since", "2025", "--until", "2024"], "Swap them"),
         (["x", "--group-by", "folder"], "'folder' is not 'file'"),
-        ([], "Say what you look for"),
+        ([], "Say what you are looking for"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_wrong_usage(sample: Command, arguments: list[str], said: str) -> None:

@@ -291,7 +291,7 @@ def test_offline_opens_no_socket(home: Path, monkeypatch: pytest.MonkeyPatch, va
         ("tokenizer.json", "", "anna/model holds no tokenizer.json"),
         ("config.json", "", "not a sentence-transformers checkpoint"),
         ("config.json", '{"model_type": "mpnet"}', "is a mpnet model; .*bert, gemma3_text"),
-        ("config.json", "[]", "does not hold a JSON object"),
+        ("config.json", "[]", "does not contain a JSON object"),
         ("modules.json", '{"a": 1}', "no list of modules"),
         ("modules.json", '[{"path": "../x", "type": "Dense"}]', "outside the checkpoint"),
         ("modules.json", '[{"path": "2_LSTM", "type": "x.LSTM"}]', "LSTM module"),

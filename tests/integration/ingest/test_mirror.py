@@ -200,7 +200,7 @@ def test_a_file_that_became_unreadable_keeps_its_last_text(
     write(docs / "bread.txt", "New words nobody may read yet: zeppelin.")
     with unreadable("bread.txt", monkeypatch):
         report = library.index(docs)
-    assert "cannot be read (Permission denied); its last text is kept" in report.problems[0].reason
+    assert "cannot be read (Permission denied); its previous text is kept" in report.problems[0].reason
     assert len(library.status("docs").problems) == 1
     assert found(library, "dough") == ["bread.txt"]
     assert library.index(docs).changed == 1

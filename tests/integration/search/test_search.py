@@ -110,7 +110,7 @@ def test_searching_without_a_collection_says_how_to_make_one(library: Library) -
 
 
 def test_an_unknown_collection_is_refused_with_those_there_are(indexed: Library) -> None:
-    with pytest.raises(CollectionNotFoundError, match="There are: docs"):
+    with pytest.raises(CollectionNotFoundError, match="Choose from: docs"):
         indexed.search("anything", collections=["doc"])
 
 

@@ -230,7 +230,7 @@ def test_an_answer_that_breaks_off_keeps_what_came(openai: OpenAI, llm: FakeLlm)
 
 
 def test_chatting_with_what_is_no_collection_names_those_there_are(openai: OpenAI) -> None:
-    with pytest.raises(BadRequestError, match="There are: searchkit, docs, letters"):
+    with pytest.raises(BadRequestError, match="Choose from: searchkit, docs, letters"):
         openai.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "hello"}])
     with pytest.raises(BadRequestError, match="last message must be the user's"):
         openai.chat.completions.create(model="docs", messages=[{"role": "assistant", "content": "hello"}])

@@ -149,7 +149,7 @@ def test_filters_narrow_a_search(served: tuple[LibraryPool, Path]) -> None:
         ({"query": "  "}, "The query is empty. Say what to look for"),
         ({}, "search needs the argument query"),
         ({"query": "x", "k": 3}, "search has no argument 'k'"),
-        ({"query": "x", "collection": "nope"}, "No collection named 'nope'. There are: docs. Leave it out for all."),
+        ({"query": "x", "collection": "nope"}, "No collection named 'nope'. Choose from: docs. Leave it out for all."),
         ({"query": "x", "collection": "../../etc"}, "No collection named '../../etc'"),
         ({"query": "x", "type": "banana"}, "There is no type of file 'banana'. Types:"),
         ({"query": "x", "since": "last spring"}, "since is not a date: 'last spring'. Dates look like 2025"),
@@ -231,7 +231,7 @@ def test_only_the_collections_that_are_shown_can_be_reached(
     hidden = call(pool, "search", query="secret roses", collection="secret", limit=1)["results"][0]["id"]
     found = call(pool, "search", "docs", query="secret roses", limit=50)["results"]
     assert {result["id"].split(":")[0] for result in found} == {"docs"}
-    assert "No collection named 'secret'. There are: docs." in call(pool, "fetch", "docs", id=hidden)["error"]
+    assert "No collection named 'secret'. Choose from: docs." in call(pool, "fetch", "docs", id=hidden)["error"]
     assert "No collection named 'secret'" in call(pool, "search", "docs", query="x", collection="secret")["error"]
     for kind in ("p1.0.0123456789abcdef", "d1.0123456789ab.0123456789ab"):
         assert "secret" not in call(pool, "fetch", "docs", id=f"nope:{kind}")["error"]

@@ -276,7 +276,7 @@ def test_gemmas_ids_are_those_of_sentencepiece(gemma: Pair, text: str, max_token
 
 
 def is_read_otherwise(text: str) -> bool:
-    """Whether `tokenizers` and SentencePiece read a text of Gemma's differently, both as they are meant to.
+    """True if `tokenizers` and SentencePiece read a text of Gemma's differently, both as they are meant to.
 
     `tokenizers` takes a control token that is written out for the token itself, which SentencePiece, and so searchkit,
     never does. And a run of U+2581 is a symbol to it before spaces become U+2581, to SentencePiece afterwards; so a run

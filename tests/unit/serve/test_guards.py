@@ -236,7 +236,7 @@ def test_a_client_that_takes_nothing_of_its_answer_is_dropped() -> None:
 
 
 async def is_gone(receive: Receive) -> bool:
-    """Whether the client has gone, without waiting for it."""
+    """True if the client has gone, without waiting for it."""
     try:
         async with asyncio.timeout(0):
             while (await receive())["type"] != "http.disconnect":

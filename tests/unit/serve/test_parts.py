@@ -168,7 +168,7 @@ def test_a_filter_by_what_no_attribute_can_be_is_refused(value: Any) -> None:
 def test_what_is_meant_for_the_command_line_is_not_said_over_http(library: Library) -> None:
     with pytest.raises(UsageError) as empty:
         library.search("", k=1)
-    assert error_response(empty.value).message == "The query is empty. Say what you look for."
+    assert error_response(empty.value).message == "The query is empty. Say what you are looking for."
     settings = LlmSettings(base_url="http://127.0.0.1:1")
     with pytest.raises(LlmNotFoundError) as nobody:
         choose_model(settings, ModelChoice())

@@ -63,7 +63,7 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
             self._refuse("There is no collection to measure. Add a folder first.")
         elif not path.is_file():
             begin = f"searchkit eval init {self._collection} --out {path}"
-            self._refuse(f"There is no file {path}. Begin one with: {begin}")
+            self._refuse(f"There is no file {path}. Start one with: {begin}")
         else:
             self.dismiss(path)
 

@@ -134,7 +134,7 @@ def check_keys(keys: Mapping[str, str], names: Sequence[str]) -> None:
     for name, pressed in keys.items():
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(names)}."
+            hint = f" Did you mean {near[0]!r}?" if near else f" Choose from: {', '.join(names)}."
             raise ConfigError(f"{_TABLE}: nothing is named {name!r}.{hint}")
         for key in pressed.replace(" ", "").split(","):
             if not _is_key(key):

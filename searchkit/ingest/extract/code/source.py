@@ -18,16 +18,16 @@ _DEFINITION = re.compile(
     re.IGNORECASE,
 )
 _MINIFIED = 500  # characters a line on average
-_LONGEST = 4_000_000  # characters that a grammar is asked about; a tree takes many times their memory
+_LONGEST = 4_000_000  # largest text to parse by a grammar; a tree takes many times its memory
 _WORD = re.compile(r"\w")
 _ATTACHED = re.compile(r"\s*(?:#|//|/\*|\*|--|;;|\"\"\"|@|\[)")
 
 
 def extract_code(content: bytes, languages: Sequence[str] = ()) -> ExtractedDocument:
-    """A block a piece, its heading the path of definitions that it stands in; comments belong to what they precede.
+    """Read one block per piece, its heading the path of the definitions around it; comments belong to what they precede.
 
-    The grammar among those of `languages` that explains it says where they are; without one, blank lines do.
-    Raises UnreadableFileError for minified code and data tables in code's clothes, which nobody looks for.
+    The grammar of `languages` that explains the text best finds the definitions; without one, blank lines divide it.
+    Raises UnreadableFileError for minified code and data tables disguised as code, which nobody searches for.
     """
     source = decode_text(content)
     lines = source.split("\n")
@@ -45,7 +45,7 @@ def _cuts(source: str, languages: Sequence[str]) -> list[Cut] | None:
 
 
 def _by_blank_lines(lines: list[str]) -> list[Cut]:
-    """A piece begins at the margin behind a blank line, and is named after what it begins with."""
+    """Cut at the margin after blank lines; each piece is named after its beginning."""
     starts = [0, *(i for i in range(1, len(lines)) if lines[i][:1].strip() and not lines[i - 1].strip())]
     ends = [*starts[1:], len(lines)]
     names = [_definition(lines[start:end]) for start, end in zip(starts, ends, strict=True)]
@@ -53,7 +53,7 @@ def _by_blank_lines(lines: list[str]) -> list[Cut]:
 
 
 def _pieces(lines: list[str], cuts: list[Cut]) -> Iterator[Block]:
-    """Lines between the cuts. What holds no word, such as closing brackets, belongs to what it closes."""
+    """The lines between the cuts. Lines without a word, such as closing brackets, belong to what they close."""
     headings_from: dict[int, tuple[str, ...]] = {0: (), **{cut.row: cut.headings for cut in cuts}}
     start, headings = 0, headings_from[0]
     for row, following in pairwise([*headings_from, len(lines)]):
@@ -87,7 +87,7 @@ extract_shell = partial(extract_code, languages=("bash",))
 
 
 def _definition(lines: list[str]) -> str:
-    """The definition that the piece begins with, "" if it begins with something else."""
+    """The definition with which the piece begins, "" if it begins with something else."""
     for line in lines:
         if found := _DEFINITION.match(line):
             return " ".join(found.group().split()).rstrip(":")

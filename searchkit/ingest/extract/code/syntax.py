@@ -1,6 +1,6 @@
-"""Source code by its grammar: the rows where definitions begin and end, and the path of names that leads to them.
+"""Parses source code by its grammar: finds the rows where definitions begin and end, and the path of names to each.
 
-Grammars are loaded when a file of their language comes. Knows no blocks: code.py cuts the text at the rows.
+Grammars are loaded with the first file of their language. Knows no blocks: source.py cuts the text at the rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MISREAD = 0.02  # of the source; beyond it, blank lines are the better guide
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """From this row, counted from 0, the text stands under these names."""
+    """A row, counted from 0, from which the text is under these names."""
 
     row: int
     headings: tuple[str, ...]
@@ -29,7 +29,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """Where a grammar lies, and the node types that define something, with the word that stands before the name."""
+    """A grammar's module, and the node types that define something, with the word before the name."""
 
     module: str
     words: Mapping[str, str]
@@ -126,7 +126,7 @@ def cuts(languages: Sequence[str], source: bytes) -> list[Cut] | None:
 
 
 def _misread(root: Node) -> int:
-    """Bytes that the grammar passed over or had to make up."""
+    """Count the bytes that the grammar skipped or had to invent."""
     total, pending = 0, [root]
     while pending:
         node = pending.pop()
@@ -147,7 +147,7 @@ def _parser(language: str) -> Parser:
 
 @dataclass(slots=True)
 class _Lead:
-    """Comments and attributes on the rows right above what comes next."""
+    """The comments and attributes on the rows right above the next node."""
 
     start: int = -1
     end: int = -2
@@ -164,14 +164,14 @@ class _Lead:
 
 @dataclass(slots=True)
 class _Walk:
-    """Goes through siblings in order. Rows that two nodes share are not parted, so that every row has one place."""
+    """Goes through siblings in order. Rows that two nodes share are not divided, so that every row has one place."""
 
     grammar: _Grammar
-    free: int = 0  # the first row that no node before has taken
+    free: int = 0  # the first row that no node before covers
     cut: int = 0  # the byte of the last cut
 
     def cuts(self, parent: Node, path: tuple[str, ...]) -> Iterator[Cut]:
-        """Cuts inside a node that stands under `path`, and behind the definitions in it."""
+        """Cut inside a node that is under `path`, and after the definitions in it."""
         lead, returns = _Lead(), False
         for node in parent.named_children:
             first, last = node.start_point.row, _last_row(node)
@@ -209,7 +209,7 @@ class _Walk:
             yield from self.cuts(body, path)
 
     def _name(self, node: Node) -> str:
-        """What a node defines, such as "class Boiler"; "" if it defines nothing."""
+        """The definition that a node makes, such as "class Boiler"; "" if it makes none."""
         inner = _unwrapped(node)
         if inner.type in ("lexical_declaration", "variable_declaration", "expression_statement"):
             return self._assigned(inner)
@@ -235,12 +235,12 @@ class _Walk:
 
 
 def _last_row(node: Node) -> int:
-    """The last row that a node has characters on; a line end at its end is not one."""
+    """The last row with characters of a node; a line end at its end does not count."""
     return max(node.start_point.row, node.end_point.row - (node.end_point.column == 0))
 
 
 def _unwrapped(node: Node) -> Node:
-    """The definition inside of decorators, exports and templates."""
+    """The definition inside decorators, exports and templates."""
     while node.type in _WRAPPERS or (node.type == "expression_statement" and _is_namespace(node)):
         inner = node.child_by_field_name("definition") or node.child_by_field_name("declaration")
         if inner is None:
@@ -256,7 +256,7 @@ def _is_namespace(node: Node) -> bool:
 
 
 def _own_name(node: Node) -> str:
-    """The name as it is written, with the type that a method or an implementation is for."""
+    """The name as written, with the type that a method or an implementation is for."""
     if node.type == "impl_item":
         trait, kind = node.child_by_field_name("trait"), node.child_by_field_name("type")
         return " for ".join(_text(part) for part in (trait, kind) if part is not None)
@@ -272,7 +272,7 @@ def _own_name(node: Node) -> str:
 
 
 def _declared_name(node: Node) -> str:
-    """C hides the name in declarators: of pointers, of functions, of arrays."""
+    """Find the name in C's declarators: of pointers, of functions, of arrays."""
     inner = node.child_by_field_name("declarator")
     while inner is not None and (deeper := inner.child_by_field_name("declarator")) is not None:
         inner = deeper

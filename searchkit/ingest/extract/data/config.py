@@ -1,6 +1,6 @@
-"""Data in text (JSON, JSON Lines, YAML, TOML, ini, XML): as written, cut where its structure allows, under its keys.
+"""Reads data files (JSON, JSON Lines, YAML, TOML, ini, XML) as written, cut where their structure allows, under their keys.
 
-Nothing is computed from it, so that what is broken is read as well; which kind it is, its beginning tells.
+Nothing is evaluated, so that broken data is read too; its beginning shows which kind it is.
 """
 
 import json
@@ -42,7 +42,7 @@ def _first_line(text: str) -> str:
 
 
 def _are_records(text: str) -> bool:
-    """Whether the first two lines are each a whole value."""
+    """True if the first two lines are each a whole value."""
     lines = (line for _, line in numbered_lines(text) if line.strip())
     first, second = next(lines, ""), next(lines, "")
     if not second or first.strip()[-1:] not in ("}", "]"):
@@ -56,7 +56,7 @@ def _are_records(text: str) -> bool:
 
 
 def _record_blocks(text: str) -> Iterator[Block]:
-    """Lines of records, several short ones together."""
+    """Blocks of records, several short ones together."""
     held: list[str] = []
     size = first_line = first = last = count = 0
     for line, record in numbered_lines(text):
@@ -85,7 +85,7 @@ def _records(held: list[str], line: int, first: int, last: int) -> Block:
 
 @dataclass(slots=True)
 class _Level:
-    """A container that is open: its last key, or how many values it had."""
+    """An open container: its last key, or its number of values so far."""
 
     is_list: bool
     key: str = ""
@@ -94,7 +94,7 @@ class _Level:
 
 @dataclass(slots=True)
 class _Candidate:
-    """Behind which character a block may end, how deep that is, and the way to what follows."""
+    """The character after which a block may end, its depth, and the path to what follows."""
 
     end: int
     depth: int
@@ -104,7 +104,7 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Way:
-    """The containers around a place in JSON."""
+    """The containers around a position in JSON."""
 
     levels: list[_Level] = field(default_factory=list)
 
@@ -113,7 +113,7 @@ class _Way:
         return tuple(level.key for level in above if level.key)
 
     def place(self, text: str, at: int) -> str:
-        """The way to the value that begins at a position, such as users[3].name."""
+        """The path to the value that begins at a position, such as users[3].name."""
         parts = [
             f"[{level.index}]" if level.is_list else f".{level.key}" for level in self.levels[: _MOST_HEADINGS + 2]
         ]
@@ -123,7 +123,7 @@ class _Way:
 
 
 def json_blocks(text: str, first_line: int = 1) -> Iterator[Block]:
-    """Cut behind commas, those of outer values first, so that a value stays whole where it is short."""
+    """Cut after commas, those of outer values first, so that short values stay whole."""
     way, start = _Way(), 0
     keys: tuple[str, ...] = ()
     place = ""
@@ -149,7 +149,7 @@ def json_blocks(text: str, first_line: int = 1) -> Iterator[Block]:
 
 
 def _follow(way: _Way, token: re.Match[str]) -> None:
-    """Keep the way up to date behind a token."""
+    """Update the path after a token."""
     sign = token.group()
     if sign in ("{", "["):
         way.levels.append(_Level(sign == "["))
@@ -173,7 +173,7 @@ def _json_block(text: str, line: int, keys: tuple[str, ...], place: str) -> Iter
 
 @dataclass(slots=True)
 class _Lines:
-    """Lines that are being put together, and the keys above the first of them."""
+    """Lines that are being collected, and the keys above the first of them."""
 
     headings: tuple[str, ...] = ()
     first: int = 0
@@ -188,7 +188,7 @@ class _Lines:
 
 
 def _line_blocks(text: str) -> Iterator[Block]:
-    """YAML, TOML, ini and properties: cut at sections and keys, at the outermost ones as soon as there is enough."""
+    """Cut YAML, TOML, ini and properties at sections and keys; at the outermost ones as soon as there is enough text."""
     section: tuple[str, ...] = ()
     path: list[tuple[int, str]] = []
     held = _Lines()

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: notes and code cell by cell, with what the code printed; pictures are left out."""
+"""Reads Jupyter notebooks: text and code cell by cell, with printed output, without pictures."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from searchkit.ingest.extract.markup.markdown import markdown_blocks
 from searchkit.ingest.extract.text import decode_text, paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-_MOST_OUTPUT = 2000  # characters of what one cell printed; training logs and tables go on for pages
+_MOST_OUTPUT = 2000  # characters of one cell's output; training logs and tables can fill pages
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _TEXTS = ("text/plain", "text/markdown", "text/latex")
 
@@ -43,7 +43,7 @@ def _parsed(content: bytes) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise UnreadableFileError(f"damaged notebook: {error}", remedy="Save it again in Jupyter.") from error
     if not isinstance(notebook, dict):
-        raise UnreadableFileError("no notebook: its content is something else")
+        raise UnreadableFileError("not a notebook: its content is something else")
     return notebook
 
 
@@ -78,7 +78,7 @@ def _cell(cell: object, number: int, path: list[tuple[int, str]]) -> Iterator[Bl
 
 
 def _outputs(outputs: object) -> Iterator[str]:
-    """What a cell printed, as far as it is text; a long one to its bound."""
+    """The printed output of a cell, as far as it is text; a long one is cut."""
     for output in outputs if isinstance(outputs, list) else []:
         if not isinstance(output, dict):
             continue
@@ -95,11 +95,11 @@ def _output(output: Mapping[str, object]) -> str:
     data = output.get("data")
     found = (_text(data[kind]) for kind in _TEXTS if kind in data) if isinstance(data, dict) else iter(())
     text = next(found, "")
-    return "" if re.fullmatch(r"<[\w.]+[^\n>]*>", text.strip()) else text  # what a picture says of itself
+    return "" if re.fullmatch(r"<[\w.]+[^\n>]*>", text.strip()) else text  # a picture's description
 
 
 def _text(value: object) -> str:
-    """Notebooks hold texts whole or as a list of lines."""
+    """Join a notebook's text, which is a string or a list of lines."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "".join(part for part in value if isinstance(part, str))
     return value if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Subtitles: what is said, without numbers and markup, some sentences a block; its place is when it is said."""
+"""Reads subtitles: the spoken text, without numbers and markup, some sentences per block; a block's place is its time."""
 
 import html
 import re
@@ -14,13 +14,13 @@ _MARKUP = re.compile(
     r"</?(?:[bius]|font|ruby|rt|rp|c|v|lang|\d\d)(?=[\s.:>])[^>]*>|<[\d:.]+>|\{\\[^}]*\}", re.IGNORECASE
 )
 _SENTENCE_END = (".", "!", "?", "…", "。", "！", "？", '."', ".”", "♪")
-_ENOUGH, _MUCH = 300, 700  # characters: from which a sentence's end ends the block, and anything does
-_NOT_SAID = ("STYLE", "REGION")  # parts of WebVTT that say how it looks
+_ENOUGH, _MUCH = 300, 700  # characters from which the end of a sentence ends the block, and from which any cue does
+_NOT_SAID = ("STYLE", "REGION")  # parts of WebVTT that describe its look
 _BEGINNING = 2000  # characters within which the header ends
 
 
 def extract_subtitles(content: bytes) -> ExtractedDocument:
-    """Cues of SubRip or WebVTT, joined. A file without any is read as plain text."""
+    """Join cues of SubRip or WebVTT. A file without cues is read as plain text."""
     text = decode_text(content)
     if not re.search(_TIMING.pattern, text):
         return ExtractedDocument("", paragraph_stream(text))
@@ -33,7 +33,7 @@ def extract_subtitles(content: bytes) -> ExtractedDocument:
 
 @dataclass(slots=True)
 class _Held:
-    """Cues that are being joined."""
+    """The cues that are being joined."""
 
     place: str = ""
     words: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ def _blocks(text: str, header_lines: int) -> Iterator[Block]:
             is_shown = True
         elif raw.strip().isdigit():
             waiting = (number, raw.strip())
-        elif line and line != previous and is_shown:  # captions that roll say each line twice
+        elif line and line != previous and is_shown:  # rolling captions repeat each line
             held.add(number, line)
             previous = line
     if waiting:

@@ -1,4 +1,4 @@
-"""Tables in text, CSV and the like: some rows a block, under the names of the columns."""
+"""Reads tables in text, such as CSV: some rows per block, under the names of the columns."""
 
 import csv
 from collections import Counter
@@ -9,14 +9,14 @@ from itertools import islice
 from searchkit.ingest.extract.text import cut_block, decode_text, numbered_lines
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-_DELIMITERS = "\t;|,"  # the last wins least: a comma is in numbers and sentences, too
+_DELIMITERS = "\t;|,"  # the last needs most evidence: commas are also in numbers and sentences
 _TRIED_LINES = 64
 _TRIED_CHARACTERS = 20_000
 BLOCK_CHARACTERS = 300
 
 
 def extract_table(content: bytes) -> ExtractedDocument:
-    """Rows as "a | b | c"; a first row of names heads them. Lines are those of the file, rows are counted from 1."""
+    """Read rows as "a | b | c"; a first row of names becomes the heading. Lines are those of the file, rows are counted from 1."""
     return ExtractedDocument("", _blocks(decode_text(content)))
 
 
@@ -30,7 +30,7 @@ class _Row:
 
 @dataclass(slots=True)
 class _Lines:
-    """Gives csv the lines and remembers those of the row that it is at."""
+    """Gives csv the lines, and remembers those of its current row."""
 
     source: Iterator[tuple[int, str]]
     taken: list[tuple[int, str]] = field(default_factory=list)
@@ -74,7 +74,7 @@ def _block(rows: Sequence[_Row], headings: tuple[str, ...]) -> Iterator[Block]:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[_Row, list[str]]]:
-    """Rows that hold anything, and their cells."""
+    """The rows that are not empty, with their cells."""
     lines = _Lines(numbered_lines(text))
     number = 0
     for cells in _cells(lines, delimiter):
@@ -87,7 +87,7 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[_Row, list[str]]]:
 
 
 def _cells(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
-    """Cells row by row. A quote that is never closed is a sign like any other: its row is read line by line."""
+    """Cells row by row. A quote that is never closed is an ordinary character: its row is read line by line."""
     while True:
         try:
             yield from csv.reader(lines, delimiter=delimiter)
@@ -102,7 +102,7 @@ def _cells(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
 
 
 def _dialect(text: str) -> tuple[str, int]:
-    """What parts the cells, and how many columns most rows have: the sign that makes the rows most alike."""
+    """Find the delimiter and the usual number of columns: the delimiter that makes the rows most alike."""
     start = text[:_TRIED_CHARACTERS].split("\n")[:_TRIED_LINES]
     lines = [line for line in (start[:-1] if len(start) > 1 else start) if line.strip()]
     best = (0.0, ",", 1)
@@ -123,7 +123,7 @@ def _widths(lines: Iterable[str], delimiter: str) -> list[int]:
 
 
 def _are_names(cells: Sequence[str], columns: int) -> bool:
-    """Whether a first row names the columns: words, no number, none twice."""
+    """True if a first row names the columns: words, no number, none twice."""
     names = [cell.strip() for cell in cells]
     filled = [name for name in names if name]
     if len(names) != columns or len(filled) < max(1, columns // 2) or columns < 2:

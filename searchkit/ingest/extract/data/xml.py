@@ -1,6 +1,6 @@
-"""XML that is data: the text of elements and attributes in order, under the names of the elements around them.
+"""Reads XML data: the text of elements and attributes in order, under the names of the elements around them.
 
-No entity is expanded and nothing is fetched: what refers to one stays as it is written.
+No entity is expanded and nothing is fetched: references stay as they are written.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _FED = 1 << 16  # bytes at once
 
 
 def xml_blocks(text: str) -> Iterator[Block]:
-    """Blocks of lines such as "title lang=en: Boilers". Behind an error the rest is read as plain text."""
+    """Read blocks of lines such as "title lang=en: Boilers". After an error, the rest is read as plain text."""
     content = text.encode("utf-8", "replace")
     reader = _Reader()
     try:
@@ -41,7 +41,7 @@ class _Element:
 
 @dataclass(slots=True)
 class _Line:
-    """A line that is being put together: "name attributes: text"."""
+    """A line that is being collected: "name attributes: text"."""
 
     label: str = ""
     words: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Line:
 
 
 class _Reader:
-    """Listens to the parser; blocks lie ready until they are taken."""
+    """Handles the parser's events; finished blocks wait until they are taken."""
 
     def __init__(self) -> None:
         self.parser = expat.ParserCreate("utf-8")
@@ -63,7 +63,7 @@ class _Reader:
         self.parser.CommentHandler = self._comment
         self.parser.XmlDeclHandler = self._declaration
         self.parser.StartDoctypeDeclHandler = self._declaration
-        self.parser.DefaultHandler = self._other  # having one leaves entities as they are
+        self.parser.DefaultHandler = self._other  # with a handler, entities stay as they are
         self._path: list[_Element] = []
         self._line = _Line()
         self._lines: list[str] = []
@@ -72,18 +72,18 @@ class _Reader:
         self._ready: list[Block] = []
 
     def taken(self) -> list[Block]:
-        """What is ready, once."""
+        """Take the finished blocks."""
         ready, self._ready = self._ready, []
         return ready
 
     def finish(self) -> None:
-        """Make a block of what is left."""
+        """Make a block of the remaining lines."""
         self._end_line()
         self._end_block()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         shown = " ".join(f"{key}={value}" for key, value in attributes.items() if not key.startswith("xmlns"))
-        # An element in the middle of a sentence goes on with it.
+        # An element inside a sentence continues it.
         is_inline = any(part.strip() for part in self._line.words)
         local = name.rpartition(":")[2]
         if is_inline:
@@ -108,7 +108,7 @@ class _Reader:
         self._line.first = self._line.first or self.parser.CurrentLineNumber
 
     def _declaration(self, *_about: object) -> None:
-        """What stands before the document says nothing of its own."""
+        """Ignore the declaration, which has no text of its own."""
 
     def _other(self, text: str) -> None:
         if text.startswith("&"):

@@ -1,4 +1,4 @@
-"""EPUB: chapters in reading order, each read as the web page that it is."""
+"""Reads EPUB: chapters in reading order, each as the web page that it is."""
 
 import posixpath
 import re
@@ -15,7 +15,10 @@ from searchkit.types import Block, ExtractedDocument
 
 _KIND = "e-book"
 _PAGES = ("xhtml+xml", "html", "x-dtbook+xml", "oeb1-document", "svg+xml")
-_FONTS_ONLY = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # locks on fonts, not on text
+_FONTS_ONLY = (
+    "http://www.idpf.org/2008/embedding",
+    "http://ns.adobe.com/pdf/enc#RC",
+)  # encryption of fonts, not of text
 _PROPERTIES = {
     "creator": "author",
     "date": "date",
@@ -28,9 +31,9 @@ _BODY = re.compile(rb"<body\b", re.IGNORECASE)
 
 
 def extract_epub(content: bytes) -> ExtractedDocument:
-    """Blocks chapter by chapter, as they are asked for; a block's place is its chapter's title, else its file.
+    """Read blocks lazily, chapter by chapter; a block's place is its chapter's title, else its file.
 
-    Raises UnreadableFileError for damaged books and for those that only the shop's own program can open (DRM).
+    Raises UnreadableFileError for damaged books, and for those that only the shop's own program can open (DRM).
     """
     archive = Archive(content, _KIND)
     package_part = _package_part(archive)
@@ -56,7 +59,7 @@ def _package_part(archive: Archive) -> str:
 
 
 def _manifest(package: etree._Element, package_part: str) -> dict[str, tuple[str, etree._Element]]:
-    """(part, entry) of all that the book consists of, by id."""
+    """(part, entry) of everything in the book, by id."""
     folder = posixpath.dirname(package_part)
     return {
         item.get("id", ""): (_target(folder, item.get("href", "")), item)
@@ -121,7 +124,7 @@ def _contents(archive: Archive, package: etree._Element, package_part: str) -> d
             continue
         try:
             root = archive.xml(part)
-        except UnreadableFileError:  # the chapters say the same; the book can be read without it
+        except UnreadableFileError:  # the chapters repeat it; the book can be read without it
             continue
         for entry in descendants(root, "navPoint", "a") if root is not None else ():
             text, reference = _entry(entry)
@@ -151,9 +154,9 @@ def _blocks(archive: Archive, chapters: list[str], names: dict[str, str]) -> Ite
 
 
 def _as_page(content: bytes) -> bytes:
-    """A chapter as an HTML page whose whole body is its main part: footnotes stand in asides, which pages keep apart.
+    """Turn a chapter into an HTML page with all of its body as the main part: footnotes are in asides, which pages exclude.
 
-    Books are XML, in which <title/> and <a id="x"/> end at once; in HTML they would swallow what follows.
+    Books are XML, in which <title/> and <a id="x"/> are closed; in HTML they would swallow what follows.
     """
     try:
         root = etree.fromstring(

@@ -1,4 +1,4 @@
-"""Front matter of notes: what a document says of itself in YAML between --- lines, or TOML between +++ lines."""
+"""Reads front matter of notes: a document's metadata in YAML between --- lines, or TOML between +++ lines."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from searchkit.types import Block, BlockKind
 _YAML = re.compile(r"\A---[ \t]*\n(?![ \t]*\n)(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#\s")
-_LONGEST = 1 << 16  # characters; what is longer is no front matter but a document
+_LONGEST = 1 << 16  # characters; anything longer is a document, not front matter
 _NOTHING = frozenset(("", "~", "null"))
 _NAMES = {"authors": "author", "lang": "language"}
 _DATE = re.compile(
@@ -20,9 +20,9 @@ _DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """What the top of a document says. `length` characters of it are front matter, 0 if it has none.
+    """A document's front matter: its first `length` characters, 0 if it has none.
 
-    `block` holds it as text where metadata do not say all of it, else None.
+    `block` has it as text if the metadata do not contain all of it, else None.
     """
 
     length: int = 0
@@ -32,7 +32,7 @@ class FrontMatter:
 
 
 def read_front_matter(text: str) -> FrontMatter:
-    """What cannot be parsed stays text to be found; a title is looked for in it all the same."""
+    """Read front matter. If it cannot be parsed, it stays searchable text, and a title is still looked for in it."""
     found = _YAML.match(text) or _TOML.match(text)
     if not found:
         return FrontMatter()
@@ -46,7 +46,7 @@ def read_front_matter(text: str) -> FrontMatter:
 
 
 def iso_date(text: str) -> str:
-    """A date written year first as ISO 8601; anything else as it is."""
+    """Turn a date written year first into ISO 8601; leave anything else as it is."""
     if not (found := _DATE.fullmatch(text.strip())):
         return text
     year, month, day, time, zone = found.groups()
@@ -56,7 +56,7 @@ def iso_date(text: str) -> str:
 
 
 def _from_yaml(source: str) -> dict[object, object] | None:
-    """Scalars stay the strings that are written; None if it is no mapping."""
+    """Parse YAML with scalars as written; None if it is not a mapping."""
     import yaml
 
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -82,7 +82,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _entry(entry: tuple[object, object]) -> tuple[str, str]:
-    """A name and its value in words; "" for what holds further values."""
+    """A name and its value as text; "" for a nested value."""
     name, value = entry
     plain = str(name).strip().lower()
     if not _is_plain(value):

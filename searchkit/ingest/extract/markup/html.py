@@ -1,4 +1,4 @@
-"""HTML: the main content as blocks under their headings; navigation, scripts and styles left out."""
+"""Reads HTML: the main content as blocks under their headings, without navigation, scripts and styles."""
 
 import re
 from collections.abc import Iterator
@@ -12,21 +12,21 @@ from searchkit.types import Block, BlockKind, ExtractedDocument
 _SKIPPED = frozenset(
     "script style noscript template svg math iframe object nav header footer aside button select textarea head".split()
 )
-_OF_THE_PAGE = frozenset(("header", "aside"))  # inside the main part they hold its title, its notes and footnotes
+_OF_THE_PAGE = frozenset(("header", "aside"))  # inside the main part they contain its title, its notes and footnotes
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = frozenset(
     "address article blockquote body br caption center dd details div dl dt fieldset figcaption figure hr html li main ol p"
     " pre section summary table tbody td tfoot th thead tr ul".split()
 )
-_NO_CELLS = ("table", "pre", *sorted(_HEADINGS))  # a row with these in it is a page's layout
+_NO_CELLS = ("table", "pre", *sorted(_HEADINGS))  # a row that contains these is page layout
 _ROW_CHARACTERS = 2000  # and so is a row with more text than this
-_LITTLE = 0.1  # a main part with less than this of the page's text is not its main part
+_LITTLE = 0.1  # an element with less than this share of the page's text is not its main part
 _PERMALINK = re.compile(r"[¶§#🔗]")
 _MAIN = "//main | //*[@role='main'] | //article"
 
 
 def extract_html(content: bytes) -> ExtractedDocument:
-    """Blocks of the main part (main, role=main or article, else the body). The title is its first h1, else <title>.
+    """Read blocks of the main part (main, role=main or article, else the body). The title is its first h1, else <title>.
 
     Raises UnreadableFileError if the page is binary, or nested so deeply that the parser gives up.
     """
@@ -61,7 +61,7 @@ def _length(blocks: tuple[Block, ...]) -> int:
 
 
 def _in_utf8(content: bytes) -> bytes:
-    """The page in UTF-8, whatever it was in and still says of itself."""
+    """The page in UTF-8, whatever its encoding was and whatever it declares."""
     if content.isascii() and b"\0" not in content and b"\x1b" not in content:
         return content
     return charset.decode(content, kind="web page").encode("utf-8", "replace")
@@ -73,14 +73,14 @@ def _main_part(page: html.HtmlElement) -> html.HtmlElement:
     if not candidates:
         return page
     best = max(candidates, key=lambda part: len(part.text_content()))
-    # Several articles side by side are a list, of which one alone would lose the others.
+    # Several sibling articles are a list: choosing one would lose the others.
     if best.tag == "article" and any(part is not best and best not in part.iterancestors() for part in candidates):
         return page
     return best
 
 
 class _Walk:
-    """Goes through elements in order and cuts the text at block boundaries; a row of a table is one block."""
+    """Walks the elements in order, and cuts the text at block boundaries; a row of a table is one block."""
 
     def __init__(self) -> None:
         self.first_h1 = ""
@@ -162,7 +162,7 @@ class _Walk:
 
 
 def _is_row(element: html.HtmlElement) -> bool:
-    """Whether a row is one of a table of data, to be read across, and not a page laid out as a table."""
+    """True if a row belongs to a table of data, to be read across, and not to a page laid out as a table."""
     if element.tag != "tr" or next(element.iter(*_NO_CELLS), None) is not None:
         return False
     return len(element.text_content()) <= _ROW_CHARACTERS
@@ -182,5 +182,5 @@ def _is_skipped(element: html.HtmlElement, root: html.HtmlElement) -> bool:
 
 
 def _squeezed(text: str) -> str:
-    """One line of text; soft hyphens, which only say where a word may break, would part it in two."""
+    """One line of text without soft hyphens, which only mark where a word may break, and would split it."""
     return " ".join(text.replace("\u00ad", "").split())

@@ -1,4 +1,4 @@
-"""Markdown: blocks as CommonMark sees them, under their headings; wiki links and callouts are text like any other."""
+"""Reads Markdown: blocks by CommonMark, under their headings; wiki links and callouts are ordinary text."""
 
 from dataclasses import replace
 from functools import cache
@@ -16,7 +16,7 @@ _WORDS = ("text", "text_special", "code_inline", "image")
 
 
 def extract_markdown(content: bytes) -> ExtractedDocument:
-    """Top-level blocks in their source form. The title is the front matter's, else the first heading of level one."""
+    """Read top-level blocks in their source form. The title is the front matter's, else the first heading of level one."""
     text = decode_text(content)
     front = read_front_matter(text)
     # The rest keeps its line numbers.
@@ -32,12 +32,12 @@ def extract_markdown(content: bytes) -> ExtractedDocument:
 
 @cache
 def _parser() -> MarkdownIt:
-    """Finds blocks only: what stands inside of them is needed of headings alone, and takes as long again."""
+    """Parse blocks only: only headings need their inline content, which would take as long again."""
     return MarkdownIt("commonmark").enable("table").disable("inline")
 
 
 def _read_headings(tokens: list[Token], environment: dict[str, object]) -> None:
-    """Give headings their children; `environment` holds the link definitions of the whole text."""
+    """Parse the inline content of headings; `environment` has the link definitions of the whole text."""
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.level == 0:
             inline.children = []
@@ -45,7 +45,7 @@ def _read_headings(tokens: list[Token], environment: dict[str, object]) -> None:
 
 
 def markdown_blocks(text: str, path: list[tuple[int, str]]) -> list[Block]:
-    """Blocks of a piece of a longer document. `path`: levels and names of the headings above, changed by those in it."""
+    """Read the blocks of a piece of a longer document. `path`: levels and names of the headings above; updated by those in it."""
     environment: dict[str, object] = {}
     tokens = _parser().parse(text, environment)
     _read_headings(tokens, environment)
@@ -60,7 +60,7 @@ def _blocks(lines: list[str], tokens: list[Token], path: list[tuple[int, str]]) 
             continue
         start, end = token.map
         headings = tuple(name for _, name in path if name)
-        # Link definitions leave no token, but what they say is text as well.
+        # Link definitions leave no token, but they are text too.
         blocks += [replace(block, headings=headings) for block in paragraphs("\n".join(lines[done:start]), done + 1)]
         done = end
         if token.type == "heading_open":

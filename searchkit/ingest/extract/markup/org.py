@@ -1,4 +1,4 @@
-"""Org: headings by their stars, with state and tags as they are written; drawers and blocks in their source form."""
+"""Reads Org: headings by their stars, with state and tags as written; drawers and blocks in their source form."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,9 +25,9 @@ _LONGEST_DRAWER = 2000  # lines in which a drawer or block must end to be one
 
 
 def extract_org(content: bytes) -> ExtractedDocument:
-    """Blocks under their headings; #+TITLE and its like are title and metadata.
+    """Read blocks under their headings; #+TITLE and the like are title and metadata.
 
-    A heading's path names it without state and tags, its block is the line as it is written.
+    A heading's path has its name without state and tags; its block is the line as written.
     """
     reader = _Reader(decode_text(content).split("\n"))
     blocks = tuple(reader.blocks())
@@ -36,7 +36,7 @@ def extract_org(content: bytes) -> ExtractedDocument:
 
 
 class _Reader:
-    """Goes down the lines and keeps the path of headings."""
+    """Reads the lines in order, and keeps the path of headings."""
 
     def __init__(self, lines: list[str]) -> None:
         self.metadata: dict[str, str] = {}
@@ -59,7 +59,7 @@ class _Reader:
                 at = end
 
     def _take_keyword(self, line: str) -> bool:
-        """Whether the line is metadata; one that is said twice is joined."""
+        """Read a line of metadata; repeated names are joined. Return False for another line."""
         found = _KEYWORD.match(line)
         if not found:
             return False
@@ -79,7 +79,7 @@ class _Reader:
         return Block(words.strip(), kind, self._headings(), line=at + 1, line_end=at + 1)
 
     def _extent(self, at: int) -> tuple[int, BlockKind]:
-        """Where what begins at a line ends, and what it is."""
+        """The end and the kind of the element that begins at a line."""
         line = self._lines[at]
         if begin := _BEGIN.match(line):
             closing = re.compile(rf"[ \t]*#\+end_{re.escape(begin.group(1))}[ \t]*$", re.IGNORECASE)
@@ -94,7 +94,7 @@ class _Reader:
         return self._while(at, self._goes_on), BlockKind.PARAGRAPH
 
     def _closed(self, at: int, closing: re.Pattern[str]) -> int:
-        """The line behind the closing one, 0 if there is none before the next heading."""
+        """The line after the closing one, 0 if there is none before the next heading."""
         for number in range(at + 1, min(at + _LONGEST_DRAWER, len(self._lines))):
             if closing.match(self._lines[number]):
                 return number + 1
@@ -110,7 +110,7 @@ class _Reader:
 
     @staticmethod
     def _goes_on(line: str) -> bool:
-        """Whether a line belongs to the paragraph before it."""
+        """True if a line belongs to the paragraph before it."""
         begins = _HEADING.match(line) or _BEGIN.match(line) or _KEYWORD.match(line) or _DRAWER.match(line)
         return bool(line.strip()) and not begins and not line.lstrip().startswith("|")
 
@@ -128,7 +128,7 @@ def _state_length(words: str) -> int:
 
 
 def _date(value: str) -> str:
-    """A timestamp as ISO 8601, other words as they are."""
+    """Turn a timestamp into ISO 8601; leave other words as they are."""
     if found := _TIMESTAMP.match(value):
         return iso_date(" ".join(part for part in found.groups() if part))
     return iso_date(value)

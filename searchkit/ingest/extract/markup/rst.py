@@ -1,6 +1,6 @@
-"""reStructuredText: sections by their underlines, directives of code as code; everything in its source form.
+"""Reads reStructuredText: sections by their underlines, code directives as code; everything in its source form.
 
-Nothing is executed or included: a directive is text like any other.
+Nothing is executed or included: a directive is ordinary text.
 """
 
 import re
@@ -21,7 +21,7 @@ _LEAST_ADORNMENT = 3  # characters, where a title is shorter than its line; two 
 
 
 def extract_rst(content: bytes) -> ExtractedDocument:
-    """Blocks under their sections. The title is that of the first section.
+    """Read blocks under their sections. The title is that of the first section.
 
     A field list at the top is metadata.
     """
@@ -32,7 +32,7 @@ def extract_rst(content: bytes) -> ExtractedDocument:
 
 
 class _Reader:
-    """Goes down the lines. `_styles`: the adornments met so far, outermost first, as docutils ranks them."""
+    """Reads the lines in order. `_styles`: the adornments met so far, outermost first, as docutils ranks them."""
 
     def __init__(self, lines: list[str]) -> None:
         self.title = ""
@@ -40,7 +40,7 @@ class _Reader:
         self._lines = lines
         self._styles: list[str] = []
         self._path: list[str] = []
-        self._is_literal = False  # the paragraph before ended in ::
+        self._is_literal = False  # the previous paragraph ended in ::
         self._has_text = False
 
     def blocks(self) -> Iterator[Block]:
@@ -56,7 +56,7 @@ class _Reader:
                 at = yield from self._body(at)
 
     def _heading(self, at: int) -> tuple[str, str, int] | None:
-        """The name, its adornment and the line behind it, if a section begins here."""
+        """The name, its adornment and the line after it, if a section begins here."""
         line, after = self._lines[at], self._line(at + 1)
         if _ADORNMENT.fullmatch(line) and after.strip() and self._line(at + 2).rstrip() == line.rstrip():
             if len(line.rstrip()) >= min(len(after.strip()), _LEAST_ADORNMENT):
@@ -70,7 +70,7 @@ class _Reader:
         if style not in self._styles:
             self._styles.append(style)
         level = self._styles.index(style)
-        # A level that is left out stays without a name.
+        # A skipped level has no name.
         self._path = [*self._path[:level], *[""] * (level - len(self._path)), name]
         self.title = self.title or name
         self._is_literal, self._has_text = False, True
@@ -78,7 +78,7 @@ class _Reader:
         return end
 
     def _body(self, at: int) -> Generator[Block, None, int]:
-        """A paragraph, or a directive with all that is indented under it."""
+        """Read a paragraph, or a directive with everything indented under it."""
         first = self._lines[at]
         is_literal = self._is_literal and (first[:1].isspace() or first[:1] in ">|")
         if is_literal:
@@ -104,7 +104,7 @@ class _Reader:
         return cut_block(Block(text, kind, self._headings(), line=at + 1))
 
     def _fields(self, at: int) -> int:
-        """Take a field list at the top; the line behind it, 0 if none begins here."""
+        """Read a field list at the top; return the line after it, 0 if none begins here."""
         end = at
         while found := _FIELD.match(self._line(end)):
             name, words = found.group(1).strip().lower(), [found.group(2) or ""]
@@ -117,7 +117,7 @@ class _Reader:
         return end if end > at else 0
 
     def _paragraph(self, at: int) -> int:
-        """The line behind the last one that is not blank; a section's title is not part of what stands before it."""
+        """The line after the last one that is not blank; a section's title is not part of the text before it."""
         end = at + 1
         while self._line(end).strip() and not (self._lines[end][:1].strip() and self._is_overlined(end)):
             end += 1
@@ -128,7 +128,7 @@ class _Reader:
         return heading is not None and len(heading[1]) == 2 and self._line(at).rstrip() != self._line(at - 1).rstrip()
 
     def _indented(self, at: int) -> int:
-        """The line behind an indented stretch and the blank lines inside of it."""
+        """The line after an indented stretch and the blank lines inside it."""
         end = at
         for number in range(at, len(self._lines)):
             line = self._lines[number]
@@ -139,13 +139,13 @@ class _Reader:
         return max(end, at)
 
     def _simple_table(self, at: int) -> int:
-        """A table between lines of = signs, in which rows may be parted by blank lines."""
+        """The line after a table between lines of = signs, whose rows may be separated by blank lines."""
         end = self._paragraph(at)
         borders = [number for number in range(at, end) if self._lines[number].startswith("==")]
         return end if len(borders) >= 3 else self._border_ahead(end) or end
 
     def _border_ahead(self, at: int) -> int:
-        """The line behind a border that ends a table within the next lines before a blank line outside of it."""
+        """The line after a border that ends a table within the next lines before a blank line outside it."""
         for number in range(at, min(at + 200, len(self._lines))):
             if _TABLE.match(self._lines[number]) and self._lines[number].startswith("=="):
                 return number + 1 if not self._line(number + 1).strip() else 0

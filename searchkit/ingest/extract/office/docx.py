@@ -1,4 +1,4 @@
-"""DOCX: paragraphs, lists and tables in the document's order, under their headings; notes and comments where they belong."""
+"""Reads DOCX: paragraphs, lists and tables in order, under their headings; notes and comments where they belong."""
 
 import posixpath
 from collections.abc import Iterable, Iterator
@@ -14,20 +14,20 @@ from searchkit.ingest.extract.office.ooxml import Package, joined_cells
 from searchkit.ingest.extract.readers import extract
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-# Tracked deletions and where moved text was, field codes, properties, and the old form of what is there twice.
+# Tracked deletions, the origin of moved text, field codes, properties, and the fallback of content that is there twice.
 _SKIPPED = frozenset(
     "del moveFrom instrText delText delInstrText Fallback pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr ffData rt"
     " numberingChange annotationRef".split()
 )
 _CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
-_LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is a page's layout
+_LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
 _TITLE_BLOCKS = 20  # the title is among the first, if there is one
 
 
 @dataclass(slots=True)
 class _Inline:
-    """A paragraph's text, and what hangs on it and is read behind it."""
+    """A paragraph's text, and the attached blocks that are read after it."""
 
     parts: list[str] = field(default_factory=list)
     boxes: list[etree._Element] = field(default_factory=list)
@@ -39,9 +39,9 @@ class _Inline:
 
 
 def extract_docx(content: bytes) -> ExtractedDocument:
-    """Blocks as they are asked for. The title is the properties', else the paragraph in the style Title.
+    """Read blocks lazily. The title is the properties', else the paragraph in the style Title.
 
-    Raises UnreadableFileError for damaged and password-protected documents, and for old ones under a new name.
+    Raises UnreadableFileError for damaged and password-protected documents, and for those of the old format under a new name.
     """
     package = Package(content, "wordprocessingml")
     title, metadata = package.properties()
@@ -52,7 +52,7 @@ def extract_docx(content: bytes) -> ExtractedDocument:
 
 
 class _Reader:
-    """Goes through the document's parts; keeps the path of headings and the notes that were not met yet."""
+    """Reads the document's parts; keeps the path of headings and the notes that were not reached yet."""
 
     def __init__(self, package: Package) -> None:
         self.title = ""
@@ -86,7 +86,7 @@ class _Reader:
         return () if root is None else root
 
     def _blocks(self, elements: Iterable[etree._Element], *, flow: bool = False, place: str = "") -> Iterator[Block]:
-        """Blocks of what may stand in a body, a cell or a note. Only in the flow do headings count as such."""
+        """Read the blocks of a body, a cell or a note. Headings count only in the flow."""
         for element in elements:
             name = local(element.tag)
             if name == "p":
@@ -115,7 +115,7 @@ class _Reader:
         yield from self._behind(found)
 
     def _table(self, table: etree._Element, *, flow: bool, place: str) -> Iterator[Block]:
-        """Rows as lines, but cell by cell where a row holds tables, headings or pages of text: that is a layout."""
+        """Read rows as lines; cell by cell if a row contains tables, headings or pages of text, since it is then layout."""
         lines: list[str] = []
         found = _Inline()
         for row in _outermost(table, "tr"):
@@ -152,7 +152,7 @@ class _Reader:
         return " ".join(" ".join(texts).split())
 
     def _gather(self, element: etree._Element, found: _Inline) -> None:
-        """Text of an inline element, and what hangs on it."""
+        """The text of an inline element, and the blocks attached to it."""
         for child in element:
             name = local(child.tag)
             if name == "t":
@@ -191,7 +191,7 @@ class _Reader:
                     yield Block("\n".join(texts), headings=self._headings(), place=place)
 
     def _imported(self, element: etree._Element, place: str) -> Iterator[Block]:
-        """Another document that Word takes in when it opens this one; programs that write reports do so."""
+        """Read another document that Word includes when it opens this one; programs that write reports do so."""
         from searchkit.ingest.extract.office.docx import imported_blocks
 
         relation = self._package.relations(self._part).get(attribute(element, "id"))
@@ -219,7 +219,7 @@ def _outermost(element: etree._Element, tag: str) -> Iterator[etree._Element]:
 
 
 def _symbol(code: str) -> str:
-    """A character named by its code; those of symbol fonts mean nothing without the font."""
+    """A character given by its code; those of symbol fonts mean nothing without the font."""
     try:
         number = int(code, 16)
     except ValueError:
@@ -240,7 +240,7 @@ _FORMATS = {
 
 
 def imported_blocks(name: str, content: bytes) -> Iterable[Block]:
-    """The blocks of a part that is a document itself. Raises UnreadableFileError if it is of a kind that is not read."""
+    """Read the blocks of a part that is itself a document. Raises UnreadableFileError for an unsupported kind."""
     format_name = _FORMATS.get(posixpath.splitext(name)[1].lower())
     if format_name is None:
         raise UnreadableFileError(

@@ -9,8 +9,8 @@ from lxml import etree
 from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.office.ooxml import Package
 
-_BODY_TEXT = 9  # the outline level of what is no heading
-# By name where no outline level is said: programs other than Word leave it out, and translate the names.
+_BODY_TEXT = 9  # the outline level of ordinary text
+# By name where no outline level is given: programs other than Word omit it, and translate the names.
 _HEADING_NAME = re.compile(
     r"(?:heading|überschrift|berschrift|titre|t[ií]tulo|titolo|kop|rubrik|overskrift|otsikko|nag[łl][óo]wek|nadpis|cmsor"
     r"|заголовок|標題|标题|見出し|제목|başlık)[ _-]*([1-9])(?![\d])",
@@ -37,7 +37,7 @@ class _ListLevel:
 
 
 class Styles:
-    """Looks styles up, and counts numbered paragraphs: they must be asked for in the document's order, once each."""
+    """Looks styles up, and numbers paragraphs, which must be passed in the document's order, once each."""
 
     def __init__(self, package: Package) -> None:
         self._elements: dict[str, etree._Element] = {}
@@ -52,7 +52,7 @@ class Styles:
         self._counts: dict[str, dict[int, int]] = {}
 
     def of(self, paragraph: etree._Element) -> Style:
-        """The paragraph's style, with what it says itself."""
+        """The paragraph's style, with its own properties."""
         properties = _child(paragraph, "pPr")
         if properties is None:
             return self._style(self._default)
@@ -65,7 +65,7 @@ class Styles:
         )
 
     def number(self, paragraph: etree._Element) -> str:
-        """The number or bullet before the paragraph with a blank behind it, "" if it has none."""
+        """The number or bullet before the paragraph with a blank after it, "" if it has none."""
         numbering = self.of(paragraph).numbering
         levels = self._levels(numbering[0]) if numbering else {}
         if not numbering or numbering[1] not in levels:
@@ -79,7 +79,7 @@ class Styles:
 
     def _style(self, identifier: str) -> Style:
         if identifier not in self._resolved:
-            self._resolved[identifier] = Style()  # what a circle of styles comes to
+            self._resolved[identifier] = Style()  # the result for a circle of styles
             self._resolved[identifier] = self._resolve(identifier)
         return self._resolved[identifier]
 
@@ -117,7 +117,7 @@ def _child(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def _own(properties: etree._Element) -> tuple[int | None, tuple[str, int | None] | None]:
-    """The outline level (from 0) and the list that paragraph properties name themselves."""
+    """The outline level (from 0) and the list that the paragraph's own properties name."""
     level, numbering = None, None
     for child in properties:
         name = local(child.tag)
@@ -131,7 +131,7 @@ def _own(properties: etree._Element) -> tuple[int | None, tuple[str, int | None]
 
 
 def _merged(own: tuple[str, int | None], base: tuple[str, int] | None) -> tuple[str, int] | None:
-    """A list named in part by a paragraph or style, in part by the style that it is based on; list 0 is none."""
+    """Combine a list named in part by a paragraph or style, in part by the style that it is based on; list 0 means none."""
     list_id = own[0] or (base[0] if base else "")
     level = own[1] if own[1] is not None else base[1] if base else 0
     return (list_id, level) if list_id not in ("", "0") else None
@@ -161,7 +161,7 @@ _Levels = dict[int, _ListLevel]
 
 
 def _lists(package: Package) -> tuple[dict[str, tuple[str, _Levels]], dict[str, _Levels]]:
-    """Lists by id: (abstract list, levels of their own); and the levels of abstract lists."""
+    """Lists by id as (abstract list, its own levels), and the levels of abstract lists."""
     lists: dict[str, tuple[str, _Levels]] = {}
     abstract: dict[str, _Levels] = {}
     for element in _part(package, "numbering", "num", "abstractNum"):
@@ -195,7 +195,7 @@ def _shown(levels: _Levels, counts: dict[int, int], level: int) -> str:
 
 
 def _letters(number: int) -> str:
-    """1 is a, 27 is aa, 28 is bb, as Word counts."""
+    """Number by letters as Word does: 1 is a, 27 is aa, 28 is bb."""
     return chr(97 + (number - 1) % 26) * min(10, (number - 1) // 26 + 1) if number > 0 else str(number)
 
 

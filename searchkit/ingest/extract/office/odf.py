@@ -1,4 +1,4 @@
-"""OpenDocument, in a zip container or as one flat XML file: which of text, sheets and slides it is, and what it says of itself."""
+"""Reads OpenDocument, in a zip container or as one flat XML file: text, sheets or slides, with metadata."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ _HEADERS = tuple(f"{kind}{which}" for kind in ("header", "footer") for which in 
 
 
 def extract_odf(content: bytes) -> ExtractedDocument:
-    """Blocks as they are asked for. The title is the properties', else the paragraph in the style Title.
+    """Read blocks lazily. The title is the properties', else the paragraph in the style Title.
 
     Raises UnreadableFileError for damaged and password-protected documents.
     """
@@ -59,7 +59,7 @@ def extract_odf(content: bytes) -> ExtractedDocument:
 
 
 class _Source:
-    """Where the parts of a document are: in members of a container, or all in one flat file."""
+    """The parts of a document: members of a container, or all in one flat file."""
 
     def __init__(self, content: bytes) -> None:
         self._flat = content
@@ -75,19 +75,19 @@ class _Source:
             raise locked(_KIND)
 
     def children(self, part: str, under: str) -> Iterator[etree._Element]:
-        """Children of the elements named `under`, each gone when the next is asked for."""
+        """Yield children of the elements named `under`; each is freed when the next is requested."""
         if self._has(part):
             with self._stream(part) as stream:
                 yield from each_child(stream, _KIND, under)
 
     def each(self, part: str, *tags: str) -> Iterator[etree._Element]:
-        """Elements with these names, each gone when the next is asked for."""
+        """Yield elements with these names; each is freed when the next is requested."""
         if self._has(part):
             with self._stream(part) as stream:
                 yield from each_element(stream, _KIND, tags)
 
     def events(self, part: str, *tags: str) -> Iterator[tuple[str, etree._Element]]:
-        """Starts and ends of elements with these names."""
+        """Yield starts and ends of elements with these names."""
         if self._has(part):
             with self._stream(part) as stream:
                 yield from each_event(stream, _KIND, tags)
@@ -105,12 +105,12 @@ def _is_xml(content: bytes) -> bool:
 
 
 def _body(source: _Source) -> str:
-    """What stands in the document's body: text, spreadsheet, presentation or drawing."""
+    """The kind of the document's body: text, spreadsheet, presentation or drawing."""
     for event, element in source.events("content.xml", *_BODIES):
         parent = element.getparent()
         if event == "start" and parent is not None and local(parent.tag) == "body":
             return local(element.tag)
-    raise UnreadableFileError(f"an {_KIND} of a kind that is not read: it is no text, spreadsheet or presentation")
+    raise UnreadableFileError(f"an {_KIND} of a kind that is not read: not a text, spreadsheet or presentation")
 
 
 def _properties(source: _Source) -> tuple[str, dict[str, str]]:
@@ -125,7 +125,7 @@ def _properties(source: _Source) -> tuple[str, dict[str, str]]:
 
 
 def _title_styles(source: _Source) -> frozenset[str]:
-    """Names of the style Title and of the automatic styles made of it."""
+    """Names of the style Title and of the automatic styles based on it."""
     return frozenset(("Title",)) | {
         attribute(style, "name")
         for style in source.each("content.xml", "style")
@@ -144,11 +144,11 @@ def _running(source: _Source) -> Iterator[Block]:
 
 
 _FURNITURE = frozenset(("page-number", "date-time", "page"))
-_RUNNING = frozenset(("header", "footer"))  # on every slide the same: said once
+_RUNNING = frozenset(("header", "footer"))  # the same on every slide: read once
 
 
 def slide_blocks(pages: Iterable[etree._Element]) -> Iterator[Block]:
-    """Blocks of all slides (draw:page); a slide's title is the heading of what else is on it."""
+    """Read the blocks of all slides (draw:page); a slide's title is the heading of the rest."""
     running: set[str] = set()
     for number, page in enumerate(pages, 1):
         yield from _slide(page, number, running)
@@ -177,12 +177,12 @@ def _slide(page: etree._Element, number: int, running: set[str]) -> Iterator[Blo
 
 
 def _role(shape: etree._Element) -> str:
-    """What a frame is on its slide, such as title or notes; "" for an ordinary one."""
+    """The role of a frame on its slide, such as title or notes; "" for an ordinary one."""
     return attribute(shape, "class")
 
 
 def _merged(shape: etree._Element, place: str) -> Iterator[Block]:
-    """A shape's blocks, those paragraphs joined that follow each other at one place."""
+    """A shape's blocks; successive paragraphs at one place are joined."""
     held: Block | None = None
     for block in Walk(place=place).blocks([shape]):
         joins = held and held.kind is block.kind is BlockKind.PARAGRAPH and held.place == block.place

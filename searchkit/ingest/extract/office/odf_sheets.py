@@ -1,4 +1,4 @@
-"""Sheets of an ODS: rows as they come; a million repetitions of a cell or row count as one."""
+"""Reads sheets of an ODS row by row; a million repetitions of a cell or row count as one."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ _DURATION = re.compile(r"-?PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,]\d+)?S)?")
 
 @dataclass(slots=True)
 class _Sheet:
-    """A sheet that is being read: how many rows there were, and what is read behind its cells."""
+    """A sheet that is being read: its number of rows so far, and the blocks to read after its cells."""
 
     name: str
     rows: int = 0
@@ -28,7 +28,7 @@ class _Sheet:
 
 
 def spreadsheet_blocks(events: Iterable[tuple[str, etree._Element]]) -> Iterator[Block]:
-    """Blocks of all sheets, from starts and ends of the elements named in SHEET_TAGS."""
+    """Read the blocks of all sheets from starts and ends of the elements named in SHEET_TAGS."""
     for _, group in groupby(_rows(events), key=lambda found: id(found[0])):
         yield from _sheet_blocks(group)
 
@@ -41,7 +41,7 @@ def _sheet_blocks(found: Iterator[tuple[_Sheet, Row | None]]) -> Iterator[Block]
 
 
 def _rows(events: Iterable[tuple[str, etree._Element]]) -> Iterator[tuple[_Sheet, Row | None]]:
-    """(sheet, row); None for the row at a sheet's end. Tables in a sheet, such as those of charts, are no sheets."""
+    """(sheet, row); None for the row at a sheet's end. Tables in a sheet, such as those of charts, do not count."""
     sheet: _Sheet | None = None
     depth = 0
     for event, element in events:
@@ -63,7 +63,7 @@ def _rows(events: Iterable[tuple[str, etree._Element]]) -> Iterator[tuple[_Sheet
 
 
 def _row(sheet: _Sheet, element: etree._Element) -> Row | None:
-    """A row, None if it is empty. One that is repeated stands for all its repetitions."""
+    """A row, None if it is empty. A repeated row is read once."""
     first = sheet.rows + 1
     sheet.rows += _count(element.get(f"{_TABLE}number-rows-repeated"))
     cells: list[tuple[int, str]] = []
@@ -85,7 +85,7 @@ def _count(said: str | None) -> int:
 
 
 def _value(cell: etree._Element, kind: str) -> str:
-    """A cell as it is shown, near enough; "" if it is empty."""
+    """A cell approximately as it is shown; "" if it is empty."""
     if show := _SHOWS.get(kind):
         name = "value" if kind in ("float", "currency", "percentage") else f"{kind}-value"
         currency = cell.get(f"{_OFFICE}currency") if kind == "currency" else None
@@ -96,7 +96,7 @@ def _value(cell: etree._Element, kind: str) -> str:
 
 
 def _time(duration: str) -> str:
-    """PT12H30M00S as 12:30; as it is if it is something else."""
+    """Turn PT12H30M00S into 12:30; leave anything else as it is."""
     found = _DURATION.fullmatch(duration)
     if not found:
         return duration

@@ -1,4 +1,4 @@
-"""What OpenDocument text is made of, wherever it stands: paragraphs, headings, lists, tables, notes, frames."""
+"""Reads the elements of OpenDocument text anywhere: paragraphs, headings, lists, tables, notes, frames."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ _SKIPPED = frozenset(
     ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "note-citation")
 )
 _BLANKS = re.compile(r"[ \t\r\n]+")
-_LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is a page's layout
-_MOST_BLANKS = 100  # a count of blanks is anything that the file says
+_LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
+_MOST_BLANKS = 100  # bound on a count of blanks, which is whatever the file says
 
 
 @dataclass(slots=True)
 class _Inline:
-    """A paragraph's text, and what hangs on it and is read behind it."""
+    """A paragraph's text, and the attached blocks that are read after it."""
 
     parts: list[str] = field(default_factory=list)
     behind: list[etree._Element] = field(default_factory=list)
@@ -31,7 +31,7 @@ class _Inline:
 
 
 class Walk:
-    """Goes through elements in order and keeps the path of headings. `place` is that of blocks that have none else."""
+    """Reads elements in order, and keeps the path of headings. `place`: for blocks without one of their own."""
 
     def __init__(self, title_styles: frozenset[str] = frozenset(), place: str = "") -> None:
         self.title = ""
@@ -39,9 +39,9 @@ class Walk:
         self._path: list[tuple[int, str]] = []
 
     def blocks(self, elements: Iterable[etree._Element], *, flow: bool = False, item: str = "") -> Iterator[Block]:
-        """Blocks of what may stand in a body, a cell, a frame or a note. Only in the flow do headings count as such.
+        """Read the blocks of a body, a cell, a frame or a note. Headings count only in the flow.
 
-        `item` goes before each paragraph that is an item of a list.
+        `item` is put before each paragraph that is an item of a list.
         """
         for element in elements:
             name = local(element.tag)
@@ -72,14 +72,14 @@ class Walk:
         yield from self._behind(found)
 
     def _level(self, paragraph: etree._Element) -> int | None:
-        """Of a heading, from 1; 0 for the document's title, None for text."""
+        """The level of a heading, from 1; 0 for the document's title, None for text."""
         if local(paragraph.tag) == "h":
             level = attribute(paragraph, "outline-level")
             return int(level) if level.isdigit() else 1
         return 0 if attribute(paragraph, "style-name") in self._title_styles else None
 
     def _table(self, table: etree._Element, *, flow: bool) -> Iterator[Block]:
-        """Rows as lines, but cell by cell where a row holds tables, headings or pages of text: that is a layout."""
+        """Read rows as lines; cell by cell if a row contains tables, headings or pages of text, since it is then layout."""
         lines: list[str] = []
         found = _Inline()
         for row in _rows(table):
@@ -114,7 +114,7 @@ class Walk:
         yield from self._as_one(element, f"comment by {author}" if author else "comment")
 
     def _as_one(self, element: etree._Element, place: str) -> Iterator[Block]:
-        """The blocks in an element as a single one."""
+        """The blocks in an element, joined to a single one."""
         outer, self._place = self._place, f"{self._place}, {place}" if self._place else place
         texts = [block.text for block in self.blocks(element)]
         if texts:
@@ -126,13 +126,13 @@ class Walk:
 
 
 def plain_text(element: etree._Element) -> str:
-    """The paragraphs of a cell, parted by blanks, without what hangs on them."""
+    """The paragraphs of a cell, separated by blanks, without attached blocks."""
     found = _Inline()
     return " ".join(_cell_text(element, found).split())
 
 
 def _gather(element: etree._Element, found: _Inline) -> None:
-    """Text of an inline element in order, and what hangs on it."""
+    """The text of an inline element in order, and the blocks attached to it."""
     found.parts.append(_BLANKS.sub(" ", element.text or ""))
     for child in element:
         name = local(child.tag)
@@ -149,7 +149,7 @@ def _gather(element: etree._Element, found: _Inline) -> None:
 
 
 def _cell_text(cell: etree._Element, found: _Inline) -> str:
-    """The text of a cell's paragraphs and lists; what hangs on it is left to `found`."""
+    """The text of a cell's paragraphs and lists; attached blocks are added to `found`."""
     texts = []
     for child in cell:
         name = local(child.tag)

@@ -1,4 +1,4 @@
-"""Office Open XML packages, which Word, PowerPoint and Excel write: parts by their relations, properties, drawn text."""
+"""Reads Office Open XML packages, as Word, PowerPoint and Excel write them: parts by their relations, properties, drawn text."""
 
 import posixpath
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _PROPERTIES = {
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A part that another one refers to. `kind`: the last word of the relation's type, the same in all editions."""
+    """A part referred to by another one. `kind`: the last word of the relation's type, the same in all editions."""
 
     kind: str
     target: str
@@ -40,7 +40,7 @@ class Package:
         self.main = self._main_part(family)
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """What a part refers to inside the package, by relation id; "" asks for the package's own."""
+        """The parts that a part refers to inside the package, by relation id; "" for the package's own relations."""
         if part not in self._relations:
             self._relations[part] = dict(self._read_relations(part))
         return self._relations[part]
@@ -59,7 +59,7 @@ class Package:
         return [relation.target for relation in relations if relation.kind in kinds and relation.target in self.archive]
 
     def properties(self) -> tuple[str, dict[str, str]]:
-        """The title, and what else the core properties say."""
+        """The title, and the other core properties."""
         parts = self.related("", "core-properties")
         root = self.archive.xml(parts[0]) if parts else None
         entries = () if root is None else root
@@ -100,7 +100,7 @@ class Package:
 
 
 def paragraphs_text(element: etree._Element) -> str:
-    """The paragraphs of a drawing, a line each."""
+    """The paragraphs of a drawing, one per line."""
     lines = (paragraph_text(paragraph) for paragraph in descendants(element, "p"))
     return "\n".join(line for line in lines if line)
 
@@ -118,7 +118,7 @@ def paragraph_text(paragraph: etree._Element) -> str:
 
 
 def table_lines(table: etree._Element) -> list[str]:
-    """The rows of a drawing's table (a:tbl), cells parted by bars."""
+    """The rows of a drawing's table (a:tbl), cells separated by bars."""
     lines = []
     for row in descendants(table, "tr"):
         cells = [cell for cell in row if local(cell.tag) == "tc" and not _is_covered(cell)]
@@ -127,12 +127,12 @@ def table_lines(table: etree._Element) -> list[str]:
 
 
 def _is_covered(cell: etree._Element) -> bool:
-    """Whether a cell lies under the one beside or above it."""
+    """True if a cell is merged into the one beside or above it."""
     return any(cell.get(name) in ("1", "true") for name in ("hMerge", "vMerge"))
 
 
 def joined_cells(cells: list[str]) -> str:
-    """A row as a line: empty cells keep their place between others, "" if there are no others."""
+    """A row as a line; empty cells keep their place between others; "" if all are empty."""
     while cells and not cells[-1]:
         cells.pop()
     return " | ".join(cells)
@@ -157,7 +157,7 @@ def _child(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def _cached(element: etree._Element | None, *, numbers: bool = False) -> str:
-    """The values a chart keeps of the cells it shows."""
+    """The values that a chart stores of the cells it shows."""
     if element is None:
         return ""
     texts = [value.text for value in descendants(element, "v") if value.text]

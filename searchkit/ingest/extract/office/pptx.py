@@ -1,4 +1,4 @@
-"""PPTX: slide by slide in the order of the presentation, under the slide's title; notes and comments marked as such."""
+"""Reads PPTX: slide by slide in the presentation's order, under the slide's title; notes and comments are marked as such."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,11 +10,11 @@ from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _TITLES = frozenset(("title", "ctrTitle"))
 _FURNITURE = frozenset(("sldNum", "dt", "sldImg"))
-_RUNNING = frozenset(("ftr", "hdr"))  # on every slide the same: said once
+_RUNNING = frozenset(("ftr", "hdr"))  # the same on every slide: read once
 
 
 def extract_pptx(content: bytes) -> ExtractedDocument:
-    """A block a shape, made as they are asked for; hidden slides are read as others are. The title is the properties'.
+    """Read one block per shape, lazily; hidden slides are read like others. The title is the properties'.
 
     Raises UnreadableFileError for damaged and password-protected presentations.
     """
@@ -52,7 +52,7 @@ def _authors(package: Package) -> dict[str, str]:
 
 
 class _Slide:
-    """One slide. `running`: footers that other slides said already."""
+    """One slide. `running`: footers that were read on other slides."""
 
     def __init__(self, package: Package, part: str, number: int, running: set[str]) -> None:
         self._package, self._part, self._number, self._running = package, part, number, running
@@ -119,7 +119,7 @@ class _Slide:
 
 
 def _shapes(tree: Iterable[etree._Element]) -> Iterator[etree._Element]:
-    """Shapes, pictures and frames in the order they are drawn, those of groups where the group stands."""
+    """Shapes, pictures and frames in drawing order, those of groups at the group's position."""
     for element in tree:
         name = local(element.tag)
         if name in ("sp", "graphicFrame", "cxnSp", "pic", "contentPart"):
@@ -131,6 +131,6 @@ def _shapes(tree: Iterable[etree._Element]) -> Iterator[etree._Element]:
 
 
 def _placeholder(shape: etree._Element) -> str:
-    """What a shape is on its slide, such as title or ftr; "" for no placeholder."""
+    """The role of a shape on its slide, such as title or ftr; "" if it is not a placeholder."""
     found = next(descendants(shape, "ph"), None)
     return attribute(found, "type") or "body" if found is not None else ""

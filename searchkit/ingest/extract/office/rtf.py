@@ -1,4 +1,4 @@
-"""RTF: paragraphs, headings, tables and notes from control words; characters by code page or Unicode escape."""
+"""Reads RTF: paragraphs, headings, tables and notes from control words; characters by code page or Unicode escape."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ _PARTS_OF_DATE = ("yr", "mo", "dy", "hr", "min")
 _HEADING_STYLES = ("heading ", "überschrift ", "titre ", "título ", "titolo ", "kop ", "rubrik ")
 _OLD_CODECS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 _MAX_DEPTH = 10_000  # of groups; programs write some dozens
-_BODY_TEXT = 9  # the outline level of what is no heading
+_BODY_TEXT = 9  # the outline level of ordinary text
 _AGAIN = "give it the suffix that fits its content, or save it again"
 _RTF = b"{\\rtf"
 _HALF = re.compile("[\ud800-\udfff]")
@@ -40,7 +40,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 @dataclass(slots=True)
 class _Text:
-    """Paragraphs that are being put together: the document's, or those of a note or header, which is read apart."""
+    """Paragraphs that are being collected: the document's, or those of a note or header, which is read separately."""
 
     place: str = ""
     depth: int = 0  # of the group it ends with
@@ -54,23 +54,23 @@ class _Text:
 
 @dataclass(slots=True)
 class _Group:
-    """What holds up to the closing brace."""
+    """The properties that apply up to the closing brace."""
 
     codec: str
-    destination: str = ""  # "" for text, "ignored", or the group that is read for something else
+    destination: str = ""  # "" for text, "ignored", or the name of a group with another use
     unicode_skip: int = 1
     deleted: bool = False
-    starts: bool = True  # no control word was read yet
+    starts: bool = True  # no control word has been read yet
 
 
 def extract_rtf(content: bytes) -> ExtractedDocument:
-    """Blocks in the document's order; the title is the info group's.
+    """Read blocks in the document's order; the title is the info group's.
 
-    Raises UnreadableFileError for what is no RTF.
+    Raises UnreadableFileError for a file that is not RTF.
     """
     beginning = content[:64].lstrip(b"\xef\xbb\xbf \r\n\t\0")
     if not beginning.startswith(_RTF):
-        reason = "not rich text: it does not begin like it" if content.strip() else "an empty file, not rich text"
+        reason = "not rich text: it has another beginning" if content.strip() else "an empty file, not rich text"
         raise UnreadableFileError(reason, remedy=_AGAIN)
     reader = _Reader()
     blocks = tuple(reader.read(content))
@@ -78,7 +78,7 @@ def extract_rtf(content: bytes) -> ExtractedDocument:
 
 
 class _Reader:
-    """Goes through the tokens and keeps what is in force: groups, paragraph properties, headings."""
+    """Reads the tokens, and keeps the current state: groups, paragraph properties, headings."""
 
     def __init__(self) -> None:
         self.info: dict[str, str] = {}
@@ -86,7 +86,7 @@ class _Reader:
         self._groups = [_Group("cp1252")]
         self._texts = [_Text()]
         self._path: list[tuple[int, str]] = []
-        self._raw = bytearray()  # bytes whose code page is that of the group
+        self._raw = bytearray()  # bytes in the group's code page
         self._skip = 0  # characters after a Unicode escape, for programs that do not know it
         self._fonts: dict[int, str] = {}
         self._font, self._default_font, self._default_codec = 0, 0, "cp1252"
@@ -98,7 +98,7 @@ class _Reader:
         self._said: set[str] = set()
 
     def read(self, content: bytes) -> Iterator[Block]:
-        """The document's blocks; headers and footers come last, each once."""
+        """Read the document's blocks; headers and footers come last, each once."""
         running: list[Block] = []
         for token in tokens(content):
             self._token(token)
@@ -106,7 +106,7 @@ class _Reader:
                 running += [block for block in self._done if block.place in ("header", "footer")]
                 yield from (block for block in self._done if block.place not in ("header", "footer"))
                 self._done = []
-        while len(self._texts) > 1:  # cut off within a note
+        while len(self._texts) > 1:  # truncated inside a note
             self._end_apart()
         self._end_paragraph()
         self._end_table()
@@ -155,7 +155,7 @@ class _Reader:
             self._raw += data
 
     def _flush(self) -> None:
-        """The bytes read so far as text of the group's destination."""
+        """Add the bytes read so far to the group's destination as text."""
         if self._raw:
             text = self._raw.decode(self._groups[-1].codec, "replace")
             self._raw.clear()
@@ -194,7 +194,7 @@ class _Reader:
             self._plain_control(word, number, group)
 
     def _destination(self, word: str, group: _Group) -> bool:
-        """Whether the first word of a group says that it is something else than text of its surroundings."""
+        """Handle the first word of a group; return True if it makes the group something other than surrounding text."""
         if group.destination == "ignored":
             return True
         if word in _APART and group.destination == "":
@@ -227,7 +227,7 @@ class _Reader:
             self._in_table = number != 0
 
     def _character_property(self, word: str, number: int | None, group: _Group) -> bool:
-        """Whether the word says how characters are written; all groups obey it."""
+        """Handle a word about the encoding of characters, for all groups; return True if it was one."""
         if word == "uc":
             group.unicode_skip = number if number is not None else 1
         elif word == "ansicpg":
@@ -266,7 +266,7 @@ class _Reader:
             self._style_levels[self._style] = number
 
     def _name_style(self, name: str) -> None:
-        """A style that is a heading by its name."""
+        """Store a style that is a heading by its name."""
         lower = name.strip(" ;").lower()
         for beginning in _HEADING_STYLES:
             level = lower.removeprefix(beginning)
@@ -275,24 +275,24 @@ class _Reader:
         self._style = None
 
     def reset_paragraph(self) -> None:
-        """The paragraph has the properties of none."""
+        """Reset the paragraph's properties."""
         self._style, self._outline, self._in_table = None, None, False
 
     def end_paragraph(self) -> None:
-        """A paragraph's end; in a table it only parts what one cell holds."""
+        """End a paragraph; in a table it only divides one cell's text."""
         if self._in_table and not self._texts[-1].place:
             self._texts[-1].parts.append(" ")
         else:
             self._end_paragraph()
 
     def end_cell(self) -> None:
-        """A cell's end."""
+        """End a cell."""
         text = self._texts[-1]
         text.cells.append(" ".join(_whole(text.parts).split()))
         text.parts = []
 
     def end_row(self) -> None:
-        """A row's end. What stands behind the last cell's end belongs to the next row."""
+        """End a row. Text after the last cell's end belongs to the next row."""
         text = self._texts[-1]
         cells, text.cells = text.cells, []
         while cells and not cells[-1]:
@@ -337,7 +337,7 @@ class _Reader:
         self._texts[-1].behind = []
 
     def _end_apart(self) -> None:
-        """The end of a note, comment, text box, header or footer: it is read behind the paragraph that it hangs on."""
+        """End a note, comment, text box, header or footer, which is read after the paragraph that it is attached to."""
         self._end_paragraph()
         text = self._texts.pop()
         words = "\n".join(text.paragraphs)
@@ -366,7 +366,7 @@ _ACTIONS: dict[str, Callable[[_Reader], None]] = {
 
 
 def _whole(parts: list[str]) -> str:
-    """Parts as one text; characters beyond 16 bits come as two."""
+    """Join parts to one text; characters beyond 16 bits come as two."""
     text = "".join(parts)
     if _HALF.search(text):
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

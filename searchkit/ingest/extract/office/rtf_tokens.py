@@ -1,10 +1,10 @@
-"""The tokens of RTF: braces, control words with their numbers, bytes and text; and its names for code pages."""
+"""Splits RTF into tokens: braces, control words with their numbers, bytes and text; and names its code pages."""
 
 import codecs
 import re
 from collections.abc import Iterator
 
-Token = tuple[str, bytes, int | None]  # kind ("{", "}", "control", "byte" or "text"), what it says, its number
+Token = tuple[str, bytes, int | None]  # kind ("{", "}", "control", "byte" or "text"), content, number
 
 _TOKEN = re.compile(
     rb"([^\\{}\r\n\0]+)|([\r\n\0]+)|([{}])|\\(?:'([0-9a-fA-F]{2})|([a-zA-Z]{1,32})(-?\d{1,10})?[ ]?|(['\\{}])|([^a-zA-Z]))"
@@ -17,7 +17,7 @@ _CHARSETS = {
 
 
 def tokens(content: bytes) -> Iterator[Token]:
-    """The tokens in order; binary data (\\bin) is passed over, a backslash at the very end as well."""
+    """Yield the tokens in order, without binary data (\\bin) and a backslash at the very end."""
     position = 0
     while found := _TOKEN.match(content, position):
         position = found.end()
@@ -39,7 +39,7 @@ def tokens(content: bytes) -> Iterator[Token]:
 
 
 def codec(code_page: int) -> str:
-    """Python's name for a code page, Western for those that it does not know."""
+    """Python's name for a code page; Western for unknown ones."""
     name = {65001: "utf-8", 10000: "mac_roman", 936: "gbk"}.get(code_page, f"cp{code_page}")
     try:
         return codecs.lookup(name).name

@@ -1,4 +1,4 @@
-"""Sheets of any spreadsheet as blocks: some rows each, under the sheet's name and the names of the columns."""
+"""Turns sheets of any spreadsheet into blocks of some rows each, under the sheet's name and the column names."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from searchkit.types import Block, BlockKind
 
 _BLOCK_CHARACTERS = 300
-_GAP_ROWS = 2  # empty rows within a block; more of them part what stands apart
-_NAME_CHARACTERS = 60  # a column's name is not longer
+_GAP_ROWS = 2  # empty rows within a block; more of them separate blocks
+_NAME_CHARACTERS = 60  # longest name of a column
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*")
 _CELL_LIKE = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*[Cc]\d*")
 
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 def sheet_blocks(sheet: str, rows: Iterable[Row]) -> Iterator[Block]:
-    """Blocks of several rows, up to some 600 characters; a row of column names is a heading to those below."""
+    """Make blocks of several rows, up to some 600 characters; a row of column names is a heading of those below."""
     headings: tuple[str, ...] = (sheet,)
     header: Row | None = None
     held: list[Row] = []
@@ -52,9 +52,9 @@ def sheet_blocks(sheet: str, rows: Iterable[Row]) -> Iterator[Block]:
 
 
 def _is_header(row: Row, following: Row | None, header: Row | None, *, after_gap: bool) -> bool:
-    """Whether a row names the columns of the rows below: several short words, right above something of several cells.
+    """True if a row names the columns of the rows below: several short words, right above something of several cells.
 
-    Further down it must stand after an empty row and differ from what follows, since tables of words look like it.
+    Further down it must follow an empty row and differ from the next rows, since tables of words look the same.
     """
     if not row.words or len(row.cells) < 2 or following is None or following.first > row.last + 1:
         return False
@@ -78,7 +78,7 @@ def _line(row: Row) -> str:
 
 
 def place(sheet: str, start: tuple[int, int], end: tuple[int, int] | None = None) -> str:
-    """A range as spreadsheets write it, from (row, column) of its corners."""
+    """A range in a spreadsheet's notation, from (row, column) of its corners."""
     corners = [f"{column_letters(column)}{row}" for row, column in (start, end or start)]
     plain = _PLAIN_NAME.fullmatch(sheet) and not _CELL_LIKE.fullmatch(sheet)
     name = sheet if plain else "'" + sheet.replace("'", "''") + "'"
@@ -87,7 +87,7 @@ def place(sheet: str, start: tuple[int, int], end: tuple[int, int] | None = None
 
 @lru_cache(maxsize=1024)
 def column_letters(column: int) -> str:
-    """1 is A, 27 is AA."""
+    """The letters of a column: 1 is A, 27 is AA."""
     letters = ""
     while column > 0:
         column, rest = divmod(column - 1, 26)
@@ -97,7 +97,7 @@ def column_letters(column: int) -> str:
 
 @lru_cache(maxsize=1024)
 def column_number(letters: str) -> int:
-    """A is 1, AA is 27; 0 for what is not letters from A to Z."""
+    """The number of a column: A is 1, AA is 27; 0 for anything but letters from A to Z."""
     number = 0
     for letter in letters.upper():
         if not "A" <= letter <= "Z":
@@ -120,7 +120,7 @@ def number_text(value: str) -> str:
 
 
 def percent_text(value: str) -> str:
-    """0.25 as 25%."""
+    """Write 0.25 as 25%."""
     try:
         return number_text(f"{float(value) * 100:.12g}") + "%"
     except ValueError:
@@ -128,14 +128,14 @@ def percent_text(value: str) -> str:
 
 
 def date_text(value: str, *, epoch_1904: bool) -> str:
-    """A serial day as an ISO date, with the time if it has one; less than a day is a time. As it is if it is no date."""
+    """Turn a serial day into an ISO date, with the time if it has one; less than a day is a time. Leave anything else as it is."""
     try:
         serial = float(value)
         if 0 <= serial < 1:
             return _without_seconds(
                 (datetime(2000, 1, 1) + timedelta(seconds=round(serial * 86400))).strftime("%H:%M:%S")
             )
-        # 1900 counts a 29th of February that there never was.
+        # Excel counts a 29th of February 1900, which never existed.
         epoch = datetime(1904, 1, 1) if epoch_1904 else datetime(1899, 12, 30 if serial >= 60 else 31)
         moment = epoch + timedelta(days=int(serial), seconds=round(serial % 1 * 86400))
     except (ValueError, OverflowError):
@@ -144,7 +144,7 @@ def date_text(value: str, *, epoch_1904: bool) -> str:
 
 
 def iso_text(moment: datetime) -> str:
-    """Date and time with no more parts than it needs."""
+    """Write date and time without parts that are zero."""
     if moment.hour == moment.minute == moment.second == 0:
         return moment.date().isoformat()
     return f"{moment.date().isoformat()} {_without_seconds(moment.strftime('%H:%M:%S'))}"

@@ -1,4 +1,4 @@
-"""XLSX: the cells' values by rows, with sheet, column names and cell range; rows are read as they are asked for."""
+"""Reads XLSX: the cells' values by rows, with sheet, column names and cell range; rows are read lazily."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ _DATE_IDS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50
 _PERCENT_IDS = frozenset((9, 10))
 _LITERAL = re.compile(r"\"[^\"]*\"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]", re.IGNORECASE)
 _DIGITS = "0123456789"
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # characters that XML may not hold, such as _x000D_ for a line's end
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # characters that XML may not contain, such as _x000D_ for a line's end
 
 _Show = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Workbook:
-    """What all sheets share. `shows`: by style number, how a number is shown."""
+    """The data that all sheets share. `shows`: the display of a number, by style number."""
 
     package: Package
     strings: list[str]
@@ -40,10 +40,10 @@ class _Workbook:
 
 
 def extract_xlsx(content: bytes) -> ExtractedDocument:
-    """Blocks of some rows, made as they are asked for; then the sheet's comments and what is drawn on it.
+    """Read blocks of some rows, lazily; then the sheet's comments and drawings.
 
-    Of formulas the result that is stored is read. Hidden sheets, rows and columns are read as others are.
-    Raises UnreadableFileError for damaged and password-protected workbooks.
+    Of formulas, the stored result is read. Hidden sheets, rows and columns are read like others.
+        Raises UnreadableFileError for damaged and password-protected workbooks.
     """
     package = Package(content, "spreadsheetml")
     title, metadata = package.properties()
@@ -72,7 +72,7 @@ def _strings(package: Package) -> list[str]:
 
 
 def _rich_text(entry: etree._Element) -> str:
-    """The text of a cell without the reading aids (rPh) of Japanese words."""
+    """The text of a cell without the phonetic guides (rPh) of Japanese words."""
     if len(entry) == 1 and not len(entry[0]):
         text = entry[0].text or ""
     else:
@@ -128,7 +128,7 @@ def _rows(workbook: _Workbook, part: str) -> Iterator[Row]:
 
 
 def _value(cell: etree._Element, kind: str, workbook: _Workbook) -> str:
-    """A cell as it is shown, near enough; "" if it is empty."""
+    """A cell approximately as it is shown; "" if it is empty."""
     held = cell[-1]
     if local(held.tag) != "v":
         held = next((child for child in cell if local(child.tag) in ("v", "is")), held)
@@ -149,7 +149,7 @@ def _value(cell: etree._Element, kind: str, workbook: _Workbook) -> str:
 
 
 def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
-    """Comments, and text boxes, diagrams and charts that lie on the sheet."""
+    """The sheet's comments, text boxes, diagrams and charts."""
     threads: dict[str, str] = {}
     for comments in package.related(part, "threadedComment"):
         root = package.archive.xml(comments)
@@ -161,7 +161,7 @@ def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
         root = package.archive.xml(comments)
         for comment in descendants(root, "comment") if root is not None else ():
             notes[comment.get("ref", "")] = "".join(text.text or "" for text in descendants(comment, "t"))
-    for reference, text in (notes | threads).items():  # a thread's note only says that there is a thread
+    for reference, text in (notes | threads).items():  # the note of a thread only points to the thread
         letters = reference.rstrip(_DIGITS)
         where = place(sheet, (int(reference[len(letters) :] or 0), column_number(letters)))
         yield Block(text.strip(), headings=(sheet,), place=f"{where}, comment")

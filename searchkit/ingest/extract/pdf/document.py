@@ -1,6 +1,6 @@
-"""PDF: text page by page, running headers dropped, hyphenation joined, headings from the outline, scans by OCR.
+"""Reads PDF: text page by page, without running headers, hyphenation joined, headings from the outline, scans by OCR.
 
-PDFium reads the files; pypdf, which repairs what PDFium refuses, reads those.
+PDFium reads the files; pypdf reads those that PDFium refuses, and repairs them.
 """
 
 import logging
@@ -22,7 +22,7 @@ from searchkit.types import Block, BlockKind, ExtractedDocument
 _LOCKED = "open it in a PDF viewer with the password, save or print it without one, and index that"
 _DAMAGED = "open it in a PDF viewer and save or print it again, or get the file again"
 
-_HOPELESS = 200  # after so many pages in a row that cannot be opened, the file's count of them is not believed
+_HOPELESS = 200  # after this many pages in a row that cannot be opened, the file's number of pages is not believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class _Contents:
     pages: Sequence[PageText]
     unreadable: Sequence[int]  # page numbers, from 1
     scanned: int  # pages that are pictures and were not read
-    trouble: UnreadableFileError | None = None  # why the last of them was not
+    trouble: UnreadableFileError | None = None  # the reason for the last of them
 
 
 def extract_pdf(content: bytes) -> ExtractedDocument:
-    """A block a paragraph, then what forms and notes of a page say. The title is the metadata's.
+    """Read one block per paragraph, then the page's form fields and notes. The title is the metadata's.
 
     Raises UnreadableFileError for damaged and password-protected files, and where no page has text.
     """
@@ -65,7 +65,7 @@ def _read(document: pypdfium2.PdfDocument, content: bytes) -> ExtractedDocument:
 
 
 def _contents(document: pypdfium2.PdfDocument) -> _Contents:
-    """All pages, one open at a time: PDFium keeps an open page's fonts and pictures in memory."""
+    """Read all pages, one open at a time: PDFium keeps an open page's fonts and pictures in memory."""
     pages: list[PageText] = []
     unreadable: list[int] = []
     scanned, trouble = 0, None
@@ -87,7 +87,7 @@ def _contents(document: pypdfium2.PdfDocument) -> _Contents:
 
 
 def _recognised(page: pypdfium2.PdfPage) -> list[Line]:
-    """Lines of a page that is a picture, paragraphs parted by empty ones. Raises UnreadableFileError without OCR."""
+    """Read the lines of a page that is a picture, with empty lines between paragraphs. Raises UnreadableFileError without OCR."""
     remedy = ocr.missing()
     if remedy:
         raise UnreadableFileError("", remedy=remedy)
@@ -95,7 +95,7 @@ def _recognised(page: pypdfium2.PdfPage) -> list[Line]:
 
 
 def _require_text(contents: _Contents) -> None:
-    """Raises UnreadableFileError if no page says anything."""
+    """Check that there is any text. Raises UnreadableFileError if no page has any."""
     pages = contents.pages
     if any(page.fields or page.notes or any(line.text.strip() for line in page.lines) for page in pages):
         return
@@ -111,7 +111,7 @@ def _require_text(contents: _Contents) -> None:
 
 
 def _repaired(content: bytes, reason: str) -> ExtractedDocument:
-    """The document as far as pypdf can mend it."""
+    """Read the document as far as pypdf can repair it."""
     from searchkit.ingest.extract.pdf.repair import repaired_lines  # few files need it, and it takes a while to import
 
     pages = [PageText([Line(line) for line in lines]) for lines in repaired_lines(content, reason, remedy=_DAMAGED)]
@@ -141,7 +141,7 @@ def _blocks(pages: Sequence[PageText], outline: Sequence[Bookmark], attachments:
 
 
 def _beside(page: PageText, headings: tuple[str, ...], number: int) -> Iterator[Block]:
-    """What lies on the page without being part of it."""
+    """The notes and form fields on the page, which are not part of its text."""
     if page.fields:
         yield Block("\n".join(page.fields), BlockKind.TABLE, headings, number, place="form fields")
     for note in page.notes:
@@ -157,7 +157,7 @@ def _under(path: Sequence[Bookmark], bookmark: Bookmark) -> list[Bookmark]:
 
 
 def _turns(lines: Sequence[Line], outline: Sequence[Bookmark]) -> Mapping[int, list[Bookmark]]:
-    """At which lines of a page its bookmarks begin."""
+    """The lines of a page at which its bookmarks begin."""
     turns: dict[int, list[Bookmark]] = {}
     said = [_letters(line.text) for line in lines] if outline else []
     at = 0
@@ -168,7 +168,7 @@ def _turns(lines: Sequence[Line], outline: Sequence[Bookmark]) -> Mapping[int, l
 
 
 def _line_of(bookmark: Bookmark, lines: Sequence[Line], said: Sequence[str], first: int) -> int:
-    """The line that says the bookmark's title, else the nearest below the point that it leads to, else the first.
+    """The line with the bookmark's title, else the nearest below its target, else the first.
 
     `said`: the letters of each line.
     """

@@ -1,4 +1,4 @@
-"""Lines of a PDF's pages: which run through the document, where paragraphs begin, which words they part."""
+"""Finds running headers in the lines of a PDF's pages, the beginnings of paragraphs, and hyphenated words."""
 
 import re
 import unicodedata
@@ -9,10 +9,15 @@ from itertools import pairwise
 from statistics import median
 
 _EDGE_LINES = 2  # running headers and footers take up to this many lines
-_NEARBY, _OFTEN = 4, 4  # a chapter's header stands on this many of the pages up to so many before and after
-_PARAGRAPH_GAP = 1.25  # of the page's usual distance of lines: typesetters put at least a third more between paragraphs
-# Ligatures and Arabic letters by their shape, as fonts name them; words are looked for in letters. Soft hyphens within a
-# line part a word that the page shows whole. Null characters stand where a font names nothing.
+_NEARBY, _OFTEN = (
+    4,
+    4,
+)  # a chapter's header is on at least this many (the second) of the pages up to this many before and after
+_PARAGRAPH_GAP = (
+    1.25  # times the page's usual distance of lines: typesetters put at least a third more between paragraphs
+)
+# Fonts name ligatures, and Arabic letters by their shape; people search for words in plain letters. Soft hyphens within a
+# line split a word that the page shows whole. Null characters replace unnamed glyphs of a font.
 _LETTERS = {
     code: unicodedata.normalize("NFKC", chr(code))
     for code in (*range(0xFB00, 0xFB07), *range(0xFB50, 0xFDFC), *range(0xFE70, 0xFEFD))
@@ -24,8 +29,8 @@ _ROMAN = re.compile(r"(?=[ivxl])(xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line, or several parted by U+FFFE where a word is. Points from the page's lower edge to the baseline of its
-    first and last letter; None if not known.
+    """A line, or several joined by U+FFFE inside a hyphenated word. Points from the page's lower edge to the baseline of its
+    first and last letter; None if unknown.
     """
 
     text: str
@@ -40,7 +45,7 @@ def compounds(pages: Iterable[Sequence[Line]]) -> frozenset[str]:
 
 
 def joined(lines: Iterable[str], hyphenated: Container[str] = ()) -> str:
-    """A paragraph; a word parted at a line's end becomes one again, those of `hyphenated` with their hyphen."""
+    """Join the lines of a paragraph; a word divided at a line's end becomes one again, those of `hyphenated` with their hyphen."""
 
     def rejoined(parted: re.Match[str]) -> str:
         if not parted[3].islower():
@@ -53,9 +58,9 @@ def joined(lines: Iterable[str], hyphenated: Container[str] = ()) -> str:
 
 
 def paragraph_starts(lines: Sequence[Line]) -> list[int]:
-    """Positions of lines that are further from the line above than is usual on the page, or that follow an empty one.
+    """Positions of lines that are farther from the line above than is usual on the page, or that follow an empty one.
 
-    In the next column a paragraph goes on if its line above does not end a sentence.
+    A paragraph continues in the next column if its last line does not end a sentence.
     """
     gaps = [_gap(above, line) for above, line in pairwise(lines)]
     usual = median([gap for gap in gaps if gap is not None and 2 < gap < 60] or [0.0])
@@ -73,10 +78,10 @@ def _gap(above: Line, line: Line) -> float | None:
 
 
 def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """Lines of each page, less headers, footers and page numbers in all their forms.
+    """Remove headers, footers and page numbers in all their forms from the lines of each page.
 
-    Those that stand at the edge of most pages go; a chapter's stay on its first page. Pages that say all the same keep
-    it.
+    Lines at the edge of most pages are removed; a chapter's stay on its first page. Pages whose lines are all the same keep
+    them.
     """
     split = [list(page) for page in pages]
     if len(pages) < 3:
@@ -96,26 +101,26 @@ def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
 
 
 def _runs(key: str, places: list[int], page: int, pages: int) -> bool:
-    """Whether a line with this key, which stands on the pages of `places`, is dropped from one of them."""
+    """True if a line with this key, which is on the pages of `places`, is dropped from one of them."""
     if len(places) > pages / 2:
         return True
     at = bisect_left(places, page)
     near = bisect_right(places, page + _NEARBY) - bisect_left(places, page - _NEARBY)
-    says_nothing = not re.search(r"[^\W\d_]", key)
-    return near >= _OFTEN and (says_nothing or (at > 0 and places[at - 1] >= page - _NEARBY))
+    has_no_letter = not re.search(r"[^\W\d_]", key)
+    return near >= _OFTEN and (has_no_letter or (at > 0 and places[at - 1] >= page - _NEARBY))
 
 
 def _edges(lines: Sequence[Line]) -> set[int]:
-    """Positions of the first and last lines that hold anything, as they are written and as they stand on the page."""
+    """Positions of the first and last lines that are not empty, in the file's order and in the page's."""
     filled = [i for i, line in enumerate(lines) if line.text.strip()]
     placed = sorted((i for i in filled if lines[i].top is not None), key=lambda i: lines[i].top or 0.0)
     return {i for order in (filled, placed) for i in (*order[:_EDGE_LINES], *order[-_EDGE_LINES:])}
 
 
 def _keys(line: str, page: int) -> set[str]:
-    """What makes a line the same as another page's: its words, with the first or last number counted from the page's.
+    """The key by which a line equals another page's: its words, with the first or last number relative to the page's.
 
-    Numbers that do not count the pages tell lines apart, such as the totals at the foot of bills.
+    Numbers that do not count pages, such as the totals at the foot of bills, make lines different.
     """
     text = " ".join(line.split())
     if roman := _ROMAN.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Text of pictures of pages, by the program tesseract, if it and the extra [ocr] are installed."""
+"""Recognises the text of page pictures by the program tesseract, if it and the extra [ocr] are installed."""
 
 import importlib.util
 import io
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.readers import sign_of_life
+from searchkit.ingest.extract.readers import heartbeat
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -22,7 +22,7 @@ _ONE_THREAD = {"OMP_THREAD_LIMIT": "1"}  # readers run in parallel; tesseract's 
 
 
 def missing() -> str:
-    """What the user has to do before scans can be read, "" if nothing."""
+    """Say what the user has to install before scans can be read, "" if nothing."""
     steps = []
     if importlib.util.find_spec("PIL") is None:
         steps.append("pip install 'searchkit[ocr]'")
@@ -32,15 +32,15 @@ def missing() -> str:
 
 
 def read(picture: "pypdfium2.PdfBitmap") -> str:
-    """The text, paragraphs parted by empty lines. Languages: the setting's, such as deu+eng, else those installed.
+    """Recognise the text, with empty lines between paragraphs. Languages: the setting's, such as deu+eng, else those installed.
 
-    Raises UnreadableFileError if tesseract fails, as it does for languages that are not there.
+    Raises UnreadableFileError if tesseract fails, as it does for missing languages.
     """
     image = io.BytesIO()
     with closing(picture):
         picture.to_pil().save(image, "PNG", compress_level=1)
     text = _tesseract("stdin", "stdout", "-l", _languages(), given=image.getvalue()).replace("\f", "\n")
-    sign_of_life()  # a page takes seconds, a book of them longer than a file may
+    heartbeat()  # a page takes seconds, a book of them longer than a file may
     return text
 
 

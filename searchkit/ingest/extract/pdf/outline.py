@@ -1,4 +1,4 @@
-"""What a PDF says of itself: title, author, dates, tags, language, bookmarks, names of attachments."""
+"""Reads a PDF's metadata: title, author, dates, tags, language, bookmarks, names of attachments."""
 
 import ctypes
 import re
@@ -8,7 +8,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from lxml import etree
 
-_DEEPEST = 12  # bookmarks further down say nothing more
+_DEEPEST = 12  # deeper bookmarks add nothing
 _NAMES = 200  # attachments
 _DATE = re.compile(r"(?:D:)?\s*(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?([Z+-])?(\d\d)?'?(\d\d)?")
 _PRODUCERS = re.compile(r"^(?:microsoft (?:word|excel|powerpoint)|powerpoint presentation)\b[ -]*", re.I)
@@ -20,8 +20,8 @@ _JUNK = re.compile(
 _SUFFIX = re.compile(
     r"\.(?:docx?|xlsx?|pptx?|odt|ods|odp|rtf|txt|tex|dvi|ps|eps|pdf|indd|qxd|qxp|pages|html?|p65|fm|cdr|ai)$", re.I
 )
-_NOTHING = ("anonymous", "unspecified", "unknown", "none", "null")  # what programs write where nobody said anything
-_FAILURES = (pypdfium2.PdfiumError, ValueError)  # among them UnicodeError; the text is what matters
+_NOTHING = ("anonymous", "unspecified", "unknown", "none", "null")  # placeholders that programs write
+_FAILURES = (pypdfium2.PdfiumError, ValueError)  # includes UnicodeError; the text matters more
 _XMP = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -31,7 +31,7 @@ _XMP = {
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """An entry of the outline: page index, depth from 0, title; `top`: the height on the page it leads to, if it says."""
+    """An entry of the outline: page index, depth from 0, title; `top`: the height of its target on the page, if given."""
 
     page: int
     depth: int
@@ -40,7 +40,7 @@ class Bookmark:
 
 
 def title(document: pypdfium2.PdfDocument, content: bytes) -> str:
-    """The title, "" if there is none or only a program's or a file's name stands in its place."""
+    """The title, "" if there is none, or only a program's or a file's name instead."""
     return _sound_title(_info(document, "Title")) or _sound_title(_from_xmp(_packet(content), "dc:title"))
 
 
@@ -51,7 +51,7 @@ def _sound_title(raw: str) -> str:
 
 
 def metadata(document: pypdfium2.PdfDocument, content: bytes) -> dict[str, str]:
-    """Author, subject, tags, date (of creation, else of the last change) and language, as far as they are said."""
+    """Author, subject, tags, date (of creation, else of the last change) and language, as far as they are given."""
     packet = _packet(content)
     date = _iso(_info(document, "CreationDate")) or _iso(_info(document, "ModDate"))
     found = {
@@ -77,7 +77,7 @@ def _tags(keywords: str) -> str:
 
 
 def _iso(raw: str) -> str:
-    """D:20161231184323+01'00' as ISO 8601, as far as it goes; "" if it is no date."""
+    """Turn D:20161231184323+01'00' into ISO 8601, as far as it goes; "" if it is not a date."""
     parts = _DATE.match(raw)
     if not parts or not 1 <= int(parts[2] or 1) <= 12 or not 1 <= int(parts[3] or 1) <= 31:
         return ""
@@ -96,7 +96,7 @@ def _language(document: pypdfium2.PdfDocument) -> str:
 
 
 def _packet(content: bytes) -> etree._Element | None:
-    """The document's XMP, the last in the file, if it lies there uncompressed, as the standard asks."""
+    """The document's XMP, the last in the file, if it is uncompressed, as the standard requires."""
     start, end = content.rfind(b"<rdf:RDF"), content.rfind(b"</rdf:RDF>")
     if not 0 <= start < end:
         return None
@@ -135,7 +135,7 @@ def _top(view: int, at: list[float]) -> float | None:
 
 
 def attachment_names(document: pypdfium2.PdfDocument) -> list[str]:
-    """Files that are carried along; what is in them is not read."""
+    """Names of attached files, whose contents are not read."""
     names = []
     for index in range(min(document.count_attachments(), _NAMES)):
         try:

@@ -1,4 +1,4 @@
-"""One page of a PDF through PDFium: its lines with their places, form fields and notes, and whether it is a picture."""
+"""Reads one page of a PDF through PDFium: its lines with their positions, form fields and notes, and whether it is a picture."""
 
 import ctypes
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import pypdfium2.raw as pdfium
 from searchkit.ingest.extract.pdf.lines import Line
 
 _STAMP = 60  # characters that a scanner or viewer may have put on a picture
-_DPI = 250  # between 200 and 300 the recognition is equally good; time and memory grow with the square
+_DPI = 250  # recognition is equally good from 200 to 300; time and memory grow with the square
 _LONGEST = 5000  # pixels of a side: a poster is rendered coarser
 _BUTTONS = (pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE)
 _NOTES = frozenset(
@@ -29,9 +29,9 @@ _NOTES = frozenset(
 
 @dataclass(slots=True)
 class PageText:
-    """A page's lines in the order in which they are written, form fields as "name: value", notes that readers left.
+    """A page's lines in the file's order, form fields as "name: value", and readers' notes.
 
-    `scanned`: it is a picture, with no more text on it than a stamp.
+    `scanned`: the page is a picture, with no more text than a stamp.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -41,7 +41,7 @@ class PageText:
 
 
 def read_page(page: pypdfium2.PdfPage, into: PageText) -> None:
-    """All that the page says without looking at its pictures."""
+    """Read everything on the page except its pictures."""
     with closing(page.get_textpage()) as text_page:
         into.lines.extend(_lines(text_page, page.get_rotation()))
     into.fields, into.notes = _annotations(page)
@@ -50,7 +50,7 @@ def read_page(page: pypdfium2.PdfPage, into: PageText) -> None:
 
 
 def picture_of(page: pypdfium2.PdfPage) -> pypdfium2.PdfBitmap:
-    """The page in shades of grey, to be recognised."""
+    """Render the page in shades of grey, for OCR."""
     scale = min(_DPI / 72, _LONGEST / max(*page.get_size(), 1))
     return page.render(scale=scale, grayscale=True)
 
@@ -69,7 +69,7 @@ def _lines(text_page: pypdfium2.PdfTextPage, rotation: int) -> Iterator[Line]:
 
 
 def _height(text_page: pypdfium2.PdfTextPage, at: int, rotation: int) -> float | None:
-    """How high on the page, as it is shown, the letter stands."""
+    """The height of the letter on the page as shown."""
     x, y = ctypes.c_double(), ctypes.c_double()
     index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at)
     if index < 0 or not pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
@@ -78,7 +78,7 @@ def _height(text_page: pypdfium2.PdfTextPage, at: int, rotation: int) -> float |
 
 
 def _is_picture(page: pypdfium2.PdfPage, *, bare: bool) -> bool:
-    """Whether the page shows a picture; one that covers half of it if it is not bare of text."""
+    """True if the page shows a picture; if it also has text, one that covers half of it."""
     pictures = list(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4))
     if bare or not pictures:
         return bool(pictures)
@@ -91,7 +91,7 @@ def _is_picture(page: pypdfium2.PdfPage, *, bare: bool) -> bool:
 
 
 def _annotations(page: pypdfium2.PdfPage) -> tuple[list[str], list[str]]:
-    """What is typed into form fields, and what notes say."""
+    """The values of form fields, and the texts of notes."""
     fields: list[str] = []
     notes: list[str] = []
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
@@ -108,7 +108,7 @@ def _annotations(page: pypdfium2.PdfPage) -> tuple[list[str], list[str]]:
 
 
 def _field(form: pypdfium2.PdfFormEnv, widget: pdfium.FPDF_ANNOTATION) -> str:
-    """ "name: value", "" if nothing is typed or chosen."""
+    """ "name: value", "" if the field is empty."""
     if pdfium.FPDFAnnot_GetFormFieldType(form, widget) in _BUTTONS:
         return ""
     value = _string(pdfium.FPDFAnnot_GetFormFieldValue, form, widget)
@@ -119,7 +119,7 @@ def _field(form: pypdfium2.PdfFormEnv, widget: pdfium.FPDF_ANNOTATION) -> str:
 
 
 def _string(getter: Callable[..., int], *arguments: object) -> str:
-    """What one of PDFium's functions that fill a buffer with UTF-16 says."""
+    """Call one of PDFium's functions that fill a buffer with UTF-16, and return its text."""
     size = getter(*arguments, None, 0)
     buffer = (ctypes.c_ushort * (size // 2 + 1))()
     getter(*arguments, buffer, size)

@@ -1,4 +1,4 @@
-"""Text of PDFs so damaged that PDFium refuses them; pypdf searches the file for its objects."""
+"""Reads PDFs so damaged that PDFium refuses them; pypdf searches the file for its objects."""
 
 import io
 import logging
@@ -8,7 +8,7 @@ from pypdf.errors import DependencyError, PyPdfError
 
 from searchkit.errors import UnreadableFileError
 
-# What comes out of pypdf for content that its authors did not foresee.
+# Errors that pypdf raises for content that its authors did not foresee.
 _FAILURES: tuple[type[Exception], ...] = (
     PyPdfError,
     LookupError,
@@ -24,7 +24,7 @@ _FAILURES: tuple[type[Exception], ...] = (
 
 
 def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str]]:
-    """The lines of each page. Raises UnreadableFileError if nothing can be made of it; `reason`: why PDFium refused."""
+    """Read the lines of each page. Raises UnreadableFileError if nothing can be read; `reason`: why PDFium refused."""
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it reports every oddity; the outcome is reported instead
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
@@ -41,11 +41,11 @@ def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str
 
 
 def _damage(content: bytes, reason: str) -> str:
-    """What is wrong, in words that do not take a reader of the standard where that can be told."""
+    """Say what is wrong, if possible in words that make sense without the PDF standard."""
     if not content.strip(b"\0\r\n\t "):
         return "damaged PDF: it is empty"
     if b"%PDF-" not in content[:1024]:
-        return "damaged PDF: it does not begin as one"
+        return "damaged PDF: it does not begin like one"
     if b"%%EOF" not in content[-2048:]:
         return "damaged PDF: its end is missing"
     return f"damaged PDF: {reason}"

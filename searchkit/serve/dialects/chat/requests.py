@@ -30,7 +30,7 @@ def collections_of(model: str, collections: Sequence[str]) -> tuple[str, ...]:
     name = model.removeprefix(_PREFIX)
     if name not in collections:
         raise UsageError(
-            f"There is no chat model '{model[:80]}'. There are: {', '.join(chat_models(collections)) or 'none'}."
+            f"There is no chat model '{model[:80]}'. Choose from: {', '.join(chat_models(collections)) or 'none'}."
         )
     return (name,)
 

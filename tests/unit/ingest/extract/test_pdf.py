@@ -429,7 +429,7 @@ def test_letters_beyond_the_first_plane_do_not_shift_lines() -> None:
     ("part", "reason"),
     [
         (0, "it is empty"),
-        (4, "it does not begin as one"),
+        (4, "it does not begin like one"),
         (9, "its end is missing"),
         (300, "its end is missing"),
         (900, "its end is missing"),
@@ -443,7 +443,7 @@ def test_a_truncated_file_is_refused_with_a_reason(part: int, reason: str) -> No
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"this is a text with the wrong name", "damaged PDF: it does not begin as one"),
+        (b"this is a text with the wrong name", "damaged PDF: it does not begin like one"),
         (b"\0\0\n", "damaged PDF: it is empty"),
         (pdf(_BODY)[:1500], "damaged PDF: its end is missing"),
     ],

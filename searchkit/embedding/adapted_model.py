@@ -14,6 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.embedder import normalized
+from searchkit.embedding.graph.onnx_format import (
+    ElementType,
+    ExternalData,
+    encode_node,
+    encode_tensor,
+    extended_model,
+)
 from searchkit.embedding.model_folder import (
     ADAPTER_FILE,
     GRAPH_FILE,
@@ -114,27 +121,21 @@ def _write_graph(source: Path, folder: Path, *, is_adapted: bool) -> None:
     if is_adapted:  # the graph reads the matrix from that file already
         shutil.copyfile(source, folder / GRAPH_FILE)
         return
-    import onnx
+    model = extended_model(
+        source.read_bytes(),
+        renamed={_OUTPUT: _UNADAPTED},
+        initializers=[_tensor(folder / ADAPTER_FILE)],
+        nodes=[
+            encode_node("MatMul", [_UNADAPTED, "adapter"], ["adapted"]),
+            encode_node("LpNormalization", ["adapted"], [_OUTPUT], attributes={"axis": -1, "p": 2}),
+        ],
+    )
+    (folder / GRAPH_FILE).write_bytes(model)
 
-    model = onnx.load(str(source), load_external_data=False)
-    graph = model.graph
-    for node in graph.node:
-        node.output[:] = [_UNADAPTED if name == _OUTPUT else name for name in node.output]
-    graph.initializer.append(_tensor(folder / ADAPTER_FILE))
-    graph.node.append(onnx.helper.make_node("MatMul", [_UNADAPTED, "adapter"], ["adapted"]))
-    graph.node.append(onnx.helper.make_node("LpNormalization", ["adapted"], [_OUTPUT], axis=-1, p=2))
-    (folder / GRAPH_FILE).write_bytes(model.SerializeToString())
 
-
-def _tensor(file: Path) -> "onnx.TensorProto":  # type: ignore[name-defined] # noqa: F821
+def _tensor(file: Path) -> bytes:
     """Describe the matrix where NumPy wrote it: after the header of the file, up to its end."""
-    import onnx
-
     shape = np.load(file, mmap_mode="r").shape
     length = 4 * int(np.prod(shape))
-    tensor = onnx.TensorProto(
-        name="adapter", dims=shape, data_type=onnx.TensorProto.FLOAT, data_location=onnx.TensorProto.EXTERNAL
-    )
-    for key, value in {"location": file.name, "offset": file.stat().st_size - length, "length": length}.items():
-        tensor.external_data.add(key=key, value=str(value))
-    return tensor
+    place = ExternalData(file.name, file.stat().st_size - length, length)
+    return encode_tensor("adapter", shape, ElementType.FLOAT32, place)

@@ -11,8 +11,17 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+from searchkit.embedding.graph.onnx_format import (
+    ElementType,
+    ExternalData,
+    Graph,
+    encode_graph,
+    encode_model,
+    encode_node,
+    encode_tensor,
+    encode_value,
+)
 
 MICROSOFT = "com.microsoft"
 OPSET = 20
@@ -35,9 +44,9 @@ class GraphBuilder:
         self._folder = folder
         self._weights_name = "weights.bin"
         self._weights = (folder / self._weights_name).open("wb")
-        self._nodes: list[onnx.NodeProto] = []
+        self._nodes: list[bytes] = []
         self._node_count = 0
-        self._initializers: dict[str, onnx.TensorProto] = {}
+        self._initializers: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +61,9 @@ class GraphBuilder:
         if name not in self._initializers:
             array = np.asarray(value, order="C")
             if array.nbytes <= _INLINE_BYTES:
-                self._initializers[name] = numpy_helper.from_array(array, name)
+                self._initializers[name] = encode_tensor(
+                    name, array.shape, ElementType.of(array.dtype), array.tobytes()
+                )
             else:
                 self.constant_in_pieces(name, array.shape, array.dtype, [array])
         return name
@@ -65,16 +76,8 @@ class GraphBuilder:
         start = self._weights.tell()
         for piece in pieces:
             self._weights.write(np.asarray(piece, dtype, order="C").data)
-        tensor = TensorProto(
-            name=name,
-            dims=shape,
-            data_type=helper.np_dtype_to_tensor_dtype(dtype),
-            data_location=TensorProto.EXTERNAL,
-        )
-        place = {"location": self._weights_name, "offset": start, "length": self._weights.tell() - start}
-        for key, value in place.items():
-            tensor.external_data.add(key=key, value=str(value))
-        self._initializers[name] = tensor
+        place = ExternalData(self._weights_name, start, self._weights.tell() - start)
+        self._initializers[name] = encode_tensor(name, shape, ElementType.of(dtype), place)
         return name
 
     def widened(self, name: str, codes: Array, steps: Array) -> str:
@@ -82,7 +85,7 @@ class GraphBuilder:
 
         It does not fold a DequantizeLinear, and kernels that prepack their weights need constants.
         """
-        floats = self.node("Cast", [self.constant(f"{name}.codes", codes)], to=TensorProto.FLOAT)
+        floats = self.node("Cast", [self.constant(f"{name}.codes", codes)], to=ElementType.FLOAT32)
         return self.node("Mul", [floats, self.constant(f"{name}.steps", steps)])
 
     def node(self, operator: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any) -> str:
@@ -101,36 +104,32 @@ class GraphBuilder:
         """Add a node with several outputs; returns their names."""
         names = [f"{operator}_{self._node_count}_{i}" for i in range(outputs)]
         self._node_count += 1
-        self._nodes.append(helper.make_node(operator, list(inputs), names, domain=domain, **attributes))
+        self._nodes.append(encode_node(operator, inputs, names, domain, attributes))
         return names
 
     def either(self, condition: str, if_true: Callable[[], str], if_false: Callable[[], str]) -> str:
         """Add a conditional; each branch adds its nodes and returns the name of its output. Returns the result's name."""
-        branches = {"then_branch": self._branch("then", if_true), "else_branch": self._branch("else", if_false)}
-        return self.node("If", [condition], **branches)
+        then_branch, else_branch = self._branch("then", if_true), self._branch("else", if_false)
+        return self.node("If", [condition], then_branch=then_branch, else_branch=else_branch)
 
     def save(self, inputs: Mapping[str, tuple[npt.DTypeLike, Shape]], outputs: Mapping[str, str]) -> None:
         """Write the graph. `inputs`: type and shape by name; `outputs`: the float32 value to expose, by name."""
         self._weights.close()
         for name, value in outputs.items():
-            self._nodes.append(helper.make_node("Identity", [value], [name]))
-        graph = helper.make_graph(
-            self._nodes,
+            self._nodes.append(encode_node("Identity", [value], [name]))
+        graph = encode_graph(
             "encoder",
-            [
-                helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), shape)
-                for name, (kind, shape) in inputs.items()
-            ],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-            list(self._initializers.values()),
+            self._nodes,
+            initializers=self._initializers.values(),
+            inputs=[encode_value(name, ElementType.of(kind), shape) for name, (kind, shape) in inputs.items()],
+            outputs=[encode_value(name, ElementType.FLOAT32) for name in outputs],
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="searchkit")
-        model.ir_version = 10  # readable by ONNX Runtime 1.20
-        (self._folder / "model.onnx").write_bytes(model.SerializeToString())
+        # The version is readable by ONNX Runtime 1.20.
+        model = encode_model(graph, {"": OPSET, MICROSOFT: 1}, ir_version=10, producer="searchkit")
+        (self._folder / "model.onnx").write_bytes(model)
 
-    def _branch(self, name: str, write: Callable[[], str]) -> onnx.GraphProto:
+    def _branch(self, name: str, write: Callable[[], str]) -> Graph:
         around, self._nodes = self._nodes, []
         output = write()
         inside, self._nodes = self._nodes, around
-        return helper.make_graph(inside, name, [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
+        return encode_graph(name, inside, outputs=[encode_value(output, ElementType.FLOAT32)])

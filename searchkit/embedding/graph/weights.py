@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from onnx import TensorProto
 
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
+from searchkit.embedding.graph.onnx_format import ElementType
 from searchkit.embedding.graph.quantize import (
     BLOCK,
     Blocks,
@@ -179,7 +179,7 @@ class Weights:
                 yield piece
 
         stored = graph.constant_in_pieces(f"{name}.codes", table.shape, np.int8, codes())
-        values = graph.node("Cast", [graph.node("Gather", [stored, ids])], to=TensorProto.FLOAT)
+        values = graph.node("Cast", [graph.node("Gather", [stored, ids])], to=ElementType.FLOAT32)
         row_scales = graph.constant(f"{name}.scales", np.concatenate(scales) * np.float32(factor))
         return graph.node("Mul", [values, graph.node("Gather", [row_scales, ids])])
 
@@ -196,11 +196,11 @@ class Weights:
                 yield piece
 
         stored = graph.constant_in_pieces(f"{name}.codes", (count, width // 2), np.uint8, codes())
-        bytes_ = graph.node("Cast", [graph.node("Gather", [stored, ids])], to=TensorProto.INT32)
+        bytes_ = graph.node("Cast", [graph.node("Gather", [stored, ids])], to=ElementType.INT32)
         pairs = graph.node("Gather", [graph.constant(f"{name}.levels", codebook.pairs), bytes_])
         values = graph.node("Reshape", [pairs, graph.constant(f"{name}.shape", np.array([0, 0, width], np.int64))])
         row_scales = graph.node("Gather", [graph.constant(f"{name}.scales", np.concatenate(scales)), ids])
-        by_row = graph.node("Mul", [values, graph.node("Cast", [row_scales], to=TensorProto.FLOAT)])
+        by_row = graph.node("Mul", [values, graph.node("Cast", [row_scales], to=ElementType.FLOAT32)])
         return graph.node("Mul", [by_row, graph.constant(f"{name}.channels", codebook.channels * np.float32(factor))])
 
     def _pieces(self, table: Table) -> Iterator[Floats]:

@@ -71,7 +71,7 @@ class IndexSpec:
             structure, code, dimension = text.split("-")
             return cls(Structure(structure), Code(code), int(dimension))
         except ValueError as error:
-            raise ValueError(f"'{text}' names no index; one is named like rabitq-1bit-768") from error
+            raise ValueError(f"'{text}' is not the name of an index; names look like rabitq-1bit-768") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ class CodedIndex:
         marks = len(ids) if state.alive is None else len(state.alive)
         fits = len(codes) == len(ids) == marks and state.pending.shape == (len(state.pending_ids), spec.dimension)
         if not fits:
-            raise IndexDamagedError(f"the index in {folder} holds arrays that do not fit together")
+            raise IndexDamagedError(f"the index in {folder} has arrays that do not fit together")
         index._state = state
         return index
 
@@ -296,5 +296,5 @@ def _array(path: Path, kinds: tuple[type, ...], dimensions: int) -> Any:
     except (OSError, ValueError, EOFError) as error:
         raise IndexDamagedError(f"{path} cannot be read: {error}") from error
     if array.dtype not in kinds or array.ndim != dimensions:
-        raise IndexDamagedError(f"{path} holds an array of another kind than was written")
+        raise IndexDamagedError(f"{path} has an array of another type than was written")
     return array

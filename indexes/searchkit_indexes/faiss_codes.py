@@ -189,7 +189,7 @@ class FaissCodes:
             raise IndexDamagedError(f"the index in {folder} cannot be read: {error}") from error
         expected = type(_untrained(spec, 1))
         if not isinstance(index, expected) or index.d != spec.dimension:
-            raise IndexDamagedError(f"the index in {folder} is no {spec}")
+            raise IndexDamagedError(f"the index in {folder} is not {spec}")
         return cls(index, spec, effort, (mapped, reader))
 
     def _like(self, index: Any) -> Self:

@@ -73,7 +73,7 @@ class FloatCodes:
         except (OSError, ValueError, EOFError) as error:
             raise IndexDamagedError(f"the index in {folder} cannot be read: {error}") from error
         if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] != dimension:
-            raise IndexDamagedError(f"the index in {folder} holds no float32 vectors of {dimension} dimensions")
+            raise IndexDamagedError(f"the index in {folder} has no float32 vectors of {dimension} dimensions")
         return cls(vectors)
 
     def _similarities(self, query: Vectors) -> Vectors:

@@ -87,7 +87,7 @@ class HnswlibCodes:
         """Read a file written by `save` that the caller has verified. Raises IndexDamagedError for any other content."""
         graph = _new_graph(spec)
         if _dimension_of(folder / _FILE) != spec.dimension:  # hnswlib does not check it
-            raise IndexDamagedError(f"the index in {folder} is no {spec}")
+            raise IndexDamagedError(f"the index in {folder} is not {spec}")
         try:
             graph.load_index(str(folder / _FILE))
         except RuntimeError as error:

@@ -64,13 +64,13 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads((folder / _FILE).read_text("utf-8"))
         if content.pop("seal") != _seal(content) or content.pop("format") != FORMAT:
-            raise IndexDamagedError(f"{folder} has another format, or a manifest that is not as it was written")
+            raise IndexDamagedError(f"{folder} has another format, or a damaged manifest")
         manifest = Manifest(**content)
         actual = {name: (folder / name).stat().st_size for name in manifest.sizes}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexDamagedError(f"{folder} has no usable manifest: {error}") from error
     if actual != manifest.sizes:
-        raise IndexDamagedError(f"{folder} holds files of other sizes than were written")
+        raise IndexDamagedError(f"{folder} has files of other sizes than were written")
     return manifest
 
 
@@ -80,7 +80,7 @@ def verify_files(folder: Path) -> Manifest:
     try:
         for name, expected in manifest.checksums.items():
             if checksum(folder / name) != expected:
-                raise IndexDamagedError(f"{folder / name} is not as it was written")
+                raise IndexDamagedError(f"{folder / name} does not match its checksum")
     except OSError as error:
         raise IndexDamagedError(f"{folder} cannot be read: {error}") from error
     return manifest

@@ -1,4 +1,4 @@
-"""A conversation about what is indexed: every question is rewritten to stand alone, and gets sources of its own.
+"""A conversation about what is indexed: every question is rewritten to be understood alone, and gets sources of its own.
 
 "And the deposit?" alone finds nothing.
 """

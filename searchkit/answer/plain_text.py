@@ -1,6 +1,6 @@
 """Makes what a model writes safe to show: nothing in it steers a terminal, or is fetched by a renderer.
 
-Retrieved text may have told the model to write an image whose address contains what it has read. Everything stays readable as
+Retrieved text may have instructed the model to write an image whose address contains what it has read. Everything stays readable as
 plain text, except control characters. A model's reasoning, and the fences around an answer, are left out.
 """
 

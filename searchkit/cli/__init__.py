@@ -1,1 +1,1 @@
-"""The command: parse, call the library, render. Data on stdout, talk on stderr."""
+"""The command: parse, call the library, render. Data on stdout, messages on stderr."""

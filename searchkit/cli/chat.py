@@ -24,7 +24,7 @@ _HELP = (
 @click.command()
 @with_options(AnswerRequest)
 def chat(request: AnswerRequest) -> None:
-    """Talk about what is indexed: every question is rewritten to stand alone, and gets its own sources.
+    """Talk about what is indexed: every question is rewritten to be understood alone, and gets its own sources.
 
     In a conversation, /sources shows what the last answer is based on, /new starts over, /quit or Ctrl-D ends, and Ctrl-C stops
     an answer. From a pipe, each line is a question.

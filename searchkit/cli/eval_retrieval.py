@@ -121,9 +121,9 @@ def _check(request: _Request) -> None:
             )
         return
     if request.folders:
-        raise click.UsageError("Either folders, or a collection of yours (-c) with its judged queries (--queries).")
+        raise click.UsageError("Either folders, or one of your collections (-c) with its judged queries (--queries).")
     if request.collection is None or request.queries is None:
-        raise click.UsageError("-c and --queries go together. Begin a file of judged queries: searchkit eval init NAME")
+        raise click.UsageError("-c and --queries go together. Start a file of judged queries: searchkit eval init NAME")
     if request.model or request.split != "test":
         raise click.UsageError(
             "--model and --split are for folders; a collection has its model, and --queries its judgements."

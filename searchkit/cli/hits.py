@@ -47,7 +47,7 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
 
 
 def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
-    """Each hit as a heading line, the passage with its reason marked, and the reason in words, or in all its numbers."""
+    """Print each hit: a heading line, the passage with its matches marked, and the reason in words, or in all its numbers."""
     width = min(shutil.get_terminal_size().columns, 120) if is_terminal() else _PLAIN_WIDTH
     several = len({hit.collection for hit in hits}) > 1
     for hit in hits:
@@ -62,7 +62,7 @@ def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
 
 
 def marked(hit: Hit) -> str:
-    """The snippet with private-use characters where marks begin and end; they become colours once lines are filled."""
+    """The snippet with private-use characters where marks begin and end; they become colours after the lines are wrapped."""
     parts, at = [], 0
     for start, end in hit.marks:
         parts += [hit.snippet[at:start], _ON, hit.snippet[start:end], _OFF]
@@ -71,7 +71,7 @@ def marked(hit: Hit) -> str:
 
 
 def explained(hit: Hit, how: Explanation) -> str:
-    """The sum that gave a hit its place, with where each part comes from."""
+    """Write the sum that ranks a hit, with the origin of each part."""
     meaning = "not known"
     if hit.evidence.similarity is not None:
         meaning = (
@@ -102,7 +102,7 @@ def _more(hit: Hit) -> str:
 
 
 def _wrapped(hit: Hit, width: int) -> list[str]:
-    """The marked snippet as lines: running text filled, code as it is written."""
+    """The marked snippet as lines: prose wrapped, code as written."""
     on, off = ("\x1b[1;33m", "\x1b[0m") if _uses_colour() else ("«", "»")
     text = printable(marked(hit))
     sources = text.split("\n") if hit.path.suffix.lower() in CODE_SUFFIXES else [" ".join(text.split())]

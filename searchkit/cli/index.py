@@ -79,7 +79,7 @@ def _index(library: "Library", request: _Request) -> None:
     known = [request.collection] if request.collection else library.collections()
     if not (request.paths or known):
         raise NothingIndexedError
-    for path in request.paths:  # a misspelt one is better known before the first hour than after it
+    for path in request.paths:  # a misspelt one is better reported before the first hour than after it
         library.check(path)
     names = []
     for target in request.paths or known:
@@ -164,7 +164,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
     say(f"{report.collection}: {file_changes(report)};{_totals(report)}")
     if len(report.formats) > 1 and report.added and not report.unchanged:
         kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'passage')})" for each in report.formats)
-        say(f"  by format: {', '.join(kinds)}")
+        say(f"  by format:  {', '.join(kinds)}")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")

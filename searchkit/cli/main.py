@@ -37,18 +37,18 @@ class LazyGroup(click.Group):
     """Loads a command's module when it is run; listing them needs no import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature, here and below)
-        """In the order of use, not of the alphabet."""
+        """List the commands in the order of use, not of the alphabet."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name, from its module."""
+        """Load a command by name from its module."""
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"searchkit.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of commands, from the table above."""
+        """Write the list of commands, from the table above."""
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
@@ -89,15 +89,15 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        say("Stopped. What was stored is kept; the same command goes on from there.")
+        say("Stopped. What was stored is kept; the same command continues from there.")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; Python would complain about it once more at exit
         sys.exit(1)
     except SearchkitError as error:
         _fail(error_text(error), debug=debug)
-    except OSError as error:  # the machine's: a full disk, a folder that may not be written
-        _fail(f"{error}. Nothing that was done before is lost; --debug shows where it happened.", debug=debug)
+    except OSError as error:  # the machine's: a full disk, a folder without write permission
+        _fail(f"{error}. Nothing done before is lost; --debug shows where it happened.", debug=debug)
 
 
 def _fail(message: str, *, debug: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the command prints: data on standard output, talk and progress on standard error."""
+"""Prints for the command: data on standard output, messages and progress on standard error."""
 
 import json
 import sys
@@ -15,12 +15,12 @@ from searchkit.reports import Progress, ProgressListener
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-_SETTLED_SECONDS = 1.0  # before that a rate says nothing
+_SETTLED_SECONDS = 1.0  # before that a rate is meaningless
 
 
 @contextmanager
 def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
-    """A listener that draws on stderr while the block runs, or does nothing where nobody looks."""
+    """A listener that draws on stderr while the block runs, or does nothing if stderr is not a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -62,15 +62,15 @@ def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
 
 
 def say(message: str) -> None:
-    """A line of talk on stderr."""
+    """Print a message on stderr."""
     click.echo(printable(message), err=True)
 
 
 def print_json(values: Iterable[object]) -> None:
-    """One object a line on stdout."""
+    """Print one object per line on stdout."""
     for value in values:
         line = json.dumps(value, ensure_ascii=False)
-        # A name that is not UTF-8 comes as lone surrogates, which JSON can only hold as escapes.
+        # A name that is not UTF-8 contains lone surrogates, which JSON can only represent as escapes.
         click.echo(line if _is_utf8(line) else json.dumps(value))
 
 

@@ -14,7 +14,7 @@ from searchkit.display import plural
 @click.option("-c", "--collection", required=True, help="The collection to repair.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> None:
-    """Repair a damaged collection: make it again from its sound parts and your files.
+    """Repair a damaged collection: rebuild it from its undamaged parts and your files.
 
     The old files are set aside, nothing is deleted. FOLDERs are needed only if no record of the indexed folders is left.
 
@@ -37,7 +37,7 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
         print_json([{**values, "run": run}])
         return
     say(
-        f"{collection}: {plural(report.documents_kept, 'document')} and {plural(report.vectors_kept, 'vector')} were sound;"
+        f"{collection}: {plural(report.documents_kept, 'document')} and {plural(report.vectors_kept, 'vector')} were undamaged;"
         f" {report.run.added + report.run.changed:,} read again, {report.run.embedded:,} embedded"
     )
-    say(f"  The old files are in {report.set_aside}; delete them when you are content.")
+    say(f"  The old files are in {report.set_aside}; delete them when all is well.")

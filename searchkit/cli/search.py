@@ -90,7 +90,7 @@ def search(request: _Request) -> None:
 
 
 def _worded(note: Note) -> str:
-    """A note, with what can be typed about it."""
+    """Word a note, with a command to type."""
     if note.kind is NoteKind.PARTLY_EMBEDDED:
-        return f"{note_text(note)} Go on: {command('index', '-c', note.collection)}"
+        return f"{note_text(note)} To continue: {command('index', '-c', note.collection)}"
     return note_text(note)

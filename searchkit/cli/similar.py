@@ -55,7 +55,7 @@ def similar(request: _Request) -> None:
 
 
 def _place(place: str) -> tuple[Path, int | None]:
-    """The path and the line; a file whose name ends like a line is taken as it is."""
+    """Split path and line; an existing file whose name ends like a line is taken as it is."""
     numbered = re.fullmatch(r"(.+):([0-9]{1,9})", place, re.DOTALL)
     if numbered is None or Path(place).expanduser().exists():
         return Path(place), None

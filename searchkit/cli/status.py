@@ -82,7 +82,7 @@ def _index(index: IndexStatus) -> str:
 
 
 def _print_problems(one: CollectionStatus) -> None:
-    """Every problem, those of one kind together."""
+    """Print every problem, grouped by kind."""
     click.secho(f"{one.name}: {plural(len(one.problems), 'problem')}", bold=True)
     for (reason, remedy), problems in groupby(sorted(one.problems, key=_kind), key=_kind):
         click.echo(f"  {printable(reason)}" + (f"\n    → {printable(remedy)}" if remedy else ""))

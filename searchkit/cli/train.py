@@ -1,4 +1,4 @@
-"""`searchkit train`: pairs and opened; adapter and finetune have modules of their own."""
+"""`searchkit train`: pairs and opened; adapter and finetune have their own modules."""
 
 import signal
 from dataclasses import asdict, dataclass

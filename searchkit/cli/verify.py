@@ -38,6 +38,6 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
         for each in damages:
             click.echo(f"  {each.part}: {printable(each.what)}")
         if damages:
-            say(f"  Mend it: searchkit rebuild -c {name}")
+            say(f"  Repair it: searchkit rebuild -c {name}")
     if any(found.values()):
         ctx.exit(1)

@@ -22,7 +22,7 @@ from searchkit_tui.settings.saved_state import History, load_theme, save_theme
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 from searchkit_tui.widgets.open_hit import OpenedHits
 
-if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
+if TYPE_CHECKING:  # the engine is loaded when the box is ready to type into
     from searchkit import Library
 
 _MODES = {
@@ -35,9 +35,9 @@ _MODES = {
 class SearchApp(App[None]):
     """Search as you type over a library.
 
-    `library`: is for its owner to close once the app has ended; None for the one in `home` (None: the user's own), which is
-    opened behind the first screen. `collections`: search only these; none for all. `mode`: the one to start in. `clock`:
-    seconds, to measure searches. Raises ConfigError where config.toml makes no sense.
+    `library`: its owner closes it after the app has ended; None for the one in `home` (None: the user's own), which is
+    opened while the first screen is shown. `collections`: search only these; none for all. `mode`: the one to start in. `clock`:
+    seconds, to measure searches. Raises ConfigError for an invalid config.toml.
 
     `jobs`: the work in the background, shared by all screens.
     """
@@ -106,7 +106,7 @@ class SearchApp(App[None]):
         announce(self, lambda: self._session.library, job)
 
     def _show_unkept(self, reason: str) -> None:
-        message = visible(f"What you open is not kept: {reason}", one_line=True)
+        message = visible(f"What you open is not recorded: {reason}", one_line=True)
         self.notify(message, severity="warning", timeout=8, markup=False)
 
     def _save_theme(self, theme: str) -> None:

@@ -1,1 +1,1 @@
-"""Understanding a query: its words, phrases, exclusions and filters."""
+"""Parses and edits queries: words, phrases, exclusions and filters."""

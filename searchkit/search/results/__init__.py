@@ -1,1 +1,1 @@
-"""From ranked passages to what is shown of them."""
+"""Turns ranked passages into hits: chooses passages, snippets and highlights."""

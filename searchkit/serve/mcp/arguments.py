@@ -1,7 +1,7 @@
 """Arguments of tools: how they are described to a model, and how what it sends is read.
 
-Schemas use plain types only, no unions and no nulls, which some clients refuse; "" and 0 stand for a missing value. What
-models send instead (null, "5", 5.0, the year 2025 as a number) is understood; what they invent is refused.
+Schemas use plain types only, no unions and no nulls, which some clients refuse; "" and 0 mean a missing value. Values
+that models send instead (null, "5", 5.0, the year 2025 as a number) are understood; invented ones are refused.
 """
 
 import difflib
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A positive number; 0 stands for the usual one, and larger numbers for the maximum."""
+    """A positive number; 0 means the default, and larger numbers mean the maximum."""
 
     name: str
     description: str

@@ -1,6 +1,6 @@
 """MCP over Streamable HTTP: as a part of another server, or as a server of its own (`searchkit mcp --http`).
 
-Each request stands for itself, without a session, so that clients notice nothing of a server that was restarted.
+Each request is independent, without a session, so that clients notice nothing of a server that was restarted.
 """
 
 import os

@@ -56,7 +56,7 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
     for noun, count in (("document", len(documents)), ("passage", len(passages))):
         if count < FEWEST_VALIDATION:
             raise TrainingError(
-                f"All training pairs are from {plural(count, noun)}, too few to tell answers apart; at least"
+                f"All training pairs are from {plural(count, noun)}, too few to distinguish answers; at least"
                 f" {FEWEST_VALIDATION} are needed.",
                 remedy=_MORE,
             )

@@ -102,7 +102,7 @@ def test_what_makes_no_sense_is_refused(
     refused = [
         ([str(tmp_path)], "There is no file"),
         ([str(beir), "--split", "nix"], "nix.tsv"),
-        ([str(beir), "--index", "tree"], "names no index"),
+        ([str(beir), "--index", "tree"], "is not the name of an index"),
         ([str(beir), "--model", "nix"], "No model named 'nix'"),
         (["-c", "nix", "--queries", "y"], "No collection named 'nix'"),
     ]

@@ -177,7 +177,7 @@ def test_a_limit_takes_queries_and_impossible_indexes_are_refused(tmp_path: Path
     assert result.report.queries == 2
     assert result.report.differences == ()
     for options, message in (
-        (EvaluationOptions(indexes=("tree",)), "names no index"),
+        (EvaluationOptions(indexes=("tree",)), "is not the name of an index"),
         (EvaluationOptions(indexes=("rabitq-1bit-128",)), "64 dimensions"),
         (EvaluationOptions(dimensions=(65,)), "64 dimensions"),
     ):

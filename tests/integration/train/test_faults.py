@@ -199,7 +199,7 @@ def test_a_signal_stops_it_as_other_commands(indexed: Path, copied: Callable[[Pa
         str(home / "pairs.jsonl"),
     )
     assert (ended.returncode, ended.stdout) == (130, ""), ended.stderr
-    assert ended.stderr.strip() == "Stopped. What was stored is kept; the same command goes on from there."
+    assert ended.stderr.strip() == "Stopped. What was stored is kept; the same command continues from there."
     assert_unchanged(home)
     with Library(home) as library:
         assert 0 < adapt(library).report.embedded <= 60  # the other half of the passages

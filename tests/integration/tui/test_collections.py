@@ -264,7 +264,7 @@ def test_forgetting_asks_first_and_touches_no_file(filled: Library, docs: Path) 
         await user.until(lambda: names(user) == ["docs"])
         await user.press("x")
         await user.until(lambda: isinstance(user.app.screen, Confirm))
-        await user.until_seen("Forget docs?", "None of your files is touched", "3 files")
+        await user.until_seen("Forget docs?", "None of your files are touched", "3 files")
         await user.press("enter")  # the focus is on keeping it
         assert isinstance(user.app.screen, CollectionsScreen)
         assert filled.collections() == ["docs"]

@@ -181,7 +181,7 @@ def test_what_cannot_be_noted_is_said_once_and_quietly(keeping: Library, editor:
         await session.until(lambda: session.toasts)
         await session.press("enter", "enter")
         (toast,) = session.toasts
-        assert toast.startswith("What you open is not kept: ")
+        assert toast.startswith("What you open is not recorded: ")
         assert ("not valid TOML" if trouble == "config" else "opened.jsonl") in toast
 
     drive(keeping, scenario)

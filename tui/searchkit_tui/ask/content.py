@@ -59,7 +59,7 @@ def no_answerer(why: str) -> str:
 
 
 def state_line(reply: Reply) -> Content:
-    """Say how far an answer is, or how it ended."""
+    """Describe an answer's progress, or how it ended."""
     name = visible(reply.name, one_line=True)
     count = plural(len(reply.sources), "passage")
     if not reply.is_coming:
@@ -75,7 +75,7 @@ def _ending(reply: Reply, name: str, count: str) -> Content:
     if reply.error:
         return Content.styled(f"✗ {visible(reply.error)}", "$text-error")
     if reply.missing is not None:
-        return Content(f"{count} found" if reply.sources else "Nothing found that an answer could be made from.")
+        return Content(f"{count} found" if reply.sources else "Nothing found to base an answer on.")
     if reply.is_stopped:
         return Content(f"■ Stopped after {reply.elapsed_seconds:.1f} s. / asks again.")
     numbers = ", ".join(f"[{number}]" for number in cited(reply.text, reply.sources))

@@ -16,12 +16,12 @@ from searchkit_tui.settings.keys import SOURCES
 class AnswerStream(Protocol):
     """An answer on its way. It can be iterated once, and yields the text piece by piece.
 
-    `sources`: the passages that it is made from, complete before the first piece; the text calls the first one [1].
+    `sources`: the passages that it is based on, complete before the first piece; the text calls the first one [1].
     """
 
     @property
     def sources(self) -> Sequence[Hit]:
-        """See above."""
+        """See the class."""
 
     def __iter__(self) -> Iterator[str]:
         """Yield the pieces. Raises SearchkitError if the model fails."""
@@ -35,7 +35,7 @@ class Answerer(Protocol):
 
     @property
     def name(self) -> str:
-        """See above."""
+        """See the class."""
 
     def answer(self, question: str, collections: Sequence[str]) -> AnswerStream:
         """Find the passages, in all collections unless some are named, and begin to answer. Raises SearchkitError."""
@@ -99,7 +99,7 @@ class Reply:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Have the answer end soon, from any thread; what has come stays."""
+        """Make the answer end soon, from any thread; its text so far stays."""
         self._stopped.set()
         if self._stream is not None:
             self._stream.stop()

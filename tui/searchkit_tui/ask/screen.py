@@ -1,4 +1,4 @@
-"""A question, its answer as it comes, and the numbered passages that it is made from."""
+"""A question, its answer as it is written, and the numbered passages that it is based on."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ _NO_QUESTION = "Type a question and press enter."
 
 
 class AskScreen(ScreenWithHelp):
-    """Asks at once. Escape stops the answer while it comes, and leaves after that.
+    """Asks at once. Escape stops the answer while it is being written, and then leaves.
 
     `collections`: to answer from, none for all. `opened`: where sources that are opened are noted, None for nowhere.
     """
@@ -157,7 +157,7 @@ class AskScreen(ScreenWithHelp):
         self.query_one(Input).focus()
 
     def action_stop_or_back(self) -> None:
-        """Stop the answer while it comes, or else leave."""
+        """Stop the answer while it is being written, or else leave."""
         if self._reply is not None and self._reply.is_coming and not self._reply.is_stopped:
             self._stop()
         else:
@@ -180,7 +180,7 @@ class AskScreen(ScreenWithHelp):
             self._reply.stop()
 
     def _draw(self) -> None:
-        """Show what has come since the last look."""
+        """Show the text that has arrived since the last look."""
         reply = self._reply
         if reply is None:
             return

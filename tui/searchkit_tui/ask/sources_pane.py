@@ -1,4 +1,4 @@
-"""The numbered passages that an answer is made from, and the one that is being read."""
+"""The numbered passages that an answer is based on, and the one that is being read."""
 
 from collections.abc import Sequence
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:  # NumPy comes with it, which the other actions do without
     from searchkit.evaluate import RetrievalReport
 
 _REBUILD = (
-    "The collection is made again from its sound parts and your files. Its old files are set aside, nothing is deleted, and"
-    " sound vectors are kept. This can take as long as the first indexing."
+    "The collection is rebuilt from its undamaged parts and your files. Its old files are set aside, nothing is deleted, and"
+    " undamaged vectors are kept. This can take as long as the first indexing."
 )
-_UNTOUCHED = "None of your files is touched: your folders stay as they are and can be indexed again."
+_UNTOUCHED = "None of your files are touched: your folders stay as they are and can be indexed again."
 
 
 class Actions:
@@ -75,7 +75,7 @@ class Actions:
         self._app.push_screen(AddFolder(self._library), done)
 
     def index(self, collection: str) -> None:
-        """Bring a collection up to date."""
+        """Sync a collection with its folders."""
         self._submit(work.refresh(collection))
 
     def watch(self, collection: str) -> None:
@@ -161,7 +161,7 @@ class Actions:
         self._app.push_screen(EvaluationScreen(report, str(path)))
 
     def cancel(self, collection: str) -> None:
-        """Cancel the job of a collection, else the running one; watching goes on."""
+        """Cancel the job of a collection, else the running one; watching continues."""
         job = self._jobs.of(collection) or self._jobs.at_work
         if job is None:
             self._app.notify("No job is running.", markup=False)

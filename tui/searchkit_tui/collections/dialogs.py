@@ -57,7 +57,7 @@ class Problems(Dialog[str | None]):
 
 
 def problem_list(status: CollectionStatus) -> Content:
-    """List reason, remedy and files of each kind of problem, or say that there are none."""
+    """List reason, remedy and files of each kind of problem, or report that there are none."""
     if not status.problems:
         return Content("Every readable file has been read. There is nothing to do.")
     parts: list[str | tuple[str, str]] = []

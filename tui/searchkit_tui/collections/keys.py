@@ -39,7 +39,7 @@ ACTIONS = (
         needs_collection=False,
     ),
     CollectionAction(
-        "rebuild", "r", "Rebuild", "make it again from its sound parts and your files", needs_status=False
+        "rebuild", "r", "Rebuild", "rebuild it from its undamaged parts and your files", needs_status=False
     ),
     CollectionAction("forget", "x,delete", "Forget", "remove it from searchkit; your files stay", needs_status=False),
 )

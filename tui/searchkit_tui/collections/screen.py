@@ -143,7 +143,7 @@ class CollectionsScreen(ScreenWithHelp):
             self.app.push_screen(choose_action(row.name), self._run_chosen)
 
     def action_back(self) -> None:
-        """Leave the screen; jobs go on."""
+        """Leave the screen; jobs continue."""
         self.dismiss(None)
 
     def action_run(self, name: str) -> None:

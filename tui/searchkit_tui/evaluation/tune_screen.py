@@ -33,7 +33,7 @@ class TrialTable(DataTable[Text]):
 
 
 class TuneScreen(ScreenWithHelp):
-    """Trials as they come, as a table and as a plot of recall against speed. Measuring goes on when the screen is left."""
+    """Trials as they come, as a table and as a plot of recall against speed. Measuring continues when the screen is left."""
 
     DEFAULT_CSS = """
     TuneScreen #goal {
@@ -136,7 +136,7 @@ class TuneScreen(ScreenWithHelp):
 
     @on(DataTable.RowSelected)
     def action_set_selected(self) -> None:
-        """Set the index under the cursor, whatever it costs."""
+        """Set the index under the cursor, whatever its cost."""
         trials = self._sorted()
         row = self.query_one(TrialTable).cursor_row
         if 0 <= row < len(trials):
@@ -152,7 +152,7 @@ class TuneScreen(ScreenWithHelp):
             self._job.cancel()
 
     def action_back(self) -> None:
-        """Leave the screen; measuring goes on."""
+        """Leave the screen; measuring continues."""
         self.dismiss(None)
 
     def _set(self, trial: Trial) -> None:

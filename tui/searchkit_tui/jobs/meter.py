@@ -1,4 +1,4 @@
-"""Turns reports of progress into what people want to know: how fast a job is, and how long it still takes."""
+"""Turns reports of progress into a job's speed and the time left."""
 
 import time
 from collections import deque
@@ -78,7 +78,7 @@ class Meter:
 
 
 def amount(meter: Meter) -> str:
-    """Say how far a job is: `Reading 1,203 of 4,000 files, 5,120 passages · 310 files/s · 0:12 left`."""
+    """Describe a job's progress: `Reading 1,203 of 4,000 files, 5,120 passages · 310 files/s · 0:12 left`."""
     progress = meter.progress
     if progress is None:
         return ""

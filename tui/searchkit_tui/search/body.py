@@ -85,11 +85,11 @@ class SearchBody(Container):
 
     @property
     def is_welcome(self) -> bool:
-        """True while the welcome is shown and its offers stand."""
+        """True while the welcome is shown and can be accepted."""
         return self._welcome.display and not self._jobs.is_indexing
 
     def show_answer(self, answer: SearchAnswer, *, is_update: bool, selected: int | None) -> None:
-        """Show hits, or that there are none. An answer without hits that has failed leaves what is shown."""
+        """Show hits, or a message without hits. An answer that has failed without hits changes nothing."""
         if answer.hits:
             self._show_only(self.results)
             self._show_notes([] if answer.is_partial else notes_of(answer))
@@ -130,7 +130,7 @@ class SearchBody(Container):
 
     def _nothing_found(self, answer: SearchAnswer) -> str:
         if answer.request.like is not None:
-            return f"There is no other passage like this one. {key_of(self.screen, 'back')}: back."
+            return f"No other passage is like this one. {key_of(self.screen, 'back')}: back."
         nothing = visible(" ".join(notes_of(answer)))
         return f"{nothing}\n\n{_STILL_READING}" if self._jobs.is_indexing else nothing
 

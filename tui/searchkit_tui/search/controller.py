@@ -1,4 +1,4 @@
-"""Search as you type, without its widgets: which request is under way, and which answer is shown."""
+"""The logic of search as you type, without widgets: the request under way, and the answer shown."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -34,7 +34,7 @@ class SearchView(Protocol):
         """Show an answer and select a hit; after an answer to the same request (`is_update`) the user's selection stays."""
 
     def show_start(self, collections: tuple[str, ...]) -> None:
-        """Show what could be asked of these collections, or how to begin if there are none."""
+        """Show what could be searched in these collections, or how to begin if there are none."""
 
     def show_error(self, message: str, title: str) -> None:
         """Show why something failed."""
@@ -44,7 +44,7 @@ class SearchView(Protocol):
 
 
 class SearchController:
-    """Decides what is asked and what is shown. To be called on the event loop.
+    """Decides what to search for and what to show. To be called on the event loop.
 
     Only the answer to the latest request is ever shown; until it comes, the hits before it stay.
     """
@@ -60,23 +60,23 @@ class SearchController:
 
     @property
     def is_similar(self) -> bool:
-        """True if similar passages have been asked for, so that there is an answer to go back to."""
+        """True if similar passages have been requested, so that there is an answer to go back to."""
         return self._before_similar is not None
 
     def search(self) -> None:
-        """Ask what the box says now."""
+        """Search for the text in the box."""
         self.stop()
         if query := self._view.typed_query.strip():
             self._ask(self._session.request(query, self.mode))
 
     def search_in(self, mode: SearchMode) -> None:
-        """Search in this mode from now on, beginning with what the box says."""
+        """Search in this mode from now on, starting with the text in the box."""
         self.mode = mode
         self._before_similar = None
         self.search()
 
     def search_similar(self, hit: Hit, selected: int | None) -> None:
-        """Ask for passages like a hit. `selected`: the hit to select again when they are left."""
+        """Search for passages like a hit. `selected`: the hit to select again afterwards."""
         if self._shown is None:
             return
         if self._before_similar is None:
@@ -84,7 +84,7 @@ class SearchController:
         self._ask(self._session.request(self._view.typed_query, self.mode, like=hit))
 
     def leave_similar(self) -> None:
-        """Show again what was shown before similar passages were asked for."""
+        """Show again the hits from before the similar passages."""
         if self._before_similar is None:
             return
         answer, selected = self._before_similar
@@ -92,16 +92,16 @@ class SearchController:
         self.stop()
         self._view.show_answer(answer, selected=selected)
         self._shown = answer
-        if answer.is_partial:  # the rest of it was given up for the similar passages
+        if answer.is_partial:  # the rest of it was cancelled for the similar passages
             self.search()
 
     def query_changed(self) -> None:
-        """Drop what is under way: the box says something else now. Asking is left to `search`, after a pause."""
+        """Drop the search under way, since the text has changed. `search` starts the next one, after a pause."""
         self.stop()
         self._before_similar = None
 
     def collections_changed(self) -> None:
-        """Ask again, of the collections that there are now."""
+        """Search again, in the collections that exist now."""
         self._view.show_missing(self._session.drop_missing())
         if self._before_similar is not None:
             return
@@ -111,7 +111,7 @@ class SearchController:
             self.show_start()
 
     def retry_empty_search(self) -> None:
-        """Ask again where nothing was found, now that there is more to find: nobody has to type it twice."""
+        """Search again if nothing was found and there is more to find now: nobody has to type it twice."""
         shown = self._shown
         is_settled = self._wanted is None and self._before_similar is None
         if is_settled and shown is not None and not shown.hits and not (shown.error and shown.collections):
@@ -140,7 +140,7 @@ class SearchController:
         self._runner.cancel()
 
     def show_start(self) -> None:
-        """Show no hits: nothing is asked."""
+        """Show no hits, since there is no query."""
         if self._session.is_open:
             self._shown = None
             self._view.show_start(self._session.collections())
@@ -151,7 +151,7 @@ class SearchController:
         self._runner.start(Pending(request))
 
     def _go_on_by_words(self, failed: SearchAnswer) -> None:
-        """Keep the hits by words where meaning has failed, or wait for them."""
+        """Keep the hits by words if the search by meaning has failed, or wait for them."""
         self._runner.stop_waiting()
         if self._shown is None or self._shown.request != failed.request:
             self._show(failed)

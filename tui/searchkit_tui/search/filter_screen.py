@@ -147,7 +147,7 @@ class FilterScreen(Dialog[FilterChoice | None]):
             yield Button("Apply", id="apply", variant="primary")
 
     def on_mount(self) -> None:
-        """Show what is known at once, and count the types, which needs a look into every collection."""
+        """Show at once what is known, and count the types, which means opening every collection."""
         types = self._wanted_types()
         self.query_one("#types", TickList).show([(name, visible(name)) for name in types], types)
         names = [(name, visible(name)) for name in self._all]

@@ -15,7 +15,7 @@ from searchkit_tui.rendering.hit_content import heading
 if TYPE_CHECKING:
     from searchkit_tui.rendering.document_content import DocumentContent
 
-_LINES_ABOVE = 2  # shown before the passage, as a sign that there is something
+_LINES_ABOVE = 2  # shown before the passage, to show that there is more
 _UP, _DOWN, _ANYWHERE = -1, 1, 0
 
 

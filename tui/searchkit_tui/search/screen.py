@@ -223,7 +223,7 @@ class SearchScreen(Screen[None]):
         self._box.set_query(move(self._box.value))
 
     def action_help(self) -> None:
-        """Show the keys, and what a query may hold."""
+        """Show the keys, and the syntax of queries."""
         from searchkit_tui.widgets.help_screen import show_help
 
         show_help(self, self._opened.help_note)
@@ -249,7 +249,7 @@ class SearchScreen(Screen[None]):
         self.app.push_screen(collections, lambda _: self._refresh_collections())
 
     def action_ask(self) -> None:
-        """Have the question answered."""
+        """Answer the question."""
         from searchkit_tui.ask.screen import AskScreen
 
         self._remember()
@@ -276,5 +276,5 @@ class SearchScreen(Screen[None]):
         self._body.show_reading()
 
     def _remember(self) -> None:
-        """Keep the query in the history: it led to something."""
+        """Add the query to the history, since it led to a hit."""
         self._history.add(self.typed_query)

@@ -12,7 +12,7 @@ from searchkit.errors import CollectionNotFoundError, SearchkitError
 from searchkit.types import Hit, SearchMode
 from searchkit_tui.rendering.errors import error_text
 
-if TYPE_CHECKING:  # the engine is loaded when the box is there to type into
+if TYPE_CHECKING:  # the engine is loaded when the box is ready to type into
     from searchkit import Library, SearchRequest, SearchResponse
     from searchkit.reports import Coverage
     from searchkit_tui.rendering.document_content import DocumentContent
@@ -182,7 +182,7 @@ class SearchSession:
         try:
             view = self.library.collection(hit.collection).context_of(hit, before=window.before, after=window.after)
             return document_content(hit, view)
-        except SearchkitError:  # it is being deleted or rebuilt just now
+        except SearchkitError:  # it is just being deleted or rebuilt
             return passage_content(hit)
 
     def coverages(self) -> "tuple[Coverage, ...]":
@@ -201,7 +201,7 @@ class SearchSession:
         for name in self.library.collections():
             try:
                 formats = self.library.collection(name).status().formats
-            except SearchkitError:  # deleted or damaged just now; the others have types too
+            except SearchkitError:  # just deleted or damaged; the others have types too
                 continue
             counts.update({each.format: each.files for each in formats if each.format})
         return dict(counts.most_common())
@@ -228,5 +228,5 @@ class SearchSession:
 
 
 def is_answered_by_words(request: "SearchRequest") -> bool:
-    """True if hits by words alone are a part of the answer."""
+    """True if hits by words alone are part of the answer."""
     return request.mode is SearchMode.HYBRID and request.like is None

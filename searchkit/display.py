@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from searchkit.errors import Action, Option, Remedy, SearchkitError
+from searchkit.installation import Installation
 from searchkit.reports import IndexReport
 from searchkit.types import Hit, Note, NoteKind
 
@@ -230,8 +231,8 @@ _COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
     Action.VERIFY_MODEL: lambda remedy: command("models", "verify", remedy.model),
     Action.SEE_MODELS: lambda _: command("models", "list"),
     Action.LOAD_LLM: lambda remedy: f"ollama pull {remedy.model or 'NAME'}",
-    Action.INSTALL_EXTRA: lambda remedy: f"pip install 'searchkit[{remedy.extra}]'",
-    Action.UPGRADE: lambda _: "pip install -U searchkit",
+    Action.INSTALL_EXTRA: lambda remedy: Installation.here().adding(remedy.extra),
+    Action.UPGRADE: lambda _: Installation.here().upgrading(),
     Action.MAKE_PAIRS: lambda _: command("train", "pairs", "COLLECTION", "--out", "FILE"),
     Action.WRITE_PAIRS: lambda remedy: command("train", "pairs", remedy.collection, "--llm", "auto"),
     Action.JUDGE_QUERIES: lambda remedy: command("eval", "init", remedy.collection),

@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.ann [--sizes 10000,100000] [--engines a,b] [--home DIR --collection NAME ...] [--out DIR]
 
-The neighbours need `pip install searchkit[bench]`; those that are not installed are left out. Writes ann.json, ann.md and
+The neighbours need `pip install -e '.[bench]'`; those that are not installed are left out. Writes ann.json, ann.md and
 pictures. Each engine builds in one process and is measured in another; only one is at work at a time.
 """
 
@@ -88,7 +88,7 @@ def is_installed(engine: str) -> bool:
     try:
         make_engine(engine)
     except ModuleNotFoundError as error:
-        print(f"{engine} is left out: {error}. Install it: pip install 'searchkit[bench]'")
+        print(f"{engine} is left out: {error}. Install it: pip install -e '.[bench]'")
         return False
     return True
 

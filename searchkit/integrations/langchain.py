@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from searchkit.errors import UsageError
+from searchkit.installation import Installation
 from searchkit.integrations.retriever import PassageRetriever, RetrievedPassage, RetrieverOptions
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
@@ -18,7 +19,7 @@ try:
     from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "The retriever for LangChain needs the package langchain-core: pip install 'searchkit[langchain]'",
+        f"The retriever for LangChain needs the package langchain-core: {Installation.here().adding('langchain')}",
         name=error.name,
     ) from error
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from searchkit.installation import Installation
 from searchkit.integrations.retriever import PassageRetriever, RetrievedPassage, RetrieverOptions
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
@@ -14,7 +15,7 @@ try:
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "The retriever for LlamaIndex needs the package llama-index-core: pip install 'searchkit[llama-index]'",
+        f"The retriever for LlamaIndex needs the package llama-index-core: {Installation.here().adding('llama-index')}",
         name=error.name,
     ) from error
 

@@ -186,7 +186,9 @@ def test_make_targets_and_extras_that_are_named_exist(page: Path) -> None:
         for target in re.findall(r"^make ([a-z][\w-]*)", code, re.MULTILINE)
     }
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets), targets
-    extras = {extra for names in re.findall(r"(?:searchkit|\.)\[([\w,-]+)\]'", text) for extra in names.split(",")}
+    extras = {
+        extra for names in re.findall(r"(?:searchkit-local|\.)\[([\w,-]+)\]'", text) for extra in names.split(",")
+    }
     assert extras <= set(project["optional-dependencies"])
 
 

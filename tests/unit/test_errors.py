@@ -195,6 +195,7 @@ NAME_COMMANDS = {
     "searchkit/evaluate/speed/report.py": "says which command was measured",
     "searchkit/evaluate/speed/latency.py": "runs the command",
     "searchkit/ingest/extract/pdf/ocr.py": "runs tesseract",
+    "searchkit/installation.py": "words the commands of pip, pipx and uv",
     "searchkit/serve/http/middleware/guards.py": "speaks to whoever runs the server",
     "searchkit/train/finetune/base.py": "writes the card of a model, which says what made it",
     "tui/searchkit_tui/collections/dialogs.py": "the UI shows the first problems only",

@@ -18,6 +18,7 @@ from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageMod
 from searchkit.config import LlmSettings
 from searchkit.display import error_text
 from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, UsageError, WindowTooSmallError
+from searchkit.installation import Installation
 from tests.support.errors import refused
 from tests.support.fake_llm import MODEL, FakeLlm, Script, fake_llm
 
@@ -229,7 +230,7 @@ def test_without_any_server_it_says_what_was_tried_and_what_to_do(monkeypatch: p
         choose_model(NOBODY, endpoints=[Endpoint("Ollama", f"http://127.0.0.1:{port}/v1")])
     for part in (
         f"Ollama on http://127.0.0.1:{port} (not running)",
-        "pip install 'searchkit[llm]'",
+        Installation.here().adding("llm"),
         "--no-llm",
         "--llm URL",
     ):

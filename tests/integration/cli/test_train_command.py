@@ -11,6 +11,7 @@ from searchkit.cli.main import cli
 from searchkit.display import error_text
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import ExtraMissingError
+from searchkit.installation import Installation
 from searchkit.library import Library
 from tests.support.files import write
 from tests.support.homes import copied
@@ -131,7 +132,7 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, home:
     said = run("train", "adapter", "docs")
     assert said.exit_code == 1
     assert isinstance(said.exception, ExtraMissingError)
-    assert "pip install 'searchkit[train]'" in error_text(said.exception)
+    assert Installation.here().adding("train") in error_text(said.exception)
 
 
 def test_opened_searches_are_shown_and_erased(home: Path) -> None:

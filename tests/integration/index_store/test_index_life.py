@@ -1,5 +1,6 @@
 """The index is a cache of the catalog: whatever happens to it, the next search is right and nothing is lost."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.home import CollectionFolder
 from searchkit.index_store.build import build_from_catalog
 from searchkit.index_store.trials import cheapest
+from searchkit.installation import Installation
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 from searchkit_indexes import IndexSpec
@@ -202,7 +204,10 @@ def test_an_index_whose_library_is_missing_is_refused_with_the_extra_that_has_it
     collection = library.collection("docs")
     with (
         collection.reading() as catalog,
-        refused(ExtraMissingError, r"hnswlib is not installed\. .*C\+\+ compiler: pip install 'searchkit\[hnsw\]'"),
+        refused(
+            ExtraMissingError,
+            rf"hnswlib is not installed\. .*C\+\+ compiler: {re.escape(Installation.here().adding('hnsw'))}",
+        ),
     ):
         build_from_catalog(catalog, collection.embedder(), IndexSpec.parse("hnswlib-float32-64"))
 

@@ -17,6 +17,7 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from pydantic import ValidationError
 
 from searchkit.errors import CollectionNotFoundError, UsageError
+from searchkit.installation import Installation
 from searchkit.integrations.langchain import SearchkitRetriever
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
@@ -142,4 +143,5 @@ def test_without_the_framework_it_says_what_to_install() -> None:
         "except ModuleNotFoundError as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said == "The retriever for LangChain needs the package langchain-core: pip install 'searchkit[langchain]'\n"
+    adding = Installation.here().adding("langchain")
+    assert said == f"The retriever for LangChain needs the package langchain-core: {adding}\n"

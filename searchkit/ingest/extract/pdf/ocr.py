@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.readers import heartbeat
+from searchkit.installation import Installation
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -25,7 +26,7 @@ def missing() -> str:
     """Say what the user has to install before scans can be read, "" if nothing."""
     steps = []
     if importlib.util.find_spec("PIL") is None:
-        steps.append("pip install 'searchkit[ocr]'")
+        steps.append(Installation.here().adding("ocr"))
     if shutil.which("tesseract") is None:
         steps.append("install the program tesseract (apt install tesseract-ocr, brew install tesseract)")
     return " and ".join(steps)

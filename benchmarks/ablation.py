@@ -1,10 +1,10 @@
-"""What each part of the ranking is worth: hybrid search with one part off at a time, on judged sets in BEIR's layout.
+"""Measures the worth of each part of the ranking: hybrid search with one part off at a time, on judged sets in BEIR's layout.
 
 Usage: python -m benchmarks.ablation FOLDER [FOLDER ...] [--model NAME] [--queries 1200]
 
-nDCG@10 with everything, then by how much it changes without each part; * where a paired randomization test gives p < .05.
-Parts that decide what goes into the full-text table are taken out of a copy of it. Folding near-copies and choosing what is
-shown do not change which documents are found, and have no row.
+Prints nDCG@10 with everything, then its change without each part; * where a paired randomization test gives p < .05.
+Parts that decide what is indexed in the full-text table are removed from a copy of it. Folding near-copies and choosing
+snippets do not change which documents are found, and have no row.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from searchkit.search.fusion import Candidates, rank_by_both
 from searchkit.types import Explanation, SearchMode
 
 _K = 10
-_RANK_CONSTANT = 60  # of reciprocal rank fusion, as everybody has it
+_RANK_CONSTANT = 60  # of reciprocal rank fusion, the usual value
 _NEVER = re.compile(r"(?!)")
 _LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
@@ -42,7 +42,7 @@ _STEMS = "searchkit.catalog.fulltext."
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the ranking, and what takes it out: attributes of modules with the values that they get instead.
+    """A part of the ranking, and how to remove it: attributes of modules, with the values that replace theirs.
 
     `is_stored`: the full-text table is rebuilt without it.
     """
@@ -54,7 +54,7 @@ class Part:
 
     @contextmanager
     def left_out(self) -> Iterator[None]:
-        """Do without the part within the block."""
+        """Remove the part within the block."""
         with ExitStack() as stack:
             for target, value in self.instead.items():
                 stack.enter_context(patch(target, value))
@@ -62,7 +62,7 @@ class Part:
 
 
 def by_ranks(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
-    """Reciprocal rank fusion of the two lists, with what is literal and the language as usual."""
+    """Fuse the two lists by reciprocal ranks, with literal matches and languages as usual."""
     arms = replace(
         found, similarities=_of_ranks(found.similarities), bm25=_of_ranks(found.bm25), floor=0.0, coverage=1.0
     )
@@ -70,7 +70,7 @@ def by_ranks(catalog: CatalogReader, query: str, found: Candidates) -> dict[byte
 
 
 def with_one_weight(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
-    """The words weigh the same in every query, however little of it they find."""
+    """Give the words the same weight in every query, however little of it they find."""
     return rank_by_both(catalog, query, replace(found, coverage=1.0))
 
 
@@ -92,17 +92,17 @@ PARTS = (
     Part("words (meaning alone)", {}, mode=SearchMode.SEMANTIC),
     Part("fusion by scores (reciprocal ranks instead)", {"searchkit.search.searcher.rank_by_both": by_ranks}),
     Part("a weight for each query (one for all)", {"searchkit.search.searcher.rank_by_both": with_one_weight}),
-    Part("what is said literally first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
+    Part("literal matches first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
     Part("the query's language first", {"searchkit.search.fusion._in_other_languages": lambda *_: {}}),
     Part("other forms of words, 21 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
-    Part("function words left out", {f"{_LEXICAL}STOP_WORDS": frozenset(), f"{_LEXICAL}_COMMON": 1.0}),
+    Part("stop words left out", {f"{_LEXICAL}STOP_WORDS": frozenset(), f"{_LEXICAL}_COMMON": 1.0}),
     Part("headings count double", {f"{_LEXICAL}_WEIGHTS": (1.0, 1.0, 1.0)}),
     Part("headings and file names at all", {f"{_LEXICAL}_WEIGHTS": (0.0, 0.0, 1.0)}),
     Part("English stems", _tokenizer("unicode61 remove_diacritics 2"), is_stored=True),
     Part("accents folded", _tokenizer("porter unicode61 remove_diacritics 0"), is_stored=True),
     Part("pairs of characters", {f"{_FULLTEXT}_UNSPACED": _NEVER}, is_stored=True),
     Part(
-        "letters in one spelling",
+        "letters normalized",
         {f"{_FULLTEXT}normalize_letters": _unchanged, f"{_STEMS}normalize_letters": _unchanged},
         is_stored=True,
     ),
@@ -110,7 +110,7 @@ PARTS = (
 
 
 class AblatedSet:
-    """A judged set, made a collection, and its scores with and without parts."""
+    """A judged set as a collection, with its scores with and without parts."""
 
     def __init__(self, folder: Path, home: Path, embedder: Embedder, most_queries: int) -> None:
         self.data = read_beir(folder, "test")
@@ -120,7 +120,7 @@ class AblatedSet:
         self._ranking = RankingEmbedder(embedder, self._queries.values())
 
     def scores(self, part: Part | None = None) -> QueryScores:
-        """By query, without a part."""
+        """Compute the scores by query without a part."""
         if part is None:
             return self._judged(self._made.home.path, SearchMode.HYBRID)
         with part.left_out():
@@ -137,7 +137,7 @@ class AblatedSet:
         return score_rankings(rankings, {key: self.data.qrels[key] for key in self._queries})
 
     def _refilled(self, home: Path) -> None:
-        """A copy of the collection below another data directory, its full-text table rebuilt."""
+        """Copy the collection to another data directory, with its full-text table rebuilt."""
         copy = home / "collections" / self._made.name
         shutil.copytree(self._made.folder.path, copy)
         with open_for_writing(copy / "catalog.db") as catalog, catalog.transaction():
@@ -168,18 +168,18 @@ def main() -> None:
 
 
 def print_row(name: str, values: Sequence[float], shown: Callable[[float], str]) -> None:
-    """Values, and their mean."""
+    """Write values and their mean."""
     print(f"| {name} | {' | '.join(map(shown, values))} | {shown(sum(values) / len(values))} |", flush=True)
 
 
 def differences_in_ndcg(scores: QueryScores, whole: QueryScores) -> tuple[float, float]:
-    """Of the mean nDCG@10 against that with everything, and p."""
+    """The change of the mean nDCG@10 from that with everything, and p."""
     [found] = [each for each in differences("", scores, "", whole) if each.metric is Metric.NDCG_10]
     return found.mean, found.p
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--model", default="embeddinggemma-300m")

@@ -1,9 +1,9 @@
-"""What an adapter trained without labels does to real judged queries that it never saw; each term of the loss on and off.
+"""Measures an adapter trained without labels on real judged queries that it never saw, with each term of the loss on and off.
 
     python -m benchmarks.adapter ~/beir/cranfield ~/beir/cisi --seeds 3 --out adapter.json
 
 Each folder in BEIR's layout is indexed once below the data directory (see `searchkit eval retrieval`). Pairs are the corpus's
-own titles and headings; the judged queries are only looked at afterwards, but for `labels`, where half of them teach and the
+own titles and headings; the judged queries are only used afterwards, except for `labels`, where half of them teach and the
 other half is judged.
 """
 

@@ -1,9 +1,9 @@
-"""How long an adapter takes: to be learned and chosen, and to be switched to and from.
+"""Times an adapter: learning and choosing it, and switching to it and back.
 
     python -m benchmarks.adapter_speed COLLECTION --pairs 10000 --vectors 100000
 
-Pairs are vectors of the collection with noise, among its own; what is switched is made likewise, each vector one of the
-collection's and a share of another, in a data directory that is removed again.
+Pairs are vectors of the collection with noise, among its own; what is switched is made in the same way, each vector one of the
+collection's plus a share of another, in a data directory that is removed again.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def _record(root: int, number: int) -> DocumentRecord:
 
 
 def train(like: Vectors, prefixes: Sequence[int], count: int) -> None:
-    """Learn the shipped candidates from so many pairs, and choose among their mixes, as `train adapter` does."""
+    """Learn the shipped candidates from `count` pairs, and choose among their mixes, as `train adapter` does."""
     from searchkit.train.adapter.learn import choose_matrix
     from searchkit.train.likelihoods import KnownItems
     from searchkit.train.pairs.vectors import PairVectors

@@ -1,10 +1,10 @@
-"""How many texts in old encodings are read right.
+"""Counts how many texts in old encodings are decoded correctly.
 
     python -m benchmarks.encodings FOLDER
 
-FOLDER: a folder for each encoding, named after it as Python or with a language behind (iso-8859-2-czech), holding files. A
+FOLDER: a folder for each encoding, with Python's name for it or a language added (iso-8859-2-czech), containing files. A
 file is read right if its characters are those of the folder's encoding. Files that this encoding cannot read have no right
-answer and are counted apart, as are texts that differ in nothing but signs two encodings take from the same bytes.
+answer and are counted apart, as are texts that differ only in look-alike characters that two encodings read from the same bytes.
 """
 
 import codecs
@@ -60,7 +60,7 @@ def judge(content: bytes, got: str | None, folder: str) -> str:
     same = unicodedata.normalize("NFC", got.translate(_ALIKE)) == unicodedata.normalize(
         "NFC", expected.translate(_ALIKE)
     )
-    return "right but for look-alike signs" if same else "wrong"
+    return "right except look-alike characters" if same else "wrong"
 
 
 def encoding_of(folder: str) -> str:

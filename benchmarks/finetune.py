@@ -1,10 +1,10 @@
-"""What fine-tuning on titles and bodies alone is worth on judged queries that training never saw.
+"""Measures fine-tuning on titles and bodies alone, on judged queries that training never saw.
 
 Usage: python -m benchmarks.finetune FOLDER --base BASE [--method full|lora] [--seeds 0 1 2] [--pairs N] [--home DIR]
 
 FOLDER is in BEIR's layout. Each document's title is a query and its body, without the title, the passage; the judgements are
 used for nothing but the figures: nDCG@10 of semantic search with the base and with what was made of it, both in 8 bits, and
-the paired difference with its 95 % interval and p. Runs lie below --home and go on after a stop.
+the paired difference with its 95 % interval and p. Runs are stored below --home and resume after a stop.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def _options(arguments: argparse.Namespace) -> FinetuneOptions:
 
 
 def _pairs(data: RetrievalData, most: int) -> list[Pair]:
-    """Titles and the bodies below them, of which at most so many train; validation is what `train finetune` would take."""
+    """Pairs of titles and bodies, of which at most `count` train; the validation pairs are those of `train finetune`."""
     found = []
     for document, passage in data.documents.items():
         title = " ".join(passage.title.split())
@@ -104,7 +104,7 @@ def _tuned(base: Base, pairs: list[Pair], options: FinetuneOptions, weights: Los
 
 
 def _evaluated(home: Path, data: RetrievalData, store: ModelStore, name: str, checkpoint: Path) -> SetResult:
-    """Semantic search with a checkpoint in 8 bits, imported if it is not there yet."""
+    """Evaluate semantic search with a checkpoint in 8 bits, imported if necessary."""
     if name not in store.names():
         store.add(checkpoint, name=name)
     options = EvaluationOptions(modes=(SearchMode.SEMANTIC,), with_latency=False)

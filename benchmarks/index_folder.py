@@ -1,4 +1,4 @@
-"""Indexes real folders and changes them: how long it takes, how much memory, how much disk.
+"""Indexes real folders and changes them, and measures time, memory and disk space.
 
 Usage: python -m benchmarks.index_folder [--model NAME] [FOLDER ...]      (default: sample_docs and the small model)
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def changes(corpus: Path) -> list[tuple[str, Callable[[], None]]]:
-    """What is done to the corpus before each run."""
+    """The changes to the corpus before each run."""
     files = sorted(path for path in corpus.rglob("*") if path.is_file() and not path.is_symlink())
     tenth = [path for path in files if path.suffix in (".html", ".md", ".txt", ".rst")][::10]
 
@@ -82,7 +82,7 @@ def changes(corpus: Path) -> list[tuple[str, Callable[[], None]]]:
 
 
 def measure(what: str, change: Callable[[], None], corpus: Path, home: Path, model: str) -> Run:
-    """Apply the change, then index in a process of its own."""
+    """Apply the change, then index in a separate process."""
     change()
     command = [sys.executable, "-m", "searchkit.cli.main", "index", str(corpus), "--model", model, "--json"]
     started = time.monotonic()

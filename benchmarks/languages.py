@@ -1,4 +1,4 @@
-"""Search across languages, on a parallel set such as XQuAD in BEIR's layout, whose ids begin with a language ("de-p001").
+"""Measures search across languages, on a parallel set such as XQuAD in BEIR's layout, whose ids begin with a language ("de-p001").
 
 Usage: python -m benchmarks.languages FOLDER [--model NAME] [--queries 100]
 
@@ -60,7 +60,7 @@ def is_own_first(search: DocumentSearch, text: str, judged: Mapping[str, int]) -
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embeddinggemma-300m")

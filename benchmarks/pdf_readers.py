@@ -1,4 +1,4 @@
-"""Reads real PDFs with each library and with our reader: pages a second, and how close the words come to pdftotext's.
+"""Reads real PDFs with each library and with our reader: pages per second, and how close the words come to pdftotext's.
 
     python -m benchmarks.pdf_readers FOLDER [--readers pypdf,pypdfium2,searchkit] [--files N] [--pages N] [--seed N]
 
@@ -36,7 +36,7 @@ Reader = Callable[[bytes, int], list[str]]
 
 @dataclass(slots=True)
 class Tally:
-    """What one reader did. Words: those found, the reference's, those in both, and those of these in the same order."""
+    """The results of one reader. Words: those found, the reference's, those in both, and those of these in the same order."""
 
     seconds: float = 0.0
     pages: int = 0
@@ -106,7 +106,7 @@ def words(text: str) -> list[str]:
 
 
 def common_subsequence(one: list[str], other: list[str]) -> int:
-    """Length of the longest one, by bits of one long number (Hyyrö 2004)."""
+    """The length of the longest common subsequence, by bits of one long number (Hyyrö 2004)."""
     places: dict[str, int] = {}
     for place, word in enumerate(one):
         places[word] = places.get(word, 0) | 1 << place

@@ -1,10 +1,10 @@
-"""How often what is searched literally comes first: identifiers, phrases and file names, planted in folders of one's own.
+"""Measures how often literal matches come first: identifiers, phrases and file names, planted in your own folders.
 
 Usage: python -m benchmarks.planted FOLDER [FOLDER ...] [--model NAME] [--files 60] [--queries 40]
 
 Text files of each folder are copied, identifiers put between their words, and the copy is indexed apart from the user's
-collections. Then every identifier, sentences as they stand in the files, alone and in quotes, and the files' names are asked
-for: alone, and the identifiers within a question.
+collections. Then every identifier, sentences from the files with and without quotes, and the files' names are
+searched for: alone, and the identifiers also within a question.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _IDENTIFIERS = (
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """What is asked, and the text or the file name that the first hit has to have."""
+    """A query, and the text or the file name that the first hit must have."""
 
     kind: str
     query: str
@@ -44,7 +44,7 @@ class Planted:
     name: str = ""
 
     def is_answered_by(self, hit: Hit) -> bool:
-        """White space and case do not matter."""
+        """Normalize white space and case."""
         held = _plain(f"{hit.title} {hit.text}")
         return hit.path.name == self.name if self.name else _plain(self.text) in held
 
@@ -79,7 +79,7 @@ def is_first(library: Library, asked: Planted, mode: SearchMode) -> bool:
 
 
 def those_indexed(library: Library, asked: list[Planted]) -> list[Planted]:
-    """Without what got into parts of pages that are no text, such as menus, and is in no passage."""
+    """Leave out identifiers that are in no passage, since they got into non-text parts of pages, such as menus."""
     (name,) = library.collections()
     with reading(existing_collection(library.home, name)) as connection:
         everything = _plain("\n".join(row[0] for row in connection.execute("SELECT title || ' ' || text FROM chunks")))
@@ -87,7 +87,7 @@ def those_indexed(library: Library, asked: list[Planted]) -> list[Planted]:
 
 
 def plant(folder: Path, place: Path, options: argparse.Namespace) -> list[Planted]:
-    """Copy files with identifiers in them; what to ask for."""
+    """Copy files with identifiers planted in them; return the queries."""
     choice = random.Random(options.seed)
     files = sorted(file for file in folder.rglob("*") if file.suffix in _SUFFIXES and file.stat().st_size < 200_000)
     files = choice.sample(files, min(options.files, len(files)))
@@ -111,7 +111,7 @@ def plant(folder: Path, place: Path, options: argparse.Namespace) -> list[Plante
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--model", default="all-minilm-l6-v2")
@@ -131,7 +131,7 @@ def _with(identifier: str, text: str, choice: random.Random) -> str:
 
 
 def _sentences(text: str, choice: random.Random) -> Iterator[str]:
-    """One of plain words, if there is any."""
+    """A sentence of plain words, if there is any."""
     found = re.findall(r"(?<=[.] )[A-Z][a-z]+(?: [a-z]+){5,9}(?=[.])", text)
     if found:
         yield choice.choice(found)

@@ -1,4 +1,4 @@
-"""How fast folders are read, checked and forgotten, without embedding: the figures of docs/benchmarks/reading.md.
+"""Measures how fast folders are read, checked and forgotten, without embedding: the figures of docs/benchmarks/reading.md.
 
     python -m benchmarks.reading [--pdf FOLDER] [--mixed FOLDER] [--megabytes 1000]
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 class Bench:
-    """Runs over collections of a data directory that is thrown away; the installed models are used."""
+    """Runs over collections of a temporary data directory; the installed models are used."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -68,7 +68,7 @@ class Bench:
         self.folder("Markdown", self._place / "markdown")
 
     def folder(self, what: str, folder: Path) -> None:
-        """Files, pages and passages a second of a first run."""
+        """Measure files, pages and passages per second of a first run."""
         report = self._index(folder)
         rates = [
             f"{count / report.read_seconds:.0f} {unit}/s"
@@ -84,13 +84,13 @@ class Bench:
         )
 
     def unchanged(self, count: int) -> None:
-        """A second look at many small files: by the library, and by the command from a shell."""
+        """Time a second run over many small files: by the library, and by the command from a shell."""
         folder = self._place / "many"
         for number in range(count):
             write(
                 folder / f"{number % 20}" / f"{number % 400}" / f"{number}.md", f"# {number}\n\nWords about {number}.\n"
             )
-        time.sleep(2.1)  # so that no time stamp is too fresh to be trusted
+        time.sleep(2.1)  # so that no time stamp is too recent to be trusted
         self._index(folder)
         seconds = [self._index(folder).read_seconds for _ in range(5)]
         with Library(self._home) as library:
@@ -99,7 +99,7 @@ class Bench:
         print(f"unchanged {count:,} files: {middle(seconds):.2f} s; the whole command {middle(shell):.2f} s")
 
     def long_document(self, pages_count: int) -> None:
-        """Forgetting one document of many pages, next to others, by the library and from a shell."""
+        """Time forgetting one document of many pages among others, by the library and from a shell."""
         sentences, chance = sample_sentences(), random.Random(2)
         seconds, shell = [], []
         for turn in range(6):
@@ -121,7 +121,7 @@ class Bench:
         )
 
     def mixed(self, folder: Path) -> None:
-        """Peak memory of a run over a large folder: this process and its workers together, ten times a second."""
+        """Measure the peak memory of a run over a large folder: this process and its workers together, ten times a second."""
         with PeakMemory() as peak:
             self.folder(f"mixed, {folder_megabytes(folder):,.0f} MB", folder)
         print(
@@ -144,9 +144,9 @@ class Bench:
 
 
 class PeakMemory:
-    """The largest resident memory that this process and its children held together while the block ran.
+    """The largest resident memory of this process and its children together while the block ran.
 
-    `own_megabytes`: the largest that this process held alone.
+    `own_megabytes`: the largest of this process alone.
     """
 
     def __init__(self) -> None:
@@ -242,7 +242,7 @@ def as_odt(path: Path, paragraphs: list[str]) -> None:
 
 
 def sample_sentences() -> list[str]:
-    """Sentences of the sample documents, without signs that a format could take for its own."""
+    """Sentences of the sample documents, without characters that a format could interpret."""
     texts = [
         path.read_text("utf-8", errors="replace")
         for path in sorted(SAMPLE_DOCS.rglob("*"))
@@ -253,7 +253,7 @@ def sample_sentences() -> list[str]:
 
 
 def paragraph(sentences: list[str], chance: random.Random, characters: int) -> str:
-    """About so many characters of sentences in any order."""
+    """Random sentences of about `size` characters."""
     parts: list[str] = []
     while sum(map(len, parts)) < characters:
         parts.append(chance.choice(sentences))
@@ -270,7 +270,7 @@ def note(number: int, sentences: list[str], chance: random.Random) -> str:
 
 
 def pages(home: Path, collection: str) -> int:
-    """Pages of all documents that have some."""
+    """Count the pages of all documents that have pages."""
     import sqlite3
     from contextlib import closing
 

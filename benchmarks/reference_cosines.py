@@ -1,4 +1,4 @@
-"""How near a model's vectors are to sentence-transformers' in fp32.
+"""Measures how near a model's vectors are to sentence-transformers' in fp32.
 
 Usage: python -m benchmarks.reference_cosines NAME      (minilm or embeddinggemma: which reference; the model must be installed)
 
@@ -19,7 +19,7 @@ def main() -> None:
     """Compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", choices=["minilm", "embeddinggemma"])
-    parser.add_argument("--model", default="", help="name of the installed model (default: as its authors call it)")
+    parser.add_argument("--model", default="", help="name of the installed model (default: its authors' name)")
     options = parser.parse_args()
     default = {"minilm": "all-minilm-l6-v2", "embeddinggemma": "embeddinggemma-300m"}[options.reference]
     with Library() as library:

@@ -19,7 +19,7 @@ CORPUS = REPOSITORY / "sample_docs"
 
 
 def main(models: list[str]) -> None:
-    """Index the sample documents apart from the user's collections, ask, and print a table."""
+    """Index the sample documents separately from the user's collections, search, and print a table."""
     judgements = read_judgements()
     lines = (SAMPLE_DOCS / "queries.jsonl").read_text("utf-8").splitlines()
     queries = {query["_id"]: query["text"] for query in map(json.loads, lines)}

@@ -1,4 +1,4 @@
-"""How a server bears many clients at once: errors, throughput, latency, and whether its memory grows.
+"""Loads a server with many clients at once: errors, throughput, latency, and growth of its memory.
 
 Usage: python -m benchmarks.serve_load --home DIR --collection NAME [--clients 32] [--requests 10000]
 
@@ -35,7 +35,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 
 @dataclass
 class Load:
-    """What the clients have seen. Times are in milliseconds."""
+    """The clients' measurements. Times are in milliseconds."""
 
     times_ms: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -45,12 +45,12 @@ class Load:
 
 
 def main() -> None:
-    """Run the load and print what it was."""
+    """Run the load and print the results."""
     options = read_options()
     queries = make_queries(options)
     token = read_or_make_token(options.home)
     with running_server(options) as (port, process):
-        ask_all(port, token, queries[: options.clients], options, Load())  # the first ones load what is loaded once
+        ask_all(port, token, queries[: options.clients], options, Load())  # the first ones load models and indexes
         load = Load(cpu_seconds=-cpu_seconds(process.pid))
         with memory_watch(process.pid, load):
             ask_all(port, token, queries[options.clients :], options, load)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def make_queries(options: argparse.Namespace) -> list[str]:
-    """Three to eight words in a row from passages all over the collection, the same at every run."""
+    """Three to eight successive words from a sample of passages, the same at every run."""
     with Library(options.home) as library:
         passages = library.collection(options.collection).sample_passages(4000)
     words = [_WORD.findall(passage.text) for passage in passages]
@@ -95,7 +95,7 @@ def running_server(options: argparse.Namespace) -> Iterator[tuple[int, "subproce
 
 
 def ask_all(port: int, token: str, queries: list[str], options: argparse.Namespace, load: Load) -> None:
-    """Have the clients ask everything."""
+    """Have the clients send all queries."""
     remaining = iter(queries)  # its next() is atomic
     start = time.perf_counter()
 
@@ -149,14 +149,14 @@ def memory_watch(pid: int, load: Load) -> Iterator[None]:
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory without mapped files, which the system may drop; 0 where it cannot be told."""
+    """Resident memory without mapped files, which the system may drop; 0 if unknown."""
     status = Path(f"/proc/{pid}/status")
     found = re.search(r"RssAnon:\s+(\d+)", status.read_text()) if status.exists() else None
     return int(found[1]) / 1000 if found else 0.0
 
 
 def cpu_seconds(pid: int) -> float:
-    """Time that the process has had of all cores; 0 where it cannot be told."""
+    """Processor time of the process on all cores; 0 if unknown."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return 0.0
@@ -188,13 +188,13 @@ def print_table(load: Load, options: argparse.Namespace, code: int) -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=Home.default())
     parser.add_argument("--collection", required=True)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--repeat", type=int, default=0, help="Ask only so many different queries, again and again.")
+    parser.add_argument("--repeat", type=int, default=0, help="Send only this many different queries, repeatedly.")
     return parser.parse_args()
 
 

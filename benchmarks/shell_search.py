@@ -1,8 +1,8 @@
-"""How long `searchkit search` takes from a cold shell, with a server that runs and without, in pairs.
+"""Times `searchkit search` from a cold shell, with a running server and without, in pairs.
 
 Usage: python -m benchmarks.shell_search --queries FILE [--collection NAME] [--count 15]
 
-FILE holds a query a line. Each is asked once through the server, once without it (its address is taken away meanwhile), and
+FILE has one query per line. Each is searched once through the server, once without it (its address is hidden meanwhile), and
 once by words alone.
 """
 
@@ -23,7 +23,7 @@ _WAYS = ("with a server", "without", "by words alone")
 
 
 def main() -> None:
-    """Print the medians, and how many times as fast the server makes it."""
+    """Print the medians, and the speed-up by the server."""
     options = read_options()
     home = Home.default()
     address_file = home.path / "engine.json"
@@ -62,7 +62,7 @@ def serving(home: Path) -> Iterator[None]:
                 if server.poll() is not None:
                     raise SystemExit("The server did not start.")
             if read_address(Home(home)) is None:
-                raise SystemExit("The server tells no address.")
+                raise SystemExit("The server reports no address.")
             timed([*_SEARCHKIT, "search", "warm up", "-k", "1"])
             yield
         finally:
@@ -77,7 +77,7 @@ def timed(command: list[str]) -> float:
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--collection", default="")

@@ -1,4 +1,4 @@
-"""How soon the terminal UI answers: its start, the way from a key to fresh hits, typing while files are indexed.
+"""Measures the latency of the terminal UI: its start, from a key to new hits, and typing while files are indexed.
 
     python -m benchmarks.tui --home DIR --collection NAME
 
@@ -39,7 +39,7 @@ _PATIENCE_SECONDS = 60.0
 
 
 def measure_start(home: Path) -> float:
-    """Seconds from starting the command until its query box takes keys: until a key that was typed stands in it."""
+    """Seconds from starting the command until its query box accepts keys: until a typed key appears in it."""
     parent, child = pty.openpty()
     environment = {**os.environ, "SEARCHKIT_HOME": str(home), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
     started = time.perf_counter()
@@ -106,7 +106,7 @@ async def measure_answers(library: Library, collection: str) -> list[tuple[float
 
 
 async def measure_typing(home: Path, folder: Path) -> tuple[list[float], list[float]]:
-    """While a folder is indexed: (seconds that the event loop was late, seconds from keys to the box)."""
+    """Measure while a folder is indexed: (seconds that the event loop was late, seconds from keys to the box)."""
     gaps: list[float] = []
     keys: list[float] = []
     with Library(home) as library:
@@ -137,7 +137,7 @@ async def _note_gaps(gaps: list[float]) -> None:
 
 
 def write_corpus(folder: Path, passages: Sequence[str], count: int) -> Path:
-    """So many Markdown files of a few passages each."""
+    """Write `count` Markdown files of a few passages each."""
     folder.mkdir()
     for number in range(count):
         texts = [passages[(number + step) % len(passages)] for step in range(3)]
@@ -151,9 +151,9 @@ def main() -> None:
     parser.add_argument("--collection", required=True)
     parser.add_argument("--files", type=int, default=1000, help="to index while typing")
     options = parser.parse_args()
-    os.environ["SEARCHKIT_HISTORY"] = "0"  # what is asked here is nobody's query
+    os.environ["SEARCHKIT_HISTORY"] = "0"  # these are not a user's queries
     starts = [measure_start(options.home) for _ in range(_STARTS)][1:]  # the first one warms the disk's cache
-    print(f"start to a box that takes keys: median {median(starts):.2f} s ({min(starts):.2f}-{max(starts):.2f})")
+    print(f"start to a box that accepts keys: median {median(starts):.2f} s ({min(starts):.2f}-{max(starts):.2f})")
     with Library(options.home) as library:
         answers = asyncio.run(measure_answers(library, options.collection))
         passages = [passage.text for passage in library.collection(options.collection).sample_passages(500)]

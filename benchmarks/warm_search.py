@@ -1,8 +1,8 @@
-"""How long a warm search of ten hits takes, everything included, on a collection of one's own.
+"""Times a warm search of ten hits, everything included, on your own collection.
 
 Usage: python -m benchmarks.warm_search --queries FILE --collection NAME [--home DIR] [--count 60]
 
-FILE holds a JSON object with a "text" a line. Every question is asked once before it is timed.
+FILE has one JSON object with a "text" per line. Every question is searched once before it is timed.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from searchkit.home import Home
-from searchkit.library import Library  # before NumPy, whose threads it puts to rest
+from searchkit.library import Library  # before NumPy, whose threads it keeps from spinning
 from searchkit.types import SearchMode
 
 
@@ -44,7 +44,7 @@ def at(rising: list[float], share: float) -> float:
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--collection", required=True)

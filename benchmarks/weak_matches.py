@@ -1,8 +1,8 @@
-"""How honest the mark for weak matches is: queries of each judged collection, asked of all of them.
+"""Checks the mark for weak matches: queries of each judged collection, searched in all of them.
 
 Usage: python -m benchmarks.weak_matches FOLDER FOLDER ... [--model NAME] [--queries 40]      (folders in BEIR's layout)
 
-A stranger's query is recognised if all its hits are marked weak; a collection's own query is wrongly marked if all of its are.
+Another collection's query is recognised if all its hits are marked weak; an own query is marked wrongly if all of its are.
 """
 
 import argparse
@@ -37,14 +37,14 @@ def main() -> None:
 
 
 def share_weak(library: Library, collection: str, queries: list[str]) -> float:
-    """Of queries, those all of whose hits are weak."""
+    """The share of queries whose hits are all weak."""
     return sum(all(hit.is_weak for hit in library.search(query, collections=[collection])) for query in queries) / len(
         queries
     )
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--model", default="embeddinggemma-300m")

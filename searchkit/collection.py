@@ -62,7 +62,7 @@ class Collection:
         return reading(self.folder)
 
     def writing(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[CatalogWriter]:
-        """Open the catalog for writing, with the collection's lock held; see `catalog.session.writing`."""
+        """Open the catalog for writing, with the collection's lock; see `catalog.session.writing`."""
         return writing(self.folder, on_wait)
 
     def model(self) -> str:

@@ -21,7 +21,7 @@ _LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
 class LlmSettings:
     """The table [llm]: the language model that answers. "" and 0 mean that one is looked for.
 
-    `base_url`: of an OpenAI-compatible server. `model`: its name there. `api_key_env`: the environment variable that holds the
+    `base_url`: of an OpenAI-compatible server. `model`: its name there. `api_key_env`: the environment variable with the
     server's key. `gguf`: a file to run in this process instead. `context`: tokens of the model's window.
     """
 

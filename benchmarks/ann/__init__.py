@@ -1,1 +1,1 @@
-"""Nearest-neighbour engines compared: recall against latency, memory, disk, and the time of building and changing."""
+"""Compares nearest-neighbour engines: recall against latency, memory, disk, and the time of building and changing."""

@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.ann [--sizes 10000,100000] [--engines a,b] [--home DIR --collection NAME ...] [--out DIR]
 
 The neighbours need `pip install -e '.[bench]'`; those that are not installed are left out. Writes ann.json, ann.md and
-pictures. Each engine builds in one process and is measured in another; only one is at work at a time.
+pictures. Each engine builds in one process and is measured in another; only one works at a time.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from searchkit.home import Home
 
 
 def main() -> None:
-    """Measure, and write as it comes."""
+    """Measure, and write each result at once."""
     options = read_options()
     options.out.mkdir(parents=True, exist_ok=True)
     results = Results(options.out / "ann.json", machine())
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def write_report(results: Results, out: Path) -> None:
-    """The table, and the pictures if they can be drawn."""
+    """Write the table, and the pictures if they can be drawn."""
     text = markdown(results)
     (out / "ann.md").write_text(text, "utf-8")
     print(text)
@@ -52,7 +52,7 @@ def write_report(results: Results, out: Path) -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """From the command line."""
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=[10_000, 100_000])
     parser.add_argument(
@@ -72,7 +72,7 @@ def read_options() -> argparse.Namespace:
 
 
 def source_of(options: argparse.Namespace) -> Source:
-    """Catalogs of the collections, of all of them if none is named."""
+    """The catalogs of the collections, of all of them if none is named."""
     homes = options.home or [Home.default()]
     found = sorted(catalog for home in homes for catalog in home.glob("collections/*/catalog.db"))
     catalogs = [catalog for catalog in found if not options.collection or catalog.parent.name in options.collection]
@@ -84,7 +84,7 @@ def source_of(options: argparse.Namespace) -> Source:
 
 
 def is_installed(engine: str) -> bool:
-    """Says so if not."""
+    """Return True if the engine's library is installed; print a message if not."""
     try:
         make_engine(engine)
     except ModuleNotFoundError as error:
@@ -94,7 +94,7 @@ def is_installed(engine: str) -> bool:
 
 
 def machine() -> dict[str, str]:
-    """Where this was measured."""
+    """Describe the machine of the measurements."""
     found = describe_machine()
     return {"processor": found.processor, "cores": str(found.usable_cores), "python": found.python}
 

@@ -1,4 +1,4 @@
-"""What the benchmark asks of an engine, and the file of vectors that it is given."""
+"""The protocol of an engine, and the file of vectors that it is given."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _BATCH = 5000
 
 
 class CannotError(Exception):
-    """The engine has no way to do this; the message says it in a few words, for the table."""
+    """The engine cannot do this; the message says so in a few words, for the table."""
 
 
 class TooLongError(Exception):
@@ -43,7 +43,7 @@ class VectorFile:
         return np.arange(self.start, self.stop, dtype=np.int64)
 
     def batches(self, size: int = _BATCH) -> Iterator[tuple[Ids, Vectors]]:
-        """(ids, vectors) of a few thousand rows at a time; can be asked for again."""
+        """Yield (ids, vectors) of a few thousand rows at a time, again at each call."""
         for start in range(self.start, self.stop, size):
             stop = min(start + size, self.stop)
             yield np.arange(start, stop, dtype=np.int64), unit(self._rows()[start:stop])
@@ -57,21 +57,21 @@ class VectorFile:
         return unit(self._rows()[ids])
 
     def sample(self, count: int, seed: int = 0) -> Vectors:
-        """`count` rows from all over the file, all of them if there are no more: what an engine trains on."""
+        """A sample of `count` rows from the whole file, all of them if there are no more, to train an engine on."""
         chosen = np.random.default_rng(seed).choice(len(self), min(count, len(self)), replace=False)
         return unit(self._rows()[self.start + np.sort(chosen)])
 
     def _rows(self) -> npt.NDArray[np.float16]:
-        """Opened again each time, so that what was read does not count as the engine's memory."""
+        """Open the file again each time, so that its pages do not count as the engine's memory."""
         rows: npt.NDArray[np.float16] = np.load(self.path, mmap_mode="r")
         return rows
 
 
 class Engine(Protocol):
-    """One way to keep and search vectors. `build` and `open` are called in different processes.
+    """One way to store and search vectors. `build` and `open` are called in different processes.
 
-    What an engine cannot do raises CannotError. Ways to search the same index go by the name that the table shows
-    (`nprobe 16`); the first is in force after `open`.
+    An engine raises CannotError for what it cannot do. Ways to search the same index have the name that the table shows
+    (`nprobe 16`); the first applies after `open`.
     """
 
     @property
@@ -84,15 +84,15 @@ class Engine(Protocol):
         ...
 
     def build(self, folder: Path, vectors: VectorFile) -> None:
-        """Make an index of the vectors in an empty folder, from `vectors.batches()`, complete on disk at the end."""
+        """Build an index of the vectors in an empty folder, from `vectors.batches()`, complete on disk at the end."""
         ...
 
     def open(self, folder: Path) -> None:
-        """Make ready to search what `build` left."""
+        """Open the index that `build` wrote."""
         ...
 
     def use(self, setting: str) -> None:
-        """Search in this way from now on."""
+        """Use this way to search from now on."""
         ...
 
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
@@ -109,7 +109,7 @@ class Engine(Protocol):
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> Vectors:
-    """Rows scaled to unit length; half precision leaves them a little off."""
+    """Scale rows to unit length, from which half precision deviates a little."""
     full = np.asarray(vectors, np.float32)
     scaled: Vectors = full / np.maximum(np.linalg.norm(full, axis=-1, keepdims=True), 1e-12)
     return scaled

@@ -1,7 +1,7 @@
-"""searchkit's own search: a catalog with the whole vectors, and the index that suits their number, or one by name.
+"""searchkit's own search: a catalog with the full vectors, and the default index for their number, or one by name.
 
-As in use: candidates from the index, their order from the catalog's vectors; a change is a transaction there, with which
-the index on the disk catches up when it is opened.
+As in real use, candidates come from the index, and their order from the catalog's vectors; a change is a transaction there,
+and the index on the disk catches up when it is opened.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from searchkit.search.dense import DenseQuery, dense_candidates
 from searchkit_indexes import CodedIndex, Ids, Vectors
 
 _FINGERPRINT = "benchmark"
-MADE_QUERIES = ".made.npy"  # beside a set: the queries that searchkit makes of its collections to measure indexes with
+MADE_QUERIES = ".made.npy"  # beside a set: the queries that searchkit derives from its collections to measure indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class _Model:
 
 
 class Searchkit:
-    """The index of a kind, "" for what suits the size. Ids are rows from 0 on, in the order of their addition."""
+    """The index of a kind, "" for the default for the size. Ids are rows from 0 on, in the order of their addition."""
 
     settings = ("",)
     kind = ""
@@ -69,22 +69,22 @@ class Searchkit:
         self._writing = open_for_writing(collection.catalog)
 
     def use(self, setting: str) -> None:
-        """There is one way."""
+        """List the one way."""
 
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
-        """Search as a query does once it is embedded."""
+        """Search as a query does after it is embedded."""
         allowed = None if allowed_ids is None else allowed_ids + 1
         found = dense_candidates(self._catalog, self._index, DenseQuery(query, k, allowed_ids=allowed))
         return np.array([int.from_bytes(each, "big") for each in found], np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Commit, and catch up."""
+        """Commit, and update the index."""
         with self._writing.transaction():
             catalog_vectors.put_vectors(self._writing, _FINGERPRINT, _hashes(ids), vectors)
         self._index.add(ids + 1, vectors)
 
     def remove(self, ids: Ids) -> None:
-        """Commit, and catch up."""
+        """Commit, and update the index."""
         with self._writing.transaction():
             self._writing.change_many("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
         self._index.remove(ids + 1)

@@ -37,7 +37,7 @@ def _recall_picture(shown: Sequence[Measured], engines: Sequence[str], file: Pat
 
 
 def _memory_picture(shown: Sequence[Measured], engines: Sequence[str], file: Path) -> None:
-    """A point for each engine, searched as it comes."""
+    """Draw a point for each engine, with its default way to search."""
     figure, axes = _empty(shown[0].size, "memory, MB (growth of resident pages)")
     for one in shown:
         axes.plot(one.points[0].p50_ms, max(one.rss_mb or 0, 0.1), **_style(one.engine, engines))
@@ -59,7 +59,7 @@ def _empty(size: int, label: str) -> tuple[Any, Any]:
 
 
 def _style(engine: str, engines: Sequence[str]) -> dict[str, Any]:
-    """The same in all pictures: the ten strong colours first, then the ten pale ones."""
+    """The colours, the same in all pictures: ten strong ones first, then ten pale ones."""
     number = engines.index(engine)
     colour = import_module("matplotlib.pyplot").get_cmap("tab20")((number * 2 + number // 10) % 20)
     return {"label": engine, "color": colour, "marker": _MARKERS[number % len(_MARKERS)]}

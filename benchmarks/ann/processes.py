@@ -13,7 +13,7 @@ from benchmarks.ann.results import Measured, measured_from
 from benchmarks.ann.worker import Job
 from searchkit.files import folder_size_bytes
 
-_SILENT = {  # nothing is told to anybody, nor fetched
+_SILENT = {  # no telemetry, no downloads
     "ANONYMIZED_TELEMETRY": "False",
     "DO_NOT_TRACK": "1",
     "HF_HUB_OFFLINE": "1",
@@ -23,7 +23,7 @@ _MEASURE_SECONDS = 3600
 
 
 def run_engine(job: Job) -> Measured:
-    """Build in a temporary folder beside the vectors, measure, clear away. What fails is said in `state`."""
+    """Build in a temporary folder beside the vectors, measure, and remove it. `state` says what failed."""
     with tempfile.TemporaryDirectory(dir=Path(job.vectors).parent, prefix=f"{job.engine}-") as name:
         work = Path(name)
         folder = work / "index"

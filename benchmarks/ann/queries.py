@@ -14,7 +14,7 @@ from searchkit.embedding.store import ModelStore
 from searchkit.index_store.build import synthetic_query_texts
 from searchkit_indexes import Vectors
 
-_LEAST_WORDS = 3  # "Examples" asks for nothing
+_LEAST_WORDS = 3  # "Examples" is not a query
 _BETWEEN_HEADINGS = " › "
 
 
@@ -35,7 +35,7 @@ def query_texts(files: Sequence[Path], catalogs: Sequence[Path], count: int, see
 
 
 def made_texts(catalogs: Sequence[Path], *, but_not: Sequence[str]) -> list[str]:
-    """What searchkit would measure an index of these collections with, without what the benchmark asks."""
+    """The queries with which searchkit would measure an index of these collections, without those of the benchmark."""
     texts: list[str] = []
     for catalog in catalogs:
         with open_catalog(catalog) as connection:

@@ -1,4 +1,4 @@
-"""Figures by which a made-up set can be told from a real one: how close neighbours are, and in how many directions."""
+"""Figures that distinguish a synthetic set from a real one: how close neighbours are, and in how many directions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from searchkit_indexes import Ids, Vectors
 
 _FOR_DIMENSION = 20  # neighbours that the estimate of intrinsic dimension uses
-_CURVE = (8, 4, 2, 1)  # parts of the real vectors that show how the figures go on with their number
+_CURVE = (8, 4, 2, 1)  # shares of the real vectors that show how the figures change with their number
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def measure(blocks: Iterable[Vectors], probe_rows: Ids, probes: Vectors, queries
 
 
 def _keep_best(best: Vectors, scores: Vectors) -> Vectors:
-    """The highest of each row, descending."""
+    """The k highest of each row, descending."""
     width = best.shape[1]
     if scores.shape[1] > width:
         scores = -np.partition(-scores, width - 1, axis=1)[:, :width]
@@ -70,7 +70,7 @@ def _keep_best(best: Vectors, scores: Vectors) -> Vectors:
 
 
 def _intrinsic_dimension(reach: Vectors) -> float:
-    """Of distances to neighbours, ascending."""
+    """Estimate the dimension from distances to neighbours, ascending."""
     logarithms = np.log(reach[:, -1:] / reach[:, :-1])
     return float(1 / logarithms.mean())
 
@@ -86,10 +86,10 @@ def real_curve(real: Vectors, queries: Vectors, probes: int = 500) -> list[Figur
 
 
 def continued(curve: Sequence[Figures], count: int) -> dict[str, float]:
-    """What the real curve comes to at `count`: 1 - cosine, and the dimension, as powers of the number.
+    """Extrapolate the real curve to `count`: 1 - cosine, and the dimension, as powers of the number.
 
-    Parts by chance of one collection grow only denser; a real one also grows into new subjects. So this is how close
-    neighbours come at most.
+    Random parts of one collection only become denser; a real one also grows into new subjects. So this is an upper bound of
+    how close neighbours come.
     """
     sizes = np.log([figures.count for figures in curve])
     expected = {}

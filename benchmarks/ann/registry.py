@@ -1,4 +1,4 @@
-"""The engines by name. Nothing of them is imported before it is asked for."""
+"""The engines by name. None is imported before it is requested."""
 
 import importlib.util
 from importlib import import_module
@@ -19,12 +19,12 @@ _OURS = "benchmarks.ann.ours"  # has ENGINES, the same kind of mapping
 
 
 def engine_names() -> list[str]:
-    """All that can be asked for, ours first."""
+    """List all engines, ours first."""
     return list(_places())
 
 
 def make_engine(name: str) -> Engine:
-    """An engine that has nothing open. Raises ModuleNotFoundError if its library is not installed."""
+    """Create an engine with nothing open. Raises ModuleNotFoundError if its library is not installed."""
     module, _, attribute = _places()[name].partition(":")
     engine: Engine = getattr(import_module(module), attribute)()
     return engine

@@ -41,7 +41,7 @@ def table(measured: Sequence[Measured]) -> str:
 
 
 def _rows(one: Measured) -> Iterator[list[str]]:
-    """What does not depend on the way to search stands in the first row only."""
+    """The figures that do not depend on the way to search, which are in the first row only."""
     if not one.points:
         yield [one.engine, *[""] * 13, one.state]
     for number, point in enumerate(one.points):
@@ -77,7 +77,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def realism(about: dict[str, Any]) -> str:
-    """The figures of the real vectors as they become more, what that leads to expect, and what the set has."""
+    """Write the figures of the real vectors by their number, the extrapolation, and the set's own figures."""
     recipe, figures = about["recipe"], about["figures"]
     made = figures["count"] - about["real"]
     rows = [["vectors", "", *(name.replace("_", " ") for name in _FIGURES)], ["---"] * (len(_FIGURES) + 2)]

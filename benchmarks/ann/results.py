@@ -1,4 +1,4 @@
-"""What was measured, and the file that keeps it."""
+"""The measurements, and the file in which they are stored."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Searches in one way. `filtered_recall` is None where a filter is not to be had; `note` says so."""
+    """Searches in one way. `filtered_recall` is None if filters are not supported; `note` says so."""
 
     setting: str
     recall: float
@@ -25,7 +25,7 @@ class Measured:
     """One engine at one size. Megabytes are 10⁶ bytes.
 
     `rss_mb`, `pss_mb`: what the process grew by from before opening to after 200 searches, with shared pages counted in
-    full and by share; `library_mb`: what importing the library took before. `state`: measured, or why not.
+    full and by share; `library_mb`: what importing the library took before that. `state`: measured, or the reason why not.
     """
 
     engine: str
@@ -48,7 +48,7 @@ class Measured:
 
 @dataclass(slots=True)
 class Results:
-    """All of a run, written whenever something is added. `sets`: how each set of vectors was made, by its size."""
+    """All results of a run, written whenever one is added. `sets`: how each set of vectors was made, by its size."""
 
     file: Path
     machine: dict[str, str]
@@ -56,25 +56,25 @@ class Results:
     measured: list[Measured] = field(default_factory=list)
 
     def has(self, engine: str, size: int) -> bool:
-        """True if this one need not be measured again; what failed is tried again."""
+        """True if this one need not be measured again; failures are tried again."""
         done = [one for one in self.measured if not one.state.startswith("failed")]
         return any((one.engine, one.size) == (engine, size) for one in done)
 
     def put(self, measured: Measured) -> None:
-        """Add, in the place of what was there of the same engine and size."""
+        """Add a result, in place of an earlier one of the same engine and size."""
         others = [one for one in self.measured if (one.engine, one.size) != (measured.engine, measured.size)]
         self.measured = [*others, measured]
         self.save()
 
     def save(self) -> None:
-        """Write the file; complete, or the old one stays."""
+        """Write the file completely, or leave the old one."""
         content = {"machine": self.machine, "sets": self.sets, "measured": [asdict(one) for one in self.measured]}
         beside = self.file.with_suffix(".part")
         beside.write_text(json.dumps(content, indent=1), "utf-8")
         beside.replace(self.file)
 
     def load(self) -> None:
-        """Take over what an earlier run measured."""
+        """Take over the measurements of an earlier run."""
         if self.file.exists():
             content = json.loads(self.file.read_text("utf-8"))
             self.sets = content["sets"]
@@ -87,5 +87,5 @@ def measured_from(fields: dict[str, Any]) -> Measured:
 
 
 def at_size(measured: Sequence[Measured], size: int) -> list[Measured]:
-    """Those of one size that searched."""
+    """The results of one size that could be searched."""
     return [one for one in measured if one.size == size and one.points]

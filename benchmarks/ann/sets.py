@@ -1,4 +1,4 @@
-"""The sets of vectors and queries, with their ground truth, in the cache: made when they are not there."""
+"""The sets of vectors and queries, with their ground truth, in the cache; made if they do not exist."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Source:
 
 
 def make_job(source: Source, count: int, engine: str, max_build_minutes: float) -> Job:
-    """What an engine is to do on the set of `count` vectors, which is there already."""
+    """The job of an engine on the set of `count` vectors, which already exists."""
     vectors = set_file(source, count)
     return Job(
         engine=engine,
@@ -46,13 +46,13 @@ def make_job(source: Source, count: int, engine: str, max_build_minutes: float) 
 
 
 def set_file(source: Source, count: int) -> Path:
-    """Where a set is kept. It stays as it is when its collections grow: remove it to have it made again."""
+    """The folder of a set. It stays as it is when its collections grow: remove it to have it made again."""
     names = "+".join(catalog.parent.name for catalog in source.catalogs)
     return source.cache / f"{names}-{count}.npy"
 
 
 def prepare(source: Source, count: int) -> dict[str, Any]:
-    """Make what is missing of a set; how it was made, and its figures."""
+    """Make the missing parts of a set; return how it was made, and its figures."""
     source.cache.mkdir(parents=True, exist_ok=True)
     file = set_file(source, count)
     if not file.exists():

@@ -10,8 +10,8 @@ from benchmarks.ann.engine import VectorFile
 from searchkit_indexes import Ids, Vectors
 
 K = 10
-_KEPT = 20  # so that ties with the tenth are known
-_TIE = 1e-6  # dot products closer than that are the same
+_KEPT = 20  # so that ties with the tenth are visible
+_TIE = 1e-6  # dot products closer than that count as equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class Truth:
     scores: Vectors
 
     def recall(self, row: int, found: Ids) -> float:
-        """Share of the ten nearest that were found; what is as near as the tenth counts too."""
+        """Share of the ten nearest that were found; vectors as near as the tenth count too."""
         near = self.ids[row, self.scores[row] >= self.scores[row, K - 1] - _TIE]
         return min(len(np.intersect1d(near, found)), K) / K
 
     def save(self, file: Path) -> None:
-        """Keep it."""
+        """Store it."""
         np.savez(file, ids=self.ids, scores=self.scores)
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """What was kept."""
+        """Load the stored one."""
         with np.load(file) as arrays:
             return cls(arrays["ids"], arrays["scores"])
 
@@ -54,6 +54,6 @@ def exact(vectors: VectorFile, queries: Vectors, allowed: Ids | None = None) -> 
 
 
 def allowed_ids(vectors: VectorFile, share: float = 0.1) -> Ids:
-    """The ids that filtered searches may find: this share, by chance, always the same; ascending."""
+    """The ids that filtered searches may find: a random share, always the same; ascending."""
     chosen: Ids = np.flatnonzero(np.random.default_rng(7).random(len(vectors)) < share) + vectors.start
     return chosen

@@ -1,4 +1,4 @@
-"""Chooses how made-up vectors are made, so that the figures of the enlarged set go on where those of the real set end."""
+"""Tunes synthetic vectors so that the figures of the enlarged set continue those of the real set."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _PROBES = 300
 def tuned(enlarger: Enlarger, curve: Sequence[Figures], count: int, queries: Vectors) -> tuple[Recipe, Figures]:
     """The recipe whose set of `count` vectors comes closest to the continued curve, and that set's figures.
 
-    The distance to the tenth neighbour comes first, for ten are searched for; then the nearest, and the dimension.
+    The distance to the tenth neighbour comes first, since ten are searched for; then the nearest, and the dimension.
     """
     expected = continued(curve, count)
     tried = [_search(enlarger, expected, dimensions, (count, queries))[-1] for dimensions in _DIMENSIONS]

@@ -1,11 +1,11 @@
-"""Makes the sets of vectors: real ones out of catalogs, and as many more as are wanted, made to lie as real ones do.
+"""Makes the sets of vectors: real ones from catalogs, and as many synthetic ones as wanted, distributed like real ones.
 
-A vector that is made up:   normalise(x_i + u (t (x_j - x_i) + s r_i (x_p - x_q) / |x_p - x_q|))
+A synthetic vector:          normalise(x_i + u (t (x_j - x_i) + s r_i (x_p - x_q) / |x_p - x_q|))
 
 x_i is a real vector and x_j one of its ten nearest; (x_p, x_q) is another such pair from anywhere, so that what is added has
 the spectrum of real local differences and not that of white noise; r_i is the distance from x_i to its tenth neighbour, so
-that dense places stay dense; u is at most 1 and spread as distances from the middle of a ball are in so many dimensions, so
-that some are near doubles, as real ones are. tuning.py chooses s and the dimensions.
+that dense places stay dense; u is at most 1 and distributed like distances from the centre of a ball in a number of dimensions,
+so that some are near duplicates, as real ones are. tuning.py chooses s and the dimensions.
 """
 
 import json
@@ -39,7 +39,7 @@ class Recipe:
 
 
 class Enlarger:
-    """Makes vectors up from real ones: the same for the same recipe and block."""
+    """Makes synthetic vectors from real ones: the same for the same recipe and block."""
 
     def __init__(self, real: Vectors) -> None:
         self._real = real
@@ -48,19 +48,21 @@ class Enlarger:
     def _surroundings(self) -> tuple[Ids, Vectors]:
         """(rows of the ten nearest of each, distance to the last of them); half a minute for 30,000."""
         near, similarities = nearest(self._real, self._real, NEIGHBOURS + 1)
-        return near[:, 1:], np.sqrt(np.maximum(2 - 2 * similarities[:, -1:], 0))  # the first is itself, or its double
+        return near[:, 1:], np.sqrt(
+            np.maximum(2 - 2 * similarities[:, -1:], 0)
+        )  # the first is itself, or its duplicate
 
     @property
     def real_count(self) -> int:
-        """Vectors that it started from."""
+        """The number of real vectors."""
         return len(self._real)
 
     def real_blocks(self, count: int) -> int:
-        """How many of the blocks of a set of `count` hold real vectors; the others are made."""
+        """The number of blocks with real vectors in a set of `count`; the others are synthetic."""
         return math.ceil(min(count, len(self._real)) / _BLOCK)
 
     def blocks(self, recipe: Recipe, count: int) -> Iterator[Vectors]:
-        """`count` rows in all: the real ones first, as far as they are wanted, then made ones."""
+        """Yield `count` rows in all: real ones first, as far as wanted, then synthetic ones."""
         real = self._real[:count]
         yield from (real[start : start + _BLOCK] for start in range(0, len(real), _BLOCK))
         for number, start in enumerate(range(len(self._real), count, _BLOCK)):
@@ -95,10 +97,10 @@ def _best(scores: Vectors, k: int) -> tuple[Ids, Vectors]:
 
 
 def read_real(catalogs: Sequence[Path], fingerprint: str) -> Vectors:
-    """All vectors of one model in these catalogs, in an order by chance.
+    """Read all vectors of one model in these catalogs, in random order.
 
-    What is nearly the same in two collections is taken from the first alone: they may have files in common, which says
-    nothing about how a single collection grows. Near doubles inside a collection stay.
+    Near duplicates in two collections are taken only from the first: they may have files in common, which says nothing
+    about how a single collection grows. Near duplicates inside a collection stay.
     """
     kept = _distinct(catalogs[0], fingerprint)
     for catalog in catalogs[1:]:
@@ -124,7 +126,7 @@ def open_catalog(catalog: Path) -> CatalogReader:
 
 
 def write_set(path: Path, blocks: Iterator[Vectors], count: int, about: dict[str, object]) -> None:
-    """Write `count` rows of float16, and what is known about them beside; complete, or not there."""
+    """Write `count` rows of float16, and a description of them beside; completely or not at all."""
     beside = path.with_suffix(".part")
     rows: np.memmap[Any, np.dtype[np.float16]] | None = None
     start = 0

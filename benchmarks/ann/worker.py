@@ -1,4 +1,4 @@
-"""One engine at work in a process of its own: `python -m benchmarks.ann.worker build|measure JOB.json`."""
+"""Runs one engine in its own process: `python -m benchmarks.ann.worker build|measure JOB.json`."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ CHANGED = 1000  # vectors added, and then as many removed
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which engine, on what. The file of vectors holds `count` to build with and CHANGED to add."""
+    """The engine and its data. The file of vectors has `count` to build with and CHANGED to add."""
 
     engine: str
     folder: str
@@ -39,12 +39,12 @@ class Job:
 
     @property
     def to_build(self) -> VectorFile:
-        """What the index is made of."""
+        """The vectors to build the index from."""
         return VectorFile(Path(self.vectors), 0, self.count)
 
     @property
     def to_add(self) -> VectorFile:
-        """What comes later."""
+        """The vectors to add later."""
         return VectorFile(Path(self.vectors), self.count, self.count + CHANGED)
 
 
@@ -55,7 +55,7 @@ class Watched(VectorFile):
     max_seconds: float
 
     def batches(self, size: int = 5000) -> Iterator[tuple[Ids, Vectors]]:
-        """As before; how long all will take is estimated each time more is wanted. Raises TooLongError."""
+        """Yield batches, and estimate the total time with each one. Raises TooLongError."""
         started = time.perf_counter()
         done = 0
         for ids, batch in VectorFile.batches(self, size):
@@ -67,7 +67,7 @@ class Watched(VectorFile):
 
 
 def build(job: Job) -> dict[str, Any]:
-    """Build, and say how long that took and how much memory."""
+    """Build, and measure time and memory."""
     engine = make_engine(job.engine)
     vectors = Watched(Path(job.vectors), 0, job.count, job.max_build_minutes * 60)
     started = time.perf_counter()
@@ -80,7 +80,7 @@ def build(job: Job) -> dict[str, Any]:
 
 
 def measure(job: Job) -> dict[str, Any]:
-    """Open what was built, search it in every way, change it."""
+    """Open the index, search it in every way, and change it."""
     queries: Vectors = np.load(job.queries)
     begun = resident()
     engine = make_engine(job.engine)
@@ -126,7 +126,7 @@ def point_at(engine: Engine, setting: str, queries: Vectors, job: Job) -> Point:
 
 
 def asked(engine: Engine, queries: Vectors, truth: Truth, allowed: Ids | None) -> tuple[float, list[float]]:
-    """(recall, milliseconds of each query); all of them asked before, to be warm: some engines read from the disk."""
+    """(recall, milliseconds of each query); all queries run once before, to warm up: some engines read from the disk."""
     for query in queries:
         engine.search(query, K, allowed)
     milliseconds, recalls = [], []
@@ -139,10 +139,10 @@ def asked(engine: Engine, queries: Vectors, truth: Truth, allowed: Ids | None) -
 
 
 def changed(engine: Engine, job: Job) -> dict[str, Any]:
-    """Add and remove, and see whether searches know; what is wrong is said in `changes`."""
+    """Add and remove vectors, and check that searches notice; `changes` says what is wrong."""
     result: dict[str, Any] = {}
     remarks = []
-    engine.use(engine.settings[-1])  # the one that looks hardest
+    engine.use(engine.settings[-1])  # the most thorough one
     added = job.to_add
     gone = np.random.default_rng(3).choice(job.count, CHANGED, replace=False).astype(np.int64)
     changes: dict[str, Callable[[], None]] = {
@@ -167,7 +167,7 @@ def changed(engine: Engine, job: Job) -> dict[str, Any]:
 
 
 def still_there(engine: Engine, gone: Ids, job: Job) -> list[str]:
-    """Searches for what was removed must not find any of it."""
+    """Check that searches find no removed vectors."""
     vectors = job.to_build.all_of(gone[:_LOOKED_FOR])
     found = {int(one) for vector in vectors for one in engine.search(vector, K)}
     left = found & set(gone.tolist())
@@ -175,7 +175,7 @@ def still_there(engine: Engine, gone: Ids, job: Job) -> list[str]:
 
 
 def main() -> None:
-    """Do one job; the answer goes to a file, for libraries may print."""
+    """Do one job; the answer goes to a file, since libraries may print."""
     operation, file = sys.argv[1], Path(sys.argv[2])
     job = Job(**json.loads(file.read_text("utf-8")))
     answer = {"build": build, "measure": measure}[operation](job)

@@ -242,7 +242,7 @@ def build_index(
     effort: int | None = None,
     centroids: Vectors | None = None,
 ) -> CodedIndex:
-    """Build an index of (ids, vectors) batches; besides the codes, one batch is in memory at a time.
+    """Build an index of (ids, vectors) batches; in addition to the codes, one batch is in memory at a time.
 
     `sample`: representative vectors to train codes on (default: the first batch). `expected`: number of vectors to come
     (default: as many as the sample). `centroids`: reused from an index of similar vectors.

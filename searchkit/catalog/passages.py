@@ -111,7 +111,7 @@ def newest_passages(catalog: CatalogReader, allowed: bytes, count: int) -> list[
 def nearest_passage(
     catalog: CatalogReader, first: bytes, last: bytes, *, document_id: int, ordinal: int
 ) -> StoredPassage | None:
-    """Of the passages with a content hash between two, the one in that document and nearest to that number; else any."""
+    """Find a passage with a content hash between two: the one in a document nearest to a number, else any."""
     row = catalog.execute(
         f"{_SELECT} WHERE content_hash BETWEEN ? AND ? ORDER BY document_id != ?, abs(ordinal - ?), name, id LIMIT 1",
         (first, last, document_id, ordinal),

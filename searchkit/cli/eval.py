@@ -53,7 +53,7 @@ eval.add_command(retrieval)
 def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int], ...], as_json: bool) -> None:
     """Measure how much of the answers the best chunks contain, and how much else.
 
-    FOLDER holds documents/, queries.jsonl ({"_id", "text"}) and spans.jsonl ({"_id", "file", "spans": [[start, end], ...]},
+    FOLDER contains documents/, queries.jsonl ({"_id", "text"}) and spans.jsonl ({"_id", "file", "spans": [[start, end], ...]},
     in characters of the document). The documents are chunked as `index` does it, and in windows of 256 tokens.
 
     \b

@@ -76,7 +76,7 @@ class _Request:
 def retrieval(request: _Request) -> None:
     """Measure how well lexical, semantic and hybrid search find what was judged relevant.
 
-    FOLDER holds corpus.jsonl, queries.jsonl and qrels/test.tsv (BEIR's layout). It is indexed once, in `eval` in
+    FOLDER contains corpus.jsonl, queries.jsonl and qrels/test.tsv (BEIR's layout). It is indexed once, in `eval` in
     the data directory, separate from your collections. Alternatively name a collection and a file of judged queries for it.
 
     \b

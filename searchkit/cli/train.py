@@ -34,7 +34,7 @@ def train(context: click.Context) -> None:
       searchkit train adapter docs
       searchkit train pairs docs --out docs-pairs.jsonl
     """
-    if current_thread() is main_thread():  # SIGTERM as Ctrl-C: what was embedded or trained is saved before the end
+    if current_thread() is main_thread():  # SIGTERM as Ctrl-C: work done so far is saved before the end
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         context.call_on_close(lambda: signal.signal(signal.SIGTERM, before or signal.SIG_DFL))
 
@@ -126,7 +126,7 @@ def pairs(request: _PairsRequest) -> None:
 
 
 def _check_writable(out: Path) -> None:
-    """Raise UsageError for a place that no file can be written to, before a model spends hours on its questions."""
+    """Raise UsageError for a path that cannot be written to, before a model spends hours on its questions."""
     if out.is_dir():
         raise UsageError(f"{out} is a folder. Name a file in it: --out {out / 'pairs.jsonl'}")
     if not out.absolute().parent.is_dir():
@@ -150,7 +150,7 @@ def _show(found: "list[Pair]", counts: "PairCounts") -> None:
 @click.option("--erase", is_flag=True, help="Delete all of them.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per search.")
 def opened(*, erase: bool, as_json: bool) -> None:
-    """Show the searches whose hits you opened, which `train pairs` learns from. They are kept only if you say so.
+    """Show the searches whose hits you opened, which `train pairs` learns from. They are recorded only if you say so.
 
     With `keep_opened = true` in config.toml each hit that you open or copy in the terminal UI is recorded with its query, its
     path and its passage, in the data directory and nowhere else.

@@ -187,7 +187,7 @@ class _Request:
 @click.command(short_help="Train the model itself on a collection's pairs; takes from half an hour to an evening.")
 @with_options(_Request)
 def finetune(request: _Request) -> None:
-    """Train the model itself on pairs of a question and its passage, and install the result as a model of its own.
+    """Train the model itself on pairs of a question and its passage, and install the result as a separate model.
 
     The base and the collection do not change. The result is installed if it finds more than the base on held-out pairs
     and loses next to nothing on general ones. The same command resumes a run that was stopped.
@@ -201,7 +201,7 @@ def finetune(request: _Request) -> None:
     if not request.collection and (request.pairs is None or not request.base):
         raise click.UsageError("Name a collection, or pairs and a base: --pairs FILE --base MODEL")
     if request.use and not request.collection:
-        raise click.UsageError("--use needs the collection that is to use the result.")
+        raise click.UsageError("--use needs the collection that should use the result.")
     from searchkit.library import Library
     from searchkit.train.requirements import require_torch
 
@@ -211,7 +211,7 @@ def finetune(request: _Request) -> None:
 
 
 def _prepare(library: "Library", request: _Request) -> "Prepared":
-    """Find everything that can be wrong with the request before anything is trained."""
+    """Check the request completely before anything is trained."""
     from searchkit.train.finetune.base import find_base
     from searchkit.train.finetune.data import prepare_data
     from searchkit.train.finetune.finetune import Run

@@ -1,6 +1,6 @@
-"""`searchkit tui`: the terminal UI, loaded by name when it is asked for.
+"""`searchkit tui`: the terminal UI, loaded by name when it is requested.
 
-The UI is built on the engine, so the engine must not import it: a static import would turn the layers upside down, and
+The UI is built on the engine, so the engine must not import it: a static import would invert the layers, and
 would make every other command depend on textual.
 """
 
@@ -38,5 +38,5 @@ def tui(collections: tuple[str, ...], mode: str) -> int:
 
 
 def is_terminal() -> bool:
-    """True if there is a person at the other end."""
+    """True if a person uses the terminal."""
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from searchkit import Trial
     from searchkit.maintenance.tune_index import TuneReport
 
+_ONE_PER_LINE = "Write one query per line."
+
 
 @dataclass(frozen=True, slots=True)
 class _Request:
@@ -57,8 +59,8 @@ class _Request:
 def tune(request: _Request) -> None:
     """Measure the indexes on a collection's own vectors and set the cheapest that finds enough.
 
-    Queries are the collection's headings unless a file names better ones. Cheapest: the least of milliseconds a
-    query plus a fiftieth of the megabytes.
+    Queries are the collection's headings unless a file names better ones. The cheapest has the lowest sum of
+    milliseconds per query and a fiftieth of the megabytes.
 
     \b
     Examples:
@@ -86,14 +88,14 @@ def tune(request: _Request) -> None:
 
 
 def _lines_of(file: Path) -> tuple[str, ...]:
-    """The lines that are not blank. Raises UsageError for a file without any, or one that is not text."""
+    """Read the lines that are not blank. Raises UsageError for a file without any, or one that is not text."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{file} cannot be read as UTF-8 text: {error}. It should hold one query a line.") from error
+        raise UsageError(f"{file} cannot be read as UTF-8 text: {error}.", remedy=_ONE_PER_LINE) from error
     texts = tuple(line.strip() for line in lines if line.strip())
     if not texts:
-        raise UsageError(f"{file} holds no query. It should hold one a line.")
+        raise UsageError(f"{file} contains no query.", remedy=_ONE_PER_LINE)
     return texts
 
 

@@ -7,6 +7,8 @@ import click
 from searchkit.cli.output import print_json, say
 from searchkit.display import printable
 
+_SHOWN = {"keepsake": "recovery record"}  # JSON keeps the name that it always had
+
 
 @click.command()
 @click.option("-c", "--collection", default="", help="This collection only.")
@@ -36,7 +38,7 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
             continue
         click.echo(f"{name}: {'damaged' if damages else 'no damage found'}")
         for each in damages:
-            click.echo(f"  {each.part}: {printable(each.what)}")
+            click.echo(f"  {_SHOWN.get(each.part, each.part)}: {printable(each.what)}")
         if damages:
             say(f"  Repair it: searchkit rebuild -c {name}")
     if any(found.values()):

@@ -52,7 +52,7 @@ class Checkpoint:
         self.folder = folder
         if not folder.is_dir():
             raise UnsupportedCheckpointError(
-                f"{folder} is not a folder.", remedy="Name the folder that holds config.json and model.safetensors."
+                f"{folder} is not a folder.", remedy="Name the folder that contains config.json and model.safetensors."
             )
         self.config = self._json("config.json")
         self._tensor_files = _tensor_files(folder) if with_weights else {}
@@ -205,7 +205,7 @@ class Checkpoint:
         path = self.folder / name
         if not path.is_file():
             raise UnsupportedCheckpointError(
-                f"{self.folder} holds no {name}; it is not a sentence-transformers checkpoint."
+                f"{self.folder} contains no {name}; it is not a sentence-transformers checkpoint."
             )
         try:
             content = json.loads(path.read_text("utf-8"))
@@ -275,7 +275,7 @@ def _tensor_files(folder: Path) -> dict[str, Path]:
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
         reason = "only pickled weights, which can run code when read" if pickled else "no weights"
         raise UnsupportedCheckpointError(
-            f"{folder} holds {reason}. searchkit reads *.safetensors only.",
+            f"{folder} contains {reason}. searchkit reads *.safetensors only.",
             remedy="Ask its authors for a safetensors version." if pickled else None,
         )
     places: dict[str, Path] = {}

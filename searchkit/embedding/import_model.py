@@ -176,7 +176,7 @@ def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, To
                 write_quick_tokenizer(folder / name, folder)
             return name, kind
     wanted = " or ".join(name for name, _ in family.tokenizers)
-    raise UnsupportedCheckpointError(f"{source} holds no {wanted}.")
+    raise UnsupportedCheckpointError(f"{source} contains no {wanted}.")
 
 
 def _similarity_range(embedder: OnnxEmbedder) -> tuple[float, float]:

@@ -72,5 +72,5 @@ class OpenModels:
         self._opened.pop(name, None)
 
     def fresh(self) -> "OpenModels":
-        """The same models, none of them open; who shares these keeps them open."""
+        """The same models, none of them open, for an owner that does not share these."""
         return OpenModels(self.store, self._embedder, self._open_model)

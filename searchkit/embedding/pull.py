@@ -135,7 +135,7 @@ def _described(hub: Hub, snapshot: Snapshot, folder: Path) -> "Checkpoint":
     _weights(snapshot, "")
     if "config.json" not in snapshot.files:
         raise UnsupportedCheckpointError(
-            f"{snapshot.repository} holds no config.json; it is not a sentence-transformers checkpoint."
+            f"{snapshot.repository} contains no config.json; it is not a sentence-transformers checkpoint."
         )
     for path in _DESCRIPTION:
         if path in snapshot.files:
@@ -167,7 +167,7 @@ def _weights(snapshot: Snapshot, place: str) -> list[HubFile]:
         where = f" in {place}" if place else ""
         what = f"only pickled weights{where}, which can run code when read" if pickled else f"no weights{where}"
         raise UnsupportedCheckpointError(
-            f"{snapshot.repository} holds {what}. searchkit reads *.safetensors only.",
+            f"{snapshot.repository} contains {what}. searchkit reads *.safetensors only.",
             remedy="Ask its authors for them, or look for a copy of the model that has them.",
         )
     return [file for file in found if file.path == f"{prefix}model.safetensors"] or found
@@ -181,7 +181,7 @@ def _tokenizer(snapshot: Snapshot, checkpoint: "Checkpoint") -> HubFile:
     for name in names:
         if name in snapshot.files:
             return snapshot.files[name]
-    raise UnsupportedCheckpointError(f"{snapshot.repository} holds no {' or '.join(names)}.")
+    raise UnsupportedCheckpointError(f"{snapshot.repository} contains no {' or '.join(names)}.")
 
 
 def _check_space(folder: Path, wanted: Sequence[HubFile], weights: Sequence[HubFile], kept: Quantization) -> None:

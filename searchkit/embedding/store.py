@@ -261,7 +261,7 @@ def _preference(card: ModelCard) -> tuple[bool, bool, bool, int, str]:
 def _look(folder: Path) -> ModelCard | BrokenModel:
     """Read a folder without raising."""
     if not is_model_folder(folder):
-        return BrokenModel(folder.name, f"{folder} holds no model.json.")
+        return BrokenModel(folder.name, f"{folder} contains no model.json.")
     try:
         return read_model_card(folder)
     except ModelError as error:

@@ -54,7 +54,7 @@ def verify_model(folder: Path) -> Verification:
 
 def _file_problems(folder: Path, card: ModelCard) -> Iterator[str]:
     for name in sorted({"model.onnx", card.tokenizer_file} - set(card.checksums)):
-        yield f"model.json holds no checksum of {name}."
+        yield f"model.json contains no checksum of {name}."
     for name, expected in card.checksums.items():
         path = folder / name
         if path.parent != folder:

@@ -38,7 +38,7 @@ def read_beir(folder: Path, split: str = "test") -> RetrievalData:
     for file in (corpus, queries_file, judged):
         if not file.is_file():
             raise EvaluationDataError(
-                f"There is no file {file}. A folder in BEIR's layout holds corpus.jsonl, queries.jsonl, qrels/{split}.tsv."
+                f"There is no file {file}. A folder in BEIR's layout contains corpus.jsonl, queries.jsonl, qrels/{split}.tsv."
             )
     documents = {key: _passage(fields, place) for key, fields, place in _with_ids(corpus)}
     queries = {key: _text(fields, "text", place) for key, fields, place in _with_ids(queries_file)}
@@ -55,7 +55,7 @@ def read_passages(file: Path) -> list[Passage]:
     """
     passages = [_passage(fields, place) for fields, place in json_objects(file)]
     if not passages:
-        raise EvaluationDataError(f"{file} is empty. It should hold an object with a text on each line.")
+        raise EvaluationDataError(f"{file} is empty. It should have an object with a text on each line.")
     return passages
 
 

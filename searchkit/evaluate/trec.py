@@ -52,7 +52,7 @@ def read_run(file: Path) -> dict[str, Ranking]:
             raise EvaluationDataError(f"{file}, line {number}: query {query_id} has document {document} twice.")
         found[query_id][document] = value
     if not found:
-        raise EvaluationDataError(f"{file} is empty. It should hold a ranked document on each line.")
+        raise EvaluationDataError(f"{file} is empty. It should have a ranked document on each line.")
     return {query_id: _by_score(scores) for query_id, scores in found.items()}
 
 

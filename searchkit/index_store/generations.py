@@ -74,7 +74,7 @@ def save_generation(index_folder: Path, built: Built, fingerprint: str, last_id:
 def remove_leftovers(index_folder: Path) -> None:
     """Remove unfinished folders of killed runs, and all generations but the newest; damaged ones are set aside.
 
-    The caller holds the collection's lock, so nobody else writes here.
+    The caller has the collection's lock, so nobody else writes here.
     """
     for unfinished in index_folder.glob(".*"):
         shutil.rmtree(unfinished, ignore_errors=True)

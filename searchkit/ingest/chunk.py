@@ -39,7 +39,7 @@ class _Titles:
         self._whole = lru_cache(_TITLES_HELD)(lambda headings: count_tokens(_title(title, headings)))
         self._cut = lru_cache(_TITLES_HELD)(lambda headings: _cut_title(_title(title, headings), count_tokens))
 
-    def hold(self, headings: tuple[str, ...]) -> bool:
+    def has_room(self, headings: tuple[str, ...]) -> bool:
         """True if the line has room for all of the headings."""
         return self._whole(headings) <= _TITLE_TOKENS
 
@@ -96,7 +96,7 @@ class _Chunker:
             assert block is not None
             if block.kind is BlockKind.HEADING and following:
                 heads = following.headings[: len(block.headings)] == block.headings
-                if heads and self._titles.hold(block.headings):
+                if heads and self._titles.has_room(block.headings):
                     continue
             content = _without_itself(block)
             for segment in segments_of(content, part, self._count_tokens, self._room(content.headings)):

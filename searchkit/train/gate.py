@@ -46,7 +46,7 @@ class JudgedQueries:
     hidden: Ids
 
     def under(self, matrix: Matrix) -> "JudgedQueries":
-        """The same queries and corpus, mapped by a matrix."""
+        """Map the queries and the corpus by a matrix."""
         queries, corpus = mapped(self.queries, matrix), mapped(self.corpus, matrix)
         return JudgedQueries(self.name, queries, corpus, self.document_of, self.relevance, self.hidden)
 

@@ -29,13 +29,13 @@ class KnownItems:
     corpus: Vectors
 
     def under(self, matrix: Matrix) -> "KnownItems":
-        """The same queries, passages and corpus, mapped by a matrix."""
+        """Map the queries, passages and corpus by a matrix."""
         return KnownItems(
             mapped(self.queries, matrix), mapped(self.passages, matrix), self.rows, mapped(self.corpus, matrix)
         )
 
     def cut(self, dimension: int) -> "KnownItems":
-        """The same, cut to a prefix."""
+        """Cut all vectors to a prefix."""
         return KnownItems(
             prefix(self.queries, dimension), prefix(self.passages, dimension), self.rows, prefix(self.corpus, dimension)
         )

@@ -140,7 +140,7 @@ def test_every_wrong_request_gets_one_clear_line(command: Command, docs: Path, t
         (["index", docs, "-c", "../x"], "cannot be a collection's name"),
         (["forget", docs], "Nothing at"),
         (["models", "use", "gpt"], "No model named 'gpt'"),
-        (["models", "import", docs], "holds no config.json"),
+        (["models", "import", docs], "contains no config.json"),
         (["models", "import", tmp_path / "nowhere"], "is not a folder"),
     ]
     for arguments, message in cases:

@@ -1,1 +1,1 @@
-"""The engines that ours are compared with, a module for each library."""
+"""The engines to compare ours with, one module per library."""

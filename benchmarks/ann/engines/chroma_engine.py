@@ -39,7 +39,7 @@ class Chroma:
         self._collection = self._client(folder).get_collection(_COLLECTION, embedding_function=None)
 
     def use(self, setting: str) -> None:
-        """There is nothing to set."""
+        """Do nothing: there is nothing to set."""
 
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
         """Search."""
@@ -59,7 +59,7 @@ class Chroma:
             self._collection.delete(ids=_names(ids[start : start + self._batch]))
 
     def _client(self, folder: Path) -> Any:
-        """Nothing is told to anybody."""
+        """Send no telemetry."""
         settings = import_module("chromadb.config").Settings(anonymized_telemetry=False)
         client = self._library.PersistentClient(path=str(folder), settings=settings)
         self._batch = client.get_max_batch_size()

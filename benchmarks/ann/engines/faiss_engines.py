@@ -1,4 +1,4 @@
-"""FAISS as it comes: flat, HNSW and IVF indexes over float32 vectors, saved whole."""
+"""FAISS with its defaults: flat, HNSW and IVF indexes over float32 vectors, saved whole."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _TRAINING_PER_LIST = 64  # FAISS asks for 39 at least
 
 
 class FaissIndex:
-    """What the three have in common: one file, which every change rewrites, for FAISS has no other way to keep it."""
+    """The common part of the three: one file, which every change rewrites, since FAISS has no other way to store it."""
 
     settings: tuple[str, ...] = ("",)
 
@@ -73,21 +73,21 @@ class FaissIndex:
         return self._faiss.SearchParameters(**options)
 
     def _save(self) -> None:
-        """Beside the old file first, so that the index is never half there."""
+        """Write beside the old file first, so that the index is never incomplete."""
         beside = self._file.with_suffix(".new")
         self._faiss.write_index(self._index, str(beside))
         beside.replace(self._file)
 
 
 class Flat(FaissIndex):
-    """IndexFlatIP: every vector is looked at."""
+    """IndexFlatIP: every vector is compared."""
 
     def _new_index(self, vectors: VectorFile) -> Any:
         return self._faiss.IndexIDMap2(self._faiss.IndexFlatIP(vectors.dimension))
 
 
 class Hnsw(FaissIndex):
-    """IndexHNSWFlat with M = 32; efSearch is 16 unless told, efConstruction 40."""
+    """IndexHNSWFlat with M = 32; efSearch is 16 by default, efConstruction 40."""
 
     settings = ("efSearch 16", "efSearch 64", "efSearch 256")
 
@@ -104,7 +104,7 @@ class Hnsw(FaissIndex):
 
 
 class Ivf(FaissIndex):
-    """IndexIVFFlat with about sqrt(n) lists; nprobe is 1 unless told."""
+    """IndexIVFFlat with about sqrt(n) lists; nprobe is 1 by default."""
 
     settings = ("nprobe 1", "nprobe 16", "nprobe 64")
 

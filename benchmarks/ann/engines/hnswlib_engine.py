@@ -9,11 +9,11 @@ from benchmarks.ann.engine import VectorFile
 from searchkit_indexes import Ids, Vectors
 
 _FILE = "index.hnswlib"
-_SHAPE = "shape.txt"  # the library's file does not tell its dimension
+_SHAPE = "shape.txt"  # the library's file does not contain its dimension
 
 
 class Hnswlib:
-    """One file, which every change rewrites, for the library has no other way to keep it."""
+    """One file, which every change rewrites, since the library has no other way to store it."""
 
     settings = ("ef 10", "ef 64", "ef 256")
 
@@ -62,7 +62,7 @@ class Hnswlib:
         self._save()
 
     def remove(self, ids: Ids) -> None:
-        """Mark as deleted, which keeps their room, and save."""
+        """Mark as deleted, which keeps their space, and save."""
         for one in ids.tolist():
             self._index.mark_deleted(one)
         self._save()

@@ -1,4 +1,4 @@
-"""LanceDB in a folder: as it comes, which is a search through everything, and with the index it makes unless told."""
+"""LanceDB in a folder: with its defaults, which means exhaustive search, and with its default index."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -39,7 +39,7 @@ class LanceDb:
         self._table = self._library.connect(folder).open_table(_TABLE)
 
     def use(self, setting: str) -> None:
-        """There is nothing to set."""
+        """Do nothing: there is nothing to set."""
 
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
         """Search, by Euclidean distance, which orders unit vectors as their product does."""
@@ -68,7 +68,7 @@ class LanceDb:
 
 
 class LanceDbIndexed(LanceDb):
-    """The same table with the index that `create_index` makes unless told: IVF_PQ."""
+    """The same table with the default index of `create_index`: IVF_PQ."""
 
     def build(self, folder: Path, vectors: VectorFile) -> None:
         """Write the table, then the index."""

@@ -39,7 +39,7 @@ class Usearch:
         self._index = self._library.Index.restore(str(self._file))
 
     def use(self, setting: str) -> None:
-        """`ef N`: the library's expansion_search, 64 unless told."""
+        """`ef N`: the library's expansion_search, 64 by default."""
         self._index.expansion_search = int(setting.removeprefix("ef "))
 
     def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:

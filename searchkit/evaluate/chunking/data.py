@@ -54,14 +54,14 @@ def read_chunking_data(folder: Path) -> ChunkingData:
     files = sorted(file for file in (folder / "documents").glob("*") if file.is_file())
     if not files:
         raise EvaluationDataError(
-            f"There is no file in {folder / 'documents'}. It should hold the documents to be cut."
+            f"There is no file in {folder / 'documents'}. It should contain the documents to chunk."
         )
     documents = {file.stem: _document(file) for file in files}
     texts = {str(row.get("_id")): row.get("text") for row, _ in json_objects(folder / "queries.jsonl")}
     answers = json_objects(folder / "spans.jsonl")
     questions = tuple(_question(answer, place, texts, documents) for answer, place in answers)
     if not questions:
-        raise EvaluationDataError(f"{folder / 'spans.jsonl'} is empty. It should hold a query's spans on each line.")
+        raise EvaluationDataError(f"{folder / 'spans.jsonl'} is empty. It should have a query's spans on each line.")
     return ChunkingData(folder.resolve().name, documents, questions)
 
 

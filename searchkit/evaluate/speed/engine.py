@@ -92,7 +92,7 @@ def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Eng
 def sentence_transformers_engine(checkpoint: Path, python: str, like: Engine) -> Engine:
     """Describe a checkpoint in sentence-transformers, with the inputs and threads of `like`. Raises UsageError."""
     if not (checkpoint / "modules.json").is_file():
-        raise UsageError(f"{checkpoint} is not a sentence-transformers checkpoint: it holds no modules.json.")
+        raise UsageError(f"{checkpoint} is not a sentence-transformers checkpoint: it contains no modules.json.")
     options = {"checkpoint": str(checkpoint.absolute()), "threads": like.threads}
     return replace(
         like,

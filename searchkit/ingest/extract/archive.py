@@ -51,7 +51,7 @@ def first(element: etree._Element, name: str) -> etree._Element | None:
 
 
 class Archive:
-    """A zip container held in memory. `kind` names the sort of document in messages, such as "Word document".
+    """A zip container in memory. `kind` names the sort of document in messages, such as "Word document".
 
     Making one raises UnreadableFileError for another kind of file, a locked one, or one that looks like an attack.
     """

@@ -135,7 +135,7 @@ def chunks_in_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> s
 def _in_places(
     documents: Iterator[tuple[int, str, str]], wanted: Sequence[PathPatterns], unwanted: Sequence[PathPatterns]
 ) -> Iterator[tuple[int, str, str]]:
-    """Those of the documents (id, root, path) that match all the wanted patterns and none of the unwanted."""
+    """The documents (id, root, path) that match all the wanted patterns and none of the unwanted."""
     plain_root = cache(plain)
     for document, root, name in documents:
         place = (plain_root(root), plain(name))

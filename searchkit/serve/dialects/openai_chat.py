@@ -83,7 +83,7 @@ async def chat_completions(request: ChatRequest, http: Request, state: StateDep)
     """Answer the last question from what a collection says about it, with the language model.
 
     Every citation in the text ([1]) and every sentence is checked; the list of sources follows the text. The field
-    `searchkit` holds the sources and the results of the checks, `annotations` the cited files, for clients that show them.
+    `searchkit` has the sources and the results of the checks, `annotations` the cited files, for clients that show them.
     Earlier turns are used to understand the question.
     """
     if request.n not in (None, 1):

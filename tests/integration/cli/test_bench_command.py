@@ -129,7 +129,7 @@ def test_what_cannot_be_measured_gets_a_clear_message(
         (["--texts", str(tmp_path / "nix")], "There is no file"),
         (["--retrieval", str(tmp_path)], "corpus.jsonl"),
         (["-c", "nix"], "No collection named 'nix'"),
-        (["--sentence-transformers", str(tmp_path)], "holds no modules.json"),
+        (["--sentence-transformers", str(tmp_path)], "contains no modules.json"),
         (["--llama-cpp", str(tmp_path / "nix")], "Name a GGUF file"),
         (beside[:2], "Name an interpreter that has llama-cpp-python: --python-for llama-cpp=PATH"),
     ]

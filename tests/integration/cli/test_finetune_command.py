@@ -80,7 +80,7 @@ def test_a_model_whose_weights_are_not_here_says_what_to_name(tmp_path: Path, co
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path, command: Command) -> None:
     (tmp_path / "empty").mkdir()
     pairs = pair_file(tmp_path / "pairs.jsonl", tiny_pairs())
-    assert "holds no config.json" in refused(command("--pairs", pairs, "--base", str(tmp_path / "empty")))
+    assert "contains no config.json" in refused(command("--pairs", pairs, "--base", str(tmp_path / "empty")))
 
 
 def test_a_folder_of_general_queries_that_is_none_is_refused_before_the_training(

@@ -80,7 +80,7 @@ def test_broken_models_are_listed_with_the_reason_and_the_remedy(command: Comman
     lines = command("models", "list").stdout.splitlines()
     assert [line.split()[0] for line in lines] == [BUNDLED, "headless", "listed", "*", "torn"]
     assert "  headless  broken: " in lines[1]
-    assert lines[1].endswith("holds no model.json. Remove it: searchkit models remove headless")
+    assert lines[1].endswith("contains no model.json. Remove it: searchkit models remove headless")
 
 
 def test_broken_models_do_not_stop_the_others(command: Command, home: Path, docs: Path) -> None:
@@ -125,7 +125,7 @@ def test_sound_models_are_verified_one_line_each(command: Command) -> None:
         (cut, "weights.bin", "weights.bin is damaged"),
         (flip_a_bit, "model.onnx", "model.onnx is damaged"),
         (Path.unlink, "tokenizer.json", "tokenizer.json is missing"),
-        (Path.unlink, "model.json", "holds no model.json"),
+        (Path.unlink, "model.json", "contains no model.json"),
         (cut, "model.json", "is not a readable model folder"),
     ],
 )

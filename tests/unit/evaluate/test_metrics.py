@@ -92,7 +92,7 @@ def test_a_bad_line_is_named(beir: Path, name: str, content: str, message: str) 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
 def test_a_missing_file_is_named_with_what_should_be_there(beir: Path, name: str) -> None:
     (beir / name).unlink()
-    with pytest.raises(EvaluationDataError, match=f"{name}.*holds corpus.jsonl, queries.jsonl, qrels/test.tsv"):
+    with pytest.raises(EvaluationDataError, match=f"{name}.*contains corpus.jsonl, queries.jsonl, qrels/test.tsv"):
         read_beir(beir)
 
 

@@ -37,7 +37,7 @@ def _blocks(package: Package) -> Iterator[Block]:
 
 
 def _relation_id(element: etree._Element) -> str:
-    """Of the two attributes called id, the one in the relations' namespace."""
+    """The relation's id: of the two attributes called id, the one in the relations' namespace."""
     return next((str(value) for key, value in element.attrib.items() if str(key).endswith("}id")), "")
 
 

@@ -1,4 +1,4 @@
-"""The outermost layer: an unexpected error leaves the process as one sentence, and the log holds no private text.
+"""The outermost layer: an unexpected error leaves the process as one sentence, and the log contains no private text.
 
 A log line names the route (`/v1/vector_stores/{collection}/search`), never what was asked.
 """
@@ -58,7 +58,7 @@ class ErrorBoundary:
 
 
 def route_of(scope: Scope) -> str:
-    """Return the route's path pattern, which holds no ids or names; "-" if no route matched or a guard refused it."""
+    """Return the route's path pattern, which contains no ids or names; "-" if no route matched or a guard refused it."""
     route = scope.get("route")
     return route.path if isinstance(route, Route) else "-"
 

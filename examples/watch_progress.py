@@ -1,4 +1,4 @@
-"""Index for at most a minute, and show how far it is: python examples/watch_progress.py ~/docs [SECONDS]."""
+"""Index for at most a minute, and show the progress: python examples/watch_progress.py ~/docs [SECONDS]."""
 
 import sys
 import time

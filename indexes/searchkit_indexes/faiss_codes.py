@@ -208,8 +208,8 @@ class FaissCodes:
         if self._spec.structure is Structure.RABITQ:
             return faiss.RaBitQSearchParameters(sel=selector, qb=_QUERY_BITS)
         if self._spec.structure is Structure.HNSW:
-            breadth = min(len(self), math.ceil(max(self._effort, k) / share))
-            return faiss.SearchParametersHNSW(sel=selector, efSearch=breadth)
+            ef_search = min(len(self), math.ceil(max(self._effort, k) / share))
+            return faiss.SearchParametersHNSW(sel=selector, efSearch=ef_search)
         if self._spec.structure is Structure.IVF:
             probes = self._probes(share, k)
             if self._spec.code is Code.INT8:

@@ -49,8 +49,8 @@ class HnswlibCodes:
             return nothing_found(len(queries), max(wanted, 0))
         if len(rows) < _EXHAUSTIVE_BELOW * len(self) or 2 * wanted > len(self):
             return self._scan(queries, wanted, rows)
-        breadth = max(self._effort, wanted) * len(self) // len(rows)
-        self._graph.set_ef(min(len(self), breadth))
+        ef_search = max(self._effort, wanted) * len(self) // len(rows)
+        self._graph.set_ef(min(len(self), ef_search))
         passes = None if allowed is None else lambda position: bool(allowed[position])
         try:
             labels, distances = self._graph.knn_query(queries, wanted, num_threads=1, filter=passes)

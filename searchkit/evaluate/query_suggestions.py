@@ -47,8 +47,8 @@ def suggest_queries(home: Home, collection: str, count: int) -> list[Suggestion]
         headings = list(_headings(catalog))
         several_roots = len(all_roots(catalog)) > 1
     files_with = Counter(text for text, _ in {(heading.text.casefold(), heading.path) for heading in headings})
-    telling = [heading for heading in headings if files_with[heading.text.casefold()] == 1]
-    return [_suggestion(heading, absolute=several_roots) for heading in _spread(telling, count)]
+    informative = [heading for heading in headings if files_with[heading.text.casefold()] == 1]
+    return [_suggestion(heading, absolute=several_roots) for heading in _spread(informative, count)]
 
 
 def write_suggestions(file: Path, suggestions: Sequence[Suggestion], *, force: bool) -> None:

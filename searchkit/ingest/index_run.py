@@ -14,7 +14,7 @@ from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index
 from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
 from searchkit.ingest.sandbox.messages import Limits
-from searchkit.ingest.sync import Change, ChunkingConfig, Mirror
+from searchkit.ingest.sync import Change, ChunkingConfig, FolderSync
 from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions
 from searchkit.types import DocumentStatus
 
@@ -34,10 +34,10 @@ class IndexRun:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
         was_covered = get_meta(self.catalog, COVERED) == self.embedder.info.fingerprint
-        mirror = self._mirror(chosen)
+        sync = self._sync(chosen)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
-        is_same = was_covered and not (mirror.counts.keys() - {Change.UNCHANGED, Change.MOVED})
+        is_same = was_covered and not (sync.counts.keys() - {Change.UNCHANGED, Change.MOVED})
         embedded = 0 if is_same else self._fill()
         embed_seconds = time.monotonic() - embed_started
         self.finish(is_same=is_same)
@@ -45,11 +45,11 @@ class IndexRun:
         return IndexReport(
             collection=self.folder.name,
             model=self.embedder.info.name,
-            added=mirror.counts[Change.ADDED],
-            changed=mirror.counts[Change.CHANGED],
-            moved=mirror.counts[Change.MOVED],
-            deleted=mirror.counts[Change.DELETED],
-            unchanged=mirror.counts[Change.UNCHANGED],
+            added=sync.counts[Change.ADDED],
+            changed=sync.counts[Change.CHANGED],
+            moved=sync.counts[Change.MOVED],
+            deleted=sync.counts[Change.DELETED],
+            unchanged=sync.counts[Change.UNCHANGED],
             skipped=statuses[DocumentStatus.SKIPPED],
             unsupported=statuses[DocumentStatus.UNSUPPORTED],
             chunks=count_chunks(self.catalog),
@@ -58,7 +58,7 @@ class IndexRun:
             read_seconds=read_seconds,
             embed_seconds=embed_seconds,
             formats=tuple(documents.count_by_format(self.catalog)),
-            problems=(*mirror.folder_problems, *mirror.problems),
+            problems=(*sync.folder_problems, *sync.problems),
         )
 
     def finish(self, *, is_same: bool) -> None:
@@ -76,7 +76,7 @@ class IndexRun:
         passages, covered = count_passages(self.catalog, self.embedder.info.fingerprint)
         return passages == covered
 
-    def _mirror(self, chosen: Sequence[Root]) -> Mirror:
+    def _sync(self, chosen: Sequence[Root]) -> FolderSync:
         chunking = ChunkingConfig(
             self.embedder.count_tokens,
             self.embedder.info.max_tokens,
@@ -84,11 +84,11 @@ class IndexRun:
             self.limits,
             self.options.retry,
         )
-        mirror = Mirror(self.catalog, chunking, self.on_progress)
-        mirror.run(chosen)
+        sync = FolderSync(self.catalog, chunking, self.on_progress)
+        sync.run(chosen)
         with self.catalog.transaction():
-            set_folder_problems(self.catalog, mirror.folder_problems, [root.path for root in chosen])
-        return mirror
+            set_folder_problems(self.catalog, sync.folder_problems, [root.path for root in chosen])
+        return sync
 
     def _fill(self) -> int:
         reuse_vectors(self.catalog, self.embedder.info.fingerprint, neighbours(self.folder))

@@ -69,7 +69,7 @@ class _ToRead:
     record: DocumentRecord | None
 
 
-class Mirror:
+class FolderSync:
     """One run over some roots of a collection. `counts`: its changes so far."""
 
     def __init__(self, catalog: CatalogWriter, chunking: ChunkingConfig, on_progress: ProgressListener) -> None:

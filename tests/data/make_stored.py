@@ -152,7 +152,7 @@ def found(home: Path, collection: str, root: Path) -> dict[str, dict[str, list[d
 
 
 def counts(home: Path, collection: str) -> dict[str, Any]:
-    """What `status` says of a collection, but for places and sizes."""
+    """The status of a collection, except places and sizes."""
     status = json.loads(run(home, "-m", "searchkit", "status", "-c", collection, "--json"))
     names = (
         "collection",
@@ -168,7 +168,7 @@ def counts(home: Path, collection: str) -> dict[str, Any]:
 
 
 def run(home: Path, *arguments: str | Path) -> str:
-    """What Python prints when it runs these arguments over a data directory, which must end well."""
+    """Run Python with these arguments over a data directory, which must succeed, and return its output."""
     environment = {**os.environ, "SEARCHKIT_HOME": str(home)}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -36,7 +36,7 @@ def folder(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, name: str, *arguments: str, **environment: str) -> str:
-    """What an example prints."""
+    """Run an example, and return its output."""
     command = [sys.executable, "-c", NO_NETWORK, str(ROOT / "examples" / f"{name}.py"), *arguments]
     variables = {**os.environ, "SEARCHKIT_HOME": str(folder.parent / "home"), **environment}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)

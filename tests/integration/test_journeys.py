@@ -1,4 +1,4 @@
-"""How far a query and a file travel: the modules that a search runs through, and how often a run opens the catalog."""
+"""The journeys of a query and a file: the modules that a search runs through, and how often a run opens the catalog."""
 
 import json
 import os

@@ -35,7 +35,7 @@ REQUESTS = {
 
 
 def command(library: Library, query: str) -> str:
-    """What `searchkit search` says on stderr; a daemon searches, since no model is installed."""
+    """Return what `searchkit search` prints on stderr; a daemon searches, since no model is installed."""
 
     async def find(request: SearchRequest) -> SearchResponse:
         return library.find(request)

@@ -1,4 +1,4 @@
-"""A data directory that an earlier version has left: it opens, finds what it found, and nothing is made anew.
+"""A data directory that an earlier version has left: it opens, finds the same, and nothing is rebuilt.
 
 tests/data/make_stored.py says how it came about. Only what users see is called here: the class Library and the command.
 """
@@ -39,7 +39,7 @@ def docs(home: Path, tmp_path: Path) -> Path:
 
 
 def command(home: Path, *arguments: str | Path) -> list[dict[str, Any]]:
-    """What the command prints with --json."""
+    """Run the command with --json, and parse its output."""
     return [json.loads(line) for line in run(home, "-m", "searchkit", *arguments, "--json").splitlines()]
 
 

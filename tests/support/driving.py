@@ -50,7 +50,7 @@ class GatedEmbedder(HashEmbedder):
 
     @property
     def queries(self) -> list[str]:
-        """What was asked, but for what only loads the model."""
+        """The requests, except those that only load the model."""
         return [query for query in self.asked if query != "warm up"]
 
     def embed_queries(self, queries: Sequence[str]) -> Vectors:
@@ -78,7 +78,7 @@ class GatedEmbedder(HashEmbedder):
 
 
 class Session(Driver):
-    """What a user does and sees on the search screen."""
+    """A user's actions and views on the search screen."""
 
     app: SearchApp
 

@@ -1,4 +1,4 @@
-"""What the tests expect of errors."""
+"""Expectations of errors in tests."""
 
 import re
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ class Script:
 
 @dataclass
 class FakeLlm:
-    """The server's state. `routes`: what it answers besides chat, by method and path; `scripts`: the next replies.
+    """The server's state. `routes`: other answers than chat, by method and path; `scripts`: the next replies.
 
     The last of the scripts stays.
     """

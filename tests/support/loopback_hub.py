@@ -54,7 +54,7 @@ class Repository:
         return {path.relative_to(self.folder).as_posix(): path for path in found}
 
     def listing(self) -> dict[str, object]:
-        """What the API says of the repository."""
+        """The API's description of the repository."""
         siblings = [self._sibling(name, path) for name, path in self.files.items()]
         return {"id": "x/y", "sha": COMMIT, "gated": "manual" if self.gated else False, "siblings": siblings}
 

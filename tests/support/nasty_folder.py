@@ -178,7 +178,7 @@ def _odd_names(folder: Path) -> None:
 
 
 def _odd_entries(folder: Path) -> None:
-    """What is no file, and links in a circle."""
+    """Create things that are not files, and links in a circle."""
     os.mkfifo(folder / "pipe.txt")
     (folder / "loop").symlink_to(folder)
     (folder / "a.txt").symlink_to(folder / "b.txt")

@@ -107,7 +107,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def command_lines(page: Path) -> Iterator[str]:
-    """What begins with `searchkit`, in blocks and in running text; alternatives a|b one by one are left to the reader."""
+    """Find text that begins with `searchkit`, in blocks and in prose; alternatives a|b are not expanded."""
     for block in fences(page, "", "bash", "sh"):
         for line in block.replace("\\\n", " ").splitlines():
             if found := re.match(r"(?:\$ |\.venv/bin/)?(searchkit(?: .*)?)$", line):

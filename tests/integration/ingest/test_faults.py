@@ -1,4 +1,4 @@
-"""What goes wrong around an index run: a full disk, a folder that may not be written, a second run, searches, the clock."""
+"""Failures around an index run: a full disk, a folder without write permission, a second run, searches, the clock."""
 
 import os
 import resource

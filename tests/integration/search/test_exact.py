@@ -1,4 +1,4 @@
-"""What a query says literally comes first, whatever else is nearer in meaning or fuller of its words."""
+"""Literal matches of a query come first, whatever else is nearer in meaning or has more of its words."""
 
 from pathlib import Path
 

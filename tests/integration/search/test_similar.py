@@ -1,4 +1,4 @@
-"""What is like a file, or like one of its passages: from the vectors of the catalog, and never the file itself."""
+"""Passages like a file, or like one of its passages: from the vectors of the catalog, and never from the file itself."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What must not be possible against a server: web pages elsewhere, strangers, floods, and what is planted in documents."""
+"""Attacks on a server that must fail: web pages elsewhere, strangers, floods, and text planted in documents."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""What lives beside the HTTP routes: the daemon that answers `searchkit search`, and MCP at /mcp."""
+"""The services beside the HTTP routes: the daemon that answers `searchkit search`, and MCP at /mcp."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the MCP tools answer, through the official client and its checks of the answers against their schemas, in one process."""
+"""The answers of the MCP tools, through the official client and its checks against their schemas, in one process."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What goes wrong around `train adapter`: a full disk, an interruption, odd collections and folders. Nothing changes by it."""
+"""Failures around `train adapter`: a full disk, an interruption, odd collections and folders. They change nothing."""
 
 import os
 import random

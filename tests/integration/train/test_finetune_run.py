@@ -64,7 +64,7 @@ def same_weights(one: Path, other: Path) -> bool:
 
 
 def distance(one: Path, other: Path, base: Path) -> float:
-    """How far two tuned checkpoints are apart, as a share of how far the second has come from its base.
+    """The distance of two tuned checkpoints, as a share of the second's distance from its base.
 
     Two processes differ in the last bit of a product, for their memory is aligned differently; another order of the data, or
     another state of the optimizer, gives tenths.

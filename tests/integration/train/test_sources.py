@@ -1,4 +1,4 @@
-"""Where pairs come from besides the text itself: opened searches, a language model; and hard negatives."""
+"""Sources of pairs other than the text itself: opened searches, a language model; and hard negatives."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the collections screen is made of, without a screen: meter, completion, plots, and what the engine does for it."""
+"""The parts of the collections screen, without a screen: meter, completion, plots, and what the engine does for it."""
 
 from pathlib import Path
 

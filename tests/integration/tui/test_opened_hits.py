@@ -52,7 +52,7 @@ def editor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def kept(library: Library) -> list[tuple[str, str]]:
-    """What has been noted once all that is being noted is."""
+    """Wait until everything is recorded, and return it."""
     for thread in threading.enumerate():
         if thread.name == THREAD:
             thread.join()

@@ -29,7 +29,7 @@ class Runner:
 
 
 class View:
-    """What a user would see, and would have typed."""
+    """Records what a user would see, and returns what a user would have typed."""
 
     def __init__(self) -> None:
         self.typed_query = ""

@@ -1,4 +1,4 @@
-"""What a model writes is shown as plain text, its citations checked, and its sentences against their sources."""
+"""A model's text is shown as plain text, with its citations checked, and its sentences against their sources."""
 
 from collections.abc import Iterator
 from pathlib import Path

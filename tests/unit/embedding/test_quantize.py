@@ -298,7 +298,7 @@ def test_a_product_in_four_bits_is_that_of_the_decoded_weights(multiplied: Multi
 
 
 def token_errors(y: Floats, true: Floats) -> Floats:
-    """How far each token is off, as a share of its length."""
+    """The error of each token, as a share of its length."""
     errors: Floats = np.linalg.norm(y - true, axis=-1) / np.linalg.norm(true, axis=-1)
     return errors
 

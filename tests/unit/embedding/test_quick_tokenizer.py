@@ -105,7 +105,7 @@ class Pair:
     processor: Any
 
     def differences(self, cases: tuple[str, ...]) -> dict[str, tuple[list[int], list[int]]]:
-        """What the two make of each text that they do not agree on."""
+        """The results of both for each text on which they disagree."""
         found = {text: (self.quick.encode(text, ALL), self.slow.encode(text, ALL)) for text in cases}
         return {text: ids for text, ids in found.items() if ids[0] != ids[1]}
 

@@ -1,4 +1,4 @@
-"""What the full-text table is asked, and what it answers, for queries of common words."""
+"""The full-text expressions and their results for queries of common words."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How scores become a ranking: scales, the weight of words, what is literal, and the language of the query."""
+"""From scores to a ranking: scales, the weight of words, literal matches, and the language of the query."""
 
 import itertools
 

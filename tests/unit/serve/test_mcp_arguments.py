@@ -1,4 +1,4 @@
-"""What models send as arguments: understood where it is clear, refused with what to do where it is made up."""
+"""Arguments as models send them: understood if they are clear, refused with a remedy if they are invented."""
 
 import pytest
 

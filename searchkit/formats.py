@@ -1,5 +1,6 @@
 """Determines the format of a file from its name and first bytes: which suffixes are read, as what, and which are code."""
 
+from importlib.util import find_spec
 from pathlib import PurePath
 
 UNSUPPORTED = ""
@@ -44,6 +45,7 @@ _SUFFIXES = {
 _CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 SUFFIXES_READ = frozenset(_FORMATS)
+WITH_GRAMMAR = _CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
 CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in _CODE)
 _NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby", "cmakelists.txt": "code"}
 _BINARY = frozenset(
@@ -51,6 +53,11 @@ _BINARY = frozenset(
     " .xz .7z .rar .tar .tgz .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
     " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .doc .ppt .xls .mobi".split()
 )
+
+
+def has_grammars() -> bool:
+    """True if the grammars of source code are installed."""
+    return find_spec("tree_sitter") is not None
 
 
 def format_by_name(path: PurePath) -> str | None:

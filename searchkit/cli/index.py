@@ -7,7 +7,8 @@ import click
 
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import error_text, file_changes, on_one_line, plural
+from searchkit.display import error_text, file_changes, on_one_line, plural, remedy_command
+from searchkit.errors import Action, Remedy
 from searchkit.reports import IndexReport, ProgressListener, RunOptions
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _index(library: "Library", request: _Request) -> None:
             report = _run(library, target, request, on_progress)
         _report(report, as_json=request.as_json)
         _advise(report, library)
+        _advise_grammars(report)
         if may_adapt:
             _adapt(library, report.collection, request)
         names.append(report.collection)
@@ -151,6 +153,16 @@ def _advise(report: IndexReport, library: "Library") -> None:
 
     if report.added and not report.unchanged and library.models.names() == [BUNDLED]:
         say(f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m")
+
+
+def _advise_grammars(report: IndexReport) -> None:
+    """Say, once, what would cut source code at its definitions."""
+    from searchkit import formats
+
+    has_code = any(each.format in formats.WITH_GRAMMAR for each in report.formats)
+    if has_code and report.added and not report.unchanged and not formats.has_grammars():
+        how = remedy_command(Remedy(Action.INSTALL_EXTRA, extra="code"))
+        say(f"  Source code was cut at blank lines. What cuts it at its definitions: {how}")
 
 
 def _report(report: IndexReport, *, as_json: bool) -> None:

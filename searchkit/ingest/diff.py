@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from searchkit import formats
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.roots import Root
 from searchkit.ingest import chunk
@@ -14,6 +15,8 @@ from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.reports import Problem
 from searchkit.types import DocumentStatus
+
+_BLANK_LINES = "/blank-lines"  # where code was cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +30,29 @@ class PipelineVersion:
     model_fingerprint: str
     limits: Limits
     can_ocr: bool
+    has_grammars: bool = True
     retry: bool = False
 
     @classmethod
     def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "PipelineVersion":
         """The version on this machine, with what is installed."""
-        return cls(model_fingerprint, limits, not ocr.missing(), retry)
+        return cls(model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), retry)
 
-    def name(self, status: DocumentStatus, scanned_pages: int) -> str:
-        """The version string of a document with this outcome."""
+    def name(self, status: DocumentStatus, scanned_pages: int, format_name: str = "") -> str:
+        """The version string of a document with this outcome. Code without its grammar is read again once that has come."""
         basis = f"{readers.VERSION}.{chunk.VERSION}/{self.model_fingerprint}"
         if status is DocumentStatus.SKIPPED or scanned_pages:
             limits = self.limits
             basis += f"/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
-        return basis
+        is_cut_plainly = format_name in formats.WITH_GRAMMAR and not self.has_grammars
+        return f"{basis}{_BLANK_LINES}" if is_cut_plainly else basis
 
     def is_current(self, record: DocumentRecord) -> bool:
         """True if the same file would be read the same way now."""
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
-        return record.recipe == self.name(record.status, record.scanned_pages)
+        recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
+        return recipe == self.name(record.status, record.scanned_pages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,7 @@ class FolderSync:
             status=status,
             reason=_kind_of(entry) if status is DocumentStatus.UNSUPPORTED else reading.reason,
             title=reading.title,
-            recipe=self._version.name(status, reading.scanned_pages),
+            recipe=self._version.name(status, reading.scanned_pages, reading.format or reading.job.format),
             remedy=reading.remedy,
             metadata=reading.metadata,
             scanned_pages=reading.scanned_pages,

@@ -74,6 +74,22 @@ def test_an_unchanged_folder_embeds_nothing(library: Library, docs: Path, embedd
     assert_consistent(library)
 
 
+def test_code_is_read_again_once_its_grammar_has_come_and_not_when_that_goes(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(docs / "boiler.py", "def pressure():\n    return 2\n")
+    write(docs / "boiler.sql", "CREATE TABLE boiler (bar REAL);\n")  # which has no grammar
+    monkeypatch.setattr("searchkit.formats.has_grammars", lambda: False)
+    assert library.index(docs).added == 5
+    assert library.index(docs).unchanged == 5
+    monkeypatch.setattr("searchkit.formats.has_grammars", lambda: True)
+    report = library.index(docs)
+    assert (report.changed, report.unchanged) == (1, 4)
+    monkeypatch.setattr("searchkit.formats.has_grammars", lambda: False)
+    assert library.index(docs).unchanged == 5
+    assert_consistent(library)
+
+
 def test_a_changed_file_is_found_by_its_new_words_only(library: Library, docs: Path) -> None:
     library.index(docs)
     write(docs / "bread.txt", "Fold the batter gently and steam it.\n")

@@ -110,13 +110,18 @@ _FUNCTIONS = frozenset(
 
 
 def cuts(languages: Sequence[str], source: bytes) -> list[Cut] | None:
-    """The cuts of UTF-8 source in order of rows, by the grammar that explains most of it; None if none does.
+    """The cuts of UTF-8 source in order of rows, by the grammar that explains most of it.
+
+    None if no grammar does, or none is installed (extra [code]).
 
     Macros of C, or a line of another version of the language, are small errors that leave the definitions in place.
     """
     best: tuple[int, list[Cut] | None] = (int(_MISREAD * len(source)) + 1, None)
     for language in languages:
-        root = _parser(language).parse(source).root_node
+        parser = _parser(language)
+        if parser is None:
+            continue
+        root = parser.parse(source).root_node
         misread = _misread(root) if root.has_error else 0
         if misread < best[0]:
             best = (misread, list(_Walk(_GRAMMARS[language]).cuts(root, ())))
@@ -138,11 +143,15 @@ def _misread(root: Node) -> int:
 
 
 @cache
-def _parser(language: str) -> Parser:
-    from tree_sitter import Language, Parser
-
+def _parser(language: str) -> Parser | None:
     grammar = _GRAMMARS[language]
-    return Parser(Language(getattr(import_module(grammar.module), grammar.function)()))
+    try:
+        from tree_sitter import Language, Parser
+
+        module = import_module(grammar.module)
+    except ModuleNotFoundError:
+        return None
+    return Parser(Language(getattr(module, grammar.function)()))
 
 
 @dataclass(slots=True)

@@ -1,9 +1,11 @@
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.code import source as code_readers
+from searchkit.ingest.extract.code import syntax
 from searchkit.ingest.extract.code.source import extract_code
 from searchkit.types import BlockKind, ExtractedDocument
 
@@ -122,6 +124,15 @@ def test_definitions_are_named_by_grammar(
 def test_what_a_grammar_does_not_explain_is_cut_at_blank_lines() -> None:
     broken = "def f(:\n  ((\n\nclass B:\n  pass\n"
     assert outline(code_readers.extract_python, broken) == outline(extract_code, broken)
+
+
+@pytest.mark.parametrize("missing", ["tree_sitter", "tree_sitter_python"])
+def test_without_its_grammar_code_is_cut_at_blank_lines(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "import os\n\ndef f():\n    pass\n\nclass B:\n    pass\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(syntax, "_parser", syntax._parser.__wrapped__)
+        patch.setitem(sys.modules, missing, None)
+        assert outline(code_readers.extract_python, source) == outline(extract_code, source)
 
 
 def test_a_header_guard_and_macros_do_not_hide_definitions() -> None:

@@ -158,11 +158,9 @@ def _create(path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    from sqlite_utils import Database
+    from searchkit.catalog.schema import migrate
 
-    from searchkit.catalog.schema import migrations
-
-    migrations.apply(Database(connection))
+    migrate(connection)
 
 
 def _create_views(connection: sqlite3.Connection) -> None:

@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-import ml_dtypes  # noqa: F401  (safetensors reads bfloat16 only when NumPy knows it)
 import numpy as np
 import numpy.typing as npt
 
+from searchkit.embedding.weights_file import DamagedWeightsError, Tensor, read_floats, read_header
 from searchkit.errors import UnsupportedCheckpointError
 
 Array = npt.NDArray[Any]
@@ -229,24 +229,16 @@ class TensorTable:
     @cached_property
     def shape(self) -> tuple[int, int]:
         """The number of rows and the width."""
-        with self._opened() as tensors:
-            rows, width = tensors.get_slice(self._name).get_shape()
+        rows, width = self._tensor.shape
         return rows, width
 
     def rows(self, wanted: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Read some rows as float32: a slice, or the rows with the given numbers."""
-        with self._opened() as tensors:
-            part = tensors.get_slice(self._name)
-            if isinstance(wanted, slice):
-                found = part[wanted]
-            else:
-                found = np.concatenate([part[number : number + 1] for number in wanted.tolist()])
-        return np.asarray(found).astype(np.float32, copy=False)
+        return read_floats(self._file, self._tensor, wanted)
 
-    def _opened(self) -> Any:
-        from safetensors import safe_open
-
-        return safe_open(self._file, framework="numpy")
+    @cached_property
+    def _tensor(self) -> Tensor:
+        return read_header(self._file)[self._name]
 
 
 def _pooling(config: Config, *, has_prompts: bool) -> Pooling:
@@ -268,8 +260,6 @@ def _pooling(config: Config, *, has_prompts: bool) -> Pooling:
 
 def _tensor_files(folder: Path) -> dict[str, Path]:
     """Map each tensor to its safetensors file, sharded checkpoints included."""
-    from safetensors import SafetensorError, safe_open
-
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
@@ -281,16 +271,12 @@ def _tensor_files(folder: Path) -> dict[str, Path]:
     places: dict[str, Path] = {}
     for file in files:
         try:
-            with safe_open(file, framework="numpy") as tensors:
-                places.update(dict.fromkeys(tensors.keys(), file))
-        except SafetensorError as error:
+            places.update(dict.fromkeys(read_header(file), file))
+        except DamagedWeightsError as error:
             message = f"{file} is damaged or cut short ({error})."
             raise UnsupportedCheckpointError(message, remedy="Download it again.") from error
     return places
 
 
 def _read_tensor(file: Path, name: str) -> npt.NDArray[np.float32]:
-    from safetensors import safe_open
-
-    with safe_open(file, framework="numpy") as tensors:
-        return np.asarray(tensors.get_tensor(name)).astype(np.float32, copy=False)
+    return read_floats(file, read_header(file)[name])

@@ -11,7 +11,7 @@ from searchkit.display import plural
 def forget(paths: tuple[str, ...]) -> None:
     """Remove folders or files from the index, at once. The files themselves are not touched.
 
-    A part of an indexed folder stays out until you index it by name. What was kept of opened hits there is erased too.
+    A part of an indexed folder stays out until you index it by name. Recorded opened hits there are erased too.
 
     \b
     Example:

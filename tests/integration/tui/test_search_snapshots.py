@@ -25,7 +25,7 @@ DOCUMENTS = {
     ),
     "heating/gauge.py": (
         '"""Reads the pressure gauge of the boiler."""\n\nLOW_BAR = 1.2\n\n\ndef is_low(readings):\n'
-        '    """True if the pressure was low at all times."""\n    return max(readings) < LOW_BAR  # not the mean\n'
+        '    """Whether the pressure was low at all times."""\n    return max(readings) < LOW_BAR  # not the mean\n'
     ),
     "garden.md": "# Garden\n\nThe apple tree needs pruning in February, while the pressure of the sap is low.\n",
     "世界/שלום 汽車.txt": "שלום! The boiler pressure, 圧力が低い, is too low \x1b[31m.\n",

@@ -139,8 +139,7 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
         request = PullRequest(model, revision, name, Quantization(quantization), offline, passages)
         with progress_line() as on_progress:
             card = pull_model(library.models, library.home.downloads, request, on_progress=on_progress)
-        commit = f"{card.source['repository']}, commit {card.source['revision'][:12]}"
-        _report(library, card, f"Pulled {card.name} from {commit}")
+        _report(library, card, f"Pulled {card.name} from {_origin(card)}")
 
 
 @models.command("import")
@@ -249,6 +248,13 @@ def _report(library: "Library", card: "ModelCard", what: str) -> None:
     chosen = _default(library)
     advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
     say(f"New collections use {chosen}.{advice}")
+
+
+def _origin(card: "ModelCard") -> str:
+    """Name the source that a model was pulled from."""
+    if "package" in card.source:
+        return f"the package {card.source['package']}"
+    return f"{card.source['repository']}, commit {card.source['revision'][:12]}"
 
 
 def _verdict(name: str, found: "Verification") -> str:

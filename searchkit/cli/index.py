@@ -178,7 +178,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         return
     say(f"{report.collection}: {file_changes(report)};{_totals(report)}")
     if len(report.formats) > 1 and report.added and not report.unchanged:
-        kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'passage')})" for each in report.formats)
+        kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'chunk')})" for each in report.formats)
         say(f"  by format:  {', '.join(kinds)}")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
@@ -191,4 +191,4 @@ def _totals(report: IndexReport) -> str:
     not_read = ((report.skipped, "skipped"), (report.unsupported, "without text"))
     skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
-    return f"{skipped} {plural(report.chunks, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
+    return f"{skipped} {plural(report.passages, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"

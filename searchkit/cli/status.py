@@ -59,7 +59,7 @@ def _print(one: CollectionStatus) -> None:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
         click.echo(f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read: {printable(kinds)}")
     coverage = "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}"
-    click.echo(f"  passages  {one.chunks:,}, all searchable by words, {coverage} by meaning")
+    click.echo(f"  passages  {one.passages:,}, all searchable by words, {coverage} by meaning")
     if one.scanned_pages:
         click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
     click.echo(f"  model     {one.model}")

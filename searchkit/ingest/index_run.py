@@ -53,6 +53,7 @@ class IndexRun:
             skipped=statuses[DocumentStatus.SKIPPED],
             unsupported=statuses[DocumentStatus.UNSUPPORTED],
             chunks=count_chunks(self.catalog),
+            passages=count_passages(self.catalog, "")[0],
             embedded=embedded,
             elapsed_seconds=time.monotonic() - started,
             read_seconds=read_seconds,

@@ -217,7 +217,7 @@ def _collection(library: Library, name: str) -> Answer:
         "name": name,
         "folders": [on_one_line(str(root)) for root in status.roots],
         "files": status.indexed,
-        "passages": status.chunks,
+        "passages": status.passages,
         "found_by_meaning": f"{status.vectors / status.passages:.0%}" if status.passages else "",
         "formats": ", ".join(f"{each.format} {each.files}" for each in status.formats),
         "not_read": plural(status.skipped + status.unread, "file") if status.skipped + status.unread else "",

@@ -89,7 +89,7 @@ class Actions:
     def forget(self, row: CollectionRow) -> None:
         """Ask, then cancel the jobs of a collection and delete it."""
         status = row.status
-        contents = f" with {plural(status.indexed, 'file')} and {plural(status.chunks, 'passage')}" if status else ""
+        contents = f" with {plural(status.indexed, 'file')} and {plural(status.passages, 'passage')}" if status else ""
         text = (
             f"The collection{contents} is removed from searchkit: its text, its vectors and its index are deleted."
             f"\n\n{_UNTOUCHED}"

@@ -51,7 +51,7 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
     lines = [
         ("folders", folders(status)),
         ("files", ", ".join(files)),
-        ("passages", f"{status.chunks:,} by words, {by_meaning} by meaning"),
+        ("passages", f"{status.passages:,} by words, {by_meaning} by meaning"),
         ("model", printable(status.model)),
         ("index", index_line(status.index)),
         ("on disk", f"{size(status.size_bytes)}, {_when(status.updated_at)}"),

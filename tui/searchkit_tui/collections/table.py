@@ -84,7 +84,7 @@ def _cells(row: CollectionRow, *, is_wide: bool) -> list[Text]:
         return [name, *blank, Text(_DAMAGED), *([Text("")] * 3 if is_wide else [])]
     cells = [
         name,
-        _number(f"{status.chunks:,}"),
+        _number(f"{status.passages:,}"),
         _number(coverage(status)),
         _number(size(status.size_bytes)),
         _number(f"{len(status.problems):,}" if status.problems else "–"),

@@ -113,8 +113,8 @@ class StatusLine(Static):
             return []
         if answer.error:
             return [" · ", ("not answered", "bold $text-error")]
-        chunks = sum(coverage.chunks for coverage in self.coverages)
-        of_all = f" of {plural(chunks, 'passage')}" if chunks else ""
+        passages = sum(coverage.passages for coverage in self.coverages)
+        of_all = f" of {plural(passages, 'passage')}" if passages else ""
         by_words = " · by words" if answer.is_partial else ""
         return [f" · {hit_count(len(answer.hits))}{of_all} · {answer.elapsed_ms:.0f} ms{by_words}"]
 

@@ -60,7 +60,8 @@ test: $(VENV)/.installed-dev
 test-reference: $(VENV)/.installed-reference
 	$(PYTEST) -m "(train or reference) and not slow" $(TESTS)
 
-# What takes long: whole runs of fine-tuning that are killed and resumed, lines of 20 MB, EmbeddingGemma in floats.
+# What takes long: processes that are killed and resumed, damage in every file, hostile files and requests, whole runs of
+# fine-tuning, EmbeddingGemma.
 test-slow: $(VENV)/.installed-reference
 	$(PYTEST) -m "slow" $(TESTS)
 

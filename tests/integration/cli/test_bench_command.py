@@ -17,7 +17,7 @@ from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 FAKE_INTERPRETER = f"""#!{sys.executable} -S
 import array, base64, json, sys
 memory = {{"resident": 3.0, "anonymous": 1.0, "file": 2.0, "peak": 4.0}}

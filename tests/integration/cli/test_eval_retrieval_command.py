@@ -13,7 +13,7 @@ from searchkit.evaluate.trec import read_run
 from tests.support.files import write
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from searchkit_indexes import Vectors
 from tests.integration.test_command import Command
 from tests.support.hash_embedder import HashEmbedder
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 FP32, INT4 = Quantization.FP32, Quantization.INT4
 LAYERS = 6
 SHALLOW = 1  # layers of the copy for what does not depend on all of them

@@ -24,7 +24,7 @@ from tests.support.reference_texts import DOCUMENTS, EMBEDDINGGEMMA_CARD_SIMILAR
 FP32, INT8 = Quantization.FP32, Quantization.INT8
 FAMILIES = [
     pytest.param("minilm", marks=pytest.mark.minilm),
-    pytest.param("embeddinggemma", marks=[pytest.mark.embeddinggemma, pytest.mark.slow]),
+    pytest.param("embeddinggemma", marks=pytest.mark.embeddinggemma),
 ]
 OpenModel = Callable[[str, Quantization], OnnxEmbedder]
 

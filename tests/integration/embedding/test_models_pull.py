@@ -29,6 +29,8 @@ from tests.support.errors import refused
 from tests.support.files import EMBEDDINGGEMMA, write
 from tests.support.loopback_hub import COMMIT, TOKEN, LoopbackHub, Repository, loopback_hub
 
+pytestmark = pytest.mark.slow
+
 MINILM = "all-minilm-l6-v2"
 WEIGHTS = "model.safetensors"
 WEIGHTS_BYTES = 3_000_000

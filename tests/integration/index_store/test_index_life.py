@@ -24,6 +24,8 @@ from tests.support.errors import refused
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ("prune the roses", "knead the dough", "zeppelin", "passage 17")
 
 

@@ -25,6 +25,8 @@ from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.slow_runs import contents, hits, meanwhile, start, stored_vectors
 
+pytestmark = pytest.mark.slow
+
 FULL_AT_BYTES = (0, 60_000, 400_000)
 FULL_AT_BYTES_TOO = (20_000, 150_000, 1_000_000)
 

@@ -12,6 +12,8 @@ from searchkit.maintenance.rebuild import verify_collection
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.slow_runs import contents, hits, meanwhile, start, stored_vectors
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_a_run_resumes_and_ends_as_an_undisturbed_one(

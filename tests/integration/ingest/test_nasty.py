@@ -19,6 +19,8 @@ from tests.support.files import ROOT
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.nasty_folder import SECRET, make_nasty_folder
 
+pytestmark = pytest.mark.slow
+
 MOST_MEGABYTES = 700
 
 

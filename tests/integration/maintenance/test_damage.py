@@ -17,6 +17,8 @@ from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ("prune the roses", "knead the dough", "boiler pressure", "zeppelin")
 
 

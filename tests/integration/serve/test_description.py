@@ -14,6 +14,8 @@ from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.serve_process import Server, serving
 
+pytestmark = pytest.mark.slow
+
 _EXAMPLES = 12  # of each operation; more find nothing more, and take longer
 
 

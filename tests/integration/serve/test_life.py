@@ -16,6 +16,8 @@ from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.serve_process import Server, serving
 
+pytestmark = pytest.mark.slow
+
 CHAT = {"model": "docs", "messages": [{"role": "user", "content": "until the gauge shows two bar"}], "stream": True}
 
 

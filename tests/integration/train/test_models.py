@@ -31,7 +31,7 @@ from searchkit_indexes import faiss_codes
 from tests.support.files import write
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 DIMENSION = 384
 TEXTS = (
     "a kettle is descaled with vinegar",

@@ -20,6 +20,8 @@ from searchkit.train.pairs.texts import is_query, without_beginning, without_cop
 from searchkit.types import Passage
 from tests.support.files import write
 
+pytestmark = pytest.mark.slow
+
 LONG = " It goes on for a while, so that there is something to learn from and not only a line of a few words."
 
 

@@ -24,6 +24,8 @@ from searchkit.types import Passage
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 FILLER = " These lines are here so that the note is long enough to be asked about and to be learned from by somebody else later."
 
 

@@ -19,7 +19,7 @@ _PACKAGE = Path(__file__).parent
 
 
 class _Installer(StrEnum):
-    """What manages the environment."""
+    """The program that manages the environment."""
 
     PIPX = "pipx"
     UV_TOOL = "uv tool"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import open_for_reading, open_for_writing, reading, writing
-from searchkit.catalog.meta import COVERED, MODEL, get_meta
+from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
 from searchkit.catalog.recovery_record import write_recovery_record
 from searchkit.catalog.roots import Root, all_roots
 from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
+from searchkit.embedding.store import GET_A_MODEL
 from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
@@ -66,10 +67,10 @@ class Collection:
         return writing(self.folder, on_wait)
 
     def model(self) -> str:
-        """The name of the model whose vectors the collection uses, "" if it does not exist yet."""
+        """The name of the model whose vectors the collection uses, "" if it has none yet or does not exist yet."""
         if not self.folder.exists():
             return ""
-        with self.reading() as catalog:
+        with self._catalog() as catalog:
             return get_meta(catalog, MODEL) or ""
 
     def embedder(self, model: str = "") -> "Embedder":
@@ -79,9 +80,14 @@ class Collection:
         """
         return self.models.open(model or self.model() or load_settings(self.home).model)
 
-    def embedder_in(self, catalog: CatalogReader, model: str = "") -> "Embedder":
-        """Open the same model with the catalog already open."""
-        return self.models.open(model or get_meta(catalog, MODEL) or load_settings(self.home).model)
+    def embedder_to_index(self, catalog: CatalogReader | None = None, model: str = "") -> "Embedder | None":
+        """Open the same model for an index run; None if no model is installed, and none was named or set.
+
+        `catalog`: the collection's, open; None if it does not exist yet. Raises ModelNotFoundError if the model that was named
+        or set is not installed.
+        """
+        name = model or (get_meta(catalog, MODEL) if catalog else "") or load_settings(self.home).model
+        return self.models.open(name) if name else self.models.best()
 
     def roots(self) -> tuple[Path, ...]:
         """The folders that the collection mirrors."""
@@ -128,23 +134,32 @@ class Collection:
     def refresh(self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS) -> IndexReport:
         """Sync all folders: only changed files are read, and only new passages embedded.
 
+        A collection that was indexed without a model is embedded once there is one, from the text that is stored.
+
         Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError.
         """
         with self.writing(waiting(on_progress, options)) as catalog:
-            return self.run(catalog, all_roots(catalog), self.embedder_in(catalog), on_progress, options)
+            return self.run(catalog, all_roots(catalog), self.embedder_to_index(catalog), on_progress, options)
 
     def run(
         self,
         catalog: CatalogWriter,
         chosen: Sequence[Root],
-        embedder: "Embedder",
+        embedder: "Embedder | None",
         on_progress: ProgressListener = no_listener,
         options: RunOptions = _DEFAULTS,
     ) -> IndexReport:
-        """Sync some of its folders, within the user's limits on files; the catalog is open for writing."""
+        """Sync some of its folders, within the user's limits on files; the catalog is open for writing.
+
+        `embedder`: None to index words alone. It becomes the model of a collection that has none.
+        """
         from searchkit.ingest.index_run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
+        if embedder is not None and not get_meta(catalog, MODEL):
+            with catalog.transaction():
+                set_meta(catalog, MODEL, embedder.info.name)
+            write_recovery_record(self.folder, catalog)
         settings = load_settings(self.home)
         limits = Limits(
             file_bytes=settings.max_file_megabytes * 1_000_000,
@@ -223,7 +238,9 @@ class Collection:
         return self.models.fingerprint(get_meta(catalog, MODEL) or "")
 
     def _own_model(self, model: str) -> "Embedder":
-        """Open the model that the collection was built with. Raises ModelNotFoundError if it is no longer installed."""
+        """Open the model that the collection was built with. Raises ModelNotFoundError if there is none, or no longer."""
+        if not model:
+            raise self.without_model()
         try:
             return self.models.open(model)
         except ModelNotFoundError as error:
@@ -233,6 +250,19 @@ class Collection:
                 | Remedy(Action.USE_MODEL, collection=self.name)
                 | Remedy(Action.SEARCH_BY_WORDS),
             ) from error
+
+    def without_model(self) -> ModelNotFoundError:
+        """Make the error for a request that needs a model where the collection has none."""
+        if self.models.names():
+            return ModelNotFoundError(
+                f"Collection '{self.name}' was indexed before there was a model, so only its words can be searched.",
+                remedy=Remedy(Action.RESUME_INDEXING, collection=self.name, sentence="Embed it")
+                | Remedy(Action.SEARCH_BY_WORDS),
+            )
+        return ModelNotFoundError(
+            f"No model is installed, so only the words of '{self.name}' can be searched.",
+            remedy=GET_A_MODEL | Remedy(Action.SEARCH_BY_WORDS),
+        )
 
     def _shrink_index(self, catalog: CatalogWriter) -> None:
         """Remove forgotten vectors from the index file too, at once if that is quick, else with the next run."""

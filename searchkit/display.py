@@ -7,7 +7,7 @@ from pathlib import Path
 from searchkit.errors import Action, Option, Remedy, SearchkitError
 from searchkit.installation import Installation
 from searchkit.reports import IndexReport
-from searchkit.types import Hit, Note, NoteKind
+from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which reverse the direction of a line
@@ -67,7 +67,19 @@ def note_text(note: Note) -> str:
         case NoteKind.PARTLY_EMBEDDED:
             return f"{note.collection}: {note.vectors:,} of {note.passages:,} passages can be found by meaning so far."
         case NoteKind.WORDS_ONLY:
-            return f"Searched by words alone, since the embedding model is missing ({note.reason.rstrip('.')})."
+            searched = f"{', '.join(note.values)}: searched" if note.values else "Searched"
+            return f"{searched} by words alone: {note.reason.rstrip('.')}."
+
+
+def note_remedy(note: Note) -> Remedy | None:
+    """What can be done about a note, None if nothing or if its text says so."""
+    if note.kind is NoteKind.PARTLY_EMBEDDED:
+        return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="To continue")
+    if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_AT_INDEXING:
+        return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="Embed it")
+    if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_INSTALLED:
+        return Remedy(Action.PULL_MODEL)
+    return None
 
 
 def file_changes(report: IndexReport) -> str:
@@ -223,7 +235,7 @@ _COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
     Action.SEARCH: lambda remedy: command("search", remedy.query),
     Action.SEARCH_BY_WORDS: lambda _: "--mode lexical",
     Action.ASK: lambda remedy: command("ask", remedy.query),
-    Action.PULL_MODEL: lambda remedy: command("models", "pull", remedy.model),
+    Action.PULL_MODEL: lambda remedy: command("models", "pull", *([remedy.model] if remedy.model else [])),
     Action.INSTALL_SMALL_MODEL: lambda _: command("models", "pull", "all-minilm-l6-v2"),
     Action.IMPORT_MODEL: lambda remedy: "" if remedy.model else command("models", "import", "FOLDER"),
     Action.USE_MODEL: lambda remedy: command("models", "use", "NAME", "-c", remedy.collection),

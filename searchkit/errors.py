@@ -61,7 +61,7 @@ class Action(StrEnum):
     SEARCH_BY_WORDS = "search_by_words"  # which needs no model
     ASK = "ask"  # query: a question
 
-    PULL_MODEL = "pull_model"  # model
+    PULL_MODEL = "pull_model"  # model: the recommended one if there is none
     INSTALL_SMALL_MODEL = "install_small_model"
     IMPORT_MODEL = "import_model"  # model: which to import again; any checkpoint if there is none
     USE_MODEL = "use_model"  # collection: to switch

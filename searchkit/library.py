@@ -27,7 +27,7 @@ from searchkit.search.across import find_similar, notes_on_hits, search_across
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
-from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
+from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, GroupBy, Hit, Note, NoteKind, SearchMode
 
 if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
     from collections.abc import Callable, Iterator
@@ -82,23 +82,25 @@ class Library:
         """Index a folder, or sync it: only changed files are read, and only new passages embedded.
 
         `collection`: by default the one that already has this folder, else one named after it. `model`: by default the
-        collection's own, else the one set for new collections, else the best installed.
+        collection's own, else the one set for new collections, else the best installed. If none is installed, words alone
+        are indexed; the next run after one was installed embeds what is stored.
 
         Raises UsageError for anything but a readable folder, CollectionBusyError if another process writes to the
-        collection, ModelNotFoundError if there is no such model.
+        collection, ModelNotFoundError if the model that was named or set is not installed.
         """
         target = _absolute(path)
         chosen = self._that_forgot(target)
         if chosen is None:
             _check_folder(target)
             chosen = self._named(collection) if collection else self._collection_for(target)
-        embedder = None if chosen.folder.exists() else chosen.embedder(model)  # opened before anything is created
+        is_new = not chosen.folder.exists()
+        embedder = chosen.embedder_to_index(model=model) if is_new else None  # opened before anything is created
         with chosen.writing(waiting(on_progress, options)) as catalog:
-            if embedder is None:
-                embedder = chosen.embedder_in(catalog, model)
+            if not is_new:
+                embedder = chosen.embedder_to_index(catalog, model)
             with catalog.transaction():
                 root = _root_of(catalog, target, chosen.name)
-                set_meta(catalog, MODEL, embedder.info.name)
+                set_meta(catalog, MODEL, embedder.info.name if embedder else "")
             write_recovery_record(chosen.folder, catalog)
             return chosen.run(catalog, [root], embedder, on_progress, options)
 
@@ -163,7 +165,9 @@ class Library:
 
     def warm_up(self, collections: Sequence[str] = ()) -> None:
         """Load what a first search by meaning would load: models and indexes. Raises what `search` raises."""
-        self.search("warm up", k=2, collections=collections, mode=SearchMode.SEMANTIC)
+        embedded = [collection.name for collection in self._chosen(collections) if collection.model()]
+        if embedded:
+            self.search("warm up", k=2, collections=embedded, mode=SearchMode.SEMANTIC)
 
     def forget(self, path: AnyPath) -> dict[str, int]:
         """Remove a folder or file from every collection that has it, with its opened hits; return documents removed by collection.
@@ -243,8 +247,15 @@ class Library:
         return query, find_similar(searchers, others, request, request.like)
 
     def _not_covered(self, request: SearchRequest) -> "Iterator[Note]":
-        for collection in self._chosen(request.collections):
-            if not collection.is_covered():
+        chosen = self._chosen(request.collections)
+        by_words = [collection for collection in chosen if not collection.model()]
+        if by_words:
+            names = () if len(by_words) == len(chosen) else tuple(collection.name for collection in by_words)
+            can_be_embedded = bool(self.open_models.names())
+            reason = NO_MODEL_AT_INDEXING if can_be_embedded else NO_MODEL_INSTALLED
+            yield Note(NoteKind.WORDS_ONLY, names, by_words[0].name if can_be_embedded else "", reason=reason)
+        for collection in chosen:
+            if collection not in by_words and not collection.is_covered():
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:
                     yield Note(NoteKind.PARTLY_EMBEDDED, (), collection.name, counts.vectors, counts.passages)

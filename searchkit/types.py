@@ -185,15 +185,20 @@ class NoteKind(StrEnum):
     FILTER_MISREAD = "filter misread"  # words that look like filters were searched for as text
     NOTHING_FOUND = "nothing found"
     PARTLY_EMBEDDED = "partly embedded"  # some passages of a collection cannot be found by meaning yet
-    WORDS_ONLY = "words only"  # there is no model to search by meaning with
+    WORDS_ONLY = "words only"  # there is no model to search by meaning with, or there was none at indexing
+
+
+NO_MODEL_INSTALLED = "no model is installed"
+NO_MODEL_AT_INDEXING = "there was no model when it was indexed"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """A remark about a response; `display.note_text` words it.
 
-    `values`: the phrases, the misread words, or the conditions on hits, in words. `collection`: of which `vectors` of
-    `passages` distinct passages can be found by meaning. `reason`: why there is no model.
+    `values`: the phrases, the misread words, the conditions on hits in words, or the collections that were searched by words
+    only (none means all). `collection`: of which `vectors` of `passages` distinct passages can be found by meaning, or which
+    can be embedded now. `reason`: why only words were searched: one of the two above, or an error's text.
     """
 
     kind: NoteKind

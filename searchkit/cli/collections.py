@@ -36,6 +36,8 @@ def collections(*, as_json: bool) -> None:
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         roots = ", ".join(on_one_line(str(root)) for root in one.roots)
-        click.echo(f"{one.name:<{width}}  {one.indexed:>7,} files  {one.passages:>8,} passages  {one.model}  {roots}")
+        click.echo(
+            f"{one.name:<{width}}  {one.indexed:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}  {roots}"
+        )
     if not found:
         say(error_text(NothingIndexedError()))

@@ -7,7 +7,7 @@ import click
 
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import error_text, file_changes, on_one_line, plural, remedy_command
+from searchkit.display import command, error_text, file_changes, on_one_line, plural, remedy_command
 from searchkit.errors import Action, Remedy
 from searchkit.reports import IndexReport, ProgressListener, RunOptions
 
@@ -59,7 +59,8 @@ def index(request: _Request) -> None:
     """Make folders searchable, or bring them up to date.
 
     Only new and changed files are read again. Their words can be searched as soon as they are read, their meaning as it
-    is embedded, the most recent files first. Without a PATH every collection (or the one named) is brought up to date.
+    is embedded, the most recent files first. Without a model words alone are indexed; the next run after you have got one
+    embeds what is stored. Without a PATH every collection (or the one named) is brought up to date.
 
     \b
     Examples:
@@ -82,18 +83,20 @@ def _index(library: "Library", request: _Request) -> None:
         raise NothingIndexedError
     for path in request.paths:  # a misspelt one is better reported before the first hour than after it
         library.check(path)
-    names = []
+    reports = []
     for target in request.paths or known:
         with progress_line() as on_progress:  # gone from the screen before the report comes
             report = _run(library, target, request, on_progress)
         _report(report, as_json=request.as_json)
         _advise(report, library)
         _advise_grammars(report)
-        if may_adapt:
+        if may_adapt and report.model:
             _adapt(library, report.collection, request)
-        names.append(report.collection)
+        reports.append(report)
+    if not all(report.model for report in reports):
+        _say_what_is_missing()
     if request.watch:
-        _watch(library, list(dict.fromkeys(names)), as_json=request.as_json)
+        _watch(library, list(dict.fromkeys(report.collection for report in reports)), as_json=request.as_json)
 
 
 def _run(library: "Library", target: str, request: _Request, on_progress: ProgressListener) -> IndexReport:
@@ -155,7 +158,12 @@ def _advise(report: IndexReport, library: "Library") -> None:
     from searchkit.embedding.store import BUNDLED
 
     if report.added and not report.unchanged and library.models.names() == [BUNDLED]:
-        say(f"  The small model {BUNDLED} knows English best. A better one: searchkit models pull embeddinggemma-300m")
+        say(f"  The small model {BUNDLED} knows English best. A better one: {command('models', 'pull')}")
+
+
+def _say_what_is_missing() -> None:
+    say("No model is installed, so these passages are found by their words and not yet by their meaning.")
+    say(f"What brings that, and leaves your files unread: {command('models', 'pull')}")
 
 
 def _advise_grammars(report: IndexReport) -> None:
@@ -191,4 +199,5 @@ def _totals(report: IndexReport) -> str:
     not_read = ((report.skipped, "skipped"), (report.unsupported, "without text"))
     skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
-    return f"{skipped} {plural(report.passages, 'passage')}, {report.embedded:,} embedded{speed}, {report.elapsed_seconds:.1f} s"
+    found = f"{report.embedded:,} embedded{speed}" if report.model else "found by their words"
+    return f"{skipped} {plural(report.passages, 'passage')}, {found}, {report.elapsed_seconds:.1f} s"

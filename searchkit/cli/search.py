@@ -9,9 +9,9 @@ from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hits import hit_as_json, print_hits
 from searchkit.cli.options import EnumChoice, argument, option, with_options
 from searchkit.cli.output import print_json, say
-from searchkit.display import command, note_text
+from searchkit.display import note_remedy, note_text, remedy_text, sentences
 from searchkit.search.query.filters import Filters
-from searchkit.types import GroupBy, Note, NoteKind, SearchMode
+from searchkit.types import GroupBy, Note, SearchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,5 @@ def search(request: _Request) -> None:
 
 def _worded(note: Note) -> str:
     """Word a note, with a command to type."""
-    if note.kind is NoteKind.PARTLY_EMBEDDED:
-        return f"{note_text(note)} To continue: {command('index', '-c', note.collection)}"
-    return note_text(note)
+    remedy = note_remedy(note)
+    return sentences(note_text(note), remedy_text(remedy) if remedy else "")

@@ -2,12 +2,16 @@
 
 from dataclasses import asdict
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import click
 
 from searchkit.cli.output import print_json
-from searchkit.display import on_one_line, plural, printable, size
+from searchkit.display import command, on_one_line, plural, printable, size
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
+
+if TYPE_CHECKING:
+    from searchkit.library import Library
 
 _PROBLEMS_SHOWN = 10
 
@@ -34,6 +38,7 @@ def status(collection: str, *, problems: bool, as_json: bool) -> None:
         if not names:
             raise NothingIndexedError
         found = [library.status(name) for name in names]
+        missing_model = _missing_model(library)
     if as_json:
         print_json(_as_json(one) for one in found)
         return
@@ -41,10 +46,17 @@ def status(collection: str, *, problems: bool, as_json: bool) -> None:
         if problems:
             _print_problems(one)
         else:
-            _print(one)
+            _print(one, missing_model)
 
 
-def _print(one: CollectionStatus) -> None:
+def _missing_model(library: "Library") -> str:
+    """What there is to do for a collection without a model."""
+    if names := library.open_models.names():
+        return f"none yet, though there is {names[0] if len(names) == 1 else 'one'}; embed it: {command('index')}"
+    return f"none; get one: {command('models', 'pull')}"
+
+
+def _print(one: CollectionStatus, missing_model: str) -> None:
     click.secho(one.name, bold=True)
     for root in one.roots:
         gone = "" if root.is_dir() else "  (not there now; nothing is removed)"
@@ -58,11 +70,13 @@ def _print(one: CollectionStatus) -> None:
     if one.unsupported:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
         click.echo(f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read: {printable(kinds)}")
-    coverage = "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}"
+    coverage = (
+        "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}" if one.vectors else "none"
+    )
     click.echo(f"  passages  {one.passages:,}, all searchable by words, {coverage} by meaning")
     if one.scanned_pages:
         click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
-    click.echo(f"  model     {one.model}")
+    click.echo(f"  model     {one.model or missing_model}")
     if one.index:
         click.echo(f"  index     {_index(one.index)}")
     click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {one.updated_at or 'never'}")

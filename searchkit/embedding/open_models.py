@@ -50,6 +50,10 @@ class OpenModels:
             self._opened[name] = self._open_model(name)
         return self._opened[name]
 
+    def best(self) -> "Embedder | None":
+        """Open the best model installed, None if none is. Raises ModelError if it is broken."""
+        return self.open() if self.names() else None
+
     def named(self, name: str) -> "Embedder":
         """Open the model of that name and no other. Raises ModelNotFoundError if it is not installed."""
         if self._embedder is not None and name != self._embedder.info.name:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from searchkit import formats
@@ -20,6 +20,7 @@ from searchkit.types import DocumentStatus
 # Ends of a version string: the file is read again once the package that was missing is installed.
 _BLANK_LINES = "/blank-lines"  # where code was cut
 _UNREPAIRED = "/unrepaired"  # a damaged PDF
+BY_WORDS = "words"  # in place of a model's fingerprint: chunks cut by an estimate, for whichever model may come
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class PipelineVersion:
     """The version of the extraction pipeline: readers, chunking and the model whose tokens are counted; a file is read again
     when it changes. For files that could not be read, it includes the limits.
 
-    `retry`: read files again that could not be read, although nothing has changed.
+    `model_fingerprint`: BY_WORDS if there is no model yet. `retry`: read files again that could not be read, although nothing
+    has changed.
     """
 
     model_fingerprint: str
@@ -55,12 +57,13 @@ class PipelineVersion:
         return basis
 
     def is_current(self, record: DocumentRecord) -> bool:
-        """True if the same file would be read the same way now."""
+        """True if the same file would be read the same way now, or was read before there was a model."""
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
         recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
         recipe = recipe if self.can_repair else recipe.removesuffix(_UNREPAIRED)
-        return recipe == self.name(record.status, record.scanned_pages)
+        outcome = (record.status, record.scanned_pages)
+        return recipe in (self.name(*outcome), replace(self, model_fingerprint=BY_WORDS).name(*outcome))
 
 
 @dataclass(frozen=True, slots=True)

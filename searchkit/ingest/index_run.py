@@ -12,8 +12,11 @@ from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index
+from searchkit.ingest.chunk import PASSAGE_TOKENS
+from searchkit.ingest.diff import BY_WORDS
 from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
 from searchkit.ingest.sandbox.messages import Limits
+from searchkit.ingest.segments import estimate_tokens
 from searchkit.ingest.sync import Change, ChunkingConfig, FolderSync
 from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions
 from searchkit.types import DocumentStatus
@@ -25,7 +28,7 @@ class IndexRun:
 
     folder: CollectionFolder
     catalog: CatalogWriter
-    embedder: Embedder
+    embedder: Embedder | None
     limits: Limits
     on_progress: ProgressListener
     options: RunOptions
@@ -33,18 +36,18 @@ class IndexRun:
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
-        was_covered = get_meta(self.catalog, COVERED) == self.embedder.info.fingerprint
+        was_covered = bool(self._fingerprint) and get_meta(self.catalog, COVERED) == self._fingerprint
         sync = self._sync(chosen)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
         is_same = was_covered and not (sync.counts.keys() - {Change.UNCHANGED, Change.MOVED})
-        embedded = 0 if is_same else self._fill()
+        embedded = 0 if is_same or self.embedder is None else self._fill(self.embedder)
         embed_seconds = time.monotonic() - embed_started
         self.finish(is_same=is_same)
         statuses = documents.count_by_status(self.catalog)
         return IndexReport(
             collection=self.folder.name,
-            model=self.embedder.info.name,
+            model=self.embedder.info.name if self.embedder else "",
             added=sync.counts[Change.ADDED],
             changed=sync.counts[Change.CHANGED],
             moved=sync.counts[Change.MOVED],
@@ -68,36 +71,44 @@ class IndexRun:
             is_covered = is_same or self._is_covered()
             if not is_same:
                 vectors.remove_orphans(self.catalog)
-            set_meta(self.catalog, COVERED, self.embedder.info.fingerprint if is_covered else "")
+            set_meta(self.catalog, COVERED, self._fingerprint if is_covered else "")
             set_meta(self.catalog, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-        refresh_index(self.folder, self.catalog, self.embedder, slack=self.options.index_slack)
+        if self.embedder is not None:
+            refresh_index(self.folder, self.catalog, self.embedder, slack=self.options.index_slack)
         self.catalog.optimize()
 
+    @property
+    def _fingerprint(self) -> str:
+        """The model's fingerprint, "" if there is none."""
+        return self.embedder.info.fingerprint if self.embedder else ""
+
+    @property
+    def _chunking(self) -> ChunkingConfig:
+        if self.embedder is None:
+            return ChunkingConfig(estimate_tokens, PASSAGE_TOKENS, BY_WORDS, self.limits, self.options.retry)
+        info = self.embedder.info
+        return ChunkingConfig(
+            self.embedder.count_tokens, info.max_tokens, info.root_fingerprint, self.limits, self.options.retry
+        )
+
     def _is_covered(self) -> bool:
-        passages, covered = count_passages(self.catalog, self.embedder.info.fingerprint)
+        passages, covered = count_passages(self.catalog, self._fingerprint)
         return passages == covered
 
     def _sync(self, chosen: Sequence[Root]) -> FolderSync:
-        chunking = ChunkingConfig(
-            self.embedder.count_tokens,
-            self.embedder.info.max_tokens,
-            self.embedder.info.root_fingerprint,
-            self.limits,
-            self.options.retry,
-        )
-        sync = FolderSync(self.catalog, chunking, self.on_progress)
+        sync = FolderSync(self.catalog, self._chunking, self.on_progress)
         sync.run(chosen)
         with self.catalog.transaction():
             set_folder_problems(self.catalog, sync.folder_problems, [root.path for root in chosen])
         return sync
 
-    def _fill(self) -> int:
-        reuse_vectors(self.catalog, self.embedder.info.fingerprint, neighbours(self.folder))
-        missing = tokens_to_embed(self.catalog, self.embedder.info.fingerprint)
+    def _fill(self, embedder: Embedder) -> int:
+        reuse_vectors(self.catalog, embedder.info.fingerprint, neighbours(self.folder))
+        missing = tokens_to_embed(self.catalog, embedder.info.fingerprint)
 
         def on_done(done: EmbeddingProgress) -> None:
             self.on_progress(
                 Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
             )
 
-        return embed_pending(self.catalog, self.embedder, on_done, self.options.is_interrupted).passages
+        return embed_pending(self.catalog, embedder, on_done, self.options.is_interrupted).passages

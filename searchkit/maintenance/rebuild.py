@@ -58,7 +58,8 @@ def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progr
         rebuilt = rebuild_catalog(folder, record)
     collection.close()
     with collection.writing() as catalog:
-        run = collection.run(catalog, all_roots(catalog), collection.embedder_in(catalog, record.model), on_progress)
+        embedder = collection.embedder_to_index(catalog, record.model)
+        run = collection.run(catalog, all_roots(catalog), embedder, on_progress)
     salvaged = rebuilt.salvaged
     return RebuildReport(
         salvaged.documents, salvaged.lost_documents, salvaged.vectors, salvaged.lost_vectors, rebuilt.set_aside, run

@@ -145,11 +145,13 @@ def _follow(
     options = RunOptions(is_interrupted=lambda: changes.changed.is_set() or stopped.is_set(), index_slack=_INDEX_SLACK)
     problems: dict[str, tuple[Problem, ...]] = {}
     is_settled = False  # the first run finds earlier changes
+    by_words = False  # True while a collection has no model; it is embedded once one is installed
     while not stopped.is_set() and _folders(library, names) == folders:
-        if is_settled and not changes.changed.wait(_LOOK_SECONDS):
+        if is_settled and not changes.changed.wait(_LOOK_SECONDS) and not (by_words and library.open_models.names()):
             continue
         changes.changed.clear()
         is_settled = True
+        by_words = False
         for name in names:
             try:
                 report = library.collection(name).refresh(on_progress=on_progress, options=options)
@@ -157,7 +159,8 @@ def _follow(
                 stopped.wait(_BUSY_SECONDS)
                 is_settled = False
                 continue
-            is_settled = is_settled and library.collection(name).is_covered()
+            by_words = by_words or not report.model
+            is_settled = is_settled and (not report.model or library.collection(name).is_covered())
             news = report.problems if report.problems != problems.get(name) else ()
             problems[name] = report.problems
             if report.added or report.changed or report.moved or report.deleted or report.embedded or news:

@@ -51,7 +51,8 @@ def find_similar(
     if not holding:
         raise _not_indexed(at.path)
     vectors: dict[str, Vectors] = {}
-    for searcher, documents in holding.items():
+    embedded = {searcher: documents for searcher, documents in holding.items() if not searcher.is_by_words}
+    for searcher, documents in (embedded or holding).items():
         if (vector := searcher.vector_of(documents[0], at.line)) is not None:
             vectors.setdefault(searcher.fingerprint, vector)
     if not vectors:
@@ -59,7 +60,7 @@ def find_similar(
         raise UsageError(
             f"{at.path} cannot be found by meaning yet.", remedy=Remedy(Action.RESUME_INDEXING, collection=unfinished)
         )
-    comparable = [searcher for searcher in chosen if searcher.fingerprint in vectors]
+    comparable = [each for each in chosen if not each.is_by_words and each.fingerprint in vectors]
     if not comparable:
         raise UsageError(f"{at.path} was embedded by another model than {chosen[0].name}, so they cannot be compared.")
     hits: list[Hit] = []

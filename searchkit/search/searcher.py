@@ -86,6 +86,8 @@ class CollectionSearcher:
                 return []
             if not query.text:
                 return self._newest(allowed, request.k)
+            if self.is_by_words and request.mode is SearchMode.HYBRID:
+                request = replace(request, mode=SearchMode.LEXICAL)
             lexical_query = read_query(self._catalog, query.text, stemmer, self._languages(query.text))
             vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
             ranking = self._rank(lexical_query, vector, request, stemmer, allowed)
@@ -116,13 +118,18 @@ class CollectionSearcher:
         return self._catalog
 
     @property
+    def is_by_words(self) -> bool:
+        """True if the collection has no model: it was indexed before there was one."""
+        return not self._opened_as[-1]
+
+    @property
     def has_model(self) -> bool:
         """True once a search has opened the model."""
         return "_embedder" in self.__dict__
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint of the model that embedded the collection."""
+        """The fingerprint of the model that embedded the collection. Raises ModelNotFoundError if there is none."""
         return self._embedder.info.fingerprint
 
     def documents_at(self, path: Path) -> list[int]:

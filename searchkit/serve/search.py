@@ -93,4 +93,4 @@ def _filtered(library: Library, request: SearchRequest, attributes: AttributeFil
 
 def _notes_on_kept(response: SearchResponse, request: SearchRequest, kept: Sequence[Hit]) -> Iterator[Note]:
     yield from notes_on_hits(response.query, request.filters, request.mode, kept)
-    yield from (note for note in response.notes if note.kind is NoteKind.PARTLY_EMBEDDED)
+    yield from (note for note in response.notes if note.kind in (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY))

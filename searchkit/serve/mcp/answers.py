@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 
 from searchkit.answer.prompt import source_name
-from searchkit.display import command, note_text, on_one_line, plural
+from searchkit.display import note_remedy, note_text, on_one_line, plural, remedy_command
 from searchkit.errors import CollectionNotFoundError, ModelError, NothingIndexedError, UsageError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters, read_days
@@ -98,8 +98,8 @@ def _note(note: Note) -> str:
             return f"{note_text(note)} Say so rather than guess."
         case NoteKind.NOTHING_FOUND:
             return f"{note_text(note)} Try other words, or fewer filters."
-        case NoteKind.PARTLY_EMBEDDED:
-            return f"{note_text(note)} The user can complete it: {command('index', '-c', note.collection)}"
+        case _ if remedy := note_remedy(note):
+            return f"{note_text(note)} The user can complete it: {remedy_command(remedy)}"
         case _:
             return note_text(note)
 

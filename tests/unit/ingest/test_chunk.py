@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from searchkit.ingest.chunk import PASSAGE_TOKENS, chunk_document
 from searchkit.ingest.extract.readers import extract
+from searchkit.ingest.segments import estimate_tokens
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
 _WORD = re.compile(r"\w+|[^\w\s]|\n+")
@@ -357,3 +358,29 @@ def test_the_places_of_a_chunks_blocks_become_one(places: tuple[str, ...], joine
     blocks = tuple(Block(f"part {number}", place=place) for number, place in enumerate(places))
     (chunk,) = chunk_document(ExtractedDocument("", blocks), tokens, 256)
     assert chunk.place == joined
+
+
+# A text, and its tokens by EmbeddingGemma's tokenizer.
+COUNTED = [
+    ("The boiler pressure is too low: top up the water until the gauge shows two bar, then close the valve again.", 24),
+    ("Die Kündigungsfrist beträgt drei Monate zum Ende eines Kalendervierteljahres; sie beginnt mit dem Zugang.", 25),
+    ("La lettre doit être envoyée en recommandé avec accusé de réception au plus tard le quinze du mois.", 21),
+    ("Давление в котле слишком низкое: долейте воды, пока стрелка не покажет два бара.", 24),
+    ("ボイラーの圧力が低すぎます。計器が二バールを示すまで水を足してください。", 22),
+    ("ضغط الغلاية منخفض جدا: أضف الماء حتى يشير المقياس إلى اثنين بار.", 22),
+    ("बॉयलर का दबाव बहुत कम है: जब तक गेज दो बार न दिखाए तब तक पानी डालें।", 22),
+    ("def read_gauge(path: Path) -> float:\n    return float(path.read_text().split()[-1])\n", 29),
+    ("2025-03-14  SA-2025-007  1,248.50 EUR\n2025-03-15  SA-2025-008  310.00 EUR\n", 62),
+]
+
+
+@pytest.mark.parametrize(("text", "count"), COUNTED)
+def test_an_estimate_is_near_what_a_model_counts(text: str, count: int) -> None:
+    assert 0.9 * count <= estimate_tokens(text) <= 1.4 * count
+
+
+@given(documents())
+@settings(max_examples=50)
+def test_chunks_cut_by_the_estimate_are_as_short_as_those_for_a_model(document: ExtractedDocument) -> None:
+    for chunk in chunk_document(document, estimate_tokens, PASSAGE_TOKENS):
+        assert estimate_tokens(chunk.text) <= PASSAGE_TOKENS

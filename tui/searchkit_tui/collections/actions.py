@@ -12,7 +12,7 @@ from searchkit.display import on_one_line, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus
 from searchkit_tui.collections.add_folder import AddFolder, NewFolder
-from searchkit_tui.collections.dialogs import Problems, choose_model, model_choices
+from searchkit_tui.collections.dialogs import NO_MODEL, Problems, choose_model, model_choices
 from searchkit_tui.collections.status_text import CollectionRow
 from searchkit_tui.jobs import work
 from searchkit_tui.jobs.job import Job
@@ -124,7 +124,10 @@ class Actions:
         except SearchkitError as error:
             self._app.notify(printable(error_text(error)), severity="error", markup=False)
             return
-        await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
+        if choices:
+            await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
+        else:
+            self._app.notify(NO_MODEL, severity="warning", timeout=8, markup=False)
 
     def tune(self, collection: str) -> None:
         """Open the screen that measures a collection's indexes."""

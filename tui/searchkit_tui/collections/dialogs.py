@@ -16,7 +16,9 @@ from searchkit_tui.collections.status_text import grouped
 from searchkit_tui.widgets.dialogs import Choose, Dialog
 
 _FILES_SHOWN = 200  # of one kind of problem; more say nothing new
-_NO_OTHER = f"No other model is installed. Get one: {command('models', 'pull', 'embeddinggemma-300m')}"
+_GET_ONE = f"Get one: {command('models', 'pull')}"
+_NO_OTHER = f"No other model is installed. {_GET_ONE}"
+NO_MODEL = f"No model is installed. {_GET_ONE}"
 
 
 class Problems(Dialog[str | None]):

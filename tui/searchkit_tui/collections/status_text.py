@@ -7,7 +7,7 @@ from itertools import groupby
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.display import on_one_line, plural, printable, size
+from searchkit.display import command, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
 from searchkit_tui.rendering.errors import error_text
@@ -52,7 +52,7 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
         ("folders", folders(status)),
         ("files", ", ".join(files)),
         ("passages", f"{status.passages:,} by words, {by_meaning} by meaning"),
-        ("model", printable(status.model)),
+        ("model", printable(status.model) or f"none: words only. Get one: {command('models', 'pull')}, then Index"),
         ("index", index_line(status.index)),
         ("on disk", f"{size(status.size_bytes)}, {_when(status.updated_at)}"),
     ]

@@ -92,7 +92,7 @@ def _cells(row: CollectionRow, *, is_wide: bool) -> list[Text]:
     ]
     if is_wide:
         index = status.index.name if status.index else "none yet"
-        cells += [Text(on_one_line(status.model)), Text(index), Text(folders(status))]
+        cells += [Text(on_one_line(status.model) or "words only"), Text(index), Text(folders(status))]
     return cells
 
 

@@ -149,8 +149,9 @@ class SearchBody(Container):
 
 
 def notes_of(answer: SearchAnswer) -> list[str]:
-    """Word the notes on an answer, except how much is embedded, which the status line says."""
-    return [note_text(note) for note in answer.response.notes if note.kind is not NoteKind.PARTLY_EMBEDDED]
+    """Word the notes on an answer, except what the status line says: how much is embedded, and if there is a model."""
+    in_status_line = (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY)
+    return [note_text(note) for note in answer.response.notes if note.kind not in in_status_line]
 
 
 def sample_folder() -> Path | None:

@@ -75,6 +75,8 @@ class SearchSession:
 
     `library`: is for its owner to close, when no thread searches any more; None for the one in `home`, which is opened when
     it is first needed. That takes a moment; see `is_open`. `chosen`: the collections to search, none for all. `clock`: seconds.
+
+    `has_models`: whether any embedding model was installed when `coverages` last looked.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class SearchSession:
     ) -> None:
         self.chosen = tuple(chosen)
         self.is_warm = False
+        self.has_models = True
         self._library = library
         self._own: list[Library] = []
         self._words: Library | None = None
@@ -188,6 +191,7 @@ class SearchSession:
     def coverages(self) -> "tuple[Coverage, ...]":
         """Count how much of each collection can be found, and by which model."""
         found = []
+        self.has_models = bool(self.library.open_models.names())
         for name in self.collections():
             try:
                 found.append(self.library.collection(name).coverage())

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from searchkit.display import plural
+from searchkit.display import command, plural
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, hit_count
@@ -126,6 +126,9 @@ class StatusLine(Static):
         """Name the models, and say how much they have not embedded yet."""
         if self.is_loading:
             return ["loading the model"]
+        if self.coverages and not any(each.model for each in self.coverages):
+            way = "Collections › Index embeds them" if self._session.has_models else command("models", "pull")
+            return [f"by words alone; for meaning: {way}"]
         models = ", ".join(dict.fromkeys(each.model for each in self.coverages if each.model))
         passages = sum(each.passages for each in self.coverages)
         vectors = sum(each.vectors for each in self.coverages)

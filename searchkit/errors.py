@@ -13,6 +13,7 @@
     │   ├── ModelNotFoundError        no model has that name
     │   └── UnsupportedCheckpointError
     ├── HubError                      a checkpoint cannot be fetched
+    │   └── HubUnreachableError       the hub cannot be reached, or the connection broke
     ├── ExtraMissingError             an optional package is not installed
     ├── LlmError                      the language model cannot answer
     │   ├── LlmNotFoundError          there is none
@@ -203,6 +204,10 @@ class UnsupportedCheckpointError(ModelError):
 
 class HubError(SearchkitError):
     """A checkpoint cannot be fetched from the model hub: refused, not found, unreachable, or invalid."""
+
+
+class HubUnreachableError(HubError):
+    """The hub cannot be reached or cannot serve now, or the connection broke; what has come may be resumed."""
 
 
 class ExtraMissingError(SearchkitError):

@@ -1,37 +1,19 @@
-"""`searchkit models`: pull, import, list, use, verify, remove."""
+"""`searchkit models`: list, verify, remove; pull, import and use are commands of other modules."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.models_add import default_model, import_model, pull_model
 from searchkit.cli.models_use import use_model
 from searchkit.cli.output import print_json, say
 from searchkit.display import on_one_line, remedy_text, size
-from searchkit.embedding.model_info import Quantization
-from searchkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from searchkit.embedding.model_folder import ModelCard
+    from searchkit.embedding.known_models import KnownModel
     from searchkit.embedding.verify import Verification
     from searchkit.library import Library
-    from searchkit.types import Passage
-
-_CALIBRATION_PASSAGES = 64  # enough for stable scales; each takes a fraction of a second
-_calibrate = click.option(
-    "--calibrate",
-    default="",
-    metavar="COLLECTION",
-    help="Calibrate the quantization on this collection's texts too, not only on the built-in sample.",
-)
-_quantization = click.option(
-    "--quantization",
-    type=click.Choice([kind.value for kind in Quantization]),
-    default=Quantization.INT8.value,
-    show_default=True,
-    help="Precision of the stored weights.",
-)
 
 
 @click.group()
@@ -40,11 +22,12 @@ def models() -> None:
 
     \b
     Example:
-      searchkit models pull embeddinggemma-300m
+      searchkit models pull
     """
 
 
-models.add_command(use_model)
+for each in (pull_model, import_model, use_model):
+    models.add_command(each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +54,20 @@ class _Row:
 
 
 @models.command("list")
+@click.option("--available", is_flag=True, help="List the models that searchkit knows on the hub instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
-def list_models(*, as_json: bool) -> None:
-    """List the models; the one for new collections is starred."""
+def list_models(*, available: bool, as_json: bool) -> None:
+    """List the models; the one for new collections is starred.
+
+    With --available: the models that can be pulled by a short name; the one that is pulled without a name is starred.
+    """
     from searchkit.embedding.store import GET_A_MODEL
     from searchkit.library import Library
 
     with Library() as library:
+        if available:
+            _list_available(library, as_json=as_json)
+            return
         rows = _rows(library)
         has_models = bool(library.models.names())
     if as_json:
@@ -89,11 +79,39 @@ def list_models(*, as_json: bool) -> None:
         say(f"No model is installed. {remedy_text(GET_A_MODEL)}")
 
 
+def _list_available(library: "Library", *, as_json: bool) -> None:
+    from searchkit.embedding.known_models import KNOWN, RECOMMENDED
+
+    there = {card.source.get("repository", card.name).lower() for card in library.models.installed()}
+    there |= set(library.models.names())
+    for model in KNOWN:
+        is_installed = not there.isdisjoint((model.name, model.repository.lower()))
+        if as_json:
+            is_recommended = model.name == RECOMMENDED
+            print_json([{**asdict(model), "installed": is_installed, "recommended": is_recommended}])
+        else:
+            star = "*" if model.name == RECOMMENDED else " "
+            click.echo(f"{star} {model.name}{'  (installed)' if is_installed else ''}\n{_described(model)}")
+
+
+def _described(model: "KnownModel") -> str:
+    megabytes = model.download_megabytes
+    download = f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes} MB"
+    package = f" from the package index ({model.package})" if model.package else ""
+    lines = (
+        f"{model.terms}; download {download}{package}",
+        f"languages: {model.languages}; {model.dimension} dimensions; up to {model.max_tokens:,} tokens",
+        f"good for {model.good_for}",
+        f"{model.repository}, commit {model.revision[:12]}" if model.revision else f"{model.repository}, unpinned",
+    )
+    return "\n".join(f"    {line}" for line in lines)
+
+
 def _rows(library: "Library") -> list[_Row]:
     """List the models by name, including broken ones and packages."""
     from searchkit.files import folder_size_bytes
 
-    chosen = _default(library)
+    chosen = default_model(library)
     rows = {name: _Row(name, name == chosen) for name in library.models.names()}
     for card in library.models.installed():
         rows[card.name] = _Row(
@@ -109,59 +127,6 @@ def _rows(library: "Library") -> list[_Row]:
         size_bytes = folder_size_bytes(library.home.models / model.name)
         rows[model.name] = _Row(model.name, model.name == chosen, size_bytes=size_bytes, broken=model.reason)
     return [rows[name] for name in sorted(rows)]
-
-
-@models.command("pull")
-@click.argument("model")
-@click.option("--revision", default="", help="Branch, tag or commit (default: the main branch).")
-@click.option("--name", default="", help="Name of the installed model (default: its name on the hub).")
-@_quantization
-@_calibrate
-@click.option("--offline", is_flag=True, help="Refuse to use the network (also: SEARCHKIT_OFFLINE=1).")
-def pull_model(model: str, revision: str, name: str, quantization: str, calibrate: str, *, offline: bool) -> None:
-    """Download MODEL from the Hugging Face hub, convert it, verify it, and delete the download.
-
-    MODEL is embeddinggemma-300m, all-minilm-l6-v2, or the OWNER/NAME of a sentence-transformers checkpoint with
-    safetensors weights (Gemma 3 encoders and the BERT family). The same command resumes an interrupted download. If a model
-    requires that you accept its terms, do so on its page, then set HF_TOKEN or run `hf auth login`.
-
-    \b
-    Examples:
-      searchkit models pull embeddinggemma-300m
-      searchkit models pull BAAI/bge-small-en-v1.5 --name bge
-    """
-    from searchkit.cli.output import progress_line
-    from searchkit.embedding.pull import PullRequest, pull_model
-    from searchkit.library import Library
-
-    with Library() as library:
-        passages = _calibration_passages(library, calibrate)
-        request = PullRequest(model, revision, name, Quantization(quantization), offline, passages)
-        with progress_line() as on_progress:
-            card = pull_model(library.models, library.home.downloads, request, on_progress=on_progress)
-        _report(library, card, f"Pulled {card.name} from {_origin(card)}")
-
-
-@models.command("import")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", default="", help="Name of the installed model (default: the folder's name).")
-@_quantization
-@_calibrate
-def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> None:
-    """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or the BERT family) to a model.
-
-    \b
-    Examples:
-      searchkit models import ~/Downloads/embeddinggemma-300m
-      searchkit models import ~/Downloads/embeddinggemma-300m --quantization int4 --calibrate docs
-    """
-    from searchkit.library import Library
-
-    with Library() as library:
-        passages = _calibration_passages(library, calibrate)
-        store, stored_as = library.models, Quantization(quantization)
-        card = store.add(folder.expanduser(), name=name, quantization=stored_as, passages=passages)
-        _report(library, card, f"Imported {card.name}")
 
 
 @models.command("verify")
@@ -213,48 +178,13 @@ def remove_model(name: str, *, force: bool) -> None:
     from searchkit.library import Library
 
     with Library() as library:
-        before = _default(library)
+        before = default_model(library)
         freed_bytes = library.remove_model(name, force=force)
         left = name in library.models.names()
-        after = _default(library)
+        after = default_model(library)
         others = f" New collections will use {after}." if after not in ("", before) else ""
     again = " Its package is still there; it is converted again when next used." if left else ""
     say(f"Removed {name}: {size(freed_bytes)} freed.{again}{others}")
-
-
-def _calibration_passages(library: "Library", collection: str) -> "list[Passage]":
-    """Sample passages of a collection to calibrate with; empty if no collection is named."""
-    if not collection:
-        return []
-    passages = library.collection(collection).sample_passages(_CALIBRATION_PASSAGES)
-    if not passages:
-        raise UsageError(f"The collection '{collection}' has no passages to calibrate with.")
-    return passages
-
-
-def _default(library: "Library") -> str:
-    """Return the model for new collections, "" if there is none."""
-    from searchkit.config import load_settings
-
-    return load_settings(library.home).model or (library.models.best() if library.models.names() else "")
-
-
-def _report(library: "Library", card: "ModelCard", what: str) -> None:
-    """Print the facts about a new model, and whether new collections will use it."""
-    from searchkit.files import folder_size_bytes
-
-    amount = size(folder_size_bytes(library.home.models / card.name))
-    say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
-    chosen = _default(library)
-    advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
-    say(f"New collections use {chosen}.{advice}")
-
-
-def _origin(card: "ModelCard") -> str:
-    """Name the source that a model was pulled from."""
-    if "package" in card.source:
-        return f"the package {card.source['package']}"
-    return f"{card.source['repository']}, commit {card.source['revision'][:12]}"
 
 
 def _verdict(name: str, found: "Verification") -> str:

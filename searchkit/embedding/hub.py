@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchkit.embedding.known_models import RECOMMENDED
 from searchkit.embedding.model_folder import checksum
-from searchkit.errors import Action, HubError, Remedy
+from searchkit.errors import Action, HubError, HubUnreachableError, Remedy
 from searchkit.files import make_private_folder
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _UNAUTHORIZED, _NOT_FOUND = 401, 404
 # Paths that are safe inside our folders on every system: nothing hidden, no `..`, no drive letter.
 _PLAIN_PATH = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 _AGENT = {"user-agent": "searchkit"}  # the only thing that the hub learns about this machine
-_KEPT = "The partial download is kept; the same command resumes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +194,15 @@ class Hub:
 
         if not isinstance(error, HfHubHTTPError):
             reason = " ".join(str(error).split()) or type(error).__name__
-            return HubError(
-                f"The connection to {self.endpoint} failed: {reason}. {_KEPT}", remedy=Remedy(Action.IMPORT_MODEL)
+            return HubUnreachableError(
+                f"The connection to {self.endpoint} failed: {reason}.", remedy=Remedy(Action.IMPORT_MODEL)
             )
         page, status = f"{self.endpoint}/{repository}", error.response.status_code
         said = f" The hub says: {' '.join(error.server_message.split())[:300]}" if error.server_message else ""
         log_in = "log in (hf auth login) or set HF_TOKEN"
-        if isinstance(error, GatedRepoError) and not self._token:
-            message = f"{repository} is for those who have accepted its terms."
-            remedy = f"Accept them at {page}, then {log_in}."
-        elif isinstance(error, GatedRepoError):
-            message = f"Your token gives no access to {repository}.{said}"
-            remedy = (
-                f"Accept its terms at {page} with the same account;"
-                " a fine-grained token must also be allowed to read gated repositories."
-            )
-        elif isinstance(error, RevisionNotFoundError):
+        if isinstance(error, GatedRepoError):
+            return self._gated(repository, page, said, log_in)
+        if isinstance(error, RevisionNotFoundError):
             message, remedy = f"{repository} has no revision '{revision}'.", f"See which there are: {page}/tree/main"
         elif status == _UNAUTHORIZED and self._token:
             message = f"The hub does not accept your token.{said}"
@@ -218,11 +211,25 @@ class Hub:
             message = f"There is no {page}, or it is private."
             remedy = f"Check the spelling; if it is private, {log_in}."
         elif status in _PASSING:
-            message = f"{self.endpoint} cannot serve this at the moment (status {status}). {_KEPT}"
-            remedy = "Try again later."
+            message = f"{self.endpoint} cannot serve this at the moment (status {status})."
+            return HubUnreachableError(message, remedy="Try again later.")
         else:
             message, remedy = f"{self.endpoint} refuses {repository} (status {status}).{said}", f"See {page}"
         return HubError(message, remedy=remedy)
+
+    def _gated(self, repository: str, page: str, said: str, log_in: str) -> HubError:
+        """Explain what a model with terms needs, and name the one that needs nothing."""
+        if self._token:
+            message = f"Your token gives no access to {repository}.{said}"
+            accept = (
+                f"Accept its terms at {page} with the same account;"
+                " a fine-grained token must also be allowed to read gated repositories."
+            )
+        else:
+            message = f"{repository} is for those who have accepted its terms."
+            accept = f"Accept them at {page}, then {log_in}."
+        instead = Remedy(Action.PULL_MODEL, sentence=f"Take {RECOMMENDED}, which needs no account")
+        return HubError(message, remedy=Remedy(sentence=accept) | instead)
 
 
 def _file(sibling: "RepoSibling") -> HubFile:

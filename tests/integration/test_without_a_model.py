@@ -16,7 +16,6 @@ from searchkit.catalog.connection import reading
 from searchkit.catalog.recovery_record import read_recovery_record
 from searchkit.display import note_text
 from searchkit.errors import ModelNotFoundError, UsageError
-from searchkit.ingest.sandbox import pool
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
 from searchkit.reports import Progress, RunOptions
@@ -124,7 +123,7 @@ def test_when_a_model_comes_what_is_stored_is_embedded_and_no_file_is_read(
     def refuse(*_: object) -> None:
         raise AssertionError("a reader was started")
 
-    monkeypatch.setattr(pool.subprocess, "Popen", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     embedder = HashEmbedder()
     with Library(words.home, embedder=embedder) as later:
         report = later.collection("docs").refresh()

@@ -11,8 +11,8 @@ from searchkit.errors import SearchkitError
 
 
 @contextmanager
-def refused(kind: type[SearchkitError], match: str) -> Iterator[None]:
+def refused(kind: type[SearchkitError], match: str) -> Iterator[pytest.ExceptionInfo[SearchkitError]]:
     """Expect an error of that kind that matches in the words of the command line: the message, and what to do."""
     with pytest.raises(kind) as caught:
-        yield
+        yield caught
     assert re.search(match, error_text(caught.value)), error_text(caught.value)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ TOKEN = "hf_" + "a" * 34
 _LFS_SUFFIXES = {".safetensors", ".bin", ".onnx", ".model"}
 _LFS_BYTES = 1_000_000
 _PIECE_BYTES = 1 << 20
+_COMMIT_ID = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class LoopbackHub:
     requests: list[Request] = field(default_factory=list)
     answers: list[HTTPStatus] = field(default_factory=list)  # instead of the next listings
     agents: set[str] = field(default_factory=set)
+    listed: list[str] = field(default_factory=list)  # REPOSITORY/REVISION of each listing that was asked for
 
     def fetched(self, file: str) -> list[Request]:
         """The requests for a file's content, in order."""
@@ -123,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path.startswith("/api/models/"):
             repository, _, revision = path.removeprefix("/api/models/").partition("/revision/")
+            self.hub.listed.append(f"{repository}/{revision}")
             self._checked(repository, revision, lambda found: self._json(found.listing()))
         elif path.startswith("/storage/"):
             owner, name, file = path.removeprefix("/storage/").split("/", 2)
@@ -143,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.UNAUTHORIZED, "", "Invalid username or password.")
         elif found is None:
             self._refuse(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
-        elif revision not in ("", "main", COMMIT):
+        elif revision not in ("", "main") and not _COMMIT_ID.fullmatch(revision):  # it has every commit
             self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
         else:
             answer(found)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -16,11 +17,13 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from searchkit.display import error_text
 from searchkit.embedding.hub import Hub
+from searchkit.embedding.known_models import KNOWN, RECOMMENDED, recommended
 from searchkit.embedding.model_folder import ModelCard
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.pull import PullRequest, pull_model, repository_of
-from searchkit.embedding.store import ModelStore, bundled_checkpoint
+from searchkit.embedding.store import ModelStore, bundled_checkpoint, default_name
 from searchkit.errors import HubError, ModelError, SearchkitError, UnsupportedCheckpointError, UsageError
 from searchkit.reports import Progress
 from searchkit.types import Passage
@@ -167,7 +170,7 @@ def test_a_broken_connection_is_resumed_where_it_broke(home: Path, minilm: Loopb
 def test_a_pull_that_gave_up_is_completed_by_the_next(home: Path, minilm: LoopbackHub) -> None:
     repository = minilm.repositories["anna/model"]
     repository.dead_end[WEIGHTS] = 50_000_000
-    with pytest.raises(HubError, match="the same command resumes it"):
+    with pytest.raises(HubError, match=r"failed: .* 50\.\d MB of it are kept; the same command resumes it\."):
         pull(home)
     assert [request.begin for request in minilm.fetched(WEIGHTS)] == [0, 50_000_000, 50_000_000]
     assert ModelStore(home / "models").installed() == []
@@ -246,8 +249,10 @@ def test_a_gated_model_is_explained(
 ) -> None:
     hub = serve(Repository(checkpoint(), gated=True, readers=(TOKEN,)))
     monkeypatch.setenv("HF_TOKEN", token)
-    with refused(HubError, message):
+    with refused(HubError, message) as caught:
         pull(home)
+    if "does not accept" not in message:
+        assert f"take {RECOMMENDED}, which needs no account: searchkit models pull" in error_text(caught.value)
     assert hub.requests == []
     assert list((home / "downloads").iterdir()) == []
 
@@ -358,11 +363,14 @@ def test_an_unknown_repository_or_revision_is_explained(
 def test_a_hub_out_of_reach_or_out_of_order_is_explained(
     home: Path, serve: Serve, checkpoint: MakeCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with refused(HubError, r"The connection to http://127.0.0.1:9 failed: .*models import FOLDER"):
+    with refused(
+        HubError, r"The connection to http://127.0.0.1:9 failed: .*\. Nothing was kept\. .*models import FOLDER"
+    ):
         pull(home)
+    assert list((home / "downloads").iterdir()) == []
     hub = serve(Repository(checkpoint()))
     hub.answers += [HTTPStatus.SERVICE_UNAVAILABLE] * 2
-    with refused(HubError, r"cannot serve this at the moment \(status 503\)\. .*Try again later"):
+    with refused(HubError, r"cannot serve this at the moment \(status 503\)\. Nothing was kept\. .*Try again later"):
         pull(home)
     hub.answers += [HTTPStatus.FORBIDDEN]
     with pytest.raises(HubError, match=r"refuses anna/model \(status 403\)"):
@@ -419,11 +427,46 @@ def test_progress_is_told_in_megabytes(home: Path, serve: Serve, checkpoint: Mak
 
 
 def test_short_names_and_repositories_are_told_apart_from_nonsense() -> None:
+    assert repository_of("") == recommended().repository
     assert repository_of("EmbeddingGemma-300m") == "google/embeddinggemma-300m"
     assert repository_of("BAAI/bge-small-en-v1.5") == "BAAI/bge-small-en-v1.5"
-    for nonsense in ("gpt", "a/b/c", "../x", "a/..", "/a", "a/", "a b/c", "https://hub.example/a/b", "", "ä/b"):
-        with refused(UsageError, "Give its OWNER/NAME there, or a short name: embeddinggemma-300m, all-"):
+    for nonsense in ("gpt", "a/b/c", "../x", "a/..", "/a", "a/", "a b/c", "https://hub.example/a/b", "ä/b"):
+        with refused(UsageError, f"Give its OWNER/NAME there, or a short name: {RECOMMENDED}, embeddinggemma-2, "):
             repository_of(nonsense)
+
+
+def test_every_known_model_has_a_name_of_its_own_and_a_commit() -> None:
+    assert len({model.name for model in KNOWN}) == len({model.repository.lower() for model in KNOWN}) == len(KNOWN)
+    for model in KNOWN:
+        assert model.name == default_name(model.repository.split("/")[1], Quantization.INT8)
+        assert re.fullmatch("[0-9a-f]{40}", model.revision)
+        assert repository_of(model.name) == repository_of(model.repository.upper()) == model.repository
+    assert not recommended().is_gated
+    assert [model.name for model in KNOWN if model.is_gated] == ["embeddinggemma-300m"]
+
+
+@pytest.mark.minilm
+def test_without_a_name_the_recommended_model_is_pulled_at_its_known_commit(home: Path, minilm: LoopbackHub) -> None:
+    known = recommended()
+    minilm.repositories[known.repository] = minilm.repositories["anna/model"]
+    card = pull(home, "")
+    assert (card.name, card.source["repository"]) == (RECOMMENDED, known.repository)
+    assert minilm.listed == [f"{known.repository}/{known.revision}"]
+    assert ModelStore(home / "models").best() == RECOMMENDED
+
+
+@pytest.mark.minilm
+def test_the_command_pulls_the_recommended_model_and_lists_what_there_is(home: Path, minilm: LoopbackHub) -> None:
+    minilm.repositories[recommended().repository] = minilm.repositories["anna/model"]
+    listed = searchkit(home, "models", "list", "--available")
+    assert f"* {RECOMMENDED}\n    Apache-2.0, no account; download 656 MB\n" in listed.stdout
+    assert "Gemma terms, account and accepted terms needed; download 1.2 GB" in listed.stdout
+    assert f"New collections use {RECOMMENDED}.\n" in searchkit(home, "models", "pull").stderr
+    assert searchkit(home, "models", "pull").stderr == f"{RECOMMENDED} is installed already.\n"
+    rows = [json.loads(line) for line in searchkit(home, "models", "list", "--available", "--json").stdout.splitlines()]
+    assert [row["name"] for row in rows] == [model.name for model in KNOWN]
+    assert [row["name"] for row in rows if row["recommended"]] == [RECOMMENDED]
+    assert RECOMMENDED in [row["name"] for row in rows if row["installed"]]
 
 
 def searchkit(home: Path, *arguments: str | Path, code: int = 0, prelude: str = "") -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,143 @@
+"""`searchkit models pull` and `import`: what brings a model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from searchkit.cli.output import progress_line, say
+from searchkit.display import command, size
+from searchkit.embedding.model_info import Quantization
+from searchkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from searchkit.embedding.model_folder import ModelCard
+    from searchkit.embedding.pull import PullRequest
+    from searchkit.library import Library
+    from searchkit.types import Passage
+
+_CALIBRATION_PASSAGES = 64  # enough for stable scales; each takes a fraction of a second
+_calibrate = click.option(
+    "--calibrate",
+    default="",
+    metavar="COLLECTION",
+    help="Calibrate the quantization on this collection's texts too, not only on the built-in sample.",
+)
+_quantization = click.option(
+    "--quantization",
+    type=click.Choice([kind.value for kind in Quantization]),
+    default=Quantization.INT8.value,
+    show_default=True,
+    help="Precision of the stored weights.",
+)
+
+
+@click.command("pull")
+@click.argument("model", default="")
+@click.option(
+    "--revision",
+    default="",
+    help="Branch, tag or commit (default: the known commit of a known model, else the main branch).",
+)
+@click.option("--name", default="", help="Name of the installed model (default: its name on the hub).")
+@_quantization
+@_calibrate
+@click.option("--offline", is_flag=True, help="Refuse to use the network (also: SEARCHKIT_OFFLINE=1).")
+def pull_model(model: str, revision: str, name: str, quantization: str, calibrate: str, *, offline: bool) -> None:
+    """Download MODEL from the Hugging Face hub, convert it, verify it, and delete the download.
+
+    MODEL is a short name (`searchkit models list --available` has them), or the OWNER/NAME of a sentence-transformers
+    checkpoint with safetensors weights of one of their families. Without MODEL the recommended one is fetched: open, for many
+    languages. The same command resumes an interrupted download. If a model requires that you accept its terms, do so on its
+    page, then set HF_TOKEN or run `hf auth login`.
+
+    \b
+    Examples:
+      searchkit models pull
+      searchkit models pull embeddinggemma-300m
+      searchkit models pull BAAI/bge-small-en-v1.5 --name bge
+    """
+    from searchkit.embedding.known_models import RECOMMENDED
+    from searchkit.embedding.pull import PullRequest
+    from searchkit.library import Library
+
+    with Library() as library:
+        if not (model or name) and RECOMMENDED in library.models.names() and quantization == Quantization.INT8:
+            say(f"{RECOMMENDED} is installed already.")
+            return
+        passages = _calibration_passages(library, calibrate)
+        fetch_model(library, PullRequest(model, revision, name, Quantization(quantization), offline, passages))
+        _advise_to_embed(library)
+
+
+@click.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", default="", help="Name of the installed model (default: the folder's name).")
+@_quantization
+@_calibrate
+def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> None:
+    """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or the BERT family) to a model.
+
+    \b
+    Examples:
+      searchkit models import ~/Downloads/embeddinggemma-300m
+      searchkit models import ~/Downloads/embeddinggemma-300m --quantization int4 --calibrate docs
+    """
+    from searchkit.library import Library
+
+    with Library() as library:
+        passages = _calibration_passages(library, calibrate)
+        store, stored_as = library.models, Quantization(quantization)
+        card = store.add(folder.expanduser(), name=name, quantization=stored_as, passages=passages)
+        _report(library, card, f"Imported {card.name}")
+        _advise_to_embed(library)
+
+
+def fetch_model(library: "Library", request: "PullRequest") -> None:
+    """Pull a model with progress on stderr, and print the facts about it. Raises what `pull.pull_model` raises."""
+    from searchkit.embedding.pull import pull_model
+
+    with progress_line() as on_progress:
+        card = pull_model(library.models, library.home.downloads, request, on_progress=on_progress)
+    _report(library, card, f"Pulled {card.name} from {_origin(card)}")
+
+
+def default_model(library: "Library") -> str:
+    """Return the model for new collections, "" if there is none."""
+    from searchkit.config import load_settings
+
+    return load_settings(library.home).model or (library.models.best() if library.models.names() else "")
+
+
+def _advise_to_embed(library: "Library") -> None:
+    """Say how collections that were indexed without a model get their meaning."""
+    if by_words := library.collections_using(""):
+        say(f"{', '.join(by_words)}: indexed by words so far. To embed what is stored: {command('index')}")
+
+
+def _calibration_passages(library: "Library", collection: str) -> "list[Passage]":
+    """Sample passages of a collection to calibrate with; empty if no collection is named."""
+    if not collection:
+        return []
+    passages = library.collection(collection).sample_passages(_CALIBRATION_PASSAGES)
+    if not passages:
+        raise UsageError(f"The collection '{collection}' has no passages to calibrate with.")
+    return passages
+
+
+def _report(library: "Library", card: "ModelCard", what: str) -> None:
+    """Print the facts about a new model, and whether new collections will use it."""
+    from searchkit.files import folder_size_bytes
+
+    amount = size(folder_size_bytes(library.home.models / card.name))
+    say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
+    chosen = default_model(library)
+    advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
+    say(f"New collections use {chosen}.{advice}")
+
+
+def _origin(card: "ModelCard") -> str:
+    """Name the source that a model was pulled from."""
+    if "package" in card.source:
+        return f"the package {card.source['package']}"
+    return f"{card.source['repository']}, commit {card.source['revision'][:12]}"

@@ -34,9 +34,8 @@ class KnownModel:
         return f"{self.licence}, {'account and accepted terms needed' if self.is_gated else 'no account'}"
 
 
-# Recommended: open, text only, with the best published retrieval figures of the multilingual models below 500 M parameters.
-# EmbeddingGemma 2 is as open, but two thirds of its download are towers for pictures and sound that are thrown away, and its
-# gain over EmbeddingGemma is in code (docs/decisions.md).
+# Open and text only; two thirds of EmbeddingGemma 2's download, which is as open, are towers for pictures and sound that are
+# thrown away (docs/decisions.md).
 RECOMMENDED = "granite-embedding-311m-multilingual-r2"
 KNOWN = (
     KnownModel(

@@ -160,5 +160,7 @@ def changes(report: IndexReport) -> str:
     """Say what an index run did: `3 added, 1 deleted; 40 passages embedded`."""
     skipped = f", {report.skipped:,} skipped" if report.skipped else ""
     if not report.model:
-        return f"{file_changes(report)}{skipped}; {plural(report.passages, 'passage')}, found by words: there is no model"
+        return (
+            f"{file_changes(report)}{skipped}; {plural(report.passages, 'passage')}, found by words: there is no model"
+        )
     return f"{file_changes(report)}{skipped}; {plural(report.embedded, 'passage')} embedded"

@@ -158,9 +158,11 @@ def _create(path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    from searchkit.catalog.schema import migrate
+    from sqlite_utils import Database
 
-    migrate(connection)
+    from searchkit.catalog.schema import migrations
+
+    migrations.apply(Database(connection))
 
 
 def _create_views(connection: sqlite3.Connection) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.support.files import SAMPLE_DOCS, write
 from tests.support.homes import copied
 
-HEAVY = ("torch", "transformers", "onnxruntime", "faiss", "textual", "numpy")
+HEAVY = ("torch", "transformers", "onnxruntime", "faiss", "textual", "numpy", "sqlite_utils")
 NO_NETWORK = """
 import socket, sys
 def refuse(*args, **kwargs):

@@ -189,7 +189,9 @@ def test_the_keepsake_says_what_the_catalog_says(library: Library, docs: Path, f
 def test_a_catalog_of_the_first_version_is_migrated_and_stays_searchable(
     library: Library, docs: Path, embedder: HashEmbedder, tmp_path: Path
 ) -> None:
-    from searchkit.catalog.schema import MIGRATIONS, migrate
+    from sqlite_utils import Database
+
+    from searchkit.catalog.schema import migrations
 
     library.index(docs)
     before = hits(library)
@@ -197,7 +199,7 @@ def test_a_catalog_of_the_first_version_is_migrated_and_stays_searchable(
     current = library.home.path / "collections" / "docs" / "catalog.db"
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
-        migrate(connection, up_to=MIGRATIONS[0])
+        migrations.apply(Database(connection), stop_before="m002_places_and_seals")
         connection.execute("ATTACH ? AS current", (str(current),))
         for table in ("meta", "roots", "exclusions", "documents", "chunks", "vectors"):
             columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))

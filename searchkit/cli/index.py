@@ -143,12 +143,9 @@ def _adapt(library: "Library", collection: str, request: _Request) -> None:
 def _watch(library: "Library", names: list[str], *, as_json: bool) -> None:
     from threading import Event
 
-    from searchkit.maintenance.watch import WITHOUT_NOTICES_SECONDS, has_notices, watch
+    from searchkit.maintenance.watch import watch
 
     say(f"Watching {', '.join(names)}. Ctrl-C ends it.")
-    if not has_notices():
-        how = remedy_command(Remedy(Action.INSTALL_EXTRA, extra="watch"))
-        say(f"It looks for changes every {WITHOUT_NOTICES_SECONDS:.0f} seconds. To see them at once: {how}")
     for report in watch(library, names, lambda _: None, Event()):
         _report(report, as_json=as_json)
 

@@ -12,14 +12,11 @@ from searchkit.ingest import chunk
 from searchkit.ingest.discover import FoundFile, UnreadableFolder
 from searchkit.ingest.extract import readers
 from searchkit.ingest.extract.pdf import ocr
-from searchkit.ingest.extract.pdf.repair import can_repair
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.reports import Problem
 from searchkit.types import DocumentStatus
 
-# Ends of a version string: the file is read again once the package that was missing is installed.
 _BLANK_LINES = "/blank-lines"  # where code was cut
-_UNREPAIRED = "/unrepaired"  # a damaged PDF
 BY_WORDS = "words"  # in place of a model's fingerprint: chunks cut by an estimate, for whichever model may come
 
 
@@ -36,32 +33,27 @@ class PipelineVersion:
     limits: Limits
     can_ocr: bool
     has_grammars: bool = True
-    can_repair: bool = True
     retry: bool = False
 
     @classmethod
     def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "PipelineVersion":
         """The version on this machine, with what is installed."""
-        return cls(model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), can_repair(), retry)
+        return cls(model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), retry)
 
     def name(self, status: DocumentStatus, scanned_pages: int, format_name: str = "") -> str:
-        """The version string of a document with this outcome, and with what was not installed to read it better."""
+        """The version string of a document with this outcome. Code without its grammar is read again once that has come."""
         basis = f"{readers.VERSION}.{chunk.VERSION}/{self.model_fingerprint}"
         if status is DocumentStatus.SKIPPED or scanned_pages:
             limits = self.limits
             basis += f"/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
-        if format_name in formats.WITH_GRAMMAR and not self.has_grammars:
-            return f"{basis}{_BLANK_LINES}"
-        if format_name == "pdf" and status is DocumentStatus.SKIPPED and not self.can_repair:
-            return f"{basis}{_UNREPAIRED}"
-        return basis
+        is_cut_plainly = format_name in formats.WITH_GRAMMAR and not self.has_grammars
+        return f"{basis}{_BLANK_LINES}" if is_cut_plainly else basis
 
     def is_current(self, record: DocumentRecord) -> bool:
         """True if the same file would be read the same way now, or was read before there was a model."""
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
         recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
-        recipe = recipe if self.can_repair else recipe.removesuffix(_UNREPAIRED)
         outcome = (record.status, record.scanned_pages)
         return recipe in (self.name(*outcome), replace(self, model_fingerprint=BY_WORDS).name(*outcome))
 

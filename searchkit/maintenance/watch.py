@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Thread
 
+import watchfiles
 from pathspec import GitIgnoreSpec
 
 from searchkit.errors import CollectionBusyError, CollectionNotFoundError
@@ -13,7 +13,6 @@ from searchkit.ingest.discover import ALWAYS_IGNORED, IGNORE_FILES
 from searchkit.library import Library
 from searchkit.reports import IndexReport, Problem, ProgressListener, RunOptions
 
-WITHOUT_NOTICES_SECONDS = 10.0  # between two looks; a look at 10,000 files takes 0.2 s
 _QUIET_MS = 300  # a burst is over when nothing has happened for this long,
 _BURST_MS = 2000  # or when it has lasted this long
 _LOOK_MS = 1000  # between two checks that the folders still exist
@@ -54,11 +53,6 @@ class FolderWatch:
                 self._poll = True
 
     def _listen_to(self, there: dict[Path, tuple[int, int]]) -> None:
-        if not has_notices():
-            self._look_at(there)
-            return
-        import watchfiles
-
         bursts = watchfiles.watch(
             *there,
             watch_filter=lambda _, path: _is_of_interest(path, there),
@@ -79,19 +73,6 @@ class FolderWatch:
             if _identities(self._folders) != there:
                 self.changed.set()
                 return
-
-    def _look_at(self, there: dict[Path, tuple[int, int]]) -> None:
-        """Have a run look for changes every few seconds."""
-        while not self._stopped.is_set():
-            self.changed.set()
-            if _identities(self._folders) != there:
-                return
-            self._stopped.wait(WITHOUT_NOTICES_SECONDS)
-
-
-def has_notices() -> bool:
-    """True if the package that listens to the system's notices of changes is installed (extra [watch])."""
-    return find_spec("watchfiles") is not None
 
 
 def _identities(folders: Sequence[Path]) -> dict[Path, tuple[int, int]]:

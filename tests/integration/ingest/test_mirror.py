@@ -90,15 +90,6 @@ def test_code_is_read_again_once_its_grammar_has_come_and_not_when_that_goes(
     assert_consistent(library)
 
 
-def test_a_damaged_pdf_is_read_again_once_something_may_repair_it(
-    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (docs / "cut.pdf").write_bytes(b"%PDF-1.7\nhardly begun")
-    for can_repair, is_read in ((False, True), (False, False), (True, True), (True, False), (False, False)):
-        monkeypatch.setattr("searchkit.ingest.diff.can_repair", lambda found=can_repair: found)
-        assert len(library.index(docs).problems) == is_read
-
-
 def test_a_changed_file_is_found_by_its_new_words_only(library: Library, docs: Path) -> None:
     library.index(docs)
     write(docs / "bread.txt", "Fold the batter gently and steam it.\n")

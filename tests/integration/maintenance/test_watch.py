@@ -82,20 +82,6 @@ def test_changes_are_found_as_they_happen(library: Library, docs: Path, watcher:
     assert verify_collection(library.collection("docs")) == []
 
 
-def test_without_notices_changes_are_found_by_looking(
-    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("searchkit.maintenance.watch.has_notices", lambda: False)
-    monkeypatch.setattr("searchkit.maintenance.watch.WITHOUT_NOTICES_SECONDS", 0.2)
-    library.index(docs)
-    running = Watcher(library.home.path, HashEmbedder())
-    write(docs / "ships.txt", "A zeppelin is no ship.")
-    eventually(lambda: found(library, "zeppelin") == ["ships.txt"])
-    write(docs / "ships.txt", "A walrus instead.")
-    eventually(lambda: found(library, "walrus") == ["ships.txt"] and not found(library, "zeppelin"))
-    running.stop()
-
-
 def test_a_burst_is_taken_in_together(library: Library, docs: Path, watcher: Watcher) -> None:
     for number in range(200):
         write(docs / "burst" / f"{number}.txt", f"Burst file number{number}.")

@@ -1,6 +1,6 @@
 """Reads PDF: text page by page, without running headers, hyphenation joined, headings from the outline, scans by OCR.
 
-PDFium reads the files; pypdf, if it is installed, reads those that PDFium refuses, and repairs them.
+PDFium reads the files; pypdf reads those that PDFium refuses, and repairs them.
 """
 
 import logging
@@ -17,7 +17,6 @@ from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.extract.pdf.lines import Line, compounds, joined, paragraph_starts, without_running_lines
 from searchkit.ingest.extract.pdf.outline import Bookmark, attachment_names, bookmarks, metadata, title
 from searchkit.ingest.extract.pdf.page import PageText, picture_of, read_page
-from searchkit.ingest.extract.pdf.repair import repaired_lines
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _LOCKED = "open it in a PDF viewer with the password, save or print it without one, and index that"
@@ -113,6 +112,8 @@ def _require_text(contents: _Contents) -> None:
 
 def _repaired(content: bytes, reason: str) -> ExtractedDocument:
     """Read the document as far as pypdf can repair it."""
+    from searchkit.ingest.extract.pdf.repair import repaired_lines  # few files need it, and it takes a while to import
+
     pages = [PageText([Line(line) for line in lines]) for lines in repaired_lines(content, reason, remedy=_DAMAGED)]
     _require_text(_Contents(pages, (), 0))
     return ExtractedDocument("", _blocks(pages, (), ()))

@@ -1,18 +1,16 @@
-"""Reads PDFs so damaged that PDFium refuses them; pypdf (extra `[pdf]`) searches the file for its objects."""
+"""Reads PDFs so damaged that PDFium refuses them; pypdf searches the file for its objects."""
 
 import io
 import logging
-from importlib.util import find_spec
-from typing import TYPE_CHECKING
+
+import pypdf
+from pypdf.errors import DependencyError, PyPdfError
 
 from searchkit.errors import UnreadableFileError
-from searchkit.installation import Installation
 
-if TYPE_CHECKING:
-    import pypdf
-
-# Errors that pypdf raises, in addition to its own, for content that its authors did not foresee.
+# Errors that pypdf raises for content that its authors did not foresee.
 _FAILURES: tuple[type[Exception], ...] = (
+    PyPdfError,
     LookupError,
     TypeError,
     ValueError,
@@ -25,31 +23,17 @@ _FAILURES: tuple[type[Exception], ...] = (
 )
 
 
-def can_repair() -> bool:
-    """True if pypdf is installed."""
-    return find_spec("pypdf") is not None
-
-
 def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str]]:
     """Read the lines of each page. Raises UnreadableFileError if nothing can be read; `reason`: why PDFium refused."""
-    if not can_repair():
-        adding = Installation.here().adding("pdf")
-        raise UnreadableFileError(
-            _damage(content, reason), remedy=f"{remedy}; or {adding}, which may be able to repair it"
-        )
-    import pypdf
-    from pypdf.errors import DependencyError, PyPdfError
-
-    failures: tuple[type[Exception], ...] = (*_FAILURES, PyPdfError)
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it reports every oddity; the outcome is reported instead
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
         if reader.is_encrypted and not reader.decrypt(""):
             raise UnreadableFileError("password-protected PDF, and damaged", remedy=remedy)
-        pages = [_lines(page, failures) for page in reader.pages]
+        pages = [_lines(page) for page in reader.pages]
     except DependencyError as error:
         raise UnreadableFileError(f"damaged PDF, and {error}", remedy=remedy) from error
-    except failures as error:
+    except _FAILURES as error:
         raise UnreadableFileError(_damage(content, str(error) or reason), remedy=remedy) from error
     if not any(line.strip() for lines in pages for line in lines):
         raise UnreadableFileError(_damage(content, reason), remedy=remedy)
@@ -67,8 +51,8 @@ def _damage(content: bytes, reason: str) -> str:
     return f"damaged PDF: {reason}"
 
 
-def _lines(page: "pypdf.PageObject", failures: tuple[type[Exception], ...]) -> list[str]:
+def _lines(page: pypdf.PageObject) -> list[str]:
     try:
         return page.extract_text().split("\n")
-    except failures:  # the other pages may be whole
+    except _FAILURES:  # the other pages may be whole
         return []

@@ -13,7 +13,6 @@ from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.extract.pdf.document import extract_pdf
 from searchkit.ingest.extract.pdf.lines import Line, joined, without_running_lines
 from searchkit.ingest.extract.readers import extract
-from searchkit.installation import Installation
 from searchkit.types import BlockKind
 
 _BODY = (
@@ -454,14 +453,6 @@ def test_what_is_wrong_with_a_damaged_file_is_told(content: bytes, reason: str) 
         extract_pdf(content)
     assert str(refused.value) == reason
     assert refused.value.remedy
-
-
-def test_a_damaged_file_that_nothing_here_can_repair_says_what_might(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("searchkit.ingest.extract.pdf.repair.can_repair", lambda: False)
-    with pytest.raises(UnreadableFileError) as refused:
-        extract_pdf(pdf(_BODY)[:1500])
-    assert str(refused.value) == "damaged PDF: its end is missing"
-    assert Installation.here().adding("pdf") in refused.value.advice
 
 
 # One page, encrypted by AES-256 with an owner's password and an empty user's.

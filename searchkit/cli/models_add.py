@@ -76,7 +76,7 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
 @_quantization
 @_calibrate
 def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> None:
-    """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma, or the BERT family) to a model.
+    """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma 1 or 2, ModernBERT, BERT) to a model.
 
     \b
     Examples:
@@ -131,6 +131,8 @@ def _report(library: "Library", card: "ModelCard", what: str) -> None:
 
     amount = size(folder_size_bytes(library.home.models / card.name))
     say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
+    if others := card.source.get("left_out", ""):
+        say(f"It embeds text only: its parts for other input ({others}) were left out.")
     chosen = default_model(library)
     advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
     say(f"New collections use {chosen}.{advice}")

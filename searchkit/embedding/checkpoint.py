@@ -5,12 +5,12 @@ Knows the layout of the files and rejects what cannot be reproduced exactly; kno
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,11 @@ Config = Mapping[str, Any]
 
 _OTHER_TASK = re.compile(r"For(Sequence|Token)Classification|ForQuestion|ForMultiple|ForCausalLM|ForNextSentence")
 _FEWEST_TOKENS = 3  # two special ones and one to embed
+_MOST_TOKENS = 8192
+_NO_LIMIT = 10**9  # tokenizers without a limit of their own claim 10³⁰
+_OWN_PROJECTION = "embedding_projection.weight"
+_TEXT = re.compile(r"(^|\.)(language_model|text_model)\.$")
+Shape = TypeVar("Shape")
 
 
 class Pooling(StrEnum):
@@ -45,6 +50,8 @@ class Head:
 class Checkpoint:
     """A checkpoint folder, opened for conversion, or without its weights to inspect what it is.
 
+    Of a model for several kinds of input, the text encoder is read; `left_out` names the other kinds, such as "vision".
+
     Raises UnsupportedCheckpointError, with the reason, for a folder that is not a checkpoint.
     """
 
@@ -54,7 +61,7 @@ class Checkpoint:
             raise UnsupportedCheckpointError(
                 f"{folder} is not a folder.", remedy="Name the folder that contains config.json and model.safetensors."
             )
-        self.config = self._json("config.json")
+        self.config, self.left_out = _text_part(self._json("config.json"))
         self._tensor_files = _tensor_files(folder) if with_weights else {}
 
     @cached_property
@@ -62,12 +69,24 @@ class Checkpoint:
         """The architecture's name in transformers, such as `bert` or `gemma3_text`."""
         return str(self.config.get("model_type", "unnamed"))
 
+    def read(self, read: Callable[[Config], Shape]) -> Shape:
+        """Read something from the configuration. Raises UnsupportedCheckpointError if it is not there or of another kind."""
+        try:
+            return read(self.config)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise UnsupportedCheckpointError(
+                f"The configuration in {self.folder / 'config.json'} cannot be read ({error!r})."
+            ) from error
+
     @cached_property
     def head(self) -> Head:
-        """The pooling and Dense modules. Raises what `check_modules` raises."""
+        """The pooling and what is linear around it, the encoder's own projection and Dense modules.
+
+        Raises what `check_modules` raises.
+        """
         self.check_modules()
         pooling = Pooling.MEAN
-        projection: npt.NDArray[np.float32] | None = None
+        projection = self._own_projection()
         bias: npt.NDArray[np.float32] | None = None
         for kind, path in self._modules():
             if kind == "Pooling":
@@ -123,10 +142,23 @@ class Checkpoint:
 
     @cached_property
     def max_tokens(self) -> int:
-        """The number of tokens of the longest input, special ones included."""
-        limit = self._optional_json("sentence_bert_config.json").get("max_seq_length")
+        """The number of tokens of the longest input, special ones included.
+
+        sentence-transformers reads it from its own configuration or else from the tokenizer's; if neither says it, it is the
+        number of positions, of which we take 8,192 at most.
+        """
+        limits = [
+            self._optional_json(file).get(name)
+            for file, name in (
+                ("sentence_bert_config.json", "max_seq_length"),
+                ("tokenizer_config.json", "model_max_length"),
+            )
+        ]
         positions = int(self.config.get("max_position_embeddings", 512))
-        return min(int(limit), positions) if limit and int(limit) >= _FEWEST_TOKENS else positions
+        given = [
+            int(limit) for limit in limits if isinstance(limit, int | float) and _FEWEST_TOKENS <= limit <= _NO_LIMIT
+        ]
+        return min(given[0], positions) if given else min(positions, _MOST_TOKENS)
 
     @cached_property
     def licence(self) -> str:
@@ -153,11 +185,11 @@ class Checkpoint:
         return TensorTable(self._tensor_files[name], name)
 
     def prefix_of(self, tensor: str) -> str:
-        """Return the prefix of a tensor's plain name in this checkpoint, such as "" or "model."."""
-        for name in self._tensor_files:
-            if name == tensor or name.endswith(f".{tensor}"):
-                return name[: -len(tensor)]
-        raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {tensor}.")
+        """Return the prefix of a tensor's plain name in this checkpoint, such as "" or "model."; the text encoder's if several."""
+        found = [name[: -len(tensor)] for name in self._tensor_files if name == tensor or name.endswith(f".{tensor}")]
+        if not found:
+            raise UnsupportedCheckpointError(f"The checkpoint lacks the tensor {tensor}.")
+        return next((prefix for prefix in found if _TEXT.search(prefix)), found[0])
 
     def _modules(self) -> list[tuple[str, str]]:
         """List (kind, folder) of every module in order; a bare encoder counts as mean-pooled."""
@@ -174,6 +206,12 @@ class Checkpoint:
             if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
                 raise UnsupportedCheckpointError(f"The module folder {path!r} lies outside the checkpoint.")
         return found
+
+    def _own_projection(self) -> npt.NDArray[np.float32] | None:
+        """Read the projection that an EmbeddingGemma 2 encoder applies to every token: pooling and products commute."""
+        if self.model_type != "embedding_gemma2_text":
+            return None
+        return self.tensor(self.prefix_of("embed_tokens.weight") + _OWN_PROJECTION)
 
     def _fold_dense(
         self, path: str, projection: npt.NDArray[np.float32] | None, bias: npt.NDArray[np.float32] | None
@@ -239,6 +277,16 @@ class TensorTable:
     @cached_property
     def _tensor(self) -> Tensor:
         return read_header(self._file)[self._name]
+
+
+def _text_part(config: Config) -> tuple[Config, tuple[str, ...]]:
+    """Split the configuration of a model for several kinds of input into that of its text encoder and the other kinds."""
+    text = config.get("text_config")
+    kind = f"{config.get('model_type')}_text"
+    if not isinstance(text, dict) or text.get("model_type", kind) != kind:
+        return config, ()
+    others = [name.removesuffix("_config") for name, value in config.items() if name.endswith("_config") and value]
+    return {"model_type": kind, **text}, tuple(name for name in others if name != "text")
 
 
 def _pooling(config: Config, *, has_prompts: bool) -> Pooling:

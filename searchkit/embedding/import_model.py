@@ -12,8 +12,10 @@ from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
+from searchkit.embedding.graph.embedding_gemma2 import EmbeddingGemma2Encoder
 from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder, write_head
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
+from searchkit.embedding.graph.modernbert import ModernBertEncoder
 from searchkit.embedding.graph.weights import Weights
 from searchkit.embedding.model_folder import REFERENCE_FILE, ModelCard, checksum
 from searchkit.embedding.model_info import Quantization, prompts_of_checkpoint
@@ -54,6 +56,10 @@ FAMILIES = {
     "gemma3_text": Family(
         Gemma3Encoder, "embed_tokens.weight", (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True
     ),
+    "embedding_gemma2_text": Family(
+        EmbeddingGemma2Encoder, "embed_tokens.weight", (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True
+    ),
+    "modernbert": Family(ModernBertEncoder, "embeddings.tok_embeddings.weight", (_FAST,), smoothed=True),
 }
 
 
@@ -99,6 +105,7 @@ def import_model(
                 "checkpoint": source.name,
                 "sha256": weights_checksum,
                 "calibration_passages": str(len(passages)),
+                **({"left_out": ", ".join(checkpoint.left_out)} if checkpoint.left_out else {}),
             },
             checksums={path.name: checksum(path) for path in sorted(folder.iterdir())},
             similarity_range=(0.0, 1.0),

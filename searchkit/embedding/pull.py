@@ -29,6 +29,7 @@ _DESCRIPTION = (
     "modules.json",
     "config_sentence_transformers.json",
     "sentence_bert_config.json",
+    "tokenizer_config.json",
     "README.md",
 )
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")

@@ -52,7 +52,7 @@ class SentencePieceTokenizer:
 
 
 class FastTokenizer:
-    """The tokenizer of a tokenizer.json: word pieces with [CLS] and [SEP], as its post-processor defines."""
+    """The tokenizer of a tokenizer.json, with the special tokens that its post-processor adds."""
 
     def __init__(self, file: Path) -> None:
         from tokenizers import Tokenizer as TokenizerFile
@@ -60,11 +60,14 @@ class FastTokenizer:
         self._tokenizer = TokenizerFile.from_file(str(file))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._closing = self._count_closing()
 
     def encode(self, text: str, max_tokens: int) -> list[int]:
         """See Tokenizer."""
         ids: list[int] = self._tokenizer.encode(_valid(text)).ids
-        return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], ids[-1]]
+        if len(ids) <= max_tokens:
+            return ids
+        return [*ids[: max_tokens - self._closing], *ids[len(ids) - self._closing :]]
 
     def count(self, text: str) -> int:
         """See Tokenizer."""
@@ -74,6 +77,13 @@ class FastTokenizer:
         """Turn ids into text without special tokens. Raises UsageError for ids outside the vocabulary."""
         _check(token_ids, self._tokenizer.get_vocab_size())
         return str(self._tokenizer.decode([int(each) for each in token_ids]))
+
+    def _count_closing(self) -> int:
+        """Count the special tokens behind a text."""
+        bare = self._tokenizer.encode("a", add_special_tokens=False).ids
+        whole = self._tokenizer.encode("a").ids
+        ends = range(len(whole) - len(bare), -1, -1)
+        return next((end for end in ends if whole[len(whole) - end - len(bare) : len(whole) - end] == bare), 0)
 
 
 class TokenCounter:

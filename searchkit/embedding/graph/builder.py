@@ -68,6 +68,10 @@ class GraphBuilder:
                 self.constant_in_pieces(name, array.shape, array.dtype, [array])
         return name
 
+    def integers(self, *values: int) -> str:
+        """Add a list of integers, such as a shape or axes; returns its name."""
+        return self.constant(f"integers_{'_'.join(map(str, values))}", np.array(values, np.int64))
+
     def constant_in_pieces(self, name: str, shape: Sequence[int], kind: npt.DTypeLike, pieces: Iterable[Array]) -> str:
         """Add a large weight that is computed and written a few rows at a time."""
         dtype = np.dtype(kind)

@@ -76,6 +76,8 @@ class Weights:
         self._graph = graph
         self._observed = observed or {}
         self._tokens = tokens
+        self._even: dict[str, tuple[str, str]] = {}
+        self._quantized: dict[str, list[str]] = {}
 
     def smoothing(self, group: str, weight: Floats) -> Floats:
         """Compute (in,) scales: the caller divides the group's input by them and multiplies `weight` (out, in)."""
@@ -84,8 +86,16 @@ class Weights:
             return np.ones(weight.shape[1], np.float32)
         return smoothing_scale(observed.largest, weight)
 
+    def smoothed(self, x: str, product: Product) -> tuple[str, Product]:
+        """Smooth the input of a product into which nothing before it can fold the scales; the product is its own group."""
+        scale = self.smoothing(product.name, product.weight)
+        if (scale == 1).all():
+            return x, product
+        factor = self._graph.constant(f"{product.name}.smoothing", 1 / scale)
+        return self._graph.node("Mul", [x, factor]), Product(product.name, product.weight * scale, product.bias)
+
     def products(self, x: str, group: str, products: Sequence[Product], *, even: bool = False) -> list[str]:
-        """Add several products of one input, which is quantized once.
+        """Add several products of one input, which is quantized once, also if it is that of several calls.
 
         `even`: the magnitudes of the input's tokens differ widely. One scale quantizes all tokens, and large ones would leave
         small ones only a few steps; so each token is divided by its largest magnitude, and its products are multiplied by it.
@@ -99,8 +109,9 @@ class Weights:
         elif self.quantization is Quantization.FP32:
             found = [self._float_product(x, product) for product in products]
         else:
-            quantized = self._graph.node_with_outputs("DynamicQuantizeLinear", [x], 3)
-            found = [self._int8_product(quantized, product) for product in products]
+            if x not in self._quantized:
+                self._quantized[x] = self._graph.node_with_outputs("DynamicQuantizeLinear", [x], 3)
+            found = [self._int8_product(self._quantized[x], product) for product in products]
         return [self._finished(y, size, product) for y, product in zip(found, products, strict=True)]
 
     def lookup(self, ids: str, name: str, table: Table, factor: float = 1.0) -> str:
@@ -111,11 +122,14 @@ class Weights:
 
     def _evened(self, x: str) -> tuple[str, str]:
         """Scale tokens to a largest magnitude of 1; returns them and their divisors, (batch, tokens, 1)."""
+        if x in self._even:
+            return self._even[x]
         graph = self._graph
         channels = graph.constant("channel_axis", np.array([-1], np.int64))
         highest, lowest = (graph.node(f"Reduce{kind}", [x, channels]) for kind in ("Max", "Min"))
         size = graph.node("Max", [highest, graph.node("Neg", [lowest]), graph.constant("no_size", _NO_SIZE)])
-        return graph.node("Div", [x, size]), size
+        self._even[x] = graph.node("Div", [x, size]), size
+        return self._even[x]
 
     def _finished(self, y: str, size: str, product: Product) -> str:
         if size:

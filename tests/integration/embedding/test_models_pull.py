@@ -297,7 +297,11 @@ def test_offline_opens_no_socket(home: Path, monkeypatch: pytest.MonkeyPatch, va
         (WEIGHTS, "", "only pickled weights, which can run code"),
         ("tokenizer.json", "", "anna/model contains no tokenizer.json"),
         ("config.json", "", "not a sentence-transformers checkpoint"),
-        ("config.json", '{"model_type": "mpnet"}', "is a mpnet model; .*bert, gemma3_text"),
+        (
+            "config.json",
+            '{"model_type": "mpnet"}',
+            "is a mpnet model; .*gemma3_text, embedding_gemma2_text, modernbert",
+        ),
         ("config.json", "[]", "does not contain a JSON object"),
         ("modules.json", '{"a": 1}', "no list of modules"),
         ("modules.json", '[{"path": "../x", "type": "Dense"}]', "outside the checkpoint"),

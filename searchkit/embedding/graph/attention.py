@@ -1,0 +1,207 @@
+"""Attention among the tokens of one text: of all with all, or within a window.
+
+Short texts are three plain products. Longer ones go through ONNX Runtime's own operator, which does not keep all scores at
+once, or, within a window, through blocks of queries that see only the blocks of keys around them: work and memory then
+grow with the text, not with its square.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
+from searchkit.embedding.graph.encoder import INPUT_IDS
+
+NEVER = np.float32(-1e30)  # finite, so that a row of them does not become NaN
+_LARGE_REACH = 128  # beyond, two blocks to each side: fewer keys in vain
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The heads of a layer. Each of the `keys` heads of keys and values serves several of the `queries`; scores times `scale`."""
+
+    queries: int
+    keys: int
+    size: int
+    scale: float
+
+    @property
+    def shared(self) -> int:
+        """The number of query heads that a head of keys and values serves."""
+        return self.queries // self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """A text in blocks. `tokens`: its length; `count`: of blocks; `fill`, `surround`: paddings of queries, of keys and values."""
+
+    tokens: str
+    count: str
+    fill: str
+    surround: str
+
+
+class Attention:
+    """Adds attention over queries (1, tokens, heads · size), keys and values. `reach`: the distance that a window layer sees."""
+
+    def __init__(self, graph: GraphBuilder, reach: int) -> None:
+        self._graph = graph
+        self._reach = reach
+        self._around = 1 if reach <= _LARGE_REACH else 2  # blocks of keys to each side
+        self._block = -(-reach // self._around)
+        self._width = (2 * self._around + 1) * self._block
+
+    @cached_property
+    def token_count(self) -> str:
+        """The number of tokens of the text, a scalar."""
+        one = self._graph.constant("one", np.int64(1))
+        return self._graph.node("Gather", [self._graph.node("Shape", [INPUT_IDS]), one])
+
+    @cached_property
+    def is_long(self) -> str:
+        """The condition that a token may be farther from another than a window layer sees."""
+        limit = self._graph.constant("unmasked_tokens", np.int64(self._reach + 1))
+        return self._graph.node("Greater", [self.token_count, limit])
+
+    def everywhere(self, q: str, k: str, v: str, heads: Heads) -> str:
+        """Add attention of every token to every token."""
+        if heads.shared == 1:
+            return self.far(q, k, v, heads)
+        return self._graph.either(self.is_long, lambda: self.far(q, k, v, heads), lambda: self.near(q, k, v, heads))
+
+    def within(self, q: str, k: str, v: str, heads: Heads) -> str:
+        """Add attention of every token to those at most `reach` away."""
+        blocks, bias = self._blocks, self._bias
+        return self._graph.either(
+            self.is_long,
+            lambda: self._in_blocks(q, k, v, heads, blocks, bias),
+            lambda: self.near(q, k, v, heads),
+        )
+
+    def far(self, q: str, k: str, v: str, heads: Heads, bias: str = "") -> str:
+        """Add attention for a text of any length; `bias` is added to the scores."""
+        inputs = [q, self._repeated(k, heads), self._repeated(v, heads), *(["", "", bias] if bias else [])]
+        return self._graph.node(
+            "MultiHeadAttention", inputs, domain=MICROSOFT, num_heads=heads.queries, scale=heads.scale
+        )
+
+    def near(self, q: str, k: str, v: str, heads: Heads) -> str:
+        """Add attention for a text in which every token sees every other.
+
+        One head of keys and values serves several heads of queries. These are treated as additional tokens, so that each step
+        is a single product and nothing is repeated.
+        """
+        graph = self._graph
+        if heads.shared == 1:
+            return self.far(q, k, v, heads)
+        if heads.keys == 1:
+            by_head = graph.node("Reshape", [q, graph.integers(0, -1, heads.size)])
+            turned = graph.node("Transpose", [k], perm=[0, 2, 1])
+        else:
+            by_head = graph.node(
+                "Reshape", [self._heads_first(q, heads.queries, heads.size), graph.integers(heads.keys, -1, heads.size)]
+            )
+            turned = self._heads_first(k, heads.keys, heads.size, perm=[1, 2, 0])
+            v = self._heads_first(v, heads.keys, heads.size)
+        scores = graph.node("FusedMatMul", [by_head, turned], domain=MICROSOFT, alpha=heads.scale)
+        attended = graph.node("MatMul", [graph.node("Softmax", [scores], axis=-1), v])
+        if heads.keys == 1:
+            return graph.node("Reshape", [attended, graph.integers(0, -1, heads.queries * heads.size)])
+        return self._tokens_first(
+            graph.node("Reshape", [attended, graph.integers(heads.queries, -1, heads.size)]), heads
+        )
+
+    def _in_blocks(self, q: str, k: str, v: str, heads: Heads, blocks: _Blocks, bias: str) -> str:
+        """Add attention in which a block of queries sees the blocks of keys around it, and `bias` hides what is too far."""
+        graph, size, block, width = self._graph, heads.size, self._block, self._width
+        q = graph.node("Pad", [self._heads_first(q, heads.queries, size), blocks.fill])
+        k, v = (self._surrounded(self._heads_first(x, heads.keys, size), heads, blocks) for x in (k, v))
+        if heads.shared > 1:
+            apart = graph.node("Reshape", [q, graph.integers(heads.keys, heads.shared, -1, block, size)])
+            q = graph.node("Transpose", [apart], perm=[0, 2, 1, 3, 4])
+        q = graph.node("Reshape", [q, graph.integers(heads.keys, -1, heads.shared * block, size)])
+        scores = graph.node("FusedMatMul", [q, k], domain=MICROSOFT, alpha=heads.scale, transB=1)
+        by_head = graph.node("Reshape", [scores, graph.integers(heads.keys, -1, heads.shared, block, width)])
+        shares = graph.node("Softmax", [graph.node("Add", [by_head, bias])], axis=-1)
+        flat = graph.node("Reshape", [shares, graph.integers(heads.keys, -1, heads.shared * block, width)])
+        attended = graph.node("MatMul", [flat, v])
+        if heads.shared > 1:
+            apart = graph.node("Reshape", [attended, graph.integers(heads.keys, -1, heads.shared, block, size)])
+            attended = graph.node("Transpose", [apart], perm=[0, 2, 1, 3, 4])
+        whole = graph.node("Reshape", [attended, graph.integers(heads.queries, -1, size)])
+        cut = graph.node("Slice", [whole, graph.integers(0), blocks.tokens, graph.integers(1)])
+        return self._tokens_first(cut, heads)
+
+    def _surrounded(self, x: str, heads: Heads, blocks: _Blocks) -> str:
+        """Add, for each block, the keys or values of it and of the blocks around it: (heads, blocks, width, size)."""
+        graph, axis = self._graph, self._graph.integers(1)
+        padded = graph.node("Pad", [x, blocks.surround])
+        apart = graph.node("Reshape", [padded, graph.integers(heads.keys, -1, self._block, heads.size)])
+        parts = []
+        for first in range(2 * self._around + 1):
+            start = graph.integers(first)
+            parts.append(graph.node("Slice", [apart, start, graph.node("Add", [blocks.count, start]), axis]))
+        return graph.node("Concat", parts, axis=2)
+
+    @cached_property
+    def _blocks(self) -> _Blocks:
+        graph, edge = self._graph, self._around * self._block
+        tokens = graph.node("Reshape", [self.token_count, graph.integers(1)])
+        block, none = graph.integers(self._block), graph.integers(0)
+        count = graph.node("Div", [graph.node("Add", [tokens, graph.integers(self._block - 1)]), block])
+        missing = graph.node("Sub", [graph.node("Mul", [count, block]), tokens])
+        after = graph.node("Add", [missing, graph.integers(edge)])
+        return _Blocks(
+            tokens,
+            count,
+            fill=graph.node("Concat", [graph.integers(0, 0, 0, 0), missing, none], axis=0),
+            surround=graph.node("Concat", [graph.integers(0, edge, 0, 0), after, none], axis=0),
+        )
+
+    @cached_property
+    def _bias(self) -> str:
+        """What is added to scores in blocks, (blocks, 1, block, width); empty if no text is long enough to need it."""
+        blocks, nothing = self._blocks, self._graph.constant("no_bias", np.zeros((1, 1, 0, 0), np.float32))
+        return self._graph.either(
+            self.is_long, lambda: self._write_bias(blocks), lambda: self._graph.node("Identity", [nothing])
+        )
+
+    def _write_bias(self, blocks: _Blocks) -> str:
+        """Add -1e30 where a key is too far from the query, before the text or behind it."""
+        graph, zero = self._graph, self._graph.constant("zero", np.int64(0))
+        edge = self._around * self._block
+        keys = graph.constant("block_keys", np.arange(-edge, self._width - edge))
+        queries = graph.constant("block_queries", np.arange(self._block)[:, None])
+        distance = graph.node("Abs", [graph.node("Sub", [queries, keys])])
+        too_far = graph.node("Greater", [distance, graph.integers(self._reach)])
+        bounds = [zero, graph.node("Squeeze", [blocks.count]), graph.constant("one", np.int64(1))]
+        starts = graph.node("Mul", [graph.node("Range", bounds), graph.integers(self._block)])
+        places = graph.node("Add", [graph.node("Reshape", [starts, graph.integers(-1, 1, 1, 1)]), keys])
+        outside = graph.node(
+            "Or", [graph.node("Less", [places, zero]), graph.node("GreaterOrEqual", [places, blocks.tokens])]
+        )
+        hidden = graph.node("Or", [outside, too_far])
+        return graph.node("Where", [hidden, graph.constant("never", NEVER), graph.constant("zero_bias", np.float32(0))])
+
+    def _repeated(self, x: str, heads: Heads) -> str:
+        """Repeat keys or values for each query head that shares them."""
+        graph = self._graph
+        if heads.shared == 1:
+            return x
+        if heads.keys == 1:
+            return graph.node("Tile", [x, graph.integers(1, 1, heads.shared)])
+        apart = graph.node("Reshape", [x, graph.integers(0, 0, heads.keys, 1, heads.size)])
+        tiled = graph.node("Tile", [apart, graph.integers(1, 1, 1, heads.shared, 1)])
+        return graph.node("Reshape", [tiled, graph.integers(0, 0, -1)])
+
+    def _heads_first(self, x: str, heads: int, size: int, perm: Sequence[int] = (1, 0, 2)) -> str:
+        """Add (1, tokens, heads · size) as (heads, tokens, size)."""
+        apart = self._graph.node("Reshape", [x, self._graph.integers(-1, heads, size)])
+        return self._graph.node("Transpose", [apart], perm=list(perm))
+
+    def _tokens_first(self, x: str, heads: Heads) -> str:
+        """Add (heads, tokens, size) as (1, tokens, heads · size)."""
+        apart = self._graph.node("Transpose", [x], perm=[1, 0, 2])
+        return self._graph.node("Reshape", [apart, self._graph.integers(1, -1, heads.queries * heads.size)])

@@ -101,12 +101,7 @@ def import_model(
             tokenizer=tokenizer,
             tokenizer_file=tokenizer_file,
             licence=checkpoint.licence,
-            source={
-                "checkpoint": source.name,
-                "sha256": weights_checksum,
-                "calibration_passages": str(len(passages)),
-                **({"left_out": ", ".join(checkpoint.left_out)} if checkpoint.left_out else {}),
-            },
+            source=_source(checkpoint, weights_checksum, len(passages)),
             checksums={path.name: checksum(path) for path in sorted(folder.iterdir())},
             similarity_range=(0.0, 1.0),
         )
@@ -114,6 +109,12 @@ def import_model(
         card = replace(card, similarity_range=_similarity_range(OnnxEmbedder(folder)))
         card.write(folder)
     return card
+
+
+def _source(checkpoint: Checkpoint, weights_checksum: str, passages: int) -> dict[str, str]:
+    """Describe where a model comes from, and which other kinds of input were left out."""
+    source = {"checkpoint": checkpoint.folder.name, "sha256": weights_checksum, "calibration_passages": str(passages)}
+    return {**source, "left_out": ", ".join(checkpoint.left_out)} if checkpoint.left_out else source
 
 
 def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequence[Passage]) -> Family:

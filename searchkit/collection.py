@@ -37,6 +37,9 @@ _FORGET_SLACK = 5000  # vectors; forgetting is immediate, and searches drop what
 _DEFAULTS = RunOptions()
 
 
+PREPARING = Progress("Preparing the small model, once", 0, 1, "model")
+
+
 def no_listener(_: Progress) -> None:
     """Ignore progress."""
 
@@ -80,13 +83,20 @@ class Collection:
         """
         return self.models.open(model or self.model() or load_settings(self.home).model)
 
-    def embedder_to_index(self, catalog: CatalogReader | None = None, model: str = "") -> "Embedder | None":
+    def embedder_to_index(
+        self,
+        catalog: CatalogReader | None = None,
+        model: str = "",
+        on_progress: ProgressListener = no_listener,
+    ) -> "Embedder | None":
         """Open the same model for an index run; None if no model is installed, and none was named or set.
 
         `catalog`: the collection's, open; None if it does not exist yet. Raises ModelNotFoundError if the model that was named
         or set is not installed.
         """
         name = model or (get_meta(catalog, MODEL) if catalog else "") or load_settings(self.home).model
+        if self.models.is_to_be_converted(name):
+            on_progress(PREPARING)
         return self.models.open(name) if name else self.models.best()
 
     def roots(self) -> tuple[Path, ...]:
@@ -139,7 +149,13 @@ class Collection:
         Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError.
         """
         with self.writing(waiting(on_progress, options)) as catalog:
-            return self.run(catalog, all_roots(catalog), self.embedder_to_index(catalog), on_progress, options)
+            return self.run(
+                catalog,
+                all_roots(catalog),
+                self.embedder_to_index(catalog, on_progress=on_progress),
+                on_progress,
+                options,
+            )
 
     def run(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from searchkit.errors import Action, Option, Remedy, SearchkitError
-from searchkit.installation import Installation
+from searchkit.installation import Installation, program
 from searchkit.reports import IndexReport
 from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
 
@@ -106,7 +106,7 @@ def size(count_bytes: int) -> str:
 
 def command(*words: str) -> str:
     """A searchkit command to copy into a shell: names with blanks and special characters are quoted."""
-    return shlex.join(("searchkit", *words))
+    return shlex.join((program(), *words))
 
 
 def error_text(error: SearchkitError) -> str:

@@ -6,6 +6,7 @@ Read from what installers leave: direct_url.json (PEP 610), and the files of pip
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 DISTRIBUTION = "searchkit-local"  # on the package index; the command and the package to import are `searchkit`
+_COMMAND = "searchkit"
 _PACKAGE = Path(__file__).parent
 
 
@@ -91,6 +93,15 @@ def how_installed(prefix: Path, direct_url: str | None, *, has_pip: bool) -> Ins
     if receipt.is_file():
         return Installation(prefix, _Installer.UV_TOOL, source, clone, _extras(receipt))
     return Installation(prefix, _Installer.PIP if has_pip else _Installer.UV, source, clone)
+
+
+def program() -> str:
+    """Return the command as whoever started it can type it again: its path, if the shell would not find it by its name."""
+    started = Path(sys.argv[0])
+    if started.name not in (_COMMAND, f"{_COMMAND}.exe") or not started.exists():  # a program that uses the library
+        return _COMMAND
+    found = shutil.which(_COMMAND)
+    return _COMMAND if found is not None and started.samefile(found) else _shown(started)
 
 
 def sample_documents() -> Path:

@@ -94,15 +94,22 @@ class Library:
             _check_folder(target)
             chosen = self._named(collection) if collection else self._collection_for(target)
         is_new = not chosen.folder.exists()
-        embedder = chosen.embedder_to_index(model=model) if is_new else None  # opened before anything is created
+        words_first = is_new and self.open_models.is_to_be_converted(model or load_settings(self.home).model)
+        # Opened before anything is created.
+        embedder = chosen.embedder_to_index(model=model) if is_new and not words_first else None
         with chosen.writing(waiting(on_progress, options)) as catalog:
             if not is_new:
-                embedder = chosen.embedder_to_index(catalog, model)
+                embedder = chosen.embedder_to_index(catalog, model, on_progress)
             with catalog.transaction():
                 root = _root_of(catalog, target, chosen.name)
                 set_meta(catalog, MODEL, embedder.info.name if embedder else "")
             write_recovery_record(chosen.folder, catalog)
-            return chosen.run(catalog, [root], embedder, on_progress, options)
+            report = chosen.run(catalog, [root], embedder, on_progress, options)
+        if not words_first:
+            return report
+        return report.followed_by(
+            self.index(path, collection=chosen.name, model=model, on_progress=on_progress, options=options)
+        )
 
     def check(self, path: AnyPath) -> None:
         """Raise UsageError, as `index` would, for a path that cannot be indexed; changes nothing."""

@@ -1,7 +1,7 @@
 """Reports on a collection's work: progress, results, status; and the options of a run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from searchkit.types import Chunk
@@ -58,6 +58,17 @@ class IndexReport:
     embed_seconds: float
     formats: tuple[FormatCount, ...]
     problems: tuple[Problem, ...]
+
+    def followed_by(self, later: "IndexReport") -> "IndexReport":
+        """Add a run that found the files as this one left them, and embedded what this one had read."""
+        return replace(
+            self,
+            model=later.model,
+            embedded=self.embedded + later.embedded,
+            elapsed_seconds=self.elapsed_seconds + later.elapsed_seconds,
+            read_seconds=self.read_seconds + later.read_seconds,
+            embed_seconds=self.embed_seconds + later.embed_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)

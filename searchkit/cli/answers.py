@@ -53,7 +53,7 @@ class AnswerRequest:
         str, option("--llm-model", default="", metavar="NAME", help="Which of the server's models answers.")
     ]
     as_json: Annotated[
-        bool, option("--json", is_flag=True, help="Print one JSON object per answer (fields: see docs/json.md).")
+        bool, option("--json", is_flag=True, help="Print one JSON object per answer (fields: searchkit docs json).")
     ]
 
     def sources(self, question: str = "") -> "SearchRequest":

@@ -76,7 +76,9 @@ class _Request:
             help="Interpreter in which one of these two engines is installed.",
         ),
     ]
-    as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")]
+    as_json: Annotated[
+        bool, option("--json", is_flag=True, help="Print one JSON object (fields: searchkit docs json).")
+    ]
 
 
 @click.group()

@@ -49,7 +49,7 @@ eval.add_command(retrieval)
     metavar="TOKENS[:SHARED]",
     help="Fixed windows to compare too, such as 128 or 256:64; may be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: searchkit docs json).")
 def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int], ...], as_json: bool) -> None:
     """Measure how much of the answers the best chunks contain, and how much else.
 
@@ -87,7 +87,7 @@ def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int]
     "--qrels", required=True, type=click.Path(path_type=Path), help="Judgements: qrels/test.tsv, or a TREC qrels file."
 )
 @click.option("--queries", "queries_file", type=click.Path(path_type=Path), help="queries.jsonl, to show their texts.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object (fields: searchkit docs json).")
 def compare(run_a: Path, run_b: Path, *, qrels: Path, queries_file: Path | None, as_json: bool) -> None:
     """Compare two TREC run files on the same judgements: is B better than A, by how much, on which queries?
 

@@ -68,7 +68,9 @@ class _Request:
         Path | None,
         option("--out", type=PATH, help="Folder for TREC run and judgement files, and report.json."),
     ]
-    as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object (fields: see docs/json.md).")]
+    as_json: Annotated[
+        bool, option("--json", is_flag=True, help="Print one JSON object (fields: searchkit docs json).")
+    ]
 
 
 @click.command(short_help="Measure how well searches find what was judged relevant.")

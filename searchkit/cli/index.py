@@ -226,7 +226,9 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")
     if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):
-        say(f"  {plural(report.skipped, 'file')} skipped in all; each with its reason: searchkit status --problems")
+        say(
+            f"  {plural(report.skipped, 'file')} skipped in all; each with its reason: {command('status', '--problems')}"
+        )
 
 
 def _totals(report: IndexReport) -> str:

@@ -28,6 +28,8 @@ _COMMANDS = {
     "models": "Get, choose, check and remove embedding models.",
     "mcp": "Let chat programs and agents search, as an MCP server.",
     "tui": "Search as you type, in the terminal.",
+    "demo": "Index sample documents, and ask them three questions.",
+    "docs": "Print the documentation.",
     "bench": "Measure speed and quality on this machine.",
     "eval": "Measure search and chunking on judged data.",
 }

@@ -29,7 +29,7 @@ def mcp(collections: tuple[str, ...], port: int, *, over_http: bool, no_token: b
     """Let a chat program or an agent search what is indexed, as an MCP server.
 
     The program starts this command itself and talks to it over standard input and output. It changes and indexes nothing.
-    To set it up for Claude, Cursor, LM Studio and others: docs/mcp.md.
+    To set it up for Claude, Cursor, LM Studio and others: `searchkit docs mcp`.
 
     \b
     In the program's configuration:
@@ -63,7 +63,7 @@ def _serve_stdio(library: "Library", collections: tuple[str, ...]) -> None:
 
     if sys.stdin is not None and sys.stdin.isatty():
         say(
-            "Waiting for an MCP client on standard input. Chat programs start this command themselves (docs/mcp.md)."
+            "Waiting for an MCP client on standard input. Chat programs start this command themselves (searchkit docs mcp)."
             " Ctrl-D ends it."
         )
     serve_stdio(library, collections)

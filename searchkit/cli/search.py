@@ -43,7 +43,7 @@ class _Request:
     ]
     explain: Annotated[bool, option("--explain", is_flag=True, help="Show every number behind a hit's rank.")]
     as_json: Annotated[
-        bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: see docs/json.md).")
+        bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: searchkit docs json).")
     ]
 
 

@@ -98,7 +98,7 @@ def serve(request: _Request) -> None:
     """Serve search, embeddings and answers to other programs on this machine, over HTTP.
 
     Speaks OpenAI's API (models, embeddings, vector stores, chat completions with a collection as the model), the part of
-    Ollama's for embeddings, and what Open WebUI and Dify ask for: docs/serve.md. It only reads, and only what is indexed.
+    Ollama's for embeddings, and what Open WebUI and Dify ask for: `searchkit docs serve`. It only reads, and only what is indexed.
     Ctrl-C stops it, once the requests in progress are answered.
 
     \b

@@ -24,7 +24,7 @@ class _Request:
     k: Annotated[int, option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")]
     filters: Annotated[Filters, FILTERS]
     as_json: Annotated[
-        bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: see docs/json.md).")
+        bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: searchkit docs json).")
     ]
 
 

@@ -20,7 +20,7 @@ _PROBLEMS_SHOWN = 10
 @click.option("-c", "--collection", default="", help="This collection only.")
 @click.option("--problems", is_flag=True, help="List every file that was skipped, with the reason and what to do.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object per collection (fields: see docs/json.md)."
+    "--json", "as_json", is_flag=True, help="Print one JSON object per collection (fields: searchkit docs json)."
 )
 def status(collection: str, *, problems: bool, as_json: bool) -> None:
     """Show what is indexed, and what is not and why.

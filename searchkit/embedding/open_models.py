@@ -54,6 +54,12 @@ class OpenModels:
         """Open the best model installed, None if none is. Raises ModelError if it is broken."""
         return self.open() if self.names() else None
 
+    def is_to_be_converted(self, name: str = "") -> bool:
+        """True if opening a model, the best one installed if none is named, takes seconds: it is converted first."""
+        if self._embedder is not None or not self.names():
+            return False
+        return self.store.is_to_be_converted(name or self.store.best())
+
     def named(self, name: str) -> "Embedder":
         """Open the model of that name and no other. Raises ModelNotFoundError if it is not installed."""
         if self._embedder is not None and name != self._embedder.info.name:

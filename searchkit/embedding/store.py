@@ -63,6 +63,10 @@ class ModelStore:
         names = {card.name for card in self.installed()}
         return sorted(names | {BUNDLED} if self._can_be_converted() else names)
 
+    def is_to_be_converted(self, name: str) -> bool:
+        """True for the small model while it exists as a package only; opening it then takes seconds."""
+        return name == BUNDLED and self._can_be_converted()
+
     def is_bundled(self, name: str) -> bool:
         """True for the small model, which comes as a package."""
         return name == BUNDLED

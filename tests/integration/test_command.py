@@ -210,6 +210,16 @@ def test_a_search_by_words_loads_no_model(sample: Command) -> None:
     assert loaded == set()
 
 
+def test_a_small_collection_is_indexed_and_searched_without_faiss(command: Command, docs: Path) -> None:
+    for arguments in (["index", str(docs)], ["search", "roses"]):
+        code = f"import sys; from searchkit.cli.main import cli; cli({arguments!r}, standalone_mode=False)"
+        code += "; print('onnxruntime' in sys.modules, 'faiss' in sys.modules)"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=command.environment
+        )
+        assert done.stdout.splitlines()[-1] == "True False"
+
+
 def on_a_terminal(command: Command, *arguments: str | Path, interrupt_at: str = "") -> tuple[int, str]:
     """Run with stderr on a pseudo-terminal; SIGINT once the given text has been seen."""
     ours, theirs = pty.openpty()

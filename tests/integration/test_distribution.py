@@ -14,7 +14,7 @@ from tests.support.files import ROOT
 
 EXTRAS = {"PIL", "mcp", "uvicorn", "fastapi", "starlette", "pydantic", "torch", "safetensors"}
 EXTRAS |= {"accelerate", "matplotlib", "peft", "sentence_transformers", "transformers", "datasets", "hnswlib"}
-EXTRAS |= {"langchain_core", "llama_index", "llama_cpp", "mteb", "tree_sitter", "anyio"}
+EXTRAS |= {"langchain_core", "mcp_types", "llama_index", "llama_cpp", "mteb", "tree_sitter", "anyio"}
 IMPORT_ALL = """
 import contextlib, importlib, json, pkgutil, sys
 missing = {}

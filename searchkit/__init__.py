@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from searchkit.collection import Collection
-    from searchkit.daemon.library import DaemonLibrary
+    from searchkit.daemon.client import DaemonLibrary
     from searchkit.errors import (
         Action,
         CatalogError,
@@ -95,7 +95,7 @@ _MODULES = {
     "searchkit.collection": "Collection",
     "searchkit.errors": "Action CatalogError CollectionBusyError CollectionNotFoundError ConfigError ModelError ModelNotFoundError"
     " NothingIndexedError Remedy SearchkitError UsageError",
-    "searchkit.daemon.library": "DaemonLibrary",
+    "searchkit.daemon.client": "DaemonLibrary",
     "searchkit.home": "Home",
     "searchkit.index_store.trials": "Trial",
     "searchkit.library": "Library",

@@ -1,9 +1,10 @@
-"""Opens a catalog: for reading, which never waits for a writer, or for writing, which migrates it first."""
+"""Opens a catalog: for reading, which never waits for a writer, or for writing, one process at a time, which migrates it first."""
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from searchkit.catalog.catalog import (
@@ -15,10 +16,9 @@ from searchkit.catalog.catalog import (
     readable_errors,
     remedy_of,
 )
-from searchkit.catalog.lock import writer_lock
 from searchkit.catalog.recovery_record import write_recovery_record
-from searchkit.errors import Action, CatalogError, Remedy
-from searchkit.files import PRIVATE_FILE_MODE, sync_file
+from searchkit.errors import Action, CatalogError, CollectionBusyError, Remedy
+from searchkit.files import PRIVATE_FILE_MODE, sync_file, write_atomically
 from searchkit.home import CollectionFolder
 
 _OWN = "json_extract(nullif(d.metadata, ''), '$.date')"
@@ -196,3 +196,41 @@ def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
     """Open the catalog for reading."""
     with readable_errors(folder.catalog), open_for_reading(folder.catalog) as catalog:
         yield catalog
+
+
+@contextmanager
+def writer_lock(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Lock the collection for writing.
+
+    If another process has the lock, `on_wait` is called with a text that says which, and this one waits; without `on_wait`
+    CollectionBusyError is raised.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "lock", timeout=0, mode=PRIVATE_FILE_MODE)
+    holder = folder / "lock.holder"
+    try:
+        lock.acquire()
+    except Timeout:
+        who = _who(holder)
+        if on_wait is None:
+            raise CollectionBusyError(
+                f"Collection '{folder.name}' is being written by {who}.",
+                remedy=Remedy(Action.WAIT) | Remedy(sentence="Stop it"),
+            ) from None
+        on_wait(who)
+        lock.acquire(timeout=-1)
+    try:
+        now = datetime.now().astimezone().strftime("%H:%M:%S")
+        write_atomically(holder, f"process {os.getpid()} since {now}".encode())
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _who(holder: Path) -> str:
+    try:
+        return holder.read_text("utf-8")
+    except OSError:  # it has just finished, or just begun
+        return "another process"

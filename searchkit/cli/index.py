@@ -131,7 +131,7 @@ def _may_adapt(library: "Library", request: _Request) -> bool:
     if not (request.adapt or load_settings(library.home).auto_adapt):
         return False
     from searchkit.errors import ExtraMissingError
-    from searchkit.train.requirements import require_torch
+    from searchkit.train.options import require_torch
 
     try:
         require_torch()

@@ -64,7 +64,7 @@ def adapter(request: _Request) -> None:
     """
     from searchkit.library import Library
     from searchkit.maintenance.switch_model import switch_model
-    from searchkit.train.requirements import require_torch
+    from searchkit.train.options import require_torch
 
     require_torch()
     from searchkit.train.adapter.report import as_json

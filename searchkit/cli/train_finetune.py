@@ -203,7 +203,7 @@ def finetune(request: _Request) -> None:
     if request.use and not request.collection:
         raise click.UsageError("--use needs the collection that should use the result.")
     from searchkit.library import Library
-    from searchkit.train.requirements import require_torch
+    from searchkit.train.options import require_torch
 
     require_torch()
     with Library() as library:

@@ -1,12 +1,14 @@
 """Asks the daemon of a data directory. On any failure the caller searches in its own process."""
 
 import socket
+from collections.abc import Sequence
 
-from searchkit.daemon.address import Address, read_address
-from searchkit.daemon.protocol import LONGEST_LINE, read_answer_line, request_line
+from searchkit.daemon.protocol import LONGEST_LINE, Address, read_address, read_answer_line, request_line
 from searchkit.errors import SearchkitError
 from searchkit.home import Home
+from searchkit.library import Library
 from searchkit.search.request import SearchRequest, SearchResponse
+from searchkit.types import Hit
 
 _CONNECT_SECONDS = 0.25  # it is on this machine: if it does not answer at once, it is not running
 _ANSWER_SECONDS = 10.0  # a daemon that is busy for longer is slower than loading the model here
@@ -76,3 +78,20 @@ def _connected(address: Address) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+class DaemonLibrary(Library):
+    """A Library, except that the daemon searches if one answers."""
+
+    def find(self, request: SearchRequest) -> SearchResponse:
+        """See Library."""
+        return ask_daemon(self.home, request) or super().find(request)
+
+    def warm_up(self, collections: Sequence[str] = ()) -> None:
+        """See Library; does nothing if there is a daemon, which has done it."""
+        if not is_answering(self.home):
+            super().warm_up(collections)
+
+    def _hits(self, request: SearchRequest) -> list[Hit]:
+        response = ask_daemon(self.home, request)
+        return list(response.hits) if response else super()._hits(request)

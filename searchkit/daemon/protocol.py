@@ -1,22 +1,56 @@
-"""The daemon's protocol: one line of JSON with a request, one line of JSON back.
+"""The daemon's address and protocol: one line of JSON with a request, one line of JSON back.
 
-Both ends are the same version of searchkit (see address.py), so the lines contain the dataclasses as they are.
+Both ends are the same version of searchkit (see `Address`), so the lines contain the dataclasses as they are.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path, PurePath
 from typing import Any
 
-from searchkit import errors
+from searchkit import __version__, errors
 from searchkit.errors import Action, Option, Remedy, SearchkitError
-from searchkit.files import path_from_text, path_to_text
+from searchkit.files import make_private_folder, path_from_text, path_to_text, write_atomically
+from searchkit.home import Home
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, Note, NoteKind, SearchMode
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The path of a Unix socket, or "" and a port of the loopback interface. Clients must send the `key`."""
+
+    socket: str
+    port: int
+    key: str
+    version: str = __version__
+
+
+def write_address(home: Home, address: Address) -> None:
+    """Publish the address of the daemon of a data directory, in place of an earlier one."""
+    write_atomically(
+        make_private_folder(home.path) / home.daemon_address.name, json.dumps(asdict(address)).encode()
+    )  # mkstemp: 0600
+
+
+def read_address(home: Home) -> Address | None:
+    """Read the address; None if there is none, or its daemon is another version of searchkit."""
+    try:
+        address = Address(**json.loads(home.daemon_address.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return address if address.version == __version__ else None
+
+
+def forget_address(home: Home, address: Address) -> None:
+    """Withdraw an address, unless another daemon has published its own since."""
+    if read_address(home) == address:
+        home.daemon_address.unlink(missing_ok=True)
+
 
 LONGEST_LINE = 64 << 20  # bytes; a thousand hits of long passages are some megabytes
 LONGEST_REQUEST = 1 << 20

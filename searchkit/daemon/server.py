@@ -9,9 +9,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from searchkit.daemon.address import Address, forget_address, write_address
 from searchkit.daemon.client import is_answering
-from searchkit.daemon.protocol import LONGEST_REQUEST, error_line, read_request_line, response_line
+from searchkit.daemon.protocol import (
+    LONGEST_REQUEST,
+    Address,
+    error_line,
+    forget_address,
+    read_request_line,
+    response_line,
+    write_address,
+)
 from searchkit.errors import SearchkitError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder
 from searchkit.home import Home

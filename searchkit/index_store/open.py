@@ -9,8 +9,7 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
-from searchkit.catalog.connection import open_for_reading, open_for_writing
-from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.connection import open_for_reading, open_for_writing, writer_lock
 from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, get_meta, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import readable_errors
-from searchkit.catalog.lock import writer_lock
+from searchkit.catalog.connection import writer_lock
 from searchkit.catalog.recovery_record import read_recovery_record
 from searchkit.catalog.roots import all_roots
 from searchkit.collection import Collection

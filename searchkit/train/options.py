@@ -1,9 +1,13 @@
-"""The options of training: of pairs, of an adapter and of fine-tuning. Imports no PyTorch."""
+"""The options of training: of pairs, of an adapter and of fine-tuning; and the packages that it needs. Imports no PyTorch."""
 
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from searchkit.errors import Action, ExtraMissingError, Remedy, TrainingError
 
 HARDNESS = 5.0  # of equation 3 of EmbeddingGemma's report, see searchkit.train.losses
 
@@ -118,3 +122,31 @@ class FinetuneOptions:
 
 # Measured on Cranfield's titles: EmbeddingGemma with LoRA, MiniLM in full (1e-4 gave as much), see docs/benchmarks/training.md.
 _RATES = {Method.LORA: 2e-4, Method.FULL: 5e-5}
+
+
+def require_torch() -> None:
+    """Raise ExtraMissingError, which says how to install it, if PyTorch is missing. Imports nothing."""
+    if importlib.util.find_spec("torch") is None:
+        raise ExtraMissingError(
+            "Training needs PyTorch, which searching does not.",
+            remedy=Remedy(Action.INSTALL_EXTRA, extra="train")
+            | Remedy(sentence="In a clone, install '.[train]' with pip and -c constraints.txt"),
+        )
+
+
+@contextmanager
+def writing_to(place: Path, what: str, *also: type[Exception]) -> Iterator[None]:
+    """Turn errors of writing into a TrainingError that says what was not written, and where.
+
+    `also`: errors that libraries raise instead of OSError when a disk is full.
+    """
+    kinds: tuple[type[Exception], ...] = (OSError, *also)
+    try:
+        yield
+    except kinds as error:
+        first_line = (f"{error}".splitlines() or [repr(error)])[0]
+        reason = (isinstance(error, OSError) and error.strerror) or f"the disk seems to be full ({first_line})"
+        raise TrainingError(
+            f"{what} cannot be written to {place}: {reason}. No model and no collection was changed.",
+            remedy="Make room there, or choose another disk (SEARCHKIT_HOME); then the same command continues.",
+        ) from error

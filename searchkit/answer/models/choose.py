@@ -6,10 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from searchkit.answer.models.connection import base_url
-from searchkit.answer.models.discover_servers import USUAL_ENDPOINTS, Endpoint, discover_servers, in_words, probe
 from searchkit.answer.models.embedded import INSTALL_LLM, EmbeddedLanguageModel, bundled_gguf, has_runtime
 from searchkit.answer.models.language_model import LanguageModel
-from searchkit.answer.models.server_info import ServerModel
+from searchkit.answer.models.server_info import (
+    USUAL_ENDPOINTS,
+    Endpoint,
+    ServerModel,
+    discover_servers,
+    in_words,
+    probe,
+)
 from searchkit.answer.models.server_model import HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy, UsageError

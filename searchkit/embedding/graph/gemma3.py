@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.attention import NEVER, Attention, Heads
+from searchkit.embedding.graph.attention import NEVER, Attention, Heads, Rotary
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS
 from searchkit.embedding.graph.gemma import ACTIVATION, GemmaParts, rotary_bases
-from searchkit.embedding.graph.rotary import Rotary
 from searchkit.embedding.graph.weights import Weights
 from searchkit.errors import UnsupportedCheckpointError
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.attention import Attention, Heads
+from searchkit.embedding.graph.attention import Attention, Heads, Rotary, steps_of
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS
-from searchkit.embedding.graph.rotary import Rotary, steps_of
 from searchkit.embedding.graph.weights import Floats, Product, Weights
 from searchkit.errors import UnsupportedCheckpointError
 

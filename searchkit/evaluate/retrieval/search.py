@@ -13,7 +13,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.errors import UsageError
 from searchkit.evaluate.metrics import Ranking
 from searchkit.evaluate.retrieval.results import Latency
-from searchkit.evaluate.speed.interleaving import rotated
+from searchkit.evaluate.speed.throughput import rotated
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 from searchkit.types import Hit, Passage, SearchMode

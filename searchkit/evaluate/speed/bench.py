@@ -15,10 +15,9 @@ from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.speed.engine import Engine
 from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import CosineRow, RetrievalRow, measure_cosines, measure_retrieval
-from searchkit.evaluate.speed.interleaving import OnStep
 from searchkit.evaluate.speed.latency import Latency, LoadRow, SearchRow, measure_latency, measure_loads, measure_search
 from searchkit.evaluate.speed.machine import Machine, describe_machine
-from searchkit.evaluate.speed.throughput import Speed, fixed_length_texts, measure_speed
+from searchkit.evaluate.speed.throughput import OnStep, Speed, fixed_length_texts, measure_speed
 from searchkit.types import Passage
 
 PASSAGE_TOKENS = 256

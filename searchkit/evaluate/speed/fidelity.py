@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from searchkit.evaluate.beir import RetrievalData
 from searchkit.evaluate.metrics import ndcg_at, rank_exactly
 from searchkit.evaluate.speed.engine_process import EngineProcess
-from searchkit.evaluate.speed.interleaving import OnStep
+from searchkit.evaluate.speed.throughput import OnStep
 from searchkit.types import Passage
 
 _DEPTH = 10

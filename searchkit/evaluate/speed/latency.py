@@ -14,7 +14,7 @@ from searchkit.errors import BenchmarkError
 from searchkit.evaluate.speed.engine import Engine
 from searchkit.evaluate.speed.engine_process import EngineProcess, Loaded, Memory
 from searchkit.evaluate.speed.engines.worker import memory_of_process
-from searchkit.evaluate.speed.interleaving import OnStep, Spread, paired_ratio, pause, rotated
+from searchkit.evaluate.speed.throughput import OnStep, Spread, paired_ratio, pause, rotated
 from searchkit.types import SearchMode
 
 _START = "import sys; from searchkit.cli.main import main; sys.exit(main())"  # as the installed command does

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
-from searchkit.ingest.sandbox.messages import Job, Reading, Setup, from_line, to_line
-from searchkit.ingest.sandbox.spool import ChunkSpool
+from searchkit.ingest.sandbox.messages import ChunkSpool, Job, Reading, Setup, from_line, to_line
 
 _MOST_WORKERS = 4
 _JOBS_A_WORKER = 4  # another worker is worth starting if there is this much for each

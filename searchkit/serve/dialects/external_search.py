@@ -11,7 +11,7 @@ from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, attributes_of
 from searchkit.serve.dialects.chat.requests import EVERYTHING
-from searchkit.serve.http.state import StateDep
+from searchkit.serve.http.lifespan import StateDep
 from searchkit.serve.search import MAX_HITS, ReferencedHit, find
 
 router = APIRouter()

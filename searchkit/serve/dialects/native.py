@@ -21,7 +21,7 @@ from searchkit.serve.dialects.native_shapes import (
     collection_entry,
     found_passage,
 )
-from searchkit.serve.http.state import StateDep
+from searchkit.serve.http.lifespan import StateDep
 from searchkit.serve.references import open_document, open_passage
 from searchkit.serve.search import MAX_HITS, find
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from searchkit.display import on_one_line, printable
 from searchkit.library import Library
-from searchkit.serve.http.state import StrictModel
+from searchkit.serve.http.lifespan import StrictModel
 from searchkit.serve.search import MAX_HITS, ReferencedHit, sanitize
 from searchkit.types import GroupBy, SearchMode
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from searchkit import __version__
 from searchkit.files import folder_size_bytes
 from searchkit.library import Library
-from searchkit.serve.http.state import StateDep
+from searchkit.serve.http.lifespan import StateDep
 from searchkit.serve.vectors import MAX_INPUTS, EmbeddingRequest, EmbeddingResult, embed, name_and_kind, names_of
 
 router = APIRouter(prefix="/api", tags=["ollama"])

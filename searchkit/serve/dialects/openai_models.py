@@ -16,7 +16,7 @@ from searchkit.errors import ModelNotFoundError
 from searchkit.library import Library
 from searchkit.serve import vectors
 from searchkit.serve.dialects.chat.requests import chat_models
-from searchkit.serve.http.state import StateDep
+from searchkit.serve.http.lifespan import StateDep
 from searchkit.serve.vectors import MAX_INPUTS, EmbeddingResult, embed, names_of
 
 router = APIRouter(prefix="/v1", tags=["openai"])

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from searchkit import __version__
 from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.serve.http.indexing import Indexing, RunStatus
-from searchkit.serve.http.state import AppState, StateDep, StrictModel
+from searchkit.serve.http.lifespan import AppState, StateDep, StrictModel
 
 router = APIRouter(tags=["server"])
 

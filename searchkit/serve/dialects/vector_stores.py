@@ -10,7 +10,7 @@ from searchkit.library import Library
 from searchkit.reports import CollectionStatus
 from searchkit.search.request import SearchRequest
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Value, attributes_of
-from searchkit.serve.http.state import StateDep, StrictModel
+from searchkit.serve.http.lifespan import StateDep, StrictModel
 from searchkit.serve.search import ReferencedHit, find
 
 router = APIRouter(prefix="/v1/vector_stores", tags=["openai"])

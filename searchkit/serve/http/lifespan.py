@@ -6,20 +6,67 @@ Beside the HTTP routes live the daemon, which answers the command and the termin
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.config import load_settings
 from searchkit.daemon.server import DaemonSocket
 from searchkit.embedding.onnx_embedder import usable_cores
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.dialects.chat.answering import SharedLanguageModel
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.http.state import AppState
 from searchkit.serve.mcp.http import McpOverHttp
 from searchkit.serve.pool import LibraryPool
+
+_MAX_FIELDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """The state of a running server.
+
+    `pool` searches and embeds; `answer_pool` writes answers, a few at a time, with the `language` model. `indexing` is
+    None unless the server may write.
+    """
+
+    home: Home
+    options: ServeOptions
+    pool: LibraryPool
+    answer_pool: LibraryPool
+    language: SharedLanguageModel
+    indexing: Indexing | None
+
+
+async def app_state(request: Request) -> AppState:
+    """Return the state, for a route. A coroutine, since FastAPI would call a function in a thread."""
+    return cast("AppState", request.app.state.app_state)
+
+
+StateDep = Annotated[AppState, Depends(app_state)]
+
+
+class StrictModel(BaseModel):
+    """A request in which an unknown field is an error: ignoring a misspelt filter would find too much."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_fields(cls, given: object) -> object:
+        """Refuse a great number of fields at once: pydantic would list an error for each."""
+        if isinstance(given, dict) and len(given) > _MAX_FIELDS:
+            raise PydanticCustomError("too_many_fields", "There are too many fields. The schema is at /openapi.json")
+        return given
+
 
 # Local model servers answer one to four requests at a time; a ninth in the queue would wait for minutes.
 _ANSWERS_AT_ONCE, _ANSWERS_WAITING = 2, 8

@@ -10,8 +10,7 @@ from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.maintenance.switch_model import switch_model
 from searchkit.reports import ProgressListener
-from searchkit.train.options import AdapterOptions
-from searchkit.train.requirements import require_torch
+from searchkit.train.options import AdapterOptions, require_torch
 
 _TRIED = "adapter_tried_at"  # passages that the collection had when an adapter was last trained
 _GROWTH = 1.5  # times as many passages, after which another try is worth it

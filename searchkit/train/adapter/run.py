@@ -20,10 +20,9 @@ from searchkit.train.adapter.report import AdapterReport, markdown, write_report
 from searchkit.train.adapter.training_data import TrainingData, load
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge, loses_too_much
 from searchkit.train.judged_sets import check_folders, known_items
-from searchkit.train.options import AdapterOptions
+from searchkit.train.options import AdapterOptions, writing_to
 from searchkit.train.pairs.pair import Split
 from searchkit.train.reports import report_place
-from searchkit.train.requirements import writing_to
 from searchkit_indexes import Vectors
 
 _NEAREST = 10

@@ -10,8 +10,7 @@ from torch.utils.data import BatchSampler
 from searchkit.display import plural
 from searchkit.embedding.model_info import Prompts
 from searchkit.errors import Action, Option, Remedy, TrainingError
-from searchkit.train.pairs.pair import Pair, Split, of_split
-from searchkit.train.pairs.texts import normalize
+from searchkit.train.pairs.pair import Pair, Split, normalize, of_split
 
 FEWEST_PAIRS = 32  # with fewer, each step sees all of them, and the result depends on which they happen to be
 FEWEST_VALIDATION = 8  # queries; with fewer, chance would choose the checkpoint

@@ -22,8 +22,7 @@ from searchkit.train.finetune.objective import METRIC, RowObjective, Validation,
 from searchkit.train.finetune.result import Mixture, choose_share, tuned_tensors, write_checkpoint
 from searchkit.train.finetune.run_folder import RunFolder, check_space, identity_of
 from searchkit.train.finetune.trainer import train
-from searchkit.train.options import FinetuneOptions, LossWeights, Method
-from searchkit.train.requirements import writing_to
+from searchkit.train.options import FinetuneOptions, LossWeights, Method, writing_to
 
 _CHECKED_TEXTS = 8
 

@@ -14,9 +14,9 @@ from searchkit.train.finetune.finetune import Run, Tuned
 from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
 from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
 from searchkit.train.gate import Verdict
+from searchkit.train.options import writing_to
 from searchkit.train.pairs.pair import Pair
 from searchkit.train.reports import COMPARISONS_PICTURE, Report, draw_comparisons, write_report_folder
-from searchkit.train.requirements import writing_to
 
 _CARD = "README.md"
 

@@ -18,8 +18,8 @@ from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
+from searchkit.train.options import writing_to
 from searchkit.train.pairs.pair import Pair, Split, of_split, sample
-from searchkit.train.requirements import writing_to
 from searchkit.types import Passage
 
 _QUERIES = 300  # held-out ones, at most

@@ -16,8 +16,7 @@ from searchkit.files import make_private_folder, write_atomically
 from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.objective import Teacher
-from searchkit.train.options import FinetuneOptions, LossWeights
-from searchkit.train.requirements import writing_to
+from searchkit.train.options import FinetuneOptions, LossWeights, writing_to
 
 _MANIFEST = "run.json"
 _TEACHER = "teacher.npz"

@@ -20,8 +20,7 @@ from searchkit.train.finetune.data import Row, SourceBatches
 from searchkit.train.finetune.history import loss_parts
 from searchkit.train.finetune.network import HEADS, best_device, put_tensors, trained_tensors
 from searchkit.train.finetune.objective import METRIC, Validation
-from searchkit.train.options import FinetuneOptions, Method
-from searchkit.train.requirements import writing_to
+from searchkit.train.options import FinetuneOptions, Method, writing_to
 
 _HEAD_RATE = 0.1  # of LoRA's rate: heads are trained as they are, not as small updates
 _WARMUP = 0.1  # of the steps

@@ -21,11 +21,11 @@ from searchkit.train.pairs.pair import (
     Split,
     count_pairs,
     deduplicated,
+    is_query,
     of_split,
     split_by_document,
 )
 from searchkit.train.pairs.pair_file import read_pairs
-from searchkit.train.pairs.texts import is_query
 from searchkit.train.pairs.vectors import CorpusVectors, VectorCache, vectors_of_pairs
 from searchkit.types import Passage
 

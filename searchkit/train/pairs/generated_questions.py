@@ -10,8 +10,7 @@ from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.request import SearchRequest
 from searchkit.train.options import PairOptions
-from searchkit.train.pairs.pair import Kind, Pair
-from searchkit.train.pairs.texts import is_query, normalize
+from searchkit.train.pairs.pair import Kind, Pair, is_query, normalize
 from searchkit.types import Passage
 
 _REPLY_TOKENS = 60

@@ -12,8 +12,15 @@ from pathlib import PurePosixPath
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import all_passages
 from searchkit.ingest.chunk import TITLE_SEPARATOR
-from searchkit.train.pairs.pair import Kind, Pair
-from searchkit.train.pairs.texts import is_query, normalize, without_beginning, without_copies, without_number
+from searchkit.train.pairs.pair import (
+    Kind,
+    Pair,
+    is_query,
+    normalize,
+    without_beginning,
+    without_copies,
+    without_number,
+)
 from searchkit.types import Passage
 
 _LEAST_TEXT = 80  # characters of a passage

@@ -19,9 +19,8 @@ from searchkit.catalog.documents import content_hash
 from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.reports import Progress, ProgressListener
-from searchkit.train.pairs.pair import Kind, Pair, Split
-from searchkit.train.pairs.texts import normalize
-from searchkit.train.requirements import writing_to
+from searchkit.train.options import writing_to
+from searchkit.train.pairs.pair import Kind, Pair, Split, normalize
 from searchkit.types import Passage
 from searchkit_indexes import Ids, Vectors
 

@@ -13,8 +13,8 @@ import pytest
 
 from searchkit.answer import open_answerer
 from searchkit.answer.answerer import Answerer
-from searchkit.answer.models.discover_servers import Endpoint, probe
 from searchkit.answer.models.embedded import bundled_gguf, has_runtime
+from searchkit.answer.models.server_info import Endpoint, probe
 from searchkit.library import Library
 from tests.support.files import write
 

@@ -10,10 +10,9 @@ import pytest
 
 from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.connection import base_url, is_loopback
-from searchkit.answer.models.discover_servers import Endpoint, Probe, discover_servers, probe
 from searchkit.answer.models.embedded import EmbeddedLanguageModel
 from searchkit.answer.models.language_model import Message
-from searchkit.answer.models.server_info import ServerModel
+from searchkit.answer.models.server_info import Endpoint, Probe, ServerModel, discover_servers, probe
 from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.display import error_text

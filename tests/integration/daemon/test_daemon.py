@@ -17,15 +17,16 @@ from pathlib import Path
 import pytest
 
 from searchkit.daemon import client, server
-from searchkit.daemon.address import Address, read_address, write_address
-from searchkit.daemon.client import ask_daemon, find, is_answering
-from searchkit.daemon.library import DaemonLibrary
+from searchkit.daemon.client import DaemonLibrary, ask_daemon, find, is_answering
 from searchkit.daemon.protocol import (
     LONGEST_REQUEST,
+    Address,
+    read_address,
     read_answer_line,
     read_request_line,
     request_line,
     response_line,
+    write_address,
 )
 from searchkit.daemon.server import DaemonSocket
 from searchkit.errors import CollectionNotFoundError, UsageError

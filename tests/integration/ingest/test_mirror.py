@@ -305,7 +305,7 @@ def test_two_folders_share_a_collection(library: Library, tmp_path: Path, docs: 
 
 
 def test_a_second_writer_is_told_who_is_writing(library: Library, docs: Path) -> None:
-    from searchkit.catalog.lock import writer_lock
+    from searchkit.catalog.connection import writer_lock
 
     library.index(docs)
     with (

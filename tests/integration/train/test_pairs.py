@@ -12,11 +12,13 @@ from searchkit.train.pairs.pair import (
     Pair,
     Split,
     deduplicated,
+    is_query,
     of_split,
     split_by_document,
+    without_beginning,
+    without_copies,
 )
 from searchkit.train.pairs.pair_file import write_pairs
-from searchkit.train.pairs.texts import is_query, without_beginning, without_copies
 from searchkit.types import Passage
 from tests.support.files import write
 

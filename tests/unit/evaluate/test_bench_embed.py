@@ -18,10 +18,9 @@ from searchkit.evaluate.speed.bench import Section, spread_over_rounds
 from searchkit.evaluate.speed.engine import Engine, ModelInputs
 from searchkit.evaluate.speed.engine_process import EngineProcess
 from searchkit.evaluate.speed.fidelity import measure_cosines, measure_retrieval
-from searchkit.evaluate.speed.interleaving import paired_ratio, rotated
 from searchkit.evaluate.speed.latency import measure_latency, measure_loads
 from searchkit.evaluate.speed.machine import describe_machine
-from searchkit.evaluate.speed.throughput import fixed_length_texts, measure_speed
+from searchkit.evaluate.speed.throughput import fixed_length_texts, measure_speed, paired_ratio, rotated
 from searchkit.types import Passage
 from tests.support.errors import refused
 from tests.support.files import ROOT, write

@@ -13,11 +13,11 @@ from uvicorn.server import ServerState
 
 from searchkit.errors import ConfigError
 from searchkit.serve.http.app import Guarded, make_api
+from searchkit.serve.http.lifespan import AppState
 from searchkit.serve.http.middleware.asgi import Message, Receive, Scope, Send
 from searchkit.serve.http.middleware.rate_limits import BodyLimit, RequestLimit
 from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.http.protocol import limited_protocol
-from searchkit.serve.http.state import AppState
 
 TOKEN = "a-token-of-the-tests"
 LOOPBACK = ServeOptions()

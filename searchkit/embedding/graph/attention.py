@@ -13,6 +13,7 @@ import numpy as np
 
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS
+from searchkit.errors import UnsupportedCheckpointError
 
 _STEP = 64
 
@@ -87,12 +88,16 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class _Blocks:
-    """A text in blocks. `tokens`: its length; `count`: of blocks; `fill`, `surround`: paddings of queries, of keys and values."""
+    """A text in blocks. `tokens`: its length.
+
+    `places`: the positions that a block's queries may see, (blocks, width), some of them outside the text; `queries`, (blocks,
+    block), and `keys`, like `places`: tokens to take, the first or last one for those outside.
+    """
 
     tokens: str
-    count: str
-    fill: str
-    surround: str
+    places: str
+    queries: str
+    keys: str
 
 
 class Attention:
@@ -168,8 +173,8 @@ class Attention:
     def _in_blocks(self, q: str, k: str, v: str, heads: Heads, blocks: _Blocks, bias: str) -> str:
         """Add attention in which a block of queries sees the blocks of keys around it, and `bias` hides what is too far."""
         graph, size, block, width = self._graph, heads.size, self._block, self._width
-        q = graph.node("Pad", [self._heads_first(q, heads.queries, size), blocks.fill])
-        k, v = (self._surrounded(self._heads_first(x, heads.keys, size), heads, blocks) for x in (k, v))
+        q = graph.node("Gather", [self._heads_first(q, heads.queries, size), blocks.queries], axis=1)
+        k, v = (graph.node("Gather", [self._heads_first(x, heads.keys, size), blocks.keys], axis=1) for x in (k, v))
         if heads.shared > 1:
             apart = graph.node("Reshape", [q, graph.integers(heads.keys, heads.shared, -1, block, size)])
             q = graph.node("Transpose", [apart], perm=[0, 2, 1, 3, 4])
@@ -186,30 +191,23 @@ class Attention:
         cut = graph.node("Slice", [whole, graph.integers(0), blocks.tokens, graph.integers(1)])
         return self._tokens_first(cut, heads)
 
-    def _surrounded(self, x: str, heads: Heads, blocks: _Blocks) -> str:
-        """Add, for each block, the keys or values of it and of the blocks around it: (heads, blocks, width, size)."""
-        graph, axis = self._graph, self._graph.integers(1)
-        padded = graph.node("Pad", [x, blocks.surround])
-        apart = graph.node("Reshape", [padded, graph.integers(heads.keys, -1, self._block, heads.size)])
-        parts = []
-        for first in range(2 * self._around + 1):
-            start = graph.integers(first)
-            parts.append(graph.node("Slice", [apart, start, graph.node("Add", [blocks.count, start]), axis]))
-        return graph.node("Concat", parts, axis=2)
-
     @cached_property
     def _blocks(self) -> _Blocks:
-        graph, edge = self._graph, self._around * self._block
-        tokens = graph.node("Reshape", [self.token_count, graph.integers(1)])
-        block, none = graph.integers(self._block), graph.integers(0)
-        count = graph.node("Div", [graph.node("Add", [tokens, graph.integers(self._block - 1)]), block])
-        missing = graph.node("Sub", [graph.node("Mul", [count, block]), tokens])
-        after = graph.node("Add", [missing, graph.integers(edge)])
+        graph, one = self._graph, self._graph.constant("one", np.int64(1))
+        last = graph.node("Sub", [self.token_count, one])
+        block, zero = graph.constant("block", np.int64(self._block)), graph.constant("zero", np.int64(0))
+        count = graph.node("Add", [graph.node("Div", [last, block]), one])
+        starts = graph.node("Mul", [graph.node("Range", [zero, count, one]), block])
+        starts = graph.node("Reshape", [starts, graph.integers(-1, 1)])
+        edge = self._around * self._block
+        around = graph.constant("places_of_keys", np.arange(-edge, self._width - edge))
+        inside = graph.constant("places_of_queries", np.arange(self._block))
+        places = graph.node("Add", [starts, around])
         return _Blocks(
-            tokens,
-            count,
-            fill=graph.node("Concat", [graph.integers(0, 0, 0, 0), missing, none], axis=0),
-            surround=graph.node("Concat", [graph.integers(0, edge, 0, 0), after, none], axis=0),
+            tokens=graph.node("Reshape", [self.token_count, graph.integers(1)]),
+            places=places,
+            queries=graph.node("Min", [graph.node("Add", [starts, inside]), last]),
+            keys=graph.node("Clip", [places, zero, last]),
         )
 
     @cached_property
@@ -222,19 +220,15 @@ class Attention:
 
     def _write_bias(self, blocks: _Blocks) -> str:
         """Add -1e30 where a key is too far from the query, before the text or behind it."""
-        graph, zero = self._graph, self._graph.constant("zero", np.int64(0))
-        edge = self._around * self._block
-        keys = graph.constant("block_keys", np.arange(-edge, self._width - edge))
-        queries = graph.constant("block_queries", np.arange(self._block)[:, None])
-        distance = graph.node("Abs", [graph.node("Sub", [queries, keys])])
-        too_far = graph.node("Greater", [distance, graph.integers(self._reach)])
-        bounds = [zero, graph.node("Squeeze", [blocks.count]), graph.constant("one", np.int64(1))]
-        starts = graph.node("Mul", [graph.node("Range", bounds), graph.integers(self._block)])
-        places = graph.node("Add", [graph.node("Reshape", [starts, graph.integers(-1, 1, 1, 1)]), keys])
+        graph, edge = self._graph, self._around * self._block
+        rows = np.arange(self._block)[:, None]
+        too_far = np.abs(rows - np.arange(-edge, self._width - edge)) > self._reach
+        places = graph.node("Unsqueeze", [blocks.places, graph.integers(1, 2)])
+        zero = graph.constant("zero", np.int64(0))
         outside = graph.node(
-            "Or", [graph.node("Less", [places, zero]), graph.node("GreaterOrEqual", [places, blocks.tokens])]
+            "Or", [graph.node("Less", [places, zero]), graph.node("GreaterOrEqual", [places, self.token_count])]
         )
-        hidden = graph.node("Or", [outside, too_far])
+        hidden = graph.node("Or", [outside, graph.constant("too_far", too_far)])
         return graph.node("Where", [hidden, graph.constant("never", NEVER), graph.constant("zero_bias", np.float32(0))])
 
     def _repeated(self, x: str, heads: Heads) -> str:
@@ -257,3 +251,10 @@ class Attention:
         """Add (heads, tokens, size) as (1, tokens, heads · size)."""
         apart = self._graph.node("Transpose", [x], perm=[1, 0, 2])
         return self._graph.node("Reshape", [apart, self._graph.integers(1, -1, heads.queries * heads.size)])
+
+
+def window_reach(reach: int) -> int:
+    """Check how far a window layer sees, in tokens to each side. Raises UnsupportedCheckpointError if it sees nothing."""
+    if reach < 1:
+        raise UnsupportedCheckpointError(f"A window of {reach} tokens to each side is not supported.")
+    return reach

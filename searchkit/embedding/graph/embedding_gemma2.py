@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.attention import Attention, Heads, Rotary, steps_of
+from searchkit.embedding.graph.attention import Attention, Heads, Rotary, steps_of, window_reach
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS
 from searchkit.embedding.graph.gemma import ACTIVATION, GemmaParts, rotary_bases
@@ -75,7 +75,7 @@ def embedding_gemma2_shape(given: Mapping[str, Any], max_tokens: int) -> Embeddi
         width=int(config["hidden_size"]),
         signal=int(config["hidden_size_per_layer_input"]),
         epsilon=float(config["rms_norm_eps"]),
-        reach=int(config["sliding_window"]),
+        reach=window_reach(int(config["sliding_window"])),
         max_tokens=max_tokens,
         heads=_heads(config, kinds),
         is_global=tuple(kind == _EVERYWHERE for kind in kinds),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from searchkit.embedding.checkpoint import Checkpoint
-from searchkit.embedding.graph.attention import Attention, Heads, Rotary, steps_of
+from searchkit.embedding.graph.attention import Attention, Heads, Rotary, steps_of, window_reach
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS
 from searchkit.embedding.graph.weights import Floats, Product, Weights
@@ -68,7 +68,7 @@ def modernbert_shape(given: Mapping[str, Any]) -> ModernBertShape:
         heads=Heads(queries=heads, keys=heads, size=size, scale=size**-0.5),
         activation=config["hidden_activation"],
         epsilon=float(config["norm_eps"]),
-        reach=int(config["local_attention"]) // 2,
+        reach=window_reach(int(config["local_attention"]) // 2),
         is_global=tuple(kind == _EVERYWHERE for kind in kinds),
         local_base=_base(config, _WINDOW, "local_rope_theta"),
         global_base=_base(config, _EVERYWHERE, "global_rope_theta"),

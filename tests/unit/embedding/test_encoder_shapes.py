@@ -94,6 +94,7 @@ def test_former_and_present_names_of_modernbert_mean_the_same() -> None:
         ({"hidden_activation": "relu"}, "activation relu"),
         ({"layer_types": ["linear_attention"]}, "linear_attention"),
         ({"num_attention_heads": 7}, "7 heads"),
+        ({"local_attention": 1}, "window of 0 tokens"),
         ({"rope_scaling": {"rope_type": "linear"}}, "Scaled rotary"),
         ({"rope_parameters": {EVERYWHERE: {"rope_type": "yarn", "rope_theta": 1e5}}}, "Scaled rotary"),
     ],

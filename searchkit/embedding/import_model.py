@@ -20,7 +20,7 @@ from searchkit.embedding.graph.weights import Weights
 from searchkit.embedding.model_folder import REFERENCE_FILE, ModelCard, checksum
 from searchkit.embedding.model_info import Quantization, prompts_of_checkpoint
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
-from searchkit.embedding.quick_tokenizer import write_quick_tokenizer
+from searchkit.embedding.quick_tables import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
 from searchkit.embedding.token_table import write_token_table
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
@@ -57,7 +57,7 @@ FAMILIES = {
         Gemma3Encoder, "embed_tokens.weight", (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True
     ),
     "embedding_gemma2_text": Family(
-        EmbeddingGemma2Encoder, "embed_tokens.weight", (_SENTENCEPIECE, _FAST), (768, 512, 256, 128), smoothed=True
+        EmbeddingGemma2Encoder, "embed_tokens.weight", (_FAST, _SENTENCEPIECE), (768, 512, 256, 128), smoothed=True
     ),
     "modernbert": Family(ModernBertEncoder, "embeddings.tok_embeddings.weight", (_FAST,), smoothed=True),
 }
@@ -180,8 +180,7 @@ def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, To
     for name, kind in family.tokenizers:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
-            if kind is TokenizerKind.SENTENCEPIECE:
-                write_quick_tokenizer(folder / name, folder)
+            write_quick_tokenizer(folder / name, kind, folder)
             return name, kind
     wanted = " or ".join(name for name, _ in family.tokenizers)
     raise UnsupportedCheckpointError(f"{source} contains no {wanted}.")

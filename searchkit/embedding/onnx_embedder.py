@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from searchkit.embedding.embedder import TokenVectors
 from searchkit.embedding.model_folder import import_again, read_model_card
-from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, TABLE_FILE, QuickTokenizer
+from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, SPACE, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
     FastTokenizer,
@@ -78,7 +78,8 @@ class OnnxEmbedder:
 
         All cores work on it together.
         """
-        tokenizer = self._tokenizer if len(text) > LONGEST_TEXT else self._quick_tokenizer
+        is_plain = len(text) <= LONGEST_TEXT and SPACE not in text
+        tokenizer = self._quick_tokenizer if is_plain else self._tokenizer
         ids = tokenizer.encode(text, self.info.max_tokens)
         return self._run(self._quick_session, np.array([ids], np.int64))
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from searchkit.embedding.quick_tokenizer import SYMBOLS_FILE, TABLE_FILE, QuickTokenizer, write_quick_tokenizer
+from searchkit.embedding.quick_tables import write_quick_tokenizer
+from searchkit.embedding.quick_tokenizer import SYMBOLS_FILE, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS
-from searchkit.embedding.tokenizer import FastTokenizer, SentencePieceTokenizer
+from searchkit.embedding.tokenizer import FastTokenizer, SentencePieceTokenizer, TokenizerKind
 from tests.support.files import EMBEDDINGGEMMA
 
 LINES = [line for pair in SAMPLE_PAIRS for text in pair for line in text.split("\n")]
@@ -113,7 +114,7 @@ class Pair:
 def opened(model_file: Path, folder: Path) -> Pair:
     from sentencepiece import SentencePieceProcessor
 
-    assert write_quick_tokenizer(model_file, folder)
+    assert write_quick_tokenizer(model_file, TokenizerKind.SENTENCEPIECE, folder)
     processor = SentencePieceProcessor(model_file=str(model_file))
     return Pair(QuickTokenizer(folder), SentencePieceTokenizer(model_file), processor)
 
@@ -206,7 +207,7 @@ def test_opening_needs_the_two_files_only(tmp_path: Path) -> None:
 )
 def test_a_model_of_another_kind_is_refused_and_leaves_no_files(tmp_path: Path, options: dict[str, Any]) -> None:
     model_file = train(tmp_path / "tokenizer.model", **options)
-    assert not write_quick_tokenizer(model_file, tmp_path)
+    assert not write_quick_tokenizer(model_file, TokenizerKind.SENTENCEPIECE, tmp_path)
     assert list(tmp_path.iterdir()) == [model_file]
 
 
@@ -238,8 +239,96 @@ def test_a_changed_model_is_refused_and_leaves_no_files(tmp_path: Path, change: 
     assert {piece.type for piece in model.pieces[300:302]} == {model.SentencePiece.NORMAL}
     change(model)
     model_file.write_bytes(model.SerializeToString())
-    assert not write_quick_tokenizer(model_file, tmp_path)
+    assert not write_quick_tokenizer(model_file, TokenizerKind.SENTENCEPIECE, tmp_path)
     assert list(tmp_path.iterdir()) == [model_file]
+
+
+def as_json(model_file: Path, **changes: Any) -> Path:
+    """The same tokenizer as a tokenizer.json, as transformers converts it."""
+    from sentencepiece import SentencePieceProcessor
+
+    processor = SentencePieceProcessor(model_file=str(model_file))
+    vocabulary = {processor.id_to_piece(number): number for number in range(processor.vocab_size())}
+    added = [
+        name for name in vocabulary if name in SYMBOLS or processor.is_control(vocabulary[name]) or name == "<unk>"
+    ]
+    merges = [
+        [piece[:end], piece[end:]]
+        for piece, number in vocabulary.items()
+        if piece not in added and not processor.is_byte(number)
+        for end in range(1, len(piece))
+        if piece[:end] in vocabulary and piece[end:] in vocabulary
+    ]
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    content: dict[str, Any] = {
+        "version": "1.0",
+        "added_tokens": [{"id": vocabulary[n], "content": n, "special": n not in SYMBOLS, **flags} for n in added],
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+        "pre_tokenizer": None,
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [
+                {"SpecialToken": {"id": "<s>", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+                {"SpecialToken": {"id": "</s>", "type_id": 0}},
+            ],
+            "pair": [{"Sequence": {"id": name, "type_id": 0}} for name in "AB"],
+            "special_tokens": {n: {"id": n, "ids": [vocabulary[n]], "tokens": [n]} for n in ("<s>", "</s>")},
+        },
+        "decoder": None,
+        "model": {
+            "type": "BPE",
+            "unk_token": "<unk>",
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "vocab": vocabulary,
+            "merges": merges,
+        },
+    }
+    content["model"] |= {name: value for name, value in changes.items() if name in content["model"]}
+    content |= {name: value for name, value in changes.items() if name not in content["model"]}
+    file = model_file.with_name("tokenizer.json")
+    file.write_text(json.dumps(content), "utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def tiny_json(tmp_path_factory: pytest.TempPathFactory) -> tuple[QuickTokenizer, FastTokenizer]:
+    folder = tmp_path_factory.mktemp("tiny_json")
+    # A tokenizer.json looks for symbols before blanks become U+2581, so those with U+2581 are found in other texts.
+    symbols = [symbol for symbol in SYMBOLS if "▁" not in symbol]
+    file = as_json(train(folder / "tokenizer.model", user_defined_symbols=symbols))
+    assert write_quick_tokenizer(file, TokenizerKind.TOKENIZERS, folder)
+    return QuickTokenizer(folder), FastTokenizer(file)
+
+
+@settings(max_examples=300)
+@given(text=texts("\n\n", "<b>", "<bold>", "abc", "abcde", "<b", "<s>", "</s>", "<unk>", "<0x41>"))
+@example("▁ ▁▁  ")
+def test_from_a_tokenizer_json_the_ids_are_those_of_its_library(
+    tiny_json: tuple[QuickTokenizer, FastTokenizer], text: str
+) -> None:
+    quick, slow = tiny_json
+    assert quick.encode(text, ALL) == slow.encode(text, ALL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"byte_fallback": False},
+        {"normalizer": {"type": "NFC"}},
+        {"pre_tokenizer": {"type": "Whitespace"}},
+        {"merges": []},
+        {"post_processor": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_tokenizer_json_of_another_kind_is_refused_and_leaves_no_files(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    file = as_json(train(tmp_path / "tokenizer.model"), **change)
+    assert not write_quick_tokenizer(file, TokenizerKind.TOKENIZERS, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"tokenizer.model", "tokenizer.json"}
 
 
 @pytest.fixture(scope="module")
@@ -309,3 +398,14 @@ def test_a_control_token_that_is_written_out_stays_text(gemma: Pair, gemma_json:
         assert (ids[0], ids[-1]) == (2, 1)
         assert controls.isdisjoint(ids[1:-1])
         assert gemma_json.encode(text, ALL) != ids
+
+
+@pytest.mark.embeddinggemma
+def test_the_table_of_gemmas_tokenizer_json_gives_the_ids_of_its_library(
+    tmp_path: Path, gemma_json: FastTokenizer
+) -> None:
+    assert write_quick_tokenizer(EMBEDDINGGEMMA / "tokenizer.json", TokenizerKind.TOKENIZERS, tmp_path)
+    quick = QuickTokenizer(tmp_path)
+    assert [
+        text for text in (*NASTY, *WRITTEN_CONTROLS[:4]) if quick.encode(text, ALL) != gemma_json.encode(text, ALL)
+    ] == []

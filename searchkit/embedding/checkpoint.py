@@ -85,15 +85,17 @@ class Checkpoint:
         Raises what `check_modules` raises.
         """
         self.check_modules()
-        pooling = Pooling.MEAN
         projection = self._own_projection()
         bias: npt.NDArray[np.float32] | None = None
         for kind, path in self._modules():
-            if kind == "Pooling":
-                pooling = self._pooling(path)
-            elif kind == "Dense":
+            if kind == "Dense":
                 projection, bias = self._fold_dense(path, projection, bias)
-        return Head(pooling, projection, bias)
+        return Head(self.pooling, projection, bias)
+
+    @cached_property
+    def pooling(self) -> Pooling:
+        """How the states of the tokens become one vector: their mean, if the checkpoint says nothing."""
+        return next((self._pooling(path) for kind, path in self._modules() if kind == "Pooling"), Pooling.MEAN)
 
     def check_modules(self) -> None:
         """Raise UnsupportedCheckpointError for modules, activations and poolings that cannot be reproduced; reads no weights."""

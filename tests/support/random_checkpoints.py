@@ -61,7 +61,7 @@ _TINY_MODERNBERT: Mapping[str, Any] = {
     "vocab_size": 1200,
     "hidden_size": 64,
     "intermediate_size": 96,
-    "num_hidden_layers": 4,
+    "num_hidden_layers": 6,
     "num_attention_heads": 4,
     "local_attention": 10,
     "max_position_embeddings": 8192,

@@ -109,6 +109,7 @@ class Attention:
         self._around = 1 if reach <= _LARGE_REACH else 2  # blocks of keys to each side
         self._block = -(-reach // self._around)
         self._width = (2 * self._around + 1) * self._block
+        self._first_biases: dict[int, str] = {}
 
     @cached_property
     def token_count(self) -> str:
@@ -136,6 +137,29 @@ class Attention:
             lambda: self._in_blocks(q, k, v, heads, blocks, bias),
             lambda: self.near(q, k, v, heads),
         )
+
+    def first(self, x: str, count: int | None) -> str:
+        """Add the first tokens of (1, tokens, width), as many as there are up to `count`; None for all."""
+        if count is None:
+            return x
+        return self._graph.node(
+            "Slice", [x, self._graph.integers(0), self._graph.integers(count), self._graph.integers(1)]
+        )
+
+    def first_within(self, q: str, k: str, v: str, heads: Heads, count: int) -> str:
+        """Add attention of the first `count` tokens, of which `q` is, to those at most `reach` away."""
+        k, v = (self.first(x, count + self._reach) for x in (k, v))
+        if count == 1:
+            return self.far(q, k, v, heads)
+        graph = self._graph
+        if count not in self._first_biases:
+            distance = np.abs(np.arange(count)[:, None] - np.arange(count + self._reach))
+            bias = np.where(distance > self._reach, NEVER, np.float32(0)).astype(np.float32)
+            whole = graph.constant(f"bias_of_first_{count}", bias[None, None])
+            ends = [graph.node("Slice", [graph.node("Shape", [x]), *map(graph.integers, (1, 2, 0))]) for x in (q, k)]
+            both = graph.node("Concat", ends, axis=0)
+            self._first_biases[count] = graph.node("Slice", [whole, graph.integers(0, 0), both, graph.integers(2, 3)])
+        return self.far(q, k, v, heads, self._first_biases[count])
 
     def far(self, q: str, k: str, v: str, heads: Heads, bias: str = "") -> str:
         """Add attention for a text of any length; `bias` is added to the scores."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from searchkit.embedding.checkpoint import Checkpoint
+from searchkit.embedding.checkpoint import Checkpoint, Pooling
 from searchkit.embedding.graph.attention import Attention, Heads, Rotary, steps_of, window_reach
 from searchkit.embedding.graph.builder import MICROSOFT, GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS
@@ -87,6 +87,7 @@ class ModernBertEncoder:
         self._attention = Attention(graph, self._shape.reach)
         tokens = graph.node("Reshape", [self._attention.token_count, graph.integers(1)])
         self._rotary = Rotary(graph, checkpoint.max_tokens, steps_of(graph, tokens))
+        self._needed = _needed_tokens(self._shape, checkpoint.pooling)
 
     @property
     def layers(self) -> int:
@@ -99,8 +100,9 @@ class ModernBertEncoder:
         return self._norm(self._weights.lookup(INPUT_IDS, "words", table), "embeddings.norm")
 
     def layer(self, states: str, index: int) -> str:
-        """Add x + attention(norm(x)), then the same with the MLP."""
-        x = self._graph.node("Add", [states, self._attended(states, index)])
+        """Add x + attention(norm(x)), then the same with the MLP, for the tokens that later layers need."""
+        kept = self._attention.first(states, self._needed[index])
+        x = self._graph.node("Add", [kept, self._attended(states, index)])
         return self._graph.node("Add", [x, self._mlp(x, index)])
 
     def end(self, states: str) -> str:
@@ -117,12 +119,27 @@ class ModernBertEncoder:
             x, both = self._normed(x, f"layers.{layer}.attn_norm", both)
         else:  # its input comes from the norm of the words, which goes on unscaled too
             x, both = self._weights.smoothed(x, both)
-        q, k, v = self._weights.products(x, both.name, self._parts(both, "qkv"))
+        of_q, *of_kv = self._parts(both, "qkv")
+        needed = self._needed[layer]
+        if needed is None:
+            q, k, v = self._weights.products(x, both.name, [of_q, *of_kv])
+        else:
+            q, k, v = (
+                *self._weights.products(self._attention.first(x, needed), both.name, [of_q]),
+                *self._weights.products(x, both.name, of_kv),
+            )
         base = shape.global_base if shape.is_global[layer] else shape.local_base
         q, k = (self._rotary.turned(y, shape.heads.queries, shape.heads.size, base) for y in (q, k))
-        attend = self._attention.everywhere if shape.is_global[layer] else self._attention.within
         smoothed = Product(out.name, out.weight * out_scale, out.bias)
-        return self._weights.products(attend(q, k, v, shape.heads), out.name, [smoothed], even=True)[0]
+        return self._weights.products(self._attend(q, k, v, layer), out.name, [smoothed], even=True)[0]
+
+    def _attend(self, q: str, k: str, v: str, layer: int) -> str:
+        attention, heads, needed = self._attention, self._shape.heads, self._needed[layer]
+        if self._shape.is_global[layer]:
+            return attention.everywhere(q, k, v, heads)
+        if needed is None:
+            return attention.within(q, k, v, heads)
+        return attention.first_within(q, k, v, heads, needed)
 
     def _mlp(self, x: str, layer: int) -> str:
         """Add down(activation(inner) · gate). The smoothing scales of `down` fold into the rows of `gate`."""
@@ -177,6 +194,20 @@ class ModernBertEncoder:
 
     def _tensor(self, name: str) -> Floats:
         return self._checkpoint.tensor(self._prefix + name)
+
+
+def _needed_tokens(shape: ModernBertShape, pooling: Pooling) -> tuple[int | None, ...]:
+    """The number of first tokens of which each layer's states are needed, None for all.
+
+    Of the last layer only those of the token that is pooled are, and in front of a window layer those within its reach.
+    """
+    if pooling is not Pooling.CLS:
+        return (None,) * len(shape.is_global)
+    found: list[int | None] = [1]
+    for is_global in reversed(shape.is_global[1:]):
+        after = found[0]
+        found.insert(0, None if is_global or after is None or after > 2 * shape.reach else after + shape.reach)
+    return tuple(found)
 
 
 def _base(config: Mapping[str, Any], kind: str, former: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from searchkit.errors import Action, Option, Remedy, SearchkitError
 from searchkit.installation import Installation, program
 from searchkit.reports import IndexReport
-from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
+from searchkit.types import MEANINGLESS_MODEL, NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which reverse the direction of a line
@@ -66,9 +66,11 @@ def note_text(note: Note) -> str:
             return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
         case NoteKind.PARTLY_EMBEDDED:
             return f"{note.collection}: {note.vectors:,} of {note.passages:,} passages can be found by meaning so far."
-        case NoteKind.WORDS_ONLY:
-            searched = f"{', '.join(note.values)}: searched" if note.values else "Searched"
-            return f"{searched} by words alone: {note.reason.rstrip('.')}."
+        case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
+            by_words = note.kind is NoteKind.WORDS_ONLY
+            searched = "searched by words alone" if by_words else "the order of these passages means little"
+            names = ", ".join(note.values)
+            return f"{f'{names}: {searched}' if names else searched.capitalize()}: {note.reason.rstrip('.')}."
 
 
 def note_remedy(note: Note) -> Remedy | None:
@@ -77,6 +79,8 @@ def note_remedy(note: Note) -> Remedy | None:
         return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="To continue")
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_AT_INDEXING:
         return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="Embed it")
+    if note.reason == MEANINGLESS_MODEL:
+        return Remedy(Action.USE_MODEL, collection=note.collection, sentence="Switch to another")
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_INSTALLED:
         return Remedy(Action.PULL_MODEL)
     return None
@@ -268,4 +272,5 @@ _FLAGS: Mapping[Option, str] = {
     Option.PAIRS: "--pairs FILE",
     Option.PORT: "--port 0",
     Option.PYTHON_FOR: "--python-for {extra}=PATH",
+    Option.QUANTIZATION: "--quantization weights8",
 }

@@ -100,6 +100,7 @@ class Option(StrEnum):
     PAIRS = "pairs"
     PORT = "port"
     PYTHON_FOR = "python_for"
+    QUANTIZATION = "quantization"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ class _Row:
     licence: str | None = None
     size_bytes: int | None = None
     broken: str | None = None
+    mean_cosine: float | None = None
+    worst_cosine: float | None = None
+    float_products: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         head = f"{'*' if self.default else ' '} {self.name}"
@@ -50,7 +54,8 @@ class _Row:
         if self.dimension is None:
             return f"{head}  (package installed; converted when first used)"
         facts = f"{self.dimension} dimensions, {self.max_tokens} tokens, {self.quantization}, licence {self.licence}"
-        return f"{head}  {facts}, {size(self.size_bytes or 0)}"
+        use = ", searched by words only (it does not distinguish texts)" if self.languages == () else ""
+        return f"{head}  {facts}, {size(self.size_bytes or 0)}{use}"
 
 
 @models.command("list")
@@ -122,6 +127,10 @@ def _rows(library: "Library") -> list[_Row]:
             quantization=card.quantization.value,
             licence=card.licence,
             size_bytes=folder_size_bytes(library.home.models / card.name),
+            mean_cosine=card.fidelity.mean_cosine if card.fidelity else None,
+            worst_cosine=card.fidelity.worst_cosine if card.fidelity else None,
+            float_products=card.fidelity.floats if card.fidelity else None,
+            languages=card.scale.languages,
         )
     for model in library.models.broken():
         size_bytes = folder_size_bytes(library.home.models / model.name)
@@ -192,4 +201,5 @@ def _verdict(name: str, found: "Verification") -> str:
         return f"FAILED: {' '.join(found.problems)} Remove it and get it again: searchkit models remove {name}"
     if found.mean_cosine is None or found.worst_cosine is None:
         return f"ok ({found.remark})"
-    return f"ok: cosine to the reference {found.mean_cosine:.4f} on average, {found.worst_cosine:.4f} at worst"
+    remark = f" ({found.remark})" if found.remark else ""
+    return f"ok: cosine to the reference {found.mean_cosine:.4f} on average, {found.worst_cosine:.4f} at worst{remark}"

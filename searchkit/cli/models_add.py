@@ -1,13 +1,15 @@
 """`searchkit models pull` and `import`: what brings a model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from searchkit.cli.output import progress_line, say
-from searchkit.display import command, size
+from searchkit.display import command, plural, remedy_text, size
 from searchkit.embedding.model_info import Quantization
+from searchkit.embedding.store import FINER
 from searchkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,6 +136,8 @@ def _report(library: "Library", card: "ModelCard", what: str) -> None:
     say(f"{what}: {card.dimension} dimensions, {card.quantization}, {amount}, licence {card.licence}.")
     if others := card.source.get("left_out", ""):
         say(f"It embeds text only: its parts for other input ({others}) were left out.")
+    for remark in _remarks(card):
+        say(remark)
     chosen = default_model(library)
     advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
     say(f"New collections use {chosen}.{advice}")
@@ -144,3 +148,21 @@ def _origin(card: "ModelCard") -> str:
     if "package" in card.source:
         return f"the package {card.source['package']}"
     return f"{card.source['repository']}, commit {card.source['revision'][:12]}"
+
+
+def _remarks(card: "ModelCard") -> Iterator[str]:
+    """Word what the import measured, as far as it is not as it should be."""
+    fidelity = card.fidelity
+    if fidelity and fidelity.floats:
+        count = plural(len(fidelity.floats), "group")
+        yield f"{count} of its products stay in floats, which 8 bits would distort: {', '.join(fidelity.floats)}."
+    if fidelity and not fidelity.is_enough and card.quantization is not Quantization.INT4:
+        yield (
+            f"Warning: its vectors are not quite its own (cosine to those in floats: {fidelity.mean_cosine:.4f} on average,"
+            f" {fidelity.worst_cosine:.4f} at worst). {remedy_text(FINER)}"
+        )
+    if card.scale.is_meaningless:
+        yield (
+            "Warning: it does not distinguish passages that answer a query from others; its weights may be untrained or"
+            " damaged. Collections that use it are searched by words only."
+        )

@@ -24,11 +24,14 @@ from searchkit.embedding.graph.onnx_format import (
 from searchkit.embedding.model_folder import (
     ADAPTER_FILE,
     GRAPH_FILE,
+    JUDGED_FILE,
     REFERENCE_FILE,
     ModelCard,
     checksum,
     read_model_card,
 )
+from searchkit.embedding.scale import judged_vectors, measure_scale, write_judged_vectors
+from searchkit.embedding.tokenizer import TokenCounter
 from searchkit.errors import ModelError
 from searchkit.files import new_folder
 from searchkit_indexes import Vectors
@@ -36,7 +39,7 @@ from searchkit_indexes import Vectors
 CARD_FILE = "README.md"
 _LARGEST_CONDITION = 1e5  # condition number in the 1-norm; up to here the inverse restores half-precision vectors
 _OUTPUT, _UNADAPTED = "embedding", "embedding_of_base"
-_OWN = {GRAPH_FILE, "model.json", REFERENCE_FILE, ADAPTER_FILE, CARD_FILE}
+_OWN = {GRAPH_FILE, "model.json", REFERENCE_FILE, JUDGED_FILE, ADAPTER_FILE, CARD_FILE}
 Matrix = npt.NDArray[np.float32]
 
 
@@ -95,6 +98,8 @@ def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
         if REFERENCE_FILE in card.checksums:
             reference = np.load(base / REFERENCE_FILE, allow_pickle=False).astype(np.float32)
             np.save(folder / REFERENCE_FILE, mapped(reference, new.matrix).astype(np.float16))
+        judged = mapped(judged_vectors(base, card), new.matrix)
+        write_judged_vectors(folder, judged)
         (folder / CARD_FILE).write_text(new.description, encoding="utf-8")
         own = {path.name: checksum(path) for path in folder.iterdir() if path.name not in shared}
         adapted = replace(
@@ -103,6 +108,7 @@ def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
             source={**card.source, **new.source, "root": card.root_fingerprint, "base": card.name},
             checksums=dict(sorted({**{name: card.checksums[name] for name in shared}, **own}.items())),
             similarity_range=new.similarity_range,
+            scale=measure_scale(judged, new.similarity_range, TokenCounter(card.tokenizer, base / card.tokenizer_file)),
         )
         adapted.write(folder)
     return adapted

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchkit.embedding.model_info import ModelInfo, Prompts, Quantization
+from searchkit.embedding.model_info import UNMEASURED, Fidelity, ModelInfo, Prompts, Quantization, Scale
 from searchkit.embedding.tokenizer import TokenizerKind
 from searchkit.errors import Action, ModelError, Remedy
 from searchkit.files import write_atomically
@@ -18,6 +19,7 @@ GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
 ADAPTER_FILE = "adapter.npy"  # of an adapted model only, see adapted_model.py
 REFERENCE_FILE = "reference.npy"
+JUDGED_FILE = "judged.npy"  # vectors of the judged set, see scale.py; not in models of early versions
 _FILE = "model.json"
 
 
@@ -25,7 +27,8 @@ _FILE = "model.json"
 class ModelCard:
     """The content of model.json. `checksums`: SHA-256 by file name; `source`: the origin of the weights and their hash.
 
-    `similarity_range`: mean cosines of unrelated and of matching pairs of the built-in sample, see ModelInfo.
+    `similarity_range`: mean cosines of unrelated and of matching pairs of the built-in sample, see ModelInfo. `scale`: measured
+    on the judged set. `fidelity`: None for models imported before it was measured.
     """
 
     name: str
@@ -41,6 +44,8 @@ class ModelCard:
     source: Mapping[str, str]
     checksums: Mapping[str, str]
     similarity_range: tuple[float, float]
+    scale: Scale = UNMEASURED
+    fidelity: Fidelity | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -66,6 +71,7 @@ class ModelCard:
             root_fingerprint=self.root_fingerprint,
             max_tokens=self.max_tokens,
             similarity_range=self.similarity_range,
+            scale=self.scale,
         )
 
     def write(self, folder: Path) -> None:
@@ -102,12 +108,24 @@ def read_model_card(folder: Path) -> ModelCard:
                 "quantization": Quantization(content["quantization"]),
                 "tokenizer": TokenizerKind(content["tokenizer"]),
                 "similarity_range": tuple(content["similarity_range"]),
+                "scale": _scale(content.get("scale")),
+                "fidelity": _fidelity(content.get("fidelity")),
             }
         )
         _check(card)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder / _FILE} is damaged ({error}).", remedy=import_again(folder)) from error
     return card
+
+
+def _scale(values: Any) -> Scale:
+    if values is None:
+        return UNMEASURED
+    return Scale(**{**values, "languages": None if values["languages"] is None else tuple(values["languages"])})
+
+
+def _fidelity(values: Any) -> Fidelity | None:
+    return None if values is None else Fidelity(**{**values, "floats": tuple(values["floats"])})
 
 
 def _check(card: ModelCard) -> None:
@@ -121,6 +139,9 @@ def _check(card: ModelCard) -> None:
     low, high = card.similarity_range
     if not -1 <= low <= high <= 1:
         raise ValueError(f"similarity_range is {card.similarity_range!r}")
+    cuts = (card.scale.short_cut, card.scale.long_cut, card.scale.support)
+    if not all(math.isfinite(cut) for cut in cuts) or not 0 < card.scale.short_tokens < card.scale.long_tokens:
+        raise ValueError(f"scale is {card.scale!r}")
 
 
 def is_model_folder(folder: Path) -> bool:

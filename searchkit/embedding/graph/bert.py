@@ -51,7 +51,7 @@ class BertEncoder:
         at = f"encoder.layer.{index}."
         x = self._add_and_norm(self._attention(states, at), states, at + "attention.output.LayerNorm")
         inner = self._weights.products(
-            x, at + "up", [Product(at + "up", self._tensor(at + "intermediate.dense.weight"))]
+            x, at + "up", [Product(at + "up", self._tensor(at + "intermediate.dense.weight"))], even=True
         )
         bias = self._graph.constant(at + "up.bias", self._tensor(at + "intermediate.dense.bias"))
         active = self._graph.node("BiasGelu", [*inner, bias], domain=MICROSOFT)
@@ -85,7 +85,7 @@ class BertEncoder:
         return self._dense(attended, at + "attention.output.dense")
 
     def _dense(self, x: str, name: str) -> str:
-        return self._weights.products(x, name, [self._product(name)])[0]
+        return self._weights.products(x, name, [self._product(name)], even=True)[0]
 
     def _product(self, name: str) -> Product:
         return Product(name, self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias"))

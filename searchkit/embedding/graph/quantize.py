@@ -49,6 +49,18 @@ def quantize_rows(table: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Floats
     return _codes(rows / scales), scales
 
 
+def quantize_bytes(weight: Floats) -> tuple[Bytes, Floats]:
+    """Quantize (out, in) weights to codes, (out, in/32, 32), and (out · in/32,) scales: weight ≈ (code - 128) · scale.
+
+    The number of inputs need not be a multiple of 32: the last block is filled up with zeros.
+    """
+    outputs, inputs = weight.shape
+    padded = np.pad(weight, ((0, 0), (0, -inputs % BLOCK))).reshape(outputs, -1, BLOCK)
+    scales = _steps(np.abs(padded).max(axis=2))
+    codes = (_codes(padded / scales[:, :, None]).astype(np.int16) + 128).astype(np.uint8)
+    return codes, scales.ravel()
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """The 4-bit form of (out, in) weights: weight ≈ (code - 8) · scale · step.

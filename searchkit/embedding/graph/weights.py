@@ -1,6 +1,6 @@
 """Adds a model's weights to a graph in the chosen quantization: the products of its layers, and its token table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from searchkit.embedding.graph.quantize import (
     Blocks,
     Codebook,
     quantize_blocks,
+    quantize_bytes,
     quantize_columns,
     quantize_rows,
     smoothing_scale,
@@ -60,7 +61,10 @@ class Weights:
     """Adds the products and lookups of one graph.
 
     `observed`: the inputs of each group of products, by the group's name; without them weights are rounded without
-    correction. `tokens`: for calibration, the only ids, sorted, that the graph receives, as positions in this list.
+    correction. `tokens`: for calibration, the only ids, sorted, that the graph receives, as positions in this list. `floats`:
+    the groups whose products stay in floats.
+
+    `noise`: of each observed group in 8 bits, the error by rounding its input relative to its output, up to a common factor.
     """
 
     def __init__(
@@ -70,9 +74,13 @@ class Weights:
         *,
         observed: Mapping[str, Inputs] | None = None,
         tokens: npt.NDArray[np.int64] | None = None,
+        floats: Collection[str] = (),
     ) -> None:
         self.quantization = quantization
         self.inputs_by_group: dict[str, str] = {}
+        self.noise: dict[str, float] = {}
+        self._floats = frozenset(floats)
+        self._smoothing: dict[str, Floats] = {}
         self._graph = graph
         self._observed = observed or {}
         self._tokens = tokens
@@ -82,9 +90,10 @@ class Weights:
     def smoothing(self, group: str, weight: Floats) -> Floats:
         """Compute (in,) scales: the caller divides the group's input by them and multiplies `weight` (out, in)."""
         observed = self._observed.get(group)
-        if observed is None or not self.quantization.has_one_scale:
+        if observed is None or not self.quantization.has_one_scale or group in self._floats:
             return np.ones(weight.shape[1], np.float32)
-        return smoothing_scale(observed.largest, weight)
+        self._smoothing[group] = smoothing_scale(observed.largest, weight)
+        return self._smoothing[group]
 
     def smoothed(self, x: str, product: Product) -> tuple[str, Product]:
         """Smooth the input of a product into which nothing before it can fold the scales; the product is its own group."""
@@ -101,14 +110,18 @@ class Weights:
         small ones only a few steps; so each token is divided by its largest magnitude, and its products are multiplied by it.
         """
         size = ""
-        if even and (self.quantization.has_one_scale or self._tokens is not None):
+        kind = Quantization.FP32 if group in self._floats else self.quantization
+        if even and (kind.has_one_scale or self._tokens is not None):
             x, size = self._evened(x)
         self.inputs_by_group[group] = x
-        if self.quantization is Quantization.INT4:
+        if kind is Quantization.INT4:
             found = self._int4_products(x, group, products)
-        elif self.quantization is Quantization.FP32:
+        elif kind is Quantization.FP32:
             found = [self._float_product(x, product) for product in products]
+        elif kind is Quantization.WEIGHTS8:
+            found = [self._block_product(x, product) for product in products]
         else:
+            self._note_noise(group, products)
             if x not in self._quantized:
                 self._quantized[x] = self._graph.node_with_outputs("DynamicQuantizeLinear", [x], 3)
             found = [self._int8_product(self._quantized[x], product) for product in products]
@@ -147,6 +160,31 @@ class Weights:
         codes, scales = quantize_columns(product.weight.T)
         weight, steps = graph.constant(f"{name}.codes", codes), graph.constant(f"{name}.scales", scales)
         return graph.node("MatMulIntegerToFloat", [x, weight, scale, steps, zero_point], domain=MICROSOFT)
+
+    def _note_noise(self, group: str, products: Sequence[Product]) -> None:
+        """Estimate a group's noise: one step for its whole input, times its weights, by its output if channels are independent."""
+        if (observed := self._observed.get(group)) is None:
+            return
+        weights = np.sum([(product.weight**2).sum(axis=0) for product in products], axis=0)
+        scale = self._smoothing.get(group, np.float32(1))
+        output = float((np.diag(observed.gram) / scale**2) @ weights)
+        self.noise[group] = float(((observed.largest / scale).max() ** 2) * weights.sum()) / max(output, 1e-30)
+
+    def _block_product(self, x: str, product: Product) -> str:
+        """Add a product with weights in 8 bits, a scale for each block; its input gets a scale for each block too."""
+        graph, name = self._graph, product.name
+        outputs, inputs = product.weight.shape
+        codes, scales = quantize_bytes(product.weight)
+        return graph.node(
+            "MatMulNBits",
+            [x, graph.constant(f"{name}.codes", codes), graph.constant(f"{name}.scales", scales)],
+            domain=MICROSOFT,
+            K=inputs,
+            N=outputs,
+            bits=8,
+            block_size=BLOCK,
+            accuracy_level=4,
+        )
 
     def _int4_products(self, x: str, group: str, products: Sequence[Product]) -> list[str]:
         """Add products whose weights are quantized together, since their inputs, and so GPTQ's Gram matrix, are the same."""

@@ -1,0 +1,135 @@
+"""Measures a model's own scale: what its cosines mean, by a built-in set of queries with right and wrong passages.
+
+The set was written for this project. In eight languages and code, most queries have a passage that answers them in other
+words, and one that repeats their words and answers nothing; the other queries are about things that no passage mentions.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from searchkit.embedding.embedder import normalized
+from searchkit.embedding.model_folder import JUDGED_FILE, ModelCard
+from searchkit.embedding.model_info import Prompts, Scale
+from searchkit.embedding.onnx_embedder import OnnxEmbedder
+from searchkit.types import Passage
+from searchkit_indexes import Vectors
+
+_FILE = Path(__file__).with_name("judged_set.jsonl")
+_KNOWN = (
+    0.5  # of a language's queries, those whose answer is nearest among the language's, from which on the model knows it
+)
+# Where the cuts are, in standard deviations above the mean cosine of an off-topic query's best hit. With both EmbeddingGemma
+# and MiniLM, 3.8 recognizes 95 % of off-topic queries on real collections; short queries have less similar answers
+# (docs/benchmarks/search.md).
+_LONG_CUT, _SHORT_CUT = 3.8, 1.3
+_WORDS_HELP = 0.75  # chosen with both together with the cuts
+_LONG = 2.6  # times the median length of the set's queries; up to the median they count as short
+_NOTHING = 1e-6
+Cosines = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuery:
+    """A query of the set. `right`, `wrong`: the passages, "" for a query that nothing answers. `language`: `code` for code."""
+
+    language: str
+    query: str
+    right: str = ""
+    wrong: str = ""
+
+
+@cache
+def judged_set() -> tuple[JudgedQuery, ...]:
+    """Read the set: queries with passages first, then those that nothing answers."""
+    queries = [JudgedQuery(**json.loads(line)) for line in _FILE.read_text("utf-8").splitlines()]
+    return tuple(sorted(queries, key=lambda each: not each.right))
+
+
+def judged_inputs(prompts: Prompts) -> list[str]:
+    """Build a model's inputs for the set: all queries, then all right passages, then all wrong ones."""
+    queries = [prompts.of_query(each.query) for each in judged_set()]
+    passages = [each.right for each in judged_set() if each.right] + [each.wrong for each in judged_set() if each.right]
+    return queries + [prompts.of_passage(Passage("", text)) for text in passages]
+
+
+def embed_judged_set(embedder: OnnxEmbedder) -> Vectors:
+    """Embed the set: (n, dimension), queries, right passages, wrong ones."""
+    return embedder.embed_many(judged_inputs(embedder.card.prompts))
+
+
+def write_judged_vectors(folder: Path, vectors: Vectors) -> None:
+    """Store the set's vectors in a model folder, in half precision."""
+    np.save(folder / JUDGED_FILE, vectors.astype(np.float16))
+
+
+def judged_vectors(folder: Path, card: ModelCard) -> Vectors:
+    """Read the set's vectors from a model folder; compute them if it has none, or those of another version of the set."""
+    if JUDGED_FILE in card.checksums:
+        stored = np.load(folder / JUDGED_FILE, allow_pickle=False)
+        if stored.shape == (len(judged_inputs(card.prompts)), card.dimension):
+            return normalized(stored.astype(np.float32))
+    return embed_judged_set(OnnxEmbedder(folder))
+
+
+def measure_scale(vectors: Vectors, similarity_range: tuple[float, float], count_tokens: Callable[[str], int]) -> Scale:
+    """Measure a model's scale, in shares of its `similarity_range`.
+
+    `vectors`: (n, dimension), of `judged_inputs`. `count_tokens`: of a bare text, by the model's tokenizer. Only languages count
+    in which the model finds the answers.
+    """
+    queries = judged_set()
+    cosines = vectors[: len(queries)] @ vectors[len(queries) :].T
+    languages = np.array([each.language for each in queries])
+    answered = sum(1 for each in queries if each.right)
+    known = _known_languages(cosines[:answered, :answered], languages[:answered])
+    if not known:
+        return Scale(languages=())
+    nearest = _off_topic(cosines, languages, answered, known)
+    mean, deviation = float(nearest.mean()), float(nearest.std())
+    lengths = [count_tokens(each.query) for each in queries if each.language in known]
+    short = max(1, round(float(np.median(lengths))))
+    return Scale(
+        short_cut=_share(mean + _SHORT_CUT * deviation, similarity_range),
+        long_cut=_share(mean + _LONG_CUT * deviation, similarity_range),
+        support=_share(mean, similarity_range),
+        words_help=_WORDS_HELP,
+        short_tokens=short,
+        long_tokens=max(short + 1, round(_LONG * short)),
+        languages=known,
+    )
+
+
+def _known_languages(cosines: Cosines, languages: npt.NDArray[np.str_]) -> tuple[str, ...]:
+    """List the languages in which a query's own answer is mostly nearer to it than the answers to all others.
+
+    `cosines`: (n, n) of n queries and their answers. Answers repeat few words of their queries, so that words alone do not
+    suffice.
+    """
+    known = []
+    for language in dict.fromkeys(languages.tolist()):
+        places = np.flatnonzero(languages == language)
+        among = cosines[np.ix_(places, places)]
+        others = np.where(np.eye(len(places), dtype=bool), -np.inf, among).max(axis=1)
+        if (among.diagonal() > others + _NOTHING).mean() >= _KNOWN:
+            known.append(language)
+    return tuple(known)
+
+
+def _off_topic(cosines: Cosines, languages: npt.NDArray[np.str_], answered: int, known: Sequence[str]) -> Cosines:
+    """Return the cosine of the nearest passage to each query that nothing answers, among the passages in known languages."""
+    of_known = np.isin(languages, known)
+    passages = np.tile(of_known[:answered], 2)
+    nearest: Cosines = cosines[answered:][of_known[answered:]][:, passages].max(axis=1)
+    return nearest
+
+
+def _share(cosine: float, similarity_range: tuple[float, float]) -> float:
+    """Return a cosine's place on the way from unrelated (0) to matching (1)."""
+    unrelated, matching = similarity_range
+    return round((cosine - unrelated) / max(matching - unrelated, _NOTHING), 4)

@@ -27,7 +27,16 @@ from searchkit.search.across import find_similar, notes_on_hits, search_across
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
-from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, GroupBy, Hit, Note, NoteKind, SearchMode
+from searchkit.types import (
+    MEANINGLESS_MODEL,
+    NO_MODEL_AT_INDEXING,
+    NO_MODEL_INSTALLED,
+    GroupBy,
+    Hit,
+    Note,
+    NoteKind,
+    SearchMode,
+)
 
 if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
     from collections.abc import Callable, Iterator
@@ -266,6 +275,9 @@ class Library:
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:
                     yield Note(NoteKind.PARTLY_EMBEDDED, (), collection.name, counts.vectors, counts.passages)
+            if collection.searcher().is_meaningless:
+                kind = NoteKind.MEANINGLESS if request.mode is SearchMode.SEMANTIC else NoteKind.WORDS_ONLY
+                yield Note(kind, (collection.name,), collection.name, reason=MEANINGLESS_MODEL)
 
     def _named(self, name: str) -> Collection:
         """A collection that may not exist. Raises UsageError for an impossible name."""

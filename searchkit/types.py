@@ -126,13 +126,15 @@ class Evidence:
     """The evidence for a hit. A part is None if that arm was not used.
 
     `similarity`: cosine of query and passage. `bm25`: larger is better. `terms`: the words of the passage that
-    match the query's, as written there. `explanation`: None if nothing was ranked.
+    match the query's, as written there. `explanation`: None if nothing was ranked. `has_every_word`: True if the query has
+    content words, and passage, headings and path together contain all that distinguish passages.
     """
 
     similarity: float | None
     bm25: float | None
     terms: tuple[str, ...]
     explanation: Explanation | None = None
+    has_every_word: bool = False
 
 
 WEAK_BELOW = 0.5  # on the scale of scores, see likelihood in search/fusion.py
@@ -174,7 +176,7 @@ class Hit:
     def is_weak(self) -> bool:
         """True if it is as likely about something else: the best hit of a collection that has nothing on the query."""
         is_ranked = (self.evidence.similarity, self.evidence.bm25) != (None, None)
-        return is_ranked and self.score < WEAK_BELOW
+        return is_ranked and self.score < WEAK_BELOW and not self.evidence.has_every_word
 
 
 class NoteKind(StrEnum):
@@ -185,11 +187,13 @@ class NoteKind(StrEnum):
     FILTER_MISREAD = "filter misread"  # words that look like filters were searched for as text
     NOTHING_FOUND = "nothing found"
     PARTLY_EMBEDDED = "partly embedded"  # some passages of a collection cannot be found by meaning yet
+    MEANINGLESS = "meaningless"  # found by meaning with a model that does not distinguish texts
     WORDS_ONLY = "words only"  # there is no model to search by meaning with, or there was none at indexing
 
 
 NO_MODEL_INSTALLED = "no model is installed"
 NO_MODEL_AT_INDEXING = "there was no model when it was indexed"
+MEANINGLESS_MODEL = "its model does not distinguish passages that answer a query from others"
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ def _hit(values: dict[str, Any]) -> Hit:
                 evidence["bm25"],
                 tuple(evidence["terms"]),
                 None if explanation is None else Explanation(**explanation),
+                evidence["has_every_word"],
             ),
         }
     )

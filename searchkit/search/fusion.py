@@ -10,6 +10,7 @@ from typing import Self
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import texts_of_hashes
+from searchkit.embedding.model_info import UNMEASURED, ModelInfo
 from searchkit.search.lexical.exact_matches import PIN_FIRST, has_no_content_words, identifiers, is_identifier
 from searchkit.search.lexical.inflections import language_of
 from searchkit.types import Evidence, Explanation
@@ -17,12 +18,8 @@ from searchkit.types import Evidence, Explanation
 LEXICAL_WEIGHT = (
     0.5  # if the best lexical candidate contains the whole query; of .3 to .6, .5 loses on none of six sets
 )
-# Shares of the way from unrelated to matching, below which the best hits of off-topic queries stay; short queries are less
-# similar to anything. 97 % of off-topic queries on five sets are below, and 1 % of a set's own.
-_CUT_OF_SHORT, _CUT_OF_LONG = 0.65, 0.85
-_SHORT, _LONG = 5, 13  # tokens
-_LEAST = 0.5  # the same for passages with the query's words
-_STEEPNESS = 6.0
+_ACCIDENTAL = 0.3  # the share of a query's words that off-topic passages may contain
+_STEEPNESS = 6.0  # of scores, over the way from unrelated to matching
 _LARGEST_EXPONENT = 700.0  # math.exp of more overflows; 1 / exp(700) is 0 in all but name
 
 
@@ -55,18 +52,19 @@ class Scales:
         return bm25 / self.largest if bm25 and self.largest else 0.0
 
 
-def likelihood(similarity: float, similarity_range: tuple[float, float], query_tokens: int = _LONG) -> float:
+def likelihood(similarity: float, similarity_range: tuple[float, float], cut: float = UNMEASURED.long_cut) -> float:
     """Put a cosine on the common 0-1 scale, on which .5 divides the best hits of off-topic queries from true ones.
 
-    `similarity_range`: the model's cosines of unrelated and of matching texts.
+    `similarity_range`: the model's cosines of unrelated and of matching texts. `cut`: where .5 is between them, see `Scale`.
     """
-    length = min(1.0, max(0.0, (query_tokens - _SHORT) / (_LONG - _SHORT)))
-    return _logistic(similarity, similarity_range, _CUT_OF_SHORT + (_CUT_OF_LONG - _CUT_OF_SHORT) * length)
+    return _logistic(similarity, similarity_range, cut)
 
 
-def plausibility(similarity: float, similarity_range: tuple[float, float]) -> float:
-    """How far a cosine supports a match of words, 0 to 1: a passage may contain them by accident."""
-    return _logistic(similarity, similarity_range, _LEAST)
+def plausibility(
+    similarity: float, similarity_range: tuple[float, float], support: float = UNMEASURED.support
+) -> float:
+    """How far a cosine supports a match of words, 0 to 1: a passage may contain them by accident. `support`: see `Scale`."""
+    return _logistic(similarity, similarity_range, support)
 
 
 def _logistic(similarity: float, similarity_range: tuple[float, float], middle: float) -> float:
@@ -171,20 +169,20 @@ _COVERAGE_POWER = 2  # half of a query's words prove little: off-topic queries s
 class ScoreCalibration:
     """The context of a query on which its hits' scores depend.
 
-    `similarity_range`: the model's, None where none took part. `query_tokens`: by the model's tokenizer. `most`: the largest
-    score of a passage without the query's identifiers.
+    `model`: None where none took part. `query_tokens`: by its tokenizer. `most`: the largest score of a passage without the
+    query's identifiers.
     """
 
-    similarity_range: tuple[float, float] | None
+    model: ModelInfo | None
     query_tokens: int
     most: float
 
     @classmethod
-    def of(cls, query: str, similarity_range: tuple[float, float] | None = None, query_tokens: int = 0) -> Self:
+    def of(cls, query: str, model: ModelInfo | None = None, query_tokens: int = 0) -> Self:
         """Calibrate for a query."""
         if is_identifier(query) or has_no_content_words(query):
-            return cls(similarity_range, query_tokens, _WEAK)
-        return cls(similarity_range, query_tokens, _HOLDS_NONE if identifiers(query) else 1.0)
+            return cls(model, query_tokens, _WEAK)
+        return cls(model, query_tokens, _HOLDS_NONE if identifiers(query) else 1.0)
 
     def scores(self, evidence: Sequence[Evidence], coverages: Sequence[float], together: int) -> list[float]:
         """Score hits, best first: the descending scores nearest to those that each one's meaning and words give.
@@ -202,8 +200,10 @@ class ScoreCalibration:
         if literal >= PIN_FIRST:
             return 1.0
         by_meaning, by_words = 0.0, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0
-        if evidence.similarity is not None and self.similarity_range:
-            by_meaning = likelihood(evidence.similarity, self.similarity_range, self.query_tokens)
-            by_words *= plausibility(evidence.similarity, self.similarity_range)
+        if evidence.similarity is not None and self.model:
+            ends, scale = self.model.similarity_range, self.model.scale
+            cut = scale.cut(self.query_tokens) - scale.words_help * max(0.0, coverage - _ACCIDENTAL)
+            by_meaning = 0.0 if scale.is_meaningless else likelihood(evidence.similarity, ends, cut)
+            by_words *= plausibility(evidence.similarity, ends, scale.support)
         best = max(by_meaning, by_words)
         return max(best, _HOLDS_IDENTIFIERS) if literal else min(self.most, best)

@@ -15,7 +15,7 @@ from searchkit.catalog.stored_documents import documents_at
 from searchkit.home import CollectionFolder
 from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
-from searchkit.search.lexical.exact_matches import exact_bonuses, file_names
+from searchkit.search.lexical.exact_matches import exact_bonuses, file_names, has_no_content_words
 from searchkit.search.lexical.inflections import language_of, languages_in
 from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
@@ -42,10 +42,12 @@ class _Ranking:
     similarities: Mapping[bytes, float]
     bm25: Mapping[bytes, float]
 
-    def evidence(self, choice: SelectedPassage, terms: tuple[str, ...] = ()) -> Evidence:
+    def evidence(
+        self, choice: SelectedPassage, terms: tuple[str, ...] = (), *, has_every_word: bool = False
+    ) -> Evidence:
         """Why a passage is a hit."""
         key = choice.stored.content_hash
-        return Evidence(self.similarities.get(key), self.bm25.get(key), terms, self.ranked[key])
+        return Evidence(self.similarities.get(key), self.bm25.get(key), terms, self.ranked[key], has_every_word)
 
 
 class CollectionSearcher:
@@ -86,7 +88,7 @@ class CollectionSearcher:
                 return []
             if not query.text:
                 return self._newest(allowed, request.k)
-            if self.is_by_words and request.mode is SearchMode.HYBRID:
+            if request.mode is SearchMode.HYBRID and not self._has_meaning():
                 request = replace(request, mode=SearchMode.LEXICAL)
             lexical_query = read_query(self._catalog, query.text, stemmer, self._languages(query.text))
             vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
@@ -98,7 +100,11 @@ class CollectionSearcher:
             scope = replace(_scope(request, allowed), named=file_names(query.text))
             chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
             words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
-            evidence = [ranking.evidence(choice, of.matching) for choice, of in zip(chosen, words, strict=True)]
+            has_content = not has_no_content_words(query.text)
+            evidence = [
+                ranking.evidence(choice, of.matching, has_every_word=has_content and of.coverage >= 1)
+                for choice, of in zip(chosen, words, strict=True)
+            ]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
             highlighter = Highlighter(lexical_query, None if vector is None else self._embedder)
             found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
@@ -126,6 +132,11 @@ class CollectionSearcher:
     def has_model(self) -> bool:
         """True once a search has opened the model."""
         return "_embedder" in self.__dict__
+
+    @property
+    def is_meaningless(self) -> bool:
+        """True if a search has opened the model, and it does not distinguish texts: hybrid searches use words alone."""
+        return self.has_model and self._embedder.info.scale.is_meaningless
 
     @property
     def fingerprint(self) -> str:
@@ -183,6 +194,10 @@ class CollectionSearcher:
             self._collection_languages = None
             self._last_constraints = (Constraints(), None)
             self._seen_version = version
+
+    def _has_meaning(self) -> bool:
+        """Return whether there is a model that distinguishes texts; otherwise words are all that a hybrid search can use."""
+        return not (self.is_by_words or self._embedder.info.scale.is_meaningless)
 
     @cached_property
     def _embedder(self) -> "Embedder":
@@ -281,7 +296,7 @@ class CollectionSearcher:
     def _scale(self, query: str, ranking: _Ranking) -> ScoreCalibration:
         if not ranking.similarities:
             return ScoreCalibration.of(query)
-        return ScoreCalibration.of(query, self._embedder.info.similarity_range, self._embedder.count_tokens(query))
+        return ScoreCalibration.of(query, self._embedder.info, self._embedder.count_tokens(query))
 
 
 def _hit(

@@ -14,6 +14,7 @@ from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit, Note, NoteKind
 
 MAX_HITS = 100
+_ON_COLLECTIONS = (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS)
 _DEPTHS = (
     50,
     200,
@@ -93,4 +94,4 @@ def _filtered(library: Library, request: SearchRequest, attributes: AttributeFil
 
 def _notes_on_kept(response: SearchResponse, request: SearchRequest, kept: Sequence[Hit]) -> Iterator[Note]:
     yield from notes_on_hits(response.query, request.filters, request.mode, kept)
-    yield from (note for note in response.notes if note.kind in (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY))
+    yield from (note for note in response.notes if note.kind in _ON_COLLECTIONS)

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from fastapi.testclient import TestClient
 from searchkit.cli.main import cli
 from searchkit.daemon.server import DaemonSocket
 from searchkit.display import note_text
+from searchkit.embedding.model_info import Scale
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.mcp.answers import search_answer
-from searchkit.types import Note, NoteKind
+from searchkit.types import Note, NoteKind, SearchMode
 from tests.support.driving import Session, drive
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -31,6 +33,7 @@ REQUESTS = {
     NoteKind.FILTER_MISREAD: "roses tpye:pdf",
     NoteKind.NOTHING_FOUND: "roses type:pdf since:2001",
     NoteKind.PARTLY_EMBEDDED: "wasps",
+    NoteKind.WORDS_ONLY: "roses",
 }
 
 
@@ -105,6 +108,16 @@ def indexed(library: Library, docs: Path) -> Library:
 
 
 @pytest.fixture
+def without_meaning(docs: Path, tmp_path: Path) -> Iterator[Library]:
+    """A collection of a model that does not distinguish texts."""
+    embedder = HashEmbedder()
+    embedder.info = replace(embedder.info, scale=Scale(languages=()))
+    with Library(tmp_path / "without-meaning", embedder=embedder) as library:
+        library.index(docs, collection="docs")
+        yield library
+
+
+@pytest.fixture
 def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Three of four passages have a vector: indexing was interrupted."""
 
@@ -124,7 +137,8 @@ def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatc
 def test_every_front_end_gives_the_notes_of_the_library(
     kind: NoteKind, front_end: FrontEnd, request: pytest.FixtureRequest
 ) -> None:
-    library: Library = request.getfixturevalue("partly_embedded" if kind is NoteKind.PARTLY_EMBEDDED else "indexed")
+    fixtures = {NoteKind.PARTLY_EMBEDDED: "partly_embedded", NoteKind.WORDS_ONLY: "without_meaning"}
+    library: Library = request.getfixturevalue(fixtures.get(kind, "indexed"))
     notes = library.find(SearchRequest(REQUESTS[kind], K)).notes
     assert kind in {note.kind for note in notes}
     shown = front_end(library, REQUESTS[kind])
@@ -132,6 +146,14 @@ def test_every_front_end_gives_the_notes_of_the_library(
 
 
 def test_each_kind_of_note_that_a_library_gives_has_a_request() -> None:
-    assert set(REQUESTS) | {NoteKind.WORDS_ONLY} == set(NoteKind), (
-        "words only: given where a front end falls back to them"
-    )
+    assert set(REQUESTS) | {NoteKind.MEANINGLESS} == set(NoteKind), "meaningless: where meaning alone is asked for"
+
+
+def test_a_model_that_distinguishes_nothing_is_used_where_it_is_asked_for_and_that_is_said(
+    without_meaning: Library,
+) -> None:
+    found = without_meaning.find(SearchRequest("roses", mode=SearchMode.SEMANTIC))
+    assert found.hits and all(hit.evidence.similarity is not None for hit in found.hits)
+    assert NoteKind.MEANINGLESS in {note.kind for note in found.notes}
+    hybrid = without_meaning.find(SearchRequest("roses"))
+    assert hybrid.hits and all(hit.evidence.similarity is None for hit in hybrid.hits)

@@ -3,7 +3,7 @@
 import re
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import chunks_matching, phrase_expression
+from searchkit.catalog.fulltext import chunks_matching, has_unspaced_runs, phrase_expression
 from searchkit.catalog.passages import count_chunks, hashes_in_file, words_of_chunks
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.lexical.tokens import query_words
@@ -56,7 +56,8 @@ def identifiers(query: str) -> list[str]:
 def is_identifier(query: str) -> bool:
     """True if a query is nothing but identifiers: a passage without them is no answer."""
     parts = [part for part in query.split() if part.strip(_EDGES)]
-    return bool(parts) and len(identifiers(query)) == len(parts)
+    is_sentence = has_unspaced_runs(query)  # which with a number in it looks like a name
+    return bool(parts) and not is_sentence and len(identifiers(query)) == len(parts)
 
 
 def has_no_content_words(query: str) -> bool:

@@ -14,8 +14,12 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from searchkit.cli.main import cli
+from searchkit.display import note_text
+from searchkit.embedding import fidelity
 from searchkit.embedding import import_model as import_module
 from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
@@ -31,9 +35,10 @@ from searchkit.embedding.tokenizer import FastTokenizer
 from searchkit.embedding.verify import COSINE_FLOORS, verify_model
 from searchkit.errors import ModelError
 from searchkit.library import Library
-from searchkit.types import Passage
+from searchkit.search.request import SearchRequest
+from searchkit.types import NoteKind, Passage, SearchMode
 from searchkit_indexes import Vectors
-from tests.integration.test_command import Command
+from tests.integration.test_command import Command, json_lines
 from tests.support.hash_embedder import HashEmbedder
 
 pytestmark = [pytest.mark.minilm, pytest.mark.slow]
@@ -278,3 +283,91 @@ def test_weights_in_half_precision_give_nearly_the_same_vectors(
     assert (source / "model.safetensors").stat().st_size < 0.6 * (shallow / "model.safetensors").stat().st_size
     exact, halved = imported(shallow, tmp_path / "exact", FP32), imported(source, tmp_path / "half", FP32)
     assert cosines(halved.vectors, exact.vectors).min() > 0.999
+
+
+# Products that 8 bits would distort
+
+
+def plant(source: Path, target: Path, layers: Sequence[int]) -> Path:
+    """A copy that gives the same vectors in floats, in which some values of attention are a hundred times the others."""
+    tensors = dict(load_file(source / "model.safetensors"))
+    for layer in layers:
+        at, channels = f"encoder.layer.{layer}.attention.", [5, 77, 200]
+        value, bias, out = (f"{at}self.value.weight", f"{at}self.value.bias", f"{at}output.dense.weight")
+        tensors |= {name: tensors[name].astype(np.float32) for name in (value, bias, out)}
+        tensors[value][channels] *= 100
+        tensors[bias][channels] *= 100
+        tensors[out][:, channels] /= 100
+    return write_checkpoint(source, target, tensors)
+
+
+@pytest.fixture(scope="module")
+def planted(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plant(whole, tmp_path_factory.mktemp("checkpoints") / "planted", (0, 1, 2))
+
+
+def test_products_with_outliers_stay_in_floats(planted: Path, open_whole: OpenModel, tmp_path: Path) -> None:
+    found = import_model(planted, tmp_path / "planted").fidelity
+    assert found is not None and found.is_enough
+    assert 0 < len(found.floats) <= 3
+    assert all(name.endswith("attention.output.dense") for name in found.floats)
+    usual = open_whole(Quantization.INT8).card.fidelity
+    assert usual is not None and usual.is_enough and usual.floats == ()
+    assert read_model_card(tmp_path / "planted").fidelity == found
+
+
+def test_without_floats_the_import_says_what_helps(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fidelity, "_MOST_FLOATS", 0)
+    monkeypatch.setitem(COSINE_FLOORS, "int8", 0.5)
+    environment = {"SEARCHKIT_HOME": str(tmp_path)}
+    said = CliRunner().invoke(cli, ["models", "import", str(planted)], env=environment).stderr
+    assert "Warning: its vectors are not quite its own" in said
+    assert "--quantization weights8" in said
+    found = read_model_card(tmp_path / "models" / "planted").fidelity
+    assert found is not None and not found.is_enough and found.floats == ()
+    finer = import_model(planted, tmp_path / "finer", quantization=Quantization.WEIGHTS8).fidelity
+    assert finer is not None and finer.mean_cosine > 0.998
+
+
+# Models that do not distinguish texts
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MiniLM with random weights."""
+    random = np.random.default_rng(0)
+    tensors = {
+        name: np.ones_like(tensor)
+        if name.endswith("LayerNorm.weight")
+        else random.normal(0, 0.05, tensor.shape).astype(np.float32)
+        for name, tensor in load_file(minilm() / "model.safetensors").items()
+        if tensor.dtype.kind == "f"
+    }
+    return write_checkpoint(minilm(), tmp_path_factory.mktemp("checkpoints") / "untrained", tensors)
+
+
+def test_a_model_with_random_weights_ends_as_words_only(untrained: Path, tmp_path: Path, docs: Path) -> None:
+    command = Command(tmp_path)
+    said = command("models", "import", untrained, "--quantization", "fp32").stderr
+    assert "Warning: it does not distinguish passages that answer a query from others" in said
+    (row,) = [row for row in json_lines(command("models", "list", "--json")) if row["name"] == "untrained-fp32"]
+    assert row["languages"] == [] and row["mean_cosine"] == pytest.approx(1.0)
+    command("index", docs, "--model", "untrained-fp32", "-c", "docs")
+    with Library(tmp_path) as library:
+        by_words = library.search("gauge boiler", mode="lexical")
+        hybrid = library.find(SearchRequest("gauge boiler"))
+        semantic = library.find(SearchRequest("gauge boiler", mode=SearchMode.SEMANTIC))
+    assert [hit.text for hit in hybrid.hits] == [hit.text for hit in by_words]
+    assert all(hit.evidence.similarity is None for hit in hybrid.hits)
+    assert NoteKind.WORDS_ONLY in {note.kind for note in hybrid.notes}
+    assert semantic.hits and NoteKind.MEANINGLESS in {note.kind for note in semantic.notes}
+    assert "does not distinguish" in " ".join(map(note_text, (*hybrid.notes, *semantic.notes)))
+
+
+def test_the_small_model_knows_english_and_code(tmp_path: Path) -> None:
+    card = import_model(minilm(), tmp_path / "small")
+    assert card.scale.languages == ("en", "code")
+    assert card.fidelity is not None and card.fidelity.mean_cosine >= 0.995
+    assert read_model_card(tmp_path / "small").scale == card.scale

@@ -1,16 +1,27 @@
 """From scores to a ranking: scales, the weight of words, literal matches, and the language of the query."""
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searchkit.search.fusion import Candidates, Scales, descending, likelihood, rank_by_meaning, rank_by_words
-from searchkit.search.lexical.exact_matches import PIN_FIRST, identifiers
+from searchkit.embedding.model_info import ModelInfo, Scale
+from searchkit.search.fusion import (
+    Candidates,
+    Scales,
+    ScoreCalibration,
+    descending,
+    likelihood,
+    rank_by_meaning,
+    rank_by_words,
+)
+from searchkit.search.lexical.exact_matches import PIN_FIRST, identifiers, is_identifier
 from searchkit.search.lexical.inflections import language_of
 from searchkit.text import folded
-from searchkit.types import Explanation
+from searchkit.types import Evidence, Explanation, Hit
 
 SCORES = st.lists(st.floats(0, 1), max_size=30)
 
@@ -43,6 +54,36 @@ def test_a_likelihood_rises_with_the_cosine_and_is_a_half_at_the_cut() -> None:
 def test_a_model_that_gives_all_texts_the_same_cosine_has_a_likelihood_too(similarity: float) -> None:
     assert 0 <= likelihood(similarity, (0.9, 0.9)) <= 1
     assert 0 <= likelihood(similarity, (0.9, 0.3)) <= 1
+
+
+def model(scale: Scale, similarity_range: tuple[float, float] = (0.1, 0.5)) -> ModelInfo:
+    return ModelInfo("made", 2, (2,), "made", "made", 512, similarity_range, scale)
+
+
+def test_the_cut_is_the_models_own() -> None:
+    evidence = Evidence(0.34, None, ())
+    strict, mild = (ScoreCalibration.of("a query", model(Scale(cut, cut)), 8) for cut in (0.8, 0.4))
+    assert strict.likelihood(evidence, 0.0) < 0.5 < mild.likelihood(evidence, 0.0)
+    assert ScoreCalibration.of("a query", model(Scale(languages=())), 8).likelihood(evidence, 0.0) == 0.0
+
+
+def test_words_lower_the_cut_where_that_was_measured() -> None:
+    evidence = Evidence(0.36, None, ())
+    for scale, helped in ((Scale(), False), (Scale(words_help=0.75), True)):
+        of_query = ScoreCalibration.of("a query", model(scale), 20)
+        assert of_query.likelihood(evidence, 0.2) == of_query.likelihood(evidence, 0.0) < 0.5
+        assert (of_query.likelihood(evidence, 0.8) > 0.5) == helped
+
+
+def test_a_passage_with_every_word_is_never_weak() -> None:
+    hit = Hit("docs", Path("a"), "", None, 1, 1, 0.2, "text", "text", (), Evidence(0.1, 2.0, ()))
+    assert hit.is_weak
+    assert not replace(hit, evidence=replace(hit.evidence, has_every_word=True)).is_weak
+
+
+def test_a_chinese_question_with_a_number_is_no_identifier() -> None:
+    assert is_identifier("E07") and is_identifier("max_size SA-2025-007")
+    assert not is_identifier("任何大于1的数字都可以表示成什么的乘积？")
 
 
 def test_scales_stretch_what_the_query_found() -> None:

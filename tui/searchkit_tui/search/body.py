@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 import searchkit
 from searchkit.display import note_text
-from searchkit.types import NoteKind
+from searchkit.types import MEANINGLESS_MODEL, NoteKind
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.rewriting import visible
 from searchkit_tui.search.results_pane import ResultsPane
@@ -21,6 +21,7 @@ from searchkit_tui.search.status_line import names_of
 from searchkit_tui.settings.keys import key_of
 
 _LOOK_SECONDS = 0.25  # between two looks whether indexing has begun
+_IN_STATUS_LINE = (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY)
 _READING = "Reading your files. Just type: you can search by words in a moment, and by meaning a little later."
 _STILL_READING = "Files are still being read; new hits will appear by themselves."
 _NOTHING_INDEXED = """\
@@ -150,8 +151,8 @@ class SearchBody(Container):
 
 def notes_of(answer: SearchAnswer) -> list[str]:
     """Word the notes on an answer, except what the status line says: how much is embedded, and if there is a model."""
-    in_status_line = (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY)
-    return [note_text(note) for note in answer.response.notes if note.kind not in in_status_line]
+    notes = answer.response.notes
+    return [note_text(note) for note in notes if note.kind not in _IN_STATUS_LINE or note.reason == MEANINGLESS_MODEL]
 
 
 def sample_folder() -> Path | None:

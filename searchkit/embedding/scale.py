@@ -21,13 +21,11 @@ from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
 _FILE = Path(__file__).with_name("judged_set.jsonl")
-_KNOWN = (
-    0.5  # of a language's queries, those whose answer is nearest among the language's, from which on the model knows it
-)
-# Where the cuts are, in standard deviations above the mean cosine of an off-topic query's best hit. With both EmbeddingGemma
-# and MiniLM, 3.8 recognizes 95 % of off-topic queries on real collections; short queries have less similar answers
-# (docs/benchmarks/search.md).
-_LONG_CUT, _SHORT_CUT = 3.8, 1.3
+_KNOWN = 0.5  # share of a language's queries with their answer in front, from which on a model knows the language
+# The cuts, in standard deviations above the mean cosine of off-topic queries and passages. 5.5 recognizes 95 % of off-topic
+# queries on real collections (docs/benchmarks/search.md), with EmbeddingGemma and with MiniLM, whose deviation is a quarter
+# larger, as that of its best hits there is. Short queries have less similar answers.
+_LONG_CUT, _SHORT_CUT = 5.5, 3.8
 _WORDS_HELP = 0.75  # chosen with both together with the cuts
 _LONG = 2.6  # times the median length of the set's queries; up to the median they count as short
 _NOTHING = 1e-6
@@ -90,14 +88,14 @@ def measure_scale(vectors: Vectors, similarity_range: tuple[float, float], count
     known = _known_languages(cosines[:answered, :answered], languages[:answered])
     if not known:
         return Scale(languages=())
-    nearest = _off_topic(cosines, languages, answered, known)
-    mean, deviation = float(nearest.mean()), float(nearest.std())
+    off_topic, best = _off_topic(cosines, languages, answered, known)
+    mean, deviation = float(off_topic.mean()), float(off_topic.std())
     lengths = [count_tokens(each.query) for each in queries if each.language in known]
     short = max(1, round(float(np.median(lengths))))
     return Scale(
         short_cut=_share(mean + _SHORT_CUT * deviation, similarity_range),
         long_cut=_share(mean + _LONG_CUT * deviation, similarity_range),
-        support=_share(mean, similarity_range),
+        support=_share(float(best.mean()), similarity_range),
         words_help=_WORDS_HELP,
         short_tokens=short,
         long_tokens=max(short + 1, round(_LONG * short)),
@@ -121,12 +119,19 @@ def _known_languages(cosines: Cosines, languages: npt.NDArray[np.str_]) -> tuple
     return tuple(known)
 
 
-def _off_topic(cosines: Cosines, languages: npt.NDArray[np.str_], answered: int, known: Sequence[str]) -> Cosines:
-    """Return the cosine of the nearest passage to each query that nothing answers, among the passages in known languages."""
-    of_known = np.isin(languages, known)
-    passages = np.tile(of_known[:answered], 2)
-    nearest: Cosines = cosines[answered:][of_known[answered:]][:, passages].max(axis=1)
-    return nearest
+def _off_topic(
+    cosines: Cosines, languages: npt.NDArray[np.str_], answered: int, known: Sequence[str]
+) -> tuple[Cosines, Cosines]:
+    """Return the cosines of the queries that nothing answers, in known languages.
+
+    The first array has those with all passages of the query's own language, (pairs,), the second the largest with the passages of
+    any known language, (queries,).
+    """
+    passages, asking = np.tile(languages[:answered], 2), languages[answered:]
+    of_none = cosines[answered:]
+    pairs = [of_none[np.ix_(asking == language, passages == language)].ravel() for language in known]
+    best = of_none[np.ix_(np.isin(asking, known), np.isin(passages, known))].max(axis=1)
+    return np.concatenate(pairs), best
 
 
 def _share(cosine: float, similarity_range: tuple[float, float]) -> float:

@@ -27,6 +27,7 @@ from searchkit.reports import (
     RunOptions,
 )
 from searchkit.search.click_log import erase_opened
+from searchkit.search.on_demand import OnDemandReader
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import DocumentStatus, Hit, Passage
 
@@ -50,10 +51,13 @@ class Collection:
     Searching keeps the catalog and the index open; `close` closes them, and the next search opens them again.
     """
 
-    def __init__(self, folder: CollectionFolder, home: Home, models: OpenModels) -> None:
+    def __init__(
+        self, folder: CollectionFolder, home: Home, models: OpenModels, reader: OnDemandReader | None = None
+    ) -> None:
         self.folder = folder
         self.home = home
         self.models = models
+        self._reader = reader or OnDemandReader()
         self._searcher: CollectionSearcher | None = None
 
     @property
@@ -228,7 +232,7 @@ class Collection:
             with readable_errors(self.folder.catalog):
                 catalog = open_for_reading(self.folder.catalog)
                 model = get_meta(catalog, MODEL) or ""
-            self._searcher = CollectionSearcher(self.folder, catalog, lambda: self._own_model(model))
+            self._searcher = CollectionSearcher(self.folder, catalog, lambda: self._own_model(model), self._reader)
         return self._searcher
 
     def close(self) -> None:

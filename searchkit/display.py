@@ -64,8 +64,10 @@ def note_text(note: Note) -> str:
             )
         case NoteKind.NOTHING_FOUND:
             return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
-        case NoteKind.PARTLY_EMBEDDED:
-            return f"{note.collection}: {note.vectors:,} of {note.passages:,} passages can be found by meaning so far."
+        case NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME:
+            by_meaning = f"{note.vectors:,} of {note.passages:,} passages can be found by meaning so far"
+            to_come = "ordered by words so far; the order by meaning takes about a second more"
+            return f"{note.collection}: {to_come if note.kind is NoteKind.MORE_TO_COME else by_meaning}."
         case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
             by_words = note.kind is NoteKind.WORDS_ONLY
             searched = "searched by words alone" if by_words else "the order of these passages means little"

@@ -24,6 +24,7 @@ from searchkit.home import (
 )
 from searchkit.reports import CollectionStatus, IndexReport, ProgressListener, RunOptions
 from searchkit.search.across import find_similar, notes_on_hits, search_across
+from searchkit.search.on_demand import OnDemandReader
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
@@ -68,6 +69,7 @@ class Library:
         self.models = ModelStore(self.home.models)
         self.open_models = OpenModels(self.models, embedder, open_model)
         self._collections: dict[str, Collection] = {}
+        self._reader = OnDemandReader()
 
     def collections(self) -> list[str]:
         """List the names of all collections."""
@@ -231,7 +233,7 @@ class Library:
     def sibling(self) -> "Library":
         """Another library over the same data directory, for another thread. It shares the open models, and must be closed too."""
         other = Library(self.home)
-        other.models, other.open_models = self.models, self.open_models
+        other.models, other.open_models, other._reader = self.models, self.open_models, self._reader
         return other
 
     def close(self) -> None:
@@ -275,6 +277,8 @@ class Library:
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:
                     yield Note(NoteKind.PARTLY_EMBEDDED, (), collection.name, counts.vectors, counts.passages)
+                    if not request.reads:
+                        yield Note(NoteKind.MORE_TO_COME, (), collection.name)
             if collection.searcher().is_meaningless:
                 kind = NoteKind.MEANINGLESS if request.mode is SearchMode.SEMANTIC else NoteKind.WORDS_ONLY
                 yield Note(kind, (collection.name,), collection.name, reason=MEANINGLESS_MODEL)
@@ -282,7 +286,9 @@ class Library:
     def _named(self, name: str) -> Collection:
         """A collection that may not exist. Raises UsageError for an impossible name."""
         if name not in self._collections:
-            self._collections[name] = Collection(collection_at(self.home, name), self.home, self.open_models)
+            self._collections[name] = Collection(
+                collection_at(self.home, name), self.home, self.open_models, self._reader
+            )
         return self._collections[name]
 
     def _chosen(self, names: Sequence[str]) -> list[Collection]:

@@ -188,6 +188,9 @@ class NoteKind(StrEnum):
     NOTHING_FOUND = "nothing found"
     PARTLY_EMBEDDED = "partly embedded"  # some passages of a collection cannot be found by meaning yet
     MEANINGLESS = "meaningless"  # found by meaning with a model that does not distinguish texts
+    MORE_TO_COME = (
+        "more to come"  # the model has not read the best passages that are not embedded: the answer was not to wait
+    )
     WORDS_ONLY = "words only"  # there is no model to search by meaning with, or there was none at indexing
 
 

@@ -57,6 +57,7 @@ VIEWS = (
 
 LATEST_VERSION = 4  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
+_MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
 
 
 def open_for_reading(path: Path) -> CatalogReader:
@@ -189,6 +190,21 @@ def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = No
         with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
             yield catalog
             write_recovery_record(folder, catalog)
+
+
+@contextmanager
+def writing_beside(path: Path) -> Iterator[CatalogWriter]:
+    """Open a catalog for one short change, without the collection's lock: beside an index run, and never in its way.
+
+    Raises OSError or sqlite3.Error if the catalog is away, cannot be written, or is being written for longer than a moment.
+    """
+    if not os.access(path.parent, os.W_OK) or is_disk_full(path.parent):
+        raise PermissionError(f"{path.parent} cannot be written.")
+    location = f"{path.absolute().as_uri()}?mode=rw"  # never creates one
+    connection = sqlite3.connect(location, timeout=_MOMENT_SECONDS, isolation_level=None, uri=True)
+    with closing(connection):
+        connection.execute("PRAGMA synchronous = NORMAL")
+        yield CatalogWriter(connection)
 
 
 @contextmanager

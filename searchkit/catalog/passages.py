@@ -8,6 +8,7 @@ from pathlib import Path
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import metadata_text
 from searchkit.files import file_path
+from searchkit.types import Passage
 
 _COLUMNS = (
     "id, document_id, ordinal, content_hash, root, name, title, text, page, line, line_end, place, metadata, moment"
@@ -221,6 +222,12 @@ def texts_of_hashes(catalog: CatalogReader, hashes: Sequence[bytes]) -> dict[byt
     """Text by content hash; passages that are gone are left out."""
     one_of_each = "SELECT min(id) FROM chunks WHERE content_hash IN ({items}) GROUP BY content_hash"
     return dict(catalog.execute_among(f"SELECT content_hash, text FROM chunks WHERE id IN ({one_of_each})", hashes))
+
+
+def seen_by_model(catalog: CatalogReader, hashes: Sequence[bytes]) -> dict[bytes, Passage]:
+    """What a model sees of passages, by content hash; passages that are gone are left out."""
+    query = "SELECT content_hash, title, text FROM chunks WHERE content_hash IN ({items})"
+    return {row[0]: Passage(row[1], row[2]) for row in catalog.execute_among(query, hashes)}
 
 
 def sample_texts(catalog: CatalogReader, count: int) -> list[str]:

@@ -66,6 +66,12 @@ def _pending_of(
         last = rows[-1][0]
 
 
+def without_vector(catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes]) -> set[bytes]:
+    """Find the passages among some that have no vector of a model yet."""
+    query = "SELECT content_hash FROM vectors WHERE fingerprint = ? AND content_hash IN ({items})"
+    return set(hashes) - {content_hash for (content_hash,) in catalog.execute_among(query, hashes, fingerprint)}
+
+
 def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     """(number of passages without a vector, sum of their tokens)."""
     row = catalog.execute(
@@ -100,6 +106,14 @@ def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes
     catalog.change_many(
         "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)", rows
     )
+
+
+def keep_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
+    """Store the (n, dimension) vectors of those of n passages that a document still has, in a transaction of its own."""
+    with catalog.transaction():
+        there = set(catalog.execute_among("SELECT content_hash FROM chunks WHERE content_hash IN ({items})", hashes))
+        kept = [row for row, content_hash in enumerate(hashes) if (content_hash,) in there]
+        put_vectors(catalog, fingerprint, [hashes[row] for row in kept], vectors[kept])
 
 
 def map_vectors(
@@ -206,6 +220,11 @@ def largest_id_ever(catalog: CatalogReader) -> int:
 
 def _widened(blobs: Sequence[bytes], dimension: int) -> Vectors:
     return widened(np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension))
+
+
+def as_stored(vectors: Vectors) -> Vectors:
+    """Round vectors as storing them does, so that a passage ranks the same before and after."""
+    return widened(vectors.astype(_STORED))
 
 
 def widened(halves: npt.NDArray[np.float16]) -> Vectors:

@@ -72,7 +72,7 @@ def marked(hit: Hit) -> str:
 
 def explained(hit: Hit, how: Explanation) -> str:
     """Write the sum that ranks a hit, with the origin of each part."""
-    meaning = "not known"
+    meaning = "not read yet: as its words, but behind what is"
     if hit.evidence.similarity is not None:
         meaning = (
             f"cosine {hit.evidence.similarity:.3f} between {how.similarity_floor:.3f} and {how.similarity_best:.3f}"

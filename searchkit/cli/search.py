@@ -41,6 +41,14 @@ class _Request:
             help="Show only the best passage of each file, and how many more it has.",
         ),
     ]
+    no_wait: Annotated[
+        bool,
+        option(
+            "--no-wait",
+            is_flag=True,
+            help="Answer at once, without having the model read what is not embedded yet.",
+        ),
+    ]
     explain: Annotated[bool, option("--explain", is_flag=True, help="Show every number behind a hit's rank.")]
     as_json: Annotated[
         bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: searchkit docs json).")
@@ -79,6 +87,7 @@ def search(request: _Request) -> None:
         request.collections,
         request.filters,
         GroupBy(request.group_by or GroupBy.PASSAGE),
+        reads=not request.no_wait,
     )
     found = find(Home.default(), wanted)
     if request.as_json:

@@ -94,9 +94,12 @@ def build_from_catalog(
     effort = codebook.effort if codebook else DEFAULT_EFFORT.get(spec.structure, 0)
 
     def batches() -> Iterator[tuple[Ids, Vectors]]:
-        for batch in vectors.vector_batches(catalog, embedder.info.fingerprint, embedder.info.dimension):
-            nearest.see(*batch)
-            yield batch
+        for of, batch in vectors.vector_batches(catalog, embedder.info.fingerprint, embedder.info.dimension):
+            known = int(
+                np.searchsorted(of, ids[-1:].max(initial=0), side="right")
+            )  # a search may add vectors meanwhile
+            nearest.see(of[:known], batch[:known])
+            yield of[:known], batch[:known]
 
     try:
         index = build_index(

@@ -58,7 +58,7 @@ def embed_pending(
                 if done + len(held) and is_interrupted():  # every run makes progress
                     return EmbeddingProgress(done + len(held), tokens)
                 group = pending[start : start + PASSAGES_AT_ONCE]
-                held += _embedded(embedder, group)
+                held += _embedded(embedder, _still_pending(catalog, embedder.info.fingerprint, group))
                 tokens += sum(item.token_count + _PROMPT_TOKENS for item in group)
                 on_progress(EmbeddingProgress(done + len(held), tokens))
                 if time.monotonic() - last_commit > COMMIT_SECONDS:
@@ -68,6 +68,12 @@ def embed_pending(
     finally:
         done += _commit(catalog, embedder.info.fingerprint, held)
     return EmbeddingProgress(done, tokens)
+
+
+def _still_pending(catalog: CatalogReader, fingerprint: str, group: list[PendingPassage]) -> list[PendingPassage]:
+    """The passages of a group that no search has had embedded meanwhile."""
+    left = vectors.without_vector(catalog, fingerprint, [item.content_hash for item in group])
+    return [item for item in group if item.content_hash in left]
 
 
 def _embedded(embedder: Embedder, group: list[PendingPassage]) -> list[tuple[bytes, Vectors]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.errors import Action, Remedy, UsageError
+from searchkit.search.on_demand import READING_SECONDS, ReadingTime
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery, not_filters
 from searchkit.search.request import PassageAt, SearchRequest
@@ -22,7 +23,8 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
 
     In a query of four or more words, a quoted phrase that matches nothing is ignored: the nearest hits are found.
     """
-    hits = [hit for searcher in searchers for hit in searcher.search(query, request)]
+    reading = ReadingTime(READING_SECONDS, sum(not searcher.is_by_words for searcher in searchers))
+    hits = [hit for searcher in searchers for hit in searcher.search(query, request, reading)]
     if not hits and query.phrases and query.is_sentence:
         return search_across(searchers, request, replace(query, phrases=()))
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]

@@ -30,7 +30,8 @@ class SearchRequest:
     an empty query, the first passages of the newest documents are found. `collections`: none named means all.
     `min_score`: hits below it are left out. `like`: find what is nearest in meaning to an indexed passage; the query is
     then ignored. `ranking_only`: quicker; hits show how their passages begin instead of why they match, and their scores
-    are those of the ranking.
+    are those of the ranking. `reads`: the model reads the best passages that are not embedded yet, for about a second; without
+    it the answer comes at once, and what is not embedded is ranked by its words.
 
     Raises UsageError for k < 1, and an unknown mode or grouping.
     """
@@ -44,6 +45,7 @@ class SearchRequest:
     min_score: float = 0.0
     like: PassageAt | None = None
     ranking_only: bool = False
+    reads: bool = True
 
     def __post_init__(self) -> None:
         if self.k < 1:

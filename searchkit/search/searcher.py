@@ -1,5 +1,6 @@
 """One collection, opened for searching."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,8 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, readable_errors
-from searchkit.catalog.meta import MODEL, get_meta
-from searchkit.catalog.passages import chunks_of_hashes, hashes_of_chunks, newest_passages, passages_of_hashes
+from searchkit.catalog.meta import COVERED, MODEL, get_meta
+from searchkit.catalog.passages import (
+    chunks_of_hashes,
+    hashes_of_chunks,
+    newest_passages,
+    passages_of_hashes,
+    seen_by_model,
+)
 from searchkit.catalog.stored_documents import documents_at
 from searchkit.home import CollectionFolder
 from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
@@ -18,6 +25,7 @@ from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names, has_no_content_words
 from searchkit.search.lexical.inflections import language_of, languages_in
 from searchkit.search.lexical.tokens import Stemmer
+from searchkit.search.on_demand import READ_ON_DEMAND, OnDemandReader, ReadingTime, keep
 from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
@@ -54,11 +62,16 @@ class CollectionSearcher:
     """Searches one collection. The model and the index are loaded when a query first needs them."""
 
     def __init__(
-        self, folder: CollectionFolder, catalog: CatalogReader, open_embedder: Callable[[], "Embedder"]
+        self,
+        folder: CollectionFolder,
+        catalog: CatalogReader,
+        open_embedder: Callable[[], "Embedder"],
+        reader: OnDemandReader,
     ) -> None:
         self._folder = folder
         self._catalog = catalog
         self._open_embedder = open_embedder
+        self._reader = reader
         self._seen_version = -1
         self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
@@ -77,10 +90,11 @@ class CollectionSearcher:
         file = self._folder.catalog.stat()
         return file.st_dev, file.st_ino, get_meta(self._catalog, MODEL) or ""
 
-    def search(self, query: ParsedQuery, request: SearchRequest) -> list[Hit]:
+    def search(self, query: ParsedQuery, request: SearchRequest, reading: ReadingTime) -> list[Hit]:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.
 
-        A query of filters alone gets the first passages of the documents they leave, the newest first.
+        A query of filters alone gets the first passages of the documents they leave, the newest first. `reading`: in which the
+        model may read passages that are not embedded yet.
         """
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
@@ -92,7 +106,7 @@ class CollectionSearcher:
                 request = replace(request, mode=SearchMode.LEXICAL)
             lexical_query = read_query(self._catalog, query.text, stemmer, self._languages(query.text))
             vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
-            ranking = self._rank(lexical_query, vector, request, stemmer, allowed)
+            ranking = self._rank(lexical_query, vector, request, stemmer, allowed, reading)
             if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
                 return self._newest(allowed, request.k)
             if request.ranking_only:
@@ -248,32 +262,63 @@ class CollectionSearcher:
         request: SearchRequest,
         stemmer: Stemmer,
         allowed: AllowedChunks | None,
+        reading: ReadingTime,
     ) -> _Ranking:
         mode, depth = request.mode, max(_CANDIDATES, request.k)
-        bm25 = {} if mode is SearchMode.SEMANTIC else self._bm25(query, allowed)
-        literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)
-        if allowed is not None:
-            kept = {key for key, chunk in chunks_of_hashes(self._catalog, list(literal)) if chunk in allowed}
-            literal = {key: bonus for key, bonus in literal.items() if key in kept}
+        words = self._by_words(query, mode, allowed)
         if vector is None:
-            return _Ranking(rank_by_words(Candidates({}, bm25, literal)), {}, bm25)
+            return _Ranking(rank_by_words(words), {}, words.bm25)
         from searchkit.search.dense import DenseQuery, dense_candidates, exact_similarities
         from searchkit_indexes import EXACT_TOP_K
 
         asked = DenseQuery(vector, depth, max(EXACT_TOP_K, request.k), self._vector_ids(allowed))
         dense = dense_candidates(self._catalog, self._index, asked)
-        floor = min(dense.values(), default=0.0)
-        if len(dense) < depth:  # a small collection: even its last passage may be a good one
-            floor = min(floor, self._embedder.info.similarity_range[0])
-        if mode is SearchMode.SEMANTIC:
-            return _Ranking(rank_by_meaning(Candidates(dense, {}, {}, floor)), dense, {})
-        others = [key for key in dict.fromkeys([*bm25, *literal]) if key not in dense]
+        others = [key for key in dict.fromkeys([*words.bm25, *words.literal]) if key not in dense]
         similarities = {
             **dense,
             **exact_similarities(self._catalog, self._embedder.info.fingerprint, others, vector),
         }
-        found = Candidates(similarities, bm25, literal, floor, self._told_by_words(query, bm25, stemmer))
-        return _Ranking(rank_by_both(self._catalog, query.text, found), similarities, bm25)
+        chosen = tuple(islice(rank_by_words(words), READ_ON_DEMAND)) if request.reads else ()
+        similarities |= self._read([key for key in chosen if key not in similarities], vector, reading)
+        floor = min(dense.values(), default=0.0)
+        if len(dense) < depth:  # a small collection: even its last passage may be a good one
+            floor = min(floor, self._embedder.info.similarity_range[0])
+        if mode is SearchMode.SEMANTIC:
+            return _Ranking(rank_by_meaning(Candidates(similarities, {}, {}, floor)), similarities, {})
+        coverage = self._told_by_words(query, words.bm25, stemmer)
+        found = replace(
+            words,
+            similarities=similarities,
+            floor=floor,
+            coverage=coverage,
+            read=tuple(key for key in chosen if key in similarities),
+            expected=self._embedder.info.similarity_range,
+        )
+        return _Ranking(rank_by_both(self._catalog, query.text, found), similarities, words.bm25)
+
+    def _by_words(self, query: LexicalQuery, mode: SearchMode, allowed: AllowedChunks | None) -> Candidates:
+        """The candidates by words. By meaning alone they only choose what the model reads, if anything is left to read."""
+        if mode is SearchMode.SEMANTIC and get_meta(self._catalog, COVERED) == self._embedder.info.fingerprint:
+            return Candidates({}, {}, {})
+        bm25 = self._bm25(query, allowed)
+        literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)
+        if allowed is not None:
+            kept = {key for key, chunk in chunks_of_hashes(self._catalog, list(literal)) if chunk in allowed}
+            literal = {key: bonus for key, bonus in literal.items() if key in kept}
+        return Candidates({}, bm25, literal)
+
+    def _read(self, unread: Sequence[bytes], vector: "Vectors", reading: ReadingTime) -> dict[bytes, float]:
+        """Have the model read passages: their cosines, as far as the time goes. What it read is kept."""
+        seconds = reading.share()
+        if not unread:
+            return {}
+        seen = seen_by_model(self._catalog, unread)
+        started = time.monotonic()
+        found = self._reader.read(self._embedder, {key: seen[key] for key in unread if key in seen}, seconds)
+        reading.seconds -= time.monotonic() - started
+        if found:
+            keep(self._folder, self._embedder.info.fingerprint, found)
+        return {key: float(of @ vector) for key, of in found.items()}
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """The share of the query in the best lexical candidate, 0 to 1: an arm that knows one word in four counts less."""

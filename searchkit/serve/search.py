@@ -14,7 +14,7 @@ from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit, Note, NoteKind
 
 MAX_HITS = 100
-_ON_COLLECTIONS = (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS)
+_ON_COLLECTIONS = (NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS)
 _DEPTHS = (
     50,
     200,

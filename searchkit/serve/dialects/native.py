@@ -104,6 +104,7 @@ def _search_request(request: SearchRequest) -> search_request.SearchRequest:
         filters,
         request.group_by,
         request.least_score,
+        reads=request.wait,
     )
 
 

@@ -41,6 +41,11 @@ class SearchRequest(StrictModel):
     since: Days = Field(default="", description="Only documents of this day or later.")
     until: Days = Field(default="", description="Only documents of this day or earlier.")
     least_score: float = Field(default=0.0, ge=0, le=1, description="Leave out passages with a lower score.")
+    wait: bool = Field(
+        default=True,
+        description="While a collection is being embedded: have the model read the best passages first, about a second. `false`:"
+        " answer at once, in the order of the words.",
+    )
 
 
 class FoundPassage(BaseModel):

@@ -21,7 +21,7 @@ from searchkit_tui.search.status_line import names_of
 from searchkit_tui.settings.keys import key_of
 
 _LOOK_SECONDS = 0.25  # between two looks whether indexing has begun
-_IN_STATUS_LINE = (NoteKind.PARTLY_EMBEDDED, NoteKind.WORDS_ONLY)
+_IN_STATUS_LINE = (NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY)
 _READING = "Reading your files. Just type: you can search by words in a moment, and by meaning a little later."
 _STILL_READING = "Files are still being read; new hits will appear by themselves."
 _NOTHING_INDEXED = """\

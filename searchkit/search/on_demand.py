@@ -30,16 +30,15 @@ _REMEMBERED = 4096  # vectors: 12 MB at 768 dimensions
 
 @dataclass(slots=True)
 class ReadingTime:
-    """The seconds that one search may spend on reading. `collections`: of how many that are still to be searched."""
+    """The seconds that one search has left for reading; `collections`: in how many, the one being searched included."""
 
     seconds: float
     collections: int = 1
 
+    @property
     def share(self) -> float:
-        """Take the next collection's share of what is left."""
-        share = self.seconds / max(self.collections, 1)
-        self.collections -= 1
-        return share
+        """The seconds for the collection that is being searched."""
+        return self.seconds / max(self.collections, 1)
 
 
 @dataclass(slots=True)

@@ -280,6 +280,7 @@ class CollectionSearcher:
         }
         chosen = tuple(islice(rank_by_words(words), READ_ON_DEMAND)) if request.reads else ()
         similarities |= self._read([key for key in chosen if key not in similarities], vector, reading)
+        reading.collections -= 1
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
             floor = min(floor, self._embedder.info.similarity_range[0])
@@ -309,12 +310,11 @@ class CollectionSearcher:
 
     def _read(self, unread: Sequence[bytes], vector: "Vectors", reading: ReadingTime) -> dict[bytes, float]:
         """Have the model read passages: their cosines, as far as the time goes. What it read is kept."""
-        seconds = reading.share()
         if not unread:
             return {}
         seen = seen_by_model(self._catalog, unread)
         started = time.monotonic()
-        found = self._reader.read(self._embedder, {key: seen[key] for key in unread if key in seen}, seconds)
+        found = self._reader.read(self._embedder, {key: seen[key] for key in unread if key in seen}, reading.share)
         reading.seconds -= time.monotonic() - started
         if found:
             keep(self._folder, self._embedder.info.fingerprint, found)

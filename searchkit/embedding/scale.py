@@ -22,12 +22,12 @@ from searchkit_indexes import Vectors
 
 _FILE = Path(__file__).with_name("judged_set.jsonl")
 _KNOWN = 0.5  # share of a language's queries with their answer in front, from which on a model knows the language
-# The cuts, in standard deviations above the mean cosine of off-topic queries and passages. 5.5 recognizes 95 % of off-topic
+# The cuts, in standard deviations above the mean cosine of off-topic queries and passages. 6 recognizes 95 % of off-topic
 # queries on real collections (docs/benchmarks/search.md), with EmbeddingGemma and with MiniLM, whose deviation is a quarter
 # larger, as that of its best hits there is. Short queries have less similar answers.
-_LONG_CUT, _SHORT_CUT = 5.5, 3.8
+_LONG_CUT, _SHORT_CUT = 6.0, 3.8
 _WORDS_HELP = 0.75  # chosen with both together with the cuts
-_LONG = 2.6  # times the median length of the set's queries; up to the median they count as short
+_LONG = 2.8  # times the median length of the set's queries; up to the median they count as short
 _NOTHING = 1e-6
 Cosines = npt.NDArray[np.float32]
 

@@ -60,7 +60,7 @@ def repeated_titles() -> int:
     return len(QUERIES) - len({each.query for each in QUERIES})
 
 
-def made_vectors(*, known: tuple[str, ...], seed: int = 0, dimension: int = 96) -> Vectors:
+def made_vectors(*, known: tuple[str, ...], seed: int = 0, dimension: int = 256) -> Vectors:
     """Vectors of a model that knows some languages: right passages are near their queries there, and nothing else is."""
     random = np.random.default_rng(seed)
     queries, passages, others = (random.standard_normal((count, dimension)) for count in (len(QUERIES), 223, 223))

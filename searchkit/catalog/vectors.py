@@ -212,12 +212,6 @@ def forget_removed(catalog: CatalogWriter) -> None:
     catalog.change("DELETE FROM removed_vectors")
 
 
-def largest_id_ever(catalog: CatalogReader) -> int:
-    """The largest id that any vector of this catalog ever had."""
-    row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = 'vectors'").fetchone()
-    return int(row[0]) if row else 0
-
-
 def _widened(blobs: Sequence[bytes], dimension: int) -> Vectors:
     return widened(np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension))
 

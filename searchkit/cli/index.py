@@ -102,7 +102,7 @@ def _index(library: "Library", request: _Request) -> None:
                 _adapt(library, name, request)
     elif by_words:
         say("No model is installed, so these passages are found by their words and not yet by their meaning.")
-        say(f"What brings that, and leaves your files unread: {command('models', 'pull')}")
+        say(f"What brings that, without reading your files again: {command('models', 'pull')}")
     if request.watch:
         _watch(library, names, as_json=request.as_json)
 
@@ -186,17 +186,17 @@ def _fetch_model(library: "Library", request: _Request) -> bool:
         return False
     model = recommended()
     question = (
-        f"Words can be searched in any case. Fetch {model.name} ({model.licence}, {model.download_megabytes} MB, no account)"
+        f"Words can be searched already. Fetch {model.name} ({model.licence}, {model.download_megabytes} MB, no account)"
         " for search by meaning?"
     )
     is_wanted = click.confirm(question, default=True, err=True)
-    write_atomically(library.home.model_offer, b"yes\n" if is_wanted else b"no\n")
     if is_wanted:
         try:
             fetch_model(library, PullRequest())
-        except SearchkitError as error:  # words are indexed all the same, and can be watched
+        except SearchkitError as error:  # words are indexed all the same, and can be watched; the next run asks again
             say(error_text(error))
-            is_wanted = False
+            return False
+    write_atomically(library.home.model_offer, b"yes\n" if is_wanted else b"no\n")
     return is_wanted
 
 
@@ -220,7 +220,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         return
     say(f"{report.collection}: {file_changes(report)};{_totals(report)}")
     if len(report.formats) > 1 and report.added and not report.unchanged:
-        kinds = (f"{each.format} {each.files:,} ({plural(each.chunks, 'chunk')})" for each in report.formats)
+        kinds = (f"{each.format} {each.files:,}" for each in report.formats)
         say(f"  by format:  {', '.join(kinds)}")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
@@ -232,7 +232,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
 
 
 def _totals(report: IndexReport) -> str:
-    not_read = ((report.skipped, "skipped"), (report.unsupported, "without text"))
+    not_read = ((report.skipped, "skipped"), (report.unsupported, "of kinds that are not read"))
     skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
     found = f"{report.embedded:,} embedded{speed}" if report.model else "found by their words"

@@ -8,7 +8,7 @@ import click
 
 from searchkit import __version__
 from searchkit.cli.output import say
-from searchkit.display import error_text
+from searchkit.display import error_text, printable
 from searchkit.errors import SearchkitError
 
 _COMMANDS = {
@@ -48,6 +48,19 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"searchkit.cli.{cmd_name}"), cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command to run. Raises UsageError, with the nearest name, if there is none."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, _COMMANDS, 1)
+            if near:
+                ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near[0]}'?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands, from the table above."""

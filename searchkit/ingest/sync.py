@@ -191,8 +191,7 @@ class FolderSync:
         with self._catalog.transaction():
             if not self._is_forgotten(item.entry.path):
                 self.counts[self._put(item, reading)] += 1
-            if len(waiting) % 50 == 0:
-                set_meta(self._catalog, UNREAD, str(len(waiting)))
+            set_meta(self._catalog, UNREAD, str(len(waiting)))
         self._chunks += len(reading.chunks)
         self._done = replace(
             self._done,

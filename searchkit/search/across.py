@@ -78,7 +78,7 @@ def _not_indexed(path: Path) -> UsageError:
         return UsageError(f"There is no file {path}, in the collections or on the disk.", remedy="Check the spelling.")
     return UsageError(
         f"No collection contains {path}.",
-        remedy=Remedy(Action.INDEX_FOLDER, sentence="Index its folder", path=path.parent) | Remedy(Action.SEE_PROBLEMS),
+        remedy=Remedy(Action.SEE_PROBLEMS) | Remedy(Action.INDEX_FOLDER, sentence="Index its folder", path=path.parent),
     )
 
 

@@ -143,7 +143,8 @@ def test_every_wrong_request_gets_one_clear_line(command: Command, docs: Path, t
     command("index", docs)
     assert "No collection named 'x'. Choose from: docs." in command("search", "a", "-c", "x", code=1).stderr
     assert "The query is empty" in command("search", " ", code=1).stderr
-    assert "No such command" in command("serach", code=2).stderr
+    assert "No such command 'serach'. Did you mean 'search'?" in command("serach", code=2).stderr
+    assert "No such command" in command("xyzzy", code=2).stderr
 
 
 def test_nothing_found_is_no_error(command: Command, docs: Path) -> None:
@@ -268,3 +269,18 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(command: Command, long_docs
     assert "can be found by meaning so far" in search.stderr
     assert "embedded" in command("index", "-c", "long").stderr
     assert "can be found by meaning" not in command("search", "paragraph of document").stderr
+
+
+def test_an_interrupt_while_modules_are_loaded_is_no_traceback() -> None:
+    code = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "searchkit.cli.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from searchkit.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")

@@ -16,7 +16,7 @@ from searchkit.types import SearchMode
 from tests.integration.test_without_a_model import NO_MODEL
 from tests.support.loopback_hub import LoopbackHub, Repository, loopback_hub
 
-ASKED = f"Words can be searched in any case. Fetch {RECOMMENDED} (Apache-2.0, 656 MB, no account)"
+ASKED = f"Words can be searched already. Fetch {RECOMMENDED} (Apache-2.0, 656 MB, no account)"
 ADVICE = "searchkit models pull"
 CHECKPOINT = """
 import sys
@@ -95,11 +95,13 @@ def test_a_yes_fetches_the_model_and_the_same_run_embeds(
         assert library.search("central heating", k=1, mode=SearchMode.SEMANTIC)[0].path.name == "boiler.md"
 
 
-def test_a_yes_without_a_network_says_so_and_leaves_words(environment: dict[str, str], docs: Path) -> None:
+def test_a_yes_without_a_network_says_so_leaves_words_and_is_asked_again(
+    environment: dict[str, str], docs: Path
+) -> None:
     screen = on_a_terminal(environment, "index", docs, answer="y\n")
     assert "Nothing was kept." in screen
     assert screen.rstrip().endswith(ADVICE)
-    assert ASKED not in on_a_terminal(environment, "index", docs)
+    assert ASKED in on_a_terminal(environment, "index", docs, answer="n\n")
 
 
 @pytest.mark.parametrize("reason", ["json", "CI", "SEARCHKIT_OFFLINE"])

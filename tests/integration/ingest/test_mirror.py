@@ -18,7 +18,7 @@ from searchkit.ingest import sync
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
-from searchkit.reports import RunOptions
+from searchkit.reports import Progress, RunOptions
 from searchkit.types import SearchMode
 from tests.support.errors import refused
 from tests.support.files import write
@@ -551,3 +551,18 @@ def test_a_hit_says_its_place_in_the_formats_own_terms(library: Library, docs: P
     places = {hit.path.name: hit.place for word in ("zeppelin", "walrus") for hit in library.search(word, k=1)}
     assert places["film.srt"] == "00:01:20"
     assert "row" in places["table.csv"]
+
+
+def test_files_indexed_and_still_to_be_read_are_all_files_at_every_moment(library: Library, tmp_path: Path) -> None:
+    for number in range(20):
+        write(tmp_path / "many" / f"{number}.txt", f"Note {number}.\n")
+    sums: set[int] = set()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == "Reading":
+            with Library(library.home, embedder=HashEmbedder()) as other:
+                status = other.status("many")
+            sums.add(status.indexed + status.unread)
+
+    library.index(tmp_path / "many", on_progress=on_progress)
+    assert sums == {20}

@@ -45,7 +45,7 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
     """List what is known of a collection: name and value, line by line."""
     files = [f"{status.indexed:,} indexed"]
     files += [f"{status.skipped:,} skipped"] if status.skipped else []
-    files += [f"{status.unsupported:,} without text"] if status.unsupported else []
+    files += [f"{status.unsupported:,} of kinds that are not read"] if status.unsupported else []
     files += [f"{status.unread:,} still to be read"] if status.unread else []
     by_meaning = "all" if status.vectors >= status.passages else f"{status.vectors:,} of {status.passages:,}"
     lines = [

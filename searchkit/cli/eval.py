@@ -63,8 +63,7 @@ def chunking(folder: Path, *, model: str, k: int, windows: tuple[tuple[int, int]
     """
     from searchkit.evaluate.chunking.chunkers import ByStructure, FixedWindows
     from searchkit.evaluate.chunking.data import read_chunking_data
-    from searchkit.evaluate.chunking.measure import ChunkingEvaluation
-    from searchkit.evaluate.chunking.report import report_as_json, report_as_text
+    from searchkit.evaluate.chunking.measure import ChunkingEvaluation, report_as_json, report_as_text
     from searchkit.library import Library
 
     data = read_chunking_data(folder)

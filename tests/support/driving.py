@@ -17,8 +17,7 @@ from searchkit_indexes import Vectors
 from searchkit_tui.app import SearchApp
 from searchkit_tui.rendering.hit_content import MARK_STYLE
 from searchkit_tui.search.preview import Preview
-from searchkit_tui.search.query_box import Chips
-from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.search.result_list import Chips, ResultList
 from searchkit_tui.search.status_line import StatusLine
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.small_app import Driver

@@ -15,7 +15,7 @@ from tests.support.files import ROOT
 PACKAGES = (ROOT / "searchkit", ROOT / "indexes" / "searchkit_indexes", ROOT / "tui" / "searchkit_tui")
 
 MOST_ENTRIES = 27  # modules and packages at the top of searchkit/
-MOST_MODULES = 394  # in all three packages, __init__.py included
+MOST_MODULES = 390  # in all three packages, __init__.py included
 MEDIAN_LINES = (90, 150)
 MOST_LINES = 50  # of a function, its docstring included
 MOST_PARAMETERS = 8  # of a function, self and cls not counted; beyond them an options dataclass reads better

@@ -14,7 +14,7 @@ from searchkit.config import load_settings
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.job import Job
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.screen import SearchScreen
 from searchkit_tui.search.session import SearchSession
 from searchkit_tui.settings.keys import APP_KEYS, ASK_KEYS, MOVEMENTS, SEARCH_KEYS, check_keys

@@ -12,9 +12,9 @@ from searchkit.reports import Problem, Progress
 from searchkit.types import SearchMode
 from searchkit_indexes import Code, IndexSpec, Structure
 from searchkit_tui.collections.status_text import grouped
-from searchkit_tui.evaluation.plots import Point, interval_bar, scatter
+from searchkit_tui.evaluation.choose_report import Point, interval_bar, scatter
 from searchkit_tui.jobs.meter import Meter, amount, bar, duration
-from searchkit_tui.widgets.path_completion import Completion, complete, restarted
+from searchkit_tui.widgets.path_picker import Completion, complete, restarted
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 

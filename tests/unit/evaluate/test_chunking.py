@@ -18,8 +18,13 @@ from searchkit.evaluate.chunking.data import (
     read_chunking_data,
     shared,
 )
-from searchkit.evaluate.chunking.measure import ChunkingEvaluation, ChunkingReport, overlap_scores
-from searchkit.evaluate.chunking.report import report_as_json, report_as_text
+from searchkit.evaluate.chunking.measure import (
+    ChunkingEvaluation,
+    ChunkingReport,
+    overlap_scores,
+    report_as_json,
+    report_as_text,
+)
 from searchkit.evaluate.statistics import paired_interval
 from searchkit.ingest.extract.readers import extract
 from searchkit.reports import Progress

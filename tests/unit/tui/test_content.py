@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.content import Content
 
-from searchkit_tui.rendering.markup import code_styles, language_of, read_markdown
-from searchkit_tui.rendering.rewriting import Rewriting, visible
+from searchkit_tui.rendering.markup import Rewriting, code_styles, language_of, read_markdown, visible
 
 _STEERING = {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2066, 0x200F, 0xFEFF]}
 

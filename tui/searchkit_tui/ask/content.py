@@ -11,7 +11,7 @@ from textual.style import Style
 from searchkit.display import place, plural, reason
 from searchkit.types import Hit
 from searchkit_tui.ask.reply import Reply, ReplyState
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 
 _CITATION = re.compile(r"\[(\d{1,2})\]")
 _ENTRY_CHARACTERS = 160

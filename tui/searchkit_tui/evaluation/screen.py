@@ -10,7 +10,7 @@ from textual.widgets import Footer, Static
 
 from searchkit.display import on_one_line, printable
 from searchkit.evaluate import Metric, RetrievalReport, SetReport, set_as_text
-from searchkit_tui.evaluation.plots import interval_bar
+from searchkit_tui.evaluation.choose_report import interval_bar
 from searchkit_tui.settings.keys import EVALUATION_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 

@@ -12,7 +12,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 
 from searchkit import Trial, TuneOptions
 from searchkit.display import on_one_line, size
-from searchkit_tui.evaluation.plots import MARKS, Point, scatter
+from searchkit_tui.evaluation.choose_report import MARKS, Point, scatter
 from searchkit_tui.jobs.job import JobKind, JobState
 from searchkit_tui.jobs.notices import failure_of
 from searchkit_tui.jobs.runner import JobRunner

@@ -10,8 +10,7 @@ from searchkit.display import plural
 from searchkit.reports import DocumentView
 from searchkit.types import Chunk, Hit
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, MARK_STYLE, Marks, marks_in_passage
-from searchkit_tui.rendering.markup import HEADING_STYLE, code_styles, language_of, read_markdown
-from searchkit_tui.rendering.rewriting import Rewriting, visible
+from searchkit_tui.rendering.markup import HEADING_STYLE, Rewriting, code_styles, language_of, read_markdown, visible
 
 _MARKDOWN = "markdown"
 _PDF = "pdf"

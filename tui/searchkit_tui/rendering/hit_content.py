@@ -8,7 +8,7 @@ from textual.content import Content
 
 from searchkit.display import place, plural, reason
 from searchkit.types import Hit
-from searchkit_tui.rendering.rewriting import Rewriting, visible
+from searchkit_tui.rendering.markup import Rewriting, visible
 
 MARK_STYLE = "bold underline $text-warning"
 PLACE_STYLE = "bold $text-primary"

@@ -14,7 +14,7 @@ import searchkit
 from searchkit.display import note_text
 from searchkit.types import MEANINGLESS_MODEL, NoteKind
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer
 from searchkit_tui.search.status_line import names_of

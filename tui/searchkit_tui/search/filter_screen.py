@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from searchkit import TypedFilter, filters_of, with_filters
 from searchkit.display import plural
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.session import SearchSession
 from searchkit_tui.widgets.dialogs import Dialog
 

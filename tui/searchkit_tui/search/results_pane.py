@@ -13,7 +13,7 @@ from textual.worker import Worker, get_current_worker
 
 from searchkit.types import Hit
 from searchkit_tui.rendering.hit_content import copied
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.preview import DocumentScroll, Preview
 from searchkit_tui.search.result_list import ResultList
 from searchkit_tui.search.session import ContextWindow

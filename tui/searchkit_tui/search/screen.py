@@ -13,12 +13,11 @@ from textual.worker import Worker, WorkerState
 
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.background import SEARCH, Answered, BackgroundSearch, EngineLoaded, ModelLoaded
 from searchkit_tui.search.body import SearchBody, Welcome, sample_folder
 from searchkit_tui.search.controller import SearchController
-from searchkit_tui.search.query_box import Chips, QueryBox
-from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.search.result_list import Chips, QueryBox, ResultList
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer, SearchSession
 from searchkit_tui.search.status_line import StatusLine, names_of

@@ -13,7 +13,7 @@ from searchkit.display import command, plural
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, hit_count
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.session import SearchAnswer, SearchSession
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from textual.widgets import Button, Footer, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import Worker, WorkerState
 
-from searchkit_tui.rendering.rewriting import visible
+from searchkit_tui.rendering.markup import visible
 
 Result = TypeVar("Result")
 

@@ -12,7 +12,7 @@ from searchkit.errors import Action, Option, Remedy, UnsupportedCheckpointError
 from searchkit.train.options import FinetuneOptions, Method, Precision
 
 HEADS = r"(^|\.)\d+\.linear\."  # a pattern for the names of the Dense modules' weights
-TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight")  # the ends of their names
+TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight", "tok_embeddings.weight")  # the ends of their names
 _LORA_TARGETS = {  # patterns for the names of the layers' products
     "bert": r".*layer\.\d+\..*(query|key|value|dense)",
     "gemma3_text": r".*layers\.\d+\..*_proj",

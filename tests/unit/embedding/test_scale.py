@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from searchkit.embedding.adapted_model import lower_cuts
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.model_info import UNMEASURED, Prompts, Scale
 from searchkit.embedding.scale import judged_inputs, judged_set, measure_scale
@@ -110,3 +111,8 @@ def test_the_cut_rises_evenly_with_the_length_of_the_query() -> None:
     cuts = [scale.cut(tokens) for tokens in (0, 4, 8, 12, 50)]
     assert cuts == pytest.approx([0.4, 0.4, 0.6, 0.8, 0.8])
     assert all(a <= b for a, b in itertools.pairwise(scale.cut(tokens) for tokens in range(20)))
+
+
+def test_an_adapted_models_cuts_are_no_higher_than_its_bases() -> None:
+    base, measured = Scale(0.5, 0.9, support=0.5), Scale(0.7, 0.8, support=0.6, languages=("en",))
+    assert lower_cuts(measured, base) == Scale(0.5, 0.8, support=0.5, languages=("en",))

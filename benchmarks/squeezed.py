@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from searchkit.catalog.connection import reading, writing
-from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.vectors import map_vectors, vector_batches
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.onnx_format import ElementType, encode_node, encode_tensor, extended_model
@@ -132,7 +132,7 @@ def map_collection(
     shutil.copytree(source.path, target.path, ignore=shutil.ignore_patterns("index"))
     with writing(target) as catalog:
         with catalog.transaction():
-            before = get_meta(catalog, COVERED) or ""
+            before = catalog.meta(COVERED) or ""
             sources = [(before, len(constant), lambda vectors: normalized(vectors + constant))]
             map_vectors(catalog, sources, squeezed.info.fingerprint)
             set_meta(catalog, MODEL, squeezed.info.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import open_for_reading, open_for_writing, reading, writing
-from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.recovery_record import write_recovery_record
 from searchkit.catalog.roots import Root, all_roots
 from searchkit.config import load_settings
@@ -78,7 +78,7 @@ class Collection:
         if not self.folder.exists():
             return ""
         with self._catalog() as catalog:
-            return get_meta(catalog, MODEL) or ""
+            return catalog.meta(MODEL) or ""
 
     def embedder(self, model: str = "") -> "Embedder":
         """Open the model named, else the collection's own, else the one set for new collections, else the best installed.
@@ -98,7 +98,7 @@ class Collection:
         `catalog`: the collection's, open; None if it does not exist yet. Raises ModelNotFoundError if the model that was named
         or set is not installed.
         """
-        name = model or (get_meta(catalog, MODEL) if catalog else "") or load_settings(self.home).model
+        name = model or (catalog.meta(MODEL) if catalog else "") or load_settings(self.home).model
         if self.models.is_to_be_converted(name):
             on_progress(PREPARING)
         return self.models.open(name) if name else self.models.best()
@@ -122,7 +122,7 @@ class Collection:
         """True if every passage had a vector of the collection's model when its last index run ended; quick to ask."""
         with self._catalog() as catalog:
             fingerprint = self._fingerprint(catalog)
-            return bool(fingerprint) and get_meta(catalog, COVERED) == fingerprint
+            return bool(fingerprint) and catalog.meta(COVERED) == fingerprint
 
     def coverage(self) -> Coverage:
         """Count what can be found by words and by meaning; cheaper than the full status."""
@@ -176,7 +176,7 @@ class Collection:
         from searchkit.ingest.index_run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
-        if embedder is not None and not get_meta(catalog, MODEL):
+        if embedder is not None and not catalog.meta(MODEL):
             with catalog.transaction():
                 set_meta(catalog, MODEL, embedder.info.name)
             write_recovery_record(self.folder, catalog)
@@ -231,7 +231,7 @@ class Collection:
         if self._searcher is None:
             with readable_errors(self.folder.catalog):
                 catalog = open_for_reading(self.folder.catalog)
-                model = get_meta(catalog, MODEL) or ""
+                model = catalog.meta(MODEL) or ""
             self._searcher = CollectionSearcher(self.folder, catalog, lambda: self._own_model(model), self._reader)
         return self._searcher
 
@@ -255,7 +255,7 @@ class Collection:
         """The fingerprint of the collection's model, "" if it is no longer installed."""
         if self._searcher is not None and self._searcher.has_model:
             return self._searcher.fingerprint
-        return self.models.fingerprint(get_meta(catalog, MODEL) or "")
+        return self.models.fingerprint(catalog.meta(MODEL) or "")
 
     def _own_model(self, model: str) -> "Embedder":
         """Open the model that the collection was built with. Raises ModelNotFoundError if there is none, or no longer."""
@@ -288,7 +288,7 @@ class Collection:
         """Remove forgotten vectors from the index file too, at once if that is quick, else with the next run."""
         from searchkit.index_store import discard_index, refresh_index
 
-        model = get_meta(catalog, MODEL) or ""
+        model = catalog.meta(MODEL) or ""
         if self.models.fingerprint(model):
             refresh_index(self.folder, catalog, self.models.open(model), slack=_FORGET_SLACK)
         else:

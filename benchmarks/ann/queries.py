@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ann.vectors import open_catalog
-from searchkit.catalog.meta import MODEL, get_meta
+from searchkit.catalog.meta import MODEL
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.store import ModelStore
 from searchkit.index_store.build import synthetic_query_texts
@@ -21,7 +21,7 @@ _BETWEEN_HEADINGS = " › "
 def open_embedder(home: Path, catalog: Path) -> Embedder:
     """The model that a collection was built with."""
     with open_catalog(catalog) as connection:
-        name = get_meta(connection, MODEL)
+        name = connection.meta(MODEL)
     return ModelStore(home / "models").open(name or "")
 
 

@@ -39,6 +39,11 @@ class CatalogReader:
             batch = items[start : start + _BATCH]
             yield from self.execute(query.replace("{items}", ",".join("?" * len(batch))), (*values, *batch))
 
+    def meta(self, key: str) -> str | None:
+        """The value of one of the small facts that `searchkit.catalog.meta` names, None if it was never set."""
+        row = self.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
     @property
     def data_version(self) -> int:
         """A number that changes when another connection writes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from searchkit.catalog import checksums, fulltext
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import memory_catalog, open_as_it_is
-from searchkit.catalog.meta import COVERED, get_meta
+from searchkit.catalog.meta import COVERED
 from searchkit.files import file_path
 from searchkit.reports import Damage
 
@@ -80,7 +80,7 @@ def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
     bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_checksum(h, f, vector))
     if bad:
         yield Damage("vectors", f"{bad:,} do not match their checksum")
-    fingerprint = get_meta(catalog, COVERED)
+    fingerprint = catalog.meta(COVERED)
     if not fingerprint:
         return
     orphans = "SELECT count(*) FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"

@@ -19,12 +19,6 @@ UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 o
 UPDATED = "updated_at"  # local time with offset, when the last index run ended
 
 
-def get_meta(catalog: CatalogReader, key: str) -> str | None:
-    """The value of a key, None if it was never set."""
-    row = catalog.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return str(row[0]) if row else None
-
-
 def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
     """Set a key."""
     catalog.change(
@@ -35,7 +29,7 @@ def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
 
 def folder_problems(catalog: CatalogReader) -> list[Problem]:
     """Folders that could not be read when they were last visited."""
-    stored = json.loads(get_meta(catalog, _FOLDER_PROBLEMS) or "[]")
+    stored = json.loads(catalog.meta(_FOLDER_PROBLEMS) or "[]")
     return [Problem(path_from_text(path), reason, *remedy) for path, reason, *remedy in stored]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.meta import MODEL, get_meta
+from searchkit.catalog.meta import MODEL
 from searchkit.files import path_from_text, path_to_text, write_atomically
 from searchkit.home import CollectionFolder
 
@@ -25,7 +25,7 @@ class RecoveryRecord:
 def recovery_record_of(catalog: CatalogReader) -> RecoveryRecord:
     """Read the record from the catalog."""
     return RecoveryRecord(
-        get_meta(catalog, MODEL) or "",
+        catalog.meta(MODEL) or "",
         tuple(root.path for root in roots.all_roots(catalog)),
         tuple(sorted(roots.exclusions(catalog))),
     )

@@ -2,7 +2,7 @@
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems, get_meta
+from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems
 from searchkit.catalog.passages import count_chunks, count_passages
 from searchkit.files import folder_size_bytes, path_from_text
 from searchkit.home import CollectionFolder
@@ -13,7 +13,7 @@ from searchkit.types import DocumentStatus
 def read_coverage(catalog: CatalogReader, collection: str, fingerprint: str) -> Coverage:
     """The coverage by the model with a fingerprint ("" for none)."""
     passages, covered = count_passages(catalog, fingerprint)
-    return Coverage(collection, get_meta(catalog, MODEL) or "", count_chunks(catalog), passages, covered)
+    return Coverage(collection, catalog.meta(MODEL) or "", count_chunks(catalog), passages, covered)
 
 
 def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> CollectionStatus:
@@ -25,18 +25,18 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
     return CollectionStatus(
         name=folder.name,
         roots=tuple(paths.values()),
-        model=get_meta(catalog, MODEL) or "",
+        model=catalog.meta(MODEL) or "",
         indexed=counts[DocumentStatus.INDEXED],
         skipped=counts[DocumentStatus.SKIPPED],
         unsupported=counts[DocumentStatus.UNSUPPORTED],
         chunks=count_chunks(catalog),
         passages=passages,
         vectors=covered,
-        unread=int(get_meta(catalog, UNREAD) or 0),
+        unread=int(catalog.meta(UNREAD) or 0),
         scanned_pages=documents.count_scanned_pages(catalog),
         formats=tuple(documents.count_by_format(catalog)),
         size_bytes=folder_size_bytes(folder.path),
-        updated_at=get_meta(catalog, UPDATED),
+        updated_at=catalog.meta(UPDATED),
         problems=(
             *folder_problems(catalog),
             *(Problem(paths[r.root_id] / path_from_text(r.path), r.reason, r.remedy) for r in problems),

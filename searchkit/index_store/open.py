@@ -10,7 +10,7 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import open_for_reading, open_for_writing, writer_lock
-from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, get_meta, set_meta
+from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.files import make_private_folder
@@ -137,7 +137,7 @@ def _load(folder: CollectionFolder, embedder: Embedder) -> tuple[CodedIndex, Man
 def _named_generation(
     folder: CollectionFolder, catalog: CatalogReader, fingerprint: str
 ) -> tuple[CodedIndex, Manifest] | None:
-    return load_generation(folder.index, fingerprint, get_meta(catalog, CURRENT_INDEX) or "")
+    return load_generation(folder.index, fingerprint, catalog.meta(CURRENT_INDEX) or "")
 
 
 def _usable(loaded: tuple[CodedIndex, Manifest] | None, embedder: Embedder) -> tuple[CodedIndex, Manifest] | None:
@@ -171,7 +171,7 @@ def _spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) 
     """Return the index chosen for the collection, limited to the model's dimensions; the default for its size if none was
     chosen, or if the library of the chosen one is not installed.
     """
-    chosen = get_meta(catalog, INDEX)
+    chosen = catalog.meta(INDEX)
     if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
         return replace(spec, dimension=min(spec.dimension, embedder.info.dimension))
     if count is None:
@@ -180,7 +180,7 @@ def _spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) 
 
 
 def _goal(catalog: CatalogReader) -> float:
-    return float(get_meta(catalog, RECALL_GOAL) or AIM)
+    return float(catalog.meta(RECALL_GOAL) or AIM)
 
 
 def _is_outgrown(manifest: Manifest, count: int) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.passages import count_passages
 from searchkit.embedding.adapted_model import mapped
 from searchkit.embedding.embedder import Embedder
@@ -37,7 +37,7 @@ def switch_model(catalog: CatalogWriter, models: ModelStore, name: str) -> Switc
 
     Among the adapted models of a family, only the current one keeps its vectors.
     """
-    new, old = models.card(name), models.card(get_meta(catalog, MODEL) or "")
+    new, old = models.card(name), models.card(catalog.meta(MODEL) or "")
     previous = None
     with catalog.transaction():
         set_meta(catalog, MODEL, name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.meta import COVERED, UPDATED, get_meta, set_folder_problems, set_meta
+from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_meta
 from searchkit.catalog.passages import count_chunks, count_passages
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
@@ -36,7 +36,7 @@ class IndexRun:
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
-        was_covered = bool(self._fingerprint) and get_meta(self.catalog, COVERED) == self._fingerprint
+        was_covered = bool(self._fingerprint) and self.catalog.meta(COVERED) == self._fingerprint
         sync = self._sync(chosen)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()

@@ -7,7 +7,7 @@ exist, and an embedding run that is stopped, or killed, resumes where it was.
 
 from collections.abc import Callable
 
-from searchkit.catalog.meta import MODEL, get_meta
+from searchkit.catalog.meta import MODEL
 from searchkit.collection import Collection
 from searchkit.embedding.store import ModelStore
 from searchkit.home import neighbours
@@ -66,5 +66,5 @@ def _is_of_family(collection: Collection, model: str) -> bool:
     """True if the collection's model and this one are two of one root, whose vectors are mapped onto each other."""
     store: ModelStore = collection.models.store
     with collection.reading() as catalog:
-        old, new = (store.card(name) for name in (get_meta(catalog, MODEL) or "", model))
+        old, new = (store.card(name) for name in (catalog.meta(MODEL) or "", model))
     return old is not None and new is not None and old.root_fingerprint == new.root_fingerprint and old.name != new.name

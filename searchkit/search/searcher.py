@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, readable_errors
-from searchkit.catalog.meta import COVERED, MODEL, get_meta
+from searchkit.catalog.meta import COVERED, MODEL
 from searchkit.catalog.passages import (
     chunks_of_hashes,
     hashes_of_chunks,
@@ -88,7 +88,7 @@ class CollectionSearcher:
 
     def _identity(self) -> tuple[int, int, str]:
         file = self._folder.catalog.stat()
-        return file.st_dev, file.st_ino, get_meta(self._catalog, MODEL) or ""
+        return file.st_dev, file.st_ino, self._catalog.meta(MODEL) or ""
 
     def search(self, query: ParsedQuery, request: SearchRequest, reading: ReadingTime) -> list[Hit]:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.
@@ -299,7 +299,7 @@ class CollectionSearcher:
 
     def _by_words(self, query: LexicalQuery, mode: SearchMode, allowed: AllowedChunks | None) -> Candidates:
         """The candidates by words. By meaning alone they only choose what the model reads, if anything is left to read."""
-        if mode is SearchMode.SEMANTIC and get_meta(self._catalog, COVERED) == self._embedder.info.fingerprint:
+        if mode is SearchMode.SEMANTIC and self._catalog.meta(COVERED) == self._embedder.info.fingerprint:
             return Candidates({}, {}, {})
         bm25 = self._bm25(query, allowed)
         literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)

@@ -14,7 +14,7 @@ from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.connection import reading, writing
 from searchkit.catalog.documents import DocumentRecord
-from searchkit.catalog.meta import COVERED, MODEL, get_meta, set_meta
+from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.home import CollectionFolder, Home, collection_at, name_after_folder, neighbours
 from searchkit.ingest import chunk
@@ -106,7 +106,7 @@ def _is_finished(folder: CollectionFolder, embedder: Embedder, count: int) -> bo
     if not folder.exists():
         return False
     with reading(folder) as catalog:
-        is_covered = get_meta(catalog, COVERED) == embedder.info.fingerprint
+        is_covered = catalog.meta(COVERED) == embedder.info.fingerprint
         return is_covered and sum(documents.count_by_status(catalog).values()) == count
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from searchkit.catalog.connection import reading, writing
-from searchkit.catalog.meta import get_meta, set_meta
+from searchkit.catalog.meta import set_meta
 from searchkit.display import command, error_text
 from searchkit.errors import TrainingError
 from searchkit.home import existing_collection
@@ -55,7 +55,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
 
 def _tried_at(library: Library, collection: str) -> int:
     with reading(existing_collection(library.home, collection)) as catalog:
-        return int(get_meta(catalog, _TRIED) or 0)
+        return int(catalog.meta(_TRIED) or 0)
 
 
 def _remember_try(library: Library, collection: str, passages: int) -> None:

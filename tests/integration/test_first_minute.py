@@ -15,7 +15,7 @@ from searchkit.types import SearchMode
 from tests.support.files import ROOT
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 
 
 def interrupted(_: str) -> Embedder:

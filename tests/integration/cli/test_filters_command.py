@@ -11,7 +11,7 @@ from tests.integration.test_command import Command, json_lines
 from tests.support.files import SAMPLE_DOCS
 from tests.support.homes import copied
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 CONTRACT = "freelance-contract-stadtarchiv.md"
 
 

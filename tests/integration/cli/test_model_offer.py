@@ -16,6 +16,8 @@ from searchkit.types import SearchMode
 from tests.integration.test_without_a_model import NO_MODEL
 from tests.support.loopback_hub import LoopbackHub, Repository, loopback_hub
 
+pytestmark = pytest.mark.slow
+
 ASKED = f"Words can be searched already. Fetch {RECOMMENDED} (Apache-2.0, 656 MB, no account)"
 ADVICE = "searchkit models pull"
 CHECKPOINT = """

@@ -20,7 +20,7 @@ from tests.integration.test_command import Command, json_lines
 from tests.support.errors import refused
 from tests.support.files import write
 
-pytestmark = pytest.mark.minilm
+pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

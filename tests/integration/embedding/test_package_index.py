@@ -16,6 +16,8 @@ from searchkit.errors import HubError
 from tests.support.files import write
 from tests.support.loopback_index import LoopbackIndex, loopback_index
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = bytes(range(256)) * 4000
 
 

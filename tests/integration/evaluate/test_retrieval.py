@@ -27,6 +27,8 @@ from searchkit_indexes import Vectors
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 LONG = "\n\n".join(f"Paragraph {number} tells of pumps and valves, of pipes and of tanks." for number in range(40))
 DOCUMENTS = {
     "http://x/roses#1": Passage("Roses", "Prune the roses in March, above an outward bud."),

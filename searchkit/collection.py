@@ -28,11 +28,11 @@ from searchkit.reports import (
 )
 from searchkit.search.click_log import erase_opened
 from searchkit.search.on_demand import OnDemandReader
-from searchkit.search.searcher import CollectionSearcher
 from searchkit.types import DocumentStatus, Hit, Passage
 
-if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
+if TYPE_CHECKING:  # a search by words needs no NumPy, and an index run no searcher
     from searchkit.embedding.embedder import Embedder
+    from searchkit.search.searcher import CollectionSearcher
 
 _FORGET_SLACK = 5000  # vectors; forgetting is immediate, and searches drop what has been removed
 _DEFAULTS = RunOptions()
@@ -70,7 +70,7 @@ class Collection:
         return reading(self.folder)
 
     def writing(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[CatalogWriter]:
-        """Open the catalog for writing, with the collection's lock; see `catalog.session.writing`."""
+        """Open the catalog for writing, with the collection's lock; see `catalog.connection.writing`."""
         return writing(self.folder, on_wait)
 
     def model(self) -> str:
@@ -224,8 +224,10 @@ class Collection:
         self._remove_files()
         return count
 
-    def searcher(self) -> CollectionSearcher:
+    def searcher(self) -> "CollectionSearcher":
         """Open the collection for searching; open it again after its model was changed or it was rebuilt."""
+        from searchkit.search.searcher import CollectionSearcher
+
         if self._searcher is not None and not self._searcher.is_current():
             self.close()
         if self._searcher is None:

@@ -23,7 +23,6 @@ from searchkit.home import (
     name_after_folder,
 )
 from searchkit.reports import CollectionStatus, IndexReport, ProgressListener, RunOptions
-from searchkit.search.across import find_similar, notes_on_hits, search_across
 from searchkit.search.on_demand import OnDemandReader
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
@@ -138,6 +137,8 @@ class Library:
         Raises UsageError for a request that makes no sense, CollectionNotFoundError if there is nothing to search,
         ModelNotFoundError if the request needs a model that is not installed.
         """
+        from searchkit.search.across import notes_on_hits
+
         query, hits = self._searched(request)
         if request.ranking_only:
             return SearchResponse(tuple(hits), (), query)
@@ -256,6 +257,8 @@ class Library:
         return self._searched(request)[1]
 
     def _searched(self, request: SearchRequest) -> tuple[ParsedQuery, list[Hit]]:
+        from searchkit.search.across import find_similar, search_across  # an index run needs none of it
+
         query = ParsedQuery("") if request.like else request.parsed()
         chosen = self._chosen(request.collections)
         searchers = [collection.searcher() for collection in chosen]

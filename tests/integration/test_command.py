@@ -2,18 +2,16 @@
 
 import json
 import os
-import pty
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.files import SAMPLE_DOCS, write
 from tests.support.homes import copied
+from tests.support.terminal import on_a_terminal
 
 HEAVY = ("torch", "transformers", "onnxruntime", "faiss", "textual", "numpy", "sqlite_utils")
 NO_NETWORK = """
@@ -213,32 +211,10 @@ def test_a_small_collection_is_indexed_and_searched_without_faiss(command: Comma
         assert done.stdout.splitlines()[-1] == "True False"
 
 
-def on_a_terminal(command: Command, *arguments: str | Path, interrupt_at: str = "") -> tuple[int, str]:
-    """Run with stderr on a pseudo-terminal; SIGINT once the given text has been seen."""
-    ours, theirs = pty.openpty()
-    environment = {**command.environment, "TERM": "xterm"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "searchkit.cli.main", *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env=environment,
-    )
-    os.close(theirs)
-    seen = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        seen += part
-        if interrupt_at and interrupt_at.encode() in seen:
-            process.send_signal(signal.SIGINT)
-            interrupt_at = ""
-    os.close(ours)
-    return process.wait(timeout=20), seen.decode("utf-8", "replace")
+def progress_of(command: Command, *arguments: str | Path, interrupt_at: str = "") -> tuple[int, str]:
+    """Run with stderr on a terminal; returns the exit code and what was drawn. SIGINT once the given text has been seen."""
+    typed = [sys.executable, "-m", "searchkit", *map(str, arguments)]
+    return on_a_terminal(typed, command.environment, interrupt_at=interrupt_at, is_input=False)
 
 
 @pytest.fixture
@@ -251,7 +227,7 @@ def long_docs(tmp_path: Path) -> Path:
 
 
 def test_progress_with_rate_and_time_left_is_drawn_on_a_terminal(command: Command, long_docs: Path) -> None:
-    code, screen = on_a_terminal(command, "index", long_docs)
+    code, screen = progress_of(command, "index", long_docs)
     assert code == 0
     assert "Embedding" in screen
     assert "passages" in screen
@@ -259,7 +235,7 @@ def test_progress_with_rate_and_time_left_is_drawn_on_a_terminal(command: Comman
 
 
 def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(command: Command, long_docs: Path) -> None:
-    code, screen = on_a_terminal(command, "index", long_docs, interrupt_at="Embedding")
+    code, screen = progress_of(command, "index", long_docs, interrupt_at="Embedding")
     assert code == 130
     assert "Stopped. What was stored is kept" in screen
     assert "Traceback" not in screen

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from searchkit.catalog.connection import reading
 from searchkit.catalog.recovery_record import read_recovery_record
 from searchkit.display import note_text
+from searchkit.embedding.store import ModelStore
 from searchkit.errors import ModelNotFoundError, UsageError
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
@@ -113,8 +114,11 @@ def test_a_model_that_is_named_or_set_must_be_there(home: Path, docs: Path, monk
         assert library.collections() == []
 
 
-def test_nothing_to_warm_up_is_no_error(words: Library) -> None:
+def test_nothing_to_warm_up_opens_no_model(words: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(ModelStore, "open", lambda _, name: opened.append(name))
     words.warm_up()
+    assert opened == []
 
 
 def test_when_a_model_comes_what_is_stored_is_embedded_and_no_file_is_read(

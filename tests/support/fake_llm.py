@@ -5,8 +5,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+
+from tests.support.loopback_server import QuietHandler, loopback_server
 
 MODEL = "scripted-4b"
 _ONE_TOKEN_CHARACTERS = 4
@@ -61,25 +62,16 @@ def fake_llm(**routes: Mapping[str, Any]) -> Iterator[FakeLlm]:
     """A running server with one model. Routes are named such as POST__api__show here."""
     named = {name.replace("__", " /", 1).replace("__", "/"): answer for name, answer in routes.items()}
     llm = FakeLlm(routes={"GET /v1/models": {"data": [{"id": MODEL}]}, **named})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"llm": llm}))
-    server.daemon_threads = True
-    llm.base = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield llm
-    finally:
-        llm.release.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback_server(_Handler, llm=llm) as address:
+        llm.base = f"{address}/v1"
+        try:
+            yield llm
+        finally:
+            llm.release.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     llm: ClassVar[FakeLlm]
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing on stderr."""
 
     def do_GET(self) -> None:
         self._route("GET")

@@ -3,16 +3,16 @@
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
+
+from tests.support.loopback_server import QuietHandler, loopback_server
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_" + "a" * 34
@@ -100,26 +100,12 @@ class LoopbackHub:
 def loopback_hub(**repositories: Repository) -> Iterator[LoopbackHub]:
     """A running hub. Repositories are named OWNER__NAME here."""
     hub = LoopbackHub(repositories={name.replace("__", "/"): given for name, given in repositories.items()})
-    handler = type("Handler", (_Handler,), {"hub": hub})
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
-    hub.endpoint, hub.storage = (f"http://127.0.0.1:{server.server_port}" for server in servers)
-    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
-    for thread in threads:
-        thread.start()
-    try:
+    with loopback_server(_Handler, hub=hub) as hub.endpoint, loopback_server(_Handler, hub=hub) as hub.storage:
         yield hub
-    finally:
-        for server, thread in zip(servers, threads, strict=True):
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     hub: ClassVar[LoopbackHub]
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing on stderr."""
 
     def do_GET(self) -> None:
         self.hub.agents.add(self.headers.get("User-Agent", ""))

@@ -1,12 +1,12 @@
 """A package index on loopback that has one file, in either of the forms that indexes answer in."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
+
+from tests.support.loopback_server import QuietHandler, loopback_server
 
 
 @dataclass
@@ -32,23 +32,13 @@ class LoopbackIndex:
 def loopback_index(name: str, wheel: str, content: bytes) -> Iterator[LoopbackIndex]:
     """Run an index that has a file of a package."""
     index = LoopbackIndex(name, wheel, content)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"index": index}))
-    index.url = f"http://127.0.0.1:{server.server_port}/simple"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with loopback_server(_Handler, index=index) as address:
+        index.url = f"{address}/simple"
         yield index
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     index: ClassVar[LoopbackIndex]
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing on stderr."""
 
     def do_GET(self) -> None:
         index = self.index

@@ -1,10 +1,8 @@
 """On a terminal, `index` asks once whether to fetch a model where there is none; words are indexed in any case."""
 
 import os
-import pty
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from searchkit.library import Library
 from searchkit.types import SearchMode
 from tests.integration.test_without_a_model import NO_MODEL
 from tests.support.loopback_hub import LoopbackHub, Repository, loopback_hub
+from tests.support.terminal import on_a_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A data directory without a model, a hub that nobody serves, and a person who is no script."""
     unset = ("CI", "HF_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "SEARCHKIT_OFFLINE", "SEARCHKIT_MODEL")
     own = {"SEARCHKIT_HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1"}
-    own |= {"HF_ENDPOINT": "http://127.0.0.1:9", "TERM": "xterm", "COLUMNS": "200"}
+    own |= {"HF_ENDPOINT": "http://127.0.0.1:9", "COLUMNS": "200"}
     return {name: value for name, value in os.environ.items() if name not in unset} | own
 
 
@@ -48,35 +47,19 @@ def hub(environment: dict[str, str]) -> Iterator[LoopbackHub]:
         yield served
 
 
-def on_a_terminal(environment: dict[str, str], *arguments: str | Path, answer: str = "", code: int = 0) -> str:
+def screen_of(environment: dict[str, str], *arguments: str | Path, answer: str = "", code: int = 0) -> str:
     """Run the command where a person sits; returns all that is on the screen. `answer`: typed once the question is there."""
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-c", NO_MODEL, *map(str, arguments)]
-    process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-    )
-    os.close(theirs)
-    seen = b""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-        seen += part
-        if answer and b"[Y/n]" in seen:
-            os.write(ours, answer.encode())
-            answer = ""
-    os.close(ours)
-    assert process.wait(timeout=20) == code, seen.decode()
-    return seen.decode("utf-8", "replace").replace("\r\n", "\n")
+    ended, screen = on_a_terminal(command, environment, answer=answer, at="[Y/n]")
+    assert ended == code, screen
+    return screen.replace("\r\n", "\n")
 
 
 def test_a_no_is_remembered_and_words_are_indexed(environment: dict[str, str], docs: Path) -> None:
-    screen = on_a_terminal(environment, "index", docs, answer="n\n")
+    screen = screen_of(environment, "index", docs, answer="n\n")
     assert screen.index("found by their words") < screen.index(ASKED)
     assert screen.rstrip().endswith(ADVICE)
-    again = on_a_terminal(environment, "index", docs)
+    again = screen_of(environment, "index", docs)
     assert ASKED not in again
     assert again.rstrip().endswith(ADVICE)
     with Library(environment["SEARCHKIT_HOME"]) as library:
@@ -87,7 +70,7 @@ def test_a_no_is_remembered_and_words_are_indexed(environment: dict[str, str], d
 def test_a_yes_fetches_the_model_and_the_same_run_embeds(
     environment: dict[str, str], hub: LoopbackHub, docs: Path, tmp_path: Path
 ) -> None:
-    screen = on_a_terminal(environment, "index", docs, answer="\n")
+    screen = screen_of(environment, "index", docs, answer="\n")
     assert screen.index("found by their words") < screen.index(ASKED) < screen.index(f"Pulled {RECOMMENDED} from")
     assert "3 unchanged; 3 passages, 3 embedded" in screen
     assert "No model is installed" not in screen
@@ -100,18 +83,18 @@ def test_a_yes_fetches_the_model_and_the_same_run_embeds(
 def test_a_yes_without_a_network_says_so_leaves_words_and_is_asked_again(
     environment: dict[str, str], docs: Path
 ) -> None:
-    screen = on_a_terminal(environment, "index", docs, answer="y\n")
+    screen = screen_of(environment, "index", docs, answer="y\n")
     assert "Nothing was kept." in screen
     assert screen.rstrip().endswith(ADVICE)
-    assert ASKED in on_a_terminal(environment, "index", docs, answer="n\n")
+    assert ASKED in screen_of(environment, "index", docs, answer="n\n")
 
 
 @pytest.mark.parametrize("reason", ["json", "CI", "SEARCHKIT_OFFLINE"])
 def test_scripts_are_not_asked(environment: dict[str, str], docs: Path, tmp_path: Path, reason: str) -> None:
     if reason == "json":
-        assert ASKED not in on_a_terminal(environment, "index", docs, "--json")
+        assert ASKED not in screen_of(environment, "index", docs, "--json")
     else:
-        assert ASKED not in on_a_terminal({**environment, reason: "1"}, "index", docs)
+        assert ASKED not in screen_of({**environment, reason: "1"}, "index", docs)
     assert not (tmp_path / "home" / "model-offer").exists()
 
 
@@ -125,7 +108,7 @@ def test_a_pipe_is_not_asked(environment: dict[str, str], docs: Path) -> None:
 def test_who_breaks_off_at_the_question_keeps_the_words_and_is_asked_again(
     environment: dict[str, str], docs: Path, tmp_path: Path
 ) -> None:
-    screen = on_a_terminal(environment, "index", docs, answer="\x04", code=130)
+    screen = screen_of(environment, "index", docs, answer="\x04", code=130)
     assert "Stopped. What was stored is kept" in screen
     assert not (tmp_path / "home" / "model-offer").exists()
-    assert ASKED in on_a_terminal(environment, "index", docs, answer="n\n")
+    assert ASKED in screen_of(environment, "index", docs, answer="n\n")

@@ -12,6 +12,7 @@ from searchkit.embedding.graph.onnx_format import ElementType
 from searchkit.embedding.graph.quantize import (
     BLOCK,
     Blocks,
+    Bytes,
     Codebook,
     quantize_blocks,
     quantize_bytes,
@@ -172,19 +173,8 @@ class Weights:
 
     def _block_product(self, x: str, product: Product) -> str:
         """Add a product with weights in 8 bits, a scale for each block; its input gets a scale for each block too."""
-        graph, name = self._graph, product.name
-        outputs, inputs = product.weight.shape
         codes, scales = quantize_bytes(product.weight)
-        return graph.node(
-            "MatMulNBits",
-            [x, graph.constant(f"{name}.codes", codes), graph.constant(f"{name}.scales", scales)],
-            domain=MICROSOFT,
-            K=inputs,
-            N=outputs,
-            bits=8,
-            block_size=BLOCK,
-            accuracy_level=4,
-        )
+        return self._blocks(x, product, codes, self._graph.constant(f"{product.name}.scales", scales), bits=8)
 
     def _int4_products(self, x: str, group: str, products: Sequence[Product]) -> list[str]:
         """Add products whose weights are quantized together, since their inputs, and so GPTQ's Gram matrix, are the same."""
@@ -199,17 +189,21 @@ class Weights:
         return found
 
     def _int4_product(self, x: str, product: Product, blocks: Blocks) -> str:
-        graph, name = self._graph, product.name
-        outputs, inputs = product.weight.shape
-        scales = graph.widened(f"{name}.scales", blocks.scales, blocks.steps[:, None])
+        graph = self._graph
+        scales = graph.widened(f"{product.name}.scales", blocks.scales, blocks.steps[:, None])
         flat = graph.node("Reshape", [scales, graph.constant("all_in_one", np.array([-1], np.int64))])
-        return graph.node(
+        return self._blocks(x, product, blocks.codes, flat, bits=4)
+
+    def _blocks(self, x: str, product: Product, codes: Bytes, scales: str, *, bits: int) -> str:
+        """Add a product with blocks of weights in `bits`; its input is quantized to 8 bits by the operator."""
+        outputs, inputs = product.weight.shape
+        return self._graph.node(
             "MatMulNBits",
-            [x, graph.constant(f"{name}.codes", blocks.codes), flat],
+            [x, self._graph.constant(f"{product.name}.codes", codes), scales],
             domain=MICROSOFT,
             K=inputs,
             N=outputs,
-            bits=4,
+            bits=bits,
             block_size=BLOCK,
             accuracy_level=4,
         )

@@ -139,7 +139,7 @@ def _report(library: "Library", card: "ModelCard", what: str) -> None:
     for remark in _remarks(card):
         say(remark)
     chosen = default_model(library)
-    advice = "" if chosen == card.name else f" To use this one: searchkit models use {card.name}"
+    advice = "" if chosen == card.name else f" To use this one: {command('models', 'use', card.name)}"
     say(f"New collections use {chosen}.{advice}")
 
 

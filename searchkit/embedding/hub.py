@@ -214,7 +214,10 @@ class Hub:
         if isinstance(error, GatedRepoError):
             return self._gated(repository, page, said, log_in)
         if isinstance(error, RevisionNotFoundError):
-            message, remedy = f"{repository} has no revision '{revision}'.", f"See which there are: {page}/tree/main"
+            message, remedy = (
+                f"{repository} has no revision '{revision}'.",
+                f"Ask for the newest, revision main, or see which there are: {page}/tree/main",
+            )
         elif status == _UNAUTHORIZED and self._token:
             message = f"The hub does not accept your token.{said}"
             remedy = "Log in again (hf auth login), or set HF_TOKEN to a valid token."

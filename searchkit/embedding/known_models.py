@@ -1,7 +1,8 @@
 """The models that searchkit knows by name: where they are on the hub, under which terms, and what each is good for.
 
-Sizes and commits are those of the repositories in October 2026. Any other checkpoint of the same families can be pulled by its
-OWNER/NAME. Knows nothing of what is installed.
+Commits are those that public lockfiles pin, and sizes follow from published numbers of parameters; the first pull of a commit
+that is gone says so. Any other checkpoint of the same families can be pulled by its OWNER/NAME. Knows nothing of what is
+installed.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ Usage: python -m benchmarks.new_families FOLDER [NAME]... [--seeds 3] [--lengths
 
 Makes each checkpoint below FOLDER unless it is there, and prints the cosines of our vectors, fp32 and int8, to those of
 sentence-transformers, on the reference texts (several languages and code) and on texts of the given numbers of tokens.
-With `--model` the checkpoint of the first seed is installed too; for speed, memory and load time then run
+With `--model` the checkpoint of the first seed is installed too (`--seeds 1 --lengths` compares nothing); for speed, memory and load time then run
 `searchkit bench embed NAME --sentence-transformers FOLDER/NAME-0 --only speed --only latency --only load`.
 """
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", default=TRUE_SIZES, help=f"from {', '.join(TRUE_SIZES)}")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--lengths", type=int, nargs="*", default=LENGTHS)
     parser.add_argument("--model", action="store_true", help="install the checkpoint of the first seed")
     options = parser.parse_args()
     for name in options.names:

@@ -4,8 +4,9 @@ Usage: python -m benchmarks.new_families FOLDER [NAME]... [--seeds 3] [--lengths
 
 Makes each checkpoint below FOLDER unless it is there, and prints the cosines of our vectors, fp32 and int8, to those of
 sentence-transformers, on the reference texts (several languages and code) and on texts of the given numbers of tokens.
-With `--model` the checkpoint of the first seed is installed too (`--seeds 1 --lengths` compares nothing); for speed, memory and load time then run
-`searchkit bench embed NAME --sentence-transformers FOLDER/NAME-0 --only speed --only latency --only load`.
+With `--model` the checkpoint of the first seed is installed too (`--seeds 1 --lengths` compares nothing); for speed, memory and
+load time then run `searchkit bench embed NAME --sentence-transformers FOLDER/NAME-0 --only speed --only latency
+--only load`.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""`searchkit collections`."""
+"""`searchkit collections` lists them, `searchkit forget` removes folders and files from them."""
 
 import click
 
 from searchkit.cli.output import print_json, say
-from searchkit.display import error_text, on_one_line
+from searchkit.display import error_text, on_one_line, plural
 from searchkit.errors import NothingIndexedError
 
 
@@ -41,3 +41,26 @@ def collections(*, as_json: bool) -> None:
         )
     if not found:
         say(error_text(NothingIndexedError()))
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def forget(paths: tuple[str, ...]) -> None:
+    """Remove folders or files from the index, at once. The files themselves are not touched.
+
+    A part of an indexed folder stays out until you index it by name. Recorded opened hits there are erased too.
+
+    \b
+    Example:
+      searchkit forget ~/docs/private
+    """
+    from searchkit.library import Library
+    from searchkit.search.click_log import read_opened
+
+    with Library() as library:
+        for path in paths:
+            opened = len(read_opened(library.home))
+            for name, count in library.forget(path).items():
+                say(f"{name}: {plural(count, 'file')} forgotten")
+            if erased := opened - len(read_opened(library.home)):
+                say(f"{plural(erased, 'opened hit')} erased")

@@ -1,4 +1,4 @@
-"""`searchkit demo`: sample documents are indexed and asked three questions, and what can be typed next is shown."""
+"""`searchkit demo` and `searchkit docs`: the sample documents and the documentation that every installation has."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,8 @@ import click
 from searchkit.cli.hits import print_hits
 from searchkit.cli.output import progress_line, say
 from searchkit.display import command, error_text
-from searchkit.installation import sample_documents
+from searchkit.errors import UsageError
+from searchkit.installation import documentation, sample_documents
 from searchkit.reports import IndexReport
 from searchkit.types import SearchMode
 
@@ -101,3 +102,28 @@ def _say_what_is_next(folder: Path) -> None:
     click.echo("Go on with:")
     for what, typed in steps.items():
         click.echo(f"  {what:<25}  {typed}")
+
+
+FOR_DEVELOPERS = frozenset(("architecture", "benchmarks", "decisions"))  # in a clone alone
+
+
+@click.command()
+@click.argument("page", default="")
+def docs(page: str) -> None:
+    """Print a PAGE of the documentation, in Markdown; without PAGE, list them.
+
+    \b
+    Examples:
+      searchkit docs
+      searchkit docs search
+    """
+    pages = {path.stem: path for path in sorted(documentation().glob("*.md")) if path.stem not in FOR_DEVELOPERS}
+    if not page:
+        for name, path in pages.items():
+            title = path.read_text("utf-8").partition("\n")[0].lstrip("# ")
+            click.echo(f"{name:<14}{title}")
+        say(f"To read one: {command('docs', 'search')}")
+        return
+    if page not in pages:
+        raise UsageError(f"There is no page '{page}'.", remedy=f"Choose one of: {', '.join(pages)}.")
+    click.echo(pages[page].read_text("utf-8"), nl=False)

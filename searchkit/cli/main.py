@@ -34,6 +34,13 @@ _COMMANDS = {
     "eval": "Measure search and chunking on judged data.",
 }
 
+_MODULES = {
+    "verify": "repair",
+    "rebuild": "repair",
+    "forget": "collections",
+    "docs": "demo",
+}  # others: named as the command
+
 
 class LazyGroup(click.Group):
     """Loads a command's module when it is run; listing them needs no import."""
@@ -46,7 +53,7 @@ class LazyGroup(click.Group):
         """Load a command by name from its module."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"searchkit.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"searchkit.cli.{_MODULES.get(cmd_name, cmd_name)}"), cmd_name)
         return command
 
     def resolve_command(

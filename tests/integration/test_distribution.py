@@ -106,7 +106,7 @@ def test_a_folder_of_ones_own_is_indexed_and_searched(installed: Installed) -> N
 def test_the_wheel_has_the_pages_that_users_read_and_no_tests(installed: Installed) -> None:
     from zipfile import ZipFile
 
-    from searchkit.cli.docs import FOR_DEVELOPERS
+    from searchkit.cli.demo import FOR_DEVELOPERS
 
     names = set(ZipFile(installed.wheel).namelist())
     pages = {f"searchkit/docs/{page.name}" for page in (ROOT / "docs").glob("*.md") if page.stem not in FOR_DEVELOPERS}

@@ -22,8 +22,8 @@ BY_WORDS = "words"  # in place of a model's fingerprint: chunks cut by an estima
 
 @dataclass(frozen=True, slots=True)
 class PipelineVersion:
-    """The version of the extraction pipeline: readers, chunking and the model whose tokens are counted; a file is read again
-    when it changes. For files that could not be read, it includes the limits.
+    """The version of the extraction pipeline: the format's reader, chunking and the model whose tokens are counted; a file is
+    read again when it changes. For files that could not be read, it includes the limits.
 
     `model_fingerprint`: BY_WORDS if there is no model yet. `retry`: read files again that could not be read, although nothing
     has changed.
@@ -40,24 +40,26 @@ class PipelineVersion:
         """The version on this machine, with what is installed."""
         return cls(model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), retry)
 
-    def name(self, status: DocumentStatus, scanned_pages: int, format_name: str = "") -> str:
+    def name(self, status: DocumentStatus, scanned_pages: int, format_name: str) -> str:
         """The version string of a document with this outcome. Code without its grammar is read again once that has come."""
-        basis = f"{readers.VERSION}.{chunk.VERSION}/{self.model_fingerprint}"
-        if status is DocumentStatus.SKIPPED or scanned_pages:
-            limits = self.limits
-            basis += f"/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
+        basis = self._basis(status, scanned_pages, format_name)
         is_cut_plainly = format_name in formats.WITH_GRAMMAR and not self.has_grammars
         return f"{basis}{_BLANK_LINES}" if is_cut_plainly else basis
+
+    def _basis(self, status: DocumentStatus, scanned_pages: int, format_name: str) -> str:
+        basis = f"{readers.version(format_name)}.{chunk.VERSION}/{self.model_fingerprint}"
+        if status is not DocumentStatus.SKIPPED and not scanned_pages:
+            return basis
+        limits = self.limits
+        return f"{basis}/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
 
     def is_current(self, record: DocumentRecord) -> bool:
         """True if the same file would be read the same way now, or was read before there was a model."""
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
         recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
-        outcome = (record.status, record.scanned_pages)
-        if recipe == self.name(*outcome):
-            return True
-        return recipe == replace(self, model_fingerprint=BY_WORDS).name(*outcome)
+        outcome = (record.status, record.scanned_pages, record.format)
+        return recipe == self._basis(*outcome) or recipe == replace(self, model_fingerprint=BY_WORDS)._basis(*outcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from importlib import import_module
 from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, ExtractedDocument
 
-VERSION = 3  # raise it when a reader's text changes: files are then read again
+_VERSION = 3  # of readers whose text is as it was when they all had one
+# Raise a format's when its reader's text changes: files of that format are then read again.
+_VERSIONS: dict[str, int] = {}
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -49,6 +51,11 @@ _READERS = {
     "csharp": ("code.source", "extract_csharp"),
     "shell": ("code.source", "extract_shell"),
 }
+
+
+def version(format_name: str) -> int:
+    """The version of a format's reader; a document that another one has read is read again."""
+    return _VERSIONS.get(format_name, _VERSION)
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> str:

@@ -16,6 +16,7 @@ from searchkit.catalog.connection import open_for_reading
 from searchkit.catalog.fulltext import lexical_form
 from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
 from searchkit.ingest import sync
+from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
@@ -89,6 +90,17 @@ def test_code_is_read_again_once_its_grammar_has_come_and_not_when_that_goes(
     assert (report.changed, report.unchanged) == (1, 4)
     monkeypatch.setattr("searchkit.formats.has_grammars", lambda: False)
     assert library.index(docs).unchanged == 5
+    assert_consistent(library)
+
+
+def test_documents_of_a_changed_reader_are_read_again_and_no_others(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.index(docs)
+    notes = sum(path.suffix == ".md" for path in docs.iterdir())
+    monkeypatch.setitem(readers._VERSIONS, "markdown", readers.version("markdown") + 1)
+    assert library.index(docs).changed == notes > 0
+    assert library.index(docs).changed == 0
     assert_consistent(library)
 
 

@@ -1,4 +1,4 @@
-"""Determines the format of a file from its name and first bytes: which suffixes are read, as what, and which are code."""
+"""The names of formats: which suffixes promise what, and which are code. The content decides (ingest.extract.detect)."""
 
 from importlib.util import find_spec
 from pathlib import PurePath
@@ -13,17 +13,19 @@ _SUFFIXES = {
     "subtitles": "srt vtt",
     "notebook": "ipynb",
     "table": "csv tsv",
-    "docx": "docx docm dotx",
-    "pptx": "pptx pptm ppsx",
-    "xlsx": "xlsx xlsm xltx",
-    "odf": "odt ods odp ott fodt fods fodp",
+    "docx": "docx docm dotx dotm",
+    "pptx": "pptx pptm ppsx ppsm potx potm",
+    "xlsx": "xlsx xlsm xltx xltm",
+    "odf": "odt ods odp odg ott ots otp otg odm fodt fods fodp fodg",
     "epub": "epub",
     "rtf": "rtf",
-    "mailbox": "mbox",
-    "data": "json jsonl ndjson yaml yml toml ini cfg conf properties env xml",
-    "html": "html htm xhtml",
+    "mailbox": "mbox mbx",
+    "data": "json jsonl ndjson yaml yml toml ini cfg conf properties env xml svg rss atom rdf fb2 kml gpx opml xsd xsl xslt"
+    " plist xliff xlf tmx",
+    "html": "html htm xhtml xht shtml",
     "pdf": "pdf",
-    "mail": "eml",
+    "mail": "eml emlx",
+    "mhtml": "mhtml mht",
     "python": "py pyi",
     "javascript": "js mjs cjs jsx",
     "typescript": "ts",
@@ -40,18 +42,25 @@ _SUFFIXES = {
     "shell": "sh bash",
     "code": "pyx kt kts scala m mm fs swift pl pm lua r jl zsh fish ps1 bat sql graphql proto css scss less"
     " vue svelte dart ex exs erl hs ml mli clj cljs lisp el scm vim asm s f90 f95 pas d nim zig tcl groovy gradle cmake mk"
-    " tf nix dockerfile",
+    " tf nix dockerfile patch diff",
 }
-_CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
+CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 SUFFIXES_READ = frozenset(_FORMATS)
-WITH_GRAMMAR = _CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
-CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in _CODE)
+WITH_GRAMMAR = CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
+CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in CODE)
 _NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby", "cmakelists.txt": "code"}
+_INDEX_NAMES = (
+    "dovecot.",
+    "dovecot-",
+    "courierimap",
+    "maildirsize",
+    "msgfilterrules.dat",
+)  # what mail programs keep beside mail
 _BINARY = frozenset(
     ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm .zip .gz .bz2"
     " .xz .7z .rar .tar .tgz .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
-    " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .doc .ppt .xls .mobi".split()
+    " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .mobi .msf".split()
 )
 
 
@@ -61,29 +70,8 @@ def has_grammars() -> bool:
 
 
 def format_by_name(path: PurePath) -> str | None:
-    """The format by a file's name, UNSUPPORTED for kinds without text, None if its beginning decides."""
+    """The format that a name promises, UNSUPPORTED for kinds without text, which are not opened; None if it promises none."""
     name, suffix = path.name.lower(), path.suffix.lower()
-    return _NAMES.get(name) or _FORMATS.get(suffix) or (UNSUPPORTED if suffix in _BINARY else None)
-
-
-def format_of(path: PurePath, beginning: bytes) -> str:
-    """The format's name, UNSUPPORTED for files without text or without a reader yet.
-
-    Names decide; a file with an unknown or no suffix counts as text if it begins like text.
-    """
-    known = format_by_name(path)
-    if known is not None:
-        return known
-    if not beginning or not _looks_like_text(beginning):
+    if suffix in _BINARY or name.startswith(_INDEX_NAMES):
         return UNSUPPORTED
-    return "code" if beginning.startswith(b"#!") else "text"
-
-
-def _looks_like_text(beginning: bytes) -> bool:
-    if b"\0" in beginning:
-        return False
-    try:
-        beginning.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.start > len(beginning) - 4 > 0  # a character cut in two at the end
-    return True
+    return _NAMES.get(name) or _FORMATS.get(suffix)

@@ -126,9 +126,8 @@ class FolderSync:
         sources = [record for record in sources if self._version.is_current(record)]
         if not sources or (hashed := _hash_of(entry.path)) is None:
             return False
-        format_name = formats.format_by_name(entry.path)
         for source in sources:
-            if source.content_hash == hashed and format_name in (source.format, None):
+            if source.content_hash == hashed and _promise_the_same(entry.path, path_from_text(source.path)):
                 moved = replace(
                     source,
                     root_id=root.id,
@@ -173,16 +172,16 @@ class FolderSync:
                     waiting, Reading(Job(str(item.entry.path), "", 0), name or "", reason=reason, remedy=readers.LARGER)
                 )
             else:
-                jobs.append(Job(str(item.entry.path), name or "", item.entry.size_bytes, self._known_hash(item, name)))
+                jobs.append(Job(str(item.entry.path), "", item.entry.size_bytes, self._known_hash(item)))
         for reading in read_files(jobs, self._chunking.setup):
             self._store(waiting, reading)
 
-    def _known_hash(self, item: _ToRead, format_name: str | None) -> str:
+    def _known_hash(self, item: _ToRead) -> str:
         """The content hash with which the file need not be read again, "" if it must be."""
         record = item.record
         if record is None or record.content_hash is None or not self._version.is_current(record):
             return ""
-        if record.status is DocumentStatus.UNSUPPORTED or format_name not in (record.format, None):
+        if record.status is DocumentStatus.UNSUPPORTED:
             return ""
         return record.content_hash.hex()
 
@@ -256,6 +255,11 @@ class FolderSync:
 def _kind_of(entry: FoundFile) -> str:
     """The kind of a file without text: a link or the like, or its suffix."""
     return entry.kind or entry.path.suffix.lower()
+
+
+def _promise_the_same(path: Path, other: Path) -> bool:
+    """True if equal content is of the same format under both names."""
+    return formats.format_by_name(path) == formats.format_by_name(other)
 
 
 def _hash_of(path: Path) -> bytes | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from searchkit.errors import EvaluationDataError, UnreadableFileError
 from searchkit.evaluate.beir import json_objects
-from searchkit.formats import UNSUPPORTED, format_of
+from searchkit.formats import UNSUPPORTED
+from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.extract.readers import extract
 from searchkit.ingest.extract.text import decode_text
 from searchkit.types import ExtractedDocument
@@ -67,7 +68,7 @@ def read_chunking_data(folder: Path) -> ChunkingData:
 
 def _document(file: Path) -> SourceDocument:
     content = file.read_bytes()
-    name = format_of(file, content[:8192])
+    name = format_of(file, content)
     if name == UNSUPPORTED:
         raise EvaluationDataError(f"{file} is not of a kind that is read.")
     try:

@@ -1,4 +1,4 @@
-"""Reads mail, one message or a mailbox: subject as title, then sender, date and recipients, then the text."""
+"""Reads mail, one message or a mailbox: subject as title, then sender, date and recipients, then the text; and saved web pages."""
 
 import email
 import email.policy
@@ -19,28 +19,107 @@ _DEEPEST = 8  # messages in messages
 _FROM = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 _HEADER = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t]?[^\n]*\n")
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
+_COUNTED = re.compile(
+    rb"\s*(\d{1,10})[ ]*\r?\n(?=[!-9;-~]+:)"
+)  # .emlx: the length of the mail, and after it Apple's own marks
+_EMLX_FLAGS = re.compile(rb"<key>flags</key>\s*<integer>(\d+)</integer>")
+_WORD = re.compile(r"\w+")
+_PLACEHOLDER_WORDS = 80  # a plain part with fewer words that are not in the HTML is only a pointer to it
+_SAYS_MORE = 2.0
 
 
 def extract_mail(content: bytes) -> ExtractedDocument:
-    """Read the plain text, else the HTML; attachments are listed by name, and only attached messages are read."""
-    message = _parsed(content)
+    """Read the part that says more, the plain text or the HTML; attachments are listed by name, and attached messages read.
+
+    Raises UnreadableFileError for a deleted mail.
+    """
+    message = _parsed(_without_count(_in_bytes(content)))
+    if _is_deleted(message):
+        raise _deleted()
     subject = _subject(message)
     blocks = tuple(_message(message, (subject,) if subject else (), 0))
     return ExtractedDocument(subject, blocks, _metadata(message))
 
 
 def extract_mailbox(content: bytes) -> ExtractedDocument:
-    """Read message by message, each under its subject; its place is its number and date."""
-    begin = content.lstrip(b"\xef\xbb\xbf\r\n")
+    """Read message by message, each under its subject; its place is its number and date. Deleted ones are skipped."""
+    begin = _in_bytes(content).lstrip(b"\xef\xbb\xbf\r\n")
     if not begin.startswith(b"From "):
         raise UnreadableFileError("not a mailbox: it does not begin with a message")
     return ExtractedDocument("", _mailbox(begin))
+
+
+def extract_saved_page(content: bytes) -> ExtractedDocument:
+    """Read a web page that was saved in one file (.mhtml) out of its envelope: its HTML, and that of its frames."""
+    message = _parsed(_in_bytes(content))
+    pages = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
+    read = [extract_html(_text(part).encode("utf-8", "replace")) for part in pages if isinstance(part, EmailMessage)]
+    if not read:
+        return extract_mail(content)
+    address = _header(message, "Snapshot-Content-Location") or _header(message, "Content-Location")
+    subject = _subject(message)
+    title = read[0].title or subject
+    about = {"date": _date(message), "url": address, "subject": "" if subject == title else subject}
+    blocks = [replace(block, line=None, line_end=None) for page in read for block in page.blocks]
+    named = [Block(title, BlockKind.HEADING, (title,))] if title and not blocks else []
+    return ExtractedDocument(title, named or blocks, {name: value for name, value in about.items() if value})
+
+
+def _in_bytes(content: bytes) -> bytes:
+    """The mail as it was sent: some programs save it in UTF-16."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in content[:64] and b"\n" in content[:4096]):
+        try:
+            return charset.decode(content).encode("utf-8")
+        except UnreadableFileError:
+            return content
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _without_count(content: bytes) -> bytes:
+    """The mail of an .emlx. Raises UnreadableFileError if Apple's marks behind it say that it was deleted."""
+    counted = _COUNTED.match(content)
+    if counted is None:
+        return content
+    end = counted.end() + int(counted[1])
+    marks = _EMLX_FLAGS.search(content, end)
+    if marks and int(marks[1]) & 2:
+        raise _deleted()
+    return content[counted.end() : end]
+
+
+def _deleted() -> UnreadableFileError:
+    return UnreadableFileError(
+        "a mail that was deleted and waits for its folder to be compacted",
+        remedy="Nothing to do, unless it should be there.",
+    )
+
+
+def _is_deleted(message: EmailMessage) -> bool:
+    """True if a program has marked the mail: Mozilla's flags 0008 and (second word) 00200000, or D among the status letters."""
+    for name, flag in (("X-Mozilla-Status", 0x8), ("X-Mozilla-Status2", 0x200000)):
+        try:
+            if int(_header(message, name) or "0", 16) & flag:
+                return True
+        except ValueError:
+            continue
+    return any(
+        "D" in _header(message, name).split(" ")[0]
+        for name in ("Status", "X-Status")
+        if _is_flags(_header(message, name))
+    )
+
+
+def _is_flags(status: str) -> bool:
+    """True for the letters of a mail program, and not for words such as Delivered."""
+    return 0 < len(status) <= 6 and status.isupper()
 
 
 def _mailbox(content: bytes) -> Iterator[Block]:
     for number, source in enumerate(_messages(content), 1):
         try:
             message = _parsed(source)
+            if _is_deleted(message):
+                continue
             subject, date = _subject(message), _date(message)
             blocks = list(_message(message, (subject,) if subject else (), 0))
         except UnreadableFileError:  # not a message, but text between messages
@@ -129,16 +208,29 @@ def _inner(message: EmailMessage, attachments: Sequence[MIMEPart]) -> Iterator[E
 
 
 def _body(message: EmailMessage, attachments: Sequence[MIMEPart], heading: tuple[str, ...]) -> list[Block]:
-    """The first kind of body with any text, then the text that continues after an inline picture."""
-    found: list[Block] = []
-    for kind in ("plain", "html"):
-        part = message.get_body(preferencelist=(kind,))
-        if part is not None and not found:
-            found = _text_blocks(part, heading)
+    """What the plain and the HTML part say, then the text that continues after an inline picture."""
+    plain, marked_up = (
+        _text_blocks(part, heading) if (part := message.get_body(preferencelist=(kind,))) is not None else []
+        for kind in ("plain", "html")
+    )
+    found = _saying_more(plain, marked_up)
     for part in attachments:
         if part.get_content_maintype() == "text" and not part.is_attachment() and not part.get_filename():
             found += _text_blocks(part, heading)
     return found
+
+
+def _saying_more(plain: list[Block], marked_up: list[Block]) -> list[Block]:
+    """The plain text, if it says about what the HTML says; else the HTML, after a plain text that is more than a pointer to it."""
+    words, others = _words(plain), _words(marked_up)
+    only_there = len(others - words)
+    if only_there <= max(len(words & others), (_SAYS_MORE - 1) * len(words)):
+        return plain or marked_up
+    return marked_up if len(words - others) < _PLACEHOLDER_WORDS else [*plain, *marked_up]
+
+
+def _words(blocks: Sequence[Block]) -> set[str]:
+    return {word.lower() for block in blocks for word in _WORD.findall(block.text)}
 
 
 def _text_blocks(part: MIMEPart, heading: tuple[str, ...]) -> list[Block]:

@@ -10,8 +10,9 @@ from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, ExtractedDocument
 
 _VERSION = 3  # of readers whose text is as it was when they all had one
-# Raise a format's when its reader's text changes: files of that format are then read again.
-_VERSIONS: dict[str, int] = {}
+# Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
+# raise it when more is recognised.
+_VERSIONS: dict[str, int] = {"": 4, "text": 4, "mail": 4, "mailbox": 4}
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -35,6 +36,7 @@ _READERS = {
     "rtf": ("office.rtf", "extract_rtf"),
     "mail": ("mail", "extract_mail"),
     "mailbox": ("mail", "extract_mailbox"),
+    "mhtml": ("mail", "extract_saved_page"),
     "code": ("code.source", "extract_code"),
     "python": ("code.source", "extract_python"),
     "javascript": ("code.source", "extract_javascript"),

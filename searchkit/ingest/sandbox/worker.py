@@ -19,6 +19,7 @@ from searchkit.errors import UnreadableFileError
 from searchkit.ingest.chunk import chunk_document
 from searchkit.ingest.diff import settled
 from searchkit.ingest.extract import readers
+from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
 from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, to_line
 from searchkit.types import Chunk, ExtractedDocument
@@ -66,7 +67,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
     try:
         content = _read(job["path"], setup.limits.file_bytes)
         known = {
-            "format": job["format"] or formats.format_of(PurePath(job["path"]), content.data[:8192]),
+            "format": job["format"] or format_of(PurePath(job["path"]), content.data),
             "content_hash": hashlib.blake2b(content.data, digest_size=16).hexdigest(),
             "size_bytes": content.status.st_size,
             "mtime_ns": content.mtime_ns,

@@ -147,6 +147,7 @@ _ENDING = re.compile(r"\.[\w+-]{1,16}")
 # Kinds that cover several formats, or some files of one.
 _WIDER = {
     "mail": ("mail", "mailbox"),
+    "html": ("html", "mhtml"),
     "spreadsheet": ("xlsx", "table", ".ods", ".fods"),
     "presentation": ("pptx", ".odp", ".fodp"),
 }

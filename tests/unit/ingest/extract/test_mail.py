@@ -1,7 +1,7 @@
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.mail import extract_mail, extract_mailbox
+from searchkit.ingest.extract.mail import extract_mail, extract_mailbox, extract_saved_page
 from searchkit.types import BlockKind
 
 HEAD = "From: a@b.c\nSubject: Roof\nMIME-Version: 1.0\n"
@@ -188,3 +188,102 @@ def test_a_damaged_message_costs_no_other() -> None:
     texts_of_box = [b.text for b in extract_mailbox(box).blocks]
     assert texts_of_box[0] == "only words"
     assert "Tiles?" in texts_of_box
+
+
+MARKED_UP = (
+    "<p>Your crossing leaves at 06:45 from pier 7. Booking code QX-48213; check-in closes forty minutes before.</p>"
+)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "This e-mail cannot be shown as plain text. Please turn on HTML in your mail program.",
+        "View in browser: https://x.example/1",
+        "Ihr E-Mail-Programm unterstützt kein HTML.",
+    ],
+)
+def test_a_placeholder_does_not_hide_what_the_mail_says(plain: str) -> None:
+    message = parts(
+        "alternative", f"Content-Type: text/plain; charset=utf-8\n\n{plain}", f"Content-Type: text/html\n\n{MARKED_UP}"
+    )
+    assert "QX-48213" in " ".join(texts(message)[1:])
+    assert plain not in texts(message)
+
+
+def test_a_plain_text_that_says_something_else_is_read_besides_the_html() -> None:
+    plain, shown = (" ".join(f"{word}{n}" for n in range(100)) for word in ("plain", "shown"))
+    body = " ".join(
+        texts(
+            parts(
+                "alternative", f"Content-Type: text/plain\n\n{plain}", f"Content-Type: text/html\n\n<p>{shown} x x</p>"
+            )
+        )
+    )
+    assert plain in body
+    assert shown in body
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "X-Mozilla-Status: 0009",
+        "X-Mozilla-Status: 0008",
+        "X-Mozilla-Status2: 00200000",
+        "Status: D",
+        "Status: RD",
+        "X-Status: AD",
+    ],
+)
+def test_a_deleted_mail_is_not_read(marks: str) -> None:
+    deleted = f"{marks}\nFrom: a@b.c\nSubject: Salary\n\nLorne earns more.\n"
+    with pytest.raises(UnreadableFileError, match="was deleted"):
+        extract_mail(deleted.encode())
+    kept = "X-Mozilla-Status: 0001\nStatus: RO\nFrom: a@b.c\nSubject: Kiln\n\nType K.\n"
+    box = extract_mailbox(f"From - x\n{deleted}\nFrom - y\n{kept}".encode())
+    found = [(block.text, block.place) for block in box.blocks]
+    assert ("Type K.", "message 2") in found
+    assert "earns" not in str(found)
+
+
+@pytest.mark.parametrize("status", ["RO", "Delivered", "O", ""])
+def test_a_status_that_deletes_nothing_is_no_mark(status: str) -> None:
+    assert texts(f"Status: {status}\nX-Mozilla-Status: zz\nFrom: a@b.c\n\nhello")[-1] == "hello"
+
+
+@pytest.mark.parametrize("flags", [0, 8590195713, 2, 8590195715])
+def test_apple_mail_is_read_without_its_marks(flags: int) -> None:
+    message = "From: a@b.c\nSubject: Kiln\n\nType K.\n"
+    marks = f"<?xml version='1.0'?><plist><dict><key>flags</key>\n\t<integer>{flags}</integer></dict></plist>"
+    content = f"{len(message)}   \n{message}{marks}".encode()
+    if flags & 2:
+        with pytest.raises(UnreadableFileError, match="was deleted"):
+            extract_mail(content)
+    else:
+        assert [block.text for block in extract_mail(content).blocks] == ["From: a@b.c\nSubject: Kiln", "Type K."]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_mail_in_another_unicode_is_read(encoding: str) -> None:
+    message = extract_mail("Subject: Periwinkle\r\nFrom: a@b.c\r\n\r\nThe order has come: 5 €.\r\n".encode(encoding))
+    assert message.title == "Periwinkle"
+    assert list(message.blocks)[-1].text == "The order has come: 5 €."
+
+
+def test_a_saved_page_is_its_html_without_its_pictures() -> None:
+    page = "<html><head><title>Sealing a floor</title></head><body><h2>How often</h2><p>Every eighteen =\nmonths.</p></body></html>"
+    saved = extract_saved_page(
+        (
+            "From: <Saved by Blink>\nSnapshot-Content-Location: https://x.example/slate\nSubject: Slate\nMIME-Version: 1.0\n"
+            'Content-Type: multipart/related; type="text/html"; boundary=b\n\n--b\nContent-Type: text/html\n'
+            f"Content-Transfer-Encoding: quoted-printable\n\n{page}\n--b\nContent-Type: image/jpeg\n"
+            f"Content-Transfer-Encoding: base64\n\n{'QUJD' * 1000}\n--b\nContent-Type: text/html\n\n<p>a frame</p>\n--b--\n"
+        ).encode()
+    )
+    assert saved.title == "Sealing a floor"
+    assert saved.metadata == {"url": "https://x.example/slate", "subject": "Slate"}
+    assert [(block.text, block.headings) for block in saved.blocks] == [
+        ("How often", ("How often",)),
+        ("Every eighteen months.", ("How often",)),
+        ("a frame", ()),
+    ]

@@ -97,7 +97,7 @@ def test_documents_of_a_changed_reader_are_read_again_and_no_others(
     library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.index(docs)
-    notes = sum(path.suffix == ".md" for path in docs.iterdir())
+    notes = sum(path.suffix == ".md" for path in docs.rglob("*"))
     monkeypatch.setitem(readers._VERSIONS, "markdown", readers.version("markdown") + 1)
     assert library.index(docs).changed == notes > 0
     assert library.index(docs).changed == 0

@@ -15,6 +15,11 @@ class BlockKind(StrEnum):
     TABLE = "table"
 
 
+QUOTED = (
+    "quoted"  # the place of a block that a mail quotes of another; after the number and date of the mail, in a mailbox
+)
+
+
 class DocumentStatus(StrEnum):
     """The outcome of indexing a file."""
 
@@ -44,7 +49,7 @@ class Block:
 
     `headings` is the path of headings above it, outermost first; `page` and the lines count from 1, None where the
     format has none. `place` is its position in the format's own terms, such as "slide 3", "Costs!A2:F41" or
-    "cell 5"; "" where page and line say it.
+    "cell 5"; "" where page and line say it. No passage spans blocks of two `unit`s, such as the mails of two people.
     """
 
     text: str
@@ -54,6 +59,7 @@ class Block:
     line: int | None = None
     line_end: int | None = None
     place: str = ""
+    unit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ neighbours. Nothing is left out, and nothing is repeated but the headings in the
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, groupby, pairwise
@@ -54,11 +54,14 @@ class _Titles:
 
 
 def chunk_document(document: ExtractedDocument, count_tokens: CountTokens, max_tokens: int) -> Iterator[Chunk]:
-    """Cut a document for a model with an input of `max_tokens`; the chunks are in the document's order, as its blocks are.
+    """Cut a document for a model with an input of `max_tokens`; the chunks are in the document's order, as its blocks are, and
+    none has blocks of two units.
 
     Only a few chunks are in memory at a time. `token_count` is a sum of parts, and may be off by a few.
     """
-    return _Chunker(document.title, count_tokens, max_tokens).chunks(document)
+    chunker = _Chunker(document.title, count_tokens, max_tokens)
+    for _, blocks in groupby(document.blocks, key=lambda block: block.unit):
+        yield from chunker.chunks(blocks)
 
 
 class _Chunker:
@@ -69,10 +72,10 @@ class _Chunker:
         self._titles = _Titles(title, count_tokens)
         self._budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
 
-    def chunks(self, document: ExtractedDocument) -> Iterator[Chunk]:
+    def chunks(self, blocks: Iterable[Block]) -> Iterator[Chunk]:
         """See chunk_document. `run` has the pending segments of one section, after short sections that were joined to it."""
         run: list[Segment] = []
-        for stretch in _stretches(self._segments(document), self._budget):
+        for stretch in _stretches(self._segments(blocks), self._budget):
             if run and not _same_section(run[-1], stretch[0]):
                 *whole, run = self._groups(run)
                 yield from map(self._chunk, whole)
@@ -86,13 +89,13 @@ class _Chunker:
                 run = run[cut:]
         yield from map(self._chunk, self._groups(run))
 
-    def _segments(self, document: ExtractedDocument) -> Iterator[Segment]:
+    def _segments(self, blocks: Iterable[Block]) -> Iterator[Segment]:
         """The segments under their headings; a heading is text itself if nothing is under it, or if a title has no room
         for all of it.
         """
-        blocks = (block for block in document.blocks if block.text.strip())
+        with_text = (block for block in blocks if block.text.strip())
         part = 0
-        for block, following in pairwise(chain(blocks, [None])):
+        for block, following in pairwise(chain(with_text, [None])):
             assert block is not None
             if block.kind is BlockKind.HEADING and following:
                 heads = following.headings[: len(block.headings)] == block.headings

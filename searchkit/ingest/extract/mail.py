@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from email.message import EmailMessage, MIMEPart
+from itertools import groupby
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.markup.html import extract_html
+from searchkit.ingest.extract.quotes import CITED, CITED_END, UNCITED, levels_of_blocks, parts_of_text
 from searchkit.ingest.extract.text import paragraphs
-from searchkit.types import Block, BlockKind, ExtractedDocument
+from searchkit.types import QUOTED, Block, BlockKind, ExtractedDocument
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _DEEPEST = 8  # messages in messages
@@ -23,6 +25,9 @@ _COUNTED = re.compile(
     rb"\s*(\d{1,10})[ ]*\r?\n(?=[!-9;-~]+:)"
 )  # .emlx: the length of the mail, and after it Apple's own marks
 _EMLX_FLAGS = re.compile(rb"<key>flags</key>\s*<integer>(\d+)</integer>")
+_CITATION = re.compile(r"<blockquote\b[^>]*>", re.IGNORECASE)
+_CITATION_END = re.compile(r"</blockquote\s*>", re.IGNORECASE)
+_CITES = re.compile(r"cite|quote[ds\"'_ -]", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _PLACEHOLDER_WORDS = 80  # a plain part with fewer words that are not in the HTML is only a pointer to it
 _SAYS_MORE = 2.0
@@ -115,6 +120,7 @@ def _is_flags(status: str) -> bool:
 
 
 def _mailbox(content: bytes) -> Iterator[Block]:
+    unit = 0
     for number, source in enumerate(_messages(content), 1):
         try:
             message = _parsed(source)
@@ -126,9 +132,13 @@ def _mailbox(content: bytes) -> Iterator[Block]:
             subject, date = "", ""
             blocks = paragraphs(charset.decode(source).replace("\r\n", "\n"))
         place = f"message {number}" + (f", {date[:10]}" if date else "")
+        unit += 1
         if subject:
-            yield Block(subject, BlockKind.HEADING, (subject,), place=place)
-        yield from (replace(block, line=None, line_end=None, place=place) for block in blocks)
+            yield Block(subject, BlockKind.HEADING, (subject,), place=place, unit=unit)
+        for block in blocks:
+            within = ", ".join(part for part in (place, block.place) if part)
+            yield replace(block, line=None, line_end=None, place=within, unit=unit + block.unit)
+        unit += max((block.unit for block in blocks), default=0)
 
 
 def _messages(content: bytes) -> Iterator[bytes]:
@@ -184,17 +194,21 @@ def _date(message: EmailMessage) -> str:
 
 
 def _message(message: EmailMessage, heading: tuple[str, ...], depth: int) -> Iterator[Block]:
-    """Read headers, text, and attached messages."""
+    """Read headers, text, and attached messages, each a unit of its own as quotations are."""
     headers = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
     attachments = list(message.iter_attachments()) if message.get_content_maintype() == "multipart" else []
     headers += [f"Attachment: {name}" for part in attachments if (name := part.get_filename())]
     if headers:
         yield Block("\n".join(headers), BlockKind.TABLE, heading)
-    yield from _body(message, attachments, heading)
+    body = _body(message, attachments, heading)
+    yield from body
+    unit = max((block.unit for block in body), default=0)
     if depth < _DEEPEST:
         for inner in _inner(message, attachments):
             subject = _subject(inner)
-            yield from _message(inner, (*heading, subject) if subject else heading, depth + 1)
+            blocks = list(_message(inner, (*heading, subject) if subject else heading, depth + 1))
+            yield from (replace(block, unit=unit + 1 + block.unit) for block in blocks)
+            unit += 1 + max((block.unit for block in blocks), default=0)
 
 
 def _inner(message: EmailMessage, attachments: Sequence[MIMEPart]) -> Iterator[EmailMessage]:
@@ -216,7 +230,8 @@ def _body(message: EmailMessage, attachments: Sequence[MIMEPart], heading: tuple
     found = _saying_more(plain, marked_up)
     for part in attachments:
         if part.get_content_maintype() == "text" and not part.is_attachment() and not part.get_filename():
-            found += _text_blocks(part, heading)
+            more = _text_blocks(part, heading)
+            found = _after(found, more) if any(block.unit for block in (*found, *more)) else [*found, *more]
     return found
 
 
@@ -226,7 +241,13 @@ def _saying_more(plain: list[Block], marked_up: list[Block]) -> list[Block]:
     only_there = len(others - words)
     if only_there <= max(len(words & others), (_SAYS_MORE - 1) * len(words)):
         return plain or marked_up
-    return marked_up if len(words - others) < _PLACEHOLDER_WORDS else [*plain, *marked_up]
+    return marked_up if len(words - others) < _PLACEHOLDER_WORDS else _after(plain, marked_up)
+
+
+def _after(blocks: list[Block], more: Sequence[Block]) -> list[Block]:
+    """Add blocks, in units of their own."""
+    unit = 1 + max((block.unit for block in blocks), default=-1)
+    return [*blocks, *(replace(block, unit=unit + block.unit) for block in more)]
 
 
 def _words(blocks: Sequence[Block]) -> set[str]:
@@ -234,11 +255,28 @@ def _words(blocks: Sequence[Block]) -> set[str]:
 
 
 def _text_blocks(part: MIMEPart, heading: tuple[str, ...]) -> list[Block]:
+    """The blocks of a body: the sender's own in unit 0, what the sender quotes in units of their own."""
     text = _text(part)
     if part.get_content_subtype() == "html":
-        blocks = extract_html(text.encode("utf-8", "replace")).blocks
-        return [Block(block.text, block.kind, heading + block.headings) for block in blocks]
-    return [Block(block.text, block.kind, heading) for block in paragraphs(text.replace("\r\n", "\n"))]
+        marked = _CITATION_END.sub(f"<p>{CITED_END}</p>", _CITATION.sub(_citation, text))
+        found = levels_of_blocks(extract_html(marked.encode("utf-8", "replace")).blocks)
+        levels = [(level, Block(block.text, block.kind, heading + block.headings)) for level, block in found]
+    else:
+        parts = parts_of_text(text.replace("\r\n", "\n"))
+        levels = [
+            (each.level, Block(block.text, block.kind, heading)) for each in parts for block in paragraphs(each.text)
+        ]
+    blocks = []
+    begins_with_quotation = bool(levels) and levels[0][0] > 0
+    for unit, (level, group) in enumerate(groupby(levels, key=lambda pair: pair[0]), int(begins_with_quotation)):
+        place = QUOTED if level else ""
+        blocks += [replace(block, place=place, unit=unit) for _, block in group]
+    return blocks
+
+
+def _citation(found: re.Match[str]) -> str:
+    """A mark in place of a blockquote: one that cites, or one that may only be indented."""
+    return f"<p>{CITED if _CITES.search(found.group()) else UNCITED}</p>"
 
 
 def _text(part: MIMEPart) -> str:

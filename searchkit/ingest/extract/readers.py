@@ -12,7 +12,7 @@ from searchkit.types import Block, ExtractedDocument
 _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
-_VERSIONS: dict[str, int] = {"": 4, "text": 4, "mail": 4, "mailbox": 4}
+_VERSIONS: dict[str, int] = {"": 4, "text": 4, "mail": 5, "mailbox": 5}
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")

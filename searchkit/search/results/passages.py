@@ -12,12 +12,17 @@ from typing import Self
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import StoredPassage, passages_of_hashes
 from searchkit.search.query.allowed import AllowedChunks
+from searchkit.types import QUOTED
 
 _WORD = re.compile(r"\w+")
 _FEWEST = 12  # words; in a shorter passage, one other word can change the meaning
 _SAME = 0.9  # share of all words that both have
 _ALIKE = 0.75  # difflib's ratio, for two spellings of a word: tenant and tenants, organise and organize; seven, seventeen .71
 _SHORTEST = 5  # letters of a word that can be misspelt and still be recognized
+_QUOTED_SHARE = 0.8  # of a quotation's words that are in the mail itself: programs add a line, and people cut some out
+_REPLY = re.compile(
+    r"(?:(?:re|aw|fwd?|wg|sv|vs|antw|tr|rif|ref|res|enc|odp|vá|ynt|回复|答复|转发)(?:\[\d+\])?\s?[:：]\s*)+"
+)
 _ARTICLES = frozenset(
     "a an the der die das den dem des ein eine einen einem einer eines le la les l un une el los las una il lo gli i o os as um"
     " uma de het een en ett et".split()
@@ -36,7 +41,7 @@ class NormalizedText:
     def of(cls, title: str, text: str) -> Self:
         """Normalize a text: white space and punctuation do not matter."""
         words = tuple(_WORD.findall(text))
-        return cls(title.casefold(), words, Counter(word.casefold() for word in words))
+        return cls(_REPLY.sub("", title.casefold()), words, Counter(word.casefold() for word in words))
 
     def is_nearly(self, other: Self) -> bool:
         """True if both say the same. The same words in another order, as in a table, do not."""
@@ -47,6 +52,14 @@ class NormalizedText:
             return False
         changes = SequenceMatcher(None, self.words, other.words, autojunk=False).get_opcodes()
         return all(kind == "equal" or _is_harmless(self.words[a:b], other.words[c:d]) for kind, a, b, c, d in changes)
+
+    def contains(self, quotation: Self) -> bool:
+        """True if a mail has nearly all words of what another quotes, under the same subject."""
+        of_quotation = quotation.counts.total()
+        return (
+            self.title == quotation.title
+            and (self.counts & quotation.counts).total() >= _QUOTED_SHARE * of_quotation > 0
+        )
 
 
 def _is_harmless(words: tuple[str, ...], others: tuple[str, ...]) -> bool:
@@ -139,18 +152,36 @@ def _of_each_file(found: Iterable[SelectedPassage]) -> list[SelectedPassage]:
 
 
 def _without_near_copies(found: Iterable[SelectedPassage], k: int) -> list[SelectedPassage]:
-    """The first k; those that are nearly copies of one before them are counted as its copies."""
+    """The first k; those that are nearly copies of one before them, or quote it, are counted as its copies.
+
+    A mail takes the place of a quotation of it that came before.
+    """
     chosen: list[SelectedPassage] = []
     texts: list[NormalizedText] = []
     for passage in found:
         text = NormalizedText.of(passage.stored.title, passage.stored.text)
-        same = next((i for i, known in enumerate(texts) if text.is_nearly(known)), None)
+        same = next((i for i, known in enumerate(texts) if _say_the_same(chosen[i], known, passage, text)), None)
         if same is not None:
-            copies_at = (*chosen[same].copies_at, passage.stored.path, *passage.copies_at)
-            chosen[same] = replace(chosen[same], copies_at=copies_at)
+            shown, copy = chosen[same], passage
+            if _is_quotation(shown) and not _is_quotation(passage):
+                shown, copy, texts[same] = passage, shown, text
+            copies_at = (*shown.copies_at, copy.stored.path, *copy.copies_at)
+            chosen[same] = replace(shown, copies_at=copies_at)
         elif len(chosen) < k:
             chosen.append(passage)
             texts.append(text)
         else:
             break
     return chosen
+
+
+def _say_the_same(
+    one: SelectedPassage, text: NormalizedText, other: SelectedPassage, other_text: NormalizedText
+) -> bool:
+    if text.is_nearly(other_text):
+        return True
+    return (_is_quotation(other) and text.contains(other_text)) or (_is_quotation(one) and other_text.contains(text))
+
+
+def _is_quotation(passage: SelectedPassage) -> bool:
+    return passage.stored.place.endswith(QUOTED)

@@ -581,3 +581,23 @@ def test_files_indexed_and_still_to_be_read_are_all_files_at_every_moment(librar
 
     library.index(tmp_path / "many", on_progress=on_progress)
     assert sums == {20}
+
+
+def test_a_quotation_is_a_copy_of_the_mail_that_it_quotes(library: Library, tmp_path: Path) -> None:
+    said = "The kiln needs a new thermocouple of type K before the next firing, else the glaze will run again."
+    first = f"From: Lorne <l@x.y>\nTo: Ada <a@x.y>\nSubject: Kiln\nDate: Mon, 3 Mar 2025 09:00:00 +0100\n\n{said}\n"
+    quoted = f"On Mon, 3 Mar 2025, Lorne <l@x.y> wrote:\n> {said}\n"
+    reply = (
+        f"From: Ada <a@x.y>\nSubject: Re: Kiln\nDate: Tue, 4 Mar 2025 09:00:00 +0100\n\nI shall buy one.\n\n{quoted}"
+    )
+    write(tmp_path / "mail" / "a reply.eml", reply)
+    write(tmp_path / "mail" / "the first.eml", first)
+    library.index(tmp_path / "mail")
+    for query in ("thermocouple", "kiln thermocouple", said):
+        hit, *others = library.search(query, mode=SearchMode.LEXICAL)
+        assert (hit.path.name, [path.name for path in hit.copies_at]) == ("the first.eml", ["a reply.eml"])
+        assert all(said not in other.text for other in others)
+    (tmp_path / "mail" / "the first.eml").unlink()
+    library.index(tmp_path / "mail")
+    (hit,) = library.search("thermocouple", mode=SearchMode.LEXICAL)
+    assert (hit.path.name, hit.place) == ("a reply.eml", "quoted")

@@ -49,7 +49,9 @@ class Block:
 
     `headings` is the path of headings above it, outermost first; `page` and the lines count from 1, None where the
     format has none. `place` is its position in the format's own terms, such as "slide 3", "Costs!A2:F41" or
-    "cell 5"; "" where page and line say it. No passage spans blocks of two `unit`s, such as the mails of two people.
+    "cell 5"; "" where page and line say it. No passage spans blocks of two `unit`s, such as the mails of two people. `columns`: the
+    row of names that heads the table of which the block is a part, "" if it has none or stands in the headings; every piece of a
+    table that is cut gets it.
     """
 
     text: str
@@ -60,6 +62,7 @@ class Block:
     line_end: int | None = None
     place: str = ""
     unit: int = 0
+    columns: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, groupby, pairwise
 
-from searchkit.ingest.segments import Boundary, CountTokens, Segment, segments_of
+from searchkit.ingest.segments import FULL_CHARACTERS, Boundary, CountTokens, Segment, segments_of
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
 VERSION = 5  # raise it when chunks change: documents are then chunked again
@@ -20,6 +20,7 @@ VERSION = 5  # raise it when chunks change: documents are then chunked again
 PASSAGE_TOKENS = 224
 _PROMPT_TOKENS = 14  # special tokens and the prompt's own words
 _TITLE_TOKENS = 64
+_NAMES_TOKENS = 112  # of a title that ends with the names of columns, up to half of a chunk
 _SHORT_SECTION = 48  # tokens below which a section is joined with the next
 _LEAST_ROOM = 16  # tokens of text in a chunk, however short the model's input
 # Costs of cuts, as shares of a chunk that might be left empty instead: text is cut inside a block only if the block does
@@ -30,23 +31,31 @@ _TITLES_HELD = 1000  # for one document; a bound on memory if it has very many h
 _COUNTED = re.compile(r"(\w+?)s? (\d+)(?:–(\d+))?")  # "row 7", "rows 7–12", "cell 3"
 _CELLS = re.compile(r"(.*!)([A-Z]+\d+)(?::([A-Z]+\d+))?")  # "Costs!A2:F41"
 TITLE_SEPARATOR = " › "
+BAR = " | "  # between the names of columns
 
 
 class _Titles:
     """The heading lines of one document's chunks, and their tokens; each line is counted once."""
 
-    def __init__(self, title: str, count_tokens: CountTokens) -> None:
+    def __init__(self, title: str, count_tokens: CountTokens, budget: int) -> None:
+        self._names_tokens = max(_TITLE_TOKENS, min(_NAMES_TOKENS, budget // 2))
         self._whole = lru_cache(_TITLES_HELD)(lambda headings: count_tokens(_title(title, headings)))
-        self._cut = lru_cache(_TITLES_HELD)(lambda headings: _cut_title(_title(title, headings), count_tokens))
+        self._cut = lru_cache(_TITLES_HELD)(
+            lambda headings: _cut_title(_title(title, headings), count_tokens, self.most_tokens(headings))
+        )
+
+    def most_tokens(self, headings: tuple[str, ...]) -> int:
+        """The tokens that the line may have."""
+        return self._names_tokens if headings and BAR in headings[-1] else _TITLE_TOKENS
 
     def has_room(self, headings: tuple[str, ...]) -> bool:
         """True if the line has room for all of the headings."""
-        return self._whole(headings) <= _TITLE_TOKENS
+        return self._whole(headings) <= self.most_tokens(headings)
 
     def tokens(self, headings: tuple[str, ...]) -> int:
         """An upper bound of the line's tokens anywhere, including a blank line after it."""
         whole = self._whole(headings)
-        return min(_TITLE_TOKENS, whole) + 1 if whole else 0
+        return min(self.most_tokens(headings), whole) + 1 if whole else 0
 
     def line(self, headings: tuple[str, ...]) -> str:
         """The line, cut to its budget."""
@@ -69,8 +78,8 @@ class _Chunker:
 
     def __init__(self, title: str, count_tokens: CountTokens, max_tokens: int) -> None:
         self._count_tokens = count_tokens
-        self._titles = _Titles(title, count_tokens)
         self._budget = min(PASSAGE_TOKENS, max_tokens) - _PROMPT_TOKENS
+        self._titles = _Titles(title, count_tokens, self._budget)
 
     def chunks(self, blocks: Iterable[Block]) -> Iterator[Chunk]:
         """See chunk_document. `run` has the pending segments of one section, after short sections that were joined to it."""
@@ -95,7 +104,7 @@ class _Chunker:
         """
         with_text = (block for block in blocks if block.text.strip())
         part = 0
-        for block, following in pairwise(chain(with_text, [None])):
+        for block, following in pairwise(chain(self._under_columns(with_text), [None])):
             assert block is not None
             if block.kind is BlockKind.HEADING and following:
                 heads = following.headings[: len(block.headings)] == block.headings
@@ -106,6 +115,28 @@ class _Chunker:
                 part = segment.part
                 yield segment
             part += 1
+
+    def _under_columns(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Put a table that does not fit one chunk under its row of names, as under a heading, which every piece has."""
+        for (columns, headings, _), table in groupby(
+            blocks, key=lambda block: (block.columns, block.headings, block.page)
+        ):
+            if not columns:
+                yield from table
+                continue
+            held: list[Block] = []
+            room = self._room(headings)
+            while room >= 0 and (block := next(table, None)):
+                held.append(block)
+                may_fit = len(block.text) <= room * FULL_CHARACTERS
+                room -= self._count_tokens(block.text) + 1 if may_fit else room + 1
+            if room >= 0:
+                yield from held
+            else:
+                path = (*headings, columns)
+                yield from (
+                    _row_under(block, path, in_title=self._titles.has_room(path)) for block in chain(held, table)
+                )
 
     def _room(self, headings: tuple[str, ...]) -> int:
         """The tokens of text that fit under a title."""
@@ -166,7 +197,8 @@ class _Chunker:
             first, *more = same
             headings = first.block.headings
             if headings != previous:
-                spelled = _cut_title(TITLE_SEPARATOR.join(headings[len(common) :]), self._count_tokens)
+                most = self._titles.most_tokens(headings)
+                spelled = _cut_title(TITLE_SEPARATOR.join(headings[len(common) :]), self._count_tokens, most)
                 parts += [spelled] if spelled else []
                 tokens += self._count_tokens(spelled) + 1 if spelled else 0
                 previous = headings
@@ -211,6 +243,14 @@ def _without_itself(block: Block) -> Block:
     return replace(block, headings=block.headings[:-1]) if block.kind is BlockKind.HEADING else block
 
 
+def _row_under(block: Block, path: tuple[str, ...], *, in_title: bool) -> Block:
+    """Rows under the names of their columns; `in_title`: every chunk's title has all of these, and the text need not."""
+    names = path[-1]
+    kind = BlockKind.HEADING if block.text == names else block.kind
+    text = block.text.removeprefix(f"{names}\n") if in_title and block.line is None else block.text
+    return replace(block, text=text, kind=kind, headings=path, columns="")
+
+
 def _joined_places(blocks: Sequence[Block]) -> str:
     """The place of the blocks: one, or from the first to the last; "" if some have none, and page and line say it."""
     places = list(dict.fromkeys(block.place for block in blocks))
@@ -245,10 +285,8 @@ def _title(title: str, headings: tuple[str, ...]) -> str:
     return TITLE_SEPARATOR.join(" ".join(name.split()) for name in names if name)
 
 
-def _cut_title(title: str, count_tokens: CountTokens) -> str:
+def _cut_title(title: str, count_tokens: CountTokens, most: int) -> str:
     """Shorten a title to leave room for the text; its end, nearest to the passage, is kept."""
-    while count_tokens(title) > _TITLE_TOKENS:
-        title = (
-            title[-(len(title) * _TITLE_TOKENS // count_tokens(title)) :] if len(title) > _TITLE_TOKENS else title[1:]
-        )
+    while (tokens := count_tokens(title)) > most:
+        title = title[-(len(title) * most // tokens) :] if len(title) > most else title[1:]
     return title.strip()

@@ -15,9 +15,7 @@ from searchkit.types import Block, BlockKind
 CountTokens = Callable[[str], int]
 
 _WHOLE_PARAGRAPH = 300  # characters up to which a paragraph is not cut into sentences
-_CHARACTERS_A_TOKEN = (
-    6  # of code and tables that may fit; longer ones are cut into lines without counting all of their tokens
-)
+FULL_CHARACTERS = 6  # for each token of code and tables that may fit; of longer ones not all tokens are counted
 _FAR_TOO_LONG = 64  # characters per token; a longer text is cut before its tokens are counted
 _WIDEST_GAP = 32  # characters of white space inside a block that are kept
 _SPACE = re.compile(r"\s*")
@@ -79,7 +77,7 @@ class Segment:
 
 def segments_of(block: Block, part: int, count_tokens: CountTokens, room: int) -> Iterator[Segment]:
     """Divide a block into segments of at most `room` tokens; the first has the number `part`."""
-    whole = room * _CHARACTERS_A_TOKEN if block.kind in _ROWS else _WHOLE_PARAGRAPH
+    whole = room * FULL_CHARACTERS if block.kind in _ROWS else _WHOLE_PARAGRAPH
     if len(block.text) <= whole and (tokens := count_tokens(block.text) + 1) <= room:
         yield Segment(block, 0, len(block.text), tokens, block.line, block.line_end, part, Boundary.PART)
         return

@@ -12,7 +12,24 @@ from searchkit.types import Block, ExtractedDocument
 _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
-_VERSIONS: dict[str, int] = {"": 4, "text": 4, "mail": 5, "mailbox": 5}
+_VERSIONS: dict[str, int] = {
+    "": 4,
+    "text": 4,
+    "markdown": 4,
+    "rst": 4,
+    "org": 4,
+    "notebook": 4,
+    "html": 4,
+    "docx": 4,
+    "xlsx": 4,
+    "pptx": 4,
+    "odf": 4,
+    "epub": 4,
+    "rtf": 4,
+    "table": 4,
+    "mail": 6,
+    "mailbox": 6,
+}
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -105,7 +122,9 @@ def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
             text = _plain(block.text)
             if text.strip():
                 headings = tuple(_plain(name) for name in block.headings)
-                yield replace(block, text=text, headings=headings, place=_plain(block.place))
+                yield replace(
+                    block, text=text, headings=headings, place=_plain(block.place), columns=_plain(block.columns)
+                )
 
 
 def _plain(text: str) -> str:

@@ -44,6 +44,7 @@ def cut_block(block: Block) -> Iterator[Block]:
     if block.line is None or (block.line_end is not None and len(block.text) <= LONG_BLOCK):
         for start, end in stretches(block.text, 0, len(block.text)):
             yield replace(block, text=block.text[start:end].rstrip())
+            block = _below_columns(block)
         return
     line, counted = block.line, 0
     for start, end in stretches(block.text, 0, len(block.text)):
@@ -51,6 +52,12 @@ def cut_block(block: Block) -> Iterator[Block]:
         part = block.text[start:end].rstrip()
         if part.strip():
             yield replace(block, text=part, line=line, line_end=line + part.count("\n"))
+            block = _below_columns(block)
+
+
+def _below_columns(block: Block) -> Block:
+    """The rest of a table under the names of its columns, however little is left of it."""
+    return replace(block, headings=(*block.headings, block.columns), columns="") if block.columns else block
 
 
 def stretches(text: str, start: int, end: int, longest: int = LONG_BLOCK) -> Iterator[tuple[int, int]]:
@@ -63,6 +70,23 @@ def stretches(text: str, start: int, end: int, longest: int = LONG_BLOCK) -> Ite
         start = cut
     if start < end:
         yield start, end
+
+
+_LONGEST_ADDRESS = 300  # characters; what mailing programs write behind them tracks readers
+_NO_ADDRESS = ("#", "javascript:", "data:", "about:", "cid:")
+_SCHEME = re.compile(r"(?:https?://(?:www\.)?|mailto:|tel:|file:/*)", re.IGNORECASE)
+
+
+def address_behind(words: str, address: str) -> str:
+    """The address behind the words of a link, as " (address)"; "" if the words show it, or if it is within the document."""
+    address = "".join(address.split())
+    bare = _SCHEME.sub("", address, count=1).rstrip("/")
+    if not bare or address.lower().startswith(_NO_ADDRESS) or bare.casefold() in words.casefold():
+        return ""
+    shown = address.partition(":")[2] if address.lower().startswith(("mailto:", "tel:")) else address
+    if len(shown) > _LONGEST_ADDRESS:
+        shown = shown.partition("?")[0][:_LONGEST_ADDRESS]
+    return f" ({shown})"
 
 
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:

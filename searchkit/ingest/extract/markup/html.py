@@ -1,32 +1,48 @@
-"""Reads HTML: the main content as blocks under their headings, without navigation, scripts and styles."""
+"""Reads HTML: the main part as blocks under their headings, then the rest of the page; no navigation, scripts and buttons."""
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from lxml import etree, html
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import charset
+from searchkit.ingest.extract.rows import column_names, joined_cells
+from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-_SKIPPED = frozenset(
-    "script style noscript template svg math iframe object nav header footer aside button select textarea head".split()
-)
-_OF_THE_PAGE = frozenset(("header", "aside"))  # inside the main part they contain its title, its notes and footnotes
+_SKIPPED = frozenset("script style noscript template iframe nav button datalist head".split())
+_FRAME = frozenset(("header", "footer", "aside"))  # of the page, unless they are inside its main part
+_LISTS = frozenset(
+    "ul ol div section table p form header footer aside".split()
+)  # that may be navigation, outside of it
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = frozenset(
-    "address article blockquote body br caption center dd details div dl dt fieldset figcaption figure hr html li main ol p"
-    " pre section summary table tbody td tfoot th thead tr ul".split()
+    "address article aside blockquote body br caption center dd details div dl dt fieldset figcaption figure footer header hr"
+    " html li main ol option p pre section select summary table tbody td textarea tfoot th thead tr ul".split()
 )
+_DRAWN = ("svg", "text", "title", "desc", "math")  # words that nothing but their places parts
 _NO_CELLS = ("table", "pre", *sorted(_HEADINGS))  # a row that contains these is page layout
 _ROW_CHARACTERS = 2000  # and so is a row with more text than this
 _LITTLE = 0.1  # an element with less than this share of the page's text is not its main part
+_MOSTLY = 0.8
 _PERMALINK = re.compile(r"[¶§#🔗]")
 _MAIN = "//main | //*[@role='main'] | //article"
+_ABSOLUTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
+_TYPED = ("", "text", "search", "email", "tel", "url", "number", "date", "time")  # inputs whose value is shown
+_SOME, _MANY = 200, 3  # characters of addresses that a block may contain, or a share of its own: one in this many
+_METADATA = {
+    "description": "description", "og:description": "description", "keywords": "tags", "author": "author",
+    "article:author": "author", "date": "date", "article:published_time": "date", "dcterms.date": "date",
+    "og:url": "address",
+}  # fmt: skip
 
 
 def extract_html(content: bytes) -> ExtractedDocument:
-    """Read blocks of the main part (main, role=main or article, else the body). The title is its first h1, else <title>.
+    """Read blocks of the main part (main, role=main or article, else the body), then what is around it. The title is its first
+    h1, else <title>; a title that is not the h1 is metadata.
 
     Raises UnreadableFileError if the page is binary, or nested so deeply that the parser gives up.
     """
@@ -48,16 +64,37 @@ def _read(page: html.HtmlElement) -> ExtractedDocument:
     walk, part = _Walk(), _main_part(page)
     blocks = tuple(walk.blocks(part))
     if part is not page:
-        whole_walk = _Walk()
-        whole = tuple(whole_walk.blocks(page))
-        if _length(blocks) < _LITTLE * _length(whole):
-            walk, blocks = whole_walk, whole
-    named = page.xpath("string((//title[not(ancestor::svg)])[1])")
-    return ExtractedDocument(walk.first_h1 or _squeezed(named), blocks)
+        rest = tuple(_Walk(outside=True).blocks(page, without=part))
+        if _length(blocks) < _LITTLE * _length(rest):
+            walk = _Walk()
+            blocks = tuple(walk.blocks(page))
+        else:
+            blocks += rest
+    named = _squeezed(page.xpath("string((//title[not(ancestor::svg)])[1])"))
+    metadata = _metadata(page)
+    if not blocks:
+        blocks = tuple(Block(words) for words in (named, metadata.get("description", "")) if words)
+    if walk.first_h1 and named not in ("", walk.first_h1):
+        metadata["page title"] = named
+    return ExtractedDocument(walk.first_h1 or named, blocks, metadata)
 
 
 def _length(blocks: tuple[Block, ...]) -> int:
     return sum(len(block.text) for block in blocks)
+
+
+def _metadata(page: html.HtmlElement) -> dict[str, str]:
+    """What the page's head says of it, and the address that it was saved from."""
+    found: dict[str, str] = {}
+    for entry in page.iter("meta"):
+        name = _METADATA.get((entry.get("name") or entry.get("property") or "").lower())
+        if name and (value := _squeezed(entry.get("content") or "")):
+            found.setdefault(name, value)
+    for link in page.xpath("//link[@rel='canonical']/@href"):
+        found.setdefault("address", str(link))
+    if not re.match(r"\d{4}-\d\d-\d\d", found.get("date", "0000-00-00")):
+        found["published"] = found.pop("date")
+    return found
 
 
 def _in_utf8(content: bytes) -> bytes:
@@ -69,7 +106,11 @@ def _in_utf8(content: bytes) -> bytes:
 
 def _main_part(page: html.HtmlElement) -> html.HtmlElement:
     """The element with the most text among the main candidates, else the page itself."""
-    candidates = [part for part in page.xpath(_MAIN) if not any(up.tag in _SKIPPED for up in part.iterancestors())]
+    candidates = [
+        part
+        for part in page.xpath(_MAIN)
+        if not any(up.tag in _SKIPPED or up.tag in _FRAME for up in part.iterancestors())
+    ]
     if not candidates:
         return page
     best = max(candidates, key=lambda part: len(part.text_content()))
@@ -79,29 +120,57 @@ def _main_part(page: html.HtmlElement) -> html.HtmlElement:
     return best
 
 
+@dataclass(slots=True)
+class _Words:
+    """The text that is being collected up to the next boundary, and the addresses behind words of it."""
+
+    parts: list[str] = field(default_factory=list)
+    addresses: list[tuple[int, str, str]] = field(default_factory=list)  # (part before which it stands, words, address)
+    line: int | None = None
+    last_line: int | None = None
+
+    def raw(self) -> tuple[str, list[str]]:
+        """The text; and lines "words (address)", which follow it if there are too many to stand in it."""
+        length = sum(map(len, self.parts))
+        if sum(len(address) for *_, address in self.addresses) > max(_SOME, length // _MANY):
+            return "".join(self.parts), [f"{_squeezed(words)}{address}" for _, words, address in self.addresses]
+        for at, _, address in reversed(self.addresses):
+            self.parts.insert(at, address)
+        return "".join(self.parts), []
+
+
 class _Walk:
-    """Walks the elements in order, and cuts the text at block boundaries; a row of a table is one block."""
+    """Walks the elements in order, and cuts the text at block boundaries; a row of a table is one block.
 
-    def __init__(self) -> None:
+    `outside`: of the main part, where lists of links are navigation.
+    """
+
+    def __init__(self, *, outside: bool = False) -> None:
         self.first_h1 = ""
-        self._row: html.HtmlElement | None = None
+        self._outside = outside
+        self._frames: list[html.HtmlElement] = []  # that the walk is inside of
         self._path: list[tuple[int, str]] = []
-        self._parts: list[str] = []
-        self._line: int | None = None
-        self._last_line: int | None = None
+        self._held = _Words()
+        self._links: list[tuple[html.HtmlElement, int]] = []
+        self._table: tuple[html.HtmlElement | None, str] = (None, "")
+        self._spans: dict[int, tuple[int, str]] = {}  # rows that a cell still spans, and its text, by column
 
-    def blocks(self, root: html.HtmlElement) -> Iterator[Block]:
+    def blocks(self, root: html.HtmlElement, without: html.HtmlElement | None = None) -> Iterator[Block]:
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         for event, element in walk:
             if event in ("comment", "pi"):
                 self._add(element.tail if element is not root else None)
             elif event == "start":
-                if _is_skipped(element, root):
+                if element is without or self._is_skipped(element, root):
                     walk.skip_subtree()
                 elif element.tag == "pre":
                     yield from self._cut()
                     self._add(element.text_content(), element)
                     yield from self._cut(BlockKind.CODE)
+                    walk.skip_subtree()
+                elif _is_row(element):
+                    yield from self._cut()
+                    yield from self._row(element)
                     walk.skip_subtree()
                 else:
                     yield from self._start(element)
@@ -109,56 +178,157 @@ class _Walk:
                 yield from self._end(element, root)
 
     def _start(self, element: html.HtmlElement) -> Iterator[Block]:
-        if self._row is not None:
-            is_next_cell = element.tag in ("td", "th") and element.getprevious() is not None
-            self._parts.append(" | " if is_next_cell else " " if element.tag in _BLOCKS else "")
-        elif element.tag in _BLOCKS or element.tag in _HEADINGS:
+        if element.tag in _BLOCKS or element.tag in _HEADINGS:
             yield from self._cut()
-            self._row = element if _is_row(element) else None
-        if element.tag == "a" and _PERMALINK.fullmatch((element.text or "").strip()):
-            return
+        if _is_frame(element):
+            self._frames.append(element)
+        if element.tag in _DRAWN:
+            self._add(" ")
+        if element.tag == "a":
+            if _PERMALINK.fullmatch((element.text or "").strip()):
+                return
+            self._links.append((element, len(self._held.parts)))
         self._add(element.text, element)
+        if shown := _attributes(element):
+            self._add(f" {shown} ", element)
 
     def _end(self, element: html.HtmlElement, root: html.HtmlElement) -> Iterator[Block]:
-        if not _is_skipped(element, root):
-            if self._row is not None:
-                if element is self._row:
-                    yield from self._cut(BlockKind.TABLE)
-                    self._row = None
-                elif element.tag in _BLOCKS:
-                    self._parts.append(" ")
-            elif element.tag in _HEADINGS:
+        if self._links and element is self._links[-1][0]:
+            self._end_link(*self._links.pop())
+        if not self._is_skipped(element, root):
+            if element.tag in _HEADINGS:
                 yield from self._cut(BlockKind.HEADING, int(element.tag[1]))
             elif element.tag in _BLOCKS and element.tag not in ("pre", "br"):
                 yield from self._cut()
+        if self._frames and element is self._frames[-1]:
+            self._frames.pop()
         if element is not root:
             self._add(element.tail)
 
+    def _end_link(self, link: html.HtmlElement, start: int) -> None:
+        href = link.get("href") or ""
+        if not _ABSOLUTE.match(href):  # a place on the page, or another page of the same site
+            return
+        words = "".join(self._held.parts[start:]) or link.text_content()
+        if address := address_behind(words, href):
+            self._held.addresses.append((len(self._held.parts), words, address))
+
+    def _row(self, row: html.HtmlElement) -> Iterator[Block]:
+        """A row of cells, each in its column: what spans rows is in each of them, a wide cell has its width."""
+        table = next(row.iterancestors("table"), None)
+        if table is not self._table[0]:
+            self._table, self._spans = (table, _names(table)), {}
+        cells: list[str] = []
+        for cell in row.iterchildren("td", "th"):
+            self._spanned(cells)
+            text = " ".join(block.text.replace("\n", " ") for block in _Walk(outside=self._outside).blocks(cell))
+            self._spans[len(cells)] = (_span(cell, "rowspan") - 1, text)
+            cells += [text, *[""] * (_span(cell, "colspan") - 1)]
+        self._spanned(cells)
+        if line := joined_cells(cells):
+            last = max((part.sourceline or 0 for part in row.iter(etree.Element)), default=0)
+            headings = tuple(name for _, name in self._path)
+            start = row.sourceline
+            yield Block(line, BlockKind.TABLE, headings, line=start, line_end=last or start, columns=self._table[1])
+
+    def _spanned(self, cells: list[str]) -> None:
+        while self._spans.get(len(cells), (0, ""))[0] > 0:
+            left, text = self._spans[len(cells)]
+            self._spans[len(cells)] = (left - 1, text)
+            cells.append(text)
+
     def _add(self, text: str | None, element: html.HtmlElement | None = None) -> None:
         if text:
-            self._parts.append(text)
+            self._held.parts.append(text)
         if element is not None and element.sourceline:
-            self._line = self._line or element.sourceline
-            self._last_line = element.sourceline
+            self._held.line = self._held.line or element.sourceline
+            self._held.last_line = element.sourceline
 
     def _cut(self, kind: BlockKind = BlockKind.PARAGRAPH, level: int = 0) -> Iterator[Block]:
-        raw = "".join(self._parts)
+        held, self._held = self._held, _Words()
+        self._links = [(link, 0) for link, _ in self._links]
+        if kind is BlockKind.HEADING:  # which stands in titles, where addresses would be in the way
+            raw, behind = "".join(held.parts), [address.strip(" ()") for *_, address in held.addresses]
+        else:
+            raw, behind = held.raw()
         text = raw.strip("\n").rstrip() if kind is BlockKind.CODE else _squeezed(raw)
-        line, last = self._line, self._last_line
-        self._parts, self._line, self._last_line = [], None, None
         if not text.strip(" |\n"):
             return
         if kind is BlockKind.HEADING:
             self._path = [(above, name) for above, name in self._path if above < level]
             self._path.append((level, text))
             self.first_h1 = self.first_h1 or (text if level == 1 else "")
-        headings = tuple(name for _, name in self._path)
+        line, last = held.line, held.last_line
         if kind is BlockKind.CODE and line:
             line += len(raw) - len(raw.lstrip("\n"))
             last = line + text.count("\n")
         elif line:
             last = max(last or line, line + raw.rstrip().count("\n"))
-        yield Block(text, kind, headings, line=line, line_end=last)
+        block = Block(text, kind, tuple(name for _, name in self._path), line=line, line_end=last)
+        yield block
+        if behind:
+            yield replace(block, text="\n".join(behind), kind=BlockKind.TABLE)
+
+    def _is_skipped(self, element: html.HtmlElement, root: html.HtmlElement) -> bool:
+        """Parts that are not content: what is never shown, buttons, navigation. Lists of links are navigation outside the main
+        part, and in the page's own header, footer and asides.
+        """
+        if element is root:
+            return False
+        if element.tag in _SKIPPED or element.get("hidden") is not None or element.get("role") == "navigation":
+            return True
+        if element.tag == "option":
+            return element.get("selected") is None
+        if element.tag not in _LISTS:
+            return False
+        return bool(self._outside or self._frames or _is_frame(element)) and _is_navigation(element)
+
+
+def _is_frame(element: html.HtmlElement) -> bool:
+    """True for the page's own header, footer and asides, not for those of an article or of the main part."""
+    return element.tag in _FRAME and not any(
+        up.tag in ("article", "main") or up.get("role") == "main" for up in element.iterancestors()
+    )
+
+
+def _is_navigation(element: html.HtmlElement) -> bool:
+    """True if hardly anything of an element's text is not links, several of them."""
+    links = [len("".join(link.text_content().split())) for link in element.iter("a")]
+    return len(links) > 2 and sum(links) >= _MOSTLY * len("".join(element.text_content().split()))
+
+
+def _attributes(element: html.HtmlElement) -> str:
+    """The text that an element shows, or has shown in its place, without containing it."""
+    if element.tag in ("img", "area"):
+        return ": ".join(dict.fromkeys(filter(None, (element.get("title"), element.get("alt")))))
+    if element.tag == "input":
+        kind = (element.get("type") or "").lower()
+        return element.get("alt" if kind == "image" else "value") or "" if kind in (*_TYPED, "image") else ""
+    if element.tag in ("abbr", "dfn"):
+        return f"({element.get('title')})" if element.get("title") else ""
+    return element.get("aria-label") or "" if element.tag == "svg" else ""
+
+
+def _names(table: html.HtmlElement | None) -> str:
+    """The names of a table's columns."""
+    rows: list[list[str]] = []
+    marked = 0
+    for row in table.iter("tr") if table is not None else ():
+        if next(row.iterancestors("table"), None) is table and _is_row(row):
+            cells = list(row.iterchildren("td", "th"))
+            parent = row.getparent()
+            is_head = (parent is not None and parent.tag == "thead") or all(cell.tag == "th" for cell in cells)
+            marked += marked == len(rows) and is_head
+            wide = ([_squeezed(cell.text_content()), *[""] * (_span(cell, "colspan") - 1)] for cell in cells)
+            rows.append(list(chain.from_iterable(wide)))
+            if len(rows) > marked + 1:
+                break
+    return column_names(rows, marked)
+
+
+def _span(cell: html.HtmlElement, name: str) -> int:
+    said = (cell.get(name) or "").strip()
+    return max(1, min(int(said), 100)) if said.isdecimal() else 1
 
 
 def _is_row(element: html.HtmlElement) -> bool:
@@ -166,19 +336,6 @@ def _is_row(element: html.HtmlElement) -> bool:
     if element.tag != "tr" or next(element.iter(*_NO_CELLS), None) is not None:
         return False
     return len(element.text_content()) <= _ROW_CHARACTERS
-
-
-def _is_skipped(element: html.HtmlElement, root: html.HtmlElement) -> bool:
-    """Parts that are not content. Headers and asides inside the main part are; only the page's own are not."""
-    if element is root:
-        return False
-    if element.get("hidden") is not None:
-        return True
-    if element.tag not in _SKIPPED:
-        return False
-    if element.tag in _OF_THE_PAGE:
-        return not any(up.tag in ("article", "main") or up.get("role") == "main" for up in element.iterancestors())
-    return True
 
 
 def _squeezed(text: str) -> str:

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from searchkit.ingest.extract.markup.frontmatter import read_front_matter
+from searchkit.ingest.extract.rows import bar_cells, joined_cells
 from searchkit.ingest.extract.text import decode_text, paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -72,7 +73,8 @@ def _blocks(lines: list[str], tokens: list[Token], path: list[tuple[int, str]]) 
             source, kind = "\n".join(lines[start:end]).rstrip(), _KINDS.get(token.type, BlockKind.PARAGRAPH)
             last = start + 1 + source.count("\n")
         headings = tuple(name for _, name in path if name)
-        blocks.append(Block(source, kind, headings, line=start + 1, line_end=last))
+        columns = joined_cells(bar_cells(lines[start])) if kind is BlockKind.TABLE else ""
+        blocks.append(Block(source, kind, headings, line=start + 1, line_end=last, columns=columns))
     headings = tuple(name for _, name in path if name)
     return blocks + [replace(block, headings=headings) for block in paragraphs("\n".join(lines[done:]), done + 1)]
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from searchkit.ingest.extract.markup.frontmatter import iso_date
+from searchkit.ingest.extract.rows import bar_cells, column_names
 from searchkit.ingest.extract.text import cut_block, decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -21,6 +22,7 @@ _DRAWER = re.compile(r"[ \t]*:[\w-]+:[ \t]*$")
 _DRAWER_END = re.compile(r"[ \t]*:END:[ \t]*$", re.IGNORECASE)
 _FIXED = re.compile(r"[ \t]*:(?:[ \t]|$)")
 _TIMESTAMP = re.compile(r"[<\[](\d{4}-\d\d-\d\d)(?:[ \t]+[^\W\d]+\.?)?(?:[ \t]+(\d?\d:\d\d))?[^>\]]*[>\]]$")
+_MOST_NAMING = 3  # rows above a table's first rule that are its head
 _LONGEST_DRAWER = 2000  # lines in which a drawer or block must end to be one
 
 
@@ -115,11 +117,23 @@ class _Reader:
         return bool(line.strip()) and not begins and not line.lstrip().startswith("|")
 
     def _cut(self, at: int, end: int, kind: BlockKind) -> Iterator[Block]:
-        text = "\n".join(self._lines[at:end]).rstrip()
-        return cut_block(Block(text, kind, self._headings(), line=at + 1))
+        lines = self._lines[at:end]
+        columns = _column_names(lines) if kind is BlockKind.TABLE and lines[0].lstrip().startswith("|") else ""
+        return cut_block(Block("\n".join(lines).rstrip(), kind, self._headings(), line=at + 1, columns=columns))
 
     def _headings(self) -> tuple[str, ...]:
         return tuple(name for _, name in self._path)
+
+
+def _column_names(lines: list[str]) -> str:
+    """The names above the first rule of a table, or in its first row."""
+    rules = [number for number, line in enumerate(lines) if line.lstrip().startswith("|-")]
+    rows = [
+        bar_cells(line) for number, line in enumerate(lines) if number not in rules and line.lstrip().startswith("|")
+    ]
+    first = next((rule for rule in rules if rule), 0)  # a rule above the names is a border
+    marked = first - (rules[0] == 0) if first else 0
+    return column_names(rows, marked if marked <= _MOST_NAMING else 0)
 
 
 def _state_length(words: str) -> int:

@@ -3,10 +3,12 @@
 Nothing is executed or included: a directive is ordinary text.
 """
 
+import csv
 import re
 from collections.abc import Generator, Iterator
 
 from searchkit.ingest.extract.markup.frontmatter import iso_date
+from searchkit.ingest.extract.rows import bar_cells, column_names
 from searchkit.ingest.extract.text import cut_block, decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -100,8 +102,9 @@ class _Reader:
         return end
 
     def _cut(self, at: int, end: int, kind: BlockKind) -> Iterator[Block]:
-        text = "\n".join(self._lines[at:end]).rstrip()
-        return cut_block(Block(text, kind, self._headings(), line=at + 1))
+        lines = self._lines[at:end]
+        columns = _column_names(lines) if kind is BlockKind.TABLE else ""
+        return cut_block(Block("\n".join(lines).rstrip(), kind, self._headings(), line=at + 1, columns=columns))
 
     def _fields(self, at: int) -> int:
         """Read a field list at the top; return the line after it, 0 if none begins here."""
@@ -156,3 +159,39 @@ class _Reader:
 
     def _line(self, at: int) -> str:
         return self._lines[at] if at < len(self._lines) else ""
+
+
+def _column_names(lines: list[str]) -> str:
+    """The names at the head of a table in any of the notations, "" if it has none."""
+    body = [line for line in lines if not line.startswith(".. ")]
+    body = [line[len(line) - len(line.lstrip()) :] for line in body] if len(body) < len(lines) else lines
+    options = {found.group(1): found.group(2) or "" for line in body if (found := _FIELD.match(line))}
+    if said := options.get("header"):
+        return column_names([next(csv.reader([said], skipinitialspace=True)), [""]], 1)
+    if lines[0].startswith(".. list-table"):
+        return _list_names(body, options.get("header-rows", "0"))
+    borders = [number for number, line in enumerate(body) if line.startswith(("+-", "+=", "=="))]
+    if len(borders) < 2:
+        return ""
+    first, second = borders[:2]
+    if body[first].startswith("=="):
+        head, marked = body[first + 1 : second], 1 if len(borders) > 2 else 0
+        spans = [found.span() for found in re.finditer(r"=+", body[first])]
+        cells = [[line[start : end if end < spans[-1][1] else None].strip() for start, end in spans] for line in head]
+    else:
+        marked = int(body[second].startswith("+="))
+        cells = [bar_cells(line) for line in body[first + 1 : second]]
+    width = max(map(len, cells), default=0)
+    names = [" ".join(row[column] for row in cells if column < len(row)).strip() for column in range(width)]
+    return column_names([names, [""]], marked) if marked or len(cells) == 1 else ""
+
+
+def _list_names(lines: list[str], rows: str) -> str:
+    """The names in a table that is written as a list of lists."""
+    cells: list[list[str]] = []
+    for line in lines:
+        if line.startswith("* -"):
+            cells.append([])
+        if cells and line.startswith(("* -", "- ")):
+            cells[-1].append(line.removeprefix("* ").removeprefix("-").strip())
+    return column_names(cells, int(rows) if rows.isdigit() else 0)

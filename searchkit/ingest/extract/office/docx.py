@@ -1,6 +1,7 @@
 """Reads DOCX: paragraphs, lists and tables in order, under their headings; notes and comments where they belong."""
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -10,17 +11,21 @@ from lxml import etree
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.office.docx_styles import Styles
-from searchkit.ingest.extract.office.ooxml import Package, joined_cells
+from searchkit.ingest.extract.office.ooxml import Package, pictured
 from searchkit.ingest.extract.readers import extract
+from searchkit.ingest.extract.rows import column_names, joined_cells
+from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
-# Tracked deletions, the origin of moved text, field codes, properties, and the fallback of content that is there twice.
+# Tracked deletions, the origin of moved text, properties, and the fallback of content that is there twice.
 _SKIPPED = frozenset(
-    "del moveFrom instrText delText delInstrText Fallback pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr ffData rt"
+    "del moveFrom delText delInstrText Fallback pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr ffData rt"
     " numberingChange annotationRef".split()
 )
 _CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
+_LINKING = frozenset(("hyperlink", "fldSimple", "fldChar", "instrText", "textpath"))
+_LINK_CODE = re.compile(r'\s*HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
 _LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
 _TITLE_BLOCKS = 20  # the title is among the first, if there is one
 
@@ -33,6 +38,12 @@ class _Inline:
     boxes: list[etree._Element] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     graphics: list[etree._Element] = field(default_factory=list)
+    pictured: list[str] = field(default_factory=list)
+    code: str = ""  # of the field that is being read
+
+    def beside(self) -> "_Inline":
+        """Another paragraph's text, whose attached blocks are read together with these."""
+        return _Inline(boxes=self.boxes, notes=self.notes, graphics=self.graphics, pictured=self.pictured)
 
     def text(self) -> str:
         return "\n".join(line.strip() for line in "".join(self.parts).split("\n")).strip()
@@ -116,22 +127,37 @@ class _Reader:
 
     def _table(self, table: etree._Element, *, flow: bool, place: str) -> Iterator[Block]:
         """Read rows as lines; cell by cell if a row contains tables, headings or pages of text, since it is then layout."""
-        lines: list[str] = []
+        rows: list[list[str]] = []
+        names, marked = "", 0
         found = _Inline()
         for row in _outermost(table, "tr"):
             if self._is_layout(row):
-                yield from self._rows_block(lines, found, place)
-                lines, found = [], _Inline()
+                names = names or column_names(rows, marked)
+                yield from self._rows_block(rows, names, found, place)
+                rows, found = [], _Inline()
                 for cell in _outermost(row, "tc"):
                     yield from self._blocks(cell, flow=flow, place=place)
-            elif line := joined_cells([self._cell(cell, found) for cell in _outermost(row, "tc")]):
-                lines.append(line)
-        yield from self._rows_block(lines, found, place)
+            elif any(cells := self._cells(row, found, rows[-1] if rows else [])):
+                rows.append(cells)
+                marked += marked == len(rows) - 1 and _is_head(row)
+        yield from self._rows_block(rows, names or column_names(rows, marked), found, place)
 
-    def _rows_block(self, lines: list[str], found: _Inline, place: str) -> Iterator[Block]:
-        if lines:
-            yield Block("\n".join(lines), BlockKind.TABLE, self._headings(), place=place)
+    def _rows_block(self, rows: list[list[str]], names: str, found: _Inline, place: str) -> Iterator[Block]:
+        if rows:
+            text = "\n".join(map(joined_cells, rows))
+            yield Block(text, BlockKind.TABLE, self._headings(), place=place, columns=names)
         yield from self._behind(found)
+
+    def _cells(self, row: etree._Element, found: _Inline, above: list[str]) -> list[str]:
+        """The cells of a row in their columns: what is merged with the row above has its text, a wide cell its width."""
+        cells = [""] * _number(row, "gridBefore", 0)
+        for cell in _outermost(row, "tc"):
+            text = self._cell(cell, found)
+            merge = next((entry for entry in descendants(cell, "vMerge")), None)
+            if not text and merge is not None and attribute(merge, "val") != "restart" and len(cells) < len(above):
+                text = above[len(cells)]
+            cells += [text, *[""] * (_number(cell, "gridSpan", 1) - 1)]
+        return cells
 
     def _is_layout(self, row: etree._Element) -> bool:
         if any(
@@ -145,7 +171,7 @@ class _Reader:
     def _cell(self, cell: etree._Element, found: _Inline) -> str:
         texts = []
         for paragraph in _outermost(cell, "p"):
-            ours = _Inline(boxes=found.boxes, notes=found.notes, graphics=found.graphics)
+            ours = found.beside()
             self._gather(paragraph, ours)
             number = self._styles.number(paragraph)
             texts.append(number + ours.text() if ours.text() else "")
@@ -169,14 +195,37 @@ class _Reader:
                 found.boxes.append(child)
             elif name in ("relIds", "chart"):
                 found.graphics.append(child)
+            elif name in _LINKING:
+                self._gather_field(child, name, found)
             else:
+                if name == "docPr":
+                    found.pictured += pictured(child)
                 self._gather(_choice(child) if name == "AlternateContent" else child, found)
+
+    def _gather_field(self, child: etree._Element, name: str, found: _Inline) -> None:
+        """The text of a link with the address behind it, which is in a relation or in the code of a field."""
+        start = len(found.parts)
+        if name == "instrText":
+            found.code += child.text or ""
+        elif name == "fldChar":
+            if attribute(child, "fldCharType") == "end" and (link := _LINK_CODE.match(found.code)):
+                found.parts.append(address_behind("".join(found.parts), link.group(1)))
+            found.code = "" if attribute(child, "fldCharType") != "separate" else found.code
+        elif name == "textpath":
+            found.pictured.append(attribute(child, "string"))
+        else:
+            self._gather(child, found)
+            link = _LINK_CODE.match(attribute(child, "instr"))
+            address = link.group(1) if link else self._package.addresses(self._part).get(attribute(child, "id"), "")
+            found.parts.append(address_behind("".join(found.parts[start:]), address))
 
     def _behind(self, found: _Inline) -> Iterator[Block]:
         for box in found.boxes:
             yield from self._blocks(box, place="text box")
         for text in self._package.drawn(self._part, found.graphics):
             yield Block(text, headings=self._headings(), place="drawing")
+        for words in dict.fromkeys(filter(None, found.pictured)):
+            yield Block(words, headings=self._headings(), place="picture")
         yield from self._noted(found.notes)
 
     def _noted(self, notes: list[tuple[str, str]]) -> Iterator[Block]:
@@ -201,6 +250,18 @@ class _Reader:
 
     def _headings(self) -> tuple[str, ...]:
         return tuple(name for _, name in self._path)
+
+
+def _is_head(row: etree._Element) -> bool:
+    """True if the row is repeated at the top of each page."""
+    return next(descendants(row, "tblHeader"), None) is not None
+
+
+def _number(element: etree._Element, name: str, otherwise: int) -> int:
+    """The number that a row or cell gives for one of its properties; a table has at most 63 columns."""
+    found = next(descendants(element, name), None)
+    value = attribute(found, "val") if found is not None else ""
+    return min(int(value), 63) if value.isdigit() else otherwise
 
 
 def _choice(alternatives: etree._Element) -> etree._Element:

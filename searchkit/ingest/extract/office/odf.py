@@ -13,6 +13,7 @@ from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import (
     Archive,
     attribute,
+    descendants,
     each_child,
     each_element,
     each_event,
@@ -35,6 +36,7 @@ _PROPERTIES = {
     "language": "language",
 }
 _TITLE_BLOCKS = 20  # the title is among the first, if there is one
+_SHORT_HEADER = 12  # letters and digits
 _BODIES = ("text", "spreadsheet", "presentation", "drawing")
 
 _HEADERS = tuple(f"{kind}{which}" for kind in ("header", "footer") for which in ("", "-left", "-first"))
@@ -48,12 +50,15 @@ def extract_odf(content: bytes) -> ExtractedDocument:
     source = _Source(content)
     title, metadata = _properties(source)
     body = _body(source)
+    around = chain(_running(source), _objects(source))
     if body == "spreadsheet":
-        return ExtractedDocument(title, spreadsheet_blocks(source.events("content.xml", *SHEET_TAGS)), metadata)
+        rows = spreadsheet_blocks(source.events("content.xml", *SHEET_TAGS))
+        return ExtractedDocument(title, chain(rows, around), metadata)
     if body in ("presentation", "drawing"):
-        return ExtractedDocument(title, slide_blocks(source.each("content.xml", "page")), metadata)
+        slides = slide_blocks(source.each("content.xml", "page"))
+        return ExtractedDocument(title, chain(slides, _declared(source), around), metadata)
     walk = Walk(_title_styles(source))
-    blocks = chain(walk.blocks(source.children("content.xml", "text"), flow=True), _running(source))
+    blocks = chain(walk.blocks(source.children("content.xml", "text"), flow=True), around)
     beginning = list(islice(blocks, _TITLE_BLOCKS))
     return ExtractedDocument(title or walk.title, chain(beginning, blocks), metadata)
 
@@ -91,6 +96,11 @@ class _Source:
         if self._has(part):
             with self._stream(part) as stream:
                 yield from each_event(stream, _KIND, tags)
+
+    def objects(self) -> list[str]:
+        """The parts of charts, formulas and the like that are embedded in the document."""
+        names = [] if self._archive is None else self._archive.names()
+        return [name for name in names if name.endswith("/content.xml")]
 
     def _has(self, part: str) -> bool:
         return self._archive is None or part in self._archive
@@ -138,9 +148,32 @@ def _running(source: _Source) -> Iterator[Block]:
     said: set[str] = set()
     for element in source.each("styles.xml", *_HEADERS):
         for block in Walk(place=local(element.tag).partition("-")[0]).blocks(element):
-            if block.text not in said:
+            if block.text not in said and not _counts_pages(element, block.text):
                 said.add(block.text)
                 yield block
+
+
+def _counts_pages(element: etree._Element, text: str) -> bool:
+    """True if hardly more is left of a header than the word for pages, as in those that programs put on every sheet."""
+    has_fields = next(descendants(element, "page-number", "page-count", "sheet-name", "title"), None) is not None
+    return has_fields and sum(map(str.isalnum, text)) < _SHORT_HEADER
+
+
+def _declared(source: _Source) -> Iterator[Block]:
+    """Footers and the like that slides only refer to."""
+    for element in source.each("content.xml", "header-decl", "footer-decl", "date-time-decl"):
+        yield Block(
+            " ".join("".join(map(str, element.itertext())).split()), place=local(element.tag).removesuffix("-decl")
+        )
+
+
+def _objects(source: _Source) -> Iterator[Block]:
+    """The text of embedded charts, formulas and documents; those of a flat file stand where they are shown."""
+    for part in source.objects():
+        for element in source.children(part, "body"):
+            yield from Walk(place="object").blocks([element])
+        for formula in source.each(part, "math"):
+            yield Block(" ".join("".join(map(str, formula.itertext())).split()), place="formula")
 
 
 _FURNITURE = frozenset(("page-number", "date-time", "page"))

@@ -8,13 +8,15 @@ from itertools import chain, groupby
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, forget, local
+from searchkit.ingest.extract.office.cell_formats import beside, number_text, percent_text
 from searchkit.ingest.extract.office.odf_text import Walk, plain_text
-from searchkit.ingest.extract.office.sheets import Row, number_text, percent_text, place, sheet_blocks
+from searchkit.ingest.extract.office.sheets import Row, place, sheet_blocks
 from searchkit.types import Block
 
 SHEET_TAGS = ("table", "table-row", "shapes")
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_MOST_REPEATED = 64  # equal cells beside each other that are written down
 _DURATION = re.compile(r"-?PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,]\d+)?S)?")
 
 
@@ -24,6 +26,9 @@ class _Sheet:
 
     name: str
     rows: int = 0
+    above: dict[int, tuple[int, str]] = field(
+        default_factory=dict
+    )  # rows that a cell still spans, and its text, by column
     around: list[Block] = field(default_factory=list)
 
 
@@ -67,17 +72,27 @@ def _row(sheet: _Sheet, element: etree._Element) -> Row | None:
     first = sheet.rows + 1
     sheet.rows += _count(element.get(f"{_TABLE}number-rows-repeated"))
     cells: list[tuple[int, str]] = []
-    words, column = True, 1
+    words, wide, column = True, False, 1
     for cell in element:
+        text = ""
         if len(cell) or f"{_OFFICE}value-type" in cell.attrib:
             kind = cell.get(f"{_OFFICE}value-type") or "string"
             if text := _value(cell, kind):
-                cells.append((column, text))
                 words = words and kind == "string"
+                wide = wide or _count(cell.get(f"{_TABLE}number-columns-spanned")) > 1
             if any(local(child.tag) != "p" for child in cell):
                 sheet.around += _hanging(cell, place(sheet.name, (first, column)))
-        column += _count(cell.get(f"{_TABLE}number-columns-repeated"))
-    return Row(first, sheet.rows, cells, words) if cells else None
+        left, said = sheet.above.get(column, (0, ""))
+        if left and not text:
+            text = said
+            sheet.above[column] = (left - 1, said)
+        elif text and (spanned := _count(cell.get(f"{_TABLE}number-rows-spanned"))) > 1:
+            sheet.above[column] = (spanned - 1, text)
+        repeated = _count(cell.get(f"{_TABLE}number-columns-repeated"))
+        if text:
+            cells += [(column + i, text) for i in range(min(repeated, _MOST_REPEATED))]
+        column += repeated
+    return Row(first, sheet.rows, cells, words, wide) if cells else None
 
 
 def _count(said: str | None) -> int:
@@ -85,14 +100,16 @@ def _count(said: str | None) -> int:
 
 
 def _value(cell: etree._Element, kind: str) -> str:
-    """A cell approximately as it is shown; "" if it is empty."""
+    """A cell as it is shown, with what is stored beside it where that is something else; "" if it is empty."""
+    if len(cell) == 1 and not len(cell[0]) and local(cell[0].tag) == "p":
+        shown = " ".join((cell[0].text or "").split())
+    else:
+        shown = plain_text(cell)
     if show := _SHOWS.get(kind):
         name = "value" if kind in ("float", "currency", "percentage") else f"{kind}-value"
         currency = cell.get(f"{_OFFICE}currency") if kind == "currency" else None
-        return show(cell.get(f"{_OFFICE}{name}", "")) + (f" {currency}" if currency else "")
-    if len(cell) == 1 and not len(cell[0]) and local(cell[0].tag) == "p":
-        return " ".join((cell[0].text or "").split())
-    return plain_text(cell)
+        return beside(shown, show(cell.get(f"{_OFFICE}{name}", "")) + (f" {currency}" if currency else ""))
+    return shown
 
 
 def _time(duration: str) -> str:

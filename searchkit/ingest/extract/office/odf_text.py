@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, local
-from searchkit.ingest.extract.office.ooxml import joined_cells
+from searchkit.ingest.extract.rows import column_names, joined_cells
+from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind
 
 _DRAWING = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _SKIPPED = frozenset(
-    ("tracked-changes", "forms", "sequence-decls", "variable-decls", "user-field-decls", "note-citation")
+    "tracked-changes sequence-decls variable-decls user-field-decls note-citation page-number page-count sheet-name".split()
 )
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
+_CELLS = ("table-cell", "covered-table-cell")
+_MOST_REPEATED = 64  # cells alike; a sheet in a text may fill its last row with thousands of empty ones
 _MOST_BLANKS = 100  # bound on a count of blanks, which is whatever the file says
 
 
@@ -53,6 +56,8 @@ class Walk:
                 yield from self.blocks(element, flow=flow, item="- ")
             elif name == "annotation":
                 yield from self._annotation(element)
+            elif name in ("title", "desc"):  # of a picture or shape
+                yield self._block(" ".join((element.text or "").split()))
             elif name not in _SKIPPED:
                 yield from self.blocks(element, flow=flow, item=item)
 
@@ -80,22 +85,25 @@ class Walk:
 
     def _table(self, table: etree._Element, *, flow: bool) -> Iterator[Block]:
         """Read rows as lines; cell by cell if a row contains tables, headings or pages of text, since it is then layout."""
-        lines: list[str] = []
+        rows: list[list[str]] = []
+        names, marked = "", 0
         found = _Inline()
-        for row in _rows(table):
-            cells = [cell for cell in row if local(cell.tag) in ("table-cell", "covered-table-cell")]
+        spans: dict[int, tuple[int, str]] = {}  # rows that a cell still spans, and its text, by column
+        for row, is_head in _rows(table):
             if _is_layout(row):
-                yield from self._rows_block(lines, found)
-                lines, found = [], _Inline()
-                for cell in cells:
-                    yield from self.blocks(cell, flow=flow)
-            elif line := joined_cells([" ".join(_cell_text(cell, found).split()) for cell in cells]):
-                lines.append(line)
-        yield from self._rows_block(lines, found)
+                names = names or column_names(rows, marked)
+                yield from self._rows_block(rows, names, found)
+                rows, found = [], _Inline()
+                for cell in row:
+                    yield from self.blocks([cell] if local(cell.tag) not in _CELLS else cell, flow=flow)
+            elif any(cells := _cells(row, found, spans)):
+                rows.append(cells)
+                marked += is_head and marked == len(rows) - 1
+        yield from self._rows_block(rows, names or column_names(rows, marked), found)
 
-    def _rows_block(self, lines: list[str], found: _Inline) -> Iterator[Block]:
-        if lines:
-            yield self._block("\n".join(lines), BlockKind.TABLE)
+    def _rows_block(self, rows: list[list[str]], names: str, found: _Inline) -> Iterator[Block]:
+        if rows:
+            yield self._block("\n".join(map(joined_cells, rows)), BlockKind.TABLE, names)
         yield from self._behind(found)
 
     def _behind(self, found: _Inline) -> Iterator[Block]:
@@ -121,8 +129,8 @@ class Walk:
             yield self._block("\n".join(texts))
         self._place = outer
 
-    def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH) -> Block:
-        return Block(text, kind, tuple(name for _, name in self._path), place=self._place)
+    def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH, columns: str = "") -> Block:
+        return Block(text, kind, tuple(name for _, name in self._path), place=self._place, columns=columns)
 
 
 def plain_text(element: etree._Element) -> str:
@@ -144,7 +152,10 @@ def _gather(element: etree._Element, found: _Inline) -> None:
         elif name in ("note", "annotation") or str(child.tag).startswith(_DRAWING):
             found.behind.append(child)
         elif name not in _SKIPPED:
+            start = len(found.parts)
             _gather(child, found)
+            if name == "a":
+                found.parts.append(address_behind("".join(found.parts[start:]), attribute(child, "href")))
         found.parts.append(_BLANKS.sub(" ", child.tail or ""))
 
 
@@ -164,14 +175,36 @@ def _cell_text(cell: etree._Element, found: _Inline) -> str:
     return " ".join(text for text in texts if text)
 
 
-def _rows(element: etree._Element) -> Iterator[etree._Element]:
-    """Rows of a table, also those in groups and headers, not those of tables in it."""
+def _rows(element: etree._Element, *, in_head: bool = False) -> Iterator[tuple[etree._Element, bool]]:
+    """Rows of a table, and whether each is part of its head; also those in groups, not those of tables in it."""
     for child in element:
         name = local(child.tag)
         if name == "table-row":
-            yield child
+            yield child, in_head
         elif name in ("table-rows", "table-header-rows", "table-row-group"):
-            yield from _rows(child)
+            yield from _rows(child, in_head=in_head or name == "table-header-rows")
+
+
+def _cells(row: etree._Element, found: _Inline, spans: dict[int, tuple[int, str]]) -> list[str]:
+    """The cells of a row in their columns; what is merged with the row above has its text."""
+    cells: list[str] = []
+    for cell in row:
+        if local(cell.tag) not in _CELLS:
+            continue
+        text = " ".join(_cell_text(cell, found).split())
+        column = len(cells)
+        if local(cell.tag) == "covered-table-cell" and not text and spans.get(column, (0, ""))[0]:
+            left, text = spans[column]
+            spans[column] = (left - 1, text)
+        else:
+            spans[column] = (_number(cell, "number-rows-spanned") - 1, text)
+        cells += [text] * min(_MOST_REPEATED, _number(cell, "number-columns-repeated"))
+    return cells
+
+
+def _number(cell: etree._Element, name: str) -> int:
+    said = attribute(cell, name)
+    return int(said) if said.isdigit() and len(said) < 9 else 1
 
 
 def _is_layout(row: etree._Element) -> bool:

@@ -1,14 +1,16 @@
 """Reads Office Open XML packages, as Word, PowerPoint and Excel write them: parts by their relations, properties, drawn text."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import Archive, attribute, damaged, descendants, first, local
-from searchkit.ingest.extract.office.sheets import number_text
+from searchkit.ingest.extract.office.cell_formats import number_text
+from searchkit.ingest.extract.rows import BAR, column_names, joined_cells
+from searchkit.ingest.extract.text import address_behind
 
 _FAMILIES = {"wordprocessingml": "Word document", "presentationml": "presentation", "spreadsheetml": "workbook"}
 _PROPERTIES = {
@@ -37,6 +39,7 @@ class Package:
         self.kind = _FAMILIES[family]
         self.archive = Archive(content, self.kind)
         self._relations: dict[str, dict[str, Relation]] = {}
+        self._addresses: dict[str, dict[str, str]] = {}
         self.main = self._main_part(family)
 
     def relations(self, part: str) -> dict[str, Relation]:
@@ -46,12 +49,26 @@ class Package:
         return self._relations[part]
 
     def _read_relations(self, part: str) -> Iterator[tuple[str, Relation]]:
-        folder, name = posixpath.split(part)
-        root = self.archive.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
-        for relation in root if root is not None else ():
+        folder = posixpath.dirname(part)
+        for relation in self._relation_elements(part):
             if relation.get("TargetMode") != "External" and relation.get("Target"):
                 target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/")
                 yield relation.get("Id", ""), Relation(posixpath.basename(relation.get("Type", "")), target)
+
+    def _relation_elements(self, part: str) -> Iterable[etree._Element]:
+        folder, name = posixpath.split(part)
+        root = self.archive.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        return () if root is None else [child for child in root if local(child.tag) == "Relationship"]
+
+    def addresses(self, part: str) -> dict[str, str]:
+        """The addresses outside the package that a part links to, by relation id."""
+        if part not in self._addresses:
+            self._addresses[part] = {
+                relation.get("Id", ""): relation.get("Target", "")
+                for relation in self._relation_elements(part)
+                if relation.get("TargetMode") == "External" and relation.get("Type", "").endswith("/hyperlink")
+            }
+        return self._addresses[part]
 
     def related(self, part: str, *kinds: str) -> list[str]:
         """Names of the existing parts that a part has such relations to."""
@@ -64,7 +81,17 @@ class Package:
         root = self.archive.xml(parts[0]) if parts else None
         entries = () if root is None else root
         said = {local(entry.tag): " ".join((entry.text or "").split()) for entry in entries}
-        return said.get("title", ""), {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if said.get(theirs)}
+        found = {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if said.get(theirs)}
+        return said.get("title", ""), self._own_properties() | found
+
+    def _own_properties(self) -> dict[str, str]:
+        """Properties that the document's authors have defined themselves, such as a file number."""
+        parts = self.related("", "custom-properties")
+        root = self.archive.xml(parts[0]) if parts else None
+        entries = [entry for entry in root if entry.get("name")] if root is not None else []
+        return {
+            entry.get("name", "").lower(): " ".join("".join(map(str, entry.itertext())).split()) for entry in entries
+        }
 
     def drawn(self, part: str, graphics: list[etree._Element]) -> Iterator[str]:
         """Text of the diagrams (SmartArt) and charts that elements of a part refer to."""
@@ -99,43 +126,58 @@ class Package:
         return parts[0]
 
 
-def paragraphs_text(element: etree._Element) -> str:
-    """The paragraphs of a drawing, one per line."""
-    lines = (paragraph_text(paragraph) for paragraph in descendants(element, "p"))
+def paragraphs_text(element: etree._Element, addresses: Mapping[str, str] | None = None) -> str:
+    """The paragraphs of a drawing, one per line; `addresses`: of its links, by relation id."""
+    lines = (paragraph_text(paragraph, addresses) for paragraph in descendants(element, "p"))
     return "\n".join(line for line in lines if line)
 
 
-def paragraph_text(paragraph: etree._Element) -> str:
+def paragraph_text(paragraph: etree._Element, addresses: Mapping[str, str] | None = None) -> str:
     """A drawing's paragraph (a:p); the slide's number, a field, is left out."""
     parts = []
     for element in descendants(paragraph, "t", "br", "tab"):
         name, parent = local(element.tag), element.getparent()
         if name != "t":
-            parts.append("\n" if name == "br" else "")
+            parts.append("\n" if name == "br" else " ")
         elif parent is None or parent.get("type") != "slidenum":
             parts.append(element.text or "")
+            if addresses and parent is not None:
+                parts.append(_address(parent, element.text or "", addresses))
     return "".join(parts).replace("\v", "\n").strip()
 
 
-def table_lines(table: etree._Element) -> list[str]:
-    """The rows of a drawing's table (a:tbl), cells separated by bars."""
-    lines = []
+def _address(run: etree._Element, words: str, addresses: Mapping[str, str]) -> str:
+    link = next(descendants(run, "hlinkClick"), None)
+    return address_behind(words, addresses.get(attribute(link, "id"), "")) if link is not None else ""
+
+
+def pictured(element: etree._Element) -> Iterator[str]:
+    """The descriptions that an author gave to the pictures and shapes of an element (their alternative texts)."""
+    for about in descendants(element, "docPr", "cNvPr"):
+        words = dict.fromkeys(" ".join(about.get(name, "").split()) for name in ("title", "descr"))
+        if text := ": ".join(filter(None, words)):
+            yield text
+
+
+def table_rows(table: etree._Element, addresses: Mapping[str, str]) -> tuple[list[str], str]:
+    """The rows of a drawing's table (a:tbl) as lines, and the names of its columns, "" if it has none."""
+    rows: list[list[str]] = []
     for row in descendants(table, "tr"):
-        cells = [cell for cell in row if local(cell.tag) == "tc" and not _is_covered(cell)]
-        lines.append(joined_cells([" ".join(paragraphs_text(cell).split()) for cell in cells]))
-    return [line for line in lines if line]
+        cells: list[str] = []
+        for cell in (child for child in row if local(child.tag) == "tc"):
+            if _is_true(cell, "vMerge") and rows and len(cells) < len(rows[-1]):
+                cells.append(rows[-1][len(cells)])  # each row says what it shares with the one above
+            else:
+                cells.append("" if _is_true(cell, "hMerge") else " ".join(paragraphs_text(cell, addresses).split()))
+        if any(cells):
+            rows.append(cells)
+    about = next(descendants(table, "tblPr"), None)
+    marked = 1 if about is not None and _is_true(about, "firstRow") else 0
+    return list(map(joined_cells, rows)), column_names(rows, marked)
 
 
-def _is_covered(cell: etree._Element) -> bool:
-    """True if a cell is merged into the one beside or above it."""
-    return any(cell.get(name) in ("1", "true") for name in ("hMerge", "vMerge"))
-
-
-def joined_cells(cells: list[str]) -> str:
-    """A row as a line; empty cells keep their place between others; "" if all are empty."""
-    while cells and not cells[-1]:
-        cells.pop()
-    return " | ".join(cells)
+def _is_true(element: etree._Element, name: str) -> bool:
+    return element.get(name) in ("1", "true")
 
 
 def chart_text(chart: etree._Element) -> str:
@@ -148,7 +190,7 @@ def chart_text(chart: etree._Element) -> str:
             categories = ours
             lines.append(ours)
         values = _cached(first(series, "val"), numbers=True)
-        lines.append(" | ".join(part for part in (_cached(_child(series, "tx")), values) if part))
+        lines.append(BAR.join(part for part in (_cached(_child(series, "tx")), values) if part))
     return "\n".join(line for line in lines if line)
 
 
@@ -161,4 +203,4 @@ def _cached(element: etree._Element | None, *, numbers: bool = False) -> str:
     if element is None:
         return ""
     texts = [value.text for value in descendants(element, "v") if value.text]
-    return " | ".join(map(number_text, texts) if numbers else texts)
+    return BAR.join(map(number_text, texts) if numbers else texts)

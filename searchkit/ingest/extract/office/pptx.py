@@ -1,16 +1,19 @@
 """Reads PPTX: slide by slide in the presentation's order, under the slide's title; notes and comments are marked as such."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, first, local
-from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text, table_lines
+from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text, pictured, table_rows
+from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
+_MASTER = re.compile(r"ppt/(?:slidemasters|slidelayouts|notesmasters)/[^/]+\.xml")
 _TITLES = frozenset(("title", "ctrTitle"))
-_FURNITURE = frozenset(("sldNum", "dt", "sldImg"))
-_RUNNING = frozenset(("ftr", "hdr"))  # the same on every slide: read once
+_FURNITURE = frozenset(("sldNum", "sldImg"))
+_RUNNING = frozenset(("ftr", "hdr", "dt"))  # the same on every slide: read once
 
 
 def extract_pptx(content: bytes) -> ExtractedDocument:
@@ -34,6 +37,25 @@ def _blocks(package: Package) -> Iterator[Block]:
         if relation and relation.kind == "slide" and relation.target in package.archive:
             number += 1
             yield from _Slide(package, relation.target, number, running).blocks(authors)
+    yield from _behind_slides(package, running)
+    names = [section.get("name", "") for section in descendants(root, "section")] if root is not None else []
+    if any(names):
+        yield Block("\n".join(filter(None, names)), place="sections")
+
+
+def _behind_slides(package: Package, running: set[str]) -> Iterator[Block]:
+    """What masters and layouts show on every slide: their own shapes, and not the prompts of their placeholders."""
+    for part in package.archive.names():
+        if not _MASTER.fullmatch(part):
+            continue
+        root = package.archive.xml(part)
+        for shape in _shapes(root) if root is not None else ():
+            role = _placeholder(shape)
+            text = paragraphs_text(shape, package.addresses(part)) if role in ("", *_RUNNING) else ""
+            for words in (*pictured(shape), text) if not role else (text,):
+                if words and words not in running:
+                    running.add(words)
+                    yield Block(words, place="slide master")
 
 
 def _relation_id(element: etree._Element) -> str:
@@ -79,13 +101,19 @@ class _Slide:
         role = _placeholder(shape)
         if role in _FURNITURE:
             return
+        addresses = self._package.addresses(self._part)
+        for words in pictured(shape):
+            yield Block(words, headings=self._headings, page=self._number, place=f"{self._place}, picture")
         for table in descendants(shape, "tbl"):
-            if lines := table_lines(table):
-                yield self._block("\n".join(lines), BlockKind.TABLE)
+            lines, names = table_rows(table, addresses)
+            if lines:
+                yield self._block("\n".join(lines), BlockKind.TABLE, names)
             return
         for text in self._package.drawn(self._part, list(descendants(shape, "relIds", "chart"))):
             yield self._block(text)
-        text = paragraphs_text(shape)
+        text = paragraphs_text(shape, addresses)
+        if (link := _shape_link(shape)) is not None:
+            text = (text + address_behind(text, addresses.get(_relation_id(link), ""))).strip()
         if text and not (role in _RUNNING and text in self._running):
             if role in _RUNNING:
                 self._running.add(text)
@@ -95,8 +123,11 @@ class _Slide:
         for part in self._package.related(self._part, "notesSlide"):
             root = self._package.archive.xml(part)
             for shape in _shapes(root) if root is not None else ():
-                text = paragraphs_text(shape)
-                if text and _placeholder(shape) not in _FURNITURE | _RUNNING:
+                text, role = paragraphs_text(shape, self._package.addresses(part)), _placeholder(shape)
+                if role in _RUNNING:
+                    text = "" if text in self._running else text
+                    self._running.add(text)
+                if text and role not in _FURNITURE:
                     yield Block(
                         text, headings=(*self._headings, "Notes"), page=self._number, place=f"{self._place}, notes"
                     )
@@ -114,8 +145,8 @@ class _Slide:
                     place = f"{self._place}, comment" + (f" by {author}" if author else "")
                     yield Block(text.strip(), headings=self._headings, page=self._number, place=place)
 
-    def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH) -> Block:
-        return Block(text, kind, self._headings, page=self._number, place=self._place)
+    def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH, columns: str = "") -> Block:
+        return Block(text, kind, self._headings, page=self._number, place=self._place, columns=columns)
 
 
 def _shapes(tree: Iterable[etree._Element]) -> Iterator[etree._Element]:
@@ -128,6 +159,11 @@ def _shapes(tree: Iterable[etree._Element]) -> Iterator[etree._Element]:
             yield from _shapes(next(iter(element), ()))
         else:
             yield from _shapes(element)
+
+
+def _shape_link(shape: etree._Element) -> etree._Element | None:
+    """The link of a shape as a whole."""
+    return next((link for about in descendants(shape, "cNvPr") for link in descendants(about, "hlinkClick")), None)
 
 
 def _placeholder(shape: etree._Element) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.office.rtf_tokens import Token, codec, font_codec, tokens
+from searchkit.ingest.extract.rows import column_names, joined_cells
+from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _CHARACTERS = {
@@ -14,12 +16,16 @@ _CHARACTERS = {
     ":": "", "|": "",
 }  # fmt: skip
 _IGNORED = frozenset(
-    "colortbl pict objdata objclass themedata colorschememapping datastore latentstyles listtable listoverridetable rsidtbl"
-    " generator xmlnstbl filetbl revtbl fldinst bkmkstart bkmkend nonshppict tc tcn xe rxe mmathPr sn sv sp listpicture"
+    "colortbl pict objdata objclass themedata colorschememapping datastore latentstyles listtable listoverridetable list listlevel"
+    " leveltext levelnumbers listname listoverride lfolevel rsidtbl"
+    " generator xmlnstbl filetbl revtbl bkmkstart bkmkend nonshppict tc tcn xe rxe mmathPr listpicture"
     " atnid atnauthor atntime atnref atndate atnparent atrfstart atrfend ftnsep ftnsepc ftncn aftnsep aftnsepc aftncn"
     " template pgptbl passwordhash mhtmltag pnseclvl userprops docvar formfield ffname"
     " fontemb fontfile private wgrffmtfilter shprslt".split()
 )
+_LINK_CODE = re.compile(r'\s*HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
+_SHAPE_TEXTS = ("wzDescription", "gtextUNICODE")  # properties: what describes a picture, and drawn letters
+_CAPTURED = ("fldinst", "sn", "sv")
 _READ_THOUGH_MARKED = frozenset(("shpinst", "annotation", "shppict", "pntext", "nesttableprops", "do"))
 _APART = {
     "footnote": "footnote",
@@ -46,10 +52,29 @@ class _Text:
     depth: int = 0  # of the group it ends with
     parts: list[str] = field(default_factory=list)
     cells: list[str] = field(default_factory=list)
-    rows: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    marked: int = 0  # rows that are the table's head
     behind: list[Block] = field(default_factory=list)  # notes and the like on the paragraph
     behind_rows: list[Block] = field(default_factory=list)
     paragraphs: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Field:
+    """A field: the depth of its group, its code, and the part of the text with which its result begins."""
+
+    depth: int
+    start: int
+    code: str = ""
+
+
+@dataclass(slots=True)
+class _Row:
+    """What is said of a row before it ends: that it is part of the head, and which cells are merged with those above."""
+
+    is_head: bool = False
+    merges: bool = False
+    merged: list[bool] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -94,6 +119,9 @@ class _Reader:
         self._style: int | None = None
         self._outline: int | None = None
         self._in_table = False
+        self._fields: list[_Field] = []
+        self._row = _Row()
+        self._shape_property = ""
         self._done: list[Block] = []
         self._said: set[str] = set()
 
@@ -141,6 +169,8 @@ class _Reader:
     def _close(self) -> None:
         self._flush()
         self._skip = 0
+        if self._fields and len(self._groups) == self._fields[-1].depth:
+            self._end_field(self._fields.pop())
         if len(self._groups) > 1:
             self._groups.pop()
         if len(self._texts) > 1 and len(self._groups) < self._texts[-1].depth:
@@ -171,6 +201,17 @@ class _Reader:
             self.info[name] = self.info.get(name, "") + text
         elif group.destination == "stylesheet":
             self._name_style(text)
+        elif group.destination == "fldinst" and self._fields:
+            self._fields[-1].code += text
+        elif group.destination == "sn":
+            self._shape_property = text
+        elif group.destination == "sv" and self._shape_property in _SHAPE_TEXTS and text.strip():
+            self._texts[-1].behind.append(Block(" ".join(text.split()), headings=self._headings(), place="picture"))
+
+    def _end_field(self, ended: _Field) -> None:
+        if link := _LINK_CODE.match(ended.code):
+            parts = self._texts[-1].parts
+            self._put(address_behind("".join(parts[ended.start :]), link.group(1)))
 
     def _control(self, word: str, number: int | None) -> None:
         if word == "u":
@@ -188,7 +229,7 @@ class _Reader:
         if word == "*":
             group.destination = group.destination or "marked"
         elif group.destination == "marked":
-            group.destination = "" if word in _READ_THOUGH_MARKED else "ignored"
+            group.destination = "" if word in _READ_THOUGH_MARKED or word in _CAPTURED else "ignored"
             self._destination(word, group)
         elif not (starts and self._destination(word, group)):
             self._plain_control(word, number, group)
@@ -199,7 +240,9 @@ class _Reader:
             return True
         if word in _APART and group.destination == "":
             self._texts.append(_Text(_APART[word], len(self._groups)))
-        elif word in ("fonttbl", "stylesheet", "info", "creatim"):
+        elif word == "field":
+            self._fields.append(_Field(len(self._groups), len(self._texts[-1].parts)))
+        elif word in ("fonttbl", "stylesheet", "info", "creatim", *_CAPTURED):
             group.destination = word
         elif group.destination == "info":
             group.destination = word if word in _INFO else "ignored"
@@ -225,6 +268,13 @@ class _Reader:
             self._outline = number
         elif word == "intbl":
             self._in_table = number != 0
+        elif word == "trhdr":
+            self._row.is_head = True
+        elif word == "clvmrg":
+            self._row.merges = True
+        elif word == "cellx":
+            self._row.merged.append(self._row.merges)
+            self._row.merges = False
 
     def _character_property(self, word: str, number: int | None, group: _Group) -> bool:
         """Handle a word about the encoding of characters, for all groups; return True if it was one."""
@@ -274,6 +324,10 @@ class _Reader:
                 self._style_levels.setdefault(self._style, int(level) - 1)
         self._style = None
 
+    def begin_row(self) -> None:
+        """Begin a row's definition, which stands before its cells, and often again behind them."""
+        self._row = _Row()
+
     def reset_paragraph(self) -> None:
         """Reset the paragraph's properties."""
         self._style, self._outline, self._in_table = None, None, False
@@ -295,10 +349,13 @@ class _Reader:
         """End a row. Text after the last cell's end belongs to the next row."""
         text = self._texts[-1]
         cells, text.cells = text.cells, []
-        while cells and not cells[-1]:
-            cells.pop()
-        if cells:
-            text.rows.append(" | ".join(cells))
+        above = text.rows[-1] if text.rows else []
+        for column, (merged, said) in enumerate(zip(self._row.merged, above, strict=False)):
+            if merged and column < len(cells) and not cells[column]:
+                cells[column] = said
+        if any(cells):
+            text.marked += self._row.is_head and text.marked == len(text.rows)
+            text.rows.append(cells)
         text.behind_rows += text.behind
         text.behind = []
 
@@ -307,10 +364,11 @@ class _Reader:
         words = "\n".join(line.strip() for line in _whole(text.parts).split("\n")).strip()
         text.parts = []
         if text.cells:  # the row was never ended
-            words = " | ".join([*text.cells, words])
+            words = joined_cells([*text.cells, words])
             text.cells = []
         if text.place:
-            text.paragraphs += [*text.rows, words] if words else text.rows
+            rows = list(map(joined_cells, text.rows))
+            text.paragraphs += [*rows, words] if words else rows
             text.rows = []
         elif words:
             self._end_table()
@@ -319,8 +377,9 @@ class _Reader:
     def _end_table(self) -> None:
         text = self._texts[-1]
         if text.rows:
-            self._done.append(Block("\n".join(text.rows), BlockKind.TABLE, self._headings()))
-            text.rows = []
+            lines, names = "\n".join(map(joined_cells, text.rows)), column_names(text.rows, text.marked)
+            self._done.append(Block(lines, BlockKind.TABLE, self._headings(), columns=names))
+            text.rows, text.marked = [], 0
         self._done += text.behind_rows
         text.behind_rows = []
 
@@ -355,6 +414,7 @@ class _Reader:
 
 _ACTIONS: dict[str, Callable[[_Reader], None]] = {
     "pard": _Reader.reset_paragraph,
+    "trowd": _Reader.begin_row,
     "par": _Reader.end_paragraph,
     "sect": _Reader.end_paragraph,
     "page": _Reader.end_paragraph,

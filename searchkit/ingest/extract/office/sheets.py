@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from itertools import chain, pairwise
 from typing import NamedTuple
@@ -14,16 +12,21 @@ _BLOCK_CHARACTERS = 300
 _GAP_ROWS = 2  # empty rows within a block; more of them separate blocks
 _NAME_CHARACTERS = 60  # longest name of a column
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+_WIDEST_GAP = 24  # empty cells that are written down
 _CELL_LIKE = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*[Cc]\d*")
 
 
 class Row(NamedTuple):
-    """The filled cells of a row, or of several alike. `cells`: (column from 1, text); `words`: none is a number or date."""
+    """The filled cells of a row, or of several alike. `cells`: (column from 1, text); `words`: none is a number or date.
+
+    `wide`: some of them span several columns, as titles of groups of columns do.
+    """
 
     first: int
     last: int
     cells: list[tuple[int, str]]
     words: bool
+    wide: bool = False
 
 
 def sheet_blocks(sheet: str, rows: Iterable[Row]) -> Iterator[Block]:
@@ -31,24 +34,68 @@ def sheet_blocks(sheet: str, rows: Iterable[Row]) -> Iterator[Block]:
     headings: tuple[str, ...] = (sheet,)
     header: Row | None = None
     held: list[Row] = []
+    origin = 0  # the table's first column, from which empty cells count; 0 while it is not known
     length, previous_end = 0, 0
-    for row, following in pairwise(chain(rows, [None])):
+    for row, following in pairwise(chain(_whole_heads(rows), [None])):
         assert row is not None
         line_length = sum(len(text) + 3 for _, text in row.cells)
         gap = row.first - previous_end - 1
         is_header = _is_header(row, following, header, after_gap=gap > 0)
         previous_end = row.last
         if held and (is_header or gap > _GAP_ROWS or length + line_length > _BLOCK_CHARACTERS):
-            yield _block(sheet, held, headings)
+            yield _block(sheet, held, headings, origin)
             held, length = [], 0
         if is_header:
-            header, headings = row, (sheet, _line(row))
-            yield _block(sheet, [row], headings, BlockKind.HEADING)
+            assert following is not None
+            origin = min(row.cells[0][0], following.cells[0][0])
+            header, headings = row, (sheet, _line(row, origin))
+            yield _block(sheet, [row], headings, origin, BlockKind.HEADING)
         else:
             held.append(row)
             length += line_length
     if held:
-        yield _block(sheet, held, headings)
+        yield _block(sheet, held, headings, origin)
+
+
+def _whole_heads(rows: Iterable[Row]) -> Iterator[Row]:
+    """Join a row of titles that span columns with the names below it, as in "2024 Q1"; it begins the sheet or a table."""
+    previous_end = -1
+    for row, following in windowed(rows):
+        if row.last <= previous_end:  # it was joined to the one above
+            continue
+        begins = row.first > previous_end + 1 or previous_end < 0
+        is_above = following is not None and following.first == row.last + 1 and following.words
+        if begins and is_above and row.wide and row.words and len(row.cells) > 1:
+            assert following is not None
+            joined = _joined(row, following)
+            previous_end = joined.last
+            yield joined
+            continue
+        previous_end = row.last
+        yield row
+
+
+def windowed(rows: Iterable[Row]) -> Iterator[tuple[Row, Row | None]]:
+    """Each row with the one after it, None after the last."""
+    held: Row | None = None
+    for row in rows:
+        if held is not None:
+            yield held, row
+        held = row
+    if held is not None:
+        yield held, None
+
+
+def _joined(titles: Row, names: Row) -> Row:
+    cells: list[tuple[int, str]] = []
+    above, below = dict(titles.cells), dict(names.cells)
+    last = ""
+    for column in range(min(*above, *below), max(*above, *below) + 1):
+        last = above.get(column, last)
+        words = [last, below.get(column, "")] if column in below and last != below[column] else [above.get(column, "")]
+        if text := " ".join(filter(None, words)):
+            cells.append((column, text))
+    return Row(titles.first, names.last, cells, words=True)
 
 
 def _is_header(row: Row, following: Row | None, header: Row | None, *, after_gap: bool) -> bool:
@@ -66,15 +113,26 @@ def _is_header(row: Row, following: Row | None, header: Row | None, *, after_gap
     return after_gap and (not following.words or columns != [column for column, _ in header.cells])
 
 
-def _block(sheet: str, rows: Sequence[Row], headings: tuple[str, ...], kind: BlockKind = BlockKind.TABLE) -> Block:
+def _block(
+    sheet: str, rows: Sequence[Row], headings: tuple[str, ...], origin: int, kind: BlockKind = BlockKind.TABLE
+) -> Block:
     start = min(row.cells[0][0] for row in rows)
     end = max(row.cells[-1][0] for row in rows)
-    text = "\n".join(map(_line, rows))
+    text = "\n".join([_line(row, origin or start) for row in rows])
     return Block(text, kind, headings, place=place(sheet, (rows[0].first, start), (rows[-1].last, end)))
 
 
-def _line(row: Row) -> str:
-    return " | ".join([text for _, text in row.cells])
+def _line(row: Row, origin: int) -> str:
+    """The cells in their columns, from the table's first one on; one that is far from the others is said with its column."""
+    parts: list[str] = []
+    expected = origin
+    for column, text in row.cells:
+        empty = column - expected
+        if 0 < empty <= _WIDEST_GAP:
+            parts += [""] * empty
+        parts.append(f"{column_letters(column)}: {text}" if empty > _WIDEST_GAP else text)
+        expected = column + 1
+    return " | ".join(parts)
 
 
 def place(sheet: str, start: tuple[int, int], end: tuple[int, int] | None = None) -> str:
@@ -104,54 +162,6 @@ def column_number(letters: str) -> int:
             return 0
         number = number * 26 + ord(letter) - 64
     return number
-
-
-def number_text(value: str) -> str:
-    """A number as people write it: 15 digits as spreadsheets show, no 3.0, no exponent unless it is enormous."""
-    if len(value) < 16 and value.isdigit():
-        return value
-    try:
-        shown = f"{float(value):.15g}"
-    except ValueError:
-        return value
-    if "e" in shown and abs(int(shown.partition("e")[2])) <= 20:
-        shown = f"{Decimal(shown):f}"
-    return "0" if shown == "-0" else shown
-
-
-def percent_text(value: str) -> str:
-    """Write 0.25 as 25%."""
-    try:
-        return number_text(f"{float(value) * 100:.12g}") + "%"
-    except ValueError:
-        return value
-
-
-def date_text(value: str, *, epoch_1904: bool) -> str:
-    """Turn a serial day into an ISO date, with the time if it has one; less than a day is a time. Leave anything else as it is."""
-    try:
-        serial = float(value)
-        if 0 <= serial < 1:
-            return _without_seconds(
-                (datetime(2000, 1, 1) + timedelta(seconds=round(serial * 86400))).strftime("%H:%M:%S")
-            )
-        # Excel counts a 29th of February 1900, which never existed.
-        epoch = datetime(1904, 1, 1) if epoch_1904 else datetime(1899, 12, 30 if serial >= 60 else 31)
-        moment = epoch + timedelta(days=int(serial), seconds=round(serial % 1 * 86400))
-    except (ValueError, OverflowError):
-        return value
-    return iso_text(moment)
-
-
-def iso_text(moment: datetime) -> str:
-    """Write date and time without parts that are zero."""
-    if moment.hour == moment.minute == moment.second == 0:
-        return moment.date().isoformat()
-    return f"{moment.date().isoformat()} {_without_seconds(moment.strftime('%H:%M:%S'))}"
-
-
-def _without_seconds(time: str) -> str:
-    return time.removesuffix(":00") if time.endswith(":00") else time
 
 
 def cell_text(text: str) -> str:

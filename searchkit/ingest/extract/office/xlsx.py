@@ -1,33 +1,34 @@
 """Reads XLSX: the cells' values by rows, with sheet, column names and cell range; rows are read lazily."""
 
+import html
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, local
-from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text
-from searchkit.ingest.extract.office.sheets import (
-    Row,
-    cell_text,
-    column_number,
-    date_text,
-    number_text,
-    percent_text,
-    place,
-    sheet_blocks,
-)
+from searchkit.ingest.extract.office.cell_formats import Show, number_format, number_text
+from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text, pictured
+from searchkit.ingest.extract.office.sheets import Row, cell_text, column_number, place, sheet_blocks
+from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, ExtractedDocument
 
-_DATE_IDS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
-_PERCENT_IDS = frozenset((9, 10))
-_LITERAL = re.compile(r"\"[^\"]*\"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]", re.IGNORECASE)
 _DIGITS = "0123456789"
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # characters that XML may not contain, such as _x000D_ for a line's end
 
-_Show = Callable[[str], str]
+_LINK = re.compile(r'\s*HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
+_BEHIND_ROWS = re.compile(
+    rb"<(?:\w+:)?(?:(mergeCell|hyperlink)\b([^>]*)>|((?:odd|even|first)(?:Header|Footer))[^>]*>([^<]*)<)"
+)
+_ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
+_END_OF_ROWS = re.compile(rb"</(?:\w+:)?sheetData\s*>|<(?:\w+:)?sheetData\s*/>")
+_HEADER_PART = re.compile(r"(?<!&)&[LCR]")
+_HEADER_CODE = re.compile(r'&(?:"[^"]*"|\d+|K[0-9A-F]{6}|(&)|[A-Z])')
+_SHORT_HEADER = 12  # letters and digits
+_MOST_MERGED = 10_000  # cells of a column that one cell may span
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,20 @@ class _Workbook:
 
     package: Package
     strings: list[str]
-    shows: list[_Show]
+    shows: list[Show]
+
+
+@dataclass(slots=True)
+class _Behind:
+    """What a sheet's part says behind its rows: merged cells, links and headers. Cells are (row, column).
+
+    `merged`: the cells whose texts a row has from above, by row and column; `wide`: the cells that span columns.
+    """
+
+    merged: dict[int, dict[int, tuple[int, int]]] = field(default_factory=dict)
+    wide: set[tuple[int, int]] = field(default_factory=set)
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
+    headers: dict[str, list[str]] = field(default_factory=dict)
 
 
 def extract_xlsx(content: bytes) -> ExtractedDocument:
@@ -62,7 +76,10 @@ def _blocks(package: Package) -> Iterator[Block]:
         if relation and relation.target in package.archive:
             name = sheet.get("name", "")
             if relation.kind == "worksheet":
-                yield from sheet_blocks(name, _rows(workbook, relation.target))
+                behind = _behind_rows(package, relation.target)
+                yield from sheet_blocks(name, _rows(workbook, relation.target, behind))
+                for kind, lines in behind.headers.items():
+                    yield Block("\n".join(dict.fromkeys(lines)), headings=(name,), place=kind)
             yield from _around(package, relation.target, name)
 
 
@@ -81,35 +98,25 @@ def _rich_text(entry: etree._Element) -> str:
     return cell_text(_ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text)
 
 
-def _shows(package: Package, *, epoch_1904: bool) -> list[_Show]:
+def _shows(package: Package, *, epoch_1904: bool) -> list[Show]:
     parts = package.related(package.main, "styles")
     root = package.archive.xml(parts[0]) if parts else None
     if root is None:
         return []
 
-    def as_date(value: str) -> str:
-        return date_text(value, epoch_1904=epoch_1904)
-
-    own = {entry.get("numFmtId"): entry.get("formatCode", "") for entry in descendants(root, "numFmt")}
-    formats = next(descendants(root, "cellXfs"), ())
-    return [_show(style.get("numFmtId", "0"), own, as_date) for style in formats]
-
-
-def _show(number: str, own: dict[str | None, str], as_date: _Show) -> _Show:
-    code = _LITERAL.sub("", own[number]).partition(";")[0].lower() if number in own else None
-    if code is None:
-        identifier = int(number) if number.isdigit() else 0
-        return as_date if identifier in _DATE_IDS else percent_text if identifier in _PERCENT_IDS else number_text
-    if "%" in code:
-        return percent_text
-    is_date = (
-        code != "general" and any(letter in code for letter in "ymdhs") and not any(digit in code for digit in "#?")
-    )
-    return as_date if is_date else number_text
+    own = {entry.get("numFmtId", ""): entry.get("formatCode", "") for entry in descendants(root, "numFmt")}
+    used = [style.get("numFmtId", "0") for style in next(descendants(root, "cellXfs"), ())]
+    shows = {
+        number: number_format(int(number) if number.isdigit() else 0, own.get(number), epoch_1904=epoch_1904)
+        for number in set(used)
+    }
+    return [shows[number] for number in used]
 
 
-def _rows(workbook: _Workbook, part: str) -> Iterator[Row]:
+def _rows(workbook: _Workbook, part: str, behind: _Behind) -> Iterator[Row]:
     number = 0
+    held: dict[tuple[int, int], str] = {}  # texts of cells that are merged with some below
+    origins = {origin for merged in behind.merged.values() for origin in merged.values()}
     for row in workbook.package.archive.each(part, "row"):
         said = row.get("r")
         number = int(said) if said and said.isdigit() else number + 1
@@ -121,10 +128,74 @@ def _rows(workbook: _Workbook, part: str) -> Iterator[Row]:
             if len(cell):
                 kind = cell.get("t", "n")
                 if text := _value(cell, kind, workbook):
+                    text += address_behind(text, behind.links.get((number, column), "") or _linked(cell))
                     cells.append((column, text))
                     words = words and kind in ("s", "inlineStr", "str")
+                    if (number, column) in origins:
+                        held[number, column] = text
+        if cells and (merged := behind.merged.get(number)):
+            above = {column: held[origin] for column, origin in merged.items() if held.get(origin)}
+            cells = sorted((above | dict(cells)).items())
         if cells:
-            yield Row(number, number, cells, words)
+            yield Row(number, number, cells, words, any((number, column) in behind.wide for column, _ in cells))
+
+
+def _linked(cell: etree._Element) -> str:
+    """The address of a link that is a formula."""
+    link = _LINK.match(cell[0].text or "") if local(cell[0].tag) == "f" else None
+    return link.group(1) if link else ""
+
+
+def _behind_rows(package: Package, part: str) -> _Behind:
+    """Look for what stands behind the rows, which are themselves read later, one at a time."""
+    found, addresses = _Behind(), package.addresses(part)
+    for match in _BEHIND_ROWS.finditer(_tail(package, part)):
+        element, attributes, header, text = match.groups()
+        if header:
+            _read_header(header.decode(), html.unescape(text.decode("utf-8", "replace")), found)
+            continue
+        said = {
+            key.decode().rpartition(":")[2]: html.unescape((double or single).decode("utf-8", "replace"))
+            for key, double, single in _ATTRIBUTE.findall(attributes)
+        }
+        first, _, last = said.get("ref", "").partition(":")
+        (top, left), (bottom, right) = _cell(first), _cell(last or first)
+        if element == b"hyperlink":
+            found.links[top, left] = addresses.get(said.get("id", ""), "")
+        elif top and left:
+            for row in range(top + 1, min(bottom, top + _MOST_MERGED) + 1):
+                found.merged.setdefault(row, {})[left] = (top, left)
+            if right > left:
+                found.wide.add((top, left))
+    return found
+
+
+def _tail(package: Package, part: str) -> bytes:
+    """The part from the end of its rows on."""
+    held = b""
+    with package.archive.stream(part) as stream:
+        while piece := stream.read(_PIECE):
+            held = held[-64:] + piece
+            if found := _END_OF_ROWS.search(held):
+                return held[found.end() :] + stream.read()
+    return b""
+
+
+def _read_header(name: str, text: str, found: _Behind) -> None:
+    """Add the text of a sheet's header or footer, without codes for fonts, numbers of pages and the like."""
+    kind = "header" if name.endswith("Header") else "footer"
+    for part in _HEADER_PART.split(text):
+        line = " ".join(_HEADER_CODE.sub(lambda code: code[1] or " ", part).split())
+        least = _SHORT_HEADER if "&P" in part or "&N" in part else 1  # "Page 1 of 2" says nothing
+        if sum(map(str.isalnum, line)) >= least:
+            found.headers.setdefault(kind, []).append(line)
+
+
+def _cell(reference: str) -> tuple[int, int]:
+    """Row and column of a cell such as B12; 0 for what is missing."""
+    letters = reference.replace("$", "").rstrip(_DIGITS)
+    digits = reference.replace("$", "")[len(letters) :]
+    return int(digits or 0), column_number(letters)
 
 
 def _value(cell: etree._Element, kind: str, workbook: _Workbook) -> str:
@@ -149,7 +220,7 @@ def _value(cell: etree._Element, kind: str, workbook: _Workbook) -> str:
 
 
 def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
-    """The sheet's comments, text boxes, diagrams and charts."""
+    """The sheet's comments, text boxes, diagrams, charts, and descriptions of pictures."""
     threads: dict[str, str] = {}
     for comments in package.related(part, "threadedComment"):
         root = package.archive.xml(comments)
@@ -175,6 +246,6 @@ def _drawn(package: Package, part: str, sheet: str) -> Iterator[Block]:
         return
     bodies = (paragraphs_text(body) for body in descendants(root, "txBody"))
     graphics = package.drawn(part, list(descendants(root, "relIds", "chart")))
-    for text in chain(bodies, graphics):
+    for text in chain(bodies, graphics, pictured(root)):
         if text:
             yield Block(text, headings=(sheet,), place=f"{place(sheet, (1, 1)).rpartition('!')[0]}, drawing")

@@ -57,9 +57,47 @@ def test_the_title_is_the_first_h1_else_that_of_the_page() -> None:
     assert extract_html(b"<body><svg><title>Icon</title></svg><p>x").title == ""
 
 
-def test_a_page_with_a_title_only_has_a_title_and_no_text() -> None:
+def test_a_page_without_a_body_is_found_by_what_its_head_says() -> None:
     page = extract_html(b"<title>Loading</title>")
-    assert (page.title, page.blocks) == ("Loading", ())
+    assert (page.title, page.blocks) == ("Loading", (Block("Loading"),))
+    assert texts('<title>Curtains</title><meta name=description content="Velvet  ones">') == ["Curtains", "Velvet ones"]
+    assert texts("<title>Atlas</title><img src=a.png alt='Map of saxifrage'>") == ["Map of saxifrage"]
+
+
+def test_what_the_head_says_is_metadata() -> None:
+    page = extract_html(
+        b"<head><title>Invoice 117</title><meta name=Description content=Velvet><meta property=og:url content=x>"
+        b"<link rel=canonical href=https://a.example/b><meta name=date content=2024-05-06></head><h1>Welcome</h1>"
+    )
+    assert page.title == "Welcome"
+    assert page.metadata == {
+        "description": "Velvet", "address": "x", "date": "2024-05-06", "page title": "Invoice 117"
+    }  # fmt: skip
+
+
+def test_what_pictures_and_abbreviations_stand_for_is_read() -> None:
+    page = "<p>See <img alt='a chart of yields' title='Yields'> by <abbr title='United Nations'>UN</abbr>"
+    assert texts(page) == ["See Yields: a chart of yields by UN (United Nations)"]
+    drawn = "<p>x<svg aria-label=Plan><title>Rooms</title><text>Hall</text></svg> <math><mi>y</mi></math>"
+    assert texts(drawn) == ["x Plan Rooms Hall y"]
+
+
+def test_addresses_behind_words_are_read_unless_they_lead_elsewhere_on_the_site() -> None:
+    page = (
+        "<p>Notes <a href='https://bees.example/losses'>here</a>, <a href='#top'>up</a>, <a href=next.html>on</a>.</p>"
+    )
+    assert texts(page) == ["Notes here (https://bees.example/losses), up, on."]
+    assert texts("<a href='mailto:ada@a.example'>ada@a.example</a>") == ["ada@a.example"]
+    assert texts("<h1><a href='https://a.example/x'>Head</a></h1>") == ["Head", "https://a.example/x"]
+    many = "".join(f"word <a href='https://en.example/page-about-{i}'>link{i}</a> " for i in range(9))
+    text, behind = texts(f"<p>{many}</p>")
+    assert "http" not in text
+    assert behind.split("\n")[0] == "link0 (https://en.example/page-about-0)"
+
+
+def test_bookmarks_of_a_browser_keep_their_addresses() -> None:
+    page = "<DL><p><DT><H3>Shop</H3><DL><p><DT><A HREF='https://lathe.example/a'>Chucks</A>\n<DT><A HREF='https://saw.example/t/9'>Dust</A></DL></DL>"
+    assert texts(page) == ["Shop", "Chucks (https://lathe.example/a)", "Dust (https://saw.example/t/9)"]
 
 
 @pytest.mark.parametrize("page", ["", "  \n", "<!-- only a comment -->", "<frameset><frame src=x></frameset>"])
@@ -75,16 +113,32 @@ def test_headings_end_those_of_their_level_and_below() -> None:
 @pytest.mark.parametrize("wrapper", ["article", "main", "div role=main"])
 def test_a_header_inside_the_main_part_holds_its_title(wrapper: str) -> None:
     page = f"<header>Site</header><{wrapper}><header><h1>Title</h1><p>by Ada</p></header><p>text</p>"
-    assert texts(page) == ["Title", "by Ada", "text"]
+    assert texts(page) == ["Title", "by Ada", "text", "Site"]
     assert extract_html(page.encode()).title == "Title"
+
+
+_LINKS = "<ul><li><a href=a>One</a><li><a href=b>Two</a><li><a href=c>Three</a></ul>"
 
 
 def test_navigation_scripts_and_controls_are_left_out() -> None:
     page = (
-        "<body><nav>menu</nav><aside>ads</aside><p>x <script>var a=1</script>y <style>p{}</style>z</p>"
-        "<select><option>One<option>Two</select><button>Send</button><footer>imprint</footer></body>"
+        "<body><nav>menu</nav><div role=navigation>path</div><p>x <script>var a=1</script>y <style>p{}</style>z</p>"
+        f"<select><option>One<option selected>Two</select><button>Send</button><footer>{_LINKS}</footer></body>"
     )
-    assert texts(page) == ["x y z"]
+    assert texts(page) == ["x y z", "Two"]
+
+
+def test_what_stands_around_the_main_part_is_read_after_it_without_lists_of_links() -> None:
+    page = (
+        f"<header>{_LINKS}<p>Invoice 117</p></header><div>{_LINKS}</div><main><p>text</p>{_LINKS}</main>"
+        "<aside>Note</aside><footer>IBAN XX12</footer>"
+    )
+    assert texts(page) == ["text", "One", "Two", "Three", "Invoice 117", "Note", "IBAN XX12"]
+
+
+def test_a_page_without_a_main_part_is_read_in_its_order() -> None:
+    page = f"<header>{_LINKS}<h1>Invoice 117</h1></header><p>text</p>{_LINKS}<footer>IBAN XX12</footer>"
+    assert texts(page) == ["Invoice 117", "text", "One", "Two", "Three", "IBAN XX12"]
 
 
 def test_a_page_that_is_one_form_is_read() -> None:
@@ -102,7 +156,7 @@ def test_articles_side_by_side_are_all_read() -> None:
 
 def test_comments_inside_an_article_do_not_make_the_page_a_list() -> None:
     page = "<body><div>chrome</div><article><p>the story</p><article>a comment</article></article>"
-    assert texts(page) == ["the story", "a comment"]
+    assert texts(page) == ["the story", "a comment", "chrome"]
 
 
 def test_text_outside_of_any_block_is_read() -> None:
@@ -126,7 +180,14 @@ def test_a_row_is_read_across_whatever_its_cells_hold() -> None:
       <td></td>
       <td><div>3<br>each</div></td>
     </tr></table>after"""
-    assert texts(page) == ["Prices", "Part | Price", "bolt nut | | 3 each", "after"]
+    assert texts(page) == ["Prices", "Part | Price", "bolt nut |  | 3 each", "after"]
+
+
+def test_cells_that_span_rows_and_columns_keep_the_others_in_their_place() -> None:
+    rows = "<tr><th>Room<th colspan=2>Size<th>Floor<tr><td rowspan=2>Hall<td>3<td>4<td><tr><td>5<td>6<td>top"
+    found = blocks(f"<table>{rows}</table>")
+    assert [block.text for block in found] == ["Room | Size |  | Floor", "Hall | 3 | 4", "Hall | 5 | 6 | top"]
+    assert {block.columns for block in found} == {"Room | Size |  | Floor"}
 
 
 def test_a_page_laid_out_as_a_table_is_read_cell_by_cell() -> None:

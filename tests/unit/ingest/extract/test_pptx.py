@@ -113,7 +113,7 @@ def test_slide_numbers_are_left_out_and_footers_said_once() -> None:
     furniture = shape("7", "sldNum") + shape("1 May", "dt") + shape("Acme", "ftr")
     number = '<p:sp><p:txBody><a:p><a:r><a:t>Page </a:t></a:r><a:fld type="slidenum"><a:t>3</a:t></a:fld></a:p></p:txBody></p:sp>'
     found = blocks_of([slide(furniture + number), slide(furniture)])
-    assert [block.text for block in found] == ["Acme", "Page"]
+    assert [block.text for block in found] == ["1 May", "Acme", "Page"]
 
 
 def test_the_properties_are_metadata() -> None:

@@ -1,9 +1,12 @@
 from collections.abc import Iterator, Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from searchkit.ingest.extract.office import sheets
-from searchkit.ingest.extract.office.sheets import Row, date_text, number_text, place, sheet_blocks
+from searchkit.ingest.extract.office.cell_formats import date_text, number_format, number_text
+from searchkit.ingest.extract.office.sheets import Row, place, sheet_blocks
 from searchkit.ingest.extract.office.xlsx import extract_xlsx
 from searchkit.types import Block, BlockKind
 from tests.support.office_files import ooxml, relations
@@ -20,16 +23,25 @@ lines</t></si></sst>"""
 
 
 def package(
-    rows: str, around: Mapping[str, tuple[str, str]] | None = None, *, name: str = "Costs", workbook: str = ""
+    rows: str,
+    around: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    name: str = "Costs",
+    workbook: str = "",
+    links: Mapping[str, str] | None = None,
+    behind: str = "",
 ) -> bytes:
-    """A workbook of one sheet; `around`: (kind, XML) by name of what the sheet refers to."""
+    """A workbook of one sheet; `around`: (kind, XML) by name of what the sheet refers to; `links`: addresses by relation id."""
     around = around or {}
     files: dict[str, str | bytes] = {f"xl/worksheets/{part}": content for part, (_, content) in around.items()}
     files["xl/worksheets/sheet1.xml"] = (
-        f"<worksheet><dimension ref='A1:XFD1048576'/><sheetData>{rows}</sheetData></worksheet>"
+        f"<worksheet {_SPACES}><dimension ref='A1:XFD1048576'/><sheetData>{rows}</sheetData>{behind}</worksheet>"
     )
+    external = {
+        identifier: ("hyperlink", f'{address}" TargetMode="External') for identifier, address in (links or {}).items()
+    }
     files["xl/worksheets/_rels/sheet1.xml.rels"] = relations(
-        {f"r{i}": (kind, part) for i, (part, (kind, _)) in enumerate(around.items())}
+        {f"r{i}": (kind, part) for i, (part, (kind, _)) in enumerate(around.items())} | external
     )
     files["xl/styles.xml"], files["xl/sharedStrings.xml"] = _STYLES, _STRINGS
     files["xl/workbook.xml"] = (
@@ -63,7 +75,7 @@ def test_rows_stand_under_sheet_and_column_names_with_their_range() -> None:
     found = blocks_of(header + data + row(5, c("B5", "7")))
     assert [(block.kind, block.text, block.place) for block in found] == [
         (BlockKind.HEADING, "Item | Price | Date", "Costs!A2:C2"),
-        (BlockKind.TABLE, "Tea | 3 | 2024-03-01\n7", "Costs!A3:C5"),
+        (BlockKind.TABLE, "Tea | 3 | 2024-03-01\n | 7", "Costs!A3:C5"),
     ]
     assert all(block.headings == ("Costs", "Item | Price | Date") for block in found)
 
@@ -80,9 +92,9 @@ def test_rows_stand_under_sheet_and_column_names_with_their_range() -> None:
         (c("A1", "1", 't="b"'), "TRUE"),
         (c("A1", "#N/A", 't="e"'), "#N/A"),
         (c("A1", "45352.5", 's="5"'), "2024-03-01 12:00"),
-        (c("A1", "45352", 's="2"'), "2024-03-01"),
-        (c("A1", "45352", 's="3"'), "45352"),
-        (c("A1", "0.255", 's="4"'), "25.5%"),
+        (c("A1", "45352", 's="2"'), "1. Mar 2024 (2024-03-01)"),
+        (c("A1", "45352", 's="3"'), "days 45352.0 (45352)"),
+        (c("A1", "0.255", 's="4"'), "26% (25.5%)"),
         (c("A1", "2024-03-01T00:00:00", 't="d"'), "2024-03-01"),
         (c("A1", "0.1", 's="999"'), "0.1"),
     ],
@@ -93,7 +105,7 @@ def test_cells_are_read_as_they_are_shown(cell: str, shown: str) -> None:
 
 def test_rows_and_cells_without_references_are_counted() -> None:
     (block,) = blocks_of("<row><c><v>1</v></c></row><row/><row><c/><c><v>2</v></c></row>")
-    assert (block.text, block.place) == ("1\n2", "Costs!A1:B3")
+    assert (block.text, block.place) == ("1\n | 2", "Costs!A1:B3")
 
 
 def test_the_calendar_of_1904_is_kept() -> None:
@@ -224,3 +236,92 @@ def test_columns_have_letters() -> None:
     for number, letters in ((1, "A"), (26, "Z"), (27, "AA"), (16_384, "XFD")):
         assert sheets.column_letters(number) == letters
         assert sheets.column_number(letters) == number
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "text"),
+    [
+        ("0000000", "4711", "0004711 (4711)"),
+        ('"MB-"0000', "38", "MB-0038 (38)"),
+        ("00000", "1069", "01069 (1069)"),
+        ("#,##0.00\\ [$€-407]", "1234.56", "1.234,56 € (1234.56)"),
+        ('#,##0.00\\ "€"', "-1234.5", "-1.234,50 € (-1234.5)"),
+        ("[$$-409]#,##0.00", "1234567.891", "$1,234,567.89 (1234567.891)"),
+        ("#,##0.00 [$kr-41D]", "9876.5", "9 876,50 kr (9876.5)"),
+        ("000\\-00\\-0000", "123456789", "123-45-6789 (123456789)"),
+        ("(000) 000-0000", "5551234567", "(555) 123-4567 (5551234567)"),
+        ("#,##0;[Red](#,##0)", "-1500", "(1,500) (-1500)"),
+        ('0;-0;"none"', "0", "none (0)"),
+        ("0.0#", "2.5", "2.5"),
+        ("0.00", "2.5", "2.50 (2.5)"),
+        ("0,", "12345", "12 (12345)"),
+        ("0.0%", "0.12345", "12.3% (12.345%)"),
+        ('0 "pcs"', "0.4", "0 pcs (0.4)"),
+        ("# ?/?", "0.5", "0.5"),
+        ("0.00E+00", "12345", "12345"),
+        ("General", "1.10", "1.1"),
+        ("@", "7", "7"),
+        ("dd.mm.yyyy", "45352", "01.03.2024 (2024-03-01)"),
+        ("[$-407]d. mmmm yyyy", "45352", "1. März 2024 (2024-03-01)"),
+        ("[$-40C]dddd d mmmm", "45352", "vendredi 1 mars (2024-03-01)"),
+        ("[$-419]d mmmm", "45352", "2024-03-01"),
+        ("hh:mm:ss", "0.5", "12:00:00 (12:00)"),
+        ("h:mm AM/PM", "0.75", "6:00 PM (18:00)"),
+        ("mm:ss", "0.001", "01:26 (00:01:26)"),
+        ("[h]:mm", "1.5", "1900-01-01 12:00"),
+        ("yyyy-mm-dd", "45352", "2024-03-01"),
+        ("0000", "word", "word"),
+        ("dd.mm.yyyy", "1e300", "1e300"),
+    ],
+)
+def test_numbers_are_read_as_their_formats_show_them_beside_what_is_stored(code: str, value: str, text: str) -> None:
+    assert number_format(200, code, epoch_1904=False)(value) == text
+
+
+@given(
+    code=st.text('0#?.,%;-()"\\[]$€@eE/dmyhsAP _*x-407', max_size=20),
+    value=st.sampled_from(["1", "-2.5", "0", "4e9", "x"]),
+)
+def test_a_number_is_read_whatever_its_format_says(code: str, value: str) -> None:
+    assert number_format(200, code, epoch_1904=False)(value)
+
+
+def test_what_is_merged_with_cells_below_stands_in_each_row_and_addresses_behind_their_words() -> None:
+    rows = row(
+        1, *(c(f"{letter}1", text, 't="str"') for letter, text in zip("ABC", ("Group", "Part", "Site"), strict=True))
+    )
+    rows += row(2, c("A2", "Valves", 't="str"'), c("B2", "K1", 't="str"'), c("C2", "shop", 't="str"'))
+    rows += row(
+        3, c("B3", "K2", 't="str"'), '<c r="C3" t="str"><f>HYPERLINK("https://b.example/k2","here")</f><v>here</v></c>'
+    )
+    behind = '<mergeCells><mergeCell ref="A2:A3"/></mergeCells><hyperlinks><hyperlink ref="C2" r:id="rl"/></hyperlinks>'
+    behind += '<headerFooter><oddHeader>&amp;L&amp;"Arial,Bold"&amp;12Acme &amp;&amp; Sons&amp;RPage &amp;P</oddHeader>'
+    behind += "<evenFooter>&amp;CFile 88</evenFooter></headerFooter>"
+    content = package(rows, links={"rl": "https://a.example/k1"}, behind=behind)
+    assert [(block.text, block.place) for block in extract_xlsx(content).blocks][1:] == [
+        ("Valves | K1 | shop (https://a.example/k1)\nValves | K2 | here (https://b.example/k2)", "Costs!A2:C3"),
+        ("Acme & Sons", "header"),
+        ("File 88", "footer"),
+    ]
+
+
+def test_titles_over_several_columns_are_part_of_their_names() -> None:
+    titles = row(1, c("A1", "Area", 't="str"'), c("B1", "2023", 't="str"'), c("D1", "2024", 't="str"'))
+    names = row(
+        2, *(c(f"{letter}2", text, 't="str"') for letter, text in zip("BCDE", ("Q1", "Q2", "Q1", "Q2"), strict=True))
+    )
+    rows = titles + names + row(3, c("A3", "North", 't="str"'), c("B3", "1"), c("E3", "4"))
+    merged = '<mergeCells><mergeCell ref="A1:A2"/><mergeCell ref="B1:C1"/><mergeCell ref="D1:E1"/></mergeCells>'
+    found = list(extract_xlsx(package(rows, behind=merged)).blocks)
+    assert [block.text for block in found] == ["Area | 2023 Q1 | 2023 Q2 | 2024 Q1 | 2024 Q2", "North | 1 |  |  | 4"]
+
+
+def test_a_cell_far_from_the_others_is_said_with_its_column() -> None:
+    assert [block.text for block in blocks_of(row(1, c("A1", "1"), c("AZ1", "2")))] == ["1 | AZ: 2"]
+    assert [block.text for block in blocks_of(row(1, c("C1", "1"), c("F1", "2")))] == ["1 |  |  | 2"]
+
+
+def test_pictures_on_a_sheet_are_read_by_their_descriptions() -> None:
+    about = '<xdr:nvPicPr><xdr:cNvPr id="2" name="Picture 1" descr="A plan of the yard"/></xdr:nvPicPr>'
+    drawing = f"<xdr:wsDr {_SPACES}><xdr:pic>{about}</xdr:pic></xdr:wsDr>"
+    assert [b.text for b in blocks_of("", {"d.xml": ("drawing", drawing)})] == ["A plan of the yard"]

@@ -1,0 +1,308 @@
+# ruff: noqa: E501 (a document in a few lines)
+"""Each distinct word of a file is in what is read of it, unless docs/formats.md names the kind of thing that is left out.
+
+Words that are to be read begin with "w", those that are left out with "z"; each stands in one place alone.
+"""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from searchkit.ingest.chunk import chunk_document
+from searchkit.ingest.extract.readers import extract
+from searchkit.ingest.segments import estimate_tokens
+from tests.support.office_files import ooxml, relations, zipped
+
+_W = 'xmlns:w="http://x/w" xmlns:r="http://x/r" xmlns:wp="http://x/wp" xmlns:a="http://x/a" xmlns:v="http://x/v" xmlns:m="http://x/m"'
+_P = 'xmlns:p="http://x/p" xmlns:a="http://x/a" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+_NAMESPACE = "urn:oasis:names:tc:opendocument:xmlns:"
+_ODF = " ".join(
+    f'xmlns:{prefix}="{_NAMESPACE}{name}:1.0"'
+    for prefix, name in (
+        ("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"), ("style", "style"), ("svg", "svg-compatible"),
+        ("presentation", "presentation"), ("meta", "meta"),
+    )
+)  # fmt: skip
+_ODF += ' xmlns:xlink="http://x/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+
+
+def _external(links: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return {identifier: ("hyperlink", f'{address}" TargetMode="External') for identifier, address in links.items()}
+
+
+def _properties() -> str:
+    return (
+        "<dc:title>wtitle</dc:title><dc:creator>wauthor</dc:creator><dc:subject>wsubject</dc:subject>"
+        "<dc:description>wcomments</dc:description>"
+    )
+
+
+def _docx() -> bytes:
+    def p(text: str, inner: str = "") -> str:
+        return f"<w:p><w:r><w:t>{text}</w:t></w:r>{inner}</w:p>"
+
+    def note(kind: str, text: str) -> str:
+        return f'<w:{kind} w:id="2">{p(text)}</w:{kind}>'
+
+    field = (
+        '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> HYPERLINK "https://wcode.example/" </w:instrText></w:r>'
+        '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>wfield</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>'
+    )
+    picture = '<w:r><w:drawing><wp:docPr id="1" name="Picture 1" descr="walt"/></w:drawing></w:r>'
+    box = f"<w:r><w:pict><v:shape><v:textbox><w:txbxContent>{p('wbox')}</w:txbxContent></v:textbox></v:shape></w:pict></w:r>"
+    mark = '<w:r><w:pict><v:shape><v:textpath string="wwatermark"/></v:shape></w:pict></w:r>'
+    table = f"<w:tbl><w:tr><w:tc>{p('wcell')}</w:tc><w:tc>{p('')}</w:tc></w:tr></w:tbl>"
+    changes = "<w:p><w:del><w:r><w:delText>zdeleted</w:delText></w:r></w:del><w:ins><w:r><w:t>winserted</w:t></w:r></w:ins></w:p>"
+    math = "<w:p><m:oMath><m:r><m:t>wformula</m:t></m:r></m:oMath></w:p>"
+    body = (
+        p("wbody ", '<w:hyperlink r:id="l1"><w:r><w:t>wlink</w:t></w:r></w:hyperlink>')
+        + p("", field + picture + box + mark)
+        + '<w:p><w:fldSimple w:instr=" HYPERLINK &quot;https://wsimple.example/&quot; "><w:r><w:t>x</w:t></w:r></w:fldSimple></w:p>'
+        + f"<w:sdt><w:sdtContent>{p('wcontrol')}</w:sdtContent></w:sdt>{table}{changes}{math}"
+    )
+    kinds = {
+        "header": "header",
+        "footer": "footer",
+        "footnotes": "footnotes",
+        "endnotes": "endnotes",
+        "comments": "comments",
+    }
+    parts = {
+        "header": f"<w:hdr {_W}>{p('wheader')}</w:hdr>",
+        "footer": f"<w:ftr {_W}>{p('wfooter')}</w:ftr>",
+        "footnotes": f"<w:footnotes {_W}>{note('footnote', 'wfootnote')}</w:footnotes>",
+        "endnotes": f"<w:endnotes {_W}>{note('endnote', 'wendnote')}</w:endnotes>",
+        "comments": f"<w:comments {_W}>{note('comment', 'wcomment')}</w:comments>",
+    }
+    files = {f"word/{name}.xml": content for name, content in parts.items()}
+    targets = {name: (kinds[name], f"{name}.xml") for name in parts} | _external({"l1": "https://wtarget.example/x"})
+    files["word/_rels/document.xml.rels"] = relations(targets)
+    files["word/document.xml"] = f"<w:document {_W}><w:body>{body}</w:body></w:document>"
+    return ooxml("word/document.xml", "wordprocessingml.document", files, _properties())
+
+
+def _pptx() -> bytes:
+    def shape(text: str, role: str = "", about: str = "") -> str:
+        place = f'<p:ph type="{role}"/>' if role else ""
+        body = f"<p:txBody><a:p>{text}</a:p></p:txBody>"
+        return f"<p:sp><p:nvSpPr><p:cNvPr id='1' name='x' {about}/><p:nvPr>{place}</p:nvPr></p:nvSpPr>{body}</p:sp>"
+
+    def run(text: str, properties: str = "") -> str:
+        return f"<a:r><a:rPr>{properties}</a:rPr><a:t>{text}</a:t></a:r>"
+
+    def tree(shapes: str) -> str:
+        return f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>"
+
+    shapes = (
+        shape(run("wslide"), "title")
+        + shape(run("wlinked", '<a:hlinkClick r:id="l1"/>'))
+        + shape(run("wnamed"), about="descr='walt'")
+        + shape(run("wdate"), "dt")
+        + shape(run("wfooter"), "ftr")
+        + shape('<a:fld type="slidenum"><a:t>znumber</a:t></a:fld>', "sldNum")
+    )
+    chart = (
+        "<c:chart xmlns:c='http://x/c' xmlns:a='http://x/a'><a:p><a:r><a:t>wchart</a:t></a:r></a:p><c:ser><c:tx><c:v>wseries</c:v></c:tx>"
+        "<c:cat><c:v>wcategory</c:v></c:cat><c:val><c:v>5</c:v></c:val></c:ser></c:chart>"
+    )
+    frame = '<p:graphicFrame><a:graphic><c:chart xmlns:c="http://x/c" r:id="c1"/></a:graphic></p:graphicFrame>'
+    notes = f"<p:notes {_P}>{tree(shape(run('wnotes'), 'body') + shape(run('wheader'), 'hdr'))}</p:notes>"
+    files: dict[str, str | bytes] = {
+        "ppt/presentation.xml": f'<p:presentation {_P}><p:sldIdLst><p:sldId id="1" r:id="r1"/></p:sldIdLst></p:presentation>',
+        "ppt/_rels/presentation.xml.rels": relations({"r1": ("slide", "slides/slide1.xml")}),
+        "ppt/slides/slide1.xml": f"<p:sld {_P}>{tree(shapes + frame)}</p:sld>",
+        "ppt/slides/_rels/slide1.xml.rels": relations(
+            {"n1": ("notesSlide", "../notes1.xml"), "c1": ("chart", "../chart1.xml")}
+            | _external({"l1": "https://wtarget.example/x"})
+        ),
+        "ppt/notes1.xml": notes,
+        "ppt/chart1.xml": chart,
+        "ppt/slideMasters/slideMaster1.xml": f"<p:sldMaster {_P}>{tree(shape(run('wmaster')) + shape(run('zprompt'), 'body'))}</p:sldMaster>",
+        "ppt/slideLayouts/slideLayout1.xml": f"<p:sldLayout {_P}>{tree(shape(run('wlayout')))}</p:sldLayout>",
+    }
+    return ooxml("ppt/presentation.xml", "presentationml.presentation", files, _properties())
+
+
+def _xlsx() -> bytes:
+    def cell(at: str, text: str) -> str:
+        return f'<c r="{at}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+    spaces = 'xmlns:r="http://x/r" xmlns:xdr="http://x/xdr" xmlns:a="http://x/a"'
+    rows = f'<row r="1">{cell("A1", "wname")}{cell("B1", "wother")}</row><row r="2">{cell("A2", "wlinked")}<c r="B2" s="1"><v>7</v></c></row>'
+    behind = (
+        '<hyperlinks><hyperlink ref="A2" r:id="l1"/></hyperlinks><headerFooter><oddHeader>&amp;Cwheader</oddHeader>'
+        "<oddFooter>&amp;Lwfooter</oddFooter><firstHeader>wfirst</firstHeader></headerFooter>"
+    )
+    drawing = (
+        f"<xdr:wsDr {spaces}><xdr:pic><xdr:cNvPr id='1' name='x' descr='walt'/></xdr:pic>"
+        "<xdr:sp><xdr:txBody><a:p><a:r><a:t>wbox</a:t></a:r></a:p></xdr:txBody></xdr:sp></xdr:wsDr>"
+    )
+    comment = "<comments><commentList><comment ref='A1'><text><t>wcomment</t></text></comment></commentList></comments>"
+    styles = '<styleSheet><numFmts><numFmt numFmtId="200" formatCode="&quot;wunit&quot; 000"/></numFmts>'
+    files = {
+        "xl/workbook.xml": f'<workbook {spaces}><sheets><sheet name="wsheet" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relations({"r1": ("worksheet", "sheet1.xml"), "r2": ("styles", "styles.xml")}),
+        "xl/styles.xml": f'{styles}<cellXfs><xf numFmtId="0"/><xf numFmtId="200"/></cellXfs></styleSheet>',
+        "xl/sheet1.xml": f"<worksheet {spaces}><sheetData>{rows}</sheetData>{behind}</worksheet>",
+        "xl/_rels/sheet1.xml.rels": relations(
+            {"d1": ("drawing", "drawing1.xml"), "c1": ("comments", "comments1.xml")}
+            | _external({"l1": "https://wtarget.example/x"})
+        ),
+        "xl/drawing1.xml": drawing,
+        "xl/comments1.xml": comment,
+    }
+    return ooxml("xl/workbook.xml", "spreadsheetml.sheet", files, _properties())
+
+
+def _odf(kind: str, body: str, styles: str = "", objects: Mapping[str, str] | None = None) -> bytes:
+    inner = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    meta = "<dc:title>wtitle</dc:title><dc:creator>wauthor</dc:creator><meta:keyword>wkeyword</meta:keyword>"
+    return zipped(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "content.xml": f"<office:document-content {_ODF}>{inner}</office:document-content>",
+            "styles.xml": f"<office:document-styles {_ODF}><office:master-styles>{styles}</office:master-styles></office:document-styles>",
+            "meta.xml": f"<office:document-meta {_ODF}><office:meta>{meta}</office:meta></office:document-meta>",
+            **(objects or {}),
+        }
+    )
+
+
+def _p(text: str) -> str:
+    return f"<text:p>{text}</text:p>"
+
+
+_MASTER = f"<style:master-page><style:header>{_p('wheader')}</style:header><style:footer>{_p('wfooter')}</style:footer></style:master-page>"
+_OBJECTS = {
+    "Object 1/content.xml": f"<office:document-content {_ODF}><office:body><office:chart>{_p('wchart')}"
+    f"<table:table><table:table-row><table:table-cell>{_p('wseries')}</table:table-cell></table:table-row></table:table>"
+    "</office:chart></office:body></office:document-content>",
+    "Object 2/content.xml": '<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>wformula</mi></math>',
+}
+_FRAME = f"<draw:frame><draw:text-box>{_p('wbox')}</draw:text-box><svg:title>wpicture</svg:title><svg:desc>walt</svg:desc></draw:frame>"
+
+
+def _odt() -> bytes:
+    link = '<text:a xlink:href="https://wtarget.example/x">wlink</text:a>'
+    note = f"<text:note><text:note-citation>1</text:note-citation><text:note-body>{_p('wnote')}</text:note-body></text:note>"
+    comment = f"<office:annotation><dc:creator>wreader</dc:creator>{_p('wcomment')}</office:annotation>"
+    deleted = (
+        f"<text:tracked-changes><text:changed-region>{_p('zdeleted')}</text:changed-region></text:tracked-changes>"
+    )
+    table = f"<table:table><table:table-row><table:table-cell>{_p('wcell')}</table:table-cell></table:table-row></table:table>"
+    body = deleted + _p(f"wbody {link}{note}{comment}{_FRAME}") + table
+    return _odf("text", body, _MASTER, _OBJECTS)
+
+
+def _ods() -> bytes:
+    link = '<text:a xlink:href="https://wtarget.example/x">wlink</text:a>'
+    cell = f"<table:table-cell office:value-type='string'>{_p(f'wcell {link}')}<office:annotation>{_p('wcomment')}</office:annotation></table:table-cell>"
+    shown = f"<table:table-cell office:value-type='float' office:value='7'>{_p('wunit 007')}</table:table-cell>"
+    body = f"<table:table table:name='wsheet'><table:shapes>{_FRAME}</table:shapes><table:table-row>{cell}{shown}</table:table-row></table:table>"
+    return _odf("spreadsheet", body, _MASTER, _OBJECTS)
+
+
+def _odp() -> bytes:
+    title = f"<draw:frame presentation:class='title'><draw:text-box>{_p('wslide')}</draw:text-box></draw:frame>"
+    notes = f"<presentation:notes>{_FRAME.replace('wbox', 'wnotes').replace('walt', 'wother')}</presentation:notes>"
+    declared = "<presentation:footer-decl presentation:name='f'>wfooter</presentation:footer-decl>"
+    return _odf("presentation", f"{declared}<draw:page>{title}{_FRAME}{notes}</draw:page>", "", _OBJECTS)
+
+
+def _rtf() -> bytes:
+    link = r'{\field{\*\fldinst{HYPERLINK "https://wtarget.example/x"}}{\fldrslt{wlink}}}'
+    picture = r"{\*\shpinst{\sp{\sn wzDescription}{\sv walt}}{\sp{\sn gtextUNICODE}{\sv wdrawn}}{\shptxt wbox\par}}"
+    lists = r"{\*\listtable{\list{\listlevel{\leveltext zlevel;}}{\listname zlist;}}}"
+    body = rf"{{\header wheader\par}}{{\footer wfooter\par}}wbody {link}{{\footnote wnote}}{{\*\annotation wcomment}}\par {picture}"
+    table = r"\trowd\intbl wcell\cell wother\cell\row\pard "
+    return (
+        r"{\rtf1\ansi{\fonttbl{\f0 zfont;}}"
+        + lists
+        + r"{\info{\title wtitle}{\author wauthor}{\subject wsubject}{\doccomm wcomments}}"
+        + body
+        + table
+        + r"{\deleted zdeleted}{\v whidden}\par}"
+    ).encode()
+
+
+def _html() -> bytes:
+    return b"""<!DOCTYPE html><html><head><title>wtitle</title><meta name="description" content="wdescription">
+    <meta name="keywords" content="wkeywords"><meta name="author" content="wauthor"><style>zstyle</style>
+    <link rel="canonical" href="https://wsource.example/page"></head><body><header><p>wheader</p>
+    <ul><li><a href=a>znav</a><li><a href=b>zmenu</a><li><a href=c>zpath</a></ul></header><nav>znavigation</nav>
+    <div role="navigation">zcrumbs</div><div>waround</div><main><h1>wheading</h1><p>wbody <a href="https://wtarget.example/x">wlink</a>
+    <img src=x alt="walt"><abbr title="wlong">wshort</abbr></p><pre>wcode</pre><table><caption>wcaption</caption><tr><td>wcell</table>
+    <svg><title>wdrawing</title><text>wlabel</text></svg><math><mi>wformula</mi></math><form><input value="wtyped">
+    <textarea>wwritten</textarea><select><option selected>wchosen<option>zchoice</select><button>zbutton</button></form>
+    <details><summary>wsummary</summary>wdetails</details><script>zscript</script><template>ztemplate</template>
+    <p hidden>zhidden</p><noscript>znoscript</noscript><!-- zcomment --></main><aside>waside</aside>
+    <footer>wfooter</footer></body></html>"""
+
+
+def _epub() -> bytes:
+    container = '<container><rootfiles><rootfile full-path="b.opf"/></rootfiles></container>'
+    metadata = "<dc:title>wtitle</dc:title><dc:creator>wauthor</dc:creator><dc:description>wabout</dc:description>"
+    manifest = '<item id="c" href="c.xhtml" media-type="application/xhtml+xml"/>'
+    package = (
+        f'<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>{metadata}</metadata><manifest>{manifest}</manifest>'
+        '<spine><itemref idref="c"/></spine></package>'
+    )
+    chapter = (
+        '<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><body><h1>wheading</h1><p>wbody'
+        ' <a href="https://wtarget.example/x">wlink</a><img src="x" alt="walt"/></p><aside>wfootnote</aside></body></html>'
+    )
+    return zipped(
+        {"mimetype": "application/epub+zip", "META-INF/container.xml": container, "b.opf": package, "c.xhtml": chapter}
+    )
+
+
+_INPUTS: dict[str, tuple[str, bytes]] = {
+    "docx": ("docx", _docx()), "pptx": ("pptx", _pptx()), "xlsx": ("xlsx", _xlsx()), "odt": ("odf", _odt()), "ods": ("odf", _ods()),
+    "odp": ("odf", _odp()), "rtf": ("rtf", _rtf()), "html": ("html", _html()), "epub": ("epub", _epub()),
+    "markdown": ("markdown", b"---\ntitle: wtitle\nmine: wfront\n---\n# wheading\n\nwbody [wlink](https://wtarget.example 'wtip')\n"
+                 b"![walt](x.png)\n\n| wname | b |\n|---|---|\n| wcell | |\n\n<div>whtml</div>\n\n[wref]: https://wreference.example\n"),
+    "rst": ("rst", b"wheading\n========\n\n:author: wauthor\n\nwbody `wlink <https://wtarget.example>`_\n\n.. image:: x.png\n   :alt: walt\n\n"
+            b".. code::\n\n   wcode\n\n.. wcomment\n"),
+    "org": ("org", b"#+TITLE: wtitle\n* TODO wheading :wtag:\nwbody [[https://wtarget.example][wlink]]\n:LOG:\nwdrawer\n:END:\n# wcomment\n"),
+    "csv": ("table", b"wname,wother\nwcell,\n"),
+    "json": ("data", b'{"wkey": {"winner": "wvalue"}, "list": ["witem"]}'),
+    "yaml": ("data", b"wkey:\n  winner: wvalue # wcomment\n"),
+    "xml": ("data", b'<wroot wattribute="wvalue"><winner>wtext</winner><!-- wcomment --></wroot>'),
+    "srt": ("subtitles", b"1\n00:00:01,000 --> 00:00:02,000\nwspoken <i>wslanted</i>\n"),
+    "text": ("text", "wbody wöther\n".encode()),
+    "code": ("code", b"# wcomment\nwname = 'wstring'\n"),
+    "notebook": ("notebook", b'{"cells": [{"cell_type": "markdown", "source": "wbody"}, {"cell_type": "code", "source": "wcode",'
+                 b' "outputs": [{"text": "woutput"}]}], "metadata": {"authors": [{"name": "wauthor"}]}}'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _INPUTS)
+def test_each_word_is_read_once_or_left_out_by_name(name: str) -> None:
+    format_name, content = _INPUTS[name]
+    wanted = _words(content, "w")
+    document = extract(format_name, content)
+    chunks = list(chunk_document(document, estimate_tokens, 512))
+    read = " ".join(
+        [
+            document.title,
+            *document.metadata.values(),
+            *(f"{chunk.title} {chunk.text} {chunk.place}" for chunk in chunks),
+        ]
+    )
+    assert wanted - set(re.findall(r"\bw\w+", read)) == set()
+    assert set(re.findall(r"\bz\w+", read)) == set()
+
+
+def _words(content: bytes, first: str) -> set[str]:
+    """The words that begin with a letter, in a file or in the parts of one, without names of elements and attributes."""
+    if content.startswith(b"PK"):
+        import io
+        import zipfile
+
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return set().union(*(_words(archive.read(part), first) for part in archive.namelist()))
+    text = content.decode()
+    marked = re.sub(r"</?[a-z]+:[A-Za-z-]+|\b[a-z]+:[A-Za-z-]+=|xmlns(?::\w+)?=", " ", text)
+    known = set("w wp word wordprocessingml worksheet workbook workbookPr wsDr www wzDescription".split())
+    return {word for word in re.findall(rf"\b{first}[a-zö]+\b", marked) if word not in known}

@@ -9,7 +9,7 @@ from lxml import etree, html
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import charset
-from searchkit.ingest.extract.rows import column_names, joined_cells
+from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 

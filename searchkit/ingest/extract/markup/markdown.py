@@ -7,8 +7,8 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from searchkit.ingest.extract.data.table import bar_cells, joined_cells
 from searchkit.ingest.extract.markup.frontmatter import read_front_matter
-from searchkit.ingest.extract.rows import bar_cells, joined_cells
 from searchkit.ingest.extract.text import decode_text, paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
+from searchkit.ingest.extract.data.table import bar_cells, column_names
 from searchkit.ingest.extract.markup.frontmatter import iso_date
-from searchkit.ingest.extract.rows import bar_cells, column_names
 from searchkit.ingest.extract.text import cut_block, decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
 

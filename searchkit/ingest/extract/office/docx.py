@@ -10,10 +10,10 @@ from lxml import etree
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import attribute, descendants, local
+from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.office.docx_styles import Styles
 from searchkit.ingest.extract.office.ooxml import Package, pictured
 from searchkit.ingest.extract.readers import extract
-from searchkit.ingest.extract.rows import column_names, joined_cells
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -237,6 +237,7 @@ class _Reader:
                 place = f"comment by {author}" if kind == "comment" and author else kind
                 texts = [block.text for block in self._blocks(note, place=place)]
                 if texts:
+                    texts[0] = f"{author}: {texts[0]}" if kind == "comment" and author else texts[0]
                     yield Block("\n".join(texts), headings=self._headings(), place=place)
 
     def _imported(self, element: etree._Element, place: str) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, local
-from searchkit.ingest.extract.rows import column_names, joined_cells
+from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind
 
@@ -119,14 +119,16 @@ class Walk:
 
     def _annotation(self, element: etree._Element) -> Iterator[Block]:
         author = next((entry.text for entry in element if local(entry.tag) == "creator" and entry.text), "")
-        yield from self._as_one(element, f"comment by {author}" if author else "comment")
+        yield from self._as_one(
+            element, f"comment by {author}" if author else "comment", f"{author}: " if author else ""
+        )
 
-    def _as_one(self, element: etree._Element, place: str) -> Iterator[Block]:
+    def _as_one(self, element: etree._Element, place: str, said_by: str = "") -> Iterator[Block]:
         """The blocks in an element, joined to a single one."""
         outer, self._place = self._place, f"{self._place}, {place}" if self._place else place
         texts = [block.text for block in self.blocks(element)]
         if texts:
-            yield self._block("\n".join(texts))
+            yield self._block(said_by + "\n".join(texts))
         self._place = outer
 
     def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH, columns: str = "") -> Block:

@@ -8,8 +8,8 @@ from lxml import etree
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import Archive, attribute, damaged, descendants, first, local
+from searchkit.ingest.extract.data.table import BAR, column_names, joined_cells
 from searchkit.ingest.extract.office.cell_formats import number_text
-from searchkit.ingest.extract.rows import BAR, column_names, joined_cells
 from searchkit.ingest.extract.text import address_behind
 
 _FAMILIES = {"wordprocessingml": "Word document", "presentationml": "presentation", "spreadsheetml": "workbook"}

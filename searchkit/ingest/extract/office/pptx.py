@@ -143,7 +143,8 @@ class _Slide:
                 if text.strip():
                     author = authors.get(comment.get("authorId", ""), "")
                     place = f"{self._place}, comment" + (f" by {author}" if author else "")
-                    yield Block(text.strip(), headings=self._headings, page=self._number, place=place)
+                    text = f"{author}: {text.strip()}" if author else text.strip()
+                    yield Block(text, headings=self._headings, page=self._number, place=place)
 
     def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH, columns: str = "") -> Block:
         return Block(text, kind, self._headings, page=self._number, place=self._place, columns=columns)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.office.rtf_tokens import Token, codec, font_codec, tokens
-from searchkit.ingest.extract.rows import column_names, joined_cells
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 

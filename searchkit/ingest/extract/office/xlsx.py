@@ -230,8 +230,11 @@ def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
     notes: dict[str, str] = {}
     for comments in package.related(part, "comments"):
         root = package.archive.xml(comments)
+        authors = [author.text or "" for author in descendants(root, "author")] if root is not None else []
         for comment in descendants(root, "comment") if root is not None else ():
-            notes[comment.get("ref", "")] = "".join(text.text or "" for text in descendants(comment, "t"))
+            said, number = "".join(text.text or "" for text in descendants(comment, "t")), comment.get("authorId", "")
+            author = authors[int(number)] if number.isdigit() and int(number) < len(authors) else ""
+            notes[comment.get("ref", "")] = said if author in said else f"{author}: {said}"
     for reference, text in (notes | threads).items():  # the note of a thread only points to the thread
         letters = reference.rstrip(_DIGITS)
         where = place(sheet, (int(reference[len(letters) :] or 0), column_number(letters)))

@@ -150,7 +150,7 @@ def test_notes_and_comments_follow_what_they_belong_to_and_none_is_lost() -> Non
         ("Text", ""),
         ("A note.", "footnote"),
         ("At the end.", "endnote"),
-        ("Really?", "comment by Bob"),
+        ("Bob: Really?", "comment by Bob"),
         ("After", ""),
         ("Forgotten.", "footnote"),
     ]

@@ -115,7 +115,7 @@ def test_notes_comments_and_frames_follow_their_paragraph() -> None:
     assert shown(blocks_of("text", p(f"Text{note}{comment}{box} goes on"))) == [
         ("Text goes on", ""),
         ("A note.", "endnote"),
-        ("Really?", "comment by Bob"),
+        ("Bob: Really?", "comment by Bob"),
         ("boxed", ""),
         ("picture", ""),
     ]

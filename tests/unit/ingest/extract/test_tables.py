@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from searchkit.ingest.chunk import chunk_document
+from searchkit.ingest.extract.data.table import bar_cells, column_names, joined_cells
 from searchkit.ingest.extract.readers import extract
-from searchkit.ingest.extract.rows import bar_cells, column_names, joined_cells
 from searchkit.ingest.segments import estimate_tokens
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 from tests.support.office_files import ooxml, zipped

@@ -26,6 +26,7 @@ _VERSIONS: dict[str, int] = {
     "odf": 4,
     "epub": 4,
     "rtf": 4,
+    "pdf": 4,
     "table": 4,
     "mail": 6,
     "mailbox": 6,

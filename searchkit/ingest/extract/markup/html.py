@@ -23,6 +23,7 @@ _BLOCKS = frozenset(
     "address article aside blockquote body br caption center dd details div dl dt fieldset figcaption figure footer header hr"
     " html li main ol option p pre section select summary table tbody td textarea tfoot th thead tr ul".split()
 )
+_SHOWING = frozenset(("img", "area", "input", "abbr", "dfn", "svg"))  # what is in their attributes
 _DRAWN = ("svg", "text", "title", "desc", "math")  # words that nothing but their places parts
 _NO_CELLS = ("table", "pre", *sorted(_HEADINGS))  # a row that contains these is page layout
 _ROW_CHARACTERS = 2000  # and so is a row with more text than this
@@ -131,6 +132,8 @@ class _Words:
 
     def raw(self) -> tuple[str, list[str]]:
         """The text; and lines "words (address)", which follow it if there are too many to stand in it."""
+        if not self.addresses:
+            return "".join(self.parts), []
         length = sum(map(len, self.parts))
         if sum(len(address) for *_, address in self.addresses) > max(_SOME, length // _MANY):
             return "".join(self.parts), [f"{_squeezed(words)}{address}" for _, words, address in self.addresses]
@@ -180,7 +183,7 @@ class _Walk:
     def _start(self, element: html.HtmlElement) -> Iterator[Block]:
         if element.tag in _BLOCKS or element.tag in _HEADINGS:
             yield from self._cut()
-        if _is_frame(element):
+        if element.tag in _FRAME and _is_frame(element):
             self._frames.append(element)
         if element.tag in _DRAWN:
             self._add(" ")
@@ -189,7 +192,7 @@ class _Walk:
                 return
             self._links.append((element, len(self._held.parts)))
         self._add(element.text, element)
-        if shown := _attributes(element):
+        if element.tag in _SHOWING and (shown := _attributes(element)):
             self._add(f" {shown} ", element)
 
     def _end(self, element: html.HtmlElement, root: html.HtmlElement) -> Iterator[Block]:
@@ -245,8 +248,13 @@ class _Walk:
             self._held.last_line = element.sourceline
 
     def _cut(self, kind: BlockKind = BlockKind.PARAGRAPH, level: int = 0) -> Iterator[Block]:
-        held, self._held = self._held, _Words()
-        self._links = [(link, 0) for link, _ in self._links]
+        held = self._held
+        if not held.parts:
+            held.line = held.last_line = None
+            return
+        self._held = _Words()
+        if self._links:
+            self._links = [(link, 0) for link, _ in self._links]
         if kind is BlockKind.HEADING:  # which stands in titles, where addresses would be in the way
             raw, behind = "".join(held.parts), [address.strip(" ()") for *_, address in held.addresses]
         else:
@@ -273,13 +281,14 @@ class _Walk:
         """Parts that are not content: what is never shown, buttons, navigation. Lists of links are navigation outside the main
         part, and in the page's own header, footer and asides.
         """
+        tag = element.tag
         if element is root:
             return False
-        if element.tag in _SKIPPED or element.get("hidden") is not None or element.get("role") == "navigation":
+        if tag in _SKIPPED or element.get("hidden") is not None or element.get("role") == "navigation":
             return True
-        if element.tag == "option":
+        if tag == "option":
             return element.get("selected") is None
-        if element.tag not in _LISTS:
+        if tag not in _LISTS or not (self._outside or self._frames or tag in _FRAME):
             return False
         return bool(self._outside or self._frames or _is_frame(element)) and _is_navigation(element)
 

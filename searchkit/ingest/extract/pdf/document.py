@@ -14,14 +14,32 @@ import pypdfium2.raw as pdfium
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.pdf import ocr
-from searchkit.ingest.extract.pdf.lines import Line, compounds, joined, paragraph_starts, without_running_lines
+from searchkit.ingest.extract.pdf.lines import (
+    Line,
+    compounds,
+    is_writing,
+    joined,
+    paragraph_starts,
+    without_running_lines,
+)
 from searchkit.ingest.extract.pdf.outline import Bookmark, attachment_names, bookmarks, metadata, title
-from searchkit.ingest.extract.pdf.page import PageText, picture_of, read_page
+from searchkit.ingest.extract.pdf.page import (
+    PageText,
+    has_invisible_text,
+    looks_written,
+    picture_of,
+    read_page,
+    read_stamps,
+)
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _LOCKED = "open it in a PDF viewer with the password, save or print it without one, and index that"
+_PROTECTED = "open it in the program that it is meant for, and print it to a new PDF if it lets you"
 _DAMAGED = "open it in a PDF viewer and save or print it again, or get the file again"
 
+_STAMP = 60  # characters that a scanner or viewer may have put on a picture
+_LETTERHEAD = 400  # characters that may be typed on a scan
+_HALF = 0.4  # of the page that a picture covers at least if it is a scan
 _HOPELESS = 200  # after this many pages in a row that cannot be opened, the file's number of pages is not believed
 
 
@@ -43,7 +61,7 @@ def extract_pdf(content: bytes) -> ExtractedDocument:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-            raise UnreadableFileError("password-protected PDF", remedy=_LOCKED) from error
+            _refuse_locked(content, error)
         return _repaired(content, str(error))
     try:
         return _read(document, content)
@@ -51,10 +69,23 @@ def extract_pdf(content: bytes) -> ExtractedDocument:
         document.close()
 
 
+def _refuse_locked(content: bytes, error: pypdfium2.PdfiumError) -> None:
+    """Raise UnreadableFileError with what would open the file, unless it opens without anything."""
+    from searchkit.ingest.extract.pdf.repair import Lock, lock_of  # few files need it, and it takes a while to import
+
+    lock = lock_of(content)
+    if lock is Lock.PASSWORD:
+        raise UnreadableFileError("password-protected PDF", remedy=_LOCKED) from error
+    if lock is Lock.OTHER:
+        raise UnreadableFileError(
+            "PDF that only its own program opens, without a password", remedy=_PROTECTED
+        ) from error
+
+
 def _read(document: pypdfium2.PdfDocument, content: bytes) -> ExtractedDocument:
     if document.get_formtype() != pdfium.FORMTYPE_NONE:
         document.init_forms()
-    contents = _contents(document)
+    contents = _contents(document, content)
     about = metadata(document, content)
     if contents.unreadable:
         about["unreadable_pages"] = ", ".join(map(str, contents.unreadable))
@@ -64,46 +95,106 @@ def _read(document: pypdfium2.PdfDocument, content: bytes) -> ExtractedDocument:
     return ExtractedDocument(title(document, content), blocks, about, contents.scanned)
 
 
-def _contents(document: pypdfium2.PdfDocument) -> _Contents:
+def _contents(document: pypdfium2.PdfDocument, content: bytes) -> _Contents:
     """Read all pages, one open at a time: PDFium keeps an open page's fonts and pictures in memory."""
     pages: list[PageText] = []
     unreadable: list[int] = []
-    scanned, trouble = 0, None
     for index in range(len(document)):
         text = PageText()
         pages.append(text)
         try:
             with closing(document[index]) as page:
-                read_page(page, text)
-                if text.scanned:
-                    text.lines.extend(_recognised(page))
-        except UnreadableFileError as error:
-            scanned, trouble = scanned + 1, error
+                has_stamps = read_page(document, page, text)
+            if has_stamps:
+                with closing(document[index]) as page:
+                    read_stamps(page, text)
         except pypdfium2.PdfiumError:
             unreadable.append(index + 1)
             if unreadable[-_HOPELESS : -_HOPELESS + 1] == [index + 2 - _HOPELESS]:
                 break
+    _read_another_way(pages, content)
+    scanned, trouble = _recognise(document, pages)
     return _Contents(pages, unreadable, scanned, trouble)
 
 
-def _recognised(page: pypdfium2.PdfPage) -> list[Line]:
+def _read_another_way(pages: Sequence[PageText], content: bytes) -> None:
+    """Read pages whose letters are not writing by pypdf, which looks letters up in other ways. Of what stays codes, only lines that
+    are writing are kept.
+    """
+    indexes = [index for index, page in enumerate(pages) if not page.is_writing]
+    if not indexes:
+        return
+    from searchkit.ingest.extract.pdf.repair import lines_of_pages  # few files need it, and it takes a while to import
+
+    found = lines_of_pages(content, indexes)
+    for index in indexes:
+        lines = found.get(index, [])
+        if is_writing("\n".join(lines)) and any(line.strip() for line in lines):
+            pages[index].lines, pages[index].is_writing = [Line(line) for line in lines], True
+        else:
+            kept = [line for line in pages[index].lines if line.text.isascii() and line.text.isprintable()]
+            pages[index].lines = kept if is_writing("\n".join(line.text for line in kept)) else []
+
+
+def _recognise(document: pypdfium2.PdfDocument, pages: Sequence[PageText]) -> tuple[int, UnreadableFileError | None]:
+    """Read scans and pages without writing by OCR, after what is typed on them. Return the number of those that were not
+    read, and the reason for the last of them.
+    """
+    scanned, trouble = 0, None
+    kept = without_running_lines([page.lines for page in pages])
+    for index, (page, own) in enumerate(zip(pages, kept, strict=True)):
+        length = sum(len(line.text.strip()) for line in own)
+        try:
+            if not page.is_writing or (page.covered and _is_scan(document, index, page, length)):
+                said = {" ".join(line.text.split()) for line in page.lines}
+                page.lines += [line for line in _recognised(document, index) if " ".join(line.text.split()) not in said]
+        except UnreadableFileError as error:
+            scanned, trouble = scanned + 1, error
+        except pypdfium2.PdfiumError:
+            continue
+    return scanned, trouble
+
+
+def _is_scan(document: pypdfium2.PdfDocument, index: int, page: PageText, length: int) -> bool:
+    """True if a page is a picture. `length`: of the text that is not on most pages.
+
+    A page without any text is one; a stamp or a letterhead may be typed on others, if they look like paper.
+    """
+    if not page.lines or (length <= _STAMP and page.covered >= _HALF):
+        return not page.lines or _is_bare(document, index)
+    if length > _LETTERHEAD or page.covered < _HALF:
+        return False
+    with closing(document[index]) as opened:
+        return looks_written(opened)
+
+
+def _is_bare(document: pypdfium2.PdfDocument, index: int) -> bool:
+    """True unless an OCR program has put its reading over the picture."""
+    with closing(document[index]) as opened:
+        return not has_invisible_text(opened)
+
+
+def _recognised(document: pypdfium2.PdfDocument, index: int) -> list[Line]:
     """Read the lines of a page that is a picture, with empty lines between paragraphs. Raises UnreadableFileError without OCR."""
     remedy = ocr.missing()
     if remedy:
         raise UnreadableFileError("", remedy=remedy)
-    return [Line(line) for line in ocr.read(picture_of(page)).split("\n")]
+    with closing(document[index]) as page:
+        return [Line(line) for line in ocr.read(picture_of(page)).split("\n")]
 
 
 def _require_text(contents: _Contents) -> None:
     """Check that there is any text. Raises UnreadableFileError if no page has any."""
     pages = contents.pages
-    if any(page.fields or page.notes or any(line.text.strip() for line in page.lines) for page in pages):
+    if any(page.fields or page.notes or page.stamps or any(line.text.strip() for line in page.lines) for page in pages):
         return
     if pages and len(contents.unreadable) == len(pages):
         raise UnreadableFileError("damaged PDF: none of its pages can be opened", remedy=_DAMAGED)
     count = "its one page" if len(pages) == 1 else f"any of its {len(pages)} pages"
     if contents.trouble:
         scans = "a scan that needs OCR" if contents.scanned == 1 else "scans that need OCR"
+        if not all(page.is_writing for page in pages):
+            scans = "letters that only their fonts know, which need OCR"
         reason = str(contents.trouble) or scans
         raise UnreadableFileError(f"no text on {count}: {reason}", remedy=contents.trouble.advice)
     if pages:
@@ -141,11 +232,15 @@ def _blocks(pages: Sequence[PageText], outline: Sequence[Bookmark], attachments:
 
 
 def _beside(page: PageText, headings: tuple[str, ...], number: int) -> Iterator[Block]:
-    """The notes and form fields on the page, which are not part of its text."""
+    """The notes, form fields, stamps and addresses of links on the page, which are not part of its text."""
     if page.fields:
         yield Block("\n".join(page.fields), BlockKind.TABLE, headings, number, place="form fields")
     for note in page.notes:
         yield Block(note, BlockKind.PARAGRAPH, headings, number, place="note")
+    if page.stamps:
+        yield Block("\n".join(page.stamps), BlockKind.PARAGRAPH, headings, number, place="stamp")
+    if page.links:
+        yield Block("\n".join(page.links), BlockKind.TABLE, headings, number, place="links")
 
 
 def _names(path: Sequence[Bookmark]) -> tuple[str, ...]:

@@ -22,8 +22,14 @@ _LETTERS = {
     code: unicodedata.normalize("NFKC", chr(code))
     for code in (*range(0xFB00, 0xFB07), *range(0xFB50, 0xFDFC), *range(0xFE70, 0xFEFD))
 } | {0xAD: "", 0: ""}
-_PARTED = re.compile(r"([^\W\d_]+)(?:([-\u2010])\n|\u00ad\n|[\ufffe\x02]\n?)(?=([^\W\d_]+))")
+_PARTED = re.compile(r"(?<![^\W\d_])([^\W\d_]++)(?:([-\u2010])\n|\u00ad\n|[\ufffe\x02]\n?)(?=([^\W\d_]+))")
 _COMPOUND = re.compile(r"(?<![\w-])[^\W\d_]+(?:-[^\W\d_]+)+(?![\w-])")
+_PAGE_NUMBERS = (
+    re.compile(r"\A\W*(?<!\d)(\d{1,6})(?![\d\w])"),
+    re.compile(r"(?<![\d.,])(\d{1,6})(?=\W*\Z)"),
+    re.compile(r"(?<!\d)(\d{1,6})(?=\s*(?:/|[^\W\d]{1,4})\s*\d{1,6}\W*\Z)"),  # "7 of 12"
+)
+_LETTER = re.compile(r"[^\W\d_]")
 _ROMAN = re.compile(r"(?=[ivxl])(xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 
 
@@ -36,6 +42,57 @@ class Line:
     text: str
     top: float | None = None
     bottom: float | None = None
+
+
+# Controls, except those that stand for hyphens, letters of private use and replacements: what fonts are given that say nothing of
+# their letters.
+_STRANGE = re.compile("[\0\x01\x03-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
+_GLYPH = re.compile(r"\(cid:\d+\)|(?<![^\s/])/?[gGcC]\d{1,4}(?![^\s/])")
+_MOST_STRANGE, _MOST_GLYPHS = 0.2, 0.3  # shares of a page's letters; bullets of symbol fonts are strange too
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+# These make up two thirds of any Korean text.
+_COMMON_HANGUL = frozenset(
+    "이다는의을에가고하로지를은사한기어정도인수시자리나아대그라서일있부들전적과해원보제장상주와동구성만게연안면유공소관해무신문선여모"
+    "조계생비지방화미경세행음오학중내마것각분치위진국간물야운던거러되된할며니까습합발업실명개단회용체교식불산작법반강드스트"
+)
+_LEAST_COMMON = 0.15
+_ACCENTED = re.compile("[\u00c0-\u00ff]")  # of letters, in any language that has them, less than half
+_ENOUGH = 30  # letters by which a script can be judged
+_FREQUENT = frozenset("etaoinsrhldu")
+_LEAST_FREQUENT = 0.65
+_SHIFT = 29  # between letters and the numbers of their pictures in many fonts
+
+
+def is_writing(text: str) -> bool:
+    """False if most of a text is not letters of any language, but codes of pictures of letters, or letters of another script."""
+    length = len(text) - text.count("\n") - text.count(" ")
+    if not length:
+        return True
+    if len(_STRANGE.findall(text)) > _MOST_STRANGE * length:
+        return False
+    if text.isascii():
+        return sum(map(len, _GLYPH.findall(text))) <= _MOST_GLYPHS * length and not _is_shifted(text)
+    hangul = _HANGUL.findall(text)
+    if len(hangul) >= _ENOUGH and 2 * len(hangul) > length:
+        return sum(letter in _COMMON_HANGUL for letter in hangul) > _LEAST_COMMON * len(hangul)
+    accented = len(_ACCENTED.findall(text))
+    return accented < _ENOUGH or 2 * accented < len(_LETTER.findall(text))
+
+
+def _is_shifted(text: str) -> bool:
+    """True if letters are as frequent as in no language, but all of them are if each is moved by the usual distance."""
+    as_read = [letter for letter in text if letter > " "]
+    moved = [chr(ord(letter) + _SHIFT) for letter in as_read]
+    lower = [letter for letter in moved if "a" <= letter <= "z"]
+    if len(lower) < _ENOUGH or 2 * len(lower) < len(as_read):
+        return False
+    letters = [letter for letter in as_read if letter.isalpha()]
+    return _frequency(lower) > max(_LEAST_FREQUENT, 0.1 + _frequency(letters))
+
+
+def _frequency(letters: Sequence[str]) -> float:
+    """The share of letters that are frequent in the languages of Latin script; .7 to .85 in any text."""
+    return sum(letter.lower() in _FREQUENT for letter in letters) / max(1, len(letters))
 
 
 def compounds(pages: Iterable[Sequence[Line]]) -> frozenset[str]:
@@ -78,10 +135,9 @@ def _gap(above: Line, line: Line) -> float | None:
 
 
 def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """Remove headers, footers and page numbers in all their forms from the lines of each page.
+    """Remove headers, footers and page numbers in all their forms from the lines of each page but the first that has them.
 
-    Lines at the edge of most pages are removed; a chapter's stay on its first page. Pages whose lines are all the same keep
-    them.
+    Numbers of pages without a word are removed from all. Pages whose lines are all the same keep them.
     """
     split = [list(page) for page in pages]
     if len(pages) < 3:
@@ -91,23 +147,31 @@ def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     for number, keyed in enumerate(edges):
         for key in set().union(*keyed.values()):
             places.setdefault(key, []).append(number)
-    kept = []
+    kept, is_more = [], False
     for number, page in enumerate(split):
-        dropped = {
-            i for i, keys in edges[number].items() if any(_runs(key, places[key], number, len(pages)) for key in keys)
+        ways = {
+            i: max(_runs(key, places[key], number, len(pages)) for key in keys) for i, keys in edges[number].items()
         }
-        kept.append([line for i, line in enumerate(page) if i not in dropped])
-    return kept if any(line.text.strip() for lines in kept for line in lines) else split
+        kept.append([line for i, line in enumerate(page) if ways.get(i, _NOT) < _AGAIN])
+        is_more = is_more or any(line.text.strip() and not ways.get(i) for i, line in enumerate(page))
+    return kept if is_more else split
 
 
-def _runs(key: str, places: list[int], page: int, pages: int) -> bool:
-    """True if a line with this key, which is on the pages of `places`, is dropped from one of them."""
+_NOT, _FIRST, _AGAIN = range(3)  # a line does not run, runs from here on, runs here too
+
+
+def _runs(key: str, places: list[int], page: int, pages: int) -> int:
+    """Whether a line with this key, which is on the pages of `places`, runs over many of them. Numbers of pages alone say nothing
+    the first time either.
+    """
+    has_letter = _LETTER.search(key) is not None
     if len(places) > pages / 2:
-        return True
+        return _FIRST if page == places[0] and (has_letter or "\0" not in key) else _AGAIN
     at = bisect_left(places, page)
     near = bisect_right(places, page + _NEARBY) - bisect_left(places, page - _NEARBY)
-    has_no_letter = not re.search(r"[^\W\d_]", key)
-    return near >= _OFTEN and (has_no_letter or (at > 0 and places[at - 1] >= page - _NEARBY))
+    if near < _OFTEN:
+        return _NOT
+    return _AGAIN if not has_letter or (at > 0 and places[at - 1] >= page - _NEARBY) else _FIRST
 
 
 def _edges(lines: Sequence[Line]) -> set[int]:
@@ -118,18 +182,16 @@ def _edges(lines: Sequence[Line]) -> set[int]:
 
 
 def _keys(line: str, page: int) -> set[str]:
-    """The key by which a line equals another page's: its words, with the first or last number relative to the page's.
+    """The keys by which a line equals another page's: its words, and those with a number relative to the page's where numbers of
+    pages stand: at either end, perhaps with their total.
 
     Numbers that do not count pages, such as the totals at the foot of bills, make lines different.
     """
     text = " ".join(line.split())
     if roman := _ROMAN.fullmatch(text):
         return {f"\0{_number(roman) - page}\0"}
-    numbers = [number for number in re.finditer(r"\d+", text) if len(number.group()) <= 6]
-    from_page = {
-        f"{text[: number.start()]}\0{int(number.group()) - page}\0{text[number.end() :]}"
-        for number in (numbers[:1] + numbers[-1:])
-    }
+    numbers = [found for pattern in _PAGE_NUMBERS for found in pattern.finditer(text)]
+    from_page = {f"{text[: number.start(1)]}\0{int(number[1]) - page}\0{text[number.end(1) :]}" for number in numbers}
     return {text} | from_page
 
 

@@ -1,18 +1,25 @@
-"""Reads one page of a PDF through PDFium: its lines with their positions, form fields and notes, and whether it is a picture."""
+"""Reads one page of a PDF through PDFium: its visible lines with their positions, what stands on it besides, and pictures."""
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from searchkit.ingest.extract.pdf.lines import Line
+from searchkit.ingest.extract.pdf.lines import Line, is_writing
+from searchkit.ingest.extract.text import address_behind
 
-_STAMP = 60  # characters that a scanner or viewer may have put on a picture
+_DEEPEST = 4  # forms within forms
+_SOME_TEXT = 1000  # characters; a page with more of them is no scan, whatever is pictured on it
 _DPI = 250  # recognition is equally good from 200 to 300; time and memory grow with the square
 _LONGEST = 5000  # pixels of a side: a poster is rendered coarser
+_SMALL = 0.3  # scale at which pictures of text differ from others
+_LIGHT, _DARK = 176, 96  # of 255: paper, and ink
+_INVISIBLE = 3  # the mode of text that an OCR program has put over a picture
+_FAR = 1e9
+_EDGE = 2.0  # points beyond which a letter is off the page
 _BUTTONS = (pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE)
 _NOTES = frozenset(
     (
@@ -23,30 +30,49 @@ _NOTES = frozenset(
         pdfium.FPDF_ANNOT_SQUIGGLY,
         pdfium.FPDF_ANNOT_STRIKEOUT,
         pdfium.FPDF_ANNOT_CARET,
+        pdfium.FPDF_ANNOT_STAMP,
     )
 )
 
 
 @dataclass(slots=True)
 class PageText:
-    """A page's lines in the file's order, form fields as "name: value", and readers' notes.
+    """A page's lines in the file's order, form fields as "name: value", readers' notes, and what stands in stamps and visible
+    signatures; `links`: addresses behind words of the page.
 
-    `scanned`: the page is a picture, with no more text than a stamp.
+    `covered`: the share of the page that pictures cover. `is_writing`: False if the lines are codes instead of letters.
     """
 
     lines: list[Line] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    scanned: bool = False
+    stamps: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    covered: float = 0.0
+    is_writing: bool = True
 
 
-def read_page(page: pypdfium2.PdfPage, into: PageText) -> None:
-    """Read everything on the page except its pictures."""
+def read_page(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, into: PageText) -> bool:
+    """Read everything on the page except its pictures. Return True if it has stamps or signatures whose text is only drawn:
+    they are now part of the page's content, once it is opened again (see `read_stamps`).
+    """
     with closing(page.get_textpage()) as text_page:
-        into.lines.extend(_lines(text_page, page.get_rotation()))
-    into.fields, into.notes = _annotations(page)
-    length = sum(len(line.text.strip()) for line in into.lines)
-    into.scanned = length <= _STAMP and _is_picture(page, bare=not length)
+        into.lines.extend(_lines(text_page, page))
+        into.links = list(dict.fromkeys(_links(document, page, text_page)))
+    into.is_writing = is_writing("\n".join(line.text for line in into.lines))
+    if sum(len(line.text.strip()) for line in into.lines) <= _SOME_TEXT:
+        into.covered = _covered(page)
+    has_stamps = _annotations(page, into)
+    return has_stamps and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS
+
+
+def read_stamps(page: pypdfium2.PdfPage, into: PageText) -> None:
+    """Read the lines that stamps and signatures show, and nothing else on the page says."""
+    said = {" ".join(line.text.split()) for line in into.lines}
+    values = " ".join(" ".join((*into.fields, *into.notes)).split())
+    with closing(page.get_textpage()) as text_page:
+        shown = [" ".join(line.text.split()) for line in _lines(text_page, page)]
+    into.stamps = [line for line in dict.fromkeys(shown) if line not in said and line not in values]
 
 
 def picture_of(page: pypdfium2.PdfPage) -> pypdfium2.PdfBitmap:
@@ -55,45 +81,154 @@ def picture_of(page: pypdfium2.PdfPage) -> pypdfium2.PdfBitmap:
     return page.render(scale=scale, grayscale=True)
 
 
-def _lines(text_page: pypdfium2.PdfTextPage, rotation: int) -> Iterator[Line]:
+def has_invisible_text(page: pypdfium2.PdfPage) -> bool:
+    """True if an OCR program has put its reading over a picture."""
+    texts = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT], max_depth=4)
+    return any(pdfium.FPDFTextObj_GetTextRenderMode(text) == _INVISIBLE for text in texts)
+
+
+def looks_written(page: pypdfium2.PdfPage) -> bool:
+    """True if the page looks like paper with ink on it, as scans of text do, and no OCR program has read it."""
+    if has_invisible_text(page):
+        return False
+    with closing(page.render(scale=min(_SMALL, 400 / max(*page.get_size(), 1)), grayscale=True)) as bitmap:
+        shades = bytes(bitmap.buffer)
+    light = sum(shades.count(shade) for shade in range(_LIGHT, 256))
+    dark = sum(shades.count(shade) for shade in range(_DARK))
+    return 2 * light > len(shades) and 1000 * (len(shades) - light) > len(shades) and 3 * dark < len(shades)
+
+
+_Box = tuple[float, float, float, float]  # left, bottom, right, top
+_Letter = tuple[int, float, float]  # its number on the page, and where it stands
+
+
+def _lines(text_page: pypdfium2.PdfTextPage, page: pypdfium2.PdfPage) -> Iterator[Line]:
+    rotation, box = page.get_rotation(), page.get_cropbox()
+    box = box if box[0] < box[2] and box[1] < box[3] else (-_FAR, -_FAR, _FAR, _FAR)
     text = text_page.get_text_range()
+    x, y = ctypes.c_double(), ctypes.c_double()
     at = 0  # PDFium counts in units of UTF-16
     for line in text.split("\r\n"):
         length = len(line) if line.isascii() else len(line.encode("utf-16-le", "surrogatepass")) // 2
         bare = len(line.rstrip())
         if bare:
-            first = at + len(line) - len(line.lstrip())
-            last = at + length - (len(line) - bare) - 1
-            yield Line(line, _height(text_page, first, rotation), _height(text_page, last, rotation))
+            first = _letter(text_page, at + len(line) - len(line.lstrip()), x, y)
+            last = _letter(text_page, at + length - (len(line) - bare) - 1, x, y)
+            shown = line
+            if not (_is_on(first, box) and _is_on(last, box) and _is_unclipped(text_page, first)):
+                shown = _visible(text_page, line, at, box)
+            if shown.strip():
+                yield Line(shown, _height(first, rotation), _height(last, rotation))
         at += length + 2
 
 
-def _height(text_page: pypdfium2.PdfTextPage, at: int, rotation: int) -> float | None:
-    """The height of the letter on the page as shown."""
-    x, y = ctypes.c_double(), ctypes.c_double()
+def _letter(text_page: pypdfium2.PdfTextPage, at: int, x: "ctypes.c_double", y: "ctypes.c_double") -> _Letter | None:
     index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at)
     if index < 0 or not pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
         return None
-    return (y.value, -x.value, -y.value, x.value)[rotation // 90]
+    return index, x.value, y.value
 
 
-def _is_picture(page: pypdfium2.PdfPage, *, bare: bool) -> bool:
-    """True if the page shows a picture; if it also has text, one that covers half of it."""
-    pictures = list(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4))
-    if bare or not pictures:
-        return bool(pictures)
-    covered = 0.0
-    for picture in pictures:
-        left, bottom, right, top = picture.get_bounds()
-        covered += (right - left) * (top - bottom)
+def _height(letter: _Letter | None, rotation: int) -> float | None:
+    """The height of a letter on the page as shown."""
+    if letter is None:
+        return None
+    _, x, y = letter
+    return (y, -x, -y, x)[rotation // 90]
+
+
+def _is_on(letter: _Letter | None, box: _Box) -> bool:
+    """False if a letter is beyond the page's edge."""
+    if letter is None:
+        return True
+    _, x, y = letter
+    return box[0] - _EDGE <= x <= box[2] + _EDGE and box[1] - _EDGE <= y <= box[3] + _EDGE
+
+
+def _is_unclipped(text_page: pypdfium2.PdfTextPage, letter: _Letter | None) -> bool:
+    """False if a letter is clipped away."""
+    shown = pdfium.FPDFText_GetTextObject(text_page, letter[0]) if letter else None
+    clip = pdfium.FPDFPageObj_GetClipPath(shown) if shown else None
+    return not clip or pdfium.FPDFClipPath_CountPaths(clip) < 1 or _is_within(shown, clip)
+
+
+def _is_within(shown: pdfium.FPDF_PAGEOBJECT, clip: pdfium.FPDF_CLIPPATH) -> bool:
+    """True if any of an object is inside of what its clipping paths let through; both are in the same coordinates."""
+    bounds = [ctypes.c_float() for _ in range(4)]
+    if not pdfium.FPDFPageObj_GetBounds(shown, *bounds):
+        return True
+    left, bottom, right, top = (bound.value for bound in bounds)
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for path in range(pdfium.FPDFClipPath_CountPaths(clip)):
+        points = []
+        for segment in range(pdfium.FPDFClipPath_CountPathSegments(clip, path)):
+            if pdfium.FPDFPathSegment_GetPoint(pdfium.FPDFClipPath_GetPathSegment(clip, path, segment), x, y):
+                points.append((x.value, y.value))
+        across, up = [point[0] for point in points], [point[1] for point in points]
+        if points and (min(across) > right or max(across) < left or min(up) > top or max(up) < bottom):
+            return False
+    return True
+
+
+def _visible(text_page: pypdfium2.PdfTextPage, line: str, at: int, box: _Box) -> str:
+    """The letters of a line that are visible."""
+    x, y = ctypes.c_double(), ctypes.c_double()
+    shown = []
+    for sign in line:
+        letter = None if sign.isspace() else _letter(text_page, at, x, y)
+        if _is_on(letter, box) and _is_unclipped(text_page, letter):
+            shown.append(sign)
+        at += 1 if ord(sign) < 0x10000 else 2
+    return "".join(shown)
+
+
+def _covered(page: pypdfium2.PdfPage) -> float:
+    """The share of the page that its pictures cover."""
+    objects = (pdfium.FPDFPage_GetObject(page, index) for index in range(pdfium.FPDFPage_CountObjects(page)))
     width, height = page.get_size()
-    return bool(covered >= width * height / 2)
+    return float(_area(objects, 0) / max(width * height, 1.0))
 
 
-def _annotations(page: pypdfium2.PdfPage) -> tuple[list[str], list[str]]:
-    """The values of form fields, and the texts of notes."""
+def _area(objects: Iterable[pdfium.FPDF_PAGEOBJECT], depth: int) -> float:
+    """The area of pictures among objects and in the forms that are made of some. Pages of drawings have very many of them."""
+    area = 0.0
+    sides = [ctypes.c_float() for _ in range(4)]
+    for drawn in objects:
+        kind = pdfium.FPDFPageObj_GetType(drawn)
+        if kind == pdfium.FPDF_PAGEOBJ_IMAGE and pdfium.FPDFPageObj_GetBounds(drawn, *sides):
+            left, bottom, right, top = (side.value for side in sides)
+            area += max(abs(right - left) * abs(top - bottom), 1.0)
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
+            count = pdfium.FPDFFormObj_CountObjects(drawn)
+            area += _area((pdfium.FPDFFormObj_GetObject(drawn, index) for index in range(count)), depth + 1)
+    return area
+
+
+def _links(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> Iterator[str]:
+    """Lines "words (address)" of links to addresses that their words do not show."""
+    position, link, rectangle = ctypes.c_int(0), pdfium.FPDF_LINK(), pdfium.FS_RECTF()
+    while pdfium.FPDFLink_Enumerate(page, position, link):
+        action = pdfium.FPDFLink_GetAction(link)
+        if not action or pdfium.FPDFAction_GetType(action) != pdfium.PDFACTION_URI:
+            continue
+        size = pdfium.FPDFAction_GetURIPath(document, action, None, 0)
+        buffer = ctypes.create_string_buffer(size)
+        pdfium.FPDFAction_GetURIPath(document, action, buffer, size)
+        words = ""
+        if pdfium.FPDFLink_GetAnnotRect(link, rectangle):
+            sides = (rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
+            words = " ".join(text_page.get_text_bounded(*sides).split())
+        if address := address_behind(words, buffer.value.decode("utf-8", "replace")):
+            yield f"{words}{address}".strip()
+
+
+def _annotations(page: pypdfium2.PdfPage, into: PageText) -> bool:
+    """Read the values of form fields and the texts of notes. Return True if there are stamps or signatures besides, whose texts
+    are drawn.
+    """
     fields: list[str] = []
     notes: list[str] = []
+    has_stamps = False
     for index in range(pdfium.FPDFPage_GetAnnotCount(page)):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
         if not annotation:
@@ -101,10 +236,15 @@ def _annotations(page: pypdfium2.PdfPage) -> tuple[list[str], list[str]]:
         kind = pdfium.FPDFAnnot_GetSubtype(annotation)
         if kind == pdfium.FPDF_ANNOT_WIDGET and page.formenv:
             fields.append(_field(page.formenv, annotation))
+            kind_of_field = pdfium.FPDFAnnot_GetFormFieldType(page.formenv, annotation)
+            has_stamps |= kind_of_field == pdfium.FPDF_FORMFIELD_SIGNATURE
         elif kind in _NOTES:
             notes.append(_string(pdfium.FPDFAnnot_GetStringValue, annotation, b"Contents"))
+            has_stamps |= kind in (pdfium.FPDF_ANNOT_STAMP, pdfium.FPDF_ANNOT_FREETEXT)
         pdfium.FPDFPage_CloseAnnot(annotation)
-    return list(dict.fromkeys(filter(None, fields))), [note for note in notes if note]
+    into.fields = list(dict.fromkeys(filter(None, fields)))
+    into.notes = [note for note in notes if note]
+    return has_stamps
 
 
 def _field(form: pypdfium2.PdfFormEnv, widget: pdfium.FPDF_ANNOTATION) -> str:

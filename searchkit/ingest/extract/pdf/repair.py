@@ -1,7 +1,9 @@
-"""Reads PDFs so damaged that PDFium refuses them; pypdf searches the file for its objects."""
+"""Reads by pypdf what PDFium does not: damaged files, in which it searches for objects, and pages whose letters PDFium mistakes."""
 
 import io
 import logging
+from collections.abc import Sequence
+from enum import StrEnum
 
 import pypdf
 from pypdf.errors import DependencyError, PyPdfError
@@ -32,12 +34,42 @@ def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str
             raise UnreadableFileError("password-protected PDF, and damaged", remedy=remedy)
         pages = [_lines(page) for page in reader.pages]
     except DependencyError as error:
-        raise UnreadableFileError(f"damaged PDF, and {error}", remedy=remedy) from error
+        raise UnreadableFileError("damaged PDF, and encrypted by a method that is not read", remedy=remedy) from error
     except _FAILURES as error:
         raise UnreadableFileError(_damage(content, str(error) or reason), remedy=remedy) from error
     if not any(line.strip() for lines in pages for line in lines):
         raise UnreadableFileError(_damage(content, reason), remedy=remedy)
     return pages
+
+
+class Lock(StrEnum):
+    """What keeps a file from being read: nothing, a password, or something else, such as a certificate or a shop's protection."""
+
+    NONE = ""
+    PASSWORD = "password"  # noqa: S105
+    OTHER = "other"
+
+
+def lock_of(content: bytes) -> Lock:
+    """What is needed to open an encrypted file."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        return Lock.PASSWORD if reader.is_encrypted and not reader.decrypt("") else Lock.NONE
+    except NotImplementedError:
+        return Lock.OTHER
+    except _FAILURES:
+        return Lock.PASSWORD
+
+
+def lines_of_pages(content: bytes, indexes: Sequence[int]) -> dict[int, list[str]]:
+    """Read the lines of some pages of a file that is whole, as far as pypdf can."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        return {index: _lines(reader.pages[index]) for index in indexes}
+    except _FAILURES:
+        return {}
 
 
 def _damage(content: bytes, reason: str) -> str:

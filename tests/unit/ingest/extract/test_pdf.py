@@ -11,7 +11,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.extract.pdf.document import extract_pdf
-from searchkit.ingest.extract.pdf.lines import Line, joined, without_running_lines
+from searchkit.ingest.extract.pdf.lines import Line, is_writing, joined, without_running_lines
 from searchkit.ingest.extract.readers import extract
 from searchkit.types import BlockKind
 
@@ -77,14 +77,21 @@ def test_text_is_read_page_by_page() -> None:
     assert "The drone leaves" in found[2]
 
 
-@pytest.mark.parametrize("form", ["{}", "Page {}", "Page {} of 4", "2013 report, p. {}", "- {} -"])
-def test_running_headers_and_page_numbers_are_dropped(form: str) -> None:
-    pages = [["Handbook of bees", *body, form.format(number)] for number, body in enumerate(_BODY, 7)]
-    found = pages_of(pdf(pages))
-    assert [found[number].split("\n") for number in (1, 2, 3, 4)] == [[*body, ""] for body in _BODY]
+@pytest.mark.parametrize(
+    "form", ["{}", "Page {}", "Page {} of 4", "2013 report, p. {}", "- {} -", "3 Quay Street, sheet {} of 4", "{} / 4"]
+)
+@pytest.mark.parametrize("count", [3, 4])
+def test_running_headers_are_read_once_and_page_numbers_not_at_all(form: str, count: int) -> None:
+    pages = [["Handbook of bees 77-1", *body, form.format(number)] for number, body in enumerate(_BODY[:count], 7)]
+    first, *others = [found.split("\n") for found in pages_of(pdf(pages)).values()]
+    foot = [form.format(7)] if any(map(str.isalpha, form)) else []
+    assert first == ["Handbook of bees 77-1", *_BODY[0], *foot, ""]
+    assert others == [[*body, ""] for body in _BODY[1:count]]
 
 
 def test_numbers_that_do_not_count_the_pages_are_text() -> None:
+    items = [[f"Item {page}-1: glaze C, 1 kilogram, at 4 euros.", *body] for page, body in enumerate(_BODY, 1)]
+    assert all(f"Item {page}-1" in found for page, found in pages_of(pdf(items)).items())
     pages = [[*body, f"Total {total} EUR"] for body, total in zip(_BODY, (310, 99, 1204, 55), strict=True)]
     found = pages_of(pdf(pages))
     assert "Total 310 EUR" in found[1]
@@ -208,6 +215,14 @@ def test_a_file_locked_with_a_password_is_refused_as_such(algorithm: str) -> Non
     with pytest.raises(UnreadableFileError, match=r"^password-protected PDF$") as refused:
         extract_pdf(rewritten(writer))
     assert "without one" in refused.value.advice
+
+
+def test_a_file_that_no_password_opens_is_not_called_so() -> None:
+    lock = b"/Root 1 0 R /Encrypt << /Filter /Shop.Protection /V 1 >> /ID [<00> <00>]"
+    content = drawn(_shown("text")).replace(b"/Root 1 0 R", lock)
+    with pytest.raises(UnreadableFileError, match="only its own program opens") as refused:
+        extract_pdf(content)
+    assert "password" not in refused.value.advice
 
 
 def test_a_file_that_only_forbids_editing_is_read() -> None:
@@ -476,3 +491,132 @@ _AES_256 = (
     "ZTdjYmVlNDY5MzE5YzdjZDc2Yz5dIC9FbmNyeXB0IDcgMCBSID4+CnN0cmVhbQp4nGNiAAImRgZ+BiYGhmIQqwHEYmCEEP8Zt/xjYmCcBhRjUm"
     "YAAEYqBIcKZW5kc3RyZWFtCmVuZG9iagpzdGFydHhyZWYKMTEzNQolJUVPRgo="
 )
+
+
+_FONTS = "/Resources << /Font << /F1 3 0 R >> >>"
+
+
+def drawn(content: str, page: str = "", *more: str, pages: int = 1) -> bytes:
+    """A PDF of pages with the same content; `page`: further entries of each page's dictionary; `more`: objects from 6 on."""
+    kids = " ".join(["4 0 R"] * pages)
+    return _file(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            f"<< /Type /Pages /Kids [{kids}] /Count {pages} >>".encode(),
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R {_FONTS} {page} >>".encode(),
+            f"<< /Length {len(content)} >>\nstream\n{content}\nendstream".encode(),
+            *(part.encode() for part in more),
+        ]
+    )
+
+
+def _shown(text: str, x: int = 50, y: int = 700) -> str:
+    return f"BT /F1 11 Tf 1 0 0 1 {x} {y} Tm ({text}) Tj ET\n"
+
+
+def test_what_is_beyond_the_edge_or_clipped_away_is_not_on_the_page() -> None:
+    beside = _shown("shown") + _shown("beside", 700) + _shown("below", 50, -300)
+    assert pages_of(drawn(beside)) == {1: "shown\n"}
+    assert pages_of(drawn(_shown("left") + _shown("right", 400), "/CropBox [0 0 300 800]")) == {1: "left\n"}
+    assert pages_of(drawn(_shown("left") + _shown("right", 400), "/CropBox [300 0 600 800]")) == {1: "right\n"}
+    clipped = f"q 0 0 200 800 re W n {_shown('shown')}{_shown('clipped', 400, 650)} Q {_shown('after', 400, 600)}"
+    assert pages_of(drawn(clipped)) == {1: "shown\n\nafter\n"} or "clipped" not in pages_of(drawn(clipped))[1]
+
+
+def test_addresses_behind_words_stand_on_their_page() -> None:
+    link = (
+        "<< /Type /Annot /Subtype /Link /Rect [45 690 100 715] /A << /S /URI /URI (https://bees.example/losses) >> >>"
+    )
+    found = list(extract_pdf(drawn(_shown("hive losses"), "/Annots [6 0 R]", link)).blocks)
+    assert [(block.text, block.place, block.page) for block in found][1:] == [
+        ("hive losses (https://bees.example/losses)", "links", 1)
+    ]
+
+
+def test_stamps_are_read_as_they_are_drawn() -> None:
+    stamp = "<< /Type /Annot /Subtype /Stamp /Rect [100 100 300 150] /F 4 /Contents (by desk 4) /AP << /N 7 0 R >> >>"
+    form = "BT /F1 11 Tf 5 20 Td (PAID on Tuesday) Tj ET"
+    looks = f"<< /Type /XObject /Subtype /Form /BBox [0 0 200 50] {_FONTS} /Length {len(form)} >>\nstream\n{form}\nendstream"
+    found = list(extract_pdf(drawn(_shown("text"), "/Annots [6 0 R]", stamp, looks)).blocks)
+    assert [(block.text, block.place) for block in found] == [
+        ("text", ""),
+        ("by desk 4", "note"),
+        ("PAID on Tuesday", "stamp"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sound"),
+    [
+        ("Plain words, 12 of them.", True),
+        ("Größe und Übermut, schön während der Frühjahrsmüdigkeit", True),
+        ("В начале было слово, и слово было у бога", True),
+        ("나는 학교에 갔다. 그리고 친구를 만나서 이야기를 했다. 오늘은 날씨가 좋았다. 우리는 함께 밥을 먹었다.", True),
+        ("今日は天気がいいので、公園へ行きました。", True),
+        ("\uf0b7 first point of the list\n\uf0b7 second point of the list", True),
+        ("THE TENANT KEEPS THE STAIRS CLEAN AND PAYS FOR THE HEATING IN ADVANCE", True),
+        ("x = 17.4, y = 12.9; 0.5 0.25 0.125 0.0625 A B C D E F G H I J K L M N O P Q R S T U V W X Y Z", True),
+        ("", True),
+        ("\x01\x04\x05\x06\x07\n\x08\x04 \x06", False),
+        ("\ue001\ue002\ue003 \ue004\ue005", False),
+        ("(cid:12)(cid:33)(cid:7) (cid:90)", False),
+        ("/g12 /g13 /g200 /g7 /g18", False),
+        (
+            "킜킰톁톁킰 킜킰톁톈톂킰킱\n킘킷킼. 킛킸톁톂 킴킾킺톃킼. 킟킾킴킿. 킔킰톂킰 킛킸톂. 킠킰킷톀킰킱. 킟톀킾킲",
+            False,
+        ),
+        ("Ðîññèéñêàÿ Ôåäåðàöèÿ è Ñîþç ïèñàòåëåé ñîîáùàþò", False),
+        ("7KH WHQDQW NHHSV WKH VWDLUV FOHDQ DQG SD\\V IRU WKH KHDWLQJ LQ DGYDQFH", False),
+    ],
+)
+def test_codes_and_letters_of_another_script_are_no_writing(text: str, sound: bool) -> None:
+    assert is_writing(text) is sound
+
+
+def test_a_page_of_codes_is_reported_and_not_indexed() -> None:
+    codes = "".join(_shown(f"/g{n} /g{n + 1} /g{n + 2}", 50, 700 - 20 * n) for n in range(9))
+    with pytest.raises(UnreadableFileError, match="letters that only their fonts know") as refused:
+        extract_pdf(drawn(codes))
+    assert refused.value.advice
+
+
+def scanned_page(lines: str, grey: bytes) -> bytes:
+    """A page with typed lines over a picture of 60 by 80 points, drawn over two thirds of it."""
+    content = f"q 500 0 0 640 50 100 cm /Im0 Do Q {lines}"
+    data = zlib.compress(grey)
+    picture = b"<< /Type /XObject /Subtype /Image /Width 60 /Height 80 /ColorSpace /DeviceGray /BitsPerComponent 8"
+    picture += b" /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(data), data)
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R"
+    page += b" /Resources << /Font << /F1 3 0 R >> /XObject << /Im0 6 0 R >> >> >>"
+    return _file(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>", page,
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content.encode()), picture,
+        ]
+    )  # fmt: skip
+
+
+_LETTERHEAD = _shown(
+    "Harbour and Vale, Notaries, 3 Quay Street, received 12 March 2025, file 2025/0311, desk 4", 20, 780
+)
+_SCAN = b"".join(b"\xff" * 5 + b"\x00\xff" * 25 + b"\xff" * 5 if n % 4 == 0 else b"\xff" * 60 for n in range(80))
+
+
+def test_a_scan_under_a_letterhead_or_a_stamp_is_one_and_keeps_what_is_typed() -> None:
+    document = extract_pdf(scanned_page(_LETTERHEAD, _SCAN))
+    assert document.scanned_pages == bool(ocr.missing())
+    assert "Quay Street" in "".join(block.text for block in document.blocks)
+
+
+def test_a_photograph_with_a_caption_and_a_scan_that_was_read_are_no_scans() -> None:
+    photograph = bytes((x * y) % 200 for y in range(80) for x in range(60))
+    assert extract_pdf(scanned_page(_LETTERHEAD, photograph)).scanned_pages == 0
+    invisible = "3 Tr " + _LETTERHEAD
+    assert extract_pdf(scanned_page(f"BT {invisible[5:]} ".replace("BT BT", "BT 3 Tr"), _SCAN)).scanned_pages == 0
+
+
+def test_a_word_of_thirty_thousand_letters_is_matched_in_one_go() -> None:
+    """With a pattern that tries each of its letters as a beginning, this takes minutes."""
+    assert joined(["H" * 100_000] * 2).count("H") == 200_000

@@ -1,6 +1,7 @@
 """Measures hybrid search while the model still works: nDCG@10 with a share of each judged set's passages embedded.
 
 Usage: python -m benchmarks.early_ranking FOLDER [FOLDER ...] [--model NAME] [--embedded 0 10 30 60] [--read 0 10 20 40]
+    [--no-guesses]
 
 FOLDER: a judged set in BEIR's layout. Its collection is completed first, so that what the model would read when a question
 comes is looked up instead of computed; nothing is kept from one question to the next. Which passages are embedded is drawn by
@@ -30,6 +31,7 @@ from searchkit.evaluate.metrics import Metric, rank_queries, score_rankings
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder, sample
 from searchkit.home import Home
+from searchkit.ingest.guess_pending import PendingGuesses
 from searchkit.library import Library
 from searchkit.search.on_demand import OnDemandReader
 from searchkit.types import Passage, SearchMode
@@ -63,7 +65,10 @@ class NothingKept(OnDemandReader):
 class JudgedSet:
     """A judged set as a collection with every vector, from which copies with fewer are made."""
 
-    def __init__(self, folder: Path, home: Path, embedder: Embedder, most_queries: int) -> None:
+    def __init__(
+        self, folder: Path, home: Path, embedder: Embedder, most_queries: int, *, has_guesses: bool = True
+    ) -> None:
+        self._has_guesses = has_guesses
         self.data = read_beir(folder, "test")
         chosen = sample(list(self.data.qrels), min(most_queries, len(self.data.qrels)))
         self._queries = {key: self.data.queries[key] for key in chosen}
@@ -97,6 +102,9 @@ class JudgedSet:
                     gone = [(each,) for each in hashes if _drawn(each) >= percent]
                     catalog.change_many("DELETE FROM vectors WHERE content_hash = ?", gone)
                     set_meta(catalog, COVERED, "")
+                if self._has_guesses:
+                    with open_for_writing(copy / "catalog.db") as catalog:
+                        PendingGuesses.of(catalog, self._embedder).complete(pending=len(gone), is_lazy=True)
             yield Path(place)
 
 
@@ -115,7 +123,10 @@ def main() -> None:
     options = read_options()
     home = Home.default()
     embedder = ModelStore(home.path / "models").open(options.model)
-    sets = [JudgedSet(folder, home.path, embedder, options.queries) for folder in options.folders]
+    sets = [
+        JudgedSet(folder, home.path, embedder, options.queries, has_guesses=not options.no_guesses)
+        for folder in options.folders
+    ]
     print(f"| embedded | read | {' | '.join(each.data.name for each in sets)} | mean |")
     print(f"|---|---|{'---|' * (len(sets) + 1)}")
     for percent in [*options.embedded, _ALL]:
@@ -138,6 +149,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--model", default="embeddinggemma-300m")
     parser.add_argument("--queries", type=int, default=1200, help="of each set at most, from all over it")
     parser.add_argument("--embedded", type=int, nargs="*", default=[0, 10, 30, 60], help="percent of the passages")
+    parser.add_argument("--no-guesses", action="store_true", help="without provisional vectors")
     parser.add_argument("--read", type=int, nargs="*", default=[0, 10, 20, 40], help="passages at each question")
     return parser.parse_args()
 

@@ -186,7 +186,8 @@ class Collection:
             seconds=settings.max_file_seconds,
             memory_bytes=settings.max_reader_megabytes * 1_000_000,
         )
-        return IndexRun(self.folder, catalog, embedder, limits, on_progress, options).run(chosen)
+        run = IndexRun(self.folder, catalog, embedder, limits, on_progress, options, settings.lazy_above_passages)
+        return run.run(chosen)
 
     def forget(self, path: Path) -> int | None:
         """Remove a folder or file (absolute path) from the collection, and the opened hits there; nothing on the disk.

@@ -40,6 +40,8 @@ def reason(hit: Hit) -> str:
     parts = []
     if hit.evidence.similarity is not None:
         parts.append(f"meaning {hit.evidence.similarity:.2f}")
+    if hit.evidence.found_by == ("provisional",):
+        parts.append("meaning guessed, not read yet")
     if hit.evidence.terms:
         parts.append(f"words: {', '.join(hit.evidence.terms[:_TERMS_SHOWN])}")
     if hit.copies:
@@ -65,7 +67,10 @@ def note_text(note: Note) -> str:
         case NoteKind.NOTHING_FOUND:
             return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
         case NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME:
-            by_meaning = f"{note.vectors:,} of {note.passages:,} passages can be found by meaning so far"
+            read = f"{note.vectors:,} of {note.passages:,} passages"
+            by_meaning = f"{read} can be found by meaning so far"
+            if note.is_lazy:
+                by_meaning = f"the model has read {read}, and reads others as questions ask for them"
             to_come = "ordered by words so far; the order by meaning takes about a second more"
             return f"{note.collection}: {to_come if note.kind is NoteKind.MORE_TO_COME else by_meaning}."
         case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
@@ -77,6 +82,8 @@ def note_text(note: Note) -> str:
 
 def note_remedy(note: Note) -> Remedy | None:
     """What can be done about a note, None if nothing or if its text says so."""
+    if note.kind is NoteKind.PARTLY_EMBEDDED and note.is_lazy:
+        return Remedy(Action.EMBED_ALL, collection=note.collection, sentence="To have it read all")
     if note.kind is NoteKind.PARTLY_EMBEDDED:
         return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="To continue")
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_AT_INDEXING:
@@ -195,6 +202,7 @@ _WORDS: Mapping[Action, str] = {
     Action.CHANGE_SETTING: "Change the setting",
     Action.INDEX_FOLDER: "Index a folder",
     Action.RESUME_INDEXING: "Continue indexing",
+    Action.EMBED_ALL: "Embed all of it",
     Action.WAIT: "Wait for it",
     Action.VERIFY: "See what is wrong",
     Action.REBUILD: "Rebuild it",
@@ -230,6 +238,7 @@ _COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
     Action.CHANGE_SETTING: lambda remedy: f"{remedy.setting} of config.toml",
     Action.INDEX_FOLDER: _index_command,
     Action.RESUME_INDEXING: lambda remedy: command("index", "-c", remedy.collection),
+    Action.EMBED_ALL: lambda remedy: command("index", "-c", remedy.collection, "--no-lazy"),
     Action.WAIT: lambda _: command("index", "--wait"),
     Action.VERIFY: lambda remedy: command("verify", "-c", remedy.collection),
     Action.REBUILD: lambda remedy: command("rebuild", "-c", remedy.collection),

@@ -49,6 +49,7 @@ class Action(StrEnum):
 
     INDEX_FOLDER = "index_folder"  # path: any folder if there is none; collection: for it
     RESUME_INDEXING = "resume_indexing"  # collection
+    EMBED_ALL = "embed_all"  # collection: a lazy one
     WAIT = "wait"  # until another process has written
     VERIFY = "verify"  # collection
     REBUILD = "rebuild"  # collection

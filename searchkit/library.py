@@ -279,7 +279,8 @@ class Library:
             if collection not in by_words and not collection.is_covered():
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:
-                    yield Note(NoteKind.PARTLY_EMBEDDED, (), collection.name, counts.vectors, counts.passages)
+                    of = (collection.name, counts.vectors, counts.passages)
+                    yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, is_lazy=counts.is_lazy)
                     if not request.reads:
                         yield Note(NoteKind.MORE_TO_COME, (), collection.name)
             if collection.searcher().is_meaningless:

@@ -100,6 +100,7 @@ def never() -> bool:
 class RunOptions:
     """The options of an index run.
 
+    `lazy`: embed passages only as questions ask for them (True), or all (False), from now on; None leaves it as it is.
     `retry`: read skipped files again. `wait`: for another process that writes to the collection, instead of an error.
         `is_interrupted`: called now and then; True leaves the rest of the embedding to the next run.
         `index_slack`: vectors by which the index may lag behind the catalog; searches compensate for them.
@@ -109,6 +110,7 @@ class RunOptions:
     wait: bool = False
     is_interrupted: Callable[[], bool] = never
     index_slack: int = 0
+    lazy: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class IndexStatus:
 class CollectionStatus:
     """The contents of a collection. `vectors` of `passages` distinct passages can be found by meaning.
 
-    `unread`: files that the last run found but did not get to read.
+    `unread`: files that the last run found but did not get to read. `provisional`: passages without a vector that have a
+    provisional one. `is_lazy`: True if passages are embedded only as questions ask for them.
     """
 
     name: str
@@ -150,13 +153,15 @@ class CollectionStatus:
     problems: tuple[Problem, ...]
     unsupported_types: tuple[tuple[str, int], ...]
     index: IndexStatus | None = None
+    provisional: int = 0
+    is_lazy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """The number of distinct passages that can be found by meaning with `model`: `vectors` of `passages`, in `chunks` places.
 
-    Cheaper than the full status.
+    `provisional`: of the others, those with a provisional vector. `is_lazy`: see CollectionStatus, which takes longer.
     """
 
     collection: str
@@ -164,6 +169,8 @@ class Coverage:
     chunks: int
     passages: int
     vectors: int
+    provisional: int = 0
+    is_lazy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

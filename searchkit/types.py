@@ -136,7 +136,8 @@ class Evidence:
 
     `similarity`: cosine of query and passage. `bm25`: larger is better. `terms`: the words of the passage that
     match the query's, as written there. `explanation`: None if nothing was ranked. `has_every_word`: True if the query has
-    content words, and passage, headings and path together contain all that distinguish passages.
+    content words, and passage, headings and path together contain all that distinguish passages. `provisional`: how near the
+    provisional vector of a passage without a vector is, from 0 to 1 among those of the query's candidates.
     """
 
     similarity: float | None
@@ -144,6 +145,13 @@ class Evidence:
     terms: tuple[str, ...]
     explanation: Explanation | None = None
     has_every_word: bool = False
+    provisional: float | None = None
+
+    @property
+    def found_by(self) -> tuple[str, ...]:
+        """By what the passage was found: `words`, `meaning`, `provisional` (a guess at its meaning, which no model has read)."""
+        arms = (("words", self.bm25), ("meaning", self.similarity), ("provisional", self.provisional))
+        return tuple(name for name, value in arms if value is not None)
 
 
 WEAK_BELOW = 0.5  # on the scale of scores, see likelihood in search/fusion.py
@@ -185,7 +193,8 @@ class Hit:
     def is_weak(self) -> bool:
         """True if it is as likely about something else: the best hit of a collection that has nothing on the query."""
         is_ranked = (self.evidence.similarity, self.evidence.bm25) != (None, None)
-        return is_ranked and self.score < WEAK_BELOW and not self.evidence.has_every_word
+        is_guess = self.evidence.provisional is not None  # what it means is not known yet
+        return is_ranked and self.score < WEAK_BELOW and not (self.evidence.has_every_word or is_guess)
 
 
 class NoteKind(StrEnum):
@@ -214,7 +223,8 @@ class Note:
 
     `values`: the phrases, the misread words, the conditions on hits in words, or the collections that were searched by words
     only (none means all). `collection`: of which `vectors` of `passages` distinct passages can be found by meaning, or which
-    can be embedded now. `reason`: why only words were searched: one of the two above, or an error's text.
+    can be embedded now; `is_lazy`: the model reads its others only as questions ask for them. `reason`: why only words were
+    searched: one of the two above, or an error's text.
     """
 
     kind: NoteKind
@@ -223,3 +233,4 @@ class Note:
     vectors: int = 0
     passages: int = 0
     reason: str = ""
+    is_lazy: bool = False

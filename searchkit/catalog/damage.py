@@ -44,10 +44,11 @@ def _file(catalog: CatalogReader) -> Iterator[Damage]:
 def _tables(catalog: CatalogReader) -> Iterator[Damage]:
     if not checksums.settings_match_checksum(catalog):
         yield Damage("settings", "meta, roots or exclusions do not match their checksum")
-    for table in ("roots", "documents", "chunks", "vectors"):
+    for table in ("roots", "documents", "chunks", "vectors", "provisional"):
         yield from _ids(catalog, table)
     yield from _documents(catalog)
     yield from _vectors(catalog)
+    yield from _provisional(catalog)
     yield from _fulltext(catalog)
 
 
@@ -92,6 +93,15 @@ def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
         yield Damage("vectors", f"{lost:,} passages have no vector any more")
     if extra := catalog.execute(orphans).fetchone()[0]:
         yield Damage("vectors", f"{extra:,} belong to no passage")
+
+
+def _provisional(catalog: CatalogReader) -> Iterator[Damage]:
+    """Provisional vectors have no checksums: they only choose what the model reads."""
+    if catalog.execute("SELECT count(DISTINCT length(code)) FROM provisional").fetchone()[0] > 1:
+        yield Damage("provisional vectors", "they are of different lengths")
+    orphans = "SELECT count(*) FROM provisional WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
+    if extra := catalog.execute(orphans).fetchone()[0]:
+        yield Damage("provisional vectors", f"{extra:,} belong to no passage")
 
 
 def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:

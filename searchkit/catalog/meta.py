@@ -11,6 +11,8 @@ from searchkit.reports import Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
+LAZY = "lazy"  # "yes": passages are embedded only as questions ask for them; "no": all; missing: by size
+PROVISIONAL = "provisional"  # the version of the provisional vectors: a model's fingerprint, a blank, and a number
 INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for the default for its size
 RECALL_GOAL = "recall_goal"  # the recall that the chosen index has to reach; "" or missing for the default
 CURRENT_INDEX = "vouched_index"  # the token of the index generation made of this catalog, see Manifest

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import metadata_text
+from searchkit.catalog.meta import PROVISIONAL
 from searchkit.files import file_path
 from searchkit.types import Passage
 
@@ -185,6 +186,13 @@ def count_passages(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
         (fingerprint,),
     ).fetchone()
     return int(row[0]), int(row[1])
+
+
+def count_provisional(catalog: CatalogReader, fingerprint: str) -> int:
+    """Count the passages with a provisional vector for a model."""
+    if not (catalog.meta(PROVISIONAL) or "").startswith(f"{fingerprint} "):
+        return 0
+    return int(catalog.execute("SELECT count(*) FROM provisional").fetchone()[0])
 
 
 def all_chunks(catalog: CatalogReader) -> set[int]:

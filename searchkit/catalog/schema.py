@@ -112,3 +112,25 @@ def m003_removed_vectors(db: Database) -> None:
 def m004_one_spelling(db: Database) -> None:
     """Fill the full-text table again: letters that can be written in two ways are now one (see text.py)."""
     fulltext.refill(CatalogWriter(db.conn))
+
+
+@migrations()
+def m005_provisional_vectors(db: Database) -> None:
+    """Guesses at vectors that the model has not computed yet (see provisional.py); they go when passages go or are read."""
+    db.execute(
+        "CREATE TABLE provisional (id INTEGER PRIMARY KEY AUTOINCREMENT, content_hash BLOB NOT NULL UNIQUE, code BLOB NOT NULL)"
+    )
+    db.execute("CREATE TABLE provisional_correction (matrix BLOB NOT NULL)")
+    db.execute(
+        """
+        CREATE TRIGGER provisional_is_replaced AFTER INSERT ON vectors
+        BEGIN DELETE FROM provisional WHERE content_hash = new.content_hash; END
+        """
+    )
+    db.execute(
+        """
+        CREATE TRIGGER provisional_is_removed AFTER DELETE ON chunks
+        BEGIN DELETE FROM provisional WHERE content_hash = old.content_hash
+            AND NOT EXISTS (SELECT 1 FROM chunks WHERE content_hash = old.content_hash); END
+        """
+    )

@@ -2,8 +2,8 @@
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.meta import MODEL, UNREAD, UPDATED, folder_problems
-from searchkit.catalog.passages import count_chunks, count_passages
+from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, folder_problems
+from searchkit.catalog.passages import count_chunks, count_passages, count_provisional
 from searchkit.files import folder_size_bytes, path_from_text
 from searchkit.home import CollectionFolder
 from searchkit.reports import CollectionStatus, Coverage, Problem
@@ -13,7 +13,9 @@ from searchkit.types import DocumentStatus
 def read_coverage(catalog: CatalogReader, collection: str, fingerprint: str) -> Coverage:
     """The coverage by the model with a fingerprint ("" for none)."""
     passages, covered = count_passages(catalog, fingerprint)
-    return Coverage(collection, catalog.meta(MODEL) or "", count_chunks(catalog), passages, covered)
+    guessed = count_provisional(catalog, fingerprint) if covered < passages else 0
+    is_lazy = catalog.meta(LAZY) == "yes"
+    return Coverage(collection, catalog.meta(MODEL) or "", count_chunks(catalog), passages, covered, guessed, is_lazy)
 
 
 def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> CollectionStatus:
@@ -42,4 +44,6 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
             *(Problem(paths[r.root_id] / path_from_text(r.path), r.reason, r.remedy) for r in problems),
         ),
         unsupported_types=tuple(documents.unsupported_types(catalog)),
+        provisional=count_provisional(catalog, fingerprint),
+        is_lazy=catalog.meta(LAZY) == "yes",
     )

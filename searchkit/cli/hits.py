@@ -37,6 +37,7 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
         "text": hit.text,
         "similarity": None if hit.evidence.similarity is None else round(hit.evidence.similarity, 4),
         "bm25": None if hit.evidence.bm25 is None else round(hit.evidence.bm25, 4),
+        "found_by": list(hit.evidence.found_by),
         "terms": list(hit.evidence.terms),
         "copies": hit.copies,
         "copies_at": [str(path) for path in hit.copies_at],
@@ -72,7 +73,9 @@ def marked(hit: Hit) -> str:
 
 def explained(hit: Hit, how: Explanation) -> str:
     """Write the sum that ranks a hit, with the origin of each part."""
-    meaning = "not read yet: as its words, but behind what is"
+    guess = hit.evidence.provisional
+    what = "its words" if guess is None else f"its words and a guess of {guess:.3f}"
+    meaning = f"not read yet: as {what}, but behind what is"
     if hit.evidence.similarity is not None:
         meaning = (
             f"cosine {hit.evidence.similarity:.3f} between {how.similarity_floor:.3f} and {how.similarity_best:.3f}"
@@ -91,7 +94,7 @@ def _heading(hit: Hit, *, with_collection: bool) -> str:
     where = click.style(place(hit), fg="cyan")
     title = f"  {printable(hit.title)}" if hit.title else ""
     collection = f"  [{printable(hit.collection)}]" if with_collection else ""
-    is_ranked = (hit.evidence.similarity, hit.evidence.bm25) != (None, None)
+    is_ranked = bool(hit.evidence.found_by)
     first = f"{hit.score:.2f}" if is_ranked else printable(hit.date)  # of filters alone: newest first
     weak = click.style("  weak match", fg="yellow") if hit.is_weak else ""
     return f"{click.style(first, bold=True)}  {where}{title}{collection}{weak}"

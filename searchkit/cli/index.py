@@ -52,6 +52,14 @@ class _Request:
     wait: Annotated[
         bool, option("--wait", is_flag=True, help="Wait for another process that is writing to the collection.")
     ]
+    lazy: Annotated[
+        bool | None,
+        option(
+            "--lazy/--no-lazy",
+            default=None,
+            help="Embed passages only as questions ask for them, or (--no-lazy) all of them, from now on.",
+        ),
+    ]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print each report as one JSON object.")]
 
 
@@ -90,6 +98,7 @@ def _index(library: "Library", request: _Request) -> None:
         report = _run(library, request, path=target) if request.paths else _run(library, request, collection=target)
         _advise(report, library)
         _advise_grammars(report)
+        _advise_on_guesses(report, library, request)
         if may_adapt and report.model:
             _adapt(library, report.collection, request)
         names.append(report.collection)
@@ -109,7 +118,7 @@ def _index(library: "Library", request: _Request) -> None:
 
 def _run(library: "Library", request: _Request, *, path: str = "", collection: str = "") -> IndexReport:
     """Index a path, or bring a collection up to date, and print the report."""
-    options = RunOptions(retry=request.retry, wait=request.wait)
+    options = RunOptions(retry=request.retry, wait=request.wait, lazy=request.lazy)
     with progress_line() as listen:  # gone from the screen before the report comes
         if collection:
             report = library.collection(collection).refresh(on_progress=listen, options=options)
@@ -198,6 +207,17 @@ def _fetch_model(library: "Library", request: _Request) -> bool:
             return False
     write_atomically(library.home.model_offer, b"yes\n" if is_wanted else b"no\n")
     return is_wanted
+
+
+def _advise_on_guesses(report: IndexReport, library: "Library", request: _Request) -> None:
+    """Say of a lazy collection whose model cannot guess that words alone choose what it reads."""
+    if not (request.lazy and report.model):
+        return
+    if library.collection(report.collection).embedder().provisional is None:
+        say(f"  {report.model} has no guesses at the meaning of passages, so their words alone choose what it reads.")
+        say(
+            "  Models get them when they are imported: remove it and import it again, unless its guesses find too little."
+        )
 
 
 def _advise_grammars(report: IndexReport) -> None:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.models_add import default_model, import_model, pull_model
-from searchkit.cli.models_use import use_model
+from searchkit.cli.models_add import default_model, import_model, pull_model, use_model
 from searchkit.cli.output import print_json, say
 from searchkit.display import on_one_line, remedy_text, size
 

@@ -70,10 +70,7 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
     if one.unsupported:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
         click.echo(f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read: {printable(kinds)}")
-    coverage = (
-        "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}" if one.vectors else "none"
-    )
-    click.echo(f"  passages  {one.passages:,}, all searchable by words, {coverage} by meaning")
+    click.echo(f"  passages  {one.passages:,}, all searchable by words, {_coverage(one)}")
     if one.scanned_pages:
         click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
     click.echo(f"  model     {one.model or missing_model}")
@@ -84,6 +81,16 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
     if len(one.problems) > _PROBLEMS_SHOWN:
         click.echo(f"  … and {len(one.problems) - _PROBLEMS_SHOWN:,} more: searchkit status --problems")
+
+
+def _coverage(one: CollectionStatus) -> str:
+    """How many passages the model has read, and of how many others their meaning is guessed."""
+    read = "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}" if one.vectors else "none"
+    guessed = (
+        f", {one.provisional:,} by a guess at their meaning, until the model has read them" if one.provisional else ""
+    )
+    later = "; it reads them only as questions ask for them" if one.is_lazy else ""
+    return f"{read} by meaning{guessed}{later}"
 
 
 def _index(index: IndexStatus) -> str:
@@ -120,6 +127,8 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "chunks": one.chunks,
         "passages": one.passages,
         "vectors": one.vectors,
+        "provisional": one.provisional,
+        "lazy": one.is_lazy,
         "files_to_read": one.unread,
         "scanned_pages": one.scanned_pages,
         "formats": [asdict(each) for each in one.formats],

@@ -23,16 +23,18 @@ from searchkit.embedding.graph.onnx_format import (
 )
 from searchkit.embedding.model_folder import (
     ADAPTER_FILE,
+    CORRECTION_FILE,
     GRAPH_FILE,
     JUDGED_FILE,
+    PROVISIONAL_FILE,
     REFERENCE_FILE,
     ModelCard,
     checksum,
     read_model_card,
 )
 from searchkit.embedding.model_info import Scale
-from searchkit.embedding.scale import judged_vectors, measure_scale, write_judged_vectors
-from searchkit.embedding.tokenizer import TokenCounter
+from searchkit.embedding.scale import judged_correction, judged_vectors, measure_scale, write_judged_vectors
+from searchkit.embedding.tokenizer import TokenCounter, open_tokenizer
 from searchkit.errors import ModelError
 from searchkit.files import new_folder
 from searchkit_indexes import Vectors
@@ -40,7 +42,7 @@ from searchkit_indexes import Vectors
 CARD_FILE = "README.md"
 _LARGEST_CONDITION = 1e5  # condition number in the 1-norm; up to here the inverse restores half-precision vectors
 _OUTPUT, _UNADAPTED = "embedding", "embedding_of_base"
-_OWN = {GRAPH_FILE, "model.json", REFERENCE_FILE, JUDGED_FILE, ADAPTER_FILE, CARD_FILE}
+_OWN = {GRAPH_FILE, "model.json", REFERENCE_FILE, JUDGED_FILE, ADAPTER_FILE, CORRECTION_FILE, CARD_FILE}
 Matrix = npt.NDArray[np.float32]
 
 
@@ -101,19 +103,32 @@ def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
             np.save(folder / REFERENCE_FILE, mapped(reference, new.matrix).astype(np.float16))
         judged = mapped(judged_vectors(base, card), new.matrix)
         write_judged_vectors(folder, judged)
+        if PROVISIONAL_FILE in shared:
+            _write_correction(folder, card, judged)
         measured = measure_scale(judged, new.similarity_range, TokenCounter(card.tokenizer, base / card.tokenizer_file))
         (folder / CARD_FILE).write_text(new.description, encoding="utf-8")
+        kept = {name: card.checksums[name] for name in shared if (folder / name).exists()}
         own = {path.name: checksum(path) for path in folder.iterdir() if path.name not in shared}
         adapted = replace(
             card,
             name=target.name,
             source={**card.source, **new.source, "root": card.root_fingerprint, "base": card.name},
-            checksums=dict(sorted({**{name: card.checksums[name] for name in shared}, **own}.items())),
+            checksums=dict(sorted({**kept, **own}.items())),
             similarity_range=new.similarity_range,
             scale=lower_cuts(measured, card.scale),
         )
         adapted.write(folder)
     return adapted
+
+
+def _write_correction(folder: Path, base: ModelCard, judged: Vectors) -> None:
+    """Write what corrects the base's guesses of vectors for the adapted model; remove them if they find less than words do."""
+    tokenize = open_tokenizer(base.tokenizer, folder / base.tokenizer_file).encode_pieces
+    correction = judged_correction(folder, tokenize, judged)
+    if correction is None:
+        (folder / PROVISIONAL_FILE).unlink()
+    else:
+        np.save(folder / CORRECTION_FILE, correction)
 
 
 def lower_cuts(measured: Scale, base: Scale) -> Scale:

@@ -1,6 +1,8 @@
-"""Measures a model's activations on a sample of texts, and computes the exact vectors of these texts.
+"""Measures a model's activations on a sample of texts, computes the exact vectors of these texts, and keeps quantized ones close.
 
-The float encoder runs one layer at a time, so that no more than one layer is in memory or on disk.
+The float encoder runs one layer at a time, so that no more than one layer is in memory or on disk. Which products cost too much
+in 8 bits depends on the checkpoint: a channel with values far above the others' takes all the steps of the scale that it shares
+with them. Such products stay in floats; the observed inputs only order the candidates, vectors decide.
 """
 
 import tempfile
@@ -13,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.checkpoint import Checkpoint
+from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory, write_head
 from searchkit.embedding.graph.weights import Floats, Inputs, Weights
-from searchkit.embedding.model_info import Quantization
+from searchkit.embedding.model_info import CLOSE_ENOUGH, Fidelity, Quantization
 from searchkit.embedding.onnx_embedder import open_session, usable_cores
 from searchkit_indexes import Vectors
 
@@ -97,3 +100,43 @@ def _observe(graph: GraphBuilder, group: str, x: str) -> dict[str, str]:
 def _joined(total: Floats, found: Floats) -> Floats:
     """Combine two observations of one kind: magnitudes (in,) by maximum, Gram matrices (in, in) by sum."""
     return np.maximum(total, found) if total.ndim == 1 else total + found
+
+
+_MOST_FLOATS = 6  # groups of products; more would cost most of what 8 bits save
+_WORTH = 0.8  # the least share of the missing cosine that they must bring if they do not bring all
+
+# Writes the graph with some groups of products in floats; returns the relative noise of each group in 8 bits.
+WriteGraph = Callable[[Sequence[str]], Mapping[str, float]]
+
+
+def write_close_graph(
+    write: WriteGraph, folder: Path, texts: Sequence[TokenIds], exact: Vectors, *, may_use_floats: bool
+) -> Fidelity:
+    """Write a quantized graph into `folder` with as few groups of products in floats as its vectors allow.
+
+    `exact`: (texts, dimension), the vectors in floats. None are in floats if the vectors are close enough; none either if
+    those with the most noise do not help, or the quantization does not mix with floats.
+    """
+    noise = write(())
+    first = found = _compare(folder, texts, exact)
+    if may_use_floats and not first.is_enough:
+        costly = sorted(noise, key=lambda group: -noise[group])[:_MOST_FLOATS]
+        for count in range(1, len(costly) + 1):
+            write(costly[:count])
+            found = _compare(folder, texts, exact, costly[:count])
+            if found.is_enough:
+                return found
+        if found.mean_cosine - first.mean_cosine < _WORTH * (CLOSE_ENOUGH - first.mean_cosine):
+            write(())
+            return first
+    return found
+
+
+def _compare(folder: Path, texts: Sequence[TokenIds], exact: Vectors, floats: Sequence[str] = ()) -> Fidelity:
+    session = open_session(folder, usable_cores())
+    found: list[npt.NDArray[np.float32]] = [
+        session.run(None, {INPUT_IDS: np.array([ids], np.int64)})[0][0] for ids in texts
+    ]
+    del session  # its files are mapped, and may be written again
+    cosines = (normalized(np.stack(found)) * normalized(exact)).sum(axis=1)
+    return Fidelity(round(float(cosines.mean()), 5), round(float(cosines.min()), 5), tuple(floats))

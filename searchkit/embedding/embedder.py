@@ -1,13 +1,16 @@
 """The protocol of embedders, and the two operations on vectors that everything else relies on."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from searchkit.embedding.model_info import ModelInfo
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
+
+if TYPE_CHECKING:
+    from searchkit.embedding.provisional import ProvisionalVectors
 
 
 class TokenVectors(NamedTuple):
@@ -42,6 +45,11 @@ class Embedder(Protocol):
 
     def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
         """Look up static vectors of the tokens of bare texts, regardless of context: fast. None if the model has no such table."""
+        ...
+
+    @property
+    def provisional(self) -> "ProvisionalVectors | None":
+        """What guesses the vectors of passages without running the model; None if the model has no such guesses."""
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:

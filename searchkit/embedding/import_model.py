@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.calibrate import Calibration, TokenIds, calibrate
+from searchkit.embedding.calibrate import Calibration, TokenIds, calibrate, write_close_graph
 from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.embedding.embedder import normalized
-from searchkit.embedding.fidelity import write_close_graph
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.embedding_gemma2 import EmbeddingGemma2Encoder
@@ -18,12 +17,20 @@ from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_e
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.modernbert import ModernBertEncoder
 from searchkit.embedding.graph.weights import Weights
-from searchkit.embedding.model_folder import JUDGED_FILE, REFERENCE_FILE, ModelCard, checksum
+from searchkit.embedding.model_folder import (
+    CORRECTION_FILE,
+    JUDGED_FILE,
+    PROVISIONAL_FILE,
+    REFERENCE_FILE,
+    ModelCard,
+    checksum,
+)
 from searchkit.embedding.model_info import Fidelity, Quantization, prompts_of_checkpoint
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
+from searchkit.embedding.provisional import write_token_vectors
 from searchkit.embedding.quick_tables import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
-from searchkit.embedding.scale import embed_judged_set, measure_scale, write_judged_vectors
+from searchkit.embedding.scale import embed_judged_set, judged_correction, measure_scale, write_judged_vectors
 from searchkit.embedding.token_table import write_token_table
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
@@ -88,7 +95,9 @@ def import_model(
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
         fidelity = _write_graph(checkpoint, family, folder, quantization, calibration, ids)
         dimension = calibration.vectors.shape[1]
-        write_token_table(checkpoint.table(f"{checkpoint.prefix_of(family.tokens)}{family.tokens}"), folder)
+        table = checkpoint.table(f"{checkpoint.prefix_of(family.tokens)}{family.tokens}")
+        write_token_table(table, folder)
+        write_token_vectors(table, checkpoint.model_type, folder)
         card = ModelCard(
             name=target.name,
             architecture=checkpoint.model_type,
@@ -188,7 +197,9 @@ def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, To
 
 
 def _write_with_scale(card: ModelCard, folder: Path) -> ModelCard:
-    """Write the card with the model's similarity range and scale, and the vectors of the judged set; returns the card.
+    """Write the card with what is measured on the judged set, its vectors, and what corrects guesses of vectors; returns the card.
+
+    The vectors of tokens, from which vectors are guessed, are removed if the guesses find no more than words do.
 
     Raises ModelError if the model's vectors are not numbers.
     """
@@ -197,11 +208,21 @@ def _write_with_scale(card: ModelCard, folder: Path) -> ModelCard:
     similarities = _similarity_range(embedder)
     vectors = embed_judged_set(embedder)
     write_judged_vectors(folder, vectors)
+    scale = measure_scale(vectors, similarities, embedder.count_tokens)
+    tokenize = open_tokenizer(card.tokenizer, folder / card.tokenizer_file).encode_pieces
+    correction = None if scale.is_meaningless else judged_correction(folder, tokenize, vectors)
+    own = {JUDGED_FILE}
+    if correction is None:
+        (folder / PROVISIONAL_FILE).unlink()
+    else:
+        np.save(folder / CORRECTION_FILE, correction)
+        own.add(CORRECTION_FILE)
+    known = {name: digest for name, digest in card.checksums.items() if (folder / name).exists()}
     measured = replace(
         card,
         similarity_range=similarities,
-        scale=measure_scale(vectors, similarities, embedder.count_tokens),
-        checksums=dict(sorted({**card.checksums, JUDGED_FILE: checksum(folder / JUDGED_FILE)}.items())),
+        scale=scale,
+        checksums=dict(sorted({**known, **{name: checksum(folder / name) for name in own}}.items())),
     )
     measured.write(folder)
     return measured

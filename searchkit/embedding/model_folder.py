@@ -20,6 +20,8 @@ WEIGHTS_FILE = "weights.bin"
 ADAPTER_FILE = "adapter.npy"  # of an adapted model only, see adapted_model.py
 REFERENCE_FILE = "reference.npy"
 JUDGED_FILE = "judged.npy"  # vectors of the judged set, see scale.py; not in models of early versions
+PROVISIONAL_FILE = "provisional.npy"  # these two: see provisional.py; not in models of early versions
+CORRECTION_FILE = "provisional_correction.npy"
 _FILE = "model.json"
 
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.embedder import TokenVectors
-from searchkit.embedding.model_folder import import_again, read_model_card
+from searchkit.embedding.model_folder import PROVISIONAL_FILE, import_again, read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, SPACE, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
@@ -26,6 +26,9 @@ from searchkit.embedding.tokenizer import (
 from searchkit.errors import Action, ModelError, Remedy
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
+
+if TYPE_CHECKING:
+    from searchkit.embedding.provisional import ProvisionalVectors
 
 Vector = npt.NDArray[np.float32]
 _INPUT = "token_ids"
@@ -68,6 +71,15 @@ class OnnxEmbedder:
         if STATIC_FILE not in self.card.checksums:
             return None
         return [self._token_table.of(self._tokenizer.encode(text, self.info.max_tokens)[1:-1]) for text in texts]
+
+    @cached_property
+    def provisional(self) -> "ProvisionalVectors | None":
+        """See Embedder. None for models of earlier versions, and for those whose guesses find less than words do."""
+        if PROVISIONAL_FILE not in self.card.checksums:
+            return None
+        from searchkit.embedding.provisional import ProvisionalVectors
+
+        return ProvisionalVectors(self.folder, self._tokenizer.encode_pieces)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """See Embedder."""

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.embedding.embedder import normalized
+from searchkit.embedding.embedder import normalized, prefix
 from searchkit.embedding.model_folder import JUDGED_FILE, ModelCard
 from searchkit.embedding.model_info import Prompts, Scale
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
+from searchkit.embedding.provisional import ProvisionalVectors, Tokenize, fitted_correction
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -29,6 +30,7 @@ _LONG_CUT, _SHORT_CUT = 6.0, 3.8
 _WORDS_HELP = 0.75  # chosen with both together with the cuts
 _LONG = 2.8  # times the median length of the set's queries; up to the median they count as short
 _NOTHING = 1e-6
+_GUESS_WEIGHT = 0.3  # as in choosing what the model reads, see search/fusion.py
 Cosines = npt.NDArray[np.float32]
 
 
@@ -101,6 +103,41 @@ def measure_scale(vectors: Vectors, similarity_range: tuple[float, float], count
         long_tokens=max(short + 1, round(_LONG * short)),
         languages=known,
     )
+
+
+def judged_correction(folder: Path, tokenize: Tokenize, vectors: Vectors) -> Vectors | None:
+    """Learn what corrects a model's provisional vectors from the vectors of the set; see `fitted_correction`.
+
+    None if words and provisional vectors together rank the answers lower than words alone, or if `folder` has none.
+    """
+    guesser = ProvisionalVectors(folder, tokenize)
+    queries = judged_set()
+    answered = [each for each in queries if each.right]
+    texts = [each.right for each in answered] + [each.wrong for each in answered]
+    correction, guesses = fitted_correction(
+        guesser.uncorrected([Passage("", text) for text in texts]), vectors[len(queries) :]
+    )
+    asked = prefix(vectors[: len(answered)], guesser.dimension)
+    by_guess = asked @ guesses[: len(answered)].T
+    words = [set(each) for each in tokenize([each.right for each in answered])]
+    asked_words = [set(each) for each in tokenize([each.query for each in answered])]
+    rarity = np.log((len(words) + 1) / (np.bincount(np.array([t for each in words for t in each])) + 0.5))
+    by_words = np.array([[sum(rarity[t] for t in query & of) for of in words] for query in asked_words])
+    together = (1 - _GUESS_WEIGHT) * _by_row(by_words) + _GUESS_WEIGHT * _by_row(by_guess)
+    return correction if _mean_reciprocal_rank(together) > _mean_reciprocal_rank(by_words) else None
+
+
+def _by_row(scores: Cosines) -> Cosines:
+    """Scale the scores of each query to 0-1."""
+    low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
+    scaled: Cosines = (scores - low) / np.maximum(high - low, _NOTHING)
+    return scaled
+
+
+def _mean_reciprocal_rank(scores: Cosines) -> float:
+    """Of each query's own answer, on the diagonal of (n, n) scores."""
+    ranks = (scores >= scores.diagonal()[:, None]).sum(axis=1)
+    return float((1 / ranks).mean())
 
 
 def _known_languages(cosines: Cosines, languages: npt.NDArray[np.str_]) -> tuple[str, ...]:

@@ -45,6 +45,11 @@ class SentencePieceTokenizer:
         """See Tokenizer."""
         return len(self._processor.encode(_valid(text)))
 
+    def encode_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of many bare texts, without special tokens."""
+        found: list[list[int]] = self._processor.encode([_valid(text) for text in texts])
+        return found
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Turn ids into text without special tokens. Raises UsageError for ids outside the vocabulary."""
         _check(token_ids, self._processor.vocab_size())
@@ -72,6 +77,11 @@ class FastTokenizer:
     def count(self, text: str) -> int:
         """See Tokenizer."""
         return len(self._tokenizer.encode(_valid(text), add_special_tokens=False).ids)
+
+    def encode_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of many bare texts, without special tokens."""
+        found = self._tokenizer.encode_batch([_valid(text) for text in texts], add_special_tokens=False)
+        return [each.ids for each in found]
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Turn ids into text without special tokens. Raises UsageError for ids outside the vocabulary."""

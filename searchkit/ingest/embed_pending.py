@@ -33,6 +33,10 @@ class EmbeddingProgress:
 _PROMPT_TOKENS = 16  # per passage, for the work that its own tokens do not account for
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def tokens_to_embed(catalog: CatalogReader, fingerprint: str) -> EmbeddingProgress:
     """Count the passages that have no vector yet, and their tokens."""
     passages, tokens = vectors.pending_tokens(catalog, fingerprint)
@@ -44,8 +48,11 @@ def embed_pending(
     embedder: Embedder,
     on_progress: Callable[[EmbeddingProgress], None],
     is_interrupted: Callable[[], bool] = never,
+    after_page: Callable[[], None] = nothing,
 ) -> EmbeddingProgress:
     """Embed everything that is pending, or until `is_interrupted`; `on_progress` gets the progress so far.
+
+    `after_page`: called now and then, when all that was embedded is stored.
 
     After an interruption (KeyboardInterrupt included), what was embedded until then is kept.
     """
@@ -65,6 +72,7 @@ def embed_pending(
                     done += _commit(catalog, embedder.info.fingerprint, held)
                     last_commit = time.monotonic()
             done += _commit(catalog, embedder.info.fingerprint, held)
+            after_page()
     finally:
         done += _commit(catalog, embedder.info.fingerprint, held)
     return EmbeddingProgress(done, tokens)

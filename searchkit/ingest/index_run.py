@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.meta import COVERED, UPDATED, set_folder_problems, set_meta
+from searchkit.catalog.meta import COVERED, LAZY, UPDATED, set_folder_problems, set_meta
 from searchkit.catalog.passages import count_chunks, count_passages
 from searchkit.catalog.roots import Root
 from searchkit.embedding.embedder import Embedder
@@ -15,6 +15,7 @@ from searchkit.index_store import refresh_index
 from searchkit.ingest.chunk import PASSAGE_TOKENS
 from searchkit.ingest.diff import BY_WORDS
 from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
+from searchkit.ingest.guess_pending import PendingGuesses
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.ingest.segments import estimate_tokens
 from searchkit.ingest.sync import Change, ChunkingConfig, FolderSync
@@ -24,7 +25,7 @@ from searchkit.types import DocumentStatus
 
 @dataclass(frozen=True, slots=True)
 class IndexRun:
-    """One index run over an open collection."""
+    """One index run over an open collection. `lazy_above`: chunks from which on it is lazy unless the user chose; 0: never."""
 
     folder: CollectionFolder
     catalog: CatalogWriter
@@ -32,16 +33,18 @@ class IndexRun:
     limits: Limits
     on_progress: ProgressListener
     options: RunOptions
+    lazy_above: int = 0
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
         was_covered = bool(self._fingerprint) and self.catalog.meta(COVERED) == self._fingerprint
-        sync = self._sync(chosen)
+        guesses = PendingGuesses.of(self.catalog, self.embedder)
+        sync = self._sync(chosen, guesses)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()
         is_same = was_covered and not (sync.counts.keys() - {Change.UNCHANGED, Change.MOVED})
-        embedded = 0 if is_same or self.embedder is None else self._fill(self.embedder)
+        embedded = 0 if is_same or self.embedder is None else self._fill(self.embedder, guesses)
         embed_seconds = time.monotonic() - embed_started
         self.finish(is_same=is_same)
         statuses = documents.count_by_status(self.catalog)
@@ -95,20 +98,33 @@ class IndexRun:
         passages, covered = count_passages(self.catalog, self._fingerprint)
         return passages == covered
 
-    def _sync(self, chosen: Sequence[Root]) -> FolderSync:
-        sync = FolderSync(self.catalog, self._chunking, self.on_progress)
+    def _sync(self, chosen: Sequence[Root], guesses: PendingGuesses) -> FolderSync:
+        sync = FolderSync(self.catalog, self._chunking, self.on_progress, guesses.see)
         sync.run(chosen)
         with self.catalog.transaction():
             set_folder_problems(self.catalog, sync.folder_problems, [root.path for root in chosen])
         return sync
 
-    def _fill(self, embedder: Embedder) -> int:
+    def _fill(self, embedder: Embedder, guesses: PendingGuesses) -> int:
         reuse_vectors(self.catalog, embedder.info.fingerprint, neighbours(self.folder))
         missing = tokens_to_embed(self.catalog, embedder.info.fingerprint)
+        is_lazy = self._is_lazy()
+        guesses.complete(pending=missing.passages, is_lazy=is_lazy)
+        if is_lazy:
+            return 0
 
         def on_done(done: EmbeddingProgress) -> None:
             self.on_progress(
                 Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
             )
 
-        return embed_pending(self.catalog, embedder, on_done, self.options.is_interrupted).passages
+        done = embed_pending(self.catalog, embedder, on_done, self.options.is_interrupted, guesses.improve)
+        return done.passages
+
+    def _is_lazy(self) -> bool:
+        """Return whether passages are embedded only as questions ask for them: as chosen for the collection, else by its size."""
+        if self.options.lazy is not None:
+            with self.catalog.transaction():
+                set_meta(self.catalog, LAZY, "yes" if self.options.lazy else "no")
+        chosen = self.catalog.meta(LAZY)
+        return chosen == "yes" or (not chosen and 0 < self.lazy_above < count_chunks(self.catalog))

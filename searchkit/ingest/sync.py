@@ -5,7 +5,7 @@ Text only: vectors follow later (embed_pending.py). Each file is one transaction
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +24,7 @@ from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.reports import Problem, Progress, ProgressListener
-from searchkit.types import DocumentStatus
+from searchkit.types import Chunk, DocumentStatus
 
 _FILE_BYTES = 4096  # the work per file, in addition to its bytes
 
@@ -70,9 +70,15 @@ class _ToRead:
 
 
 class FolderSync:
-    """One run over some roots of a collection. `counts`: its changes so far."""
+    """One run over some roots of a collection. `counts`: its changes so far. `on_stored`: gets the chunks of each stored file."""
 
-    def __init__(self, catalog: CatalogWriter, chunking: ChunkingConfig, on_progress: ProgressListener) -> None:
+    def __init__(
+        self,
+        catalog: CatalogWriter,
+        chunking: ChunkingConfig,
+        on_progress: ProgressListener,
+        on_stored: Callable[[Iterable[Chunk]], None],
+    ) -> None:
         self.counts: Counter[Change] = Counter()
         self.problems: list[Problem] = []  # of files
         self.folder_problems: list[Problem] = []
@@ -80,6 +86,7 @@ class FolderSync:
         self._chunking = chunking
         self._version = chunking.pipeline_version
         self._on_progress = on_progress
+        self._on_stored = on_stored
         self._done = Progress("Reading", 0, 0, "files")
         self._chunks = 0
 
@@ -191,6 +198,7 @@ class FolderSync:
             if not self._is_forgotten(item.entry.path):
                 self.counts[self._put(item, reading)] += 1
             set_meta(self._catalog, UNREAD, str(len(waiting)))
+        self._on_stored(reading.chunks)
         self._chunks += len(reading.chunks)
         self._done = replace(
             self._done,

@@ -1,17 +1,38 @@
 """The dense arm: the passages nearest to a query or to another passage, and how near others are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.passages import count_provisional
+from searchkit.catalog.provisional import (
+    Version,
+    dimension_of,
+    fetch_provisional,
+    provisional_batches,
+    provisional_of_hashes,
+    version_of,
+)
 from searchkit.catalog.stored_documents import PassageLines, lines_of_passages
 from searchkit.catalog.vectors import vectors_of_hashes
 from searchkit.embedding.embedder import normalized
 from searchkit.errors import UsageError
-from searchkit_indexes import EXACT_TOP_K, CodedIndex, Ids, Vectors, search_rescored
+from searchkit_indexes import (
+    EXACT_TOP_K,
+    Code,
+    CodedIndex,
+    Ids,
+    IndexSpec,
+    Structure,
+    Vectors,
+    build_index,
+    search_rescored,
+)
+
+_COMPARED_EXACTLY = 20_000  # provisional vectors, 20 MB; more are kept as 1-bit codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,59 @@ def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuer
         index, asked.vector, asked.limit, fetch, exact_top_k=asked.exact_top_k, allowed_ids=asked.allowed_ids
     )
     return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
+
+
+class ProvisionalIndex:
+    """The provisional vectors of one version, in memory: those that were added since are read at each search."""
+
+    def __init__(self, catalog: CatalogReader, version: Version, dimension: int) -> None:
+        self.version = version
+        self._dimension = dimension
+        count = count_provisional(catalog, version.fingerprint)
+        structure = Structure.FLAT if count <= _COMPARED_EXACTLY else Structure.RABITQ
+        code = Code.FLOAT32 if structure is Structure.FLAT else Code.BIT1
+        self._last = 0
+        self._index = build_index(IndexSpec(structure, code, dimension), self._new(catalog), expected=count)
+
+    def nearest(self, catalog: CatalogReader, asked: DenseQuery) -> dict[bytes, float]:
+        """Find the passages with the nearest provisional vectors: cosine by content hash, best first."""
+        for ids, added in self._new(catalog):
+            self._index.add(ids, added)
+        query = normalized(asked.vector[None, : self._dimension])[0]
+        hashes: dict[int, bytes] = {}
+
+        def fetch(ids: Ids) -> tuple[Ids, Vectors]:
+            found, found_hashes, full = fetch_provisional(catalog, ids, self._dimension)
+            hashes.update(zip(found.tolist(), found_hashes, strict=True))
+            return found, full
+
+        nearest = search_rescored(self._index, query, asked.limit, fetch, allowed_ids=asked.allowed_ids)
+        return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
+
+    def of_passages(self, catalog: CatalogReader, hashes: Sequence[bytes], vector: Vectors) -> dict[bytes, float]:
+        """Compute the cosines of passages by their provisional vectors; those without one are left out."""
+        query = normalized(vector[None, : self._dimension])[0]
+        stored = provisional_of_hashes(catalog, hashes, self._dimension)
+        return {content_hash: float(each @ query) for content_hash, each in stored.items()}
+
+    def _new(self, catalog: CatalogReader) -> Iterator[tuple[Ids, Vectors]]:
+        """Read those that were added since the last time."""
+        for ids, batch in provisional_batches(catalog, self._dimension, above=self._last):
+            self._last = int(ids[-1])
+            yield ids, batch
+
+
+def provisional_index(
+    catalog: CatalogReader, fingerprint: str, opened: ProvisionalIndex | None
+) -> ProvisionalIndex | None:
+    """Open the provisional vectors of a collection for a model; `opened`, if it is still of the same version. None without any."""
+    version = version_of(catalog)
+    if version is None or version.fingerprint != fingerprint:
+        return None
+    if opened is not None and opened.version == version:
+        return opened
+    dimension = dimension_of(catalog)
+    return ProvisionalIndex(catalog, version, dimension) if dimension else None
 
 
 def exact_similarities(

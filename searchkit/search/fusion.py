@@ -4,7 +4,7 @@ loses up to 4 points of nDCG@10, and score fusion gains.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 from typing import Self
 
@@ -15,12 +15,14 @@ from searchkit.search.lexical.exact_matches import PIN_FIRST, has_no_content_wor
 from searchkit.search.lexical.inflections import language_of
 from searchkit.types import Evidence, Explanation
 
+PROVISIONAL_WEIGHT = 0.3  # against words, in choosing what the model reads: a provisional vector is a hint
 LEXICAL_WEIGHT = (
     0.5  # if the best lexical candidate contains the whole query; of .3 to .6, .5 loses on none of six sets
 )
 # The same while passages that have the words are unread and the model was not to read any: below, few embedded passages
 # outrank better ones (at 10 % embedded .5 ranks worse than words alone, .6 better on the mean of six sets).
 _WEIGHT_UNREAD = 0.6
+_GUESS_UNREAD = 0.75  # of a provisional vector, in what stands for the meaning of a passage that the model has not read
 _ACCIDENTAL = 0.3  # the share of a query's words that off-topic passages may contain
 _STEEPNESS = 6.0  # of scores, over the way from unrelated to matching
 _LARGEST_EXPONENT = 700.0  # math.exp of more overflows; 1 / exp(700) is 0 in all but name
@@ -31,7 +33,8 @@ class Scales:
     """The scales that make one query's cosines and BM25 scores comparable.
 
     `floor`, `best`: the cosines that count as 0 and 1; `largest`: the BM25 score that counts as 1. `weight`: of the words.
-    `unread`: the most that the meaning of a passage without a vector counts; below that it counts as its words do.
+    `unread`: the most that the meaning of a passage without a vector counts; below that it counts as its words and its
+    provisional vector do, the latter with `guess_weight`.
     """
 
     floor: float
@@ -39,11 +42,12 @@ class Scales:
     largest: float
     weight: float
     unread: float = 0.0
+    guess_weight: float = 0.0
 
     @classmethod
     def of(cls, similarities: Mapping[bytes, float], bm25: Mapping[bytes, float], floor: float, weight: float) -> Self:
         """Build the scales for the candidates of a query; words that no passage contains have no weight."""
-        largest = max(bm25.values(), default=0.0)
+        largest = largest_of(bm25)
         return cls(floor, max(similarities.values(), default=floor), largest, weight if largest > 0 else 0.0)
 
     @classmethod
@@ -59,17 +63,23 @@ class Scales:
         floor = max(unrelated, min(found.similarities.values(), default=unrelated))
         bounded = replace(scales, floor=floor, best=max(scales.best, matching))
         worst = min((bounded.meaning(found.similarities.get(key)) for key in found.read), default=1.0)
-        return replace(bounded, unread=worst)
+        return replace(bounded, unread=worst, guess_weight=_GUESS_UNREAD if largest_of(found.bm25) else 1.0)
 
-    def meaning(self, similarity: float | None, words: float = 0.0) -> float:
-        """Scale a cosine to 0-1; if it is unknown, follow the scaled `words` as far as that goes."""
+    def meaning(self, similarity: float | None, words: float = 0.0, guess: float | None = None) -> float:
+        """Scale a cosine to 0-1; if it is unknown, follow the scaled `words` and the scaled `guess` as far as that goes."""
         if similarity is None:
-            return min(self.unread, words)
+            weight = 0.0 if guess is None else self.guess_weight
+            return min(self.unread, (1 - weight) * words + weight * (guess or 0.0))
         return max(0.0, (similarity - self.floor) / max(self.best - self.floor, 1e-6))
 
     def words(self, bm25: float | None) -> float:
         """Scale a BM25 score to 0-1; 0 for a passage with none of the words."""
         return bm25 / self.largest if bm25 and self.largest else 0.0
+
+
+def largest_of(bm25: Mapping[bytes, float]) -> float:
+    """The largest score, 0 if there is none."""
+    return max(bm25.values(), default=0.0)
 
 
 def likelihood(similarity: float, similarity_range: tuple[float, float], cut: float = UNMEASURED.long_cut) -> float:
@@ -116,7 +126,8 @@ class Candidates:
 
     `coverage`: the share of the query in the best of `bm25`, 0 to 1: an arm that knows one word in four counts less.
     `literal`: scores to add for literal matches of the query. `read`: those that the model was to read because of the words.
-    `expected`: the model's cosines of unrelated and of matching texts.
+    `expected`: the model's cosines of unrelated and of matching texts. `guesses`: of passages without a vector, the cosines
+    of their provisional vectors, scaled to 0-1.
     """
 
     similarities: Mapping[bytes, float]
@@ -126,11 +137,24 @@ class Candidates:
     coverage: float = 1.0
     read: tuple[bytes, ...] = ()
     expected: tuple[float, float] = (0.0, 1.0)
+    guesses: Mapping[bytes, float] = field(default_factory=dict)
 
     @property
     def has_unread(self) -> bool:
-        """True if a candidate by words has no vector."""
-        return any(key not in self.similarities for by_words in (self.bm25, self.literal) for key in by_words)
+        """True if a candidate has no vector."""
+        return any(key not in self.similarities for of in (self.bm25, self.literal, self.guesses) for key in of)
+
+    def unread(self) -> list[bytes]:
+        """List the candidates without a vector, the most promising first: by their words and their provisional vectors."""
+        largest = largest_of(self.bm25)
+        weight = PROVISIONAL_WEIGHT if largest else 1.0
+        keys = dict.fromkeys([*self.bm25, *self.literal, *self.guesses])
+
+        def promise(key: bytes) -> float:
+            words = self.bm25.get(key, 0.0) / largest if largest else 0.0
+            return (1 - weight) * words + weight * self.guesses.get(key, 0.0) + self.literal.get(key, 0.0)
+
+        return sorted((key for key in keys if key not in self.similarities), key=lambda key: (-promise(key), key))
 
 
 def rank_by_both(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
@@ -150,19 +174,21 @@ def rank_by_words(found: Candidates) -> dict[bytes, Explanation]:
 
 
 def rank_by_meaning(found: Candidates) -> dict[bytes, Explanation]:
-    """Rank by cosine alone."""
-    return _ranked(found, Scales.of(found.similarities, {}, found.floor, 0.0))
+    """Rank by cosine alone; what the model has not read comes behind what it has read for this query, as its guesses say."""
+    scales = Scales.while_unread(found) if found.has_unread else Scales.of(found.similarities, {}, found.floor, 0.0)
+    return _ranked(found, replace(scales, weight=0.0))
 
 
 def _ranked(found: Candidates, scales: Scales) -> dict[bytes, Explanation]:
-    keys = dict.fromkeys([*found.similarities, *found.bm25, *found.literal])
-    return _best_first({key: _explained(key, found, scales) for key in keys})
+    keys = dict.fromkeys([*found.similarities, *found.bm25, *found.literal, *found.guesses])
+    read_first = sorted(keys, key=lambda key: (key not in found.similarities, key))
+    return _best_first({key: _explained(key, found, scales) for key in read_first})
 
 
 def _explained(key: bytes, found: Candidates, scales: Scales) -> Explanation:
     words = scales.words(found.bm25.get(key))
     return Explanation(
-        meaning=scales.meaning(found.similarities.get(key), words),
+        meaning=scales.meaning(found.similarities.get(key), words, found.guesses.get(key)),
         words=words,
         word_weight=scales.weight,
         word_coverage=found.coverage,
@@ -189,12 +215,14 @@ def _in_other_languages(
 
 
 def _best_first(explained: Mapping[bytes, Explanation]) -> dict[bytes, Explanation]:
-    return dict(sorted(explained.items(), key=lambda item: (-item[1].total, item[0])))
+    """Sort by score; of equal ones the order stays."""
+    return dict(sorted(explained.items(), key=lambda item: -item[1].total))
 
 
 _HOLDS_IDENTIFIERS = 0.75  # the least score of a passage with every identifier of the query
 _HOLDS_NONE = 0.7  # the most of others then
 _WEAK = 0.49  # and where the query is nothing but identifiers
+_UNKNOWN = 0.5  # the most that a passage scores of which only a guess is known: neither weak nor strong
 _COVERAGE_POWER = 2  # half of a query's words prove little: off-topic queries share .2 of theirs, one in a hundred .6
 
 
@@ -223,7 +251,10 @@ class ScoreCalibration:
         `coverages`: the share of the query's words in each. `together`: number of hits whose scores are adjusted to each other;
         each one after them gets its own, but no more than the one before.
         """
-        own = [self.likelihood(each, of_it) for each, of_it in zip(evidence, coverages, strict=True)]
+        own: list[float] = []
+        for each, of_it in zip(evidence, coverages, strict=True):
+            is_guess = each.similarity is None and each.provisional is not None and not each.bm25
+            own.append(min([_UNKNOWN, *own[-1:]]) if is_guess else self.likelihood(each, of_it))
         first = descending(own[:together])
         return [*first, *islice(accumulate([*first[-1:], *own[together:]], min), 1, None)]
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -36,6 +36,7 @@ from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
+    from searchkit.search.dense import ProvisionalIndex
     from searchkit_indexes import CodedIndex, Ids, Vectors
 
 _SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
@@ -49,13 +50,16 @@ class _Ranking:
     ranked: Mapping[bytes, Explanation]
     similarities: Mapping[bytes, float]
     bm25: Mapping[bytes, float]
+    guesses: Mapping[bytes, float] = field(default_factory=dict)
 
     def evidence(
         self, choice: SelectedPassage, terms: tuple[str, ...] = (), *, has_every_word: bool = False
     ) -> Evidence:
         """Why a passage is a hit."""
         key = choice.stored.content_hash
-        return Evidence(self.similarities.get(key), self.bm25.get(key), terms, self.ranked[key], has_every_word)
+        similarity = self.similarities.get(key)
+        guess = self.guesses.get(key) if similarity is None else None
+        return Evidence(similarity, self.bm25.get(key), terms, self.ranked[key], has_every_word, guess)
 
 
 class CollectionSearcher:
@@ -77,6 +81,7 @@ class CollectionSearcher:
         self._collection_languages: list[str] | None = None
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
+        self._provisional: ProvisionalIndex | None = None
 
     def close(self) -> None:
         """Close the catalog."""
@@ -278,24 +283,57 @@ class CollectionSearcher:
             **dense,
             **exact_similarities(self._catalog, self._embedder.info.fingerprint, others, vector),
         }
-        chosen = tuple(islice(rank_by_words(words), READ_ON_DEMAND)) if request.reads else ()
-        similarities |= self._read([key for key in chosen if key not in similarities], vector, reading)
-        reading.collections -= 1
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
             floor = min(floor, self._embedder.info.similarity_range[0])
-        if mode is SearchMode.SEMANTIC:
-            return _Ranking(rank_by_meaning(Candidates(similarities, {}, {}, floor)), similarities, {})
-        coverage = self._told_by_words(query, words.bm25, stemmer)
         found = replace(
             words,
             similarities=similarities,
             floor=floor,
-            coverage=coverage,
-            read=tuple(key for key in chosen if key in similarities),
+            coverage=self._told_by_words(query, words.bm25, stemmer) if mode is SearchMode.HYBRID else 0.0,
             expected=self._embedder.info.similarity_range,
+            guesses=self._guesses([*words.bm25, *words.literal], similarities, vector, allowed),
         )
-        return _Ranking(rank_by_both(self._catalog, query.text, found), similarities, words.bm25)
+        found = self._with_read(found, vector, reading, most=READ_ON_DEMAND if request.reads else 0)
+        if mode is SearchMode.SEMANTIC:
+            by_meaning = replace(found, bm25={}, literal={})
+            return _Ranking(rank_by_meaning(by_meaning), found.similarities, {}, found.guesses)
+        ranked = rank_by_both(self._catalog, query.text, found)
+        return _Ranking(ranked, found.similarities, words.bm25, found.guesses)
+
+    def _with_read(self, found: Candidates, vector: "Vectors", reading: ReadingTime, *, most: int) -> Candidates:
+        """Have the model read the most promising candidates that it has not read yet; returns all with what it read."""
+        read = self._read(found.unread()[:most], vector, reading)
+        reading.collections -= 1
+        guesses = {key: guess for key, guess in found.guesses.items() if key not in read}
+        return replace(found, similarities={**found.similarities, **read}, read=tuple(read), guesses=guesses)
+
+    def _guesses(
+        self,
+        by_words: Sequence[bytes],
+        similarities: Mapping[bytes, float],
+        vector: "Vectors",
+        allowed: AllowedChunks | None,
+    ) -> dict[bytes, float]:
+        """Cosines of provisional vectors, scaled to 0-1: of the nearest passages without a vector, and of those found by words."""
+        if self._catalog.meta(COVERED) == self._embedder.info.fingerprint:
+            return {}
+        from searchkit.catalog.provisional import allowed_provisional_ids
+        from searchkit.search.dense import DenseQuery, provisional_index
+
+        self._provisional = provisional_index(self._catalog, self._embedder.info.fingerprint, self._provisional)
+        if self._provisional is None:
+            return {}
+        ids = None if allowed is None else allowed_provisional_ids(self._catalog, allowed.mask)
+        nearest = self._provisional.nearest(self._catalog, DenseQuery(vector, _CANDIDATES, allowed_ids=ids))
+        others = [key for key in dict.fromkeys(by_words) if key not in nearest and key not in similarities]
+        low, high = min(nearest.values(), default=0.0), max(nearest.values(), default=0.0)
+        cosines = {**nearest, **self._provisional.of_passages(self._catalog, others, vector)}
+        return {
+            key: max(0.0, (cosine - low) / max(high - low, 1e-6))
+            for key, cosine in cosines.items()
+            if key not in similarities
+        }
 
     def _by_words(self, query: LexicalQuery, mode: SearchMode, allowed: AllowedChunks | None) -> Candidates:
         """The candidates by words. By meaning alone they only choose what the model reads, if anything is left to read."""

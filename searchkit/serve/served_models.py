@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from searchkit.embedding.embedder import Embedder, TokenVectors
 from searchkit.embedding.store import ModelStore
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
+
+if TYPE_CHECKING:
+    from searchkit.embedding.provisional import ProvisionalVectors
 
 _LONGEST_REMEMBERED = 2000  # characters; longer ones are documents, which nobody sends again
 _REMEMBERED = 2048  # queries; 6 MB at 768 dimensions. Clients ask again while a user pages, filters or types on
@@ -67,6 +71,11 @@ class CachedEmbedder:
         """See Embedder."""
         self._load()
         return self._embedder.token_vectors(texts)
+
+    @property
+    def provisional(self) -> "ProvisionalVectors | None":
+        """See Embedder."""
+        return self._embedder.provisional
 
     def _load(self) -> None:
         """Load what the first text needs in one thread, while others wait: two would load it twice."""

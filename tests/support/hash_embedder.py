@@ -9,6 +9,7 @@ import numpy as np
 
 from searchkit.embedding.embedder import TokenVectors, normalized
 from searchkit.embedding.model_info import ModelInfo
+from searchkit.embedding.provisional import ProvisionalVectors
 from searchkit.errors import UsageError
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
@@ -52,6 +53,11 @@ class HashEmbedder:
         """See Embedder: the words' directions."""
         words = [re.findall(r"\w+", text.lower()) for text in texts]
         return [TokenVectors(self._embed(each), np.ones(len(each), np.float32)) for each in words]
+
+    @property
+    def provisional(self) -> ProvisionalVectors | None:
+        """See Embedder: none."""
+        return None
 
     def decode(self, _: Sequence[int]) -> str:
         """Raises UsageError: there is no vocabulary."""

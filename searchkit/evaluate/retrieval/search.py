@@ -67,6 +67,7 @@ class RankingEmbedder:
         self.info = embedder.info
         self.count_tokens = embedder.count_tokens
         self.token_vectors = embedder.token_vectors
+        self.provisional = embedder.provisional
         self.decode = embedder.decode
         self.embed_documents = embedder.embed_documents
         self._embedder = embedder
@@ -98,6 +99,7 @@ class TimedEmbedder:
         self.info = embedder.info
         self.count_tokens = embedder.count_tokens
         self.token_vectors = embedder.token_vectors
+        self.provisional = embedder.provisional
         self.decode = embedder.decode
         self._embedder = embedder
         self.query_seconds = 0.0

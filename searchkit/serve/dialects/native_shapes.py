@@ -67,6 +67,9 @@ class FoundPassage(BaseModel):
     snippet: str = Field(description="The part of the text that shows why it was found.")
     text: str
     similarity: float | None = Field(description="The cosine of query and passage.")
+    found_by: list[str] = Field(
+        description="`words`; `meaning`, if the model has read it; `provisional`, if its meaning is guessed until then."
+    )
     terms: list[str] = Field(description="The words of the passage that match words of the query.")
     copies: int = Field(description="The number of further places with the same passage.")
 
@@ -91,6 +94,8 @@ class CollectionEntry(BaseModel):
     files: int
     passages: int
     vectors: int = Field(description="How many of the passages can be found by meaning so far.")
+    provisional: int = Field(description="Of how many others the meaning is guessed until the model has read them.")
+    lazy: bool = Field(description="True if the model reads passages only as questions ask for them.")
     updated_at: str | None
 
 
@@ -172,6 +177,7 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
         snippet=found.snippet,
         text=found.text,
         similarity=None if hit.evidence.similarity is None else round(hit.evidence.similarity, 4),
+        found_by=list(hit.evidence.found_by),
         terms=[printable(term) for term in hit.evidence.terms],
         copies=hit.copies,
     )
@@ -187,5 +193,7 @@ def collection_entry(library: Library, name: str) -> CollectionEntry:
         files=status.indexed,
         passages=status.passages,
         vectors=status.vectors,
+        provisional=status.provisional,
+        lazy=status.is_lazy,
         updated_at=status.updated_at,
     )

@@ -18,7 +18,7 @@ from searchkit.serve.dialects.chat.completions import Completion, source_list
 from searchkit.serve.dialects.chat.requests import question_and_history
 from searchkit.serve.http.error_responses import body_of, error_response, internal_error
 from searchkit.serve.http.lifespan import AppState, StateDep
-from searchkit.serve.http.middleware.error_boundary import error_summary, log
+from searchkit.serve.http.middleware.asgi import error_summary, log
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 _PATH = "/v1/chat/completions"

@@ -193,7 +193,7 @@ def _store(status: CollectionStatus) -> VectorStore:
         created_at=moment,
         last_active_at=moment,
         name=status.name,
-        status="completed" if status.vectors == status.passages else "in_progress",
+        status="completed" if status.is_lazy or status.vectors == status.passages else "in_progress",
         usage_bytes=status.size_bytes,
         file_counts=counts,
         metadata={"model": status.model},

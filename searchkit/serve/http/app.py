@@ -25,7 +25,7 @@ from searchkit.serve.dialects import (
 )
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response, internal_error
 from searchkit.serve.http.lifespan import AppState
-from searchkit.serve.http.middleware.error_boundary import ErrorBoundary, error_summary, log, route_of
+from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log, route_of
 from searchkit.serve.http.middleware.guards import OPEN_PATHS, HostGuard, TokenGuard
 from searchkit.serve.http.middleware.rate_limits import BodyLimit, RateLimit, RequestLimit
 from searchkit.serve.http.options import ServeOptions

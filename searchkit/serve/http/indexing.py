@@ -9,7 +9,7 @@ from searchkit.errors import AlreadyIndexingError, SearchkitError
 from searchkit.library import Library
 from searchkit.reports import IndexReport, Progress, RunOptions
 from searchkit.serve.http.error_responses import error_text
-from searchkit.serve.http.middleware.error_boundary import error_summary
+from searchkit.serve.http.middleware.asgi import error_summary
 
 log = logging.getLogger("searchkit.serve")
 State = Literal["idle", "running", "done", "failed", "stopped"]

@@ -22,7 +22,7 @@ from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.library import Library
 from searchkit.serve.http.app import Guarded, make_api
 from searchkit.serve.http.lifespan import AppState, close_state, lifespan, open_state
-from searchkit.serve.http.middleware.error_boundary import ErrorBoundary, error_summary, log
+from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.protocol import limited_protocol
 from searchkit.serve.mcp.http import McpOverHttp, streamable_http_app

@@ -202,7 +202,7 @@ def test_an_import_that_fails_its_verification_leaves_nothing(tmp_path: Path, mo
 def test_a_removed_model_is_gone_and_no_longer_the_default(command: Command, home: Path) -> None:
     command("models", "use", "small")
     assert (home / "config.toml").read_text("utf-8") == 'model = "small"\n'
-    assert command("models", "remove", "small").stderr.startswith("Removed small: 2")
+    assert command("models", "remove", "small").stderr.startswith("Removed small: 3")
     assert list((home / "models").iterdir()) == []
     assert (home / "config.toml").read_text("utf-8") == ""
     assert "* all-minilm-l6-v2" in command("models", "list").stdout

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from searchkit.cli.main import cli
 from searchkit.display import note_text
-from searchkit.embedding import fidelity
+from searchkit.embedding import calibrate as calibration
 from searchkit.embedding import import_model as import_module
 from searchkit.embedding.calibrate import Calibration, calibrate
 from searchkit.embedding.checkpoint import Checkpoint
@@ -319,7 +319,7 @@ def test_products_with_outliers_stay_in_floats(planted: Path, open_whole: OpenMo
 def test_without_floats_the_import_says_what_helps(
     planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fidelity, "_MOST_FLOATS", 0)
+    monkeypatch.setattr(calibration, "_MOST_FLOATS", 0)
     monkeypatch.setitem(COSINE_FLOORS, "int8", 0.5)
     environment = {"SEARCHKIT_HOME": str(tmp_path)}
     said = CliRunner().invoke(cli, ["models", "import", str(planted)], env=environment).stderr

@@ -23,7 +23,7 @@ from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Op
 from searchkit.serve.dialects.chat.completions import source_name
 from searchkit.serve.dialects.chat.requests import chat_models, collections_of, question_and_history
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response
-from searchkit.serve.http.middleware.error_boundary import error_summary
+from searchkit.serve.http.middleware.asgi import error_summary
 from searchkit.serve.http.middleware.guards import is_token, read_or_make_token
 from searchkit.serve.http.middleware.rate_limits import RateLimit
 from searchkit.serve.http.options import Limits, ServeOptions

@@ -49,7 +49,11 @@ class Actions:
             "rebuild": self.rebuild,
             "tune": self.tune,
         }
-        counted: dict[str, Callable[[CollectionStatus], None]] = {"problems": self.problems, "model": self.switch_model}
+        counted: dict[str, Callable[[CollectionStatus], None]] = {
+            "problems": self.problems,
+            "model": self.switch_model,
+            "lazy": self.switch_lazy,
+        }
         if name in free:
             free[name]()
         elif name == "cancel":
@@ -77,6 +81,10 @@ class Actions:
     def index(self, collection: str) -> None:
         """Sync a collection with its folders."""
         self._submit(work.refresh(collection))
+
+    def switch_lazy(self, status: CollectionStatus) -> None:
+        """Have a collection's passages embedded only as questions ask for them, or all of them if that is so now."""
+        self._submit(work.refresh(status.name, lazy=not status.is_lazy))
 
     def watch(self, collection: str) -> None:
         """Watch a collection from now on, or no longer."""

@@ -27,6 +27,7 @@ ACTIONS = (
     CollectionAction("add", "a", "Add folder", "make a folder searchable", needs_collection=False, in_footer=True),
     CollectionAction("index", "i", "Index", "read what has changed and embed what is new", in_footer=True),
     CollectionAction("watch", "w", "Watch", "index changes as they happen, or stop doing so", in_footer=True),
+    CollectionAction("lazy", "l", "Lazy", "embed passages only as questions ask for them, or all of them again"),
     CollectionAction("problems", "p", "Problems", "files that could not be read, why, and what to do"),
     CollectionAction("cancel", "c", "Cancel job", "stop the job; what is done is kept", needs_collection=False),
     CollectionAction("model", "m", "Switch model", "embed it with another model"),

@@ -48,10 +48,12 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
     files += [f"{status.unsupported:,} of kinds that are not read"] if status.unsupported else []
     files += [f"{status.unread:,} still to be read"] if status.unread else []
     by_meaning = "all" if status.vectors >= status.passages else f"{status.vectors:,} of {status.passages:,}"
+    guessed = f", {status.provisional:,} guessed until the model has read them" if status.provisional else ""
+    guessed += "; lazy: it reads what questions ask for" if status.is_lazy else ""
     lines = [
         ("folders", folders(status)),
         ("files", ", ".join(files)),
-        ("passages", f"{status.passages:,} by words, {by_meaning} by meaning"),
+        ("passages", f"{status.passages:,} by words, {by_meaning} by meaning{guessed}"),
         ("model", printable(status.model) or f"none: words only. Get one: {command('models', 'pull')}, then Index"),
         ("index", index_line(status.index)),
         ("on disk", f"{size(status.size_bytes)}, {_when(status.updated_at)}"),

@@ -31,11 +31,11 @@ def index_folder(path: Path, collection: str) -> Job:
     return Job(JobKind.INDEX, collection, work)
 
 
-def refresh(collection: str, *, retry: bool = False) -> Job:
-    """Make a job that brings a collection up to date; `retry`: skipped files are read again, too."""
+def refresh(collection: str, *, retry: bool = False, lazy: bool | None = None) -> Job:
+    """Make a job that brings a collection up to date; `retry`: skipped files are read again, too; `lazy`: see RunOptions."""
 
     def work(library: Library, job: Job) -> str:
-        options = replace(job.run_options, retry=retry)
+        options = replace(job.run_options, retry=retry, lazy=lazy)
         run = partial(library.collection(collection).refresh, on_progress=job.listen, options=options)
         return changes(retry_while_busy(job, run))
 

@@ -10,6 +10,7 @@ _PLACES: Mapping[Action, str] = {
     Action.ADVICE: "",
     Action.INDEX_FOLDER: "Collections › Add folder",
     Action.RESUME_INDEXING: "Collections › Index",
+    Action.EMBED_ALL: "Collections › Lazy",
     Action.WAIT: "",
     Action.REBUILD: "Collections › Rebuild",
     Action.SEE_COLLECTIONS: "Collections",

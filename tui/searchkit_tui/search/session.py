@@ -162,7 +162,10 @@ class SearchSession:
         return answer if is_wanted() else None
 
     def first_answer(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
-        """Answer a request by words alone; None if the whole answer comes sooner or there is nothing to show."""
+        """Answer a request by words and by guesses at the meaning of passages that the model has not read.
+
+        None if the whole answer comes sooner or there is nothing to show.
+        """
         patience = _FIRST_BY_WORDS_SECONDS if self.is_warm else 0.0
         if pending.answered.wait(patience) or not is_wanted():
             return None
@@ -172,7 +175,7 @@ class SearchSession:
             if self._words is None:
                 self._words = self.library.sibling()
                 self._own.append(self._words)
-            answer = self._search(self._words, pending.request, SearchMode.LEXICAL)
+            answer = self._quick(self._words, pending.request)
         is_use = is_wanted() and not answer.error and bool(answer.hits)
         return answer if is_use else None
 
@@ -216,6 +219,15 @@ class SearchSession:
             for library in self._own:
                 library.close()
             self._own.clear()
+
+    def _quick(self, library: "Library", request: "SearchRequest") -> SearchAnswer:
+        """Search without what takes long: by words alone, unless the long part is that the model reads passages."""
+        names = request.collections or self.collections()
+        reads = self.is_warm and any(not library.collection(name).is_covered() for name in names)
+        if reads and request.mode is not SearchMode.LEXICAL:
+            answer = self._search(library, replace(request, reads=False), request.mode)
+            return replace(answer, request=request, is_partial=True)
+        return self._search(library, request, SearchMode.LEXICAL)
 
     def _search(self, library: "Library", request: "SearchRequest", mode: SearchMode) -> SearchAnswer:
         from searchkit import SearchResponse

@@ -134,7 +134,8 @@ class StatusLine(Static):
         vectors = sum(each.vectors for each in self.coverages)
         if passages == vectors:
             return [models]
-        return [f"{_WHOLE * vectors // passages} % by meaning, the rest by words", models]
+        rest = "guessed until a search needs it" if any(each.provisional for each in self.coverages) else "by words"
+        return [f"{_WHOLE * vectors // passages} % by meaning, the rest {rest}", models]
 
 
 def names_of(collections: Sequence[str]) -> str:

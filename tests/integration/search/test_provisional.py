@@ -1,0 +1,208 @@
+"""Passages that the model has not read are found by a guess at their meaning, until it has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from searchkit.catalog import provisional
+from searchkit.catalog.provisional import Version, version_of
+from searchkit.ingest import guess_pending
+from searchkit.library import Library
+from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
+from searchkit.reports import RunOptions
+from searchkit.search import dense
+from searchkit.search.query.filters import Filters
+from searchkit.search.request import SearchRequest, SearchResponse
+from searchkit.types import NoteKind, SearchMode
+from tests.support.files import write
+from tests.support.guessing_embedder import GuessingEmbedder
+
+LAZY = RunOptions(lazy=True)
+SYNONYMS = {"manometer": "gauge", "loaf": "dough"}
+
+
+@pytest.fixture
+def guessing(tmp_path: Path, docs: Path) -> GuessingEmbedder:
+    texts = [path.read_text() for path in docs.rglob("*.*")]
+    return GuessingEmbedder(tmp_path / "guesses", [*texts, "wasps nest in attics"], SYNONYMS)
+
+
+@pytest.fixture
+def lazy(tmp_path: Path, docs: Path, guessing: GuessingEmbedder) -> Iterator[Library]:
+    """A library whose only collection is read by words and guesses."""
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(docs, options=LAZY)
+        yield library
+
+
+def at_once(library: Library, query: str, mode: SearchMode = SearchMode.HYBRID) -> SearchResponse:
+    return library.find(SearchRequest(query, mode=mode, reads=False))
+
+
+def counts(library: Library) -> tuple[int, int]:
+    status = library.status("docs")
+    return status.vectors, status.provisional
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.SEMANTIC])
+def test_a_passage_with_none_of_the_words_is_found_before_the_model_has_read_anything(
+    lazy: Library, guessing: GuessingEmbedder, mode: SearchMode
+) -> None:
+    hit = at_once(lazy, "manometer", mode).hits[0]
+    assert hit.path.name == "boiler.md"
+    assert hit.evidence.found_by == ("provisional",)
+    assert not hit.is_weak
+    assert hit.score <= 0.5
+    assert guessing.embedded == []
+    assert counts(lazy) == (0, 3)
+
+
+def test_guesses_choose_what_the_model_reads(
+    lazy: Library, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("searchkit.search.searcher.READ_ON_DEMAND", 1)
+    hit = lazy.search("loaf")[0]
+    assert hit.path.name == "bread.txt"
+    assert hit.evidence.found_by == ("meaning",)
+    assert guessing.embedded == [hit.text]
+    assert counts(lazy) == (1, 2), "a true vector takes the place of the guess"
+
+
+def test_a_filter_applies_to_guesses(lazy: Library) -> None:
+    only = Filters(types=("text",))
+    found = lazy.find(SearchRequest("manometer", filters=only, reads=False)).hits
+    assert [hit.path.name for hit in found] == ["bread.txt"]
+
+
+def test_a_lazy_collection_says_so_and_stays_lazy(lazy: Library, docs: Path, guessing: GuessingEmbedder) -> None:
+    write(docs / "wasps.txt", "Wasps nest in attics.\n")
+    lazy.index(docs)
+    assert guessing.embedded == []
+    assert lazy.status("docs").is_lazy
+    assert counts(lazy) == (0, 4)
+    (note,) = [note for note in at_once(lazy, "wasps").notes if note.kind is NoteKind.PARTLY_EMBEDDED]
+    assert note.is_lazy
+
+
+def test_a_lazy_collection_is_embedded_when_that_is_asked_for(lazy: Library, docs: Path) -> None:
+    lazy.index(docs, options=RunOptions(lazy=False))
+    assert counts(lazy) == (3, 0)
+    lazy.index(docs)
+    assert not lazy.status("docs").is_lazy
+    assert at_once(lazy, "manometer").hits[0].evidence.found_by == ("meaning",)
+
+
+def test_an_interrupted_run_leaves_guesses_of_the_rest(
+    tmp_path: Path, docs: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guess_pending, "_FEW", 0)
+    monkeypatch.setattr("searchkit.ingest.embed_pending.PASSAGES_AT_ONCE", 1)
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(docs, options=RunOptions(is_interrupted=lambda: True))
+        assert counts(library) == (1, 2)
+        library.index(docs)
+        assert counts(library) == (3, 0)
+
+
+def test_few_pending_passages_are_not_guessed(tmp_path: Path, docs: Path, guessing: GuessingEmbedder) -> None:
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(docs, options=RunOptions(is_interrupted=lambda: True))
+        with library.collection("docs").reading() as catalog:
+            assert version_of(catalog) is None
+
+
+def test_guesses_are_made_while_files_are_read(
+    tmp_path: Path, docs: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guess_pending, "_AT_ONCE", 1)
+    seen: list[int] = []
+    with Library(tmp_path / "home", embedder=guessing) as library:
+
+        def look(_: object) -> None:
+            with library.collection("docs").reading() as catalog:
+                seen.append(catalog.execute("SELECT count(*) FROM provisional").fetchone()[0])
+
+        library.index(docs, options=LAZY, on_progress=look)
+    assert seen[:3] == [1, 2, 3]
+
+
+def test_forgotten_and_changed_passages_lose_their_guesses(lazy: Library, docs: Path) -> None:
+    lazy.forget(docs / "bread.txt")
+    assert counts(lazy) == (0, 2)
+    write(docs / "boiler.md", "# Boiler\n\nWasps nest in it.\n")
+    lazy.collection("docs").refresh()
+    assert counts(lazy) == (0, 2)
+    assert at_once(lazy, "wasps").hits[0].path.name == "boiler.md"
+    assert verify_collection(lazy.collection("docs")) == []
+
+
+def test_a_rebuilt_collection_has_its_guesses_again(lazy: Library) -> None:
+    lazy.search("loaf")
+    before = sum(counts(lazy))
+    rebuild_collection(lazy.collection("docs"), [], lambda _: None)
+    assert sum(counts(lazy)) == before
+
+
+def test_guesses_of_another_model_are_not_used_and_are_replaced(
+    lazy: Library, docs: Path, tmp_path: Path, guessing: GuessingEmbedder
+) -> None:
+    lazy.close()
+    texts = [path.read_text() for path in docs.rglob("*.*")]
+    other = GuessingEmbedder(tmp_path / "other", texts, {}, name="other")
+    with Library(lazy.home.path, embedder=other) as later:
+        assert later.status("docs").provisional == 0
+        assert at_once(later, "manometer").hits == ()
+        later.index(docs)
+        assert later.status("docs").provisional == 3
+        with later.collection("docs").reading() as catalog:
+            assert version_of(catalog) == Version("other-64")
+
+
+def test_the_collection_corrects_its_guesses_by_what_the_model_has_read(
+    tmp_path: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guess_pending, "_LEARNED_AT", (8, 16))
+    many = tmp_path / "many"
+    for number in range(40):
+        write(many / f"{number}.txt", f"The gauge number {number} shows the water of dough {number * 7}.\n")
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(many, options=LAZY)
+        for number in range(12):
+            library.search(f"gauge number {number}")
+        library.collection("many").refresh()
+        with library.collection("many").reading() as catalog:
+            version = version_of(catalog)
+            assert version and version.learned_from in (8, 16)
+            assert provisional.correction_of(catalog, 64) is not None
+        status = library.status("many")
+        assert status.vectors + status.provisional == 40
+        assert verify_collection(library.collection("many")) == []
+
+
+@pytest.mark.parametrize("most", [0, 10_000])
+def test_guesses_are_found_the_same_by_codes(
+    tmp_path: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(dense, "_COMPARED_EXACTLY", most)
+    many = tmp_path / "many"
+    for number in range(300):
+        write(many / f"{number}.txt", f"Water and dough rest in the pressure of roses, {number}.\n")
+    write(many / "gauge.txt", "The gauge.\n")
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(many, options=LAZY)
+        assert at_once(library, "manometer").hits[0].path.name == "gauge.txt"
+        write(many / "second.txt", "Two gauge gauge.\n")
+        library.collection("many").refresh()
+        assert {hit.path.name for hit in at_once(library, "manometer").hits[:2]} == {"gauge.txt", "second.txt"}
+
+
+def test_a_collection_above_the_limit_of_the_settings_is_lazy(
+    tmp_path: Path, docs: Path, guessing: GuessingEmbedder
+) -> None:
+    write(tmp_path / "home" / "config.toml", "lazy_above_passages = 2\n")
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(docs)
+        assert counts(library) == (0, 3)
+        library.index(docs, options=RunOptions(lazy=False))
+        assert counts(library) == (3, 0)

@@ -185,6 +185,7 @@ class Collection:
             file_bytes=settings.max_file_megabytes * 1_000_000,
             seconds=settings.max_file_seconds,
             memory_bytes=settings.max_reader_megabytes * 1_000_000,
+            contained=settings.read_contained,
         )
         run = IndexRun(self.folder, catalog, embedder, limits, on_progress, options, settings.lazy_above_passages)
         return run.run(chosen)

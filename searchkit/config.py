@@ -52,7 +52,8 @@ class Settings:
     """The user's settings. `model`: for new collections, "" for the best one installed.
 
     Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
-    `max_reader_megabytes` of memory, is skipped. Collections above `lazy_above_passages` are embedded only as questions ask
+    `max_reader_megabytes` of memory, is skipped. `read_contained`: True to read the files inside files: attachments, what is
+    embedded, what is in archives. Collections above `lazy_above_passages` are embedded only as questions ask
     for their passages; 0: none are. `history`: True if the terminal UI stores its queries for later
     sessions; `keep_opened`: True if opened hits are recorded with their queries, to learn from; `auto_adapt`: True if index
     runs adapt the model to the collection where that helps; `keys`: the UI's keys by the names of their actions, in place of
@@ -64,6 +65,7 @@ class Settings:
     max_file_seconds: int = 60
     max_reader_megabytes: int = 512
     lazy_above_passages: int = 0
+    read_contained: bool = True
     history: bool = True
     keep_opened: bool = False
     auto_adapt: bool = False

@@ -24,6 +24,7 @@ _SUFFIXES = {
     " plist xliff xlf tmx",
     "html": "html htm xhtml xht shtml",
     "pdf": "pdf",
+    "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz",
     "mail": "eml emlx",
     "mhtml": "mhtml mht",
     "python": "py pyi",
@@ -46,6 +47,7 @@ _SUFFIXES = {
 }
 CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
+CONTAINERS = frozenset(("mail", "mailbox", "archive", "docx", "pptx", "xlsx", "pdf"))  # in which files can be
 SUFFIXES_READ = frozenset(_FORMATS)
 WITH_GRAMMAR = CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
 CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in CODE)
@@ -58,8 +60,8 @@ _INDEX_NAMES = (
     "msgfilterrules.dat",
 )  # what mail programs keep beside mail
 _BINARY = frozenset(
-    ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm .zip .gz .bz2"
-    " .xz .7z .rar .tar .tgz .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
+    ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm"
+    " .7z .rar .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
     " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .mobi .msf".split()
 )
 

@@ -133,7 +133,8 @@ class CollectionStatus:
     """The contents of a collection. `vectors` of `passages` distinct passages can be found by meaning.
 
     `unread`: files that the last run found but did not get to read. `provisional`: passages without a vector that have a
-    provisional one. `is_lazy`: True if passages are embedded only as questions ask for them.
+    provisional one. `is_lazy`: True if passages are embedded only as questions ask for them. `inside`: documents inside
+    files, such as attachments.
     """
 
     name: str
@@ -152,6 +153,7 @@ class CollectionStatus:
     updated_at: str | None
     problems: tuple[Problem, ...]
     unsupported_types: tuple[tuple[str, int], ...]
+    inside: int = 0
     index: IndexStatus | None = None
     provisional: int = 0
     is_lazy: bool = False

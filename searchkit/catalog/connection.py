@@ -36,13 +36,17 @@ _LAST_MOMENT = (
     f"CASE WHEN {_IN_MAILBOX} AND c.place GLOB '*, {_DAY}' THEN substr(c.place, -10) ELSE {_FIRST_MOMENT} END"
 )
 
+# The path of the file on the disk: what is in it has its name in the file behind that.
+_FILE = "CASE d.inside WHEN '' THEN d.path ELSE substr(d.path, 1, length(d.path) - length(d.inside) - 1) END"
+
 # Documents with their folder and date, and chunks with all of their document's columns. They are made for each connection and
 # never stored, so that a catalog on a read-only disk has them too, and a change to them needs no migration. SQLite merges a
 # view into the query that uses it: columns that are not selected cost nothing.
 VIEWS = (
     f"""
     CREATE TEMP VIEW files AS
-    SELECT d.id, r.path AS root, d.path AS name, d.content_hash, d.format, d.status, d.title, d.metadata, d.chunk_count,
+    SELECT d.id, r.path AS root, {_FILE} AS name, d.path AS own_name, d.content_hash,
+        d.format, d.status, d.title, d.metadata, d.chunk_count,
         {_MOMENT} AS moment
     FROM documents d JOIN roots r ON r.id = d.root_id
     """,
@@ -55,7 +59,7 @@ VIEWS = (
     """,
 )
 
-LATEST_VERSION = 5  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 6  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
 

@@ -21,7 +21,7 @@ class DocumentFilter:
 
 
 def filtered_documents(catalog: CatalogReader, filters: Iterable[DocumentFilter]) -> Iterator[tuple[int, str, str]]:
-    """Id, root and path below that of the indexed documents that pass all filters.
+    """Id, root and path below that of the indexed documents that pass all filters; of one inside a file, with its name there.
 
     A mailbox, which contains mail of many days, passes whatever the days are: see `messages_of_other_days`.
     """
@@ -37,7 +37,7 @@ def filtered_documents(catalog: CatalogReader, filters: Iterable[DocumentFilter]
         ]
         values += [*types, *not_types, *days]
     where = " AND ".join(f"({condition})" for condition in conditions)
-    return iter(catalog.execute(f"SELECT id, root, name FROM files WHERE {where}", values))
+    return iter(catalog.execute(f"SELECT id, root, own_name FROM files WHERE {where}", values))
 
 
 def messages_of_other_days(catalog: CatalogReader, each: DocumentFilter) -> set[int]:
@@ -68,7 +68,7 @@ def _of_types(types: Sequence[str]) -> tuple[str, list[str]]:
     conditions, values = [], []
     for name in types:
         if name.startswith("."):
-            conditions.append("name LIKE ? ESCAPE '\\'")
+            conditions.append("own_name LIKE ? ESCAPE '\\'")
             values.append("%" + "".join(f"\\{c}" if c in "%_\\" else c for c in name))
         else:
             conditions.append("format = ?")

@@ -15,7 +15,7 @@ from searchkit.types import Chunk, DocumentStatus
 
 _COLUMNS = (
     "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
-    " metadata, scanned_pages"
+    " metadata, scanned_pages, container_id, inside"
 )
 _LAST_ORDINAL = 2**31
 _CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place"
@@ -26,7 +26,8 @@ class DocumentRecord:
     """A file's row in the catalog. `path` is relative to its root, in catalog form (`paths.path_to_text`).
 
     `ctime_ns` also changes when a file is renamed or its times are set back. `content_hash` is None if the file could
-    not be read; `recipe` is the version of the pipeline that read it.
+    not be read; `recipe` is the version of the pipeline that read it. A document inside a file, such as an attachment, has
+    that file's document as its `container_id`, and its name there, `inside`, behind the file's path.
     """
 
     id: int
@@ -44,11 +45,19 @@ class DocumentRecord:
     remedy: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     scanned_pages: int = 0
+    container_id: int | None = None
+    inside: str = ""
+
+    @property
+    def file(self) -> str:
+        """The path of the file itself."""
+        return self.path.removesuffix(f"/{self.inside}") if self.inside else self.path
 
 
 def documents_of_root(catalog: CatalogReader, root_id: int) -> list[DocumentRecord]:
-    """Every document of a root."""
-    return _records(catalog.execute(f"SELECT {_COLUMNS} FROM documents WHERE root_id = ?", (root_id,)))
+    """The document of every file of a root."""
+    query = f"SELECT {_COLUMNS} FROM documents WHERE root_id = ? AND container_id IS NULL"
+    return _records(catalog.execute(query, (root_id,)))
 
 
 def document_by_id(catalog: CatalogReader, document_id: int) -> DocumentRecord:
@@ -59,12 +68,12 @@ def document_by_id(catalog: CatalogReader, document_id: int) -> DocumentRecord:
 
 def indexed_of_size(catalog: CatalogReader, size_bytes: int) -> list[DocumentRecord]:
     """Indexed documents of any root whose files have that many bytes: a new file may be one of them, moved."""
-    query = f"SELECT {_COLUMNS} FROM documents WHERE size_bytes = ? AND status = ? ORDER BY id"
+    query = f"SELECT {_COLUMNS} FROM documents WHERE size_bytes = ? AND status = ? AND container_id IS NULL ORDER BY id"
     return _records(catalog.execute(query, (size_bytes, DocumentStatus.INDEXED)))
 
 
-def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterable[Chunk]) -> None:
-    """Replace everything stored of the file at the record's root and path. The record's own id is not used."""
+def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterable[Chunk]) -> int:
+    """Replace everything stored of the file at the record's root and path, and return the new id. The record's own is not used."""
     remove_at_path(catalog, record.root_id, record.path)
     values = _values(record)
     marks = ", ".join("?" * len(values))
@@ -82,10 +91,17 @@ def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterabl
     )
     fulltext.insert_chunks(catalog, document_id)
     update_checksum(catalog, document_id)
+    return document_id
 
 
 def move_document(catalog: CatalogWriter, document_id: int, moved: DocumentRecord) -> None:
-    """Give a document the root, path and times of `moved`; its chunks and vectors stay."""
+    """Give a document the root, path and times of `moved`; its chunks, its vectors and what is inside it stay."""
+    for part_id, inside in _parts(catalog, document_id):
+        path = f"{moved.path}/{inside}"
+        fulltext.remove_chunks(catalog, part_id)
+        catalog.change("UPDATE documents SET root_id = ?, path = ? WHERE id = ?", (moved.root_id, path, part_id))
+        fulltext.insert_chunks(catalog, part_id)
+        update_checksum(catalog, part_id)
     fulltext.remove_chunks(catalog, document_id)
     catalog.change(
         "UPDATE documents SET root_id = ?, path = ?, mtime_ns = ?, ctime_ns = ?, reason = '', remedy = '' WHERE id = ?",
@@ -116,29 +132,44 @@ def touch_document(catalog: CatalogWriter, document_id: int, mtime_ns: int, ctim
 
 
 def remove_document(catalog: CatalogWriter, document_id: int) -> None:
-    """Remove a document with its chunks and full text. `vectors.remove_orphans` removes vectors that no other needs."""
+    """Remove a document and what is inside it, with chunks and full text.
+
+    `vectors.remove_orphans` removes vectors that no other needs.
+    """
+    for part_id, _ in _parts(catalog, document_id):
+        remove_document(catalog, part_id)
     fulltext.remove_chunks(catalog, document_id)
     remove_from_total(catalog, document_id)
     catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
 
 
+def _parts(catalog: CatalogReader, document_id: int) -> list[tuple[int, str]]:
+    """(id, name in the file) of the documents inside a file."""
+    query = "SELECT id, inside FROM documents WHERE container_id = ? ORDER BY id"
+    return [(int(part_id), str(inside)) for part_id, inside in catalog.execute(query, (document_id,))]
+
+
 def ids_below(catalog: CatalogReader, root_id: int, path: str) -> list[int]:
-    """Documents at a path and below it ("" or ".": of the whole root)."""
+    """Documents of the files at a path and below it ("" or ".": of the whole root)."""
+    files = "SELECT id FROM documents WHERE root_id = ? AND container_id IS NULL"
     if path in ("", "."):
-        rows = catalog.execute("SELECT id FROM documents WHERE root_id = ?", (root_id,))
+        rows = catalog.execute(files, (root_id,))
     else:
         rows = catalog.execute(
-            "SELECT id FROM documents WHERE root_id = ? AND (path = ? OR (path >= ? AND path < ?))",
+            f"{files} AND (path = ? OR (path >= ? AND path < ?))",
             (root_id, path, f"{path}/", f"{path}0"),  # "0" follows "/"
         )
     return [int(row[0]) for row in rows]
 
 
 def hashes_of_documents(catalog: CatalogReader, document_ids: Sequence[int]) -> set[bytes]:
-    """Content hashes of the documents' passages."""
+    """Content hashes of the passages of documents and of what is inside them."""
     found: set[bytes] = set()
     for document_id in document_ids:
-        rows = catalog.execute("SELECT content_hash FROM chunks WHERE document_id = ?", (document_id,))
+        rows = catalog.execute(
+            "SELECT c.content_hash FROM documents d JOIN chunks c ON c.document_id = d.id WHERE ? IN (d.id, d.container_id)",
+            (document_id,),
+        )
         found.update(content_hash for (content_hash,) in rows)
     return found
 
@@ -159,13 +190,20 @@ def chunks_of_document(
 
 
 def count_by_status(catalog: CatalogReader) -> dict[DocumentStatus, int]:
-    """Count the documents of each status."""
-    rows = dict(catalog.execute("SELECT status, count(*) FROM documents GROUP BY status").fetchall())
+    """Count the files of each status, without what is inside them."""
+    query = "SELECT status, count(*) FROM documents WHERE container_id IS NULL GROUP BY status"
+    rows = dict(catalog.execute(query).fetchall())
     return {status: int(rows.get(status, 0)) for status in DocumentStatus}
 
 
+def count_inside(catalog: CatalogReader) -> int:
+    """Count the documents with text that are inside files, such as attachments."""
+    query = "SELECT count(*) FROM documents WHERE container_id IS NOT NULL AND status = ?"
+    return int(catalog.execute(query, (DocumentStatus.INDEXED,)).fetchone()[0])
+
+
 def count_by_format(catalog: CatalogReader) -> list[FormatCount]:
-    """Count the files and chunks of each format, the most frequent first."""
+    """Count the documents and chunks of each format, those inside files too, the most frequent first."""
     rows = catalog.execute(
         "SELECT format, count(*) AS files, sum(chunk_count) FROM documents WHERE status = ?"
         " GROUP BY format ORDER BY files DESC, format",

@@ -47,8 +47,9 @@ def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
     new_roots = {root.path: root.id for root in roots.all_roots(target)}
     old_roots = {root.id: new_roots.get(root.path) for root in _roots(damaged)}
     kept_documents = lost_documents = kept_vectors = lost_vectors = 0
+    new_ids: dict[int, int] = {}  # by old one: what is inside a file follows it
     for row in _rows(damaged, "documents"):
-        kept = row is not None and _copy_document(damaged, target, row["id"], old_roots.get(row["root_id"]))
+        kept = row is not None and _copy_document(damaged, target, row["id"], old_roots.get(row["root_id"]), new_ids)
         kept_documents, lost_documents = kept_documents + kept, lost_documents + (not kept)
     with target.transaction():
         for row in _rows(damaged, "vectors"):
@@ -64,8 +65,10 @@ def _roots(damaged: CatalogReader) -> list[roots.Root]:
         return []
 
 
-def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: int, root_id: int | None) -> bool:
-    """Copy a document; return True if it was undamaged."""
+def _copy_document(
+    damaged: CatalogReader, target: CatalogWriter, document_id: int, root_id: int | None, new_ids: dict[int, int]
+) -> bool:
+    """Copy a document; return True if it was undamaged, and so is the file that it is inside."""
     if root_id is None:
         return False
     try:
@@ -81,8 +84,12 @@ def _copy_document(damaged: CatalogReader, target: CatalogWriter, document_id: i
         return False
     if [content_hash for (content_hash,) in hashes] != [_hash_of(chunk) for chunk in chunks]:
         return False
+    container_id = None if record.container_id is None else new_ids.get(record.container_id)
+    if record.container_id is not None and container_id is None:
+        return False
     with target.transaction():
-        documents.put_document(target, replace(record, root_id=root_id), chunks)
+        moved = replace(record, root_id=root_id, container_id=container_id)
+        new_ids[document_id] = documents.put_document(target, moved, chunks)
     return True
 
 

@@ -134,3 +134,11 @@ def m005_provisional_vectors(db: Database) -> None:
             AND NOT EXISTS (SELECT 1 FROM chunks WHERE content_hash = old.content_hash); END
         """
     )
+
+
+@migrations()
+def m006_documents_in_documents(db: Database) -> None:
+    """Documents inside a file, such as attachments of a mail: the file's document, and the name in it, with which the path ends."""
+    db.execute("ALTER TABLE documents ADD COLUMN container_id INTEGER REFERENCES documents(id) ON DELETE CASCADE")
+    db.execute("ALTER TABLE documents ADD COLUMN inside TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE INDEX documents_by_container ON documents(container_id) WHERE container_id IS NOT NULL")

@@ -41,9 +41,15 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         updated_at=catalog.meta(UPDATED),
         problems=(
             *folder_problems(catalog),
-            *(Problem(paths[r.root_id] / path_from_text(r.path), r.reason, r.remedy) for r in problems),
+            *(Problem(paths[r.root_id] / path_from_text(r.file), reason_of(r), r.remedy) for r in problems),
         ),
         unsupported_types=tuple(documents.unsupported_types(catalog)),
         provisional=count_provisional(catalog, fingerprint),
         is_lazy=catalog.meta(LAZY) == "yes",
+        inside=documents.count_inside(catalog),
     )
+
+
+def reason_of(record: documents.DocumentRecord) -> str:
+    """Why a document was not read, with its name where it is inside a file."""
+    return f"{record.inside}: {record.reason}" if record.inside else record.reason

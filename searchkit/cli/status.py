@@ -62,6 +62,7 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         gone = "" if root.is_dir() else "  (not there now; nothing is removed)"
         click.echo(f"  folder    {on_one_line(str(root))}{gone}")
     files = [plural(one.indexed, "file") + " indexed"]
+    files += [f"{plural(one.inside, 'document')} inside them"] if one.inside else []
     files += [f"{one.skipped:,} skipped"] if one.skipped else []
     files += [f"{one.unread:,} still to be read: searchkit index"] if one.unread else []
     click.echo(f"  files     {', '.join(files)}")
@@ -123,6 +124,7 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "files_indexed": one.indexed,
         "files_skipped": one.skipped,
         "files_unsupported": one.unsupported,
+        "documents_inside": one.inside,
         "unsupported_types": dict(one.unsupported_types),
         "chunks": one.chunks,
         "passages": one.passages,

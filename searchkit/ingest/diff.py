@@ -8,6 +8,7 @@ from pathlib import Path
 from searchkit import formats
 from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.roots import Root
+from searchkit.formats import CONTAINERS
 from searchkit.ingest import chunk
 from searchkit.ingest.discover import FoundFile, UnreadableFolder
 from searchkit.ingest.extract import readers
@@ -48,6 +49,8 @@ class PipelineVersion:
 
     def _basis(self, status: DocumentStatus, scanned_pages: int, format_name: str) -> str:
         basis = f"{readers.version(format_name)}.{chunk.VERSION}/{self.model_fingerprint}"
+        if not self.limits.contained and format_name in CONTAINERS:
+            basis += "/alone"
         if status is not DocumentStatus.SKIPPED and not scanned_pages:
             return basis
         limits = self.limits

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from searchkit import formats
@@ -17,11 +18,11 @@ from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.meta import COVERED, UNREAD, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.errors import UsageError
-from searchkit.files import path_from_text
+from searchkit.files import TO_CATALOG, path_from_text
 from searchkit.ingest.diff import NEVER_READ_NS, PipelineVersion, Survey, is_readable, settled, survey_root
 from searchkit.ingest.discover import FoundFile, discover
 from searchkit.ingest.extract import readers
-from searchkit.ingest.sandbox.messages import Job, Limits, Reading, Setup
+from searchkit.ingest.sandbox.messages import Job, Limits, Part, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.reports import Problem, Progress, ProgressListener
 from searchkit.types import Chunk, DocumentStatus
@@ -226,16 +227,30 @@ class FolderSync:
             return Change.UNCHANGED
         if record.status is DocumentStatus.SKIPPED:
             self._report(item, record.reason, record.remedy)
-        documents.put_document(self._catalog, record, reading.chunks)
+        self._put_with_parts(item, record, reading)
         if item.record is None:
             return Change.ADDED
         same = (record.status, record.reason) == (item.record.status, item.record.reason)
         return Change.UNCHANGED if same and record.status is not DocumentStatus.INDEXED else Change.CHANGED
 
+    def _put_with_parts(self, item: _ToRead, record: DocumentRecord, reading: Reading) -> None:
+        """Store a file, and each file inside it as a document of its own."""
+        chunks = iter(reading.chunks)
+        document_id = documents.put_document(self._catalog, record, islice(chunks, reading.own_chunks))
+        for part in reading.parts:
+            own = list(islice(chunks, part.chunk_count))
+            inside = part_record(record, part, document_id, self._version)
+            if inside.status is DocumentStatus.SKIPPED:
+                own = []
+                self._report(item, f"{inside.inside}: {inside.reason}", inside.remedy)
+            documents.put_document(self._catalog, inside, own)
+
     def _record(self, item: _ToRead, reading: Reading) -> DocumentRecord:
-        status = DocumentStatus.INDEXED if reading.chunks else DocumentStatus.SKIPPED
+        has_text = reading.own_chunks or any(not part.reason for part in reading.parts)
+        status = DocumentStatus.INDEXED if has_text else DocumentStatus.SKIPPED
         if not reading.reason and reading.format == formats.UNSUPPORTED:
             status = DocumentStatus.UNSUPPORTED
+        scanned_pages = reading.scanned_pages + sum(part.scanned_pages for part in reading.parts)
         entry = item.entry
         mtime_ns = entry.mtime_ns if reading.mtime_ns is None else reading.mtime_ns
         return DocumentRecord(
@@ -250,7 +265,7 @@ class FolderSync:
             status=status,
             reason=_kind_of(entry) if status is DocumentStatus.UNSUPPORTED else reading.reason,
             title=reading.title,
-            recipe=self._version.name(status, reading.scanned_pages, reading.format or reading.job.format),
+            recipe=self._version.name(status, scanned_pages, reading.format or reading.job.format),
             remedy=reading.remedy,
             metadata=reading.metadata,
             scanned_pages=reading.scanned_pages,
@@ -258,6 +273,29 @@ class FolderSync:
 
     def _report(self, item: _ToRead, reason: str, remedy: str) -> None:
         self.problems.append(Problem(item.entry.path, reason, remedy))
+
+
+def part_record(around: DocumentRecord, part: Part, document_id: int, version: PipelineVersion) -> DocumentRecord:
+    """The record of a file inside a file, whose document has been stored with an id."""
+    status = DocumentStatus.SKIPPED if part.reason else DocumentStatus.INDEXED
+    inside = part.inside.translate(TO_CATALOG)
+    return replace(
+        around,
+        path=f"{around.path}/{inside}",
+        content_hash=bytes.fromhex(part.content_hash) or None,
+        size_bytes=part.size_bytes,
+        mtime_ns=around.mtime_ns if part.mtime_ns is None else part.mtime_ns,
+        format=part.format,
+        status=status,
+        reason=part.reason,
+        remedy=part.remedy,
+        title=part.title,
+        metadata=part.metadata,
+        recipe=version.name(status, part.scanned_pages, part.format),
+        scanned_pages=part.scanned_pages,
+        container_id=document_id,
+        inside=inside,
+    )
 
 
 def _kind_of(entry: FoundFile) -> str:

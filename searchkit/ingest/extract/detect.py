@@ -7,6 +7,7 @@ import zlib
 from pathlib import PurePath
 
 from searchkit.formats import CODE, UNSUPPORTED, format_by_name
+from searchkit.ingest.extract.unpack import is_compressed, is_tar
 
 _LOOKED_AT = 8192  # bytes of the beginning
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -18,6 +19,7 @@ _STREAMS = (
     ("Workbook", "xls"),
     ("Book", "xls"),
 )
+_ZIPPED = ("epub", "odf")  # whose files may declare nothing
 _OFFICE = ("docx", "pptx", "xlsx")
 _PARTS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
 _NAMED_BY_TYPE = {"application/epub+zip": "epub", "application/vnd.oasis.opendocument": "odf"}
@@ -78,6 +80,8 @@ def format_of(path: PurePath, content: bytes) -> str:
     if content.startswith(_OLE):
         return _of_compound_file(content, by_name)
     beginning = content[:_LOOKED_AT]
+    if is_compressed(beginning) or is_tar(beginning):
+        return "archive"
     return _of_signature(beginning, by_name) or _of_text(_decoded(beginning), by_name)
 
 
@@ -166,7 +170,7 @@ def _of_zip(content: bytes, by_name: str | None) -> str:
             names = container.namelist()
             declared = container.read("mimetype")[:100].decode("latin-1") if "mimetype" in names[:3] else ""
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError, zlib.error):
-        return by_name or UNSUPPORTED
+        return by_name or "archive"
     known = next((name for start, name in _NAMED_BY_TYPE.items() if declared.startswith(start)), None)
     if known is not None:
         return known
@@ -177,7 +181,7 @@ def _of_zip(content: bytes, by_name: str | None) -> str:
         )
     if any(name.endswith(_NOT_DOCUMENTS) for name in names):
         return UNSUPPORTED
-    return by_name or UNSUPPORTED
+    return by_name if by_name in _ZIPPED else "archive"
 
 
 def _of_compound_file(content: bytes, by_name: str | None) -> str:

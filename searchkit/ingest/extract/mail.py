@@ -5,7 +5,7 @@ import email.policy
 import email.utils
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.message import EmailMessage, MIMEPart
 from itertools import groupby
 
@@ -17,7 +17,13 @@ from searchkit.ingest.extract.text import paragraphs
 from searchkit.types import QUOTED, Block, BlockKind, ExtractedDocument
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
-_DEEPEST = 8  # messages in messages
+_DEEPEST = 30  # parts in parts
+_ENDINGS = {
+    "text/calendar": ".ics",
+    "text/vcard": ".vcf",
+    "text/x-vcard": ".vcf",
+    "application/pdf": ".pdf",
+}  # without a name
 _FROM = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 _HEADER = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t]?[^\n]*\n")
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
@@ -34,7 +40,7 @@ _SAYS_MORE = 2.0
 
 
 def extract_mail(content: bytes) -> ExtractedDocument:
-    """Read the part that says more, the plain text or the HTML; attachments are listed by name, and attached messages read.
+    """Read the part that says more, the plain text or the HTML; attachments are listed by name (`attachments` has them).
 
     Raises UnreadableFileError for a deleted mail.
     """
@@ -42,16 +48,13 @@ def extract_mail(content: bytes) -> ExtractedDocument:
     if _is_deleted(message):
         raise _deleted()
     subject = _subject(message)
-    blocks = tuple(_message(message, (subject,) if subject else (), 0))
+    blocks = tuple(_message(message, (subject,) if subject else ()))
     return ExtractedDocument(subject, blocks, _metadata(message))
 
 
 def extract_mailbox(content: bytes) -> ExtractedDocument:
     """Read message by message, each under its subject; its place is its number and date. Deleted ones are skipped."""
-    begin = _in_bytes(content).lstrip(b"\xef\xbb\xbf\r\n")
-    if not begin.startswith(b"From "):
-        raise UnreadableFileError("not a mailbox: it does not begin with a message")
-    return ExtractedDocument("", _mailbox(begin))
+    return ExtractedDocument("", _mailbox(_begin_of(content)))
 
 
 def extract_saved_page(content: bytes) -> ExtractedDocument:
@@ -119,6 +122,17 @@ def _is_flags(status: str) -> bool:
     return 0 < len(status) <= 6 and status.isupper()
 
 
+def _begin_of(mailbox: bytes) -> bytes:
+    begin = _in_bytes(mailbox).lstrip(b"\xef\xbb\xbf\r\n")
+    if not begin.startswith(b"From "):
+        raise UnreadableFileError("not a mailbox: it does not begin with a message")
+    return begin
+
+
+def _place_in_mailbox(number: int, date: str) -> str:
+    return f"message {number}" + (f", {date[:10]}" if date else "")
+
+
 def _mailbox(content: bytes) -> Iterator[Block]:
     unit = 0
     for number, source in enumerate(_messages(content), 1):
@@ -127,11 +141,11 @@ def _mailbox(content: bytes) -> Iterator[Block]:
             if _is_deleted(message):
                 continue
             subject, date = _subject(message), _date(message)
-            blocks = list(_message(message, (subject,) if subject else (), 0))
+            blocks = list(_message(message, (subject,) if subject else ()))
         except UnreadableFileError:  # not a message, but text between messages
             subject, date = "", ""
             blocks = paragraphs(charset.decode(source).replace("\r\n", "\n"))
-        place = f"message {number}" + (f", {date[:10]}" if date else "")
+        place = _place_in_mailbox(number, date)
         unit += 1
         if subject:
             yield Block(subject, BlockKind.HEADING, (subject,), place=place, unit=unit)
@@ -193,32 +207,99 @@ def _date(message: EmailMessage) -> str:
         return ""
 
 
-def _message(message: EmailMessage, heading: tuple[str, ...], depth: int) -> Iterator[Block]:
-    """Read headers, text, and attached messages, each a unit of its own as quotations are."""
+def _message(message: EmailMessage, heading: tuple[str, ...]) -> Iterator[Block]:
+    """Read headers and text; quotations are units of their own."""
     headers = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
-    attachments = list(message.iter_attachments()) if message.get_content_maintype() == "multipart" else []
-    headers += [f"Attachment: {name}" for part in attachments if (name := part.get_filename())]
+    headers += [
+        f"Attachment: {name}" for part in _attached(message) if (name := _name_of(part)) and not _is_shown(part)
+    ]
     if headers:
         yield Block("\n".join(headers), BlockKind.TABLE, heading)
-    body = _body(message, attachments, heading)
-    yield from body
-    unit = max((block.unit for block in body), default=0)
-    if depth < _DEEPEST:
-        for inner in _inner(message, attachments):
-            subject = _subject(inner)
-            blocks = list(_message(inner, (*heading, subject) if subject else heading, depth + 1))
-            yield from (replace(block, unit=unit + 1 + block.unit) for block in blocks)
-            unit += 1 + max((block.unit for block in blocks), default=0)
+    beside = list(message.iter_attachments()) if message.get_content_maintype() == "multipart" else []
+    yield from _body(message, beside, heading)
 
 
-def _inner(message: EmailMessage, attachments: Sequence[MIMEPart]) -> Iterator[EmailMessage]:
-    """The messages that were forwarded whole, also those of a digest."""
-    for part in [message, *attachments]:
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a mail has with it. `place`: of the mail in its mailbox, with a comma, "" for a mail of its own."""
+
+    name: str
+    content: bytes
+    place: str
+
+
+def attachments(format_name: str, content: bytes) -> Iterator[Attachment]:
+    """Yield the files attached to a mail, or to those of a mailbox that are not deleted; attached mails are files too."""
+    if format_name == "mail":
+        yield from _attachments_of(_parsed(_without_count(_in_bytes(content))), "")
+        return
+    for number, source in enumerate(_messages(_begin_of(content)), 1):
+        try:
+            message = _parsed(source)
+        except UnreadableFileError:
+            continue
+        if not _is_deleted(message):
+            yield from _attachments_of(message, f"{_place_in_mailbox(number, _date(message))}, ")
+
+
+def _attachments_of(message: EmailMessage, place: str) -> Iterator[Attachment]:
+    for number, part in enumerate(_attached(message), 1):
         if part.get_content_type() == "message/rfc822":
-            found = part.get_payload()
-            yield from (
-                inner for inner in (found if isinstance(found, list) else []) if isinstance(inner, EmailMessage)
-            )
+            inner = _first_message(part)
+            if inner is not None:
+                yield Attachment(
+                    _name_of(part) or f"{_subject(inner) or f'mail {number}'}.eml", inner.as_bytes(), place
+                )
+            continue
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes):
+            ending = _ENDINGS.get(part.get_content_type(), "")
+            yield Attachment(_name_of(part) or f"part {number}{ending}", payload, place)
+
+
+def _attached(message: EmailMessage) -> list[MIMEPart]:
+    """The parts that are files: all but the text of the mail itself, and what only holds parts."""
+    if message.get_content_type() == "message/rfc822":
+        return [message]
+    if message.get_content_maintype() != "multipart":
+        return [message] if _is_file(message) else []
+    bodies = {id(message.get_body(preferencelist=(kind,))) for kind in ("plain", "html")}
+    return [part for part in _leaves(message, 0) if id(part) not in bodies and _is_file(part)]
+
+
+def _leaves(part: MIMEPart, depth: int) -> Iterator[MIMEPart]:
+    if part.get_content_maintype() != "multipart" or depth > _DEEPEST:
+        yield part
+        return
+    for inner in part.iter_parts():
+        if isinstance(inner, MIMEPart):
+            yield from _leaves(inner, depth + 1)
+
+
+def _is_shown(part: MIMEPart) -> bool:
+    """True for a picture inside the text of the mail."""
+    return part.get_content_maintype() == "image" and part["Content-ID"] is not None and not part.is_attachment()
+
+
+def _is_file(part: MIMEPart) -> bool:
+    """True unless a part continues the text of the mail."""
+    return (
+        part.get_content_maintype() != "text"
+        or part.is_attachment()
+        or bool(part.get_filename())
+        or part.get_content_type() in _ENDINGS
+    )
+
+
+def _name_of(part: MIMEPart) -> str:
+    return " ".join((part.get_filename() or "").replace("/", " ").replace("\\", " ").split())
+
+
+def _first_message(part: MIMEPart) -> EmailMessage | None:
+    """The mail that was sent as a file."""
+    found = part.get_payload()
+    inner = found[0] if isinstance(found, list) and found else None
+    return inner if isinstance(inner, EmailMessage) and inner.keys() else None
 
 
 def _body(message: EmailMessage, attachments: Sequence[MIMEPart], heading: tuple[str, ...]) -> list[Block]:

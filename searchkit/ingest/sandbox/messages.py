@@ -15,12 +15,15 @@ CHUNKS_AT_ONCE = 256  # in one line of an answer
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits for one file. `memory_bytes`: of the worker; `text_characters`: of the text that it returns."""
+    """The limits for one file. `memory_bytes`: of the worker; `text_characters`: of the text that it returns. `contained`: True
+    to read the files inside files too.
+    """
 
     file_bytes: int
     seconds: int
     memory_bytes: int = 512_000_000
     text_characters: int = 200_000_000
+    contained: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,30 @@ class Chunks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The outcome of reading a file inside a file. `inside`: its name there. `reason`: "" if it was read; then its text is the
+    next `chunk_count` of the reading's chunks, which else are dropped. `mtime_ns`: None if the file around it does not say.
+    """
+
+    inside: str
+    format: str = ""
+    content_hash: str = ""
+    size_bytes: int = 0
+    mtime_ns: int | None = None
+    reason: str = ""
+    remedy: str = ""
+    title: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    scanned_pages: int = 0
+    chunk_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The outcome of reading a file.
 
-    `reason` is "" if it was read; then `chunks` has its text unless it was `unchanged`. The sizes and times are those of
+    `reason` is "" if it was read; then `chunks` has its text, and after it that of its `parts`, unless it was `unchanged`.
+        The sizes and times are those of
         the file when reading began, None if it could not be opened (`is_lasting` is then False: try again next time).
     """
 
@@ -87,6 +110,12 @@ class Reading:
     metadata: Mapping[str, str] = field(default_factory=dict)
     scanned_pages: int = 0
     chunks: Chunks = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def own_chunks(self) -> int:
+        """The number of chunks that are the file's own."""
+        return len(self.chunks) - sum(part.chunk_count for part in self.parts)
 
 
 def to_line(message: Mapping[str, Any]) -> bytes:

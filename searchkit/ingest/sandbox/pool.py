@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
-from searchkit.ingest.sandbox.messages import ChunkSpool, Job, Reading, Setup, from_line, to_line
+from searchkit.ingest.sandbox.messages import ChunkSpool, Job, Part, Reading, Setup, from_line, to_line
 
 _MOST_WORKERS = 4
 _JOBS_A_WORKER = 4  # another worker is worth starting if there is this much for each
@@ -226,10 +226,11 @@ def _exchange(process: "subprocess.Popen[bytes]", job: Job, on_message: Callable
 
 def _reading(job: Job, values: dict[str, Any], chunks: ChunkSpool) -> Reading:
     hashed = values.pop("content_hash", None)
+    parts = tuple(Part(**part) for part in values.pop("parts", ()))
     known = {name: value for name, value in values.items() if name in _FIELDS}
     if known.get("reason") or known.get("unchanged"):
         chunks.close()
-    return Reading(job, content_hash=bytes.fromhex(hashed) if hashed else None, chunks=chunks, **known)
+    return Reading(job, content_hash=bytes.fromhex(hashed) if hashed else None, chunks=chunks, parts=parts, **known)
 
 
 def _why(worker: _Worker, seconds: int) -> Reading:

@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -19,9 +19,10 @@ from searchkit.errors import UnreadableFileError
 from searchkit.ingest.chunk import chunk_document
 from searchkit.ingest.diff import settled
 from searchkit.ingest.extract import readers
+from searchkit.ingest.extract.contained import ContainedFile, contained_files
 from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
-from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Setup, from_line, to_line
+from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Part, Setup, from_line, to_line
 from searchkit.types import Chunk, ExtractedDocument
 
 _Send = Callable[[dict[str, Any]], None]
@@ -68,7 +69,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
         content = _read(job["path"], setup.limits.file_bytes)
         known = {
             "format": job["format"] or format_of(PurePath(job["path"]), content.data),
-            "content_hash": hashlib.blake2b(content.data, digest_size=16).hexdigest(),
+            "content_hash": _hash_of(content.data),
             "size_bytes": content.status.st_size,
             "mtime_ns": content.mtime_ns,
             "ctime_ns": content.status.st_ctime_ns,
@@ -76,7 +77,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
         if known["content_hash"] == job["known_hash"]:
             return {**known, "unchanged": True}
         if known["format"] != formats.UNSUPPORTED:
-            known |= _read_text(known["format"], content.data, setup, send)
+            known |= _read_file(known["format"], content.data, setup, send)
     except UnreadableFileError as error:
         known |= {"reason": str(error), "remedy": error.advice}
     except MemoryError:
@@ -87,20 +88,70 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
     return known
 
 
-def _read_text(format_name: str, content: bytes, setup: Setup, send: _Send) -> dict[str, Any]:
-    document = readers.extract(format_name, content)
-    count = 0
-    most = min(setup.limits.text_characters, max(_SMALL_TEXT, _MOST_EXPANSION * len(content)))
-    for chunks in _in_groups(_within(document, setup, most)):
-        send({"chunks": chunks})
-        count += len(chunks)
-    if not count:
-        raise UnreadableFileError("empty: it contains no text", remedy="Nothing to do, unless it should contain text.")
-    return {
-        "title": document.title,
-        "metadata": dict(document.metadata),
-        "scanned_pages": document.scanned_pages,
-    }
+def _read_file(format_name: str, content: bytes, setup: Setup, send: _Send) -> dict[str, Any]:
+    """Send the chunks of a file, then those of the files inside it."""
+    own = _Text(setup, send)
+    about = own.read(format_name, content)
+    parts = []
+    if setup.limits.contained:
+        for found in contained_files(format_name, content, setup.limits.file_bytes):
+            parts.append(_read_part(found, about["metadata"].get("date", ""), setup, send))
+            readers.heartbeat()
+    about["parts"] = [asdict(part) for part in parts]
+    if not own.count and all(part.reason for part in parts):
+        about |= {"reason": "empty: it contains no text", "remedy": "Nothing to do, unless it should contain text."}
+    return about
+
+
+def _read_part(found: ContainedFile, date: str, setup: Setup, send: _Send) -> Part:
+    """Send the chunks of a file inside a file. What goes wrong costs that one only. `date`: of the other, for one that has none."""
+    part = Part(found.inside, found.format, reason=found.reason, remedy=found.remedy, mtime_ns=found.mtime_ns)
+    if found.reason:
+        return part
+    part = replace(part, content_hash=_hash_of(found.content), size_bytes=len(found.content))
+    text = _Text(setup, send, found.inside)
+    try:
+        about = text.read(found.format, found.content)
+    except UnreadableFileError as error:  # what was sent before is counted, and dropped
+        return replace(part, reason=str(error), remedy=error.advice, chunk_count=text.count)
+    metadata = {**({"date": date} if date else {}), **about["metadata"]}
+    reason = "" if text.count else "empty: it contains no text"
+    return replace(part, **{**about, "metadata": metadata}, reason=reason, chunk_count=text.count)
+
+
+@dataclass(slots=True)
+class _Text:
+    """The text of a file or of one inside it, sent as it is read; `count`: of chunks sent."""
+
+    setup: Setup
+    send: _Send
+    inside: str = ""
+    count: int = 0
+
+    def read(self, format_name: str, content: bytes) -> dict[str, Any]:
+        """Send the chunks, and return what else is known. Raises UnreadableFileError."""
+        document = readers.extract(format_name, content)
+        most = min(self.setup.limits.text_characters, max(_SMALL_TEXT, _MOST_EXPANSION * len(content)))
+        chunks = _within(document, self.setup, most)
+        for group in _in_groups(_placed(chunks, self.inside) if self.inside else chunks):
+            self.send({"chunks": group})
+            self.count += len(group)
+        return {"title": document.title, "metadata": dict(document.metadata), "scanned_pages": document.scanned_pages}
+
+
+def _hash_of(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _placed(chunks: Iterator[Chunk], inside: str) -> Iterator[Chunk]:
+    """Give chunks the name of their file inside the other as their place, and behind it their own place, page or line."""
+    for chunk in chunks:
+        own = chunk.place
+        if not own and chunk.page is not None:
+            own = f"page {chunk.page}"
+        elif not own and chunk.line is not None:
+            own = f"line {chunk.line}"
+        yield replace(chunk, place=f"{inside}, {own}" if own else inside, page=None, line=None, line_end=None)
 
 
 def _within(document: ExtractedDocument, setup: Setup, most_characters: int) -> Iterator[Chunk]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,7 @@ class Read:
         return self.chunks[0].text
 
 
-def read(folder: Path, *names: str, seconds: int = 60, **limits: int) -> dict[str, Read]:
+def read(folder: Path, *names: str, seconds: int = 60, **limits: Any) -> dict[str, Read]:
     """Readings by file name."""
     setup = Setup(MisbehavingCounter(), 256, Limits(file_bytes=MEGABYTE, seconds=seconds, **limits))
     jobs = [Job(str(folder / name), "text", 0) for name in names]

@@ -44,6 +44,7 @@ def row_details(row: CollectionRow) -> Content:
 def details(status: CollectionStatus) -> list[tuple[str, str]]:
     """List what is known of a collection: name and value, line by line."""
     files = [f"{status.indexed:,} indexed"]
+    files += [f"{status.inside:,} documents inside them"] if status.inside else []
     files += [f"{status.skipped:,} skipped"] if status.skipped else []
     files += [f"{status.unsupported:,} of kinds that are not read"] if status.unsupported else []
     files += [f"{status.unread:,} still to be read"] if status.unread else []

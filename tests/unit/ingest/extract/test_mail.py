@@ -1,7 +1,7 @@
 import pytest
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.mail import extract_mail, extract_mailbox, extract_saved_page
+from searchkit.ingest.extract.mail import attachments, extract_mail, extract_mailbox, extract_saved_page
 from searchkit.types import BlockKind
 
 HEAD = "From: a@b.c\nSubject: Roof\nMIME-Version: 1.0\n"
@@ -113,15 +113,13 @@ def test_what_a_mail_says_of_itself_is_metadata() -> None:
     assert "date" not in extract_mail(b"Subject: x\nDate: some day\n\nx").metadata
 
 
-def test_a_message_in_a_message_is_read_under_both_subjects() -> None:
+def test_a_mail_in_a_mail_is_a_file_with_it() -> None:
     inner = "Content-Type: message/rfc822\n\nSubject: Inner\nContent-Type: text/plain\n\ninner words"
-    message = extract_mail(parts("mixed", "Content-Type: text/plain\n\nouter words", inner).encode())
-    assert [(b.text, b.headings) for b in message.blocks] == [
-        ("From: a@b.c\nSubject: Roof", ("Roof",)),
-        ("outer words", ("Roof",)),
-        ("Subject: Inner", ("Roof", "Inner")),
-        ("inner words", ("Roof", "Inner")),
-    ]
+    message = parts("mixed", "Content-Type: text/plain\n\nouter words", inner)
+    assert texts(message) == ["From: a@b.c\nSubject: Roof", "outer words"]
+    (attached,) = attachments("mail", message.encode())
+    assert attached.name == "Inner.eml"
+    assert [block.text for block in extract_mail(attached.content).blocks] == ["Subject: Inner", "inner words"]
 
 
 @pytest.mark.parametrize(

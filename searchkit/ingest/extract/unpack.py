@@ -1,0 +1,236 @@
+"""Unpacks containers in memory, within limits: zip, tar, compressed files, Office packages, PDFs. Nothing goes to the disk."""
+
+import bz2
+import gzip
+import io
+import lzma
+import posixpath
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, cast
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.archive import BOMB_BYTES, BOMB_RATIO, MAX_MEMBERS, damaged, locked
+from searchkit.ingest.extract.text import decode_text
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+_KIND = "archive"
+_GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
+_TAR_AT = 257
+_DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
+    *(NotImplementedError, RuntimeError, OverflowError),
+)
+_MOST_STREAMED = 512 << 20  # bytes that a compressed archive may unpack to
+_NAMES_IN_A_BLOCK = 40
+_MOST_NAMES = 20_000
+_TOO_MUCH = "a file in it unpacks to more than one file may have"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in a container. `label`: its name for people, with its kind before it. `read`: takes the most bytes that it may have.
+
+    `size_bytes`, `mtime_ns`: as the container says, None if it does not. Reading raises UnreadableFileError.
+    """
+
+    name: str
+    label: str
+    read: Callable[[int], bytes]
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+
+
+def is_tar(beginning: bytes) -> bool:
+    """True for the beginning of a tar archive."""
+    return beginning[_TAR_AT : _TAR_AT + 5] == b"ustar"
+
+
+def is_compressed(beginning: bytes) -> bool:
+    """True for a file that gzip, bzip2 or xz has compressed."""
+    return beginning.startswith((_GZIP, _XZ)) or (beginning.startswith(_BZIP2) and beginning[4:10] == b"1AY&SY")
+
+
+def extract_archive(content: bytes) -> ExtractedDocument:
+    """The names of the files in an archive; what is in them are documents of their own."""
+    return ExtractedDocument("", tuple(_names(content)))
+
+
+def _names(content: bytes) -> Iterator[Block]:
+    held: list[str] = []
+    for count, member in enumerate(members_of_archive(content)):
+        if count == _MOST_NAMES:
+            held.append("… and more files, which are not named here")
+            break
+        held.append(member.name)
+        if len(held) == _NAMES_IN_A_BLOCK:
+            yield Block("\n".join(held), BlockKind.TABLE)
+            held = []
+    if held:
+        yield Block("\n".join(held), BlockKind.TABLE)
+
+
+def members_of_archive(content: bytes) -> Iterator[Member]:
+    """Yield the files in a zip or tar archive, or the one in a compressed file. Raises UnreadableFileError for damage."""
+    try:
+        if content.startswith(b"PK"):
+            yield from _of_zip(content)
+        elif is_compressed(content):
+            yield from _of_compressed(content)
+        elif is_tar(content):
+            yield from _of_tar(io.BytesIO(content))
+        else:
+            raise damaged(_KIND, "it is of no known kind")
+    except _DAMAGED as error:
+        raise damaged(_KIND, str(error)) from error
+
+
+def _of_zip(content: bytes) -> Iterator[Member]:
+    with zipfile.ZipFile(io.BytesIO(content)) as container:
+        for info in container.infolist()[:MAX_MEMBERS]:
+            if not info.is_dir():
+                yield _zip_member(container, info)
+
+
+def _zip_member(container: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    name = _name_in_zip(info)
+
+    def read(most: int) -> bytes:
+        if info.flag_bits & 1:
+            raise locked("file in an archive")
+        if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * max(1, info.compress_size):
+            raise UnreadableFileError(f"{_TOO_MUCH}, as harmful files do", remedy="if you trust it, unpack it")
+        try:
+            with container.open(info) as stream:
+                return _at_most(stream, most)
+        except _DAMAGED as error:
+            raise damaged("file in an archive", str(error)) from error
+
+    return Member(name, name, read, info.file_size, _moment_of(info.date_time))
+
+
+def _moment_of(date_time: tuple[int, int, int, int, int, int]) -> int | None:
+    try:
+        return int(time.mktime((*date_time, 0, 0, -1))) * 1_000_000_000 if date_time[0] > 1980 else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _name_in_zip(info: zipfile.ZipInfo) -> str:
+    """The name, which old programs write in the encoding of their system without saying which."""
+    name = info.filename
+    if not info.flag_bits & 0x800 and not name.isascii():
+        try:
+            name = decode_text(name.encode("cp437"))
+        except (UnreadableFileError, UnicodeEncodeError):
+            name = info.filename
+    return _clean(name)
+
+
+def _clean(name: str) -> str:
+    """A name as a label: nothing is written under it, so that one that leads out of the container does no harm."""
+    plain = name.replace("\\", "/").encode("utf-8", "replace").decode("utf-8")
+    return "/".join(part for part in plain.split("/") if part not in ("", ".", "..")) or "file"
+
+
+def _of_tar(stream: IO[bytes] | io.RawIOBase) -> Iterator[Member]:
+    with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as container:
+        for number, info in enumerate(container):
+            if number >= MAX_MEMBERS:
+                return
+            if not info.isfile():
+                continue
+            name = _clean(info.name)
+            opened = container.extractfile(info)
+            mtime_ns = int(info.mtime) * 1_000_000_000 or None
+            yield Member(name, name, partial(_at_most, opened), info.size, mtime_ns)
+
+
+def _of_compressed(content: bytes) -> Iterator[Member]:
+    """The members of a compressed tar archive, else the file itself, under the name that it gives."""
+    if is_tar(_Decompressed(content).read(_TAR_AT + 8)):
+        yield from _of_tar(_Decompressed(content))
+        return
+    name = _clean(_name_in_gzip(content) or "content")
+    yield Member(name, name, lambda most: _at_most(_Decompressed(content), most))
+
+
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed file, read in order. Raises UnreadableFileError where it has become too much."""
+
+    def __init__(self, content: bytes) -> None:
+        source = io.BytesIO(content)
+        self._stream: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+        if content.startswith(_GZIP):
+            self._stream = gzip.GzipFile(fileobj=source)
+        else:
+            self._stream = bz2.BZ2File(source) if content.startswith(_BZIP2) else lzma.LZMAFile(source)  # noqa: SIM115
+        self._left = _MOST_STREAMED
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the next bytes, "" at the end."""
+        found = self._stream.read(self._left + 1 if size < 0 else size)
+        self._left -= len(found)
+        if self._left < 0:
+            raise UnreadableFileError(
+                f"an {_KIND} that unpacks to more than {_MOST_STREAMED >> 20} MB", remedy="unpack it"
+            )
+        return found
+
+
+def _name_in_gzip(content: bytes) -> str:
+    """The name that gzip has stored, "" if it has not."""
+    if not content.startswith(_GZIP) or not content[3] & 8:
+        return ""
+    start = 10 + (2 + int.from_bytes(content[10:12], "little") if content[3] & 4 else 0)
+    return content[start : max(start, content.find(b"\0", start, start + 1000))].decode("utf-8", "replace")
+
+
+def _given(content: bytes, _most: int) -> bytes:
+    return content
+
+
+def _at_most(stream: IO[bytes] | io.RawIOBase | None, most: int) -> bytes:
+    """Read a stream to its end. Raises UnreadableFileError if it is longer than `most`."""
+    try:
+        content = (stream.read(most + 1) or b"") if stream is not None else b""
+    except _DAMAGED as error:
+        raise damaged("file in an archive", str(error)) from error
+    if len(content) > most:
+        raise UnreadableFileError(f"{_TOO_MUCH} ({most / 1e6:,.0f} MB)", remedy="unpack it")
+    return content
+
+
+def members_of_office(content: bytes) -> Iterator[Member]:
+    """Yield the files embedded in an Office package that are files of their own."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as container:
+            for info in container.infolist():
+                if "/embeddings/" in info.filename.replace("\\", "/").lower():
+                    member = _zip_member(container, info)
+                    name = posixpath.basename(member.name)
+                    yield Member(name, name, member.read, member.size_bytes)
+    except _DAMAGED:
+        return  # the document's own reader has said so
+
+
+def members_of_pdf(content: bytes) -> Iterator[Member]:
+    """Yield the files attached to a PDF."""
+    import pypdfium2
+
+    if b"/EmbeddedFile" not in content and b"/ObjStm" not in content:
+        return
+    try:
+        with pypdfium2.PdfDocument(content) as document:
+            for number in range(document.count_attachments()):
+                attachment = document.get_attachment(number)
+                name = _clean(attachment.get_name())
+                data = bytes(attachment.get_data())
+                yield Member(name, f"attachment {name}", partial(_given, data), len(data))
+    except pypdfium2.PdfiumError:
+        return

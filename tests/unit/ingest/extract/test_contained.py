@@ -1,0 +1,223 @@
+import email
+import email.policy
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from pathlib import PurePath
+
+import pypdf
+import pytest
+
+from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract import contained, unpack
+from searchkit.ingest.extract.contained import ContainedFile, contained_files
+from searchkit.ingest.extract.detect import format_of
+from searchkit.ingest.extract.readers import extract
+from tests.support.office_files import ooxml, zipped
+
+LIMIT = 1_000_000
+FILES = {
+    "minutes/march.md": b"# March\n\nThe wheel was greased.",
+    "notes.txt": b"Buy hazel rods.",
+    "wheel.png": b"\x89PNG\r\n\x1a\n",
+}
+
+
+def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return target.getvalue()
+
+
+def mail(subject: str = "Mill", **files: bytes) -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"], message["Date"] = "a@b.c", subject, "Mon, 10 Mar 2025 09:00:00 +0100"
+    message.set_content("See what is with it.\n")
+    for name, content in files.items():
+        message.add_attachment(content, "application", "octet-stream", filename=name.replace("_", "."))
+    return bytes(message)
+
+
+def with_attachment(content: bytes, name: str) -> bytes:
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.add_attachment(name, content)
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def found(content: bytes, name: str = "x") -> list[ContainedFile]:
+    return list(contained_files(format_of(PurePath(name), content), content, LIMIT))
+
+
+def names(content: bytes, name: str = "x") -> list[tuple[str, str]]:
+    return [(each.inside, each.format) for each in found(content, name)]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.zip", zipped),
+        ("a.unknown", zipped),
+        ("a.tar", tar),
+        ("a.tgz", lambda files: tar(files, "w:gz")),
+        ("a.tar.bz2", lambda files: tar(files, "w:bz2")),
+        ("a.txz", lambda files: tar(files, "w:xz")),
+    ],
+)
+def test_the_files_of_an_archive_are_documents_and_its_text_is_their_names(
+    name: str, make: Callable[[Mapping[str, bytes]], bytes]
+) -> None:
+    content = make(FILES)
+    assert names(content, name) == [("minutes/march.md", "markdown"), ("notes.txt", "text")]
+    (listing,) = extract("archive", content).blocks
+    assert listing.text == "minutes/march.md\nnotes.txt\nwheel.png"
+
+
+@pytest.mark.parametrize("stored", ["notes.txt", ""])
+def test_a_compressed_file_is_the_document_in_it(stored: str) -> None:
+    target = io.BytesIO()
+    with gzip.GzipFile(stored, "wb", fileobj=target) as file:
+        file.write(b"Buy hazel rods.")
+    assert names(target.getvalue(), "a.gz") == [(stored or "content", "text")]
+
+
+def test_attachments_of_a_mail_are_documents() -> None:
+    content = mail(lease_pdf=b"%PDF-1.4 x", notes_txt=b"hazel", wheel_png=b"\x89PNG")
+    assert names(content) == [("attachment lease.pdf", "pdf"), ("attachment notes.txt", "text")]
+
+
+def test_a_mail_that_was_sent_as_a_file_is_a_document_with_its_own_attachments() -> None:
+    outer = EmailMessage()
+    outer["From"], outer["Subject"] = "x@y.z", "Fwd"
+    outer.set_content("See below.\n")
+    outer.add_attachment(email.message_from_bytes(mail("Kiln", notes_txt=b"hazel"), policy=email.policy.default))
+    assert names(bytes(outer)) == [
+        ("attachment Kiln.eml", "mail"),
+        ("attachment Kiln.eml, attachment notes.txt", "text"),
+    ]
+
+
+def test_attachments_in_a_mailbox_say_of_which_message() -> None:
+    box = b"".join(
+        b"From - Mon Mar 10 09:00:00 2025\n" + mail(notes_txt=f"hazel {n}".encode()) + b"\n" for n in range(2)
+    )
+    assert names(box) == [
+        ("message 1, 2025-03-10, attachment notes.txt", "text"),
+        ("message 2, 2025-03-10, attachment notes.txt", "text"),
+    ]
+
+
+def test_files_in_office_documents_and_pdfs_are_documents() -> None:
+    sheet = ooxml("xl/workbook.xml", "spreadsheetml.sheet", {"xl/workbook.xml": "<workbook/>"})
+    document = ooxml(
+        "word/document.xml",
+        "wordprocessingml.document",
+        {
+            "word/document.xml": "<document/>",
+            "word/embeddings/Sheet1.xlsx": sheet,
+            "word/embeddings/oleObject1.bin": b"\0",
+        },
+    )
+    assert names(document) == [("embedded Sheet1.xlsx", "xlsx")]
+    assert names(with_attachment(b"hazel", "notes.txt")) == [("attachment notes.txt", "text")]
+
+
+def test_two_files_of_one_name_have_two_places() -> None:
+    content = mail(a_zip=zipped({"x.txt": "one"}), b_zip=zipped({"x.txt": "two"}))
+    twice = content.replace(b'filename="b.zip"', b'filename="a.zip"')
+    assert [place for place, _ in names(twice)] == [
+        "attachment a.zip",
+        "attachment a.zip, x.txt",
+        "attachment a (2).zip",
+        "attachment a (2).zip, x.txt",
+    ]
+
+
+def test_leftovers_of_systems_in_archives_are_left_out() -> None:
+    files = {"__MACOSX/._a.txt": "x", ".git/config": "x", "node_modules/a.js": "x", "~$a.docx": "x", "kept.txt": "x"}
+    assert names(zipped(files)) == [("kept.txt", "text")]
+
+
+def test_archives_in_archives_are_read_to_a_depth_and_what_lies_deeper_is_named() -> None:
+    content = zipped({"last.txt": "deep"})
+    for _ in range(7):
+        content = zipped({"a.zip": content})
+    *read, beyond = found(content)
+    assert len(read) == contained.DEEPEST
+    assert "one in the other" in beyond.reason
+    assert beyond.inside == ", ".join(["a.zip"] * (contained.DEEPEST + 1))
+
+
+def test_what_is_beyond_the_limits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contained, "MOST_FILES", 2)
+    files = {f"{n}.txt": "x" for n in range(4)}
+    assert [bool(each.reason) for each in found(zipped(files))] == [False, False, True]
+    assert "no more than 2 files" in found(zipped(files))[-1].reason
+
+
+def test_a_file_that_is_too_large_costs_itself_only() -> None:
+    large = "x" * (LIMIT + 1)
+    for content in (zipped({"large.txt": large, "b.txt": "x"}), tar({"large.txt": large.encode(), "b.txt": b"x"})):
+        one, other = found(content)
+        assert one.reason.startswith("1 MB, more than the limit")
+        assert (other.inside, other.reason) == ("b.txt", "")
+
+
+def test_a_compressed_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = found(gzip.compress(b"x" * 2 * LIMIT), "a.txt.gz")
+    assert "unpacks to more" in one.reason
+    monkeypatch.setattr(unpack, "_MOST_STREAMED", LIMIT)
+    content = tar({f"{n}.txt": b"x" * LIMIT for n in range(3)}, "w:gz")
+    assert "unpacks to more" in found(content)[-1].reason
+    with pytest.raises(UnreadableFileError, match="unpacks to more"):
+        extract("archive", content)
+
+
+def test_a_locked_file_in_an_archive_says_so() -> None:
+    content = bytearray(zipped({"a.txt": "secret"}, zipfile.ZIP_STORED))
+    for at in (content.find(b"PK\3\4") + 6, content.find(b"PK\1\2") + 8):
+        content[at] |= 1
+    (one,) = found(bytes(content))
+    assert one.reason == "password-protected file in an archive"
+
+
+@pytest.mark.parametrize("cut", [60, 200, 0.5, 0.9])
+@pytest.mark.parametrize("make", [zipped, tar, lambda files: tar(files, "w:gz")])
+def test_a_damaged_archive_is_a_document_or_a_reason(make: Callable[[Mapping[str, bytes]], bytes], cut: float) -> None:
+    content = make(FILES)
+    content = content[: int(cut if cut > 1 else cut * len(content))]
+    try:
+        blocks = list(extract("archive", content).blocks)
+    except UnreadableFileError as error:
+        assert "damaged" in str(error)
+    else:
+        assert blocks
+    assert all(each.inside for each in found(content, "a.zip"))
+
+
+def test_a_name_that_leads_out_of_the_archive_leads_nowhere() -> None:
+    assert names(zipped({"../../etc/passwd.txt": "x", "/abs.txt": "y", "C:\\a\\b.txt": "z"})) == [
+        ("etc/passwd.txt", "text"),
+        ("abs.txt", "text"),
+        ("C:/a/b.txt", "text"),
+    ]
+
+
+def test_names_in_the_encoding_of_an_old_system_are_read() -> None:
+    content = zipped({"caf#.txt": "x"}, zipfile.ZIP_STORED).replace(b"caf#.txt", "кафе".encode("cp866") + b".txt")
+    ((name, _),) = names(content)
+    assert name.endswith(".txt")
+
+
+@pytest.mark.parametrize("name", ["META-INF/MANIFEST.MF", "x-1.dist-info/WHEEL", "AndroidManifest.xml"])
+def test_archives_of_programs_are_no_documents(name: str) -> None:
+    assert format_of(PurePath("a.unknown"), zipped({name: "x", "a.txt": "y"})) == ""

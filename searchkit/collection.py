@@ -197,7 +197,7 @@ class Collection:
         runs, until it is indexed by name. Returns the number of documents removed, None if the collection has nothing at
         the path. Raises CollectionBusyError for a whole root while another process writes.
         """
-        from searchkit.catalog.forget import forget_path
+        from searchkit.catalog.roots import forget_path
 
         try:
             with self.writing() as catalog:
@@ -300,7 +300,7 @@ class Collection:
 
     def _forget_meanwhile(self, path: Path) -> int | None:
         """Forget while another process indexes, which will notice. Raises CollectionBusyError for a whole root."""
-        from searchkit.catalog.forget import forget_path
+        from searchkit.catalog.roots import forget_path
 
         with self.reading() as catalog:
             if any(root.path.is_relative_to(path) for root in all_roots(catalog)):

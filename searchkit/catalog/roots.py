@@ -1,4 +1,4 @@
-"""The folders that a collection mirrors, and the paths below them that the user has excluded."""
+"""The folders that a collection mirrors, the paths below them that the user has excluded, and how either is forgotten."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,3 +60,35 @@ def include_again(catalog: CatalogWriter, path: Path) -> None:
     """Include a path again."""
     catalog.change("DELETE FROM exclusions WHERE path = ?", (path_to_text(path),))
     update_settings_checksum(catalog)
+
+
+def forget_path(catalog: CatalogWriter, target: Path) -> int | None:
+    """Remove roots at or below `target`, or the documents at or below it, which later runs then leave out.
+
+    Returns the number of documents removed, None if the collection has nothing to do with the path. Vectors that no
+    other document needs are removed too, and the pages of the catalog's file that had the text are overwritten.
+    """
+    catalog.erase_what_is_removed()
+    removed: int | None = None
+    with catalog.transaction():
+        for root in all_roots(catalog):
+            if root.path.is_relative_to(target):
+                removed = (removed or 0) + _remove_below(catalog, root, "")
+                remove_root(catalog, root)
+            elif target.is_relative_to(root.path):
+                count = _remove_below(catalog, root, path_to_text(target.relative_to(root.path)))
+                if count:
+                    exclude(catalog, target)
+                    removed = (removed or 0) + count
+    return removed
+
+
+def _remove_below(catalog: CatalogWriter, root: Root, path: str) -> int:
+    from searchkit.catalog import documents, vectors  # which searching by words does not need
+
+    ids = documents.ids_below(catalog, root.id, path)
+    hashes = documents.hashes_of_documents(catalog, ids)
+    for document_id in ids:
+        documents.remove_document(catalog, document_id)
+    vectors.remove_unused(catalog, hashes)
+    return len(ids)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from searchkit import formats
 from searchkit.catalog.documents import DocumentRecord
@@ -18,6 +18,7 @@ from searchkit.reports import Problem
 from searchkit.types import DocumentStatus
 
 _BLANK_LINES = "/blank-lines"  # where code was cut
+_TEXT_ENDINGS = (".txt", ".log")  # the most frequent names of text
 BY_WORDS = "words"  # in place of a model's fingerprint: chunks cut by an estimate, for whichever model may come
 
 
@@ -41,14 +42,14 @@ class PipelineVersion:
         """The version on this machine, with what is installed."""
         return cls(model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), retry)
 
-    def name(self, status: DocumentStatus, scanned_pages: int, format_name: str) -> str:
+    def name(self, status: DocumentStatus, scanned_pages: int, format_name: str, path: str) -> str:
         """The version string of a document with this outcome. Code without its grammar is read again once that has come."""
-        basis = self._basis(status, scanned_pages, format_name)
+        basis = self._basis(status, scanned_pages, format_name, path)
         is_cut_plainly = format_name in formats.WITH_GRAMMAR and not self.has_grammars
         return f"{basis}{_BLANK_LINES}" if is_cut_plainly else basis
 
-    def _basis(self, status: DocumentStatus, scanned_pages: int, format_name: str) -> str:
-        basis = f"{readers.version(format_name)}.{chunk.VERSION}/{self.model_fingerprint}"
+    def _basis(self, status: DocumentStatus, scanned_pages: int, format_name: str, path: str) -> str:
+        basis = f"{readers.version(_taken_for(format_name, path))}.{chunk.VERSION}/{self.model_fingerprint}"
         if not self.limits.contained and format_name in CONTAINERS:
             basis += "/alone"
         if status is not DocumentStatus.SKIPPED and not scanned_pages:
@@ -61,8 +62,15 @@ class PipelineVersion:
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
         recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
-        outcome = (record.status, record.scanned_pages, record.format)
+        outcome = (record.status, record.scanned_pages, record.format, record.path)
         return recipe == self._basis(*outcome) or recipe == replace(self, model_fingerprint=BY_WORDS)._basis(*outcome)
+
+
+def _taken_for(format_name: str, path: str) -> str:
+    """The format whose version counts: for text whose name does not promise any, that of what has no format."""
+    if format_name != "text" or path.endswith(_TEXT_ENDINGS):
+        return format_name
+    return format_name if formats.format_by_name(PurePosixPath(path)) else ""
 
 
 @dataclass(frozen=True, slots=True)

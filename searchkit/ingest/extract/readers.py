@@ -14,7 +14,6 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 # raise it when more is recognised.
 _VERSIONS: dict[str, int] = {
     "": 4,
-    "text": 4,
     "markdown": 4,
     "rst": 4,
     "org": 4,

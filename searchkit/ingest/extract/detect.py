@@ -174,7 +174,7 @@ def _of_zip(content: bytes, by_name: str | None) -> str:
     known = next((name for start, name in _NAMED_BY_TYPE.items() if declared.startswith(start)), None)
     if known is not None:
         return known
-    if "[Content_Types].xml" in names:
+    if "[Content_Types].xml" in names or by_name in _OFFICE:
         return next(
             (name for start, name in _PARTS.items() if any(each.startswith(start) for each in names)),
             by_name or UNSUPPORTED,

@@ -21,8 +21,16 @@ from searchkit.ingest.diff import settled
 from searchkit.ingest.extract import readers
 from searchkit.ingest.extract.contained import ContainedFile, contained_files
 from searchkit.ingest.extract.detect import format_of
-from searchkit.ingest.sandbox.limits import forbid_side_effects, limit_resources, limit_time
-from searchkit.ingest.sandbox.messages import CHUNKS_AT_ONCE, Part, Setup, from_line, to_line
+from searchkit.ingest.sandbox.messages import (
+    CHUNKS_AT_ONCE,
+    Part,
+    Setup,
+    forbid_side_effects,
+    from_line,
+    limit_resources,
+    limit_time,
+    to_line,
+)
 from searchkit.types import Chunk, ExtractedDocument
 
 _Send = Callable[[dict[str, Any]], None]

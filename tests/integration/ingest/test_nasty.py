@@ -61,7 +61,7 @@ def nasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def statuses(home: Path) -> dict[str, tuple[str, str]]:
     with closing(sqlite3.connect(home / "collections" / "folder" / "catalog.db")) as connection:
-        rows = connection.execute("SELECT path, status, reason FROM documents")
+        rows = connection.execute("SELECT path, status, reason FROM documents WHERE container_id IS NULL")
         return {path: (status, reason) for path, status, reason in rows}
 
 

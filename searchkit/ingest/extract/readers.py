@@ -25,9 +25,8 @@ _VERSIONS: dict[str, int] = {
     "odf": 4,
     "epub": 4,
     "rtf": 4,
-    "pdf": 4,
     "table": 4,
-    "pdf": 4,
+    "pdf": 5,
     "mail": 7,
     "mailbox": 7,
 }

@@ -19,7 +19,27 @@ def decode_text(content: bytes) -> str:
     Raises UnreadableFileError for binary content and for bytes that no encoding explains.
     """
     text = charset.decode(content)
+    if _LONG_RUN in content.translate(_RUNS):
+        text = without_encoded(text)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def without_encoded(text: str) -> str:
+    """Leave out what is not writing but a file in base64, such as a picture within a text. Its lines stay, empty."""
+    if not any(_is_encoded(found.group()) for found in _ENCODED.finditer(text)):
+        return text
+
+    def left(found: re.Match[str]) -> str:
+        return "\n" * found.group().count("\n") if _is_encoded(found.group()) else found.group()
+
+    return _ENCODED.sub(left, text)
+
+
+def _is_encoded(letters: str) -> bool:
+    """True for letters of both kinds and digits in any order, and not for a long word, a path, or a number in hexadecimal."""
+    length = len(letters)
+    kinds = (sum(map(str.isupper, letters)), sum(map(str.islower, letters)), sum(map(str.isdigit, letters)))
+    return all(20 * kind > length for kind in kinds)
 
 
 def paragraphs(text: str, first_line: int = 1, kind: BlockKind = BlockKind.PARAGRAPH) -> list[Block]:
@@ -72,6 +92,12 @@ def stretches(text: str, start: int, end: int, longest: int = LONG_BLOCK) -> Ite
         yield start, end
 
 
+# 200 characters without a blank, or three lines as mail programs cut them.
+_RUNS = bytes(ord("a") if chr(code).isalnum() or code in b"+/" else 0 for code in range(128)) + bytes(128)
+_LONG_RUN = b"a" * 60  # which is found many times faster than by a pattern
+_ENCODED = re.compile(
+    r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{200,}+={0,2}|(?:[A-Za-z0-9+/]{60,}+[ \t]*\r?\n[ \t]*){3,}+[A-Za-z0-9+/]*+={0,2})"
+)
 _LONGEST_ADDRESS = 300  # characters; what mailing programs write behind them tracks readers
 _NO_ADDRESS = ("#", "javascript:", "data:", "about:", "cid:")
 _SCHEME = re.compile(r"(?:https?://(?:www\.)?|mailto:|tel:|file:/*)", re.IGNORECASE)

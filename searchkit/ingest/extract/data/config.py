@@ -17,6 +17,8 @@ _MOST_HEADINGS = 6
 _LONGEST_KEY = 80
 _SECTION = re.compile(r"\s*(\[\[?)\s*([^\[\]{},]+?)\s*\]\]?\s*(?:[#;].*)?$")
 _TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"(\s*+:)?|[{}\[\],]', re.DOTALL)
+# "\u00e9", two of them for a character beyond the first plane, "\n"; a backslash after a backslash is none of them.
+_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})|(.))", re.DOTALL)
 _FIRST_KEY = re.compile(r'\s*+"([^"\\]{1,80})"\s*+:')
 _KEY = re.compile(
     r"([ \t]*(?:-[ \t]+)*)(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([^\s#\"'{\[&*!|>%@`,-][^:#\n]{0,200}?))[ \t]*:(?:[ \t]+(.*))?$"
@@ -27,13 +29,26 @@ def extract_data(content: bytes) -> ExtractedDocument:
     """Blocks of about six hundred characters; headings are the keys above a block, its place is where it begins."""
     text = decode_text(content)
     start = text.lstrip("\ufeff \t\n")[:1]
+    is_json = start in ("{", "[") and start != "" and not _SECTION.match(_first_line(text))
+    if "\\" in text:
+        text = _ESCAPE.sub(lambda escape: _unescaped(escape, in_json=is_json), text)
     if start == "<":
         blocks = xml_blocks(text)
-    elif start in ("{", "[") and start and not _SECTION.match(_first_line(text)):
+    elif is_json:
         blocks = _record_blocks(text) if _are_records(text) else json_blocks(text)
     else:
         blocks = _line_blocks(text)
     return ExtractedDocument("", (piece for block in blocks for piece in cut_block(block)))
+
+
+def _unescaped(escape: re.Match[str], *, in_json: bool) -> str:
+    """The character behind an escape, which people look for. Those that structure data stay as they are written."""
+    code, sign = escape[1], escape[2]
+    if not code:
+        return " " if in_json and sign in "nrt" else escape[0]
+    units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in code.split("\\u"))
+    character = units.decode("utf-16-be", "replace")
+    return character if character > "\x7f" else escape[0]
 
 
 def _first_line(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.markup.html import extract_html
 from searchkit.ingest.extract.markup.markdown import markdown_blocks
 from searchkit.ingest.extract.text import decode_text, paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
@@ -95,6 +96,8 @@ def _output(output: Mapping[str, object]) -> str:
     data = output.get("data")
     found = (_text(data[kind]) for kind in _TEXTS if kind in data) if isinstance(data, dict) else iter(())
     text = next(found, "")
+    if not text and isinstance(data, dict) and (page := _text(data.get("text/html"))):
+        text = "\n".join(block.text for block in extract_html(page.encode("utf-8", "replace")).blocks)
     return "" if re.fullmatch(r"<[\w.]+[^\n>]*>", text.strip()) else text  # a picture's description
 
 

@@ -24,7 +24,7 @@ _SKIPPED = frozenset(
 )
 _CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
-_LINKING = frozenset(("hyperlink", "fldSimple", "fldChar", "instrText", "textpath"))
+_LINKING = frozenset(("hyperlink", "fldSimple", "fldChar", "instrText", "textpath", "signatureline"))
 _LINK_CODE = re.compile(r'\s*HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
 _LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
 _TITLE_BLOCKS = 20  # the title is among the first, if there is one
@@ -211,6 +211,9 @@ class _Reader:
             if attribute(child, "fldCharType") == "end" and (link := _LINK_CODE.match(found.code)):
                 found.parts.append(address_behind("".join(found.parts), link.group(1)))
             found.code = "" if attribute(child, "fldCharType") != "separate" else found.code
+        elif name == "signatureline":
+            names = ("suggestedsigner", "suggestedsigner2", "suggestedsigneremail", "signinginstructions")
+            found.pictured.append(", ".join(filter(None, (attribute(child, each) for each in names))))
         elif name == "textpath":
             found.pictured.append(attribute(child, "string"))
         else:

@@ -85,13 +85,15 @@ class Package:
         return said.get("title", ""), self._own_properties() | found
 
     def _own_properties(self) -> dict[str, str]:
-        """Properties that the document's authors have defined themselves, such as a file number."""
-        parts = self.related("", "custom-properties")
-        root = self.archive.xml(parts[0]) if parts else None
-        entries = [entry for entry in root if entry.get("name")] if root is not None else []
-        return {
-            entry.get("name", "").lower(): " ".join("".join(map(str, entry.itertext())).split()) for entry in entries
-        }
+        """Company and manager, and what the authors have defined themselves, such as a file number."""
+        found = {}
+        for part in self.related("", "custom-properties", "extended-properties"):
+            root = self.archive.xml(part)
+            for entry in root if root is not None else ():
+                name = entry.get("name", "").lower() or local(entry.tag).lower()
+                if entry.get("name") or name in ("company", "manager"):
+                    found[name] = " ".join("".join(map(str, entry.itertext())).split())
+        return found
 
     def drawn(self, part: str, graphics: list[etree._Element]) -> Iterator[str]:
         """Text of the diagrams (SmartArt) and charts that elements of a part refer to."""

@@ -240,6 +240,10 @@ class _Reader:
             return True
         if word in _APART and group.destination == "":
             self._texts.append(_Text(_APART[word], len(self._groups)))
+        elif word == "upr":  # the text twice: in the code page, and below in Unicode
+            group.destination = word
+        elif word == "ud" and group.destination == "upr":
+            group.destination = ""
         elif word == "field":
             self._fields.append(_Field(len(self._groups), len(self._texts[-1].parts)))
         elif word in ("fonttbl", "stylesheet", "info", "creatim", *_CAPTURED):

@@ -129,3 +129,11 @@ def test_one_long_line_is_cut() -> None:
     found = blocks("x" * 100_000)
     assert sum(len(block.text) for block in found) == 100_000
     assert max(len(block.text) for block in found) <= 20_000
+
+
+def test_escaped_characters_are_read_as_what_they_stand_for() -> None:
+    content = rb'{"caf\u00e9": "first\nsecond \"third\" \\new \ud83d\ude00 \u0022"}'
+    (block,) = extract_data(content).blocks
+    assert block.text == r'{"café": "first second \"third\" \\new 😀 \u0022"}'
+    (block,) = extract_data(rb"path = C:\new\caf\u00e9").blocks
+    assert block.text == r"path = C:\new\café"

@@ -77,3 +77,12 @@ def test_what_is_no_notebook_is_refused(content: bytes) -> None:
 def test_odd_cells_cost_nothing_else() -> None:
     odd: dict[str, object] = {"cell_type": "code", "source": None, "outputs": [3, {"data": 4}, {"text": 5}]}
     assert [b.text for b in notebook(odd, code("x")).blocks] == ["x"]
+
+
+def test_output_that_is_a_page_alone_is_read_as_one() -> None:
+    cell = {
+        "cell_type": "code",
+        "source": "",
+        "outputs": [{"data": {"text/html": ["<table><tr><td>a", "<td>b</table>"]}}],
+    }
+    assert [block.text for block in extract_notebook(json.dumps({"cells": [cell]}).encode()).blocks] == ["a | b"]

@@ -135,3 +135,11 @@ def test_what_is_no_rtf_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableFileError, match="not rich text") as caught:
         extract_rtf(content)
     assert caught.value.remedy
+
+
+def test_of_text_in_two_encodings_the_one_in_unicode_is_read() -> None:
+    assert texts(r"{\upr{a ?}{\*\ud{a \u8364?}}} b\par") == ["a € b"]
+
+
+def test_tables_of_lists_are_no_text_wherever_they_stand() -> None:
+    assert texts(r"{\list{\listlevel{\leveltext \'02\'00.}}{\listname List1;}}text\par") == ["text"]

@@ -167,3 +167,23 @@ def test_a_line_of_megabytes_is_cut_at_words() -> None:
 def test_paragraphs_are_made_as_they_are_asked_for() -> None:
     blocks = iter(extract_text(b"a\n\nb").blocks)
     assert next(blocks).text == "a"
+
+
+def test_files_in_base64_are_left_out_of_a_text() -> None:
+    import base64
+    import random
+
+    data = base64.b64encode(random.Random(1).randbytes(900)).decode()
+    lines = "\n".join(data[i : i + 76] for i in range(0, len(data), 76))
+    found = list(extract_text(f"before ![x](data:image/png;base64,{data})\n\n{lines}\n\nafter".encode()).blocks)
+    assert [(block.text, block.line) for block in found] == [
+        ("before ![x](data:image/png;base64,)", 1),
+        ("after", 5 + lines.count("\n")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "run", ["H" * 400, "acgt" * 100, "0123456789abcdef" * 20, "/usr/share/lib" * 30, "ab12\n" * 99]
+)
+def test_long_words_paths_and_numbers_are_text(run: str) -> None:
+    assert "".join(block.text for block in extract_text(run.encode()).blocks).startswith(run.strip()[:300])

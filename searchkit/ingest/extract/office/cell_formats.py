@@ -81,13 +81,23 @@ def number_format(identifier: int, code: str | None, *, epoch_1904: bool) -> Sho
         return lru_cache(_HELD)(
             lambda value: beside(_shown_date(value, sections[0], epoch_1904=epoch_1904), as_date(value))
         )
-    stored = percent_text if any(token.text == "%" for token in sections[0].tokens) else number_text
-    return lru_cache(_HELD)(lambda value: beside(_shown_number(value, sections), stored(value)))
+    if any(token.text == "%" for token in sections[0].tokens):
+        return lru_cache(_HELD)(lambda value: percentage(_shown_number(value, sections), value))
+    return lru_cache(_HELD)(lambda value: beside(_shown_number(value, sections), number_text(value)))
 
 
 def beside(shown: str, stored: str) -> str:
     """A cell as it is shown, with what is stored in brackets where that is something else."""
     return f"{shown} ({stored})" if shown and stored and shown != stored else shown or stored
+
+
+def percentage(shown: str, value: str) -> str:
+    """A share as it is shown, with the whole percentage unless that is the same, and with the number that is stored."""
+    whole, stored = percent_text(value), number_text(value)
+    if stored == whole:
+        return shown or stored
+    same = "".join(shown.split()) in ("", whole)
+    return f"{shown or whole} ({stored})" if same else f"{shown} ({whole}, {stored})"
 
 
 def _section(code: str) -> _Section:

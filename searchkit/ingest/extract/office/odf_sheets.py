@@ -8,7 +8,7 @@ from itertools import chain, groupby
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, forget, local
-from searchkit.ingest.extract.office.cell_formats import beside, number_text, percent_text
+from searchkit.ingest.extract.office.cell_formats import beside, number_text, percentage
 from searchkit.ingest.extract.office.odf_text import Walk, plain_text
 from searchkit.ingest.extract.office.sheets import Row, place, sheet_blocks
 from searchkit.types import Block
@@ -105,8 +105,10 @@ def _value(cell: etree._Element, kind: str) -> str:
         shown = " ".join((cell[0].text or "").split())
     else:
         shown = plain_text(cell)
+    if kind == "percentage":
+        return percentage(shown, cell.get(f"{_OFFICE}value", ""))
     if show := _SHOWS.get(kind):
-        name = "value" if kind in ("float", "currency", "percentage") else f"{kind}-value"
+        name = "value" if kind in ("float", "currency") else f"{kind}-value"
         currency = cell.get(f"{_OFFICE}currency") if kind == "currency" else None
         return beside(shown, show(cell.get(f"{_OFFICE}{name}", "")) + (f" {currency}" if currency else ""))
     return shown
@@ -128,7 +130,6 @@ def _date(said: str) -> str:
 _SHOWS: dict[str, Callable[[str], str]] = {
     "float": number_text,
     "currency": number_text,
-    "percentage": percent_text,
     "date": _date,
     "time": _time,
     "boolean": str.upper,

@@ -163,7 +163,7 @@ def test_a_spreadsheet_is_read_by_values() -> None:
         "3,00 (3)",
         "01.03.24 (2024-03-01)",
         "9:05 (09:05)",
-        "25 % (25%)",
+        "25 % (0.25)",
         "2,50 € (2.5 EUR)",
         "WAHR (TRUE)",
         "two lines",

@@ -30,6 +30,7 @@ from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder,
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.fusion import Candidates, rank_by_both
+from searchkit.text import Shapes
 from searchkit.types import Explanation, SearchMode
 
 _K = 10
@@ -37,7 +38,7 @@ _RANK_CONSTANT = 60  # of reciprocal rank fusion, the usual value
 _NEVER = re.compile(r"(?!)")
 _LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
-_STEMS = "searchkit.catalog.fulltext."
+_TEXT = "searchkit.text."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,8 @@ def _of_ranks(scores: Mapping[bytes, float]) -> dict[bytes, float]:
     return {key: (_RANK_CONSTANT + 1) / (_RANK_CONSTANT + rank) for rank, key in enumerate(ordered, 1)}
 
 
-def _tokenizer(text: str) -> dict[str, object]:
-    return {f"{_FULLTEXT}TOKENIZER": text, f"{_STEMS}TOKENIZER": text}
-
-
-def _unchanged(text: str) -> str:
-    return text
+def _none(*_: object, **__: object) -> list[object]:
+    return []
 
 
 PARTS = (
@@ -94,16 +91,23 @@ PARTS = (
     Part("a weight for each query (one for all)", {"searchkit.search.searcher.rank_by_both": with_one_weight}),
     Part("literal matches first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
     Part("the query's language first", {"searchkit.search.fusion._in_other_languages": lambda *_: {}}),
-    Part("other forms of words, 21 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
+    Part("other forms of words, 20 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
     Part("stop words left out", {f"{_LEXICAL}STOP_WORDS": frozenset(), f"{_LEXICAL}_COMMON": 1.0}),
     Part("headings count double", {f"{_LEXICAL}_WEIGHTS": (1.0, 1.0, 1.0)}),
     Part("headings and file names at all", {f"{_LEXICAL}_WEIGHTS": (0.0, 0.0, 1.0)}),
-    Part("English stems", _tokenizer("unicode61 remove_diacritics 2"), is_stored=True),
-    Part("accents folded", _tokenizer("porter unicode61 remove_diacritics 0"), is_stored=True),
-    Part("pairs of characters", {f"{_FULLTEXT}_UNSPACED": _NEVER}, is_stored=True),
     Part(
-        "letters normalized",
-        {f"{_FULLTEXT}normalize_letters": _unchanged, f"{_STEMS}normalize_letters": _unchanged},
+        "English stems",
+        {f"{_FULLTEXT}TOKENIZER": "unicode61 remove_diacritics 0 categories 'L* N* Co M*'"},
+        is_stored=True,
+    ),
+    Part("pairs of characters", {f"{_TEXT}_UNSPACED": _NEVER, f"{_TEXT}_SHAPES": Shapes()}, is_stored=True),
+    Part("accents and letters folded", {f"{_TEXT}fold_word": str.lower}, is_stored=True),
+    Part(
+        "names of numbers and dates",
+        {
+            f"{_FULLTEXT}values": _none,
+            f"{_LEXICAL}values": _none,
+        },
         is_stored=True,
     ),
 )

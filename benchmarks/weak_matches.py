@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchkit.catalog.fulltext import query_words
 from searchkit.embedding.store import ModelStore
 from searchkit.evaluate.beir import read_beir
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
@@ -17,7 +18,6 @@ from searchkit.evaluate.retrieval.search import RankingEmbedder
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.lexical.inflections import STOP_WORDS
-from searchkit.search.lexical.tokens import query_words
 from searchkit.types import Hit
 
 _PIECE = 100  # characters of a text whose words are listed at once; a query's words are listed up to a number

@@ -1,8 +1,14 @@
-"""Splits text into sentences, and normalizes it for comparisons."""
+"""Splits text into sentences and words, and folds spellings: what is written in two ways is one word, by Unicode's rules.
+
+The full-text table, the words of a query, marks in hits and quoted phrases all see texts through this module.
+"""
 
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 _END = re.compile(r"(?<=[.!?…;:])[\"'”’»)\]]*\s+|(?<=[。!?;।؟।])|\n+")
 
@@ -14,24 +20,7 @@ def split_sentences(text: str) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(bounds) if text[a:b]]
 
 
-# The spellings used where a letter cannot be typed; Russian ё is mostly printed as е.
-_LETTERS = {
-    "ё": "е", "Ё": "Е", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ħ": "h", "ı": "i", "İ": "i",
-    "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "ß": "ss", "ẞ": "ss", "þ": "th", "Þ": "th",
-    "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st",
-}  # fmt: skip
-# Soft hyphens, zero-width joiners and spaces, marks of direction and byte order.
-INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff"
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # a terminal's colours, in logs
-_TABLE = str.maketrans(_LETTERS)
-
-
-def normalize_letters(text: str) -> str:
-    """Normalize the text's spelling; it may get longer or shorter."""
-    if text.isascii():
-        return strip_ansi(text)
-    return _INVISIBLE.sub("", strip_ansi(text)).translate(_TABLE)
 
 
 def strip_ansi(text: str) -> str:
@@ -39,15 +28,247 @@ def strip_ansi(text: str) -> str:
     return _STEERING.sub(lambda found: " " * len(found.group()), text) if "\x1b" in text else text
 
 
-_SHAPES = str.maketrans(
-    {**dict.fromkeys("‘’‚‛ʼ", "'"), **dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‐‑‒–—−", "-"), "\u00ad": None}
+# Written without blanks between words, or (Hangul) with endings glued to them: Thai, Lao, Burmese, Hangul, Khmer, kana, Han.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    r"\uf900-\ufaff\U00020000-\U0003134f]"
 )
-_ACCENT = re.compile("(?<=[a-z])[\u0300-\u036f]+")
+_NO_LETTERS = "ʻʼ"  # letters to Unicode, apostrophes to those who type
+
+
+class Shapes(dict[int, str]):
+    """What each character is, found once: `w` part of a word, `u` the same in a script without blanks, `m` a mark, or a blank."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = shape = self._of(chr(code))
+        return shape
+
+    @staticmethod
+    def _of(character: str) -> str:
+        category = unicodedata.category(character)
+        if category[0] == "M" or category == "Cf":
+            return "m"
+        if category in ("Cs", "Cc", "Co") or character in _NO_LETTERS:
+            return " "
+        plain = unicodedata.normalize("NFKC", character)  # a letter in a square or a circle is one
+        if unicodedata.category(plain[0])[0] == "M":  # half-width voicing of kana
+            return "m"
+        if not any(map(str.isalnum, plain)):
+            return " "
+        return "u" if _UNSPACED.match(plain) and unicodedata.decimal(character, None) is None else "w"
+
+
+class _Letters(dict[int, str | None]):
+    """What each character of a text in NFKC and without case is folded to.
+
+    Marks are optional where Unicode's combining classes say that they point (Hebrew, Arabic, Syriac: 10 to 36) or are set
+    above, below or through any letter (1, 200 to 240); others, such as the vowel signs of Indic and Thai letters, the virama and
+    the voicing of kana, belong to the word. In Cyrillic they make letters of their own, except ё.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        self[code] = folded = self._of(chr(code))
+        return folded
+
+    def _of(self, character: str) -> str | None:
+        name = unicodedata.name(character, "")
+        if unicodedata.category(character) == "Cf" or _is_optional(character) or character == _TATWEEL:
+            return None
+        if (digit := unicodedata.decimal(character, None)) is not None:
+            return str(digit)
+        if name.startswith("KATAKANA LETTER "):
+            return _named(name.replace("KATAKANA", "HIRAGANA", 1), character)
+        is_whole = character in _SAME_AS or (name.startswith("CYRILLIC ") and character not in _CYRILLIC_WITH_MARKS)
+        return _SAME_AS.get(character, character) if is_whole else self._without_marks(character, name)
+
+    def _without_marks(self, character: str, name: str) -> str:
+        letters = "".join(part for part in unicodedata.normalize("NFD", character) if not _is_optional(part))
+        if name.startswith("LATIN ") and " WITH " in name and letters == character:  # ø is no o with a mark to Unicode
+            return _named(name.partition(" WITH ")[0], character).lower()
+        return letters if len(letters) == 1 or letters == character else letters.translate(self)
+
+
+def _is_optional(character: str) -> bool:
+    kind = unicodedata.combining(character)
+    return kind == 1 or 10 <= kind <= 36 or 200 <= kind <= 240
+
+
+def _named(name: str, otherwise: str) -> str:
+    try:
+        return unicodedata.lookup(name)
+    except KeyError:
+        return otherwise
+
+
+# Letters that are typed for others, of which Unicode's data say nothing.
+_SAME_AS = {
+    "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i",
+    "ى": "ي", "ی": "ي", "ې": "ي", "ة": "ه", "ہ": "ه", "ھ": "ه", "ٱ": "ا", "ک": "ك",
+}  # fmt: skip
+_TATWEEL = "ـ"  # makes Arabic words longer
+_CYRILLIC_WITH_MARKS = "ёѐѝ"
+_SHAPES = Shapes()
+_LETTERS = _Letters()
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
+_WORD = re.compile("[wu][wum]*")  # of shapes
+_RUN = re.compile("u[um]*|w[wm]*")  # the same, in one kind of script
+# The blocks of Indic scripts are laid out alike, 128 characters each; Tamil writes no nasal as a dot.
+_BLOCKS = [block for block in range(0x900, 0xD80, 0x80) if block != 0xB80]
+_ROWS = ((0x15, 0x19), (0x1A, 0x1E), (0x1F, 0x23), (0x24, 0x28), (0x2A, 0x2E))  # consonants, their nasal last
+_DOT, _MOON_DOT, _NUKTA, _VIRAMA = 0x02, 0x01, 0x3C, 0x4D
+_NUKTAS_OF_LETTERS = (0x980, 0xB00)  # in Bengali and Odia they make letters; elsewhere many leave them out
+_ARABIC = re.compile("[\u0600-\u06ff]")
+_PREFIXES = re.compile("(?:و?ال|بال|كال|فال|لل)(?=..)|و(?=...)")
+_SUFFIXES = ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي")  # as they are folded
+_FEWEST_LETTERS = 2  # that are left
+_INDIC = re.compile("[\u0900-\u0d7f]")
+_NASAL = re.compile(
+    "|".join(
+        f"{chr(block + last)}{chr(block + _VIRAMA)}(?=[{chr(block + first)}-{chr(block + last - 1)}])"
+        for block in _BLOCKS
+        for first, last in _ROWS
+    )
+)
+_NUKTA_LEFT_OUT = re.compile(
+    f"[{''.join(chr(block + _NUKTA) for block in _BLOCKS if block not in _NUKTAS_OF_LETTERS)}]"
+)
+_MOON_DOTS = re.compile(f"[{''.join(chr(block + _MOON_DOT) for block in _BLOCKS)}]")
+_JOINING = re.compile("[\u1160-\u11ff]")  # later letters of a Hangul syllable
+_TONE_AFTER_DOT = re.compile("\u0e4d([\u0e48-\u0e4b])")  # Thai, as it is typed one way or the other
+
+
+class Word(NamedTuple):
+    """A word's place in a text, and its folded form."""
+
+    start: int
+    end: int
+    text: str
+
+
+def words(text: str) -> Iterator[Word]:
+    """Every word of a text, and every pair of characters where words have no blanks between them; a single one by itself."""
+    text = strip_ansi(text)
+    if text.isascii():
+        for found in _ASCII_WORD.finditer(text):
+            yield Word(*found.span(), found.group().lower())
+        return
+    shapes = text.translate(_SHAPES)
+    for found in _RUN.finditer(shapes):
+        if shapes[found.start()] == "u":
+            yield from _pairs(text, *found.span())
+        else:
+            yield from (Word(*found.span(), part) for part in _folded_parts(text[slice(*found.span())]))
 
 
 def folded(text: str) -> str:
-    """Replace each run of white space by one blank, and remove it at the ends."""
-    text = normalize_letters(text).lower()
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", _ACCENT.sub("", unicodedata.normalize("NFD", text.translate(_SHAPES))))
-    return " ".join(text.split())
+    """Fold a text as its words are, signs kept; each run of white space becomes one blank, and none is left at the ends."""
+    text = strip_ansi(text)
+    if text.isascii():
+        return " ".join(text.lower().split())
+    parts, at = [], 0
+    for found in _RUN.finditer(text.translate(_SHAPES)):
+        start, end = found.span()
+        is_unspaced = found.group().startswith("u")
+        parts += [_signs(text[at:start]), _joined(text, start, end) if is_unspaced else fold_word(text[start:end])]
+        at = end
+    return " ".join("".join((*parts, _signs(text[at:]))).split())
+
+
+@lru_cache(maxsize=1 << 16)
+def fold_word(word: str) -> str:
+    """Fold a word in a script with blanks between words; of some characters, such as a half, several words come."""
+    if word.isascii():
+        return word.lower()
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
+    plain = unicodedata.normalize("NFC", plain.translate(_LETTERS))
+    if _INDIC.search(plain):
+        plain = _NUKTA_LEFT_OUT.sub("", _NASAL.sub(lambda found: _dot(found.group()), plain))
+        plain = _MOON_DOTS.sub(lambda found: _dot(found.group()), plain)
+    return plain
+
+
+def is_in_unspaced_script(text: str) -> bool:
+    """True if a text begins with a character that is indexed in pairs."""
+    return _UNSPACED.match(text) is not None and unicodedata.decimal(text[0], None) is None
+
+
+def has_unspaced_runs(text: str) -> bool:
+    """True if any part of a text is indexed as pairs."""
+    return not text.isascii() and "u" in text.translate(_SHAPES)
+
+
+def _folded_parts(word: str) -> list[str]:
+    folded_word = fold_word(word)
+    if _ARABIC.match(folded_word):
+        folded_word = _without_affixes(folded_word)
+    if folded_word.isalnum():
+        return [folded_word]
+    return [folded_word[slice(*found.span())] for found in _WORD.finditer(folded_word.translate(_SHAPES))]
+
+
+@lru_cache(maxsize=1 << 16)
+def _without_affixes(word: str) -> str:
+    """An Arabic word without article, conjunction, prepositions and endings, which are written in one with it.
+
+    Larkey, Ballesteros and Connell, "Light Stemming for Arabic Information Retrieval" (2007), until nothing is left to take off.
+    """
+    before = ""
+    while word != before:
+        before = word
+        if found := _PREFIXES.match(word):
+            word = word[found.end() :]
+        for suffix in _SUFFIXES:
+            if len(word) - len(suffix) >= _FEWEST_LETTERS:
+                word = word.removesuffix(suffix)
+    return word
+
+
+def _pairs(text: str, start: int, end: int) -> Iterator[Word]:
+    characters = _characters(text, start, end)
+    if len(characters) == 1:
+        yield characters[0]
+    for one, other in itertools.pairwise(characters):
+        yield Word(one.start, other.end, one.text + other.text)
+
+
+def _joined(text: str, start: int, end: int) -> str:
+    return "".join(character.text for character in _characters(text, start, end))
+
+
+def _characters(text: str, start: int, end: int) -> list[Word]:
+    """The folded characters of a run without blanks, each with the place of the letter and the marks that it comes of."""
+    found: list[Word] = []
+    while start < end:
+        after = start + 1
+        while after < end and (_SHAPES[ord(text[after])] == "m" or _JOINING.match(text, after)):
+            after += 1
+        for character in _TONE_AFTER_DOT.sub("\\1\u0e4d", fold_word(text[start:after])):
+            before = found[-1].text if found else ""
+            if before == character == "เ":  # as two signs it looks the same
+                found[-1] = Word(found[-1].start, after, "แ")
+            else:
+                found.append(Word(start, after, _resolved(character, before)))
+        start = after
+    return found
+
+
+def _resolved(character: str, before: str) -> str:
+    """The character that an iteration mark stands for; any other as it is."""
+    if before and character in "々〻ゝヽ":
+        return before
+    return unicodedata.normalize("NFC", before + "\u3099") if before and character in "ゞヾ" else character
+
+
+def _dot(nasal: str) -> str:
+    return chr(ord(nasal[0]) // 0x80 * 0x80 + _DOT)
+
+
+_SIGNS = str.maketrans({**dict.fromkeys("‘’‚‛ʼʻ", "'"), **dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‐‑‒–—−", "-")})
+
+
+def _signs(text: str) -> str:
+    """Fold what is between words."""
+    if text.isascii():
+        return text
+    plain = unicodedata.normalize("NFKC", text.translate(_SIGNS)).translate(_SIGNS)
+    return "".join(character for character in plain if _SHAPES[ord(character)] != "m")

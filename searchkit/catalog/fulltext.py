@@ -1,56 +1,33 @@
-"""The full-text table: how chunks are indexed, searched and removed.
+"""The full-text table: how chunks are indexed, searched and removed; and the words of queries and texts as it sees them.
 
-Text in scripts without blanks between words is indexed as overlapping pairs of characters, so that any word of it can
-be found; everything else is left to SQLite's tokenizer.
+Texts are folded (see text.py), and their numbers and dates are named (see values.py). In scripts without blanks between words
+they are indexed as overlapping pairs of characters, so that any word can be found.
 """
 
 import json
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Collection, Iterator
+from itertools import groupby
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.text import normalize_letters
+from searchkit.catalog.values import values
+from searchkit.text import Word, is_in_unspaced_script, words
 
-# Han, kana, Hangul, Thai, Lao, Khmer, Burmese: written without blanks, or (Hangul) with endings glued to the words.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f]+"
-)
-# The accents that SQLite's tokenizer treats as part of a word when they follow a letter as characters of their own.
-ACCENTS = "\u0300-\u0304\u0306-\u030c\u030f\u0311\u031b\u0323-\u0328\u032d\u032e\u0330\u0331"
-TOKENIZER = "porter unicode61 remove_diacritics 2"
+# Texts are folded before they reach SQLite, which only stems them: English endings go, and a mark within a word is part of it.
+TOKENIZER = "porter unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
+_MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
+_MOST_REPEATED = 256  # the same with repetitions
 _INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
-# SQLite treats characters newer than its tables, such as most emoji, as letters: they would become part of words.
-_SIGN = re.compile(rf"[^\w\s{ACCENTS}]")
 
 
 def lexical_form(text: str) -> str:
-    """Prepare a text for the full-text table."""
-    spelled = normalize_letters(unicodedata.normalize("NFC", text))
-    paired = _UNSPACED.sub(lambda run: f" {' '.join(bigrams(run.group()))} ", spelled)
-    return _SIGN.sub(" ", paired)
-
-
-def bigrams(run: str) -> list[str]:
-    """Overlapping pairs of characters; a single character by itself."""
-    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-
-
-def has_unspaced_runs(text: str) -> bool:
-    """True if any part of a text is indexed as pairs."""
-    return _UNSPACED.search(text) is not None
-
-
-def unspaced_runs(text: str) -> list[str]:
-    """The runs of a text that are indexed as pairs."""
-    return _UNSPACED.findall(text)
-
-
-def without_unspaced_runs(text: str) -> str:
-    """Replace each such run by a blank."""
-    return _UNSPACED.sub(" ", text)
+    """Prepare a text for the full-text table: its words, folded, and after them the names of its numbers, dates and references."""
+    folded = [word.text for word in words(text)]
+    named = (name for value in values(text) for name in (*value.names, *value.wider))
+    return " ".join((*folded, *named))
 
 
 def create(catalog: CatalogWriter) -> None:
@@ -98,9 +75,24 @@ def _rows(catalog: CatalogReader, document_id: int) -> Iterator[tuple[int, str, 
 
 
 def phrase_expression(text: str) -> str:
-    """The expression for a text as a phrase, "" if it has no word that the table indexes."""
-    words = " ".join(word for word in lexical_form(text).split() if any(c.isalnum() for c in word))
-    return '"' + words.replace('"', '""') + '"' if words else ""
+    """The expression for a text as a phrase, "" if it has no word that the table indexes. Its values are found by any name."""
+    parts, at = [], 0
+    for value in values(text):
+        parts += [_phrase(text[at : value.start]), f"({' OR '.join(map(_quoted, value.names))})"]
+        at = value.end
+    as_written = _phrase(text)
+    if not parts:
+        return as_written
+    named = " AND ".join(part for part in (*parts, _phrase(text[at:])) if part)
+    return f"({as_written} OR ({named}))" if as_written else named
+
+
+def _phrase(text: str) -> str:
+    return _quoted(" ".join(word.text for word in words(text)))
+
+
+def _quoted(phrase: str) -> str:
+    return f'"{phrase}"' if phrase else ""
 
 
 def chunks_matching(catalog: CatalogReader, match: str, limit: int = -1) -> list[int]:
@@ -151,14 +143,26 @@ def terms_beginning(catalog: CatalogReader, beginning: str, limit: int) -> dict[
     return dict(rows.fetchall())
 
 
-class StemTable:
-    """Stems by SQLite's own tokenizer, in a small database in memory."""
+class Span(NamedTuple):
+    """A word's position in a text and its stem; for a number, a date or a reference, one of its names (see values.py)."""
+
+    start: int
+    end: int
+    stem: str
+
+
+class Stemmer:
+    """Finds stems, and the words of texts with their stems, by SQLite's own tokenizer; each text is read once.
+
+    Keeps a small database in memory: open one per search.
+    """
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.execute(f"CREATE VIRTUAL TABLE words USING fts5(word, content='', tokenize=\"{TOKENIZER}\")")
         self._connection.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(words, instance)")
         self._known: dict[str, str] = {}
+        self._read: dict[str, list[Span]] = {}
 
     def stems(self, words: Collection[str]) -> dict[str, str]:
         """The stem of each word; words that the tokenizer ignores are left out."""
@@ -166,13 +170,48 @@ class StemTable:
         if new:
             self._connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
             self._connection.execute("BEGIN")
-            rows = ((number, normalize_letters(word)) for number, word in enumerate(new))
+            rows = ((number, lexical_form(word)) for number, word in enumerate(new))
             self._connection.executemany("INSERT INTO words (rowid, word) VALUES (?, ?)", rows)
             self._connection.execute("COMMIT")
             found = self._connection.execute("SELECT doc, term FROM stems ORDER BY doc, offset DESC")
             self._known.update({new[row]: str(term) for row, term in found})
         return {word: self._known[word] for word in words if word in self._known}
 
+    def spans(self, text: str) -> list[Span]:
+        """Every word of a text, every pair of characters where words have no blanks between them, and every value."""
+        if text not in self._read:
+            found = [*words(text), *_names(text)]
+            stems = self.stems({word.text for word in found})
+            spans = (Span(word.start, word.end, stems[word.text]) for word in found if word.text in stems)
+            self._read[text] = sorted(spans, key=lambda span: (span.start, span.end))
+        return self._read[text]
+
     def close(self) -> None:
         """Free the database."""
         self._connection.close()
+
+
+def _names(text: str) -> Iterator[Word]:
+    for value in values(text):
+        for name in (*value.names, *value.wider):
+            yield Word(value.start, value.end, name)
+
+
+def query_words(query: str) -> list[str]:
+    """The query's words in lower case, and the folded pairs of its unspaced runs, in order and as often as it has them."""
+    found = [
+        word.text if is_in_unspaced_script(word.text) else query[word.start : word.end].lower() for word in words(query)
+    ]
+    kept = set(list(dict.fromkeys(found))[:_MOST_WORDS])
+    return [word for word in found if word in kept][:_MOST_REPEATED]
+
+
+def query_phrases(query: str) -> list[str]:
+    """The parts between blanks that consist of several words, such as an invoice number or a path, and unspaced runs; folded."""
+    found: list[str] = []
+    for part in query.split()[:_MOST_WORDS]:
+        for _, group in groupby(words(part), key=lambda word: is_in_unspaced_script(word.text)):
+            of_it = [word.text for word in group][:_MOST_WORDS]
+            if len(of_it) > 1:
+                found.append(" ".join(of_it))
+    return list(dict.fromkeys(found))[: 2 * _MOST_WORDS]

@@ -142,3 +142,12 @@ def m006_documents_in_documents(db: Database) -> None:
     db.execute("ALTER TABLE documents ADD COLUMN container_id INTEGER REFERENCES documents(id) ON DELETE CASCADE")
     db.execute("ALTER TABLE documents ADD COLUMN inside TEXT NOT NULL DEFAULT ''")
     db.execute("CREATE INDEX documents_by_container ON documents(container_id) WHERE container_id IS NOT NULL")
+
+
+@migrations()
+def m007_folded_by_unicode(db: Database) -> None:
+    """Make the full-text table anew, from the chunks: texts are folded by Unicode's rules, and their numbers and dates named."""
+    db.execute("DROP TABLE fulltext")
+    catalog = CatalogWriter(db.conn)
+    fulltext.create(catalog)
+    fulltext.refill(catalog)

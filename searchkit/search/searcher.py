@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, readable_errors
+from searchkit.catalog.fulltext import Stemmer
 from searchkit.catalog.meta import COVERED, MODEL
 from searchkit.catalog.passages import (
     chunks_of_hashes,
@@ -24,7 +25,6 @@ from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, 
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names, has_no_content_words
 from searchkit.search.lexical.inflections import language_of, languages_in
-from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.on_demand import READ_ON_DEMAND, OnDemandReader, ReadingTime, keep
 from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
 from searchkit.search.query.filters import with_known_types

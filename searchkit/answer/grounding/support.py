@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.citations import has_number, has_only, numbers_of
+from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical.inflections import STOP_WORDS
-from searchkit.search.lexical.tokens import Stemmer
 from searchkit.text import split_sentences
 from searchkit.types import Hit, Passage
 

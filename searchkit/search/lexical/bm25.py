@@ -2,16 +2,17 @@
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import best_matching, has_unspaced_runs, term_counts
+from searchkit.catalog.fulltext import Span, Stemmer, best_matching, query_phrases, query_words, term_counts
 from searchkit.catalog.passages import count_chunks
+from searchkit.catalog.values import Value, values
 from searchkit.search.lexical.inflections import STOP_WORDS, Inflections, inflections
-from searchkit.search.lexical.tokens import Span, Stemmer, query_phrases, query_words
-from searchkit.text import normalize_letters
+from searchkit.text import fold_word, is_in_unspaced_script, words
 
 _COMMON = 0.4  # a word in more than this share of all chunks distinguishes nothing
 # At most this many chunks are scored for the rarest words; those with none of them are skipped, which halves the time among
@@ -26,8 +27,8 @@ _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 class LexicalQuery:
     """A query for the full-text table: the match expression ("" matches nothing), and each stem's weight (idf).
 
-    `stem_of`: the query's stem for each other form of its words (see inflections.py). `repeats`: how often the expression
-    contains each word, and BM25 counts it.
+    `stem_of`: the query's stem for each other form of its words (see inflections.py), and the first name of a value for its
+    others. `repeats`: how often the expression contains each word, and BM25 counts it.
     """
 
     text: str
@@ -54,58 +55,128 @@ class LexicalQuery:
         return sum(weight for stem, weight in self.weights.items() if stem in stems) / total if total else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A word or a value of the query. `expression`: that finds it; `count`: of the chunks with it; `forms`: its other stems.
+
+    `times`: how often the query has it; BM25 counts it as often.
+    """
+
+    expression: str
+    count: int
+    forms: Collection[str] = ()
+    times: int = 1
+
+
 def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: Iterable[str] = ()) -> LexicalQuery:
     """Turn free text into a match expression; no text can break its syntax. Words too common to
     distinguish passages are left out, unless all are. `languages`: whose endings the words may have.
     """
-    query = normalize_letters(query)
-    phrases = query_phrases(query)
-    stems = stemmer.stems(_content_words(query, phrases))
-    other_forms = inflections(catalog, stems, languages, stemmer)
-    counts = term_counts(catalog, set(stems.values()))
-    counts |= {stem: forms.count for stem, forms in other_forms.items()}
+    named = _values(catalog, values(query, is_typed=True))
+    rest = _without(query, named)
+    phrases = query_phrases(rest)
+    terms = {value.names[0]: term for value, term in named.items()}
+    terms |= _words(catalog, _content_words(rest, phrases), stemmer, languages)
     total = max(1, count_chunks(catalog))
-    informative = {stem for stem in stems.values() if counts.get(stem, 0) <= total * _COMMON} or set(stems.values())
-    asked = {
-        _asked(word, other_forms.get(stem)): counts.get(stem, 0) for word, stem in stems.items() if stem in informative
-    }
-    match, repeats = _match_expression(asked, [*map(_quoted, phrases)])
+    terms = {stem: term for stem, term in terms.items() if term.count <= total * _COMMON} or terms
+    compounds = [*map(_quoted, phrases), *_references(rest)]
+    match, repeats = _match_expression([*terms.values()], compounds)
     return LexicalQuery(
         text=query,
         match=match,
-        weights={stem: math.log(1 + total / (0.5 + counts.get(stem, 0))) for stem in informative},
-        stem_of={form: stem for stem, forms in other_forms.items() if stem in informative for form in forms.forms},
+        weights={stem: math.log(1 + total / (0.5 + term.count)) for stem, term in terms.items()},
+        stem_of={form: stem for stem, term in terms.items() for form in term.forms},
         repeats=repeats,
     )
 
 
-def _match_expression(counts: Mapping[str, int], phrases: Sequence[str]) -> tuple[str, int]:
-    """The expression, and how often it contains each of its parts. `counts`: of chunks, by the expression of each word.
+def _values(catalog: CatalogReader, found: Sequence[Value]) -> dict[Value, _Term]:
+    """The query's numbers, dates and telephone numbers that the table has, which stand for the words that they are written with."""
+    numbers = [value for value in found if value.is_number]
+    counts = term_counts(catalog, {name for value in numbers for name in value.names})
+    return {
+        value: _Term(
+            f"({' OR '.join(map(_quoted, value.names))})",
+            sum(counts.get(name, 0) for name in value.names),
+            value.names[1:],
+        )
+        for value in numbers
+        if any(name in counts for name in value.names)
+    }
+
+
+def _without(query: str, found: Iterable[Value]) -> str:
+    """The query with blanks in the place of some of its values."""
+    for value in found:
+        query = query[: value.start] + " " * (value.end - value.start) + query[value.end :]
+    return query
+
+
+def _words(
+    catalog: CatalogReader, asked: Sequence[str], stemmer: Stemmer, languages: Iterable[str]
+) -> dict[str, _Term]:
+    """The terms for words, by their stems."""
+    stems = stemmer.stems(asked)
+    other_forms = inflections(catalog, stems, languages, stemmer)
+    counts = term_counts(catalog, set(stems.values()))
+    counts |= {stem: forms.count for stem, forms in other_forms.items()}
+    times = Counter(stems[word] for word in asked if word in stems)
+    return {
+        stem: _Term(
+            _asked(word, other_forms.get(stem)),
+            counts.get(stem, 0),
+            other_forms[stem].forms if stem in other_forms else (),
+            times[stem],
+        )
+        for word, stem in stems.items()
+    }
+
+
+def _references(query: str) -> list[str]:
+    """The expressions for compounds with digits as one word, as RE-2025-132 is in the table; longer ones that begin so follow."""
+    joined = (value.names[0] for value in values(query, is_typed=True))
+    apart = (parts for word in words(query) if len(parts := _letters_and_digits(word.text)) > 1)
+    return [*(f"{_quoted(name)}*" for name in joined), *(_quoted(" ".join(parts)) for parts in apart)]
+
+
+def _letters_and_digits(word: str) -> list[str]:
+    """The parts of a word such as iphone15."""
+    return ["".join(group) for _, group in groupby(word, key=str.isdigit)]
+
+
+def _match_expression(terms: Sequence[_Term], phrases: Sequence[str]) -> tuple[str, int]:
+    """The expression, and how often it contains each of its parts for each time that the query has it.
 
     Where the words are in many chunks, one of the rarest is required, so that most of them are never scored.
     Each word then occurs in it twice, which doubles BM25.
     """
-    rising = sorted(counts, key=lambda word: counts[word])
-    sums = list(accumulate(counts[word] for word in rising))
+    rising = sorted(terms, key=lambda term: term.count)
+    sums = list(accumulate(term.count for term in rising))
     rare = max(1, bisect_right(sums, _MOST_SCORED))
     if rare >= len(rising):
-        return " OR ".join([*counts, *phrases]), 1
-    required = " OR ".join([*rising[:rare], *phrases])
-    return f"({required}) AND ({' OR '.join([required, *rising[rare:], *rising[rare:]])})", 2
+        return " OR ".join([*_as_often(terms), *phrases]), 1
+    required = [*_as_often(rising[:rare]), *phrases]
+    others = _as_often(rising[rare:])
+    return f"({' OR '.join(required)}) AND ({' OR '.join([*required, *others, *others])})", 2
+
+
+def _as_often(terms: Iterable[_Term]) -> list[str]:
+    return [term.expression for term in terms for _ in range(term.times)]
 
 
 def _content_words(query: str, phrases: Sequence[str]) -> list[str]:
     """The query's words without stop words, unless it has no others or they are part of a compound: the "sa" of SA-2025-007."""
-    words = query_words(query)
-    of_phrases = set(query_words(" ".join(phrases)))
-    return [word for word in words if word not in STOP_WORDS or word in of_phrases] or words
+    asked = query_words(query)
+    of_phrases = {word for phrase in phrases for word in phrase.split()}
+    return [word for word in asked if word not in STOP_WORDS or fold_word(word) in of_phrases] or asked
 
 
 def _asked(word: str, other_forms: Inflections | None) -> str:
     """The expression for a word; a single character of a script without blanks matches the pairs that begin with it."""
     if other_forms:
         return _quoted(other_forms.beginning) + "*"
-    return _quoted(word) + ("*" if len(word) == 1 and has_unspaced_runs(word) else "")
+    folded = next((each.text for each in words(word)), word)
+    return _quoted(folded) + ("*" if len(folded) == 1 and is_in_unspaced_script(folded) else "")
 
 
 def _quoted(expression: str) -> str:

@@ -1,13 +1,18 @@
-"""Finds literal matches of a query: passages that contain it, or whose file it names, go before all others."""
+"""Finds what is written literally: quoted phrases, which must occur, and matches of the whole query, which go before all others.
+
+Texts are compared folded (see text.py), or by the names of the numbers and dates in them (see values.py). The full-text
+table, which knows only stems, gives the candidates.
+"""
 
 import re
+from collections.abc import Callable, Set
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import chunks_matching, has_unspaced_runs, phrase_expression
-from searchkit.catalog.passages import count_chunks, hashes_in_file, words_of_chunks
+from searchkit.catalog.fulltext import chunks_matching, phrase_expression, query_words
+from searchkit.catalog.passages import chunks_containing, count_chunks, hashes_in_file, words_of_chunks
+from searchkit.catalog.values import canonical
 from searchkit.search.lexical.inflections import STOP_WORDS
-from searchkit.search.lexical.tokens import query_words
-from searchkit.text import folded
+from searchkit.text import folded, has_unspaced_runs, is_in_unspaced_script, words
 
 PIN_FIRST = 2.0  # more than any difference of fused scores, language penalty included
 _NAMED = 2 * PIN_FIRST  # a file whose name is all that is asked for goes before those that mention it
@@ -24,6 +29,69 @@ _IDENTIFIER = re.compile(
     r"|\S*[^\W_][_./\\:#@]+[^\W_]\S*"  # joined by signs other than a hyphen: max_size, docs/lease.md
     r"|\S*[a-z][A-Z]\S*"  # camelCase
 )
+
+
+def chunks_with_phrase(catalog: CatalogReader, phrase: str, among: Set[int] | None) -> set[int]:
+    """Ids of the chunks, of those in `among` unless None, that contain a phrase in their text, headings, path or metadata."""
+    match = _match_expression(phrase)
+    found = set(chunks_matching(catalog, match)) if match else chunks_containing(catalog, _sign(phrase))
+    holds = _finder(phrase)
+    return {
+        chunk.id
+        for chunk in words_of_chunks(catalog, found if among is None else found & among)
+        if any(holds(part) for part in (chunk.text, chunk.title, chunk.name, chunk.metadata))
+    }
+
+
+def chunks_with_word(catalog: CatalogReader, word: str) -> set[int]:
+    """Ids of the chunks that contain a word in any of its forms; for a compound such as `e-mail`, its parts in order."""
+    match = _match_expression(word)
+    return set(chunks_matching(catalog, match)) if match else chunks_with_phrase(catalog, word, None)
+
+
+def _match_expression(phrase: str) -> str:
+    """The full-text expression for the phrase, "" where it could miss a match: without words, or with a single
+    character of a script without blanks, which is indexed in pairs only.
+    """
+    is_single = any(len(word.text) == 1 and is_in_unspaced_script(word.text) for word in words(phrase))
+    return "" if is_single else phrase_expression(phrase)
+
+
+def _sign(phrase: str) -> str:
+    """A caseless part of a phrase, by which to find chunks that may contain it."""
+    unspaced = (phrase[word.start : word.end] for word in words(phrase) if is_in_unspaced_script(word.text))
+    sign = next(unspaced, phrase.split(maxsplit=1)[0].replace("\0", "")[:1])
+    return sign.encode("utf-8", "replace").decode()
+
+
+def _finder(phrase: str) -> Callable[[str], bool]:
+    """A function that returns True for a text that contains the phrase, or its numbers and dates in another spelling."""
+    as_written, named = _between_words(folded(phrase)), canonical(phrase)
+    holds_named = _between_words(folded(named)) if named != phrase or named.isdigit() else None
+
+    def holds(text: str) -> bool:
+        return as_written(folded(text)) or (holds_named is not None and holds_named(folded(canonical(text))))
+
+    return holds
+
+
+def _between_words(wanted: str) -> Callable[[str], bool]:
+    pattern = re.compile(re.escape(wanted))
+    begins, ends = _is_letter(wanted[:1]), _is_letter(wanted[-1:])
+
+    def holds(plain: str) -> bool:
+        return wanted in plain and any(
+            not (begins and _is_letter(plain[found.start() - 1 : found.start()]))
+            and not (ends and _is_letter(plain[found.end() : found.end() + 1]))
+            for found in pattern.finditer(plain)
+        )
+
+    return holds
+
+
+def _is_letter(character: str) -> bool:
+    """True if it would lengthen a word next to it; in scripts without blanks it would not."""
+    return character.isalnum() and not is_in_unspaced_script(character)
 
 
 def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
@@ -67,7 +135,7 @@ def has_no_content_words(query: str) -> bool:
 
 
 def _is_quotation(text: str) -> bool:
-    return sum(word not in STOP_WORDS for word in query_words(text)) >= _CONTENT_WORDS
+    return len({word for word in query_words(text) if word not in STOP_WORDS}) >= _CONTENT_WORDS
 
 
 def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[bytes, int]:
@@ -81,11 +149,12 @@ def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[byt
     chunks = chunks_matching(catalog, " AND ".join(phrases), most + 1)
     if len(chunks) > most:
         return {}
-    wanted = [folded(literal) for literal in literals]
+    wanted = [(folded(literal), _finder(literal)) for literal in literals]
     found = {}
     for chunk in words_of_chunks(catalog, chunks):
-        text = folded("\n".join((chunk.name, chunk.metadata, chunk.title, chunk.text)))
-        if all(literal in text for literal in wanted):
+        whole = "\n".join((chunk.name, chunk.metadata, chunk.title, chunk.text))
+        plain = folded(whole)
+        if all(literal in plain or holds(whole) for literal, holds in wanted):
             found[chunk.content_hash] = chunk.document_id
     return found
 

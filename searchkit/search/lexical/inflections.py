@@ -14,9 +14,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import terms_beginning
+from searchkit.catalog.fulltext import Stemmer, terms_beginning
 from searchkit.catalog.passages import sample_texts
-from searchkit.search.lexical.tokens import Stemmer
+from searchkit.text import fold_word
 
 if TYPE_CHECKING:
     from Stemmer import Stemmer as Snowball
@@ -39,7 +39,6 @@ _ALGORITHM_OF = {
     "cs": "czech",
     "cyrillic": "russian",
     "greek": "greek",
-    "arabic": "arabic",
     "armenian": "armenian",
     "devanagari": "hindi",
     "tamil": "tamil",
@@ -72,7 +71,7 @@ def inflections(
     snowballs = [_snowball(_ALGORITHM_OF[language]) for language in languages if language in _ALGORITHM_OF]
     found: dict[str, Inflections] = {}
     for word, stem in stemmer.stems(words).items() if snowballs else ():
-        for snowball in snowballs if word.isalpha() else ():
+        for snowball in snowballs if not any(map(str.isdigit, word)) else ():
             if forms := _of_word(catalog, word, stem, snowball):
                 found[stem] = forms
                 break
@@ -81,10 +80,10 @@ def inflections(
 
 
 def _of_word(catalog: CatalogReader, word: str, stem: str, snowball: "Snowball") -> Inflections | None:
-    roots = {_folded(snowball.stemWord(word)), _folded(snowball.stemWord(stem))}
+    roots = {fold_word(snowball.stemWord(word)), fold_word(snowball.stemWord(stem))}
     root = min(roots, key=len)
     counts = _vocabulary(catalog, root[:-1] if len(root) > _SHORTEST + 1 else root)  # cheval, chevaux
-    forms = {term for term in counts if term == stem or _folded(snowball.stemWord(term)) in roots}
+    forms = {term for term in counts if term == stem or fold_word(snowball.stemWord(term)) in roots}
     if not forms - {stem}:
         return None
     beginning = _common_beginning(min(forms), max(forms))
@@ -102,13 +101,6 @@ def _common_beginning(first: str, last: str) -> str:
     """The common beginning of all words between two, in alphabetical order."""
     different = (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     return first[: next(different, min(len(first), len(last)))]
-
-
-def _folded(word: str) -> str:
-    """Remove accents, as the full-text table does in alphabets that have case."""
-    if word.upper() == word.lower():
-        return word
-    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
 @cache

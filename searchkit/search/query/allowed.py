@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import all_chunks, chunks_of_documents
-from searchkit.search.lexical.phrases import chunks_with_phrase, chunks_with_word
+from searchkit.search.lexical.exact_matches import chunks_with_phrase, chunks_with_word
 from searchkit.search.query.filters import Filters, chunks_in_documents
 
 _YES = 1

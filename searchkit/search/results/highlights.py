@@ -6,9 +6,9 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Self
 
+from searchkit.catalog.fulltext import Span, Stemmer
 from searchkit.catalog.passages import StoredPassage
 from searchkit.search.lexical.bm25 import LexicalQuery
-from searchkit.search.lexical.tokens import Span, Stemmer
 from searchkit.text import split_sentences
 
 if TYPE_CHECKING:

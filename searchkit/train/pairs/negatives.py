@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.fulltext import Stemmer
 from searchkit.catalog.passages import hashes_of_chunks, passages_of_hashes
 from searchkit.reports import Progress, ProgressListener
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
-from searchkit.search.lexical.tokens import Stemmer
 from searchkit.search.results.passages import NormalizedText
 from searchkit.train.pairs.pair import Pair
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors

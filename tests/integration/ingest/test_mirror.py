@@ -13,7 +13,7 @@ import pytest
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import open_for_reading
-from searchkit.catalog.fulltext import lexical_form
+from searchkit.catalog.fulltext import TOKENIZER, lexical_form
 from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
 from searchkit.ingest import sync
 from searchkit.ingest.extract import readers
@@ -45,9 +45,7 @@ def assert_consistent(library: Library, name: str = "docs") -> None:
         "SELECT c.id, d.path, c.title, c.text FROM chunks c JOIN documents d ON d.id = c.document_id"
     ).fetchall()
     fresh = sqlite3.connect(":memory:")
-    fresh.execute(
-        "CREATE VIRTUAL TABLE f USING fts5(title, text, content='', tokenize=\"porter unicode61 remove_diacritics 2\")"
-    )
+    fresh.execute(f"CREATE VIRTUAL TABLE f USING fts5(title, text, content='', tokenize=\"{TOKENIZER}\")")
     fresh.executemany(
         "INSERT INTO f (rowid, title, text) VALUES (?, ?, ?)",
         [(c, lexical_form(t), lexical_form(x)) for c, _, t, x in chunks],

@@ -139,7 +139,7 @@ def test_filters_alone_list_the_newest_documents_first(house: Library) -> None:
         ('"leaks" "again"', {"one.eml", "all.mbox"}),
         ('"max_size(tiles)"', {"roof.py"}),
         ('"HV-2025-48213"', {"draft-roof.txt"}),
-        ('"HV 2025 48213"', set()),
+        ('"HV 2025 48213"', {"draft-roof.txt"}),
         ('"draft-roof"', {"draft-roof.txt"}),
         ('"Jane Doe"', {"roof.md"}),
         ('"塑料袋"', {"zh.txt"}),

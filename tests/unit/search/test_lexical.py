@@ -6,9 +6,9 @@ import pytest
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import memory_catalog
+from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical import bm25
 from searchkit.search.lexical.bm25 import lexical_candidates, read_query
-from searchkit.search.lexical.tokens import Stemmer
 from searchkit.types import Chunk
 from tests.support.stored_files import chunk, put_file
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchkit.search.lexical.tokens import Stemmer
+from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.results.highlights import SNIPPET_CHARACTERS, sentence_bounds, snippet_around, snippet_by_words
 from searchkit.text import split_sentences
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from searchkit.catalog.fulltext import lexical_form
-from searchkit.search.lexical.tokens import Stemmer, query_phrases, query_words
+from searchkit.catalog.fulltext import TOKENIZER, Stemmer, lexical_form, query_phrases, query_words
 
 HOSTILE = [
     "",
@@ -32,9 +31,7 @@ class Fulltext:
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:")
-        self._connection.execute(
-            'CREATE VIRTUAL TABLE passages USING fts5(text, tokenize="porter unicode61 remove_diacritics 2")'
-        )
+        self._connection.execute(f'CREATE VIRTUAL TABLE passages USING fts5(text, tokenize="{TOKENIZER}")')
         self._connection.execute("CREATE VIRTUAL TABLE tokens USING fts5vocab(passages, instance)")
 
     def tokens(self, text: str) -> list[str]:
@@ -83,14 +80,14 @@ def fulltext() -> Iterator[Fulltext]:
     ],
 )
 def test_the_words_of_a_text_are_those_of_the_full_text_table(text: str, stemmer: Stemmer, fulltext: Fulltext) -> None:
-    assert [span.stem for span in stemmer.spans(text)] == fulltext.tokens(text)
+    assert sorted(span.stem for span in stemmer.spans(text)) == sorted(fulltext.tokens(text))
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet=st.characters(max_codepoint=0x24F, exclude_categories=["Cs", "Cc"]), max_size=60))
-def test_any_latin_text_has_the_words_of_the_full_text_table(text: str) -> None:
+@given(st.text(max_size=60))
+def test_any_text_has_the_words_of_the_full_text_table(text: str) -> None:
     opened, table = Stemmer(), Fulltext()
-    assert [span.stem for span in opened.spans(text)] == table.tokens(text)
+    assert sorted(span.stem for span in opened.spans(text)) == sorted(table.tokens(text))
     opened.close()
     table.close()
 
@@ -135,8 +132,8 @@ def test_a_single_unspaced_character_stands_alone(stemmer: Stemmer) -> None:
     assert [(span.start, span.end) for span in stemmer.spans("茶 x茶y")] == [(0, 1), (2, 3), (3, 4), (4, 5)]
 
 
-def test_query_words_are_distinct_and_in_order() -> None:
-    assert query_words("The roof, the ROOF of HV-2025") == ["the", "roof", "of", "hv", "2025"]
+def test_query_words_are_in_order_as_often_as_they_are_asked_for() -> None:
+    assert query_words("The roof, the ROOF of HV-2025") == ["the", "roof", "the", "roof", "of", "hv", "2025"]
     assert query_words("香菜保存") == ["香菜", "菜保", "保存"]
     assert query_words("re\u0301sume\u0301") == ["re\u0301sume\u0301"]
     assert query_words("  ?! \n") == []
@@ -145,15 +142,15 @@ def test_query_words_are_distinct_and_in_order() -> None:
 @pytest.mark.parametrize(
     ("query", "phrases"),
     [
-        ("invoice HV-2025-48213?", ["HV-2025-48213"]),
-        ('see "src/app/main.py", please', ["src/app/main.py"]),
-        ("mail ada@example.org", ["ada@example.org"]),
-        ("max_file_bytes", ["max_file_bytes"]),
+        ("invoice HV-2025-48213?", ["hv 2025 48213"]),
+        ('see "src/app/main.py", please', ["src app main py"]),
+        ("mail ada@example.org", ["ada example org"]),
+        ("max_file_bytes", ["max file bytes"]),
         ("plain words only.", []),
         ("香菜保存", ["香菜 菜保 保存"]),
         ("香菜", []),
-        ("发票HV-2025-48213在哪里", ["HV-2025-48213", "在哪 哪里"]),
-        ("a-b a-b", ["a-b"]),
+        ("发票HV-2025-48213在哪里", ["hv 2025 48213", "在哪 哪里"]),
+        ("a-b a-b", ["a b"]),
         ("", []),
     ],
 )
@@ -178,7 +175,7 @@ def test_a_phrase_is_found_as_a_whole_only(query: str, text: str, other: str, fu
 @pytest.mark.parametrize("query", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_query_breaks_the_match_expression(query: str, stemmer: Stemmer, fulltext: Fulltext) -> None:
     words, phrases = query_words(query), query_phrases(query)
-    assert len(words) <= 64
+    assert len(words) <= 256
     assert len(phrases) <= 128
     stemmer.stems(words)
     if words or phrases:

@@ -67,13 +67,14 @@ def public_folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def test_a_data_directory_that_may_not_be_written_can_be_searched(public_folder: Path) -> None:
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_data_directory_that_may_not_be_written_can_be_searched(public_folder: Path, *, lazy: bool) -> None:
     docs, home, warm_up = public_folder / "docs", public_folder / "home", public_folder / "warm"
     write(docs / "roses.md", "Prune the roses in March.")
     write(docs / "bread.md", "Knead the dough.")
     for place in (home, warm_up):
         with Library(place, embedder=HashEmbedder()) as library:
-            library.index(docs)
+            library.index(docs, options=RunOptions(lazy=lazy))
     for path in (home, *home.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     write(docs / "new.md", "Something new.")

@@ -1,5 +1,9 @@
 """Passages that the model has not read are found by a guess at their meaning, until it has."""
 
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +16,11 @@ from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
 from searchkit.reports import RunOptions
 from searchkit.search import dense
+from searchkit.search.on_demand import READING_SECONDS
 from searchkit.search.query.filters import Filters
 from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.types import NoteKind, SearchMode
-from tests.support.files import write
+from tests.support.files import ROOT, write
 from tests.support.guessing_embedder import GuessingEmbedder
 
 LAZY = RunOptions(lazy=True)
@@ -206,3 +211,49 @@ def test_a_collection_above_the_limit_of_the_settings_is_lazy(
         assert counts(library) == (0, 3)
         library.index(docs, options=RunOptions(lazy=False))
         assert counts(library) == (3, 0)
+
+
+def test_a_search_that_is_killed_while_the_model_reads_loses_nothing(lazy: Library, guessing: GuessingEmbedder) -> None:
+    first = lazy.status("docs").vectors
+    command = [sys.executable, "-m", "tests.support.read_slowly", str(lazy.home.path), "0.05", "gauge dough roses"]
+    for milliseconds in (0, 40, 80, 120, 200):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout and process.stdout.readline() == "started\n"
+            time.sleep(milliseconds / 1000)
+            process.kill()
+        assert verify_collection(lazy.collection("docs")) == []
+        vectors, guessed = counts(lazy)
+        assert vectors >= first
+        assert vectors + guessed == 3
+    assert lazy.search("manometer")[0].path.name == "boiler.md"
+    assert counts(lazy)[0] <= 3
+
+
+def test_many_clients_at_once_are_answered_and_nothing_is_read_twice(
+    tmp_path: Path, docs: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(200):
+        write(docs / f"{number}.txt", f"The gauge number {number} shows the water of dough {number * 7}.\n")
+    monkeypatch.setattr(guessing, "_delay_seconds", 0.002)
+    with Library(tmp_path / "home", embedder=guessing) as library:
+        library.index(docs, options=LAZY)
+        seconds: list[float] = []
+        found: list[str] = []
+
+        def ask(number: int) -> None:
+            with library.sibling() as sibling:
+                started = time.monotonic()
+                found.append(sibling.search(f"gauge number {number * 7}")[0].path.name)
+                seconds.append(time.monotonic() - started)
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 32
+        assert len(guessing.embedded) == len(set(guessing.embedded))
+        assert max(seconds) < 20 * max(READING_SECONDS, min(seconds)), "none waits for all the others' reading"
+        vectors, guessed = counts(library)
+        assert vectors == len(guessing.embedded)
+        assert vectors + guessed == 203

@@ -1,17 +1,20 @@
 """Times a warm search of ten hits, everything included, on your own collection.
 
-Usage: python -m benchmarks.warm_search --queries FILE --collection NAME [--home DIR] [--count 60]
+Usage: python -m benchmarks.warm_search --queries FILE --collection NAME [--home DIR] [--count 60] [--steps]
 
-FILE has one JSON object with a "text" per line. Every question is searched once before it is timed.
+FILE has one JSON object with a "text" per line. Every question is searched once before it is timed. `--steps`: times the two steps
+of a search in a collection that is not embedded: at once, then with what the model reads, each question for the first time.
 """
 
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from searchkit.home import Home
 from searchkit.library import Library  # before NumPy, whose threads it keeps from spinning
+from searchkit.search.request import SearchRequest
 from searchkit.types import SearchMode
 
 
@@ -22,6 +25,13 @@ def main() -> None:
     queries = [str(json.loads(line)["text"]) for line in lines]
     print("| mode | p50 ms | p95 ms |\n|---|---|---|")
     with Library(options.home) as library:
+        if options.steps:
+            warm = SearchRequest("warm up", collections=(options.collection,))
+            library.find(warm)
+            for name, reads in (("at once", False), ("with what is read", True)):
+                times = sorted(timed_step(library, replace(warm, query=query, reads=reads)) for query in queries)
+                print(f"| {name} | {at(times, 0.5):.0f} | {at(times, 0.95):.0f} |", flush=True)
+            return
         for mode in SearchMode:
             timed(library, queries, options.collection, mode)
             times = sorted(timed(library, queries, options.collection, mode))
@@ -38,6 +48,13 @@ def timed(library: Library, queries: list[str], collection: str, mode: SearchMod
     return found
 
 
+def timed_step(library: Library, request: SearchRequest) -> float:
+    """Milliseconds of a search."""
+    start = time.perf_counter()
+    library.find(request)
+    return (time.perf_counter() - start) * 1e3
+
+
 def at(rising: list[float], share: float) -> float:
     """The value below which this share of the values lies."""
     return rising[min(len(rising) - 1, int(share * len(rising)))]
@@ -50,6 +67,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--collection", required=True)
     parser.add_argument("--home", type=Path, default=Home.default())
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--steps", action="store_true")
     return parser.parse_args()
 
 

@@ -71,7 +71,7 @@ def note_text(note: Note) -> str:
             by_meaning = f"{read} can be found by meaning so far"
             if note.is_lazy:
                 by_meaning = f"the model has read {read}, and reads others as questions ask for them"
-            to_come = "ordered by words so far; the order by meaning takes about a second more"
+            to_come = "the order by meaning is still to come; it takes about a second more"
             return f"{note.collection}: {to_come if note.kind is NoteKind.MORE_TO_COME else by_meaning}."
         case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
             by_words = note.kind is NoteKind.WORDS_ONLY

@@ -82,16 +82,19 @@ def note_text(note: Note) -> str:
 
 def note_remedy(note: Note) -> Remedy | None:
     """What can be done about a note, None if nothing or if its text says so."""
-    if note.kind is NoteKind.PARTLY_EMBEDDED and note.is_lazy:
-        return Remedy(Action.EMBED_ALL, collection=note.collection, sentence="To have it read all")
     if note.kind is NoteKind.PARTLY_EMBEDDED:
-        return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="To continue")
+        action, words = Action.RESUME_INDEXING, "To continue"
+        if note.is_lazy:
+            action, words = Action.EMBED_ALL, "To have it read all"
+        return Remedy(action, collection=note.collection, sentence=words)
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_AT_INDEXING:
         return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="Embed it")
     if note.reason == MEANINGLESS_MODEL:
         return Remedy(Action.USE_MODEL, collection=note.collection, sentence="Switch to another")
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_INSTALLED:
         return Remedy(Action.PULL_MODEL)
+    if note.kind is NoteKind.WORDS_ONLY and note.collection:  # its model was removed
+        return Remedy(Action.USE_MODEL, collection=note.collection, sentence="Give it another")
     return None
 
 

@@ -276,6 +276,9 @@ class Library:
             reason = NO_MODEL_AT_INDEXING if can_be_embedded else NO_MODEL_INSTALLED
             yield Note(NoteKind.WORDS_ONLY, names, by_words[0].name if can_be_embedded else "", reason=reason)
         for collection in chosen:
+            if missing := collection.searcher().missing_model:
+                yield Note(NoteKind.WORDS_ONLY, (collection.name,), collection.name, reason=str(missing))
+                continue
             if collection not in by_words and not collection.is_covered():
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:

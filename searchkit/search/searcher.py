@@ -20,6 +20,7 @@ from searchkit.catalog.passages import (
     seen_by_model,
 )
 from searchkit.catalog.stored_documents import documents_at
+from searchkit.errors import ModelNotFoundError
 from searchkit.home import CollectionFolder
 from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
@@ -82,6 +83,7 @@ class CollectionSearcher:
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
         self._provisional: ProvisionalIndex | None = None
+        self.missing_model: ModelNotFoundError | None = None  # why a hybrid search was by words alone
 
     def close(self) -> None:
         """Close the catalog."""
@@ -216,7 +218,13 @@ class CollectionSearcher:
 
     def _has_meaning(self) -> bool:
         """Return whether there is a model that distinguishes texts; otherwise words are all that a hybrid search can use."""
-        return not (self.is_by_words or self._embedder.info.scale.is_meaningless)
+        if self.is_by_words:
+            return False
+        try:
+            return not self._embedder.info.scale.is_meaningless
+        except ModelNotFoundError as error:
+            self.missing_model = error
+            return False
 
     @cached_property
     def _embedder(self) -> "Embedder":

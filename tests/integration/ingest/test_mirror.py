@@ -14,7 +14,8 @@ import pytest
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import open_for_reading
 from searchkit.catalog.fulltext import TOKENIZER, lexical_form
-from searchkit.errors import CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
+from searchkit.display import note_remedy
+from searchkit.errors import Action, CatalogError, CollectionBusyError, ModelNotFoundError, UsageError
 from searchkit.ingest import sync
 from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
@@ -22,7 +23,7 @@ from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
 from searchkit.reports import Progress, RunOptions
 from searchkit.search.request import SearchRequest
-from searchkit.types import SearchMode
+from searchkit.types import NoteKind, SearchMode
 from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -375,13 +376,18 @@ def test_state_is_readable_by_the_user_alone(library: Library, docs: Path) -> No
 def test_a_damaged_catalog_or_a_missing_model_is_one_clear_error(library: Library, docs: Path) -> None:
     library.index(docs)
     library.close()
-    with (
-        Library(library.home) as real,
-        pytest.raises(ModelNotFoundError, match="'docs' was built with the model 'hash'"),
-    ):
-        real.search("dough")
+    missing = "'docs' was built with the model 'hash', which is not installed"
     with Library(library.home) as real:
-        assert real.search("dough", mode=SearchMode.LEXICAL)[0].path.name == "bread.txt"
+        with pytest.raises(ModelNotFoundError, match=missing):
+            real.search("dough", mode=SearchMode.SEMANTIC)
+        response = real.find(SearchRequest("dough"))
+        assert response.hits[0].path.name == "bread.txt", "found by words all the same"
+        (note,) = response.notes
+        assert note.kind is NoteKind.WORDS_ONLY
+        assert missing in note.reason
+        remedy = note_remedy(note)
+        assert remedy
+        assert remedy.action is Action.USE_MODEL
     (library.home.path / "collections" / "docs" / "catalog.db").write_bytes(b"no database at all" * 500)
     with pytest.raises(CatalogError, match=r"cannot be (opened|used)"):
         library.search("dough")

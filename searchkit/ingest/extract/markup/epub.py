@@ -148,8 +148,12 @@ def _blocks(archive: Archive, chapters: list[str], names: dict[str, str]) -> Ite
         chapter = extract_html(_as_page(archive.read(part)))
         blocks = tuple(chapter.blocks)
         title = name or next((block.headings[0] for block in blocks if block.headings), "")
+        said = " ".join(block.text for block in blocks).casefold()
+        above = (
+            (name,) if name and name.casefold() not in said else ()
+        )  # the table of contents may say more than the chapter
         for block in blocks:
-            headings = block.headings or ((title,) if title else ())
+            headings = (*above, *block.headings) or ((title,) if title else ())
             yield replace(block, headings=headings, line=None, line_end=None, place=title or posixpath.basename(part))
 
 

@@ -194,6 +194,8 @@ class _Walk:
         self._add(element.text, element)
         if element.tag in _SHOWING and (shown := _attributes(element)):
             self._add(f" {shown} ", element)
+        elif (tip := element.get("title")) and tip.casefold() not in element.text_content().casefold():
+            self._add(f" ({tip}) ")
 
     def _end(self, element: html.HtmlElement, root: html.HtmlElement) -> Iterator[Block]:
         if self._links and element is self._links[-1][0]:

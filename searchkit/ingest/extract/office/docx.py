@@ -24,6 +24,7 @@ _SKIPPED = frozenset(
 )
 _CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
+_DRAWN = frozenset(("shape", "rect", "oval", "roundrect", "image", "group"))  # in documents of older programs
 _LINKING = frozenset(("hyperlink", "fldSimple", "fldChar", "instrText", "textpath", "signatureline"))
 _LINK_CODE = re.compile(r'\s*HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
 _LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
@@ -200,6 +201,8 @@ class _Reader:
             else:
                 if name == "docPr":
                     found.pictured += pictured(child)
+                elif name in _DRAWN:
+                    found.pictured.append(" ".join(attribute(child, "alt").split()))
                 self._gather(_choice(child) if name == "AlternateContent" else child, found)
 
     def _gather_field(self, child: etree._Element, name: str, found: _Inline) -> None:

@@ -56,6 +56,8 @@ class Walk:
                 yield from self.blocks(element, flow=flow, item="- ")
             elif name == "annotation":
                 yield from self._annotation(element)
+            elif name == "forms":
+                yield from self._form(element)
             elif name in ("title", "desc"):  # of a picture or shape
                 yield self._block(" ".join((element.text or "").split()))
             elif name not in _SKIPPED:
@@ -122,6 +124,12 @@ class Walk:
         yield from self._as_one(
             element, f"comment by {author}" if author else "comment", f"{author}: " if author else ""
         )
+
+    def _form(self, element: etree._Element) -> Iterator[Block]:
+        """The labels and values of controls."""
+        for control in element.iter():
+            words = dict.fromkeys(attribute(control, name) for name in ("label", "title", "current-value", "value"))
+            yield self._block(": ".join(filter(None, words)))
 
     def _as_one(self, element: etree._Element, place: str, said_by: str = "") -> Iterator[Block]:
         """The blocks in an element, joined to a single one."""

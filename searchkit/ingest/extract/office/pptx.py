@@ -94,6 +94,9 @@ class _Slide:
         for shape in shapes:
             if shape is not title:
                 yield from self._shape(shape)
+        for group in descendants(tree, "nvGrpSpPr") if tree is not None else ():
+            for words in pictured(group):
+                yield Block(words, headings=self._headings, page=self._number, place=f"{self._place}, picture")
         yield from self._notes()
         yield from self._comments(authors)
 

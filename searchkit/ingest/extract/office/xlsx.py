@@ -20,7 +20,7 @@ _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # characters that XML may not cont
 
 _LINK = re.compile(r'\s*HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
 _BEHIND_ROWS = re.compile(
-    rb"<(?:\w+:)?(?:(mergeCell|hyperlink)\b([^>]*)>|((?:odd|even|first)(?:Header|Footer))[^>]*>([^<]*)<)"
+    rb"<(?:\w+:)?(?:(mergeCell|hyperlink|dataValidation)\b([^>]*)>|((?:odd|even|first)(?:Header|Footer))[^>]*>([^<]*)<)"
 )
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
 _END_OF_ROWS = re.compile(rb"</(?:\w+:)?sheetData\s*>|<(?:\w+:)?sheetData\s*/>")
@@ -78,7 +78,7 @@ def _blocks(package: Package) -> Iterator[Block]:
             if relation.kind == "worksheet":
                 behind = _behind_rows(package, relation.target)
                 yield from sheet_blocks(name, _rows(workbook, relation.target, behind))
-                for kind, lines in behind.headers.items():
+                for kind, lines in behind.headers.items():  # and hints at cells
                     yield Block("\n".join(dict.fromkeys(lines)), headings=(name,), place=kind)
             yield from _around(package, relation.target, name)
 
@@ -160,6 +160,11 @@ def _behind_rows(package: Package, part: str) -> _Behind:
         }
         first, _, last = said.get("ref", "").partition(":")
         (top, left), (bottom, right) = _cell(first), _cell(last or first)
+        hints = [said[name] for name in ("tooltip", "promptTitle", "prompt", "errorTitle", "error") if said.get(name)]
+        if hints:
+            found.headers.setdefault("hint", []).extend(hints)
+        if element == b"dataValidation":
+            continue
         if element == b"hyperlink":
             found.links[top, left] = addresses.get(said.get("id", ""), "")
         elif top and left:

@@ -186,7 +186,10 @@ def _recognised(document: pypdfium2.PdfDocument, index: int) -> list[Line]:
 def _require_text(contents: _Contents) -> None:
     """Check that there is any text. Raises UnreadableFileError if no page has any."""
     pages = contents.pages
-    if any(page.fields or page.notes or page.stamps or any(line.text.strip() for line in page.lines) for page in pages):
+    if any(
+        page.fields or page.notes or page.stamps or page.pictured or any(line.text.strip() for line in page.lines)
+        for page in pages
+    ):
         return
     if pages and len(contents.unreadable) == len(pages):
         raise UnreadableFileError("damaged PDF: none of its pages can be opened", remedy=_DAMAGED)
@@ -239,6 +242,8 @@ def _beside(page: PageText, headings: tuple[str, ...], number: int) -> Iterator[
         yield Block(note, BlockKind.PARAGRAPH, headings, number, place="note")
     if page.stamps:
         yield Block("\n".join(page.stamps), BlockKind.PARAGRAPH, headings, number, place="stamp")
+    for words in page.pictured:
+        yield Block(words, BlockKind.PARAGRAPH, headings, number, place="picture")
     if page.links:
         yield Block("\n".join(page.links), BlockKind.TABLE, headings, number, place="links")
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 _EDGE_LINES = 2  # running headers and footers take up to this many lines
+_COUNTED = 3  # on two pages, numbers that follow each other may be anything
 _NEARBY, _OFTEN = (
     4,
     4,
@@ -140,7 +141,7 @@ def without_running_lines(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     Numbers of pages without a word are removed from all. Pages whose lines are all the same keep them.
     """
     split = [list(page) for page in pages]
-    if len(pages) < 3:
+    if len(pages) < 2:
         return split
     edges = [{i: _keys(page[i].text, number) for i in _edges(page)} for number, page in enumerate(split)]
     places: dict[str, list[int]] = {}
@@ -166,6 +167,8 @@ def _runs(key: str, places: list[int], page: int, pages: int) -> int:
     """
     has_letter = _LETTER.search(key) is not None
     if len(places) > pages / 2:
+        if not has_letter and pages < _COUNTED:
+            return _NOT
         return _FIRST if page == places[0] and (has_letter or "\0" not in key) else _AGAIN
     at = bisect_left(places, page)
     near = bisect_right(places, page + _NEARBY) - bisect_left(places, page - _NEARBY)

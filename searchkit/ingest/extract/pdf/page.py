@@ -12,6 +12,7 @@ from searchkit.ingest.extract.pdf.lines import Line, is_writing
 from searchkit.ingest.extract.text import address_behind
 
 _DEEPEST = 4  # forms within forms
+_MOST_ELEMENTS = 20_000  # of a page's structure, which may be a circle
 _SOME_TEXT = 1000  # characters; a page with more of them is no scan, whatever is pictured on it
 _DPI = 250  # recognition is equally good from 200 to 300; time and memory grow with the square
 _LONGEST = 5000  # pixels of a side: a poster is rendered coarser
@@ -31,6 +32,13 @@ _NOTES = frozenset(
         pdfium.FPDF_ANNOT_STRIKEOUT,
         pdfium.FPDF_ANNOT_CARET,
         pdfium.FPDF_ANNOT_STAMP,
+        pdfium.FPDF_ANNOT_SQUARE,
+        pdfium.FPDF_ANNOT_CIRCLE,
+        pdfium.FPDF_ANNOT_LINE,
+        pdfium.FPDF_ANNOT_POLYGON,
+        pdfium.FPDF_ANNOT_POLYLINE,
+        pdfium.FPDF_ANNOT_INK,
+        pdfium.FPDF_ANNOT_FILEATTACHMENT,
     )
 )
 
@@ -38,7 +46,7 @@ _NOTES = frozenset(
 @dataclass(slots=True)
 class PageText:
     """A page's lines in the file's order, form fields as "name: value", readers' notes, and what stands in stamps and visible
-    signatures; `links`: addresses behind words of the page.
+    signatures; `links`: addresses behind words of the page; `pictured`: the authors' descriptions of its pictures.
 
     `covered`: the share of the page that pictures cover. `is_writing`: False if the lines are codes instead of letters.
     """
@@ -48,6 +56,7 @@ class PageText:
     notes: list[str] = field(default_factory=list)
     stamps: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    pictured: list[str] = field(default_factory=list)
     covered: float = 0.0
     is_writing: bool = True
 
@@ -62,6 +71,8 @@ def read_page(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, into: Pa
     into.is_writing = is_writing("\n".join(line.text for line in into.lines))
     if sum(len(line.text.strip()) for line in into.lines) <= _SOME_TEXT:
         into.covered = _covered(page)
+    if pdfium.FPDFCatalog_IsTagged(document):
+        into.pictured = list(dict.fromkeys(_pictured(page)))
     has_stamps = _annotations(page, into)
     return has_stamps and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS
 
@@ -222,6 +233,28 @@ def _links(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, text_page: 
             yield f"{words}{address}".strip()
 
 
+def _pictured(page: pypdfium2.PdfPage) -> Iterator[str]:
+    """The descriptions of pictures in a page's structure."""
+    tree = pdfium.FPDF_StructTree_GetForPage(page)
+    if not tree:
+        return
+    try:
+        count = pdfium.FPDF_StructTree_CountChildren(tree)
+        held = [pdfium.FPDF_StructTree_GetChildAtIndex(tree, index) for index in reversed(range(count))]
+        for _ in range(_MOST_ELEMENTS):
+            if not held:
+                break
+            element = held.pop()
+            if not element:
+                continue
+            if pdfium.FPDF_StructElement_GetAltText(element, None, 0) > 2:
+                yield " ".join(_string(pdfium.FPDF_StructElement_GetAltText, element).split())
+            count = pdfium.FPDF_StructElement_CountChildren(element)
+            held += [pdfium.FPDF_StructElement_GetChildAtIndex(element, index) for index in reversed(range(count))]
+    finally:
+        pdfium.FPDF_StructTree_Close(tree)
+
+
 def _annotations(page: pypdfium2.PdfPage, into: PageText) -> bool:
     """Read the values of form fields and the texts of notes. Return True if there are stamps or signatures besides, whose texts
     are drawn.
@@ -238,6 +271,8 @@ def _annotations(page: pypdfium2.PdfPage, into: PageText) -> bool:
             fields.append(_field(page.formenv, annotation))
             kind_of_field = pdfium.FPDFAnnot_GetFormFieldType(page.formenv, annotation)
             has_stamps |= kind_of_field == pdfium.FPDF_FORMFIELD_SIGNATURE
+        elif kind == pdfium.FPDF_ANNOT_WIDGET:  # without a form around it, as some signatures are
+            has_stamps = True
         elif kind in _NOTES:
             notes.append(_string(pdfium.FPDFAnnot_GetStringValue, annotation, b"Contents"))
             has_stamps |= kind in (pdfium.FPDF_ANNOT_STAMP, pdfium.FPDF_ANNOT_FREETEXT)

@@ -51,7 +51,7 @@ def _docx() -> bytes:
     )
     picture = '<w:r><w:drawing><wp:docPr id="1" name="Picture 1" descr="walt"/></w:drawing></w:r>'
     box = f"<w:r><w:pict><v:shape><v:textbox><w:txbxContent>{p('wbox')}</w:txbxContent></v:textbox></v:shape></w:pict></w:r>"
-    mark = '<w:r><w:pict><v:shape><v:textpath string="wwatermark"/></v:shape></w:pict></w:r>'
+    mark = '<w:r><w:pict><v:shape alt="wdrawn"><v:textpath string="wwatermark"/></v:shape></w:pict></w:r>'
     table = f"<w:tbl><w:tr><w:tc>{p('wcell')}</w:tc><w:tc>{p('')}</w:tc></w:tr></w:tbl>"
     changes = "<w:p><w:del><w:r><w:delText>zdeleted</w:delText></w:r></w:del><w:ins><w:r><w:t>winserted</w:t></w:r></w:ins></w:p>"
     math = "<w:p><m:oMath><m:r><m:t>wformula</m:t></m:r></m:oMath></w:p>"
@@ -232,7 +232,7 @@ def _html() -> bytes:
     <link rel="canonical" href="https://wsource.example/page"></head><body><header><p>wheader</p>
     <ul><li><a href=a>znav</a><li><a href=b>zmenu</a><li><a href=c>zpath</a></ul></header><nav>znavigation</nav>
     <div role="navigation">zcrumbs</div><div>waround</div><main><h1>wheading</h1><p>wbody <a href="https://wtarget.example/x">wlink</a>
-    <img src=x alt="walt"><abbr title="wlong">wshort</abbr></p><pre>wcode</pre><table><caption>wcaption</caption><tr><td>wcell</table>
+    <img src=x alt="walt"><abbr title="wlong">wshort</abbr> <i title="wtip">wpointed</i></p><pre>wcode</pre><table><caption>wcaption</caption><tr><td>wcell</table>
     <svg><title>wdrawing</title><text>wlabel</text></svg><math><mi>wformula</mi></math><form><input value="wtyped">
     <textarea>wwritten</textarea><select><option selected>wchosen<option>zchoice</select><button>zbutton</button></form>
     <details><summary>wsummary</summary>wdetails</details><script>zscript</script><template>ztemplate</template>
@@ -257,9 +257,47 @@ def _epub() -> bytes:
     )
 
 
+def _pdf() -> bytes:
+    content = "BT /F1 11 Tf 50 700 Td (wbody) Tj 0 -20 Td (wlink) Tj ET"
+    form = "BT /F1 11 Tf 5 20 Td (wstamped) Tj ET"
+    font = "/Resources << /Font << /F1 3 0 R >> >>"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [8 0 R] >> /Outlines 9 0 R /MarkInfo << /Marked true >> /StructTreeRoot 11 0 R >>",
+        "<< /Type /Pages /Count 1 /Kids [4 0 R] >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] {font} /Contents 5 0 R /Annots [6 0 R 8 0 R 13 0 R 14 0 R] /StructParents 0 >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        "<< /Type /Annot /Subtype /Stamp /Rect [100 100 300 150] /F 4 /Contents (wnote) /AP << /N 7 0 R >> >>",
+        f"<< /Type /XObject /Subtype /Form /BBox [0 0 200 50] {font} /Length {len(form)} >>\nstream\n{form}\nendstream",
+        "<< /Type /Annot /Subtype /Widget /FT /Tx /T (wfield) /V (wvalue) /Rect [0 0 50 50] /P 4 0 R >>",
+        "<< /Type /Outlines /First 10 0 R /Last 10 0 R /Count 1 >>",
+        "<< /Title (wbookmark) /Parent 9 0 R /Dest [4 0 R /XYZ 0 800 0] >>",
+        "<< /Type /StructTreeRoot /K 12 0 R /ParentTree << /Nums [0 [12 0 R]] >> >>",
+        "<< /Type /StructElem /S /Figure /P 11 0 R /Pg 4 0 R /K 0 /Alt (walt) >>",
+        "<< /Type /Annot /Subtype /Link /Rect [45 670 100 695] /A << /S /URI /URI (https://wtarget.example/x) >> >>",
+        "<< /Type /Annot /Subtype /Square /Rect [0 0 9 9] /Contents (wsquare) >>",
+        "<< /Title (wtitle) /Author (wauthor) /Subject (wsubject) /Keywords (wkeyword) >>",
+    ]
+    data, offsets = "%PDF-1.5\n", []
+    for number, each in enumerate(objects, 1):
+        offsets.append(len(data))
+        data += f"{number} 0 obj\n{each}\nendobj\n"
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R /Info 15 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
+    return (data + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}" + trailer).encode()
+
+
+def _mail() -> bytes:
+    return (
+        b"From: wsender <a@wmeadow.example>\nTo: wreceiver <b@b.example>\nSubject: wsubject\nMIME-Version: 1.0\n"
+        b"Content-Type: text/html\n\n<p>wbody <a href='https://wtarget.example/x'>wlink</a></p>"
+    )
+
+
 _INPUTS: dict[str, tuple[str, bytes]] = {
     "docx": ("docx", _docx()), "pptx": ("pptx", _pptx()), "xlsx": ("xlsx", _xlsx()), "odt": ("odf", _odt()), "ods": ("odf", _ods()),
     "odp": ("odf", _odp()), "rtf": ("rtf", _rtf()), "html": ("html", _html()), "epub": ("epub", _epub()),
+    "pdf": ("pdf", _pdf()), "mail": ("mail", _mail()),
     "markdown": ("markdown", b"---\ntitle: wtitle\nmine: wfront\n---\n# wheading\n\nwbody [wlink](https://wtarget.example 'wtip')\n"
                  b"![walt](x.png)\n\n| wname | b |\n|---|---|\n| wcell | |\n\n<div>whtml</div>\n\n[wref]: https://wreference.example\n"),
     "rst": ("rst", b"wheading\n========\n\n:author: wauthor\n\nwbody `wlink <https://wtarget.example>`_\n\n.. image:: x.png\n   :alt: walt\n\n"

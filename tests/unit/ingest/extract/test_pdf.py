@@ -80,11 +80,13 @@ def test_text_is_read_page_by_page() -> None:
 @pytest.mark.parametrize(
     "form", ["{}", "Page {}", "Page {} of 4", "2013 report, p. {}", "- {} -", "3 Quay Street, sheet {} of 4", "{} / 4"]
 )
-@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("count", [2, 3, 4])
 def test_running_headers_are_read_once_and_page_numbers_not_at_all(form: str, count: int) -> None:
     pages = [["Handbook of bees 77-1", *body, form.format(number)] for number, body in enumerate(_BODY[:count], 7)]
     first, *others = [found.split("\n") for found in pages_of(pdf(pages)).values()]
-    foot = [form.format(7)] if any(map(str.isalpha, form)) else []
+    if count == 2 and not any(map(str.isalpha, form)):  # two numbers may be anything
+        others = [[line for line in found if line != form.format(8)] for found in others]
+    foot = [form.format(7)] if count == 2 or any(map(str.isalpha, form)) else []
     assert first == ["Handbook of bees 77-1", *_BODY[0], *foot, ""]
     assert others == [[*body, ""] for body in _BODY[1:count]]
 
@@ -620,3 +622,14 @@ def test_a_photograph_with_a_caption_and_a_scan_that_was_read_are_no_scans() -> 
 def test_a_word_of_thirty_thousand_letters_is_matched_in_one_go() -> None:
     """With a pattern that tries each of its letters as a beginning, this takes minutes."""
     assert joined(["H" * 100_000] * 2).count("H") == 200_000
+
+
+def test_pictures_are_read_by_their_descriptions() -> None:
+    tree = "<< /Type /StructTreeRoot /K 7 0 R /ParentTree << /Nums [0 [7 0 R]] >> >>"
+    figure = "<< /Type /StructElem /S /Figure /P 6 0 R /Pg 4 0 R /K 0 /Alt (A plan of the yard) >>"
+    content = _shown("text") + "/Figure << /MCID 0 >> BDC 0 0 10 10 re f EMC"
+    tagged = drawn(content, "/StructParents 0", tree, figure).replace(
+        b"/Catalog", b"/Catalog /MarkInfo << /Marked true >> /StructTreeRoot 6 0 R"
+    )
+    found = list(extract_pdf(tagged).blocks)
+    assert [(block.text, block.place) for block in found] == [("text", ""), ("A plan of the yard", "picture")]

@@ -183,11 +183,11 @@ def _phone(match: re.Match[str]) -> Value | None:
     if len(digits) not in _PHONE_DIGITS or (digits == written and not digits.startswith("0")):
         return None
     if not written.startswith(("+", "00")):
-        return Value(*match.span(), (digits.lstrip("0"),))
+        return Value(*match.span(), (digits.lstrip("0"),)) if digits.strip("0") else None
     digits = digits.lstrip("0")
-    code = 1 if digits[0] in "17" else 2 if digits[:2] in _COUNTRIES_OF_TWO else 3
+    code = 1 if digits[:1] in ("1", "7") else 2 if digits[:2] in _COUNTRIES_OF_TWO else 3
     national = digits[code:].lstrip("0")
-    return Value(*match.span(), (national, digits[:code] + national))
+    return Value(*match.span(), (national, digits[:code] + national)) if national else None
 
 
 def _number(match: re.Match[str]) -> Value | None:

@@ -22,6 +22,7 @@ from searchkit.reports import (
     Coverage,
     DocumentView,
     IndexReport,
+    LeftOut,
     Progress,
     ProgressListener,
     RunOptions,
@@ -117,6 +118,20 @@ class Collection:
             fingerprint = self._fingerprint(catalog)
             status = collection_status(self.folder, catalog, fingerprint)
         return replace(status, index=index_status(self.folder, fingerprint))
+
+    def left_out(self) -> list[LeftOut]:
+        """List what rules leave out of the folders now. Folders that are away are left out of the list."""
+        from searchkit.catalog.roots import exclusions
+        from searchkit.errors import UsageError
+        from searchkit.ingest.discover import left_out_of
+
+        with self.reading() as catalog:
+            roots, excluded = all_roots(catalog), exclusions(catalog)
+        found: list[LeftOut] = []
+        for root in roots:
+            with suppress(UsageError):
+                found += left_out_of(root.path, excluded)
+        return found
 
     def is_covered(self) -> bool:
         """True if every passage had a vector of the collection's model when its last index run ended; quick to ask."""

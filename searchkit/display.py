@@ -6,7 +6,7 @@ from pathlib import Path
 
 from searchkit.errors import Action, Option, Remedy, SearchkitError
 from searchkit.installation import Installation, program
-from searchkit.reports import IndexReport
+from searchkit.reports import IndexReport, LeftOutCount, LeftOutRule
 from searchkit.types import MEANINGLESS_MODEL, NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
@@ -108,6 +108,32 @@ def file_changes(report: IndexReport) -> str:
         (report.unchanged, "unchanged"),
     )
     return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "no files"
+
+
+_LEFT_OUT: Mapping[LeftOutRule, str] = {
+    LeftOutRule.HIDDEN: "hidden",
+    LeftOutRule.LEFTOVER: "caches and leftovers",
+    LeftOutRule.SECRET: "private keys and password stores",
+    LeftOutRule.OFFLINE: "only in the cloud",
+    LeftOutRule.DELETED_MAIL: "deleted mail",
+    LeftOutRule.FORGOTTEN: "forgotten",
+}
+
+
+def left_out_rule(rule: LeftOutRule, source: str, pattern: str) -> str:
+    """Word a rule: `by .gitignore: *.pdf`, or `hidden`."""
+    return f"by {source}: {on_one_line(pattern)}" if rule is LeftOutRule.IGNORED else _LEFT_OUT.get(rule, str(rule))
+
+
+def left_out_text(counts: Sequence[LeftOutCount], *, most: int = 4) -> str:
+    """`2 files by .gitignore: *.pdf; 1 folder hidden`: what rules leave out, the most frequent first; "" if nothing is."""
+    said = []
+    for each in counts[:most]:
+        amounts = [plural(each.files, "file")] if each.files else []
+        amounts += [plural(each.folders, "folder")] if each.folders else []
+        said.append(f"{' and '.join(amounts)} {left_out_rule(each.rule, each.source, each.pattern)}")
+    rest = sum(each.files + each.folders for each in counts[most:])
+    return "; ".join([*said, f"{rest:,} by other rules"] if rest else said)
 
 
 def size(count_bytes: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from searchkit.types import Chunk
@@ -24,6 +25,47 @@ class Damage:
     what: str
 
 
+class LeftOutRule(StrEnum):
+    """The kinds of rules by which files are left out; `display.left_out_text` words them."""
+
+    IGNORED = "ignored"  # by an ignore file
+    HIDDEN = "hidden"
+    LEFTOVER = "leftover"  # caches and leftovers that nobody searches for
+    SECRET = "secret"  # noqa: S105 (private keys and password stores)
+    OFFLINE = "offline"  # only in the cloud: reading it would fetch it. The text of an earlier run is kept
+    DELETED_MAIL = "deleted mail"  # marked so in a Maildir
+    FORGOTTEN = "forgotten"  # by the user
+    INTERNAL = "internal"  # git's own folder, and ignore files; never counted
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file or folder that a rule leaves out, with everything below it.
+
+    `source`, `pattern`: of an ignore file, "" if the rule needs none. `line`: what brings it back, in a .searchkitignore in
+    the folder `into`; "" if nothing there can.
+    """
+
+    path: Path
+    rule: LeftOutRule
+    is_folder: bool
+    source: str = ""
+    pattern: str = ""
+    line: str = ""
+    into: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutCount:
+    """The number of files and folders that one rule leaves out."""
+
+    rule: LeftOutRule
+    source: str
+    pattern: str
+    files: int
+    folders: int
+
+
 @dataclass(frozen=True, slots=True)
 class FormatCount:
     """The files and passages of one format in a collection."""
@@ -38,7 +80,7 @@ class IndexReport:
     """The result of an index run. Files are counted once each; `passages` counts distinct chunks, `embedded` those of them that got
     a vector in this run.
 
-    `formats`: the collection's contents now. `problems`: those of this run.
+    `formats`: the collection's contents now. `problems`: those of this run. `left_out`: what rules leave out of its folders.
     """
 
     collection: str
@@ -58,6 +100,7 @@ class IndexReport:
     embed_seconds: float
     formats: tuple[FormatCount, ...]
     problems: tuple[Problem, ...]
+    left_out: tuple[LeftOutCount, ...] = ()
 
     def followed_by(self, later: "IndexReport") -> "IndexReport":
         """Add a run that found the files as this one left them, and embedded what this one had read."""
@@ -154,6 +197,7 @@ class CollectionStatus:
     problems: tuple[Problem, ...]
     unsupported_types: tuple[tuple[str, int], ...]
     inside: int = 0
+    left_out: tuple[LeftOutCount, ...] = ()
     index: IndexStatus | None = None
     provisional: int = 0
     is_lazy: bool = False

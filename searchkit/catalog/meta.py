@@ -1,13 +1,14 @@
 """Small facts about a collection, such as its model and the time of its last index run."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import update_settings_checksum
 from searchkit.files import path_from_text, path_to_text
-from searchkit.reports import Problem
+from searchkit.reports import LeftOut, LeftOutCount, LeftOutRule, Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
@@ -17,6 +18,7 @@ INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or mis
 RECALL_GOAL = "recall_goal"  # the recall that the chosen index has to reach; "" or missing for the default
 CURRENT_INDEX = "vouched_index"  # the token of the index generation made of this catalog, see Manifest
 _FOLDER_PROBLEMS = "folder_problems"
+_LEFT_OUT = "left_out"  # counts by rule of each root
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
 UPDATED = "updated_at"  # local time with offset, when the last index run ended
 
@@ -40,3 +42,27 @@ def set_folder_problems(catalog: CatalogWriter, problems: Sequence[Problem], loo
     others = [p for p in folder_problems(catalog) if not any(p.path.is_relative_to(root) for root in looked_at)]
     rows = [(path_to_text(problem.path), problem.reason, problem.remedy) for problem in [*others, *problems]]
     set_meta(catalog, _FOLDER_PROBLEMS, json.dumps(rows))
+
+
+def left_out(catalog: CatalogReader) -> tuple[LeftOutCount, ...]:
+    """Count what rules leave out of all roots, as of their last visits; the most frequent rule first."""
+    files: Counter[tuple[str, str, str]] = Counter()
+    folders: Counter[tuple[str, str, str]] = Counter()
+    for rows in json.loads(catalog.meta(_LEFT_OUT) or "{}").values():
+        for rule, source, pattern, file_count, folder_count in rows:
+            files[rule, source, pattern] += file_count
+            folders[rule, source, pattern] += folder_count
+    counts = [LeftOutCount(LeftOutRule(key[0]), key[1], key[2], files[key], folders[key]) for key in files]
+    return tuple(sorted(counts, key=lambda each: (-each.files - each.folders, each.rule, each.pattern)))
+
+
+def set_left_out(catalog: CatalogWriter, found: Mapping[str, Sequence[LeftOut]], roots: Sequence[str]) -> None:
+    """Store what rules leave out of the roots visited, by path in catalog form; `roots`: all there are."""
+    stored = {root: rows for root, rows in json.loads(catalog.meta(_LEFT_OUT) or "{}").items() if root in roots}
+    for root, entries in found.items():
+        counts = Counter((each.rule, each.source, each.pattern, each.is_folder) for each in entries)
+        keys = dict.fromkeys(key[:3] for key in counts)
+        stored[root] = [(*key, counts[*key, False], counts[*key, True]) for key in keys]
+    text = json.dumps(stored)
+    if text != (catalog.meta(_LEFT_OUT) or "{}"):
+        set_meta(catalog, _LEFT_OUT, text)

@@ -2,7 +2,7 @@
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, folder_problems
+from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, folder_problems, left_out
 from searchkit.catalog.passages import count_chunks, count_passages, count_provisional
 from searchkit.files import folder_size_bytes, path_from_text
 from searchkit.home import CollectionFolder
@@ -47,6 +47,7 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         provisional=count_provisional(catalog, fingerprint),
         is_lazy=catalog.meta(LAZY) == "yes",
         inside=documents.count_inside(catalog),
+        left_out=left_out(catalog),
     )
 
 

@@ -9,7 +9,7 @@ import click
 
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import command, error_text, file_changes, on_one_line, plural, remedy_command
+from searchkit.display import command, error_text, file_changes, left_out_text, on_one_line, plural, remedy_command
 from searchkit.errors import Action, Remedy, SearchkitError
 from searchkit.reports import IndexReport, RunOptions
 
@@ -242,6 +242,9 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
     if len(report.formats) > 1 and report.added and not report.unchanged:
         kinds = (f"{each.format} {each.files:,}" for each in report.formats)
         say(f"  by format:  {', '.join(kinds)}")
+    if report.left_out and (report.added or report.changed or not report.unchanged):
+        how = command("status", "--left-out", "-c", report.collection)
+        say(f"  left out:  {left_out_text(report.left_out)}. Each, and what brings it back: {how}")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")

@@ -35,6 +35,7 @@ _COMMANDS = {
 }
 
 _MODULES = {
+    "similar": "search",
     "verify": "repair",
     "rebuild": "repair",
     "forget": "collections",

@@ -1,14 +1,16 @@
 """`searchkit status`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from searchkit.cli.output import print_json
-from searchkit.display import command, on_one_line, plural, printable, size
-from searchkit.reports import CollectionStatus, IndexStatus, Problem
+from searchkit.display import command, left_out_rule, left_out_text, on_one_line, plural, printable, size
+from searchkit.reports import CollectionStatus, IndexStatus, LeftOut, LeftOutRule, Problem
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -19,16 +21,18 @@ _PROBLEMS_SHOWN = 10
 @click.command()
 @click.option("-c", "--collection", default="", help="This collection only.")
 @click.option("--problems", is_flag=True, help="List every file that was skipped, with the reason and what to do.")
+@click.option("--left-out", is_flag=True, help="List what rules leave out, by rule, with the line that brings it back.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per collection (fields: searchkit docs json)."
 )
-def status(collection: str, *, problems: bool, as_json: bool) -> None:
+def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) -> None:
     """Show what is indexed, and what is not and why.
 
     \b
     Examples:
       searchkit status -c docs
       searchkit status --problems
+      searchkit status --left-out
     """
     from searchkit.errors import NothingIndexedError
     from searchkit.library import Library
@@ -39,6 +43,9 @@ def status(collection: str, *, problems: bool, as_json: bool) -> None:
             raise NothingIndexedError
         found = [library.status(name) for name in names]
         missing_model = _missing_model(library)
+        if left_out:
+            _print_left_out({name: library.collection(name).left_out() for name in names}, as_json=as_json)
+            return
     if as_json:
         print_json(_as_json(one) for one in found)
         return
@@ -72,6 +79,9 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
         click.echo(f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read: {printable(kinds)}")
     click.echo(f"  passages  {one.passages:,}, all searchable by words, {_coverage(one)}")
+    if one.left_out:
+        listed = command("status", "--left-out", "-c", one.name)
+        click.echo(f"  left out  {printable(left_out_text(one.left_out))}; each, and what brings it back: {listed}")
     if one.scanned_pages:
         click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
     click.echo(f"  model     {one.model or missing_model}")
@@ -112,6 +122,39 @@ def _print_problems(one: CollectionStatus) -> None:
             click.echo(f"      {on_one_line(str(problem.path))}")
 
 
+def _print_left_out(found: Mapping[str, Sequence[LeftOut]], *, as_json: bool) -> None:
+    """Print what is left out, grouped by rule and by what brings it back."""
+    if as_json:
+        print_json(
+            {**asdict(each), "collection": name, "path": str(each.path), "into": str(each.into / ".searchkitignore")}
+            for name, entries in found.items()
+            for each in entries
+        )
+        return
+    for name, entries in found.items():
+        click.secho(f"{name}: {len(entries):,} left out by rules", bold=True)
+        for key, group in groupby(sorted(entries, key=_rule), key=_rule):
+            rule, source, pattern, into, line = key
+            click.echo(f"  {left_out_rule(rule, source, pattern)}")
+            shared = line if pattern else ""
+            if shared:
+                click.echo(
+                    f"    → to have them, add to {on_one_line(str(into / '.searchkitignore'))}: {printable(shared)}"
+                )
+            for each in group:
+                ending = "/" if each.is_folder else ""
+                own = "" if shared or not each.line else f"  ({on_one_line(_how(each))})"
+                click.echo(f"      {on_one_line(str(each.path))}{ending}{own}")
+
+
+def _how(each: LeftOut) -> str:
+    return f"to have it, add to {each.into / '.searchkitignore'}: {each.line}"
+
+
+def _rule(each: LeftOut) -> tuple[LeftOutRule, str, str, Path, str]:
+    return each.rule, each.source, each.pattern, each.into, each.line if each.pattern else ""
+
+
 def _kind(problem: Problem) -> tuple[str, str]:
     return problem.reason, problem.remedy
 
@@ -126,6 +169,7 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "files_unsupported": one.unsupported,
         "documents_inside": one.inside,
         "unsupported_types": dict(one.unsupported_types),
+        "left_out": [asdict(each) for each in one.left_out],
         "chunks": one.chunks,
         "passages": one.passages,
         "vectors": one.vectors,

@@ -10,11 +10,11 @@ from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.roots import Root
 from searchkit.formats import CONTAINERS
 from searchkit.ingest import chunk
-from searchkit.ingest.discover import FoundFile, UnreadableFolder
+from searchkit.ingest.discover import OFFLINE, FoundFile, UnreadableFolder
 from searchkit.ingest.extract import readers
 from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.sandbox.messages import Limits
-from searchkit.reports import Problem
+from searchkit.reports import LeftOut, LeftOutRule, Problem
 from searchkit.types import DocumentStatus
 
 _BLANK_LINES = "/blank-lines"  # where code was cut
@@ -75,8 +75,8 @@ def _taken_for(format_name: str, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A root's files: the number that are unchanged, those that may have changed (with their records), those that are new, and
-    the records of those that are gone.
+    """A root's files: the number that are unchanged, those that may have changed (with their records), those that are new, the
+    records of those that are gone, and what rules leave out.
     """
 
     root: Root
@@ -86,10 +86,14 @@ class Survey:
     new: list[FoundFile] = field(default_factory=list)
     gone: list[DocumentRecord] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def survey_root(
-    root: Root, known: Iterable[DocumentRecord], found: Iterable[FoundFile | UnreadableFolder], version: PipelineVersion
+    root: Root,
+    known: Iterable[DocumentRecord],
+    found: Iterable[FoundFile | UnreadableFolder | LeftOut],
+    version: PipelineVersion,
 ) -> Survey:
     """Compare what `discover` finds with what the catalog knows.
 
@@ -99,14 +103,21 @@ def survey_root(
     gone = {record.path: record for record in known}
     count = len(gone)
     changed, new, problems, kept_below = [], [], [], []
+    left_out = []
     unchanged = 0
     for entry in found:
+        if isinstance(entry, LeftOut):
+            left_out.append(entry)
+            continue
         if isinstance(entry, UnreadableFolder):
             problems.append(Problem(entry.path, entry.reason, "Give yourself the right to read it, or forget it."))
             kept_below.append(entry.relative + "/")
             continue
         record = gone.pop(entry.relative, None)
-        if record is None:
+        if entry.kind == OFFLINE:  # what was read before is kept, as that of a drive that is away
+            left_out.append(LeftOut(entry.path, LeftOutRule.OFFLINE, is_folder=False))
+            unchanged += record is not None
+        elif record is None:
             new.append(entry)
         elif _is_unchanged(entry, record, version):
             unchanged += 1
@@ -125,7 +136,7 @@ def survey_root(
             )
         )
         return Survey(root, root.device if root.device is not None else device, problems=problems)
-    return Survey(root, device, unchanged, changed, new, list(gone.values()), problems)
+    return Survey(root, device, unchanged, changed, new, list(gone.values()), problems, left_out)
 
 
 def _is_unchanged(entry: FoundFile, record: DocumentRecord, version: PipelineVersion) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
-from searchkit.catalog.meta import COVERED, LAZY, UPDATED, set_folder_problems, set_meta
+from searchkit.catalog.meta import COVERED, LAZY, UPDATED, left_out, set_folder_problems, set_left_out, set_meta
 from searchkit.catalog.passages import count_chunks, count_passages
-from searchkit.catalog.roots import Root
+from searchkit.catalog.roots import Root, all_roots
 from searchkit.embedding.embedder import Embedder
+from searchkit.files import path_to_text
 from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index
 from searchkit.ingest.chunk import PASSAGE_TOKENS
@@ -66,6 +67,7 @@ class IndexRun:
             embed_seconds=embed_seconds,
             formats=tuple(documents.count_by_format(self.catalog)),
             problems=(*sync.folder_problems, *sync.problems),
+            left_out=left_out(self.catalog),
         )
 
     def finish(self, *, is_same: bool) -> None:
@@ -103,6 +105,7 @@ class IndexRun:
         sync.run(chosen)
         with self.catalog.transaction():
             set_folder_problems(self.catalog, sync.folder_problems, [root.path for root in chosen])
+            set_left_out(self.catalog, sync.left_out, [path_to_text(root.path) for root in all_roots(self.catalog)])
         return sync
 
     def _fill(self, embedder: Embedder, guesses: PendingGuesses) -> int:

@@ -18,13 +18,13 @@ from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.meta import COVERED, UNREAD, set_meta
 from searchkit.catalog.roots import Root
 from searchkit.errors import UsageError
-from searchkit.files import TO_CATALOG, path_from_text
+from searchkit.files import TO_CATALOG, path_from_text, path_to_text
 from searchkit.ingest.diff import NEVER_READ_NS, PipelineVersion, Survey, is_readable, settled, survey_root
 from searchkit.ingest.discover import FoundFile, discover
 from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Limits, Part, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
-from searchkit.reports import Problem, Progress, ProgressListener
+from searchkit.reports import LeftOut, Problem, Progress, ProgressListener
 from searchkit.types import Chunk, DocumentStatus
 
 _FILE_BYTES = 4096  # the work per file, in addition to its bytes
@@ -83,6 +83,7 @@ class FolderSync:
         self.counts: Counter[Change] = Counter()
         self.problems: list[Problem] = []  # of files
         self.folder_problems: list[Problem] = []
+        self.left_out: dict[str, list[LeftOut]] = {}  # by the path of the root, in catalog form
         self._catalog = catalog
         self._chunking = chunking
         self._version = chunking.pipeline_version
@@ -123,6 +124,7 @@ class FolderSync:
             )
             return None
         self.folder_problems += survey.problems
+        self.left_out[path_to_text(root.path)] = survey.left_out
         with self._catalog.transaction():
             roots.note_device(self._catalog, root, survey.device)
         return survey

@@ -605,3 +605,34 @@ def test_a_quotation_is_a_copy_of_the_mail_that_it_quotes(library: Library, tmp_
     library.index(tmp_path / "mail")
     (hit,) = library.search("thermocouple", mode=SearchMode.LEXICAL)
     assert (hit.path.name, hit.place) == ("a reply.eml", "quoted")
+
+
+def test_what_rules_leave_out_is_counted_by_rule(library: Library, docs: Path) -> None:
+    write(docs / ".gitignore", "*.pdf\nprivate/\n")
+    for name in ("a.pdf", "b.pdf", "private/x.md", ".hidden.md", "id_rsa"):
+        write(docs / name, "x")
+    report = library.index(docs)
+    assert report.left_out == library.status("docs").left_out
+    counts = {(each.rule, each.pattern): (each.files, each.folders) for each in report.left_out}
+    assert counts == {
+        ("ignored", "*.pdf"): (2, 0),
+        ("ignored", "private/"): (0, 1),
+        ("hidden", ""): (1, 0),
+        ("secret", "id_rsa"): (1, 0),
+    }
+    (docs / ".gitignore").unlink()
+    assert [each.rule for each in library.index(docs).left_out] == ["hidden", "secret"]
+    assert sorted(each.path.name for each in library.collection("docs").left_out()) == [".hidden.md", "id_rsa"]
+
+
+def test_a_file_that_went_to_the_cloud_keeps_its_text(library: Library, docs: Path) -> None:
+    library.index(docs)
+    (docs / "bread.txt").rename(docs / ".bread.txt.icloud")
+    report = library.index(docs)
+    assert (report.deleted, report.unchanged) == (0, 3)
+    assert [(each.rule, each.files) for each in report.left_out] == [("offline", 1)]
+    assert found(library, "dough") == ["bread.txt"]
+    (docs / ".bread.txt.icloud").rename(docs / "bread.txt")
+    assert library.index(docs).unchanged == 3
+    (docs / ".new.txt.icloud").write_bytes(b"bplist00")
+    assert library.index(docs).added == 0

@@ -1,5 +1,6 @@
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 
 from searchkit.errors import UsageError
 from searchkit.files import path_from_text, path_to_text
-from searchkit.ingest.discover import FoundFile, UnreadableFolder, discover
+from searchkit.ingest.discover import OFFLINE, FoundFile, UnreadableFolder, discover, left_out_of
+from searchkit.reports import LeftOut, LeftOutRule
 
 
 def write(root: Path, *names: str, content: str = "x") -> None:
@@ -18,7 +20,7 @@ def write(root: Path, *names: str, content: str = "x") -> None:
 
 
 def found(root: Path, excluded: frozenset[Path] = frozenset()) -> list[str]:
-    return [entry.relative for entry in discover(root, excluded)]
+    return [entry.relative for entry in discover(root, excluded) if not isinstance(entry, LeftOut)]
 
 
 def test_files_come_folder_by_folder_in_the_order_of_names(tmp_path: Path) -> None:
@@ -204,7 +206,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[Path]]:
 def test_a_folder_that_cannot_be_listed_is_reported_and_the_rest_is_found(tmp_path: Path, locked: set[Path]) -> None:
     write(tmp_path, "a/locked/x.txt", "a/y.txt", "b/z.txt")
     locked.add(tmp_path / "a/locked")
-    entries = list(discover(tmp_path))
+    entries = [entry for entry in discover(tmp_path) if not isinstance(entry, LeftOut)]
     assert [entry.relative for entry in entries] == ["a/y.txt", "a/locked", "b/z.txt"]
     assert entries[1] == UnreadableFolder(
         tmp_path / "a/locked", "a/locked", "folder cannot be read (Permission denied)"
@@ -222,3 +224,125 @@ def test_a_root_that_is_missing_or_a_file_is_an_error(tmp_path: Path) -> None:
     for root in (tmp_path / "missing", tmp_path / "file.txt"):
         with pytest.raises(UsageError, match="Nothing of it was changed"):
             list(discover(root))
+
+
+def left_out(root: Path) -> dict[str, tuple[LeftOutRule, str]]:
+    """(rule, pattern) by path below the root."""
+    return {
+        each.path.relative_to(root).as_posix(): (each.rule, each.pattern) for each in left_out_of(root, frozenset())
+    }
+
+
+def test_what_is_left_out_is_named_with_its_rule(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="*.pdf\nprivate/\n")
+    write(tmp_path, "sub/.searchkitignore", content="old*\n")
+    names = (
+        "lease.pdf",
+        "private/safe.txt",
+        ".notes/todo.md",
+        "node_modules/a.js",
+        "id_rsa",
+        "safe.kdbx",
+        "sub/old.md",
+        "kept.md",
+    )
+    write(tmp_path, *names)
+    write(tmp_path, "Mail/cur/1.host:2,ST", "Mail/cur/2.host:2,S", "Mail/new/3.host")
+    assert left_out(tmp_path) == {
+        "lease.pdf": (LeftOutRule.IGNORED, "*.pdf"),
+        "private": (LeftOutRule.IGNORED, "private/"),
+        ".notes": (LeftOutRule.HIDDEN, ""),
+        "node_modules": (LeftOutRule.LEFTOVER, "node_modules/"),
+        "id_rsa": (LeftOutRule.SECRET, "id_rsa"),
+        "safe.kdbx": (LeftOutRule.SECRET, "*.kdbx"),
+        "sub/old.md": (LeftOutRule.IGNORED, "old*"),
+        "Mail/cur/1.host:2,ST": (LeftOutRule.DELETED_MAIL, ""),
+    }
+    assert found(tmp_path) == ["kept.md", "Mail/cur/2.host:2,S", "Mail/new/3.host"]
+
+
+def test_the_line_that_is_named_brings_it_back(tmp_path: Path) -> None:
+    write(tmp_path, ".gitignore", content="*.pdf\nprivate/\n!x\n")
+    write(tmp_path, "sub/.gitignore", content="*.md\n")
+    write(tmp_path, "sub/deep/.searchkitignore", content="/a\\[1].txt\n")
+    names = (
+        "lease.pdf",
+        "private/safe.txt",
+        ".notes/todo.md",
+        ".x[1]#.md",
+        "a/.hidden file",
+        "node_modules/a.js",
+        "id_rsa",
+        "b/id_rsa",
+    )
+    write(tmp_path, *names, "sub/a.md", "sub/deep/a[1].txt", "sub/deep/b.md")
+    for _ in range(len(names) + 4):
+        remaining = list(left_out_of(tmp_path, frozenset()))
+        if not remaining:
+            break
+        with (remaining[0].into / ".searchkitignore").open("a") as file:
+            file.write(f"{remaining[0].line}\n")
+    assert remaining == []
+    assert {*names, "sub/a.md", "sub/deep/a[1].txt", "sub/deep/b.md"} <= set(found(tmp_path))
+
+
+def git_index(version: int, *names: str) -> bytes:
+    """A git index as git writes it, with nothing but names."""
+    content = struct.pack(">4sII", b"DIRC", version, len(names))
+    previous = b""
+    for name in sorted(name.encode() for name in names):
+        entry = bytes(60) + struct.pack(">H", min(len(name), 0xFFF))
+        if version == 4:
+            common = next((at for at, pair in enumerate(zip(previous, name, strict=False)) if pair[0] != pair[1]), 0)
+            content += entry + _packed(len(previous) - common) + name[common:] + b"\0"
+            previous = name
+        else:
+            content += entry + name + b"\0" * (8 - (62 + len(name)) % 8)
+    return content
+
+
+def _packed(value: int) -> bytes:
+    packed = [value & 0x7F]
+    while value := value >> 7:
+        value -= 1
+        packed.append(0x80 | (value & 0x7F))
+    return bytes(reversed(packed))
+
+
+TRACKED = ("minutes/draft.md", "private/a/letter.txt", "private/" + "x" * 150 + ".txt", "a.md")
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("below", ["", "project/"])
+def test_what_git_tracks_is_not_ignored(tmp_path: Path, version: int, below: str) -> None:
+    repository = tmp_path / below
+    write(repository, ".gitignore", content="private/\nminutes/draft.md\n*.pdf\n")
+    write(repository, *TRACKED, "private/safe.txt", "private/a/safe.txt", "lease.pdf", ".git/HEAD")
+    (repository / ".git/index").write_bytes(git_index(version, *TRACKED))
+    assert sorted(found(tmp_path)) == sorted(f"{below}{name}" for name in TRACKED)
+    assert set(found(repository / "private")) == {"a/letter.txt", "a/safe.txt", "safe.txt", "x" * 150 + ".txt"}  # named
+
+
+@pytest.mark.parametrize("content", [b"", b"DIRC", git_index(2, "a.md")[:40], git_index(4, "a.md")[:75], bytes(500)])
+def test_a_damaged_git_index_tracks_nothing(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path, ".gitignore", content="a.md\n")
+    write(tmp_path, "a.md", "b.md", ".git/HEAD")
+    (tmp_path / ".git/index").write_bytes(content)
+    assert found(tmp_path) == ["b.md"]
+
+
+def test_a_worktree_has_its_index_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path / "tree", ".gitignore", content="a.md\n")
+    write(tmp_path / "tree", "a.md", "b.md")
+    write(tmp_path, "git/HEAD")
+    (tmp_path / "tree/.git").write_text("gitdir: ../git\n")
+    (tmp_path / "git/index").write_bytes(git_index(2, "a.md"))
+    assert found(tmp_path / "tree") == ["a.md", "b.md"]
+
+
+def test_a_placeholder_of_a_cloud_stands_for_its_file(tmp_path: Path) -> None:
+    write(tmp_path, "a/.report.pdf.icloud", "a/x.md")
+    one, other = [entry for entry in discover(tmp_path) if isinstance(entry, FoundFile)]
+    assert (one.relative, one.kind, one.path) == ("a/report.pdf", OFFLINE, tmp_path / "a/report.pdf")
+    assert (other.relative, other.kind) == ("a/x.md", "")
+    assert left_out(tmp_path) == {"a/report.pdf": (LeftOutRule.OFFLINE, "")}

@@ -5,6 +5,7 @@ The language of a computer is in no file: unless a format names one, its own cur
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 Show = Callable[[str], str]
 
+_LARGEST = 27  # power of ten beyond which a number is not laid out
 _HELD = 1000  # values of one format; those of a column are often alike
 BUILT_IN = {
     1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 37: "#,##0_);(#,##0)", 38: "#,##0_);(#,##0)",
@@ -52,11 +54,14 @@ class _Token(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """One form of a format, for positive numbers, negative ones, or zero. `language`: its last two digits, "" unknown."""
+    """One form of a format, for positive numbers, negative ones, or zero. `language`: its last two digits, "" unknown.
+
+    `is_known_date`: False for times that have passed, and for names of days in languages that are not known here.
+    """
 
     tokens: list[_Token]
     language: str
-    currency: str
+    is_known_date: bool
 
     @property
     def is_date(self) -> bool:
@@ -81,9 +86,10 @@ def number_format(identifier: int, code: str | None, *, epoch_1904: bool) -> Sho
         return lru_cache(_HELD)(
             lambda value: beside(_shown_date(value, sections[0], epoch_1904=epoch_1904), as_date(value))
         )
-    if any(token.text == "%" for token in sections[0].tokens):
-        return lru_cache(_HELD)(lambda value: percentage(_shown_number(value, sections), value))
-    return lru_cache(_HELD)(lambda value: beside(_shown_number(value, sections), number_text(value)))
+    forms = [_form(section) for section in sections]
+    if forms[0].percent:
+        return lru_cache(_HELD)(lambda value: percentage(_shown_number(value, forms), value))
+    return lru_cache(_HELD)(lambda value: beside(_shown_number(value, forms), number_text(value)))
 
 
 def beside(shown: str, stored: str) -> str:
@@ -102,15 +108,13 @@ def percentage(shown: str, value: str) -> str:
 
 def _section(code: str) -> _Section:
     tokens: list[_Token] = []
-    language = currency = ""
+    language = ""
     for found in _TOKEN.finditer(code):
         kind = found.lastgroup or ""
         if kind in ("currency", "language"):
-            currency = found["currency"] or currency
             language = (found["language"] or "")[-2:].lower() or language
             tokens.append(_Token("literal", found["currency"]))
         elif kind in ("quoted", "escaped"):
-            currency = currency or found.group(kind).strip()
             tokens.append(_Token("literal", found.group(kind)))
         elif kind in ("date", "clock", "general"):
             tokens.append(_Token(kind, found.group().lower()))
@@ -120,53 +124,100 @@ def _section(code: str) -> _Section:
             tokens.append(_Token("sign" if found.group() in "0#?.,%eE/@" else "literal", found.group()))
         elif found.group().startswith("_"):
             tokens.append(_Token("literal", " "))
-    return _Section(tokens, language, currency)
+    names = any(token.kind == "date" and token.text[0] in "md" and len(token.text) > 2 for token in tokens)
+    elapsed = any(token.kind == "elapsed" for token in tokens)
+    is_known = not elapsed and (not names or (language or "09") in _MONTHS)
+    return _Section(_with_minutes(tokens), language, is_known)
 
 
-def _shown_number(value: str, sections: list[_Section]) -> str:
-    """The number in its form, "" where a format is of a kind that only spreadsheets need: powers, fractions."""
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A number's form, worked out once. `parts`: before, between and behind digits, if these are not parted by other signs.
+
+    `is_shown`: False for kinds that only spreadsheets need, powers and fractions; `is_words`: it has no digits.
+    """
+
+    section: _Section
+    is_shown: bool
+    is_words: bool
+    percent: int
+    scale: int  # powers of ten
+    unit: Decimal  # of the last decimal
+    least_decimals: int
+    zeros: int
+    grouped: bool
+    marks: tuple[str, str]
+    parts: tuple[str, str] | None
+
+
+def _form(section: _Section) -> _Form:
+    signs = "".join(token.text for token in section.tokens if token.kind == "sign")
+    digits = signs.replace("%", "")
+    whole, _, decimals = digits.partition(".")
+    decimals = decimals.replace(",", "")
+    return _Form(
+        section,
+        is_shown=not (
+            any(token.kind in ("general", "elapsed") for token in section.tokens) or set(signs) & set("eE/@")
+        ),
+        is_words=not set(signs) & set("0#?"),
+        percent=signs.count("%"),
+        scale=2 * signs.count("%") - 3 * (len(digits) - len(digits.rstrip(","))),
+        unit=Decimal(1).scaleb(-len(decimals)),
+        least_decimals=decimals.rfind("0") + 1,
+        zeros=whole.count("0"),
+        grouped="," in whole.rstrip(","),
+        marks=_marks(section),
+        parts=_parts(section.tokens),
+    )
+
+
+def _parts(tokens: list[_Token]) -> tuple[str, str] | None:
+    """What stands before and behind the digits, None if there is anything between them."""
+    at = [i for i, token in enumerate(tokens) if token.kind == "sign" and token.text in "0#?.,"]
+    if not at or at[-1] - at[0] >= len(at):
+        return None
+    return "".join(token.text for token in tokens[: at[0]]), "".join(token.text for token in tokens[at[-1] + 1 :])
+
+
+def _shown_number(value: str, forms: list[_Form]) -> str:
+    """The number in its form, "" where that is of a kind that is not shown."""
     try:
         number = Decimal(value)
     except InvalidOperation:
         return ""
-    which = 1 if number < 0 and len(sections) > 1 else 2 if number == 0 and len(sections) > 2 else 0
-    section = sections[which]
-    signs = "".join(token.text for token in section.tokens if token.kind == "sign")
-    if any(token.kind in ("general", "elapsed") for token in section.tokens) or set(signs) & set("eE/@"):
+    which = 1 if number < 0 and len(forms) > 1 else 2 if number == 0 and len(forms) > 2 else 0
+    form = forms[which]
+    if form.is_words or not form.is_shown:
+        words = "".join(token.text for token in form.section.tokens) if form.is_shown else ""
+        return " ".join(words.split())
+    number = abs(number).scaleb(form.scale)
+    if number.adjusted() > _LARGEST:
         return ""
-    if not set(signs) & set("0#?"):  # words alone
-        return " ".join("".join(token.text for token in section.tokens).split())
-    number = abs(number) * 100 ** signs.count("%")
-    whole_signs, _, decimals = signs.replace("%", "").partition(".")
-    number = number.scaleb(-3 * (len(signs.rstrip("%")) - len(signs.rstrip("%").rstrip(","))))
-    places = sum(sign in "0#?" for sign in decimals)
-    if number.adjusted() > 27:
-        return ""
-    rounded = f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
-    whole, _, fraction = rounded.partition(".")
-    while fraction and fraction[-1] == "0" and decimals.replace(",", "")[len(fraction) - 1] != "0":
-        fraction = fraction[:-1]
-    thousands, point = _marks(section)
-    grouped = "," in whole_signs.rstrip(",")
-    digits = whole.lstrip("0").rjust(whole_signs.count("0"), "0")
-    shown = _laid_out(section.tokens, _in_groups(digits, thousands) if grouped else digits, fraction, point, grouped)
-    is_negative = value.lstrip().startswith("-") and which == 0 and any(digit in "123456789" for digit in rounded)
-    return " ".join(f"{'-' * is_negative}{shown}".split())
+    rounded = number.quantize(form.unit, ROUND_HALF_UP)
+    whole, _, fraction = f"{rounded:f}".partition(".")
+    least = form.least_decimals
+    fraction = fraction[:least] + fraction[least:].rstrip("0")
+    digits = whole.lstrip("0").rjust(form.zeros, "0")
+    thousands, point = form.marks
+    if form.grouped and len(digits) > 3:
+        digits = f"{int(digits):,}".replace(",", thousands)
+    if form.parts:
+        shown = f"{form.parts[0]}{digits}{point if fraction else ''}{fraction}{form.parts[1]}"
+    else:
+        shown = _laid_out(form.section.tokens, digits, fraction, point, form.grouped)
+    sign = "-" if which == 0 and rounded and value.lstrip().startswith("-") else ""
+    return " ".join(f"{sign}{shown}".split())
 
 
 def _marks(section: _Section) -> tuple[str, str]:
     if section.language:
         return _CONTINENTAL.get(section.language, (",", "."))
-    last = section.tokens[-1] if section.tokens else _Token("", "")
     literals = [
         token.text.strip().lower() for token in section.tokens if token.kind == "literal" and token.text.strip()
     ]
-    is_behind = last.kind == "literal" and bool(literals) and literals[-1] in _CONTINENTAL_CURRENCIES
+    is_behind = bool(literals) and section.tokens[-1].kind == "literal" and literals[-1] in _CONTINENTAL_CURRENCIES
     return (".", ",") if is_behind else (",", ".")
-
-
-def _in_groups(digits: str, mark: str) -> str:
-    return f"{int(digits):,}".replace(",", mark) if len(digits) > 3 else digits
 
 
 def _laid_out(tokens: list[_Token], whole: str, fraction: str, point: str, grouped: bool) -> str:
@@ -196,46 +247,48 @@ def _laid_out(tokens: list[_Token], whole: str, fraction: str, point: str, group
 def _shown_date(value: str, section: _Section, *, epoch_1904: bool) -> str:
     """A date in its form, "" if it is none, or if it has names in a language that is not known here."""
     moment = _moment(value, epoch_1904=epoch_1904)
-    months, days = _MONTHS.get(section.language or "09"), _DAYS.get(section.language or "09")
-    names = any(token.kind == "date" and token.text[0] in "md" and len(token.text) > 2 for token in section.tokens)
-    if moment is None or (names and not (months and days)) or any(t.kind == "elapsed" for t in section.tokens):
+    if moment is None or not section.is_known_date:
         return ""
-    dates = [i for i, token in enumerate(section.tokens) if token.kind == "date"]
+    months, days = _MONTHS.get(section.language or "09", ""), _DAYS.get(section.language or "09", "")
     twelve = any(token.kind == "clock" for token in section.tokens)
     shown = []
-    for i, (kind, text) in enumerate(section.tokens):
+    for kind, text in section.tokens:
         if kind == "clock":
             shown.append("AM" if moment.hour < 12 else "PM")
         elif kind != "date":
             shown.append("" if text == "@" else text)
-        elif text[0] == "m" and len(text) < 3 and _is_minute(section.tokens, dates, i):
-            shown.append(f"{moment.minute:0{len(text)}d}")
         else:
-            shown.append(_part(moment, text, (months or "").split(), (days or "").split(), twelve=twelve))
+            shown.append(_part(moment, text, months, days, twelve=twelve))
     return " ".join("".join(shown).split())
 
 
-def _is_minute(tokens: list[_Token], dates: list[int], at: int) -> bool:
-    """True if an m stands after hours or before seconds."""
-    place = dates.index(at)
-    before = tokens[dates[place - 1]].text[0] if place else ""
-    after = tokens[dates[place + 1]].text[0] if place + 1 < len(dates) else ""
-    return before == "h" or after == "s"
+def _with_minutes(tokens: list[_Token]) -> list[_Token]:
+    """Tell minutes from months: an m that stands after hours or before seconds. Minutes are written n from here on."""
+    dates = [i for i, token in enumerate(tokens) if token.kind == "date"]
+    letters = [tokens[i].text[0] for i in dates]
+    found = list(tokens)
+    for place, i in enumerate(dates):
+        is_timed = "h" in letters[max(0, place - 1) : place] or "s" in letters[place + 1 : place + 2]
+        if letters[place] == "m" and len(tokens[i].text) < 3 and is_timed:
+            found[i] = _Token("date", "n" * len(tokens[i].text))
+    return found
 
 
-def _part(moment: datetime, code: str, months: list[str], days: list[str], *, twelve: bool) -> str:
+def _part(moment: datetime, code: str, months: str, days: str, *, twelve: bool) -> str:
     letter, width = code[0], len(code)
     if letter == "y":
         return f"{moment.year:04d}" if width > 2 else f"{moment.year % 100:02d}"
     if letter == "m" and width > 2:
-        name = months[moment.month - 1]
+        name = months.split()[moment.month - 1]
         return name if width == 4 else name[:3] if width == 3 else name[:1]
     if letter == "d" and width > 2:
-        name = days[moment.weekday()]
+        name = days.split()[moment.weekday()]
         return name if width > 3 else name[:3]
-    hour = (moment.hour - 1) % 12 + 1 if twelve else moment.hour
-    number = {"m": moment.month, "d": moment.day, "h": hour, "s": moment.second}[letter]
-    return f"{number:0{min(width, 2)}d}"
+    if letter == "h":
+        number = (moment.hour - 1) % 12 + 1 if twelve else moment.hour
+    else:
+        number = {"m": moment.month, "d": moment.day, "n": moment.minute, "s": moment.second}[letter]
+    return f"{number:02d}" if width > 1 else str(number)
 
 
 def _moment(value: str, *, epoch_1904: bool) -> datetime | None:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from statistics import median
+from typing import NamedTuple
 
 from searchkit.ingest.extract.text import cut_block, decode_text, numbered_lines
 from searchkit.types import Block, BlockKind, ExtractedDocument
@@ -13,6 +15,9 @@ from searchkit.types import Block, BlockKind, ExtractedDocument
 BAR = " | "
 _BAR = re.compile(r"(?<!\\)\|")
 _LONGEST_NAME = 60  # characters
+_LEAST_ROWS = 3  # lines that are a table by their positions alone
+_LONGEST_CELL = 30  # characters of its usual cell
+_MOST_COLUMNS = 24
 _MOST_ROWS = 3  # that name columns; a table that marks more of them is marked by mistake
 _DELIMITERS = "\t;|,"  # the last needs most evidence: commas are also in numbers and sentences
 _TRIED_LINES = 64
@@ -55,6 +60,41 @@ def _look_like_names(cells: Sequence[str]) -> bool:
         len(cell) <= _LONGEST_NAME and (any(map(str.isalpha, cell)) or (cell.isdigit() and len(cell) == 4))
         for cell in filled
     )
+
+
+class Cell(NamedTuple):
+    """A piece of a line that is far from its neighbours: its left and right edges on the page, and its text."""
+
+    left: float
+    right: float
+    text: str
+
+
+def aligned_rows(lines: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """The rows of a table from the positions of their cells, each in its column; empty if they are not in columns.
+
+    Columns are what no cell of any row reaches across. Two columns of running text are none, for their pieces are long.
+    """
+    cells = [cell for line in lines for cell in line]
+    if len(lines) < _LEAST_ROWS or median([len(cell.text) for cell in cells]) > _LONGEST_CELL:
+        return []
+    edges: list[list[float]] = []  # left and right of each column
+    for left, right, _ in sorted(cells):
+        if edges and left < edges[-1][1]:
+            edges[-1][1] = max(edges[-1][1], right)
+        else:
+            edges.append([left, right])
+    if not 1 < len(edges) <= _MOST_COLUMNS:
+        return []
+    rows = []
+    for line in lines:
+        row = [""] * len(edges)
+        for left, _, text in line:
+            column = max(number for number, (start, _) in enumerate(edges) if start <= left)
+            row[column] = f"{row[column]} {text}".strip()
+        rows.append(row)
+    filled = [sum(map(bool, row)) for row in rows]
+    return rows if 2 * sum(count > 1 for count in filled) > len(rows) else []
 
 
 def extract_table(content: bytes) -> ExtractedDocument:

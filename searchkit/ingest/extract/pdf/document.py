@@ -13,6 +13,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.extract.pdf.lines import (
     Line,
@@ -20,6 +21,7 @@ from searchkit.ingest.extract.pdf.lines import (
     is_writing,
     joined,
     paragraph_starts,
+    tables,
     without_running_lines,
 )
 from searchkit.ingest.extract.pdf.outline import Bookmark, attachment_names, bookmarks, metadata, title
@@ -222,16 +224,28 @@ def _blocks(pages: Sequence[PageText], outline: Sequence[Bookmark], attachments:
     hyphenated = compounds(kept)
     for index, lines in enumerate(kept):
         turns = _turns(lines, by_page.get(index, ()))
-        starts = sorted({0, *turns, *paragraph_starts(lines), max(1, len(lines))})
+        found = tables(lines)
+        inside = {line for start, rows in found.items() for line in range(start + 1, start + len(rows))}
+        behind = {start + len(rows) for start, rows in found.items()}
+        breaks = {*found, *behind, *paragraph_starts(lines)} - inside
+        starts = sorted({0, *turns, *breaks, max(1, len(lines))})
         for start, end in pairwise(starts):
             for bookmark in turns.get(start, ()):
                 path = _under(path, bookmark)
+            if len(found.get(start, ())) == end - start:
+                yield _table(found[start], _names(path), index + 1)
+                continue
             text = joined((line.text for line in lines[start:end]), hyphenated)
             if text:
                 yield Block(text, headings=_names(path), page=index + 1)
         yield from _beside(pages[index], _names(path), index + 1)
     if attachments:
         yield Block("\n".join(f"Attachment: {name}" for name in attachments), BlockKind.TABLE)
+
+
+def _table(rows: list[list[str]], headings: tuple[str, ...], page: int) -> Block:
+    text = "\n".join(map(joined_cells, rows))
+    return Block(text, BlockKind.TABLE, headings, page, columns=column_names(rows))
 
 
 def _beside(page: PageText, headings: tuple[str, ...], number: int) -> Iterator[Block]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from searchkit.ingest.extract.data.table import Cell, aligned_rows
+
 _EDGE_LINES = 2  # running headers and footers take up to this many lines
 _COUNTED = 3  # on two pages, numbers that follow each other may be anything
 _NEARBY, _OFTEN = (
@@ -37,12 +39,13 @@ _ROMAN = re.compile(r"(?=[ivxl])(xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line, or several joined by U+FFFE inside a hyphenated word. Points from the page's lower edge to the baseline of its
-    first and last letter; None if unknown.
+    first and last letter; None if unknown. `cells`: its pieces, if there are wide gaps between some.
     """
 
     text: str
     top: float | None = None
     bottom: float | None = None
+    cells: tuple[Cell, ...] = ()
 
 
 # Controls, except those that stand for hyphens, letters of private use and replacements: what fonts are given that say nothing of
@@ -113,6 +116,20 @@ def joined(lines: Iterable[str], hyphenated: Container[str] = ()) -> str:
     paragraph = "\n".join(line.strip() for line in lines)
     whole = _PARTED.sub(rejoined, paragraph).replace("\ufffe", "-\n").replace("\x02", "-\n").translate(_LETTERS)
     return re.sub(r"[ \t\xa0]+", " ", whole).strip()
+
+
+def tables(lines: Sequence[Line]) -> dict[int, list[list[str]]]:
+    """The tables on a page: their rows, by the position of their first line."""
+    found: dict[int, list[list[str]]] = {}
+    start = 0
+    while start < len(lines):
+        end = start
+        while end < len(lines) and lines[end].cells:
+            end += 1
+        if rows := aligned_rows([line.cells for line in lines[start:end]]):
+            found[start] = rows
+        start = max(end, start + 1)
+    return found
 
 
 def paragraph_starts(lines: Sequence[Line]) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from searchkit.ingest.extract.data.table import Cell
 from searchkit.ingest.extract.pdf.lines import Line, is_writing
 from searchkit.ingest.extract.text import address_behind
 
@@ -20,6 +21,8 @@ _SMALL = 0.3  # scale at which pictures of text differ from others
 _LIGHT, _DARK = 176, 96  # of 255: paper, and ink
 _INVISIBLE = 3  # the mode of text that an OCR program has put over a picture
 _FAR = 1e9
+_WIDE_LINE = 0.6  # of the font's size: the width of a letter in lines with gaps; fixed-width fonts have this without
+_WIDE_GAP = 1.2  # of the font's size: a gap that no justified text has
 _EDGE = 2.0  # points beyond which a letter is off the page
 _BUTTONS = (pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE)
 _NOTES = frozenset(
@@ -129,8 +132,38 @@ def _lines(text_page: pypdfium2.PdfTextPage, page: pypdfium2.PdfPage) -> Iterato
             if not (_is_on(first, box) and _is_on(last, box) and _is_unclipped(text_page, first)):
                 shown = _visible(text_page, line, at, box)
             if shown.strip():
-                yield Line(shown, _height(first, rotation), _height(last, rotation))
+                cells = _cells(text_page, line, at, first, last) if shown is line and not rotation else ()
+                yield Line(shown, _height(first, rotation), _height(last, rotation), cells)
         at += length + 2
+
+
+def _cells(
+    text_page: pypdfium2.PdfTextPage, line: str, at: int, first: _Letter | None, last: _Letter | None
+) -> tuple[Cell, ...]:
+    """The pieces of a line between gaps that are wider than any blank. Most lines have none, as their width shows."""
+    if first is None or last is None or first == last or not line.isascii():
+        return ()
+    size = pdfium.FPDFText_GetFontSize(text_page, first[0])
+    if last[1] - first[1] < _WIDE_LINE * size * len(line.strip()):
+        return ()
+    cells: list[Cell] = []
+    left, _ = _sides(text_page, first[0])
+    start = len(line) - len(line.lstrip())
+    for blank in (i for i, sign in enumerate(line.rstrip()) if sign == " " and i > start):
+        before = _sides(text_page, pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at + blank - 1))
+        behind = _sides(text_page, pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, at + blank + 1))
+        if behind[0] - before[1] > _WIDE_GAP * size:
+            cells.append(Cell(left, before[1], " ".join(line[start:blank].split())))
+            left, start = behind[0], blank + 1
+    cells.append(Cell(left, _sides(text_page, last[0])[1], " ".join(line[start:].split())))
+    return tuple(cells) if len(cells) > 1 else ()
+
+
+def _sides(text_page: pypdfium2.PdfTextPage, index: int) -> tuple[float, float]:
+    """The left and right edges of a letter."""
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    pdfium.FPDFText_GetCharBox(text_page, index, left, right, bottom, top)
+    return left.value, right.value
 
 
 def _letter(text_page: pypdfium2.PdfTextPage, at: int, x: "ctypes.c_double", y: "ctypes.c_double") -> _Letter | None:

@@ -633,3 +633,32 @@ def test_pictures_are_read_by_their_descriptions() -> None:
     )
     found = list(extract_pdf(tagged).blocks)
     assert [(block.text, block.place) for block in found] == [("text", ""), ("A plan of the yard", "picture")]
+
+
+def _row(y: int, *cells: tuple[int, str]) -> str:
+    return "".join(_shown(text, x, y) for x, text in cells)
+
+
+def test_rows_whose_cells_stand_in_columns_are_a_table_with_its_empty_cells() -> None:
+    content = _shown("Prices of this year, as they were agreed upon by all of us in March.", 50, 760)
+    content += _row(700, (50, "Item"), (200, "Price"), (300, "Site"), (420, "Lead time"))
+    content += _row(680, (50, "spindle K1"), (200, "4.50"), (420, "3 days"))
+    content += _row(660, (50, "nozzle K2"), (300, "Tarn"), (420, "12 days"))
+    content += _row(640, (50, "float-ring K3"), (206, "12.00"), (300, "Quill"))
+    content += _shown("They hold until the end of the next year, unless one of us objects.", 50, 580)
+    before, table, after = extract_pdf(drawn(content)).blocks
+    assert (table.kind, table.columns) == (BlockKind.TABLE, "Item | Price | Site | Lead time")
+    assert table.text.split("\n")[1:] == [
+        "spindle K1 | 4.50 |  | 3 days",
+        "nozzle K2 |  | Tarn | 12 days",
+        "float-ring K3 | 12.00 | Quill",
+    ]
+    assert before.text.startswith("Prices") and after.text.startswith("They")
+
+
+def test_two_columns_of_text_line_by_line_are_no_table() -> None:
+    lines = "".join(
+        _row(700 - 14 * n, (50, f"left text number {n} goes on and on"), (330, f"right text number {n} goes on and on"))
+        for n in range(9)
+    )
+    assert {block.kind for block in extract_pdf(drawn(lines)).blocks} == {BlockKind.PARAGRAPH}

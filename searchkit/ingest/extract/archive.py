@@ -239,6 +239,11 @@ def _refuse_others(content: bytes, kind: str) -> None:
     if not content.strip(b"\0 \r\n"):
         raise UnreadableFileError(f"an empty file, not {_a(kind)}", remedy=_AGAIN)
     if content.startswith(_OLE):
+        if _named(content, "DRMEncryptedTransform"):
+            raise UnreadableFileError(
+                f"a {kind} that only those may open whom its author has named, without a password",
+                remedy="open it in its program, and save a copy without protection if you may",
+            )
         if _named(content, "EncryptedPackage"):
             raise locked(kind)
         old = next((name for stream, name in _OLD_OFFICE.items() if _named(content, stream)), None)

@@ -112,7 +112,8 @@ def _section(code: str) -> _Section:
     for found in _TOKEN.finditer(code):
         kind = found.lastgroup or ""
         if kind in ("currency", "language"):
-            language = (found["language"] or "")[-2:].lower() or language
+            said = found["language"] or ""
+            language = said[-2:].lower() if len(said) > 1 else language  # 1 and 2 are the euro, in no language
             tokens.append(_Token("literal", found["currency"]))
         elif kind in ("quoted", "escaped"):
             tokens.append(_Token("literal", found.group(kind)))

@@ -51,7 +51,9 @@ class Line:
 # Controls, except those that stand for hyphens, letters of private use and replacements: what fonts are given that say nothing of
 # their letters.
 _STRANGE = re.compile("[\0\x01\x03-\x08\x0e-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
-_GLYPH = re.compile(r"\(cid:\d+\)|(?<![^\s/])/?[gGcC]\d{1,4}(?![^\s/])")
+_GLYPH = re.compile(
+    r"\(cid:\d+\)|(?<![^\s/])/?(?:[gGcC]|cid|glyph|index|afii)\d{1,5}(?![^\s/])|(?<![^\s/])/?uni[0-9A-F]{4}(?![^\s/])"
+)
 _MOST_STRANGE, _MOST_GLYPHS = 0.2, 0.3  # shares of a page's letters; bullets of symbol fonts are strange too
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 # These make up two thirds of any Korean text.
@@ -60,6 +62,9 @@ _COMMON_HANGUL = frozenset(
     "조계생비지방화미경세행음오학중내마것각분치위진국간물야운던거러되된할며니까습합발업실명개단회용체교식불산작법반강드스트"
 )
 _LEAST_COMMON = 0.15
+_IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
+_PAIRED = re.compile("[\u6120-\u7a7a]")  # of ideographs, those that two letters of ASCII make in a wrong encoding
+_MOST_PAIRED = 0.6  # of ideographs whose other byte is a letter or a blank too; a twentieth in any text
 _ACCENTED = re.compile("[\u00c0-\u00ff]")  # of letters, in any language that has them, less than half
 _ENOUGH = 30  # letters by which a script can be judged
 _FREQUENT = frozenset("etaoinsrhldu")
@@ -79,6 +84,10 @@ def is_writing(text: str) -> bool:
     hangul = _HANGUL.findall(text)
     if len(hangul) >= _ENOUGH and 2 * len(hangul) > length:
         return sum(letter in _COMMON_HANGUL for letter in hangul) > _LEAST_COMMON * len(hangul)
+    ideographs = _IDEOGRAPH.findall(text)
+    if len(ideographs) >= _ENOUGH and 2 * len(ideographs) > length:
+        paired = sum(chr(ord(each) & 0xFF).isalpha() and ord(each) & 0xFF < 0x7B for each in _PAIRED.findall(text))
+        return paired < _MOST_PAIRED * len(ideographs)
     accented = len(_ACCENTED.findall(text))
     return accented < _ENOUGH or 2 * accented < len(_LETTER.findall(text))
 

@@ -61,6 +61,12 @@ def test_an_office_document_with_a_password_is_called_so(stream: str) -> None:
     assert "save a copy without" in error.advice
 
 
+def test_a_document_that_no_password_opens_is_not_called_so() -> None:
+    error = refusal(_OLE + "DRMEncryptedTransform EncryptedPackage".encode("utf-16-le"), "xlsx")
+    assert "password" not in str(error).replace("without a password", "")
+    assert "without protection" in error.advice
+
+
 def test_a_document_of_an_old_format_under_a_new_name_is_called_so() -> None:
     assert "Word 97-2003" in str(refusal(_OLE + "WordDocument".encode("utf-16-le")))
     assert "old format" in str(refusal(_OLE))

@@ -564,6 +564,9 @@ def test_stamps_are_read_as_they_are_drawn() -> None:
         ("\ue001\ue002\ue003 \ue004\ue005", False),
         ("(cid:12)(cid:33)(cid:7) (cid:90)", False),
         ("/g12 /g13 /g200 /g7 /g18", False),
+        ("/uni0412 /uni043E /afii10065 /uni0442", False),
+        ((b"the tenant keeps all stairs clean and pays for his heating in full " * 2).decode("utf-16-be"), False),
+        ("租户应保持楼梯清洁，并按月支付取暖费用。宠物须经房主同意。押金将在六周内退还。房屋不得转租。", True),
         (
             "킜킰톁톁킰 킜킰톁톈톂킰킱\n킘킷킼. 킛킸톁톂 킴킾킺톃킼. 킟킾킴킿. 킔킰톂킰 킛킸톂. 킠킰킷톀킰킱. 킟톀킾킲",
             False,

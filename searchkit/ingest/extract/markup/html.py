@@ -151,6 +151,7 @@ class _Walk:
     def __init__(self, *, outside: bool = False) -> None:
         self.first_h1 = ""
         self._outside = outside
+        self._around: set[html.HtmlElement] = set()  # what contains the part that was read before
         self._frames: list[html.HtmlElement] = []  # that the walk is inside of
         self._path: list[tuple[int, str]] = []
         self._held = _Words()
@@ -159,6 +160,8 @@ class _Walk:
         self._spans: dict[int, tuple[int, str]] = {}  # rows that a cell still spans, and its text, by column
 
     def blocks(self, root: html.HtmlElement, without: html.HtmlElement | None = None) -> Iterator[Block]:
+        """Read the blocks below an element, except those below another one."""
+        self._around = set(without.iterancestors()) if without is not None else set()
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         for event, element in walk:
             if event in ("comment", "pi"):
@@ -292,7 +295,9 @@ class _Walk:
             return element.get("selected") is None
         if tag not in _LISTS or not (self._outside or self._frames or tag in _FRAME):
             return False
-        return bool(self._outside or self._frames or _is_frame(element)) and _is_navigation(element)
+        if element in self._around or not (self._outside or self._frames or _is_frame(element)):
+            return False
+        return _is_navigation(element)
 
 
 def _is_frame(element: html.HtmlElement) -> bool:

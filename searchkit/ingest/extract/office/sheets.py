@@ -103,7 +103,9 @@ def _is_header(row: Row, following: Row | None, header: Row | None, *, after_gap
 
     Further down it must follow an empty row and differ from the next rows, since tables of words look the same.
     """
-    if not row.words or len(row.cells) < 2 or following is None or following.first > row.last + 1:
+    if len(row.cells) < 2 or following is None or following.first > row.last + 1:
+        return False
+    if not row.words and (following.words or header is not None or not _are_years([text for _, text in row.cells])):
         return False
     if len(following.cells) < 2 or any(len(text) > _NAME_CHARACTERS for _, text in row.cells):
         return False
@@ -111,6 +113,13 @@ def _is_header(row: Row, following: Row | None, header: Row | None, *, after_gap
         return True
     columns = [column for column, _ in row.cells]
     return after_gap and (not following.words or columns != [column for column, _ in header.cells])
+
+
+def _are_years(texts: Sequence[str]) -> bool:
+    """True for years, and at least one word that says of what."""
+    years = [text for text in texts if len(text) == 4 and text.isdigit()]
+    words = [text for text in texts if any(map(str.isalpha, text))]
+    return bool(years and words) and len(years) + len(words) == len(texts) == len(set(texts))
 
 
 def _block(

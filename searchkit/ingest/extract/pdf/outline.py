@@ -114,8 +114,9 @@ def _from_xmp(packet: etree._Element | None, name: str) -> str:
 
 
 def bookmarks(document: pypdfium2.PdfDocument) -> list[Bookmark]:
-    """The outline, by page. Entries that lead nowhere are left out."""
-    found = []
+    """The outline, by page. An entry that leads nowhere stands with the one after it, as the name of a part does."""
+    found: list[Bookmark] = []
+    waiting: list[tuple[int, str]] = []
     for entry in document.get_toc(max_depth=_DEEPEST):
         try:
             target = entry.get_dest()
@@ -123,8 +124,17 @@ def bookmarks(document: pypdfium2.PdfDocument) -> list[Bookmark]:
             name = " ".join(entry.get_title().replace("\0", " ").split())
         except _FAILURES:
             continue
-        if target and page is not None and page >= 0 and name:
-            found.append(Bookmark(page, entry.level, name, _top(*target.get_view())))
+        if not name:
+            continue
+        if not target or page is None or page < 0:
+            waiting.append((entry.level, name))
+            continue
+        top = _top(*target.get_view())
+        found += [Bookmark(page, depth, said, top) for depth, said in waiting]
+        waiting = []
+        found.append(Bookmark(page, entry.level, name, top))
+    last = max((bookmark.page for bookmark in found), default=0)
+    found += [Bookmark(last, depth, said) for depth, said in waiting]
     return sorted(found, key=lambda bookmark: bookmark.page)
 
 

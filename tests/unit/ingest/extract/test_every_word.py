@@ -271,12 +271,13 @@ def _pdf() -> bytes:
         f"<< /Type /XObject /Subtype /Form /BBox [0 0 200 50] {font} /Length {len(form)} >>\nstream\n{form}\nendstream",
         "<< /Type /Annot /Subtype /Widget /FT /Tx /T (wfield) /V (wvalue) /Rect [0 0 50 50] /P 4 0 R >>",
         "<< /Type /Outlines /First 10 0 R /Last 10 0 R /Count 1 >>",
-        "<< /Title (wbookmark) /Parent 9 0 R /Dest [4 0 R /XYZ 0 800 0] >>",
+        "<< /Title (wpart) /Parent 9 0 R /First 16 0 R /Last 16 0 R /Count 1 >>",
         "<< /Type /StructTreeRoot /K 12 0 R /ParentTree << /Nums [0 [12 0 R]] >> >>",
         "<< /Type /StructElem /S /Figure /P 11 0 R /Pg 4 0 R /K 0 /Alt (walt) >>",
         "<< /Type /Annot /Subtype /Link /Rect [45 670 100 695] /A << /S /URI /URI (https://wtarget.example/x) >> >>",
         "<< /Type /Annot /Subtype /Square /Rect [0 0 9 9] /Contents (wsquare) >>",
         "<< /Title (wtitle) /Author (wauthor) /Subject (wsubject) /Keywords (wkeyword) >>",
+        "<< /Title (wbookmark) /Parent 10 0 R /Dest [4 0 R /XYZ 0 800 0] >>",
     ]
     data, offsets = "%PDF-1.5\n", []
     for number, each in enumerate(objects, 1):

@@ -252,3 +252,8 @@ def test_binary_content_is_refused() -> None:
 def test_lines_are_those_of_the_file() -> None:
     found = blocks("<p>one</p>\n<p>two\nmore</p>\n\n<p>three</p>")
     assert [block.line for block in found] == [1, 2, 5]
+
+
+def test_what_stands_beside_a_main_part_of_links_is_no_navigation() -> None:
+    page = f"<div><p>Invoice 117</p><div>{_LINKS}</div><main>{_LINKS * 3}</main></div>"
+    assert texts(page)[-1] == "Invoice 117"

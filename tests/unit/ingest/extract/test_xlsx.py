@@ -326,3 +326,12 @@ def test_pictures_on_a_sheet_are_read_by_their_descriptions() -> None:
     about = '<xdr:nvPicPr><xdr:cNvPr id="2" name="Picture 1" descr="A plan of the yard"/></xdr:nvPicPr>'
     drawing = f"<xdr:wsDr {_SPACES}><xdr:pic>{about}</xdr:pic></xdr:wsDr>"
     assert [b.text for b in blocks_of("", {"d.xml": ("drawing", drawing)})] == ["A plan of the yard"]
+
+
+def test_years_among_words_name_columns() -> None:
+    head = row(1, c("A1", "Site", 't="str"'), c("B1", "2023"), c("C1", "2024"))
+    found = blocks_of(head + row(2, c("A2", "North", 't="str"'), c("B2", "1"), c("C2", "2")))
+    assert [(block.kind, block.text) for block in found] == [
+        (BlockKind.HEADING, "Site | 2023 | 2024"),
+        (BlockKind.TABLE, "North | 1 | 2"),
+    ]

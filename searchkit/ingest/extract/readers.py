@@ -20,7 +20,7 @@ _VERSIONS: dict[str, int] = {
     "rst": 5,
     "org": 5,
     "notebook": 5,
-    "html": 6,
+    "html": 7,
     "docx": 7,
     "xlsx": 9,
     "pptx": 7,
@@ -32,6 +32,13 @@ _VERSIONS: dict[str, int] = {
     "mail": 8,
     "mailbox": 8,
 }
+_BUILT_ON = {
+    "mail": "html",
+    "mailbox": "html",
+    "mhtml": "html",
+    "epub": "html",
+    "notebook": "markdown",
+}  # whose texts change too
 LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -77,7 +84,8 @@ _READERS = {
 
 def version(format_name: str) -> int:
     """The version of a format's reader; a document that another one has read is read again."""
-    return _VERSIONS.get(format_name, _VERSION)
+    above = version(_BUILT_ON[format_name]) - _VERSION if format_name in _BUILT_ON else 0
+    return _VERSIONS.get(format_name, _VERSION) + above
 
 
 def too_large(size_bytes: int, limit_bytes: int) -> str:

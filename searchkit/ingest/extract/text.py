@@ -99,6 +99,9 @@ _ENCODED = re.compile(
     r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{200,}+={0,2}|(?:[A-Za-z0-9+/]{60,}+[ \t]*\r?\n[ \t]*){3,}+[A-Za-z0-9+/]*+={0,2})"
 )
 _LONGEST_ADDRESS = 300  # characters; what mailing programs write behind them tracks readers
+_TOKEN = re.compile(
+    r"[\w.%=~+-]{80,}"
+)  # what tells one reader from another, longer than a document's name in any cloud
 _NO_ADDRESS = ("#", "javascript:", "data:", "about:", "cid:")
 _SCHEME = re.compile(r"(?:https?://(?:www\.)?|mailto:|tel:|file:/*)", re.IGNORECASE)
 
@@ -112,6 +115,8 @@ def address_behind(words: str, address: str) -> str:
     shown = address.partition(":")[2] if address.lower().startswith(("mailto:", "tel:")) else address
     if len(shown) > _LONGEST_ADDRESS:
         shown = shown.partition("?")[0][:_LONGEST_ADDRESS]
+    if (token := _TOKEN.search(shown)) and _is_encoded(token.group()):
+        shown = shown[: token.start()] + "…"
     return f" ({shown})"
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from urllib.parse import urlsplit
 
 from lxml import etree, html
 
@@ -32,6 +33,7 @@ _MOSTLY = 0.8
 _PERMALINK = re.compile(r"[¶§#🔗]")
 _MAIN = "//main | //*[@role='main'] | //article"
 _ABSOLUTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
+_SAVED_FROM = re.compile(r"saved from url=\(\d+\)(\S+)")
 _TYPED = ("", "text", "search", "email", "tel", "url", "number", "date", "time")  # inputs whose value is shown
 _SOME, _MANY = 200, 3  # characters of addresses that a block may contain, or a share of its own: one in this many
 _METADATA = {
@@ -62,17 +64,18 @@ def extract_html(content: bytes) -> ExtractedDocument:
 
 
 def _read(page: html.HtmlElement) -> ExtractedDocument:
-    walk, part = _Walk(), _main_part(page)
+    metadata = _metadata(page)
+    site = _site_of(metadata.get("address", ""))
+    walk, part = _Walk(site), _main_part(page)
     blocks = tuple(walk.blocks(part))
     if part is not page:
-        rest = tuple(_Walk(outside=True).blocks(page, without=part))
+        rest = tuple(_Walk(site, outside=True).blocks(page, without=part))
         if _length(blocks) < _LITTLE * _length(rest):
-            walk = _Walk()
+            walk = _Walk(site)
             blocks = tuple(walk.blocks(page))
         else:
             blocks += rest
     named = _squeezed(page.xpath("string((//title[not(ancestor::svg)])[1])"))
-    metadata = _metadata(page)
     if not blocks:
         blocks = tuple(Block(words) for words in (named, metadata.get("description", "")) if words)
     if walk.first_h1 and named not in ("", walk.first_h1):
@@ -93,6 +96,9 @@ def _metadata(page: html.HtmlElement) -> dict[str, str]:
             found.setdefault(name, value)
     for link in page.xpath("//link[@rel='canonical']/@href"):
         found.setdefault("address", str(link))
+    for comment in page.xpath("/comment()[contains(., 'saved from url')]"):  # as browsers write
+        if saved := _SAVED_FROM.search(comment.text or ""):
+            found.setdefault("address", saved[1])
     if not re.match(r"\d{4}-\d\d-\d\d", found.get("date", "0000-00-00")):
         found["published"] = found.pop("date")
     return found
@@ -136,7 +142,8 @@ class _Words:
             return "".join(self.parts), []
         length = sum(map(len, self.parts))
         if sum(len(address) for *_, address in self.addresses) > max(_SOME, length // _MANY):
-            return "".join(self.parts), [f"{_squeezed(words)}{address}" for _, words, address in self.addresses]
+            lines = (f"{_squeezed(words)}{address}" for _, words, address in self.addresses)
+            return "".join(self.parts), list(dict.fromkeys(lines))
         for at, _, address in reversed(self.addresses):
             self.parts.insert(at, address)
         return "".join(self.parts), []
@@ -145,12 +152,12 @@ class _Words:
 class _Walk:
     """Walks the elements in order, and cuts the text at block boundaries; a row of a table is one block.
 
-    `outside`: of the main part, where lists of links are navigation.
+    `site`: the page's own, "" if unknown; `outside`: of the main part, where lists of links are navigation.
     """
 
-    def __init__(self, *, outside: bool = False) -> None:
+    def __init__(self, site: str = "", *, outside: bool = False) -> None:
         self.first_h1 = ""
-        self._outside = outside
+        self._site, self._outside = site, outside
         self._around: set[html.HtmlElement] = set()  # what contains the part that was read before
         self._frames: list[html.HtmlElement] = []  # that the walk is inside of
         self._path: list[tuple[int, str]] = []
@@ -215,7 +222,8 @@ class _Walk:
 
     def _end_link(self, link: html.HtmlElement, start: int) -> None:
         href = link.get("href") or ""
-        if not _ABSOLUTE.match(href):  # a place on the page, or another page of the same site
+        # A place on the page, or another page of the same site.
+        if not _ABSOLUTE.match(href) or (self._site and _site_of(href) == self._site):
             return
         words = "".join(self._held.parts[start:]) or link.text_content()
         if address := address_behind(words, href):
@@ -229,7 +237,9 @@ class _Walk:
         cells: list[str] = []
         for cell in row.iterchildren("td", "th"):
             self._spanned(cells)
-            text = " ".join(block.text.replace("\n", " ") for block in _Walk(outside=self._outside).blocks(cell))
+            text = " ".join(
+                block.text.replace("\n", " ") for block in _Walk(self._site, outside=self._outside).blocks(cell)
+            )
             self._spans[len(cells)] = (_span(cell, "rowspan") - 1, text)
             cells += [text, *[""] * (_span(cell, "colspan") - 1)]
         self._spanned(cells)
@@ -298,6 +308,13 @@ class _Walk:
         if element in self._around or not (self._outside or self._frames or _is_frame(element)):
             return False
         return _is_navigation(element)
+
+
+def _site_of(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def _is_frame(element: html.HtmlElement) -> bool:

@@ -257,3 +257,22 @@ def test_lines_are_those_of_the_file() -> None:
 def test_what_stands_beside_a_main_part_of_links_is_no_navigation() -> None:
     page = f"<div><p>Invoice 117</p><div>{_LINKS}</div><main>{_LINKS * 3}</main></div>"
     assert texts(page)[-1] == "Invoice 117"
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["<link rel=canonical href=https://a.example/x>", "<!-- saved from url=(0017)https://a.example/ -->"],
+)
+def test_links_to_other_pages_of_a_saved_pages_site_are_navigation(own: str) -> None:
+    head, comment = (own, "") if own.startswith("<link") else ("", own)
+    links = "<a href=https://a.example/y>on</a> <a href=https://b.example/z>off</a>"
+    page = extract_html(f"<!DOCTYPE html>\n{comment}\n<html><head>{head}</head><body><p>Go {links}".encode())
+    assert page.metadata["address"].startswith("https://a.example/")
+    assert [block.text for block in page.blocks] == ["Go on off (https://b.example/z)"]
+
+
+def test_of_an_address_that_tells_readers_apart_the_beginning_is_read() -> None:
+    (text,) = texts(f"<p>Look <a href='https://click.example/ls?upn={'aB3.' * 40}'>here</a></p>")
+    assert text == "Look here (https://click.example/ls?…)"
+    long = f"https://news.example/2024/{'the-title-of-an-article-' * 6}it-is-long"
+    assert texts(f"<p>Look <a href='{long}'>here</a></p>") == [f"Look here ({long})"]

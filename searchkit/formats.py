@@ -24,6 +24,10 @@ _SUFFIXES = {
     " plist xliff xlf tmx",
     "html": "html htm xhtml xht shtml",
     "pdf": "pdf",
+    "doc": "doc dot",
+    "ppt": "ppt pps pot",
+    "xls": "xls xlt xlsb",
+    "msg": "msg",
     "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz",
     "mail": "eml emlx",
     "mhtml": "mhtml mht",
@@ -47,7 +51,8 @@ _SUFFIXES = {
 }
 CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
-CONTAINERS = frozenset(("mail", "mailbox", "archive", "docx", "pptx", "xlsx", "pdf"))  # in which files can be
+OLD_OFFICE = frozenset(("doc", "ppt", "xls", "msg"))  # read with the extra [office-legacy]
+CONTAINERS = frozenset(("mail", "mailbox", "msg", "archive", "docx", "pptx", "xlsx", "pdf"))  # in which files can be
 SUFFIXES_READ = frozenset(_FORMATS)
 WITH_GRAMMAR = CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
 CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in CODE)
@@ -69,6 +74,11 @@ _BINARY = frozenset(
 def has_grammars() -> bool:
     """True if the grammars of source code are installed."""
     return find_spec("tree_sitter") is not None
+
+
+def reads_old_office() -> bool:
+    """True if the extra [office-legacy] is installed."""
+    return all(find_spec(name) is not None for name in ("olefile", "python_calamine"))
 
 
 def format_by_name(path: PurePath) -> str | None:

@@ -35,12 +35,15 @@ class PipelineVersion:
     limits: Limits
     can_ocr: bool
     has_grammars: bool = True
+    reads_old_office: bool = True
     retry: bool = False
 
     @classmethod
     def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "PipelineVersion":
         """The version on this machine, with what is installed."""
-        return cls(model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), retry)
+        return cls(
+            model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), formats.reads_old_office(), retry
+        )
 
     def name(self, status: DocumentStatus, scanned_pages: int, format_name: str, path: str) -> str:
         """The version string of a document with this outcome. Code without its grammar is read again once that has come."""
@@ -52,6 +55,8 @@ class PipelineVersion:
         basis = f"{readers.version(_taken_for(format_name, path))}.{chunk.VERSION}/{self.model_fingerprint}"
         if not self.limits.contained and format_name in CONTAINERS:
             basis += "/alone"
+        if format_name in formats.OLD_OFFICE and not self.reads_old_office:
+            basis += "/without"
         if status is not DocumentStatus.SKIPPED and not scanned_pages:
             return basis
         limits = self.limits

@@ -136,6 +136,10 @@ def _members(format_name: str, content: bytes) -> Iterator[Member]:
     else:
         from searchkit.ingest.extract.mail import attachments
 
+        if format_name == "msg":
+            from searchkit.ingest.extract.office.legacy import as_mail
+
+            format_name, content = "mail", as_mail(content)
         for each in attachments(format_name, content):
             yield Member(each.name, f"{each.place}attachment {each.name}", partial(_given, each.content))
 

@@ -174,6 +174,8 @@ def _of_zip(content: bytes, by_name: str | None) -> str:
     known = next((name for start, name in _NAMED_BY_TYPE.items() if declared.startswith(start)), None)
     if known is not None:
         return known
+    if "xl/workbook.bin" in names:
+        return "xls"
     if "[Content_Types].xml" in names or by_name in _OFFICE:
         return next(
             (name for start, name in _PARTS.items() if any(each.startswith(start) for each in names)),
@@ -188,12 +190,8 @@ def _of_compound_file(content: bytes, by_name: str | None) -> str:
     """The format of an OLE compound file, as Office wrote them until 2003, and writes what has a password."""
     if _has_stream(content, "EncryptedPackage"):
         return by_name if by_name in _OFFICE else "docx"
-    found = next((name for stream, name in _STREAMS if _has_stream(content, stream)), UNSUPPORTED)
-    return found if found in _READ else by_name or UNSUPPORTED
+    return next((name for stream, name in _STREAMS if _has_stream(content, stream)), UNSUPPORTED)
 
 
 def _has_stream(content: bytes, name: str) -> bool:
     return name.encode("utf-16-le") in content
-
-
-_READ: frozenset[str] = frozenset()

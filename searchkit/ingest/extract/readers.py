@@ -13,7 +13,7 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
 _VERSIONS: dict[str, int] = {
-    "": 4,
+    "": 5,
     "text": 5,
     "data": 4,
     "markdown": 5,
@@ -62,6 +62,10 @@ _READERS = {
     "rtf": ("office.rtf", "extract_rtf"),
     "mail": ("mail", "extract_mail"),
     "mailbox": ("mail", "extract_mailbox"),
+    "doc": ("office.legacy", "extract_doc"),
+    "ppt": ("office.legacy", "extract_ppt"),
+    "xls": ("office.legacy", "extract_xls"),
+    "msg": ("office.legacy", "extract_msg"),
     "archive": ("unpack", "extract_archive"),
     "mhtml": ("mail", "extract_saved_page"),
     "code": ("code.source", "extract_code"),

@@ -146,10 +146,10 @@ def _in_places(
 _ENDING = re.compile(r"\.[\w+-]{1,16}")
 # Kinds that cover several formats, or some files of one.
 _WIDER = {
-    "mail": ("mail", "mailbox"),
+    "mail": ("mail", "mailbox", "msg"),
     "html": ("html", "mhtml"),
-    "spreadsheet": ("xlsx", "table", ".ods", ".fods"),
-    "presentation": ("pptx", ".odp", ".fodp"),
+    "spreadsheet": ("xlsx", "xls", "table", ".ods", ".fods"),
+    "presentation": ("pptx", "ppt", ".odp", ".fodp"),
 }
 
 

@@ -117,15 +117,15 @@ def test_words_mean_these_days(text: str, days: tuple[str, str] | None) -> None:
 
 
 def test_kinds_stand_for_their_formats_and_endings_for_themselves() -> None:
-    assert file_types()["mail"] == ("mail", "mailbox")
+    assert file_types()["mail"] == ("mail", "mailbox", "msg")
     assert {"python", "rust", "code"} <= set(file_types()["code"])
     known = with_known_types(Filters(types=("PDF", "md", ".conf9", "spreadsheet"), not_types=("code",)))
-    assert known.types == ("pdf", ".md", ".conf9", "xlsx", "table", ".ods", ".fods")
+    assert known.types == ("pdf", ".md", ".conf9", "xlsx", "xls", "table", ".ods", ".fods")
     assert "python" in known.not_types
 
 
 def test_an_unknown_type_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"no type of file 'banana'. Types: c, code, .*markdown.*or an ending"):
+    with pytest.raises(UsageError, match=r"no type of file 'banana'. Types: archive, c, code, .*markdown.*or an ending"):
         check_file_type("banana")
 
 

@@ -1,0 +1,324 @@
+"""Reads what Office wrote until 2003, and messages of Outlook: .doc, .ppt, .xls (and .xlsb) and .msg.
+
+It needs the extra [office-legacy]. Layouts: [MS-DOC], [MS-PPT] and [MS-OXMSG], of which only the text is read.
+"""
+
+import datetime
+import io
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from searchkit.errors import UnreadableFileError
+from searchkit.formats import reads_old_office
+from searchkit.ingest.extract import charset
+from searchkit.ingest.extract.archive import damaged, locked
+from searchkit.ingest.extract.mail import extract_mail
+from searchkit.ingest.extract.office.sheets import Row, sheet_blocks
+from searchkit.installation import Installation
+from searchkit.types import Block, BlockKind, ExtractedDocument
+
+if TYPE_CHECKING:
+    import olefile
+
+_DOC, _PPT, _XLS, _MSG = (
+    "Word 97-2003 document",
+    "PowerPoint 97-2003 presentation",
+    "Excel 97-2003 workbook",
+    "Outlook message",
+)
+_ENCRYPTED, _SECOND_TABLE = 0x0100, 0x0200
+_WORD_97 = 0xC1  # its first version of the file's head
+_CLX_AT, _TEXT_AT = 0x01A2, 0x18
+_UNCOMPRESSED = 0x40000000  # of a piece of text: not set in UTF-16
+_FIELD_CODE = re.compile("\x13[^\x13\x14\x15]*(?:\x14|(?=\x15))")
+_LINK = re.compile(r'\x13\s*HYPERLINK\s+"([^"\x14\x15]{3,500})"[^\x14\x15]*\x14([^\x13\x15]*)\x15')
+_PIECE = re.compile(r"([^\r\x07]*)([\r\x07]|$)")
+_CONTROLS = {0x0B: "\n", 0x0C: "\r", 0x1E: "-", 0x1F: None, 0xA0: " ", 0x13: None, 0x14: None, 0x15: None}
+_CONTROLS |= dict.fromkeys((1, 2, 3, 4, 5, 8))
+_SLIDES, _PERSISTED, _SLIDE, _NOTES, _MASTER = 0x0FF0, 0x03F3, 0x03EE, 0x03F0, 0x03F8
+_UTF16_TEXT, _BYTE_TEXT, _CONTAINER = 0x0FA0, 0x0FA8, 0xF
+_DEEPEST = 30
+_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
+_SENT, _DELIVERED = 0x00390040, 0x0E060040
+
+
+def _require(kind: str) -> None:
+    if not reads_old_office():
+        how = Installation.here().adding("office-legacy")
+        raise UnreadableFileError(f"{kind}: what reads it is not installed", remedy=f"Install it: {how}")
+
+
+def _opened(content: bytes, kind: str) -> "olefile.OleFileIO":
+    _require(kind)
+    import olefile
+
+    try:
+        return olefile.OleFileIO(io.BytesIO(content))
+    except (OSError, ValueError, IndexError, struct.error) as error:
+        raise damaged(kind, str(error)) from error
+
+
+def _stream(ole: "olefile.OleFileIO", name: str, kind: str) -> bytes:
+    try:
+        return bytes(ole.openstream(name).read())
+    except (OSError, ValueError, IndexError) as error:
+        raise damaged(kind, f"{name} cannot be read") from error
+
+
+def _properties(ole: "olefile.OleFileIO") -> tuple[str, dict[str, str]]:
+    """Title and metadata of the document's summary."""
+    try:
+        about = ole.get_metadata()
+    except Exception:  # noqa: BLE001 (a summary that is damaged in any way costs the summary)
+        return "", {}
+    found = {
+        "author": about.author, "subject": about.subject, "tags": about.keywords, "description": about.comments,
+        "date": about.create_time.isoformat() if isinstance(about.create_time, datetime.datetime) else "",
+    }  # fmt: skip
+    texts = {name: _text(value) for name, value in found.items() if value}
+    return _text(about.title), {name: value for name, value in texts.items() if value}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, bytes):
+        return str(value or "").strip("\0 ")
+    try:
+        return charset.decode(value).strip("\0 ")
+    except UnreadableFileError:
+        return value.decode("latin-1").strip("\0 ")
+
+
+def extract_doc(content: bytes) -> ExtractedDocument:
+    """Read paragraphs and rows of tables in order: the body, then notes, headers, comments and text boxes."""
+    with _opened(content, _DOC) as ole:
+        head = _stream(ole, "WordDocument", _DOC)
+        try:
+            text = _document_text(ole, head)
+        except struct.error as error:
+            raise damaged(_DOC, str(error)) from error
+        title, metadata = _properties(ole)
+    return ExtractedDocument(title, _paragraphs(text), metadata)
+
+
+def _document_text(ole: "olefile.OleFileIO", head: bytes) -> str:
+    version, flags = struct.unpack_from("<H", head, 2)[0], struct.unpack_from("<H", head, 0x0A)[0]
+    if flags & _ENCRYPTED:
+        raise locked(_DOC)
+    if version < _WORD_97:  # Word 6 and 95: one stretch of bytes
+        first, last = struct.unpack_from("<II", head, _TEXT_AT)
+        return _text(head[first:last])
+    at, length = struct.unpack_from("<II", head, _CLX_AT)
+    table = _stream(ole, "1Table" if flags & _SECOND_TABLE else "0Table", _DOC)[at : at + length]
+    start = 0
+    while start < len(table) and table[start] == 1:  # formatting that precedes the table of pieces
+        start += 3 + struct.unpack_from("<H", table, start + 1)[0]
+    if start >= len(table) or table[start] != 2:
+        raise damaged(_DOC, "its table of pieces is missing")
+    (size,) = struct.unpack_from("<I", table, start + 1)
+    return "".join(_pieces(head, table[start + 5 : start + 5 + size]))
+
+
+def _pieces(head: bytes, table: bytes) -> Iterator[str]:
+    count = (len(table) - 4) // 12
+    positions = struct.unpack_from(f"<{count + 1}I", table)
+    for number in range(count):
+        (at,) = struct.unpack_from("<I", table, 4 * (count + 1) + 8 * number + 2)
+        characters = min(max(0, positions[number + 1] - positions[number]), len(head))
+        if at & _UNCOMPRESSED:
+            begin = (at & ~_UNCOMPRESSED) // 2
+            yield head[begin : begin + characters].decode("cp1252", "replace")
+        else:
+            yield head[at : at + 2 * characters].decode("utf-16-le", "replace")
+
+
+def _paragraphs(text: str) -> Iterator[Block]:
+    """Paragraphs end with \\r, cells with \\7; one more \\7 ends a row, whose number of cells the first row of a table shows."""
+    plain = _FIELD_CODE.sub("", _LINK.sub(r"\2 (\1)", text)).translate(_CONTROLS)
+    cells: list[str] = []
+    held: list[str] = []  # paragraphs of a cell
+    columns, names, after_cell = 0, "", False
+    for found in _PIECE.finditer(plain):
+        words = found[1].strip(" \t\n")
+        if found[2] == "\7":
+            if not words and not held and (len(cells) == columns if columns else after_cell):
+                row = " | ".join(cells)
+                yield Block(row, BlockKind.TABLE, columns=names)
+                columns, names, cells, after_cell = len(cells), names or row, [], False
+                continue
+            if (
+                columns and len(cells) == columns
+            ):  # the row before was shorter: what ended it was taken for an empty cell
+                yield Block(" | ".join(cells).rstrip(" |"), BlockKind.TABLE, columns=names)
+                cells = []
+            cells.append(" ".join(" ".join([*held, words]).split()))
+            held, after_cell = [], True
+        elif cells:
+            held.append(words)
+        else:
+            columns, names = 0, ""
+            yield Block(words)
+    if rest := [*cells, *held]:
+        yield Block(" | ".join(rest), BlockKind.TABLE)
+
+
+def extract_ppt(content: bytes) -> ExtractedDocument:
+    """Read the text of each slide, then that of notes and of what no outline contains."""
+    with _opened(content, _PPT) as ole:
+        if ole.exists("EncryptedSummary"):
+            raise locked(_PPT)
+        stream = _stream(ole, "PowerPoint Document", _PPT)
+        title, metadata = _properties(ole)
+    return ExtractedDocument(title, tuple(_slides(stream)), metadata)
+
+
+def _slides(stream: bytes) -> Iterator[Block]:
+    seen: set[str] = set()
+    slide = count = 0
+    for kinds, text in _texts(stream, 0, len(stream), ()):
+        if text is None:  # the next slide in the outline
+            slide = count = count + 1
+            continue
+        in_outline = _SLIDES in kinds
+        place = f"slide {slide}" if in_outline and slide else "notes" if _NOTES in kinds else ""
+        words = text.replace("\r", "\n").replace("\x0b", "\n").strip()
+        if _MASTER in kinds or not words or (not in_outline and words in seen):
+            continue
+        seen.add(words)
+        yield Block(words, place=place)
+
+
+def _texts(stream: bytes, at: int, end: int, kinds: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str | None]]:
+    """(kinds of the records around it, text); None for the text where a slide of the outline begins."""
+    while at + 8 <= end:
+        head, kind, length = struct.unpack_from("<HHI", stream, at)
+        at += 8
+        stop = min(at + length, end)
+        if kind == _PERSISTED and _SLIDES in kinds:
+            yield kinds, None
+        elif kind == _UTF16_TEXT:
+            yield kinds, stream[at : stop - (stop - at) % 2].decode("utf-16-le", "replace")
+        elif kind == _BYTE_TEXT:
+            yield kinds, stream[at:stop].decode("latin-1")
+        elif head & 0xF == _CONTAINER and len(kinds) < _DEEPEST and not (kind == _SLIDES and head >> 4 == 1):
+            yield from _texts(stream, at, stop, (*kinds, kind))
+        at += length
+
+
+def extract_xls(content: bytes) -> ExtractedDocument:
+    """Read sheets row by row, as those of other spreadsheets."""
+    _require(_XLS)
+    import python_calamine
+
+    try:
+        workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        sheets = [
+            (name, workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in workbook.sheet_names
+        ]
+    except python_calamine.PasswordError as error:
+        raise locked(_XLS) from error
+    except python_calamine.CalamineError as error:
+        raise damaged(_XLS, str(error)) from error
+    return ExtractedDocument("", tuple(block for name, rows in sheets for block in sheet_blocks(name, _rows(rows))))
+
+
+def _rows(rows: Sequence[Sequence[object]]) -> Iterator[Row]:
+    for number, values in enumerate(rows, 1):
+        cells = [(column, text) for column, value in enumerate(values, 1) if (text := _cell(value))]
+        if cells:
+            yield Row(number, number, cells, words=all(isinstance(values[column - 1], str) for column, _ in cells))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    return " ".join(str(value).split()) if value is not None else ""
+
+
+def extract_msg(content: bytes) -> ExtractedDocument:
+    """Read a message of Outlook as the mail that it is."""
+    return extract_mail(as_mail(content))
+
+
+def as_mail(content: bytes) -> bytes:
+    """A message of Outlook as a mail in MIME, with its attachments. Raises UnreadableFileError."""
+    with _opened(content, _MSG) as ole:
+        return bytes(_Message(ole, "").mail(0))
+
+
+class _Message:
+    """A message in a compound file; `prefix` leads to its storage, "" for the outermost."""
+
+    def __init__(self, ole: "olefile.OleFileIO", prefix: str) -> None:
+        self._ole = ole
+        self._prefix = prefix
+
+    def mail(self, depth: int) -> EmailMessage:
+        """Convert it, with what is attached to it."""
+        mail = EmailMessage()
+        name, address = self._string("0C1A"), self._string("5D01") or self._string("0C1F")
+        sender = f"{name} <{address}>" if name and "@" in address else name or address
+        headers = {
+            "From": sender,
+            "To": self._string("0E04"),
+            "Cc": self._string("0E03"),
+            "Subject": self._string("0037"),
+        }
+        for header, value in headers.items():
+            if value:
+                mail[header] = " ".join(value.split())
+        if date := self._date():
+            mail["Date"] = format_datetime(date)
+        html = self._binary("1013") or self._string("1013").encode()
+        mail.set_content(self._string("1000") or " ")
+        if html:
+            mail.add_alternative(_text(html), subtype="html")
+        for storage in self._storages("__attach_version1.0_"):
+            self._attach(mail, storage, depth)
+        if not mail.keys():
+            mail["Subject"] = " "
+        return mail
+
+    def _attach(self, mail: EmailMessage, storage: str, depth: int) -> None:
+        part = _Message(self._ole, f"{self._prefix}{storage}/")
+        name = part._string("3707") or part._string("3704") or part._string("3001") or "attachment"
+        if data := part._binary("3701"):
+            mail.add_attachment(data, "application", "octet-stream", filename=name)
+        elif depth < _DEEPEST and self._ole.exists(f"{part._prefix}__substg1.0_3701000D"):
+            mail.add_attachment(_Message(self._ole, f"{part._prefix}__substg1.0_3701000D/").mail(depth + 1))
+
+    def _storages(self, start: str) -> list[str]:
+        """Names of the storages directly in this one that begin so."""
+        within = [part for part in self._prefix.split("/") if part]
+        entries = self._ole.listdir(streams=False, storages=True)
+        return [entry[-1] for entry in entries if entry[:-1] == within and entry[-1].startswith(start)]
+
+    def _string(self, tag: str) -> str:
+        wide = self._read(f"{tag}001F")
+        return wide.decode("utf-16-le", "replace").strip("\0") if wide else _text(self._read(f"{tag}001E"))
+
+    def _binary(self, tag: str) -> bytes:
+        return self._read(f"{tag}0102")
+
+    def _read(self, name: str) -> bytes:
+        path = f"{self._prefix}__substg1.0_{name}"
+        return _stream(self._ole, path, _MSG) if self._ole.exists(path) else b""
+
+    def _date(self) -> datetime.datetime | None:
+        """The moment of sending, else of delivery, in the table of properties of fixed length."""
+        path = f"{self._prefix}__properties_version1.0"
+        table = _stream(self._ole, path, _MSG) if self._ole.exists(path) else b""
+        found = {}
+        for at in range((32 if not self._prefix else 24), len(table) - 15, 16):
+            tag, _, value = struct.unpack_from("<IIQ", table, at)
+            found[tag] = value
+        moment = found.get(_SENT) or found.get(_DELIVERED)
+        try:
+            return _EPOCH + datetime.timedelta(microseconds=moment // 10) if moment else None
+        except OverflowError:
+            return None

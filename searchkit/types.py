@@ -20,6 +20,9 @@ QUOTED = (
 )
 
 
+NAME_ONLY = "name only"  # the place of a hit for a file of a kind that is not read: its text is its name
+
+
 class DocumentStatus(StrEnum):
     """The outcome of indexing a file."""
 

@@ -14,7 +14,7 @@ from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.query.editing import demands_of, with_filters
 from searchkit.search.request import SearchRequest
 from searchkit.search.results.passages import NormalizedText
-from searchkit.types import Hit
+from searchkit.types import NAME_ONLY, Hit
 
 _ENOUGH_WORDS = 2  # content words of the question that make a weak hit a source, if another hit is strong
 _Placed = tuple[PassagePosition, Hit]
@@ -46,7 +46,7 @@ def find_sources(library: Library, request: SearchRequest) -> list[Hit]:
     words of the query are kept too; so are all hits with a phrase that the query quotes. Raises as check_question does.
     """
     check_question(request.query)
-    hits = library.find(request).hits
+    hits = [hit for hit in library.find(request).hits if hit.place != NAME_ONLY]
     phrases = [_words(demand) for demand in demands_of(request.query) if demand.startswith('"')]
     has_strong = any(not hit.is_weak for hit in hits)
     kept = [

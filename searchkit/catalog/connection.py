@@ -46,7 +46,7 @@ VIEWS = (
     f"""
     CREATE TEMP VIEW files AS
     SELECT d.id, r.path AS root, {_FILE} AS name, d.path AS own_name, d.content_hash,
-        d.format, d.status, d.title, d.metadata, d.chunk_count,
+        d.format, d.status, d.reason, d.title, d.metadata, d.chunk_count,
         {_MOMENT} AS moment
     FROM documents d JOIN roots r ON r.id = d.root_id
     """,

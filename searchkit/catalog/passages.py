@@ -262,3 +262,14 @@ def words_of_chunks(catalog: CatalogReader, chunk_ids: Iterable[int]) -> Iterato
     query = "SELECT id, document_id, content_hash, name, metadata, title, text FROM passages WHERE id IN ({items}) ORDER BY id"
     for chunk, document, content_hash, name, metadata, title, text in catalog.execute_among(query, sorted(chunk_ids)):
         yield ChunkWords(chunk, document, content_hash, name, metadata_text(metadata), title, text)
+
+
+def names_without_text(catalog: CatalogReader, parts: Sequence[str], limit: int) -> list[tuple[str, str, str]]:
+    """(root, path below it, moment) of files of kinds that are not read whose paths contain all of the parts, the newest first."""
+    like = " AND ".join("name LIKE ? ESCAPE '\\'" for _ in parts)
+    values = ["%" + "".join(f"\\{c}" if c in "%_\\" else c for c in part) + "%" for part in parts]
+    query = (
+        f"SELECT root, name, moment FROM files WHERE status = 'unsupported' AND (reason = '' OR reason LIKE '.%') AND {like}"
+        " ORDER BY moment DESC LIMIT ?"
+    )
+    return catalog.execute(query, (*values, limit)).fetchall()

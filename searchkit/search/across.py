@@ -5,17 +5,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchkit.catalog.fulltext import query_words
+from searchkit.catalog.passages import names_without_text
 from searchkit.errors import Action, Remedy, UsageError
+from searchkit.files import file_path, path_to_text
+from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.on_demand import READING_SECONDS, ReadingTime
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery, not_filters
 from searchkit.search.request import PassageAt, SearchRequest
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.text import folded
-from searchkit.types import Hit, Note, NoteKind, SearchMode
+from searchkit.types import NAME_ONLY, Evidence, Hit, Note, NoteKind, SearchMode
 
 if TYPE_CHECKING:
     from searchkit_indexes import Vectors
+
+
+_NAMED_FILES = 5  # of a collection
+_WORDS_OF_A_NAME = 8
+_LETTERS_OF_A_NAME = 3
+_AS_NAMED, _BY_NAME = 1.0, 0.6  # scores: where a query is a file's name, and where it has words of it: below clear hits
 
 
 def search_across(searchers: Sequence[CollectionSearcher], request: SearchRequest, query: ParsedQuery) -> list[Hit]:
@@ -27,7 +37,42 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
     hits = [hit for searcher in searchers for hit in searcher.search(query, request, reading)]
     if not hits and query.phrases and query.is_sentence:
         return search_across(searchers, request, replace(query, phrases=()))
+    if (
+        not query.filters
+        and not request.filters
+        and request.mode is not SearchMode.SEMANTIC
+        and not request.ranking_only
+    ):
+        hits += [hit for searcher in searchers for hit in _found_by_name(searcher, query.text)]
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]
+
+
+def _may_be_a_name(request: SearchRequest, query: ParsedQuery) -> bool:
+    """True if nothing but words is asked for."""
+    has_conditions = query.filters or request.filters or query.excluded_words or query.excluded_phrases
+    return not (has_conditions or request.ranking_only or request.mode is SearchMode.SEMANTIC)
+
+
+def _found_by_name(searcher: CollectionSearcher, query: str) -> list[Hit]:
+    """Files of kinds that are not read, such as pictures, whose paths have every content word of a query, and the name one."""
+    words = [word for word in query_words(query) if word not in STOP_WORDS]
+    if not words or len(words) > _WORDS_OF_A_NAME or sum(map(len, words)) < _LETTERS_OF_A_NAME:
+        return []
+    found = []
+    for root, name, moment in names_without_text(searcher.catalog, words, _NAMED_FILES):
+        path = file_path(root, name)
+        shown = path_to_text(Path(path.name))
+        folded_name = shown.casefold()
+        marks = [(at, at + len(word)) for word in words if (at := folded_name.find(word)) >= 0]
+        if not marks:
+            continue
+        score = _AS_NAMED if shown.casefold() == query.strip().casefold() else _BY_NAME
+        evidence = Evidence(None, None, tuple(shown[start:end] for start, end in sorted(marks)))
+        found.append(
+            Hit(searcher.name, path, "", None, None, None, score, shown, shown, tuple(sorted(marks)), evidence)
+        )
+        found[-1] = replace(found[-1], place=NAME_ONLY, date=moment[:10])
+    return found
 
 
 def merge_hits(hits: Sequence[Hit], query: ParsedQuery, k: int) -> list[Hit]:

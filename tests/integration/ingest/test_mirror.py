@@ -636,3 +636,26 @@ def test_a_file_that_went_to_the_cloud_keeps_its_text(library: Library, docs: Pa
     assert library.index(docs).unchanged == 3
     (docs / ".new.txt.icloud").write_bytes(b"bplist00")
     assert library.index(docs).added == 0
+
+
+def test_files_that_are_not_read_are_found_by_their_names(library: Library, docs: Path) -> None:
+    for name in ("pictures/Harvest-Festival 2024.jpg", "pictures/IMG_4711.HEIC", "films/boiler_repair.mp4"):
+        write(docs / name, "x")
+    (docs / "harvest link.jpg").symlink_to(docs / "pictures")
+    library.index(docs)
+    hit = library.search("harvest festival")[0]
+    assert (hit.path, hit.place, hit.text) == (
+        docs / "pictures/Harvest-Festival 2024.jpg",
+        "name only",
+        "Harvest-Festival 2024.jpg",
+    )
+    assert [hit.text[start:end] for start, end in hit.marks] == ["Harvest", "Festival"]
+    assert library.search("img_4711.heic")[0].score == 1.0
+    assert [hit.path.name for hit in library.search("boiler", mode=SearchMode.LEXICAL)] == [
+        "boiler.md",
+        "boiler_repair.mp4",
+    ]
+    assert "boiler_repair.mp4" in [hit.path.name for hit in library.search("repair of the boiler")]
+    for query in ("harvest tractor", "the", "harvest -festival"):
+        assert all(hit.place != "name only" for hit in library.search(query))
+    assert all(hit.place != "name only" for hit in library.search("boiler", mode=SearchMode.SEMANTIC))

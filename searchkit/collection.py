@@ -60,6 +60,7 @@ class Collection:
         self.models = models
         self._reader = reader or OnDemandReader()
         self._searcher: CollectionSearcher | None = None
+        self._counted: dict[tuple[int, int], int] = {}
 
     @property
     def name(self) -> str:
@@ -144,7 +145,7 @@ class Collection:
         from searchkit.catalog.status import read_coverage
 
         with self._catalog() as catalog:
-            return read_coverage(catalog, self.name, self._fingerprint(catalog))
+            return read_coverage(catalog, self.name, self._fingerprint(catalog), self._counted)
 
     def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> DocumentView:
         """A hit's passage in its document, with the given numbers of passages before and after it."""

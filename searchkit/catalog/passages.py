@@ -178,14 +178,29 @@ def count_chunks(catalog: CatalogReader) -> int:
 
 def count_passages(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     """Count the distinct passages, and those of them that have a vector of a model."""
-    row = catalog.execute(
-        """
-        SELECT count(*), count(v.id) FROM (SELECT DISTINCT content_hash FROM chunks) c
-        LEFT JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?
-        """,
-        (fingerprint,),
-    ).fetchone()
-    return int(row[0]), int(row[1])
+    return count_distinct(catalog), count_covered(catalog, fingerprint)
+
+
+def chunks_as_they_are(catalog: CatalogReader) -> tuple[int, int]:
+    """The number of chunks and the largest id: whenever chunks are added or removed, one of the two changes."""
+    largest = catalog.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[
+        0
+    ]  # together they would read the table
+    return count_chunks(catalog), int(largest)
+
+
+def count_distinct(catalog: CatalogReader) -> int:
+    """Count the distinct passages."""
+    return int(catalog.execute("SELECT count(*) FROM (SELECT DISTINCT content_hash FROM chunks)").fetchone()[0])
+
+
+def count_covered(catalog: CatalogReader, fingerprint: str) -> int:
+    """Count the distinct passages with a vector of a model."""
+    query = (
+        "SELECT count(*) FROM vectors v WHERE fingerprint = ?"
+        " AND EXISTS (SELECT 1 FROM chunks c WHERE c.content_hash = v.content_hash)"
+    )
+    return int(catalog.execute(query, (fingerprint,)).fetchone()[0])
 
 
 def count_provisional(catalog: CatalogReader, fingerprint: str) -> int:

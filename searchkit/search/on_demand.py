@@ -58,6 +58,7 @@ class OnDemandReader:
         from searchkit.catalog.vectors import as_stored
 
         until = time.monotonic() + seconds
+        last = 0.0  # seconds of the group before
         fingerprint = embedder.info.fingerprint
         found: dict[bytes, Vectors] = {}
         keys = list(wanted)
@@ -67,9 +68,11 @@ class OnDemandReader:
                 break
             try:
                 unread = [key for key in group if (fingerprint, key) not in self._remembered]
-                if unread and time.monotonic() >= until:
+                if unread and time.monotonic() + last / 2 >= until:  # the time is exceeded as often as missed
                     break
+                started = time.monotonic()
                 vectors = as_stored(embedder.embed_documents([wanted[key] for key in unread])) if unread else ()
+                last = time.monotonic() - started
                 for key, vector in zip(unread, vectors, strict=True):
                     self._remembered[fingerprint, key] = vector
                 found.update((key, self._remembered[fingerprint, key]) for key in group)

@@ -63,7 +63,7 @@ def write_passages(library: Library, collection: str, file: Path) -> None:
 def learn(embedder: OnnxEmbedder, checkpoint: Checkpoint, passages: list[Passage], vectors: Vectors) -> Path:
     """Learn the map from passages and their (n, dimension) vectors; returns the file."""
     card = embedder.card
-    tokenize = open_tokenizer(card.tokenizer, embedder.folder / card.tokenizer_file).encode_pieces
+    tokenize = open_tokenizer(card.tokenizer, embedder.folder / card.tokenizer_file).encode_many
     ids = tokenize([f"{passage.title}\n{passage.text}" for passage in passages])
     tokens = FAMILIES[checkpoint.model_type].tokens
     table = checkpoint.table(f"{checkpoint.prefix_of(tokens)}{tokens}")

@@ -123,7 +123,7 @@ def write_adapted_model(base: Path, target: Path, new: Adaptation) -> ModelCard:
 
 def _write_correction(folder: Path, base: ModelCard, judged: Vectors) -> None:
     """Write what corrects the base's guesses of vectors for the adapted model; remove them if they find less than words do."""
-    tokenize = open_tokenizer(base.tokenizer, folder / base.tokenizer_file).encode_pieces
+    tokenize = open_tokenizer(base.tokenizer, folder / base.tokenizer_file).encode_many
     correction = judged_correction(folder, tokenize, judged)
     if correction is None:
         (folder / PROVISIONAL_FILE).unlink()

@@ -209,7 +209,7 @@ def _write_with_scale(card: ModelCard, folder: Path) -> ModelCard:
     vectors = embed_judged_set(embedder)
     write_judged_vectors(folder, vectors)
     scale = measure_scale(vectors, similarities, embedder.count_tokens)
-    tokenize = open_tokenizer(card.tokenizer, folder / card.tokenizer_file).encode_pieces
+    tokenize = open_tokenizer(card.tokenizer, folder / card.tokenizer_file).encode_many
     correction = None if scale.is_meaningless else judged_correction(folder, tokenize, vectors)
     own = {JUDGED_FILE}
     if correction is None:

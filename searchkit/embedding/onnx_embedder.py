@@ -79,7 +79,7 @@ class OnnxEmbedder:
             return None
         from searchkit.embedding.provisional import ProvisionalVectors
 
-        return ProvisionalVectors(self.folder, self._tokenizer.encode_pieces)
+        return ProvisionalVectors(self.folder, self._tokenizer.encode_many)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """See Embedder."""

@@ -6,12 +6,9 @@ the known families come along; each model corrects its own on the judged set, an
 `benchmarks/provisional_map.py` learns a map, `benchmarks/early_ranking.py` measures the guesses.
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +28,6 @@ _RIDGE = 1.0
 _FOLDS = 4
 INPUT_SCALE = 10.0  # by which unit rows are multiplied before they are mapped, so that the offset is regularized less
 _IDF_STEP = 20.0
-_PIECE = re.compile(r" ?\w+| ?[^\w\s]+")
-_LONGEST_KEPT = 24  # characters of a piece whose vector is kept
-_KEPT = 30_000  # pieces: 30 MB
 Tokenize = Callable[[Sequence[str]], list[list[int]]]
 
 
@@ -96,14 +90,12 @@ def write_token_vectors(table: Table, family: str, folder: Path) -> None:
 
 
 class ProvisionalVectors:
-    """Guesses the vectors of passages. `tokenize`: the ids of many pieces of text, without special tokens."""
+    """Guesses the vectors of passages. `tokenize`: the ids of many bare texts, without special tokens."""
 
     def __init__(self, folder: Path, tokenize: Tokenize) -> None:
         self._tokens: npt.NDArray[np.uint8] = np.load(folder / PROVISIONAL_FILE, mmap_mode="r", allow_pickle=False)
         self._folder = folder
         self._tokenize = tokenize
-        self._places: dict[str, int] = {}
-        self._kept = np.zeros((1024, self.dimension), np.float32)
 
     @property
     def dimension(self) -> int:
@@ -111,64 +103,32 @@ class ProvisionalVectors:
         return int(self._tokens.shape[1]) - 2
 
     def of(self, passages: Sequence[Passage], correction: Vectors | None = None) -> Vectors:
-        """Guess the vectors of passages: (n, dimension), unit length. `correction`: instead of the model's own."""
+        """Guess the vectors of passages: (n, dimension), unit length. `correction`: instead of the model's own.
+
+        A passage without a token has a vector of zeros.
+        """
         return corrected(self.uncorrected(passages), self._own_correction if correction is None else correction)
 
     def uncorrected(self, passages: Sequence[Passage]) -> Vectors:
         """The same before the correction, from which corrections are learned."""
-        counts = [Counter(_PIECE.findall(f"{passage.title}\n{passage.text}")) for passage in passages]
-        if len(self._places) > _KEPT:
-            self._places.clear()
-        self._keep({piece for each in counts for piece in each if len(piece) <= _LONGEST_KEPT} - self._places.keys())
         sums = np.zeros((len(passages), self.dimension), np.float32)
-        for row, each in enumerate(counts):
-            known = [(self._places[piece], count) for piece, count in each.items() if piece in self._places]
-            if known:
-                places, times = zip(*known, strict=True)
-                sums[row] = np.array(times, np.float32) @ self._kept[list(places)]
-            rest = [piece for piece in each if piece not in self._places]
-            if rest:
-                sums[row] += np.array([each[piece] for piece in rest], np.float32) @ self._sums(rest)
+        for row, ids in enumerate(self._tokenize([f"{passage.title}\n{passage.text}" for passage in passages])):
+            if ids:
+                stored = self._tokens[np.array(ids, np.int64)]
+                scales = np.ascontiguousarray(stored[:, -2:]).view(np.float16)[:, 0].astype(np.float32)
+                sums[row] = scales @ stored[:, :-2].view(np.int8).astype(np.float32)
         return normalized(sums)
-
-    def query(self, vector: Vectors) -> Vectors:
-        """The part of a (dimension,) query vector that guesses are compared with, at unit length."""
-        asked: Vectors = prefix(vector[None], self.dimension)[0]
-        return asked
 
     @cached_property
     def _own_correction(self) -> Vectors:
         correction: Vectors = np.load(self._folder / CORRECTION_FILE, allow_pickle=False)
         return correction
 
-    def _keep(self, new: set[str]) -> None:
-        """Keep the vectors of new pieces."""
-        pieces = sorted(new)
-        first = len(self._places)
-        while first + len(pieces) > len(self._kept):
-            self._kept = np.concatenate([self._kept, np.zeros_like(self._kept)])
-        self._kept[first : first + len(pieces)] = self._sums(pieces)
-        self._places |= {piece: first + place for place, piece in enumerate(pieces)}
-
-    def _sums(self, pieces: Sequence[str]) -> Vectors:
-        """The sum of the token vectors of each piece: (n, dimension)."""
-        ids = self._tokenize(pieces) if pieces else []
-        numbers = np.fromiter(chain.from_iterable(ids), np.int64)
-        rows = self._tokens[numbers]
-        scales = np.ascontiguousarray(rows[:, -2:]).view(np.float16).astype(np.float32)
-        vectors = np.concatenate(
-            [rows[:, :-2].view(np.int8).astype(np.float32) * scales, np.zeros((1, self.dimension), np.float32)]
-        )
-        lengths = [len(each) for each in ids]
-        starts = np.array([0, *accumulate(lengths)][: len(ids)], np.int64)
-        sums: Vectors = np.add.reduceat(vectors, starts) if ids else np.empty((0, self.dimension), np.float32)
-        sums[np.array(lengths, np.int64) == 0] = 0
-        return sums
-
 
 def corrected(vectors: Vectors, correction: Vectors) -> Vectors:
     """Apply a (dimension + 1, dimension) correction to (n, dimension) unit vectors; the last row is an offset."""
-    return normalized(vectors + vectors @ correction[:-1] + correction[-1])
+    shifted = vectors + vectors @ correction[:-1] + correction[-1]
+    return normalized(np.where(vectors.any(axis=1, keepdims=True), shifted, 0))
 
 
 def learn_correction(guesses: Vectors, true: Vectors) -> Vectors:

@@ -45,7 +45,7 @@ class SentencePieceTokenizer:
         """See Tokenizer."""
         return len(self._processor.encode(_valid(text)))
 
-    def encode_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of many bare texts, without special tokens."""
         found: list[list[int]] = self._processor.encode([_valid(text) for text in texts])
         return found
@@ -78,7 +78,7 @@ class FastTokenizer:
         """See Tokenizer."""
         return len(self._tokenizer.encode(_valid(text), add_special_tokens=False).ids)
 
-    def encode_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of many bare texts, without special tokens."""
         found = self._tokenizer.encode_batch([_valid(text) for text in texts], add_special_tokens=False)
         return [each.ids for each in found]

@@ -35,9 +35,9 @@ class GuessingEmbedder(HashEmbedder):
         """See Embedder."""
         return self.guesser
 
-    def _tokenize(self, pieces: Sequence[str]) -> list[list[int]]:
-        words = [piece.strip().lower() for piece in pieces]
-        return [[self._ids[word]] if word in self._ids else [] for word in words]
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        words = [re.findall(r"\w+", text.lower()) for text in texts]
+        return [[self._ids[word] for word in each if word in self._ids] for each in words]
 
     def _direction(self, word: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         return super()._direction(self._synonyms.get(word, word))

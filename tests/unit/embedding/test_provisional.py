@@ -57,18 +57,6 @@ def test_a_text_without_known_tokens_has_a_guess_of_zeros(guesser: ProvisionalVe
     assert not guesser.of([Passage("", ""), Passage("", "?!")]).any()
 
 
-def test_guesses_are_the_same_when_kept_pieces_were_dropped(
-    guesser: ProvisionalVectors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provisional, "_KEPT", 2)
-    monkeypatch.setattr(provisional, "_LONGEST_KEPT", 4)
-    passages = [Passage("Bread", text) for text in TEXTS]
-    first = guesser.of(passages)
-    np.testing.assert_allclose(guesser.of(passages), first, atol=1e-6)
-    monkeypatch.undo()
-    np.testing.assert_allclose(guesser.of(passages), first, atol=1e-6)
-
-
 def test_a_correction_brings_guesses_of_unseen_passages_nearer() -> None:
     true = normalized(random(600, 32))
     guesses = normalized(true @ random(32, 32, 1) + 0.2 * random(600, 32, 2))

@@ -255,5 +255,5 @@ def test_many_clients_at_once_are_answered_and_nothing_is_read_twice(
         assert len(guessing.embedded) == len(set(guessing.embedded))
         assert max(seconds) < 20 * max(READING_SECONDS, min(seconds)), "none waits for all the others' reading"
         vectors, guessed = counts(library)
-        assert vectors == len(guessing.embedded)
+        assert vectors <= len(guessing.embedded), "what cannot be kept at once is kept in memory"
         assert vectors + guessed == 203

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import open_for_reading, open_for_writing, reading, writing
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
-from searchkit.catalog.recovery_record import write_recovery_record
-from searchkit.catalog.roots import Root, all_roots
+from searchkit.catalog.roots import Root, all_roots, write_recovery_record
 from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import GET_A_MODEL

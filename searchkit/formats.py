@@ -24,6 +24,8 @@ _SUFFIXES = {
     " plist xliff xlf tmx",
     "html": "html htm xhtml xht shtml",
     "pdf": "pdf",
+    "calendar": "ics ifb vcs",
+    "contacts": "vcf vcard",
     "doc": "doc dot",
     "ppt": "ppt pps pot",
     "xls": "xls xlt xlsb",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
 from searchkit.catalog.meta import MODEL, set_meta
-from searchkit.catalog.recovery_record import RecoveryRecord, read_recovery_record, write_recovery_record
+from searchkit.catalog.roots import RecoveryRecord, read_recovery_record, write_recovery_record
 from searchkit.collection import Collection, no_listener, waiting
 from searchkit.config import load_settings, save_settings
 from searchkit.embedding.open_models import OpenModels

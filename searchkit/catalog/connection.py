@@ -16,7 +16,7 @@ from searchkit.catalog.catalog import (
     readable_errors,
     remedy_of,
 )
-from searchkit.catalog.recovery_record import write_recovery_record
+from searchkit.catalog.roots import write_recovery_record
 from searchkit.errors import Action, CatalogError, CollectionBusyError, Remedy
 from searchkit.files import PRIVATE_FILE_MODE, sync_file, write_atomically
 from searchkit.home import CollectionFolder

@@ -8,7 +8,7 @@ from searchkit.catalog import roots
 from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.connection import open_for_writing
 from searchkit.catalog.meta import MODEL, set_meta
-from searchkit.catalog.recovery_record import RecoveryRecord, read_recovery_record
+from searchkit.catalog.roots import RecoveryRecord, read_recovery_record
 from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import make_private_folder, sync_folder

@@ -1,11 +1,16 @@
-"""The folders that a collection mirrors, the paths below them that the user has excluded, and how either is forgotten."""
+"""The folders that a collection mirrors, the paths below them that are excluded, how either is forgotten, and a backup of them."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import update_settings_checksum
-from searchkit.files import path_from_text, path_to_text
+from searchkit.catalog.meta import MODEL
+from searchkit.files import path_from_text, path_to_text, write_atomically
+from searchkit.home import CollectionFolder
+
+_BACKUP = "collection.json"  # beside the catalog: without these settings a collection could not be rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +97,47 @@ def _remove_below(catalog: CatalogWriter, root: Root, path: str) -> int:
         documents.remove_document(catalog, document_id)
     vectors.remove_unused(catalog, hashes)
     return len(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryRecord:
+    """A collection's model, its folders, and the paths below them that are excluded."""
+
+    model: str
+    folders: tuple[Path, ...]
+    excluded: tuple[Path, ...]
+
+
+def recovery_record_of(catalog: CatalogReader) -> RecoveryRecord:
+    """Read the record from the catalog."""
+    return RecoveryRecord(
+        catalog.meta(MODEL) or "",
+        tuple(root.path for root in all_roots(catalog)),
+        tuple(sorted(exclusions(catalog))),
+    )
+
+
+def write_recovery_record(folder: CollectionFolder, catalog: CatalogReader) -> None:
+    """Write the file if it differs from the catalog."""
+    record = recovery_record_of(catalog)
+    if read_recovery_record(folder) == record:
+        return
+    content = {
+        "model": record.model,
+        "folders": [path_to_text(path) for path in record.folders],
+        "excluded": [path_to_text(path) for path in record.excluded],
+    }
+    write_atomically(folder.path / _BACKUP, json.dumps(content, ensure_ascii=False, indent=2).encode())
+
+
+def read_recovery_record(folder: CollectionFolder) -> RecoveryRecord | None:
+    """Read the record from the file, None if it is missing or damaged."""
+    try:
+        content = json.loads((folder.path / _BACKUP).read_bytes())
+        return RecoveryRecord(
+            str(content["model"]),
+            tuple(path_from_text(text) for text in content["folders"]),
+            tuple(path_from_text(text) for text in content["excluded"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

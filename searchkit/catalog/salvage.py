@@ -10,7 +10,7 @@ from typing import Any
 from searchkit.catalog import checksums, documents, roots
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import open_as_it_is
-from searchkit.catalog.recovery_record import RecoveryRecord, recovery_record_of
+from searchkit.catalog.roots import RecoveryRecord, recovery_record_of
 from searchkit.types import Chunk
 
 _STEP = 500  # rows read at once; one by one if that fails

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import readable_errors
 from searchkit.catalog.connection import writer_lock
-from searchkit.catalog.recovery_record import read_recovery_record
-from searchkit.catalog.roots import all_roots
+from searchkit.catalog.roots import all_roots, read_recovery_record
 from searchkit.collection import Collection
 from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
 from searchkit.reports import Damage, IndexReport, ProgressListener

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from searchkit.catalog.connection import reading
-from searchkit.catalog.recovery_record import read_recovery_record
+from searchkit.catalog.roots import read_recovery_record
 from searchkit.display import note_text
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import ModelNotFoundError, UsageError

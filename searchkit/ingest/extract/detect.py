@@ -7,6 +7,7 @@ import zlib
 from pathlib import PurePath
 
 from searchkit.formats import CODE, UNSUPPORTED, format_by_name
+from searchkit.ingest.extract.data.exports import is_chat
 from searchkit.ingest.extract.unpack import is_compressed, is_tar
 
 _LOOKED_AT = 8192  # bytes of the beginning
@@ -61,6 +62,8 @@ _BEGINNINGS = (
     (_HTML, "html"),
     (_XML, "data"),
     (re.compile("WEBVTT"), "subtitles"),
+    (re.compile(r"\s*BEGIN:VCALENDAR\b", re.IGNORECASE), "calendar"),
+    (re.compile(r"\s*BEGIN:VCARD\b", re.IGNORECASE), "contacts"),
 )
 _LATIN = 0.8  # share of a UTF-16 text's letters that one byte would hold
 _INDEX_OF_MAIL = "// <!-- <mdb:mork"
@@ -100,7 +103,9 @@ def _of_text(text: str, by_name: str | None) -> str:
     if text.startswith(_INDEX_OF_MAIL):
         return UNSUPPORTED
     marked = next((name for pattern, name in _BEGINNINGS if pattern.match(text)), "") or _of_headers(text, by_name)
-    if marked or by_name in ("data", "text"):
+    if not marked and is_chat(text):
+        return "chat"
+    if marked or by_name in ("data", "text", "calendar", "contacts"):
         return marked or by_name or ""
     return "table" if by_name == "xls" else "code" if text.startswith("#!") else "text"
 

@@ -13,9 +13,9 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
 _VERSIONS: dict[str, int] = {
-    "": 5,
+    "": 6,
     "text": 5,
-    "data": 4,
+    "data": 5,
     "markdown": 5,
     "rst": 5,
     "org": 5,
@@ -62,6 +62,9 @@ _READERS = {
     "rtf": ("office.rtf", "extract_rtf"),
     "mail": ("mail", "extract_mail"),
     "mailbox": ("mail", "extract_mailbox"),
+    "calendar": ("data.exports", "extract_calendar"),
+    "contacts": ("data.exports", "extract_contacts"),
+    "chat": ("data.exports", "extract_chat"),
     "doc": ("office.legacy", "extract_doc"),
     "ppt": ("office.legacy", "extract_ppt"),
     "xls": ("office.legacy", "extract_xls"),

@@ -158,7 +158,7 @@ def file_types() -> Mapping[str, tuple[str, ...]]:
     """Resolve types to formats as the catalog names them, and to endings with their dots."""
     formats = {suffix: format_by_name(PurePath(f"x{suffix}")) or "" for suffix in SUFFIXES_READ}
     endings = {suffix.removeprefix("."): (suffix,) for suffix in formats}
-    kinds = {name: (name,) for name in formats.values()}
+    kinds = {name: (name,) for name in (*formats.values(), "chat")}  # which no ending promises
     code = {"code": tuple(sorted({formats[suffix] for suffix in CODE_SUFFIXES}))}
     return {**endings, **kinds, **code, **_WIDER}
 

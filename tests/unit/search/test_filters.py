@@ -126,7 +126,7 @@ def test_kinds_stand_for_their_formats_and_endings_for_themselves() -> None:
 
 def test_an_unknown_type_is_refused_with_those_there_are() -> None:
     with pytest.raises(
-        UsageError, match=r"no type of file 'banana'. Types: archive, c, code, .*markdown.*or an ending"
+        UsageError, match=r"no type of file 'banana'. Types: archive, c, calendar, chat, code, .*markdown.*or an ending"
     ):
         check_file_type("banana")
 

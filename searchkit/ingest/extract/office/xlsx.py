@@ -27,7 +27,7 @@ _END_OF_ROWS = re.compile(rb"</(?:\w+:)?sheetData\s*>|<(?:\w+:)?sheetData\s*/>")
 _HEADER_PART = re.compile(r"(?<!&)&[LCR]")
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|\d+|K[0-9A-F]{6}|(&)|[A-Z])')
 _SHORT_HEADER = 12  # letters and digits
-_MOST_MERGED = 10_000  # cells of a column that one cell may span
+_MOST_MERGED = 500_000  # cells below others that they are merged with
 _PIECE = 1 << 18
 
 
@@ -149,6 +149,7 @@ def _linked(cell: etree._Element) -> str:
 def _behind_rows(package: Package, part: str) -> _Behind:
     """Look for what stands behind the rows, which are themselves read later, one at a time."""
     found, addresses = _Behind(), package.addresses(part)
+    merged = 0  # rows that have a cell from above
     for match in _BEHIND_ROWS.finditer(_tail(package, part)):
         element, attributes, header, text = match.groups()
         if header:
@@ -168,7 +169,9 @@ def _behind_rows(package: Package, part: str) -> _Behind:
         if element == b"hyperlink":
             found.links[top, left] = addresses.get(said.get("id", ""), "")
         elif top and left:
-            for row in range(top + 1, min(bottom, top + _MOST_MERGED) + 1):
+            bottom = min(bottom, top + _MOST_MERGED - merged)
+            merged += max(0, bottom - top)
+            for row in range(top + 1, bottom + 1):
                 found.merged.setdefault(row, {})[left] = (top, left)
             if right > left:
                 found.wide.add((top, left))

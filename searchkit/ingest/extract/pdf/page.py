@@ -75,7 +75,8 @@ def read_page(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, into: Pa
     if sum(len(line.text.strip()) for line in into.lines) <= _SOME_TEXT:
         into.covered = _covered(page)
     if pdfium.FPDFCatalog_IsTagged(document):
-        into.pictured = list(dict.fromkeys(_pictured(page)))
+        said = " ".join(" ".join(line.text for line in into.lines).split())
+        into.pictured = [words for words in dict.fromkeys(_pictured(page)) if words not in said]
     has_stamps = _annotations(page, into)
     return has_stamps and pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS
 
@@ -267,7 +268,7 @@ def _links(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, text_page: 
 
 
 def _pictured(page: pypdfium2.PdfPage) -> Iterator[str]:
-    """The descriptions of pictures in a page's structure."""
+    """The descriptions of pictures in a page's structure, and the texts that pictures of letters stand for."""
     tree = pdfium.FPDF_StructTree_GetForPage(page)
     if not tree:
         return
@@ -280,8 +281,9 @@ def _pictured(page: pypdfium2.PdfPage) -> Iterator[str]:
             element = held.pop()
             if not element:
                 continue
-            if pdfium.FPDF_StructElement_GetAltText(element, None, 0) > 2:
-                yield " ".join(_string(pdfium.FPDF_StructElement_GetAltText, element).split())
+            for getter in (pdfium.FPDF_StructElement_GetAltText, pdfium.FPDF_StructElement_GetActualText):
+                if getter(element, None, 0) > 2:  # more than the end of a text
+                    yield " ".join(_string(getter, element).split())
             count = pdfium.FPDF_StructElement_CountChildren(element)
             held += [pdfium.FPDF_StructElement_GetChildAtIndex(element, index) for index in reversed(range(count))]
     finally:

@@ -665,3 +665,15 @@ def test_two_columns_of_text_line_by_line_are_no_table() -> None:
         for n in range(9)
     )
     assert {block.kind for block in extract_pdf(drawn(lines)).blocks} == {BlockKind.PARAGRAPH}
+
+
+def test_what_letters_stand_for_is_read_instead_of_them() -> None:
+    shown = "BT /F1 11 Tf 50 700 Td (see ) Tj /Span << /ActualText (real words) >> BDC (xyz) Tj EMC ET"
+    assert pages_of(drawn(shown)) == {1: "see real words\n"}
+    tree = "<< /Type /StructTreeRoot /K 7 0 R /ParentTree << /Nums [0 [7 0 R]] >> >>"
+    span = "<< /Type /StructElem /S /Span /P 6 0 R /Pg 4 0 R /K 0 /ActualText (drawn letters) >>"
+    content = _shown("text") + "/Span << /MCID 0 >> BDC 0 0 10 10 re f EMC"
+    tagged = drawn(content, "/StructParents 0", tree, span).replace(
+        b"/Catalog", b"/Catalog /MarkInfo << /Marked true >> /StructTreeRoot 6 0 R"
+    )
+    assert [block.text for block in extract_pdf(tagged).blocks] == ["text", "drawn letters"]

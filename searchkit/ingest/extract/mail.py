@@ -61,15 +61,17 @@ def extract_saved_page(content: bytes) -> ExtractedDocument:
     """Read a web page that was saved in one file (.mhtml) out of its envelope: its HTML, and that of its frames."""
     message = _parsed(_in_bytes(content))
     pages = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
-    read = [extract_html(_text(part).encode("utf-8", "replace")) for part in pages if isinstance(part, EmailMessage)]
+    address = _header(message, "Snapshot-Content-Location") or _header(message, "Content-Location")
+    texts = [_text(part).encode("utf-8", "replace") for part in pages if isinstance(part, EmailMessage)]
+    read = [extract_html(text, address) for text in texts]
     if not read:
         return extract_mail(content)
-    address = _header(message, "Snapshot-Content-Location") or _header(message, "Content-Location")
     subject = _subject(message)
     title = read[0].title or subject
     about = {"date": _date(message), "url": address, "subject": "" if subject == title else subject}
     blocks = [replace(block, line=None, line_end=None) for page in read for block in page.blocks]
     named = [Block(title, BlockKind.HEADING, (title,))] if title and not blocks else []
+    about |= {name: value for name, value in read[0].metadata.items() if not about.get(name)}
     return ExtractedDocument(title, named or blocks, {name: value for name, value in about.items() if value})
 
 
@@ -341,7 +343,10 @@ def _text_blocks(part: MIMEPart, heading: tuple[str, ...]) -> list[Block]:
     if part.get_content_subtype() == "html":
         marked = _CITATION_END.sub(f"<p>{CITED_END}</p>", _CITATION.sub(_citation, text))
         found = levels_of_blocks(extract_html(marked.encode("utf-8", "replace")).blocks)
-        levels = [(level, Block(block.text, block.kind, heading + block.headings)) for level, block in found]
+        levels = [
+            (level, Block(block.text, block.kind, heading + block.headings, columns=block.columns))
+            for level, block in found
+        ]
     else:
         parts = parts_of_text(text.replace("\r\n", "\n"))
         levels = [

@@ -39,13 +39,13 @@ _SOME, _MANY = 200, 3  # characters of addresses that a block may contain, or a 
 _METADATA = {
     "description": "description", "og:description": "description", "keywords": "tags", "author": "author",
     "article:author": "author", "date": "date", "article:published_time": "date", "dcterms.date": "date",
-    "og:url": "address",
+    "og:url": "url",
 }  # fmt: skip
 
 
-def extract_html(content: bytes) -> ExtractedDocument:
+def extract_html(content: bytes, url: str = "") -> ExtractedDocument:
     """Read blocks of the main part (main, role=main or article, else the body), then what is around it. The title is its first
-    h1, else <title>; a title that is not the h1 is metadata.
+    h1, else <title>; a title that is not the h1 is metadata. `url`: the page's own address, if its envelope says it.
 
     Raises UnreadableFileError if the page is binary, or nested so deeply that the parser gives up.
     """
@@ -60,12 +60,12 @@ def extract_html(content: bytes) -> ExtractedDocument:
         raise UnreadableFileError("a web page nested too deeply to be read whole")
     for line_break in page.iterfind(".//pre//br"):
         line_break.tail = "\n" + (line_break.tail or "")
-    return _read(page)
+    return _read(page, url)
 
 
-def _read(page: html.HtmlElement) -> ExtractedDocument:
+def _read(page: html.HtmlElement, url: str) -> ExtractedDocument:
     metadata = _metadata(page)
-    site = _site_of(metadata.get("address", ""))
+    site = _site_of(url or metadata.get("url", ""))
     walk, part = _Walk(site), _main_part(page)
     blocks = tuple(walk.blocks(part))
     if part is not page:
@@ -95,10 +95,10 @@ def _metadata(page: html.HtmlElement) -> dict[str, str]:
         if name and (value := _squeezed(entry.get("content") or "")):
             found.setdefault(name, value)
     for link in page.xpath("//link[@rel='canonical']/@href"):
-        found.setdefault("address", str(link))
+        found.setdefault("url", str(link))
     for comment in page.xpath("/comment()[contains(., 'saved from url')]"):  # as browsers write
         if saved := _SAVED_FROM.search(comment.text or ""):
-            found.setdefault("address", saved[1])
+            found.setdefault("url", saved[1])
     if not re.match(r"\d{4}-\d\d-\d\d", found.get("date", "0000-00-00")):
         found["published"] = found.pop("date")
     return found

@@ -253,7 +253,8 @@ class _Reader:
         relation = self._package.relations(self._part).get(attribute(element, "id"))
         if relation and relation.target in self._package.archive:
             for block in imported_blocks(relation.target, self._package.archive.read(relation.target)):
-                yield Block(block.text, block.kind, self._headings() + block.headings, place=place)
+                headings = self._headings() + block.headings
+                yield Block(block.text, block.kind, headings, place=place, columns=block.columns)
 
     def _headings(self) -> tuple[str, ...]:
         return tuple(name for _, name in self._path)

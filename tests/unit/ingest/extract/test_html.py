@@ -71,7 +71,7 @@ def test_what_the_head_says_is_metadata() -> None:
     )
     assert page.title == "Welcome"
     assert page.metadata == {
-        "description": "Velvet", "address": "x", "date": "2024-05-06", "page title": "Invoice 117"
+        "description": "Velvet", "url": "x", "date": "2024-05-06", "page title": "Invoice 117"
     }  # fmt: skip
 
 
@@ -267,7 +267,7 @@ def test_links_to_other_pages_of_a_saved_pages_site_are_navigation(own: str) -> 
     head, comment = (own, "") if own.startswith("<link") else ("", own)
     links = "<a href=https://a.example/y>on</a> <a href=https://b.example/z>off</a>"
     page = extract_html(f"<!DOCTYPE html>\n{comment}\n<html><head>{head}</head><body><p>Go {links}".encode())
-    assert page.metadata["address"].startswith("https://a.example/")
+    assert page.metadata["url"].startswith("https://a.example/")
     assert [block.text for block in page.blocks] == ["Go on off (https://b.example/z)"]
 
 

@@ -1,5 +1,6 @@
 """Tables of every format: an empty cell keeps its place, and the row of names heads every piece."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -139,10 +140,25 @@ def _csv(rows: Sequence[Sequence[str]]) -> bytes:
     return "\n".join(map(",".join, rows)).encode()
 
 
+def _mail(rows: Sequence[Sequence[str]]) -> bytes:
+    return b"From: a@b.example\nSubject: Stock\nContent-Type: text/html\n\n" + _html(rows)
+
+
+def _epub(rows: Sequence[Sequence[str]]) -> bytes:
+    container = '<container><rootfiles><rootfile full-path="b.opf"/></rootfiles></container>'
+    manifest = '<item id="c" href="c.html" media-type="application/xhtml+xml"/>'
+    package = f'<package><manifest>{manifest}</manifest><spine><itemref idref="c"/></spine></package>'
+    return zipped({"META-INF/container.xml": container, "b.opf": package, "c.html": b"<body>" + _html(rows)})
+
+
+def _notebook(rows: Sequence[Sequence[str]]) -> bytes:
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": _markdown(rows).decode()}]}).encode()
+
+
 _FORMATS: list[tuple[str, Callable[[Sequence[Sequence[str]]], bytes]]] = [
     ("markdown", _markdown), ("html", _html), ("docx", _docx), ("pptx", _pptx), ("odf", _odt), ("odf", _ods), ("xlsx", _xlsx),
     ("rtf", _rtf), ("org", _org), ("rst", _grid), ("rst", _simple), ("rst", _csv_directive), ("rst", _list_directive),
-    ("table", _csv),
+    ("table", _csv), ("mail", _mail), ("epub", _epub), ("notebook", _notebook),
 ]  # fmt: skip
 every_format = pytest.mark.parametrize(("format_name", "written"), _FORMATS)
 
@@ -174,7 +190,7 @@ def test_a_table_that_fits_is_left_whole_and_what_surrounds_it_too(
 
 
 @pytest.mark.parametrize(
-    ("format_name", "written"), [each for each in _FORMATS if each[0] not in ("rst", "markdown", "org")]
+    ("format_name", "written"), [each for each in _FORMATS if each[0] not in ("rst", "markdown", "org", "notebook")]
 )
 def test_an_empty_cell_keeps_its_place(format_name: str, written: Callable[[Sequence[Sequence[str]]], bytes]) -> None:
     rows = [_NAMES, ["", "Tarn", "", "3", ""], ["nozzle", "", "", "", "Quill"]]

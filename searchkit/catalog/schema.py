@@ -151,3 +151,9 @@ def m007_folded_by_unicode(db: Database) -> None:
     catalog = CatalogWriter(db.conn)
     fulltext.create(catalog)
     fulltext.refill(catalog)
+
+
+@migrations()
+def m008_asked_documents(db: Database) -> None:
+    """Documents that questions were about while they were not embedded: the next to be."""
+    db.execute("CREATE TABLE asked (document_id INTEGER PRIMARY KEY REFERENCES documents(id) ON DELETE CASCADE)")

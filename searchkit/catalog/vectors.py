@@ -17,6 +17,7 @@ _STORED = np.float16
 _SIGN_EXPONENT_FRACTION = np.int32(-0x70002000)  # 0x8fffe000
 _BETWEEN_BIASES = np.float32(2.0**112)
 _ROWS_AT_A_TIME = 8192
+_MOVED_FORWARD = 4  # of the passages that a search had read, the most promising
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,12 @@ class PendingPassage:
 
 
 def pending_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iterator[list[PendingPassage]]:
-    """Distinct passages without a vector, those of the most recently changed files first, about `size` at a time.
+    """Distinct passages without a vector, about `size` at a time: of documents that searches asked for, then the last changed.
 
     The vectors of a page must be stored before the next one is asked for.
     """
-    rows = catalog.execute("SELECT id FROM documents WHERE chunk_count > 0 ORDER BY mtime_ns DESC, id")
     page: dict[bytes, PendingPassage] = {}
-    for document_id in array("q", (row[0] for row in rows)):
+    for document_id in _pending_documents(catalog):
         for found in _pending_of(catalog, fingerprint, document_id, size):
             page.update((item.content_hash, item) for item in found)
             if len(page) >= size:
@@ -43,6 +43,18 @@ def pending_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iterat
                 page = {}
     if page:
         yield list(page.values())
+
+
+def _pending_documents(catalog: CatalogReader) -> Iterator[int]:
+    """Ids of documents, the most recently changed first; before each one those that searches have asked for meanwhile."""
+    rows = catalog.execute("SELECT id FROM documents WHERE chunk_count > 0 ORDER BY mtime_ns DESC, id")
+    done: set[int] = set()
+    for document_id in array("q", (row[0] for row in rows)):
+        asked = [row[0] for row in catalog.execute("SELECT document_id FROM asked ORDER BY document_id")]
+        for each in (*asked, document_id):
+            if each not in done:
+                done.add(each)
+                yield each
 
 
 def _pending_of(
@@ -114,8 +126,15 @@ def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes
 
 
 def keep_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
-    """Store the (n, dimension) vectors of those of n passages that a document still has, in a transaction of its own."""
+    """Store the (n, dimension) vectors of those of n passages that a document still has, in a transaction of its own.
+
+    The documents of the first ones are the next to be embedded.
+    """
     with catalog.transaction():
+        catalog.change_many(
+            "INSERT OR IGNORE INTO asked SELECT document_id FROM chunks WHERE content_hash = ?",
+            [(content_hash,) for content_hash in hashes[:_MOVED_FORWARD]],
+        )
         there = set(catalog.execute_among("SELECT content_hash FROM chunks WHERE content_hash IN ({items})", hashes))
         kept = [row for row, content_hash in enumerate(hashes) if (content_hash,) in there]
         put_vectors(catalog, fingerprint, [hashes[row] for row in kept], vectors[kept])
@@ -148,6 +167,11 @@ def map_vectors(
 def remove_vectors(catalog: CatalogWriter, fingerprint: str) -> int:
     """Remove a model's vectors; return how many."""
     return int(catalog.change("DELETE FROM vectors WHERE fingerprint = ?", (fingerprint,)).rowcount)
+
+
+def forget_asked(catalog: CatalogWriter) -> None:
+    """Forget which documents searches have asked for: all are embedded."""
+    catalog.change("DELETE FROM asked")
 
 
 def remove_orphans(catalog: CatalogWriter) -> int:

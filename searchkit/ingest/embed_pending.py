@@ -17,7 +17,7 @@ from searchkit.home import CollectionFolder
 from searchkit.reports import never
 from searchkit_indexes import Vectors
 
-_PAGE = 1024  # passages fetched at once
+_PAGE = 128  # passages fetched at once, until documents that searches asked for have their turn
 PASSAGES_AT_ONCE = 16  # embedded between two looks at the clock; a core embeds one at a time
 COMMIT_SECONDS = 2.0  # work that a crash may cost
 

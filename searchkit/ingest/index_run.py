@@ -76,6 +76,8 @@ class IndexRun:
             is_covered = is_same or self._is_covered()
             if not is_same:
                 vectors.remove_orphans(self.catalog)
+            if is_covered:
+                vectors.forget_asked(self.catalog)
             set_meta(self.catalog, COVERED, self._fingerprint if is_covered else "")
             set_meta(self.catalog, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         if self.embedder is not None:

@@ -1,5 +1,6 @@
 """Meaning before anything is embedded: the model reads what a question needs, and nothing twice."""
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from searchkit.catalog.meta import COVERED, set_meta
 from searchkit.catalog.vectors import remove_vectors
+from searchkit.ingest import embed_pending
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 from searchkit.types import NoteKind, SearchMode
@@ -92,6 +94,28 @@ def test_searches_that_want_the_same_passages_have_them_read_once(unread: Librar
         thread.join()
     assert found == ["boiler.md"] * 4
     assert len(embedder.embedded) == len(set(embedder.embedded))
+
+
+def test_a_document_that_a_search_asks_for_is_embedded_next(
+    library: Library, tmp_path: Path, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed_pending, "_PAGE", 4)
+    for number in range(30):
+        path = write(tmp_path / "docs" / f"{number}.md", f"# Page {number}\n\nText of page {number}.\n")
+        os.utime(path, (10_000 - number, 10_000 - number))
+    sections = "".join(f"## Part {number}\n\n{'Wasps nest in attics. ' * 60}{number}\n\n" for number in range(6))
+    old = write(tmp_path / "docs" / "wasps.md", f"# Wasps\n\n{sections}")
+    os.utime(old, (1, 1))
+    library.index(tmp_path / "docs")
+    _forget_vectors(library, embedder)
+    monkeypatch.setattr("searchkit.search.searcher.READ_ON_DEMAND", 1)
+    library.search("wasps")
+    embedder.embedded.clear()
+    library.index(tmp_path / "docs")
+    assert all("Wasps" in text for text in embedder.embedded[:5])
+    assert sum("Wasps" in text for text in embedder.embedded) >= 5
+    with library.collection("docs").reading() as catalog:
+        assert catalog.execute("SELECT count(*) FROM asked").fetchone()[0] == 0
 
 
 def test_a_passage_with_every_word_comes_first_while_few_are_embedded(

@@ -136,6 +136,14 @@ def left_out_text(counts: Sequence[LeftOutCount], *, most: int = 4) -> str:
     return "; ".join([*said, f"{rest:,} by other rules"] if rest else said)
 
 
+def time_left(seconds: float) -> str:
+    """A duration for people: `less than a minute`, `about 12 min`, `about 3 h`."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than a minute"
+    return f"about {minutes} min" if minutes < 100 else f"about {round(minutes / 60)} h"
+
+
 def size(count_bytes: int) -> str:
     """A number of bytes for people."""
     amount = float(count_bytes)

@@ -201,13 +201,20 @@ class CollectionStatus:
     index: IndexStatus | None = None
     provisional: int = 0
     is_lazy: bool = False
+    embedding_rate: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the run that is under way has embedded everything; None if there is none."""
+        return _seconds_left(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """The number of distinct passages that can be found by meaning with `model`: `vectors` of `passages`, in `chunks` places.
 
-    `provisional`: of the others, those with a provisional vector. `is_lazy`: see CollectionStatus, which takes longer.
+    `provisional`: of the others, those with a provisional vector. `is_lazy`, `embedding_rate`: see CollectionStatus, which
+    takes longer.
     """
 
     collection: str
@@ -217,6 +224,16 @@ class Coverage:
     vectors: int
     provisional: int = 0
     is_lazy: bool = False
+    embedding_rate: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """See CollectionStatus."""
+        return _seconds_left(self)
+
+
+def _seconds_left(of: "CollectionStatus | Coverage") -> float | None:
+    return (of.passages - of.vectors) / of.embedding_rate if of.embedding_rate else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Small facts about a collection, such as its model and the time of its last index run."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,14 @@ MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
 LAZY = "lazy"  # "yes": passages are embedded only as questions ask for them; "no": all; missing: by size
 PROVISIONAL = "provisional"  # the version of the provisional vectors: a model's fingerprint, a blank, and a number
+_EMBEDDING = "embedding"  # of a run under way: passages a second, and the time of its last commit in seconds since 1970
 INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for the default for its size
 RECALL_GOAL = "recall_goal"  # the recall that the chosen index has to reach; "" or missing for the default
 CURRENT_INDEX = "vouched_index"  # the token of the index generation made of this catalog, see Manifest
 _FOLDER_PROBLEMS = "folder_problems"
 _LEFT_OUT = "left_out"  # counts by rule of each root
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
+_UNDER_WAY_SECONDS = 20  # since the last commit; there is one every few seconds
 UPDATED = "updated_at"  # local time with offset, when the last index run ended
 
 
@@ -29,6 +32,17 @@ def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
     )
     update_settings_checksum(catalog)
+
+
+def note_rate(catalog: CatalogWriter, passages_per_second: float) -> None:
+    """Record, with each commit of an index run, how fast it embeds."""
+    set_meta(catalog, _EMBEDDING, f"{passages_per_second:.2f} {time.time():.0f}")
+
+
+def embedding_rate(catalog: CatalogReader) -> float:
+    """Passages a second of an index run that is under way, 0 if none embeds."""
+    rate, _, at = (catalog.meta(_EMBEDDING) or "0 0").partition(" ")
+    return float(rate) if time.time() - float(at) < _UNDER_WAY_SECONDS else 0.0
 
 
 def folder_problems(catalog: CatalogReader) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, folder_problems, left_out
+from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, embedding_rate, folder_problems, left_out
 from searchkit.catalog.passages import (
     chunks_as_they_are,
     count_chunks,
@@ -30,8 +30,16 @@ def read_coverage(
         counted[chunks] = count_distinct(catalog)
     passages, covered = counted[chunks], count_covered(catalog, fingerprint)
     guessed = count_provisional(catalog, fingerprint) if covered < passages else 0
-    is_lazy = catalog.meta(LAZY) == "yes"
-    return Coverage(collection, catalog.meta(MODEL) or "", chunks[0], passages, covered, guessed, is_lazy)
+    return Coverage(
+        collection,
+        catalog.meta(MODEL) or "",
+        chunks[0],
+        passages,
+        covered,
+        guessed,
+        is_lazy=catalog.meta(LAZY) == "yes",
+        embedding_rate=embedding_rate(catalog),
+    )
 
 
 def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> CollectionStatus:
@@ -61,6 +69,7 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         ),
         unsupported_types=tuple(documents.unsupported_types(catalog)),
         provisional=count_provisional(catalog, fingerprint),
+        embedding_rate=embedding_rate(catalog),
         is_lazy=catalog.meta(LAZY) == "yes",
         inside=documents.count_inside(catalog),
         left_out=left_out(catalog),

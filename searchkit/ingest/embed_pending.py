@@ -10,6 +10,7 @@ import numpy as np
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import reading
+from searchkit.catalog.meta import note_rate
 from searchkit.catalog.vectors import PendingPassage
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError
@@ -58,7 +59,7 @@ def embed_pending(
     """
     done = tokens = 0
     held: list[tuple[bytes, Vectors]] = []
-    last_commit = time.monotonic()
+    began = last_commit = time.monotonic()
     try:
         for pending in vectors.pending_pages(catalog, embedder.info.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
@@ -69,8 +70,9 @@ def embed_pending(
                 tokens += sum(item.token_count + _PROMPT_TOKENS for item in group)
                 on_progress(EmbeddingProgress(done + len(held), tokens))
                 if time.monotonic() - last_commit > COMMIT_SECONDS:
-                    done += _commit(catalog, embedder.info.fingerprint, held)
                     last_commit = time.monotonic()
+                    rate = (done + len(held)) / (last_commit - began)
+                    done += _commit(catalog, embedder.info.fingerprint, held, rate)
             done += _commit(catalog, embedder.info.fingerprint, held)
             after_page()
     finally:
@@ -89,12 +91,14 @@ def _embedded(embedder: Embedder, group: list[PendingPassage]) -> list[tuple[byt
     return [(item.content_hash, vector) for item, vector in zip(group, found, strict=True)]
 
 
-def _commit(catalog: CatalogWriter, fingerprint: str, held: list[tuple[bytes, Vectors]]) -> int:
-    """Store the pending vectors and clear them; return their number."""
+def _commit(catalog: CatalogWriter, fingerprint: str, held: list[tuple[bytes, Vectors]], rate: float = 0.0) -> int:
+    """Store the pending vectors and clear them; return their number. `rate`: passages a second, 0 at the end of a page."""
     if not held:
         return 0
     with catalog.transaction():
         vectors.put_vectors(catalog, fingerprint, [h for h, _ in held], np.stack([vector for _, vector in held]))
+        if rate:
+            note_rate(catalog, rate)
     count = len(held)
     held.clear()
     return count

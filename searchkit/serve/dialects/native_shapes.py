@@ -96,6 +96,10 @@ class CollectionEntry(BaseModel):
     vectors: int = Field(description="How many of the passages can be found by meaning so far.")
     provisional: int = Field(description="Of how many others the meaning is guessed until the model has read them.")
     lazy: bool = Field(description="True if the model reads passages only as questions ask for them.")
+    embedding_rate: float = Field(
+        description="Passages a second of an index run that is under way; 0 if there is none."
+    )
+    seconds_left: float | None = Field(description="Until that run has embedded everything; null if there is none.")
     updated_at: str | None
 
 
@@ -195,5 +199,7 @@ def collection_entry(library: Library, name: str) -> CollectionEntry:
         vectors=status.vectors,
         provisional=status.provisional,
         lazy=status.is_lazy,
+        embedding_rate=status.embedding_rate,
+        seconds_left=status.seconds_left,
         updated_at=status.updated_at,
     )

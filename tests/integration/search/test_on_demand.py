@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.catalog import meta
 from searchkit.catalog.meta import COVERED, set_meta
 from searchkit.catalog.vectors import remove_vectors
 from searchkit.ingest import embed_pending
 from searchkit.library import Library
+from searchkit.reports import CollectionStatus, Progress
 from searchkit.search.request import SearchRequest
 from searchkit.types import NoteKind, SearchMode
 from tests.support.files import write
@@ -144,3 +146,23 @@ def _forget_vectors(library: Library, embedder: HashEmbedder, *, keeping: str = 
         set_meta(catalog, COVERED, "")
     embedder.embedded.clear()
     library.close()
+
+
+def test_a_run_that_is_under_way_says_how_long_it_will_take(
+    library: Library, tmp_path: Path, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed_pending, "PASSAGES_AT_ONCE", 2)
+    monkeypatch.setattr(embed_pending, "COMMIT_SECONDS", 0.0)
+    for number in range(12):
+        write(tmp_path / "docs" / f"{number}.md", f"Text of page {number}.\n")
+    seen: list[CollectionStatus] = []
+
+    def look(progress: Progress) -> None:
+        if progress.stage == "Embedding":
+            seen.append(library.status("docs"))
+
+    library.index(tmp_path / "docs", on_progress=look)
+    assert seen[-1].embedding_rate > 0
+    assert seen[-1].seconds_left == pytest.approx((12 - seen[-1].vectors) / seen[-1].embedding_rate)
+    monkeypatch.setattr(meta, "_UNDER_WAY_SECONDS", 0)  # as if it had ended long ago
+    assert library.status("docs").seconds_left is None

@@ -36,7 +36,7 @@ def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
 
 def note_rate(catalog: CatalogWriter, passages_per_second: float) -> None:
     """Record, with each commit of an index run, how fast it embeds."""
-    set_meta(catalog, _EMBEDDING, f"{passages_per_second:.2f} {time.time():.0f}")
+    set_meta(catalog, _EMBEDDING, f"{passages_per_second:.2f} {int(time.time())}")
 
 
 def embedding_rate(catalog: CatalogReader) -> float:

@@ -95,9 +95,13 @@ def _quoted(phrase: str) -> str:
     return f'"{phrase}"' if phrase else ""
 
 
-def chunks_matching(catalog: CatalogReader, match: str, limit: int = -1) -> list[int]:
-    """Ids of the first chunks that a match expression finds, ascending; of all if the limit is -1."""
-    rows = catalog.execute("SELECT rowid FROM fulltext WHERE fulltext MATCH ? LIMIT ?", (match, limit))
+def chunks_matching(catalog: CatalogReader, match: str, limit: int = -1, allowed: bytes | None = None) -> list[int]:
+    """Ids of the first chunks that a match expression finds, ascending; of all if the limit is -1. `allowed`: see below."""
+    condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
+    rows = catalog.execute(
+        f"SELECT rowid FROM fulltext WHERE fulltext MATCH ?{condition} LIMIT ?",
+        (match, *(() if allowed is None else (allowed,)), limit),
+    )
     return [int(chunk) for (chunk,) in rows]
 
 

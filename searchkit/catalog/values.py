@@ -31,6 +31,11 @@ class Value(NamedTuple):
         """True of numbers, days and telephone numbers: the words that it is written with say nothing by themselves."""
         return self.names[0].replace(_POINT, "").isdigit()
 
+    @property
+    def is_telling(self) -> bool:
+        """True of days, telephone numbers and references, which name one thing; numbers and months do not."""
+        return _MONTH not in self.names[0] and len(self.names[0]) >= _FEWEST_DIGITS and _POINT not in self.names[0]
+
 
 class _Plain(dict[int, str]):
     """Characters of all scripts as those that the patterns know, one for one."""

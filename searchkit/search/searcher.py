@@ -348,7 +348,11 @@ class CollectionSearcher:
         if mode is SearchMode.SEMANTIC and self._catalog.meta(COVERED) == self._embedder.info.fingerprint:
             return Candidates({}, {}, {})
         bm25 = self._bm25(query, allowed)
-        literal = {} if mode is SearchMode.SEMANTIC else exact_bonuses(self._catalog, query.text)
+        literal = (
+            {}
+            if mode is SearchMode.SEMANTIC
+            else exact_bonuses(self._catalog, query.text, allowed.mask if allowed else None)
+        )
         if allowed is not None:
             kept = {key for key, chunk in chunks_of_hashes(self._catalog, list(literal)) if chunk in allowed}
             literal = {key: bonus for key, bonus in literal.items() if key in kept}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Set
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression, query_words
 from searchkit.catalog.passages import chunks_containing, count_chunks, hashes_in_file, words_of_chunks
-from searchkit.catalog.values import canonical
+from searchkit.catalog.values import canonical, values
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.text import folded, has_unspaced_runs, is_in_unspaced_script, words
 
@@ -94,20 +94,21 @@ def _is_letter(character: str) -> bool:
     return character.isalnum() and not is_in_unspaced_script(character)
 
 
-def exact_bonuses(catalog: CatalogReader, query: str) -> dict[bytes, float]:
+def exact_bonuses(catalog: CatalogReader, query: str, allowed: bytes | None = None) -> dict[bytes, float]:
     """Find literal matches: by content hash, the bonus to add to a passage's fused score, which is 0 to 1.
 
     PIN_FIRST or more puts a passage before all others: it contains the whole query, is in a file that the query names, or in
     the only file with all the query's identifiers. The whole query counts if it has two content words, or is as rare as an
     identifier. SMALL_BOOST: several files contain the identifiers. Case, accents and white space do not matter.
+    `allowed`: one byte per chunk id from 0 on, 1 for those that count, None for all; files that the query names count anyway.
     """
-    total = max(1, count_chunks(catalog))
+    total = max(1, count_chunks(catalog) if allowed is None else allowed.count(1))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
     whole = query.strip(_EDGES)
-    names = identifiers(query)
-    holding = _holding(catalog, names, _MOST) if names else {}
+    names = [*identifiers(query), *_in_groups(query)]
+    holding = _holding(catalog, names, _MOST, allowed) if names else {}
     bonuses = dict.fromkeys(holding, PIN_FIRST if len(set(holding.values())) == 1 else SMALL_BOOST)
-    quoting = _holding(catalog, [whole], _MOST if _is_quotation(whole) else rare) if whole else {}
+    quoting = _holding(catalog, [whole], _MOST if _is_quotation(whole) else rare, allowed) if whole else {}
     bonuses |= dict.fromkeys(quoting, PIN_FIRST)
     for name in file_names(query):
         bonus = _NAMED if name == _as_path(whole) else PIN_FIRST
@@ -119,6 +120,12 @@ def identifiers(query: str) -> list[str]:
     """The parts of a query that look like names given to one thing: numbers with letters, paths, names of functions."""
     parts = (part.strip(_EDGES) for part in query.split())
     return list(dict.fromkeys(part for part in parts if _IDENTIFIER.fullmatch(part)))
+
+
+def _in_groups(query: str) -> list[str]:
+    """The days, telephone numbers and references of a query that are written with blanks."""
+    found = (query[value.start : value.end] for value in values(query, is_typed=True) if value.is_telling)
+    return [part for part in found if " " in part]
 
 
 def is_identifier(query: str) -> bool:
@@ -138,7 +145,7 @@ def _is_quotation(text: str) -> bool:
     return len({word for word in query_words(text) if word not in STOP_WORDS}) >= _CONTENT_WORDS
 
 
-def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[bytes, int]:
+def _holding(catalog: CatalogReader, literals: list[str], most: int, allowed: bytes | None) -> dict[bytes, int]:
     """Passages that contain all the literals as written, each with one of its documents.
 
     None if the full-text table has more than `most` candidates.
@@ -146,7 +153,7 @@ def _holding(catalog: CatalogReader, literals: list[str], most: int) -> dict[byt
     phrases = [phrase for phrase in map(phrase_expression, literals) if phrase]
     if len(phrases) < len(literals):
         return {}
-    chunks = chunks_matching(catalog, " AND ".join(phrases), most + 1)
+    chunks = chunks_matching(catalog, " AND ".join(phrases), most + 1, allowed)
     if len(chunks) > most:
         return {}
     wanted = [(folded(literal), _finder(literal)) for literal in literals]

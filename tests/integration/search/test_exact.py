@@ -89,3 +89,36 @@ def test_a_number_that_occurs_nowhere_is_said_to(library: Library, planted: Path
     hits = library.search("QX-2025-0072")
     assert hits
     assert [hit for hit in hits if not hit.is_weak] == []
+
+
+def test_an_identifier_is_counted_among_the_passages_that_the_filters_leave(library: Library, planted: Path) -> None:
+    write(planted / "other" / "codes.md", "# More codes\n\nE0X7 is not for you.\n")
+    library.index(planted)
+
+    [hit, *_] = library.search("what does error E0X7 of the boiler mean folder:other", mode=SearchMode.LEXICAL)
+    assert hit.path.parent.name == "other" and hit.score == 1.0
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.LEXICAL])
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("13860", "sums.txt"),
+        ('"13.860,00" EUR', "sums.txt"),
+        ("due 2 August 2025", "sums.txt"),
+        ('"2025-08-02"', "sums.txt"),
+        ("call 030 1234567", "sums.txt"),
+        ("QX 2025 0071", "bills.txt"),
+        ("qx20250071", "bills.txt"),
+        ("QX-2025-00", "bills.txt"),
+    ],
+)
+def test_another_spelling_of_it_is_the_first_hit(
+    library: Library, planted: Path, mode: SearchMode, query: str, name: str
+) -> None:
+    write(planted / "sums.txt", "Due on 2.8.2025: EUR 13,860. Ask +49 30 1234567 about it.\n")
+    library.index(planted)
+
+    [hit, *_] = library.search(query, mode=mode)
+    assert hit.path.name == name
+    assert hit.marks, hit.snippet

@@ -172,7 +172,7 @@ def _planted(
         for name, values in (("right", spellings), ("wrong", others)):
             before, after = _halves(choice.choice(texts))
             documents[f"{name}{number}.txt"] = f"{before} {values[number % len(values)]} {after}"
-    with _Indexed(documents) as library:
+    with Indexed(documents) as library:
         return [
             _first(library, query) == f"right{number}.txt"
             for number, (spellings, _) in enumerate(pairs)
@@ -203,7 +203,7 @@ def _words_of(
 def _words_found(listed: Sequence[str], respell: Callable[[str], Iterator[str]]) -> list[bool]:
     """Whether each word is found in its other spellings, among passages of three of the words."""
     documents = {f"{place}.txt": " ".join([*listed, *listed][place : place + 3]) for place in range(len(listed))}
-    with _Indexed(documents) as library:
+    with Indexed(documents) as library:
         return [
             listed[place] in documents.get(_first(library, spelling), "").split()
             for place in range(len(listed))
@@ -260,7 +260,7 @@ _RESPELT: dict[str, Callable[[str], Iterator[str]]] = {
 }
 
 
-class _Indexed:
+class Indexed:
     """A library without a model over some documents, gone at the end of the block."""
 
     def __init__(self, documents: dict[str, str]) -> None:

@@ -55,8 +55,8 @@ def reason(hit: Hit) -> str:
 def note_text(note: Note) -> str:
     """Word a note as a sentence; what can be done about it depends on the front end."""
     match note.kind:
-        case NoteKind.PHRASES_NOT_FOUND:
-            return f"No passage contains {' and '.join(map(repr, note.values))} as written; these are the nearest."
+        case NoteKind.PHRASES_NOT_FOUND | NoteKind.CORRECTED:
+            return _on_words(note)
         case NoteKind.ALL_WEAK:
             return "Nothing here is clearly about that; these are only the nearest passages."
         case NoteKind.FILTER_MISREAD:
@@ -78,6 +78,13 @@ def note_text(note: Note) -> str:
             searched = "searched by words alone" if by_words else "the order of these passages means little"
             names = ", ".join(note.values)
             return f"{f'{names}: {searched}' if names else searched.capitalize()}: {note.reason.rstrip('.')}."
+
+
+def _on_words(note: Note) -> str:
+    if note.kind is NoteKind.PHRASES_NOT_FOUND:
+        return f"No passage contains {' and '.join(map(repr, note.values))} as written; these are the nearest."
+    pairs = zip(note.values[1::2], note.values[::2], strict=True)
+    return f"Showing {', '.join(f'{shown} for {typed}' for shown, typed in pairs)}. Quoted words are never corrected."
 
 
 def note_remedy(note: Note) -> Remedy | None:

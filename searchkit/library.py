@@ -143,6 +143,8 @@ class Library:
         if request.ranking_only:
             return SearchResponse(tuple(hits), (), query)
         notes = [*notes_on_hits(query, request.filters, request.mode, hits)] if request.like is None else []
+        if hits and request.like is None and request.mode is not SearchMode.SEMANTIC:
+            notes = [*self._corrected(request), *notes]
         if request.mode is not SearchMode.LEXICAL and request.like is None:
             notes += self._not_covered(request)
         return SearchResponse(tuple(hits), tuple(notes), query)
@@ -266,6 +268,13 @@ class Library:
             return query, search_across(searchers, request, query)
         others = [collection.searcher() for collection in self._by_name() if collection not in chosen]
         return query, find_similar(searchers, others, request, request.like)
+
+    def _corrected(self, request: SearchRequest) -> "Iterator[Note]":
+        """The words that none of the collections has, with what was searched for instead."""
+        found = [collection.searcher().corrected for collection in self._chosen(request.collections)]
+        pairs = [(typed, shown) for typed, shown in found[0].items() if all(typed in others for others in found)]
+        if pairs:
+            yield Note(NoteKind.CORRECTED, tuple(word for pair in pairs for word in pair))
 
     def _not_covered(self, request: SearchRequest) -> "Iterator[Note]":
         chosen = self._chosen(request.collections)

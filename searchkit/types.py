@@ -204,6 +204,7 @@ class NoteKind(StrEnum):
     """The kinds of notes: facts about a response that its hits do not show."""
 
     PHRASES_NOT_FOUND = "phrases not found"  # no hit contains the quoted phrases as written
+    CORRECTED = "corrected"  # words that no passage has were taken for others
     ALL_WEAK = "all weak"  # no hit is clearly about the query
     FILTER_MISREAD = "filter misread"  # words that look like filters were searched for as text
     NOTHING_FOUND = "nothing found"
@@ -224,7 +225,8 @@ MEANINGLESS_MODEL = "its model does not distinguish passages that answer a query
 class Note:
     """A remark about a response; `display.note_text` words it.
 
-    `values`: the phrases, the misread words, the conditions on hits in words, or the collections that were searched by words
+    `values`: the phrases, each mistyped word and what was searched for instead, the misread words,
+    the conditions on hits in words, or the collections that were searched by words
     only (none means all). `collection`: of which `vectors` of `passages` distinct passages can be found by meaning, or which
     can be embedded now; `is_lazy`: the model reads its others only as questions ask for them. `reason`: why only words were
     searched: one of the two above, or an error's text.

@@ -36,7 +36,7 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
     reading = ReadingTime(READING_SECONDS, sum(not searcher.is_by_words for searcher in searchers))
     hits = [hit for searcher in searchers for hit in searcher.search(query, request, reading)]
     if not hits and query.phrases and query.is_sentence:
-        return search_across(searchers, request, replace(query, phrases=()))
+        return search_across(searchers, request, replace(query, phrases=(), ignored_phrases=query.phrases))
     if _may_be_a_name(request, query):
         hits += [hit for searcher in searchers for hit in _found_by_name(searcher, query.text)]
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]

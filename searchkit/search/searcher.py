@@ -77,6 +77,7 @@ class CollectionSearcher:
         self._catalog = catalog
         self._open_embedder = open_embedder
         self._reader = reader
+        self.corrected: Mapping[str, str] = {}  # of the last search: what was searched for instead of mistyped words
         self._seen_version = -1
         self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
@@ -103,6 +104,7 @@ class CollectionSearcher:
         A query of filters alone gets the first passages of the documents they leave, the newest first. `reading`: in which the
         model may read passages that are not embedded yet.
         """
+        self.corrected = {}
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:
@@ -111,8 +113,9 @@ class CollectionSearcher:
                 return self._newest(allowed, request.k)
             if request.mode is SearchMode.HYBRID and not self._has_meaning():
                 request = replace(request, mode=SearchMode.LEXICAL)
-            lexical_query = read_query(self._catalog, query.text, stemmer, self._languages(query.text))
-            vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([query.text])[0]
+            lexical_query = self._read_query(query, stemmer)
+            understood = query.text if request.mode is SearchMode.SEMANTIC else lexical_query.understood
+            vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([understood])[0]
             ranking = self._rank(lexical_query, vector, request, stemmer, allowed, reading)
             if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
                 return self._newest(allowed, request.k)
@@ -241,6 +244,12 @@ class CollectionSearcher:
         if constraints != self._last_constraints[0]:
             self._last_constraints = (constraints, allowed_chunks(self._catalog, constraints))
         return self._last_constraints[1]
+
+    def _read_query(self, query: ParsedQuery, stemmer: Stemmer) -> LexicalQuery:
+        quoted = (*query.phrases, *query.ignored_phrases)
+        found = read_query(self._catalog, query.text, stemmer, self._languages(query.text), quoted)
+        self.corrected = found.corrected
+        return found
 
     def _languages(self, query: str) -> list[str]:
         """The languages whose endings the query's words may have: its own if recognised, else the collection's."""

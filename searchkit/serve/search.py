@@ -14,7 +14,10 @@ from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit, Note, NoteKind
 
 MAX_HITS = 100
-_ON_COLLECTIONS = (NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS)
+_NOT_ON_HITS = (
+    *(NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS),
+    NoteKind.CORRECTED,
+)
 _DEPTHS = (
     50,
     200,
@@ -94,4 +97,4 @@ def _filtered(library: Library, request: SearchRequest, attributes: AttributeFil
 
 def _notes_on_kept(response: SearchResponse, request: SearchRequest, kept: Sequence[Hit]) -> Iterator[Note]:
     yield from notes_on_hits(response.query, request.filters, request.mode, kept)
-    yield from (note for note in response.notes if note.kind in _ON_COLLECTIONS)
+    yield from (note for note in response.notes if note.kind in _NOT_ON_HITS)

@@ -30,6 +30,7 @@ K = 20  # hits; the terminal UI always asks for so many
 REQUESTS = {
     NoteKind.PHRASES_NOT_FOUND: 'when are the roses to be pruned "purple walrus"',
     NoteKind.ALL_WEAK: "zebra crossing regulations",
+    NoteKind.CORRECTED: "rosse",
     NoteKind.FILTER_MISREAD: "roses tpye:pdf",
     NoteKind.NOTHING_FOUND: "roses type:pdf since:2001",
     NoteKind.PARTLY_EMBEDDED: "dough",  # asked for the wasps, the model would read them

@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, groupby
 
 from searchkit.catalog.catalog import CatalogReader
@@ -20,6 +20,7 @@ _COMMON = 0.4  # a word in more than this share of all chunks distinguishes noth
 _MOST_SCORED = 15_000
 _WELL_COVERED = 0.5  # with this much of the query's words in a passage, they are the reason to show
 _RARE = 0.8  # of the weight of the query's rarest word
+_FEW_UNKNOWN = 2  # words of a query that may be mistyped, however few others there are
 _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 
 
@@ -28,7 +29,8 @@ class LexicalQuery:
     """A query for the full-text table: the match expression ("" matches nothing), and each stem's weight (idf).
 
     `stem_of`: the query's stem for each other form of its words (see inflections.py), and the first name of a value for its
-    others. `repeats`: how often the expression contains each word, and BM25 counts it.
+    others. `repeats`: how often the expression contains each word, and BM25 counts it. `corrected`: what is searched for instead
+    of mistyped words; `understood`: the query with them.
     """
 
     text: str
@@ -36,6 +38,8 @@ class LexicalQuery:
     weights: Mapping[str, float]
     stem_of: Mapping[str, str]
     repeats: int = 1
+    corrected: Mapping[str, str] = field(default_factory=dict)
+    understood: str = ""
 
     def as_asked(self, spans: list[Span]) -> list[Span]:
         """The words of a text; other forms of the query's words get the query's stem."""
@@ -59,24 +63,34 @@ class LexicalQuery:
 class _Term:
     """A word or a value of the query. `expression`: that finds it; `count`: of the chunks with it; `forms`: its other stems.
 
-    `times`: how often the query has it; BM25 counts it as often.
+    `times`: how often the query has it; BM25 counts it as often. `word`: as it is typed.
     """
 
     expression: str
     count: int
     forms: Collection[str] = ()
     times: int = 1
+    word: str = ""
 
 
-def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: Iterable[str] = ()) -> LexicalQuery:
+def read_query(
+    catalog: CatalogReader,
+    query: str,
+    stemmer: Stemmer,
+    languages: Sequence[str] = (),
+    as_written: Sequence[str] = (),
+) -> LexicalQuery:
     """Turn free text into a match expression; no text can break its syntax. Words too common to
-    distinguish passages are left out, unless all are. `languages`: whose endings the words may have.
+    distinguish passages are left out, unless all are. `languages`: whose endings the words may have. `as_written`: phrases of
+    the query whose words are never corrected.
     """
     named = _values(catalog, values(query, is_typed=True))
     rest = _without(query, named)
     phrases = query_phrases(rest)
-    terms = {value.names[0]: term for value, term in named.items()}
-    terms |= _words(catalog, _content_words(rest, phrases), stemmer, languages)
+    asked = _content_words(rest, phrases)
+    found = _words(catalog, asked, stemmer, languages)
+    corrected = _corrected(catalog, query, found, stemmer, languages, set(query_words(" ".join(as_written))))
+    terms = {value.names[0]: term for value, term in named.items()} | found | corrected.terms
     total = max(1, count_chunks(catalog))
     terms = {stem: term for stem, term in terms.items() if term.count <= total * _COMMON} or terms
     compounds = [*map(_quoted, phrases), *_references(rest)]
@@ -87,7 +101,49 @@ def read_query(catalog: CatalogReader, query: str, stemmer: Stemmer, languages: 
         weights={stem: math.log(1 + total / (0.5 + term.count)) for stem, term in terms.items()},
         stem_of={form: stem for stem, term in terms.items() for form in term.forms},
         repeats=repeats,
+        corrected=corrected.words,
+        understood=corrected.query,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Corrected:
+    """The terms instead of those that the table does not have, by their stems; the mistyped words; and the query with all that."""
+
+    terms: dict[str, _Term]
+    words: Mapping[str, str]
+    query: str
+
+
+def _corrected(
+    catalog: CatalogReader,
+    query: str,
+    found: Mapping[str, _Term],
+    stemmer: Stemmer,
+    languages: Sequence[str],
+    as_written: Collection[str],
+) -> _Corrected:
+    unknown = {stem: term for stem, term in found.items() if not term.count and term.word not in as_written}
+    if not unknown:
+        return _Corrected({}, {}, query)
+    from searchkit.search.lexical.corrections import correct, with_corrections
+
+    last = (query_words(query) or [""])[-1]
+    is_of_here = len(unknown) <= max(_FEW_UNKNOWN, len(found) - len(unknown))  # else it is in another language
+    terms, words = {}, {}
+    for stem, term in unknown.items():
+        meant = correct(catalog, term.word, stemmer, is_last=term.word == last)
+        if meant is None or not (meant.is_begun or is_of_here):
+            continue
+        if meant.is_begun:
+            expression, forms = _quoted(meant.written) + "*", {*meant.stems}
+        else:
+            words[term.word] = meant.written
+            like = _words(catalog, meant.words, stemmer, languages)
+            expression = f"({' OR '.join(each.expression for each in like.values())})"
+            forms = {*meant.stems, *(form for each in like.values() for form in each.forms)}
+        terms[stem] = replace(term, expression=expression, count=meant.count, forms=forms - {stem})
+    return _Corrected(terms, words, with_corrections(query, words))
 
 
 def _values(catalog: CatalogReader, found: Sequence[Value]) -> dict[Value, _Term]:
@@ -113,7 +169,7 @@ def _without(query: str, found: Iterable[Value]) -> str:
 
 
 def _words(
-    catalog: CatalogReader, asked: Sequence[str], stemmer: Stemmer, languages: Iterable[str]
+    catalog: CatalogReader, asked: Sequence[str], stemmer: Stemmer, languages: Sequence[str]
 ) -> dict[str, _Term]:
     """The terms for words, by their stems."""
     stems = stemmer.stems(asked)
@@ -127,6 +183,7 @@ def _words(
             counts.get(stem, 0),
             other_forms[stem].forms if stem in other_forms else (),
             times[stem],
+            word,
         )
         for word, stem in stems.items()
     }

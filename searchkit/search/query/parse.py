@@ -36,7 +36,7 @@ class ParsedQuery:
     """A parsed query. `text`: what to search for by meaning and by words, phrases included; "" if there are only filters.
 
     `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that matches nothing may
-    be a quotation rather than a requirement.
+    be a quotation rather than a requirement. `ignored_phrases`: those that were, after they matched nothing.
     """
 
     text: str
@@ -45,6 +45,7 @@ class ParsedQuery:
     excluded_phrases: tuple[str, ...] = ()
     filters: Filters = field(default_factory=Filters)
     is_sentence: bool = False
+    ignored_phrases: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

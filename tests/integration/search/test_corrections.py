@@ -1,0 +1,89 @@
+"""What is mistyped or half typed finds what was meant, and the answer says so."""
+
+from pathlib import Path
+
+import pytest
+
+from searchkit.library import Library
+from searchkit.search.request import SearchRequest
+from searchkit.types import Note, NoteKind, SearchMode
+from tests.support.files import write
+
+MODES = [SearchMode.HYBRID, SearchMode.LEXICAL]
+
+
+@pytest.fixture
+def papers(library: Library, docs: Path) -> Library:
+    write(docs / "invoice.txt", "Rechnung der Werkstatt: Zahnriemen gewechselt, 489,00 EUR.\n")
+    write(docs / "dentist.txt", "Der Zahnarzt hat am Montag eine Füllung gemacht.\n")
+    write(docs / "lease.txt", "Die Kaution für die Wohnung beträgt drei Monatsmieten; Möbel sind keine da.\n")
+    write(docs / "garden.txt", "Batteries for the hedge trimmer are in the cellar.\n")
+    library.index(docs)
+    return library
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("query", "name", "typed", "shown"),
+    [
+        ("Zahnrimen", "invoice.txt", "zahnrimen", "zahnriemen"),
+        ("Zanhriemen", "invoice.txt", "zanhriemen", "zahnriemen"),
+        ("Zajnrienen Rechnung", "invoice.txt", "zajnrienen", "zahnriemen"),
+        ("kauton", "lease.txt", "kauton", "kaution"),
+        ("wohnugn", "lease.txt", "wohnugn", "wohnung"),
+        ("battries cellar", "garden.txt", "battries", "batteries"),
+    ],
+)
+def test_a_mistyped_word_finds_what_was_meant_and_says_so(
+    papers: Library, mode: SearchMode, query: str, name: str, typed: str, shown: str
+) -> None:
+    found = papers.find(SearchRequest(query, mode=mode))
+
+    assert found.hits[0].path.name == name
+    assert found.notes[0] == Note(NoteKind.CORRECTED, (typed, shown))
+    assert shown in found.hits[0].evidence.terms
+    marks = [found.hits[0].snippet[start:end].lower() for start, end in found.hits[0].marks]
+    assert shown in marks
+
+
+@pytest.mark.parametrize("query", ["moebel", "MÖBEL", "mobel", "fuellung"])
+def test_umlauts_may_be_typed_with_an_e(papers: Library, query: str) -> None:
+    [hit] = papers.search(query, mode=SearchMode.LEXICAL)
+    assert hit.path.name == ("dentist.txt" if query.startswith("f") else "lease.txt")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("typed", ["zah", "zahnr", "zahnriem", "rechnung zahnr", "Rechn", "möb", "batt", "kau"])
+def test_a_half_typed_last_word_finds_what_begins_so(papers: Library, mode: SearchMode, typed: str) -> None:
+    found = papers.find(SearchRequest(typed, mode=mode))
+    begun = typed.rsplit(maxsplit=1)[-1].lower()
+
+    assert any(term.startswith(begun) for term in found.hits[0].evidence.terms)
+    assert NoteKind.CORRECTED not in [note.kind for note in found.notes]
+
+
+def test_quoted_words_are_never_corrected(papers: Library) -> None:
+    assert papers.search('"kauton"', mode=SearchMode.LEXICAL) == []
+    noted = papers.find(SearchRequest('drei Monatsmieten für die Wohnung "kauton"', mode=SearchMode.LEXICAL)).notes
+    assert NoteKind.CORRECTED not in [note.kind for note in noted]
+
+
+def test_what_is_written_somewhere_is_not_corrected(papers: Library, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write(other / "names.txt", "Herr Kauton wohnt hier.\n")
+    papers.index(other, collection="other")
+    found = papers.find(SearchRequest("kauton", mode=SearchMode.LEXICAL))
+    assert NoteKind.CORRECTED not in [note.kind for note in found.notes]
+
+
+def test_a_question_in_another_language_is_left_as_it_is(papers: Library) -> None:
+    asked = "quando podemos visitar alguma cidade grande"
+    found = papers.find(SearchRequest(asked, mode=SearchMode.LEXICAL))
+    assert NoteKind.CORRECTED not in [note.kind for note in found.notes]
+
+
+@pytest.mark.parametrize(
+    "query", ["x" * 5_000, "кк", "e07", "zz-top", "हिन्ददी", "字典", "ab\0cd", "%_*", "zahn\u0301rimen"]
+)
+def test_no_word_breaks_it(papers: Library, query: str) -> None:
+    papers.find(SearchRequest(query, mode=SearchMode.LEXICAL))

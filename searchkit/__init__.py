@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from searchkit.maintenance.watch import watch
     from searchkit.reports import CollectionStatus, Damage, IndexReport, Problem, Progress, RunOptions
     from searchkit.search.click_log import note_opened
-    from searchkit.search.query.editing import TypedFilter, demands_of, filters_of, with_filters
     from searchkit.search.query.filters import Filters
+    from searchkit.search.query.parse import TypedFilter, demands_of, filters_of, with_filters
     from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
     from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
 
@@ -105,7 +105,7 @@ _MODULES = {
     "searchkit.maintenance.watch": "watch",
     "searchkit.reports": "CollectionStatus Damage IndexReport Problem Progress RunOptions",
     "searchkit.search.click_log": "note_opened",
-    "searchkit.search.query.editing": "TypedFilter demands_of filters_of with_filters",
+    "searchkit.search.query.parse": "TypedFilter demands_of filters_of with_filters",
     "searchkit.search.query.filters": "Filters",
     "searchkit.search.request": "PassageAt SearchRequest SearchResponse",
     "searchkit.types": "GroupBy Hit Note NoteKind SearchMode",

@@ -11,7 +11,7 @@ from searchkit.errors import Action, NothingIndexedError, Remedy, UsageError
 from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.search.lexical.inflections import STOP_WORDS
-from searchkit.search.query.editing import demands_of, with_filters
+from searchkit.search.query.parse import demands_of, with_filters
 from searchkit.search.request import SearchRequest
 from searchkit.search.results.passages import NormalizedText
 from searchkit.types import NAME_ONLY, Hit

@@ -3,7 +3,7 @@
 import pytest
 
 from searchkit.errors import UsageError
-from searchkit.search.query.editing import TypedFilter, demands_of, filters_of, with_filters
+from searchkit.search.query.parse import TypedFilter, demands_of, filters_of, with_filters
 from tests.support.errors import refused
 
 

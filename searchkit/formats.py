@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import PurePath
 
 UNSUPPORTED = ""
+PRIVATE_KEY = "private key"  # the format of what is left out for being one
 
 _SUFFIXES = {
     "markdown": "md markdown mdown mkd mdx qmd rmd",

@@ -250,7 +250,8 @@ class FolderSync:
     def _record(self, item: _ToRead, reading: Reading) -> DocumentRecord:
         has_text = reading.own_chunks or any(not part.reason for part in reading.parts)
         status = DocumentStatus.INDEXED if has_text else DocumentStatus.SKIPPED
-        if not reading.reason and reading.format == formats.UNSUPPORTED:
+        is_key = reading.format == formats.PRIVATE_KEY
+        if not reading.reason and (is_key or reading.format == formats.UNSUPPORTED):
             status = DocumentStatus.UNSUPPORTED
         scanned_pages = reading.scanned_pages + sum(part.scanned_pages for part in reading.parts)
         entry = item.entry
@@ -265,7 +266,7 @@ class FolderSync:
             ctime_ns=entry.ctime_ns if reading.ctime_ns is None else reading.ctime_ns,
             format=reading.format or reading.job.format,
             status=status,
-            reason=_kind_of(entry) if status is DocumentStatus.UNSUPPORTED else reading.reason,
+            reason=_kind_of(entry, reading.format) if status is DocumentStatus.UNSUPPORTED else reading.reason,
             title=reading.title,
             recipe=self._version.name(status, scanned_pages, reading.format or reading.job.format, entry.relative),
             remedy=reading.remedy,
@@ -300,9 +301,9 @@ def part_record(around: DocumentRecord, part: Part, document_id: int, version: P
     )
 
 
-def _kind_of(entry: FoundFile) -> str:
-    """The kind of a file without text: a link or the like, or its suffix."""
-    return entry.kind or entry.path.suffix.lower()
+def _kind_of(entry: FoundFile, format_name: str) -> str:
+    """The kind of a file without text: a link or the like, a private key, or its suffix."""
+    return entry.kind or format_name or entry.path.suffix.lower()
 
 
 def _promise_the_same(path: Path, other: Path) -> bool:

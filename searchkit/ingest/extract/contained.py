@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import PurePath
 
 from searchkit.errors import UnreadableFileError
-from searchkit.formats import CONTAINERS, UNSUPPORTED, format_by_name
+from searchkit.formats import CONTAINERS, PRIVATE_KEY, UNSUPPORTED, format_by_name
 from searchkit.ingest.extract import unpack
 from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.extract.readers import LARGER, too_large
@@ -100,7 +100,7 @@ def _read(member: Member, inside: str, limits: _Limits) -> ContainedFile | None:
         return ContainedFile(inside, "", reason=str(error), remedy=error.advice)
     limits.size_bytes -= len(content)
     format_name = format_of(PurePath(member.name), content)
-    if format_name == UNSUPPORTED or not content:
+    if format_name in (UNSUPPORTED, PRIVATE_KEY) or not content:
         return None
     return ContainedFile(inside, format_name, content, member.mtime_ns)
 

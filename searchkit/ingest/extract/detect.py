@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import PurePath
 
-from searchkit.formats import CODE, UNSUPPORTED, format_by_name
+from searchkit.formats import CODE, PRIVATE_KEY, UNSUPPORTED, format_by_name
 from searchkit.ingest.extract.data.exports import is_chat
 from searchkit.ingest.extract.unpack import is_compressed, is_tar
 
@@ -57,6 +57,7 @@ _XML = re.compile(
 )
 _FLAT_ODF = re.compile(_MARKUP + r"<office:document\b", re.DOTALL)
 _BEGINNINGS = (
+    (re.compile(r"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-"), PRIVATE_KEY),
     (_MAILBOX, "mailbox"),
     (_FLAT_ODF, "odf"),
     (_HTML, "html"),

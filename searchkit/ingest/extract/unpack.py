@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import posixpath
+import struct
 import tarfile
 import time
 import zipfile
@@ -15,6 +16,7 @@ from functools import partial
 from typing import IO, cast
 
 from searchkit.errors import UnreadableFileError
+from searchkit.formats import reads_old_office
 from searchkit.ingest.extract.archive import BOMB_BYTES, BOMB_RATIO, MAX_MEMBERS, damaged, locked
 from searchkit.ingest.extract.text import decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
@@ -26,6 +28,7 @@ _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, OverflowError),
 )
+_LARGEST_OBJECT = 64 << 20
 _MOST_STREAMED = 512 << 20  # bytes that a compressed archive may unpack to
 _NAMES_IN_A_BLOCK = 40
 _MOST_NAMES = 20_000
@@ -207,16 +210,49 @@ def _at_most(stream: IO[bytes] | io.RawIOBase | None, most: int) -> bytes:
 
 
 def members_of_office(content: bytes) -> Iterator[Member]:
-    """Yield the files embedded in an Office package that are files of their own."""
+    """Yield the files embedded in an Office package: files of their own, and those that are packed into an object."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as container:
             for info in container.infolist():
                 if "/embeddings/" in info.filename.replace("\\", "/").lower():
                     member = _zip_member(container, info)
                     name = posixpath.basename(member.name)
-                    yield Member(name, name, member.read, member.size_bytes)
+                    packed = _packed(member) if name.lower().endswith(".bin") else None
+                    yield packed or Member(name, name, member.read, member.size_bytes)
     except _DAMAGED:
         return  # the document's own reader has said so
+
+
+def _packed(member: Member) -> Member | None:
+    """The file that an OLE object holds, None if it holds none or what reads such objects is not installed."""
+    if not reads_old_office() or (member.size_bytes or 0) > _LARGEST_OBJECT:
+        return None
+    import olefile
+
+    try:
+        with olefile.OleFileIO(io.BytesIO(member.read(_LARGEST_OBJECT))) as ole:
+            if ole.exists("\x01Ole10Native"):
+                name, data = _native(ole.openstream("\x01Ole10Native").read())
+            else:
+                stream = next((each for each in ("CONTENTS", "Package") if ole.exists(each)), "")
+                name, data = (
+                    posixpath.basename(member.name)[: -len(".bin")],
+                    ole.openstream(stream).read() if stream else b"",
+                )
+    except (*_DAMAGED, struct.error, IndexError, UnreadableFileError):
+        return None
+    return Member(name, name, partial(_given, data), len(data)) if data else None
+
+
+def _native(stream: bytes) -> tuple[str, bytes]:
+    """Name and content of a file in the layout of Ole10Native ([MS-OLEDS] 2.3.6, and what Windows writes into it)."""
+    name_end = stream.index(b"\0", 6)
+    path_end = stream.index(b"\0", name_end + 1)
+    (length,) = struct.unpack_from("<I", stream, path_end + 5)
+    at = path_end + 9 + length
+    (size,) = struct.unpack_from("<I", stream, at)
+    name = stream[6:name_end].decode("cp1252", "replace").replace("\\", "/")
+    return _clean(posixpath.basename(name)), stream[at + 4 : at + 4 + size]
 
 
 def members_of_pdf(content: bytes) -> Iterator[Member]:

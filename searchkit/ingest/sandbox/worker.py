@@ -84,7 +84,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
         }
         if known["content_hash"] == job["known_hash"]:
             return {**known, "unchanged": True}
-        if known["format"] != formats.UNSUPPORTED:
+        if known["format"] not in (formats.UNSUPPORTED, formats.PRIVATE_KEY):
             known |= _read_file(known["format"], content.data, setup, send)
     except UnreadableFileError as error:
         known |= {"reason": str(error), "remedy": error.advice}

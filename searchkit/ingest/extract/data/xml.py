@@ -3,6 +3,7 @@
 No entity is expanded and nothing is fetched: references stay as they are written.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -12,6 +13,11 @@ from searchkit.types import Block, BlockKind
 
 _BLOCK_CHARACTERS = 600
 _MOST_HEADINGS = 6
+_OF_DRAWINGS = frozenset("title alt aria-label label desc href".split())
+_OF_PROGRAMS = ("style", "script")
+_BASE64 = re.compile(
+    r"(?:[A-Za-z0-9+/]{40,}[ ]?){4,}[A-Za-z0-9+/]*={0,2}|[A-Za-z0-9+/]{300,}={0,2}"
+)  # a picture as text
 _FED = 1 << 16  # bytes at once
 
 
@@ -49,6 +55,8 @@ class _Line:
 
     def text(self) -> str:
         words = " ".join("".join(self.words).split())
+        if _BASE64.fullmatch(words):
+            return ""
         return f"{self.label}: {words}" if self.label and words else self.label or words
 
 
@@ -70,6 +78,13 @@ class _Reader:
         self._size = self._first = self._last = 0
         self._headings: tuple[str, ...] = ()
         self._ready: list[Block] = []
+        self._is_drawing = False
+
+    def _is_shown(self, key: str, value: str) -> bool:
+        """True for an attribute with something to read: of a drawing, those that name and describe its parts."""
+        if key.startswith("xmlns") or value.startswith("data:"):
+            return False
+        return not self._is_drawing or key.rpartition(":")[2] in _OF_DRAWINGS
 
     def taken(self) -> list[Block]:
         """Take the finished blocks."""
@@ -82,10 +97,11 @@ class _Reader:
         self._end_block()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        shown = " ".join(f"{key}={value}" for key, value in attributes.items() if not key.startswith("xmlns"))
+        local = name.rpartition(":")[2]
+        self._is_drawing = self._is_drawing or local == "svg"
+        shown = " ".join(f"{key}={value}" for key, value in attributes.items() if self._is_shown(key, value))
         # An element inside a sentence continues it.
         is_inline = any(part.strip() for part in self._line.words)
-        local = name.rpartition(":")[2]
         if is_inline:
             self._line.words.append(f" [{shown}] " if shown else "")
         else:
@@ -115,7 +131,7 @@ class _Reader:
             self._data(text)
 
     def _end_line(self) -> None:
-        text = self._line.text()
+        text = "" if self._is_drawing and self._line.label in _OF_PROGRAMS else self._line.text()
         has_words = any(part.strip() for part in self._line.words)
         if text and (has_words or "=" in self._line.label):
             if self._size and self._size + len(text) > _BLOCK_CHARACTERS:

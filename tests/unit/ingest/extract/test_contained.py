@@ -2,6 +2,7 @@ import email
 import email.policy
 import gzip
 import io
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from searchkit.ingest.extract import contained, unpack
 from searchkit.ingest.extract.contained import ContainedFile, contained_files
 from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.extract.readers import extract
+from tests.support.compound_files import compound_file
 from tests.support.office_files import ooxml, zipped
 
 LIMIT = 1_000_000
@@ -221,3 +223,35 @@ def test_names_in_the_encoding_of_an_old_system_are_read() -> None:
 @pytest.mark.parametrize("name", ["META-INF/MANIFEST.MF", "x-1.dist-info/WHEEL", "AndroidManifest.xml"])
 def test_archives_of_programs_are_no_documents(name: str) -> None:
     assert format_of(PurePath("a.unknown"), zipped({name: "x", "a.txt": "y"})) == ""
+
+
+def packed(name: str, content: bytes) -> bytes:
+    """A file as Windows packs it into an object."""
+    path = name.encode("cp1252") + b"\0"
+    body = (
+        b"\2\0"
+        + path
+        + path
+        + b"\0\0\3\0"
+        + struct.pack("<I", len(path))
+        + path
+        + struct.pack("<I", len(content))
+        + content
+    )
+    return compound_file({"\x01Ole10Native": struct.pack("<I", len(body)) + body})
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (packed("C:\\lease\\notes.txt", b"hazel rods"), [("embedded notes.txt", "text")]),
+        (compound_file({"CONTENTS": b"%PDF-1.4 x"}), [("embedded oleObject1", "pdf")]),
+        (compound_file({"Other": b"x"}), []),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 cut", []),
+    ],
+    ids=["packed", "of a program", "other", "damaged"],
+)
+def test_files_packed_into_objects_are_documents(made: bytes, expected: list[tuple[str, str]]) -> None:
+    pytest.importorskip("olefile")
+    parts: dict[str, str | bytes] = {"word/document.xml": "<document/>", "word/embeddings/oleObject1.bin": made}
+    assert names(ooxml("word/document.xml", "wordprocessingml.document", parts)) == expected

@@ -137,3 +137,21 @@ def test_escaped_characters_are_read_as_what_they_stand_for() -> None:
     assert block.text == r'{"café": "first second \"third\" \\new 😀 \u0022"}'
     (block,) = extract_data(rb"path = C:\new\caf\u00e9").blocks
     assert block.text == r"path = C:\new\café"
+
+
+def test_a_drawing_is_its_words_without_its_lines() -> None:
+    drawing = (
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><title>Mill plan</title><style>.a{fill:red}</style>"
+        "<path d='M 10 10 L 20 20 Z' aria-label='the wheel'/><text x='3'>Sluice <tspan>gate</tspan></text>"
+        f"<image href='data:image/png;base64,{'QUJD' * 300}'/></svg>"
+    )
+    text = "\n".join(block.text for block in extract_data(drawing.encode()).blocks)
+    assert text == "title: Mill plan\npath aria-label=the wheel\ntext: Sluice gate"
+
+
+@pytest.mark.parametrize(
+    "encoded", ["QUJDREVG" * 60, "QUJDREVGSElKS0xNTk9QUVJTVFVWV1hZWjEyMzQ1Njc4OTA5ODc2NTQzMjEw\n" * 20]
+)
+def test_a_picture_as_text_is_none(encoded: str) -> None:
+    book = f"<FictionBook><body><p>The mill.</p></body><binary>{encoded}</binary></FictionBook>"
+    assert "QUJD" not in "".join(block.text for block in extract_data(book.encode()).blocks)

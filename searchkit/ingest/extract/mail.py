@@ -26,6 +26,10 @@ _ENDINGS = {
 }  # without a name
 _FROM = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 _HEADER = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t]?[^\n]*\n")
+_MAY_HAVE_FILES = re.compile(
+    rb"content-disposition:\s*attachment|name\s*\*?\d*\*?=|content-type:\s*(?:application|message|image|audio|video|text/(?:calendar|x?-?vcard))",
+    re.IGNORECASE,
+)
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _COUNTED = re.compile(
     rb"\s*(\d{1,10})[ ]*\r?\n(?=[!-9;-~]+:)"
@@ -233,9 +237,13 @@ class Attachment:
 def attachments(format_name: str, content: bytes) -> Iterator[Attachment]:
     """Yield the files attached to a mail, or to those of a mailbox that are not deleted; attached mails are files too."""
     if format_name == "mail":
+        if not _MAY_HAVE_FILES.search(content) and b"\0" not in content[:64]:
+            return
         yield from _attachments_of(_parsed(_without_count(_in_bytes(content))), "")
         return
     for number, source in enumerate(_messages(_begin_of(content)), 1):
+        if not _MAY_HAVE_FILES.search(source):  # most have none, and are parsed once only
+            continue
         try:
             message = _parsed(source)
         except UnreadableFileError:

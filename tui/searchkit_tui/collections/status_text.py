@@ -7,7 +7,7 @@ from itertools import groupby
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.display import command, on_one_line, plural, printable, size
+from searchkit.display import command, left_out_text, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
 from searchkit_tui.rendering.errors import error_text
@@ -59,6 +59,13 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
         ("index", index_line(status.index)),
         ("on disk", f"{size(status.size_bytes)}, {_when(status.updated_at)}"),
     ]
+    if status.left_out:
+        lines.append(
+            (
+                "left out",
+                f"{left_out_text(status.left_out)}. Each: {command('status', '--left-out', '-c', status.name)}",
+            )
+        )
     if status.formats:
         lines.append(("formats", ", ".join(f"{each.format} {each.files:,}" for each in status.formats)))
     if status.problems:

@@ -104,7 +104,7 @@ class JudgedSet:
                     set_meta(catalog, COVERED, "")
                 if self._has_guesses:
                     with open_for_writing(copy / "catalog.db") as catalog:
-                        PendingGuesses.of(catalog, self._embedder).complete(pending=len(gone), is_lazy=True)
+                        PendingGuesses(catalog, self._embedder).complete(pending=len(gone), is_lazy=True)
             yield Path(place)
 
 

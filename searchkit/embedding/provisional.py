@@ -10,15 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.embedder import normalized, prefix
-from searchkit.embedding.graph.weights import Table
 from searchkit.embedding.model_folder import CORRECTION_FILE, PROVISIONAL_FILE
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
+
+if TYPE_CHECKING:
+    from searchkit.embedding.graph.weights import Table
 
 DIMENSION = 256  # 128 find less: of the ranking with everything embedded 97.5 % instead of 98.2
 _MAPS = Path(__file__).parent / "provisional_maps"
@@ -38,7 +41,7 @@ class GeneralMap:
     weights: Vectors
     idf: Vectors
 
-    def save(self, family: str, table: Table) -> Path:
+    def save(self, family: str, table: "Table") -> Path:
         """Write the map for checkpoints with token tables like this one; returns the file."""
         codes = np.clip(np.round(self.idf * _IDF_STEP), 0, 255).astype(np.uint8)
         file = _map_file(family, table)
@@ -52,7 +55,7 @@ class GeneralMap:
         return mapped * self.idf[numbers, None]
 
 
-def general_map(family: str, table: Table) -> GeneralMap:
+def general_map(family: str, table: "Table") -> GeneralMap:
     """Find the map for a family and table; for others, the table's principal components, weighted by the tokens' numbers.
 
     Frequent tokens come first in vocabularies.
@@ -68,12 +71,12 @@ def general_map(family: str, table: Table) -> GeneralMap:
     return GeneralMap(weights, np.log(2.0 + np.arange(count)).astype(np.float32))
 
 
-def centred(table: Table, numbers: npt.NDArray[np.int64]) -> Vectors:
+def centred(table: "Table", numbers: npt.NDArray[np.int64]) -> Vectors:
     """Rows of a table, (n, width), centred and of unit length."""
     return normalized(table.rows(numbers) - _centre(table))
 
 
-def write_token_vectors(table: Table, family: str, folder: Path) -> None:
+def write_token_vectors(table: "Table", family: str, folder: Path) -> None:
     """Write the vectors of all tokens into a model folder: (vocabulary, dimension + 2) bytes, codes and the scale of the row."""
     mapping, centre = general_map(family, table), _centre(table)
     count, dimension = table.shape[0], mapping.weights.shape[1]
@@ -156,11 +159,11 @@ def fitted_correction(guesses: Vectors, true: Vectors) -> tuple[Vectors, Vectors
     return learn_correction(guesses, true), held_out
 
 
-def _map_file(family: str, table: Table) -> Path:
+def _map_file(family: str, table: "Table") -> Path:
     count, width = table.shape
     return _MAPS / f"{family}-{width}-{count}.npz"
 
 
-def _centre(table: Table) -> Vectors:
+def _centre(table: "Table") -> Vectors:
     centre: Vectors = table.rows(np.arange(0, table.shape[0], _CENTRE_STEP)).mean(axis=0)
     return centre

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +12,11 @@ from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.provisional import Version
 from searchkit.embedding.embedder import Embedder
-from searchkit.embedding.provisional import ProvisionalVectors, learn_correction
 from searchkit.types import Chunk, Passage
 from searchkit_indexes import Vectors
+
+if TYPE_CHECKING:  # a run that changes nothing does not need it
+    from searchkit.embedding.provisional import ProvisionalVectors
 
 _AT_ONCE = 256  # passages
 _FEW = 32  # pending passages, which the model reads in seconds
@@ -21,38 +25,41 @@ _LEARNED_AT = (512, 2048, 8192)
 _SAMPLE = 4096  # passages to learn from
 
 
-@dataclass(slots=True)
+@dataclass
 class PendingGuesses:
-    """Keeps the provisional vectors of a collection complete during an index run; `guesser`: the model's, None if it has none."""
+    """Keeps the provisional vectors of a collection complete during an index run; does nothing for a model without them."""
 
     catalog: CatalogWriter
-    fingerprint: str
-    guesser: ProvisionalVectors | None
+    embedder: Embedder | None
     _version: Version | None = None
     _correction: Vectors | None = None
     _held: dict[bytes, Passage] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, catalog: CatalogWriter, embedder: Embedder | None) -> "PendingGuesses":
-        """Make them for a model, None for none."""
-        if embedder is None:
-            return cls(catalog, "", None)
-        return cls(catalog, embedder.info.fingerprint, embedder.provisional)
+    @cached_property
+    def guesser(self) -> "ProvisionalVectors | None":
+        """The model's; opening it takes a tenth of a second."""
+        return self.embedder.provisional if self.embedder else None
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's, "" without one."""
+        return self.embedder.info.fingerprint if self.embedder else ""
 
     def see(self, chunks: Iterable[Chunk]) -> None:
         """Take the chunks of a document that was just stored; now and then they get their vectors."""
-        if self.guesser is None:
+        if self.embedder is None:
             return
         for chunk in chunks:
             self._held[content_hash(chunk.title, chunk.text)] = Passage(chunk.title, chunk.text)
         if len(self._held) >= _AT_ONCE:
-            self._guess(self.guesser, self._held)
+            if self.guesser is not None:
+                self._guess(self.guesser, self._held)
             self._held = {}
 
     def complete(self, *, pending: int, is_lazy: bool) -> None:
         """Give a vector to every passage that has none; not for a few of `pending`, unless the model is not to read them next."""
         self._held = {}
-        if self.guesser is None or (pending <= _FEW and not is_lazy):
+        if (pending <= _FEW and not is_lazy) or self.guesser is None:
             return
         self._current(self.guesser)
         self.improve()
@@ -64,12 +71,14 @@ class PendingGuesses:
 
         Does nothing in a run that has guessed nothing.
         """
-        if self.guesser is None or self._version is None:
+        if self._version is None or self.guesser is None:
             return
         read = vectors.count_vectors(self.catalog, self.fingerprint)
         reached = max((count for count in _LEARNED_AT if count <= read), default=0)
         if reached <= self._version.learned_from:
             return
+        from searchkit.embedding.provisional import learn_correction
+
         passages, hashes = provisional.read_sample(self.catalog, self.fingerprint, _SAMPLE)
         true = vectors.vectors_of_hashes(self.catalog, self.fingerprint, hashes)
         guesses = self.guesser.uncorrected(passages)
@@ -79,7 +88,7 @@ class PendingGuesses:
         for page in provisional.unguessed_pages(self.catalog, self.fingerprint, _AT_ONCE):
             self._guess(self.guesser, page)
 
-    def _current(self, guesser: ProvisionalVectors) -> Version:
+    def _current(self, guesser: "ProvisionalVectors") -> Version:
         """The version of what is stored; starts one if that is another model's."""
         if self._version is None:
             stored = provisional.version_of(self.catalog)
@@ -95,7 +104,7 @@ class PendingGuesses:
         self._version, self._correction = version, correction
         return version
 
-    def _guess(self, guesser: ProvisionalVectors, passages: dict[bytes, Passage]) -> None:
+    def _guess(self, guesser: "ProvisionalVectors", passages: dict[bytes, Passage]) -> None:
         self._current(guesser)
         guessed = guesser.of(list(passages.values()), self._correction)
         with self.catalog.transaction():

@@ -40,7 +40,7 @@ class IndexRun:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
         was_covered = bool(self._fingerprint) and self.catalog.meta(COVERED) == self._fingerprint
-        guesses = PendingGuesses.of(self.catalog, self.embedder)
+        guesses = PendingGuesses(self.catalog, self.embedder)
         sync = self._sync(chosen, guesses)
         read_seconds = time.monotonic() - started
         embed_started = time.monotonic()

@@ -62,7 +62,7 @@ def _found_by_name(searcher: CollectionSearcher, query: str) -> list[Hit]:
         if not marks:
             continue
         score = _AS_NAMED if shown.casefold() == query.strip().casefold() else _BY_NAME
-        evidence = Evidence(None, None, tuple(shown[start:end] for start, end in sorted(marks)))
+        evidence = Evidence(None, 0.0, tuple(shown[start:end] for start, end in sorted(marks)), has_every_word=True)
         found.append(
             Hit(searcher.name, path, "", None, None, None, score, shown, shown, tuple(sorted(marks)), evidence)
         )

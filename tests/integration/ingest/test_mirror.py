@@ -650,6 +650,7 @@ def test_files_that_are_not_read_are_found_by_their_names(library: Library, docs
         "Harvest-Festival 2024.jpg",
     )
     assert [hit.text[start:end] for start, end in hit.marks] == ["Harvest", "Festival"]
+    assert (hit.score, hit.is_weak, hit.evidence.found_by) == (0.6, False, ("words",))
     assert library.search("img_4711.heic")[0].score == 1.0
     assert [hit.path.name for hit in library.search("boiler", mode=SearchMode.LEXICAL)] == [
         "boiler.md",

@@ -92,7 +92,10 @@ PARTS = (
     Part("literal matches first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
     Part("the query's language first", {"searchkit.search.fusion._in_other_languages": lambda *_: {}}),
     Part("other forms of words, 20 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
-    Part("stop words left out", {f"{_LEXICAL}STOP_WORDS": frozenset(), f"{_LEXICAL}_COMMON": 1.0}),
+    Part(
+        "stop words left out",
+        {f"{_LEXICAL}STOP_WORDS": frozenset(), f"{_LEXICAL}FUNCTION_WORDS_OF": {}, f"{_LEXICAL}_COMMON": 1.0},
+    ),
     Part("headings count double", {f"{_LEXICAL}_WEIGHTS": (1.0, 1.0, 1.0)}),
     Part("headings and file names at all", {f"{_LEXICAL}_WEIGHTS": (0.0, 0.0, 1.0)}),
     Part(

@@ -11,10 +11,11 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import Span, Stemmer, best_matching, query_phrases, query_words, term_counts
 from searchkit.catalog.passages import count_chunks
 from searchkit.catalog.values import Value, values
-from searchkit.search.lexical.inflections import STOP_WORDS, Inflections, inflections
+from searchkit.search.lexical.inflections import FUNCTION_WORDS_OF, STOP_WORDS, Inflections, inflections
 from searchkit.text import fold_word, is_in_unspaced_script, words
 
 _COMMON = 0.4  # a word in more than this share of all chunks distinguishes nothing
+_FEW = 10  # chunks; in a small collection, words in most of them distinguish it from others
 # At most this many chunks are scored for the rarest words; those with none of them are skipped, which halves the time among
 # 100,000 chunks, and changes 1 in 200 of the first ten.
 _MOST_SCORED = 15_000
@@ -87,12 +88,13 @@ def read_query(
     named = _values(catalog, values(query, is_typed=True))
     rest = _without(query, named)
     phrases = query_phrases(rest)
-    asked = _content_words(rest, phrases)
+    asked = _content_words(rest, phrases, languages)
     found = _words(catalog, asked, stemmer, languages)
     corrected = _corrected(catalog, query, found, stemmer, languages, set(query_words(" ".join(as_written))))
     terms = {value.names[0]: term for value, term in named.items()} | found | corrected.terms
     total = max(1, count_chunks(catalog))
-    terms = {stem: term for stem, term in terms.items() if term.count <= total * _COMMON} or terms
+    common = max(total * _COMMON, _FEW)
+    terms = {stem: term for stem, term in terms.items() if term.count <= common} or terms
     compounds = [*map(_quoted, phrases), *_references(rest)]
     match, repeats = _match_expression([*terms.values()], compounds)
     return LexicalQuery(
@@ -221,11 +223,16 @@ def _as_often(terms: Iterable[_Term]) -> list[str]:
     return [term.expression for term in terms for _ in range(term.times)]
 
 
-def _content_words(query: str, phrases: Sequence[str]) -> list[str]:
-    """The query's words without stop words, unless it has no others or they are part of a compound: the "sa" of SA-2025-007."""
+def _content_words(query: str, phrases: Sequence[str], languages: Sequence[str]) -> list[str]:
+    """The query's words without stop words, unless it has no others or they are part of a compound: the "sa" of SA-2025-007.
+
+    In a query whose language is known, only that language's are left out: "die" is a word in English.
+    """
     asked = query_words(query)
     of_phrases = {word for phrase in phrases for word in phrase.split()}
-    return [word for word in asked if word not in STOP_WORDS or fold_word(word) in of_phrases] or asked
+    known = [FUNCTION_WORDS_OF[language] for language in languages if language in FUNCTION_WORDS_OF]
+    stops = known[0] if len(languages) == 1 and known else STOP_WORDS
+    return [word for word in asked if word not in stops or fold_word(word) in of_phrases] or asked
 
 
 def _asked(word: str, other_forms: Inflections | None) -> str:

@@ -41,3 +41,50 @@ def test_passing_over_chunks_of_common_words_changes_no_score(
     assert (everything.repeats, rare.repeats) == (1, 2)
     assert sorted(found) == [1, 21, 41]  # those with a lantern
     assert found == pytest.approx({chunk: scores[chunk] for chunk in found})
+
+
+@pytest.fixture
+def few() -> Iterator[CatalogReader]:
+    """Three passages, two of them about a lease."""
+    with memory_catalog() as catalog, catalog.transaction():
+        put_file(catalog, "a", [chunk("the lease ends"), chunk("lease and deposit"), chunk("die casting is loud")])
+        yield catalog
+
+
+def test_in_a_collection_of_a_few_passages_no_word_is_too_common(few: CatalogReader) -> None:
+    stemmer = Stemmer()
+    query = read_query(few, "lease deposit", stemmer)
+    found = lexical_candidates(few, query, 10)
+    stemmer.close()
+
+    assert set(query.weights) == {"leas", "deposit"}
+    assert list(found) == [2, 1]
+
+
+def test_in_a_known_language_only_its_own_function_words_are_left_out(few: CatalogReader) -> None:
+    stemmer = Stemmer()
+    english, unknown = (read_query(few, "what is die casting", stemmer, languages) for languages in (["en"], []))
+    stemmer.close()
+
+    assert set(english.weights) == {"die", "cast"}
+    assert set(unknown.weights) == {"cast"}
+
+
+def test_a_word_counts_as_often_as_the_query_has_it(catalog: CatalogReader) -> None:
+    stemmer = Stemmer()
+    once, twice = (read_query(catalog, query, stemmer) for query in ("stone lantern", "stone stones lantern"))
+    stemmer.close()
+    assert lexical_candidates(catalog, twice, 60)[1] > lexical_candidates(catalog, once, 60)[1]
+
+
+def test_a_compound_of_common_parts_is_a_word_of_its_own() -> None:
+    with memory_catalog() as catalog, catalog.transaction():
+        put_file(
+            catalog,
+            "a",
+            [chunk(f"part k of {number} and 54 more") for number in range(30)] + [chunk("the K-54 has k and 54 parts")],
+        )
+        stemmer = Stemmer()
+        found = lexical_candidates(catalog, read_query(catalog, "k 54 k-54", stemmer), 40)
+        stemmer.close()
+    assert next(iter(found)) == 31

@@ -48,7 +48,7 @@ def test_each_file_in_a_file_is_a_document_with_its_place(library: Library, mail
     assert hits(library, "september") == [("mill.eml", "attachment lease.txt, line 1")]
     assert hits(library, "type:markdown greased") == hits(library, "greased")
     assert hits(library, "type:mail september") == []
-    assert hits(library, "before:2025-04-01 september") == hits(library, "september")  # the mail's date is the file's
+    assert hits(library, "until:2025-04-01 september") == hits(library, "september")  # the mail's date is the file's
     hit = library.search("greased", mode=SearchMode.LEXICAL)[0]
     assert library.collection("mails").context_of(hit).format == "markdown"
     assert verify_collection(library.collection("mails")) == []

@@ -94,12 +94,15 @@ class Collection:
         model: str = "",
         on_progress: ProgressListener = no_listener,
     ) -> "Embedder | None":
-        """Open the same model for an index run; None if no model is installed, and none was named or set.
+        """Open the same model for an index run; None if none is named or set and none is installed, or the collection's is gone.
 
         `catalog`: the collection's, open; None if it does not exist yet. Raises ModelNotFoundError if the model that was named
         or set is not installed.
         """
-        name = model or (catalog.meta(MODEL) if catalog else "") or load_settings(self.home).model
+        own = (catalog.meta(MODEL) or "") if catalog else ""
+        if own and not model and not self.models.can_open(own):
+            return None
+        name = model or own or load_settings(self.home).model
         if self.models.is_to_be_converted(name):
             on_progress(PREPARING)
         return self.models.open(name) if name else self.models.best()

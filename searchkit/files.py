@@ -8,6 +8,7 @@ from pathlib import Path
 
 PRIVATE_FOLDER_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
+_ABANDONED_SECONDS = 3600  # a folder that is still being written changes more often
 
 # Bytes of a file name that are not UTF-8 arrive from Python as the surrogates U+DC80..U+DCFF, which SQLite refuses.
 # They are stored as private-use characters, which convert back to the same bytes.
@@ -66,8 +67,12 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     import shutil
     import tempfile
+    import time
 
     make_private_folder(target.parent)
+    for left in target.parent.glob(f".{target.name}.*"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield temporary

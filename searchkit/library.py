@@ -112,7 +112,7 @@ class Library:
                 embedder = chosen.embedder_to_index(catalog, model, on_progress)
             with catalog.transaction():
                 root = _root_of(catalog, target, chosen.name)
-                set_meta(catalog, MODEL, embedder.info.name if embedder else "")
+                set_meta(catalog, MODEL, embedder.info.name if embedder else catalog.meta(MODEL) or "")
             write_recovery_record(chosen.folder, catalog)
             report = chosen.run(catalog, [root], embedder, on_progress, options)
         if not words_first:

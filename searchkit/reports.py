@@ -233,7 +233,8 @@ class Coverage:
 
 
 def _seconds_left(of: "CollectionStatus | Coverage") -> float | None:
-    return (of.passages - of.vectors) / of.embedding_rate if of.embedding_rate else None
+    pending = of.passages - of.vectors
+    return pending / of.embedding_rate if of.embedding_rate and pending and not of.is_lazy else None
 
 
 @dataclass(frozen=True, slots=True)

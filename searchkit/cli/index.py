@@ -99,6 +99,7 @@ def _index(library: "Library", request: _Request) -> None:
         _advise(report, library)
         _advise_grammars(report)
         _advise_on_guesses(report, library, request)
+        _advise_on_missing_model(report, library)
         if may_adapt and report.model:
             _adapt(library, report.collection, request)
         names.append(report.collection)
@@ -218,6 +219,16 @@ def _advise_on_guesses(report: IndexReport, library: "Library", request: _Reques
         say(
             "  Models get them when they are imported: remove it and import it again, unless its guesses find too little."
         )
+
+
+def _advise_on_missing_model(report: IndexReport, library: "Library") -> None:
+    """Say that a collection's model is gone, so that what is new is found by its words alone."""
+    own = library.collection(report.collection).model()
+    if own and not report.model:
+        say(
+            f"  Its model '{own}' is not installed, so what is new is found by its words. To bring it back, or choose another:"
+        )
+        say(f"  {command('models', 'pull', own)}, or {command('models', 'use', 'NAME', '-c', report.collection)}")
 
 
 def _advise_grammars(report: IndexReport) -> None:

@@ -42,6 +42,8 @@ _MODULES = {
     "docs": "demo",
 }  # others: named as the command
 
+_CONTINUED = frozenset(("index", "demo", "train", "rebuild", "eval"))  # those that an interruption costs little
+
 
 class LazyGroup(click.Group):
     """Loads a command's module when it is run; listing them needs no import."""
@@ -112,7 +114,8 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        say("Stopped. What was stored is kept; the same command continues from there.")
+        goes_on = not _CONTINUED.isdisjoint(sys.argv[1:2])
+        say("Stopped. What was stored is kept; the same command continues from there." if goes_on else "Stopped.")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone; Python would complain about it once more at exit

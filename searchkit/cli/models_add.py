@@ -1,5 +1,6 @@
 """`searchkit models pull`, `import` and `use`: what brings a model, and what gives it to collections."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +92,8 @@ def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> 
     with Library() as library:
         passages = _calibration_passages(library, calibrate)
         store, stored_as = library.models, Quantization(quantization)
+        if sys.stderr.isatty():  # for a person who waits
+            say(f"Converting {folder.name}: a large model takes a minute")
         card = store.add(folder.expanduser(), name=name, quantization=stored_as, passages=passages)
         _report(library, card, f"Imported {card.name}")
         _advise_to_embed(library)
@@ -156,7 +159,7 @@ def _remarks(card: "ModelCard") -> Iterator[str]:
     if fidelity and fidelity.floats:
         count = plural(len(fidelity.floats), "group")
         yield f"{count} of its products stay in floats, which 8 bits would distort: {', '.join(fidelity.floats)}."
-    if fidelity and not fidelity.is_enough and card.quantization is not Quantization.INT4:
+    if fidelity and not fidelity.is_enough:
         yield (
             f"Warning: its vectors are not quite its own (cosine to those in floats: {fidelity.mean_cosine:.4f} on average,"
             f" {fidelity.worst_cosine:.4f} at worst). {remedy_text(FINER)}"

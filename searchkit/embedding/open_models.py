@@ -41,6 +41,10 @@ class OpenModels:
         """List the models that can embed."""
         return self.store.names() if self._embedder is None else [self._embedder.info.name]
 
+    def can_open(self, name: str) -> bool:
+        """True if a model of that name is installed, or one is used in place of every other."""
+        return self._embedder is not None or name in self.store.names()
+
     def open(self, name: str = "") -> "Embedder":
         """Open a model, the best one installed if none is named. Raises ModelNotFoundError, ModelError."""
         if self._embedder is not None:

@@ -63,12 +63,18 @@ class PipelineVersion:
         return f"{basis}/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
 
     def is_current(self, record: DocumentRecord) -> bool:
-        """True if the same file would be read the same way now, or was read before there was a model."""
+        """True if the same file would be read the same way now, or was read before there was a model.
+
+        Without a model, chunks that were cut for one stay as they are: it may come back.
+        """
         if self.retry and record.status is DocumentStatus.SKIPPED:
             return False
         recipe = record.recipe if self.has_grammars else record.recipe.removesuffix(_BLANK_LINES)
         outcome = (record.status, record.scanned_pages, record.format, record.path)
-        return recipe == self._basis(*outcome) or recipe == replace(self, model_fingerprint=BY_WORDS)._basis(*outcome)
+        models = {self.model_fingerprint, BY_WORDS}
+        if self.model_fingerprint == BY_WORDS:
+            models |= set(recipe.split("/")[1:2])
+        return any(recipe == replace(self, model_fingerprint=model)._basis(*outcome) for model in models)
 
 
 def _taken_for(format_name: str, path: str) -> str:

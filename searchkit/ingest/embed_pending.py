@@ -77,6 +77,8 @@ def embed_pending(
             after_page()
     finally:
         done += _commit(catalog, embedder.info.fingerprint, held)
+        with catalog.transaction():
+            note_rate(catalog, 0.0)
     return EmbeddingProgress(done, tokens)
 
 

@@ -40,6 +40,9 @@ class IndexRun:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
         was_covered = bool(self._fingerprint) and self.catalog.meta(COVERED) == self._fingerprint
+        if self.options.lazy is not None:
+            with self.catalog.transaction():
+                set_meta(self.catalog, LAZY, "yes" if self.options.lazy else "no")
         guesses = PendingGuesses(self.catalog, self.embedder)
         sync = self._sync(chosen, guesses)
         read_seconds = time.monotonic() - started
@@ -128,8 +131,5 @@ class IndexRun:
 
     def _is_lazy(self) -> bool:
         """Return whether passages are embedded only as questions ask for them: as chosen for the collection, else by its size."""
-        if self.options.lazy is not None:
-            with self.catalog.transaction():
-                set_meta(self.catalog, LAZY, "yes" if self.options.lazy else "no")
         chosen = self.catalog.meta(LAZY)
         return chosen == "yes" or (not chosen and 0 < self.lazy_above < count_chunks(self.catalog))

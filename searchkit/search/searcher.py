@@ -104,7 +104,7 @@ class CollectionSearcher:
         A query of filters alone gets the first passages of the documents they leave, the newest first. `reading`: in which the
         model may read passages that are not embedded yet.
         """
-        self.corrected = {}
+        self.corrected, self.missing_model = {}, None
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:

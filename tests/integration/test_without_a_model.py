@@ -326,3 +326,29 @@ def test_similar_passages_need_a_model(words: Library, docs: Path) -> None:
         words.similar(docs / "bread.txt")
     with pytest.raises(UsageError, match="There is no file"):
         words.similar(docs / "nothing.txt")
+
+
+def test_a_collection_whose_model_is_gone_is_still_indexed_by_words(home: Path, docs: Path) -> None:
+    with Library(home, embedder=HashEmbedder()) as library:
+        library.index(docs)
+        vectors = library.status("docs").vectors
+    write(docs / "wasps.md", "# Wasps\n\nThey nest in attics.\n")
+    with Library(home) as without_model:
+        report = without_model.index(docs)
+        assert (report.added, report.changed, report.unchanged, report.model) == (1, 0, 3, "")
+        assert names(without_model, "wasps") == ["wasps.md"]
+        assert without_model.collection("docs").model() == "hash"
+    with Library(home, embedder=HashEmbedder()) as library:
+        assert library.status("docs").vectors == vectors, "what was embedded stays, for when the model comes back"
+        library.index(docs)
+        assert library.status("docs").vectors == vectors + 1
+
+
+def test_a_lazy_collection_stays_lazy_when_it_gets_its_first_model(home: Path, docs: Path) -> None:
+    with Library(home) as without_model:
+        without_model.index(docs, options=RunOptions(lazy=True))
+    embedder = HashEmbedder()
+    with Library(home, embedder=embedder) as library:
+        library.index(docs)
+        assert library.status("docs").is_lazy
+        assert embedder.embedded == []

@@ -174,6 +174,7 @@ def test_a_model_folder_describes_and_seals_itself(open_model: OpenModel) -> Non
     assert (card.dimension, card.max_tokens, card.prefix_dimensions) == (384, 256, (384,))
     assert card.licence == "apache-2.0"
     described = {"tokenizer.json", "reference.npy", "judged.npy", "static.npy"}
+    described |= {"provisional.npy", "provisional_correction.npy"}
     assert set(card.checksums) == {"model.onnx", "weights.bin", *described}
     assert card.fingerprint != open_model("minilm", FP32).info.fingerprint
 

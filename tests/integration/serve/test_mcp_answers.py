@@ -273,7 +273,7 @@ def test_without_the_model_words_are_searched_and_that_is_said(library: Library,
         answer = call(pool, "search", query="roses")
         pool.close()
     assert answer["results"][0]["title"] == "roses.md: Roses"
-    assert answer["note"].startswith("Searched by words alone: Collection")
+    assert answer["note"].startswith("docs: searched by words alone: Collection")
 
 
 def test_new_files_are_found_and_never_indexed_by_a_search(library: Library, pool: LibraryPool, docs: Path) -> None:

@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from starlette.routing import Route
-
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, internal_error
 
 Scope = MutableMapping[str, Any]
@@ -134,6 +132,8 @@ class ErrorBoundary:
 def route_of(scope: Scope) -> str:
     """Return the route's path pattern, which contains no ids or names; "-" if no route matched or a guard refused it."""
     route = scope.get("route")
+    from starlette.routing import Route  # the command imports this module where the server's packages may be missing
+
     return route.path if isinstance(route, Route) else "-"
 
 

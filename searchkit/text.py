@@ -7,7 +7,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 _END = re.compile(r"(?<=[.!?…;:])[\"'”’»)\]]*\s+|(?<=[。!?;।؟।])|\n+")
@@ -29,11 +29,24 @@ def strip_ansi(text: str) -> str:
 
 
 # Written without blanks between words, or (Hangul) with endings glued to them: Thai, Lao, Burmese, Hangul, Khmer, kana, Han.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-    r"\uf900-\ufaff\U00020000-\U0003134f]"
+_UNSPACED = (  # a pattern with these would take as long to compile as the rest of the module
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1100, 0x11FF),
+    (0x1780, 0x17FF),
+    (0x3005, 0x3007),
+    (0x3040, 0x30FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xAC00, 0xD7AF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3134F),
 )
 _NO_LETTERS = "ʻʼ"  # letters to Unicode, apostrophes to those who type
+
+
+def _is_in_unspaced(character: str) -> bool:
+    return any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
 class Shapes(dict[int, str]):
@@ -55,7 +68,7 @@ class Shapes(dict[int, str]):
             return "m"
         if not any(map(str.isalnum, plain)):
             return " "
-        return "u" if _UNSPACED.match(plain) and unicodedata.decimal(character, None) is None else "w"
+        return "u" if _is_in_unspaced(plain[0]) and unicodedata.decimal(character, None) is None else "w"
 
 
 class _Letters(dict[int, str | None]):
@@ -122,19 +135,24 @@ _PREFIXES = re.compile("(?:و?ال|بال|كال|فال|لل)(?=..)|و(?=...)")
 _SUFFIXES = ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي")  # as they are folded
 _FEWEST_LETTERS = 2  # that are left
 _INDIC = re.compile("[\u0900-\u0d7f]")
-_NASAL = re.compile(
-    "|".join(
-        f"{chr(block + last)}{chr(block + _VIRAMA)}(?=[{chr(block + first)}-{chr(block + last - 1)}])"
-        for block in _BLOCKS
-        for first, last in _ROWS
-    )
-)
 _NUKTA_LEFT_OUT = re.compile(
     f"[{''.join(chr(block + _NUKTA) for block in _BLOCKS if block not in _NUKTAS_OF_LETTERS)}]"
 )
 _MOON_DOTS = re.compile(f"[{''.join(chr(block + _MOON_DOT) for block in _BLOCKS)}]")
 _JOINING = re.compile("[\u1160-\u11ff]")  # later letters of a Hangul syllable
 _TONE_AFTER_DOT = re.compile("\u0e4d([\u0e48-\u0e4b])")  # Thai, as it is typed one way or the other
+
+
+@cache
+def _nasals() -> re.Pattern[str]:
+    """The nasals of Indic scripts before the consonants of their rows, where many write a dot; compiled for the first such text."""
+    return re.compile(
+        "|".join(
+            f"{chr(block + last)}{chr(block + _VIRAMA)}(?=[{chr(block + first)}-{chr(block + last - 1)}])"
+            for block in _BLOCKS
+            for first, last in _ROWS
+        )
+    )
 
 
 class Word(NamedTuple):
@@ -182,14 +200,14 @@ def fold_word(word: str) -> str:
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
     plain = unicodedata.normalize("NFC", plain.translate(_LETTERS))
     if _INDIC.search(plain):
-        plain = _NUKTA_LEFT_OUT.sub("", _NASAL.sub(lambda found: _dot(found.group()), plain))
+        plain = _NUKTA_LEFT_OUT.sub("", _nasals().sub(lambda found: _dot(found.group()), plain))
         plain = _MOON_DOTS.sub(lambda found: _dot(found.group()), plain)
     return plain
 
 
 def is_in_unspaced_script(text: str) -> bool:
     """True if a text begins with a character that is indexed in pairs."""
-    return _UNSPACED.match(text) is not None and unicodedata.decimal(text[0], None) is None
+    return text != "" and _is_in_unspaced(text[0]) and unicodedata.decimal(text[0], None) is None
 
 
 def has_unspaced_runs(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.library import Library
@@ -13,7 +13,7 @@ from tests.support.files import EMBEDDINGGEMMA, SAMPLE_DOCS, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.homes import copied, made_once
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
 

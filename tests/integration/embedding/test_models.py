@@ -26,6 +26,7 @@ FAMILIES = [
     pytest.param("minilm", marks=pytest.mark.minilm),
     pytest.param("embeddinggemma", marks=pytest.mark.embeddinggemma),
 ]
+pytestmark = pytest.mark.slow
 OpenModel = Callable[[str, Quantization], OnnxEmbedder]
 
 

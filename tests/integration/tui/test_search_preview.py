@@ -12,6 +12,8 @@ from searchkit_tui.search.results_pane import ResultsPane
 from tests.support.driving import Session, drive, marked_text, write_files
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 LONG = "# Manual\n\n" + "\n\n".join(
     f"## Part {number}\n\n" + f"Sentence about wheel {number} and what turns it. " * 20 for number in range(60)
 )

@@ -260,3 +260,24 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
+
+
+EXTRAS = {"serve": ("starlette", "fastapi", "uvicorn"), "mcp": ("mcp",)}
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_command_without_its_packages_names_the_extra_in_one_line(tmp_path: Path, name: str) -> None:
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS[name]!r}))"
+    code = f"{blocked}; from searchkit.cli.main import main; main()"
+    environment = {**os.environ, "SEARCHKIT_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, name],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"[{name}]" in done.stderr

@@ -56,7 +56,7 @@ def test_hits_are_grouped_by_file(sample: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["x", "--type", "banana"], "There is no type of file 'banana'. Types: c, "),
+        (["x", "--type", "banana"], "There is no type of file 'banana'. Types: archive, c,"),
         (["x", "--since", "banana"], "'banana' is not a date. Write one such as 2025"),
         (["x", "--path", ""], "'' is not a path pattern"),
         (["x", "--since", "2025", "--until", "2024"], "Swap them"),

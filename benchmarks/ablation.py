@@ -8,7 +8,6 @@ snippets do not change which documents are found, and have no row.
 """
 
 import argparse
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,6 @@ from searchkit.types import Explanation, SearchMode
 
 _K = 10
 _RANK_CONSTANT = 60  # of reciprocal rank fusion, the usual value
-_NEVER = re.compile(r"(?!)")
 _LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
 _TEXT = "searchkit.text."
@@ -103,7 +101,7 @@ PARTS = (
         {f"{_FULLTEXT}TOKENIZER": "unicode61 remove_diacritics 0 categories 'L* N* Co M*'"},
         is_stored=True,
     ),
-    Part("pairs of characters", {f"{_TEXT}_UNSPACED": _NEVER, f"{_TEXT}_SHAPES": Shapes()}, is_stored=True),
+    Part("pairs of characters", {f"{_TEXT}_UNSPACED": (), f"{_TEXT}_SHAPES": Shapes()}, is_stored=True),
     Part("accents and letters folded", {f"{_TEXT}fold_word": str.lower}, is_stored=True),
     Part(
         "names of numbers and dates",

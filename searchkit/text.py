@@ -71,6 +71,14 @@ class Shapes(dict[int, str]):
         return "u" if _is_in_unspaced(plain[0]) and unicodedata.decimal(character, None) is None else "w"
 
 
+class _Apart(dict[int, str]):
+    """The characters of words as they are, blanks for all others, and `_PAIRED` for those of scripts without blanks."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = kept = {" ": " ", "u": _PAIRED}.get(_SHAPES[code], chr(code))
+        return kept
+
+
 class _Letters(dict[int, str | None]):
     """What each character of a text in NFKC and without case is folded to.
 
@@ -120,7 +128,9 @@ _SAME_AS = {
 }  # fmt: skip
 _TATWEEL = "ـ"  # makes Arabic words longer
 _CYRILLIC_WITH_MARKS = "ёѐѝ"
+_PAIRED = "\0"  # no character of a word
 _SHAPES = Shapes()
+_APART = _Apart()
 _LETTERS = _Letters()
 _ASCII_WORD = re.compile("[A-Za-z0-9]+")
 _WORD = re.compile("[wu][wum]*")  # of shapes
@@ -176,6 +186,22 @@ def words(text: str) -> Iterator[Word]:
             yield from _pairs(text, *found.span())
         else:
             yield from (Word(*found.span(), part) for part in _folded_parts(text[slice(*found.span())]))
+
+
+def word_texts(text: str) -> list[str]:
+    """The words of a text as `words` folds them, without their places: several times as fast."""
+    text = strip_ansi(text)
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    apart = text.translate(_APART)
+    if _PAIRED in apart:
+        return [word.text for word in words(text)]
+    return [part for written in apart.split() for part in _parts_of(written)]
+
+
+@lru_cache(maxsize=1 << 16)
+def _parts_of(written: str) -> tuple[str, ...]:
+    return tuple(word.text for word in words(written))
 
 
 def folded(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.values import values
-from searchkit.text import Word, is_in_unspaced_script, words
+from searchkit.text import Word, is_in_unspaced_script, word_texts, words
 
 # Texts are folded before they reach SQLite, which only stems them: English endings go, and a mark within a word is part of it.
 TOKENIZER = "porter unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
@@ -25,9 +25,8 @@ _INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
 
 def lexical_form(text: str) -> str:
     """Prepare a text for the full-text table: its words, folded, and after them the names of its numbers, dates and references."""
-    folded = [word.text for word in words(text)]
     named = (name for value in values(text) for name in (*value.names, *value.wider))
-    return " ".join((*folded, *named))
+    return " ".join((*word_texts(text), *named))
 
 
 def create(catalog: CatalogWriter) -> None:

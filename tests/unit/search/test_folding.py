@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from searchkit.catalog.fulltext import lexical_form
 from searchkit.catalog.values import canonical, values
-from searchkit.text import folded, words
+from searchkit.text import folded, word_texts, words
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,12 @@ def test_folding_twice_is_folding_once(text: str) -> None:
     assert [
         word.text for word in words(" ".join(word.text for word in words(text)) if not _has_pairs(text) else "")
     ] == ([] if _has_pairs(text) else [word.text for word in words(text)])
+
+
+@example("naïve \u0301accents, b\u0308ar — ½ \x1b[1mbold\x1b[0m देवनागरी 日本語 ﷺ")
+@given(st.text(max_size=60))
+def test_words_without_their_places_are_the_same_words(text: str) -> None:
+    assert word_texts(text) == [word.text for word in words(text)]
 
 
 def _has_pairs(text: str) -> bool:

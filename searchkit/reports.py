@@ -203,11 +203,6 @@ class CollectionStatus:
     is_lazy: bool = False
     embedding_rate: float = 0.0
 
-    @property
-    def seconds_left(self) -> float | None:
-        """Until the run that is under way has embedded everything; None if there is none."""
-        return _seconds_left(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -225,16 +220,6 @@ class Coverage:
     provisional: int = 0
     is_lazy: bool = False
     embedding_rate: float = 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """See CollectionStatus."""
-        return _seconds_left(self)
-
-
-def _seconds_left(of: "CollectionStatus | Coverage") -> float | None:
-    pending = of.passages - of.vectors
-    return pending / of.embedding_rate if of.embedding_rate and pending and not of.is_lazy else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import click
 from searchkit.cli.hits import print_hits
 from searchkit.cli.output import progress_line, say
 from searchkit.display import command, error_text
+from searchkit.display.installation import documentation, sample_documents
 from searchkit.errors import UsageError
-from searchkit.installation import documentation, sample_documents
 from searchkit.reports import IndexReport
 from searchkit.types import SearchMode
 

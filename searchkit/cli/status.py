@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.output import print_json
-from searchkit.display import command, left_out_rule, left_out_text, on_one_line, plural, printable, size, time_left
+from searchkit.display import (
+    command,
+    left_out_rule,
+    left_out_text,
+    on_one_line,
+    plural,
+    printable,
+    seconds_left,
+    size,
+    time_left,
+)
 from searchkit.reports import CollectionStatus, IndexStatus, LeftOut, LeftOutRule, Problem
 
 if TYPE_CHECKING:
@@ -100,7 +110,7 @@ def _coverage(one: CollectionStatus) -> str:
     guessed = (
         f", {one.provisional:,} by a guess at their meaning, until the model has read them" if one.provisional else ""
     )
-    left = one.seconds_left
+    left = seconds_left(one)
     under_way = "" if left is None else f"; {time_left(left)} left at {one.embedding_rate:.1f} a second"
     later = "; it reads them only as questions ask for them" if one.is_lazy else ""
     return f"{read} by meaning{guessed}{under_way}{later}"
@@ -178,7 +188,7 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "provisional": one.provisional,
         "lazy": one.is_lazy,
         "embedding_rate": one.embedding_rate,
-        "seconds_left": one.seconds_left,
+        "seconds_left": seconds_left(one),
         "files_to_read": one.unread,
         "scanned_pages": one.scanned_pages,
         "formats": [asdict(each) for each in one.formats],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from searchkit.installation import Installation
+from searchkit.display.installation import Installation
 from searchkit.integrations.retriever import PassageRetriever, RetrievedPassage, RetrieverOptions
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters

@@ -190,12 +190,12 @@ def test_every_error_of_ours_is_in_the_tree_which_its_module_draws() -> None:
 
 # Modules that name commands or options of the command, and why they may.
 NAME_COMMANDS = {
-    "searchkit/display.py": "words remedies for the command line",
+    "searchkit/display/__init__.py": "words remedies for the command line",
     "searchkit/embedding/sample.py": "has texts to embed, one of them about git",
     "searchkit/evaluate/speed/report.py": "says which command was measured",
     "searchkit/evaluate/speed/latency.py": "runs the command",
     "searchkit/ingest/extract/pdf/ocr.py": "runs tesseract",
-    "searchkit/installation.py": "words the commands of pip, pipx and uv",
+    "searchkit/display/installation.py": "words the commands of pip, pipx and uv",
     "searchkit/serve/http/middleware/guards.py": "speaks to whoever runs the server",
     "searchkit/train/finetune/base.py": "writes the card of a model, which says what made it",
     "tui/searchkit_tui/collections/dialogs.py": "the UI shows the first problems only",

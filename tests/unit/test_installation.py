@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 from searchkit.display import remedy_command
+from searchkit.display.installation import (
+    DISTRIBUTION,
+    Installation,
+    documentation,
+    how_installed,
+    program,
+    sample_documents,
+)
 from searchkit.errors import Action, Remedy
-from searchkit.installation import DISTRIBUTION, Installation, documentation, how_installed, program, sample_documents
 from tests.support.files import ROOT, write
 
 WHEEL = {"url": "file:///tmp/searchkit_local-0.1.0-py3-none-any.whl", "archive_info": {}}

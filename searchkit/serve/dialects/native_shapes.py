@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from searchkit.display import on_one_line, printable
+from searchkit.display import on_one_line, printable, seconds_left
 from searchkit.library import Library
 from searchkit.serve.http.lifespan import StrictModel
 from searchkit.serve.search import MAX_HITS, ReferencedHit, sanitize
@@ -200,6 +200,6 @@ def collection_entry(library: Library, name: str) -> CollectionEntry:
         provisional=status.provisional,
         lazy=status.is_lazy,
         embedding_rate=status.embedding_rate,
-        seconds_left=status.seconds_left,
+        seconds_left=seconds_left(status),
         updated_at=status.updated_at,
     )

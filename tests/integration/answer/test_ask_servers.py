@@ -16,8 +16,8 @@ from searchkit.answer.models.server_info import Endpoint, Probe, ServerModel, di
 from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.display import error_text
+from searchkit.display.installation import Installation
 from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, UsageError, WindowTooSmallError
-from searchkit.installation import Installation
 from tests.support.errors import refused
 from tests.support.fake_llm import MODEL, FakeLlm, Script, fake_llm
 

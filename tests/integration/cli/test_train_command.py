@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from searchkit.cli.main import cli
 from searchkit.display import error_text
+from searchkit.display.installation import Installation
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import ExtraMissingError
-from searchkit.installation import Installation
 from searchkit.library import Library
 from tests.support.files import write
 from tests.support.homes import copied

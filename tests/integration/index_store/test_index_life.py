@@ -12,11 +12,11 @@ import pytest
 
 from searchkit.catalog.connection import writing
 from searchkit.catalog.meta import INDEX, set_meta
+from searchkit.display.installation import Installation
 from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.home import CollectionFolder
 from searchkit.index_store.build import build_from_catalog
 from searchkit.index_store.trials import cheapest
-from searchkit.installation import Installation
 from searchkit.library import Library
 from searchkit.maintenance.tune_index import TuneOptions, measure_indexes, set_index
 from searchkit_indexes import IndexSpec

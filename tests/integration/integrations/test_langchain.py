@@ -16,8 +16,8 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from pydantic import ValidationError
 
+from searchkit.display.installation import Installation
 from searchkit.errors import CollectionNotFoundError, UsageError
-from searchkit.installation import Installation
 from searchkit.integrations.langchain import SearchkitRetriever
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters

@@ -13,8 +13,8 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import MetadataMode, QueryBundle
 
+from searchkit.display.installation import Installation
 from searchkit.errors import UsageError
-from searchkit.installation import Installation
 from searchkit.integrations.llama_index import SearchkitRetriever
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters

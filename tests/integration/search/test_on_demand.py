@@ -10,6 +10,7 @@ import pytest
 from searchkit.catalog import meta
 from searchkit.catalog.meta import COVERED, set_meta
 from searchkit.catalog.vectors import remove_vectors
+from searchkit.display import seconds_left
 from searchkit.ingest import embed_pending
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus, Progress
@@ -163,6 +164,6 @@ def test_a_run_that_is_under_way_says_how_long_it_will_take(
 
     library.index(tmp_path / "docs", on_progress=look)
     assert seen[-1].embedding_rate > 0
-    assert seen[-1].seconds_left == pytest.approx((12 - seen[-1].vectors) / seen[-1].embedding_rate)
+    assert seconds_left(seen[-1]) == pytest.approx((12 - seen[-1].vectors) / seen[-1].embedding_rate)
     monkeypatch.setattr(meta, "_UNDER_WAY_SECONDS", 0)  # as if it had ended long ago
-    assert library.status("docs").seconds_left is None
+    assert seconds_left(library.status("docs")) is None

@@ -12,13 +12,13 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+from searchkit.display.installation import Installation
 from searchkit.errors import UnreadableFileError
 from searchkit.formats import reads_old_office
 from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.archive import damaged, locked
 from searchkit.ingest.extract.mail import extract_mail
 from searchkit.ingest.extract.office.sheets import Row, sheet_blocks
-from searchkit.installation import Installation
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 if TYPE_CHECKING:

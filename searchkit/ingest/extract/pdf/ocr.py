@@ -10,9 +10,9 @@ from contextlib import closing
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from searchkit.display.installation import Installation
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.readers import heartbeat
-from searchkit.installation import Installation
 
 if TYPE_CHECKING:
     import pypdfium2

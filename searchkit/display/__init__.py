@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from searchkit.display.installation import Installation, program
 from searchkit.errors import Action, Option, Remedy, SearchkitError
-from searchkit.installation import Installation, program
-from searchkit.reports import IndexReport, LeftOutCount, LeftOutRule
+from searchkit.reports import CollectionStatus, Coverage, IndexReport, LeftOutCount, LeftOutRule
 from searchkit.types import MEANINGLESS_MODEL, NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
@@ -141,6 +141,12 @@ def left_out_text(counts: Sequence[LeftOutCount], *, most: int = 4) -> str:
         said.append(f"{' and '.join(amounts)} {left_out_rule(each.rule, each.source, each.pattern)}")
     rest = sum(each.files + each.folders for each in counts[most:])
     return "; ".join([*said, f"{rest:,} by other rules"] if rest else said)
+
+
+def seconds_left(of: CollectionStatus | Coverage) -> float | None:
+    """Until the run that is under way has embedded everything; None if there is none, or nothing is left for it."""
+    pending = of.passages - of.vectors
+    return pending / of.embedding_rate if of.embedding_rate and pending and not of.is_lazy else None
 
 
 def time_left(seconds: float) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 DISTRIBUTION = "searchkit-local"  # on the package index; the command and the package to import are `searchkit`
 _COMMAND = "searchkit"
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 class _Installer(StrEnum):

@@ -32,6 +32,7 @@ from searchkit_indexes import (
     search_rescored,
 )
 
+_NOTHING = 1e-6
 _COMPARED_EXACTLY = 20_000  # provisional vectors, 20 MB; more are kept as 1-bit codes
 
 
@@ -78,11 +79,24 @@ class ProvisionalIndex:
         self._last = 0
         self._index = build_index(IndexSpec(structure, code, dimension), self._new(catalog), expected=count)
 
-    def nearest(self, catalog: CatalogReader, asked: DenseQuery) -> dict[bytes, float]:
+    def guesses(self, catalog: CatalogReader, asked: DenseQuery, others: Sequence[bytes]) -> dict[bytes, float]:
+        """Guess how near passages that the model has not read are to a query, by content hash: the nearest ones, and `others`.
+
+        From 0 to 1: the nearest one counts as 1, the last of those that were asked for as 0.
+        """
+        query = normalized(asked.vector[None, : self._dimension])[0]
+        nearest = self._nearest(catalog, query, asked)
+        stored = provisional_of_hashes(
+            catalog, [key for key in dict.fromkeys(others) if key not in nearest], self._dimension
+        )
+        cosines = {**nearest, **{key: float(each @ query) for key, each in stored.items()}}
+        low, high = min(nearest.values(), default=0.0), max(nearest.values(), default=0.0)
+        return {key: max(0.0, (cosine - low) / max(high - low, _NOTHING)) for key, cosine in cosines.items()}
+
+    def _nearest(self, catalog: CatalogReader, query: Vectors, asked: DenseQuery) -> dict[bytes, float]:
         """Find the passages with the nearest provisional vectors: cosine by content hash, best first."""
         for ids, added in self._new(catalog):
             self._index.add(ids, added)
-        query = normalized(asked.vector[None, : self._dimension])[0]
         hashes: dict[int, bytes] = {}
 
         def fetch(ids: Ids) -> tuple[Ids, Vectors]:
@@ -92,12 +106,6 @@ class ProvisionalIndex:
 
         nearest = search_rescored(self._index, query, asked.limit, fetch, allowed_ids=asked.allowed_ids)
         return {hashes[i]: float(score) for i, score in zip(nearest.ids[0].tolist(), nearest.scores[0], strict=True)}
-
-    def of_passages(self, catalog: CatalogReader, hashes: Sequence[bytes], vector: Vectors) -> dict[bytes, float]:
-        """Compute the cosines of passages by their provisional vectors; those without one are left out."""
-        query = normalized(vector[None, : self._dimension])[0]
-        stored = provisional_of_hashes(catalog, hashes, self._dimension)
-        return {content_hash: float(each @ query) for content_hash, each in stored.items()}
 
     def _new(self, catalog: CatalogReader) -> Iterator[tuple[Ids, Vectors]]:
         """Read those that were added since the last time."""

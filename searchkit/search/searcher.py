@@ -309,7 +309,7 @@ class CollectionSearcher:
             floor=floor,
             coverage=self._told_by_words(query, words.bm25, stemmer) if mode is SearchMode.HYBRID else 0.0,
             expected=self._embedder.info.similarity_range,
-            guesses=self._guesses([*words.bm25, *words.literal], similarities, vector, allowed),
+            guesses=self._guesses([*words.bm25, *words.literal], vector, allowed),
         )
         found = self._with_read(found, vector, reading, most=READ_ON_DEMAND if request.reads else 0)
         if mode is SearchMode.SEMANTIC:
@@ -326,13 +326,9 @@ class CollectionSearcher:
         return replace(found, similarities={**found.similarities, **read}, read=tuple(read), guesses=guesses)
 
     def _guesses(
-        self,
-        by_words: Sequence[bytes],
-        similarities: Mapping[bytes, float],
-        vector: "Vectors",
-        allowed: AllowedChunks | None,
+        self, by_words: Sequence[bytes], vector: "Vectors", allowed: AllowedChunks | None
     ) -> dict[bytes, float]:
-        """Cosines of provisional vectors, scaled to 0-1: of the nearest passages without a vector, and of those found by words."""
+        """See ProvisionalIndex; none where everything is embedded, or the model has no provisional vectors."""
         if self._catalog.meta(COVERED) == self._embedder.info.fingerprint:
             return {}
         from searchkit.catalog.provisional import allowed_provisional_ids
@@ -342,15 +338,7 @@ class CollectionSearcher:
         if self._provisional is None:
             return {}
         ids = None if allowed is None else allowed_provisional_ids(self._catalog, allowed.mask)
-        nearest = self._provisional.nearest(self._catalog, DenseQuery(vector, _CANDIDATES, allowed_ids=ids))
-        others = [key for key in dict.fromkeys(by_words) if key not in nearest and key not in similarities]
-        low, high = min(nearest.values(), default=0.0), max(nearest.values(), default=0.0)
-        cosines = {**nearest, **self._provisional.of_passages(self._catalog, others, vector)}
-        return {
-            key: max(0.0, (cosine - low) / max(high - low, 1e-6))
-            for key, cosine in cosines.items()
-            if key not in similarities
-        }
+        return self._provisional.guesses(self._catalog, DenseQuery(vector, _CANDIDATES, allowed_ids=ids), by_words)
 
     def _by_words(self, query: LexicalQuery, mode: SearchMode, allowed: AllowedChunks | None) -> Candidates:
         """The candidates by words. By meaning alone they only choose what the model reads, if anything is left to read."""

@@ -86,4 +86,7 @@ def test_a_question_in_another_language_is_left_as_it_is(papers: Library) -> Non
     "query", ["x" * 5_000, "кк", "e07", "zz-top", "हिन्ददी", "字典", "ab\0cd", "%_*", "zahn\u0301rimen"]
 )
 def test_no_word_breaks_it(papers: Library, query: str) -> None:
-    papers.find(SearchRequest(query, mode=SearchMode.LEXICAL))
+    found = papers.find(SearchRequest(query, mode=SearchMode.LEXICAL))
+    assert all(0 <= hit.score <= 1 for hit in found.hits)
+    corrected = [note.values for note in found.notes if note.kind is NoteKind.CORRECTED]
+    assert all(values and all(values) for values in corrected)

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from searchkit.catalog import fulltext
+from searchkit.catalog import fulltext, vocabulary
 from searchkit.catalog.catalog import CatalogWriter
 
 migrations = Migrations("searchkit")
@@ -157,3 +157,9 @@ def m007_folded_by_unicode(db: Database) -> None:
 def m008_asked_documents(db: Database) -> None:
     """Documents that questions were about while they were not embedded: the next to be."""
     db.execute("CREATE TABLE asked (document_id INTEGER PRIMARY KEY REFERENCES documents(id) ON DELETE CASCADE)")
+
+
+@migrations()
+def m009_vocabulary(db: Database) -> None:
+    """The words in alphabetical order (see vocabulary.py); the next index run counts them."""
+    vocabulary.create(CatalogWriter(db.conn))

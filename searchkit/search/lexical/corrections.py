@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import Stemmer, chunks_matching, terms_beginning
+from searchkit.catalog.fulltext import Stemmer, chunks_matching, term_counts
 from searchkit.catalog.passages import words_of_chunks
+from searchkit.catalog.vocabulary import words_beginning
 from searchkit.text import fold_word, is_in_unspaced_script
 
 _SHORTEST_BEGINNING = 2  # letters of a half-typed word
@@ -32,6 +33,7 @@ _NEAR_KEY, _SWAPPED, _DOUBLED, _ELSE, _FIRST = (
     0.4,
 )  # what slips count; the last in addition, for the first letter
 _KEYS = ("qwertzuiop", "qwertyuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm", "йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю")
+_FAR = 99.0
 _NEAR = {pair for row in _KEYS for one, other in pairwise(row) for pair in (one + other, other + one)}
 _ALPHABETS = tuple(
     "".join(map(chr, span))
@@ -81,6 +83,7 @@ _ENDINGS = (
     ),
 )
 _PLAIN_ENDINGS = 6
+_LONGEST_TAKEN_OFF = max(map(len, _ENDINGS))
 _LONGEST_ENDING = 4  # of words in which one slip is corrected
 
 
@@ -104,25 +107,46 @@ def correct(catalog: CatalogReader, word: str, stemmer: Stemmer, *, is_last: boo
     folded = fold_word(word)
     if is_in_unspaced_script(folded) or any(map(str.isdigit, folded)) or len(folded) > _LONGEST:
         return None
-    if is_last and len(folded) >= _SHORTEST_BEGINNING and (begun := terms_beginning(catalog, folded, _MOST_BEGUN)):
+    if is_last and (begun := _begun(catalog, folded)):
         return Correction(tuple(begun), (), folded, sum(begun.values()), is_begun=True)
     if len(folded) < _SHORTEST:
         return None
     stem = stemmer.stems([word]).get(word, folded)
     most = 2 if len(folded) >= _TWO_SLIPS and len(stem) >= _STEM_OF_TWO_SLIPS else 1
     counts = _vocabulary(catalog, {folded, stem}, most)
-    meant = [(cost, -counts[term], term, form) for term in counts for cost, form in _meant(folded, stem, term, most)]
+    slips, slips_of_stem = _Slips(folded, most), _Slips(stem, most)
+    meant = [
+        (cost, -counts[term], term, form)
+        for term in sorted(counts)
+        for cost, form in _meant(term, slips, slips_of_stem)
+    ]
     stems = stemmer.stems({form for *_, form in meant})
-    near = sorted(each for each in meant if stems.get(each[3]) == each[2])
-    best: dict[str, str] = {}
-    for cost, _, term, form in near:
-        if len(best) < _KEPT and cost <= near[0][0] + _AS_LIKELY:
-            best.setdefault(term, form)
+    best = _likeliest(catalog, sorted(each for each in meant if stems.get(each[3]) == each[2]))
     if not best:
         return None
     first = next(iter(best))
     written = _as_written(catalog, first, best[first], stemmer)
     return Correction(tuple(best), tuple(best.values()), written, sum(counts[term] for term in best))
+
+
+def _begun(catalog: CatalogReader, beginning: str) -> dict[str, int]:
+    """The first words with a beginning that is long enough, as long as any chunk has one of them."""
+    if len(beginning) < _SHORTEST_BEGINNING or not chunks_matching(catalog, f'"{beginning}"*', 1):
+        return {}
+    return words_beginning(catalog, beginning, _MOST_BEGUN)
+
+
+def _likeliest(catalog: CatalogReader, near: Iterable[tuple[float, int, str, str]]) -> dict[str, str]:
+    """Words by their stems: the likeliest that any chunk has, and those that are about as likely. `near`: likeliest first."""
+    best: dict[str, str] = {}
+    most = float("inf")
+    for cost, _, term, form in near:
+        if len(best) == _KEPT or cost > most:
+            break
+        if term not in best and term_counts(catalog, {term}):
+            best[term] = form
+            most = min(most, cost + _AS_LIKELY)
+    return best
 
 
 def _vocabulary(catalog: CatalogReader, forms: Iterable[str], most: int) -> dict[str, int]:
@@ -131,24 +155,10 @@ def _vocabulary(catalog: CatalogReader, forms: Iterable[str], most: int) -> dict
     for word in forms:
         whole = len(word) - (_LONGEST_ENDING if word.isascii() else 1)
         half = max(2, len(word) // 2) if most > 1 else max(3, min(whole, _BEGINNING))
+        lengths = (len(word) - most - (_LONGEST_TAKEN_OFF if word.isascii() else 0), len(word) + most)
         for beginning in _variants(word[:half]):
-            found |= terms_beginning(catalog, beginning, _MOST_TERMS)
+            found |= words_beginning(catalog, beginning, _MOST_TERMS, lengths)
     return found
-
-
-def _meant(word: str, stem: str, term: str, most: int) -> Iterator[tuple[float, str]]:
-    """The words with a stem of the vocabulary that differ from a word, or its own stem, by few slips; with how many."""
-    if len(set(term[:-1]) - set(word)) > most:  # more letters have to change: a quick way to pass over most words
-        return
-    tail = set(word[max(0, len(term) - most - 1) :])
-    for ending in _ENDINGS if term.isascii() else ("",):
-        form = term[:-1] + ending[1:] if ending.startswith("-") else term + ending
-        if abs(len(form) - len(word)) > most or len(set(ending) - tail) > most:
-            continue
-        if (cost := _slips(word, form, most)) <= most:
-            yield cost, form
-    if abs(len(term) - len(stem)) <= most and (cost := _slips(stem, term, most)) <= most:
-        yield from ((cost, term + ending) for ending in _ENDINGS[:_PLAIN_ENDINGS])
 
 
 def _variants(part: str) -> Iterable[str]:
@@ -171,25 +181,94 @@ def _alphabet(part: str) -> str:
     return "".join(map(chr, range(block, block + _INDIC_BLOCK))) if block >= 0x900 else ""
 
 
-def _slips(word: str, other: str, most: int) -> float:
-    """The weighted number of slips between two words, restricted Damerau-Levenshtein; `most` + 1 if there are more."""
-    before: Sequence[float] = []
-    row: Sequence[float] = [float(place) for place in range(len(other) + 1)]
-    for i, letter in enumerate(word, 1):
-        earlier, before, current = before, row, [float(i)]
-        for j, wanted in enumerate(other, 1):
-            cost = min(
-                before[j - 1] + _exchange(letter, wanted),
-                before[j] + (_DOUBLED if word[i - 2 : i - 1] == letter else _ELSE),
-                current[j - 1] + (_DOUBLED if other[j - 2 : j - 1] == wanted else _ELSE),
-            )
-            if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == wanted:
-                cost = min(cost, earlier[j - 2] + _SWAPPED)
-            current.append(cost)
-        row = current
-        if min(row) > most:
-            return most + 1.0
-    return row[-1] + (_FIRST if word[0] != other[0] else 0.0)
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A word against the letters of another so far, a row of the table of edits for each letter. `row`: the slips that turn the
+    first 0, 1 … letters of the word into them; `before`: the row of one letter less. `letters`: the other's first, and its last.
+    """
+
+    before: Sequence[float]
+    row: Sequence[float]
+    length: int = 0
+    letters: tuple[str, str] = ("", "")
+
+
+class _Slips:
+    """The weighted number of slips between a word and others, by the restricted Damerau-Levenshtein distance.
+
+    Only alignments within a band count, and a beginning that already has more than `most` is given up: most of the vocabulary is
+    passed over after a few letters. What several begin with is compared once (see `along`).
+    """
+
+    def __init__(self, word: str, most: int) -> None:
+        self._word, self.most = word, most
+        self._dropped = [_ELSE, *(_DOUBLED if one == other else _ELSE for one, other in pairwise(word))]
+        self._exchanged: dict[str, list[float]] = {}
+        self.length = len(word)
+        first = [float(place) for place in range(len(word) + 1)]
+        self._last = ""
+        self._along: list[_Compared | None] = [_Compared(first, first)]
+
+    def along(self, term: str) -> list[_Compared | None]:
+        """Compare the beginnings of a term: none, the first letter, and so on; the last is the term itself.
+
+        What it shares with the term before is not compared again, so that alphabetical order is quickest.
+        """
+        shared = 0
+        while shared < min(len(term), len(self._last)) and term[shared] == self._last[shared]:
+            shared += 1
+        del self._along[shared + 1 :]
+        for letter in term[shared:]:
+            so_far = self._along[-1]
+            self._along.append(so_far and self.after(so_far, letter))
+        self._last = term
+        return self._along
+
+    def after(self, so_far: _Compared, letters: str) -> _Compared | None:
+        """Compare further letters; None if there are too many slips already."""
+        for wanted in letters:
+            row = self._next(so_far, wanted)
+            if min(row) > self.most:
+                return None
+            so_far = _Compared(so_far.row, row, so_far.length + 1, (so_far.letters[0] or wanted, wanted))
+        return so_far
+
+    def of(self, other: _Compared | None) -> float:
+        """The slips between the word and another that ends here; more than `most` if there are too many."""
+        if other is None:
+            return self.most + 1.0
+        return other.row[-1] + (_FIRST if other.letters[0] != self._word[0] else 0.0)
+
+    def _next(self, so_far: _Compared, wanted: str) -> list[float]:
+        word, above, length = self._word, so_far.row, so_far.length + 1
+        if wanted not in self._exchanged:
+            self._exchanged[wanted] = [_exchange(letter, wanted) for letter in word]
+        exchanged, last = self._exchanged[wanted], so_far.letters[1]
+        added = _DOUBLED if last == wanted else _ELSE
+        row = [_FAR] * (len(word) + 1)
+        row[0] = float(length)
+        for i in range(max(1, length - self.most - 1), min(len(word), length + self.most + 1) + 1):
+            cost = above[i - 1] + exchanged[i - 1]
+            cost = min(cost, row[i - 1] + self._dropped[i - 1], above[i] + added)
+            if i > 1 and length > 1 and word[i - 1] == last and word[i - 2] == wanted:
+                cost = min(cost, so_far.before[i - 2] + _SWAPPED)
+            row[i] = cost
+        return row
+
+
+def _meant(term: str, word: _Slips, stem: _Slips) -> Iterator[tuple[float, str]]:
+    """The words with a stem of the vocabulary that differ from a word, or its own stem, by few slips; with how many."""
+    *_, but_last, whole = (None, *word.along(term))
+    for ending in _ENDINGS if whole and term.isascii() else ("",):
+        is_changed = ending.startswith("-")
+        before, letters = (but_last, ending[1:]) if is_changed else (whole, ending)
+        if before is None or abs(before.length + len(letters) - word.length) > word.most:
+            continue
+        if (cost := word.of(word.after(before, letters))) <= word.most:
+            yield cost, (term[:-1] if is_changed else term) + letters
+    *_, end = stem.along(term)
+    if end and (cost := stem.of(end)) <= stem.most:
+        yield from ((cost, term + ending) for ending in _ENDINGS[:_PLAIN_ENDINGS])
 
 
 def _exchange(letter: str, wanted: str) -> float:

@@ -112,9 +112,9 @@ class Explanation:
     """The numbers behind a hit's rank. `total`, by which hits are ordered, follows from the others.
 
     `meaning`, `words`: cosine and BM25 scaled to 0-1 between the query's `similarity_floor` and `similarity_best`, and by
-    `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the share of the query in its
-    best lexical match. `literal`: added for a literal match of the query; `language`: subtracted for another language than
-    the query's.
+    `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the share of the query in
+    its best lexical match, and with what that weighs. `literal`: added for a literal match of the query; `language`:
+    subtracted for another language than the query's.
     """
 
     meaning: float

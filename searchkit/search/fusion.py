@@ -58,7 +58,7 @@ class Scales:
         best by words, stays before the rest.
         """
         unrelated, matching = found.expected
-        weight = LEXICAL_WEIGHT * found.coverage if found.read else _WEIGHT_UNREAD
+        weight = LEXICAL_WEIGHT * found.trust if found.read else _WEIGHT_UNREAD
         scales = cls.of(found.similarities, found.bm25, 0.0, weight)
         floor = max(unrelated, min(found.similarities.values(), default=unrelated))
         bounded = replace(scales, floor=floor, best=max(scales.best, matching))
@@ -124,7 +124,8 @@ _LOOKED_AT = 30  # of the best passages have their language detected
 class Candidates:
     """The candidates of both arms, by content hash. `similarities`: of all with a vector. `floor`: the cosine that counts as 0.
 
-    `coverage`: the share of the query in the best of `bm25`, 0 to 1: an arm that knows one word in four counts less.
+    `coverage`: the share of the query in the best of `bm25`, 0 to 1. `trust`: how far words are to be trusted because of that,
+    0 to 1 (see LexicalQuery): an arm that knows one word in four counts less.
     `literal`: scores to add for literal matches of the query. `read`: those that the model was to read because of the words.
     `expected`: the model's cosines of unrelated and of matching texts. `guesses`: of passages without a vector, the cosines
     of their provisional vectors, scaled to 0-1.
@@ -135,6 +136,7 @@ class Candidates:
     literal: Mapping[bytes, float]
     floor: float = 0.0
     coverage: float = 1.0
+    trust: float = 1.0
     read: tuple[bytes, ...] = ()
     expected: tuple[float, float] = (0.0, 1.0)
     guesses: Mapping[bytes, float] = field(default_factory=dict)
@@ -162,7 +164,7 @@ def rank_by_both(catalog: CatalogReader, query: str, found: Candidates) -> dict[
     scales = (
         Scales.while_unread(found)
         if found.has_unread
-        else Scales.of(found.similarities, found.bm25, found.floor, LEXICAL_WEIGHT * found.coverage)
+        else Scales.of(found.similarities, found.bm25, found.floor, LEXICAL_WEIGHT * found.trust)
     )
     ranked = _ranked(found, scales)
     return _best_first({**ranked, **_in_other_languages(catalog, query, ranked)})

@@ -303,11 +303,13 @@ class CollectionSearcher:
         floor = min(dense.values(), default=0.0)
         if len(dense) < depth:  # a small collection: even its last passage may be a good one
             floor = min(floor, self._embedder.info.similarity_range[0])
+        coverage = self._told_by_words(query, words.bm25, stemmer) if mode is SearchMode.HYBRID else 0.0
         found = replace(
             words,
             similarities=similarities,
             floor=floor,
-            coverage=self._told_by_words(query, words.bm25, stemmer) if mode is SearchMode.HYBRID else 0.0,
+            coverage=coverage,
+            trust=query.trust(coverage),
             expected=self._embedder.info.similarity_range,
             guesses=self._guesses([*words.bm25, *words.literal], vector, allowed),
         )
@@ -368,7 +370,7 @@ class CollectionSearcher:
         return {key: float(of @ vector) for key, of in found.items()}
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
-        """The share of the query in the best lexical candidate, 0 to 1: an arm that knows one word in four counts less."""
+        """The share of the query in the best lexical candidate, 0 to 1."""
         places = passages_of_hashes(self._catalog, [next(iter(bm25))]) if bm25 else {}
         return max((PassageWords.read(places[key][0], query, stemmer).coverage for key in places), default=0.0)
 

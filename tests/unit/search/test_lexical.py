@@ -8,7 +8,7 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import memory_catalog
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical import bm25
-from searchkit.search.lexical.bm25 import lexical_candidates, read_query
+from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.types import Chunk
 from tests.support.stored_files import chunk, put_file
 
@@ -88,3 +88,15 @@ def test_a_compound_of_common_parts_is_a_word_of_its_own() -> None:
         found = lexical_candidates(catalog, read_query(catalog, "k 54 k-54", stemmer), 40)
         stemmer.close()
     assert next(iter(found)) == 31
+
+
+def test_words_of_a_long_query_are_trusted_for_what_the_best_passage_has_of_them() -> None:
+    rare, usual = 7.0, 2.0  # the weights of a word that one passage alone has, and of one that many have
+    long = LexicalQuery("", "", {f"word{number}": rare for number in range(20)}, {}, unique=rare)
+    short = LexicalQuery("", "", {"lease": usual, "notice": usual}, {}, unique=rare)
+
+    assert long.trust(0.0) == 0
+    assert long.trust(0.05) < 0.5, "One word in common may be an accident."
+    assert long.trust(0.2) == 1, "Four of twenty are none."
+    assert long.trust(1.0) == short.trust(1.0) == 1
+    assert short.trust(0.5) == 0.5, "Half of a short query is as little as it looks."

@@ -308,8 +308,9 @@ class Collection:
 
     def _shrink_index(self, catalog: CatalogWriter) -> None:
         """Remove forgotten vectors from the index file too, at once if that is quick, else with the next run."""
-        from searchkit.index_store import discard_index, refresh_index
+        from searchkit.index_store import discard_guess_index, discard_index, refresh_index
 
+        discard_guess_index(self.folder)
         model = catalog.meta(MODEL) or ""
         if self.models.fingerprint(model):
             refresh_index(self.folder, catalog, self.models.open(model), slack=_FORGET_SLACK)

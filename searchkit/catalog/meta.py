@@ -19,6 +19,7 @@ _EMBEDDING = "embedding"  # of a run under way: passages a second, and the time 
 INDEX = "index"  # the index that was chosen, such as rabitq-1bit-768; "" or missing for the default for its size
 RECALL_GOAL = "recall_goal"  # the recall that the chosen index has to reach; "" or missing for the default
 CURRENT_INDEX = "vouched_index"  # the token of the index generation made of this catalog, see Manifest
+GUESS_INDEX = "guess_index"  # the token of the index of provisional vectors on disk that was made of this catalog
 _FOLDER_PROBLEMS = "folder_problems"
 _LEFT_OUT = "left_out"  # counts by rule of each root
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are

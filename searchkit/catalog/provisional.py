@@ -96,6 +96,11 @@ def dimension_of(catalog: CatalogReader) -> int:
     return int(row[0]) if row else 0
 
 
+def last_provisional(catalog: CatalogReader) -> int:
+    """The highest id of a provisional vector, 0 if there are none."""
+    return int(catalog.execute("SELECT coalesce(max(id), 0) FROM provisional").fetchone()[0])
+
+
 def provisional_batches(catalog: CatalogReader, dimension: int, *, above: int = 0) -> Iterator[tuple[Ids, Vectors]]:
     """(n,) ids and (n, dimension) provisional vectors with ids larger than `above`, ascending, some thousands at a time."""
     while rows := catalog.execute(

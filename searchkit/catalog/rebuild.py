@@ -61,7 +61,7 @@ def rebuild_catalog(folder: CollectionFolder, record: RecoveryRecord) -> Rebuilt
                 salvaged = salvage_rows(damaged, target)
     aside = _free_folder(folder)
     # The index refers to the old catalog's ids, and a journal would be applied to the new one: both are moved first.
-    for name in ("index", "catalog.db-wal", "catalog.db-shm"):
+    for name in ("index", "guesses", "catalog.db-wal", "catalog.db-shm"):
         if (folder.path / name).exists():
             (folder.path / name).rename(aside / name)
     if folder.catalog.exists():

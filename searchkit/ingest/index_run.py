@@ -12,7 +12,7 @@ from searchkit.catalog.roots import Root, all_roots
 from searchkit.embedding.embedder import Embedder
 from searchkit.files import path_to_text
 from searchkit.home import CollectionFolder, neighbours
-from searchkit.index_store import refresh_index
+from searchkit.index_store import refresh_index, write_guess_index
 from searchkit.ingest.chunk import PASSAGE_TOKENS
 from searchkit.ingest.diff import BY_WORDS
 from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
@@ -120,6 +120,7 @@ class IndexRun:
         missing = tokens_to_embed(self.catalog, embedder.info.fingerprint)
         is_lazy = self._is_lazy()
         guesses.complete(pending=missing.passages, is_lazy=is_lazy)
+        write_guess_index(self.folder, self.catalog)
         if is_lazy:
             return 0
 

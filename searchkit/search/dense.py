@@ -7,7 +7,6 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.passages import count_provisional
 from searchkit.catalog.provisional import (
     Version,
     dimension_of,
@@ -20,20 +19,11 @@ from searchkit.catalog.stored_documents import PassageLines, lines_of_passages
 from searchkit.catalog.vectors import vectors_of_hashes
 from searchkit.embedding.embedder import normalized
 from searchkit.errors import UsageError
-from searchkit_indexes import (
-    EXACT_TOP_K,
-    Code,
-    CodedIndex,
-    Ids,
-    IndexSpec,
-    Structure,
-    Vectors,
-    build_index,
-    search_rescored,
-)
+from searchkit.home import CollectionFolder
+from searchkit.index_store import open_guess_index
+from searchkit_indexes import EXACT_TOP_K, CodedIndex, Ids, Vectors, search_rescored
 
 _NOTHING = 1e-6
-_COMPARED_EXACTLY = 20_000  # provisional vectors, 20 MB; more are kept as 1-bit codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +58,13 @@ def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuer
 
 
 class ProvisionalIndex:
-    """The provisional vectors of one version, in memory: those that were added since are read at each search."""
+    """The provisional vectors of one version: those that were added since the last search are read at the next."""
 
-    def __init__(self, catalog: CatalogReader, version: Version, dimension: int) -> None:
+    def __init__(self, folder: CollectionFolder, catalog: CatalogReader, version: Version) -> None:
         self.version = version
-        self._dimension = dimension
-        count = count_provisional(catalog, version.fingerprint)
-        structure = Structure.FLAT if count <= _COMPARED_EXACTLY else Structure.RABITQ
-        code = Code.FLOAT32 if structure is Structure.FLAT else Code.BIT1
-        self._last = 0
-        self._index = build_index(IndexSpec(structure, code, dimension), self._new(catalog), expected=count)
+        self._dimension = dimension_of(catalog)
+        opened = open_guess_index(folder, catalog, version)
+        self._index, self._last = opened.index, opened.last_id
 
     def guesses(self, catalog: CatalogReader, asked: DenseQuery, others: Sequence[bytes]) -> dict[bytes, float]:
         """Guess how near passages that the model has not read are to a query, by content hash: the nearest ones, and `others`.
@@ -115,7 +102,7 @@ class ProvisionalIndex:
 
 
 def provisional_index(
-    catalog: CatalogReader, fingerprint: str, opened: ProvisionalIndex | None
+    folder: CollectionFolder, catalog: CatalogReader, fingerprint: str, opened: ProvisionalIndex | None
 ) -> ProvisionalIndex | None:
     """Open the provisional vectors of a collection for a model; `opened`, if it is still of the same version. None without any."""
     version = version_of(catalog)
@@ -123,8 +110,7 @@ def provisional_index(
         return None
     if opened is not None and opened.version == version:
         return opened
-    dimension = dimension_of(catalog)
-    return ProvisionalIndex(catalog, version, dimension) if dimension else None
+    return ProvisionalIndex(folder, catalog, version) if dimension_of(catalog) else None
 
 
 def exact_similarities(

@@ -336,7 +336,9 @@ class CollectionSearcher:
         from searchkit.catalog.provisional import allowed_provisional_ids
         from searchkit.search.dense import DenseQuery, provisional_index
 
-        self._provisional = provisional_index(self._catalog, self._embedder.info.fingerprint, self._provisional)
+        self._provisional = provisional_index(
+            self._folder, self._catalog, self._embedder.info.fingerprint, self._provisional
+        )
         if self._provisional is None:
             return {}
         ids = None if allowed is None else allowed_provisional_ids(self._catalog, allowed.mask)

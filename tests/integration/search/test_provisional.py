@@ -15,7 +15,6 @@ from searchkit.ingest import guess_pending
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
 from searchkit.reports import RunOptions
-from searchkit.search import dense
 from searchkit.search.on_demand import READING_SECONDS
 from searchkit.search.query.filters import Filters
 from searchkit.search.request import SearchRequest, SearchResponse
@@ -189,7 +188,7 @@ def test_the_collection_corrects_its_guesses_by_what_the_model_has_read(
 def test_guesses_are_found_the_same_by_codes(
     tmp_path: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(dense, "_COMPARED_EXACTLY", most)
+    monkeypatch.setattr("searchkit.index_store.guesses._COMPARED_EXACTLY", most)
     many = tmp_path / "many"
     for number in range(300):
         write(many / f"{number}.txt", f"Water and dough rest in the pressure of roses, {number}.\n")
@@ -257,3 +256,48 @@ def test_many_clients_at_once_are_answered_and_nothing_is_read_twice(
         vectors, guessed = counts(library)
         assert vectors <= len(guessing.embedded), "what cannot be kept at once is kept in memory"
         assert vectors + guessed == 203
+
+
+@pytest.fixture
+def large(lazy: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """The same, as if it had so many passages that the codes of its guesses are kept on disk."""
+    monkeypatch.setattr("searchkit.index_store.guesses._COMPARED_EXACTLY", 0)
+    lazy.index(docs, options=LAZY)
+    assert kept(lazy)
+    return lazy
+
+
+def kept(library: Library) -> list[Path]:
+    return sorted((library.home.collections / "docs" / "guesses").glob("[0-9]*"))
+
+
+def test_guesses_that_are_kept_on_disk_find_the_same(
+    large: Library, tmp_path: Path, docs: Path, guessing: GuessingEmbedder
+) -> None:
+    known = [hit.path for hit in at_once(large, "manometer").hits]
+    with Library(large.home, embedder=guessing) as again:
+        assert [hit.path for hit in at_once(again, "manometer").hits] == known
+
+        write(docs / "new.txt", "Wasps nest in attics.\n")
+        again.index(docs, options=LAZY)
+        assert at_once(again, "wasps").hits[0].path.name == "new.txt"
+
+
+def test_kept_guesses_that_are_damaged_are_made_again_in_memory(large: Library, guessing: GuessingEmbedder) -> None:
+    known = [hit.path for hit in at_once(large, "manometer").hits]
+    for file in kept(large)[-1].iterdir():
+        file.write_bytes(b"\0" * file.stat().st_size)
+    with Library(large.home, embedder=guessing) as again:
+        assert [hit.path for hit in at_once(again, "manometer").hits] == known
+
+
+def test_forgetting_a_file_forgets_its_kept_guess(large: Library, docs: Path) -> None:
+    large.forget(docs / "boiler.md")
+    assert not kept(large)
+
+
+def test_few_guesses_are_not_kept(large: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("searchkit.index_store.guesses._COMPARED_EXACTLY", 20_000)
+    write(docs / "new.txt", "Wasps nest in attics.\n")
+    large.index(docs, options=LAZY)
+    assert not kept(large)

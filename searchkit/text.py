@@ -231,6 +231,24 @@ def fold_word(word: str) -> str:
     return plain
 
 
+_EXPANDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+
+
+def name_words(text: str, *, expanded: bool = False) -> list[str]:
+    """The folded words of a name, whole in every script. `expanded`: ü as ue, and the like, as many write it."""
+    if expanded:
+        text = unicodedata.normalize("NFC", text.casefold()).translate(_EXPANDED)
+    plain = folded(text)
+    return "".join(c if shape != " " else " " for c, shape in zip(plain, plain.translate(_SHAPES), strict=True)).split()
+
+
+def spelled_out(text: str) -> list[str]:
+    """The folded words of a name and, behind a bar, those of its other spelling if it has one: müller is muller | mueller."""
+    found = name_words(text)
+    other = found if text.isascii() else name_words(text, expanded=True)
+    return found if other == found else [*found, "|", *other]
+
+
 def is_in_unspaced_script(text: str) -> bool:
     """True if a text begins with a character that is indexed in pairs."""
     return text != "" and _is_in_unspaced(text[0]) and unicodedata.decimal(text[0], None) is None

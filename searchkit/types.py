@@ -114,7 +114,7 @@ class Explanation:
     `meaning`, `words`: cosine and BM25 scaled to 0-1 between the query's `similarity_floor` and `similarity_best`, and by
     `bm25_best`. `word_weight`: of the words against the meaning; it grows with `word_coverage`, the share of the query in
     its best lexical match, and with what that weighs. `literal`: added for a literal match of the query; `language`:
-    subtracted for another language than the query's.
+    subtracted for another language than the query's; `person`: added for mail from or to a person whom the query names.
     """
 
     meaning: float
@@ -126,11 +126,13 @@ class Explanation:
     bm25_best: float
     literal: float
     language: float
+    person: float = 0.0
 
     @property
     def total(self) -> float:
-        """(1 - word_weight) meaning + word_weight words + literal + language."""
-        return (1 - self.word_weight) * self.meaning + self.word_weight * self.words + self.literal + self.language
+        """(1 - word_weight) meaning + word_weight words + literal + language + person."""
+        fused = (1 - self.word_weight) * self.meaning + self.word_weight * self.words
+        return fused + self.literal + self.language + self.person
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class Hit:
     the snippet that show the reason of the match. `copies_at`: the files of further places with the same passage, or nearly
     the same, one for each place. `date`: the document's day in ISO 8601, perhaps without month or day: its own date, else
     that of its file's last change. `more_in_file`: further passages of the file among the candidates, if hits are grouped by
-    file.
+    file. `sender`: of the mail, or of the mail that the file came with, as written there; "" for everything else.
     """
 
     collection: str
@@ -186,6 +188,7 @@ class Hit:
     place: str = ""
     date: str = ""
     more_in_file: int = 0
+    sender: str = ""
 
     @property
     def copies(self) -> int:

@@ -32,6 +32,11 @@ _MOMENT = (
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _IN_MAILBOX = f"f.format = 'mailbox' AND c.place GLOB '*, {_DAY}*'"
 _FIRST_MOMENT = f"CASE WHEN {_IN_MAILBOX} THEN substr(c.place, instr(c.place, ', ') + 2, 10) ELSE f.moment END"
+# Who sent a chunk's mail, or the mail that its file came with.
+_SENDER = (
+    "coalesce((SELECT m.sender FROM messages m WHERE m.document_id = c.document_id AND c.ordinal BETWEEN m.first AND m.last),"
+    " '')"
+)
 _LAST_MOMENT = (
     f"CASE WHEN {_IN_MAILBOX} AND c.place GLOB '*, {_DAY}' THEN substr(c.place, -10) ELSE {_FIRST_MOMENT} END"
 )
@@ -54,12 +59,12 @@ VIEWS = (
     CREATE TEMP VIEW passages AS
     SELECT c.id, c.document_id, c.ordinal, c.content_hash, f.root, f.name, c.title, c.text, c.page, c.line, c.line_end,
         c.place, f.format, CASE c.ordinal WHEN 0 THEN f.metadata ELSE '' END AS metadata,
-        {_FIRST_MOMENT} AS first_moment, {_LAST_MOMENT} AS moment
+        {_FIRST_MOMENT} AS first_moment, {_LAST_MOMENT} AS moment, {_SENDER} AS sender
     FROM chunks c JOIN files f ON f.id = c.document_id
     """,
 )
 
-LATEST_VERSION = 9  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 10  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
 

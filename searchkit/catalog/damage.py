@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from searchkit.catalog import checksums, fulltext
+from searchkit.catalog import checksums, fulltext, messages
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import memory_catalog, open_as_it_is
 from searchkit.catalog.meta import COVERED
@@ -49,6 +49,7 @@ def _tables(catalog: CatalogReader) -> Iterator[Damage]:
     yield from _documents(catalog)
     yield from _vectors(catalog)
     yield from _provisional(catalog)
+    yield from _messages(catalog)
     yield from _fulltext(catalog)
 
 
@@ -102,6 +103,17 @@ def _provisional(catalog: CatalogReader) -> Iterator[Damage]:
     orphans = "SELECT count(*) FROM provisional WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
     if extra := catalog.execute(orphans).fetchone()[0]:
         yield Damage("provisional vectors", f"{extra:,} belong to no passage")
+
+
+def _messages(catalog: CatalogReader) -> Iterator[Damage]:
+    """Compare the table of messages with what the passages say."""
+    stored = messages.stored(catalog)
+    for (document_id,) in catalog.execute("SELECT id FROM documents ORDER BY id"):
+        if stored.pop(document_id, []) != messages.messages_in(catalog, document_id):
+            yield Damage("messages", "they do not match the passages")
+            return
+    if stored:
+        yield Damage("messages", "some belong to no document")
 
 
 def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from searchkit.catalog import fulltext
+from searchkit.catalog import fulltext, messages
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import remove_from_total, update_checksum
 from searchkit.reports import FormatCount
@@ -90,6 +90,7 @@ def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterabl
         (document_id,),
     )
     fulltext.insert_chunks(catalog, document_id)
+    messages.insert_messages(catalog, document_id)
     update_checksum(catalog, document_id)
     return document_id
 

@@ -12,7 +12,8 @@ from searchkit.files import file_path
 from searchkit.types import Passage
 
 _COLUMNS = (
-    "id, document_id, ordinal, content_hash, root, name, title, text, page, line, line_end, place, metadata, moment"
+    "id, document_id, ordinal, content_hash, root, name, title, text, page, line, line_end, place, metadata, moment,"
+    " sender"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM passages"
 _BEGINNING = 400  # characters
@@ -24,7 +25,8 @@ class StoredPassage:
 
     `root`, `name`: an indexed folder and the file's path below it, in catalog form. `metadata`: the document's own, as
     JSON; "" for all but its first passage. `moment`: of the document, or of the message in a mailbox, in ISO 8601,
-    as far as it is known: its own date, else its file's last change.
+    as far as it is known: its own date, else its file's last change. `sender`: of the mail, or the mail that the file came
+    with, as written; "" for everything else.
     """
 
     id: int
@@ -41,6 +43,7 @@ class StoredPassage:
     place: str
     metadata: str
     moment: str
+    sender: str = ""
 
     @property
     def path(self) -> Path:
@@ -99,9 +102,12 @@ def all_passages(catalog: CatalogReader) -> Iterator[StoredPassage]:
 
 
 def newest_passages(catalog: CatalogReader, allowed: bytes, count: int) -> list[StoredPassage]:
-    """The first allowed passage of each document, the newest documents first. `allowed`: one byte per chunk id, 1 for yes."""
+    """The first allowed passage of each document, and of each message in a mailbox, the newest first. `allowed`: one byte per
+    chunk id, 1 for yes.
+    """
     rows = catalog.execute(
-        "SELECT p.id FROM (SELECT id, min(ordinal) FROM chunks WHERE substr(?, id + 1, 1) = x'01' GROUP BY document_id) f"
+        "SELECT p.id FROM (SELECT c.id, min(c.ordinal) FROM chunks c LEFT JOIN messages m ON m.document_id = c.document_id"
+        " AND c.ordinal BETWEEN m.first AND m.last WHERE substr(?, c.id + 1, 1) = x'01' GROUP BY c.document_id, m.id) f"
         " JOIN passages p ON p.id = f.id ORDER BY p.moment DESC, p.name LIMIT ?",
         (allowed, count),
     )
@@ -174,6 +180,11 @@ class ChunkWords:
 def count_chunks(catalog: CatalogReader) -> int:
     """Count the chunks of all documents."""
     return int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0])
+
+
+def has_mail(catalog: CatalogReader) -> bool:
+    """True if any document is mail, or came with it."""
+    return catalog.execute("SELECT 1 FROM messages LIMIT 1").fetchone() is not None
 
 
 def count_passages(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:

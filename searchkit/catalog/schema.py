@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from searchkit.catalog import fulltext, vocabulary
+from searchkit.catalog import fulltext, messages, vocabulary
 from searchkit.catalog.catalog import CatalogWriter
 
 migrations = Migrations("searchkit")
@@ -163,3 +163,11 @@ def m008_asked_documents(db: Database) -> None:
 def m009_vocabulary(db: Database) -> None:
     """The words in alphabetical order (see vocabulary.py); the next index run counts them."""
     vocabulary.create(CatalogWriter(db.conn))
+
+
+@migrations()
+def m010_messages(db: Database) -> None:
+    """People, subjects and attachments of mail, from the passages. What they do not say (Bcc) comes when a mail is read again."""
+    catalog = CatalogWriter(db.conn)
+    messages.create(catalog)
+    messages.refill(catalog)

@@ -1,13 +1,14 @@
 """The options that filter documents, the same for every command that has them."""
 
 from datetime import date
+from typing import Any
 
 import click
 
 from searchkit.cli.options import group, option
 from searchkit.display import error_text
 from searchkit.errors import UsageError
-from searchkit.search.query.filters import Filters, read_days
+from searchkit.search.query.filters import THINGS, Filters, read_days
 
 _DAYS = "2025, 2025-03, 2025-03-01, today, yesterday, 7d, 2w, 3m, 1y"
 
@@ -40,16 +41,9 @@ def _types(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, 
     return tuple(names)
 
 
-def _filters(
-    *,
-    types: tuple[str, ...],
-    paths: tuple[str, ...],
-    folders: tuple[str, ...],
-    since: date | None,
-    until: date | None,
-) -> Filters:
+def _filters(**conditions: Any) -> Filters:
     try:
-        return Filters(types=types, paths=paths, folders=folders, since=since, until=until)
+        return Filters(**conditions)
     except UsageError as error:
         raise click.UsageError(error_text(error)) from error
 
@@ -82,5 +76,18 @@ FILTERS = group(
         help="Only documents of that day or later: 2025, 2025-03, 2025-03-01, 7d, 2w, 3m, 1y, yesterday.",
     ),
     until=option("--until", callback=_last_day, metavar="DATE", help="Only documents of that day or earlier."),
+    senders=option(
+        "--from",
+        multiple=True,
+        metavar="NAME",
+        help="Only mail from this person, and what came with it: a name or address, or a part of one; may be repeated.",
+    ),
+    recipients=option(
+        "--to", multiple=True, metavar="NAME", help="Only mail to this person, copies included; may be repeated."
+    ),
+    subjects=option(
+        "--subject", multiple=True, metavar="WORDS", help="Only mail with these words in its subject; may be repeated."
+    ),
+    has=option("--has", multiple=True, type=click.Choice(THINGS), help="Only mail that has it."),
 )
 """The filters of a command, as one value."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from searchkit.cli.output import is_terminal
-from searchkit.display import place, plural, printable, reason
+from searchkit.display import correspondence, place, plural, printable, reason
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.types import Explanation, Hit
 
@@ -43,6 +43,7 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
         "copies_at": [str(path) for path in hit.copies_at],
         "date": hit.date,
         "more_in_file": hit.more_in_file,
+        "sender": hit.sender,
         **({"explanation": asdict(explanation) | {"total": explanation.total}} if explanation else {}),
     }
 
@@ -87,6 +88,7 @@ def explained(hit: Hit, how: Explanation) -> str:
         parts.append(f"{how.word_weight:.2f} × words {how.words:.3f} ({bm25}; {weight})")
     parts += [f"literal {how.literal:.1f}"] if how.literal else []
     parts += [f"language {how.language:.1f}"] if how.language else []
+    parts += [f"person {how.person:.2f}"] if how.person else []
     return f"ranked by {how.total:.3f} = {' + '.join(parts)}"
 
 
@@ -95,9 +97,10 @@ def _heading(hit: Hit, *, with_collection: bool) -> str:
     title = f"  {printable(hit.title)}" if hit.title else ""
     collection = f"  [{printable(hit.collection)}]" if with_collection else ""
     is_ranked = bool(hit.evidence.found_by)
+    mail = f"  {correspondence(hit, with_date=is_ranked)}" if hit.sender else ""
     first = f"{hit.score:.2f}" if is_ranked else printable(hit.date)  # of filters alone: newest first
     weak = click.style("  weak match", fg="yellow") if hit.is_weak else ""
-    return f"{click.style(first, bold=True)}  {where}{title}{collection}{weak}"
+    return f"{click.style(first, bold=True)}  {where}{mail}{title}{collection}{weak}"
 
 
 def _more(hit: Hit) -> str:

@@ -1,5 +1,6 @@
 """Words for people, the same in the command and the UI: places, reasons, numbers, notes, text that is safe to show."""
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: Non
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which reverse the direction of a line
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
+_NAME_CHARACTERS = 40
+_ADDRESS = re.compile(r"<[^<>]*>")
 
 
 def printable(text: str) -> str:
@@ -33,6 +36,16 @@ def place(hit: Hit) -> str:
     if hit.page is not None:
         return f"{path}, page {hit.page}"
     return f"{path}:{hit.line}" if hit.line is not None else path
+
+
+def correspondence(hit: Hit, *, with_date: bool = True) -> str:
+    """`from Anna Müller, 2025-03-02`: who sent a mail and when; "" for everything else. A date that the place has is left out."""
+    if not hit.sender:
+        return ""
+    name = _ADDRESS.sub("", hit.sender).strip(" \"'") or hit.sender.strip("<>")
+    shown = name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
+    date = f", {hit.date}" if with_date and hit.date and hit.date not in hit.place else ""
+    return f"from {on_one_line(shown)}{date}"
 
 
 def reason(hit: Hit) -> str:

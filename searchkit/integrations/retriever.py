@@ -103,6 +103,7 @@ def _found(hit: Hit, passage: str, document: str) -> RetrievedPassage:
         "line": hit.line,
         "place": hit.place,
         "date": hit.date,
+        "sender": hit.sender,
         "collection": hit.collection,
         "score": round(hit.score, 4),
         "weak": hit.is_weak,

@@ -155,9 +155,17 @@ def _in_words(filters: Filters) -> Iterator[str]:
         ("of type", filters.types),
         ("at", filters.paths),
         ("in the folder", filters.folders),
+        ("from", filters.senders),
+        ("to", filters.recipients),
+        ("with the subject", filters.subjects),
+        ("with", filters.has),
         ("not of type", filters.not_types),
         ("not at", filters.not_paths),
         ("not in the folder", filters.not_folders),
+        ("not from", filters.not_senders),
+        ("not to", filters.not_recipients),
+        ("not with the subject", filters.not_subjects),
+        ("without", filters.not_has),
     )
     yield from (f"{kind} {' or '.join(values)}" for kind, values in kinds if values)
     yield from (f"{word} {day}" for word, day in (("since", filters.since), ("until", filters.until)) if day)

@@ -128,7 +128,7 @@ class Candidates:
     0 to 1 (see LexicalQuery): an arm that knows one word in four counts less.
     `literal`: scores to add for literal matches of the query. `read`: those that the model was to read because of the words.
     `expected`: the model's cosines of unrelated and of matching texts. `guesses`: of passages without a vector, the cosines
-    of their provisional vectors, scaled to 0-1.
+    of their provisional vectors, scaled to 0-1. `people`: scores to add for mail from or to people whom the query names.
     """
 
     similarities: Mapping[bytes, float]
@@ -140,6 +140,7 @@ class Candidates:
     read: tuple[bytes, ...] = ()
     expected: tuple[float, float] = (0.0, 1.0)
     guesses: Mapping[bytes, float] = field(default_factory=dict)
+    people: Mapping[bytes, float] = field(default_factory=dict)
 
     @property
     def has_unread(self) -> bool:
@@ -199,6 +200,7 @@ def _explained(key: bytes, found: Candidates, scales: Scales) -> Explanation:
         bm25_best=scales.largest,
         literal=found.literal.get(key, 0.0),
         language=0.0,
+        person=found.people.get(key, 0.0),
     )
 
 
@@ -263,7 +265,8 @@ class ScoreCalibration:
     def likelihood(self, evidence: Evidence, coverage: float) -> float:
         """The evidence that a passage is about the query: literal matches, its meaning, or its share of the query's words."""
         literal = evidence.explanation.literal if evidence.explanation else 0.0
-        if literal >= PIN_FIRST:
+        person = evidence.explanation.person if evidence.explanation else 0.0
+        if max(literal, person) >= PIN_FIRST:
             return 1.0
         by_meaning, by_words = 0.0, coverage**_COVERAGE_POWER if evidence.bm25 else 0.0
         if evidence.similarity is not None and self.model:

@@ -24,7 +24,7 @@ from searchkit.errors import ModelNotFoundError
 from searchkit.home import CollectionFolder
 from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
-from searchkit.search.lexical.exact_matches import exact_bonuses, file_names, has_no_content_words
+from searchkit.search.lexical.exact_matches import exact_bonuses, file_names, has_no_content_words, people_bonuses
 from searchkit.search.lexical.inflections import language_of, languages_in
 from searchkit.search.on_demand import READ_ON_DEMAND, OnDemandReader, ReadingTime, keep
 from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
@@ -289,7 +289,7 @@ class CollectionSearcher:
         mode, depth = request.mode, max(_CANDIDATES, request.k)
         words = self._by_words(query, mode, allowed)
         if vector is None:
-            return _Ranking(rank_by_words(words), {}, words.bm25)
+            return _Ranking(rank_by_words(self._with_people(query, words)), {}, words.bm25)
         from searchkit.search.dense import DenseQuery, dense_candidates, exact_similarities
         from searchkit_indexes import EXACT_TOP_K
 
@@ -317,8 +317,13 @@ class CollectionSearcher:
         if mode is SearchMode.SEMANTIC:
             by_meaning = replace(found, bm25={}, literal={})
             return _Ranking(rank_by_meaning(by_meaning), found.similarities, {}, found.guesses)
-        ranked = rank_by_both(self._catalog, query.text, found)
+        ranked = rank_by_both(self._catalog, query.text, self._with_people(query, found))
         return _Ranking(ranked, found.similarities, words.bm25, found.guesses)
+
+    def _with_people(self, query: LexicalQuery, found: Candidates) -> Candidates:
+        """The candidates with what is added for mail from and to people whom the query names."""
+        keys = list(dict.fromkeys([*found.bm25, *found.literal, *found.similarities]))
+        return replace(found, people=people_bonuses(self._catalog, query.understood, keys))
 
     def _with_read(self, found: Candidates, vector: "Vectors", reading: ReadingTime, *, most: int) -> Candidates:
         """Have the model read the most promising candidates that it has not read yet; returns all with what it read."""
@@ -424,6 +429,7 @@ def _hit(
         place=stored.place,
         date=stored.date,
         more_in_file=choice.more_in_file,
+        sender=stored.sender,
     )
 
 

@@ -35,7 +35,7 @@ Operator = Literal[
     "empty",
     "not empty",
 ]
-KEYS = ("collection", "path", "filename", "type", "date", "heading", "place", "page", "line")
+KEYS = ("collection", "path", "filename", "type", "date", "sender", "heading", "place", "page", "line")
 _MAX_LENGTH = 512  # characters of a value, as OpenAI has it
 _MAX_DEPTH, _MAX_COMPARISONS = 8, 100
 _MAX_VALUES = 100
@@ -70,6 +70,7 @@ def attributes_of(hit: Hit) -> dict[str, Value]:
         "filename": on_one_line(hit.path.name),
         "type": hit.path.suffix.lower().removeprefix("."),
         "date": hit.date,
+        "sender": as_data(on_one_line(hit.sender)),
         "heading": as_data(on_one_line(hit.title)),
         "place": as_data(on_one_line(hit.place)),
         "page": hit.page,

@@ -16,7 +16,7 @@ from searchkit.ingest.extract.quotes import CITED, CITED_END, UNCITED, levels_of
 from searchkit.ingest.extract.text import paragraphs
 from searchkit.types import QUOTED, Block, BlockKind, ExtractedDocument
 
-_SHOWN = ("From", "To", "Cc", "Date", "Subject")
+_SHOWN = ("From", "To", "Cc", "Bcc", "Date", "Subject")  # the catalog reads them again, see catalog/messages.py
 _DEEPEST = 30  # parts in parts
 _ENDINGS = {
     "text/calendar": ".ics",
@@ -217,7 +217,9 @@ def _message(message: EmailMessage, heading: tuple[str, ...]) -> Iterator[Block]
     """Read headers and text; quotations are units of their own."""
     headers = [f"{name}: {value}" for name in _SHOWN if (value := _header(message, name))]
     headers += [
-        f"Attachment: {name}" for part in _attached(message) if (name := _name_of(part)) and not _is_shown(part)
+        f"Attachment: {_file_name(part, number)}"
+        for number, part in enumerate(_attached(message), 1)
+        if not _is_shown(part)
     ]
     if headers:
         yield Block("\n".join(headers), BlockKind.TABLE, heading)
@@ -254,17 +256,24 @@ def attachments(format_name: str, content: bytes) -> Iterator[Attachment]:
 
 def _attachments_of(message: EmailMessage, place: str) -> Iterator[Attachment]:
     for number, part in enumerate(_attached(message), 1):
+        name = _file_name(part, number)
         if part.get_content_type() == "message/rfc822":
-            inner = _first_message(part)
-            if inner is not None:
-                yield Attachment(
-                    _name_of(part) or f"{_subject(inner) or f'mail {number}'}.eml", inner.as_bytes(), place
-                )
+            if (inner := _first_message(part)) is not None:
+                yield Attachment(name, inner.as_bytes(), place)
             continue
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
-            ending = _ENDINGS.get(part.get_content_type(), "")
-            yield Attachment(_name_of(part) or f"part {number}{ending}", payload, place)
+            yield Attachment(name, payload, place)
+
+
+def _file_name(part: MIMEPart, number: int) -> str:
+    """The name of an attachment, one made for it if it has none."""
+    if name := _name_of(part):
+        return name
+    if part.get_content_type() == "message/rfc822":
+        inner = _first_message(part)
+        return f"{(_subject(inner) if inner else '') or f'mail {number}'}.eml"
+    return f"part {number}{_ENDINGS.get(part.get_content_type(), '')}"
 
 
 def _attached(message: EmailMessage) -> list[MIMEPart]:

@@ -29,12 +29,13 @@ _VERSIONS: dict[str, int] = {
     "rtf": 5,
     "table": 4,
     "pdf": 8,
-    "mail": 8,
-    "mailbox": 8,
+    "mail": 9,
+    "mailbox": 9,
 }
 _BUILT_ON = {
     "mail": "html",
     "mailbox": "html",
+    "msg": "mail",
     "mhtml": "html",
     "epub": "html",
     "notebook": "markdown",

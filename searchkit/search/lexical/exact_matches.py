@@ -1,22 +1,35 @@
-"""Finds what is written literally: quoted phrases, which must occur, and matches of the whole query, which go before all others.
+"""Finds what is written literally: quoted phrases, which must occur, matches of the whole query, which go before all others, and
+the people whose mail is meant.
 
 Texts are compared folded (see text.py), or by the names of the numbers and dates in them (see values.py). The full-text
 table, which knows only stems, gives the candidates.
 """
 
 import re
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.fulltext import chunks_matching, phrase_expression, query_words
-from searchkit.catalog.passages import chunks_containing, count_chunks, hashes_in_file, words_of_chunks
+from searchkit.catalog.messages import correspondents
+from searchkit.catalog.passages import chunks_containing, count_chunks, has_mail, hashes_in_file, words_of_chunks
 from searchkit.catalog.values import canonical, values
 from searchkit.search.lexical.inflections import STOP_WORDS
-from searchkit.text import folded, has_unspaced_runs, is_in_unspaced_script, words
+from searchkit.text import folded, has_unspaced_runs, is_in_unspaced_script, name_words, words
 
 PIN_FIRST = 2.0  # more than any difference of fused scores, language penalty included
 _NAMED = 2 * PIN_FIRST  # a file whose name is all that is asked for goes before those that mention it
 SMALL_BOOST = 0.1  # of .05 to 1 measured on five collections, .1 gains most on code (+.0015) and loses nowhere
+# Added to the fused scores of mail from and to people whom a query names: if it names nothing else, before all others; else by
+# the share of its words that are names, squared.
+_FROM_ALONE, _TO_ALONE = 3 * PIN_FIRST, 1.5 * PIN_FIRST
+_FROM, _TO = 0.4, 0.2  # of 0 to 2 measured (benchmarks/mail_people.py), .3 to .5 rank best
+_SAYS_MAIL = frozenset(
+    "mail mails email emails e message messages nachricht nachrichten courriel courriels correo".split()
+)
+_ROLES = frozenset(  # of senders, in words that mean something else in a query
+    "info support service services team mail mailer office kontakt contact noreply no reply news newsletter notifications"
+    " notification updates update admin sales billing help hello shop account accounts".split()
+)
 _MOST = 200  # passages looked at for each literal
 _RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rather than an address
 _RARE_COUNT = 3  # passages that are few in any collection
@@ -114,6 +127,39 @@ def exact_bonuses(catalog: CatalogReader, query: str, allowed: bytes | None = No
         bonus = _NAMED if name == _as_path(whole) else PIN_FIRST
         bonuses |= dict.fromkeys(hashes_in_file(catalog, name, _MOST), bonus)
     return bonuses
+
+
+def people_bonuses(catalog: CatalogReader, query: str, candidates: Sequence[bytes]) -> dict[bytes, float]:
+    """Find mail from or to the people whom a query names: by content hash, the bonus to add to a passage's fused score.
+
+    A person is known by having sent a mail with one of the candidates; mail of namesakes with fewer of the query's words gets none.
+    """
+    asked = _asked_names(query) if has_mail(catalog) else {}
+    if not asked:
+        return {}
+    found = correspondents(catalog, candidates)
+    named = {_said_of(of.sender, asked) for of in found.values()}
+    named = {words for words in named if words and not words <= _ROLES and not any(words < other for other in named)}
+    bonuses = {}
+    for key, of in found.items():
+        sent = named & {_said_of(of.sender, asked)}
+        of_it = sent or named & {_said_of(each, asked) for each in of.recipients}
+        if of_it:
+            share = max(map(len, of_it)) / len(asked)
+            alone, among = (_FROM_ALONE, _FROM) if sent else (_TO_ALONE, _TO)
+            bonuses[key] = alone if share == 1 else among * share**2
+    return bonuses
+
+
+def _asked_names(query: str) -> dict[str, frozenset[str]]:
+    """The words of a query that may name people, each with its spellings."""
+    pairs = zip(name_words(query), name_words(query, expanded=True), strict=True)
+    return {word: frozenset({word, other}) for word, other in pairs if word not in STOP_WORDS | _SAYS_MAIL}
+
+
+def _said_of(person: Set[str], asked: Mapping[str, Set[str]]) -> frozenset[str]:
+    """The words of a query that are a person's."""
+    return frozenset(word for word, spellings in asked.items() if not spellings.isdisjoint(person))
 
 
 def identifiers(query: str) -> list[str]:

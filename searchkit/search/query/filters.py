@@ -1,4 +1,7 @@
-"""Filters: which documents may answer, by type, place and date. The catalog decides what they allow, before anything is ranked."""
+"""Filters: which documents may answer, by type, place, date, and people and subject of mail.
+
+The catalog decides what they allow, before anything is ranked.
+"""
 
 import calendar
 import re
@@ -6,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
+from itertools import chain
 from pathlib import PurePath
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.document_filter import DocumentFilter, filtered_documents, messages_of_other_days
+from searchkit.catalog.messages import MessageFilter, chunks_of_messages, has_words
 from searchkit.catalog.passages import chunks_of_documents
 from searchkit.errors import UsageError
 from searchkit.formats import CODE_SUFFIXES, SUFFIXES_READ, format_by_name
@@ -81,6 +86,14 @@ class Filters:
     not_types: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
     not_folders: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    has: tuple[str, ...] = ()
+    not_senders: tuple[str, ...] = ()
+    not_recipients: tuple[str, ...] = ()
+    not_subjects: tuple[str, ...] = ()
+    not_has: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for pattern in (*self.paths, *self.folders, *self.not_paths, *self.not_folders):
@@ -89,8 +102,18 @@ class Filters:
                     f"'{pattern[:80]}' is not a path pattern.",
                     remedy="Write one such as *.md, reports/* or notes/**/2025*",
                 )
-        groups = (self.types, self.not_types, self.paths, self.not_paths, self.folders, self.not_folders)
-        if max(map(len, groups)) > _MOST:
+        people = (self.senders, self.recipients, self.not_senders, self.not_recipients)
+        subjects = (self.subjects, self.not_subjects)
+        for text in chain.from_iterable((*people, *subjects)):
+            if not is_name(text):
+                raise UsageError(
+                    f"'{text[:80]}' is not a name, an address or a subject.",
+                    remedy="Write a part of one, such as anna, anna@example.org or example.org.",
+                )
+        for thing in (*self.has, *self.not_has):
+            check_has(thing)
+        places = (self.paths, self.not_paths, self.folders, self.not_folders)
+        if max(map(len, (self.types, self.not_types, *places, *people, *subjects))) > _MOST:
             raise UsageError(
                 f"There are more than {_MOST} filters of one kind.",
                 remedy="Use a pattern with *, which can match many.",
@@ -108,6 +131,25 @@ class Filters:
 _NONE = Filters()
 
 
+def is_name(text: str) -> bool:
+    """True if a text can be a part of a name, an address or a subject."""
+    return len(text) <= _LONGEST and has_words(text)
+
+
+THINGS = ("attachment",)  # that a mail may have with it
+
+
+def is_thing(name: str) -> bool:
+    """True if a filter can ask for mail that has it: an attachment."""
+    return name.lower().removesuffix("s") in THINGS
+
+
+def check_has(name: str) -> None:
+    """Raise UsageError for what no mail can have."""
+    if not is_thing(name):
+        raise UsageError(f"There is no mail that has '{name[:80]}'. It may have: {', '.join(THINGS)}")
+
+
 def is_place(pattern: str) -> bool:
     """True if a text can be a glob or the name of a folder."""
     return len(pattern) <= _LONGEST and is_pattern(pattern)
@@ -117,19 +159,36 @@ def chunks_in_documents(catalog: CatalogReader, filters: Sequence[Filters]) -> s
     """Ids of the chunks of documents that all of the filters allow. Types are formats, or endings that begin with a dot."""
     by_catalog = [DocumentFilter(each.types, each.not_types, each.since, each.until) for each in filters]
     documents = filtered_documents(catalog, by_catalog)
-    wanted = [PathPatterns(each.paths, each.folders) for each in filters if each.paths or each.folders]
-    unwanted = [
+    wanted_places = [PathPatterns(each.paths, each.folders) for each in filters if each.paths or each.folders]
+    unwanted_places = [
         PathPatterns(paths, folders)
         for each in filters
         for paths, folders in ((each.not_paths, ()), ((), each.not_folders))
         if paths or folders
     ]
-    if wanted or unwanted:
-        documents = _in_places(documents, wanted, unwanted)
+    if wanted_places or unwanted_places:
+        documents = _in_places(documents, wanted_places, unwanted_places)
     found = chunks_of_documents(catalog, [document for document, _, _ in documents])
-    for each in by_catalog:
-        found -= messages_of_other_days(catalog, each)
+    for days in by_catalog:
+        found -= messages_of_other_days(catalog, days)
+    for each in filters:
+        wanted = MessageFilter(each.senders, each.recipients, each.subjects, has_attachment=bool(each.has) or None)
+        if wanted:
+            found &= chunks_of_messages(catalog, wanted)
+        for unwanted in _unwanted(each):
+            found -= chunks_of_messages(catalog, unwanted)
     return found
+
+
+def _unwanted(filters: Filters) -> Iterator[MessageFilter]:
+    """What none of the mails may be, by one kind of filter each."""
+    each = (
+        MessageFilter(senders=filters.not_senders),
+        MessageFilter(recipients=filters.not_recipients),
+        MessageFilter(subjects=filters.not_subjects),
+        MessageFilter(has_attachment=bool(filters.not_has) or None),
+    )
+    return filter(None, each)
 
 
 def _in_places(

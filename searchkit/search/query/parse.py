@@ -2,29 +2,31 @@
 
 `"a phrase"` must occur as written. `-word` and `-"a phrase"` must not: a hyphen at the beginning of a word, directly before
 two letters or a quote, in a query that asks for something else as well; so options (`--flag`, `-v`, `-O2`), negative
-numbers and hyphens inside words are ordinary text. `type:`, `path:`, `folder:`, `since:` and `until:` are filters
-(`-type:` and so on exclude); with a value that makes no sense, and for any other name before a colon, they are
-ordinary text. In a sentence of four or more further words, a phrase that matches nothing is ignored. A text of more
-than 24 words outside all that was pasted rather than typed, and is ordinary text throughout.
+numbers and hyphens inside words are ordinary text. `type:`, `path:`, `folder:`, `since:` and `until:` are filters, and of mail
+`from:`, `to:`, `subject:` and `has:` (`-type:` and so on exclude); with a value that makes no sense, and for any other name
+before a colon, they are ordinary text. In a sentence of four or more further words, a phrase that matches nothing is ignored. A
+text of more than 24 words outside all that was pasted rather than typed, and is ordinary text throughout.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 
 from searchkit.errors import UsageError
-from searchkit.search.query.filters import Filters, is_file_type, is_place, read_days
+from searchkit.search.query.filters import Filters, is_file_type, is_name, is_place, is_thing, read_days
 
 _QUOTES = '"“”„‟«»'
 _QUOTED = rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]"
-_FILTER = re.compile(rf"(-?)(type|path|folder|since|until):(?:{_QUOTED}(?=\s|$)|([^\s{_QUOTES}]\S*))", re.IGNORECASE)
+_FILTER_NAMES = ("type", "path", "folder", "since", "until", "from", "to", "subject", "has")
+_NAME = "|".join(_FILTER_NAMES)
+_FILTER = re.compile(rf"(-?)({_NAME}):(?:{_QUOTED}(?=\s|$)|([^\s{_QUOTES}]\S*))", re.IGNORECASE)
 _PHRASE = re.compile(rf"(-?){_QUOTED}")
 _EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")
 _WORD = re.compile(r"\S+")
-_FILTER_NAMES = ("type", "path", "folder", "since", "until")
-_LIKE_FILTER = re.compile(r"-?([^\W\d_]{3,8}):([^\s/:]\S*)")
+_LIKE_FILTER = re.compile(r"-?([^\W\d_]{2,8}):([^\s/:]\S*)")
+_SHORT_NAME = 3  # letters of a name; many words are like one that is so short
 _ALIKE = 0.7  # difflib's ratio, for a misspelt name
 _A_SENTENCE = 4  # words that make a query a sentence
 _MOST_TYPED = 24  # words outside phrases, exclusions and filters
@@ -91,7 +93,12 @@ def parse_query(query: str, *, is_type: Callable[[str], bool], today: date) -> P
 def not_filters(query: ParsedQuery) -> list[str]:
     """The words of a query that look as if filters were meant, but were read as text: `typ:pdf`, `since:soon`."""
     meant = ((word, _LIKE_FILTER.fullmatch(word)) for word in query.text.split() if word not in query.phrases)
-    return [word for word, found in meant if found and get_close_matches(found[1].lower(), _FILTER_NAMES, 1, _ALIKE)]
+    return [word for word, found in meant if found and _is_like_filter(found[1].lower())]
+
+
+def _is_like_filter(name: str) -> bool:
+    longer = [known for known in _FILTER_NAMES if len(known) > _SHORT_NAME]
+    return name in _FILTER_NAMES or (len(name) >= _SHORT_NAME and bool(get_close_matches(name, longer, 1, _ALIKE)))
 
 
 def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bool], today: date) -> int:
@@ -106,11 +113,28 @@ def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bo
             return 0
         (parts.since if name == "since" else parts.until).append(days[0 if name == "since" else 1])
         return found.end()
-    values = [part.strip().lower() for part in value.split(",") if part.strip()] if name == "type" else [value]
-    if not values or not all(is_type(part) if name == "type" else is_place(part) for part in values):
+    kind, fits = _KINDS[name]
+    values = [value]
+    if name in _LISTS or (name in _PEOPLE and found[4]):  # a name in quotes may have a comma: "Müller, Anna"
+        values = [part.strip() for part in value.split(",") if part.strip()]
+    values = [part.lower() if name in _LISTS else part for part in values]
+    if not values or not all(is_type(part) if name == "type" else fits(part) for part in values):
         return 0
-    parts.filters.setdefault(f"{'not_' if negated else ''}{name}s", []).extend(values)
+    parts.filters.setdefault(f"{'not_' if negated else ''}{kind}", []).extend(values)
     return found.end()
+
+
+_LISTS, _PEOPLE = ("type", "has"), ("from", "to")
+# Each filter by its name in a query: its name in Filters, and whether a value makes sense.
+_KINDS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "type": ("types", is_file_type),
+    "path": ("paths", is_place),
+    "folder": ("folders", is_place),
+    "from": ("senders", is_name),
+    "to": ("recipients", is_name),
+    "subject": ("subjects", is_name),
+    "has": ("has", is_thing),
+}
 
 
 def _read_phrase(query: str, at: int, parts: _Parts) -> int:
@@ -165,7 +189,9 @@ def _parsed(parts: _Parts) -> ParsedQuery:
 
 # A phrase is skipped as a whole: a filter inside it is text.
 _TOKEN = re.compile(
-    r"""(?P<phrase>-?"[^"]*")|(?<!\S)(?P<filter>(?P<name>-?(?:type|path|folder|since|until)):(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))(?!\S))""",
+    r"""(?P<phrase>-?"[^"]*")|(?<!\S)(?P<filter>(?P<name>-?(?:"""
+    + _NAME
+    + r""")):(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))(?!\S))""",
     re.IGNORECASE,
 )
 
@@ -222,6 +248,10 @@ def _in_words(filters: Filters) -> list[str]:
         ("type", filters.types, filters.not_types),
         ("path", filters.paths, filters.not_paths),
         ("folder", filters.folders, filters.not_folders),
+        ("from", filters.senders, filters.not_senders),
+        ("to", filters.recipients, filters.not_recipients),
+        ("subject", filters.subjects, filters.not_subjects),
+        ("has", filters.has, filters.not_has),
     )
     words = [f"{name}: {' or '.join(wanted)}" for name, wanted, _ in kinds if wanted]
     words += [f"not {name}: {' or '.join(unwanted)}" for name, _, unwanted in kinds if unwanted]

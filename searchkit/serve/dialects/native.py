@@ -95,6 +95,10 @@ def _search_request(request: SearchRequest) -> search_request.SearchRequest:
         folders=tuple(request.folders),
         since=_day(request.since, 0),
         until=_day(request.until, 1),
+        senders=tuple(request.senders),
+        recipients=tuple(request.recipients),
+        subjects=tuple(request.subjects),
+        has=tuple(request.has),
     )
     return search_request.SearchRequest(
         request.query,

@@ -40,6 +40,13 @@ class SearchRequest(StrictModel):
     folders: Names = Field(default_factory=list, description="Only files in a folder with one of these names.")
     since: Days = Field(default="", description="Only documents of this day or later.")
     until: Days = Field(default="", description="Only documents of this day or earlier.")
+    senders: Names = Field(
+        default_factory=list,
+        description="Only mail from one of these, and what came with it: parts of names or addresses.",
+    )
+    recipients: Names = Field(default_factory=list, description="Only mail to one of these, copies included.")
+    subjects: Names = Field(default_factory=list, description="Only mail with one of these in its subject.")
+    has: Names = Field(default_factory=list, description="`attachment`: only mail with attachments.")
     least_score: float = Field(default=0.0, ge=0, le=1, description="Leave out passages with a lower score.")
     wait: bool = Field(
         default=True,
@@ -72,6 +79,9 @@ class FoundPassage(BaseModel):
     )
     terms: list[str] = Field(description="The words of the passage that match words of the query.")
     copies: int = Field(description="The number of further places with the same passage.")
+    sender: str = Field(
+        description="Who sent the mail, or the mail that the file came with; empty for everything else."
+    )
 
 
 class SearchResults(BaseModel):
@@ -184,6 +194,7 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
         found_by=list(hit.evidence.found_by),
         terms=[printable(term) for term in hit.evidence.terms],
         copies=hit.copies,
+        sender=printable(hit.sender),
     )
 
 

@@ -122,9 +122,22 @@ def _filters(asked: Mapping[str, str | int]) -> Filters:
     types = tuple(str(asked["type"]).replace(",", " ").split())
     path = str(asked["path"]).strip()
     since, until = (_days(name, str(asked[name])) for name in ("since", "until"))
+    senders, recipients, subjects = (_given(asked, name) for name in ("from", "to", "subject"))
     return Filters(
-        types=types, paths=(path,) if path else (), since=since[0] if since else None, until=until[1] if until else None
+        types=types,
+        paths=(path,) if path else (),
+        since=since[0] if since else None,
+        until=until[1] if until else None,
+        senders=senders,
+        recipients=recipients,
+        subjects=subjects,
     )
+
+
+def _given(asked: Mapping[str, str | int], name: str) -> tuple[str, ...]:
+    """A text argument as the values of a filter, none for an empty one."""
+    text = str(asked[name]).strip()
+    return (text,) if text else ()
 
 
 def _days(name: str, text: str) -> tuple[date, date] | None:
@@ -149,6 +162,7 @@ def _result(found: ReferencedHit) -> Answer:
         "score": round(hit.score, 2),
         "weak": hit.is_weak,
         "date": hit.date,
+        "sender": one_line(hit.sender),
     }
 
 

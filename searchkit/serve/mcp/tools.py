@@ -18,7 +18,7 @@ _SEARCH = """\
 Search the user's own files by meaning and by words. Returns the best passages, best first: each with an id to fetch, the \
 file, an excerpt, a score from 0 to 1, and weak=true if it is probably about something else. Ask in plain words or as a \
 question, in any language; names and numbers are found as written. In the query, a "quoted phrase" must occur as written and \
--word must not occur. With type, path, since or until and an empty query: the newest documents."""
+-word must not occur; has:attachment means mail with attachments. With filters and an empty query: the newest documents."""
 _FETCH = """\
 Read the file behind a search result: its text from the beginning, or from the passage if that is far into a long file. \
 metadata.next is the id to fetch for what follows, metadata.document the id of the whole document."""
@@ -67,6 +67,9 @@ TOOLS = (
             Text("path", "Only files whose path matches, such as *.md, reports/* or notes/**/2025*."),
             Text("since", f"Only documents of this day or later: {_DATES}."),
             Text("until", f"Only documents of this day or earlier: {_DATES}."),
+            Text("from", "Only mail from this person, by a part of the name or address, and what came with it."),
+            Text("to", "Only mail to this person, copies included."),
+            Text("subject", "Only mail with these words in its subject."),
         ),
         _object(
             results=_list_of(
@@ -78,6 +81,7 @@ TOOLS = (
                     score={"type": "number"},
                     weak=_BOOLEAN,
                     date=_STRING,
+                    sender=_STRING,
                 )
             ),
             note=_STRING,

@@ -121,8 +121,13 @@ def test_of_a_mailbox_the_messages_of_the_days_are_found(house: Library) -> None
 
 def test_filters_alone_list_the_newest_documents_first(house: Library) -> None:
     hits = house.search("-folder:2024 -type:txt")
-    assert [hit.path.name for hit in hits] == ["one.eml", "roof.md", "all.mbox"]
-    assert [hit.date for hit in hits] == ["2025-03-05", "2025-02-03", "2025-02-01"]
+    assert [hit.path.name for hit in hits] == [
+        "one.eml",
+        "all.mbox",
+        "roof.md",
+        "all.mbox",
+    ]  # a mailbox by its messages
+    assert [hit.date for hit in hits] == ["2025-03-05", "2025-03-02", "2025-02-03", "2025-02-01"]
     assert {(hit.score, hit.evidence.similarity, hit.evidence.bm25) for hit in hits} == {(1.0, None, None)}
     assert [hit.path.name for hit in house.search("-folder:2024 -type:txt", k=1)] == ["one.eml"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from searchkit.display import place, plural, reason
+from searchkit.display import correspondence, place, plural, reason
 from searchkit.types import Hit
 from searchkit_tui.rendering.markup import Rewriting, visible
 
@@ -18,6 +18,7 @@ _CONTEXT_CHARACTERS = 24  # before the first mark in a list entry, so that the m
 _SCORE_CELLS = 8  # before the file name
 _WEAK = "  weak"
 _LEAST_NAME_CELLS = 16
+_LEAST_SENDER_CELLS = 12
 _NAME_END_CHARACTERS = 10  # of a long file name; includes the suffix
 
 Marks = Sequence[tuple[int, int]]
@@ -25,16 +26,17 @@ Marks = Sequence[tuple[int, int]]
 
 def entry(hit: Hit, cells: int, *, is_selected: bool = False) -> Content:
     """Style a hit for a list of this width: two lines, of which the second may be cut off on the right."""
-    locator = _locator(hit)
+    locator, mail = _locator(hit), f"  {visible(correspondence(hit), one_line=True)}" if hit.sender else ""
     weak = _WEAK if _is_weak(hit) else ""
     room = cells - _SCORE_CELLS - cell_len(locator) - cell_len(weak)
+    name = _shortened(visible(hit.path.name, one_line=True), max(room, _LEAST_NAME_CELLS))
     sign = ("▌ " if is_selected else "  ", "bold $accent")
     return Content.assemble(
         sign,
         (f"{hit.score:.2f}", "bold"),
         "  ",
-        (_shortened(visible(hit.path.name, one_line=True), max(room, _LEAST_NAME_CELLS)), PLACE_STYLE),
-        (f"{locator}{weak}\n", ASIDE_STYLE),
+        (name, PLACE_STYLE),
+        (f"{locator}{_cut(mail, room - cell_len(name))}{weak}\n", ASIDE_STYLE),
         sign,
         "      ",
         _extract(hit),
@@ -44,6 +46,7 @@ def entry(hit: Hit, cells: int, *, is_selected: bool = False) -> Content:
 def heading(hit: Hit) -> Content:
     """Style the heading of a hit: a line each for its place, its heading path (if any) and the reasons for it."""
     lines = [Content.assemble((visible(place(hit), one_line=True), PLACE_STYLE))]
+    lines += [Content(visible(correspondence(hit), one_line=True))] if hit.sender else []
     lines += [Content(visible(hit.title, one_line=True))] if hit.title else []
     why = " · ".join(
         part for part in (reason(hit), "weak match" if _is_weak(hit) else "", f"in {hit.collection}") if part
@@ -84,6 +87,13 @@ def _locator(hit: Hit) -> str:
     if hit.page is not None:
         return f", page {hit.page}"
     return f":{hit.line}" if hit.line is not None else ""
+
+
+def _cut(text: str, cells: int) -> str:
+    """The text, its end cut off where there is no room, or nothing where there is room for little."""
+    if cell_len(text) <= cells:
+        return text
+    return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells >= _LEAST_SENDER_CELLS else ""
 
 
 def _shortened(name: str, cells: int) -> str:

@@ -22,6 +22,10 @@ from searchkit_tui.widgets.dialogs import Dialog
 _TEXTS = (
     ("folder", "In a folder named", "notes"),
     ("path", "At a path like", "reports/*.md"),
+    ("from", "Mail from", "anna, example.org"),
+    ("to", "Mail to", "max"),
+    ("subject", "Mail about", "invoice"),
+    ("has", "Mail with", "attachment"),
     ("since", "Since", "2025, 2025-03-01, 7d, 2w, 3m, 1y"),
     ("until", "Until", "2025-06, yesterday"),
 )
@@ -159,7 +163,8 @@ class FilterScreen(Dialog[FilterChoice | None]):
         types = self.query_one("#types", TickList).ticked
         chosen = self.query_one("#collections", TickList).ticked
         texts = [TypedFilter(name, self.query_one(f"#{name}", Input).value.strip()) for name, _, _ in _TEXTS]
-        kept = [each for each in self._typed if each.name.startswith("-")]
+        shown = {"type": None} | {name: self._first(name) for name, _, _ in _TEXTS}
+        kept = [each for each in self._typed if each.name != "type" and shown.get(each.name) is not each]
         filters = [TypedFilter("type", ",".join(types)), *texts, *kept]
         everything = set(chosen) in (set(), set(self._all))
         self.dismiss(FilterChoice(with_filters(self._query, filters), () if everything else chosen))
@@ -185,4 +190,9 @@ class FilterScreen(Dialog[FilterChoice | None]):
         return list(dict.fromkeys(part for value in values for part in value.lower().split(",") if part))
 
     def _value_of(self, name: str) -> str:
-        return next((each.value for each in self._typed if each.name == name), "")
+        first = self._first(name)
+        return first.value if first else ""
+
+    def _first(self, name: str) -> TypedFilter | None:
+        """The filter of a name that the dialog shows; further ones of the name stay in the query as they are."""
+        return next((each for each in self._typed if each.name == name), None)

@@ -23,6 +23,8 @@ _QUERIES = (
     ("type:pdf,md  -type:code", "file types, or suffixes"),
     ("path:reports/*.md", "the path below the indexed folder"),
     ("folder:notes", "in a folder of that name, at any depth"),
+    ('from:anna  to:"Max Weber"', "mail by a name or address, or a part of one"),
+    ("subject:invoice  has:attachment", "mail with words in its subject, or with files"),
     ("since:2025-03  until:2w", "the document's date: 2025, 2025-03-01, 7d, 2w, 3m, 1y"),
 )
 

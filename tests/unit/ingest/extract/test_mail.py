@@ -116,7 +116,7 @@ def test_what_a_mail_says_of_itself_is_metadata() -> None:
 def test_a_mail_in_a_mail_is_a_file_with_it() -> None:
     inner = "Content-Type: message/rfc822\n\nSubject: Inner\nContent-Type: text/plain\n\ninner words"
     message = parts("mixed", "Content-Type: text/plain\n\nouter words", inner)
-    assert texts(message) == ["From: a@b.c\nSubject: Roof", "outer words"]
+    assert texts(message) == ["From: a@b.c\nSubject: Roof\nAttachment: Inner.eml", "outer words"]
     (attached,) = attachments("mail", message.encode())
     assert attached.name == "Inner.eml"
     assert [block.text for block in extract_mail(attached.content).blocks] == ["Subject: Inner", "inner words"]

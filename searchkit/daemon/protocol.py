@@ -156,6 +156,7 @@ def _hit(values: dict[str, Any]) -> Hit:
                 tuple(evidence["terms"]),
                 None if explanation is None else Explanation(**explanation),
                 evidence["has_every_word"],
+                evidence["provisional"],
             ),
         }
     )

@@ -3,12 +3,20 @@
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, groupby
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import Span, Stemmer, best_matching, query_phrases, query_words, term_counts
+from searchkit.catalog.fulltext import (
+    Span,
+    Stemmer,
+    best_matching,
+    chunks_matching,
+    query_phrases,
+    query_words,
+    term_counts,
+)
 from searchkit.catalog.passages import count_chunks
 from searchkit.catalog.values import Value, values
 from searchkit.search.lexical.inflections import FUNCTION_WORDS_OF, STOP_WORDS, Inflections, inflections
@@ -24,6 +32,7 @@ _WELL_COVERED = 0.5  # with this much of the query's words in a passage, they ar
 _ENOUGH = 3.0
 _RARE = 0.8  # of the weight of the query's rarest word
 _FEW_UNKNOWN = 2  # words of a query that may be mistyped, however few others there are
+_MOST_BEGUN = 100  # chunks that are counted which begin with a reference
 _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
 
 
@@ -34,6 +43,7 @@ class LexicalQuery:
     `stem_of`: the query's stem for each other form of its words (see inflections.py), and the first name of a value for its
     others. `repeats`: how often the expression contains each word, and BM25 counts it. `corrected`: what is searched for instead
     of mistyped words; `understood`: the query with them. `unique`: the weight of a word that one chunk alone has.
+    `compounds`: the stems with which a reference such as K-54 is written, by its own.
     """
 
     text: str
@@ -44,12 +54,24 @@ class LexicalQuery:
     corrected: Mapping[str, str] = field(default_factory=dict)
     understood: str = ""
     unique: float = 1.0
+    compounds: Mapping[str, "_Compound"] = field(default_factory=dict)
 
     def as_asked(self, spans: list[Span]) -> list[Span]:
-        """The words of a text; other forms of the query's words get the query's stem."""
-        if not self.stem_of:
+        """The words of a text; other forms of the query's words get the query's stem, and so do its compounds."""
+        if not (self.stem_of or self.compounds):
             return spans
-        return [Span(span.start, span.end, self.stem_of.get(span.stem, span.stem)) for span in spans]
+        found = [Span(span.start, span.end, self.stem_of.get(span.stem, span.stem)) for span in spans]
+        return sorted({*found, *self._compounds_in(found)}) if self.compounds else found
+
+    def _compounds_in(self, spans: Sequence[Span]) -> Iterator[Span]:
+        """The query's compounds whose parts follow one another, and those that a longer one begins with if none is as asked."""
+        for stem, compound in self.compounds.items():
+            parts, length = compound.parts, len(compound.parts)
+            for at, span in enumerate(spans):
+                if tuple(each.stem for each in spans[at : at + length]) == parts:
+                    yield Span(span.start, spans[at + length - 1].end, stem)
+                elif compound.is_begun and span.stem.startswith(stem):
+                    yield Span(span.start, span.end, stem)
 
     def is_informative(self, stems: Collection[str]) -> bool:
         """True if these stems show why a passage matches: much of the query, or one of its rarest words."""
@@ -69,6 +91,15 @@ class LexicalQuery:
         """
         found = coverage * sum(self.weights.values())
         return max(coverage, min(1.0, found / (_ENOUGH * self.unique)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compound:
+    """A reference in the query. `parts`: its words' stems; `count`: of the chunks with it; `is_begun`: they all have more of it."""
+
+    parts: tuple[str, ...]
+    count: int
+    is_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +139,20 @@ def read_query(
     terms = {stem: term for stem, term in terms.items() if term.count <= common} or terms
     compounds = [*map(_quoted, phrases), *_references(rest)]
     match, repeats = _match_expression([*terms.values()], compounds)
+    of_references = _compounds(catalog, rest, stemmer)
+    begun = {part for compound in of_references.values() if compound.is_begun for part in compound.parts}
+    counts = {stem: term.count for stem, term in terms.items() if stem not in begun}
+    counts |= {stem: compound.count for stem, compound in of_references.items()}
     return LexicalQuery(
         text=query,
         match=match,
-        weights={stem: _weight(term.count, total) for stem, term in terms.items()},
+        weights={stem: _weight(count, total) for stem, count in counts.items()},
         stem_of={form: stem for stem, term in terms.items() for form in term.forms},
         repeats=repeats,
         corrected=corrected.words,
         understood=corrected.query,
         unique=_weight(1, total),
+        compounds=of_references,
     )
 
 
@@ -213,6 +249,24 @@ def _references(query: str) -> list[str]:
     joined = (value.names[0] for value in values(query, is_typed=True))
     apart = (parts for word in words(query) if len(parts := _letters_and_digits(word.text)) > 1)
     return [*(f"{_quoted(name)}*" for name in joined), *(_quoted(" ".join(parts)) for parts in apart)]
+
+
+def _compounds(catalog: CatalogReader, query: str, stemmer: Stemmer) -> dict[str, _Compound]:
+    """The query's references of several words, such as K-54, and words such as K54, by their stems."""
+    written = {value.names[0]: query[value.start : value.end] for value in values(query, is_typed=True)}
+    named = {name: [word.text for word in words(text)] for name, text in written.items()}
+    named |= {word.text: _letters_and_digits(word.text) for word in words(query)}
+    found = {}
+    for name, parts in named.items():
+        if len(parts) == 1 or "".join(parts) != name or name.isdigit():
+            continue
+        stems = stemmer.stems([*parts, name])
+        if stems.keys() >= {*parts, name}:
+            stem = stems[name]
+            count = term_counts(catalog, [stem]).get(stem, 0)
+            longer = 0 if count else len(chunks_matching(catalog, f"{_quoted(name)}*", _MOST_BEGUN))
+            found[stem] = _Compound(tuple(stems[part] for part in parts), count or longer, longer > 0)
+    return found
 
 
 def _letters_and_digits(word: str) -> list[str]:

@@ -15,6 +15,7 @@ from searchkit.config import load_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import GET_A_MODEL
 from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
+from searchkit.files import path_from_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
     CollectionStatus,
@@ -22,6 +23,7 @@ from searchkit.reports import (
     DocumentView,
     IndexReport,
     LeftOut,
+    LeftOutRule,
     Progress,
     ProgressListener,
     RunOptions,
@@ -123,17 +125,26 @@ class Collection:
         return replace(status, index=index_status(self.folder, fingerprint))
 
     def left_out(self) -> list[LeftOut]:
-        """List what rules leave out of the folders now. Folders that are away are left out of the list."""
+        """List what rules leave out of the folders now, but for those that are away, and what readers left out of documents."""
+        from searchkit.catalog import documents
         from searchkit.catalog.roots import exclusions
         from searchkit.errors import UsageError
         from searchkit.ingest.discover import left_out_of
+        from searchkit.ingest.extract import ocr
 
         with self.reading() as catalog:
             roots, excluded = all_roots(catalog), exclusions(catalog)
+            incomplete = documents.incomplete_documents(catalog)
         found: list[LeftOut] = []
         for root in roots:
             with suppress(UsageError):
                 found += left_out_of(root.path, excluded)
+        paths = {root.id: root.path for root in roots}
+        for record in incomplete:
+            path = paths[record.root_id] / path_from_text(record.path)
+            if record.scanned_pages:
+                found.append(LeftOut(path, LeftOutRule.OCR, is_folder=False, source=ocr.missing()))
+            found += [LeftOut(path, LeftOutRule.INSIDE, is_folder=False, pattern=what) for what in record.left_out]
         return found
 
     def is_covered(self) -> bool:

@@ -180,11 +180,12 @@ class CatalogError(SearchkitError):
 class UnreadableFileError(SearchkitError):
     """One file cannot be indexed; the message is the reason that `status` shows. Never fatal to a run.
 
-    The remedy is advice in plain words: it is stored in the catalog.
+    The remedy is advice in plain words: it is stored in the catalog. `scanned_pages`: pages that OCR would read.
     """
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", scanned_pages: int = 0) -> None:
         super().__init__(message, remedy=remedy)
+        self.scanned_pages = scanned_pages
 
     @property
     def advice(self) -> str:

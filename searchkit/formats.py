@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import PurePath
 
 UNSUPPORTED = ""
+PICTURE = "picture"  # read by OCR; without it, or without text in it, it is found by its name
 PRIVATE_KEY = "private key"  # the format of what is left out for being one
 
 _SUFFIXES = {
@@ -33,6 +34,7 @@ _SUFFIXES = {
     "msg": "msg",
     "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz",
     "mail": "eml emlx",
+    PICTURE: "png jpg jpeg jpe jfif tif tiff webp heic heif avif bmp gif",
     "mhtml": "mhtml mht",
     "python": "py pyi",
     "javascript": "js mjs cjs jsx",
@@ -55,7 +57,9 @@ _SUFFIXES = {
 CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 OLD_OFFICE = frozenset(("doc", "ppt", "xls", "msg"))  # read with the extra [office-legacy]
-CONTAINERS = frozenset(("mail", "mailbox", "msg", "archive", "docx", "pptx", "xlsx", "pdf"))  # in which files can be
+CONTAINERS = frozenset(
+    ("mail", "mailbox", "msg", "archive", "docx", "pptx", "xlsx", "odf", "epub", "pdf")
+)  # in which files can be
 SUFFIXES_READ = frozenset(_FORMATS)
 WITH_GRAMMAR = CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
 CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in CODE)
@@ -68,7 +72,7 @@ _INDEX_NAMES = (
     "msgfilterrules.dat",
 )  # what mail programs keep beside mail
 _BINARY = frozenset(
-    ".png .jpg .jpeg .gif .webp .bmp .ico .tif .tiff .heic .psd .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm"
+    ".ico .psd .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm"
     " .7z .rar .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
     " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .mobi .msf".split()
 )

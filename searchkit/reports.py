@@ -35,6 +35,8 @@ class LeftOutRule(StrEnum):
     OFFLINE = "offline"  # only in the cloud: reading it would fetch it. The text of an earlier run is kept
     DELETED_MAIL = "deleted mail"  # marked so in a Maildir
     FORGOTTEN = "forgotten"  # by the user
+    INSIDE = "inside"  # by the reader of a file that was read: `pattern` says what
+    OCR = "ocr"  # scans and pictures: `source` says what would read them
     INTERNAL = "internal"  # git's own folder, and ignore files; never counted
 
 
@@ -42,8 +44,8 @@ class LeftOutRule(StrEnum):
 class LeftOut:
     """A file or folder that a rule leaves out, with everything below it.
 
-    `source`, `pattern`: of an ignore file, "" if the rule needs none. `line`: what brings it back, in a .searchkitignore in
-    the folder `into`; "" if nothing there can.
+    `source`, `pattern`: of an ignore file, "" if the rule needs none (but see LeftOutRule). `line`: what brings it
+    back, in a .searchkitignore in the folder `into`; "" if nothing there can.
     """
 
     path: Path
@@ -81,6 +83,7 @@ class IndexReport:
     a vector in this run.
 
     `formats`: the collection's contents now. `problems`: those of this run. `left_out`: what rules leave out of its folders.
+    `scanned_pages`: pages and pictures in it that only OCR would read.
     """
 
     collection: str
@@ -101,6 +104,7 @@ class IndexReport:
     formats: tuple[FormatCount, ...]
     problems: tuple[Problem, ...]
     left_out: tuple[LeftOutCount, ...] = ()
+    scanned_pages: int = 0
 
     def followed_by(self, later: "IndexReport") -> "IndexReport":
         """Add a run that found the files as this one left them, and embedded what this one had read."""
@@ -177,7 +181,7 @@ class CollectionStatus:
 
     `unread`: files that the last run found but did not get to read. `provisional`: passages without a vector that have a
     provisional one. `is_lazy`: True if passages are embedded only as questions ask for them. `inside`: documents inside
-    files, such as attachments.
+    files, such as attachments. `left_out_inside`: what readers left out of documents, by kind, and of how many.
     """
 
     name: str
@@ -198,6 +202,7 @@ class CollectionStatus:
     unsupported_types: tuple[tuple[str, int], ...]
     inside: int = 0
     left_out: tuple[LeftOutCount, ...] = ()
+    left_out_inside: tuple[tuple[str, int], ...] = ()
     index: IndexStatus | None = None
     provisional: int = 0
     is_lazy: bool = False

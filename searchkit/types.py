@@ -74,13 +74,15 @@ class ExtractedDocument:
 
     `blocks` can be iterated once: readers of long files yield them lazily, and may then raise what the reader itself
     would. `metadata`: the document's own, apart from its text, by lower-case names such as author, date (ISO 8601 if it
-    can be parsed), tags. `scanned_pages`: pages that are pictures, not read.
+    can be parsed), tags. `scanned_pages`: pages and pictures that only OCR would read.
+    `left_out`: how many things of each kind the reader has left out, such as "tracked deletions"; all once the blocks are read.
     """
 
     title: str
     blocks: Iterable[Block]
     metadata: Mapping[str, str] = field(default_factory=dict)
     scanned_pages: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from searchkit.types import Chunk, DocumentStatus
 
 _COLUMNS = (
     "id, root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
-    " metadata, scanned_pages, container_id, inside"
+    " metadata, scanned_pages, container_id, inside, left_out"
 )
 _LAST_ORDINAL = 2**31
 _CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place"
@@ -27,7 +27,8 @@ class DocumentRecord:
 
     `ctime_ns` also changes when a file is renamed or its times are set back. `content_hash` is None if the file could
     not be read; `recipe` is the version of the pipeline that read it. A document inside a file, such as an attachment, has
-    that file's document as its `container_id`, and its name there, `inside`, behind the file's path.
+    that file's document as its `container_id`, and its name there, `inside`, behind the file's path. `left_out`: how many things of
+    each kind its reader has left out.
     """
 
     id: int
@@ -47,6 +48,7 @@ class DocumentRecord:
     scanned_pages: int = 0
     container_id: int | None = None
     inside: str = ""
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
@@ -224,6 +226,12 @@ def problem_documents(catalog: CatalogReader) -> list[DocumentRecord]:
     return _records(catalog.execute(query, (DocumentStatus.UNSUPPORTED,)))
 
 
+def incomplete_documents(catalog: CatalogReader) -> list[DocumentRecord]:
+    """Documents of which OCR would read more, or whose readers have left something out, by root and path."""
+    query = f"SELECT {_COLUMNS} FROM documents WHERE scanned_pages > 0 OR left_out != '' ORDER BY root_id, path"
+    return _records(catalog.execute(query))
+
+
 def unsupported_types(catalog: CatalogReader) -> list[tuple[str, int]]:
     """(suffix, number of files) of files that are not read, the most frequent first."""
     query = (
@@ -244,14 +252,18 @@ def _records(rows: sqlite3.Cursor) -> list[DocumentRecord]:
 def _record(*columns: Any) -> DocumentRecord:
     values = dict(zip(_COLUMNS.split(", "), columns, strict=True))
     metadata = json.loads(values["metadata"] or "{}")
-    return DocumentRecord(**{**values, "status": DocumentStatus(values["status"]), "metadata": metadata})
+    left_out = json.loads(values["left_out"] or "{}")
+    return DocumentRecord(
+        **{**values, "status": DocumentStatus(values["status"]), "metadata": metadata, "left_out": left_out}
+    )
 
 
 def _values(record: DocumentRecord) -> dict[str, object]:
     """Column values of a record but for its id."""
     names = _COLUMNS.split(", ")[1:]
     metadata = json.dumps(dict(record.metadata), ensure_ascii=False) if record.metadata else ""
-    return {**{name: getattr(record, name) for name in names}, "metadata": metadata}
+    left_out = json.dumps(dict(record.left_out), ensure_ascii=False) if record.left_out else ""
+    return {**{name: getattr(record, name) for name in names}, "metadata": metadata, "left_out": left_out}
 
 
 def _chunk_values(chunk: Chunk) -> tuple[str, str, int | None, int | None, int | None, int, str, bytes]:

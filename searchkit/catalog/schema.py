@@ -171,3 +171,9 @@ def m010_messages(db: Database) -> None:
     catalog = CatalogWriter(db.conn)
     messages.create(catalog)
     messages.refill(catalog)
+
+
+@migrations()
+def m011_left_out_inside(db: Database) -> None:
+    """What readers leave out of documents, as JSON: how many things of each kind."""
+    db.execute("ALTER TABLE documents ADD COLUMN left_out TEXT NOT NULL DEFAULT ''")

@@ -1,5 +1,7 @@
 """Counts of what a collection contains."""
 
+from collections import Counter
+
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, embedding_rate, folder_problems, left_out
@@ -73,7 +75,13 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         is_lazy=catalog.meta(LAZY) == "yes",
         inside=documents.count_inside(catalog),
         left_out=left_out(catalog),
+        left_out_inside=tuple(_left_out_inside(catalog)),
     )
+
+
+def _left_out_inside(catalog: CatalogReader) -> list[tuple[str, int]]:
+    """What readers have left out of documents, and of how many, the most frequent first."""
+    return Counter(what for record in documents.incomplete_documents(catalog) for what in record.left_out).most_common()
 
 
 def reason_of(record: documents.DocumentRecord) -> str:

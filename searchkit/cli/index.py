@@ -9,7 +9,16 @@ import click
 
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import command, error_text, file_changes, left_out_text, on_one_line, plural, remedy_command
+from searchkit.display import (
+    command,
+    error_text,
+    file_changes,
+    left_out_text,
+    ocr_text,
+    on_one_line,
+    plural,
+    remedy_command,
+)
 from searchkit.errors import Action, Remedy, SearchkitError
 from searchkit.reports import IndexReport, RunOptions
 
@@ -256,6 +265,9 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
     if report.left_out and (report.added or report.changed or not report.unchanged):
         how = command("status", "--left-out", "-c", report.collection)
         say(f"  left out:  {left_out_text(report.left_out)}. Each, and what brings it back: {how}")
+    if report.scanned_pages and (report.added or report.changed or not report.unchanged):
+        how = command("status", "--left-out", "-c", report.collection)
+        say(f"  needs OCR: {ocr_text(report.scanned_pages)}. Their files, and what reads them: {how}")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")

@@ -13,6 +13,7 @@ from searchkit.display import (
     command,
     left_out_rule,
     left_out_text,
+    ocr_text,
     on_one_line,
     plural,
     printable,
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from searchkit.library import Library
 
 _PROBLEMS_SHOWN = 10
+_KINDS_SHOWN = 6
 
 
 @click.command()
 @click.option("-c", "--collection", default="", help="This collection only.")
 @click.option("--problems", is_flag=True, help="List every file that was skipped, with the reason and what to do.")
-@click.option("--left-out", is_flag=True, help="List what rules leave out, by rule, with the line that brings it back.")
+@click.option("--left-out", is_flag=True, help="List what rules and readers leave out, and what would bring it back.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per collection (fields: searchkit docs json)."
 )
@@ -87,13 +89,20 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(f"  formats   {', '.join(f'{each.format} {each.files:,}' for each in one.formats)}")
     if one.unsupported:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
-        click.echo(f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read: {printable(kinds)}")
+        click.echo(
+            f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read, or without any: {printable(kinds)}"
+        )
     click.echo(f"  passages  {one.passages:,}, all searchable by words, {_coverage(one)}")
     if one.left_out:
         listed = command("status", "--left-out", "-c", one.name)
         click.echo(f"  left out  {printable(left_out_text(one.left_out))}; each, and what brings it back: {listed}")
     if one.scanned_pages:
-        click.echo(f"  scans     {plural(one.scanned_pages, 'page')} without text in files that have some: needs OCR")
+        listed = command("status", "--left-out", "-c", one.name)
+        click.echo(f"  needs OCR {ocr_text(one.scanned_pages)}; their files, and what reads them: {listed}")
+    if one.left_out_inside:
+        kinds = ", ".join(f"{what} ({plural(files, 'file')})" for what, files in one.left_out_inside[:_KINDS_SHOWN])
+        listed = command("status", "--left-out", "-c", one.name)
+        click.echo(f"  in files  left out: {printable(kinds)}; each: {listed}")
     click.echo(f"  model     {one.model or missing_model}")
     if one.index:
         click.echo(f"  index     {_index(one.index)}")
@@ -144,7 +153,7 @@ def _print_left_out(found: Mapping[str, Sequence[LeftOut]], *, as_json: bool) ->
         )
         return
     for name, entries in found.items():
-        click.secho(f"{name}: {len(entries):,} left out by rules", bold=True)
+        click.secho(f"{name}: {len(entries):,} left out", bold=True)
         for key, group in groupby(sorted(entries, key=_rule), key=_rule):
             rule, source, pattern, into, line = key
             click.echo(f"  {left_out_rule(rule, source, pattern)}")
@@ -182,6 +191,7 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "documents_inside": one.inside,
         "unsupported_types": dict(one.unsupported_types),
         "left_out": [asdict(each) for each in one.left_out],
+        "left_out_inside": dict(one.left_out_inside),
         "chunks": one.chunks,
         "passages": one.passages,
         "vectors": one.vectors,

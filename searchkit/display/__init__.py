@@ -142,6 +142,10 @@ _LEFT_OUT: Mapping[LeftOutRule, str] = {
 
 def left_out_rule(rule: LeftOutRule, source: str, pattern: str) -> str:
     """Word a rule: `by .gitignore: *.pdf`, or `hidden`."""
+    if rule is LeftOutRule.INSIDE:
+        return f"inside files that are read: {on_one_line(pattern)}"
+    if rule is LeftOutRule.OCR:
+        return f"scans and pictures that need OCR; to have them read, {source or 'index again'}"
     return f"by {source}: {on_one_line(pattern)}" if rule is LeftOutRule.IGNORED else _LEFT_OUT.get(rule, str(rule))
 
 
@@ -154,6 +158,11 @@ def left_out_text(counts: Sequence[LeftOutCount], *, most: int = 4) -> str:
         said.append(f"{' and '.join(amounts)} {left_out_rule(each.rule, each.source, each.pattern)}")
     rest = sum(each.files + each.folders for each in counts[most:])
     return "; ".join([*said, f"{rest:,} by other rules"] if rest else said)
+
+
+def ocr_text(count: int) -> str:
+    """`3 scanned pages or pictures`: what only OCR would read."""
+    return f"{count:,} scanned {'page or picture' if count == 1 else 'pages or pictures'}"
 
 
 def seconds_left(of: CollectionStatus | Coverage) -> float | None:

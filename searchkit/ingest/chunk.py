@@ -29,6 +29,7 @@ _BOUNDARY_COST = {Boundary.PART: 0.0, Boundary.SENTENCE: 1.0, Boundary.INSIDE: 1
 _TOO_LONG = 4.0  # more than any cut that leaves a remainder that fits
 _TITLES_HELD = 1000  # for one document; a bound on memory if it has very many headings
 _COUNTED = re.compile(r"(\w+?)s? (\d+)(?:–(\d+))?")  # "row 7", "rows 7–12", "cell 3"
+_BOX = re.compile(r"(.*)box (\d+),(\d+),(\d+),(\d+)")  # "page 3, box 10,20,90,35"
 _CELLS = re.compile(r"(.*!)([A-Z]+\d+)(?::([A-Z]+\d+))?")  # "Costs!A2:F41"
 TITLE_SEPARATOR = " › "
 BAR = " | "  # between the names of columns
@@ -257,6 +258,10 @@ def _joined_places(blocks: Sequence[Block]) -> str:
     if not all(places):
         return ""
     first, last = places[0], places[-1]
+    boxes = [box for place in places if (box := _BOX.fullmatch(place))]
+    if len(boxes) == len(places) > 1 and len({box[1] for box in boxes}) == 1:
+        sides = [[int(box[side]) for box in boxes] for side in (2, 3, 4, 5)]
+        return f"{boxes[0][1]}box {min(sides[0])},{min(sides[1])},{max(sides[2])},{max(sides[3])}"
     if last.startswith(first):
         return first
     for pattern, joined in ((_COUNTED, "{}s {}–{}"), (_CELLS, "{}{}:{}")):

@@ -11,8 +11,7 @@ from searchkit.catalog.roots import Root
 from searchkit.formats import CONTAINERS
 from searchkit.ingest import chunk
 from searchkit.ingest.discover import OFFLINE, FoundFile, UnreadableFolder
-from searchkit.ingest.extract import readers
-from searchkit.ingest.extract.pdf import ocr
+from searchkit.ingest.extract import ocr, readers
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.reports import LeftOut, LeftOutRule, Problem
 from searchkit.types import DocumentStatus

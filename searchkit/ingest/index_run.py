@@ -71,6 +71,7 @@ class IndexRun:
             formats=tuple(documents.count_by_format(self.catalog)),
             problems=(*sync.folder_problems, *sync.problems),
             left_out=left_out(self.catalog),
+            scanned_pages=documents.count_scanned_pages(self.catalog),
         )
 
     def finish(self, *, is_same: bool) -> None:

@@ -176,6 +176,8 @@ class FolderSync:
             name = formats.UNSUPPORTED if item.entry.kind else formats.format_by_name(item.entry.path)
             if name == formats.UNSUPPORTED:
                 self._store(waiting, Reading(Job(str(item.entry.path), "", 0)))
+            elif name == formats.PICTURE and not self._version.can_ocr:  # it is not even opened
+                self._store(waiting, Reading(Job(str(item.entry.path), "", 0), name, scanned_pages=1))
             elif item.entry.size_bytes > self._chunking.limits.file_bytes:
                 reason = readers.too_large(item.entry.size_bytes, self._chunking.limits.file_bytes)
                 self._store(
@@ -251,7 +253,10 @@ class FolderSync:
         has_text = reading.own_chunks or any(not part.reason for part in reading.parts)
         status = DocumentStatus.INDEXED if has_text else DocumentStatus.SKIPPED
         is_key = reading.format == formats.PRIVATE_KEY
-        if not reading.reason and (is_key or reading.format == formats.UNSUPPORTED):
+        is_silent = (
+            is_key or reading.format == formats.UNSUPPORTED or (reading.format == formats.PICTURE and not has_text)
+        )
+        if not reading.reason and is_silent:
             status = DocumentStatus.UNSUPPORTED
         scanned_pages = reading.scanned_pages + sum(part.scanned_pages for part in reading.parts)
         entry = item.entry
@@ -272,6 +277,7 @@ class FolderSync:
             remedy=reading.remedy,
             metadata=reading.metadata,
             scanned_pages=reading.scanned_pages,
+            left_out=reading.left_out,
         )
 
     def _report(self, item: _ToRead, reason: str, remedy: str) -> None:
@@ -296,6 +302,7 @@ def part_record(around: DocumentRecord, part: Part, document_id: int, version: P
         metadata=part.metadata,
         recipe=version.name(status, part.scanned_pages, part.format, inside),
         scanned_pages=part.scanned_pages,
+        left_out=part.left_out,
         container_id=document_id,
         inside=inside,
     )
@@ -303,7 +310,12 @@ def part_record(around: DocumentRecord, part: Part, document_id: int, version: P
 
 def _kind_of(entry: FoundFile, format_name: str) -> str:
     """The kind of a file without text: a link or the like, a private key, or its suffix."""
-    return entry.kind or format_name or entry.path.suffix.lower()
+    return (
+        entry.kind
+        or (format_name if format_name != formats.PICTURE else "")
+        or entry.path.suffix.lower()
+        or format_name
+    )
 
 
 def _promise_the_same(path: Path, other: Path) -> bool:

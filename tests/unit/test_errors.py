@@ -194,7 +194,7 @@ NAME_COMMANDS = {
     "searchkit/embedding/sample.py": "has texts to embed, one of them about git",
     "searchkit/evaluate/speed/report.py": "says which command was measured",
     "searchkit/evaluate/speed/latency.py": "runs the command",
-    "searchkit/ingest/extract/pdf/ocr.py": "runs tesseract",
+    "searchkit/ingest/extract/ocr.py": "runs tesseract",
     "searchkit/display/installation.py": "words the commands of pip, pipx and uv",
     "searchkit/serve/http/middleware/guards.py": "speaks to whoever runs the server",
     "searchkit/train/finetune/base.py": "writes the card of a model, which says what made it",

@@ -23,7 +23,7 @@ from tests.support.office_files import zipped
         ("a.lua", "code"),
         ("Makefile", "code"),
         ("CMakeLists.txt", "code"),
-        ("a.png", UNSUPPORTED),
+        ("a.ico", UNSUPPORTED),
         ("a.mobi", UNSUPPORTED),
         ("a.docx", "text"),
         ("a.pdf", "text"),

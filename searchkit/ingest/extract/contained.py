@@ -5,7 +5,7 @@ Everything stays in memory, within limits on depth, number and size. What is lef
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
 
@@ -131,8 +131,8 @@ def _members(format_name: str, content: bytes) -> Iterator[Member]:
         yield from unpack.members_of_archive(content)
     elif format_name == "pdf":
         yield from unpack.members_of_pdf(content)
-    elif format_name in ("docx", "pptx", "xlsx"):
-        yield from (replace(member, label=f"embedded {member.label}") for member in unpack.members_of_office(content))
+    elif format_name in ("docx", "pptx", "xlsx", "odf", "epub"):
+        yield from unpack.members_of_office(content)
     else:
         from searchkit.ingest.extract.mail import attachments
 

@@ -6,8 +6,9 @@ import zipfile
 import zlib
 from pathlib import PurePath
 
-from searchkit.formats import CODE, PRIVATE_KEY, UNSUPPORTED, format_by_name
+from searchkit.formats import CODE, PICTURE, PRIVATE_KEY, UNSUPPORTED, format_by_name
 from searchkit.ingest.extract.data.exports import is_chat
+from searchkit.ingest.extract.pictures import is_picture
 from searchkit.ingest.extract.unpack import is_compressed, is_tar
 
 _LOOKED_AT = 8192  # bytes of the beginning
@@ -67,7 +68,7 @@ _BEGINNINGS = (
     (re.compile(r"\s*BEGIN:VCARD\b", re.IGNORECASE), "contacts"),
 )
 _LATIN = 0.8  # share of a UTF-16 text's letters that one byte would hold
-_INDEX_OF_MAIL = "// <!-- <mdb:mork"
+_STAND_INS = ("// <!-- <mdb:mork", "version https://git-lfs.github.com/")  # index files of mail, and for large files
 
 
 def format_of(path: PurePath, content: bytes) -> str:
@@ -94,6 +95,8 @@ def _of_signature(beginning: bytes, by_name: str | None) -> str | None:
         return "rtf"
     if beginning.startswith(b"%PDF-") or (by_name in (None, "pdf") and b"%PDF-" in beginning[:1024]):
         return "pdf"
+    if is_picture(beginning):
+        return PICTURE
     return by_name if by_name in _TEXT_AS_NAMED else None
 
 
@@ -101,9 +104,11 @@ def _of_text(text: str, by_name: str | None) -> str:
     """The format of what has no signature; `text` is "" if it is not text at all."""
     if not text:
         return by_name or UNSUPPORTED
-    if text.startswith(_INDEX_OF_MAIL):
+    if text.startswith(_STAND_INS):
         return UNSUPPORTED
     marked = next((name for pattern, name in _BEGINNINGS if pattern.match(text)), "") or _of_headers(text, by_name)
+    if not marked and by_name == PICTURE:
+        return UNSUPPORTED
     if not marked and is_chat(text):
         return "chat"
     if marked or by_name in ("data", "text", "calendar", "contacts"):

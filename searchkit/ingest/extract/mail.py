@@ -13,6 +13,7 @@ from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.markup.html import extract_html
 from searchkit.ingest.extract.quotes import CITED, CITED_END, UNCITED, levels_of_blocks, parts_of_text
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import paragraphs
 from searchkit.types import QUOTED, Block, BlockKind, ExtractedDocument
 
@@ -145,6 +146,7 @@ def _mailbox(content: bytes) -> Iterator[Block]:
         try:
             message = _parsed(source)
             if _is_deleted(message):
+                leave_out("deleted mails")
                 continue
             subject, date = _subject(message), _date(message)
             blocks = list(_message(message, (subject,) if subject else ()))

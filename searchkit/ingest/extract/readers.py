@@ -1,6 +1,7 @@
 """The reader of each format, and what all readers share: one kind of error, and text that SQLite can store."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
 _VERSIONS: dict[str, int] = {
-    "": 6,
+    "": 7,
     "text": 5,
     "data": 5,
     "markdown": 5,
@@ -21,16 +22,18 @@ _VERSIONS: dict[str, int] = {
     "org": 5,
     "notebook": 5,
     "html": 8,
-    "docx": 8,
-    "xlsx": 9,
-    "pptx": 7,
-    "odf": 7,
-    "epub": 6,
+    "docx": 9,
+    "xlsx": 10,
+    "pptx": 8,
+    "odf": 8,
+    "epub": 7,
     "rtf": 5,
     "table": 4,
-    "pdf": 8,
-    "mail": 9,
-    "mailbox": 9,
+    "pdf": 9,
+    "mail": 10,
+    "mailbox": 10,
+    "msg": 4,
+    "archive": 4,
 }
 _BUILT_ON = {
     "mail": "html",
@@ -71,6 +74,7 @@ _READERS = {
     "xls": ("office.legacy", "extract_xls"),
     "msg": ("office.legacy", "extract_msg"),
     "archive": ("unpack", "extract_archive"),
+    "picture": ("pictures", "extract_picture"),
     "mhtml": ("mail", "extract_saved_page"),
     "code": ("code.source", "extract_code"),
     "python": ("code.source", "extract_python"),
@@ -107,14 +111,16 @@ def extract(format_name: str, content: bytes) -> ExtractedDocument:
     The blocks may be read lazily, and then raise it too.
     """
     module, function = _READERS[format_name]
-    with _one_kind_of_error(format_name):
+    noted: Counter[str] = Counter()
+    with _one_kind_of_error(format_name), _noting(noted):
         reader: Callable[[bytes], ExtractedDocument] = getattr(import_module(_MODULE + module), function)
         document = reader(content)
     metadata = {_plain(name).strip(): _plain(value).strip() for name, value in document.metadata.items()}
     return replace(
         document,
         title=_plain(document.title).strip(),
-        blocks=_storable(format_name, document.blocks),
+        blocks=_storable(format_name, document.blocks, noted),
+        left_out=noted,
         metadata={name: value for name, value in metadata.items() if value},
     )
 
@@ -134,10 +140,10 @@ def _one_kind_of_error(format_name: str) -> Iterator[None]:
         raise UnreadableFileError(f"its {format_name} reader failed ({type(error).__name__}: {error})") from error
 
 
-def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
+def _storable(format_name: str, blocks: Iterable[Block], noted: Counter[str]) -> Iterator[Block]:
     """Remove the characters that SQLite refuses or ends a text at, which damaged files contain."""
     with _one_kind_of_error(format_name):
-        for block in blocks:
+        for block in _each_noted(blocks, noted):
             text = _plain(block.text)
             if text.strip():
                 headings = tuple(_plain(name) for name in block.headings)
@@ -148,6 +154,35 @@ def _storable(format_name: str, blocks: Iterable[Block]) -> Iterator[Block]:
 
 def _plain(text: str) -> str:
     return _UNSTORABLE.sub(" ", text)
+
+
+_left_out: list[Counter[str]] = []  # of the documents that are being read, the innermost last
+
+
+def leave_out(what: str, count: int = 1) -> None:
+    """Note that the document that is being read has things of a kind that its reader leaves out, in words for people."""
+    if _left_out and count:
+        _left_out[-1][what] += count
+
+
+@contextmanager
+def _noting(noted: Counter[str]) -> Iterator[None]:
+    _left_out.append(noted)
+    try:
+        yield
+    finally:
+        _left_out.pop()
+
+
+def _each_noted(blocks: Iterable[Block], noted: Counter[str]) -> Iterator[Block]:
+    """Iterate blocks that are read lazily; what their reader leaves out meanwhile is noted for their document."""
+    remaining = iter(blocks)
+    while True:
+        with _noting(noted):
+            block = next(remaining, None)
+        if block is None:
+            return
+        yield block
 
 
 _listeners: list[Callable[[], None]] = []

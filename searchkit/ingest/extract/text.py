@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
-from searchkit.ingest.extract import charset
+from searchkit.ingest.extract import charset, readers
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 LONG_BLOCK = 20_000  # characters; a longer text without a blank line, such as a log, is cut at lines or words
@@ -30,7 +30,10 @@ def without_encoded(text: str) -> str:
         return text
 
     def left(found: re.Match[str]) -> str:
-        return "\n" * found.group().count("\n") if _is_encoded(found.group()) else found.group()
+        if not _is_encoded(found.group()):
+            return found.group()
+        readers.leave_out("files in base64")
+        return "\n" * found.group().count("\n")
 
     return _ENCODED.sub(left, text)
 

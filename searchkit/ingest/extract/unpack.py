@@ -11,12 +11,13 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePath
 from typing import IO, cast
 
 from searchkit.errors import UnreadableFileError
-from searchkit.formats import reads_old_office
+from searchkit.formats import PICTURE, format_by_name, reads_old_office
 from searchkit.ingest.extract.archive import BOMB_BYTES, BOMB_RATIO, MAX_MEMBERS, damaged, locked
 from searchkit.ingest.extract.text import decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
@@ -31,6 +32,7 @@ _DAMAGED = (
 _LARGEST_OBJECT = 64 << 20
 _MOST_STREAMED = 512 << 20  # bytes that a compressed archive may unpack to
 _NAMES_IN_A_BLOCK = 40
+_PREVIEWS = ("Thumbnails/", "docProps/")  # of the document itself
 _MOST_NAMES = 20_000
 _TOO_MUCH = "a file in it unpacks to more than one file may have"
 
@@ -210,15 +212,18 @@ def _at_most(stream: IO[bytes] | io.RawIOBase | None, most: int) -> bytes:
 
 
 def members_of_office(content: bytes) -> Iterator[Member]:
-    """Yield the files embedded in an Office package: files of their own, and those that are packed into an object."""
+    """Yield the files embedded in an Office package or a book: those that are packed into an object as well, and pictures."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as container:
             for info in container.infolist():
-                if "/embeddings/" in info.filename.replace("\\", "/").lower():
-                    member = _zip_member(container, info)
-                    name = posixpath.basename(member.name)
+                member = _zip_member(container, info)
+                name = posixpath.basename(member.name)
+                if format_by_name(PurePath(name)) == PICTURE and not member.name.startswith(_PREVIEWS):
+                    yield Member(name, f"picture {name}", member.read, member.size_bytes)
+                elif "/embeddings/" in info.filename.replace("\\", "/").lower():
                     packed = _packed(member) if name.lower().endswith(".bin") else None
-                    yield packed or Member(name, name, member.read, member.size_bytes)
+                    found = packed or Member(name, name, member.read, member.size_bytes)
+                    yield replace(found, label=f"embedded {found.label}")
     except _DAMAGED:
         return  # the document's own reader has said so
 

@@ -114,6 +114,7 @@ class Part:
     title: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     scanned_pages: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
     chunk_count: int = 0
 
 
@@ -139,6 +140,7 @@ class Reading:
     title: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     scanned_pages: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
     chunks: Chunks = ()
     parts: tuple[Part, ...] = ()
 

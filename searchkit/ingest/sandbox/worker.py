@@ -87,7 +87,7 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
         if known["format"] not in (formats.UNSUPPORTED, formats.PRIVATE_KEY):
             known |= _read_file(known["format"], content.data, setup, send)
     except UnreadableFileError as error:
-        known |= {"reason": str(error), "remedy": error.advice}
+        known |= {"reason": str(error), "remedy": error.advice, "scanned_pages": error.scanned_pages}
     except MemoryError:
         gc.collect()
         known |= {"reason": "reading it takes more memory than one file may have"}
@@ -103,10 +103,14 @@ def _read_file(format_name: str, content: bytes, setup: Setup, send: _Send) -> d
     parts = []
     if setup.limits.contained:
         for found in contained_files(format_name, content, setup.limits.file_bytes):
-            parts.append(_read_part(found, about["metadata"].get("date", ""), setup, send))
+            part = _read_part(found, about["metadata"].get("date", ""), setup, send)
             readers.heartbeat()
+            if part.format == formats.PICTURE and not part.chunk_count and not part.reason:
+                about["scanned_pages"] += part.scanned_pages  # of the file in which it is, if there is no OCR
+            else:
+                parts.append(part)
     about["parts"] = [asdict(part) for part in parts]
-    if not own.count and all(part.reason for part in parts):
+    if format_name != formats.PICTURE and not own.count and all(part.reason for part in parts):
         about |= {"reason": "empty: it contains no text", "remedy": "Nothing to do, unless it should contain text."}
     return about
 
@@ -121,9 +125,10 @@ def _read_part(found: ContainedFile, date: str, setup: Setup, send: _Send) -> Pa
     try:
         about = text.read(found.format, found.content)
     except UnreadableFileError as error:  # what was sent before is counted, and dropped
-        return replace(part, reason=str(error), remedy=error.advice, chunk_count=text.count)
+        failed = replace(part, reason=str(error), remedy=error.advice, chunk_count=text.count)
+        return replace(failed, scanned_pages=error.scanned_pages)
     metadata = {**({"date": date} if date else {}), **about["metadata"]}
-    reason = "" if text.count else "empty: it contains no text"
+    reason = "" if text.count or found.format == formats.PICTURE else "empty: it contains no text"
     return replace(part, **{**about, "metadata": metadata}, reason=reason, chunk_count=text.count)
 
 
@@ -144,7 +149,8 @@ class _Text:
         for group in _in_groups(_placed(chunks, self.inside) if self.inside else chunks):
             self.send({"chunks": group})
             self.count += len(group)
-        return {"title": document.title, "metadata": dict(document.metadata), "scanned_pages": document.scanned_pages}
+        about = {"title": document.title, "metadata": dict(document.metadata), "scanned_pages": document.scanned_pages}
+        return {**about, "left_out": dict(document.left_out)}
 
 
 def _hash_of(content: bytes) -> str:
@@ -155,8 +161,9 @@ def _placed(chunks: Iterator[Chunk], inside: str) -> Iterator[Chunk]:
     """Give chunks the name of their file inside the other as their place, and behind it their own place, page or line."""
     for chunk in chunks:
         own = chunk.place
-        if not own and chunk.page is not None:
-            own = f"page {chunk.page}"
+        page = f"page {chunk.page}" if chunk.page is not None else ""
+        if page and not own.startswith("page "):
+            own = f"{page}, {own}" if own else page
         elif not own and chunk.line is not None:
             own = f"line {chunk.line}"
         yield replace(chunk, place=f"{inside}, {own}" if own else inside, page=None, line=None, line_end=None)

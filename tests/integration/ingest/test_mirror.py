@@ -178,7 +178,7 @@ def test_bad_files_are_skipped_with_their_reasons_and_the_rest_is_indexed(librar
     (docs / "cut.pdf").write_bytes(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog")
     (docs / "binary.md").write_bytes(b"\x00\x01\x02" * 50)
     (docs / "latin.txt").write_bytes(b"caf\xe9 au lait")
-    (docs / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    (docs / "film.mkv").write_bytes(b"\x1aE\xdf\xa3")
     write(docs / "empty.txt", "")
     report = library.index(docs)
     assert (report.added, report.skipped, report.unsupported) == (8, 3, 1)
@@ -186,7 +186,7 @@ def test_bad_files_are_skipped_with_their_reasons_and_the_rest_is_indexed(librar
     assert set(reasons) == {"cut.pdf", "binary.md", "empty.txt"}
     assert "PDF" in reasons["cut.pdf"]
     assert "binary content" in reasons["binary.md"]
-    assert library.status("docs").unsupported_types == ((".png", 1),)
+    assert library.status("docs").unsupported_types == ((".mkv", 1),)
     assert found(library, "dough") == ["bread.txt"]
     again = library.index(docs)
     assert again.unchanged == 8

@@ -8,6 +8,7 @@ from dataclasses import replace
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.markup.html import extract_html
 from searchkit.ingest.extract.markup.markdown import markdown_blocks
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import decode_text, paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -85,6 +86,7 @@ def _outputs(outputs: object) -> Iterator[str]:
             continue
         text = _ANSI.sub("", _output(output)).strip("\n").rstrip()
         if text:
+            leave_out("long output of cells", int(len(text) > _MOST_OUTPUT))
             yield text if len(text) <= _MOST_OUTPUT else text[:_MOST_OUTPUT].rstrip() + " …"
 
 

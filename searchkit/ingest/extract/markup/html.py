@@ -11,10 +11,16 @@ from lxml import etree, html
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.data.table import column_names, joined_cells
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _SKIPPED = frozenset("script style noscript template iframe nav button datalist head".split())
+_NO_TEXT, _NAVIGATION = "no text", "navigation"
+_KINDS = {
+    "nav": _NAVIGATION, "noscript": "parts for browsers without scripts", "template": "templates", "button": "buttons",
+    "datalist": "choices that are not chosen",
+}  # fmt: skip
 _FRAME = frozenset(("header", "footer", "aside"))  # of the page, unless they are inside its main part
 _LISTS = frozenset(
     "ul ol div section table p form header footer aside".split()
@@ -293,21 +299,29 @@ class _Walk:
             yield replace(block, text="\n".join(behind), kind=BlockKind.TABLE)
 
     def _is_skipped(self, element: html.HtmlElement, root: html.HtmlElement) -> bool:
-        """Parts that are not content: what is never shown, buttons, navigation. Lists of links are navigation outside the main
-        part, and in the page's own header, footer and asides.
+        """True for parts that are no content; those with words are noted."""
+        kind = "" if element is root else self._kind_of_skipped(element)
+        if kind and kind != _NO_TEXT and any(not text.isspace() for text in element.itertext()):
+            leave_out(kind)
+        return bool(kind)
+
+    def _kind_of_skipped(self, element: html.HtmlElement) -> str:
+        """The kind of a part that is no content: what is never shown, buttons, navigation; "" for content. Lists of links are
+        navigation outside the main part, and in the page's own header, footer and asides.
         """
         tag = element.tag
-        if element is root:
-            return False
-        if tag in _SKIPPED or element.get("hidden") is not None or element.get("role") == "navigation":
-            return True
+        if tag in _SKIPPED:
+            return _KINDS.get(str(tag), _NO_TEXT)
+        if element.get("role") == "navigation":
+            return _NAVIGATION
+        if element.get("hidden") is not None:
+            return "hidden parts"
         if tag == "option":
-            return element.get("selected") is None
+            return "choices that are not chosen" if element.get("selected") is None else ""
         if tag not in _LISTS or not (self._outside or self._frames or tag in _FRAME):
-            return False
-        if element in self._around or not (self._outside or self._frames or _is_frame(element)):
-            return False
-        return _is_navigation(element)
+            return ""
+        is_apart = self._outside or self._frames or _is_frame(element)
+        return _NAVIGATION if element not in self._around and is_apart and _is_navigation(element) else ""
 
 
 def _site_of(address: str) -> str:

@@ -13,7 +13,7 @@ from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.office.docx_styles import Styles
 from searchkit.ingest.extract.office.ooxml import Package, pictured
-from searchkit.ingest.extract.readers import extract
+from searchkit.ingest.extract.readers import extract, leave_out
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -22,6 +22,12 @@ _SKIPPED = frozenset(
     "del moveFrom delText delInstrText Fallback pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr ffData rt"
     " numberingChange annotationRef".split()
 )
+_NOTED = {
+    "del": "tracked deletions",
+    "moveFrom": "tracked deletions",
+    "delText": "tracked deletions",
+    "rt": "phonetic guides",
+}
 _CHARACTERS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
 _DRAWN = frozenset(("shape", "rect", "oval", "roundrect", "image", "group"))  # in documents of older programs
@@ -107,7 +113,9 @@ class _Reader:
                 yield from self._table(element, flow=flow, place=place)
             elif name == "altChunk":
                 yield from self._imported(element, place)
-            elif name not in _SKIPPED:
+            elif name in _SKIPPED:
+                _note_skipped(element, name)
+            else:
                 yield from self._blocks(element, flow=flow, place=place)
 
     def _paragraph(self, paragraph: etree._Element, *, flow: bool, place: str) -> Iterator[Block]:
@@ -185,7 +193,7 @@ class _Reader:
             if name == "t":
                 found.parts.append(child.text or "")
             elif name in _SKIPPED:
-                continue
+                _note_skipped(child, name)
             elif name in _CHARACTERS:
                 found.parts.append(_CHARACTERS[name])
             elif name in _NOTES:
@@ -275,6 +283,11 @@ def _number(element: etree._Element, name: str, otherwise: int) -> int:
 def _choice(alternatives: etree._Element) -> etree._Element:
     """The first of several forms of the same thing."""
     return next(iter(alternatives), alternatives)
+
+
+def _note_skipped(element: etree._Element, name: str) -> None:
+    if name in _NOTED and any(element.itertext()):
+        leave_out(_NOTED[name])
 
 
 def _outermost(element: etree._Element, tag: str) -> Iterator[etree._Element]:

@@ -8,6 +8,7 @@ from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.data.table import column_names, joined_cells
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind
 
@@ -62,6 +63,8 @@ class Walk:
                 yield self._block(" ".join((element.text or "").split()))
             elif name not in _SKIPPED:
                 yield from self.blocks(element, flow=flow, item=item)
+            elif name == "tracked-changes" and any(text.strip() for text in element.itertext()):
+                leave_out("tracked deletions")
 
     def _paragraph(self, paragraph: etree._Element, *, flow: bool, item: str) -> Iterator[Block]:
         found = _Inline()

@@ -7,6 +7,7 @@ from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, first, local
 from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text, pictured, table_rows
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -51,6 +52,8 @@ def _behind_slides(package: Package, running: set[str]) -> Iterator[Block]:
         root = package.archive.xml(part)
         for shape in _shapes(root) if root is not None else ():
             role = _placeholder(shape)
+            if role not in ("", *_RUNNING, *_FURNITURE):
+                leave_out("prompts of placeholders", int(bool(paragraphs_text(shape, {}))))
             text = paragraphs_text(shape, package.addresses(part)) if role in ("", *_RUNNING) else ""
             for words in (*pictured(shape), text) if not role else (text,):
                 if words and words not in running:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.office.rtf_tokens import Token, codec, font_codec, tokens
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
@@ -194,7 +195,9 @@ class _Reader:
     def _put(self, text: str) -> None:
         group = self._groups[-1]
         if group.destination == "":
-            if not group.deleted:
+            if group.deleted:
+                leave_out("tracked deletions", int(not text.isspace()))
+            else:
                 self._texts[-1].parts.append(text)
         elif group.destination in _INFO:
             name = _INFO[group.destination]

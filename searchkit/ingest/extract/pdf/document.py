@@ -13,8 +13,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract import ocr
 from searchkit.ingest.extract.data.table import column_names, joined_cells
-from searchkit.ingest.extract.pdf import ocr
 from searchkit.ingest.extract.pdf.lines import (
     Line,
     compounds,
@@ -30,6 +30,7 @@ from searchkit.ingest.extract.pdf.page import (
     has_invisible_text,
     looks_written,
     picture_of,
+    pictures_on,
     read_page,
     read_stamps,
 )
@@ -150,6 +151,8 @@ def _recognise(document: pypdfium2.PdfDocument, pages: Sequence[PageText]) -> tu
             if not page.is_writing or (page.covered and _is_scan(document, index, page, length)):
                 said = {" ".join(line.text.split()) for line in page.lines}
                 page.lines += [line for line in _recognised(document, index) if " ".join(line.text.split()) not in said]
+            elif page.pictures and _is_bare(document, index):
+                page.shown += _read_pictures(document, index)
         except UnreadableFileError as error:
             scanned, trouble = scanned + 1, error
         except pypdfium2.PdfiumError:
@@ -170,6 +173,21 @@ def _is_scan(document: pypdfium2.PdfDocument, index: int, page: PageText, length
         return looks_written(opened)
 
 
+def _read_pictures(document: pypdfium2.PdfDocument, index: int) -> list[tuple[str, str]]:
+    """(text, place) of the paragraphs in pictures on a page of text. Raises UnreadableFileError without OCR."""
+    if remedy := ocr.missing():
+        raise UnreadableFileError("", remedy=remedy)
+    found = []
+    with closing(document[index]) as page:
+        for bitmap, box in pictures_on(document, page):
+            with closing(bitmap):
+                paragraphs = ocr.read(bitmap.to_pil())
+            for paragraph in paragraphs:
+                place = f"page {index + 1}, picture, {ocr.place_of([paragraph.box], box)}"
+                found.append((joined(paragraph.lines), place))
+    return found
+
+
 def _is_bare(document: pypdfium2.PdfDocument, index: int) -> bool:
     """True unless an OCR program has put its reading over the picture."""
     with closing(document[index]) as opened:
@@ -181,15 +199,23 @@ def _recognised(document: pypdfium2.PdfDocument, index: int) -> list[Line]:
     remedy = ocr.missing()
     if remedy:
         raise UnreadableFileError("", remedy=remedy)
-    with closing(document[index]) as page:
-        return [Line(line) for line in ocr.read(picture_of(page)).split("\n")]
+    with closing(document[index]) as page, closing(picture_of(page)) as bitmap:
+        found = ocr.read(bitmap.to_pil())
+    return [
+        line for paragraph in found for line in (*(Line(each, box=paragraph.box) for each in paragraph.lines), Line(""))
+    ]
 
 
 def _require_text(contents: _Contents) -> None:
     """Check that there is any text. Raises UnreadableFileError if no page has any."""
     pages = contents.pages
     if any(
-        page.fields or page.notes or page.stamps or page.pictured or any(line.text.strip() for line in page.lines)
+        page.fields
+        or page.notes
+        or page.stamps
+        or page.pictured
+        or page.shown
+        or any(line.text.strip() for line in page.lines)
         for page in pages
     ):
         return
@@ -197,11 +223,12 @@ def _require_text(contents: _Contents) -> None:
         raise UnreadableFileError("damaged PDF: none of its pages can be opened", remedy=_DAMAGED)
     count = "its one page" if len(pages) == 1 else f"any of its {len(pages)} pages"
     if contents.trouble:
+        advice, scanned = contents.trouble.advice, contents.scanned
         scans = "a scan that needs OCR" if contents.scanned == 1 else "scans that need OCR"
         if not all(page.is_writing for page in pages):
             scans = "letters that only their fonts know, which need OCR"
         reason = str(contents.trouble) or scans
-        raise UnreadableFileError(f"no text on {count}: {reason}", remedy=contents.trouble.advice)
+        raise UnreadableFileError(f"no text on {count}: {reason}", remedy=advice, scanned_pages=scanned)
     if pages:
         raise UnreadableFileError(f"no text on {count}")
 
@@ -237,7 +264,9 @@ def _blocks(pages: Sequence[PageText], outline: Sequence[Bookmark], attachments:
                 continue
             text = joined((line.text for line in lines[start:end]), hyphenated)
             if text:
-                yield Block(text, headings=_names(path), page=index + 1)
+                boxes = [line.box for line in lines[start:end] if line.box]
+                place = f"page {index + 1}, {ocr.place_of(boxes)}" if boxes else ""
+                yield Block(text, headings=_names(path), page=index + 1, place=place)
         yield from _beside(pages[index], _names(path), index + 1)
     if attachments:
         yield Block("\n".join(f"Attachment: {name}" for name in attachments), BlockKind.TABLE)
@@ -256,6 +285,8 @@ def _beside(page: PageText, headings: tuple[str, ...], number: int) -> Iterator[
         yield Block(note, BlockKind.PARAGRAPH, headings, number, place="note")
     if page.stamps:
         yield Block("\n".join(page.stamps), BlockKind.PARAGRAPH, headings, number, place="stamp")
+    for words, place in page.shown:
+        yield Block(words, BlockKind.PARAGRAPH, headings, number, place=place)
     for words in page.pictured:
         yield Block(words, BlockKind.PARAGRAPH, headings, number, place="picture")
     if page.links:

@@ -39,13 +39,15 @@ _ROMAN = re.compile(r"(?=[ivxl])(xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line, or several joined by U+FFFE inside a hyphenated word. Points from the page's lower edge to the baseline of its
-    first and last letter; None if unknown. `cells`: its pieces, if there are wide gaps between some.
+    first and last letter; None if unknown. `cells`: its pieces, if there are wide gaps between some. `box`: of the paragraph that
+    OCR has found it in, in shares of the page from the upper left.
     """
 
     text: str
     top: float | None = None
     bottom: float | None = None
     cells: tuple[Cell, ...] = ()
+    box: tuple[float, float, float, float] | None = None
 
 
 # Controls, except those that stand for hyphens, letters of private use and replacements: what fonts are given that say nothing of

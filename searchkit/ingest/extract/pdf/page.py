@@ -10,6 +10,7 @@ import pypdfium2.raw as pdfium
 
 from searchkit.ingest.extract.data.table import Cell
 from searchkit.ingest.extract.pdf.lines import Line, is_writing
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import address_behind
 
 _DEEPEST = 4  # forms within forms
@@ -21,6 +22,10 @@ _SMALL = 0.3  # scale at which pictures of text differ from others
 _LIGHT, _DARK = 176, 96  # of 255: paper, and ink
 _INVISIBLE = 3  # the mode of text that an OCR program has put over a picture
 _FAR = 1e9
+_PICTURE = 0.03  # of a page: smaller pictures on it are logos and ornaments
+_LEAST_PIXELS = (100, 30)  # of a picture with readable text
+_MOST_OBJECTS = 5000  # of a page that are looked through for pictures; drawings have very many
+_MOST_PICTURES = 50  # of a page that OCR reads
 _WIDE_LINE = 0.6  # of the font's size: the width of a letter in lines with gaps; fixed-width fonts have this without
 _WIDE_GAP = 1.2  # of the font's size: a gap that no justified text has
 _EDGE = 2.0  # points beyond which a letter is off the page
@@ -46,12 +51,17 @@ _NOTES = frozenset(
 )
 
 
+_Box = tuple[float, float, float, float]  # left, bottom, right, top
+
+
 @dataclass(slots=True)
 class PageText:
     """A page's lines in the file's order, form fields as "name: value", readers' notes, and what stands in stamps and visible
-    signatures; `links`: addresses behind words of the page; `pictured`: the authors' descriptions of its pictures.
+    signatures; `links`: addresses behind words of the page; `pictured`: the authors' descriptions of its pictures;
+    `shown`: paragraphs in pictures, read by OCR, and their places.
 
-    `covered`: the share of the page that pictures cover. `is_writing`: False if the lines are codes instead of letters.
+    `covered`: the share of the page that pictures cover, where it may be a scan. `pictures`: the number of those that are
+    large enough for text. `is_writing`: False if the lines are codes instead of letters.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -60,7 +70,9 @@ class PageText:
     stamps: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     pictured: list[str] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
     covered: float = 0.0
+    pictures: int = 0
     is_writing: bool = True
 
 
@@ -74,6 +86,7 @@ def read_page(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, into: Pa
     into.is_writing = is_writing("\n".join(line.text for line in into.lines))
     if sum(len(line.text.strip()) for line in into.lines) <= _SOME_TEXT:
         into.covered = _covered(page)
+    into.pictures = sum(1 for _ in _large_pictures(page))
     if pdfium.FPDFCatalog_IsTagged(document):
         said = " ".join(" ".join(line.text for line in into.lines).split())
         into.pictured = [words for words in dict.fromkeys(_pictured(page)) if words not in said]
@@ -96,6 +109,17 @@ def picture_of(page: pypdfium2.PdfPage) -> pypdfium2.PdfBitmap:
     return page.render(scale=scale, grayscale=True)
 
 
+def pictures_on(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> Iterator[tuple[pypdfium2.PdfBitmap, _Box]]:
+    """Yield the larger pictures on a page, as they are shown, and where: left, top, right, bottom in shares of the page."""
+    width, height = page.get_size()
+    left, _, _, top = page.get_cropbox()
+    for drawn, (x, y, x_end, y_end) in _large_pictures(page):
+        raw = pdfium.FPDFImageObj_GetRenderedBitmap(document, page, drawn)
+        if raw:
+            box = ((x - left) / width, (top - y_end) / height, (x_end - left) / width, (top - y) / height)
+            yield pypdfium2.PdfBitmap.from_raw(raw), box
+
+
 def has_invisible_text(page: pypdfium2.PdfPage) -> bool:
     """True if an OCR program has put its reading over a picture."""
     texts = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT], max_depth=4)
@@ -113,7 +137,6 @@ def looks_written(page: pypdfium2.PdfPage) -> bool:
     return 2 * light > len(shades) and 1000 * (len(shades) - light) > len(shades) and 3 * dark < len(shades)
 
 
-_Box = tuple[float, float, float, float]  # left, bottom, right, top
 _Letter = tuple[int, float, float]  # its number on the page, and where it stands
 
 
@@ -132,6 +155,7 @@ def _lines(text_page: pypdfium2.PdfTextPage, page: pypdfium2.PdfPage) -> Iterato
             shown = line
             if not (_is_on(first, box) and _is_on(last, box) and _is_unclipped(text_page, first)):
                 shown = _visible(text_page, line, at, box)
+                leave_out("text beyond the page's edge or clipped away", int(bool(line.strip()) and not shown.strip()))
             if shown.strip():
                 cells = _cells(text_page, line, at, first, last) if shown is line and not rotation else ()
                 yield Line(shown, _height(first, rotation), _height(last, rotation), cells)
@@ -247,6 +271,26 @@ def _area(objects: Iterable[pdfium.FPDF_PAGEOBJECT], depth: int) -> float:
             count = pdfium.FPDFFormObj_CountObjects(drawn)
             area += _area((pdfium.FPDFFormObj_GetObject(drawn, index) for index in range(count)), depth + 1)
     return area
+
+
+def _large_pictures(page: pypdfium2.PdfPage) -> Iterator[tuple[pdfium.FPDF_PAGEOBJECT, _Box]]:
+    """The pictures on a page that are large enough for text, and where they stand in points."""
+    width, height = page.get_size()
+    sides = [ctypes.c_float() for _ in range(4)]
+    across, down = ctypes.c_uint(), ctypes.c_uint()
+    found = 0
+    for index in range(min(_MOST_OBJECTS, pdfium.FPDFPage_CountObjects(page))):
+        drawn = pdfium.FPDFPage_GetObject(page, index)
+        if pdfium.FPDFPageObj_GetType(drawn) != pdfium.FPDF_PAGEOBJ_IMAGE:
+            continue
+        if not pdfium.FPDFPageObj_GetBounds(drawn, *sides) or found == _MOST_PICTURES:
+            continue
+        left, bottom, right, top = (side.value for side in sides)
+        pdfium.FPDFImageObj_GetImagePixelSize(drawn, across, down)
+        is_detailed = across.value >= _LEAST_PIXELS[0] and down.value >= _LEAST_PIXELS[1]
+        if is_detailed and abs(right - left) * abs(top - bottom) >= _PICTURE * width * height:
+            found += 1
+            yield drawn, (left, bottom, right, top)
 
 
 def _links(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> Iterator[str]:

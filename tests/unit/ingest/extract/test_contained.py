@@ -79,7 +79,11 @@ def test_the_files_of_an_archive_are_documents_and_its_text_is_their_names(
     name: str, make: Callable[[Mapping[str, bytes]], bytes]
 ) -> None:
     content = make(FILES)
-    assert names(content, name) == [("minutes/march.md", "markdown"), ("notes.txt", "text")]
+    assert names(content, name) == [
+        ("minutes/march.md", "markdown"),
+        ("notes.txt", "text"),
+        ("wheel.png", "picture"),
+    ]
     (listing,) = extract("archive", content).blocks
     assert listing.text == "minutes/march.md\nnotes.txt\nwheel.png"
 
@@ -94,7 +98,11 @@ def test_a_compressed_file_is_the_document_in_it(stored: str) -> None:
 
 def test_attachments_of_a_mail_are_documents() -> None:
     content = mail(lease_pdf=b"%PDF-1.4 x", notes_txt=b"hazel", wheel_png=b"\x89PNG")
-    assert names(content) == [("attachment lease.pdf", "pdf"), ("attachment notes.txt", "text")]
+    assert names(content) == [
+        ("attachment lease.pdf", "pdf"),
+        ("attachment notes.txt", "text"),
+        ("attachment wheel.png", "picture"),
+    ]
 
 
 def test_a_mail_that_was_sent_as_a_file_is_a_document_with_its_own_attachments() -> None:

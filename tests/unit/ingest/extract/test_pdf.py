@@ -9,7 +9,7 @@ import pytest
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.pdf import ocr
+from searchkit.ingest.extract import ocr
 from searchkit.ingest.extract.pdf.document import extract_pdf
 from searchkit.ingest.extract.pdf.lines import Line, is_writing, joined, without_running_lines
 from searchkit.ingest.extract.readers import extract
@@ -579,7 +579,8 @@ def test_codes_and_letters_of_another_script_are_no_writing(text: str, sound: bo
     assert is_writing(text) is sound
 
 
-def test_a_page_of_codes_is_reported_and_not_indexed() -> None:
+def test_a_page_of_codes_is_reported_and_not_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")  # no OCR
     codes = "".join(_shown(f"/g{n} /g{n + 1} /g{n + 2}", 50, 700 - 20 * n) for n in range(9))
     with pytest.raises(UnreadableFileError, match="letters that only their fonts know") as refused:
         extract_pdf(drawn(codes))

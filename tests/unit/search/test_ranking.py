@@ -14,6 +14,7 @@ from searchkit.search.fusion import (
     Scales,
     ScoreCalibration,
     descending,
+    is_code,
     likelihood,
     rank_by_meaning,
     rank_by_words,
@@ -148,3 +149,17 @@ def test_case_accents_and_white_space_do_not_matter() -> None:
 )
 def test_a_language_is_told_by_script_or_function_words(text: str, language: str) -> None:
     assert language_of(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "is_it"),
+    [
+        ("def total(rows):\n    return sum(row['price'] for row in rows if row)\n", True),
+        ("for (int i = 0; i < n; i++) { sum += a[i]; }", True),
+        ("The notice period is three months (see page 2); it begins on the first of a month.", False),
+        ("Kaution: 2.340,00 EUR, zahlbar in drei Raten (§ 551 BGB).", False),
+        ("", False),
+    ],
+)
+def test_code_is_told_by_its_signs(text: str, is_it: bool) -> None:
+    assert is_code(text) == is_it

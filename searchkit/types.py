@@ -173,6 +173,7 @@ class Hit:
     the same, one for each place. `date`: the document's day in ISO 8601, perhaps without month or day: its own date, else
     that of its file's last change. `more_in_file`: further passages of the file among the candidates, if hits are grouped by
     file. `sender`: of the mail, or of the mail that the file came with, as written there; "" for everything else.
+    `sentence`: the (start, end) offsets in the text of the sentence that answers, None if none clearly does.
     """
 
     collection: str
@@ -191,6 +192,16 @@ class Hit:
     date: str = ""
     more_in_file: int = 0
     sender: str = ""
+    sentence: tuple[int, int] | None = None
+
+    @property
+    def marked_line(self) -> int | None:
+        """The line of the sentence that answers; None if none is known, or the text's lines are not those of the file."""
+        if self.sentence is None or self.line is None or self.line_end is None:
+            return None
+        if self.line + self.text.rstrip().count("\n") != self.line_end:
+            return None
+        return self.line + self.text.count("\n", 0, self.sentence[0])
 
     @property
     def copies(self) -> int:

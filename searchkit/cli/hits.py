@@ -11,6 +11,7 @@ import click
 from searchkit.cli.output import is_terminal
 from searchkit.display import correspondence, place, plural, printable, reason
 from searchkit.formats import CODE_SUFFIXES
+from searchkit.search.sentences import shown_lines
 from searchkit.types import Explanation, Hit
 
 _PLAIN_WIDTH = 100
@@ -31,10 +32,12 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
         "place": hit.place,
         "line": hit.line,
         "line_end": hit.line_end,
+        "marked_line": hit.marked_line,
         "heading": hit.title,
         "snippet": hit.snippet,
         "marks": [list(mark) for mark in hit.marks],
         "text": hit.text,
+        "sentence": None if hit.sentence is None else list(hit.sentence),
         "similarity": None if hit.evidence.similarity is None else round(hit.evidence.similarity, 4),
         "bm25": None if hit.evidence.bm25 is None else round(hit.evidence.bm25, 4),
         "found_by": list(hit.evidence.found_by),
@@ -63,13 +66,15 @@ def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
         click.echo()
 
 
-def marked(hit: Hit) -> str:
-    """The snippet with private-use characters where marks begin and end; they become colours after the lines are wrapped."""
-    parts, at = [], 0
-    for start, end in hit.marks:
-        parts += [hit.snippet[at:start], _ON, hit.snippet[start:end], _OFF]
-        at = end
-    return "".join([*parts, hit.snippet[at:]])
+def marked(hit: Hit, start: int = 0, end: int | None = None) -> str:
+    """The snippet, or a part of it, with private-use characters around marks; they become colours after lines are wrapped."""
+    end = len(hit.snippet) if end is None else end
+    parts, at = [], start
+    for begin, finish in hit.marks:
+        if begin < end and finish > at:
+            parts += [hit.snippet[at : max(at, begin)], _ON, hit.snippet[max(at, begin) : min(finish, end)], _OFF]
+            at = min(finish, end)
+    return "".join([*parts, hit.snippet[at:end]])
 
 
 def explained(hit: Hit, how: Explanation) -> str:
@@ -108,18 +113,31 @@ def _more(hit: Hit) -> str:
 
 
 def _wrapped(hit: Hit, width: int) -> list[str]:
-    """The marked snippet as lines: prose wrapped, code as written."""
+    """The marked snippet as lines: prose wrapped, code as written, rows and items each on a line; "…" where it is cut."""
     on, off = ("\x1b[1;33m", "\x1b[0m") if _uses_colour() else ("«", "»")
-    text = printable(marked(hit))
-    sources = text.split("\n") if hit.path.suffix.lower() in CODE_SUFFIXES else [" ".join(text.split())]
     lines: list[str] = []
     inside = False
-    for source in sources:
+    for source in _sources(hit):
         for line in textwrap.wrap(source, width, break_on_hyphens=False, subsequent_indent=_indent(source)):
             start = on if inside else ""
             inside = line.rfind(_ON) > line.rfind(_OFF) if _ON in line or _OFF in line else inside
             lines.append(start + line.replace(_ON, on).replace(_OFF, off) + (off if inside else ""))
-    return lines[:_MOST_LINES]
+    first = next((at for at, line in enumerate(lines) if on in line), 0)
+    start = max(0, first - 1) if first >= _MOST_LINES else 0
+    return lines[start : start + _MOST_LINES]
+
+
+def _sources(hit: Hit) -> list[str]:
+    """The marked snippet's lines before they are wrapped."""
+    if hit.path.suffix.lower() in CODE_SUFFIXES:
+        return printable(marked(hit)).split("\n")
+    parts = [" ".join(printable(marked(hit, *bounds)).split()) for bounds in shown_lines(hit.snippet)]
+    at = hit.text.find(hit.snippet)
+    if parts and at > 0:
+        parts[0] = f"… {parts[0]}"
+    if parts and 0 <= at < len(hit.text.rstrip()) - len(hit.snippet):
+        parts[-1] = f"{parts[-1]} …"
+    return parts
 
 
 def _indent(line: str) -> str:

@@ -33,7 +33,8 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
 
     In a query of four or more words, a quoted phrase that matches nothing is ignored: the nearest hits are found.
     """
-    reading = ReadingTime(READING_SECONDS, sum(not searcher.is_by_words for searcher in searchers))
+    with_models = sum(not searcher.is_by_words for searcher in searchers)
+    reading = ReadingTime(READING_SECONDS, with_models, request.marking_seconds if request.reads else 0.0)
     hits = [hit for searcher in searchers for hit in searcher.search(query, request, reading)]
     if not hits and query.phrases and query.is_sentence:
         return search_across(searchers, request, replace(query, phrases=(), ignored_phrases=query.phrases))

@@ -1,4 +1,4 @@
-"""Passages that the model reads when a question needs them, because no index run has embedded them yet.
+"""Passages and sentences that the model reads when a question needs them, because no index run has embedded them.
 
 Words choose the passages, the model says in which order they come. What was read is kept in the catalog, and here as long as
 that cannot be written. Knows nothing of rankings.
@@ -27,15 +27,19 @@ READ_ON_DEMAND = (
 )
 READING_SECONDS = 1.2  # of a search, all its collections together; a group that was begun is finished
 _AT_ONCE = 4  # passages between two looks at the clock, and until another search has its turn
-_REMEMBERED = 4096  # vectors: 12 MB at 768 dimensions
+_REMEMBERED = 8192  # vectors of passages and sentences: 24 MB at 768 dimensions
 
 
 @dataclass(slots=True)
 class ReadingTime:
-    """The seconds that one search has left for reading; `collections`: in how many, the one being searched included."""
+    """The seconds that one search has left for reading; `collections`: in how many, the one being searched included.
+
+    `marking_seconds`: left for reading the sentences of hits.
+    """
 
     seconds: float
     collections: int = 1
+    marking_seconds: float = 0.0
 
     @property
     def share(self) -> float:

@@ -10,6 +10,7 @@ from searchkit.search.query.filters import Filters, check_file_type, is_file_typ
 from searchkit.search.query.parse import ParsedQuery, parse_query
 from searchkit.types import GroupBy, Hit, Note, SearchMode
 
+MARKING_SECONDS = 0.3  # of a search, to find the sentences that answer; asked again, the same passages take none
 _LONGEST_QUERY = 20_000  # characters; more than any model reads
 _EXAMPLE = Remedy(Action.SEARCH, query="boiler pressure too low")
 
@@ -31,7 +32,8 @@ class SearchRequest:
     `min_score`: hits below it are left out. `like`: find what is nearest in meaning to an indexed passage; the query is
     then ignored. `ranking_only`: quicker; hits show how their passages begin instead of why they match, and their scores
     are those of the ranking. `reads`: the model reads the best passages that are not embedded yet, for about a second; without
-    it the answer comes at once, and what is not embedded is ranked by its words.
+    it the answer comes at once, and what is not embedded is ranked by its words. `marking_seconds`: in which the model may read the
+    sentences of the hits, to find those that answer; where it has not, guesses choose them.
 
     Raises UsageError for k < 1, and an unknown mode or grouping.
     """
@@ -46,6 +48,7 @@ class SearchRequest:
     like: PassageAt | None = None
     ranking_only: bool = False
     reads: bool = True
+    marking_seconds: float = MARKING_SECONDS
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -31,9 +31,9 @@ from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_c
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import SearchRequest
-from searchkit.search.results.highlights import Highlighter, Marks, PassageWords, snippet_by_words
+from searchkit.search.results.highlights import Extract, Highlighter, PassageWords, snippet_by_words
 from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
-from searchkit.types import Evidence, Explanation, GroupBy, Hit, SearchMode
+from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, SearchMode
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
@@ -130,10 +130,10 @@ class CollectionSearcher:
                 for choice, of in zip(chosen, words, strict=True)
             ]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
-            highlighter = Highlighter(lexical_query, None if vector is None else self._embedder)
+            highlighter = self._highlighter(lexical_query, vector, reading)
             found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
             return [
-                _hit(self.name, choice, why, *highlighter.snippet(choice.stored.text, of), score=score)
+                _hit(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
                 for choice, of, why, score in found
             ]
 
@@ -194,7 +194,7 @@ class CollectionSearcher:
             chosen = select_passages(self._catalog, found, _scope(request, allowed))
         cosines = [found[choice.stored.content_hash] for choice in chosen]
         return [
-            _hit(self.name, choice, Evidence(cosine, None, ()), *_beginning(choice), score=min(max(0.0, cosine), 1.0))
+            _hit(self.name, choice, Evidence(cosine, None, ()), _beginning(choice), score=min(max(0.0, cosine), 1.0))
             for choice, cosine in zip(chosen, cosines, strict=True)
         ]
 
@@ -275,7 +275,7 @@ class CollectionSearcher:
         found = newest_passages(self._catalog, allowed.mask, k) if allowed else []
         evidence = Evidence(None, None, ())
         chosen = map(SelectedPassage, found)
-        return [_hit(self.name, passage, evidence, *_beginning(passage), score=1.0) for passage in chosen]
+        return [_hit(self.name, passage, evidence, _beginning(passage), score=1.0) for passage in chosen]
 
     def _rank(
         self,
@@ -376,6 +376,19 @@ class CollectionSearcher:
             keep(self._folder, self._embedder.info.fingerprint, found)
         return {key: float(of @ vector) for key, of in found.items()}
 
+    def _highlighter(self, query: LexicalQuery, vector: "Vectors | None", reading: ReadingTime) -> Highlighter:
+        """The highlighter for the hits of a search, which has the model read sentences as long as the time for marks lasts."""
+        if vector is None:
+            return Highlighter(query)
+
+        def read(wanted: Mapping[bytes, Passage]) -> "Mapping[bytes, Vectors]":
+            started = time.monotonic()
+            found = self._reader.read(self._embedder, wanted, reading.marking_seconds)
+            reading.marking_seconds -= time.monotonic() - started
+            return found
+
+        return Highlighter(query, self._embedder, vector, read)
+
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """The share of the query in the best lexical candidate, 0 to 1."""
         places = passages_of_hashes(self._catalog, [next(iter(bm25))]) if bm25 else {}
@@ -392,7 +405,7 @@ class CollectionSearcher:
 
     def _in_order(self, ranking: _Ranking, scope: Selection) -> list[Hit]:
         chosen = select_passages(self._catalog, ranking.ranked, replace(scope, are_near_copies_one=False))
-        return [_hit(self.name, choice, ranking.evidence(choice), *_beginning(choice)) for choice in chosen]
+        return [_hit(self.name, choice, ranking.evidence(choice), _beginning(choice)) for choice in chosen]
 
     def _scale(self, query: str, ranking: _Ranking) -> ScoreCalibration:
         if not ranking.similarities:
@@ -404,8 +417,7 @@ def _hit(
     collection: str,
     choice: SelectedPassage,
     evidence: Evidence,
-    snippet: str,
-    marks: Marks,
+    extract: Extract,
     *,
     score: float | None = None,
 ) -> Hit:
@@ -422,20 +434,21 @@ def _hit(
         line_end=stored.line_end,
         score=score,
         text=stored.text,
-        snippet=snippet,
-        marks=marks,
+        snippet=extract.snippet,
+        marks=extract.marks,
         evidence=evidence,
         copies_at=choice.copies_at,
         place=stored.place,
         date=stored.date,
         more_in_file=choice.more_in_file,
         sender=stored.sender,
+        sentence=extract.sentence,
     )
 
 
-def _beginning(choice: SelectedPassage) -> tuple[str, Marks]:
-    """The snippet of a passage that was not found by its words: its beginning."""
-    return snippet_by_words(choice.stored.text, (), ())
+def _beginning(choice: SelectedPassage) -> Extract:
+    """The extract of a passage that was not found by its words: its beginning."""
+    return Extract(*snippet_by_words(choice.stored.text, (), ()))
 
 
 def _constraints(query: ParsedQuery, request: SearchRequest) -> Constraints:

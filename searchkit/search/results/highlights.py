@@ -1,15 +1,20 @@
-"""Chooses what to show of a passage: the words that match, the part that answers, and the marks in it."""
+"""Chooses what to show of a passage: the sentence that answers, the words that match, and the stretch around them."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from itertools import accumulate
 from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog.fulltext import Span, Stemmer
 from searchkit.catalog.passages import StoredPassage
+from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
+from searchkit.search.sentences import Bounds, header_lines, only_leads_to, sentences
 from searchkit.text import split_sentences
+from searchkit.types import Passage
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder, TokenVectors
@@ -17,23 +22,30 @@ if TYPE_CHECKING:
 
 SNIPPET_CHARACTERS = 320
 _SURELY_SHOWN = SNIPPET_CHARACTERS * 3 // 4  # the end may be cut back to a whole word
+_BEFORE = SNIPPET_CHARACTERS // 3  # characters shown before the sentence that answers
+_JOINS = re.compile(r"[-_./:#@’'·]{1,2}")  # between two parts of an identifier
+_IDENTIFIER = re.compile(r"\w+(?:[-_./:#@]\w+)+")
 
 Marks = tuple[tuple[int, int], ...]
 
 
 def sentence_bounds(text: str) -> list[tuple[int, int]]:
     """(start, end) of each sentence, without the white space after it."""
-    sentences = split_sentences(text)
-    ends = list(accumulate(len(sentence) for sentence in sentences))
+    pieces = split_sentences(text)
+    ends = list(accumulate(len(piece) for piece in pieces))
     bounds = [
-        (end - len(sentence), end - len(sentence) + len(sentence.rstrip()))
-        for sentence, end in zip(sentences, ends, strict=True)
+        (end - len(piece), end - len(piece) + len(piece.rstrip())) for piece, end in zip(pieces, ends, strict=True)
     ]
     return [(start, end) for start, end in bounds if end > start]
 
 
-def snippet_by_words(text: str, spans: Sequence[Span], stems: Collection[str]) -> tuple[str, Marks]:
-    """The stretch of about SNIPPET_CHARACTERS, beginning with a sentence, with most of the distinct stems."""
+def snippet_by_words(
+    text: str, spans: Sequence[Span], stems: Collection[str], places: Sequence[Bounds] | None = None
+) -> tuple[str, Marks]:
+    """The stretch of about SNIPPET_CHARACTERS, beginning with a sentence, with most of the distinct stems.
+
+    `places`: to mark, instead of those words.
+    """
     matching = [span for span in spans if span.stem in stems]
     starts = [start for start, _ in sentence_bounds(text)] or [0]
 
@@ -44,14 +56,37 @@ def snippet_by_words(text: str, spans: Sequence[Span], stems: Collection[str]) -
     start = max(starts, key=gain)
     if matching and gain(start)[0] == 0:  # the words are deep inside one long sentence
         start = _next_word(text, max(0, matching[0].start - SNIPPET_CHARACTERS // 4), matching[0].start)
-    return _cut(text, start, [(span.start, span.end) for span in matching])
+    return _cut(text, start, _whole(text, matching) if places is None else places)
 
 
-def snippet_around(text: str, sentence: tuple[int, int]) -> tuple[str, Marks]:
-    """A stretch with the given sentence marked in it."""
-    bounds = sentence_bounds(text)
-    before = [start for start, end in bounds if end <= sentence[0] and sentence[1] - start <= SNIPPET_CHARACTERS]
-    return _cut(text, min(before, default=sentence[0]), [sentence])
+def snippet_around(text: str, sentence: Bounds, marks: Sequence[Bounds] = ()) -> tuple[str, Marks]:
+    """A stretch with a sentence in it, and a little of what is before it; the sentence is marked unless other places are.
+
+    A mail's headers are left out before its text.
+    """
+    least = header_lines(text)
+    before = [
+        start
+        for start, end in sentence_bounds(text)
+        if least <= start and end <= sentence[0] and sentence[0] - start <= _BEFORE
+        if sentence[1] - start <= SNIPPET_CHARACTERS
+    ]
+    start = min(before, default=sentence[0])
+    inside = [mark for mark in marks if sentence[0] <= mark[0] < sentence[1]]
+    if inside and inside[0][1] > start + _SURELY_SHOWN:  # deep inside one long sentence
+        start = _next_word(text, inside[0][0] - SNIPPET_CHARACTERS // 4, inside[0][0])
+    return _cut(text, start, marks or [sentence])
+
+
+def _whole(text: str, spans: Sequence[Span]) -> list[Bounds]:
+    """The places of words; those that an identifier is made of are one place."""
+    found: list[Bounds] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if found and _JOINS.fullmatch(text, found[-1][1], span.start):
+            found[-1] = (found[-1][0], max(found[-1][1], span.end))
+        else:
+            found.append((span.start, span.end))
+    return found
 
 
 def _next_word(text: str, start: int, end: int) -> int:
@@ -61,7 +96,7 @@ def _next_word(text: str, start: int, end: int) -> int:
     return next((i for i in range(start, end) if text[i - 1].isspace()), end if text[end - 1].isspace() else start)
 
 
-def _cut(text: str, start: int, places: Sequence[tuple[int, int]]) -> tuple[str, Marks]:
+def _cut(text: str, start: int, places: Sequence[Bounds]) -> tuple[str, Marks]:
     """SNIPPET_CHARACTERS from `start`, to the end of a word, with the places inside it counted from its own start."""
     end = min(len(text), start + SNIPPET_CHARACTERS)
     if end < len(text):
@@ -74,6 +109,18 @@ def _cut(text: str, start: int, places: Sequence[tuple[int, int]]) -> tuple[str,
         else:
             merged.append((a, b))
     return text[start:end], tuple(merged)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What to show of a passage: a stretch of its text, and (start, end) in the stretch of what shows why it was found.
+
+    `sentence`: (start, end) in the whole text of what answers; None if nothing does clearly.
+    """
+
+    snippet: str
+    marks: Marks
+    sentence: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,33 +153,97 @@ class PassageWords:
         )
 
 
-# What a word of the query in a sentence adds to the mean cosine of the query's tokens to the nearest of the sentence's. Of 200
-# questions, .49 get the sentence that the model finds nearest, by words alone .47; .84 of the way to it against .78.
-_WORD = 0.02
+# Has the model read sentences, for as long as there is time: (dimension,) unit vectors by the keys of those that it has read.
+ReadSentences = Callable[[Mapping[bytes, Passage]], "Mapping[bytes, Vectors]"]
+
+# Set on one half of the judged passages of benchmarks/answering_sentences.py. Scores are cosines to the query.
+_LEADS = 0.1  # less for what only leads to an answer
+_STATIC = 0.3  # of the tokens' nearness, beside the guess at a sentence's vector
+_READ_AT_MOST = (
+    4  # sentences of a passage: those that are guessed to be nearest, among which 95 % of the right ones are
+)
+_MARGIN = (
+    0.3  # of the way from unrelated to matching texts; a sentence below is marked only for the query's words in it
+)
 
 
 class Highlighter:
-    """Chooses what to show of the hits of one search. Without an `embedder`, by words alone."""
+    """Chooses what to show of the hits of one search. Without an `embedder` and the query's `vector`, by words alone.
 
-    def __init__(self, query: LexicalQuery, embedder: "Embedder | None" = None) -> None:
-        self._query, self._embedder = query, embedder
+    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence.
+    """
 
-    def snippet(self, text: str, words: PassageWords) -> tuple[str, Marks]:
-        """A snippet with the words marked that show why it matches, else the sentence nearest in meaning."""
-        if not words.is_informative and (sentence := self._nearest_sentence(text, words.spans)):
-            return snippet_around(text, sentence)
-        return snippet_by_words(text, words.spans, self._query.weights)
+    def __init__(
+        self,
+        query: LexicalQuery,
+        embedder: "Embedder | None" = None,
+        vector: "Vectors | None" = None,
+        read: ReadSentences = lambda _: {},
+    ) -> None:
+        self._query, self._embedder, self._vector, self._read = query, embedder, vector, read
 
-    def _nearest_sentence(self, text: str, spans: Sequence[Span]) -> tuple[int, int] | None:
-        """None if the passage is a single sentence, or the model knows no tokens by themselves."""
-        bounds = sentence_bounds(text)
-        if len(bounds) < 2 or self._embedder is None or self._tokens is None:
+    def extract(self, stored: StoredPassage, words: PassageWords) -> Extract:
+        """The stretch around the sentence that answers, with the words marked that show why, else the whole sentence."""
+        text = stored.text
+        found = sentences(text, stored.title, is_code=stored.path.suffix.lower() in CODE_SUFFIXES)
+        best = self._best(stored, found, words.spans) if found else None
+        if best is None:
+            return self._by_words(text, words, found)
+        if not self._query.is_informative(self._stems(best, words.spans)):
+            return Extract(*snippet_around(text, best), best)
+        return Extract(*snippet_around(text, best, self._matching(text, words.spans)), best)
+
+    def _by_words(self, text: str, words: PassageWords, found: Sequence[Bounds]) -> Extract:
+        """The stretch with most of the query's words, and the sentence of it that has most of them."""
+        snippet, marks = snippet_by_words(text, words.spans, self._query.weights, self._matching(text, words.spans))
+        start = text.find(snippet)
+        shown = [bounds for bounds in found if start <= bounds[0] < start + len(snippet)]
+        shares = [self._query.coverage(self._stems(bounds, words.spans)) for bounds in shown]
+        sentence = shown[shares.index(max(shares))] if any(shares) else None
+        return Extract(snippet, marks, sentence)
+
+    def _matching(self, text: str, spans: Sequence[Span]) -> list[Bounds]:
+        """The places of the query's words in a text, and those of its identifiers as wholes."""
+        asked = {found.group().casefold() for found in _IDENTIFIER.finditer(self._query.text)}
+        whole = (
+            [found.span() for found in _IDENTIFIER.finditer(text) if found.group().casefold() in asked] if asked else []
+        )
+        words = _whole(text, [span for span in spans if span.stem in self._query.weights])
+        return sorted([*whole, *words])
+
+    def _best(self, stored: StoredPassage, found: Sequence[Bounds], spans: Sequence[Span]) -> Bounds | None:
+        """The sentence that is nearest to the query; None if none is near, or the model cannot say."""
+        if self._embedder is None or self._vector is None:
             return None
-        tokens = self._embedder.token_vectors([text[start:end] for start, end in bounds]) or []
-        scores = [
-            self._nearness(of) + _WORD * self._words(bound, spans) for bound, of in zip(bounds, tokens, strict=True)
-        ]
-        return bounds[scores.index(max(scores))]
+        text = stored.text
+        leads = [_LEADS * only_leads_to(text, bounds) for bounds in found]
+        guesses = self._guesses([text[start:end] for start, end in found])
+        if guesses is None:
+            return None
+        guesses = [guess - lead for guess, lead in zip(guesses, leads, strict=True)]
+        likely = sorted(range(len(found)), key=lambda i: -guesses[i])[:_READ_AT_MOST]
+        wanted = {_key(stored.title, text[slice(*found[i])]): i for i in likely}
+        read = self._read({key: Passage(stored.title, text[slice(*found[i])]) for key, i in wanted.items()})
+        if len(read) < len(wanted):
+            return found[likely[0]]
+        cosines = {i: float(read[key] @ self._vector) - leads[i] for key, i in wanted.items()}
+        nearest = max(cosines, key=lambda i: cosines[i])
+        unrelated, matching = self._embedder.info.similarity_range
+        is_near = cosines[nearest] >= unrelated + _MARGIN * (matching - unrelated)
+        return found[nearest] if is_near or self._stems(found[nearest], spans) else None
+
+    def _guesses(self, texts: Sequence[str]) -> list[float] | None:
+        """How near sentences are to the query, guessed from their tokens; None if the model has no vectors of tokens."""
+        assert self._embedder is not None and self._vector is not None
+        near = [self._nearness(of) for of in self._embedder.token_vectors(texts) or []]
+        provisional = self._embedder.provisional
+        if provisional is None:
+            return near or None
+        from searchkit.embedding.embedder import prefix
+
+        query = prefix(self._vector[None], provisional.dimension)[0]
+        cosines = provisional.of([Passage("", text) for text in texts]) @ query
+        return [float(cosine) + _STATIC * by_tokens for cosine, by_tokens in zip(cosines, near or cosines, strict=True)]
 
     @cached_property
     def _tokens(self) -> "Vectors | None":
@@ -150,7 +261,12 @@ class Highlighter:
             return 0.0
         return float((self._tokens @ sentence.vectors.T).max(axis=1).sum())
 
-    def _words(self, bound: tuple[int, int], spans: Sequence[Span]) -> int:
-        """How many of the query's words are in a sentence."""
-        inside = {span.stem for span in spans if bound[0] <= span.start and span.end <= bound[1]}
-        return len(inside & self._query.weights.keys())
+    def _stems(self, bounds: Bounds, spans: Sequence[Span]) -> set[str]:
+        """The query's words in a sentence."""
+        inside = {span.stem for span in spans if bounds[0] <= span.start and span.end <= bounds[1]}
+        return inside & self._query.weights.keys()
+
+
+def _key(title: str, sentence: str) -> bytes:
+    """A key of a sentence for the vectors that are remembered; passages have longer ones."""
+    return blake2b(f"{title}\0{sentence}".encode("utf-8", "surrogatepass"), digest_size=12).digest()

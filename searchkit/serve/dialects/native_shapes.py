@@ -69,6 +69,7 @@ class FoundPassage(BaseModel):
     page: int | None
     line: int | None
     line_end: int | None
+    marked_line: int | None = Field(description="The line of the sentence that answers; null if it is not known.")
     place: str
     date: str
     snippet: str = Field(description="The part of the text that shows why it was found.")
@@ -186,6 +187,7 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
         page=hit.page,
         line=hit.line,
         line_end=hit.line_end,
+        marked_line=hit.marked_line,
         place=sanitize(hit.place),
         date=hit.date,
         snippet=found.snippet,

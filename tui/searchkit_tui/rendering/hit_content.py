@@ -86,7 +86,8 @@ def _source(hit: Hit) -> str:
 def _locator(hit: Hit) -> str:
     if hit.page is not None:
         return f", page {hit.page}"
-    return f":{hit.line}" if hit.line is not None else ""
+    line = hit.line if hit.marked_line is None else hit.marked_line
+    return f":{line}" if line is not None else ""
 
 
 def _cut(text: str, cells: int) -> str:

@@ -95,7 +95,8 @@ def _in_editor(words: Sequence[str], hit: Hit) -> OpenCommand:
     if not words:
         raise UsageError("EDITOR is set to nothing. Set your editor: export EDITOR=nano")
     name = Path(words[0]).name.removesuffix(".exe")
-    return OpenCommand((*words, *editor_arguments(name, hit.path, hit.line)), takes_terminal=name not in _IN_WINDOW)
+    line = hit.line if hit.marked_line is None else hit.marked_line
+    return OpenCommand((*words, *editor_arguments(name, hit.path, line)), takes_terminal=name not in _IN_WINDOW)
 
 
 def _system_opener() -> str:

@@ -102,11 +102,11 @@ def _fitting(hit: Hit, number: int, mark: str, free: int, count: CountTokens) ->
     cost = count(block) + 2
     if cost <= free:
         return hit, block, cost
-    around = count(source_block(number, replace(hit, text=""), mark)) + 4
+    around = count(source_block(number, replace(hit, text="", sentence=None), mark)) + 4
     text = _part(hit, free - around, count) if free - around >= _LEAST_SOURCE else ""
     if not text:
         return None
-    cut = replace(hit, text=text)
+    cut = replace(hit, text=text, sentence=None)
     block = source_block(number, cut, mark)
     cost = count(block) + 2
     return (cut, block, cost) if cost <= free else None

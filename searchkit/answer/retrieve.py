@@ -17,6 +17,7 @@ from searchkit.search.results.passages import NormalizedText
 from searchkit.types import NAME_ONLY, Hit
 
 _ENOUGH_WORDS = 2  # content words of the question that make a weak hit a source, if another hit is strong
+_BETWEEN = "\n\n"  # passages that are joined
 _Placed = tuple[PassagePosition, Hit]
 
 
@@ -116,9 +117,11 @@ def _one(run: list[Hit]) -> Hit:
     if len(run) == 1:
         return best
     ends = [hit.line_end or hit.line for hit in run]
+    before = sum(len(hit.text) + len(_BETWEEN) for hit in run[: run.index(best)])
     return replace(
         best,
-        text="\n\n".join(hit.text for hit in run),
+        text=_BETWEEN.join(hit.text for hit in run),
+        sentence=best.sentence and (best.sentence[0] + before, best.sentence[1] + before),
         page=run[0].page,
         line=run[0].line,
         line_end=ends[-1],

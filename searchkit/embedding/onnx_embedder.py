@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Vector = npt.NDArray[np.float32]
 _INPUT = "token_ids"
 _FEW = 8  # queries; beyond, each query gets one core, which halves the work
+_SENTENCES = 1200  # characters
 _MANY_TOKENS = 512  # the memory of longer texts is returned afterwards
 
 
@@ -63,8 +64,12 @@ class OnnxEmbedder:
         return self.embed_many(texts)
 
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
-        """See Embedder."""
-        return self.embed_many([self.card.prompts.of_passage(passage) for passage in passages])
+        """See Embedder. A few sentences share the session of queries, if no other is open: opening it takes longer than they do."""
+        texts = [self.card.prompts.of_passage(passage) for passage in passages]
+        is_open = "_steady_session" in self.__dict__ or self.serves_many
+        if 0 < len(texts) <= _FEW and not is_open and sum(map(len, texts)) <= _SENTENCES:
+            return np.stack([self.embed_one(text) for text in texts])
+        return self.embed_many(texts)
 
     def token_vectors(self, texts: Sequence[str]) -> list[TokenVectors] | None:
         """See Embedder. Models imported by early versions of searchkit have no such table."""

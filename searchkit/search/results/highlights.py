@@ -170,7 +170,8 @@ _MARGIN = (
 class Highlighter:
     """Chooses what to show of the hits of one search. Without an `embedder` and the query's `vector`, by words alone.
 
-    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence.
+    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence. `reads_all`: also where
+    the words of a guessed sentence show why it matches.
     """
 
     def __init__(
@@ -179,8 +180,11 @@ class Highlighter:
         embedder: "Embedder | None" = None,
         vector: "Vectors | None" = None,
         read: ReadSentences = lambda _: {},
+        *,
+        reads_all: bool = True,
     ) -> None:
         self._query, self._embedder, self._vector, self._read = query, embedder, vector, read
+        self._reads_all = reads_all
 
     def extract(self, stored: StoredPassage, words: PassageWords) -> Extract:
         """The stretch around the sentence that answers, with the words marked that show why, else the whole sentence."""
@@ -222,6 +226,8 @@ class Highlighter:
             return None
         guesses = [guess - lead for guess, lead in zip(guesses, leads, strict=True)]
         likely = sorted(range(len(found)), key=lambda i: -guesses[i])[:_READ_AT_MOST]
+        if not self._reads_all and self._query.is_informative(self._stems(found[likely[0]], spans)):
+            return found[likely[0]]
         wanted = {_key(stored.title, text[slice(*found[i])]): i for i in likely}
         read = self._read({key: Passage(stored.title, text[slice(*found[i])]) for key, i in wanted.items()})
         if len(read) < len(wanted):

@@ -1,6 +1,7 @@
 """Which requests are made and which answers are shown, decided without any widget."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,17 @@ class Runner:
 
     def __init__(self) -> None:
         self.under_way: list[Pending] = []
+        self.to_mark: list[Pending] = []
+
+    def mark(self, pending: Pending) -> None:
+        self.to_mark.append(pending)
 
     def start(self, pending: Pending) -> None:
         self.under_way.append(pending)
 
     def cancel(self) -> None:
         self.under_way.clear()
+        self.to_mark.clear()
 
     def stop_waiting(self) -> None:
         """Nothing shows that anything is slow."""
@@ -116,6 +122,40 @@ def test_a_partial_answer_is_shown_and_the_rest_is_still_wanted(desk: Desk) -> N
     desk.answer()
     assert desk.view.updates == [False, True]
     assert desk.runner.under_way == []
+
+
+def test_better_marks_come_later_and_the_selection_stays(desk: Desk) -> None:
+    desk.controller.mode = SearchMode.HYBRID
+    desk.type("boiler pressure")
+    desk.answer()
+    first = desk.view.answer
+    (pending,) = desk.runner.to_mark
+    marked = desk.session.marked(pending, lambda: True)
+    assert first is not None and marked is not None and marked.is_marked
+    better = tuple(replace(hit, sentence=(0, 5)) for hit in marked.hits)
+    desk.controller.take(replace(marked, response=replace(marked.response, hits=better)))
+    assert desk.view.updates == [False, True]
+    assert desk.view.answer is not None
+    assert (desk.view.answer.hits, desk.view.answer.elapsed_ms) == (better, first.elapsed_ms)
+
+
+def test_marks_of_hits_that_are_no_longer_wanted_are_dropped(desk: Desk) -> None:
+    desk.controller.mode = SearchMode.HYBRID
+    desk.type("boiler pressure")
+    desk.answer()
+    (pending,) = desk.runner.to_mark
+    marked = desk.session.marked(pending, lambda: True)
+    assert marked is not None
+    desk.type("apple")
+    assert desk.runner.to_mark == []
+    desk.controller.take(replace(marked, response=SearchResponse(())))
+    assert desk.view.updates == [False]
+
+
+def test_hits_by_words_alone_are_not_marked_again(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    assert desk.runner.to_mark == []
 
 
 def test_where_meaning_fails_the_answer_by_words_is_still_taken(desk: Desk) -> None:

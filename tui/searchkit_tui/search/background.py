@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 0.15  # after the last key, before a search
 _SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker
 SEARCH = "search"  # the group of workers whose failure ends a search
-_WORDS = "words"
+_WORDS, _MARKS = "words", "marks"
 
 # Answers a request, or returns None when the second argument says that the answer is no longer wanted.
 Ask = Callable[[Pending, Callable[[], bool]], SearchAnswer | None]
@@ -76,9 +76,13 @@ class BackgroundSearch:
         if is_answered_by_words(pending.request):
             self._run(pending, self._session.first_answer, _WORDS)
 
+    def mark(self, pending: Pending) -> None:
+        """See SearchRunner."""
+        self._run(pending, self._session.marked, _MARKS)
+
     def cancel(self) -> None:
         """See SearchRunner."""
-        for group in (SEARCH, _WORDS):
+        for group in (SEARCH, _WORDS, _MARKS):
             self._screen.workers.cancel_group(self._screen, group)
         self.stop_waiting()
 

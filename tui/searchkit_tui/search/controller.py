@@ -1,6 +1,7 @@
 """The logic of search as you type, without widgets: the request under way, and the answer shown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from searchkit.types import Hit, SearchMode
@@ -15,6 +16,9 @@ class SearchRunner(Protocol):
 
     def start(self, pending: Pending) -> None:
         """Search, and have each answer brought to `SearchController.take`."""
+
+    def mark(self, pending: Pending) -> None:
+        """Have the model choose the sentences to mark, and the answer with them brought to `SearchController.take`."""
 
     def cancel(self) -> None:
         """End what was started: its answers are no longer wanted."""
@@ -118,7 +122,10 @@ class SearchController:
             self.search()
 
     def take(self, answer: SearchAnswer) -> None:
-        """Show an answer if it is to the latest request."""
+        """Show an answer if it is to the latest request, or the marks of the one that is shown."""
+        if answer.is_marked:
+            self._take_marks(answer)
+            return
         if answer.request != self._wanted:
             return
         if answer.error and (missing := self._session.drop_missing()):
@@ -133,6 +140,9 @@ class SearchController:
         if not answer.is_partial:
             self.stop()
         self._show(answer)
+        is_read = any(hit.evidence.similarity is not None for hit in answer.hits)
+        if is_read and not answer.is_partial and answer.request.like is None:
+            self._runner.mark(Pending(answer.request))
 
     def stop(self) -> None:
         """Give up the request under way, if there is one."""
@@ -149,6 +159,12 @@ class SearchController:
         self.stop()
         self._wanted = request
         self._runner.start(Pending(request))
+
+    def _take_marks(self, marked: SearchAnswer) -> None:
+        """Show the hits again with better marks, unless anything else is shown or wanted by now."""
+        shown = self._shown
+        if self._wanted is None and shown is not None and shown.request == marked.request and shown.hits != marked.hits:
+            self._show(replace(shown, response=marked.response))
 
     def _go_on_by_words(self, failed: SearchAnswer) -> None:
         """Keep the hits by words if the search by meaning has failed, or wait for them."""

@@ -38,7 +38,7 @@ class ResultList(OptionList, can_focus=False):
     def exchange(self, hits: Sequence[Hit]) -> None:
         """Replace all hits by better ones for the same request; a hit that the user has selected stays selected."""
         chosen = self.selected_hit if self._is_moved else None
-        found = (at for at, hit in enumerate(hits) if chosen and _identity(hit) == _identity(chosen))
+        found = (at for at, hit in enumerate(hits) if chosen and is_same_passage(hit, chosen))
         self._replace(hits, next(found, 0))
 
     @property
@@ -88,6 +88,11 @@ class ResultList(OptionList, can_focus=False):
         self.hits = tuple(hits)
         self.set_options(Option(entry(hit, self._cells)) for hit in hits)
         self.highlighted = selected if hits else None
+
+
+def is_same_passage(hit: Hit, other: Hit) -> bool:
+    """True for the same passage of the same file, whatever was found or marked in it."""
+    return _identity(hit) == _identity(other)
 
 
 def _identity(hit: Hit) -> tuple[object, ...]:

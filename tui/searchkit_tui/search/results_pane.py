@@ -15,7 +15,7 @@ from searchkit.types import Hit
 from searchkit_tui.rendering.hit_content import copied
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.preview import DocumentScroll, Preview
-from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.search.result_list import ResultList, is_same_passage
 from searchkit_tui.search.session import ContextWindow
 from searchkit_tui.widgets.dialogs import show_worker_failure
 from searchkit_tui.widgets.open_hit import OpenedHits, open_hit
@@ -121,6 +121,9 @@ class ResultsPane(Container):
         """Show the selected hit, unless it is shown already."""
         hit = self.selected_hit
         if hit is not None and hit != self.previewed and self.query_one(Preview).display:
+            if self.previewed is not None and is_same_passage(hit, self.previewed):  # with other marks
+                self._read(hit, None if self._is_passage_alone else self._window, is_more=True)
+                return
             self._window = ContextWindow()
             self._is_reading_more = False
             self._read(hit, None if self._is_passage_alone else self._window, is_more=False)

@@ -21,6 +21,7 @@ _MAX_HITS = 20
 _FIRST_BY_WORDS_SECONDS = 0.1  # a hybrid search that takes longer is answered by words meanwhile
 _MORE_PASSAGES = 24  # of a document, when the user reaches the end of what is shown
 _MOST_PASSAGES = 150  # on either side: beyond, laying them out would be felt while typing
+_MARKING_SECONDS, _MARKING_TURNS = 0.4, 5
 _LOOK_SECONDS = 0.05  # between two looks whether a waiting request is still wanted: each occupies a thread
 
 
@@ -29,6 +30,7 @@ class SearchAnswer:
     """The response to a request, or the error that prevented it ("" if none did).
 
     `collections`: the ones that were searched. `is_partial`: by words alone; the answer by meaning and words is still to come.
+    `is_marked`: the answer again, with the sentences marked that the model has chosen meanwhile.
     """
 
     request: "SearchRequest"
@@ -37,6 +39,7 @@ class SearchAnswer:
     collections: tuple[str, ...]
     error: str = ""
     is_partial: bool = False
+    is_marked: bool = False
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -124,7 +127,7 @@ class SearchSession:
         from searchkit import PassageAt, SearchRequest
 
         place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
-        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place)
+        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, marking_seconds=0.0)
 
     def drop_missing(self) -> tuple[str, ...]:
         """No longer search chosen collections that do not exist. Returns their names."""
@@ -160,6 +163,18 @@ class SearchSession:
         if not answer.error:
             pending.answered.set()
         return answer if is_wanted() else None
+
+    def marked(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
+        """Answer a request again, with the sentences marked that the model chooses; None if that is no longer wanted.
+
+        It reads for a moment at a time, so that another request is never kept waiting for long.
+        """
+        request, answer = pending.request, None
+        for _ in range(_MARKING_TURNS):
+            turn = Pending(replace(request, marking_seconds=_MARKING_SECONDS))
+            if (answer := self.answer(turn, is_wanted)) is None or answer.error:
+                return None
+        return answer and replace(answer, request=request, is_marked=True)
 
     def first_answer(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
         """Answer a request by words and by guesses at the meaning of passages that the model has not read.

@@ -123,8 +123,8 @@ def _wrapped(hit: Hit, width: int) -> list[str]:
             inside = line.rfind(_ON) > line.rfind(_OFF) if _ON in line or _OFF in line else inside
             lines.append(start + line.replace(_ON, on).replace(_OFF, off) + (off if inside else ""))
     first = next((at for at, line in enumerate(lines) if on in line), 0)
-    start = max(0, first - 1) if first >= _MOST_LINES else 0
-    return lines[start : start + _MOST_LINES]
+    top = max(0, first - 1) if first >= _MOST_LINES else 0
+    return lines[top : top + _MOST_LINES]
 
 
 def _sources(hit: Hit) -> list[str]:

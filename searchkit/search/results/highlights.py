@@ -217,9 +217,10 @@ class Highlighter:
 
     def _best(self, stored: StoredPassage, found: Sequence[Bounds], spans: Sequence[Span]) -> Bounds | None:
         """The sentence that is nearest to the query; None if none is near, or the model cannot say."""
-        if self._embedder is None or self._vector is None:
-            return None
         text = stored.text
+        is_whole = len(found) == 1 and found[0][1] - found[0][0] == len(text.strip())  # nothing to choose
+        if is_whole or self._embedder is None or self._vector is None:
+            return None
         leads = [_LEADS * only_leads_to(text, bounds) for bounds in found]
         guesses = self._guesses([text[start:end] for start, end in found])
         if guesses is None:

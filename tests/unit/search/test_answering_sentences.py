@@ -179,7 +179,7 @@ def test_a_snippet_has_the_sentence_and_little_before_it() -> None:
 def hit(text: str, snippet: str, marks: tuple[tuple[int, int], ...] = (), **fields: object) -> Hit:
     end = 10 + text.count("\n")
     known = Hit("docs", Path("/docs/a.txt"), "", None, 10, end, 1.0, text, snippet, marks, Evidence(None, None, ()))
-    return known if not fields else Hit(**{**{name: getattr(known, name) for name in known.__slots__}, **fields})  # type: ignore[arg-type]
+    return known if not fields else Hit(**{**{name: getattr(known, name) for name in known.__slots__}, **fields})
 
 
 def test_the_line_of_a_hit_is_that_of_its_sentence_with_the_passage_beside_it() -> None:

@@ -32,7 +32,7 @@ _SUFFIXES = {
     "ppt": "ppt pps pot",
     "xls": "xls xlt xlsb",
     "msg": "msg",
-    "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz",
+    "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz 7z rar pages numbers tnef",
     "mail": "eml emlx",
     PICTURE: "png jpg jpeg jpe jfif tif tiff webp heic heif avif bmp gif",
     "mhtml": "mhtml mht",
@@ -63,7 +63,10 @@ CONTAINERS = frozenset(
 SUFFIXES_READ = frozenset(_FORMATS)
 WITH_GRAMMAR = CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
 CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in CODE)
-_NAMES = {"makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby", "cmakelists.txt": "code"}
+_NAMES = {
+    "winmail.dat": "archive", "makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby",
+    "cmakelists.txt": "code",
+}  # fmt: skip
 _INDEX_NAMES = (
     "dovecot.",
     "dovecot-",
@@ -73,7 +76,7 @@ _INDEX_NAMES = (
 )  # what mail programs keep beside mail
 _BINARY = frozenset(
     ".ico .psd .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .mp3 .wav .flac .ogg .m4a .mp4 .mkv .mov .avi .webm"
-    " .7z .rar .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
+    " .zst .jar .whl .exe .dll .so .dylib .o .a .obj .pyc .class .wasm .iso .dmg .deb .rpm .ttf .otf .woff"
     " .woff2 .db .sqlite .sqlite3 .bin .dat .npy .npz .safetensors .gguf .onnx .pkl .parquet .mobi .msf".split()
 )
 
@@ -91,6 +94,6 @@ def reads_old_office() -> bool:
 def format_by_name(path: PurePath) -> str | None:
     """The format that a name promises, UNSUPPORTED for kinds without text, which are not opened; None if it promises none."""
     name, suffix = path.name.lower(), path.suffix.lower()
-    if suffix in _BINARY or name.startswith(_INDEX_NAMES):
+    if (suffix in _BINARY and name not in _NAMES) or name.startswith(_INDEX_NAMES):
         return UNSUPPORTED
     return _NAMES.get(name) or _FORMATS.get(suffix)

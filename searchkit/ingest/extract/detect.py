@@ -9,7 +9,7 @@ from pathlib import PurePath
 from searchkit.formats import CODE, PICTURE, PRIVATE_KEY, UNSUPPORTED, format_by_name
 from searchkit.ingest.extract.data.exports import is_chat
 from searchkit.ingest.extract.pictures import is_picture
-from searchkit.ingest.extract.unpack import is_compressed, is_tar
+from searchkit.ingest.extract.unpack import is_compressed, is_other_archive, is_tar
 
 _LOOKED_AT = 8192  # bytes of the beginning
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -85,7 +85,7 @@ def format_of(path: PurePath, content: bytes) -> str:
     if content.startswith(_OLE):
         return _of_compound_file(content, by_name)
     beginning = content[:_LOOKED_AT]
-    if is_compressed(beginning) or is_tar(beginning):
+    if is_compressed(beginning) or is_tar(beginning) or is_other_archive(beginning):
         return "archive"
     return _of_signature(beginning, by_name) or _of_text(_decoded(beginning), by_name)
 

@@ -17,7 +17,7 @@ _VERSIONS: dict[str, int] = {
     "": 7,
     "text": 5,
     "data": 5,
-    "markdown": 5,
+    "markdown": 6,
     "rst": 5,
     "org": 5,
     "notebook": 5,
@@ -33,7 +33,7 @@ _VERSIONS: dict[str, int] = {
     "mail": 10,
     "mailbox": 10,
     "msg": 4,
-    "archive": 4,
+    "archive": 5,
 }
 _BUILT_ON = {
     "mail": "html",

@@ -13,17 +13,23 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import IO, cast
 
+from searchkit.display.installation import Installation
 from searchkit.errors import UnreadableFileError
 from searchkit.formats import PICTURE, format_by_name, reads_old_office
 from searchkit.ingest.extract.archive import BOMB_BYTES, BOMB_RATIO, MAX_MEMBERS, damaged, locked
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _KIND = "archive"
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
+_SEVEN_ZIP, _RAR, _TNEF = b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x78\x9f\x3e\x22"
+_APPLE = ".iwa"  # the ending of what Pages, Numbers and Keynote write
+_MOST_AT_ONCE = 128 << 20  # bytes of a .7z archive, whose files cannot be unpacked one by one
 _TAR_AT = 257
 _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
@@ -34,6 +40,7 @@ _MOST_STREAMED = 512 << 20  # bytes that a compressed archive may unpack to
 _NAMES_IN_A_BLOCK = 40
 _PREVIEWS = ("Thumbnails/", "docProps/")  # of the document itself
 _MOST_NAMES = 20_000
+_PACK_AGAIN = "unpack it, or pack it as .zip or .7z"
 _TOO_MUCH = "a file in it unpacks to more than one file may have"
 
 
@@ -61,6 +68,11 @@ def is_compressed(beginning: bytes) -> bool:
     return beginning.startswith((_GZIP, _XZ)) or (beginning.startswith(_BZIP2) and beginning[4:10] == b"1AY&SY")
 
 
+def is_other_archive(beginning: bytes) -> bool:
+    """True for archives in the formats of 7-Zip and RAR, and for what Outlook packs attachments into (winmail.dat)."""
+    return beginning.startswith((_SEVEN_ZIP, _RAR, _TNEF))
+
+
 def extract_archive(content: bytes) -> ExtractedDocument:
     """The names of the files in an archive; what is in them are documents of their own."""
     return ExtractedDocument("", tuple(_names(content)))
@@ -72,6 +84,9 @@ def _names(content: bytes) -> Iterator[Block]:
         if count == _MOST_NAMES:
             held.append("… and more files, which are not named here")
             break
+        if member.name.endswith(_APPLE):
+            leave_out("text in the form of Pages, Numbers and Keynote; their preview is read if there is one")
+            continue
         held.append(member.name)
         if len(held) == _NAMES_IN_A_BLOCK:
             yield Block("\n".join(held), BlockKind.TABLE)
@@ -89,6 +104,13 @@ def members_of_archive(content: bytes) -> Iterator[Member]:
             yield from _of_compressed(content)
         elif is_tar(content):
             yield from _of_tar(io.BytesIO(content))
+        elif content.startswith(_SEVEN_ZIP):
+            yield from _of_seven_zip(content)
+        elif content.startswith(_RAR):
+            raise UnreadableFileError("an archive in the format RAR, which is not read", remedy=_PACK_AGAIN)
+        elif content.startswith(_TNEF):
+            reason = "attachments that Outlook has packed into a form of its own (winmail.dat), which is not read"
+            raise UnreadableFileError(reason, remedy="open it in Outlook, and save its attachments")
         else:
             raise damaged(_KIND, "it is of no known kind")
     except _DAMAGED as error:
@@ -117,6 +139,35 @@ def _zip_member(container: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
             raise damaged("file in an archive", str(error)) from error
 
     return Member(name, name, read, info.file_size, _moment_of(info.date_time))
+
+
+def _of_seven_zip(content: bytes) -> Iterator[Member]:
+    """The files of a .7z archive, unpacked together: most are compressed as one."""
+    if find_spec("py7zr") is None:
+        how = f"{Installation.here().adding('archives')}, or pack it as .zip"
+        raise UnreadableFileError("an archive in the format 7z, for which a package is missing", remedy=how)
+    import py7zr
+
+    try:
+        with py7zr.SevenZipFile(io.BytesIO(content)) as container:
+            if container.needs_password():
+                raise locked(_KIND)
+            files = {info.filename: info for info in container.list()[:MAX_MEMBERS] if info.is_file}
+            if sum(info.uncompressed for info in files.values()) > _MOST_AT_ONCE:
+                reason = f"an {_KIND} that unpacks to more than {_MOST_AT_ONCE >> 20} MB"
+                raise UnreadableFileError(reason, remedy="unpack it")
+            unpacked = py7zr.io.BytesIOFactory(_MOST_AT_ONCE)
+            container.extract(targets=list(files), factory=unpacked)
+    except (py7zr.exceptions.ArchiveError, *_DAMAGED, LookupError) as error:
+        raise damaged(_KIND, str(error)) from error
+    for name, info in files.items():
+        held = unpacked.products.get(name)
+        if held is None:
+            raise damaged(_KIND, f"{name} is not in it")
+        held.seek(0)
+        data, label = held.read(), _clean(name)
+        moment = int(info.creationtime.timestamp()) * 1_000_000_000 if info.creationtime else None
+        yield Member(label, label, partial(_given, data), len(data), moment)
 
 
 def _moment_of(date_time: tuple[int, int, int, int, int, int]) -> int | None:

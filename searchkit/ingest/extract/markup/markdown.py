@@ -1,8 +1,10 @@
 """Reads Markdown: blocks by CommonMark, under their headings; wiki links and callouts are ordinary text."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -13,6 +15,7 @@ from searchkit.ingest.extract.text import decode_text, paragraphs
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _KINDS = {"fence": BlockKind.CODE, "code_block": BlockKind.CODE, "table_open": BlockKind.TABLE}
+_MARKS = re.compile(r"\A[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s+)?")  # of quotes and lists, before a row
 _WORDS = ("text", "text_special", "code_inline", "image")
 
 
@@ -74,9 +77,39 @@ def _blocks(lines: list[str], tokens: list[Token], path: list[tuple[int, str]]) 
             last = start + 1 + source.count("\n")
         headings = tuple(name for _, name in path if name)
         columns = joined_cells(bar_cells(lines[start])) if kind is BlockKind.TABLE else ""
-        blocks.append(Block(source, kind, headings, line=start + 1, line_end=last, columns=columns))
+        whole = Block(source, kind, headings, line=start + 1, line_end=last, columns=columns)
+        inside = [each.map for each in _within(tokens, i) if each.type == "table_open" and each.map]
+        blocks += _around_tables(whole, inside) if inside else [whole]
     headings = tuple(name for _, name in path if name)
     return blocks + [replace(block, headings=headings) for block in paragraphs("\n".join(lines[done:]), done + 1)]
+
+
+def _within(tokens: list[Token], opening: int) -> Iterator[Token]:
+    """The tokens between one that opens a list, a quote or the like, and the one that closes it."""
+    if tokens[opening].nesting == 1 and tokens[opening].type not in _KINDS:
+        yield from takewhile(lambda token: token.level > tokens[opening].level, tokens[opening + 1 :])
+
+
+def _around_tables(whole: Block, inside: list[list[int]]) -> Iterator[Block]:
+    """A list or a quote, parted at the tables in it, which have their names of columns; `inside`: their first and last lines."""
+    lines, first = whole.text.split("\n"), (whole.line or 1) - 1
+    done = 0
+    for table in inside:
+        start, end = table[0] - first, min(table[1] - first, len(lines))
+        yield from (
+            replace(each, headings=whole.headings)
+            for each in paragraphs("\n".join(lines[done:start]), first + done + 1)
+        )
+        rows = [_MARKS.sub("", line) for line in lines[start:end]]
+        columns = joined_cells(bar_cells(rows[0]))
+        text = "\n".join(rows)
+        yield replace(
+            whole, text=text, kind=BlockKind.TABLE, line=first + start + 1, line_end=first + end, columns=columns
+        )
+        done = end
+    yield from (
+        replace(each, headings=whole.headings) for each in paragraphs("\n".join(lines[done:]), first + done + 1)
+    )
 
 
 def _plain(inline: Token) -> str:

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pypdf
 import pytest
@@ -263,3 +263,28 @@ def test_files_packed_into_objects_are_documents(made: bytes, expected: list[tup
     pytest.importorskip("olefile")
     parts: dict[str, str | bytes] = {"word/document.xml": "<document/>", "word/embeddings/oleObject1.bin": made}
     assert names(ooxml("word/document.xml", "wordprocessingml.document", parts)) == expected
+
+
+def test_the_files_of_a_7z_archive_are_documents(tmp_path: Path) -> None:
+    py7zr = pytest.importorskip("py7zr", reason="the extra [archives] is not installed")
+    with py7zr.SevenZipFile(tmp_path / "a.7z", "w") as container:
+        for name, content in FILES.items():
+            container.writestr(content, name)
+    content = (tmp_path / "a.7z").read_bytes()
+    assert {"minutes/march.md", "notes.txt"} <= {name for name, _ in names(content, "a.unknown")}
+    with py7zr.SevenZipFile(tmp_path / "locked.7z", "w", password="weir", header_encryption=True) as container:
+        container.writestr(b"rods", "notes.txt")
+    for refused in ((tmp_path / "locked.7z").read_bytes(), content[: len(content) // 2]):
+        with pytest.raises(UnreadableFileError):
+            list(extract("archive", refused).blocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.rar", b"Rar!\x1a\x07\x01\x00" + bytes(40)), ("winmail.dat", b"\x78\x9f\x3e\x22\x01\x00" + bytes(40))],
+)
+def test_containers_that_are_not_read_say_so_with_a_remedy(name: str, content: bytes) -> None:
+    assert format_of(PurePath(name), content) == format_of(PurePath("unnamed"), content) == "archive"
+    with pytest.raises(UnreadableFileError, match="not read") as refused:
+        list(extract("archive", content).blocks)
+    assert refused.value.advice

@@ -210,3 +210,18 @@ def test_ten_thousand_headings_are_read() -> None:
 def test_binary_content_is_refused() -> None:
     with pytest.raises(UnreadableFileError, match="binary"):
         extract_markdown(b"# H\0")
+
+
+@pytest.mark.parametrize("mark", ["> ", "- ", "1. ", "> - ", ">> "])
+def test_a_table_in_a_list_or_a_quote_keeps_its_columns_and_its_head(mark: str) -> None:
+    rows = ["| part | price | held by |", "|---|---|---|", "| nozzle |  | Quill |"]
+    rest = mark.replace("-", " ").replace("1.", "  ")
+    source = "\n".join(
+        [f"{mark}Parts:", rest.rstrip(), *(f"{rest}{row}" for row in rows), rest.rstrip(), f"{rest}Done."]
+    )
+    found = list(extract_markdown(source.encode()).blocks)
+    assert [(block.text, block.kind, block.line) for block in found if block.kind is BlockKind.TABLE] == [
+        ("\n".join(rows), BlockKind.TABLE, 3)
+    ]
+    assert next(block.columns for block in found if block.columns) == "part | price | held by"
+    assert ["Parts:" in found[0].text, "Done." in found[-1].text] == [True, True]

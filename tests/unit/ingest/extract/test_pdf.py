@@ -678,3 +678,44 @@ def test_what_letters_stand_for_is_read_instead_of_them() -> None:
         b"/Catalog", b"/Catalog /MarkInfo << /Marked true >> /StructTreeRoot 6 0 R"
     )
     assert [block.text for block in extract_pdf(tagged).blocks] == ["text", "drawn letters"]
+
+
+def page_with_picture(rows: bytes, width: int, height: int) -> bytes:
+    """A page of text with a picture of 400 by 100 points below it."""
+    said = "of a page about hazel rods, weirs and the boats that pass by them"
+    lines = "".join(_shown(f"Line {n} {said}", 50, 780 - 20 * n) for n in range(12))
+    content = f"q 400 0 0 100 50 100 cm /Im0 Do Q {lines}"
+    data = zlib.compress(rows)
+    picture = b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray" % (width, height)
+    picture += b" /BitsPerComponent 8 /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(data), data)
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R"
+    page += b" /Resources << /Font << /F1 3 0 R >> /XObject << /Im0 6 0 R >> >> >>"
+    return _file(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>", page,
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content.encode()), picture,
+        ]
+    )  # fmt: skip
+
+
+def test_without_ocr_a_picture_on_a_page_of_text_is_counted_and_its_page_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    document = extract_pdf(page_with_picture(bytes(800 * 200), 800, 200))
+    assert document.scanned_pages == 1
+    assert "Line 11 of a page" in "".join(block.text for block in document.blocks)
+
+
+@pytest.mark.skipif(bool(ocr.missing()), reason=f"no OCR here: {ocr.missing()}")
+def test_of_a_page_with_text_only_the_pictures_are_read_by_ocr(monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image, ImageDraw, ImageFont
+
+    monkeypatch.setenv("SEARCHKIT_OCR_LANGUAGES", "eng")
+    picture = Image.new("L", (800, 200), 255)
+    ImageDraw.Draw(picture).text((40, 60), "Keep clear of the weir", font=ImageFont.load_default(48), fill=0)
+    document = extract_pdf(page_with_picture(picture.tobytes(), 800, 200))
+    *_, last = document.blocks
+    assert (last.text, last.page, document.scanned_pages) == ("Keep clear of the weir", 1, 0)
+    left, top, right, bottom = map(int, last.place.removeprefix("page 1, picture, box ").split(","))
+    assert 8 <= left < right <= 75
+    assert 75 <= top < bottom <= 88

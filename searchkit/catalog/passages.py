@@ -179,7 +179,7 @@ class ChunkWords:
 
 def count_chunks(catalog: CatalogReader) -> int:
     """Count the chunks of all documents."""
-    return int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0])
+    return catalog.count_rows("chunks")
 
 
 def has_mail(catalog: CatalogReader) -> bool:
@@ -218,7 +218,7 @@ def count_provisional(catalog: CatalogReader, fingerprint: str) -> int:
     """Count the passages with a provisional vector for a model."""
     if not (catalog.meta(PROVISIONAL) or "").startswith(f"{fingerprint} "):
         return 0
-    return int(catalog.execute("SELECT count(*) FROM provisional").fetchone()[0])
+    return catalog.count_rows("provisional")
 
 
 def all_chunks(catalog: CatalogReader) -> set[int]:

@@ -127,12 +127,11 @@ def provisional_of_hashes(catalog: CatalogReader, hashes: Sequence[bytes], dimen
 
 def allowed_provisional_ids(catalog: CatalogReader, allowed: bytes) -> Ids:
     """Ids, ascending, of provisional vectors of passages in allowed chunks. `allowed`: one byte per chunk id, 1 for yes."""
-    rows = catalog.execute(
-        "SELECT p.id FROM chunks c CROSS JOIN provisional p ON p.content_hash = c.content_hash"
-        " WHERE substr(?, c.id + 1, 1) = x'01'",
-        (allowed,),
+    chunks = np.flatnonzero(np.frombuffer(allowed, np.uint8)).tolist()
+    query = (
+        "SELECT p.id FROM chunks c CROSS JOIN provisional p ON p.content_hash = c.content_hash WHERE c.id IN ({items})"
     )
-    return np.unique(np.fromiter((row[0] for row in rows), np.int64))
+    return np.unique(np.fromiter((row[0] for row in catalog.execute_among(query, chunks)), np.int64))
 
 
 def _vectors(codes: Sequence[bytes], dimension: int) -> Vectors:

@@ -84,6 +84,7 @@ class IndexRun:
                 vectors.forget_asked(self.catalog)
             set_meta(self.catalog, COVERED, self._fingerprint if is_covered else "")
             set_meta(self.catalog, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        write_guess_index(self.folder, self.catalog)
         if self.embedder is not None:
             refresh_index(self.folder, self.catalog, self.embedder, slack=self.options.index_slack)
         self.catalog.optimize()

@@ -14,6 +14,7 @@ from searchkit.catalog.fulltext import Stemmer
 from searchkit.catalog.meta import COVERED, MODEL
 from searchkit.catalog.passages import (
     chunks_of_hashes,
+    count_chunks,
     hashes_of_chunks,
     newest_passages,
     passages_of_hashes,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from searchkit_indexes import CodedIndex, Ids, Vectors
 
 _SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
+# Of the chunks: the ids of their guesses are looked up; of more, guesses are looked at until enough of them are allowed.
+_FEW_ALLOWED = 0.05
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
 
 
@@ -348,8 +351,13 @@ class CollectionSearcher:
         )
         if self._provisional is None:
             return {}
-        ids = None if allowed is None else allowed_provisional_ids(self._catalog, allowed.mask)
-        return self._provisional.guesses(self._catalog, DenseQuery(vector, _CANDIDATES, allowed_ids=ids), by_words)
+        share = 1.0 if allowed is None else len(allowed) / max(1, count_chunks(self._catalog))
+        if allowed is None or share < _FEW_ALLOWED:
+            ids = None if allowed is None else allowed_provisional_ids(self._catalog, allowed.mask)
+            return self._provisional.guesses(self._catalog, DenseQuery(vector, _CANDIDATES, allowed_ids=ids), by_words)
+        found = self._provisional.guesses(self._catalog, DenseQuery(vector, int(_CANDIDATES / share)), by_words)
+        kept = {key for key, chunk in chunks_of_hashes(self._catalog, list(found)) if chunk in allowed}
+        return {key: guess for key, guess in found.items() if key in kept}
 
     def _by_words(self, query: LexicalQuery, mode: SearchMode, allowed: AllowedChunks | None) -> Candidates:
         """The candidates by words. By meaning alone they only choose what the model reads, if anything is left to read."""

@@ -6,6 +6,7 @@ The script of a picture, and which way up it is, are found first; then only the 
 import hashlib
 import importlib.util
 import io
+import math
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from searchkit.display.installation import Installation
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract.readers import heartbeat
+from searchkit.ingest.extract.readers import LONGER, heartbeat, seconds_left
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,7 +27,7 @@ _LANGUAGES = "SEARCHKIT_OCR_LANGUAGES"
 _MANY = 4  # of one script; each makes it slower, and distributions may install a hundred
 _MOST_UNKNOWN = 8  # where there are too few letters to tell their script, more may be tried
 _ONE_THREAD = {"OMP_THREAD_LIMIT": "1"}  # readers run in parallel; tesseract's own threads gain little
-_SECONDS = 50  # for one picture; a whole file has the sandbox's limit
+_MARGIN_SECONDS = 3  # before a file is given up: then what has been read of it still has to be reported
 _SURE_OF_FOREIGN = 5.0  # of that in a script of which no language is installed
 _SURE = 3.0  # of tesseract's confidence in script and direction; lines of a few words have less
 _LEAST_CONFIDENCE = 50  # of 100, mean of a paragraph's letters; what is seen in clouds and leaves has less
@@ -266,6 +267,9 @@ def _preferred(names: Sequence[str]) -> list[str]:
 
 def _tesseract(*arguments: str, given: bytes = b"") -> str:
     program = shutil.which("tesseract") or "tesseract"
+    left = seconds_left() - _MARGIN_SECONDS
+    if left <= 0:
+        raise UnreadableFileError("OCR would take longer than one file may", remedy=LONGER)
     try:
         done = subprocess.run(
             [program, *arguments],
@@ -273,11 +277,11 @@ def _tesseract(*arguments: str, given: bytes = b"") -> str:
             capture_output=True,
             env=os.environ | _ONE_THREAD,
             check=False,
-            timeout=_SECONDS,
+            timeout=left if math.isfinite(left) else None,
         )
     except subprocess.TimeoutExpired as error:
-        reason = f"a picture that takes tesseract more than {_SECONDS} s"
-        raise UnreadableFileError(reason, remedy="scan or save it in fewer dots per inch, or in parts") from error
+        reason = f"a picture that takes tesseract more than {left:.0f} s"
+        raise UnreadableFileError(reason, remedy=LONGER) from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
         remedy = f"check the languages: tesseract --list-langs shows those installed, {_LANGUAGES} names those to use"

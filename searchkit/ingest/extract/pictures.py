@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from searchkit.display.installation import Installation
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import ocr
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 if TYPE_CHECKING:
@@ -112,8 +113,14 @@ def _blocks(content: bytes, title: str, about: Mapping[str, str]) -> Iterator[Bl
         for index in range(_MOST_PAGES if has_pages else 1):
             if not _is_there(picture, index):
                 return
-            with _one_kind_of_damage():
-                found = ocr.read(ImageOps.exif_transpose(picture.copy()))
+            try:
+                with _one_kind_of_damage():
+                    found = ocr.read(ImageOps.exif_transpose(picture.copy()))
+            except UnreadableFileError:
+                if not has_pages or not index:
+                    raise
+                leave_out("pages that OCR could not read, in the time for a file or at all")
+                continue
             yield from _paragraphs(found, index + 1 if has_pages else None)
 
 

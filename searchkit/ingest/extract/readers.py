@@ -1,6 +1,8 @@
 """The reader of each format, and what all readers share: one kind of error, and text that SQLite can store."""
 
+import math
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -43,7 +45,8 @@ _BUILT_ON = {
     "epub": "html",
     "notebook": "markdown",
 }  # whose texts change too
-LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large
+LARGER = "Raise max_file_megabytes in config.toml."  # the remedy for files that are too large,
+LONGER = "If it is worth the time, raise max_file_seconds in config.toml."  # and for those that take too long
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MODULE = "searchkit.ingest.extract."
@@ -197,3 +200,18 @@ def heartbeat() -> None:
     """Report that a reader is still working; readers call it between steps that take seconds."""
     for listener in _listeners:
         listener()
+
+
+_ends = {"step": math.inf, "file": math.inf}  # the moments at which what is being read will be given up
+
+
+def allow_time(step_seconds: float, file_seconds: float | None = None) -> None:
+    """Set how long the next step of reading may take, and for a new file all steps together."""
+    _ends["step"] = time.monotonic() + step_seconds
+    if file_seconds is not None:
+        _ends["file"] = time.monotonic() + file_seconds
+
+
+def seconds_left() -> float:
+    """The seconds that a step may still take before its file is given up with all its text; infinite outside the sandbox."""
+    return min(_ends.values()) - time.monotonic()

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from searchkit.types import Chunk
 
 CHUNKS_AT_ONCE = 256  # in one line of an answer
+MOST_LIMITS = 20  # times the limit that a file may take in total while its text keeps coming, as from OCR
 _FORBIDDEN = (
     "socket.",
     "os.system",

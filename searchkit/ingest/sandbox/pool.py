@@ -14,15 +14,16 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
-from searchkit.ingest.sandbox.messages import ChunkSpool, Job, Part, Reading, Setup, from_line, to_line
+from searchkit.ingest.extract.readers import LONGER
+from searchkit.ingest.sandbox.messages import MOST_LIMITS, ChunkSpool, Job, Part, Reading, Setup, from_line, to_line
 
 _MOST_WORKERS = 4
 _JOBS_A_WORKER = 4  # another worker is worth starting if there is this much for each
 _LARGE_BYTES = 4_000_000  # such files are read one at a time,
 _HUGE_BYTES = 16_000_000  # and such ones alone, so that memory stays bounded
 _TIRED_BYTES = 160_000_000  # a worker that has grown to this size is replaced
-_MOST_LIMITS = 20  # times the limit that a file may take in total while its text keeps coming, as from OCR
 _LOOK_SECONDS = 0.2
+_START_SECONDS = 30  # that a worker may take to start while much else is running
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from searchkit.ingest.sandbox.worker import main; main()"
 )
@@ -67,12 +68,19 @@ class _Worker:
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
-        self.process.kill()
+        self.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
         self.process.wait()
+
+    def kill(self) -> None:
+        """Kill the process, and the programs that it has started."""
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it leads a group, also after its own end
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
 
 @dataclass
@@ -108,7 +116,7 @@ class _Run:
         self._stopped.set()
         while any(thread.is_alive() for thread in self._threads):
             for worker in list(self._workers.values()):
-                worker.process.kill()
+                worker.kill()
             with contextlib.suppress(queue.Empty):
                 self.done.get(timeout=0.01)  # somebody may wait for room
         for worker in self._workers.values():
@@ -167,16 +175,19 @@ class _Run:
             for worker in list(self._workers.values()):
                 if worker.deadline is not None and now > worker.deadline:
                     worker.overdue = True
-                    worker.process.kill()
+                    worker.kill()
 
     def _read(self, number: int, job: Job) -> Reading:
-        worker = self._workers.get(number) or self._start_worker(number)
+        is_new = number not in self._workers
+        worker = self._start_worker(number) if is_new else self._workers[number]
         started = time.monotonic()
 
         def on_message() -> None:  # a worker that sends text is slow, not stuck
-            worker.deadline = min(time.monotonic(), started + _MOST_LIMITS * self.seconds) + self.seconds
+            worker.deadline = min(time.monotonic(), started + MOST_LIMITS * self.seconds) + self.seconds
 
         on_message()
+        if is_new:  # until it says that it is ready
+            worker.deadline = started + _START_SECONDS + self.seconds
         try:
             reading = _exchange(worker.process, job, on_message)
         except (OSError, EOFError, json.JSONDecodeError):
@@ -239,7 +250,7 @@ def _why(worker: _Worker, seconds: int) -> Reading:
     remedy = ""
     if worker.overdue or code == -getattr(signal, "SIGALRM", 14):
         reason = f"reading it took longer than {seconds} s"
-        remedy = "If it is worth the time, raise max_file_seconds in config.toml."
+        remedy = LONGER
     elif code is not None and code < 0:
         reason = f"its reader crashed ({signal.Signals(-code).name})"
     else:

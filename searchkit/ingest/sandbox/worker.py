@@ -23,6 +23,7 @@ from searchkit.ingest.extract.contained import ContainedFile, contained_files
 from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.sandbox.messages import (
     CHUNKS_AT_ONCE,
+    MOST_LIMITS,
     Part,
     Setup,
     forbid_side_effects,
@@ -62,10 +63,16 @@ def main() -> None:
         limit_time(setup.limits.seconds + _GRACE_SECONDS)
         answers.write(to_line(message))
         answers.flush()
+        readers.allow_time(setup.limits.seconds)
 
     readers.listen(lambda: send({"chunks": []}))
+    is_first = True
     for line in jobs:
+        if is_first:  # our start was none of its time
+            send({"chunks": []})
+            is_first = False
         limit_time(setup.limits.seconds + _GRACE_SECONDS)
+        readers.allow_time(setup.limits.seconds, MOST_LIMITS * setup.limits.seconds)
         send({"done": _answer(from_line(line), setup, send)})
         limit_time(0)
 

@@ -1,5 +1,6 @@
 """The fence around readers: whatever a file does to its worker costs that file only, within the limits."""
 
+import io
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 
 from searchkit.ingest.extract import readers
@@ -38,6 +40,7 @@ def misbehave(content: bytes) -> ExtractedDocument:
         b"system": lambda: os.system("true"),
         b"delete": lambda: Path(__file__).unlink(),
         b"print": lambda: os.write(1, b'{"done": {}}\n'),
+        b"scan": lambda: subprocess.run(["tesseract"], check=False),
         b"noise": lambda: sys.stdout.write("noise\n"),
     }
     if action := actions.get(content.strip()):
@@ -151,6 +154,44 @@ def test_a_file_that_never_ends_is_given_up(tmp_path: Path, action: str) -> None
     assert found["bad.txt"].reason == "reading it took longer than 3 s"
     assert "max_file_seconds" in found["bad.txt"].reading.remedy
     assert found["good.txt"].text == GOOD
+
+
+def _program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a program that is called tesseract on the path."""
+    (folder / "bin").mkdir()
+    write(folder / "bin" / "tesseract", f"#!/bin/sh\n{script}\n").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder / "bin"), prepend=os.pathsep)
+
+
+def test_a_program_that_a_reader_has_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _program(tmp_path, f"echo $$ > {tmp_path}/process; exec sleep 1000", monkeypatch)
+    write(tmp_path / "bad.txt", "scan")
+    assert "longer than 3 s" in read(tmp_path, "bad.txt", seconds=3)["bad.txt"].reason
+    process = int((tmp_path / "process").read_text())
+    status = Path(f"/proc/{process}/stat")
+    if status.exists():  # until whoever adopts it has seen its end
+        assert status.read_text().split()[2] == "Z"
+    else:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_pages_that_ocr_has_no_time_for_are_named_and_the_others_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("PIL", reason="the extra [ocr] is not installed")
+    from tests.unit.ingest.extract import test_pdf  # here, since the workers import this module
+
+    _program(tmp_path, 'if [ "$1" = --list-langs ]; then echo; echo eng; else exec sleep 1000; fi', monkeypatch)
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(test_pdf.scan([["Honey"], ["Wax"]])))
+    typed = test_pdf.pdf([["The ferry leaves the northern pier at eight."]])
+    writer.append(io.BytesIO(typed))
+    (tmp_path / "a.pdf").write_bytes(test_pdf.rewritten(writer))
+    setup = Setup(MisbehavingCounter(), 256, Limits(MEGABYTE, seconds=5))
+    for reading in read_files([Job(str(tmp_path / "a.pdf"), "", 0)], setup):
+        assert (reading.reason, reading.scanned_pages) == ("", 2)
+        assert [what for what in reading.left_out if "OCR" in what]
+        assert [chunk.text for chunk in reading.chunks] == ["The ferry leaves the northern pier at eight."]
 
 
 def test_endless_text_is_cut_short(tmp_path: Path) -> None:

@@ -34,12 +34,14 @@ from searchkit.ingest.extract.pdf.page import (
     read_page,
     read_stamps,
 )
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _LOCKED = "open it in a PDF viewer with the password, save or print it without one, and index that"
 _PROTECTED = "open it in the program that it is meant for, and print it to a new PDF if it lets you"
 _DAMAGED = "open it in a PDF viewer and save or print it again, or get the file again"
 
+_UNFINISHED = "pages that OCR could not read, in the time for a file or at all"
 _STAMP = 60  # characters that a scanner or viewer may have put on a picture
 _LETTERHEAD = 400  # characters that may be typed on a scan
 _HALF = 0.4  # of the page that a picture covers at least if it is a scan
@@ -136,6 +138,7 @@ def _read_another_way(pages: Sequence[PageText], content: bytes) -> None:
             pages[index].lines, pages[index].is_writing = [Line(line) for line in lines], True
         else:
             kept = [line for line in pages[index].lines if line.text.isascii() and line.text.isprintable()]
+            leave_out("text layers that are codes")
             pages[index].lines = kept if is_writing("\n".join(line.text for line in kept)) else []
 
 
@@ -155,6 +158,7 @@ def _recognise(document: pypdfium2.PdfDocument, pages: Sequence[PageText]) -> tu
                 page.shown += _read_pictures(document, index)
         except UnreadableFileError as error:
             scanned, trouble = scanned + 1, error
+            leave_out(_UNFINISHED, int(not ocr.missing()))
         except pypdfium2.PdfiumError:
             continue
     return scanned, trouble

@@ -13,8 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from searchkit_indexes.base import Ids, IndexSpec, Neighbours, Structure, Vectors, unit_prefixes
-from searchkit_indexes.codes import Codes, Mask, Positions
+from searchkit_indexes.base import Codes, Ids, IndexSpec, Mask, Neighbours, Positions, Structure, Vectors, unit_prefixes
 from searchkit_indexes.flat import FloatCodes
 from searchkit_indexes.kinds import DEFAULT_EFFORT, code_builder, load_codes
 from searchkit_indexes.manifest import IndexDamagedError

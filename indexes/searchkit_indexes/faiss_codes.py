@@ -12,8 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from searchkit_indexes.base import Code, IndexSpec, Structure, Vectors
-from searchkit_indexes.codes import Mask, Positions, nothing_found
+from searchkit_indexes.base import Code, IndexSpec, Mask, Positions, Structure, Vectors, nothing_found
 from searchkit_indexes.manifest import IndexDamagedError
 
 faiss: Any = import_module(

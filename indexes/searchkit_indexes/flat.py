@@ -7,8 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from searchkit_indexes.base import Vectors
-from searchkit_indexes.codes import Mask, Positions, best_positions
+from searchkit_indexes.base import Mask, Positions, Vectors, best_positions
 from searchkit_indexes.manifest import IndexDamagedError
 
 _FILE = "vectors.npy"

@@ -8,8 +8,7 @@ from typing import Any, Self
 import hnswlib
 import numpy as np
 
-from searchkit_indexes.base import IndexSpec, Vectors
-from searchkit_indexes.codes import Mask, Positions, best_positions, nothing_found
+from searchkit_indexes.base import IndexSpec, Mask, Positions, Vectors, best_positions, nothing_found
 from searchkit_indexes.manifest import IndexDamagedError
 
 _FILE = "hnswlib.bin"

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from searchkit_indexes.base import Code, IndexSpec, Structure, Vectors
-from searchkit_indexes.codes import Codes
+from searchkit_indexes.base import Code, Codes, IndexSpec, Structure, Vectors
 from searchkit_indexes.flat import FloatCodes
 
 DEFAULT_EFFORT = {Structure.IVF: 64, Structure.HNSW: 128, Structure.HNSWLIB: 128}  # nprobe, efSearch, efSearch

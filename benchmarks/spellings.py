@@ -66,6 +66,23 @@ _OTHERS = {
 }
 
 
+_SIMPLIFIED = (
+    "听力 租赁 房东 饭馆 丢失 电话 邮件 银行 账户 发票 垃圾处理 订单 "
+    "运费 快递 医院 医生 药品 检查 保险 理赔 车辆 驾驶 铁路 机票 护照 "
+    "签证 图书馆 学习 课程 考试 老师 学生 毕业 证书 简历 面试 工资 "
+    "会议 记录 计划 项目 报告 数据 网络 软件 电脑 打印机 台湾 周末 "
+    "里面 头发 发展 后来 面条 干燥 钟表 云雾 历史 体检 厨房"
+)
+_TRADITIONAL_WORDS = (
+    "聽力 租賃 房東 飯館 丟失 電話 郵件 銀行 賬戶 發票 垃圾處理 訂單 "
+    "運費 快遞 醫院 醫生 藥品 檢查 保險 理賠 車輛 駕駛 鐵路 機票 護照 "
+    "簽證 圖書館 學習 課程 考試 老師 學生 畢業 證書 簡歷 面試 工資 "
+    "會議 記錄 計劃 項目 報告 數據 網絡 軟件 電腦 打印機 臺灣 週末 "
+    "裡面 頭髮 發展 後來 麵條 乾燥 鐘錶 雲霧 歷史 體檢 廚房"
+)
+_TRADITIONAL = dict(zip(_SIMPLIFIED.split(), _TRADITIONAL_WORDS.split(), strict=True))
+
+
 def main() -> None:
     """Print how many are found, by kind."""
     options = read_options()
@@ -79,7 +96,8 @@ def main() -> None:
         total = [total[0] + len(found), total[1] + sum(found)]
     print(f"| all values | {total[0]} | {total[1] / total[0]:.3f} |", flush=True)
     for script, respell in _RESPELT.items():
-        listed = _OTHERS[script].split() if script in _OTHERS else _words_of(passages, script, respell, choice)
+        own = _SIMPLIFIED if script.startswith("zh") else _OTHERS.get(script.partition(",")[0])
+        listed = own.split() if own else _words_of(passages, script, respell, choice)
         found = _words_found(listed[:_WORDS], respell)
         print(f"| words: {script} | {len(found)} | {sum(found) / len(found):.3f} |", flush=True)
 
@@ -217,6 +235,14 @@ def _arabic(word: str) -> Iterator[str]:
     yield word[:1] + "ـ" + word[1:]
 
 
+def _prefixed(word: str) -> Iterator[str]:
+    yield from (prefix + word for prefix in ("ה", "ב", "ול", "שה", "וכשה"))
+
+
+def _chinese(word: str) -> Iterator[str]:
+    yield _TRADITIONAL[word]
+
+
 def _hebrew(word: str) -> Iterator[str]:
     yield "".join(letter + "\N{HEBREW POINT PATAH}" for letter in word)
     yield word[:1] + "\N{HEBREW POINT SHEVA}" + word[1:]
@@ -252,6 +278,8 @@ def _japanese(word: str) -> Iterator[str]:
 _RESPELT: dict[str, Callable[[str], Iterator[str]]] = {
     "ar": _arabic,
     "he": _hebrew,
+    "he, with prefixes": _prefixed,
+    "zh, traditional": _chinese,
     "hi": _hindi,
     "bn": _decomposed,
     "ta": _decomposed,

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 _END = re.compile(r"(?<=[.!?…;:])[\"'”’»)\]]*\s+|(?<=[。!?;।؟।])|\n+")
@@ -84,7 +85,8 @@ class _Letters(dict[int, str | None]):
 
     Marks are optional where Unicode's combining classes say that they point (Hebrew, Arabic, Syriac: 10 to 36) or are set
     above, below or through any letter (1, 200 to 240); others, such as the vowel signs of Indic and Thai letters, the virama and
-    the voicing of kana, belong to the word. In Cyrillic they make letters of their own, except ё.
+    the voicing of kana, belong to the word. In Cyrillic they make letters of their own, except ё. Traditional Han characters
+    become simplified ones.
     """
 
     def __missing__(self, code: int) -> str | None:
@@ -97,6 +99,8 @@ class _Letters(dict[int, str | None]):
             return None
         if (digit := unicodedata.decimal(character, None)) is not None:
             return str(digit)
+        if name.startswith("CJK "):
+            return _simplified().get(character, character)
         if name.startswith("KATAKANA LETTER "):
             return _named(name.replace("KATAKANA", "HIRAGANA", 1), character)
         is_whole = character in _SAME_AS or (name.startswith("CYRILLIC ") and character not in _CYRILLIC_WITH_MARKS)
@@ -140,6 +144,9 @@ _BLOCKS = [block for block in range(0x900, 0xD80, 0x80) if block != 0xB80]
 _ROWS = ((0x15, 0x19), (0x1A, 0x1E), (0x1F, 0x23), (0x24, 0x28), (0x2A, 0x2E))  # consonants, their nasal last
 _DOT, _MOON_DOT, _NUKTA, _VIRAMA = 0x02, 0x01, 0x3C, 0x4D
 _NUKTAS_OF_LETTERS = (0x980, 0xB00)  # in Bengali and Odia they make letters; elsewhere many leave them out
+_HEBREW = re.compile("[\u05d0-\u05ea]+")
+_PARTICLES = "הובלמשכ"  # article, conjunction and prepositions
+_FEWEST_AFTER_PARTICLES = 3
 _ARABIC = re.compile("[\u0600-\u06ff]")
 _PREFIXES = re.compile("(?:و?ال|بال|كال|فال|لل)(?=..)|و(?=...)")
 _SUFFIXES = ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي")  # as they are folded
@@ -163,6 +170,14 @@ def _nasals() -> re.Pattern[str]:
             for first, last in _ROWS
         )
     )
+
+
+@cache
+def _simplified() -> dict[str, str]:
+    """The simplified characters of traditional ones; read for the first text with Han characters."""
+    lines = Path(__file__).with_name("han_variants.txt").read_text("utf-8").splitlines()
+    traditional, simplified = (line for line in lines if not line.startswith("#"))
+    return dict(zip(traditional, simplified, strict=True))
 
 
 class Word(NamedTuple):
@@ -263,6 +278,8 @@ def _folded_parts(word: str) -> list[str]:
     folded_word = fold_word(word)
     if _ARABIC.match(folded_word):
         folded_word = _without_affixes(folded_word)
+    elif _HEBREW.fullmatch(folded_word):
+        folded_word = _without_particles(folded_word)
     if folded_word.isalnum():
         return [folded_word]
     return [folded_word[slice(*found.span())] for found in _WORD.finditer(folded_word.translate(_SHAPES))]
@@ -283,6 +300,17 @@ def _without_affixes(word: str) -> str:
             if len(word) - len(suffix) >= _FEWEST_LETTERS:
                 word = word.removesuffix(suffix)
     return word
+
+
+def _without_particles(word: str) -> str:
+    """A Hebrew word without the article, conjunction and prepositions that are written in one with it.
+
+    Nothing tells them from a word's own first letters, so all go that can, until three letters are left: a word and the same word
+    with any of them end alike. Before two letters only the article goes.
+    """
+    while len(word) > _FEWEST_AFTER_PARTICLES and word[0] in _PARTICLES:
+        word = word[1:]
+    return word[1:] if len(word) == _FEWEST_AFTER_PARTICLES and word[0] == "ה" else word
 
 
 def _pairs(text: str, start: int, end: int) -> Iterator[Word]:

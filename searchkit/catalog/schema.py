@@ -177,3 +177,13 @@ def m010_messages(db: Database) -> None:
 def m011_left_out_inside(db: Database) -> None:
     """What readers leave out of documents, as JSON: how many things of each kind."""
     db.execute("ALTER TABLE documents ADD COLUMN left_out TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m012_hebrew_and_han(db: Database) -> None:
+    """Make the full-text table anew, from the chunks: Hebrew words lose their prefixes, and Han characters are simplified ones."""
+    db.execute("DROP TABLE fulltext")
+    catalog = CatalogWriter(db.conn)
+    fulltext.create(catalog)
+    fulltext.refill(catalog)
+    vocabulary.count_all(catalog)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from searchkit.catalog.fulltext import lexical_form
 from searchkit.catalog.values import canonical, values
-from searchkit.text import folded, word_texts, words
+from searchkit.text import _simplified, folded, word_texts, words
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ from searchkit.text import folded, word_texts, words
         ("サーバー", "ｻｰﾊﾞｰ", "さーばー"),
         ("ガラス", "カ\u3099ラス"),
         ("時々", "時時"),
+        ("圖書館", "图书馆"),
+        ("週末遊覽臺灣", "周末游览台湾"),
         ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"),
         ("٢٠٢٥", "２０２５", "२०२५", "๒๐๒๕", "2025"),
         ("CO₂ m²", "co2 M2"),
@@ -74,7 +76,21 @@ def test_arabic_words_lose_what_is_written_in_one_with_them() -> None:
     assert len({lexical_form(word) for word in ("مهندس", "المهندسون", "مهندسين", "مهندسات")}) == 1
 
 
+def test_hebrew_words_lose_what_is_written_in_one_with_them() -> None:
+    assert len({lexical_form(word) for word in ("ספר", "הספר", "בספר", "והספר", "שבספר", "וכשהספר", "מהסֵפֶר")}) == 1
+    assert len({lexical_form(word) for word in ("שלום", "השלום", "ולשלום")}) == 1
+    assert lexical_form("העץ") == lexical_form("עץ")
+    assert lexical_form("כלב") != lexical_form("לב")
+
+
+def test_each_simplified_character_stands_for_itself() -> None:
+    simplified = _simplified()
+    assert len(simplified) > 2500
+    assert not simplified.keys() & set(simplified.values())
+
+
 @example("ﷺ ½ ㍿ ٱلسَّلَام")
+@example("ולשלום 發展")
 @given(st.text(max_size=60))
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert folded(folded(text)) == folded(text)

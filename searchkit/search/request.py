@@ -10,7 +10,6 @@ from searchkit.search.query.filters import Filters, check_file_type, is_file_typ
 from searchkit.search.query.parse import ParsedQuery, parse_query
 from searchkit.types import GroupBy, Hit, Note, SearchMode
 
-MARKING_SECONDS = 0.15  # of a search: what ten hits may cost; asked again, the same sentences cost nothing
 _LONGEST_QUERY = 20_000  # characters; more than any model reads
 _EXAMPLE = Remedy(Action.SEARCH, query="boiler pressure too low")
 
@@ -33,8 +32,8 @@ class SearchRequest:
     then ignored. `ranking_only`: quicker; hits show how their passages begin instead of why they match, and their scores
     are those of the ranking. `reads`: the model reads the best passages that are not embedded yet, for about a second; without
     it the answer comes at once, and what is not embedded is ranked by its words. `marking_seconds`: in which the model may read the
-    sentences of the hits, to find those that answer, by default where
-    words do not show them, with more time in all hits; where it has not, guesses choose them.
+    sentences of the hits, to find those that answer. By default it reads none, which would take longer than the search: guesses
+    choose, and what it has read before.
 
     Raises UsageError for k < 1, and an unknown mode or grouping.
     """
@@ -49,7 +48,7 @@ class SearchRequest:
     like: PassageAt | None = None
     ranking_only: bool = False
     reads: bool = True
-    marking_seconds: float = MARKING_SECONDS
+    marking_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if self.k < 1:

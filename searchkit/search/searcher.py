@@ -31,7 +31,7 @@ from searchkit.search.on_demand import READ_ON_DEMAND, OnDemandReader, ReadingTi
 from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
-from searchkit.search.request import MARKING_SECONDS, SearchRequest
+from searchkit.search.request import SearchRequest
 from searchkit.search.results.highlights import Extract, Highlighter, PassageWords, snippet_by_words
 from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, SearchMode
@@ -133,9 +133,7 @@ class CollectionSearcher:
                 for choice, of in zip(chosen, words, strict=True)
             ]
             scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
-            highlighter = self._highlighter(
-                lexical_query, vector, reading, reads_all=request.marking_seconds > MARKING_SECONDS
-            )
+            highlighter = self._highlighter(lexical_query, vector, reading)
             found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
             return [
                 _hit(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
@@ -386,9 +384,7 @@ class CollectionSearcher:
             keep(self._folder, self._embedder.info.fingerprint, found)
         return {key: float(of @ vector) for key, of in found.items()}
 
-    def _highlighter(
-        self, query: LexicalQuery, vector: "Vectors | None", reading: ReadingTime, *, reads_all: bool
-    ) -> Highlighter:
+    def _highlighter(self, query: LexicalQuery, vector: "Vectors | None", reading: ReadingTime) -> Highlighter:
         """The highlighter for the hits of a search, which has the model read sentences as long as the time for marks lasts."""
         if vector is None:
             return Highlighter(query)
@@ -399,7 +395,7 @@ class CollectionSearcher:
             reading.marking_seconds -= time.monotonic() - started
             return found
 
-        return Highlighter(query, self._embedder, vector, read, reads_all=reads_all)
+        return Highlighter(query, self._embedder, vector, read)
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """The share of the query in the best lexical candidate, 0 to 1."""

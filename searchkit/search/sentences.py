@@ -73,16 +73,6 @@ def sentences(text: str, title: str = "", *, is_code: bool = False) -> list[Boun
     ]
 
 
-def only_leads_to(text: str, bounds: Bounds) -> bool:
-    """True for what more often leads to an answer than is one: a question, what ends in a colon, a line alone without an end."""
-    sentence = text[slice(*bounds)].rstrip("*_\"'”’»)")
-    if sentence.endswith((":", "：", "?", "？", "؟", ",")):
-        return True
-    before, after = text[: bounds[0]].rstrip(" \t"), text[bounds[1] :].lstrip(" \t")
-    is_alone = (not before or before.endswith("\n\n")) and after.startswith("\n\n")
-    return is_alone and "\n" not in sentence and not _ENDS.search(sentence) and not _BEGINS.match(sentence)
-
-
 def is_date(text: str) -> bool:
     """True for a date or a time by itself."""
     return any(map(str.isdigit, text)) and not _NOT_A_DATE.search(_DATE_WORDS.sub("", text))

@@ -12,7 +12,7 @@ from searchkit.catalog.fulltext import Span, Stemmer
 from searchkit.catalog.passages import StoredPassage
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
-from searchkit.search.sentences import Bounds, header_lines, only_leads_to, sentences
+from searchkit.search.sentences import Bounds, header_lines, sentences
 from searchkit.text import split_sentences
 from searchkit.types import Passage
 
@@ -157,21 +157,19 @@ class PassageWords:
 ReadSentences = Callable[[Mapping[bytes, Passage]], "Mapping[bytes, Vectors]"]
 
 # Set on one half of the judged passages of benchmarks/answering_sentences.py. Scores are cosines to the query.
-_LEADS = 0.1  # less for what only leads to an answer
 _STATIC = 0.3  # of the tokens' nearness, beside the guess at a sentence's vector
 _READ_AT_MOST = (
     4  # sentences of a passage: those that are guessed to be nearest, among which 95 % of the right ones are
 )
-_MARGIN = (
-    0.3  # of the way from unrelated to matching texts; a sentence below is marked only for the query's words in it
-)
+# Of the way from unrelated to matching texts; a sentence below is marked only for the query's words in it.
+_MARGIN = 0.3
+_GUESSED_MARGIN = 0.9  # guesses are larger by what _STATIC adds
 
 
 class Highlighter:
     """Chooses what to show of the hits of one search. Without an `embedder` and the query's `vector`, by words alone.
 
-    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence. `reads_all`: also where
-    the words of a guessed sentence show why it matches.
+    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence.
     """
 
     def __init__(
@@ -180,11 +178,8 @@ class Highlighter:
         embedder: "Embedder | None" = None,
         vector: "Vectors | None" = None,
         read: ReadSentences = lambda _: {},
-        *,
-        reads_all: bool = True,
     ) -> None:
         self._query, self._embedder, self._vector, self._read = query, embedder, vector, read
-        self._reads_all = reads_all
 
     def extract(self, stored: StoredPassage, words: PassageWords) -> Extract:
         """The stretch around the sentence that answers, with the words marked that show why, else the whole sentence."""
@@ -221,22 +216,19 @@ class Highlighter:
         is_whole = len(found) == 1 and found[0][1] - found[0][0] == len(text.strip())  # nothing to choose
         if is_whole or self._embedder is None or self._vector is None:
             return None
-        leads = [_LEADS * only_leads_to(text, bounds) for bounds in found]
         guesses = self._guesses([text[start:end] for start, end in found])
         if guesses is None:
             return None
-        guesses = [guess - lead for guess, lead in zip(guesses, leads, strict=True)]
         likely = sorted(range(len(found)), key=lambda i: -guesses[i])[:_READ_AT_MOST]
-        if not self._reads_all and self._query.is_informative(self._stems(found[likely[0]], spans)):
-            return found[likely[0]]
         wanted = {_key(stored.title, text[slice(*found[i])]): i for i in likely}
         read = self._read({key: Passage(stored.title, text[slice(*found[i])]) for key, i in wanted.items()})
         if len(read) < len(wanted):
-            return found[likely[0]]
-        cosines = {i: float(read[key] @ self._vector) - leads[i] for key, i in wanted.items()}
-        nearest = max(cosines, key=lambda i: cosines[i])
+            nearness, margin = {likely[0]: guesses[likely[0]]}, _GUESSED_MARGIN
+        else:
+            nearness, margin = {i: float(read[key] @ self._vector) for key, i in wanted.items()}, _MARGIN
+        nearest = max(nearness, key=lambda i: nearness[i])
         unrelated, matching = self._embedder.info.similarity_range
-        is_near = cosines[nearest] >= unrelated + _MARGIN * (matching - unrelated)
+        is_near = nearness[nearest] >= unrelated + margin * (matching - unrelated)
         return found[nearest] if is_near or self._stems(found[nearest], spans) else None
 
     def _guesses(self, texts: Sequence[str]) -> list[float] | None:

@@ -66,7 +66,7 @@ def test_guesses_choose_what_the_model_reads(
     lazy: Library, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("searchkit.search.searcher.READ_ON_DEMAND", 1)
-    hit = lazy.find(SearchRequest("loaf", marking_seconds=0.0)).hits[0]
+    hit = lazy.find(SearchRequest("loaf")).hits[0]
     assert hit.path.name == "bread.txt"
     assert hit.evidence.found_by == ("meaning",)
     assert guessing.embedded == [hit.text]

@@ -14,7 +14,7 @@ from searchkit.cli.hits import _wrapped
 from searchkit.display import place
 from searchkit.search.lexical.bm25 import LexicalQuery
 from searchkit.search.results.highlights import Extract, Highlighter, PassageWords, snippet_around
-from searchkit.search.sentences import is_date, only_leads_to, sentences, shown_lines
+from searchkit.search.sentences import is_date, sentences, shown_lines
 from searchkit.types import Evidence, Hit, Passage
 from tests.support.hash_embedder import HashEmbedder
 
@@ -133,11 +133,6 @@ def test_what_can_be_marked_is_in_order_and_without_white_space_around_it(text: 
 def test_dates_by_themselves_are_recognised(text: str) -> None:
     assert is_date(text)
     assert not is_date(f"{text} the boiler was replaced")
-
-
-def test_questions_and_what_ends_in_a_colon_lead_to_answers() -> None:
-    text = "Why am I awake?\nThere are two ways:\n- coffee\n- the list in my head."
-    assert [only_leads_to(text, bounds) for bounds in sentences(text)] == [True, True, False, False]
 
 
 def test_the_date_of_a_mail_is_not_what_says_that_the_kindergarten_is_closed() -> None:

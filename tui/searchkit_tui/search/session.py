@@ -127,7 +127,7 @@ class SearchSession:
         from searchkit import PassageAt, SearchRequest
 
         place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
-        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, marking_seconds=0.0)
+        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place)
 
     def drop_missing(self) -> tuple[str, ...]:
         """No longer search chosen collections that do not exist. Returns their names."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.catalog.fulltext import query_words
 from searchkit.catalog.passages import names_without_text
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import file_path, path_to_text
@@ -15,7 +14,7 @@ from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery, not_filters
 from searchkit.search.request import PassageAt, SearchRequest
 from searchkit.search.searcher import CollectionSearcher
-from searchkit.text import folded
+from searchkit.text import folded, words
 from searchkit.types import NAME_ONLY, Evidence, Hit, Note, NoteKind, SearchMode
 
 if TYPE_CHECKING:
@@ -51,15 +50,16 @@ def _may_be_a_name(request: SearchRequest, query: ParsedQuery) -> bool:
 
 def _found_by_name(searcher: CollectionSearcher, query: str) -> list[Hit]:
     """Files of kinds that are not read, such as pictures, whose paths have every content word of a query, and the name one."""
-    words = [word for word in query_words(query) if word not in STOP_WORDS]
-    if not words or len(words) > _WORDS_OF_A_NAME or sum(map(len, words)) < _LETTERS_OF_A_NAME:
+    asked = (query[word.start : word.end].lower() for word in words(query))  # as they are written, like the names
+    parts = [part for part in dict.fromkeys(asked) if part not in STOP_WORDS]
+    if not parts or len(parts) > _WORDS_OF_A_NAME or sum(map(len, parts)) < _LETTERS_OF_A_NAME:
         return []
     found = []
-    for root, name, moment in names_without_text(searcher.catalog, words, _NAMED_FILES):
+    for root, name, moment in names_without_text(searcher.catalog, parts, _NAMED_FILES):
         path = file_path(root, name)
         shown = path_to_text(Path(path.name))
         folded_name = shown.casefold()
-        marks = [(at, at + len(word)) for word in words if (at := folded_name.find(word)) >= 0]
+        marks = [(at, at + len(part)) for part in parts if (at := folded_name.find(part)) >= 0]
         if not marks:
             continue
         score = _AS_NAMED if shown.casefold() == query.strip().casefold() else _BY_NAME

@@ -31,8 +31,8 @@ _SUFFIXES = {
     "doc": "doc dot",
     "ppt": "ppt pps pot",
     "xls": "xls xlt xlsb",
-    "msg": "msg",
-    "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz 7z rar pages numbers tnef",
+    "msg": "msg tnef",
+    "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz 7z rar pages numbers",
     "mail": "eml emlx",
     PICTURE: "png jpg jpeg jpe jfif tif tiff webp heic heif avif bmp gif",
     "mhtml": "mhtml mht",
@@ -54,6 +54,7 @@ _SUFFIXES = {
     " vue svelte dart ex exs erl hs ml mli clj cljs lisp el scm vim asm s f90 f95 pas d nim zig tcl groovy gradle cmake mk"
     " tf nix dockerfile patch diff",
 }
+_UNPACK_RAR = ("unrar", "unar", "7z", "7zz", "bsdtar")
 CODE = frozenset("code python javascript typescript tsx java c cpp header go rust ruby php csharp shell".split())
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}
 OLD_OFFICE = frozenset(("doc", "ppt", "xls", "msg"))  # read with the extra [office-legacy]
@@ -64,7 +65,7 @@ SUFFIXES_READ = frozenset(_FORMATS)
 WITH_GRAMMAR = CODE - {"code"}  # cut at definitions by the grammars of the extra [code], else at blank lines
 CODE_SUFFIXES = frozenset(suffix for suffix, name in _FORMATS.items() if name in CODE)
 _NAMES = {
-    "winmail.dat": "archive", "makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby",
+    "winmail.dat": "msg", "makefile": "code", "dockerfile": "code", "rakefile": "ruby", "gemfile": "ruby",
     "cmakelists.txt": "code",
 }  # fmt: skip
 _INDEX_NAMES = (
@@ -89,6 +90,14 @@ def has_grammars() -> bool:
 def reads_old_office() -> bool:
     """True if the extra [office-legacy] is installed."""
     return all(find_spec(name) is not None for name in ("olefile", "python_calamine"))
+
+
+def other_archives() -> str:
+    """The kinds of archives that what is installed besides can unpack, "" for none."""
+    from shutil import which
+
+    kinds = {"7z": find_spec("py7zr"), "rar": find_spec("rarfile") and any(map(which, _UNPACK_RAR))}
+    return "+".join(kind for kind, found in kinds.items() if found)
 
 
 def format_by_name(path: PurePath) -> str | None:

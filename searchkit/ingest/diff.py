@@ -36,12 +36,19 @@ class PipelineVersion:
     has_grammars: bool = True
     reads_old_office: bool = True
     retry: bool = False
+    other_archives: str = ""
 
     @classmethod
     def here(cls, model_fingerprint: str, limits: Limits, *, retry: bool = False) -> "PipelineVersion":
         """The version on this machine, with what is installed."""
         return cls(
-            model_fingerprint, limits, not ocr.missing(), formats.has_grammars(), formats.reads_old_office(), retry
+            model_fingerprint,
+            limits,
+            not ocr.missing(),
+            formats.has_grammars(),
+            formats.reads_old_office(),
+            retry,
+            formats.other_archives(),
         )
 
     def name(self, status: DocumentStatus, scanned_pages: int, format_name: str, path: str) -> str:
@@ -59,6 +66,8 @@ class PipelineVersion:
         if status is not DocumentStatus.SKIPPED and not scanned_pages:
             return basis
         limits = self.limits
+        if self.other_archives and format_name in ("archive", formats.UNSUPPORTED):  # members have no format yet
+            basis += f"/{self.other_archives}"
         return f"{basis}/{limits.file_bytes},{limits.seconds},{limits.memory_bytes},{'ocr' if self.can_ocr else ''}"
 
     def is_current(self, record: DocumentRecord) -> bool:

@@ -13,12 +13,13 @@ from searchkit.errors import UnreadableFileError
 from searchkit.formats import CONTAINERS, PRIVATE_KEY, UNSUPPORTED, format_by_name
 from searchkit.ingest.extract import unpack
 from searchkit.ingest.extract.detect import format_of
-from searchkit.ingest.extract.readers import LARGER, too_large
+from searchkit.ingest.extract.readers import LARGER, leave_out, too_large
 from searchkit.ingest.extract.unpack import Member
 
 DEEPEST = 5  # a mail in a mail in an archive, and something attached to it
 MOST_FILES = 2000
 MOST_BYTES = 256 << 20  # of all files in a file together
+_WITHOUT_TEXT, _PRIVATE_KEYS = "files in it of kinds without text", "private keys in it"
 _UNPACK = "Unpack it, and index the folder."
 
 
@@ -67,7 +68,8 @@ def _within(format_name: str, content: bytes, around: str, depth: int, limits: _
             return
         if member is None:
             return
-        if _is_left_out(member):
+        if what := _left_out(member):
+            leave_out(what)
             continue
         inside = _unused(f"{around}{member.label}", limits)
         if depth > DEEPEST or limits.files <= 0 or limits.size_bytes <= 0:
@@ -101,17 +103,20 @@ def _read(member: Member, inside: str, limits: _Limits) -> ContainedFile | None:
     limits.size_bytes -= len(content)
     format_name = format_of(PurePath(member.name), content)
     if format_name in (UNSUPPORTED, PRIVATE_KEY) or not content:
+        leave_out(_PRIVATE_KEYS if format_name == PRIVATE_KEY else _WITHOUT_TEXT, int(bool(content)))
         return None
     return ContainedFile(inside, format_name, content, member.mtime_ns)
 
 
-def _is_left_out(member: Member) -> bool:
-    """True for what would be left out in a folder: hidden files, leftovers of systems, kinds without text."""
+def _left_out(member: Member) -> str:
+    """The kind of what would be left out in a folder too: hidden files, leftovers of systems, kinds without text; else ""."""
     parts = member.name.split("/")
     is_leftover = any(
         part.startswith((".", "~$")) or part in ("__MACOSX", "node_modules", "__pycache__") for part in parts
     )
-    return is_leftover or format_by_name(PurePath(member.name)) == UNSUPPORTED
+    if is_leftover:
+        return "hidden files in it, and leftovers of systems"
+    return _WITHOUT_TEXT if format_by_name(PurePath(member.name)) == UNSUPPORTED else ""
 
 
 def _unused(inside: str, limits: _Limits) -> str:
@@ -137,7 +142,7 @@ def _members(format_name: str, content: bytes) -> Iterator[Member]:
         from searchkit.ingest.extract.mail import attachments
 
         if format_name == "msg":
-            from searchkit.ingest.extract.office.legacy import as_mail
+            from searchkit.ingest.extract.office.outlook import as_mail
 
             format_name, content = "mail", as_mail(content)
         for each in attachments(format_name, content):

@@ -12,6 +12,7 @@ from searchkit.ingest.extract.pictures import is_picture
 from searchkit.ingest.extract.unpack import is_compressed, is_other_archive, is_tar
 
 _LOOKED_AT = 8192  # bytes of the beginning
+_TNEF = b"\x78\x9f\x3e\x22"  # what Exchange packs mail into (winmail.dat)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Streams of a compound file, whose directory spells names in UTF-16, and what they make of it.
 _STREAMS = (
@@ -84,6 +85,8 @@ def format_of(path: PurePath, content: bytes) -> str:
         return _of_zip(content, by_name)
     if content.startswith(_OLE):
         return _of_compound_file(content, by_name)
+    if content.startswith(_TNEF):
+        return "msg"
     beginning = content[:_LOOKED_AT]
     if is_compressed(beginning) or is_tar(beginning) or is_other_archive(beginning):
         return "archive"

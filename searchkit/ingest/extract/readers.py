@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from typing import TypeVar
 
 from searchkit.errors import UnreadableFileError
 from searchkit.types import Block, ExtractedDocument
@@ -16,7 +17,7 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
 _VERSIONS: dict[str, int] = {
-    "": 7,
+    "": 8,
     "text": 5,
     "data": 5,
     "markdown": 6,
@@ -24,18 +25,18 @@ _VERSIONS: dict[str, int] = {
     "org": 5,
     "notebook": 5,
     "html": 8,
-    "docx": 9,
+    "docx": 10,
     "xlsx": 10,
     "pptx": 8,
     "odf": 8,
-    "epub": 7,
+    "epub": 8,
     "rtf": 5,
     "table": 4,
     "pdf": 9,
-    "mail": 10,
-    "mailbox": 10,
-    "msg": 4,
-    "archive": 5,
+    "mail": 11,
+    "mailbox": 11,
+    "msg": 5,
+    "archive": 6,
 }
 _BUILT_ON = {
     "mail": "html",
@@ -75,7 +76,7 @@ _READERS = {
     "doc": ("office.legacy", "extract_doc"),
     "ppt": ("office.legacy", "extract_ppt"),
     "xls": ("office.legacy", "extract_xls"),
-    "msg": ("office.legacy", "extract_msg"),
+    "msg": ("office.outlook", "extract_msg"),
     "archive": ("unpack", "extract_archive"),
     "picture": ("pictures", "extract_picture"),
     "mhtml": ("mail", "extract_saved_page"),
@@ -146,7 +147,7 @@ def _one_kind_of_error(format_name: str) -> Iterator[None]:
 def _storable(format_name: str, blocks: Iterable[Block], noted: Counter[str]) -> Iterator[Block]:
     """Remove the characters that SQLite refuses or ends a text at, which damaged files contain."""
     with _one_kind_of_error(format_name):
-        for block in _each_noted(blocks, noted):
+        for block in each_noted(blocks, noted):
             text = _plain(block.text)
             if text.strip():
                 headings = tuple(_plain(name) for name in block.headings)
@@ -159,6 +160,7 @@ def _plain(text: str) -> str:
     return _UNSTORABLE.sub(" ", text)
 
 
+_Read = TypeVar("_Read")
 _left_out: list[Counter[str]] = []  # of the documents that are being read, the innermost last
 
 
@@ -177,15 +179,15 @@ def _noting(noted: Counter[str]) -> Iterator[None]:
         _left_out.pop()
 
 
-def _each_noted(blocks: Iterable[Block], noted: Counter[str]) -> Iterator[Block]:
-    """Iterate blocks that are read lazily; what their reader leaves out meanwhile is noted for their document."""
-    remaining = iter(blocks)
+def each_noted(parts: Iterable[_Read], noted: Counter[str]) -> Iterator[_Read]:
+    """Iterate what is read lazily; what is left out meanwhile is noted in `noted`."""
+    remaining = iter(parts)
     while True:
         with _noting(noted):
-            block = next(remaining, None)
-        if block is None:
+            part = next(remaining, None)
+        if part is None:
             return
-        yield block
+        yield part
 
 
 _listeners: list[Callable[[], None]] = []

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import PurePath
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from searchkit.display.installation import Installation
 from searchkit.errors import UnreadableFileError
@@ -25,9 +25,12 @@ from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import decode_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
+if TYPE_CHECKING:
+    import rarfile
+
 _KIND = "archive"
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
-_SEVEN_ZIP, _RAR, _TNEF = b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x78\x9f\x3e\x22"
+_SEVEN_ZIP, _RAR = b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07"
 _APPLE = ".iwa"  # the ending of what Pages, Numbers and Keynote write
 _MOST_AT_ONCE = 128 << 20  # bytes of a .7z archive, whose files cannot be unpacked one by one
 _TAR_AT = 257
@@ -69,8 +72,8 @@ def is_compressed(beginning: bytes) -> bool:
 
 
 def is_other_archive(beginning: bytes) -> bool:
-    """True for archives in the formats of 7-Zip and RAR, and for what Outlook packs attachments into (winmail.dat)."""
-    return beginning.startswith((_SEVEN_ZIP, _RAR, _TNEF))
+    """True for archives in the formats of 7-Zip and RAR."""
+    return beginning.startswith((_SEVEN_ZIP, _RAR))
 
 
 def extract_archive(content: bytes) -> ExtractedDocument:
@@ -107,10 +110,7 @@ def members_of_archive(content: bytes) -> Iterator[Member]:
         elif content.startswith(_SEVEN_ZIP):
             yield from _of_seven_zip(content)
         elif content.startswith(_RAR):
-            raise UnreadableFileError("an archive in the format RAR, which is not read", remedy=_PACK_AGAIN)
-        elif content.startswith(_TNEF):
-            reason = "attachments that Outlook has packed into a form of its own (winmail.dat), which is not read"
-            raise UnreadableFileError(reason, remedy="open it in Outlook, and save its attachments")
+            yield from _of_rar(content)
         else:
             raise damaged(_KIND, "it is of no known kind")
     except _DAMAGED as error:
@@ -168,6 +168,45 @@ def _of_seven_zip(content: bytes) -> Iterator[Member]:
         data, label = held.read(), _clean(name)
         moment = int(info.creationtime.timestamp()) * 1_000_000_000 if info.creationtime else None
         yield Member(label, label, partial(_given, data), len(data), moment)
+
+
+def _of_rar(content: bytes) -> Iterator[Member]:
+    """The files of a RAR archive. What is packed in it, one of several programs unpacks."""
+    if find_spec("rarfile") is None:
+        how = f"{Installation.here().adding('archives')}, or {_PACK_AGAIN}"
+        raise UnreadableFileError("an archive in the format RAR, for which a package is missing", remedy=how)
+    import rarfile
+
+    try:
+        with rarfile.RarFile(io.BytesIO(content), errors="strict") as container:
+            for info in container.infolist()[:MAX_MEMBERS]:
+                if not info.is_dir():
+                    label = _clean(info.filename)
+                    moment = int(info.mtime.timestamp()) * 1_000_000_000 if info.mtime else None
+                    yield Member(label, label, partial(_from_rar, container, info), info.file_size, moment)
+    except rarfile.NeedFirstVolume as error:
+        raise UnreadableFileError("a later part of an archive in several", remedy="unpack its first part") from error
+    except rarfile.PasswordRequired as error:
+        raise locked(_KIND) from error
+    except rarfile.Error as error:
+        raise damaged(_KIND, str(error)) from error
+
+
+def _from_rar(container: "rarfile.RarFile", info: "rarfile.RarInfo", most: int) -> bytes:
+    import rarfile
+
+    if info.needs_password():
+        raise locked("file in an archive")
+    if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * max(1, info.compress_size):
+        raise UnreadableFileError(f"{_TOO_MUCH}, as harmful files do", remedy="if you trust it, unpack it")
+    try:
+        with container.open(info) as stream:
+            return _at_most(stream, most)
+    except rarfile.RarCannotExec as error:
+        how = f"install the program unrar, unar, bsdtar or 7-Zip, or {_PACK_AGAIN}"
+        raise UnreadableFileError("packed as RAR, which a program has to unpack", remedy=how) from error
+    except (rarfile.Error, *_DAMAGED) as error:
+        raise damaged("file in an archive", str(error)) from error
 
 
 def _moment_of(date_time: tuple[int, int, int, int, int, int]) -> int | None:

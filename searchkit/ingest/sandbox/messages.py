@@ -40,7 +40,7 @@ _FORBIDDEN = (
     "urllib.",
     "webbrowser.",
 )
-_PROGRAMS = frozenset(("tesseract",))
+_PROGRAMS = frozenset(("tesseract", "unrar", "unar", "lsar", "7z", "7zz", "bsdtar"))  # OCR, and what unpacks RAR
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 

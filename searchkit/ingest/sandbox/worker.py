@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
@@ -108,15 +109,17 @@ def _read_file(format_name: str, content: bytes, setup: Setup, send: _Send) -> d
     own = _Text(setup, send)
     about = own.read(format_name, content)
     parts = []
+    noted = Counter(about["left_out"])
     if setup.limits.contained:
-        for found in contained_files(format_name, content, setup.limits.file_bytes):
+        inside = contained_files(format_name, content, setup.limits.file_bytes)
+        for found in readers.each_noted(inside, noted):
             part = _read_part(found, about["metadata"].get("date", ""), setup, send)
             readers.heartbeat()
             if part.format == formats.PICTURE and not part.chunk_count and not part.reason:
                 about["scanned_pages"] += part.scanned_pages  # of the file in which it is, if there is no OCR
             else:
                 parts.append(part)
-    about["parts"] = [asdict(part) for part in parts]
+    about |= {"parts": [asdict(part) for part in parts], "left_out": dict(noted)}
     if format_name != formats.PICTURE and not own.count and all(part.reason for part in parts):
         about |= {"reason": "empty: it contains no text", "remedy": "Nothing to do, unless it should contain text."}
     return about

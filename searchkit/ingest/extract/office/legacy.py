@@ -1,6 +1,6 @@
-"""Reads what Office wrote until 2003, and messages of Outlook: .doc, .ppt, .xls (and .xlsb) and .msg.
+"""Reads what Office wrote until 2003: .doc, .ppt, .xls (and .xlsb).
 
-It needs the extra [office-legacy]. Layouts: [MS-DOC], [MS-PPT] and [MS-OXMSG], of which only the text is read.
+It needs the extra [office-legacy]. Layouts: [MS-DOC] and [MS-PPT], of which only the text is read.
 """
 
 import datetime
@@ -8,8 +8,6 @@ import io
 import re
 import struct
 from collections.abc import Iterator, Sequence
-from email.message import EmailMessage
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from searchkit.display.installation import Installation
@@ -17,19 +15,13 @@ from searchkit.errors import UnreadableFileError
 from searchkit.formats import reads_old_office
 from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.archive import damaged, locked
-from searchkit.ingest.extract.mail import extract_mail
 from searchkit.ingest.extract.office.sheets import Row, sheet_blocks
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 if TYPE_CHECKING:
     import olefile
 
-_DOC, _PPT, _XLS, _MSG = (
-    "Word 97-2003 document",
-    "PowerPoint 97-2003 presentation",
-    "Excel 97-2003 workbook",
-    "Outlook message",
-)
+_DOC, _PPT, _XLS = "Word 97-2003 document", "PowerPoint 97-2003 presentation", "Excel 97-2003 workbook"
 _ENCRYPTED, _SECOND_TABLE = 0x0100, 0x0200
 _WORD_97 = 0xC1  # its first version of the file's head
 _CLX_AT, _TEXT_AT = 0x01A2, 0x18
@@ -42,8 +34,6 @@ _CONTROLS |= dict.fromkeys((1, 2, 3, 4, 5, 8))
 _SLIDES, _PERSISTED, _SLIDE, _NOTES, _MASTER = 0x0FF0, 0x03F3, 0x03EE, 0x03F0, 0x03F8
 _UTF16_TEXT, _BYTE_TEXT, _CONTAINER = 0x0FA0, 0x0FA8, 0xF
 _DEEPEST = 30
-_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
-_SENT, _DELIVERED = 0x00390040, 0x0E060040
 
 
 def _require(kind: str) -> None:
@@ -52,7 +42,8 @@ def _require(kind: str) -> None:
         raise UnreadableFileError(f"{kind}: what reads it is not installed", remedy=f"Install it: {how}")
 
 
-def _opened(content: bytes, kind: str) -> "olefile.OleFileIO":
+def opened(content: bytes, kind: str) -> "olefile.OleFileIO":
+    """Open a compound file. Raises UnreadableFileError if it is damaged, or what reads it is not installed."""
     _require(kind)
     import olefile
 
@@ -62,7 +53,8 @@ def _opened(content: bytes, kind: str) -> "olefile.OleFileIO":
         raise damaged(kind, str(error)) from error
 
 
-def _stream(ole: "olefile.OleFileIO", name: str, kind: str) -> bytes:
+def read_stream(ole: "olefile.OleFileIO", name: str, kind: str) -> bytes:
+    """Read a stream of a compound file. Raises UnreadableFileError for damage."""
     try:
         return bytes(ole.openstream(name).read())
     except (OSError, ValueError, IndexError) as error:
@@ -79,11 +71,12 @@ def _properties(ole: "olefile.OleFileIO") -> tuple[str, dict[str, str]]:
         "author": about.author, "subject": about.subject, "tags": about.keywords, "description": about.comments,
         "date": about.create_time.isoformat() if isinstance(about.create_time, datetime.datetime) else "",
     }  # fmt: skip
-    texts = {name: _text(value) for name, value in found.items() if value}
-    return _text(about.title), {name: value for name, value in texts.items() if value}
+    texts = {name: text_of(value) for name, value in found.items() if value}
+    return text_of(about.title), {name: value for name, value in texts.items() if value}
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Decode a text that does not say its encoding; "" for None."""
     if not isinstance(value, bytes):
         return str(value or "").strip("\0 ")
     try:
@@ -94,8 +87,8 @@ def _text(value: object) -> str:
 
 def extract_doc(content: bytes) -> ExtractedDocument:
     """Read paragraphs and rows of tables in order: the body, then notes, headers, comments and text boxes."""
-    with _opened(content, _DOC) as ole:
-        head = _stream(ole, "WordDocument", _DOC)
+    with opened(content, _DOC) as ole:
+        head = read_stream(ole, "WordDocument", _DOC)
         try:
             text = _document_text(ole, head)
         except struct.error as error:
@@ -110,9 +103,9 @@ def _document_text(ole: "olefile.OleFileIO", head: bytes) -> str:
         raise locked(_DOC)
     if version < _WORD_97:  # Word 6 and 95: one stretch of bytes
         first, last = struct.unpack_from("<II", head, _TEXT_AT)
-        return _text(head[first:last])
+        return text_of(head[first:last])
     at, length = struct.unpack_from("<II", head, _CLX_AT)
-    table = _stream(ole, "1Table" if flags & _SECOND_TABLE else "0Table", _DOC)[at : at + length]
+    table = read_stream(ole, "1Table" if flags & _SECOND_TABLE else "0Table", _DOC)[at : at + length]
     start = 0
     while start < len(table) and table[start] == 1:  # formatting that precedes the table of pieces
         start += 3 + struct.unpack_from("<H", table, start + 1)[0]
@@ -167,10 +160,10 @@ def _paragraphs(text: str) -> Iterator[Block]:
 
 def extract_ppt(content: bytes) -> ExtractedDocument:
     """Read the text of each slide, then that of notes and of what no outline contains."""
-    with _opened(content, _PPT) as ole:
+    with opened(content, _PPT) as ole:
         if ole.exists("EncryptedSummary"):
             raise locked(_PPT)
-        stream = _stream(ole, "PowerPoint Document", _PPT)
+        stream = read_stream(ole, "PowerPoint Document", _PPT)
         title, metadata = _properties(ole)
     return ExtractedDocument(title, tuple(_slides(stream)), metadata)
 
@@ -238,87 +231,3 @@ def _cell(value: object) -> str:
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         value = value.date()
     return " ".join(str(value).split()) if value is not None else ""
-
-
-def extract_msg(content: bytes) -> ExtractedDocument:
-    """Read a message of Outlook as the mail that it is."""
-    return extract_mail(as_mail(content))
-
-
-def as_mail(content: bytes) -> bytes:
-    """A message of Outlook as a mail in MIME, with its attachments. Raises UnreadableFileError."""
-    with _opened(content, _MSG) as ole:
-        return bytes(_Message(ole, "").mail(0))
-
-
-class _Message:
-    """A message in a compound file; `prefix` leads to its storage, "" for the outermost."""
-
-    def __init__(self, ole: "olefile.OleFileIO", prefix: str) -> None:
-        self._ole = ole
-        self._prefix = prefix
-
-    def mail(self, depth: int) -> EmailMessage:
-        """Convert it, with what is attached to it."""
-        mail = EmailMessage()
-        name, address = self._string("0C1A"), self._string("5D01") or self._string("0C1F")
-        sender = f"{name} <{address}>" if name and "@" in address else name or address
-        headers = {
-            "From": sender,
-            "To": self._string("0E04"),
-            "Cc": self._string("0E03"),
-            "Subject": self._string("0037"),
-        }
-        for header, value in headers.items():
-            if value:
-                mail[header] = " ".join(value.split())
-        if date := self._date():
-            mail["Date"] = format_datetime(date)
-        html = self._binary("1013") or self._string("1013").encode()
-        mail.set_content(self._string("1000") or " ")
-        if html:
-            mail.add_alternative(_text(html), subtype="html")
-        for storage in self._storages("__attach_version1.0_"):
-            self._attach(mail, storage, depth)
-        if not mail.keys():
-            mail["Subject"] = " "
-        return mail
-
-    def _attach(self, mail: EmailMessage, storage: str, depth: int) -> None:
-        part = _Message(self._ole, f"{self._prefix}{storage}/")
-        name = part._string("3707") or part._string("3704") or part._string("3001") or "attachment"
-        if data := part._binary("3701"):
-            mail.add_attachment(data, "application", "octet-stream", filename=name)
-        elif depth < _DEEPEST and self._ole.exists(f"{part._prefix}__substg1.0_3701000D"):
-            mail.add_attachment(_Message(self._ole, f"{part._prefix}__substg1.0_3701000D/").mail(depth + 1))
-
-    def _storages(self, start: str) -> list[str]:
-        """Names of the storages directly in this one that begin so."""
-        within = [part for part in self._prefix.split("/") if part]
-        entries = self._ole.listdir(streams=False, storages=True)
-        return [entry[-1] for entry in entries if entry[:-1] == within and entry[-1].startswith(start)]
-
-    def _string(self, tag: str) -> str:
-        wide = self._read(f"{tag}001F")
-        return wide.decode("utf-16-le", "replace").strip("\0") if wide else _text(self._read(f"{tag}001E"))
-
-    def _binary(self, tag: str) -> bytes:
-        return self._read(f"{tag}0102")
-
-    def _read(self, name: str) -> bytes:
-        path = f"{self._prefix}__substg1.0_{name}"
-        return _stream(self._ole, path, _MSG) if self._ole.exists(path) else b""
-
-    def _date(self) -> datetime.datetime | None:
-        """The moment of sending, else of delivery, in the table of properties of fixed length."""
-        path = f"{self._prefix}__properties_version1.0"
-        table = _stream(self._ole, path, _MSG) if self._ole.exists(path) else b""
-        found = {}
-        for at in range((32 if not self._prefix else 24), len(table) - 15, 16):
-            tag, _, value = struct.unpack_from("<IIQ", table, at)
-            found[tag] = value
-        moment = found.get(_SENT) or found.get(_DELIVERED)
-        try:
-            return _EPOCH + datetime.timedelta(microseconds=moment // 10) if moment else None
-        except OverflowError:
-            return None

@@ -5,6 +5,7 @@ import io
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from pathlib import Path, PurePath
@@ -279,12 +280,54 @@ def test_the_files_of_a_7z_archive_are_documents(tmp_path: Path) -> None:
             list(extract("archive", refused).blocks)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("a.rar", b"Rar!\x1a\x07\x01\x00" + bytes(40)), ("winmail.dat", b"\x78\x9f\x3e\x22\x01\x00" + bytes(40))],
-)
-def test_containers_that_are_not_read_say_so_with_a_remedy(name: str, content: bytes) -> None:
-    assert format_of(PurePath(name), content) == format_of(PurePath("unnamed"), content) == "archive"
-    with pytest.raises(UnreadableFileError, match="not read") as refused:
+def rar(files: Mapping[str, bytes], method: int = 0) -> bytes:
+    """An archive in version 5 of RAR, of files that are stored as they are; `method`: what it claims about them."""
+
+    def number(value: int) -> bytes:
+        return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + number(value >> 7)
+
+    def block(*fields: int | bytes, data: bytes = b"") -> bytes:
+        body = b"".join(each if isinstance(each, bytes) else number(each) for each in fields)
+        head = number(len(body)) + body
+        return struct.pack("<I", zlib.crc32(head)) + head + data
+
+    content = b"Rar!\x1a\x07\x01\x00" + block(1, 0, 0)
+    for name, data in files.items():
+        size, crc, encoded = len(data), struct.pack("<I", zlib.crc32(data)), name.encode()
+        content += block(2, 2, size, 4, size, 0o100644, crc, method << 7, 1, len(encoded), encoded, data=data)
+    return content + block(5, 0, 0)
+
+
+def test_the_files_of_a_rar_archive_are_documents() -> None:
+    pytest.importorskip("rarfile", reason="the extra [archives] is not installed")
+    assert names(rar(FILES), "a.unknown") == [
+        ("minutes/march.md", "markdown"),
+        ("notes.txt", "text"),
+        ("wheel.png", "picture"),
+    ]
+    assert [block.text for block in extract("archive", rar(FILES)).blocks] == ["\n".join(FILES)]
+
+
+def test_what_a_missing_program_would_unpack_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rarfile = pytest.importorskip("rarfile", reason="the extra [archives] is not installed")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(rarfile, "CURRENT_SETUP", None)
+    (refused,) = found(rar({"notes.txt": FILES["notes.txt"]}, method=3))
+    assert "unrar" in refused.remedy
+    assert "RAR" in refused.reason
+
+
+@pytest.mark.parametrize("content", [rar(FILES)[:60], b"Rar!\x1a\x07\x01\x00" + bytes(40)])
+def test_damaged_rar_archives_are_refused_with_a_remedy(content: bytes) -> None:
+    pytest.importorskip("rarfile", reason="the extra [archives] is not installed")
+    with pytest.raises(UnreadableFileError) as refused:
         list(extract("archive", content).blocks)
+    assert refused.value.advice
+
+
+def test_without_its_package_rar_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "find_spec", lambda _: None)
+    assert format_of(PurePath("unnamed"), rar(FILES)) == "archive"
+    with pytest.raises(UnreadableFileError, match="RAR") as refused:
+        list(extract("archive", rar(FILES)).blocks)
     assert refused.value.advice

@@ -42,6 +42,7 @@ _CITES = re.compile(r"cite|quote[ds\"'_ -]", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _PLACEHOLDER_WORDS = 80  # a plain part with fewer words that are not in the HTML is only a pointer to it
 _SAYS_MORE = 2.0
+_LESSER = "words that only the other form of a mail has, plain text or HTML"
 
 
 def extract_mail(content: bytes) -> ExtractedDocument:
@@ -342,8 +343,12 @@ def _saying_more(plain: list[Block], marked_up: list[Block]) -> list[Block]:
     words, others = _words(plain), _words(marked_up)
     only_there = len(others - words)
     if only_there <= max(len(words & others), (_SAYS_MORE - 1) * len(words)):
+        leave_out(_LESSER, int(bool(plain) and only_there > 0))
         return plain or marked_up
-    return marked_up if len(words - others) < _PLACEHOLDER_WORDS else _after(plain, marked_up)
+    if len(words - others) < _PLACEHOLDER_WORDS:
+        leave_out(_LESSER, int(bool(words - others)))
+        return marked_up
+    return _after(plain, marked_up)
 
 
 def _after(blocks: list[Block], more: Sequence[Block]) -> list[Block]:

@@ -11,6 +11,7 @@ from lxml import etree
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import Archive, attribute, damaged, descendants, first, local
 from searchkit.ingest.extract.markup.html import extract_html
+from searchkit.ingest.extract.readers import leave_out
 from searchkit.types import Block, ExtractedDocument
 
 _KIND = "e-book"
@@ -80,6 +81,7 @@ def _chapters(archive: Archive, package: etree._Element, package_part: str) -> l
         part, item = manifest.get(reference.get("idref", ""), ("", None))
         is_page = item is not None and item.get("media-type", "").endswith(_PAGES)
         is_contents = item is not None and "nav" in item.get("properties", "").split()
+        leave_out("table of contents", int(is_contents))
         if is_page and not is_contents and part in archive:
             found[part] = None
     if not found:

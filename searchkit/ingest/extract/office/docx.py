@@ -33,6 +33,8 @@ _NOTES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "comme
 _DRAWN = frozenset(("shape", "rect", "oval", "roundrect", "image", "group"))  # in documents of older programs
 _LINKING = frozenset(("hyperlink", "fldSimple", "fldChar", "instrText", "textpath", "signatureline"))
 _LINK_CODE = re.compile(r'\s*HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
+_SWITCH = re.compile(r'\\[@*#a-z]\s*(?:"[^"]*"|\w+)?')  # how a field is formatted
+_SAID_IN_CODE = re.compile(r'"[^"]*\w[^"]*"')
 _LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
 _TITLE_BLOCKS = 20  # the title is among the first, if there is one
 
@@ -219,8 +221,10 @@ class _Reader:
         if name == "instrText":
             found.code += child.text or ""
         elif name == "fldChar":
-            if attribute(child, "fldCharType") == "end" and (link := _LINK_CODE.match(found.code)):
-                found.parts.append(address_behind("".join(found.parts), link.group(1)))
+            if attribute(child, "fldCharType") == "end":
+                if link := _LINK_CODE.match(found.code):
+                    found.parts.append(address_behind("".join(found.parts), link.group(1)))
+                _note_code(found.code)
             found.code = "" if attribute(child, "fldCharType") != "separate" else found.code
         elif name == "signatureline":
             names = ("suggestedsigner", "suggestedsigner2", "suggestedsigneremail", "signinginstructions")
@@ -229,6 +233,7 @@ class _Reader:
             found.pictured.append(attribute(child, "string"))
         else:
             self._gather(child, found)
+            _note_code(attribute(child, "instr"))
             link = _LINK_CODE.match(attribute(child, "instr"))
             address = link.group(1) if link else self._package.addresses(self._part).get(attribute(child, "id"), "")
             found.parts.append(address_behind("".join(found.parts[start:]), address))
@@ -283,6 +288,12 @@ def _number(element: etree._Element, name: str, otherwise: int) -> int:
 def _choice(alternatives: etree._Element) -> etree._Element:
     """The first of several forms of the same thing."""
     return next(iter(alternatives), alternatives)
+
+
+def _note_code(code: str) -> None:
+    """Note that a field's code says something that is not shown, such as an entry of an index."""
+    plain = _SWITCH.sub("", _LINK_CODE.sub("", code))
+    leave_out("field codes", int(_SAID_IN_CODE.search(plain) is not None))
 
 
 def _note_skipped(element: etree._Element, name: str) -> None:

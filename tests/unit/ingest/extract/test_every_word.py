@@ -6,13 +6,21 @@ Words that are to be read begin with "w", those that are left out with "z"; each
 
 import re
 from collections.abc import Mapping
+from email.message import EmailMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 
 import pytest
 
+from searchkit.formats import CODE
 from searchkit.ingest.chunk import chunk_document
+from searchkit.ingest.extract import readers
 from searchkit.ingest.extract.readers import extract
 from searchkit.ingest.segments import estimate_tokens
+from tests.support.compound_files import compound_file
 from tests.support.office_files import ooxml, relations, zipped
+from tests.unit.ingest.extract.test_legacy import doc, record, xls
+from tests.unit.ingest.extract.test_outlook import attribute, properties, winmail
 
 _W = 'xmlns:w="http://x/w" xmlns:r="http://x/r" xmlns:wp="http://x/wp" xmlns:a="http://x/a" xmlns:v="http://x/v" xmlns:m="http://x/m"'
 _P = 'xmlns:p="http://x/p" xmlns:a="http://x/a" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
@@ -59,6 +67,8 @@ def _docx() -> bytes:
         p("wbody ", '<w:hyperlink r:id="l1"><w:r><w:t>wlink</w:t></w:r></w:hyperlink>')
         + p("", field + picture + box + mark)
         + '<w:p><w:fldSimple w:instr=" HYPERLINK &quot;https://wsimple.example/&quot; "><w:r><w:t>x</w:t></w:r></w:fldSimple></w:p>'
+        + '<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> XE "zentry" </w:instrText></w:r>'
+        + '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>'
         + f"<w:sdt><w:sdtContent>{p('wcontrol')}</w:sdtContent></w:sdt>{table}{changes}{math}"
     )
     kinds = {
@@ -141,8 +151,11 @@ def _xlsx() -> bytes:
     comment = "<comments><commentList><comment ref='A1'><text><t>wcomment</t></text></comment></commentList></comments>"
     styles = '<styleSheet><numFmts><numFmt numFmtId="200" formatCode="&quot;wunit&quot; 000"/></numFmts>'
     files = {
-        "xl/workbook.xml": f'<workbook {spaces}><sheets><sheet name="wsheet" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": relations({"r1": ("worksheet", "sheet1.xml"), "r2": ("styles", "styles.xml")}),
+        "xl/workbook.xml": f'<workbook {spaces}><sheets><sheet name="wsheet" r:id="r1"/><sheet name="wother" state="veryHidden" r:id="r3"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relations(
+            {"r1": ("worksheet", "sheet1.xml"), "r2": ("styles", "styles.xml"), "r3": ("worksheet", "sheet2.xml")}
+        ),
+        "xl/sheet2.xml": f'<worksheet {spaces}><sheetData><row r="1">{cell("A1", "whidden")}</row></sheetData></worksheet>',
         "xl/styles.xml": f'{styles}<cellXfs><xf numFmtId="0"/><xf numFmtId="200"/></cellXfs></styleSheet>',
         "xl/sheet1.xml": f"<worksheet {spaces}><sheetData>{rows}</sheetData>{behind}</worksheet>",
         "xl/_rels/sheet1.xml.rels": relations(
@@ -200,6 +213,8 @@ def _ods() -> bytes:
     cell = f"<table:table-cell office:value-type='string'>{_p(f'wcell {link}')}<office:annotation>{_p('wcomment')}</office:annotation></table:table-cell>"
     shown = f"<table:table-cell office:value-type='float' office:value='7'>{_p('wunit 007')}</table:table-cell>"
     body = f"<table:table table:name='wsheet'><table:shapes>{_FRAME}</table:shapes><table:table-row>{cell}{shown}</table:table-row></table:table>"
+    hidden = f"<table:table-row><table:table-cell>{_p('wrow')}</table:table-cell></table:table-row>"
+    body += f"<table:table table:name='whidden' table:display='false' table:style-name='h'>{hidden}</table:table>"
     return _odf("spreadsheet", body, _MASTER, _OBJECTS)
 
 
@@ -243,18 +258,21 @@ def _html() -> bytes:
 def _epub() -> bytes:
     container = '<container><rootfiles><rootfile full-path="b.opf"/></rootfiles></container>'
     metadata = "<dc:title>wtitle</dc:title><dc:creator>wauthor</dc:creator><dc:description>wabout</dc:description>"
-    manifest = '<item id="c" href="c.xhtml" media-type="application/xhtml+xml"/>'
+    manifest = (
+        '<item id="c" href="c.xhtml" media-type="application/xhtml+xml"/>'
+        '<item id="n" href="n.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+    )
+    contents = '<html><body><h1>zcontents</h1><a href="c.xhtml">wheading</a></body></html>'
     package = (
         f'<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>{metadata}</metadata><manifest>{manifest}</manifest>'
-        '<spine><itemref idref="c"/></spine></package>'
+        '<spine><itemref idref="n"/><itemref idref="c"/></spine></package>'
     )
     chapter = (
         '<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head><body><h1>wheading</h1><p>wbody'
         ' <a href="https://wtarget.example/x">wlink</a><img src="x" alt="walt"/></p><aside>wfootnote</aside></body></html>'
     )
-    return zipped(
-        {"mimetype": "application/epub+zip", "META-INF/container.xml": container, "b.opf": package, "c.xhtml": chapter}
-    )
+    parts = {"META-INF/container.xml": container, "b.opf": package, "c.xhtml": chapter, "n.xhtml": contents}
+    return zipped({"mimetype": "application/epub+zip", **parts})
 
 
 def _pdf() -> bytes:
@@ -295,6 +313,26 @@ def _mail() -> bytes:
     )
 
 
+def _alternatives() -> bytes:
+    """A mail whose HTML says a little that its plain text does not."""
+    message = EmailMessage()
+    message["From"], message["Subject"] = "wsender@x.example", "wsubject"
+    message.set_content("wbody wlonger wtext\n")
+    message.add_alternative("<p>wbody wlonger wtext zfooter</p>", "html")
+    return bytes(message)
+
+
+def _saved_page() -> bytes:
+    message = MIMEMultipart("related")
+    message["From"], message["Subject"] = "<Saved by a browser>", "wsubject"
+    message.attach(MIMEText("<title>wtitle</title><p>wbody", "html"))
+    return bytes(message)
+
+
+_CARD = b"BEGIN:VCARD\nFN:wname\nADR:;;wstreet;wtown;;;\nNOTE:wnote\\, wfol\n ded\nEND:VCARD\n"
+_EVENT = b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:zid\nSUMMARY:wsummary\nLOCATION:wplace\nATTENDEE;CN=wguest:mailto:a@wx.example\nEND:VEVENT\nEND:VCALENDAR\n"
+_CHAT = b"10/03/2025, 09:12 - wspeaker: wsaid\nwcontinued\n10/03/2025, 09:13 - wother: wreply\n"
+_CODE = b"// wcomment\nwname = 'wstring'\n"
 _INPUTS: dict[str, tuple[str, bytes]] = {
     "docx": ("docx", _docx()), "pptx": ("pptx", _pptx()), "xlsx": ("xlsx", _xlsx()), "odt": ("odf", _odt()), "ods": ("odf", _ods()),
     "odp": ("odf", _odp()), "rtf": ("rtf", _rtf()), "html": ("html", _html()), "epub": ("epub", _epub()),
@@ -310,7 +348,16 @@ _INPUTS: dict[str, tuple[str, bytes]] = {
     "xml": ("data", b'<wroot wattribute="wvalue"><winner>wtext</winner><!-- wcomment --></wroot>'),
     "srt": ("subtitles", b"1\n00:00:01,000 --> 00:00:02,000\nwspoken <i>wslanted</i>\n"),
     "text": ("text", "wbody wöther\n".encode()),
-    "code": ("code", b"# wcomment\nwname = 'wstring'\n"),
+    "calendar": ("calendar", _EVENT), "contacts": ("contacts", _CARD), "chat": ("chat", _CHAT),
+    "alternatives": ("mail", _alternatives()), "mhtml": ("mhtml", _saved_page()),
+    "mailbox": ("mailbox", b"From a@x.example Mon Mar 10 09:00:00 2025\n" + _mail() + b"\n\nFrom b@x.example Mon Mar 10 10:00:00 2025\n"
+                b"From: wsecond@x.example\nX-Mozilla-Status: 0009\n\nzdeleted\n".replace(b"wsecond", b"b")),
+    "msg": ("msg", winmail(attribute(0x9003, properties({0x0037: "wsubject", 0x0C1A: "wsender", 0x1000: "wbody"})))),
+    "archive": ("archive", zipped({"wname.txt": "zcontent", "wfolder/wother.md": "zmore"})),
+    "doc": ("doc", doc('wbody \x13 HYPERLINK "https://wtarget.example" \x14wlink\x15, wcell\7\7\r')),
+    "xls": ("xls", xls({(0, 0): "wcell", (5, 3): "wother"})),
+    "ppt": ("ppt", compound_file({"PowerPoint Document": record(0x0FA0, "wslide".encode("utf-16-le")) + record(0x0FA8, b"wshape")})),
+    **{name: (name, _CODE) for name in sorted(CODE)},
     "notebook": ("notebook", b'{"cells": [{"cell_type": "markdown", "source": "wbody"}, {"cell_type": "code", "source": "wcode",'
                  b' "outputs": [{"text": "woutput"}]}], "metadata": {"authors": [{"name": "wauthor"}]}}'),
 }  # fmt: skip
@@ -318,7 +365,8 @@ _INPUTS: dict[str, tuple[str, bytes]] = {
 
 # What readers say that they have left out of these; all else that is left out is in no document of its own.
 _NAMED = {
-    "docx": {"tracked deletions"}, "odt": {"tracked deletions"}, "rtf": {"tracked deletions"}, "pptx": {"prompts of placeholders"},
+    "docx": {"tracked deletions", "field codes"}, "epub": {"table of contents"}, "mailbox": {"deleted mails"},
+    "alternatives": {"words that only the other form of a mail has, plain text or HTML"}, "odt": {"tracked deletions"}, "rtf": {"tracked deletions"}, "pptx": {"prompts of placeholders"},
     "html": {"navigation", "hidden parts", "parts for browsers without scripts", "templates", "buttons", "choices that are not chosen"},
 }  # fmt: skip
 
@@ -341,6 +389,11 @@ def test_each_word_is_read_once_or_left_out_by_name(name: str) -> None:
     assert set(document.left_out) == _NAMED.get(name, set())
 
 
+def test_no_reader_is_forgotten_here() -> None:
+    pictures = {"picture"}  # their words are in no bytes, see test_pictures.py
+    assert {format_name for format_name, _ in _INPUTS.values()} == set(readers._READERS) - pictures
+
+
 def _words(content: bytes, first: str) -> set[str]:
     """The words that begin with a letter, in a file or in the parts of one, without names of elements and attributes."""
     if content.startswith(b"PK"):
@@ -348,8 +401,9 @@ def _words(content: bytes, first: str) -> set[str]:
         import zipfile
 
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return set().union(*(_words(archive.read(part), first) for part in archive.namelist()))
-    text = content.decode()
+            inside = (_words(archive.read(part), first) for part in archive.namelist())
+            return _words(" ".join(archive.namelist()).encode(), first).union(*inside)
+    text = content.decode("utf-8", "replace").replace("\0", "").replace("\n ded", "ded")
     marked = re.sub(r"</?[a-z]+:[A-Za-z-]+|\b[a-z]+:[A-Za-z-]+=|xmlns(?::\w+)?=", " ", text)
     known = set("w wp word wordprocessingml worksheet workbook workbookPr wsDr www wzDescription".split())
     return {word for word in re.findall(rf"\b{first}[a-zö]+\b", marked) if word not in known}

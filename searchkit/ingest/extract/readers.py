@@ -32,7 +32,7 @@ _VERSIONS: dict[str, int] = {
     "epub": 8,
     "rtf": 5,
     "table": 4,
-    "pdf": 9,
+    "pdf": 10,
     "mail": 11,
     "mailbox": 11,
     "msg": 5,

@@ -21,6 +21,7 @@ from searchkit.ingest.extract.pdf.lines import (
     is_writing,
     joined,
     paragraph_starts,
+    rows_of_columns,
     tables,
     without_running_lines,
 )
@@ -253,7 +254,7 @@ def _blocks(pages: Sequence[PageText], outline: Sequence[Bookmark], attachments:
     path: list[Bookmark] = []
     kept = without_running_lines([page.lines for page in pages])
     hyphenated = compounds(kept)
-    for index, lines in enumerate(kept):
+    for index, lines in enumerate(map(rows_of_columns, kept)):
         turns = _turns(lines, by_page.get(index, ()))
         found = tables(lines)
         inside = {line for start, rows in found.items() for line in range(start + 1, start + len(rows))}

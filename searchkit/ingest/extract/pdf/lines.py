@@ -19,6 +19,12 @@ _NEARBY, _OFTEN = (
 _PARAGRAPH_GAP = (
     1.25  # times the page's usual distance of lines: typesetters put at least a third more between paragraphs
 )
+_LEAST_ROWS = 3  # of a table whose cells are drawn column by column,
+_MOST_COLUMNS = 12
+_LONGEST_PIECE = 40  # characters of a cell of one,
+_LETTER_WIDTH = 4  # points of its last letter,
+_APART = 12  # between the beginning of that and the next column at least,
+_SAME = 2  # and at most between baselines in a row
 # Fonts name ligatures, and Arabic letters by their shape; people search for words in plain letters. Soft hyphens within a
 # line split a word that the page shows whole. Null characters replace unnamed glyphs of a font.
 _LETTERS = {
@@ -40,7 +46,8 @@ _ROMAN = re.compile(r"(?=[ivxl])(xl|l?x{0,3})(ix|iv|v?i{0,3})", re.IGNORECASE)
 class Line:
     """A line, or several joined by U+FFFE inside a hyphenated word. Points from the page's lower edge to the baseline of its
     first and last letter; None if unknown. `cells`: its pieces, if there are wide gaps between some. `box`: of the paragraph that
-    OCR has found it in, in shares of the page from the upper left.
+    OCR has found it in, in shares of the page from the upper left. `left`, `right`: where its first and last
+    letter begin; None if unknown.
     """
 
     text: str
@@ -48,6 +55,8 @@ class Line:
     bottom: float | None = None
     cells: tuple[Cell, ...] = ()
     box: tuple[float, float, float, float] | None = None
+    left: float | None = None
+    right: float | None = None
 
 
 # Controls, except those that stand for hyphens, letters of private use and replacements: what fonts are given that say nothing of
@@ -71,6 +80,7 @@ _ACCENTED = re.compile("[\u00c0-\u00ff]")  # of letters, in any language that ha
 _ENOUGH = 30  # letters by which a script can be judged
 _FREQUENT = frozenset("etaoinsrhldu")
 _LEAST_FREQUENT = 0.65
+_LEAST_KINDS = 8  # of letters; a row of one, such as W to be filled in, is no text in any code
 _SHIFT = 29  # between letters and the numbers of their pictures in many fonts
 
 
@@ -99,7 +109,7 @@ def _is_shifted(text: str) -> bool:
     as_read = [letter for letter in text if letter > " "]
     moved = [chr(ord(letter) + _SHIFT) for letter in as_read]
     lower = [letter for letter in moved if "a" <= letter <= "z"]
-    if len(lower) < _ENOUGH or 2 * len(lower) < len(as_read):
+    if len(lower) < _ENOUGH or 2 * len(lower) < len(as_read) or len(set(lower)) < _LEAST_KINDS:
         return False
     letters = [letter for letter in as_read if letter.isalpha()]
     return _frequency(lower) > max(_LEAST_FREQUENT, 0.1 + _frequency(letters))
@@ -141,6 +151,79 @@ def tables(lines: Sequence[Line]) -> dict[int, list[list[str]]]:
             found[start] = rows
         start = max(end, start + 1)
     return found
+
+
+def rows_of_columns(lines: Sequence[Line]) -> list[Line]:
+    """The lines of a page in which tables that are drawn column by column are lines of cells, row by row.
+
+    Columns of a table stand far apart, on the same baselines, and have short pieces of which few go on with a small letter.
+    """
+    found: list[Line] = []
+    runs = _descents(lines)
+    while runs:
+        for count in range(min(len(runs), _MOST_COLUMNS), 1, -1):
+            if _stand_beside(runs[:count]) and (merged := _merged(runs[:count])):
+                found += merged
+                runs = runs[count:]
+                break
+        else:
+            found += runs.pop(0)
+    return found
+
+
+def _descents(lines: Sequence[Line]) -> list[list[Line]]:
+    """The lines divided wherever one is not below the line before."""
+    runs: list[list[Line]] = []
+    for line in lines:
+        above = runs[-1][-1] if runs else None
+        if above is None or line.top is None or above.bottom is None or line.top >= above.bottom - 1:
+            runs.append([])
+        runs[-1].append(line)
+    return runs
+
+
+def _stand_beside(runs: Sequence[Sequence[Line]]) -> bool:
+    """True if runs of lines may be columns of a table: each but the first wholly, of the last one its beginning."""
+    return (
+        all(len(run) > 1 and line.left is not None and not line.cells for run in runs for line in (run[0], run[-1]))
+        and len(runs[0]) >= _LEAST_ROWS
+    )
+
+
+def _merged(runs: Sequence[list[Line]]) -> list[Line]:
+    """The lines before a table, its rows and the lines behind it; empty if the runs are not the columns of one."""
+    top = max(run[0].top or 0.0 for run in runs[1:]) + _SAME
+    bottom = min(run[-1].top or 0.0 for run in runs[:-1]) - _SAME
+    before = [line for line in runs[0] if (line.top or 0.0) > top]
+    behind = [line for line in runs[-1] if (line.top or 0.0) < bottom]
+    columns = [runs[0][len(before) :], *runs[1:-1], runs[-1][: len(runs[-1]) - len(behind)]]
+    if min(map(len, columns)) < 2 or not _are_cells([line.text.strip() for column in columns for line in column]):
+        return []
+    ends = [max(line.right or 0.0 for line in column) for column in columns[:-1]]
+    starts = [min(line.left or 0.0 for line in column) for column in columns[1:]]
+    if any(end + _APART > start for end, start in zip(ends, starts, strict=True)):
+        return []
+    rows: dict[float, list[Line]] = {}
+    for column in columns:
+        for line in column:
+            height = next((each for each in rows if abs(each - (line.top or 0.0)) <= _SAME), line.top or 0.0)
+            rows.setdefault(height, []).append(line)
+    filled = [row for _, row in sorted(rows.items(), reverse=True)]
+    if len(filled) < _LEAST_ROWS or 3 * sum(len(row) > 1 for row in filled) < 2 * len(filled):
+        return []
+    return [*before, *map(_row, filled), *behind]
+
+
+def _are_cells(texts: Sequence[str]) -> bool:
+    """False for lines of running text, which are longer or go on with small letters."""
+    return max(map(len, texts)) <= _LONGEST_PIECE and 3 * sum(text[:1].islower() for text in texts) <= len(texts)
+
+
+def _row(pieces: Sequence[Line]) -> Line:
+    cells = tuple(
+        Cell(piece.left or 0.0, (piece.right or 0.0) + _LETTER_WIDTH, " ".join(piece.text.split())) for piece in pieces
+    )
+    return Line(" ".join(cell.text for cell in cells), pieces[0].top, pieces[0].top, cells)
 
 
 def paragraph_starts(lines: Sequence[Line]) -> list[int]:

@@ -155,10 +155,11 @@ def _lines(text_page: pypdfium2.PdfTextPage, page: pypdfium2.PdfPage) -> Iterato
             shown = line
             if not (_is_on(first, box) and _is_on(last, box) and _is_unclipped(text_page, first)):
                 shown = _visible(text_page, line, at, box)
-                leave_out("text beyond the page's edge or clipped away", int(bool(line.strip()) and not shown.strip()))
+                leave_out("text beyond the page's edge or clipped away", int(_letters(shown) < _letters(line)))
             if shown.strip():
                 cells = _cells(text_page, line, at, first, last) if shown is line and not rotation else ()
-                yield Line(shown, _height(first, rotation), _height(last, rotation), cells)
+                sides = (first and first[1], last and last[1]) if shown is line and not rotation else (None, None)
+                yield Line(shown, _height(first, rotation), _height(last, rotation), cells, None, *sides)
         at += length + 2
 
 
@@ -249,6 +250,10 @@ def _visible(text_page: pypdfium2.PdfTextPage, line: str, at: int, box: _Box) ->
             shown.append(sign)
         at += 1 if ord(sign) < 0x10000 else 2
     return "".join(shown)
+
+
+def _letters(line: str) -> int:
+    return sum(not sign.isspace() for sign in line)
 
 
 def _covered(page: pypdfium2.PdfPage) -> float:

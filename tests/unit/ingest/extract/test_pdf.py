@@ -526,6 +526,15 @@ def test_what_is_beyond_the_edge_or_clipped_away_is_not_on_the_page() -> None:
     assert pages_of(drawn(clipped)) == {1: "shown\n\nafter\n"} or "clipped" not in pages_of(drawn(clipped))[1]
 
 
+@pytest.mark.parametrize(
+    "shown", [_shown("below", 50, -300), _shown("The weir is kept. " * 20)], ids=["a line", "the end of a line"]
+)
+def test_what_is_not_on_the_page_is_named(shown: str) -> None:
+    document = extract("pdf", drawn(_shown("shown", 50, 500) + shown))
+    assert "shown" in " ".join(block.text for block in document.blocks)
+    assert list(document.left_out) == ["text beyond the page's edge or clipped away"]
+
+
 def test_addresses_behind_words_stand_on_their_page() -> None:
     link = (
         "<< /Type /Annot /Subtype /Link /Rect [45 690 100 715] /A << /S /URI /URI (https://bees.example/losses) >> >>"
@@ -559,6 +568,7 @@ def test_stamps_are_read_as_they_are_drawn() -> None:
         ("\uf0b7 first point of the list\n\uf0b7 second point of the list", True),
         ("THE TENANT KEEPS THE STAIRS CLEAN AND PAYS FOR THE HEATING IN ADVANCE", True),
         ("x = 17.4, y = 12.9; 0.5 0.25 0.125 0.0625 A B C D E F G H I J K L M N O P Q R S T U V W X Y Z", True),
+        ("W" * 200, True),
         ("", True),
         ("\x01\x04\x05\x06\x07\n\x08\x04 \x06", False),
         ("\ue001\ue002\ue003 \ue004\ue005", False),
@@ -658,6 +668,44 @@ def test_rows_whose_cells_stand_in_columns_are_a_table_with_its_empty_cells() ->
         "float-ring K3 | 12.00 | Quill",
     ]
     assert before.text.startswith("Prices") and after.text.startswith("They")
+
+
+COLUMNS = (
+    (60, ("Part", "Nozzle", "Gasket", "Spindle", "Float")),
+    (200, ("Maker", "Quill", "", "Orla Brandt", "Passmore")),
+    (400, ("Days", "14", "3", "", "21")),
+)
+
+
+def _columns(columns: Sequence[tuple[int, Sequence[str]]], step: int = 20) -> str:
+    """Cells drawn column by column."""
+    return "".join(_shown(text, x, 600 - step * i) for x, texts in columns for i, text in enumerate(texts) if text)
+
+
+def test_a_table_drawn_column_by_column_is_read_row_by_row_with_its_empty_cells() -> None:
+    around = _shown("Spare parts of the pump", 60, 700), _shown("Whoever takes the last one writes it down.", 60, 400)
+    blocks = list(extract_pdf(drawn(around[0] + _columns(COLUMNS) + around[1])).blocks)
+    assert [block.text for block in blocks] == [
+        "Spare parts of the pump",
+        "Part | Maker | Days\nNozzle | Quill | 14\nGasket |  | 3\nSpindle | Orla Brandt\nFloat | Passmore | 21",
+        "Whoever takes the last one writes it down.",
+    ]
+    assert blocks[1].columns == "Part | Maker | Days"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ((60, ("The miller keeps", "the weir and pays", "for what it takes", "of the water.")),
+         (300, ("Whoever fishes", "there without leave", "pays a fine of one", "day of work."))),
+        ((60, ("Bread", "Butter", "Cheese")), (300, ("Soap",))),
+        ((60, ("Bread", "Butter", "Cheese")), (90, ("Soap", "Candles", "Oil"))),
+    ],
+    ids=["running text", "a single line beside", "hardly apart"],
+)  # fmt: skip
+def test_columns_that_are_no_table_are_read_one_after_the_other(columns: Sequence[tuple[int, Sequence[str]]]) -> None:
+    text = " ".join(block.text for block in extract_pdf(drawn(_columns(columns))).blocks)
+    assert text.split() == " ".join(word for _, texts in columns for word in texts).split()
 
 
 def test_two_columns_of_text_line_by_line_are_no_table() -> None:

@@ -1,13 +1,15 @@
 """HTTP, MCP, the command and the terminal UI give the same notes for the same request."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from fastapi.testclient import TestClient
 
 from searchkit.cli.main import cli
@@ -20,7 +22,7 @@ from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.mcp.answers import search_answer
-from searchkit.types import Note, NoteKind, SearchMode
+from searchkit.types import WEAK_BELOW, Note, NoteKind, SearchMode
 from tests.support.driving import Session, drive
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -39,7 +41,12 @@ REQUESTS = {
 
 
 def command(library: Library, query: str) -> str:
-    """Return what `searchkit search` prints on stderr; a daemon searches, since no model is installed."""
+    """Return what `searchkit search` prints on stderr."""
+    return searched(library, query).stderr
+
+
+def searched(library: Library, query: str, *options: str) -> Result:
+    """Run `searchkit search`; a daemon searches, since no model is installed."""
 
     async def find(request: SearchRequest) -> SearchResponse:
         return library.find(request)
@@ -51,29 +58,39 @@ def command(library: Library, query: str) -> str:
     try:
         asyncio.run_coroutine_threadsafe(socket.open(), loop).result(10)
         environment = {"SEARCHKIT_HOME": str(library.home.path)}
-        done = CliRunner().invoke(cli, ["search", "-k", str(K), query], env=environment)
+        done = CliRunner().invoke(cli, ["search", "-k", str(K), *options, query], env=environment)
         asyncio.run_coroutine_threadsafe(socket.close(), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
     assert done.exit_code == 0, done.output
-    return done.stderr
+    return done
 
 
 def http(library: Library, query: str) -> str:
     """The message of POST /search."""
+    return str(posted(library, query)["message"])
+
+
+def posted(library: Library, query: str) -> dict[str, Any]:
+    """The answer to POST /search."""
     state = open_state(library, ServeOptions(workers=1))
     try:
         with TestClient(make_api(state)) as client:
             answer = client.post("/search", json={"query": query, "k": K}).json()
     finally:
         close_state(state, 10)
-    return str(answer["message"])
+    return dict(answer)
 
 
 def mcp(library: Library, query: str) -> str:
     """The note of the tool `search`."""
+    return str(tool(library, query)["note"])
+
+
+def tool(library: Library, query: str) -> dict[str, Any]:
+    """The answer of the tool `search`."""
     asked: dict[str, str | int] = {
         "query": query,
         "limit": K,
@@ -82,8 +99,11 @@ def mcp(library: Library, query: str) -> str:
         "path": "",
         "since": "",
         "until": "",
+        "from": "",
+        "to": "",
+        "subject": "",
     }
-    return str(search_answer(library, asked, ())["note"])
+    return dict(search_answer(library, asked, ()))
 
 
 def tui(library: Library, query: str) -> str:
@@ -159,3 +179,47 @@ def test_a_model_that_distinguishes_nothing_is_used_where_it_is_asked_for_and_th
     assert NoteKind.MEANINGLESS in {note.kind for note in found.notes}
     hybrid = without_meaning.find(SearchRequest("roses"))
     assert hybrid.hits and all(hit.evidence.similarity is None for hit in hybrid.hits)
+
+
+EVERY_WORD = "gasket tulip ledger"
+
+
+def by_text(library: Library) -> list[bool]:
+    """Whether the command says of each hit that it is weak."""
+    headings = [line for line in searched(library, EVERY_WORD).stdout.splitlines() if "long.md" in line]
+    return ["weak match" in line for line in headings]
+
+
+def by_json(library: Library) -> list[bool]:
+    """The same of its --json."""
+    rows = map(json.loads, searched(library, EVERY_WORD, "--json").stdout.splitlines())
+    return [row["weak"] for row in rows if row["path"].endswith("long.md")]
+
+
+def by_http(library: Library) -> list[bool]:
+    """The same over HTTP."""
+    return [hit["weak"] for hit in posted(library, EVERY_WORD)["results"] if hit["path"].endswith("long.md")]
+
+
+def by_mcp(library: Library) -> list[bool]:
+    """The same over MCP."""
+    return [hit["weak"] for hit in tool(library, EVERY_WORD)["results"] if "long.md" in hit["title"] + hit["url"]]
+
+
+def by_rows(library: Library) -> list[bool]:
+    """The same in the rows of the terminal UI."""
+    seen = tui(library, EVERY_WORD).splitlines()
+    return ["weak" in line for line in seen if "long.md" in line]
+
+
+@pytest.mark.parametrize("front_end", [by_text, by_json, by_http, by_mcp, by_rows], ids=lambda each: each.__name__)
+def test_a_hit_with_every_word_is_weak_in_no_front_end(
+    front_end: Callable[[Library], list[bool]], library: Library, docs: Path
+) -> None:
+    others = " ".join(f"word{number} thing{number % 7}" for number in range(40))
+    write(docs / "long.md", f"A gasket. {others} A tulip. {others} The ledger.\n")
+    library.index(docs, collection="docs")
+    (hit,) = (hit for hit in library.find(SearchRequest(EVERY_WORD, K)).hits if hit.path.name == "long.md")
+    assert hit.score < WEAK_BELOW and hit.evidence.has_every_word
+    found = front_end(library)
+    assert found and not any(found)

@@ -35,7 +35,7 @@ _VERSIONS: dict[str, int] = {
     "pdf": 10,
     "mail": 11,
     "mailbox": 11,
-    "msg": 5,
+    "msg": 6,
     "archive": 6,
 }
 _BUILT_ON = {

@@ -4,6 +4,7 @@
 """
 
 import datetime
+import re
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ _MSG, _WINMAIL = "Outlook message", "message in Outlook's own form (winmail.dat)
 _DEEPEST = 30
 _EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
 _SENT, _DELIVERED = "00390040", "0E060040"
+_KIND_OF_RECIPIENT, _HEAD_OF_PART = "0C150003", 8
+_RECIPIENTS = {1: ("To", "0E04"), 2: ("Cc", "0E03"), 3: ("Bcc", "0E02")}  # headers, and where their names are
+_SPECIAL = re.compile(r"[^\w\s'-]")  # of names: to be quoted in a header
 # Attributes of TNEF; those of a file follow the one that begins it.
 _ATTACHMENT_BEGINS, _FILE_DATA, _FILE_NAME = 0x9002, 0x800F, 0x8010
 _SUBJECT, _BODY, _MESSAGE_PROPERTIES, _FILE_PROPERTIES = 0x8004, 0x800C, 0x9003, 0x9005
@@ -59,18 +63,26 @@ def as_mail(content: bytes) -> bytes:
         return bytes(_StoredMessage(ole, "").mail(0))
 
 
+def _person(name: str, address: str) -> str:
+    """A name with its address; an address in Exchange's own directory says less than the name."""
+    name = " ".join(name.split()).strip("'")
+    if "@" not in address:
+        return name or address
+    if not name or name.casefold() == address.casefold():
+        return address
+    plain = name.replace("\\", "").replace('"', "")
+    return f'"{plain}" <{address}>' if _SPECIAL.search(name) else f"{name} <{address}>"
+
+
 class _Message(ABC):
     """A message by its properties, which are named by their number and type: "0037001F" is a subject in UTF-16."""
 
     def mail(self, depth: int) -> EmailMessage:
         """Convert it, with what is attached to it."""
         mail = EmailMessage()
-        name, address = self._string("0C1A"), self._string("5D01") or self._string("0C1F")
-        sender = f"{name} <{address}>" if name and "@" in address else name or address
         headers = {
-            "From": sender,
-            "To": self._string("0E04"),
-            "Cc": self._string("0E03"),
+            "From": _person(self._string("0C1A"), self._string("5D01") or self._string("0C1F")),
+            **self._recipients(),
             "Subject": self._string("0037"),
         }
         for header, value in headers.items():
@@ -89,6 +101,14 @@ class _Message(ABC):
             mail["Subject"] = " "
         return mail
 
+    def _recipients(self) -> dict[str, str]:
+        """The people in To, Cc and Bcc with their addresses; where those are not stored, their names."""
+        found: dict[str, list[str]] = {header: [] for header, _ in _RECIPIENTS.values()}
+        for kind, each in self._people():
+            header, _ = _RECIPIENTS.get(kind, _RECIPIENTS[1])
+            found[header].append(_person(each._string("3001"), each._string("39FE") or each._string("3003")))
+        return {header: ", ".join(found[header]) or self._string(names) for header, names in _RECIPIENTS.values()}
+
     def _attach_to(self, mail: EmailMessage, depth: int) -> None:
         name = self._string("3707") or self._string("3704") or self._string("3001") or "attachment"
         if data := self._binary("3701"):
@@ -99,6 +119,10 @@ class _Message(ABC):
     @abstractmethod
     def read(self, name: str) -> bytes:
         """A property's value, "" if the message does not have it."""
+
+    @abstractmethod
+    def _people(self) -> "Iterator[tuple[int, _Message]]":
+        """The recipients: the kind (1 To, 2 Cc, 3 Bcc) and the properties of each."""
 
     @abstractmethod
     def _attached(self) -> "Iterator[_Message]":
@@ -140,10 +164,18 @@ class _StoredMessage(_Message):
         path = f"{self._prefix}__substg1.0_{name}"
         return read_stream(self._ole, path, _MSG) if self._ole.exists(path) else b""
 
+    def _people(self) -> Iterator[tuple[int, _Message]]:
+        for each in self._parts("__recip_version1.0_"):
+            yield each._fixed(_HEAD_OF_PART).get(_KIND_OF_RECIPIENT, 0) & 0xFF, each
+
     def _attached(self) -> Iterator[_Message]:
+        return self._parts("__attach_version1.0_")
+
+    def _parts(self, start: str) -> "Iterator[_StoredMessage]":
+        """What is in the storages directly in this one whose names begin so."""
         within = [part for part in self._prefix.split("/") if part]
         for entry in self._ole.listdir(streams=False, storages=True):
-            if entry[:-1] == within and entry[-1].startswith("__attach_version1.0_"):
+            if entry[:-1] == within and entry[-1].startswith(start):
                 yield _StoredMessage(self._ole, f"{self._prefix}{entry[-1]}/")
 
     def _inner(self) -> _Message | None:
@@ -151,10 +183,13 @@ class _StoredMessage(_Message):
         return _StoredMessage(self._ole, f"{path}/") if self._ole.exists(path) else None
 
     def _times(self) -> dict[str, int]:
-        """What the table of properties of fixed length says."""
+        return self._fixed(24 if self._prefix else 32)
+
+    def _fixed(self, head: int) -> dict[str, int]:
+        """The properties of fixed length; in the table they follow `head` bytes."""
         path = f"{self._prefix}__properties_version1.0"
         table = read_stream(self._ole, path, _MSG) if self._ole.exists(path) else b""
-        starts = range((32 if not self._prefix else 24), len(table) - 15, 16)
+        starts = range(head, len(table) - 15, 16)
         found = (struct.unpack_from("<IIQ", table, at) for at in starts)
         return {f"{tag:08X}": value for tag, _, value in found}
 
@@ -189,6 +224,9 @@ class _PackedMessage(_Message):
 
     def read(self, name: str) -> bytes:
         return self._held.get(name, b"")
+
+    def _people(self) -> Iterator[tuple[int, _Message]]:
+        return iter(())  # the mail that it came with names them
 
     def _attached(self) -> Iterator[_Message]:
         yield from self._files

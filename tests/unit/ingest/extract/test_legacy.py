@@ -1,5 +1,7 @@
 import struct
 from collections.abc import Mapping
+from email import message_from_bytes
+from email.policy import default
 from pathlib import PurePath
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.contained import contained_files
 from searchkit.ingest.extract.detect import format_of
-from searchkit.ingest.extract.office import legacy
+from searchkit.ingest.extract.office import legacy, outlook
 from searchkit.ingest.extract.readers import extract
 from tests.support.compound_files import compound_file
 from tests.support.office_files import zipped
@@ -157,6 +159,32 @@ def test_a_message_of_outlook_is_a_mail_with_its_attachments() -> None:
         ("attachment notes.txt", "text"),
         ("attachment Kiln.eml", "mail"),
     ]
+
+
+def recipient(number: int, kind: int, name: str, address: str) -> dict[str, bytes]:
+    storage = f"__recip_version1.0_#{number:08X}/"
+    return {
+        f"{storage}__properties_version1.0": bytes(8) + struct.pack("<IIQ", 0x0C150003, 6, kind),
+        f"{storage}__substg1.0_3001001F": wide(name),
+        f"{storage}__substg1.0_39FE001F": wide(address),
+    }
+
+
+def test_a_message_of_outlook_names_whom_it_is_to_with_their_addresses() -> None:
+    content = compound_file(
+        {
+            **msg("", **{"0037001F": wide("Kiln"), "1000001F": wide("Fire it."), "0E04001F": wide("Ada; Bly, Bo")}),
+            **recipient(0, 1, "Ada", "ada@kiln.example"),
+            **recipient(1, 1, "Bly, Bo", "bo@kiln.example"),
+            **recipient(2, 2, "'cy@kiln.example'", "cy@kiln.example"),
+            **recipient(3, 3, "Dee", "/o=Kiln/cn=dee"),
+        }
+    )
+    mail = message_from_bytes(outlook.as_mail(content), policy=default)
+    assert [str(each) for each in mail["To"].addresses] == ["Ada <ada@kiln.example>", '"Bly, Bo" <bo@kiln.example>']
+    assert (mail["Cc"], mail["Bcc"]) == ("cy@kiln.example", "Dee")
+    text = "\n".join(block.text for block in extract(format_of(PurePath("a.msg"), content), content).blocks)
+    assert "ada@kiln.example" in text and "bo@kiln.example" in text and "cy@kiln.example" in text
 
 
 @pytest.mark.parametrize("part", ["xl/workbook.bin", "xl/workbook.xml"])

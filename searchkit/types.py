@@ -209,6 +209,12 @@ class Hit:
         return len(self.copies_at)
 
     @property
+    def is_cut(self) -> tuple[bool, bool]:
+        """Whether the passage has more text before its snippet, and after it."""
+        before, _, after = self.text.partition(self.snippet) if self.snippet in self.text else ("", "", "")
+        return bool(before.strip()), bool(after.strip())
+
+    @property
     def is_weak(self) -> bool:
         """True if it is as likely about something else: the best hit of a collection that has nothing on the query."""
         is_ranked = (self.evidence.similarity, self.evidence.bm25) != (None, None)

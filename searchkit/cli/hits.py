@@ -132,10 +132,10 @@ def _sources(hit: Hit) -> list[str]:
     if hit.path.suffix.lower() in CODE_SUFFIXES:
         return printable(marked(hit)).split("\n")
     parts = [" ".join(printable(marked(hit, *bounds)).split()) for bounds in shown_lines(hit.snippet)]
-    at = hit.text.find(hit.snippet)
-    if parts and at > 0:
+    before, after = hit.is_cut
+    if parts and before:
         parts[0] = f"… {parts[0]}"
-    if parts and 0 <= at < len(hit.text.rstrip()) - len(hit.snippet):
+    if parts and after:
         parts[-1] = f"{parts[-1]} …"
     return parts
 

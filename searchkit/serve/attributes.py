@@ -1,7 +1,7 @@
 """Filters on the attributes of hits, in the form that OpenAI's clients and Dify send: comparisons, joined by and / or.
 
-Every hit is checked against the whole filter. Conditions on a file's type, name and date are looked up in the catalog
-before ranking (see `pushdown`), so that only such files are searched; the others choose among the best hits.
+Every hit is checked against the whole filter. Conditions on a file's type, name and date, and on who sent a mail, are looked up
+in the catalog before ranking (see `pushdown`), so that only such files are searched; the others choose among the best hits.
 """
 
 import math
@@ -173,6 +173,8 @@ def _of_comparison(comparison: Comparison) -> Filters:
         return _bounded(tuple(f".{value}" for value in values), ())
     if comparison.operator in ("eq", "in") and comparison.key in ("filename", "path"):
         return _bounded((), tuple(map(_as_pattern, values)))
+    if comparison.operator in ("eq", "in") and comparison.key == "sender" and all(map(_is_one_person, values)):
+        return Filters(senders=tuple(values))
     if comparison.key == "date" and values and (day := _day(values[0])):
         if comparison.operator in ("gt", "gte"):
             return Filters(since=day)
@@ -193,25 +195,33 @@ def _bounded(types: tuple[str, ...], paths: tuple[str, ...]) -> Filters:
 
 
 def _any_of(parts: Sequence[Filters]) -> Filters:
-    """Join the types, or the paths, if every part names nothing else; catalog filters cannot express anything wider."""
+    """Join the types, the paths or the senders, if every part names such; catalog filters cannot express anything wider."""
     if any(part.since or part.until for part in parts):
         return _NOTHING
     if all(part.types and not part.paths for part in parts):
         return _bounded(tuple(name for part in parts for name in part.types), ())
     if all(part.paths and not part.types for part in parts):
         return _bounded((), tuple(path for part in parts for path in part.paths))
+    if parts and all(part.senders for part in parts):
+        return Filters(senders=tuple(sender for part in parts for sender in part.senders))
     return _NOTHING
 
 
+def _is_one_person(sender: str) -> bool:
+    """True for a name, an address or both, which the catalog finds; a list of people it does not."""
+    return any(map(str.isalnum, sender)) and not any(sign in sender.partition("@")[2].strip() for sign in " ,;@")
+
+
 def _all_of(parts: Sequence[Filters]) -> Filters:
-    """Take the first types and paths (catalog filters cannot demand several at once) and the narrowest range of days."""
+    """Take the first types, paths and senders (catalog filters cannot demand several at once) and the narrowest range of days."""
     types = next((part.types for part in parts if part.types), ())
     paths = next((part.paths for part in parts if part.paths), ())
+    senders = next((part.senders for part in parts if part.senders), ())
     since = max((part.since for part in parts if part.since), default=None)
     until = min((part.until for part in parts if part.until), default=None)
     if since and until and since > until:
         until = None  # nothing matches; the check of each hit against the filter sees to that
-    return Filters(types=types, paths=paths, since=since, until=until)
+    return Filters(types=types, paths=paths, since=since, until=until, senders=senders)
 
 
 def _as_pattern(path: str) -> str:

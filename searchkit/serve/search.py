@@ -39,12 +39,14 @@ class ReferencedHit:
 
     @property
     def snippet(self) -> str:
-        """The part of the text that shows why it was found, without any part of a hidden comment."""
+        """The part of the text that shows why it was found, without any part of a hidden comment; "…" where it is cut."""
         start = self.hit.text.find(self.hit.snippet)
         if start < 0:
             return sanitize(self.hit.snippet)
         without = COMMENT.sub(lambda comment: " " * len(comment.group(0)), self.hit.text)
-        return sanitize(without[start : start + len(self.hit.snippet)])
+        end = start + len(self.hit.snippet)
+        shown = replace(self.hit, text=without, snippet=without[start:end])
+        return with_ellipses(shown, sanitize(shown.snippet))
 
     @cached_property
     def heading(self) -> str:
@@ -76,6 +78,12 @@ def find(library: Library, request: SearchRequest, attributes: AttributeFilter |
     response = library.find(request) if attributes is None else _filtered(library, request, attributes)
     references = references_of(library, response.hits)
     return ServedResponse(tuple(map(ReferencedHit, response.hits, references)), response.notes)
+
+
+def with_ellipses(hit: Hit, snippet: str) -> str:
+    """A hit's snippet, as it is shown, with "…" where the passage goes on."""
+    before, after = hit.is_cut
+    return f"{'… ' * before}{snippet}{' …' * after}"
 
 
 def sanitize(text: str) -> str:

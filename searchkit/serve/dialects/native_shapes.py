@@ -72,7 +72,7 @@ class FoundPassage(BaseModel):
     marked_line: int | None = Field(description="The line of the sentence that answers; null if it is not known.")
     place: str
     date: str
-    snippet: str = Field(description="The part of the text that shows why it was found.")
+    snippet: str = Field(description="The part of the text that shows why it was found; … where the text goes on.")
     text: str
     similarity: float | None = Field(description="The cosine of query and passage.")
     found_by: list[str] = Field(

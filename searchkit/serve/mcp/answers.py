@@ -26,7 +26,7 @@ from searchkit.serve.mcp.output import (
 )
 from searchkit.serve.reference_ids import DocumentId, PassageId, is_document_id
 from searchkit.serve.references import AboutDocument, OpenedDocument, open_document, open_passage
-from searchkit.serve.search import ReferencedHit, ServedResponse, find
+from searchkit.serve.search import ReferencedHit, ServedResponse, find, with_ellipses
 from searchkit.types import Note, NoteKind, SearchMode
 
 _EXCERPT = 300  # characters
@@ -158,7 +158,7 @@ def _result(found: ReferencedHit) -> Answer:
         "id": found.reference.passage,
         "title": one_line(source_name(hit)),
         "url": file_url(hit.path, hit.page, hit.line),
-        "text": _excerpt(quoted_text(hit.snippet, is_code=is_code(hit.path))),
+        "text": _excerpt(with_ellipses(hit, quoted_text(hit.snippet, is_code=is_code(hit.path)))),
         "score": round(hit.score, 2),
         "weak": hit.is_weak,
         "date": hit.date,

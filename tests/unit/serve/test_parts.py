@@ -88,6 +88,14 @@ def test_compound_filters_hold_if_all_or_one_does() -> None:
         (Comparison("filename", "eq", "~root"), Filters()),
         (Comparison("date", "gte", "2024-05-01"), Filters(since=date(2024, 5, 1))),
         (Comparison("date", "lt", "soon"), Filters()),
+        (Comparison("sender", "eq", "Ada Bly <a@b.example>"), Filters(senders=("Ada Bly <a@b.example>",))),
+        (Comparison("sender", "in", ["a@b.example", "Bly, Ada"]), Filters(senders=("a@b.example", "Bly, Ada"))),
+        (Comparison("sender", "contains", "ada"), Filters()),
+        (Comparison("sender", "eq", "a@b.example, c@d.example"), Filters()),
+        (
+            Compound("or", [Comparison("sender", "eq", "Ada"), Comparison("sender", "eq", "Bo")]),
+            Filters(senders=("Ada", "Bo")),
+        ),
         (
             Compound("and", [Comparison("type", "eq", "pdf"), Comparison("date", "lte", "2024-05-01")]),
             Filters(types=(".pdf",), until=date(2024, 5, 1)),
@@ -381,7 +389,7 @@ def test_a_snippet_shows_nothing_of_a_comment_that_it_is_cut_from() -> None:
         (),
         Evidence(None, None, ()),
     )
-    assert ReferencedHit(hit, Reference("p", "d")).snippet == "Top up the water."
+    assert ReferencedHit(hit, Reference("p", "d")).snippet == "… Top up the water."
     assert ReferencedHit(hit, Reference("p", "d")).text == "The gauge.   Top up the water."
 
 

@@ -68,6 +68,8 @@ def _within(format_name: str, content: bytes, around: str, depth: int, limits: _
             return
         if member is None:
             return
+        if member.name.endswith(unpack.APPLE):  # read with the archive's own text
+            continue
         if what := _left_out(member):
             leave_out(what)
             continue

@@ -36,7 +36,7 @@ _VERSIONS: dict[str, int] = {
     "mail": 11,
     "mailbox": 11,
     "msg": 6,
-    "archive": 6,
+    "archive": 7,
 }
 _BUILT_ON = {
     "mail": "html",

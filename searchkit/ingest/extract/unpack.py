@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _KIND = "archive"
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 _SEVEN_ZIP, _RAR = b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07"
-_APPLE = ".iwa"  # the ending of what Pages, Numbers and Keynote write
+APPLE = ".iwa"  # the ending of the members in which Pages, Numbers and Keynote write text
 _MOST_AT_ONCE = 128 << 20  # bytes of a .7z archive, whose files cannot be unpacked one by one
 _TAR_AT = 257
 _DAMAGED = (
@@ -87,8 +87,8 @@ def _names(content: bytes) -> Iterator[Block]:
         if count == _MOST_NAMES:
             held.append("… and more files, which are not named here")
             break
-        if member.name.endswith(_APPLE):
-            leave_out("text in the form of Pages, Numbers and Keynote; their preview is read if there is one")
+        if member.name.endswith(APPLE):
+            yield from _of_apple(member)
             continue
         held.append(member.name)
         if len(held) == _NAMES_IN_A_BLOCK:
@@ -96,6 +96,16 @@ def _names(content: bytes) -> Iterator[Block]:
             held = []
     if held:
         yield Block("\n".join(held), BlockKind.TABLE)
+
+
+def _of_apple(member: Member) -> Iterator[Block]:
+    """The text in a member of a document of Pages, Numbers or Keynote."""
+    from searchkit.ingest.extract.office.iwork import text_blocks
+
+    try:
+        yield from text_blocks(member.name, member.read(_LARGEST_OBJECT))
+    except UnreadableFileError:
+        leave_out("text of Pages, Numbers or Keynote in a form that is not known")
 
 
 def members_of_archive(content: bytes) -> Iterator[Member]:

@@ -20,6 +20,7 @@ from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.extract.readers import extract
 from tests.support.compound_files import compound_file
 from tests.support.office_files import ooxml, zipped
+from tests.unit.ingest.extract.test_outlook import attached, attribute, properties, winmail
 
 LIMIT = 1_000_000
 FILES = {
@@ -278,6 +279,14 @@ def test_the_files_of_a_7z_archive_are_documents(tmp_path: Path) -> None:
     for refused in ((tmp_path / "locked.7z").read_bytes(), content[: len(content) // 2]):
         with pytest.raises(UnreadableFileError):
             list(extract("archive", refused).blocks)
+
+
+def test_what_outlook_has_packed_is_opened_where_it_is_attached() -> None:
+    content = winmail(attribute(0x9003, properties({0x0037: "Weir", 0x1000: "The body."})), attached("b.md", b"# Oil"))
+    assert names(mail(winmail_dat=content), "x.eml") == [
+        ("attachment winmail.dat", "msg"),
+        ("attachment winmail.dat, attachment b.md", "markdown"),
+    ]
 
 
 def rar(files: Mapping[str, bytes], method: int = 0) -> bytes:

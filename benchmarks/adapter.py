@@ -29,9 +29,9 @@ from searchkit.train.adapter.learn import choose_matrix
 from searchkit.train.gate import GENERAL_LOSS, JudgedQueries, compare, compare_pairs, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, known_items
 from searchkit.train.likelihoods import KnownItems
-from searchkit.train.options import CANDIDATES, LossWeights
+from searchkit.train.options import CANDIDATES, Candidate, LossWeights, Taught
 from searchkit.train.pairs.collect import check_pairs
-from searchkit.train.pairs.mining import mine_pairs
+from searchkit.train.pairs.mining import mine_pairs, mine_sentences
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import Pair, Split, count_pairs, deduplicated, split_by_document
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
@@ -76,13 +76,14 @@ class Row:
     seconds: float
 
 
-def prepare(home: Path, folder: Path, embedder: Embedder, seed: int) -> Prepared:
+def prepare(home: Path, folder: Path, embedder: Embedder, seed: int, *, has_titles: bool = True) -> Prepared:
     started = monotonic()
     data = read_beir(folder)
     made = corpus_collection(Home(home), Corpus(data.name, data.documents), embedder)
     cache = VectorCache(home / "train" / f"benchmark-{folder.resolve().name}.bin", embedder)
     with reading(made.folder) as connection:
-        pairs, left_out = deduplicated(mine_pairs(connection))
+        mined = mine_pairs(connection) if has_titles else ()
+        pairs, left_out = deduplicated([*mined, *mine_sentences(connection)])
         pairs = split_by_document(pairs, seed)
         check_pairs(pairs, count_pairs(pairs, left_out), folder.name)
         corpus = CorpusVectors.read(connection, embedder)
@@ -126,7 +127,7 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries) -> Iterator[Row]
 
     def run(
         way: str,
-        candidates: Sequence[LossWeights],
+        candidates: Sequence[Candidate],
         vectors: PairVectors,
         prefixes: Sequence[int] = prepared.prefixes,
         check: Callable[[Matrix], str] = lambda _: "",
@@ -158,10 +159,10 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries) -> Iterator[Row]
     yield run("as shipped (gate)", CANDIDATES, prepared.exact, check=harm)
     yield run("as shipped, quick (gate)", CANDIDATES, prepared.stored, check=harm)
     for way, weights in _SINGLE.items():
-        yield run(way, [weights], prepared.exact)
-    yield run("no Matryoshka", [_BASE], prepared.exact, prepared.prefixes[:1])
-    yield run("hard negatives", [_BASE], prepared.hard)
-    yield run("hard negatives, no hardness", [replace(_BASE, hardness=0.0)], prepared.hard)
+        yield run(way, [Candidate(weights)], prepared.exact)
+    yield run("no Matryoshka", [Candidate(_BASE)], prepared.exact, prepared.prefixes[:1])
+    yield run("hard negatives", [Candidate(_BASE)], prepared.hard)
+    yield run("hard negatives, no hardness", [Candidate(replace(_BASE, hardness=0.0))], prepared.hard)
 
 
 def labels(prepared: Prepared, seed: int) -> Iterator[Row]:
@@ -177,7 +178,9 @@ def labels(prepared: Prepared, seed: int) -> Iterator[Row]:
         items = KnownItems(validation.queries, validation.passages, validation.rows, prepared.judged.corpus)
         for way, vectors in (("half the labels + titles", together), ("half the labels alone", training)):
             started = monotonic()
-            chosen = choose_matrix(vectors, items, prepared.prefixes, candidates=[_BASE], seed=seed)
+            chosen = choose_matrix(
+                vectors, items, prepared.prefixes, candidates=[Candidate(_BASE, Taught.ALL)], seed=seed
+            )
             seconds = monotonic() - started
             after = ndcg(judged, prepared.prefixes, chosen.matrix)
             yield Row(prepared.name, way, seed, before, after, chosen.trial.mix if chosen.trial else 0.0, seconds)
@@ -244,6 +247,7 @@ def main() -> None:
         "--labels", action="store_true", help="also teach with half of the judged queries, and judge by the others"
     )
     parser.add_argument("--model", default="", help="an installed model (default: the best)")
+    parser.add_argument("--sentences-only", action="store_true", help="without pairs of titles, headings and the like")
     parser.add_argument("--gate-only", action="store_true", help="the shipped way alone, without ablations and labels")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -254,7 +258,7 @@ def main() -> None:
         for folder in options.folders:
             for seed in range(options.first_seed, options.first_seed + options.seeds):
                 try:
-                    prepared = prepare(library.home.path, folder, embedder, seed)
+                    prepared = prepare(library.home.path, folder, embedder, seed, has_titles=not options.sentences_only)
                 except TrainingError as error:
                     print(f"{folder.name}: the base stays: {error}", flush=True)
                     break

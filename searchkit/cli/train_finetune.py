@@ -228,7 +228,8 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
         raise click.UsageError(f"{request.keep} exists already. --checkpoint needs a new folder.")
     check_folders(request.general)
     file = request.pairs.expanduser() if request.pairs else None
-    pairs, counts = read_or_mine_pairs(library, request.collection, file, seed=request.training.seed)
+    seed = request.training.seed
+    pairs, counts = read_or_mine_pairs(library, request.collection, file, seed=seed, with_sentences=False)
     data = prepare_data(pairs, base.prompts, counts.left_out)
     remarks = pair_remarks(
         pairs, corpus_sample(library, request.collection) if request.collection else [p.passage for p in pairs]

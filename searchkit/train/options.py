@@ -45,11 +45,31 @@ class LossWeights:
     masks_own: bool = False
 
 
-# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md.
+class Taught(StrEnum):
+    """The pairs that a candidate learns from."""
+
+    ALL = "all"
+    SENTENCES = "sentences"  # taken out of their passages
+    OTHERS = "others"  # titles, headings, questions, opened hits …
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A way to learn a matrix. `most_mix`: the most that may be mixed with the identity."""
+
+    weights: LossWeights
+    taught: Taught = Taught.OTHERS
+    most_mix: float = 1.0
+
+
+# Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md. Sentences are near to
+# their passages anyway: learned from alone, they may only pull a little.
 CANDIDATES = (
-    LossWeights(distillation=1.0),
-    LossWeights(distillation=0.3),
-    LossWeights(distillation=1.0, spread=1.0),
+    Candidate(LossWeights(distillation=1.0)),
+    Candidate(LossWeights(distillation=0.3)),
+    Candidate(LossWeights(distillation=1.0, spread=1.0)),
+    Candidate(LossWeights(distillation=2.0, spread=10.0), Taught.ALL),
+    Candidate(LossWeights(distillation=2.0, spread=10.0), Taught.SENTENCES, most_mix=0.5),
 )
 
 
@@ -71,7 +91,7 @@ class AdapterOptions:
     is_forced: bool = False
     is_quick: bool = False
     out: Path | None = None
-    candidates: Sequence[LossWeights] = CANDIDATES
+    candidates: Sequence[Candidate] = CANDIDATES
 
 
 class Method(StrEnum):

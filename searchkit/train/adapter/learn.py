@@ -6,7 +6,6 @@ A matrix is mixed with the identity, (1-a) I + a A, which is weight interpolatio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from threading import Event
 
 import numpy as np
@@ -19,14 +18,16 @@ from searchkit.reports import never
 from searchkit.train.gate import PAIRS_LOSS
 from searchkit.train.likelihoods import KnownItems, Values, log_likelihood, ndcg_at_prefixes
 from searchkit.train.losses import Batch, Objective
-from searchkit.train.options import CANDIDATES, LossWeights
+from searchkit.train.options import CANDIDATES, Candidate, LossWeights, Taught
 from searchkit.train.pairs.vectors import PairVectors
+from searchkit_indexes import Ids
 
 MIXES = (0.25, 0.5, 0.75, 1.0)
 _BATCH = 512
 _EPOCHS = 25
 _LEAST_STEPS, _MOST_STEPS = 50, 100
 _LEARNING_RATE = 1e-3
+_LEAST_PAIRS = 60  # for a candidate to be tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Trial:
     mix: float
     likelihood: float
     ndcg: float
+    taught: Taught = Taught.OTHERS
     rejection_reason: str = ""
 
 
@@ -90,7 +92,7 @@ def choose_matrix(
     validation: KnownItems,
     prefixes: Sequence[int],
     *,
-    candidates: Sequence[LossWeights] = CANDIDATES,
+    candidates: Sequence[Candidate] = CANDIDATES,
     seed: int = 0,
     regression_of: Callable[[Matrix], str] = lambda _: "",
 ) -> Chosen:
@@ -101,23 +103,26 @@ def choose_matrix(
     the identity stays.
     """
     identity = np.eye(training.queries.shape[1], dtype=np.float32)
-    learned = _train_all(training, candidates, prefixes, seed)
+    usable = [each for each in candidates if len(_rows_for(training, each.taught)) >= _LEAST_PAIRS] or candidates
+    learned = _train_all(training, usable, prefixes, seed)
     mixed = [
-        (weights, mix, (1 - mix) * identity + mix * matrix)
-        for weights, matrix in zip(candidates, learned, strict=True)
+        (candidate, mix, (1 - mix) * identity + mix * matrix)
+        for candidate, matrix in zip(usable, learned, strict=True)
         for mix in MIXES
+        if mix <= candidate.most_mix
     ]
     base, base_ndcg = log_likelihood(validation), ndcg_at_prefixes(validation, prefixes)
     seen = [validation.under(matrix) for _, _, matrix in mixed]
     likelihoods = [log_likelihood(items) for items in seen]
     trials = [
         Trial(
-            weights,
+            candidate.weights,
             mix,
             float((likelihood - base).mean()),
             float((ndcg_at_prefixes(items, prefixes) - base_ndcg).mean()),
+            candidate.taught,
         )
-        for (weights, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
+        for (candidate, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
     ]
     order = sorted(range(len(trials)), key=lambda number: -trials[number].likelihood)
     likeliest = mixed[order[0]][2]
@@ -138,8 +143,16 @@ def _rejection_reason(trial: Trial, gains: Values) -> str:
     return "" if trial.ndcg >= -PAIRS_LOSS else f"nDCG@10 falls ({trial.ndcg:+.4f})"
 
 
+def _rows_for(training: PairVectors, taught: Taught) -> Ids:
+    """The rows of the pairs that a candidate learns from; none for all of them where all are of one sort."""
+    of_sentences = np.zeros(len(training), bool) if training.is_sentence is None else training.is_sentence
+    if taught is Taught.ALL:
+        return np.arange(len(training) if 0 < of_sentences.sum() < len(training) else 0)
+    return np.flatnonzero(of_sentences if taught is Taught.SENTENCES else ~of_sentences)
+
+
 def _train_all(
-    training: PairVectors, candidates: Sequence[LossWeights], prefixes: Sequence[int], seed: int
+    training: PairVectors, candidates: Sequence[Candidate], prefixes: Sequence[int], seed: int
 ) -> list[Matrix]:
     """Train one candidate per core: threads that share a product wait for each other, for minutes on a busy machine.
 
@@ -148,12 +161,17 @@ def _train_all(
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     stopped = Event()
-    train = partial(train_matrix, training, prefixes=prefixes, seed=seed, is_interrupted=stopped.is_set)
+
+    def train(candidate: Candidate) -> Matrix:
+        rows = _rows_for(training, candidate.taught)
+        pairs = training.of_rows(rows) if len(rows) else training
+        return train_matrix(pairs, candidate.weights, prefixes, seed=seed, is_interrupted=stopped.is_set)
+
     with ThreadPoolExecutor(min(usable_cores(), len(candidates)), "training") as pool:
         try:
-            longest_first = sorted(candidates, key=lambda weights: -weights.spread)
-            runs = {weights: pool.submit(train, weights) for weights in longest_first}
-            return [runs[weights].result() for weights in candidates]
+            longest_first = sorted(candidates, key=lambda candidate: -candidate.weights.spread)
+            runs = {candidate: pool.submit(train, candidate) for candidate in longest_first}
+            return [runs[candidate].result() for candidate in candidates]
         finally:
             stopped.set()  # an interrupt does not wait for running candidates
             torch.set_num_threads(before)

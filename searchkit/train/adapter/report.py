@@ -121,15 +121,16 @@ def _table(comparison: Comparison) -> list[str]:
 
 def _trials(report: AdapterReport) -> list[str]:
     rows = [
-        f"| {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g} | {trial.mix:g} |"
+        f"| {trial.taught} | {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g}"
+        f" | {trial.mix:g} |"
         f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} | {'chosen' if trial == report.chosen else trial.rejection_reason} |"
         for trial in report.trials
     ]
     return [
         "## What was tried, on the validation pairs",
         "",
-        "| distillation | spread | temperature | mix | log-likelihood | nDCG@10 | chosen, or why rejected |",
-        "|---|---|---|---|---|---|---|",
+        "| learned from | distillation | spread | temperature | mix | log-likelihood | nDCG@10 | chosen, or why rejected |",
+        "|---|---|---|---|---|---|---|---|",
         *rows,
         "",
     ]

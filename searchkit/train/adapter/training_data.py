@@ -16,13 +16,14 @@ from searchkit.reports import ProgressListener
 from searchkit.train.gate import JudgedQueries
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, own_queries
 from searchkit.train.options import AdapterOptions
-from searchkit.train.pairs.collect import check_pairs, read_or_mine_pairs
+from searchkit.train.pairs.collect import LEAST_TRAINING, check_pairs, read_or_mine_pairs
 from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
-from searchkit.train.pairs.pair import Pair, PairCounts, Split, of_split, sample
+from searchkit.train.pairs.pair import Kind, Pair, PairCounts, Split, of_split, sample
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
 
 _MOST_TRAINING, _MOST_VALIDATION, _MOST_TEST = 10_000, 300, 500
 _QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150
+_QUICK_SENTENCES = 400  # all of them, and what is left of their passages, have to be embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def load(
 
     Raises TrainingError if there is too little to learn from, or the collection has no vectors.
     """
-    pairs, counts = read_or_mine_pairs(library, collection, options.pairs, seed=options.seed)
+    pairs, counts = _pairs(library, collection, options)
     check_pairs(pairs, counts, collection, options.pairs)
     remarks = _remarks(library, collection, options.queries, pairs)
     pairs = _limited(pairs, options)
@@ -73,6 +74,15 @@ def load(
     return TrainingData(counts, remarks, parts, corpus, own, general, cache.embedded)
 
 
+def _pairs(library: Library, collection: str, options: AdapterOptions) -> tuple[list[Pair], PairCounts]:
+    """The pairs of a run. A quick one embeds little: sentences and their passages only where nothing else is to be learned from."""
+    file, seed = options.pairs, options.seed
+    found = read_or_mine_pairs(library, collection, file, seed=seed, with_sentences=not options.is_quick)
+    if options.is_quick and len(of_split(found[0], Split.TRAIN)) < LEAST_TRAINING:
+        found = read_or_mine_pairs(library, collection, file, seed=seed)
+    return found
+
+
 def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequence[Pair]) -> tuple[str, ...]:
     """Sentences on what is odd about the languages of the queries."""
     found = pair_remarks(pairs, corpus_sample(library, collection))
@@ -85,8 +95,10 @@ def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequ
 def _limited(pairs: Sequence[Pair], options: AdapterOptions) -> list[Pair]:
     """A sample of each split that can be embedded in reasonable time."""
     quick = options.is_quick
+    of_sentences = all(pair.kind is Kind.SENTENCE for pair in pairs)
+    quick_training = _QUICK_SENTENCES if of_sentences else _QUICK_TRAINING
     most = {
-        Split.TRAIN: _QUICK_TRAINING if quick else _MOST_TRAINING,
+        Split.TRAIN: quick_training if quick else _MOST_TRAINING,
         Split.VALIDATION: _QUICK_VALIDATION if quick else _MOST_VALIDATION,
         Split.TEST: _QUICK_TEST if quick else _MOST_TEST,
     }

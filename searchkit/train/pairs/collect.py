@@ -12,7 +12,7 @@ from searchkit.library import Library
 from searchkit.reports import ProgressListener
 from searchkit.search.click_log import looked_for, read_opened
 from searchkit.train.options import PairOptions
-from searchkit.train.pairs.mining import mine_pairs
+from searchkit.train.pairs.mining import mine_pairs, mine_sentences
 from searchkit.train.pairs.negatives import with_negatives
 from searchkit.train.pairs.pair import (
     Kind,
@@ -64,25 +64,29 @@ def collect_pairs(
 
 
 def read_or_mine_pairs(
-    library: Library, collection: str, file: Path | None = None, *, seed: int = 0
+    library: Library, collection: str, file: Path | None = None, *, seed: int = 0, with_sentences: bool = True
 ) -> tuple[list[Pair], PairCounts]:
     """Read the pairs of a file, or mine those of a collection, its opened searches included.
 
-    The collection's pairs are split by document; so are those of a file that has no splits. Raises TrainingError.
+    `with_sentences`: also those of a sentence and the passage that it was taken out of. The collection's pairs are split by
+    document; so are those of a file that has no splits. Raises TrainingError.
     """
     if file is not None:
         found = read_pairs(file)
     else:
         with reading(existing_collection(library.home, collection)) as catalog:
-            found = _mined_and_opened(library, collection, catalog)
+            found = _mined_and_opened(library, collection, catalog, with_sentences=with_sentences)
     pairs, left_out = deduplicated(found)
     if file is None or {pair.split for pair in pairs} == {Split.TRAIN}:
         pairs = split_by_document(pairs, seed)
     return pairs, count_pairs(pairs, left_out)
 
 
-def _mined_and_opened(library: Library, collection: str, catalog: CatalogReader) -> list[Pair]:
-    return [*mine_pairs(catalog), *opened_pairs(library.home, collection)]
+def _mined_and_opened(
+    library: Library, collection: str, catalog: CatalogReader, *, with_sentences: bool = True
+) -> list[Pair]:
+    sentences = mine_sentences(catalog) if with_sentences else ()
+    return [*mine_pairs(catalog), *sentences, *opened_pairs(library.home, collection)]
 
 
 def opened_pairs(home: Home, collection: str) -> Iterator[Pair]:
@@ -104,7 +108,11 @@ def check_pairs(pairs: Sequence[Pair], counts: PairCounts, collection: str, file
     without = f" (left out: {reasons})" if reasons else ""
     source = f"{file}" if file else f"'{collection}'"
     if not pairs:
-        reason = "" if file else ": it has no titles, headings or questions with text below them"
+        reason = (
+            ""
+            if file
+            else ": it has no titles, headings or questions with text below them, and no passages of several sentences"
+        )
         raise TrainingError(f"{source} gives no pairs to learn from{without}{reason}.", remedy=more)
     if counts.documents == 1:
         raise TrainingError(

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.passages import all_passages
 from searchkit.ingest.chunk import TITLE_SEPARATOR
+from searchkit.text import split_sentences
 from searchkit.train.pairs.pair import (
     Kind,
     Pair,
@@ -24,6 +25,9 @@ from searchkit.train.pairs.pair import (
 from searchkit.types import Passage
 
 _LEAST_TEXT = 80  # characters of a passage
+MOST_SENTENCES = 2600  # pairs, of which 2,000 are learned from: each takes two texts to embed
+_LEAST_WORDS, _MOST_WORDS = 5, 40  # of a sentence that is taken out
+_LEAST_LEFT = 160  # characters of its passage
 _CODE = 0.4  # share of lines that look like code, from which a text is code
 _QUESTION = re.compile(
     r"(?:^|\n)[>\s]*(?:(?:Q|F|Question|Frage)\s*\d*\s*[:.)]\s*)?([^\n?？]{8,240}[?？])[ \t]*\n+", re.IGNORECASE
@@ -67,6 +71,34 @@ def mine_pairs(catalog: CatalogReader) -> Iterator[Pair]:
         text = without_copies(pair.passage.text, pair.query).strip()
         if len(text) >= _LEAST_TEXT:
             yield replace(pair, passage=Passage(pair.passage.title, text))
+
+
+def mine_sentences(catalog: CatalogReader, most: int = MOST_SENTENCES) -> list[Pair]:
+    """Mine pairs of a sentence and the passage that it was taken out of, one of a passage, of at most so many passages.
+
+    They need no title: the inverse cloze task (Lee et al. 2019). Which passages and sentences are chosen follows from their texts.
+    """
+    found: dict[str, Pair] = {}
+    for chunk in _chunks(catalog):
+        if (pair := _cloze(chunk)) is not None:
+            found.setdefault(pair.stored, pair)
+    return [found[key] for key in sorted(found)[:most]]
+
+
+def _cloze(chunk: _Chunk) -> Pair | None:
+    """The pair of one of a passage's sentences, None if no sentence leaves enough of the passage."""
+    lines = [line for line in chunk.text.splitlines() if line.strip()]
+    if sum(bool(_CODE_LINE.search(line)) for line in lines) >= _CODE * len(lines):
+        return None
+    said = []
+    for sentence in map(str.strip, split_sentences(chunk.text)):
+        rest = chunk.text.replace(sentence, "", 1).strip()
+        if _LEAST_WORDS <= len(sentence.split()) <= _MOST_WORDS and is_query(sentence) and len(rest) >= _LEAST_LEFT:
+            said.append((sentence, rest))
+    if not said:
+        return None
+    sentence, rest = said[int(chunk.stored[:8], 16) % len(said)]
+    return _pair(_plain(sentence), Kind.SENTENCE, chunk, chunk.title, rest)
 
 
 def _mined(catalog: CatalogReader) -> Iterator[Pair]:

@@ -78,6 +78,7 @@ class Kind(StrEnum):
     DOCSTRING = "docstring"
     LINK = "link"
     CAPTION = "caption"
+    SENTENCE = "sentence"  # of the passage that is left without it (an inverse cloze)
     WRITTEN = "written"  # by a language model
     OPENED = "opened"  # a search and the hit that was opened
     USER = "own"  # from the user's file

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
+import numpy.typing as npt
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
@@ -42,7 +43,8 @@ class PairVectors:
     """The vectors of n pairs: queries and passages, each (n, dimension) float32 of unit length.
 
     `query_ids`, `passage_ids`: (n,), equal for equal queries or passages. `rows`: (n,) the corpus row of the passage that each pair
-    was made from, -1 for none. `negatives`: (n, dimension), zero for pairs without.
+    was made from, -1 for none. `negatives`: (n, dimension), zero for pairs without. `is_sentence`: (n,) True for pairs of a
+    sentence and what is left of its passage; None for no such pairs.
     """
 
     queries: Vectors
@@ -51,6 +53,7 @@ class PairVectors:
     passage_ids: Ids
     rows: Ids
     negatives: Vectors
+    is_sentence: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -64,6 +67,7 @@ class PairVectors:
             self.passage_ids[rows],
             self.rows[rows],
             self.negatives[rows],
+            None if self.is_sentence is None else self.is_sentence[rows],
         )
 
 
@@ -183,6 +187,7 @@ def vectors_of_pairs(
         passage_ids=_numbers([pair.stored or normalize(pair.passage.text) for pair in pairs]),
         rows=rows,
         negatives=_negatives(pairs, corpus, row_of, cache),
+        is_sentence=np.array([pair.kind is Kind.SENTENCE for pair in pairs], bool),
     )
 
 

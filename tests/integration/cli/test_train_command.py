@@ -49,12 +49,12 @@ def test_pairs_are_counted_shown_and_written(home: Path, docs: Path, tmp_path: P
     out = tmp_path / "pairs.jsonl"
     shown = run("train", "pairs", "docs", "--out", str(out))
     assert shown.exit_code == 0, shown.output
-    assert "120 pairs of 120 documents: title 120" in shown.output
-    assert "train 90, validation 12, test 18" in shown.output
+    assert "240 pairs of 120 documents: title 120, sentence 120" in shown.output
+    assert "train 180, validation 24, test 36" in shown.output
     assert "title: The" in shown.output
-    assert len(out.read_text().splitlines()) == 120
+    assert len(out.read_text().splitlines()) == 240
     counts = json.loads(run("train", "pairs", "docs", "--json").stdout.splitlines()[0])
-    assert counts["splits"] == {"train": 90, "validation": 12, "test": 18}
+    assert counts["splits"] == {"train": 180, "validation": 24, "test": 36}
 
 
 @pytest.mark.minilm
@@ -67,7 +67,14 @@ def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Pa
     name = f"{BUNDLED}-docs"
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["model"] == name and report["targets"] and report["general"]  # proven, whatever came of it
-    assert report["trials"][0].keys() == {"weights", "mix", "likelihood", "ndcg", "objection"}  # as in earlier reports
+    assert report["trials"][0].keys() == {
+        "weights",
+        "taught",
+        "mix",
+        "likelihood",
+        "ndcg",
+        "objection",
+    }  # as in earlier reports
     assert (tmp_path / "report" / "report.md").is_file()
     card = (home / "models" / name / "README.md").read_text()
     assert "Licence, inherited from it: **apache-2.0**" in card and "held-out pairs" in card

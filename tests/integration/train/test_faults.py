@@ -24,7 +24,7 @@ from searchkit.home import Home, existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.run import Adapted, train_adapter
-from searchkit.train.options import AdapterOptions, LossWeights
+from searchkit.train.options import AdapterOptions, Candidate, LossWeights
 from searchkit.train.pairs.pair import Kind, Pair, Split
 from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage
@@ -81,7 +81,7 @@ def copied(tmp_path: Path) -> Callable[[Path], Path]:
 
 def adapt(library: Library, on_progress: ProgressListener = lambda _: None) -> Adapted:
     options = AdapterOptions(
-        pairs=library.home.path / "pairs.jsonl", candidates=(LossWeights(distillation=0.3),), is_forced=True
+        pairs=library.home.path / "pairs.jsonl", candidates=(Candidate(LossWeights(distillation=0.3)),), is_forced=True
     )
     return train_adapter(library, "docs", options, on_progress)
 

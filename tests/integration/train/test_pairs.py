@@ -218,3 +218,40 @@ def test_a_collection_without_titles_says_so(library: Library, tmp_path: Path) -
     found, counts = read_or_mine_pairs(library, "docs")
     with pytest.raises(TrainingError, match="no titles, headings or questions"):
         check_pairs(found, counts, "docs")
+
+
+SENTENCES = (
+    "The pump was replaced in May because its bearings had been loud for weeks. The electrician found the cause in the cellar,"
+    " where water had reached the cable. Since then the heating has run without a fault, and nobody has complained about cold"
+    " rooms."
+)
+
+
+def test_a_sentence_asks_for_the_passage_that_it_was_taken_out_of(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "docs" / "mail.txt", f"{SENTENCES}\n")
+    (found,) = mined(library, tmp_path / "docs")["sentence"]
+    assert found.query in SENTENCES
+    assert found.query not in found.passage.text
+    assert len(found.passage.text) > len(SENTENCES) / 2
+
+
+def test_the_same_sentences_are_taken_each_time_and_one_of_a_passage(library: Library, tmp_path: Path) -> None:
+    for number in range(5):
+        write(tmp_path / "docs" / f"{number}.txt", f"Report {number}. {SENTENCES.replace('May', f'week {number}')}\n")
+    first = mined(library, tmp_path / "docs")["sentence"]
+    again, _ = read_or_mine_pairs(library, "docs")
+    assert first == [pair for pair in again if pair.kind is Kind.SENTENCE]
+    assert len({pair.stored for pair in first}) == len(first)
+
+
+def test_no_sentence_is_taken_out_of_code_or_a_short_note(library: Library, tmp_path: Path) -> None:
+    code = "\n".join(f"    total = add(total, rows[{number}], keep=True);" for number in range(20))
+    write(tmp_path / "docs" / "sums.txt", f"def sums(rows):\n{code}\n    return total\n")
+    write(tmp_path / "docs" / "note.txt", "Buy milk and bread. Call the dentist about the appointment on Monday.\n")
+    assert "sentence" not in mined(library, tmp_path / "docs")
+
+
+def test_finetuning_learns_from_no_sentences(library: Library, tmp_path: Path) -> None:
+    write(tmp_path / "docs" / "mail.txt", f"{SENTENCES}\n")
+    library.index(tmp_path / "docs", collection="docs")
+    assert not read_or_mine_pairs(library, "docs", with_sentences=False)[0]

@@ -187,7 +187,7 @@ def test_pages_that_ocr_has_no_time_for_are_named_and_the_others_kept(
     typed = test_pdf.pdf([["The ferry leaves the northern pier at eight."]])
     writer.append(io.BytesIO(typed))
     (tmp_path / "a.pdf").write_bytes(test_pdf.rewritten(writer))
-    setup = Setup(MisbehavingCounter(), 256, Limits(MEGABYTE, seconds=5))
+    setup = Setup(MisbehavingCounter(), 256, Limits(MEGABYTE, seconds=10))
     for reading in read_files([Job(str(tmp_path / "a.pdf"), "", 0)], setup):
         assert (reading.reason, reading.scanned_pages) == ("", 2)
         assert [what for what in reading.left_out if "OCR" in what]

@@ -12,9 +12,10 @@ from searchkit.catalog.connection import open_for_reading, open_for_writing, rea
 from searchkit.catalog.meta import COVERED, MODEL, set_meta
 from searchkit.catalog.roots import Root, all_roots, write_recovery_record
 from searchkit.config import load_settings
+from searchkit.embedding.known_models import get_again
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import GET_A_MODEL
-from searchkit.errors import Action, CollectionBusyError, ModelNotFoundError, Remedy
+from searchkit.errors import Action, CollectionBusyError, ModelError, ModelNotFoundError, Remedy
 from searchkit.files import path_from_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
@@ -259,8 +260,11 @@ class Collection:
         """Open the collection for searching; open it again after its model was changed or it was rebuilt."""
         from searchkit.search.searcher import CollectionSearcher
 
-        if self._searcher is not None and not self._searcher.is_current():
-            self.close()
+        if self._searcher is not None:
+            if self._searcher.model_error is not None:
+                self.models.forget(self.model())  # it may have been mended since
+            if not self._searcher.is_current():
+                self.close()
         if self._searcher is None:
             with readable_errors(self.folder.catalog):
                 catalog = open_for_reading(self.folder.catalog)
@@ -294,27 +298,27 @@ class Collection:
         """Open the model that the collection was built with. Raises ModelNotFoundError if there is none, or no longer."""
         if not model:
             raise self.without_model()
+        another = Remedy(Action.USE_MODEL, collection=self.name)
         try:
             return self.models.open(model)
         except ModelNotFoundError as error:
             raise ModelNotFoundError(
                 f"Collection '{self.name}' was built with the model '{model}', which is not installed.",
-                remedy=Remedy(Action.IMPORT_MODEL, model=model)
-                | Remedy(Action.USE_MODEL, collection=self.name)
-                | Remedy(Action.SEARCH_BY_WORDS),
+                remedy=get_again(model) | another,
             ) from error
+        except ModelError as error:
+            raise ModelError(str(error), remedy=error.remedy | another if error.remedy else another) from error
 
     def without_model(self) -> ModelNotFoundError:
         """Make the error for a request that needs a model where the collection has none."""
         if self.models.names():
             return ModelNotFoundError(
                 f"Collection '{self.name}' was indexed before there was a model, so only its words can be searched.",
-                remedy=Remedy(Action.RESUME_INDEXING, collection=self.name, sentence="Embed it")
-                | Remedy(Action.SEARCH_BY_WORDS),
+                remedy=Remedy(Action.RESUME_INDEXING, collection=self.name, sentence="Embed it"),
             )
         return ModelNotFoundError(
             f"No model is installed, so only the words of '{self.name}' can be searched.",
-            remedy=GET_A_MODEL | Remedy(Action.SEARCH_BY_WORDS),
+            remedy=GET_A_MODEL,
         )
 
     def _shrink_index(self, catalog: CatalogWriter) -> None:

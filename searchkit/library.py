@@ -285,8 +285,9 @@ class Library:
             reason = NO_MODEL_AT_INDEXING if can_be_embedded else NO_MODEL_INSTALLED
             yield Note(NoteKind.WORDS_ONLY, names, by_words[0].name if can_be_embedded else "", reason=reason)
         for collection in chosen:
-            if missing := collection.searcher().missing_model:
-                yield Note(NoteKind.WORDS_ONLY, (collection.name,), collection.name, reason=str(missing))
+            if error := collection.searcher().model_error:
+                names = (collection.name,)
+                yield Note(NoteKind.WORDS_ONLY, names, collection.name, reason=str(error), remedy=error.remedy)
                 continue
             if collection not in by_words and not collection.is_covered():
                 counts = collection.coverage()

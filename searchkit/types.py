@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from searchkit.errors import Remedy
+
 
 class BlockKind(StrEnum):
     """The kind of a block; chunking treats them differently."""
@@ -251,7 +253,7 @@ class Note:
     the conditions on hits in words, or the collections that were searched by words
     only (none means all). `collection`: of which `vectors` of `passages` distinct passages can be found by meaning, or which
     can be embedded now; `is_lazy`: the model reads its others only as questions ask for them. `reason`: why only words were
-    searched: one of the two above, or an error's text.
+    searched: one of the two above, or an error's text; `remedy`: that error's.
     """
 
     kind: NoteKind
@@ -261,3 +263,4 @@ class Note:
     passages: int = 0
     reason: str = ""
     is_lazy: bool = False
+    remedy: Remedy | None = None

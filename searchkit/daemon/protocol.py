@@ -100,9 +100,7 @@ def read_answer_line(line: bytes) -> SearchResponse | SearchkitError | None:
         if not message["error"]:
             return None
         return _KINDS[message["error"]](str(message["message"]), remedy=_remedy(message["remedy"]))
-    notes = tuple(
-        Note(**{**note, "kind": NoteKind(note["kind"]), "values": tuple(note["values"])}) for note in message["notes"]
-    )
+    notes = tuple(map(_note, message["notes"]))
     return SearchResponse(tuple(_hit(each) for each in message["hits"]), notes, _query(message["query"]))
 
 
@@ -116,6 +114,15 @@ def _as_text(value: object) -> str:
     if isinstance(value, PurePath):
         return path_to_text(Path(value))
     raise TypeError(f"{type(value).__name__} cannot be sent")
+
+
+def _note(values: Mapping[str, Any]) -> Note:
+    read = {
+        "kind": NoteKind(values["kind"]),
+        "values": tuple(values["values"]),
+        "remedy": _remedy(values["remedy"]),
+    }
+    return Note(**{**values, **read})
 
 
 def _remedy(values: Mapping[str, Any] | None) -> Remedy | None:

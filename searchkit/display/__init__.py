@@ -107,6 +107,8 @@ def _on_words(note: Note) -> str:
 
 def note_remedy(note: Note) -> Remedy | None:
     """What can be done about a note, None if nothing or if its text says so."""
+    if note.remedy is not None:
+        return note.remedy
     if note.kind is NoteKind.PARTLY_EMBEDDED:
         action, words = Action.RESUME_INDEXING, "To continue"
         if note.is_lazy:
@@ -118,8 +120,6 @@ def note_remedy(note: Note) -> Remedy | None:
         return Remedy(Action.USE_MODEL, collection=note.collection, sentence="Switch to another")
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_INSTALLED:
         return Remedy(Action.PULL_MODEL)
-    if note.kind is NoteKind.WORDS_ONLY and note.collection:  # its model was removed
-        return Remedy(Action.USE_MODEL, collection=note.collection, sentence="Give it another")
     return None
 
 
@@ -329,7 +329,9 @@ _COMMANDS: Mapping[Action, Callable[[Remedy], str]] = {
     Action.ASK: lambda remedy: command("ask", remedy.query),
     Action.PULL_MODEL: lambda remedy: command("models", "pull", *([remedy.model] if remedy.model else [])),
     Action.INSTALL_SMALL_MODEL: lambda _: command("models", "pull", "all-minilm-l6-v2"),
-    Action.IMPORT_MODEL: lambda remedy: "" if remedy.model else command("models", "import", "FOLDER"),
+    Action.IMPORT_MODEL: lambda remedy: command(
+        "models", "import", "FOLDER", *(["--name", remedy.model] if remedy.model else [])
+    ),
     Action.USE_MODEL: lambda remedy: command("models", "use", "NAME", "-c", remedy.collection),
     Action.REMOVE_MODEL: lambda remedy: command("models", "remove", remedy.model),
     Action.VERIFY_MODEL: lambda remedy: command("models", "verify", remedy.model),

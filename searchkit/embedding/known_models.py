@@ -7,6 +7,8 @@ installed.
 
 from dataclasses import dataclass
 
+from searchkit.errors import Action, Remedy
+
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
@@ -131,6 +133,13 @@ def known_model(name: str) -> KnownModel | None:
     """Find a model by its short name or its repository, in capitals or not; None if it is not known."""
     wanted = name.lower()
     return next((model for model in KNOWN if wanted in (model.name, model.repository.lower())), None)
+
+
+def get_again(name: str) -> Remedy:
+    """The remedy for an installed model that is damaged or gone: pull it if it is known by that name, else import it."""
+    if any(name == model.name for model in KNOWN):
+        return Remedy(Action.PULL_MODEL, model=name, sentence="Get it again")
+    return Remedy(Action.IMPORT_MODEL, model=name)
 
 
 def recommended() -> KnownModel:

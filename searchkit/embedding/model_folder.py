@@ -3,15 +3,16 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from searchkit.embedding.known_models import get_again
 from searchkit.embedding.model_info import UNMEASURED, Fidelity, ModelInfo, Prompts, Quantization, Scale
 from searchkit.embedding.tokenizer import TokenizerKind
-from searchkit.errors import Action, ModelError, Remedy
+from searchkit.errors import ModelError
 from searchkit.files import write_atomically
 
 FORMAT = 1
@@ -82,11 +83,6 @@ class ModelCard:
         write_atomically(folder / _FILE, json.dumps(content, indent=2, ensure_ascii=False).encode())
 
 
-def import_again(folder: Path) -> Remedy:
-    """The remedy for a model folder that is damaged."""
-    return Remedy(Action.IMPORT_MODEL, model=folder.name)
-
-
 def read_model_card(folder: Path) -> ModelCard:
     """Read model.json of a model folder.
 
@@ -95,11 +91,13 @@ def read_model_card(folder: Path) -> ModelCard:
     try:
         content: Any = json.loads((folder / _FILE).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} is not a readable model folder ({error}).", remedy=import_again(folder)) from error
+        raise ModelError(
+            f"{folder} is not a readable model folder ({error}).", remedy=get_again(folder.name)
+        ) from error
     if not isinstance(content, dict):
-        raise ModelError(f"{folder / _FILE} is damaged (no JSON object).", remedy=import_again(folder))
+        raise ModelError(f"{folder / _FILE} is damaged (no JSON object).", remedy=get_again(folder.name))
     if content.pop("format", None) != FORMAT:
-        raise ModelError(f"{folder} was written by another version of searchkit.", remedy=import_again(folder))
+        raise ModelError(f"{folder} was written by another version of searchkit.", remedy=get_again(folder.name))
     try:
         card = ModelCard(
             **{
@@ -116,7 +114,7 @@ def read_model_card(folder: Path) -> ModelCard:
         )
         _check(card)
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder / _FILE} is damaged ({error}).", remedy=import_again(folder)) from error
+        raise ModelError(f"{folder / _FILE} is damaged ({error}).", remedy=get_again(folder.name)) from error
     return card
 
 
@@ -144,6 +142,28 @@ def _check(card: ModelCard) -> None:
     cuts = (card.scale.short_cut, card.scale.long_cut, card.scale.support)
     if not all(math.isfinite(cut) for cut in cuts) or not 0 < card.scale.short_tokens < card.scale.long_tokens:
         raise ValueError(f"scale is {card.scale!r}")
+
+
+def file_problems(folder: Path, card: ModelCard) -> Iterator[str]:
+    """Say which files of a model folder are missing or not as they were written."""
+    for name in sorted({GRAPH_FILE, card.tokenizer_file} - set(card.checksums)):
+        yield f"model.json contains no checksum of {name}."
+    for name, expected in card.checksums.items():
+        path = folder / name
+        if path.parent != folder:
+            yield f"model.json names {name!r}, which is not in its folder."
+        elif not path.is_file():
+            yield f"{name} is missing."
+        elif checksum(path) != expected:
+            yield f"{name} is damaged: its SHA-256 is not the one in model.json."
+
+
+def is_sound(folder: Path) -> bool:
+    """Return whether all files of a model folder are as they were written; reads all of them."""
+    try:
+        return not any(file_problems(folder, read_model_card(folder)))
+    except ModelError:
+        return False
 
 
 def is_model_folder(folder: Path) -> bool:

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.embedder import TokenVectors
-from searchkit.embedding.model_folder import PROVISIONAL_FILE, import_again, read_model_card
+from searchkit.embedding.known_models import get_again
+from searchkit.embedding.model_folder import CORRECTION_FILE, PROVISIONAL_FILE, read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, SPACE, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
@@ -23,7 +25,7 @@ from searchkit.embedding.tokenizer import (
     Tokenizer,
     open_tokenizer,
 )
-from searchkit.errors import Action, ModelError, Remedy
+from searchkit.errors import ModelError
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -75,7 +77,9 @@ class OnnxEmbedder:
         """See Embedder. Models imported by early versions of searchkit have no such table."""
         if STATIC_FILE not in self.card.checksums:
             return None
-        return [self._token_table.of(self._tokenizer.encode(text, self.info.max_tokens)[1:-1]) for text in texts]
+        with self._damage_of(STATIC_FILE):
+            table = self._token_table
+            return [table.of(self._tokenizer.encode(text, self.info.max_tokens)[1:-1]) for text in texts]
 
     @cached_property
     def provisional(self) -> "ProvisionalVectors | None":
@@ -84,7 +88,8 @@ class OnnxEmbedder:
             return None
         from searchkit.embedding.provisional import ProvisionalVectors
 
-        return ProvisionalVectors(self.folder, self._tokenizer.encode_many)
+        with self._damage_of(PROVISIONAL_FILE, CORRECTION_FILE):
+            return ProvisionalVectors(self.folder, self._tokenizer.encode_many)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """See Embedder."""
@@ -139,11 +144,21 @@ class OnnxEmbedder:
         options = self._giving_back if ids.size > _MANY_TOKENS else None
         vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
         if vector.shape != (self.info.dimension,):
-            raise ModelError(
-                f"The model {self.info.name} gives vectors of {vector.size} numbers, not {self.info.dimension}.",
-                remedy=import_again(self.folder),
-            )
+            raise self._damaged(f"it gives vectors of {vector.size} numbers, not {self.info.dimension}")
+        if not np.isfinite(vector).all():
+            raise self._damaged("it gives vectors that are not numbers")
         return vector
+
+    @contextmanager
+    def _damage_of(self, *files: str) -> Iterator[None]:
+        """Report what goes wrong in reading files of the model's folder as its damage. Raises ModelError."""
+        try:
+            yield
+        except (OSError, ValueError, LookupError, EOFError) as error:
+            raise self._damaged(f"{' or '.join(files)} cannot be read: {error}") from error
+
+    def _damaged(self, reason: str) -> ModelError:
+        return ModelError(f"The model {self.info.name} is damaged ({reason}).", remedy=get_again(self.folder.name))
 
     @cached_property
     def _giving_back(self) -> Any:
@@ -179,10 +194,8 @@ class OnnxEmbedder:
             return open_session(self.folder, threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
-            remove = "Remove it, then import it again"
             raise ModelError(
-                f"The model {self.info.name} cannot be loaded ({error}).",
-                remedy=Remedy(Action.REMOVE_MODEL, model=self.info.name, sentence=remove),
+                f"The model {self.info.name} cannot be loaded ({error}).", remedy=get_again(self.folder.name)
             ) from error
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from pathlib import Path
 
-from searchkit.errors import Action, ModelError, Remedy
+from searchkit.embedding.known_models import get_again
+from searchkit.errors import ModelError
 
 TABLE_FILE = "pieces.bin"
 SYMBOLS_FILE = "pieces.json"
@@ -39,7 +40,7 @@ class QuickTokenizer:
         if not sound:
             raise ModelError(
                 f"{SYMBOLS_FILE} or {TABLE_FILE} in {folder} is damaged.",
-                remedy=Remedy(Action.IMPORT_MODEL, model=folder.name),
+                remedy=get_again(folder.name),
             )
 
     def _open(self, folder: Path) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, read_model_card
+from searchkit.embedding.known_models import get_again, known_model
+from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, is_sound, read_model_card
 from searchkit.embedding.model_info import Quantization
 from searchkit.errors import (
     Action,
@@ -114,13 +115,21 @@ class ModelStore:
         for model in self.broken():
             if model.name == name:
                 raise ModelError(
-                    f"The model '{name}' is broken. {model.reason}", remedy=Remedy(Action.REMOVE_MODEL, model=name)
+                    f"The model '{name}' is broken. {model.reason}",
+                    remedy=get_again(name) | Remedy(Action.REMOVE_MODEL, model=name),
                 )
-        known = f" Installed: {', '.join(names)}." if names else ""
-        raise ModelNotFoundError(f"No model named '{name}'.{known}", remedy=None if names else GET_A_MODEL)
+        there = f" Installed: {', '.join(names)}." if names else ""
+        if (known := known_model(name)) and known.name not in names:
+            raise ModelNotFoundError(
+                f"The model '{known.name}' is not installed.{there}",
+                remedy=Remedy(Action.PULL_MODEL, model=known.name, sentence="Get it"),
+            )
+        raise ModelNotFoundError(
+            f"No model named '{name}'.{there}", remedy=Remedy(Action.SEE_MODELS) if names else GET_A_MODEL
+        )
 
     def free_name(self, name: str) -> str:
-        """Return the name if a new model can have it. Raises ModelError if it is taken or invalid."""
+        """Return the name if a new model can have it. Raises ModelError if it is invalid, or taken by a model that is sound."""
         if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
             raise ModelError(
                 f"'{name}' cannot be a model's name.",
@@ -130,7 +139,7 @@ class ModelStore:
                     sentence="Choose one of letters, digits, dots and dashes",
                 ),
             )
-        if (self._folder / name).exists():
+        if (self._folder / name).exists() and is_sound(self._folder / name):
             another = Remedy(Action.CHANGE_OPTION, option=Option.MODEL_NAME, sentence="Give this one another name")
             raise ModelError(
                 f"A model named '{name}' is installed already.",
@@ -167,11 +176,13 @@ class ModelStore:
                 passages=passages,
                 source=source or {},
             )
-            if target.exists():  # another process was faster
+            if is_sound(target):  # another process was faster
                 there = read_model_card(target)
                 if (there.source, there.quantization) == (card.source, card.quantization):
                     return there
                 self.free_name(chosen)
+            elif target.exists():
+                self._bury(chosen)
             (workshop / chosen).rename(target)
             sync_folder(self._folder)
             return card
@@ -216,10 +227,7 @@ class ModelStore:
                 f"'{name}' has no folder yet.", remedy=f"Uninstall its package, gt-{BUNDLED}, with pip."
             )
         freed_bytes = folder_size_bytes(folder, own_only=True)  # adapted models share files with their base
-        # Rename first: if the deletion is interrupted, no partial model remains under the name.
-        grave = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{name}."))
-        folder.rename(grave / name)
-        shutil.rmtree(grave)
+        self._bury(name)
         return freed_bytes
 
     def _folders(self) -> list[Path]:
@@ -227,6 +235,12 @@ class ModelStore:
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+    def _bury(self, name: str) -> None:
+        """Delete a folder; renamed first, so that no partial model remains under the name if that is interrupted."""
+        grave = Path(tempfile.mkdtemp(dir=self._folder, prefix=f".{name}."))
+        (self._folder / name).rename(grave / name)
+        shutil.rmtree(grave)
 
     def _can_be_converted(self) -> bool:
         """Return whether the small model exists only as a package."""

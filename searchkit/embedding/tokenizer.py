@@ -5,7 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from searchkit.errors import Action, ModelError, Remedy, UsageError
+from searchkit.embedding.known_models import get_again
+from searchkit.errors import ModelError, UsageError
 
 
 class TokenizerKind(StrEnum):
@@ -116,7 +117,7 @@ class TokenCounter:
 
 def open_tokenizer(kind: TokenizerKind, file: Path) -> SentencePieceTokenizer | FastTokenizer:
     """Load a tokenizer. Raises ModelError if its file is missing or damaged."""
-    again = Remedy(Action.IMPORT_MODEL, model=file.parent.name)
+    again = get_again(file.parent.name)
     if not file.is_file():
         raise ModelError(f"The model folder lacks its tokenizer {file.name}.", remedy=again)
     try:

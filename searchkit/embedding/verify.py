@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.model_folder import ADAPTER_FILE, REFERENCE_FILE, ModelCard, checksum, read_model_card
+from searchkit.embedding.model_folder import ADAPTER_FILE, REFERENCE_FILE, ModelCard, file_problems, read_model_card
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.sample import sample_inputs
 from searchkit.errors import ModelError
@@ -40,7 +40,7 @@ def verify_model(folder: Path) -> Verification:
     """Check the files and the vectors of a model folder. Reports problems instead of raising."""
     try:
         card = read_model_card(folder)
-        if problems := tuple(_file_problems(folder, card)):
+        if problems := tuple(file_problems(folder, card)):
             return Verification(problems)
         return _compare(OnnxEmbedder(folder).embed_many(sample_inputs(card.prompts)), folder, card)
     except (
@@ -51,19 +51,6 @@ def verify_model(folder: Path) -> Verification:
         ValueError,
     ) as error:  # consequences of a modified model.json
         return Verification((f"{error}".rstrip(".") + ".",))
-
-
-def _file_problems(folder: Path, card: ModelCard) -> Iterator[str]:
-    for name in sorted({"model.onnx", card.tokenizer_file} - set(card.checksums)):
-        yield f"model.json contains no checksum of {name}."
-    for name, expected in card.checksums.items():
-        path = folder / name
-        if path.parent != folder:
-            yield f"model.json names {name!r}, which is not in its folder."
-        elif not path.is_file():
-            yield f"{name} is missing."
-        elif checksum(path) != expected:
-            yield f"{name} is damaged: its SHA-256 is not the one in model.json."
 
 
 def _compare(vectors: Vectors, folder: Path, card: ModelCard) -> Verification:

@@ -21,7 +21,7 @@ from searchkit.catalog.passages import (
     seen_by_model,
 )
 from searchkit.catalog.stored_documents import documents_at
-from searchkit.errors import ModelNotFoundError
+from searchkit.errors import Action, ModelError, Remedy
 from searchkit.home import CollectionFolder
 from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
@@ -87,7 +87,7 @@ class CollectionSearcher:
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
         self._provisional: ProvisionalIndex | None = None
-        self.missing_model: ModelNotFoundError | None = None  # why a hybrid search was by words alone
+        self.model_error: ModelError | None = None  # of the last search: why it was not by meaning
 
     def close(self) -> None:
         """Close the catalog."""
@@ -105,40 +105,62 @@ class CollectionSearcher:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.
 
         A query of filters alone gets the first passages of the documents they leave, the newest first. `reading`: in which the
-        model may read passages that are not embedded yet.
+        model may read passages that are not embedded yet. Where the model is missing or damaged, a hybrid search is by words alone.
+
+        Raises ModelError if meaning alone is asked for, and the model is missing or damaged.
         """
-        self.corrected, self.missing_model = {}, None
+        self.corrected, self.model_error = {}, None
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:
                 return []
             if not query.text:
                 return self._newest(allowed, request.k)
-            if request.mode is SearchMode.HYBRID and not self._has_meaning():
-                request = replace(request, mode=SearchMode.LEXICAL)
-            lexical_query = self._read_query(query, stemmer)
-            understood = query.text if request.mode is SearchMode.SEMANTIC else lexical_query.understood
-            vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([understood])[0]
-            ranking = self._rank(lexical_query, vector, request, stemmer, allowed, reading)
-            if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
-                return self._newest(allowed, request.k)
-            if request.ranking_only:
-                return self._in_order(ranking, _scope(request, allowed))
-            scope = replace(_scope(request, allowed), named=file_names(query.text))
-            chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
-            words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
-            has_content = not has_no_content_words(query.text)
-            evidence = [
-                ranking.evidence(choice, of.matching, has_every_word=has_content and of.coverage >= 1)
-                for choice, of in zip(chosen, words, strict=True)
-            ]
-            scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
-            highlighter = self._highlighter(lexical_query, vector, reading)
-            found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
-            return [
-                _hit(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
-                for choice, of, why, score in found
-            ]
+            by_words = replace(request, mode=SearchMode.LEXICAL)
+            try:
+                is_possible = request.mode is not SearchMode.HYBRID or self._has_meaning()
+                return self._hits(query, request if is_possible else by_words, stemmer, allowed, reading)
+            except ModelError as error:
+                self.model_error = error
+                self.__dict__.pop("_embedder", None)  # the next search looks again
+                if request.mode is SearchMode.SEMANTIC:
+                    instead = Remedy(Action.SEARCH_BY_WORDS)
+                    error.remedy = error.remedy | instead if error.remedy else instead
+                    raise
+            return self._hits(query, by_words, stemmer, allowed, reading)
+
+    def _hits(
+        self,
+        query: ParsedQuery,
+        request: SearchRequest,
+        stemmer: Stemmer,
+        allowed: AllowedChunks | None,
+        reading: ReadingTime,
+    ) -> list[Hit]:
+        """Search in the mode of the request. Raises ModelError if that needs the model, and it is missing or damaged."""
+        lexical_query = self._read_query(query, stemmer)
+        understood = query.text if request.mode is SearchMode.SEMANTIC else lexical_query.understood
+        vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([understood])[0]
+        ranking = self._rank(lexical_query, vector, request, stemmer, allowed, reading)
+        if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
+            return self._newest(allowed, request.k)
+        if request.ranking_only:
+            return self._in_order(ranking, _scope(request, allowed))
+        scope = replace(_scope(request, allowed), named=file_names(query.text))
+        chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
+        words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
+        has_content = not has_no_content_words(query.text)
+        evidence = [
+            ranking.evidence(choice, of.matching, has_every_word=has_content and of.coverage >= 1)
+            for choice, of in zip(chosen, words, strict=True)
+        ]
+        scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
+        highlighter = self._highlighter(lexical_query, vector, reading)
+        found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
+        return [
+            _hit(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
+            for choice, of, why, score in found
+        ]
 
     @property
     def name(self) -> str:
@@ -223,14 +245,11 @@ class CollectionSearcher:
             self._seen_version = version
 
     def _has_meaning(self) -> bool:
-        """Return whether there is a model that distinguishes texts; otherwise words are all that a hybrid search can use."""
-        if self.is_by_words:
-            return False
-        try:
-            return not self._embedder.info.scale.is_meaningless
-        except ModelNotFoundError as error:
-            self.missing_model = error
-            return False
+        """Return whether there is a model that distinguishes texts; otherwise words are all that a hybrid search can use.
+
+        Raises ModelError if the collection's model is missing or broken.
+        """
+        return not self.is_by_words and not self._embedder.info.scale.is_meaningless
 
     @cached_property
     def _embedder(self) -> "Embedder":

@@ -2,9 +2,8 @@
 
 import click
 
-from searchkit.cli.output import print_json, say
-from searchkit.display import error_text, on_one_line, plural
-from searchkit.errors import NothingIndexedError
+from searchkit.cli.output import print_json, say, say_nothing_is_indexed
+from searchkit.display import on_one_line, plural
 
 
 @click.command()
@@ -20,6 +19,8 @@ def collections(*, as_json: bool) -> None:
 
     with Library() as library:
         found = [library.status(name) for name in library.collections()]
+    if not found:
+        say_nothing_is_indexed()
     if as_json:
         print_json(
             {
@@ -39,8 +40,6 @@ def collections(*, as_json: bool) -> None:
         click.echo(
             f"{one.name:<{width}}  {one.indexed:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}  {roots}"
         )
-    if not found:
-        say(error_text(NothingIndexedError()))
 
 
 @click.command()

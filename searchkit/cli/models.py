@@ -7,7 +7,7 @@ import click
 
 from searchkit.cli.models_add import default_model, import_model, pull_model, use_model
 from searchkit.cli.output import print_json, say
-from searchkit.display import on_one_line, remedy_text, size
+from searchkit.display import command, on_one_line, remedy_text, size
 
 if TYPE_CHECKING:
     from searchkit.embedding.known_models import KnownModel
@@ -79,6 +79,8 @@ def list_models(*, available: bool, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(row)
+    if any(row.default for row in rows):
+        say("* New collections use this one.")
     if not has_models:
         say(f"No model is installed. {remedy_text(GET_A_MODEL)}")
 
@@ -96,6 +98,10 @@ def _list_available(library: "Library", *, as_json: bool) -> None:
         else:
             star = "*" if model.name == RECOMMENDED else " "
             click.echo(f"{star} {model.name}{'  (installed)' if is_installed else ''}\n{_described(model)}")
+    if not as_json:
+        say(
+            f"* This one comes without a name: {command('models', 'pull')}. Any other: {command('models', 'pull', 'NAME')}"
+        )
 
 
 def _described(model: "KnownModel") -> str:

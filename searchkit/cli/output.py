@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.display import printable
+from searchkit.display import error_text, printable
+from searchkit.errors import NothingIndexedError
 from searchkit.reports import Progress, ProgressListener
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
 def say(message: str) -> None:
     """Print a message on stderr."""
     click.echo(printable(message), err=True)
+
+
+def say_nothing_is_indexed() -> None:
+    """Say on stderr that there is no collection yet, and what makes one."""
+    say(error_text(NothingIndexedError()))
 
 
 def print_json(values: Iterable[object]) -> None:

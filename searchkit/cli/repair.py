@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from searchkit.cli.output import print_json, progress_line, say
+from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed
 from searchkit.display import plural, printable
 
 
@@ -59,14 +59,13 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
     Example:
       searchkit verify -c docs
     """
-    from searchkit.errors import NothingIndexedError
     from searchkit.library import Library
     from searchkit.maintenance.rebuild import verify_collection
 
     with Library() as library:
         names = [collection] if collection else library.collections()
         if not names:
-            raise NothingIndexedError
+            say_nothing_is_indexed()
         found = {name: verify_collection(library.collection(name)) for name in names}
     for name, damages in found.items():
         if as_json:

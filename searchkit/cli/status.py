@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import print_json
+from searchkit.cli.output import print_json, say_nothing_is_indexed
 from searchkit.display import (
     command,
     left_out_rule,
@@ -46,13 +46,12 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
       searchkit status --problems
       searchkit status --left-out
     """
-    from searchkit.errors import NothingIndexedError
     from searchkit.library import Library
 
     with Library() as library:
         names = [collection] if collection else library.collections()
         if not names:
-            raise NothingIndexedError
+            say_nothing_is_indexed()
         found = [library.status(name) for name in names]
         missing_model = _missing_model(library)
         if left_out:

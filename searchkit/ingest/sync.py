@@ -38,6 +38,7 @@ class Change(StrEnum):
     MOVED = "moved"
     DELETED = "deleted"
     UNCHANGED = "unchanged"
+    NOT_READ = "not read"  # it is new, and skipped or of a kind that is not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ class FolderSync:
             self._report(item, record.reason, record.remedy)
         self._put_with_parts(item, record, reading)
         if item.record is None:
-            return Change.ADDED
+            return Change.ADDED if record.status is DocumentStatus.INDEXED else Change.NOT_READ
         same = (record.status, record.reason) == (item.record.status, item.record.reason)
         return Change.UNCHANGED if same and record.status is not DocumentStatus.INDEXED else Change.CHANGED
 

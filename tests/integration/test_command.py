@@ -117,10 +117,21 @@ def test_bad_files_do_not_stop_a_run(command: Command, docs: Path) -> None:
     assert "bread.txt" in command("search", "dough", "-k", "1").stdout
 
 
+@pytest.mark.parametrize("name", ["status", "verify", "collections"])
+def test_where_nothing_is_indexed_nothing_is_wrong(command: Command, name: str) -> None:
+    for arguments in ([name], [name, "--json"]):
+        result = command(*arguments)
+        assert (result.stdout, result.stderr) == (
+            "",
+            "Nothing is indexed yet. Index a folder: searchkit index FOLDER\n",
+        )
+    if name != "collections":
+        assert "No collection named" in command(name, "-c", "docs", code=1).stderr
+
+
 def test_every_wrong_request_gets_one_clear_line(command: Command, docs: Path, tmp_path: Path) -> None:
     cases: list[tuple[list[str | Path], str]] = [
         (["search", "x"], "Nothing is indexed yet. Index a folder: searchkit index FOLDER"),
-        (["status"], "Nothing is indexed yet"),
         (["index"], "Nothing is indexed yet"),
         (["index", docs / "bread.txt"], "is a file. Index the folder that contains it"),
         (["index", tmp_path / "nowhere"], "There is no folder"),

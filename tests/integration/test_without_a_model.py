@@ -98,7 +98,7 @@ def test_a_search_by_meaning_is_refused_with_its_remedy(words: Library) -> None:
     with Library(words.home, embedder=HashEmbedder()) as later:
         with refused(ModelNotFoundError, "indexed before there was a model.* searchkit index -c docs"):
             later.search("roses", mode=SearchMode.SEMANTIC)
-        with refused(ModelNotFoundError, "searchkit index -c docs"):
+        with refused(ModelNotFoundError, "searchkit index -c docs$"):
             later.similar(later.collection("docs").roots()[0] / "bread.txt")
         [note] = later.find(SearchRequest("roses")).notes
         assert note == Note(NoteKind.WORDS_ONLY, (), "docs", reason="there was no model when it was indexed")
@@ -108,6 +108,10 @@ def test_a_model_that_is_named_or_set_must_be_there(home: Path, docs: Path, monk
     with Library(home) as library:
         with refused(ModelNotFoundError, f"No model named 'gpt'.*{PULL}"):
             library.index(docs, model="gpt")
+        with refused(ModelNotFoundError, f"'embeddinggemma-300m' is not installed. .*{PULL} embeddinggemma-300m$"):
+            library.index(docs, model="embeddinggemma-300m")
+        with refused(ModelNotFoundError, f"'embeddinggemma-300m' is not installed. .*{PULL} embeddinggemma-300m$"):
+            library.use_model("embeddinggemma-300m")
         monkeypatch.setenv("SEARCHKIT_MODEL", "gpt")
         with refused(ModelNotFoundError, "No model named 'gpt'"):
             library.index(docs)

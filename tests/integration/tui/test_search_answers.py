@@ -88,8 +88,8 @@ def test_where_meaning_fails_hits_by_words_are_shown_all_the_same(library: Libra
     async def scenario(session: Session) -> None:
         session.box.value = "broken boiler"
         await session.until(lambda: session.names[:1] == ["boiler.md"])
-        assert session.toasts == ["The model folder is damaged [really]. Import it again."]
-        await session.until(lambda: "by words" in session.status)
+        await session.until(lambda: "searched by words alone: The model folder is damaged [really]" in session.seen)
+        assert session.toasts == []
 
     library.index(write_files(tmp_path / "broken", {"boiler.md": "A broken boiler.\n"}))
     drive(library, scenario)

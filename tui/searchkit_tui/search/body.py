@@ -151,8 +151,11 @@ class SearchBody(Container):
 
 def notes_of(answer: SearchAnswer) -> list[str]:
     """Word the notes on an answer, except what the status line says: how much is embedded, and if there is a model."""
-    notes = answer.response.notes
-    return [note_text(note) for note in notes if note.kind not in _IN_STATUS_LINE or note.reason == MEANINGLESS_MODEL]
+    return [
+        note_text(note)
+        for note in answer.response.notes
+        if note.kind not in _IN_STATUS_LINE or note.remedy is not None or note.reason == MEANINGLESS_MODEL
+    ]
 
 
 def sample_folder() -> Path | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.25  # between two looks at the jobs
 _LOOKS_PER_COUNT = 8  # looks between two counts of what can be searched, while jobs are active
+_LOOKS_WHEN_IDLE = 20  # the same where something is to come, which may come through another process
 _NAMES_SHOWN = 3
 _WHOLE = 100  # per cent
 
@@ -98,11 +99,16 @@ class StatusLine(Static):
         self.is_loading = not self._session.is_warm and bool(self.collections)
         self.job_line = self._jobs.line()
         self._looks += 1
-        if self.job_line and self._looks % _LOOKS_PER_COUNT == 0:
+        if self._looks % (_LOOKS_PER_COUNT if self.job_line else _LOOKS_WHEN_IDLE) == 0 and self._is_to_change():
             self.count()
         if self._jobs.finished != self._jobs_ended:
             self._jobs_ended = self._jobs.finished
             self.post_message(self.JobEnded())
+
+    def _is_to_change(self) -> bool:
+        """Return whether there may be more to find than when it was counted last: by a job here, or in another process."""
+        incomplete = any(not each.model or each.vectors < each.passages for each in self.coverages)
+        return bool(self.job_line) or (incomplete and not self.is_loading)
 
     def _outcome(self) -> list[str | tuple[str, str]]:
         answer = self.answer

@@ -108,6 +108,7 @@ class Collection:
         name = model or own or load_settings(self.home).model
         if self.models.is_to_be_converted(name):
             on_progress(PREPARING)
+            self.models.prepare(name or self.models.store.best(), on_progress)
         return self.models.open(name) if name else self.models.best()
 
     def roots(self) -> tuple[Path, ...]:

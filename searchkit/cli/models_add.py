@@ -1,6 +1,5 @@
 """`searchkit models pull`, `import` and `use`: what brings a model, and what gives it to collections."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,9 +91,10 @@ def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> 
     with Library() as library:
         passages = _calibration_passages(library, calibrate)
         store, stored_as = library.models, Quantization(quantization)
-        if sys.stderr.isatty():  # for a person who waits
-            say(f"Converting {folder.name}: a large model takes a minute")
-        card = store.add(folder.expanduser(), name=name, quantization=stored_as, passages=passages)
+        with progress_line() as on_progress:
+            card = store.add(
+                folder.expanduser(), name=name, quantization=stored_as, passages=passages, on_progress=on_progress
+            )
         _report(library, card, f"Imported {card.name}")
         _advise_to_embed(library)
 

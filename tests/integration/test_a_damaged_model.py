@@ -88,11 +88,10 @@ def test_whatever_is_damaged_words_are_found_and_the_note_says_how_to_mend_it(
             remedy = note_remedy(note)
             assert (note.kind, note.values) == (NoteKind.WORDS_ONLY, ("docs",)), name
             assert remedy is not None, name
-            if name == "model.json" and damage is remove:
-                assert "is broken" in note_text(note)
-            else:
-                assert remedy_text(remedy).startswith(AGAIN), (name, remedy_text(remedy))
-            with refused(ModelError, f"{AGAIN}.*--mode lexical"):
+            is_no_model = name == "model.json" and damage is remove
+            mend = f"Remove it: searchkit models remove {BUNDLED}" if is_no_model else AGAIN
+            assert remedy_text(remedy).startswith(mend), (name, remedy_text(remedy))
+            with refused(ModelError, f"{mend}.*--mode lexical"):
                 library.search("dough", mode=SearchMode.SEMANTIC)
             assert library.search("dough", mode=SearchMode.LEXICAL)
     assert not unharmed & {GRAPH_FILE, WEIGHTS_FILE, "tokenizer.json", "model.json"}

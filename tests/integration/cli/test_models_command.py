@@ -98,7 +98,9 @@ def test_a_broken_model_that_is_asked_for_is_explained(command: Command, home: P
     for arguments in (["models", "use", "torn"], ["index", docs, "--model", "torn"]):
         error = command(*arguments, code=1).stderr
         assert "The model 'torn' is broken. " in error
-        assert error.endswith("Remove it: searchkit models remove torn\n")
+        assert error.endswith(
+            "Import it again: searchkit models import FOLDER --name torn; or remove it: searchkit models remove torn\n"
+        )
     shutil.rmtree(home / "models" / "small")
     write(home / "models" / BUNDLED / "model.json", "torn, too")
     store = ModelStore(home / "models")

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from searchkit import __version__
 from searchkit.embedding.model_folder import checksum, is_sound
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import UNFINISHED
@@ -27,6 +26,7 @@ from searchkit.types import Passage
 
 _DECISIVE = frozenset((".json", ".model", ".safetensors", ".txt"))  # files of a checkpoint that the model is made of
 _KEY = "key"
+_VERSION = 1  # of the parts: raise it with any change to what an import writes
 _WHOLE = 100  # per cent
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -148,7 +148,7 @@ def key_of(checkpoint: Path, quantization: Quantization, passages: Sequence[Pass
     files = sorted(path for path in checkpoint.rglob("*") if path.suffix in _DECISIVE and path.is_file())
     content = [(str(path.relative_to(checkpoint)), checksum(path)) for path in files]
     texts = [(passage.title, passage.text) for passage in passages]
-    return hashlib.sha256(json.dumps([__version__, content, quantization, texts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_VERSION, content, quantization, texts]).encode()).hexdigest()
 
 
 @contextmanager

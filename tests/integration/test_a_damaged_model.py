@@ -21,11 +21,11 @@ from searchkit.search.request import SearchRequest
 from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.mcp.answers import search_answer
 from searchkit.types import NoteKind, SearchMode
 from tests.support.driving import Session, drive
 from tests.support.errors import refused
 from tests.support.homes import copied
+from tests.support.mcp_tool import search_by_mcp
 
 pytestmark = pytest.mark.minilm
 AGAIN = f"Get it again: searchkit models pull {BUNDLED}"
@@ -123,9 +123,7 @@ def test_http_and_mcp_find_words_and_say_so(damaged: Library) -> None:
     assert "docs: searched by words alone" in answer.json()["message"]
     assert semantic.status_code >= 400
     assert "cannot be loaded" in semantic.text
-    asked: dict[str, str | int] = {"query": "dough", "limit": 3}
-    asked |= dict.fromkeys(("collection", "type", "path", "since", "until"), "")
-    told = search_answer(damaged, asked, ())
+    told = search_by_mcp(damaged, "dough", 3)
     assert "docs: searched by words alone" in str(told["note"])
     assert f"searchkit models pull {BUNDLED}" in str(told["note"])
 

@@ -21,11 +21,11 @@ from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.mcp.answers import search_answer
 from searchkit.types import WEAK_BELOW, Note, NoteKind, SearchMode
 from tests.support.driving import Session, drive
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.mcp_tool import search_by_mcp
 
 FrontEnd = Callable[[Library, str], str]
 K = 20  # hits; the terminal UI always asks for so many
@@ -91,19 +91,7 @@ def mcp(library: Library, query: str) -> str:
 
 def tool(library: Library, query: str) -> dict[str, Any]:
     """The answer of the tool `search`."""
-    asked: dict[str, str | int] = {
-        "query": query,
-        "limit": K,
-        "collection": "",
-        "type": "",
-        "path": "",
-        "since": "",
-        "until": "",
-        "from": "",
-        "to": "",
-        "subject": "",
-    }
-    return dict(search_answer(library, asked, ()))
+    return dict(search_by_mcp(library, query, K))
 
 
 def tui(library: Library, query: str) -> str:

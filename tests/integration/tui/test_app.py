@@ -216,9 +216,11 @@ def test_nothing_found_is_said_with_what_there_is_nothing_for(library: Library) 
 
 def test_errors_are_toasts_once_and_the_next_search_works(library: Library) -> None:
     async def scenario(session: Session) -> None:
+        while not session.status.startswith("semantic"):
+            await session.press("ctrl+t")
         for query in ("broken", "broken pipes"):
             await session.search(query)
-            assert session.toasts == ["The model folder is damaged [really]. Import it again."]
+            assert session.toasts == ["The model folder is damaged [really]. Import it again. Search by words: Mode"]
         assert "not answered" in session.status
         await session.until(lambda: "The model folder is damaged [really]" in session.seen)
         await session.search("boiler")

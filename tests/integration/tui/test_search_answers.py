@@ -116,7 +116,7 @@ def test_a_model_that_cannot_be_loaded_is_said_once_and_words_still_work(
         raise ModelError("The model is gone. Import it again.")
 
     async def scenario(session: Session) -> None:
-        await session.until(lambda: session.toasts == ["The model is gone. Import it again."])
+        await session.until(lambda: session.toasts == ["The model is gone. Import it again. Search by words: Mode"])
         await session.press("ctrl+t", "ctrl+t")
         await session.search("boiler")
         assert session.names == ["boiler.md", "notes.md"]

@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 import searchkit
 from searchkit.display import note_text
-from searchkit.types import MEANINGLESS_MODEL, NoteKind
+from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, NoteKind
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.results_pane import ResultsPane
@@ -21,7 +21,8 @@ from searchkit_tui.search.status_line import names_of
 from searchkit_tui.settings.keys import key_of
 
 _LOOK_SECONDS = 0.25  # between two looks whether indexing has begun
-_IN_STATUS_LINE = (NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY)
+_IN_STATUS_LINE = (NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME)
+_NO_MODEL = (NO_MODEL_INSTALLED, NO_MODEL_AT_INDEXING)  # why words alone were searched, where the status line says so
 _READING = "Reading your files. Just type: you can search by words in a moment, and by meaning a little later."
 _STILL_READING = "Files are still being read; new hits will appear by themselves."
 _NOTHING_INDEXED = """\
@@ -154,7 +155,7 @@ def notes_of(answer: SearchAnswer) -> list[str]:
     return [
         note_text(note)
         for note in answer.response.notes
-        if note.kind not in _IN_STATUS_LINE or note.remedy is not None or note.reason == MEANINGLESS_MODEL
+        if note.kind not in _IN_STATUS_LINE and note.reason not in _NO_MODEL
     ]
 
 

@@ -149,8 +149,7 @@ def require_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise ExtraMissingError(
             "Training needs PyTorch, which searching does not.",
-            remedy=Remedy(Action.INSTALL_EXTRA, extra="train")
-            | Remedy(sentence="In a clone, install '.[train]' with pip and -c constraints.txt"),
+            remedy=Remedy(Action.INSTALL_EXTRA, extra="train"),
         )
 
 

@@ -1,6 +1,10 @@
 """The command that adds an extra is the one that works for this copy, however it was installed."""
 
+import ast
 import json
+import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -178,3 +182,45 @@ def test_the_command_is_named_by_its_path_where_its_name_would_not_find_it(
 def test_what_comes_along_is_found_in_the_sources() -> None:
     assert sample_documents() == ROOT / "sample_docs"
     assert documentation() == ROOT / "docs"
+
+
+def advised_extras() -> Iterator[tuple[str, str]]:
+    """Where the sources advise an extra, and which."""
+    for tree, file in sources():
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            given = [keyword.value for keyword in call.keywords if keyword.arg == "extra"]
+            named = given if "INSTALL_EXTRA" in ast.unparse(call) else []
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "adding":
+                named = call.args
+            yield from ((f"{file}:{call.lineno}", str(each.value)) for each in named if isinstance(each, ast.Constant))
+
+
+def sources() -> Iterator[tuple[ast.Module, Path]]:
+    """The parsed sources of the command and the UI, without the module that words how to install."""
+    for folder in (ROOT / "searchkit", ROOT / "tui"):
+        for path in sorted(folder.rglob("*.py")):
+            if path.name != "installation.py":
+                yield ast.parse(path.read_text("utf-8")), path.relative_to(ROOT)
+
+
+def test_every_extra_that_is_advised_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    advised = list(advised_extras())
+    assert {"train", "mcp", "serve", "llm", "code", "ocr", "archives", "office-legacy"} <= {
+        extra for _, extra in advised
+    }
+    assert [place for place, extra in advised if extra not in project["optional-dependencies"]] == []
+
+
+def test_no_message_names_one_way_to_install_searchkit() -> None:
+    """Each is worded by `Installation.adding`: what works in a clone does not with pipx."""
+    one_way = re.compile(
+        rf"(pipx?|uv tool|uv pip) install[^\n]*({DISTRIBUTION}|searchkit)|(\.|{DISTRIBUTION}|searchkit)\[[a-z]"
+    )
+    found = [
+        f"{file}:{node.lineno}: {node.value}"
+        for tree, file in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and one_way.search(node.value)
+    ]
+    assert found == []

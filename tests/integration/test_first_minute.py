@@ -150,3 +150,11 @@ def test_the_first_minute_is_as_it_is_written_down(small_model: Path, tmp_path: 
     page = (ROOT / "docs" / "first-minute.md").read_text("utf-8")
     typed_again = transcript_of(page, shim(tmp_path), tmp_path)
     assert re.sub(r"\d+\.\d+", "0.0", typed_again) == re.sub(r"\d+\.\d+", "0.0", page)
+
+
+def test_what_the_readme_shows_of_the_first_minute_is_on_that_page() -> None:
+    readme, page = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/first-minute.md"))
+    typed_out = re.findall(r"^```\n(\$ .*?)^```$", readme.partition("Typed out, ")[2], re.MULTILINE | re.DOTALL)
+    assert len(typed_out) == 4
+    assert [block for block in typed_out if block not in page] == []
+    assert len(readme.splitlines()) < 200

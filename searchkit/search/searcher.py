@@ -86,6 +86,7 @@ class CollectionSearcher:
         self._collection_languages: list[str] | None = None
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
+        self._last_query: tuple[str, Vectors] | None = None
         self._provisional: ProvisionalIndex | None = None
         self.model_error: ModelError | None = None  # of the last search: why it was not by meaning
 
@@ -123,6 +124,7 @@ class CollectionSearcher:
             except ModelError as error:
                 self.model_error = error
                 self.__dict__.pop("_embedder", None)  # the next search looks again
+                self._last_query = None
                 if request.mode is SearchMode.SEMANTIC:
                     instead = Remedy(Action.SEARCH_BY_WORDS)
                     error.remedy = error.remedy | instead if error.remedy else instead
@@ -140,7 +142,7 @@ class CollectionSearcher:
         """Search in the mode of the request. Raises ModelError if that needs the model, and it is missing or damaged."""
         lexical_query = self._read_query(query, stemmer)
         understood = query.text if request.mode is SearchMode.SEMANTIC else lexical_query.understood
-        vector = None if request.mode is SearchMode.LEXICAL else self._embedder.embed_queries([understood])[0]
+        vector = None if request.mode is SearchMode.LEXICAL else self._vector_of(understood)
         ranking = self._rank(lexical_query, vector, request, stemmer, allowed, reading)
         if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
             return self._newest(allowed, request.k)
@@ -260,6 +262,12 @@ class CollectionSearcher:
         from searchkit.index_store import open_index
 
         return open_index(self._folder, self._catalog, self._embedder)
+
+    def _vector_of(self, query: str) -> "Vectors":
+        """A query's vector; the last one's is kept, since the UI asks the same again for better marks."""
+        if self._last_query is None or self._last_query[0] != query:
+            self._last_query = (query, self._embedder.embed_queries([query])[0])
+        return self._last_query[1]
 
     def _allowed(self, constraints: Constraints) -> AllowedChunks | None:
         """The chunks that meet the constraints, None for all. Caches the last result for search-as-you-type."""

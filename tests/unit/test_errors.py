@@ -48,7 +48,7 @@ def full(action: Action) -> Remedy:
 def test_the_command_line_says_for_each_action_what_to_run() -> None:
     told = {action: display.command_line(full(action)) for action in Action}
     assert told.pop(Action.ADVICE) == "Try again."
-    assert told.pop(Action.IMPORT_MODEL) == "Import it again."
+    assert told[Action.IMPORT_MODEL] == "Import it again: searchkit models import FOLDER --name small"
     assert all(re.fullmatch(r"[A-Z][\w' ]+: .+", text) for text in told.values()), told
     assert told[Action.INDEX_FOLDER] == "Index the whole folder: searchkit index '/a b/c' -c 'my docs'"
     assert told[Action.SEARCH] == """Say what you are looking for: searchkit search 'it'"'"'s'"""

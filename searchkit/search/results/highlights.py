@@ -24,7 +24,9 @@ SNIPPET_CHARACTERS = 320
 _SURELY_SHOWN = SNIPPET_CHARACTERS * 3 // 4  # the end may be cut back to a whole word
 _BEFORE = SNIPPET_CHARACTERS // 3  # characters shown before the sentence that answers
 _JOINS = re.compile(r"[-_./:#@’'·]{1,2}")  # between two parts of an identifier
-_IDENTIFIER = re.compile(r"\w+(?:[-_./:#@]\w+)+")
+_IDENTIFIER = re.compile(
+    r"(?<!\w)\w+(?:[-_./:#@]\w+)+"
+)  # from its beginning only: else a long word takes its length squared
 
 Marks = tuple[tuple[int, int], ...]
 

@@ -30,7 +30,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, HashEmbedder]:
 
     monkeypatch.setattr("searchkit.embedding.store.ModelStore.require", require)
     monkeypatch.setattr("searchkit.embedding.store.ModelStore.names", lambda _: sorted(known))
-    monkeypatch.setattr("searchkit.embedding.store.ModelStore.open", lambda _, name: known[name])
+    monkeypatch.setattr("searchkit.embedding.store.ModelStore.open", lambda _, name, *_progress: known[name])
     monkeypatch.setattr("searchkit.embedding.store.ModelStore.best", lambda _: "old")
     return known
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -66,12 +67,26 @@ class SearchApp(App[None]):
         self._history = History(self._home if settings.history else None)
         self._opened = OpenedHits(self._home if settings.keep_opened else None, self._show_unkept)
         self._start_mode = mode
+        self._typed_early: list[events.Event] | None = []  # until there is a box to type into
         if (theme := load_theme(self._home)) in self.available_themes:
             self.theme = theme
 
     def get_default_screen(self) -> SearchScreen:
         """Start with the search screen."""
         return SearchScreen(self._session, self._start_mode, self._history, self._opened, self.jobs)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hold back what is typed or pasted before there is a box for it."""
+        if self._typed_early is not None and isinstance(event, events.Key | events.Paste):
+            self._typed_early.append(event)
+        else:
+            await super().on_event(event)
+
+    def on_ready(self) -> None:
+        """Type what was held back."""
+        early, self._typed_early = self._typed_early or [], None
+        for event in early:
+            self.post_message(event)
 
     def on_mount(self) -> None:
         """Save the theme whenever the user changes it from now on."""

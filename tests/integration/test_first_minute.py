@@ -95,8 +95,8 @@ def test_the_samples_answer_the_questions_on_the_poster_with_and_without_a_model
 
 def test_the_readme_shows_what_the_demo_prints_to_somebody_new(script: Path, tmp_path: Path) -> None:
     page = (ROOT / "README.md").read_text("utf-8")
-    [asked] = re.findall(r"^\$ searchkit search (.*) -k 1$", page, re.MULTILINE)
-    assert asked == QUESTIONS[0]
+    asked = QUESTIONS[0]
+    assert asked in re.findall(r"^\$ searchkit search (.*) -k 1$", page, re.MULTILINE)
     shown = page.partition(f"$ searchkit search {asked} -k 1\n```\n\n```\n")[2].partition("```")[0]
     demo = typed(".venv/bin/searchkit demo", script.parents[2], tmp_path / "home")
     printed = demo.split("$ ")[1].partition("\n")[2].replace(f"{ROOT}/", "")

@@ -157,7 +157,7 @@ def test_without_catalog_and_keepsake_the_folders_must_be_named(library: Library
     (folder / "collection.json").unlink()
     with refused(UsageError, "Name its folders: searchkit rebuild -c docs FOLDER"):
         rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
-    assert rebuild_collection(library.collection("docs", must_exist=False), [docs], lambda _: None).run.added == 6
+    assert rebuild_collection(library.collection("docs", must_exist=False), [docs], lambda _: None).run.added == 5
     assert verify_collection(library.collection("docs")) == []
 
 

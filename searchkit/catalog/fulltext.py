@@ -20,8 +20,7 @@ from searchkit.text import Word, is_in_unspaced_script, word_texts, words
 TOKENIZER = "porter unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
 _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
 _MOST_REPEATED = 256  # the same with repetitions
-COLUMNS = f"fts5(name, title, text, content='', tokenize=\"{TOKENIZER}\")"
-_INSERT = "INSERT INTO {table} (rowid, name, title, text) VALUES (?, ?, ?, ?)"
+_INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
 
 
 def lexical_form(text: str) -> str:
@@ -32,20 +31,21 @@ def lexical_form(text: str) -> str:
 
 def create(catalog: CatalogWriter) -> None:
     """Create the table in a database."""
-    catalog.execute(f"CREATE VIRTUAL TABLE fulltext USING {COLUMNS}")
+    catalog.execute(
+        f"CREATE VIRTUAL TABLE fulltext USING fts5(name, title, text, content='', tokenize=\"{TOKENIZER}\")"
+    )
 
 
 def copy_all(source: CatalogReader, target: CatalogWriter) -> None:
     """Fill the table of one database from the documents and chunks of another."""
     with target.transaction():
         for (document_id,) in source.execute("SELECT id FROM documents ORDER BY id"):
-            target.change_many(_INSERT.format(table="fulltext"), _rows(source, document_id))
+            target.change_many(_INSERT, _rows(source, document_id))
 
 
-def insert_chunks(catalog: CatalogWriter, document_id: int, *, into: str = "fulltext", after: int = 0) -> None:
-    """Index a document's chunks whose ids are higher than `after`, in the table or another of its kind."""
-    rows = (row for row in _rows(catalog, document_id) if row[0] > after)
-    catalog.change_many(_INSERT.format(table=into), rows)
+def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
+    """Index all chunks of a document."""
+    catalog.change_many(_INSERT, _rows(catalog, document_id))
 
 
 def refill(catalog: CatalogWriter) -> None:
@@ -135,6 +135,20 @@ def _name(path: str) -> str:
 def term_counts(catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:
     """The number of chunks with each of the terms; terms in none are left out."""
     return dict(catalog.execute_among("SELECT term, doc FROM fulltext_terms WHERE term IN ({items})", tuple(terms)))
+
+
+def terms_beginning(
+    catalog: CatalogReader, beginning: str, limit: int, lengths: tuple[int, int] = (1, 1_000_000)
+) -> dict[str, int]:
+    """The first terms with a beginning, in alphabetical order, and the number of chunks with each.
+
+    `lengths`: the least and the most letters of a term.
+    """
+    rows = catalog.execute(
+        "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ? LIMIT ?",
+        (beginning, f"{beginning}\U0010ffff", *lengths, limit),
+    )
+    return dict(rows.fetchall())
 
 
 class Span(NamedTuple):

@@ -85,10 +85,6 @@ def forget_path(catalog: CatalogWriter, target: Path) -> int | None:
                 if count:
                     exclude(catalog, target)
                     removed = (removed or 0) + count
-        if removed:
-            from searchkit.catalog import vocabulary  # which searching by words does not need here
-
-            vocabulary.count_all(catalog)
     return removed
 
 

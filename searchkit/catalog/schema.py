@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from searchkit.catalog import fulltext, messages, vocabulary
+from searchkit.catalog import fulltext, messages
 from searchkit.catalog.catalog import CatalogWriter
 
 migrations = Migrations("searchkit")
@@ -147,10 +147,7 @@ def m006_documents_in_documents(db: Database) -> None:
 @migrations()
 def m007_folded_by_unicode(db: Database) -> None:
     """Make the full-text table anew, from the chunks: texts are folded by Unicode's rules, and their numbers and dates named."""
-    db.execute("DROP TABLE fulltext")
-    catalog = CatalogWriter(db.conn)
-    fulltext.create(catalog)
-    fulltext.refill(catalog)
+    _make_fulltext_anew(db)
 
 
 @migrations()
@@ -160,13 +157,7 @@ def m008_asked_documents(db: Database) -> None:
 
 
 @migrations()
-def m009_vocabulary(db: Database) -> None:
-    """The words in alphabetical order (see vocabulary.py); the next index run counts them."""
-    vocabulary.create(CatalogWriter(db.conn))
-
-
-@migrations()
-def m010_messages(db: Database) -> None:
+def m009_messages(db: Database) -> None:
     """People, subjects and attachments of mail, from the passages. What they do not say (Bcc) comes when a mail is read again."""
     catalog = CatalogWriter(db.conn)
     messages.create(catalog)
@@ -174,16 +165,19 @@ def m010_messages(db: Database) -> None:
 
 
 @migrations()
-def m011_left_out_inside(db: Database) -> None:
+def m010_left_out_inside(db: Database) -> None:
     """What readers leave out of documents, as JSON: how many things of each kind."""
     db.execute("ALTER TABLE documents ADD COLUMN left_out TEXT NOT NULL DEFAULT ''")
 
 
 @migrations()
-def m012_hebrew_and_han(db: Database) -> None:
+def m011_hebrew_and_han(db: Database) -> None:
     """Make the full-text table anew, from the chunks: Hebrew words lose their prefixes, and Han characters are simplified ones."""
+    _make_fulltext_anew(db)
+
+
+def _make_fulltext_anew(db: Database) -> None:
     db.execute("DROP TABLE fulltext")
     catalog = CatalogWriter(db.conn)
     fulltext.create(catalog)
     fulltext.refill(catalog)
-    vocabulary.count_all(catalog)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from searchkit.catalog import documents, vectors, vocabulary
+from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.meta import COVERED, LAZY, UPDATED, left_out, set_folder_problems, set_left_out, set_meta
 from searchkit.catalog.passages import count_chunks, count_passages
@@ -113,8 +113,6 @@ class IndexRun:
         with self.catalog.transaction():
             set_folder_problems(self.catalog, sync.folder_problems, [root.path for root in chosen])
             set_left_out(self.catalog, sync.left_out, [path_to_text(root.path) for root in all_roots(self.catalog)])
-        if sync.counts.keys() - {Change.UNCHANGED} or not vocabulary.is_counted(self.catalog):
-            vocabulary.refresh(self.catalog)
         return sync
 
     def _fill(self, embedder: Embedder, guesses: PendingGuesses) -> int:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import Stemmer, chunks_matching, term_counts
+from searchkit.catalog.fulltext import Stemmer, chunks_matching, terms_beginning
 from searchkit.catalog.passages import words_of_chunks
-from searchkit.catalog.vocabulary import words_beginning
 from searchkit.text import fold_word, is_in_unspaced_script
 
 _SHORTEST_BEGINNING = 2  # letters of a half-typed word
@@ -107,7 +106,7 @@ def correct(catalog: CatalogReader, word: str, stemmer: Stemmer, *, is_last: boo
     folded = fold_word(word)
     if is_in_unspaced_script(folded) or any(map(str.isdigit, folded)) or len(folded) > _LONGEST:
         return None
-    if is_last and (begun := _begun(catalog, folded)):
+    if is_last and len(folded) >= _SHORTEST_BEGINNING and (begun := terms_beginning(catalog, folded, _MOST_BEGUN)):
         return Correction(tuple(begun), (), folded, sum(begun.values()), is_begun=True)
     if len(folded) < _SHORTEST:
         return None
@@ -121,32 +120,16 @@ def correct(catalog: CatalogReader, word: str, stemmer: Stemmer, *, is_last: boo
         for cost, form in _meant(term, slips, slips_of_stem)
     ]
     stems = stemmer.stems({form for *_, form in meant})
-    best = _likeliest(catalog, sorted(each for each in meant if stems.get(each[3]) == each[2]))
+    near = sorted(each for each in meant if stems.get(each[3]) == each[2])
+    best: dict[str, str] = {}
+    for cost, _, term, form in near:
+        if len(best) < _KEPT and cost <= near[0][0] + _AS_LIKELY:
+            best.setdefault(term, form)
     if not best:
         return None
     first = next(iter(best))
     written = _as_written(catalog, first, best[first], stemmer)
     return Correction(tuple(best), tuple(best.values()), written, sum(counts[term] for term in best))
-
-
-def _begun(catalog: CatalogReader, beginning: str) -> dict[str, int]:
-    """The first words with a beginning that is long enough, as long as any chunk has one of them."""
-    if len(beginning) < _SHORTEST_BEGINNING or not chunks_matching(catalog, f'"{beginning}"*', 1):
-        return {}
-    return words_beginning(catalog, beginning, _MOST_BEGUN)
-
-
-def _likeliest(catalog: CatalogReader, near: Iterable[tuple[float, int, str, str]]) -> dict[str, str]:
-    """Words by their stems: the likeliest that any chunk has, and those that are about as likely. `near`: likeliest first."""
-    best: dict[str, str] = {}
-    most = float("inf")
-    for cost, _, term, form in near:
-        if len(best) == _KEPT or cost > most:
-            break
-        if term not in best and term_counts(catalog, {term}):
-            best[term] = form
-            most = min(most, cost + _AS_LIKELY)
-    return best
 
 
 def _vocabulary(catalog: CatalogReader, forms: Iterable[str], most: int) -> dict[str, int]:
@@ -157,7 +140,7 @@ def _vocabulary(catalog: CatalogReader, forms: Iterable[str], most: int) -> dict
         half = max(2, len(word) // 2) if most > 1 else max(3, min(whole, _BEGINNING))
         lengths = (len(word) - most - (_LONGEST_TAKEN_OFF if word.isascii() else 0), len(word) + most)
         for beginning in _variants(word[:half]):
-            found |= words_beginning(catalog, beginning, _MOST_TERMS, lengths)
+            found |= terms_beginning(catalog, beginning, _MOST_TERMS, lengths)
     return found
 
 

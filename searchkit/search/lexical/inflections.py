@@ -14,9 +14,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.fulltext import Stemmer
+from searchkit.catalog.fulltext import Stemmer, terms_beginning
 from searchkit.catalog.passages import sample_texts
-from searchkit.catalog.vocabulary import words_beginning
 from searchkit.text import fold_word
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def _vocabulary(catalog: CatalogReader, beginning: str) -> dict[str, int]:
     """The full-text table's words with this beginning, and the number of chunks with each."""
     if len(beginning) < _SHORTEST:
         return {}
-    return words_beginning(catalog, beginning, _MOST_FORMS)
+    return terms_beginning(catalog, beginning, _MOST_FORMS)
 
 
 def _common_beginning(first: str, last: str) -> str:

@@ -90,3 +90,14 @@ def test_no_word_breaks_it(papers: Library, query: str) -> None:
     assert all(0 <= hit.score <= 1 for hit in found.hits)
     corrected = [note.values for note in found.notes if note.kind is NoteKind.CORRECTED]
     assert all(values and all(values) for values in corrected)
+
+
+def test_words_that_are_gone_correct_nothing(library: Library, docs: Path) -> None:
+    file = write(docs / "quinces.txt", "Quinces are ripe.\n")
+    library.index(docs)
+    assert library.search("quinses", mode=SearchMode.LEXICAL)
+    file.unlink()
+    library.index(docs)
+
+    for typed in ("quinses", "quin"):
+        assert not library.search(typed, mode=SearchMode.LEXICAL)

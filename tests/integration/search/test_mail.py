@@ -230,7 +230,7 @@ def test_an_older_collection_gets_its_messages_from_what_is_stored(indexed: Libr
     indexed.close()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("DROP TABLE messages")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm010%'")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm009%'")
         connection.execute("PRAGMA user_version")
         connection.commit()
     with open_for_writing(file):

@@ -17,8 +17,8 @@ import numpy.typing as npt
 _VARINT, _BYTES, _FIXED32, _FIXED64 = 0, 2, 5, 1  # wire types
 _FIXED_BYTES = {_FIXED32: 4, _FIXED64: 8}
 _MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR = 1, 2, 4
+_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_NODE_OUTPUT = 2
 _EXTERNAL = 1  # a tensor's data_location
 _FLOAT, _INT, _STRING, _GRAPH, _INTS = 1, 2, 3, 5, 7  # types of attributes
 
@@ -66,9 +66,9 @@ def encode_node(
     """Encode a node. Attributes are integers, floats, texts, lists of integers, or graphs. No domain is ONNX's own, as "" is."""
     return b"".join(
         (
-            *(_text(_NODE_INPUT, name) for name in inputs),
+            *(_text(1, name) for name in inputs),
             *(_text(_NODE_OUTPUT, name) for name in outputs),
-            _text(_NODE_OPERATOR, operator),
+            _text(4, operator),
             *(_message(5, _attribute(name, attributes[name])) for name in sorted(attributes)),
             b"" if domain is None else _text(7, domain),
         )
@@ -109,8 +109,8 @@ def encode_graph(
                 *(_message(_GRAPH_NODE, node) for node in nodes),
                 _text(2, name),
                 *(_message(_GRAPH_INITIALIZER, tensor) for tensor in initializers),
-                *(_message(_GRAPH_INPUT, value) for value in inputs),
-                *(_message(_GRAPH_OUTPUT, value) for value in outputs),
+                *(_message(11, value) for value in inputs),
+                *(_message(12, value) for value in outputs),
             )
         )
     )
@@ -125,44 +125,28 @@ def encode_model(graph: Graph, opsets: Mapping[str, int], *, ir_version: int, pr
 
 
 def extended_model(
-    model: bytes,
-    *,
-    renamed: Mapping[str, str],
-    initializers: Sequence[bytes],
-    nodes: Sequence[bytes],
-    inputs: Sequence[bytes] = (),
-    outputs: Sequence[bytes] = (),
+    model: bytes, *, renamed: Mapping[str, str], initializers: Sequence[bytes], nodes: Sequence[bytes]
 ) -> bytes:
-    """Return a model with the outputs of its nodes renamed and encoded initializers, nodes, inputs and outputs added at the end.
+    """Return a model with the outputs of its nodes renamed and encoded initializers and nodes added at the end.
 
     Raises ValueError for what is no model.
     """
-    added = {_GRAPH_NODE: nodes, _GRAPH_INITIALIZER: initializers, _GRAPH_INPUT: inputs, _GRAPH_OUTPUT: outputs}
     return b"".join(
-        _message(number, _extended_graph(content, renamed, added)) if number == _MODEL_GRAPH else whole
+        _message(number, _extended_graph(content, renamed, initializers, nodes)) if number == _MODEL_GRAPH else whole
         for number, whole, content in _fields(model)
     )
 
 
-def node_inputs(model: bytes, operator: str) -> list[list[str]]:
-    """List the names of the inputs of each node with an operator, in the order of the graph."""
-    found = []
-    for graph in (content for number, _, content in _fields(model) if number == _MODEL_GRAPH):
-        for node in (content for number, _, content in _fields(graph) if number == _GRAPH_NODE):
-            fields = [(number, content) for number, _, content in _fields(node)]
-            if (_NODE_OPERATOR, operator.encode()) in fields:
-                found.append([content.decode() for number, content in fields if number == _NODE_INPUT])
-    return found
-
-
-def _extended_graph(graph: bytes, renamed: Mapping[str, str], added: Mapping[int, Sequence[bytes]]) -> bytes:
-    parts: dict[int, list[bytes]] = {number: [] for number in added}
+def _extended_graph(
+    graph: bytes, renamed: Mapping[str, str], initializers: Sequence[bytes], nodes: Sequence[bytes]
+) -> bytes:
+    parts: dict[int, list[bytes]] = {_GRAPH_NODE: [], _GRAPH_INITIALIZER: []}
     for number, whole, content in _fields(graph):
         parts.setdefault(number, []).append(
             _message(number, _with_outputs_renamed(content, renamed)) if number == _GRAPH_NODE else whole
         )
-    for number, contents in added.items():
-        parts[number] += [_message(number, content) for content in contents]
+    parts[_GRAPH_NODE] += [_message(_GRAPH_NODE, node) for node in nodes]
+    parts[_GRAPH_INITIALIZER] += [_message(_GRAPH_INITIALIZER, tensor) for tensor in initializers]
     return b"".join(part for number in sorted(parts) for part in parts[number])
 
 

@@ -1,6 +1,6 @@
 """Which requests are made and which answers are shown, decided without any widget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,6 +137,18 @@ def test_better_marks_come_later_and_the_selection_stays(desk: Desk) -> None:
     assert desk.view.updates == [False, True]
     assert desk.view.answer is not None
     assert (desk.view.answer.hits, desk.view.answer.elapsed_ms) == (better, first.elapsed_ms)
+
+
+def test_marking_ends_when_nothing_is_left_to_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, answer = [], desk.session.answer
+
+    def counted(pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
+        turns.append(pending)
+        return answer(pending, is_wanted)
+
+    monkeypatch.setattr(desk.session, "answer", counted)
+    assert desk.session.marked(Pending(desk.session.request("boiler", SearchMode.HYBRID)), lambda: True)
+    assert len(turns) == 1
 
 
 def test_marks_of_hits_that_are_no_longer_wanted_are_dropped(desk: Desk) -> None:

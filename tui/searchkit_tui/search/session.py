@@ -167,13 +167,15 @@ class SearchSession:
     def marked(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
         """Answer a request again, with the sentences marked that the model chooses; None if that is no longer wanted.
 
-        It reads for a moment at a time, so that another request is never kept waiting for long.
+        It reads for a moment at a time, so that another request is never kept waiting for long, until nothing is left to read.
         """
         request, answer = pending.request, None
         for _ in range(_MARKING_TURNS):
             turn = Pending(replace(request, marking_seconds=_MARKING_SECONDS))
             if (answer := self.answer(turn, is_wanted)) is None or answer.error:
                 return None
+            if answer.elapsed_ms < _MARKING_SECONDS * 1000:
+                break
         return answer and replace(answer, request=request, is_marked=True)
 
     def first_answer(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:

@@ -76,17 +76,22 @@ def new_folder(target: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                file.chmod(PRIVATE_FILE_MODE)
-                sync_file(file)
-        sync_folder(temporary)
-        if target.exists():
-            raise FileExistsError(f"{target} exists already")
-        temporary.rename(target)
-        sync_folder(target.parent)
+        publish_folder(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish_folder(folder: Path, target: Path) -> None:
+    """Rename a finished folder to the target, once all of it is on the disk. Raises FileExistsError if the target is there."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(PRIVATE_FILE_MODE)
+            sync_file(file)
+    sync_folder(folder)
+    if target.exists():
+        raise FileExistsError(f"{target} exists already")
+    folder.rename(target)
+    sync_folder(target.parent)
 
 
 def sync_file(path: Path) -> None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from searchkit.embedding.model_folder import checksum, is_sound
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import UNFINISHED
-from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, sync_file, sync_folder
+from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, publish_folder
 from searchkit.reports import Progress, ProgressListener
 from searchkit.types import Passage
 
@@ -128,15 +128,7 @@ def conversion(target: Path, key: str, on_progress: ProgressListener = silent) -
         (parts / _KEY).write_text(key, "utf-8")
         try:
             yield Conversion(folder, parts, on_progress)
-            for file in folder.rglob("*"):
-                if file.is_file():
-                    file.chmod(PRIVATE_FILE_MODE)
-                    sync_file(file)
-            sync_folder(folder)
-            if target.exists():
-                raise FileExistsError(f"{target} exists already")
-            folder.rename(target)
-            sync_folder(target.parent)
+            publish_folder(folder, target)
         except Exception:
             shutil.rmtree(place, ignore_errors=True)
             raise

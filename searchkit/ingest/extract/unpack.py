@@ -140,8 +140,7 @@ def _zip_member(container: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     def read(most: int) -> bytes:
         if info.flag_bits & 1:
             raise locked("file in an archive")
-        if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * max(1, info.compress_size):
-            raise UnreadableFileError(f"{_TOO_MUCH}, as harmful files do", remedy="if you trust it, unpack it")
+        _refuse_bomb(info.file_size, info.compress_size)
         try:
             with container.open(info) as stream:
                 return _at_most(stream, most)
@@ -149,6 +148,12 @@ def _zip_member(container: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
             raise damaged("file in an archive", str(error)) from error
 
     return Member(name, name, read, info.file_size, _moment_of(info.date_time))
+
+
+def _refuse_bomb(size: int, compressed: int) -> None:
+    """Raise UnreadableFileError for a member that unpacks to far more than it takes."""
+    if size > BOMB_BYTES and size > BOMB_RATIO * max(1, compressed):
+        raise UnreadableFileError(f"{_TOO_MUCH}, as harmful files do", remedy="if you trust it, unpack it")
 
 
 def _of_seven_zip(content: bytes) -> Iterator[Member]:
@@ -207,8 +212,7 @@ def _from_rar(container: "rarfile.RarFile", info: "rarfile.RarInfo", most: int) 
 
     if info.needs_password():
         raise locked("file in an archive")
-    if info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * max(1, info.compress_size):
-        raise UnreadableFileError(f"{_TOO_MUCH}, as harmful files do", remedy="if you trust it, unpack it")
+    _refuse_bomb(info.file_size, info.compress_size)
     try:
         with container.open(info) as stream:
             return _at_most(stream, most)

@@ -87,8 +87,7 @@ def mine_sentences(catalog: CatalogReader, most: int = MOST_SENTENCES) -> list[P
 
 def _cloze(chunk: _Chunk) -> Pair | None:
     """The pair of one of a passage's sentences, None if no sentence leaves enough of the passage."""
-    lines = [line for line in chunk.text.splitlines() if line.strip()]
-    if sum(bool(_CODE_LINE.search(line)) for line in lines) >= _CODE * len(lines):
+    if _is_code(chunk.text):
         return None
     said = []
     for sentence in map(str.strip, split_sentences(chunk.text)):
@@ -152,10 +151,14 @@ def _inside(chunk: _Chunk) -> Iterator[Pair]:
                 yield _pair(_plain(match[1]), Kind.CAPTION, chunk, chunk.title, rest)
 
 
+def _is_code(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return sum(bool(_CODE_LINE.search(line)) for line in lines) >= _CODE * len(lines)
+
+
 def _documented(chunk: _Chunk) -> Iterator[Pair]:
     """A pair of code and the comment or docstring that says what it does."""
-    lines = [line for line in chunk.text.splitlines() if line.strip()]
-    if sum(bool(_CODE_LINE.search(line)) for line in lines) < _CODE * len(lines):
+    if not _is_code(chunk.text):
         return
     found = _DOCSTRING.search(chunk.text)
     comment = None if found else _COMMENT.match(chunk.text)

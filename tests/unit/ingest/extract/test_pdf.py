@@ -599,10 +599,13 @@ def test_a_page_of_codes_is_reported_and_not_indexed(monkeypatch: pytest.MonkeyP
 
 def scanned_page(lines: str, grey: bytes) -> bytes:
     """A page with typed lines over a picture of 60 by 80 points, drawn over two thirds of it."""
-    content = f"q 500 0 0 640 50 100 cm /Im0 Do Q {lines}"
+    return _page_with_picture(f"q 500 0 0 640 50 100 cm /Im0 Do Q {lines}", grey, 60, 80)
+
+
+def _page_with_picture(content: str, grey: bytes, width: int, height: int) -> bytes:
     data = zlib.compress(grey)
-    picture = b"<< /Type /XObject /Subtype /Image /Width 60 /Height 80 /ColorSpace /DeviceGray /BitsPerComponent 8"
-    picture += b" /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(data), data)
+    picture = b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray" % (width, height)
+    picture += b" /BitsPerComponent 8 /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(data), data)
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R"
     page += b" /Resources << /Font << /F1 3 0 R >> /XObject << /Im0 6 0 R >> >> >>"
     return _file(
@@ -732,19 +735,7 @@ def page_with_picture(rows: bytes, width: int, height: int) -> bytes:
     """A page of text with a picture of 400 by 100 points below it."""
     said = "of a page about hazel rods, weirs and the boats that pass by them"
     lines = "".join(_shown(f"Line {n} {said}", 50, 780 - 20 * n) for n in range(12))
-    content = f"q 400 0 0 100 50 100 cm /Im0 Do Q {lines}"
-    data = zlib.compress(rows)
-    picture = b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray" % (width, height)
-    picture += b" /BitsPerComponent 8 /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (len(data), data)
-    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R"
-    page += b" /Resources << /Font << /F1 3 0 R >> /XObject << /Im0 6 0 R >> >> >>"
-    return _file(
-        [
-            b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
-            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>", page,
-            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content.encode()), picture,
-        ]
-    )  # fmt: skip
+    return _page_with_picture(f"q 400 0 0 100 50 100 cm /Im0 Do Q {lines}", rows, width, height)
 
 
 def test_without_ocr_a_picture_on_a_page_of_text_is_counted_and_its_page_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.connection import reading, writing
@@ -24,7 +25,6 @@ from searchkit.catalog.documents import DocumentRecord
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.catalog.passages import StoredPassage
 from searchkit.embedding.embedder import normalized
-from searchkit.embedding.graph.onnx_format import ElementType, encode_node, encode_value, extended_model, node_inputs
 from searchkit.embedding.onnx_embedder import OnnxEmbedder, onnx_runtime
 from searchkit.embedding.store import ModelStore
 from searchkit.embedding.tokenizer import open_tokenizer
@@ -204,30 +204,34 @@ class Ways:
         return query, stored, PassageWords.read(stored, query, self._stemmer)
 
 
+def with_sentences(file: Path) -> bytes:
+    """A model that has the projected means of token states too, by (sentences, tokens) `weights`."""
+    model = onnx.load(str(file), load_external_data=False)
+    states = [node.input[0] for node in model.graph.node if node.op_type == "ReduceMean"][-1]
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("Squeeze", [states], ["states"]),
+            onnx.helper.make_node("MatMul", ["weights", "states"], ["means"]),
+            onnx.helper.make_node("MatMul", ["means", "projection"], ["sentences"]),
+        ]
+    )
+    kind = onnx.TensorProto.FLOAT
+    model.graph.input.append(onnx.helper.make_tensor_value_info("weights", kind, ["sentences", "tokens"]))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("sentences", kind, None))
+    return bytes(model.SerializeToString())
+
+
 class InContext:
     """Chooses by the means of token states of one run over the passage, through the model's own projection."""
 
     def __init__(self, embedder: OnnxEmbedder, vectors: Mapping[str, Vectors]) -> None:
         self._embedder, self._vectors = embedder, vectors
         self._tokenizer = open_tokenizer(embedder.card.tokenizer, embedder.folder / embedder.card.tokenizer_file)
-        model = (embedder.folder / "model.onnx").read_bytes()
-        states = node_inputs(model, "ReduceMean")[-1][0]
         runtime = onnx_runtime()
         options = runtime.SessionOptions()
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(embedder.folder))
-        extended = extended_model(
-            model,
-            renamed={},
-            initializers=[],
-            nodes=[
-                encode_node("Squeeze", [states], ["states"]),
-                encode_node("MatMul", ["weights", "states"], ["means"]),
-                encode_node("MatMul", ["means", "projection"], ["sentences"]),
-            ],
-            inputs=[encode_value("weights", ElementType.FLOAT32, ["sentences", "tokens"])],
-            outputs=[encode_value("sentences", ElementType.FLOAT32)],
-        )
-        self._session = runtime.InferenceSession(extended, options, providers=["CPUExecutionProvider"])
+        model = with_sentences(embedder.folder / "model.onnx")
+        self._session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, judged: Judged) -> Bounds | None:
         """Choose the sentence with the nearest mean."""

@@ -24,9 +24,8 @@ SNIPPET_CHARACTERS = 320
 _SURELY_SHOWN = SNIPPET_CHARACTERS * 3 // 4  # the end may be cut back to a whole word
 _BEFORE = SNIPPET_CHARACTERS // 3  # characters shown before the sentence that answers
 _JOINS = re.compile(r"[-_./:#@’'·]{1,2}")  # between two parts of an identifier
-_IDENTIFIER = re.compile(
-    r"(?<!\w)\w+(?:[-_./:#@]\w+)+"
-)  # from its beginning only: else a long word takes its length squared
+# Looked for from the beginning of a word only: else a long word takes its length squared.
+_IDENTIFIER = re.compile(r"(?<!\w)\w+(?:[-_./:#@]\w+)+")
 
 Marks = tuple[tuple[int, int], ...]
 
@@ -160,9 +159,7 @@ ReadSentences = Callable[[Mapping[bytes, Passage]], "Mapping[bytes, Vectors]"]
 
 # Set on one half of the judged passages of benchmarks/answering_sentences.py. Scores are cosines to the query.
 _STATIC = 0.3  # of the tokens' nearness, beside the guess at a sentence's vector
-_READ_AT_MOST = (
-    4  # sentences of a passage: those that are guessed to be nearest, among which 95 % of the right ones are
-)
+_READ_AT_MOST = 4  # sentences of a passage: those that are guessed to be nearest
 # Of the way from unrelated to matching texts; a sentence below is marked only for the query's words in it.
 _MARGIN = 0.3
 _GUESSED_MARGIN = 0.9  # guesses are larger by what _STATIC adds

@@ -73,7 +73,9 @@ def test_guesses_choose_what_the_model_reads(
     assert counts(lazy) == (1, 2), "a true vector takes the place of the guess"
 
 
-def test_a_filter_applies_to_guesses(lazy: Library) -> None:
+@pytest.mark.parametrize("few", [0.0, 2.0], ids=["many are allowed", "few are allowed"])
+def test_a_filter_applies_to_guesses(lazy: Library, few: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("searchkit.search.searcher._FEW_ALLOWED", few)
     only = Filters(types=("text",))
     found = lazy.find(SearchRequest("manometer", filters=only, reads=False)).hits
     assert [hit.path.name for hit in found] == ["bread.txt"]
@@ -271,13 +273,18 @@ def kept(library: Library) -> list[Path]:
     return sorted((library.home.collections / "docs" / "guesses").glob("[0-9]*"))
 
 
+def not_built(*_: object) -> None:
+    raise AssertionError("An index was built although one is kept.")
+
+
 def test_guesses_that_are_kept_on_disk_find_the_same(
-    large: Library, tmp_path: Path, docs: Path, guessing: GuessingEmbedder
+    large: Library, docs: Path, guessing: GuessingEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = [hit.path for hit in at_once(large, "manometer").hits]
-    with Library(large.home, embedder=guessing) as again:
+    with Library(large.home, embedder=guessing) as again, monkeypatch.context() as patched:
+        patched.setattr("searchkit.index_store.guesses._built", not_built)
         assert [hit.path for hit in at_once(again, "manometer").hits] == known
-
+    with Library(large.home, embedder=guessing) as again:
         write(docs / "new.txt", "Wasps nest in attics.\n")
         again.index(docs, options=LAZY)
         assert at_once(again, "wasps").hits[0].path.name == "new.txt"

@@ -32,7 +32,7 @@ from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_c
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import SearchRequest
-from searchkit.search.results.highlights import Extract, Highlighter, PassageWords, snippet_by_words
+from searchkit.search.results.highlights import Highlighter, PassageWords, beginning, hit_of
 from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, SearchMode
 
@@ -160,7 +160,7 @@ class CollectionSearcher:
         highlighter = self._highlighter(lexical_query, vector, reading)
         found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
         return [
-            _hit(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
+            hit_of(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
             for choice, of, why, score in found
         ]
 
@@ -221,7 +221,7 @@ class CollectionSearcher:
             chosen = select_passages(self._catalog, found, _scope(request, allowed))
         cosines = [found[choice.stored.content_hash] for choice in chosen]
         return [
-            _hit(self.name, choice, Evidence(cosine, None, ()), _beginning(choice), score=min(max(0.0, cosine), 1.0))
+            hit_of(self.name, choice, Evidence(cosine, None, ()), beginning(choice), score=min(max(0.0, cosine), 1.0))
             for choice, cosine in zip(chosen, cosines, strict=True)
         ]
 
@@ -305,7 +305,7 @@ class CollectionSearcher:
         found = newest_passages(self._catalog, allowed.mask, k) if allowed else []
         evidence = Evidence(None, None, ())
         chosen = map(SelectedPassage, found)
-        return [_hit(self.name, passage, evidence, _beginning(passage), score=1.0) for passage in chosen]
+        return [hit_of(self.name, passage, evidence, beginning(passage), score=1.0) for passage in chosen]
 
     def _rank(
         self,
@@ -440,50 +440,12 @@ class CollectionSearcher:
 
     def _in_order(self, ranking: _Ranking, scope: Selection) -> list[Hit]:
         chosen = select_passages(self._catalog, ranking.ranked, replace(scope, are_near_copies_one=False))
-        return [_hit(self.name, choice, ranking.evidence(choice), _beginning(choice)) for choice in chosen]
+        return [hit_of(self.name, choice, ranking.evidence(choice), beginning(choice)) for choice in chosen]
 
     def _scale(self, query: str, ranking: _Ranking) -> ScoreCalibration:
         if not ranking.similarities:
             return ScoreCalibration.of(query)
         return ScoreCalibration.of(query, self._embedder.info, self._embedder.count_tokens(query))
-
-
-def _hit(
-    collection: str,
-    choice: SelectedPassage,
-    evidence: Evidence,
-    extract: Extract,
-    *,
-    score: float | None = None,
-) -> Hit:
-    """`score`: that of the ranking unless given."""
-    stored = choice.stored
-    if score is None:
-        score = evidence.explanation.total if evidence.explanation else 0.0
-    return Hit(
-        collection=collection,
-        path=stored.path,
-        title=stored.title,
-        page=stored.page,
-        line=stored.line,
-        line_end=stored.line_end,
-        score=score,
-        text=stored.text,
-        snippet=extract.snippet,
-        marks=extract.marks,
-        evidence=evidence,
-        copies_at=choice.copies_at,
-        place=stored.place,
-        date=stored.date,
-        more_in_file=choice.more_in_file,
-        sender=stored.sender,
-        sentence=extract.sentence,
-    )
-
-
-def _beginning(choice: SelectedPassage) -> Extract:
-    """The extract of a passage that was not found by its words: its beginning."""
-    return Extract(*snippet_by_words(choice.stored.text, (), ()))
 
 
 def _constraints(query: ParsedQuery, request: SearchRequest) -> Constraints:

@@ -12,9 +12,10 @@ from searchkit.catalog.fulltext import Span, Stemmer
 from searchkit.catalog.passages import StoredPassage
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
+from searchkit.search.results.passages import SelectedPassage
 from searchkit.search.sentences import Bounds, header_lines, sentences
 from searchkit.text import split_sentences
-from searchkit.types import Passage
+from searchkit.types import Evidence, Hit, Passage
 
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder, TokenVectors
@@ -268,3 +269,41 @@ class Highlighter:
 def _key(title: str, sentence: str) -> bytes:
     """A key of a sentence for the vectors that are remembered; passages have longer ones."""
     return blake2b(f"{title}\0{sentence}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+def hit_of(
+    collection: str,
+    choice: SelectedPassage,
+    evidence: Evidence,
+    extract: Extract,
+    *,
+    score: float | None = None,
+) -> Hit:
+    """Build a hit. `score`: that of the ranking unless given."""
+    stored = choice.stored
+    if score is None:
+        score = evidence.explanation.total if evidence.explanation else 0.0
+    return Hit(
+        collection=collection,
+        path=stored.path,
+        title=stored.title,
+        page=stored.page,
+        line=stored.line,
+        line_end=stored.line_end,
+        score=score,
+        text=stored.text,
+        snippet=extract.snippet,
+        marks=extract.marks,
+        evidence=evidence,
+        copies_at=choice.copies_at,
+        place=stored.place,
+        date=stored.date,
+        more_in_file=choice.more_in_file,
+        sender=stored.sender,
+        sentence=extract.sentence,
+    )
+
+
+def beginning(choice: SelectedPassage) -> Extract:
+    """Show the beginning of a passage, which was not found by its words."""
+    return Extract(*snippet_by_words(choice.stored.text, (), ()))

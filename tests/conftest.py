@@ -4,6 +4,9 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+# pytest rewrites anyio's modules as they are imported; in a thread of a test client CPython 3.11 sometimes fails at that
+# (SystemError: AST constructor recursion depth mismatch), so that the one it would import there is imported here.
+import anyio._backends._asyncio  # noqa: F401
 import pytest
 from hypothesis import HealthCheck, settings
 

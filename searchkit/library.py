@@ -271,9 +271,12 @@ class Library:
 
     def _corrected(self, request: SearchRequest) -> "Iterator[Note]":
         """The words that none of the collections has, with what was searched for instead."""
-        found = [collection.searcher().corrected for collection in self._chosen(request.collections)]
-        pairs = [(typed, shown) for typed, shown in found[0].items() if all(typed in others for others in found)]
-        if pairs:
+        from searchkit.search.across import unknown_words
+
+        searchers = [collection.searcher() for collection in self._chosen(request.collections)]
+        unknown = unknown_words(searchers)
+        shown = {typed: word for searcher in reversed(searchers) for typed, word in searcher.corrected.items()}
+        if pairs := [(typed, word) for typed, word in shown.items() if typed in unknown]:
             yield Note(NoteKind.CORRECTED, tuple(word for pair in pairs for word in pair))
 
     def _not_covered(self, request: SearchRequest) -> "Iterator[Note]":

@@ -30,16 +30,31 @@ _AS_NAMED, _BY_NAME = 1.0, 0.6  # scores: where a query is a file's name, and wh
 def search_across(searchers: Sequence[CollectionSearcher], request: SearchRequest, query: ParsedQuery) -> list[Hit]:
     """Search all of the collections, and return the best hits.
 
-    In a query of four or more words, a quoted phrase that matches nothing is ignored: the nearest hits are found.
+    In a query of four or more words, a quoted phrase that matches nothing is ignored: the nearest hits are found. A word that
+    one of them has is corrected in none.
     """
     with_models = sum(not searcher.is_by_words for searcher in searchers)
     reading = ReadingTime(READING_SECONDS, with_models, request.marking_seconds if request.reads else 0.0)
     hits = [hit for searcher in searchers for hit in searcher.search(query, request, reading)]
     if not hits and query.phrases and query.is_sentence:
         return search_across(searchers, request, replace(query, phrases=(), ignored_phrases=query.phrases))
+    if known := _corrected_here_and_known_there(searchers):
+        return search_across(searchers, request, replace(query, as_written=known))
     if _may_be_a_name(request, query):
         hits += [hit for searcher in searchers for hit in _found_by_name(searcher, query.text)]
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]
+
+
+def _corrected_here_and_known_there(searchers: Sequence[CollectionSearcher]) -> tuple[str, ...]:
+    """The words that some of the collections have, and that were taken for others in the rest."""
+    corrected = {word for searcher in searchers for word in searcher.corrected}
+    return tuple(sorted(corrected - unknown_words(searchers)))
+
+
+def unknown_words(searchers: Sequence[CollectionSearcher]) -> frozenset[str]:
+    """The words of the last query that none of the collections has which were searched for its words."""
+    found = [searcher.unknown for searcher in searchers if searcher.unknown is not None]
+    return frozenset.intersection(*found) if found else frozenset()
 
 
 def _may_be_a_name(request: SearchRequest, query: ParsedQuery) -> bool:

@@ -81,6 +81,7 @@ class CollectionSearcher:
         self._open_embedder = open_embedder
         self._reader = reader
         self.corrected: Mapping[str, str] = {}  # of the last search: what was searched for instead of mistyped words
+        self.unknown: frozenset[str] | None = None  # of it: all words that no passage has; None if none was looked up
         self._seen_version = -1
         self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
@@ -110,7 +111,7 @@ class CollectionSearcher:
 
         Raises ModelError if meaning alone is asked for, and the model is missing or damaged.
         """
-        self.corrected, self.model_error = {}, None
+        self.corrected, self.unknown, self.model_error = {}, None, None
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:
@@ -276,9 +277,9 @@ class CollectionSearcher:
         return self._last_constraints[1]
 
     def _read_query(self, query: ParsedQuery, stemmer: Stemmer) -> LexicalQuery:
-        quoted = (*query.phrases, *query.ignored_phrases)
+        quoted = (*query.phrases, *query.ignored_phrases, *query.as_written)
         found = read_query(self._catalog, query.text, stemmer, self._languages(query.text), quoted)
-        self.corrected = found.corrected
+        self.corrected, self.unknown = found.corrected, found.unknown
         return found
 
     def _languages(self, query: str) -> list[str]:

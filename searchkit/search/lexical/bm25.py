@@ -41,9 +41,10 @@ class LexicalQuery:
     """A query for the full-text table: the match expression ("" matches nothing), and each stem's weight (idf).
 
     `stem_of`: the query's stem for each other form of its words (see inflections.py), and the first name of a value for its
-    others. `repeats`: how often the expression contains each word, and BM25 counts it. `corrected`: what is searched for instead
-    of mistyped words; `understood`: the query with them. `unique`: the weight of a word that one chunk alone has.
-    `compounds`: the stems with which a reference such as K-54 is written, by its own.
+    others. `repeats`: how often the expression contains each word, and BM25 counts it. `corrected`: what is searched for
+    instead of mistyped words; `unknown`: all words that no chunk has, nor begins with; `understood`: the query with them.
+    `unique`: the weight of a word that one chunk alone has. `compounds`: the stems with which a reference such as K-54 is
+    written, by its own.
     """
 
     text: str
@@ -52,6 +53,7 @@ class LexicalQuery:
     stem_of: Mapping[str, str]
     repeats: int = 1
     corrected: Mapping[str, str] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
     understood: str = ""
     unique: float = 1.0
     compounds: Mapping[str, "_Compound"] = field(default_factory=dict)
@@ -150,6 +152,7 @@ def read_query(
         stem_of={form: stem for stem, term in terms.items() for form in term.forms},
         repeats=repeats,
         corrected=corrected.words,
+        unknown=corrected.unknown,
         understood=corrected.query,
         unique=_weight(1, total),
         compounds=of_references,
@@ -163,11 +166,15 @@ def _weight(count: int, total: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Corrected:
-    """The terms instead of those that the table does not have, by their stems; the mistyped words; and the query with all that."""
+    """The terms instead of those that the table does not have, by their stems; the mistyped words; and the query with all that.
+
+    `unknown`: see LexicalQuery.
+    """
 
     terms: dict[str, _Term]
     words: Mapping[str, str]
     query: str
+    unknown: frozenset[str] = frozenset()
 
 
 def _corrected(
@@ -185,12 +192,13 @@ def _corrected(
 
     last = (query_words(query) or [""])[-1]
     is_of_here = len(unknown) <= max(_FEW_UNKNOWN, len(found) - len(unknown))  # else it is in another language
-    terms, words = {}, {}
+    terms, words, begun = {}, {}, set()
     for stem, term in unknown.items():
         meant = correct(catalog, term.word, stemmer, is_last=term.word == last)
         if meant is None or not (meant.is_begun or is_of_here):
             continue
         if meant.is_begun:
+            begun.add(term.word)
             expression, forms = _quoted(meant.written) + "*", {*meant.stems}
         else:
             words[term.word] = meant.written
@@ -198,7 +206,8 @@ def _corrected(
             expression = f"({' OR '.join(each.expression for each in like.values())})"
             forms = {*meant.stems, *(form for each in like.values() for form in each.forms)}
         terms[stem] = replace(term, expression=expression, count=meant.count, forms=forms - {stem})
-    return _Corrected(terms, words, with_corrections(query, words))
+    nowhere = frozenset(term.word for term in unknown.values()) - begun
+    return _Corrected(terms, words, with_corrections(query, words), nowhere)
 
 
 def _values(catalog: CatalogReader, found: Sequence[Value]) -> dict[Value, _Term]:

@@ -37,8 +37,9 @@ _MOST_PHRASES = 32  # phrases, and words, that a query may require or exclude
 class ParsedQuery:
     """A parsed query. `text`: what to search for by meaning and by words, phrases included; "" if there are only filters.
 
-    `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that matches nothing may
-    be a quotation rather than a requirement. `ignored_phrases`: those that were, after they matched nothing.
+    `phrases` must occur; `excluded_words` and `excluded_phrases` must not. `is_sentence`: a phrase in it that matches nothing
+    may be a quotation rather than a requirement. `ignored_phrases`: those that were, after they matched nothing.
+    `as_written`: words that are not taken for others, since a collection has them.
     """
 
     text: str
@@ -48,6 +49,7 @@ class ParsedQuery:
     filters: Filters = field(default_factory=Filters)
     is_sentence: bool = False
     ignored_phrases: tuple[str, ...] = ()
+    as_written: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -101,3 +101,28 @@ def test_words_that_are_gone_correct_nothing(library: Library, docs: Path) -> No
 
     for typed in ("quinses", "quin"):
         assert not library.search(typed, mode=SearchMode.LEXICAL)
+
+
+def test_of_several_collections_one_that_knows_what_was_meant_is_enough(papers: Library, tmp_path: Path) -> None:
+    write(tmp_path / "ships" / "log.txt", "The ferry left the pier at eight, with a dinghy in tow.\n")
+    papers.index(tmp_path / "ships")
+
+    found = papers.find(SearchRequest("kauton dinhgy", mode=SearchMode.LEXICAL))
+    [note] = [note for note in found.notes if note.kind is NoteKind.CORRECTED]
+    assert dict(zip(note.values[::2], note.values[1::2], strict=True)) == {"kauton": "kaution", "dinhgy": "dinghy"}
+
+
+def test_a_word_that_one_collection_has_is_not_said_to_be_corrected(papers: Library, tmp_path: Path) -> None:
+    write(tmp_path / "names" / "people.txt", "Mr. Kauton came to dinner.\n")
+    papers.index(tmp_path / "names")
+    found = papers.find(SearchRequest("kauton", mode=SearchMode.LEXICAL))
+    assert NoteKind.CORRECTED not in {note.kind for note in found.notes}
+    assert found.hits[0].path.name == "people.txt"
+
+
+def test_a_collection_that_filters_leave_empty_says_nothing_about_words(papers: Library, tmp_path: Path) -> None:
+    write(tmp_path / "names" / "people.md", "Mr. Miller came to dinner.\n")
+    papers.index(tmp_path / "names")
+    found = papers.find(SearchRequest("kauton type:text", mode=SearchMode.LEXICAL))
+    assert found.hits[0].path.name == "lease.txt"
+    assert found.notes[0] == Note(NoteKind.CORRECTED, ("kauton", "kaution"))

@@ -10,12 +10,13 @@ snippets do not change which documents are found, and have no row.
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
+from searchkit import text
 from searchkit.catalog import fulltext
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import open_for_writing
@@ -29,7 +30,7 @@ from searchkit.evaluate.retrieval.search import DocumentSearch, RankingEmbedder,
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.fusion import Candidates, rank_by_both
-from searchkit.text import Shapes
+from searchkit.search.lexical import bm25
 from searchkit.types import Explanation, SearchMode
 
 _K = 10
@@ -37,6 +38,7 @@ _RANK_CONSTANT = 60  # of reciprocal rank fusion, the usual value
 _LEXICAL = "searchkit.search.lexical.bm25."
 _FULLTEXT = "searchkit.catalog.fulltext."
 _TEXT = "searchkit.text."
+_FOLDED = (text.fold_word, text._parts_of)  # what is kept of words
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +56,44 @@ class Part:
     @contextmanager
     def left_out(self) -> Iterator[None]:
         """Remove the part within the block."""
+        forget_words()
         with ExitStack() as stack:
+            stack.callback(forget_words)
             for target, value in self.instead.items():
                 stack.enter_context(patch(target, value))
             yield
 
 
+def forget_words() -> None:
+    """Have words be folded anew."""
+    for folded in _FOLDED:
+        folded.cache_clear()
+
+
 def by_ranks(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
     """Fuse the two lists by reciprocal ranks, with literal matches and languages as usual."""
-    arms = replace(
-        found, similarities=_of_ranks(found.similarities), bm25=_of_ranks(found.bm25), floor=0.0, coverage=1.0
-    )
+    arms = replace(found, similarities=_of_ranks(found.similarities), bm25=_of_ranks(found.bm25), floor=0.0, trust=1.0)
     return rank_by_both(catalog, query, arms)
 
 
 def with_one_weight(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
     """Give the words the same weight in every query, however little of it they find."""
-    return rank_by_both(catalog, query, replace(found, coverage=1.0))
+    return rank_by_both(catalog, query, replace(found, trust=1.0))
+
+
+def with_its_share(catalog: CatalogReader, query: str, found: Candidates) -> dict[bytes, Explanation]:
+    """Trust the words as far as the best passage by them has the query, however much that is by itself."""
+    return rank_by_both(catalog, query, replace(found, trust=found.coverage))
+
+
+def uncorrected(_catalog: CatalogReader, query: str, *_: object) -> bm25._Corrected:
+    """Take every word as it is typed."""
+    return bm25._Corrected({}, {}, query)
+
+
+def once(words: Iterable[str]) -> dict[str, int]:
+    """Count each word once, however often a query has it."""
+    return dict.fromkeys(words, 1)
 
 
 def _of_ranks(scores: Mapping[bytes, float]) -> dict[bytes, float]:
@@ -87,9 +110,19 @@ PARTS = (
     Part("words (meaning alone)", {}, mode=SearchMode.SEMANTIC),
     Part("fusion by scores (reciprocal ranks instead)", {"searchkit.search.searcher.rank_by_both": by_ranks}),
     Part("a weight for each query (one for all)", {"searchkit.search.searcher.rank_by_both": with_one_weight}),
+    Part(
+        "enough words are enough in a long query (the share alone)",
+        {"searchkit.search.searcher.rank_by_both": with_its_share},
+    ),
+    Part("code told from prose", {"searchkit.search.fusion._OF_CODE": 1.0}),
     Part("literal matches first", {"searchkit.search.searcher.exact_bonuses": lambda *_: {}}),
     Part("the query's language first", {"searchkit.search.fusion._in_other_languages": lambda *_: {}}),
     Part("other forms of words, 20 languages", {f"{_LEXICAL}inflections": lambda *_: {}}),
+    Part("half-typed and mistyped words", {f"{_LEXICAL}_corrected": uncorrected}),
+    Part("repeated words count", {f"{_LEXICAL}Counter": once}),
+    Part(
+        "references such as K-54 as one word", {f"{_LEXICAL}_compounds": lambda *_: {}, f"{_LEXICAL}_references": _none}
+    ),
     Part(
         "stop words left out",
         {f"{_LEXICAL}STOP_WORDS": frozenset(), f"{_LEXICAL}FUNCTION_WORDS_OF": {}, f"{_LEXICAL}_COMMON": 1.0},
@@ -101,7 +134,21 @@ PARTS = (
         {f"{_FULLTEXT}TOKENIZER": "unicode61 remove_diacritics 0 categories 'L* N* Co M*'"},
         is_stored=True,
     ),
-    Part("pairs of characters", {f"{_TEXT}_UNSPACED": (), f"{_TEXT}_SHAPES": Shapes()}, is_stored=True),
+    Part(
+        "pairs of characters",
+        {f"{_TEXT}_UNSPACED": (), f"{_TEXT}_SHAPES": text.Shapes(), f"{_TEXT}_APART": text._Apart()},
+        is_stored=True,
+    ),
+    Part(
+        "articles and prepositions written in one with a word (Arabic, Hebrew)",
+        {f"{_TEXT}_without_affixes": str, f"{_TEXT}_without_particles": str},
+        is_stored=True,
+    ),
+    Part(
+        "traditional characters as simplified ones",
+        {f"{_TEXT}_simplified": dict, f"{_TEXT}_LETTERS": text._Letters()},
+        is_stored=True,
+    ),
     Part("accents and letters folded", {f"{_TEXT}fold_word": str.lower}, is_stored=True),
     Part(
         "names of numbers and dates",

@@ -136,6 +136,21 @@ class Progress:
 
 
 ProgressListener = Callable[[Progress], None]
+_upgrade_listeners: list[ProgressListener] = []
+
+
+def listen_to_upgrades(listener: ProgressListener) -> None:
+    """Have upgrades of catalogs in this process tell a front end, in place of another, how far they are.
+
+    A catalog is upgraded where it is first opened, by whatever needs it, and a large one takes minutes.
+    """
+    _upgrade_listeners[:] = [listener]
+
+
+def tell_of_upgrade(progress: Progress) -> None:
+    """Tell the listener to upgrades, if there is one."""
+    for listener in _upgrade_listeners:
+        listener(progress)
 
 
 def never() -> bool:

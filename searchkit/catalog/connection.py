@@ -97,7 +97,7 @@ def open_for_writing(path: Path) -> CatalogWriter:
         _create(path)
     connection = _connect(path)
     if _version(connection, path) < LATEST_VERSION:
-        _migrate(connection)
+        _migrate(connection, path.parent.name)
     connection.execute("PRAGMA foreign_keys = 1")
     _create_views(connection)
     return CatalogWriter(connection)
@@ -167,12 +167,12 @@ def _create(path: Path) -> None:
     unfinished.rename(path)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    from sqlite_utils import Database
+def _migrate(connection: sqlite3.Connection, collection: str = "") -> None:
+    from searchkit.catalog.schema import migrate
+    from searchkit.reports import Progress, tell_of_upgrade
 
-    from searchkit.catalog.schema import migrations
-
-    migrations.apply(Database(connection))
+    stage = f"Upgrading collection '{collection}' to this searchkit, once"
+    migrate(connection, lambda done, total: tell_of_upgrade(Progress(stage, done, total, "documents")))
 
 
 def _create_views(connection: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ they are indexed as overlapping pairs of characters, so that any word can be fou
 import json
 import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -48,11 +48,13 @@ def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
     catalog.change_many(_INSERT, _rows(catalog, document_id))
 
 
-def refill(catalog: CatalogWriter) -> None:
-    """Fill the table again after the preparation of texts has changed."""
+def refill(catalog: CatalogWriter, on_document: Callable[[int, int], None] = lambda *_: None) -> None:
+    """Fill the table again after the preparation of texts has changed. `on_document`: called with how many are done, and of all."""
     catalog.change("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
-    for (document_id,) in catalog.execute("SELECT id FROM documents ORDER BY id").fetchall():
+    documents = catalog.execute("SELECT id FROM documents ORDER BY id").fetchall()
+    for done, (document_id,) in enumerate(documents, 1):
         insert_chunks(catalog, document_id)
+        on_document(done, len(documents))
 
 
 def remove_chunks(catalog: CatalogWriter, document_id: int) -> None:

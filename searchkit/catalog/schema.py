@@ -1,4 +1,10 @@
-"""The catalog's tables, as numbered migrations: never edited once released, only followed by new ones."""
+"""The catalog's tables, as numbered migrations: never edited once released, only followed by new ones.
+
+Work that a later one does again, such as filling the full-text table, is left to that one.
+"""
+
+import sqlite3
+from collections.abc import Callable
 
 from sqlite_utils import Database, Migrations
 
@@ -6,6 +12,19 @@ from searchkit.catalog import fulltext, messages
 from searchkit.catalog.catalog import CatalogWriter
 
 migrations = Migrations("searchkit")
+
+
+class _Upgraded(Database):
+    """A catalog that is being migrated. `on_document`: called with how many documents are done, and of how many."""
+
+    def __init__(self, connection: sqlite3.Connection, on_document: Callable[[int, int], None]) -> None:
+        super().__init__(connection)
+        self.on_document = on_document
+
+
+def migrate(connection: sqlite3.Connection, on_document: Callable[[int, int], None]) -> None:
+    """Apply what is missing, each migration whole or not at all. `on_document`: see `_Upgraded`; what takes long calls it."""
+    migrations.apply(_Upgraded(connection, on_document))
 
 
 # `verify` compares these texts with those in the catalog, blanks included.
@@ -110,8 +129,7 @@ def m003_removed_vectors(db: Database) -> None:
 
 @migrations()
 def m004_one_spelling(db: Database) -> None:
-    """Fill the full-text table again: letters that can be written in two ways are now one (see text.py)."""
-    fulltext.refill(CatalogWriter(db.conn))
+    """Filled the full-text table again, which `m011_hebrew_and_han` does: letters with two spellings are one (see text.py)."""
 
 
 @migrations()
@@ -146,8 +164,7 @@ def m006_documents_in_documents(db: Database) -> None:
 
 @migrations()
 def m007_folded_by_unicode(db: Database) -> None:
-    """Make the full-text table anew, from the chunks: texts are folded by Unicode's rules, and their numbers and dates named."""
-    _make_fulltext_anew(db)
+    """Made the full-text table anew, which `m011_hebrew_and_han` does: folded by Unicode's rules, numbers and dates named."""
 
 
 @migrations()
@@ -173,11 +190,7 @@ def m010_left_out_inside(db: Database) -> None:
 @migrations()
 def m011_hebrew_and_han(db: Database) -> None:
     """Make the full-text table anew, from the chunks: Hebrew words lose their prefixes, and Han characters are simplified ones."""
-    _make_fulltext_anew(db)
-
-
-def _make_fulltext_anew(db: Database) -> None:
     db.execute("DROP TABLE fulltext")
     catalog = CatalogWriter(db.conn)
     fulltext.create(catalog)
-    fulltext.refill(catalog)
+    fulltext.refill(catalog, db.on_document if isinstance(db, _Upgraded) else lambda *_: None)

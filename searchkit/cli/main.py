@@ -8,8 +8,9 @@ import click
 
 from searchkit import __version__
 from searchkit.cli.output import say
-from searchkit.display import error_text, printable
+from searchkit.display import UpgradeLines, error_text, printable
 from searchkit.errors import SearchkitError
+from searchkit.reports import listen_to_upgrades
 
 _COMMANDS = {
     "index": "Make folders searchable, or bring them up to date.",
@@ -91,6 +92,7 @@ def cli(ctx: click.Context, *, debug: bool) -> int | None:
       searchkit search "when does the lease end"
     """
     ctx.obj = debug
+    listen_to_upgrades(UpgradeLines(say))
     if ctx.invoked_subcommand:
         return None
     tui = import_module("searchkit.cli.tui")

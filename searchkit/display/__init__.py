@@ -2,12 +2,13 @@
 
 import re
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from searchkit.display.installation import Installation, program
 from searchkit.errors import Action, Option, Remedy, SearchkitError
-from searchkit.reports import CollectionStatus, Coverage, IndexReport, LeftOutCount, LeftOutRule
+from searchkit.reports import CollectionStatus, Coverage, IndexReport, LeftOutCount, LeftOutRule, Progress
 from searchkit.types import MEANINGLESS_MODEL, NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, Hit, Note, NoteKind
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
@@ -15,6 +16,8 @@ _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which rev
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
 _NAME_CHARACTERS = 40
+_QUIET_SECONDS = 2.0  # of an upgrade
+_SAY_AGAIN_SECONDS = 10.0
 _ADDRESS = re.compile(r"<[^<>]*>")
 
 
@@ -182,6 +185,28 @@ def time_left(seconds: float) -> str:
     if minutes < 1:
         return "less than a minute"
     return f"about {minutes} min" if minutes < 100 else f"about {round(minutes / 60)} h"
+
+
+class UpgradeLines:
+    """A listener to upgrades of catalogs that has `say` show how far one is, where it takes longer than a moment.
+
+    Lines, not a bar: an upgrade may come in the middle of another one's progress, and in the log of a server.
+    """
+
+    def __init__(self, say: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._say = say
+        self._clock = clock
+        self._stage = ""
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """Say how far it is, unless that has just been said."""
+        now = self._clock()
+        if progress.stage != self._stage:
+            self._stage, self._next = progress.stage, now + _QUIET_SECONDS
+        if now >= self._next:
+            self._next = now + _SAY_AGAIN_SECONDS
+            self._say(f"{progress.stage}: {progress.done:,} of {progress.total or 0:,} {progress.unit}.")
 
 
 def size(count_bytes: int) -> str:

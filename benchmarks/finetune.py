@@ -43,14 +43,14 @@ def main() -> None:
     arguments = _arguments()
     data, store = read_beir(arguments.folder), ModelStore(arguments.home / "models")
     base = find_base(store, arguments.base)
-    pairs = _pairs(data, arguments.pairs)
+    pairs = title_pairs(data, arguments.pairs)
     before = _evaluated(arguments.home, data, store, "base", base.folder)
     print(f"{data.name}, {base.name}: nDCG@10 {_ndcg(before):.4f}; {len(pairs):,} pairs")
     for seed in arguments.seeds:
         options = replace(_options(arguments), seed=seed)
         name = f"{data.name}-{options.method}-{seed}"
         run = RunFolder(arguments.home / "training" / name)
-        tuned = _tuned(
+        tuned = fine_tuned(
             base, pairs, options, LossWeights(temperature=arguments.temperature, distillation=arguments.keep), run
         )
         after = _evaluated(arguments.home, data, store, name, tuned.checkpoint)
@@ -95,7 +95,7 @@ def _options(arguments: argparse.Namespace) -> FinetuneOptions:
     )
 
 
-def _pairs(data: RetrievalData, most: int) -> list[Pair]:
+def title_pairs(data: RetrievalData, most: int) -> list[Pair]:
     """Pairs of titles and bodies, of which at most `count` train; the validation pairs are those of `train finetune`."""
     found = []
     for document, passage in data.documents.items():
@@ -107,7 +107,9 @@ def _pairs(data: RetrievalData, most: int) -> list[Pair]:
     return [*sample(of_split(pairs, Split.TRAIN), most), *of_split(pairs, Split.VALIDATION)]
 
 
-def _tuned(base: Base, pairs: list[Pair], options: FinetuneOptions, weights: LossWeights, folder: RunFolder) -> Tuned:
+def fine_tuned(
+    base: Base, pairs: list[Pair], options: FinetuneOptions, weights: LossWeights, folder: RunFolder
+) -> Tuned:
     run = Run(base, prepare_data(pairs, base.prompts), options, weights, folder)
     return finetune(run, on_progress=lambda _: None, say=print)
 

@@ -1,0 +1,1 @@
+"""The study of spread-out training: see __main__.py."""

@@ -1,0 +1,160 @@
+"""The study as Markdown tables and pictures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.spread_out.analysis import (
+    BASE,
+    Curve,
+    Estimate,
+    Study,
+    correlations,
+    curve,
+    effort_at,
+    effort_ratio,
+    gain,
+    ndcg_at_effort,
+)
+from benchmarks.spread_out.cells import Cell
+from benchmarks.spread_out.plots import draw
+from benchmarks.spread_out.structures import SCANS
+
+GOAL = 0.95  # recall@10 whose effort is compared
+_GOAL_OF_CANDIDATES = 0.99
+_COUNTED = ("hnsw", "ivf-int8")
+_GEOMETRY = {
+    "mean_cosine": "mean cosine",
+    "second_moment": "second moment × d",
+    "uniformity": "uniformity",
+    "variance_spread": "variances",
+    "power_spread": "mean squares",
+    "sign_bias": "sign bias",
+    "intrinsic_dimension": "intrinsic dimension",
+    "hubness": "hubness",
+}
+
+
+def write_report(cells: Sequence[Cell], out: Path) -> None:
+    """Write report.md and the pictures into a folder; without matplotlib there are none."""
+    if not cells:
+        print("Nothing has been measured yet.")
+        return
+    study = Study(cells)
+    (out / "report.md").write_text("\n".join(report(study)) + "\n", "utf-8")
+    print(f"{len(cells):,} cells: {out / 'report.md'}")
+    try:
+        draw(study, out)
+    except ModuleNotFoundError as error:
+        print(f"No pictures: {error}")
+
+
+def report(study: Study) -> Iterator[str]:
+    """The lines of the report."""
+    for model, name in study.groups():
+        yield f"## {name}, {model}: {study.count(model, name):,} passages\n"
+        yield from quality(study, model, name)
+        for prefix in study.prefixes(model, name):
+            yield from efforts(study, model, name, prefix)
+            yield from codes(study, model, name, prefix)
+        yield from geometry(study, model, name)
+    yield from what_goes_with_what(study)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A Markdown table, and a blank line."""
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def quality(study: Study, model: str, name: str) -> Iterator[str]:
+    """nDCG@10 by exact search for each prefix, and the gain of the whole vector over the base's."""
+    prefixes = study.prefixes(model, name)
+    rows = []
+    for variant in study.variants(model, name):
+        found = [study.ndcg(model, name, variant, prefix) for prefix in prefixes]
+        base = study.ndcg(model, name, BASE, prefixes[0])
+        difference = interval(gain(found[0], base), "+.3f") if len(found[0]) and len(base) and variant != BASE else ""
+        rows.append([variant, *(f"{each.mean():.3f}" if len(each) else "" for each in found), difference])
+    yield from table(["nDCG@10, exact", *map(str, prefixes), f"gain at {prefixes[0]}, 95 %"], rows)
+
+
+def efforts(study: Study, model: str, name: str, prefix: int) -> Iterator[str]:
+    """Distances that a recall needs, beside the base's, and nDCG@10 at the base's effort."""
+    head = [f"{prefix}-d"]
+    for structure in _COUNTED:
+        head += [f"{structure}: distances for recall {GOAL}", "of the base's, 95 %", "nDCG@10 at the base's distances"]
+    rows = []
+    for variant in study.variants(model, name):
+        row = [variant]
+        for structure in _COUNTED:
+            own, base = (
+                curve(study.of(model, name, each, prefix, structure), rescored=False) for each in (variant, BASE)
+            )
+            row += _effort_cells(own, base, variant) if own and base else ["", "", ""]
+        rows.append(row)
+    yield from table(head, rows)
+
+
+def _effort_cells(own: Curve, base: Curve, variant: str) -> list[str]:
+    needed = effort_at(own.efforts, own.recalls.mean(axis=1), GOAL)
+    at_base = effort_at(base.efforts, base.recalls.mean(axis=1), GOAL)
+    ratio = interval(effort_ratio(own, base, GOAL), ".2f") if variant != BASE else ""
+    shown = f"{needed:,.0f}" if np.isfinite(needed) else "not reached"
+    return [shown, ratio, f"{ndcg_at_effort(own, at_base):.3f}" if np.isfinite(at_base) else ""]
+
+
+def codes(study: Study, model: str, name: str, prefix: int) -> Iterator[str]:
+    """Recall of the ten nearest by codes alone, and how many candidates recall .99 needs when whole vectors order them."""
+    head = [f"{prefix}-d, recall@10 of codes alone (candidates for {_GOAL_OF_CANDIDATES} when rescored)", *SCANS]
+    rows = []
+    for variant in study.variants(model, name):
+        row = [variant]
+        for structure in SCANS:
+            cells, bases = (study.of(model, name, each, prefix, structure) for each in (variant, BASE))
+            own, base = (curve(each, rescored=False, by_computations=False) for each in (cells, bases))
+            rescored = curve(cells, rescored=True, by_computations=False)
+            row.append(_code_cell(own, base, rescored, variant) if own and base and rescored else "")
+        rows.append(row)
+    yield from table(head, rows)
+
+
+def _code_cell(own: Curve, base: Curve, rescored: Curve, variant: str) -> str:
+    candidates = effort_at(rescored.efforts, rescored.recalls.mean(axis=1), _GOAL_OF_CANDIDATES)
+    difference = f" {interval(gain(own.recalls[0], base.recalls[0]), '+.3f')}" if variant != BASE else ""
+    shown = f"{candidates:.0f}" if np.isfinite(candidates) else "> 200"
+    return f"{own.recalls[0].mean():.3f}{difference} ({shown})"
+
+
+def geometry(study: Study, model: str, name: str) -> Iterator[str]:
+    """The figures of the whole vectors."""
+    prefix = study.prefixes(model, name)[0]
+    rows = []
+    for variant in study.variants(model, name):
+        figures: Mapping[str, float] = study.geometry(model, name, variant, prefix)
+        if figures:
+            rows.append([variant, *(f"{figures[figure]:.3g}" for figure in _GEOMETRY)])
+    yield from table([f"geometry, {prefix}-d", *_GEOMETRY.values()], rows)
+
+
+def what_goes_with_what(study: Study) -> Iterator[str]:
+    """Rank correlations over the variants, means over the groups with the least and the largest."""
+    structures = ("hnsw", "ivf-int8", *SCANS)
+    rows = []
+    for figure, label in _GEOMETRY.items():
+        row = [label]
+        for structure in structures:
+            found = correlations(study, structure, figure)
+            row.append(f"{np.mean(found):+.2f} ({min(found):+.2f} to {max(found):+.2f})" if found else "")
+        rows.append(row)
+    yield "## Rank correlations of geometry and recall, over the variants\n"
+    yield from table(["figure", *structures], rows)
+
+
+def interval(estimate: Estimate, form: str) -> str:
+    """A figure with its interval; "" if it is not a number."""
+    if np.isnan(estimate.value):
+        return ""
+    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"

@@ -89,7 +89,7 @@ def main() -> None:
             "guessed from tokens": ways.guessed,
             "by the model, each sentence alone": ways.alone,
             "by the model, in one run over the passage": InContext(embedder, vectors),
-            "as marked: the model's choice of the four guessed best": ways.marked,
+            "as marked: the model's choice of the three guessed best": ways.marked,
         }
         print("| sentence chosen | chosen on | others | all | ms a passage |\n|---|---|---|---|---|")
         for way, choose in chosen.items():

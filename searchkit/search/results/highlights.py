@@ -160,7 +160,7 @@ ReadSentences = Callable[[Mapping[bytes, Passage]], "Mapping[bytes, Vectors]"]
 
 # Set on one half of the judged passages of benchmarks/answering_sentences.py. Scores are cosines to the query.
 _STATIC = 0.3  # of the tokens' nearness, beside the guess at a sentence's vector
-_READ_AT_MOST = 4  # sentences of a passage: those that are guessed to be nearest
+_READ_AT_MOST = 3  # sentences of a passage: those that are guessed to be nearest
 # Of the way from unrelated to matching texts; a sentence below is marked only for the query's words in it.
 _MARGIN = 0.3
 _GUESSED_MARGIN = 0.9  # guesses are larger by what _STATIC adds

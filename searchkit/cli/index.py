@@ -111,6 +111,8 @@ def _index(library: "Library", request: _Request) -> None:
         _advise_on_missing_model(report, library)
         if may_adapt and report.model:
             _adapt(library, report.collection, request)
+        elif report.model:
+            _advise_on_adapting(report)
         names.append(report.collection)
     names = list(dict.fromkeys(names))
     by_words = [name for name in names if not library.collection(name).model()]
@@ -163,7 +165,7 @@ def _may_adapt(library: "Library", request: _Request) -> bool:
 
 
 def _adapt(library: "Library", collection: str, request: _Request) -> None:
-    from searchkit.train.adapter.after_index import adapt_after_index
+    from searchkit.train.adapter.adapt import adapt_after_index
 
     with progress_line() as on_progress:
         outcome = adapt_after_index(library, collection, on_progress, is_asked=request.adapt)
@@ -238,6 +240,15 @@ def _advise_on_missing_model(report: IndexReport, library: "Library") -> None:
             f"  Its model '{own}' is not installed, so what is new is found by its words. To bring it back, or choose another:"
         )
         say(f"  {command('models', 'pull', own)}, or {command('models', 'use', 'NAME', '-c', report.collection)}")
+
+
+def _advise_on_adapting(report: IndexReport) -> None:
+    """Say, once, that the collection has enough for its model to learn from."""
+    from searchkit.train.options import ENOUGH_PASSAGES
+
+    if report.added and not report.unchanged and report.passages >= ENOUGH_PASSAGES:
+        say("  Its model can learn from so many passages, and what it learns is used only if it finds more:")
+        say(f"  {command('train', 'adapter', report.collection, '--auto')}")
 
 
 def _advise_grammars(report: IndexReport) -> None:

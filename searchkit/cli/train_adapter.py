@@ -46,6 +46,14 @@ class _Request:
     collection: Annotated[str, argument()]
     options: Annotated[AdapterOptions, _OPTIONS]
     use: Annotated[bool, option("--use", is_flag=True, help="If it passes, use it for the collection at once.")]
+    by_itself: Annotated[
+        bool,
+        option(
+            "--auto",
+            is_flag=True,
+            help="Wait for an index run to end, then the same as --quick --use, said in one line.",
+        ),
+    ]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print the report as one JSON object.")]
 
 
@@ -60,6 +68,7 @@ def adapter(request: _Request) -> None:
     \b
     Examples:
       searchkit train adapter docs
+      searchkit train adapter docs --auto
       searchkit train adapter docs --queries docs-queries.jsonl --use
     """
     from searchkit.library import Library
@@ -67,6 +76,9 @@ def adapter(request: _Request) -> None:
     from searchkit.train.options import require_torch
 
     require_torch()
+    if request.by_itself:
+        _adapt(request)
+        return
     from searchkit.train.adapter.report import as_json
     from searchkit.train.adapter.run import train_adapter
 
@@ -78,6 +90,18 @@ def adapter(request: _Request) -> None:
     if request.as_json:
         print_json([as_json(adapted.report)])
     _say_outcome(adapted, is_used=request.use)
+
+
+def _adapt(request: _Request) -> None:
+    from searchkit.library import Library
+    from searchkit.train.adapter.adapt import adapt_collection
+
+    with Library() as library, progress_line() as listen:
+        outcome = adapt_collection(library, request.collection, listen, request.options)
+    if request.as_json:
+        print_json([{"collection": request.collection, "model": outcome.model, "outcome": outcome.line}])
+    else:
+        say(outcome.line)
 
 
 def _say_outcome(adapted: "Adapted", *, is_used: bool) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import time
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from click.testing import CliRunner, Result
@@ -98,6 +100,55 @@ def test_an_index_run_adapts_or_says_why_not(home: Path, docs: Path) -> None:
     with Library(home) as library:
         assert library.collection("docs").is_covered()
         assert library.search("who looked at the piano for cleaning", k=1)
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_auto_waits_for_an_index_run_and_then_uses_what_helps(home: Path, docs: Path) -> None:
+    pytest.importorskip("torch")
+    run("index", str(docs))
+    is_held, order = Event(), list[str]()
+
+    def hold() -> None:
+        with Library(home) as library, library.collection("docs").writing():
+            is_held.set()
+            time.sleep(1)
+            order.append("the other process is done")
+
+    other = Thread(target=hold)
+    other.start()
+    assert is_held.wait(20)
+    said = run("train", "adapter", "docs", "--auto", "--json")
+    order.append("adapted")
+    other.join()
+    assert said.exit_code == 0, said.output
+    outcome = json.loads(said.stdout)
+    assert order == ["the other process is done", "adapted"]
+    assert outcome.keys() == {"collection", "model", "outcome"}
+    assert outcome["outcome"].startswith("Adapted to docs") and outcome["model"] == f"{BUNDLED}-docs"
+    with Library(home) as library:
+        assert library.status("docs").model == outcome["model"] and library.collection("docs").is_covered()
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_auto_names_what_embeds_passages_without_vectors(home: Path, docs: Path) -> None:
+    pytest.importorskip("torch")
+    run("index", str(docs), "--lazy")
+    said = run("train", "adapter", "docs", "--auto")
+    assert said.exit_code == 0
+    assert "Not adapted: some passages have no vector yet. They are embedded by searchkit index -c docs" in said.output
+
+
+@pytest.mark.minilm
+def test_a_first_run_says_once_that_a_collection_has_enough_to_learn_from(
+    home: Path, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("searchkit.train.options.ENOUGH_PASSAGES", 121)
+    assert "--auto" not in run("index", str(docs), "-c", "few").output
+    monkeypatch.setattr("searchkit.train.options.ENOUGH_PASSAGES", 120)
+    assert "searchkit train adapter many --auto" in run("index", str(docs), "-c", "many").output
+    assert "--auto" not in run("index", str(docs), "-c", "many").output
 
 
 @pytest.mark.minilm

@@ -50,3 +50,24 @@ def test_a_collection_is_switched_to_another_model_and_embedded_with_it(
         status = library.status("docs")
         assert (status.model, status.vectors) == ("second", status.passages)
         assert library.search("how to keep bees", mode=SearchMode.SEMANTIC)
+
+
+@pytest.mark.train
+def test_one_key_adapts_the_model_and_says_what_came_of_it(small_model: Path, tmp_path: Path, docs: Path) -> None:
+    pytest.importorskip("torch")
+    home = Path(shutil.copytree(small_model, tmp_path / "home"))
+
+    async def run(library: Library) -> None:
+        async with shown(lambda app: CollectionsScreen(library, app.jobs), library=library) as user:
+            await user.until_seen("docs", "all by meaning")
+            await user.press("d")
+            runner = user.app.jobs
+            await user.until(lambda: runner.at_work is None and runner.jobs)
+            job = runner.jobs[0]
+            assert (job.kind, job.state) == (JobKind.ADAPT, JobState.DONE), job.error
+            assert "dapted" in job.outcome
+            await user.until(lambda: job.outcome in "\n".join(user.toasts))
+
+    with Library(home) as library:
+        library.index(docs)
+        asyncio.run(run(library))

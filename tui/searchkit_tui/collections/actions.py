@@ -48,6 +48,7 @@ class Actions:
             "watch": self.watch,
             "rebuild": self.rebuild,
             "tune": self.tune,
+            "adapt": self.adapt,
         }
         counted: dict[str, Callable[[CollectionStatus], None]] = {
             "problems": self.problems,
@@ -136,6 +137,10 @@ class Actions:
             await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
         else:
             self._app.notify(NO_MODEL, severity="warning", timeout=8, markup=False)
+
+    def adapt(self, collection: str) -> None:
+        """Adapt a collection's model to it."""
+        self._submit(work.adapt(collection))
 
     def tune(self, collection: str) -> None:
         """Open the screen that measures a collection's indexes."""

@@ -31,6 +31,7 @@ ACTIONS = (
     CollectionAction("problems", "p", "Problems", "files that could not be read, why, and what to do"),
     CollectionAction("cancel", "c", "Cancel job", "stop the job; what is done is kept", needs_collection=False),
     CollectionAction("model", "m", "Switch model", "embed it with another model"),
+    CollectionAction("adapt", "d", "Adapt model", "have its model learn from it; used only if it finds more"),
     CollectionAction("tune", "t", "Tune", "measure the indexes on its own vectors and choose one"),
     CollectionAction(
         "evaluation",

@@ -22,6 +22,7 @@ class JobKind(StrEnum):
     FORGET = "Forget"
     SWITCH = "Switch model"
     SET_INDEX = "Set index"
+    ADAPT = "Adapt model"
     EVALUATE = "Evaluate"
 
     @property
@@ -32,7 +33,7 @@ class JobKind(StrEnum):
     @property
     def is_heavy(self) -> bool:
         """True if it takes all cores, so that such jobs take turns."""
-        return self in {JobKind.TUNE, JobKind.EVALUATE} or self.makes_vectors
+        return self in {JobKind.TUNE, JobKind.EVALUATE, JobKind.ADAPT} or self.makes_vectors
 
     @property
     def makes_vectors(self) -> bool:
@@ -48,6 +49,7 @@ _DOING = {
     JobKind.FORGET: "forgetting",
     JobKind.SWITCH: "switching model",
     JobKind.SET_INDEX: "setting index",
+    JobKind.ADAPT: "adapting model",
     JobKind.EVALUATE: "evaluating",
 }
 
@@ -98,7 +100,7 @@ class Job:
     def listen(self, progress: Progress) -> None:
         """Take a report of progress. Raises JobCancelledError where the engine has no other way to be stopped."""
         self.meter.note(progress)
-        if self.stopped.is_set() and (progress.unit == "files" or self.kind is JobKind.EVALUATE):
+        if self.stopped.is_set() and (progress.unit == "files" or self.kind in {JobKind.EVALUATE, JobKind.ADAPT}):
             raise JobCancelledError
 
     @property

@@ -83,6 +83,17 @@ def use_model(collection: str, model: str) -> Job:
     return Job(JobKind.SWITCH, collection, work)
 
 
+def adapt(collection: str) -> Job:
+    """Make a job that adapts a collection's model to it, and switches to the result if it helps."""
+
+    def work(library: Library, job: Job) -> str:
+        from searchkit.train import adapt_collection
+
+        return adapt_collection(library, collection, job.listen).line
+
+    return Job(JobKind.ADAPT, collection, work)
+
+
 def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
     """Make a job that searches for judged queries in every way, and writes a report on what was found."""
 

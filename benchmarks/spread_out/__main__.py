@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, cells: Cells) -> None:
     for seed in range(1 if options.quick else options.seeds):
         for data in sets:
             prefixes = [int(each) for each in options.prefixes.split(",")] if options.prefixes else data.prefixes
-            prefixes = (prefixes[0], prefixes[-1]) if options.quick else prefixes
+            prefixes = list(dict.fromkeys((prefixes[0], prefixes[-1]) if options.quick else prefixes))
             measure_missing(data, keys(data, variants, seed, prefixes, structures), cells)
         if options.finetune:
             measure_finetuned(options, seed, structures, cells)

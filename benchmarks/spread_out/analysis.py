@@ -8,28 +8,17 @@ import numpy.typing as npt
 
 from benchmarks.spread_out.cells import EXACT, Cell, Key, recalls
 from searchkit.evaluate.statistics import intervals
+from searchkit.train.effort import Ratio, RecallCurve
 
 Values = npt.NDArray[np.float64]
 BASE = "base"
-_SAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """A structure's recall by effort, means over the seeds. `efforts`: (m,) ascending; `recalls`: (m, queries); `ndcg`: (m,)."""
+class Curve(RecallCurve):
+    """A structure's recall by effort, means over the seeds. `ndcg`: (m,) nDCG@10."""
 
-    efforts: Values
-    recalls: Values
     ndcg: Values
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Study:
@@ -88,44 +77,11 @@ def curve(cells: Sequence[Cell], *, rescored: bool, by_computations: bool = True
     return Curve(np.mean(efforts, axis=0), np.mean(hits, axis=0), np.mean(ndcg, axis=0))
 
 
-def effort_at(efforts: Values, recall: Values, goal: float) -> float:
-    """The effort at which a recall (m,) is reached, between measured ones on a logarithmic scale; infinite if it is not."""
-    rising = np.maximum.accumulate(recall)
-    if rising[-1] < goal:
-        return float("inf")
-    first = int(np.argmax(rising >= goal))
-    if first == 0:
-        return float(efforts[0])
-    share = (goal - rising[first - 1]) / (rising[first] - rising[first - 1])
-    return float(np.exp((1 - share) * np.log(efforts[first - 1]) + share * np.log(efforts[first])))
-
-
-def effort_ratio(own: Curve, base: Curve, goal: float) -> Estimate:
-    """The effort for a recall over the base's, below 1 if it needs less; the interval by a bootstrap over the queries.
-
-    Not a number where one of them does not reach the recall.
-    """
-    count = base.recalls.shape[1]
-    drawn = np.random.default_rng(1).multinomial(count, np.full(count, 1 / count), _SAMPLES) / count
-    means = [np.concatenate([each.recalls.mean(axis=1)[None], drawn @ each.recalls.T]) for each in (own, base)]
-    ratios = np.array(
-        [
-            effort_at(own.efforts, one, goal) / effort_at(base.efforts, other, goal)
-            if max(one) >= goal and max(other) >= goal
-            else np.nan
-            for one, other in zip(*means, strict=True)
-        ]
-    )
-    known = ratios[1:][~np.isnan(ratios[1:])]
-    low, high = np.percentile(known, (2.5, 97.5)) if len(known) > _SAMPLES / 2 else (np.nan, np.nan)
-    return Estimate(float(ratios[0]), float(low), float(high))
-
-
-def gain(own: Values, base: Values) -> Estimate:
+def gain(own: Values, base: Values) -> Ratio:
     """The mean difference of two measures of the same queries, with its interval."""
     differences = own - base
     ((low, high),) = intervals(differences[None]).tolist()
-    return Estimate(float(differences.mean()), low, high)
+    return Ratio(float(differences.mean()), low, high)
 
 
 def ndcg_at_effort(own: Curve, effort: float) -> float:

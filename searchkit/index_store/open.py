@@ -70,7 +70,7 @@ def refresh_index(
     """
     make_private_folder(folder.index)
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
-    wanted = _Wanted(_spec(catalog, embedder, len(ids)), _goal(catalog))
+    wanted = _Wanted(wanted_spec(catalog, embedder, len(ids)), _goal(catalog))
     loaded = (
         None
         if queries is not None
@@ -160,14 +160,14 @@ def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
 
 def _in_memory(catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
     """Build an index fast for the searches of this process, without training or measuring."""
-    spec = _spec(catalog, embedder)
+    spec = wanted_spec(catalog, embedder)
     if spec.structure is not Structure.FLAT:
         spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
     nothing = np.empty((0, embedder.info.dimension), np.float32)
     return build_from_catalog(catalog, embedder, spec, queries=nothing).index
 
 
-def _spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) -> IndexSpec:
+def wanted_spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) -> IndexSpec:
     """Return the index chosen for the collection, limited to the model's dimensions; the default for its size if none was
     chosen, or if the library of the chosen one is not installed.
     """

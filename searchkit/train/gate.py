@@ -15,6 +15,7 @@ from searchkit.embedding.adapted_model import Matrix, mapped
 from searchkit.embedding.embedder import prefix
 from searchkit.evaluate.metrics import ndcg_at, recall_at
 from searchkit.evaluate.statistics import intervals
+from searchkit.train.effort import GOAL, Effort
 from searchkit.train.likelihoods import KnownItems, log_likelihood
 from searchkit_indexes import Code, Ids, IndexSpec, Structure, Vectors, build_index
 
@@ -151,8 +152,11 @@ def held_out(name: str, items: KnownItems) -> JudgedQueries:
     )
 
 
-def judge(targets: Sequence[Comparison], general: Sequence[Comparison]) -> Verdict:
-    """Pass if every target gains and no general set loses more than GENERAL_LOSS."""
+def judge(targets: Sequence[Comparison], general: Sequence[Comparison], effort: Effort | None = None) -> Verdict:
+    """Pass if every target gains, no general set loses more than GENERAL_LOSS, and the index needs hardly more candidates.
+
+    `effort`: of the collection's index; None where it compares every full vector, or is not known.
+    """
     for target in targets:
         if problem := _problem(target):
             return Verdict(False, f"{target.name}: {problem}")
@@ -161,9 +165,21 @@ def judge(targets: Sequence[Comparison], general: Sequence[Comparison]) -> Verdi
             return Verdict(
                 False, f"the general check {check.name} loses {-check.gain:.4f} of nDCG@10; {GENERAL_LOSS} is allowed"
             )
+    if effort is not None and effort.is_too_much:
+        return Verdict(False, f"the index {effort.index} needs {_candidates(effort)} for a recall of {GOAL}")
     gained = ", ".join(f"{target.name} {target.gain:+.4f}{_likelier(target)}" for target in targets)
     kept = "".join(f", {check.name} {check.gain:+.4f}" for check in general)
-    return Verdict(True, f"nDCG@10: {gained}{kept}{_significant_loss([*targets, *general])}")
+    needs = f"; candidates of the index for a recall of {GOAL}: {_candidates(effort)}" if effort else ""
+    return Verdict(True, f"nDCG@10: {gained}{kept}{_significant_loss([*targets, *general])}{needs}")
+
+
+def _candidates(effort: Effort) -> str:
+    """How many candidates are needed, and how many were before."""
+    after, before = (
+        f"more than {effort.points[-1].candidates if effort.points else 0}" if each is None else f"{each:.0f}"
+        for each in (effort.needed_after, effort.needed_before)
+    )
+    return f"{after} candidates instead of {before}" if effort.is_too_much else f"{before} → {after}"
 
 
 def loses_too_much(check: Comparison) -> bool:

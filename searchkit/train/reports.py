@@ -12,12 +12,14 @@ from typing import Any
 
 from searchkit.errors import Action, Option, Remedy, TrainingError, UsageError
 from searchkit.files import make_private_folder, write_atomically
+from searchkit.train.effort import GOAL, Effort
 from searchkit.train.gate import Cell, Comparison
 
 Draw = Callable[[Path], None]
 TEXT = "report.md"
 BEFORE, AFTER = "#8a8a8a", "#1f6f8b"
 COMPARISONS_PICTURE = "ndcg.png"
+EFFORT_PICTURE = "effort.png"
 _PANELS_PER_ROW = 3
 _LEAST_SPAN = 0.05  # of nDCG@10 on the axis: noise must not look like a landslide
 _LONGEST_NAME = 34  # characters of a set's name
@@ -99,6 +101,26 @@ def draw_comparisons(file: Path, comparisons: Sequence[Comparison]) -> None:
         panel.axis("off")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    save_picture(figure, file)
+
+
+def draw_effort(file: Path, effort: Effort) -> None:
+    """Draw recall@10 by the number of candidates, before and after."""
+    if not can_draw():
+        return
+    figure = new_figure(5.2, 3.6)
+    panel = figure.subplots()
+    candidates = [point.candidates for point in effort.points]
+    panel.plot(candidates, [point.recall_before for point in effort.points], "o-", color=BEFORE, label="before")
+    panel.plot(candidates, [point.recall_after for point in effort.points], "o-", color=AFTER, label="after")
+    panel.axhline(GOAL, color="black", linewidth=0.8, linestyle=":")
+    panel.set_xscale("log")
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.set_xlabel("candidates that full vectors score")
+    panel.set_ylabel("recall@10")
+    panel.grid(alpha=0.3)
+    panel.legend(frameon=False)
+    panel.set_title(f"{effort.index}, {effort.passages:,} passages", fontsize=10)
     save_picture(figure, file)
 
 

@@ -6,9 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from searchkit.train.effort import GOAL, Effort
 from searchkit.train.gate import Comparison, Verdict
 from searchkit.train.pairs.pair import PairCounts
-from searchkit.train.reports import COMPARISONS_PICTURE, Report, draw_comparisons, write_report_folder
+from searchkit.train.reports import (
+    COMPARISONS_PICTURE,
+    EFFORT_PICTURE,
+    Report,
+    draw_comparisons,
+    draw_effort,
+    write_report_folder,
+)
 
 if TYPE_CHECKING:  # it imports torch
     from searchkit.train.adapter.learn import Trial
@@ -18,7 +26,8 @@ if TYPE_CHECKING:  # it imports torch
 class AdapterReport:
     """A run's figures. `model`: "" if the base stays. `remarks`: sentences for people on the training data. `used`: pairs by split.
 
-    `targets`: the first of them decides, together with `general`.
+    `targets`: the first of them decides, together with `general` and `effort`, which is None for a collection that is small enough
+    to be searched exactly.
     """
 
     collection: str
@@ -34,6 +43,7 @@ class AdapterReport:
     trials: "tuple[Trial, ...]"
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
+    effort: Effort | None
     verdict: Verdict
     is_forced: bool
     embedded: int
@@ -60,6 +70,7 @@ def markdown(report: AdapterReport) -> str:
     ]
     for comparison in (*report.targets, *report.general):
         lines += [*_table(comparison), ""]
+    lines += _effort(report.effort) if report.effort else []
     lines += _trials(report)
     return "\n".join(lines)
 
@@ -68,6 +79,8 @@ def write_report(folder: Path, report: AdapterReport) -> None:
     """Write it for people and programs, with a picture. Raises TrainingError if the folder cannot be written."""
     comparisons = (*report.targets, *report.general)
     pictures = {COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=comparisons)}
+    if report.effort:
+        pictures[EFFORT_PICTURE] = partial(draw_effort, effort=report.effort)
     write_report_folder(folder, Report(markdown(report), as_json(report), pictures, report.model))
 
 
@@ -116,6 +129,24 @@ def _table(comparison: Comparison) -> list[str]:
         "| prefix | code | nDCG@10 before | after | gain, 95 % | recall@10 | recall of the code |",
         "|---|---|---|---|---|---|---|",
         *rows,
+    ]
+
+
+def _effort(effort: Effort) -> list[str]:
+    before, after = (
+        "not reached" if each is None else f"{each:.0f}" for each in (effort.needed_before, effort.needed_after)
+    )
+    ratio = "" if effort.ratio is None else f", {effort.ratio:.2f} times as many [{effort.low:.2f}, {effort.high:.2f}]"
+    rows = [f"| {each.candidates} | {each.recall_before:.3f} | {each.recall_after:.3f} |" for each in effort.points]
+    return [
+        f"## The index {effort.index}: {effort.queries:,} queries among {effort.passages:,} passages",
+        "",
+        f"Candidates that full vectors must score for a recall@10 of {GOAL}: {before} before, {after} after{ratio}.",
+        "",
+        "| candidates | recall@10 before | after |",
+        "|---|---|---|",
+        *rows,
+        "",
     ]
 
 

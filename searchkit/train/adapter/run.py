@@ -18,6 +18,7 @@ from searchkit.reports import Progress, ProgressListener
 from searchkit.train.adapter.learn import Chosen, choose_matrix
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
 from searchkit.train.adapter.training_data import TrainingData, load
+from searchkit.train.effort import Effort, compare_effort
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge, loses_too_much
 from searchkit.train.judged_sets import check_folders, known_items
 from searchkit.train.options import AdapterOptions, writing_to
@@ -44,6 +45,7 @@ class _Proven:
     chosen: Chosen
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
+    effort: Effort | None
     verdict: Verdict
     train_seconds: float
     prove_seconds: float
@@ -84,6 +86,7 @@ def train_adapter(
         trials=proven.chosen.trials,
         targets=proven.targets,
         general=proven.general,
+        effort=proven.effort,
         verdict=proven.verdict,
         is_forced=options.is_forced,
         embedded=data.embedded,
@@ -95,10 +98,14 @@ def train_adapter(
         adaptation = _adaptation(report, _best_matrix(proven.chosen), data, embedder)
         with writing_to(library.home.models, f"The model {name}"):
             library.models.add_adapted(card.name, name, adaptation)
-    reports = existing_collection(library.home, collection).training / "reports"
-    folder = options.out or reports / (report.model or "rejected")
+    folder = options.out or _own_reports(library, collection) / (report.model or "rejected")
     write_report(folder, report)
     return Adapted(report.model, report, folder)
+
+
+def _own_reports(library: Library, collection: str) -> Path:
+    """The folder for the reports of a collection's adapters."""
+    return existing_collection(library.home, collection).training / "reports"
 
 
 def _base_card(library: Library, embedder: Embedder) -> ModelCard:
@@ -128,8 +135,9 @@ def _learn_and_prove(
     pairs = compare_pairs("held-out pairs", test, matrix, prefixes)
     targets = (compare(data.own, matrix, prefixes), pairs) if data.own else (pairs,)
     general = tuple(compare(each, matrix, prefixes) for each in data.general)
-    verdict = judge(targets[:1], general) if chosen.matrix is not None else _none_chosen(chosen)
-    return _Proven(chosen, targets, general, verdict, trained - started, monotonic() - trained)
+    effort = compare_effort(data.index, test.queries, data.corpus.vectors, matrix)
+    verdict = judge(targets[:1], general, effort) if chosen.matrix is not None else _none_chosen(chosen)
+    return _Proven(chosen, targets, general, effort, verdict, trained - started, monotonic() - trained)
 
 
 def _choose(data: TrainingData, options: AdapterOptions, prefixes: Sequence[int]) -> Chosen:

@@ -11,6 +11,7 @@ from searchkit.embedding.embedder import Embedder
 from searchkit.errors import Action, Remedy, TrainingError
 from searchkit.evaluate.judged import read_judged
 from searchkit.home import existing_collection
+from searchkit.index_store import wanted_spec
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
 from searchkit.train.gate import JudgedQueries
@@ -20,6 +21,7 @@ from searchkit.train.pairs.collect import LEAST_TRAINING, check_pairs, read_or_m
 from searchkit.train.pairs.languages import corpus_sample, judged_remarks, pair_remarks
 from searchkit.train.pairs.pair import Kind, Pair, PairCounts, Split, of_split, sample
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, Sources, VectorCache, vectors_of_pairs
+from searchkit_indexes import IndexSpec
 
 _MOST_TRAINING, _MOST_VALIDATION, _MOST_TEST = 10_000, 300, 500
 _QUICK_TRAINING, _QUICK_VALIDATION, _QUICK_TEST = 1_500, 100, 150
@@ -31,7 +33,7 @@ class TrainingData:
     """The data of training and proof. `own`: the user's judged queries, None if there are none.
 
     `parts`: the pairs by split; `remarks`: sentences for people on what is odd about them; `embedded`: number of texts that had
-    to be embedded.
+    to be embedded. `index`: the one that the collection is searched with.
     """
 
     counts: PairCounts
@@ -41,6 +43,7 @@ class TrainingData:
     own: JudgedQueries | None
     general: Sequence[JudgedQueries]
     embedded: int
+    index: IndexSpec
 
 
 def load(
@@ -57,6 +60,7 @@ def load(
     folder = existing_collection(library.home, collection)
     with reading(folder) as catalog:
         corpus = CorpusVectors.read(catalog, embedder)
+        index = wanted_spec(catalog, embedder, len(corpus.vectors))
     if not len(corpus.vectors):
         raise TrainingError(
             f"'{collection}' has no vectors yet.",
@@ -71,7 +75,7 @@ def load(
     parts = {split: vectors.of_rows(_rows_of(pairs, split)) for split in Split}
     folders = [SAMPLE_DOCS, *options.general]
     general = [judged_folder(library.home, each, embedder, on_progress) for each in folders]
-    return TrainingData(counts, remarks, parts, corpus, own, general, cache.embedded)
+    return TrainingData(counts, remarks, parts, corpus, own, general, cache.embedded, index)
 
 
 def _pairs(library: Library, collection: str, options: AdapterOptions) -> tuple[list[Pair], PairCounts]:

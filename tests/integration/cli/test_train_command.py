@@ -15,6 +15,8 @@ from searchkit.display.installation import Installation
 from searchkit.embedding.store import BUNDLED
 from searchkit.errors import ExtraMissingError
 from searchkit.library import Library
+from searchkit.maintenance.tune_index import set_index
+from searchkit_indexes import IndexSpec
 from tests.support.files import write
 from tests.support.homes import copied
 
@@ -69,6 +71,7 @@ def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Pa
     name = f"{BUNDLED}-docs"
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["model"] == name and report["targets"] and report["general"]  # proven, whatever came of it
+    assert report["effort"] is None  # a collection of this size is searched exactly
     assert report["trials"][0].keys() == {
         "weights",
         "taught",
@@ -86,6 +89,23 @@ def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Pa
     assert json.loads(run("index", "-c", "docs", "--json").stdout)["embedded"] == 0
     assert "nothing is embedded again" in run("models", "use", BUNDLED, "-c", "docs").output
     assert run("models", "remove", name).exit_code == 0
+
+
+@pytest.mark.minilm
+@pytest.mark.train
+def test_an_approximate_index_is_compared_before_and_after(home: Path, docs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    run("index", str(docs))
+    with Library(home) as library:
+        set_index(library.collection("docs"), IndexSpec.parse("rabitq-1bit-384"))
+    made = run("train", "adapter", "docs", "--out", str(tmp_path / "report"))
+    assert made.exit_code == 0, made.output
+    effort = json.loads((tmp_path / "report" / "report.json").read_text())["effort"]
+    assert effort["index"] == "rabitq-1bit-384"
+    assert effort["needed_before"] >= 10 and effort["points"][-1]["recall_after"] > 0.99
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "Candidates that full vectors must score for a recall@10 of 0.99" in text
+    assert (tmp_path / "report" / "effort.png").is_file()
 
 
 @pytest.mark.minilm

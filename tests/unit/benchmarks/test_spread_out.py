@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.spread_out.__main__ import measure_missing
-from benchmarks.spread_out.analysis import Curve, Study, correlations, curve, effort_at, effort_ratio, spearman
+from benchmarks.spread_out.analysis import Study, correlations, curve, spearman
 from benchmarks.spread_out.cells import (
     EXACT,
     Cell,
@@ -191,25 +191,6 @@ def test_finished_cells_are_read_again_and_a_torn_line_is_not(tmp_path: Path) ->
     other = Cell(Key("m", "s", "base", 1, 16, "hnsw"), 9, 0.1)
     cells.put(other)
     assert list(Cells(file).done.values()) == [cell, other]
-
-
-def test_the_effort_for_a_recall_lies_between_measured_ones() -> None:
-    efforts = np.array([100.0, 400.0, 1600.0])
-    assert effort_at(efforts, np.array([0.8, 0.9, 1.0]), 0.95) == pytest.approx(800)
-    assert effort_at(efforts, np.array([0.97, 0.98, 1.0]), 0.95) == 100
-    assert effort_at(efforts, np.array([0.8, 0.9, 0.94]), 0.95) == float("inf")
-    assert effort_at(efforts, np.array([0.9, 0.8, 1.0]), 0.95) == pytest.approx(800)
-
-
-def test_half_the_effort_is_a_ratio_of_a_half_with_a_narrow_interval() -> None:
-    rng = np.random.default_rng(0)
-    recall = np.stack([rng.binomial(10, share, 300) / 10 for share in (0.8, 0.93, 0.99)])
-    base = Curve(np.array([100.0, 200.0, 400.0]), recall, np.zeros(3))
-    ratio = effort_ratio(Curve(base.efforts / 2, recall, np.zeros(3)), base, 0.95)
-    assert ratio.value == pytest.approx(0.5)
-    assert ratio.low == pytest.approx(0.5, abs=1e-6)
-    never = effort_ratio(Curve(base.efforts, recall * 0.5, np.zeros(3)), base, 0.95)
-    assert np.isnan(never.value)
 
 
 def test_seeds_are_averaged_into_a_curve_and_unknown_computations_have_none() -> None:

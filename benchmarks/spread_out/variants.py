@@ -63,6 +63,13 @@ def rotation(dimension: int, seed: int) -> Transform:
     return Transform(np.zeros(dimension, np.float32), (directions * np.sign(np.diag(scale))).astype(np.float32))
 
 
+def principal(vectors: Vectors, *, is_centred: bool = False) -> Transform:
+    """A rotation to the passages' principal axes: all products stay, and coordinates vary as unequally as they can."""
+    _, directions = np.linalg.eigh(np.cov(vectors.T, dtype=np.float64))
+    mean = vectors.mean(axis=0) if is_centred else np.zeros(vectors.shape[1], np.float32)
+    return Transform(mean, directions[:, ::-1].astype(np.float32))
+
+
 def learned(data: StudySet, weights: LossWeights, prefixes: Sequence[int], seed: int) -> Transform:
     """Train as `searchkit train adapter` does, on the seed's pairs, unmixed with the identity."""
     from searchkit.train.adapter.learn import train_matrix  # PyTorch: the other variants do without
@@ -76,6 +83,8 @@ _COMPUTED: Mapping[str, Callable[[StudySet, int], Transform]] = {
     "centred": lambda data, _: centring(data.passages),
     "whitened": lambda data, _: whitening(data.passages),
     "rotated": lambda data, seed: rotation(data.passages.shape[1], seed),
+    "principal axes": lambda data, _: principal(data.passages),
+    "centred, principal axes": lambda data, _: principal(data.passages, is_centred=True),
 }
 VARIANTS = ("base", *LEARNED, *(name for name in _COMPUTED if name != "base"))
 """The names of all variants, the base first."""

@@ -28,7 +28,7 @@ from benchmarks.spread_out.geometry import geometry_of, occurrences, skewness
 from benchmarks.spread_out.report import report
 from benchmarks.spread_out.sets import StudySet, load_set, prefixes_of
 from benchmarks.spread_out.structures import STRUCTURES, Found, hnsw, ivf
-from benchmarks.spread_out.variants import LEARNED, VARIANTS, centring, rotation, transform_of, whitening
+from benchmarks.spread_out.variants import LEARNED, VARIANTS, centring, principal, rotation, transform_of, whitening
 from searchkit.embedding.embedder import normalized
 from searchkit.evaluate.beir import read_beir
 from searchkit.home import Home
@@ -84,6 +84,15 @@ def test_a_rotation_keeps_every_product_and_another_seed_is_another_rotation() -
     turned = rotation(12, seed=1)(vectors)
     assert np.allclose(turned @ turned.T, vectors @ vectors.T, atol=1e-5)
     assert not np.allclose(turned, rotation(12, seed=2)(vectors), atol=0.1)
+
+
+def test_principal_axes_keep_every_product_and_make_variances_as_unequal_as_they_can_be() -> None:
+    vectors = vectors_like(2000, 12)
+    turned = principal(vectors)(vectors)
+    assert np.allclose(turned[:50] @ turned[:50].T, vectors[:50] @ vectors[:50].T, atol=1e-5)
+    variances = turned.var(axis=0)
+    assert (np.diff(variances) <= 1e-6).all()
+    assert variances.std() > vectors.var(axis=0).std()
 
 
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in LEARNED])

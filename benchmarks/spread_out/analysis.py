@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.spread_out.cells import EXACT, Cell, Key, recalls
-from searchkit.evaluate.statistics import intervals
-from searchkit.train.effort import Ratio, RecallCurve
+from searchkit.train.effort import Ratio, RecallCurve, drawn_queries
 
 Values = npt.NDArray[np.float64]
 BASE = "base"
@@ -79,9 +78,9 @@ def curve(cells: Sequence[Cell], *, rescored: bool, by_computations: bool = True
 
 def gain(own: Values, base: Values) -> Ratio:
     """The mean difference of two measures of the same queries, with its interval."""
-    differences = own - base
-    ((low, high),) = intervals(differences[None]).tolist()
-    return Ratio(float(differences.mean()), low, high)
+    means = drawn_queries(len(own)) @ (own - base)
+    low, high = np.percentile(means[1:], (2.5, 97.5))
+    return Ratio(float(means[0]), float(low), float(high))
 
 
 def ndcg_at_effort(own: Curve, effort: float) -> float:

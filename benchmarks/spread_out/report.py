@@ -51,6 +51,7 @@ def write_report(cells: Sequence[Cell], out: Path) -> None:
 
 def report(study: Study) -> Iterator[str]:
     """The lines of the report."""
+    yield from overview(study)
     for model, name in study.groups():
         yield f"## {name}, {model}: {study.count(model, name):,} passages\n"
         yield from quality(study, model, name)
@@ -60,6 +61,38 @@ def report(study: Study) -> Iterator[str]:
         yield from geometry(study, model, name)
     yield from beside_contrastive(study)
     yield from what_goes_with_what(study)
+
+
+def overview(study: Study) -> Iterator[str]:
+    """Each variant against the base: means over models and sets with the least and the largest, at two prefixes."""
+    figures = ("second_moment", "intrinsic_dimension", "variance_spread")
+    for place, label in ((0, "whole vectors"), (-1, "the shortest prefix")):
+        head = [f"{label}, against the base", "nDCG@10, exact", *(f"{each}: distances for {GOAL}" for each in _COUNTED)]
+        head += [*SCANS, *(_GEOMETRY[each] for each in figures)]
+        rows = []
+        for variant in dict.fromkeys(each for group in study.groups() for each in study.variants(*group)):
+            groups = [(model, name, study.prefixes(model, name)[place]) for model, name in study.groups()]
+            known = [(group, study.geometry(group[0], group[1], variant, group[2])) for group in groups]
+            known = [(group, found) for group, found in known if found]
+            against = [differences(study, group, variant, BASE) for group, _ in known if variant != BASE]
+            columns = [[each.value for each in column if each] for column in zip(*against, strict=True)]
+            row = [ranged(column, "+.3f" if not 0 < i < 3 else ".2f") for i, column in enumerate(columns)]
+            rows.append(
+                [
+                    f"{variant} ({len(known)})",
+                    *(row or [""] * (3 + len(SCANS))),
+                    *(f"{np.mean([found[figure] for _, found in known]):.3g}" for figure in figures),
+                ]
+            )
+        yield from table(head, rows)
+
+
+def ranged(values: Sequence[float], form: str) -> str:
+    """The mean with the least and the largest; values that are no numbers, of recalls that were not reached, are left out."""
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return ""
+    return f"{np.mean(known):{form}} ({min(known):{form}} to {max(known):{form}})"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -165,9 +198,15 @@ def beside_contrastive(study: Study) -> Iterator[str]:
 
 def _against(study: Study, where: tuple[str, str, int], variant: str, other: str) -> list[str]:
     """A row's cells: a variant against another one; "" where one of them was not measured."""
+    found = differences(study, where, variant, other)
+    return [interval(each, "+.3f" if not 0 < i < 3 else ".2f") if each else "" for i, each in enumerate(found)]
+
+
+def differences(study: Study, where: tuple[str, str, int], variant: str, other: str) -> list[Ratio | None]:
+    """A variant against another: nDCG@10, shares of the distances of HNSW and lists, recall of each code; None if unknown."""
     model, name, prefix = where
     own, base = (study.ndcg(model, name, each, prefix) for each in (variant, other))
-    row = [interval(gain(own, base), "+.3f") if len(own) and len(base) else ""]
+    row: list[Ratio | None] = [gain(own, base) if len(own) and len(base) else None]
     for structure in (*_COUNTED, *SCANS):
         is_counted = structure in _COUNTED
         one, two = (
@@ -175,11 +214,11 @@ def _against(study: Study, where: tuple[str, str, int], variant: str, other: str
             for each in (variant, other)
         )
         if one is None or two is None:
-            row.append("")
+            row.append(None)
         elif is_counted:
-            row.append(interval(effort_ratio(one, two, GOAL), ".2f"))
+            row.append(effort_ratio(one, two, GOAL))
         else:
-            row.append(interval(gain(one.recalls[0], two.recalls[0]), "+.3f"))
+            row.append(gain(one.recalls[0], two.recalls[0]))
     return row
 
 

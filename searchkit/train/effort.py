@@ -4,8 +4,8 @@ An index of codes or a graph proposes candidates, and full vectors decide their 
 apart by their codes needs more of them for the same recall of its own nearest passages. Works on vectors alone.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -146,38 +146,37 @@ def _recall(query: Vectors, found: "npt.NDArray[np.int64]", nearest: "npt.NDArra
 
 def effort_at(efforts: Values, recall: Values, goal: float) -> float:
     """The effort at which a recall (m,) is reached, between measured ones on a logarithmic scale; infinite if it is not."""
-    rising = np.maximum.accumulate(recall)
-    if rising[-1] < goal:
-        return float("inf")
-    first = int(np.argmax(rising >= goal))
-    if first == 0:
-        return float(efforts[0])
-    share = (goal - rising[first - 1]) / (rising[first] - rising[first - 1])
-    return float(np.exp((1 - share) * np.log(efforts[first - 1]) + share * np.log(efforts[first])))
+    return float(efforts_at(efforts, recall[None], goal)[0])
+
+
+def efforts_at(efforts: Values, recalls: Values, goal: float) -> Values:
+    """The same for each row of (n, m) recalls: (n,)."""
+    rising = np.maximum.accumulate(recalls, axis=1)
+    rows, first = np.arange(len(rising)), np.argmax(rising >= goal, axis=1)
+    before = np.maximum(first - 1, 0)
+    step = rising[rows, first] - rising[rows, before]
+    share = np.divide(goal - rising[rows, before], step, out=np.ones_like(step), where=step > 0)
+    logarithms = np.log(efforts)
+    found = np.exp((1 - share) * logarithms[before] + share * logarithms[first])
+    return np.where(rising[:, -1] < goal, np.inf, np.where(first == 0, efforts[0], found))
 
 
 def effort_ratio(own: RecallCurve, base: RecallCurve, goal: float) -> Ratio:
     """The effort for a recall over the base's; the interval by a percentile bootstrap over the queries, the same of both."""
-    count = base.recalls.shape[1]
-    drawn = np.random.default_rng(1).multinomial(count, np.full(count, 1 / count), _SAMPLES) / count
-    ratios = np.array(
-        [
-            _ratio(effort_at(own.efforts, one, goal), effort_at(base.efforts, other, goal))
-            for one, other in zip(_means(own, drawn), _means(base, drawn), strict=True)
-        ]
-    )
+    drawn = drawn_queries(base.recalls.shape[1])
+    one, other = (efforts_at(each.efforts, drawn @ each.recalls.T, goal) for each in (own, base))
+    ratios = np.divide(one, other, out=np.full_like(one, np.nan), where=np.isfinite(one) & np.isfinite(other))
     known = ratios[1:][~np.isnan(ratios[1:])]
     low, high = np.percentile(known, (2.5, 97.5)) if len(known) > _SAMPLES / 2 else (np.nan, np.nan)
     return Ratio(float(ratios[0]), float(low), float(high))
 
 
-def _means(curve: RecallCurve, drawn: Values) -> Sequence[Values]:
-    """The mean recalls of all queries, and of each drawn sample of them."""
-    return [curve.recalls.mean(axis=1), *(drawn @ curve.recalls.T)]
-
-
-def _ratio(own: float, base: float) -> float:
-    return own / base if np.isfinite(own) and np.isfinite(base) else np.nan
+@lru_cache(maxsize=8)
+def drawn_queries(count: int) -> Values:
+    """(1 + samples, count) shares of the queries: all of them alike, then as samples with replacement have them."""
+    alike = np.full(count, 1 / count)
+    drawn: Values = np.random.default_rng(1).multinomial(count, alike, _SAMPLES) / count
+    return np.concatenate([alike[None], drawn])
 
 
 def _finite(value: float) -> float | None:

@@ -118,7 +118,13 @@ _LOSS = group(
         show_default=True,
         help="Temperature of the contrastive loss.",
     ),
-    spread=option("--spread", type=_WEIGHT, default=0.0, show_default=True, help="Weight of the spread-out loss."),
+    spread=option(
+        "--spread",
+        type=_WEIGHT,
+        default=0.0,
+        show_default=True,
+        help="Weight of the spread-out loss; no index gains by it.",
+    ),
     distillation=option(
         "--keep-near",
         type=_WEIGHT,

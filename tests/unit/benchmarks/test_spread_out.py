@@ -32,6 +32,7 @@ from benchmarks.spread_out.variants import LEARNED, VARIANTS, centring, principa
 from searchkit.embedding.embedder import normalized
 from searchkit.evaluate.beir import read_beir
 from searchkit.home import Home
+from searchkit.library import Library
 from searchkit.train.pairs.vectors import PairVectors
 from searchkit_indexes import Vectors
 from tests.support.hash_embedder import HashEmbedder
@@ -330,3 +331,16 @@ def test_what_is_measured_is_not_measured_again(
     capsys.readouterr()
     measure_missing(data, wanted, again)
     assert not capsys.readouterr().out
+
+
+@pytest.mark.train
+def test_a_set_without_titles_is_not_fine_tuned_on(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from benchmarks.spread_out.finetuned import FINETUNED, Place, finetuned_set
+
+    write_set(tmp_path / "set", [Section(("Manual",), "Replacing the filter", (BODY,))] * 3, queries=0)
+    (tmp_path / "set" / "queries.jsonl").write_text('{"_id": "q", "text": "which cartridge"}\n')
+    (tmp_path / "set" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\t0-0\t1\n")
+    with Library(tmp_path / "home") as library:
+        place = Place(library, tmp_path / "set", tmp_path)
+        assert finetuned_set(place, next(iter(FINETUNED)), 0, lambda _: None) is None

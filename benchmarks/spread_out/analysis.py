@@ -104,16 +104,16 @@ def _ranks(values: Values) -> Values:
     return shared
 
 
-def correlations(study: Study, structure: str, figure: str) -> list[float]:
-    """The rank correlation of a figure of geometry with a code's recall without rescoring, over the variants: one a group.
+def correlations(study: Study, structure: str, figure: str, *, without: Sequence[str] = ()) -> list[float]:
+    """The rank correlation of a figure of geometry with a structure's recall without rescoring, over the variants: one a group.
 
-    A group is a model, a set and a prefix with five variants or more.
+    A group is a model, a set and a prefix with five variants or more. `without`: variants that are left out.
     """
     found = []
     for model, name in study.groups():
         for prefix in study.prefixes(model, name):
             pairs = []
-            for variant in study.variants(model, name):
+            for variant in (each for each in study.variants(model, name) if each not in without):
                 own = curve(study.of(model, name, variant, prefix, structure), rescored=False, by_computations=False)
                 figures = study.geometry(model, name, variant, prefix)
                 if own is not None and figures:

@@ -17,6 +17,7 @@ from benchmarks.spread_out.analysis import (
 from benchmarks.spread_out.cells import Cell
 from benchmarks.spread_out.plots import draw
 from benchmarks.spread_out.structures import SCANS
+from benchmarks.spread_out.variants import EXTREME
 from searchkit.train.effort import Ratio, effort_at, effort_ratio
 
 GOAL = 0.95  # recall@10 whose effort is compared
@@ -225,15 +226,13 @@ def differences(study: Study, where: tuple[str, str, int], variant: str, other: 
 def what_goes_with_what(study: Study) -> Iterator[str]:
     """Rank correlations over the variants, means over the groups with the least and the largest."""
     structures = ("hnsw", "ivf-int8", *SCANS)
-    rows = []
-    for figure, label in _GEOMETRY.items():
-        row = [label]
-        for structure in structures:
-            found = correlations(study, structure, figure)
-            row.append(f"{np.mean(found):+.2f} ({min(found):+.2f} to {max(found):+.2f})" if found else "")
-        rows.append(row)
     yield "## Rank correlations of geometry and recall, over the variants\n"
-    yield from table(["figure", *structures], rows)
+    for head, without in (("all variants", ()), ("without whitening and principal axes", EXTREME)):
+        rows = [
+            [label, *(ranged(correlations(study, each, figure, without=without), "+.2f") for each in structures)]
+            for figure, label in _GEOMETRY.items()
+        ]
+        yield from table([head, *structures], rows)
 
 
 def interval(estimate: Ratio, form: str) -> str:

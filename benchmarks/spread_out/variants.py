@@ -86,6 +86,8 @@ _COMPUTED: Mapping[str, Callable[[StudySet, int], Transform]] = {
     "principal axes": lambda data, _: principal(data.passages),
     "centred, principal axes": lambda data, _: principal(data.passages, is_centred=True),
 }
+EXTREME = ("whitened", "principal axes", "centred, principal axes")
+"""Variants as isotropic as vectors can be, and those whose coordinates vary as unequally as they can."""
 VARIANTS = ("base", *LEARNED, *(name for name in _COMPUTED if name != "base"))
 """The names of all variants, the base first."""
 

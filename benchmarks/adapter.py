@@ -171,9 +171,9 @@ def labels(prepared: Prepared, seed: int) -> Iterator[Row]:
     halves = np.array_split(order, 2)
     for taught, asked in (halves, halves[::-1]):
         held = np.array_split(taught, 4)[0]
-        training, validation = (_labelled(prepared.judged, rows) for rows in (np.setdiff1d(taught, held), held))
+        training, validation = (labelled(prepared.judged, rows) for rows in (np.setdiff1d(taught, held), held))
         together = _joined(part(prepared, prepared.exact, Split.TRAIN), training)
-        judged = _some(prepared.judged, asked)
+        judged = prepared.judged.of_rows(asked)
         before = ndcg(judged, prepared.prefixes, None)
         items = KnownItems(validation.queries, validation.passages, validation.rows, prepared.judged.corpus)
         for way, vectors in (("half the labels + titles", together), ("half the labels alone", training)):
@@ -186,12 +186,7 @@ def labels(prepared: Prepared, seed: int) -> Iterator[Row]:
             yield Row(prepared.name, way, seed, before, after, chosen.trial.mix if chosen.trial else 0.0, seconds)
 
 
-def _some(judged: JudgedQueries, rows: "np.typing.NDArray[np.int64]") -> JudgedQueries:
-    relevance = tuple(judged.relevance[row] for row in rows)
-    return replace(judged, queries=judged.queries[rows], relevance=relevance, hidden=judged.hidden[rows])
-
-
-def _labelled(judged: JudgedQueries, rows: "np.typing.NDArray[np.int64]") -> PairVectors:
+def labelled(judged: JudgedQueries, rows: "np.typing.NDArray[np.int64]") -> PairVectors:
     """Each query with each relevant document's passage that is nearest to it."""
     queries: list[int] = []
     passages: list[int] = []

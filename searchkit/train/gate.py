@@ -46,6 +46,11 @@ class JudgedQueries:
     relevance: tuple[Mapping[str, int], ...]
     hidden: Ids
 
+    def of_rows(self, rows: Ids) -> "JudgedQueries":
+        """Some of the queries, with the whole corpus."""
+        relevance = tuple(self.relevance[row] for row in rows.tolist())
+        return replace(self, queries=self.queries[rows], relevance=relevance, hidden=self.hidden[rows])
+
     def under(self, matrix: Matrix) -> "JudgedQueries":
         """Map the queries and the corpus by a matrix."""
         queries, corpus = mapped(self.queries, matrix), mapped(self.corpus, matrix)
@@ -136,6 +141,11 @@ def compare_pairs(name: str, items: KnownItems, matrix: Matrix, prefixes: Sequen
     gains = log_likelihood(items.under(matrix)) - log_likelihood(items)
     ((low, high),) = intervals(gains[None]).tolist()
     return replace(compare(held_out(name, items), matrix, prefixes), likelihood=(float(gains.mean()), low, high))
+
+
+def ndcg_by_prefix(judged: JudgedQueries, prefixes: Sequence[int]) -> npt.NDArray[np.float64]:
+    """(prefixes, queries) nDCG@10 by exact search of each prefix."""
+    return np.stack([_measure(judged, dimension, "float32").ndcg for dimension in prefixes])
 
 
 def held_out(name: str, items: KnownItems) -> JudgedQueries:

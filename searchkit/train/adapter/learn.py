@@ -128,19 +128,19 @@ def choose_matrix(
     likeliest = mixed[order[0]][2]
     for number in order:
         matrix, trial = mixed[number][2], trials[number]
-        reason = _rejection_reason(trial, likelihoods[number] - base) or regression_of(matrix)
+        reason = rejection_reason(trial.ndcg, likelihoods[number] - base) or regression_of(matrix)
         if not reason:
             return Chosen(matrix, trial, tuple(trials), likeliest)
         trials[number] = replace(trial, rejection_reason=reason)
     return Chosen(None, None, tuple(trials), likeliest)
 
 
-def _rejection_reason(trial: Trial, gains: Values) -> str:
-    """Why the validation pairs reject a trial, "" if they do not. `gains`: (pairs,) in log-likelihood."""
+def rejection_reason(ndcg: float, gains: Values) -> str:
+    """Why the validation pairs reject a matrix, "" if they do not. `ndcg`: its gain; `gains`: (pairs,) in log-likelihood."""
     low = float(intervals(gains[None])[0, 0])
     if not low > 0:
         return f"log-likelihood gain not significant (95 % lower bound {low:+.3f})"
-    return "" if trial.ndcg >= -PAIRS_LOSS else f"nDCG@10 falls ({trial.ndcg:+.4f})"
+    return "" if ndcg >= -PAIRS_LOSS else f"nDCG@10 falls ({ndcg:+.4f})"
 
 
 def _rows_for(training: PairVectors, taught: Taught) -> Ids:
@@ -154,24 +154,34 @@ def _rows_for(training: PairVectors, taught: Taught) -> Ids:
 def _train_all(
     training: PairVectors, candidates: Sequence[Candidate], prefixes: Sequence[int], seed: int
 ) -> list[Matrix]:
-    """Train one candidate per core: threads that share a product wait for each other, for minutes on a busy machine.
+    """Train the candidates, each on its pairs."""
+    jobs = []
+    for candidate in candidates:
+        rows = _rows_for(training, candidate.taught)
+        jobs.append((training.of_rows(rows) if len(rows) else training, candidate.weights))
+    return train_matrices(jobs, prefixes, seed)
 
-    Candidates with spread-out take longest and come first, so that no core is left with one at the end.
+
+def train_matrices(
+    jobs: Sequence[tuple[PairVectors, LossWeights]], prefixes: Sequence[int], seed: int = 0
+) -> list[Matrix]:
+    """Train a matrix on each job's pairs, one per core: threads that share a product wait for each other, for minutes on a busy
+    machine.
+
+    Those with spread-out take longest and come first, so that no core is left with one at the end.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     stopped = Event()
 
-    def train(candidate: Candidate) -> Matrix:
-        rows = _rows_for(training, candidate.taught)
-        pairs = training.of_rows(rows) if len(rows) else training
-        return train_matrix(pairs, candidate.weights, prefixes, seed=seed, is_interrupted=stopped.is_set)
+    def train(number: int) -> Matrix:
+        return train_matrix(*jobs[number], prefixes, seed=seed, is_interrupted=stopped.is_set)
 
-    with ThreadPoolExecutor(min(usable_cores(), len(candidates)), "training") as pool:
+    with ThreadPoolExecutor(min(usable_cores(), len(jobs)), "training") as pool:
         try:
-            longest_first = sorted(candidates, key=lambda candidate: -candidate.weights.spread)
-            runs = {candidate: pool.submit(train, candidate) for candidate in longest_first}
-            return [runs[candidate].result() for candidate in candidates]
+            longest_first = sorted(range(len(jobs)), key=lambda number: -jobs[number][1].spread)
+            runs = {number: pool.submit(train, number) for number in longest_first}
+            return [runs[number].result() for number in range(len(jobs))]
         finally:
             stopped.set()  # an interrupt does not wait for running candidates
             torch.set_num_threads(before)

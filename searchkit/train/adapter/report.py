@@ -1,6 +1,6 @@
 """The report of an adapter's training: Markdown (also the model's card) and plots for people, JSON for programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -68,11 +68,15 @@ def markdown(report: AdapterReport) -> str:
         f" {report.prove_seconds:.1f} proving.",
         "",
     ]
-    for comparison in (*report.targets, *report.general):
-        lines += [*_table(comparison), ""]
-    lines += _effort(report.effort) if report.effort else []
+    lines += proof_lines((*report.targets, *report.general), report.effort)
     lines += _trials(report)
     return "\n".join(lines)
+
+
+def proof_lines(comparisons: Sequence[Comparison], effort: Effort | None) -> list[str]:
+    """The figures before and after as Markdown: a table for each set, and the effort of the index."""
+    tables = [line for comparison in comparisons for line in (*_table(comparison), "")]
+    return [*tables, *(_effort(effort) if effort else ())]
 
 
 def write_report(folder: Path, report: AdapterReport) -> None:

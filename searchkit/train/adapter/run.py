@@ -1,7 +1,7 @@
 """From a collection to a model adapted to it: pairs, vectors, a matrix, the gate, the model's folder and its report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -43,12 +43,19 @@ class _Proven:
     """The learned matrix, and its effect on held-out and general queries."""
 
     chosen: Chosen
+    proof: "Proof"
+    train_seconds: float
+    prove_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The effect of a matrix on held-out and general queries and on the index. The first of the targets decides."""
+
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
     effort: Effort | None
     verdict: Verdict
-    train_seconds: float
-    prove_seconds: float
 
 
 def train_adapter(
@@ -63,15 +70,15 @@ def train_adapter(
     """
     started = monotonic()
     embedder = library.collection(collection).embedder()
-    card = _base_card(library, embedder)
-    name = _free_name(library, card, collection, options.name)
+    card = base_card(library, embedder)
+    name = free_name(library, card, collection, options.name)
     if options.out:
         report_place(options.out)
     check_folders(options.general)
     data = load(library, collection, embedder, options, on_progress)
     embed_seconds = monotonic() - started
     proven = _learn_and_prove(data, options, embedder.info.prefix_dimensions, on_progress)
-    is_made = proven.verdict.passed or options.is_forced
+    is_made = proven.proof.verdict.passed or options.is_forced
     report = AdapterReport(
         collection=collection,
         base=card.name,
@@ -84,10 +91,10 @@ def train_adapter(
         seed=options.seed,
         chosen=proven.chosen.trial,
         trials=proven.chosen.trials,
-        targets=proven.targets,
-        general=proven.general,
-        effort=proven.effort,
-        verdict=proven.verdict,
+        targets=proven.proof.targets,
+        general=proven.proof.general,
+        effort=proven.proof.effort,
+        verdict=proven.proof.verdict,
         is_forced=options.is_forced,
         embedded=data.embedded,
         embed_seconds=embed_seconds,
@@ -95,20 +102,21 @@ def train_adapter(
         prove_seconds=proven.prove_seconds,
     )
     if is_made:
-        adaptation = _adaptation(report, _best_matrix(proven.chosen), data, embedder)
+        adaptation = adaptation_of(collection, _best_matrix(proven.chosen), data, embedder, markdown(report))
         with writing_to(library.home.models, f"The model {name}"):
             library.models.add_adapted(card.name, name, adaptation)
-    folder = options.out or _own_reports(library, collection) / (report.model or "rejected")
+    folder = options.out or own_reports(library, collection) / (report.model or "rejected")
     write_report(folder, report)
     return Adapted(report.model, report, folder)
 
 
-def _own_reports(library: Library, collection: str) -> Path:
+def own_reports(library: Library, collection: str) -> Path:
     """The folder for the reports of a collection's adapters."""
     return existing_collection(library.home, collection).training / "reports"
 
 
-def _base_card(library: Library, embedder: Embedder) -> ModelCard:
+def base_card(library: Library, embedder: Embedder) -> ModelCard:
+    """The card of the model to adapt. Raises ModelError if it has no folder."""
     card = library.models.card(embedder.info.name)
     if card is None:
         raise ModelError(
@@ -130,14 +138,20 @@ def _learn_and_prove(
     chosen = _choose(data, options, prefixes)
     trained = monotonic()
     on_progress(Progress("Proving", 0, None, ""))
-    matrix = _best_matrix(chosen)
-    test = known_items(data.parts[Split.TEST], data.corpus, seed=options.seed)
+    proof = prove_matrix(data, _best_matrix(chosen), prefixes, seed=options.seed)
+    if chosen.matrix is None:
+        proof = replace(proof, verdict=_none_chosen(chosen))
+    return _Proven(chosen, proof, trained - started, monotonic() - trained)
+
+
+def prove_matrix(data: TrainingData, matrix: Matrix, prefixes: Sequence[int], *, seed: int = 0) -> Proof:
+    """Compare a matrix with the base: the user's judged queries or the held-out pairs decide, with general checks and the index."""
+    test = known_items(data.parts[Split.TEST], data.corpus, seed=seed)
     pairs = compare_pairs("held-out pairs", test, matrix, prefixes)
     targets = (compare(data.own, matrix, prefixes), pairs) if data.own else (pairs,)
     general = tuple(compare(each, matrix, prefixes) for each in data.general)
     effort = compare_effort(data.index, test.queries, data.corpus.vectors, matrix)
-    verdict = judge(targets[:1], general, effort) if chosen.matrix is not None else _none_chosen(chosen)
-    return _Proven(chosen, targets, general, effort, verdict, trained - started, monotonic() - trained)
+    return Proof(targets, general, effort, judge(targets[:1], general, effort))
 
 
 def _choose(data: TrainingData, options: AdapterOptions, prefixes: Sequence[int]) -> Chosen:
@@ -148,9 +162,7 @@ def _choose(data: TrainingData, options: AdapterOptions, prefixes: Sequence[int]
         prefixes,
         candidates=options.candidates,
         seed=options.seed,
-        regression_of=lambda matrix: next(
-            filter(None, (_regression(each, matrix, prefixes) for each in data.general)), ""
-        ),
+        regression_of=lambda matrix: regression_of(data.general, matrix, prefixes),
     )
 
 
@@ -166,22 +178,27 @@ def _none_chosen(chosen: Chosen) -> Verdict:
     return Verdict(False, reason)
 
 
-def _regression(judged: JudgedQueries, matrix: Matrix, prefixes: Sequence[int]) -> str:
-    """The loss of a general check under a matrix, "" if it is allowed."""
-    comparison = compare(judged, matrix, prefixes)
-    return f"{judged.name} loses {-comparison.gain:.4f} of nDCG@10" if loses_too_much(comparison) else ""
+def regression_of(general: Sequence[JudgedQueries], matrix: Matrix, prefixes: Sequence[int]) -> str:
+    """The loss of the first general check that loses too much under a matrix, "" if none does."""
+    for judged in general:
+        comparison = compare(judged, matrix, prefixes)
+        if loses_too_much(comparison):
+            return f"{judged.name} loses {-comparison.gain:.4f} of nDCG@10"
+    return ""
 
 
-def _adaptation(report: AdapterReport, matrix: Matrix, data: TrainingData, embedder: Embedder) -> Adaptation:
-    """The content of the new model's folder."""
+def adaptation_of(
+    collection: str, matrix: Matrix, data: TrainingData, embedder: Embedder, description: str
+) -> Adaptation:
+    """The content of the new model's folder; `description` in Markdown."""
     queries = np.concatenate([data.parts[split].queries for split in Split])
     similarity = adapted_range(embedder, matrix, data.corpus.vectors, queries)
     source = {
-        "adapted_to": report.collection,
+        "adapted_to": collection,
         "passages": str(len(data.corpus.vectors)),
-        "pairs": str(report.used[Split.TRAIN]),
+        "pairs": str(len(data.parts[Split.TRAIN])),
     }
-    return Adaptation(matrix, similarity, source, markdown(report))
+    return Adaptation(matrix, similarity, source, description)
 
 
 def adapted_range(embedder: Embedder, matrix: Matrix, corpus: Vectors, queries: Vectors) -> tuple[float, float]:
@@ -200,7 +217,7 @@ def adapted_range(embedder: Embedder, matrix: Matrix, corpus: Vectors, queries: 
     return (round(low, 4), round(high, 4)) if low < high else embedder.info.similarity_range
 
 
-def _free_name(library: Library, base: ModelCard, collection: str, name: str) -> str:
+def free_name(library: Library, base: ModelCard, collection: str, name: str) -> str:
     """The name that was asked for, or the first free one made of the base's and the collection's."""
     if name:
         return library.models.free_name(name)

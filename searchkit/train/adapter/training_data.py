@@ -55,8 +55,26 @@ def load(
     """
     pairs, counts = _pairs(library, collection, options)
     check_pairs(pairs, counts, collection, options.pairs)
-    remarks = _remarks(library, collection, options.queries, pairs)
-    pairs = _limited(pairs, options)
+    remarks = remarks_on(library, collection, options.queries, pairs)
+    return load_vectors(
+        library, collection, embedder, options, (_limited(pairs, options), counts, remarks), on_progress
+    )
+
+
+def load_vectors(
+    library: Library,
+    collection: str,
+    embedder: Embedder,
+    options: AdapterOptions,
+    chosen: tuple[Sequence[Pair], PairCounts, tuple[str, ...]],
+    on_progress: ProgressListener,
+) -> TrainingData:
+    """Load the vectors of pairs that were chosen already, and what they are proven with; new ones are saved.
+
+    `chosen`: the pairs, the counts of all, and remarks on them. The parts have the pairs in this order. Raises TrainingError if
+    the collection has no vectors.
+    """
+    pairs, counts, remarks = chosen
     folder = existing_collection(library.home, collection)
     with reading(folder) as catalog:
         corpus = CorpusVectors.read(catalog, embedder)
@@ -87,7 +105,7 @@ def _pairs(library: Library, collection: str, options: AdapterOptions) -> tuple[
     return found
 
 
-def _remarks(library: Library, collection: str, judged: Path | None, pairs: Sequence[Pair]) -> tuple[str, ...]:
+def remarks_on(library: Library, collection: str, judged: Path | None, pairs: Sequence[Pair]) -> tuple[str, ...]:
     """Sentences on what is odd about the languages of the queries."""
     found = pair_remarks(pairs, corpus_sample(library, collection))
     if judged is None:

@@ -96,6 +96,37 @@ class AdapterOptions:
     candidates: Sequence[Candidate] = CANDIDATES
 
 
+class SoupOf(StrEnum):
+    """The ingredients of a soup."""
+
+    SOURCES = "sources"  # an adapter learned from each source of pairs
+    MIXTURES = "mixtures"  # the best that `train mixture` kept
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureOptions:
+    """The options of searching mixtures and of making soups of adapters.
+
+    `pairs`: files that are sources beside the collection's own. `queries`: a file of judged queries, of which half choose and the
+    other half are the target. `trials`: mixtures to try. `soup_of`: what a soup is made of; `of`: installed adapted models that it
+    is made of instead, or folders of fine-tuned checkpoints of `base`, "" for the collection's model. The others are those of
+    `AdapterOptions`.
+    """
+
+    pairs: tuple[Path, ...] = ()
+    queries: Path | None = None
+    general: tuple[Path, ...] = ()
+    name: str = ""
+    seed: int = 0
+    is_forced: bool = False
+    out: Path | None = None
+    trials: int = 30
+    soup_of: SoupOf = SoupOf.SOURCES
+    of: tuple[str, ...] = ()
+    base: str = ""
+
+
 class Method(StrEnum):
     """The weights that fine-tuning changes."""
 
@@ -151,6 +182,15 @@ def require_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise ExtraMissingError(
             "Training needs PyTorch, which searching does not.",
+            remedy=Remedy(Action.INSTALL_EXTRA, extra="train"),
+        )
+
+
+def require_optuna() -> None:
+    """Raise ExtraMissingError, which says how to install it, if optuna is missing. Imports nothing."""
+    if importlib.util.find_spec("optuna") is None:
+        raise ExtraMissingError(
+            "Searching mixtures needs optuna.",
             remedy=Remedy(Action.INSTALL_EXTRA, extra="train"),
         )
 

@@ -7,7 +7,6 @@ answers with the scores that were kept, and goes on as if it had not been stoppe
 import json
 import logging
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,14 +56,15 @@ class TrialFolder:
         self._identity = identity
 
     def trials(self) -> list[Tried]:
-        """The trials that were kept, in their order; none if those on the disk are of another search or cannot be read."""
+        """The trials that were kept, in their order; none if they are of another search, or not all that is needed can be read."""
         try:
             content = json.loads((self.path / "trials.json").read_text("utf-8"))
             if content["identity"] != self._identity:
                 return []
-            return [_tried(fields) for fields in content["trials"]]
+            trials = [_tried(fields) for fields in content["trials"]]
         except (OSError, ValueError, KeyError, TypeError):
             return []
+        return [] if any(self.matrix(trial.number) is None for trial in best_trials(trials)) else trials
 
     def keep(self, trials: Sequence[Tried], matrices: dict[int, Matrix]) -> None:
         """Keep trials, with the matrices of the best of them; others are removed. Raises TrainingError for a full disk."""
@@ -88,10 +88,6 @@ class TrialFolder:
         except (OSError, ValueError):
             return None
         return found
-
-    def clear(self) -> None:
-        """Remove the folder, for a search that starts over."""
-        shutil.rmtree(self.path, ignore_errors=True)
 
     def _file(self, number: int) -> Path:
         return self.path / f"{number}.npy"

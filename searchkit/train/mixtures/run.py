@@ -76,7 +76,7 @@ def train_mixture(
     require_optuna()
     run = _prepared(library, collection, options, on_progress)
     started = monotonic()
-    kept = len(run.trials.trials())
+    kept = run.trials.trials()
     trials = search_mixtures(
         run.ingredients,
         run.validation,
@@ -87,7 +87,11 @@ def train_mixture(
         on_progress=on_progress,
     )
     return _finish(
-        run, best_ingredients(run.ingredients, run.trials, trials), started, trials, resumed=min(kept, len(trials))
+        run,
+        best_ingredients(run.ingredients, run.trials, trials),
+        started,
+        trials,
+        resumed=sum(trial in kept for trial in trials),
     )
 
 

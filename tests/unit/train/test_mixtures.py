@@ -117,6 +117,8 @@ def test_only_the_best_matrices_are_kept_and_trials_of_other_pairs_are_not_read(
     assert all(folder.matrix(trial.number) is not None for trial in best)
     assert len(list((tmp_path / "kept").glob("*.npy"))) == KEPT
     assert TrialFolder(tmp_path / "kept", "of other pairs").trials() == []
+    (tmp_path / "kept" / f"{best[0].number}.npy").unlink()
+    assert folder.trials() == []  # it is tried again
     (tmp_path / "kept" / "trials.json").write_text('{"identity": "')
     assert folder.trials() == []
 

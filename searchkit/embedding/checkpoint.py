@@ -26,6 +26,7 @@ _OTHER_TASK = re.compile(r"For(Sequence|Token)Classification|ForQuestion|ForMult
 _FEWEST_TOKENS = 3  # two special ones and one to embed
 _MOST_TOKENS = 8192
 _NO_LIMIT = 10**9  # tokenizers without a limit of their own claim 10³⁰
+_ATTENTION_POOLING = "AttentionPooling"
 _OWN_PROJECTION = "embedding_projection.weight"
 _TEXT = re.compile(r"(^|\.)(language_model|text_model)\.$")
 Shape = TypeVar("Shape")
@@ -36,15 +37,32 @@ class Pooling(StrEnum):
 
     MEAN = "mean"
     CLS = "cls"
+    LAST = "lasttoken"
+    ATTENTION = "attention"
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionPool:
+    """The weights of attention pooling (`searchkit.train.finetune.pooling`).
+
+    `probes`: (heads, width), whose products with the states are the scores; `values`: (width, width), a head's rows together.
+    """
+
+    probes: npt.NDArray[np.float32]
+    values: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The layers after the encoder: pooling, then all Dense modules folded into one linear map (None if there are none)."""
+    """The layers after the encoder: pooling, then all Dense modules folded into one linear map (None if there are none).
+
+    `attention`: the weights of attention pooling, None for others.
+    """
 
     pooling: Pooling
     projection: npt.NDArray[np.float32] | None
     bias: npt.NDArray[np.float32] | None
+    attention: AttentionPool | None = None
 
 
 class Checkpoint:
@@ -87,14 +105,19 @@ class Checkpoint:
         self.check_modules()
         projection = self._own_projection()
         bias: npt.NDArray[np.float32] | None = None
+        attention = None
         for kind, path in self._modules():
             if kind == "Dense":
                 projection, bias = self._fold_dense(path, projection, bias)
-        return Head(self.pooling, projection, bias)
+            elif kind == _ATTENTION_POOLING:
+                attention = self._attention_pool(path)
+        return Head(self.pooling, projection, bias, attention)
 
     @cached_property
     def pooling(self) -> Pooling:
         """How the states of the tokens become one vector: their mean, if the checkpoint says nothing."""
+        if any(kind == _ATTENTION_POOLING for kind, _ in self._modules()):
+            return Pooling.ATTENTION
         return next((self._pooling(path) for kind, path in self._modules() if kind == "Pooling"), Pooling.MEAN)
 
     def check_modules(self) -> None:
@@ -104,7 +127,7 @@ class Checkpoint:
                 self._pooling(path)
             elif kind == "Dense":
                 self._check_activation(path)
-            elif kind not in ("Transformer", "Normalize"):
+            elif kind not in ("Transformer", _ATTENTION_POOLING, "Normalize"):
                 raise UnsupportedCheckpointError(f"The checkpoint has a {kind} module, which searchkit does not know.")
         if tasks := [str(name) for name in self.config.get("architectures") or [] if _OTHER_TASK.search(str(name))]:
             raise UnsupportedCheckpointError(f"The checkpoint is a {tasks[0]}, which is not made for embedding.")
@@ -115,7 +138,7 @@ class Checkpoint:
                 f"The checkpoint compares vectors by {measure}; searchkit knows cosine only."
             )
         order = " ".join(kinds)
-        if not re.fullmatch(r"Transformer( Pooling)?( Dense)*( Normalize)?", order):
+        if not re.fullmatch(rf"Transformer( Pooling| {_ATTENTION_POOLING})?( Dense)*( Normalize)?", order):
             raise UnsupportedCheckpointError(
                 f"The checkpoint's modules are {order}; searchkit knows Transformer, one Pooling, Dense, Normalize, in this order."
             )
@@ -231,6 +254,18 @@ class Checkpoint:
         both = [part for part in (carried, own) if part is not None]
         return folded.astype(np.float32), np.sum(both, axis=0).astype(np.float32) if both else None
 
+    def _attention_pool(self, path: str) -> AttentionPool:
+        tensors = _tensor_files(self.folder / path)
+        if missing := {"probes", "value.weight"} - tensors.keys():
+            raise UnsupportedCheckpointError(f"The module {path} lacks the tensor {min(missing)}.")
+        probes, values = (_read_tensor(tensors[name], name) for name in ("probes", "value.weight"))
+        width = values.shape[0]
+        if values.shape != (width, width) or probes.shape[1:] != (width,) or width % len(probes):
+            raise UnsupportedCheckpointError(
+                f"The module {path} has {probes.shape} probes and {values.shape} values, which do not fit together."
+            )
+        return AttentionPool(probes, values)
+
     def _check_activation(self, path: str) -> None:
         activation = str(self._json(f"{path}/config.json").get("activation_function", "")).rsplit(".", 1)[-1]
         if activation != "Identity":
@@ -295,12 +330,14 @@ def _pooling(config: Config, *, has_prompts: bool) -> Pooling:
     modes = {
         key.removeprefix("pooling_mode_"): value for key, value in config.items() if key.startswith("pooling_mode_")
     }
-    chosen = {"mean_tokens": "mean", "cls_token": "cls"}
+    chosen = {"mean_tokens": "mean", "cls_token": "cls"}  # lasttoken is called so in both forms
     active = [chosen.get(mode, mode) for mode, on in modes.items() if on is True] or [
         str(config.get("pooling_mode", "mean"))
     ]
-    if len(active) != 1 or active[0] not in set(Pooling):
-        raise UnsupportedCheckpointError(f"The checkpoint pools by {' + '.join(active)}; searchkit knows mean and cls.")
+    if len(active) != 1 or active[0] not in (Pooling.MEAN, Pooling.CLS, Pooling.LAST):
+        raise UnsupportedCheckpointError(
+            f"The checkpoint pools by {' + '.join(active)}; searchkit knows mean, cls and lasttoken."
+        )
     if has_prompts and config.get("include_prompt") is False:
         raise UnsupportedCheckpointError(
             "The checkpoint leaves the prompt out of pooling, which searchkit does not do."

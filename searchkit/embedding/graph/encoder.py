@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from searchkit.embedding.checkpoint import Checkpoint, Head, Pooling
+from searchkit.embedding.checkpoint import AttentionPool, Checkpoint, Head, Pooling
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.quantize import quantize_columns
 from searchkit.embedding.graph.weights import Weights
@@ -51,15 +51,33 @@ def write_head(graph: GraphBuilder, states: str, head: Head, *, small: bool = Fa
 
     The head computes in floats, since it is small and comes last. `small`: store its matrix in 8 bits.
     """
-    if head.pooling is Pooling.MEAN:
-        pooled = graph.node("ReduceMean", [states, graph.constant("token_axis", np.array([1], np.int64))], keepdims=0)
-    else:
-        pooled = graph.node("Gather", [states, graph.constant("first_token", np.int64(0))], axis=1)
+    pooled = _pooled(graph, states, head)
     if head.projection is not None:
         pooled = graph.node("MatMul", [pooled, _projection(graph, head.projection.T, small=small)])
     if head.bias is not None:
         pooled = graph.node("Add", [pooled, graph.constant("projection_bias", head.bias)])
     return graph.node("LpNormalization", [pooled], axis=-1, p=2)
+
+
+def _pooled(graph: GraphBuilder, states: str, head: Head) -> str:
+    """Add pooling, (batch, width); the texts of a batch are equally long, so there is no padding to leave out."""
+    if head.attention is not None:
+        return _attention_pooled(graph, states, head.attention)
+    if head.pooling is Pooling.MEAN:
+        return graph.node("ReduceMean", [states, graph.integers(1)], keepdims=0)
+    place = graph.constant("pooled_token", np.int64(-1 if head.pooling is Pooling.LAST else 0))
+    return graph.node("Gather", [states, place], axis=1)
+
+
+def _attention_pooled(graph: GraphBuilder, states: str, attention: AttentionPool) -> str:
+    """Add the sum of the tokens' values, weighted in each head by the softmax of its scores over the tokens."""
+    heads, width = attention.probes.shape
+    scores = graph.node("MatMul", [states, graph.constant("pooling_probes", attention.probes.T)])
+    shares = graph.node("Unsqueeze", [graph.node("Softmax", [scores], axis=1), graph.integers(3)])
+    values = graph.node("MatMul", [states, graph.constant("pooling_values", attention.values.T)])
+    by_head = graph.node("Reshape", [values, graph.integers(0, 0, heads, width // heads)])
+    summed = graph.node("ReduceSum", [graph.node("Mul", [by_head, shares]), graph.integers(1)], keepdims=0)
+    return graph.node("Reshape", [summed, graph.integers(0, width)])
 
 
 def _projection(graph: GraphBuilder, matrix: npt.NDArray[np.float32], *, small: bool) -> str:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from searchkit.errors import Action, Option, Remedy, UnsupportedCheckpointError
+from searchkit.train.finetune.pooling import POOLING_TYPE, AttentionPooling
 from searchkit.train.options import FinetuneOptions, Method, Precision
 
-HEADS = r"(^|\.)\d+\.linear\."  # a pattern for the names of the Dense modules' weights
+HEADS = r"(^|\.)\d+\.(linear\.|value\.|probes$)"  # a pattern for the names of weights of Dense modules and attention pooling
 TOKEN_TABLES = ("embed_tokens.weight", "word_embeddings.weight", "tok_embeddings.weight")  # the ends of their names
 _LORA_TARGETS = {  # patterns for the names of the layers' products
     "bert": r".*layer\.\d+\..*(query|key|value|dense)",
@@ -37,8 +38,13 @@ def open_plain(folder: Path, options: FinetuneOptions) -> Any:
     logging.disable_progress_bar()
     if options.threads:
         torch.set_num_threads(options.threads)
-    network = SentenceTransformer(
-        str(folder), device=best_device(), local_files_only=True, model_kwargs={"dtype": torch.float32}
+    # It refuses modules of other packages, as code that the folder chooses, and has no public way to name one that is ours.
+    network = SentenceTransformer._load_with_module_classes(
+        str(folder),
+        {POOLING_TYPE: AttentionPooling},
+        device=best_device(),
+        local_files_only=True,
+        model_kwargs={"dtype": torch.float32},
     )
     network.tokenizer.padding_side = "right"  # groups of texts are cut on that side
     network.max_seq_length = min(options.max_tokens, network.max_seq_length or options.max_tokens)
@@ -106,11 +112,11 @@ def merged_tensors(network: Any, base: Path) -> dict[str, dict[str, Tensor]]:
 
 
 def heads_of(network: Any, base: Path) -> Iterator[tuple[str, nn.Module]]:
-    """Yield folder and module of each Dense head; a bare encoder has none."""
+    """Yield folder and module of attention pooling and of each Dense head; a bare encoder has none."""
     listed = base / "modules.json"
     places = [str(module["path"]) for module in json.loads(listed.read_text("utf-8"))] if listed.is_file() else []
     for place, module in zip(places, network, strict=False):
-        if type(module).__name__ == "Dense":
+        if type(module).__name__ in ("Dense", AttentionPooling.__name__):
             yield place, module
 
 

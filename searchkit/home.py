@@ -67,6 +67,11 @@ class Home:
         return self.path / "train" / "finetune"
 
     @property
+    def initialization_reports(self) -> Path:
+        """The folder with the report of each encoder that was made from a decoder."""
+        return self.path / "train" / "init"
+
+    @property
     def click_log(self) -> Path:
         """The recorded searches and their opened hits, if the user wants them recorded."""
         return self.path / "train" / "opened.jsonl"

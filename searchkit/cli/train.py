@@ -1,4 +1,4 @@
-"""`searchkit train`: pairs and opened; adapter, finetune, mixture and soup have their own modules."""
+"""`searchkit train`: pairs and opened; adapter, finetune, init, mixture and soup have their own modules."""
 
 import signal
 from dataclasses import asdict, dataclass
@@ -12,6 +12,7 @@ from searchkit.cli.options import PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_adapter import adapter
 from searchkit.cli.train_finetune import finetune
+from searchkit.cli.train_init import init
 from searchkit.cli.train_mixture import mixture, soup
 from searchkit.display import command, on_one_line, plural, printable
 from searchkit.errors import UsageError
@@ -42,6 +43,7 @@ def train(context: click.Context) -> None:
 
 train.add_command(adapter)
 train.add_command(finetune)
+train.add_command(init)
 train.add_command(mixture)
 train.add_command(soup)
 

@@ -177,6 +177,56 @@ class FinetuneOptions:
 _RATES = {Method.LORA: 2e-4, Method.FULL: 5e-5}
 
 
+class Start(StrEnum):
+    """The weights that an encoder starts with, in the order of EmbeddingGemma's report."""
+
+    ENCODER_DECODER = "encoder-decoder"
+    DECODER = "decoder"
+    RANDOM = "random"
+
+
+class TokenPooling(StrEnum):
+    """The way from the states of the tokens to one vector, in the order of EmbeddingGemma's report."""
+
+    MEAN = "mean"
+    ATTENTION = "attention"
+    LAST = "last"
+    FIRST = "first"
+
+
+@dataclass(frozen=True, slots=True)
+class InitOptions:
+    """The options of making an encoder from a decoder.
+
+    `layers`, `width`: of a new decoder, the width a multiple of 6. `vocabulary`: the most frequent tokens that are kept.
+    `max_tokens`: of a training text. `language_steps`, `adaptation_steps`: of the two stages of pretraining, with `texts` texts
+    each and at most `rate` as the learning rate. `epochs`, `batch_size`, `contrastive_rate`, `temperature`: of the contrastive
+    stage. `starts`, `poolings`: what is compared, each combination with `seeds` seeds. `seed`: the first one. `threads`: 0 for
+    torch's choice.
+    """
+
+    layers: int = 6
+    width: int = 192
+    vocabulary: int = 8192
+    max_tokens: int = 128
+    language_steps: int = 600
+    adaptation_steps: int = 600
+    texts: int = 32
+    rate: float = 1e-3
+    epochs: int = 4
+    batch_size: int = 64
+    contrastive_rate: float = 5e-4
+    temperature: float = 0.05
+    starts: tuple[Start, ...] = tuple(Start)
+    poolings: tuple[TokenPooling, ...] = tuple(TokenPooling)
+    seeds: int = 3
+    seed: int = 0
+    tokens_at_once: int = 8192
+    precision: Precision = Precision.AUTO
+    threads: int = 0
+    checkpoint_minutes: float = 5.0
+
+
 def require_torch() -> None:
     """Raise ExtraMissingError, which says how to install it, if PyTorch is missing. Imports nothing."""
     if importlib.util.find_spec("torch") is None:

@@ -1,0 +1,1 @@
+"""Encoders from decoders: pretraining on a corpus, encoder-decoder adaptation, and the comparison with other starts."""

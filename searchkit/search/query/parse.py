@@ -115,21 +115,20 @@ def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bo
             return 0
         (parts.since if name == "since" else parts.until).append(days[0 if name == "since" else 1])
         return found.end()
-    kind, fits = _KINDS[name]
+    kind, fits = ("types", is_type) if name == "type" else _KINDS[name]
     values = [value]
     if name in _LISTS or (name in _PEOPLE and found[4]):  # a name in quotes may have a comma: "Müller, Anna"
         values = [part.strip() for part in value.split(",") if part.strip()]
     values = [part.lower() if name in _LISTS else part for part in values]
-    if not values or not all(is_type(part) if name == "type" else fits(part) for part in values):
+    if not values or not all(map(fits, values)):
         return 0
     parts.filters.setdefault(f"{'not_' if negated else ''}{kind}", []).extend(values)
     return found.end()
 
 
 _LISTS, _PEOPLE = ("type", "has"), ("from", "to")
-# Each filter by its name in a query: its name in Filters, and whether a value makes sense.
+# Each other filter by its name in a query: its name in Filters, and whether a value makes sense.
 _KINDS: Mapping[str, tuple[str, Callable[[str], bool]]] = {
-    "type": ("types", is_file_type),
     "path": ("paths", is_place),
     "folder": ("folders", is_place),
     "from": ("senders", is_name),

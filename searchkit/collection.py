@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import open_for_reading, open_for_writing, reading, writing
-from searchkit.catalog.meta import COVERED, MODEL, set_meta
+from searchkit.catalog.meta import COVERED, MODEL, UNREAD, set_meta
 from searchkit.catalog.roots import Root, all_roots, write_recovery_record
 from searchkit.config import load_settings
 from searchkit.embedding.known_models import get_again
@@ -156,6 +156,11 @@ class Collection:
         with self._catalog() as catalog:
             fingerprint = self._fingerprint(catalog)
             return bool(fingerprint) and catalog.meta(COVERED) == fingerprint
+
+    def unread_files(self) -> int:
+        """Count the files that an index run has found and not read yet; quick to ask."""
+        with self._catalog() as catalog:
+            return int(catalog.meta(UNREAD) or 0)
 
     def coverage(self) -> Coverage:
         """Count what can be found by words and by meaning; cheaper than the full status."""

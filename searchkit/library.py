@@ -145,6 +145,7 @@ class Library:
         notes = [*notes_on_hits(query, request.filters, request.mode, hits)] if request.like is None else []
         if hits and request.like is None and request.mode is not SearchMode.SEMANTIC:
             notes = [*self._corrected(request), *notes]
+        notes += self._not_read(request)
         if request.mode is not SearchMode.LEXICAL and request.like is None:
             notes += self._not_covered(request)
         return SearchResponse(tuple(hits), tuple(notes), query)
@@ -279,6 +280,11 @@ class Library:
         if pairs := [(typed, word) for typed, word in shown.items() if typed in unknown]:
             yield Note(NoteKind.CORRECTED, tuple(word for pair in pairs for word in pair))
 
+    def _not_read(self, request: SearchRequest) -> "Iterator[Note]":
+        for collection in self._chosen(request.collections):
+            if files := collection.unread_files():
+                yield Note(NoteKind.PARTLY_READ, (), collection.name, files=files)
+
     def _not_covered(self, request: SearchRequest) -> "Iterator[Note]":
         chosen = self._chosen(request.collections)
         by_words = [collection for collection in chosen if not collection.model()]
@@ -379,6 +385,8 @@ def _check_folder(path: Path) -> None:
         )
     if not path.is_dir():
         raise UsageError(f"There is no folder {path}.", remedy="Check the spelling, or the drive that it should be on.")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be read.", remedy="Get the permission to read it, or index another folder.")
 
 
 def _root_of(catalog: "CatalogWriter", target: Path, collection: str) -> roots.Root:

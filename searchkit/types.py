@@ -232,6 +232,7 @@ class NoteKind(StrEnum):
     ALL_WEAK = "all weak"  # no hit is clearly about the query
     FILTER_MISREAD = "filter misread"  # words that look like filters were searched for as text
     NOTHING_FOUND = "nothing found"
+    PARTLY_READ = "partly read"  # some files of a collection were found and have not been read yet
     PARTLY_EMBEDDED = "partly embedded"  # some passages of a collection cannot be found by meaning yet
     MEANINGLESS = "meaningless"  # found by meaning with a model that does not distinguish texts
     MORE_TO_COME = (
@@ -249,11 +250,11 @@ MEANINGLESS_MODEL = "its model does not distinguish passages that answer a query
 class Note:
     """A remark about a response; `display.note_text` words it.
 
-    `values`: the phrases, each mistyped word and what was searched for instead, the misread words,
-    the conditions on hits in words, or the collections that were searched by words
-    only (none means all). `collection`: of which `vectors` of `passages` distinct passages can be found by meaning, or which
-    can be embedded now; `is_lazy`: the model reads its others only as questions ask for them. `reason`: why only words were
-    searched: one of the two above, or an error's text; `remedy`: that error's.
+    `values`: the phrases, each mistyped word and what was searched for instead, the misread words, the conditions on hits in
+    words, or the collections that were searched by words only (none means all). `collection`: of which `files` have not been
+    read, or `vectors` of `passages` distinct passages can be found by meaning, or which can be embedded now; `is_lazy`: the model
+    reads its others only as questions ask for them. `reason`: why only words were searched: one of the two above, or an error's
+    text; `remedy`: that error's.
     """
 
     kind: NoteKind
@@ -261,6 +262,7 @@ class Note:
     collection: str = ""
     vectors: int = 0
     passages: int = 0
+    files: int = 0
     reason: str = ""
     is_lazy: bool = False
     remedy: Remedy | None = None

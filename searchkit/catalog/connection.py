@@ -105,7 +105,11 @@ def open_for_writing(path: Path) -> CatalogWriter:
 
 def open_as_it_is(path: Path) -> CatalogReader:
     """Open a catalog to look at its damage: nothing is migrated or checked. Raises sqlite3.DatabaseError if it cannot be read."""
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    is_unchanging = not os.access(path.parent, os.W_OK) or is_disk_full(
+        path.parent
+    )  # SQLite cannot keep a journal there
+    how = "immutable=1" if is_unchanging and not _journal_bytes(path) else "mode=ro"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError:
@@ -142,8 +146,7 @@ def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
 
     Raises CatalogError if it was not closed properly, since part of it is then in the journal.
     """
-    journal = path.with_name(f"{path.name}-wal")
-    if journal.exists() and journal.stat().st_size:
+    if _journal_bytes(path):
         raise CatalogError(
             f"The catalog {path} was not closed properly, and {path.parent} cannot be written, which opening it needs.",
             remedy=FREE_SPACE if is_disk_full(path.parent) else "Get the permission to write there.",
@@ -154,6 +157,12 @@ def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
         )
     except sqlite3.DatabaseError as error:
         raise CatalogError(f"The catalog {path} cannot be opened: {error}.") from error
+
+
+def _journal_bytes(path: Path) -> int:
+    """The size of what has been written to a catalog and is still in its journal."""
+    journal = path.with_name(f"{path.name}-wal")
+    return journal.stat().st_size if journal.exists() else 0
 
 
 def _create(path: Path) -> None:

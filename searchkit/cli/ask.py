@@ -21,7 +21,11 @@ class _Request(AnswerRequest):
     question: Annotated[tuple[str, ...], argument(nargs=-1)]
     no_llm: Annotated[
         bool,
-        option("--no-llm", is_flag=True, help="Print only the numbered sources and the question, to paste elsewhere."),
+        option(
+            "--no-llm",
+            is_flag=True,
+            help="Print what a language model would be asked, the numbered sources included, to paste elsewhere.",
+        ),
     ]
 
 

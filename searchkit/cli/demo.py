@@ -70,7 +70,7 @@ def _samples(library: "Library") -> Path:
     if (came_along.parent / "pyproject.toml").is_file():
         return came_along
     folder = library.home.path / came_along.name
-    shutil.copytree(came_along, folder, dirs_exist_ok=True)
+    shutil.copytree(came_along, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -92,7 +92,9 @@ def _fetch(library: "Library") -> bool:
 
 
 def _say_what_is_next(folder: Path) -> None:
-    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    shown = (
+        folder.name if folder.parent == Path.cwd() else folder
+    )  # short in a clone; elsewhere it works from any folder
     steps = {
         "search as you type": command(),
         "your own files": f"{command('index')} ~/Documents",

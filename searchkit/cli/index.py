@@ -18,6 +18,7 @@ from searchkit.display import (
     on_one_line,
     plural,
     remedy_command,
+    remedy_text,
 )
 from searchkit.errors import Action, Remedy, SearchkitError
 from searchkit.reports import IndexReport, RunOptions
@@ -114,14 +115,17 @@ def _index(library: "Library", request: _Request) -> None:
         elif report.model:
             _advise_on_adapting(report)
         names.append(report.collection)
+        if not report.passages:
+            say("  There is nothing to search yet.")
     names = list(dict.fromkeys(names))
     by_words = [name for name in names if not library.collection(name).model()]
-    if by_words and _fetch_model(library, request):
+    is_fetched = _fetch_model(library, request) if by_words else None
+    if is_fetched:
         for name in by_words:
             _run(library, request, collection=name)
             if may_adapt:
                 _adapt(library, name, request)
-    elif by_words:
+    elif is_fetched is False:
         say("No model is installed, so these passages are found by their words and not yet by their meaning.")
         say(f"What brings that, without reading your files again: {command('models', 'pull')}")
     if request.watch:
@@ -191,8 +195,10 @@ def _advise(report: IndexReport, library: "Library") -> None:
         say(f"  The small model {BUNDLED} knows English best. A better one: {command('models', 'pull')}")
 
 
-def _fetch_model(library: "Library", request: _Request) -> bool:
-    """Ask, once for a data directory, whether to fetch the recommended model, and fetch it; False if there is none then.
+def _fetch_model(library: "Library", request: _Request) -> bool | None:
+    """Ask whether to fetch the recommended model, and fetch it; once for a data directory, if there is an answer and it works.
+
+    False if nobody was asked or the answer is no, None if it cannot be fetched, which was said.
 
     Asks people only: neither pipes, nor scripts, nor continuous integration, nor where the network is not to be used.
     """
@@ -216,7 +222,8 @@ def _fetch_model(library: "Library", request: _Request) -> bool:
             fetch_model(library, PullRequest())
         except SearchkitError as error:  # words are indexed all the same, and can be watched; the next run asks again
             say(error_text(error))
-            return False
+            say("Until then, passages are found by their words. The next run asks again.")
+            return None
     write_atomically(library.home.model_offer, b"yes\n" if is_wanted else b"no\n")
     return is_wanted
 
@@ -236,10 +243,12 @@ def _advise_on_missing_model(report: IndexReport, library: "Library") -> None:
     """Say that a collection's model is gone, so that what is new is found by its words alone."""
     own = library.collection(report.collection).model()
     if own and not report.model:
+        from searchkit.embedding.known_models import get_again
+
         say(
-            f"  Its model '{own}' is not installed, so what is new is found by its words. To bring it back, or choose another:"
+            f"  Its model '{own}' is not installed, so what is new is found by its words. {remedy_text(get_again(own))}"
         )
-        say(f"  {command('models', 'pull', own)}, or {command('models', 'use', 'NAME', '-c', report.collection)}")
+        say(f"  To choose another: {command('models', 'use', 'NAME', '-c', report.collection)}")
 
 
 def _advise_on_adapting(report: IndexReport) -> None:
@@ -289,8 +298,8 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
 
 
 def _totals(report: IndexReport) -> str:
-    not_read = ((report.skipped, "skipped"), (report.unsupported, "of kinds that are not read"))
-    skipped = "".join(f" {count:,} {what} in all;" for count, what in not_read if count)
+    not_read = ((report.skipped, "skipped"), (report.unsupported, "of other kinds"))
+    skipped = "".join(f" in all {plural(count, 'file')} {what};" for count, what in not_read if count)
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
     found = f"{report.embedded:,} embedded{speed}" if report.model else "found by their words"
     return f"{skipped} {plural(report.passages, 'passage')}, {found}, {report.elapsed_seconds:.1f} s"

@@ -8,7 +8,7 @@ import click
 
 from searchkit import __version__
 from searchkit.cli.output import say
-from searchkit.display import UpgradeLines, error_text, printable
+from searchkit.display import ProgressLines, error_text, os_error_text, printable
 from searchkit.errors import SearchkitError
 from searchkit.reports import listen_to_upgrades
 
@@ -43,7 +43,8 @@ _MODULES = {
     "docs": "demo",
 }  # others: named as the command
 
-_CONTINUED = frozenset(("index", "demo", "train", "rebuild", "eval"))  # those that an interruption costs little
+# Those that an interruption costs little.
+_CONTINUED = ({"index"}, {"demo"}, {"train"}, {"rebuild"}, {"eval"}, {"models", "pull"}, {"models", "import"})
 
 
 class LazyGroup(click.Group):
@@ -92,7 +93,7 @@ def cli(ctx: click.Context, *, debug: bool) -> int | None:
       searchkit search "when does the lease end"
     """
     ctx.obj = debug
-    listen_to_upgrades(UpgradeLines(say))
+    listen_to_upgrades(ProgressLines(say))
     if ctx.invoked_subcommand:
         return None
     tui = import_module("searchkit.cli.tui")
@@ -116,7 +117,8 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        goes_on = not _CONTINUED.isdisjoint(sys.argv[1:2])
+        typed = set(sys.argv[1:3])
+        goes_on = any(words <= typed for words in _CONTINUED)
         say("Stopped. What was stored is kept; the same command continues from there." if goes_on else "Stopped.")
         sys.exit(130)
     except BrokenPipeError:
@@ -125,7 +127,7 @@ def main() -> None:
     except SearchkitError as error:
         _fail(error_text(error), debug=debug)
     except OSError as error:  # the machine's: a full disk, a folder without write permission
-        _fail(f"{error}. Nothing done before is lost; --debug shows where it happened.", debug=debug)
+        _fail(os_error_text(error), debug=debug)
 
 
 def _fail(message: str, *, debug: bool) -> None:

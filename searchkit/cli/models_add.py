@@ -60,13 +60,12 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
       searchkit models pull embeddinggemma-300m
       searchkit models pull BAAI/bge-small-en-v1.5 --name bge
     """
-    from searchkit.embedding.known_models import RECOMMENDED
-    from searchkit.embedding.pull import PullRequest
+    from searchkit.embedding.pull import PullRequest, is_installed
     from searchkit.library import Library
 
     with Library() as library:
-        if not (model or name) and RECOMMENDED in library.models.names() and quantization == Quantization.INT8:
-            say(f"{RECOMMENDED} is installed already.")
+        if installed := is_installed(library.models, PullRequest(model, revision, name, Quantization(quantization))):
+            say(f"{installed} is installed already.")
             return
         passages = _calibration_passages(library, calibrate)
         fetch_model(library, PullRequest(model, revision, name, Quantization(quantization), offline, passages))

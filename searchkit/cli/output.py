@@ -1,6 +1,7 @@
 """Prints for the command: data on standard output, messages and progress on standard error."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.display import error_text, printable
+from searchkit.display import ProgressLines, error_text, printable
 from searchkit.errors import NothingIndexedError
 from searchkit.reports import Progress, ProgressListener
 
@@ -21,9 +22,12 @@ _SETTLED_SECONDS = 1.0  # before that a rate is meaningless
 
 @contextmanager
 def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
-    """A listener that draws on stderr while the block runs, or does nothing if stderr is not a terminal."""
-    if quiet or not sys.stderr.isatty():
+    """A listener that draws on stderr while the block runs; where nothing can be drawn, it prints a line now and then."""
+    if quiet:
         yield lambda _: None
+        return
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        yield ProgressLines(say)
         return
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn

@@ -1,7 +1,10 @@
 """Words for people, the same in the command and the UI: places, reasons, numbers, notes, text that is safe to show."""
 
+import errno
+import os
 import re
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +19,7 @@ _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which rev
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
 _NAME_CHARACTERS = 40
-_QUIET_SECONDS = 2.0  # of an upgrade
+_QUIET_SECONDS = 2.0  # of a stage
 _SAY_AGAIN_SECONDS = 10.0
 _ADDRESS = re.compile(r"<[^<>]*>")
 
@@ -87,18 +90,25 @@ def note_text(note: Note) -> str:
             )
         case NoteKind.NOTHING_FOUND:
             return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
-        case NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME:
-            read = f"{note.vectors:,} of {note.passages:,} passages"
-            by_meaning = f"{read} can be found by meaning so far"
-            if note.is_lazy:
-                by_meaning = f"the model has read {read}, and reads others as questions ask for them"
-            to_come = "the order by meaning is still to come; it takes about a second more"
-            return f"{note.collection}: {to_come if note.kind is NoteKind.MORE_TO_COME else by_meaning}."
+        case NoteKind.PARTLY_READ | NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME:
+            return f"{note.collection}: {_on_coverage(note)}."
         case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
             by_words = note.kind is NoteKind.WORDS_ONLY
             searched = "searched by words alone" if by_words else "the order of these passages means little"
             names = ", ".join(note.values)
             return f"{f'{names}: {searched}' if names else searched.capitalize()}: {note.reason.rstrip('.')}."
+
+
+def _on_coverage(note: Note) -> str:
+    if note.kind is NoteKind.PARTLY_READ:
+        verb = "has" if note.files == 1 else "have"
+        return f"{plural(note.files, 'file')} {verb} not been read yet, and cannot be found"
+    if note.kind is NoteKind.MORE_TO_COME:
+        return "the order by meaning is still to come; it takes about a second more"
+    read = f"{note.vectors:,} of {note.passages:,} passages"
+    if note.is_lazy:
+        return f"the model has read {read}, and reads others as questions ask for them"
+    return f"{read} can be found by meaning so far"
 
 
 def _on_words(note: Note) -> str:
@@ -110,13 +120,8 @@ def _on_words(note: Note) -> str:
 
 def note_remedy(note: Note) -> Remedy | None:
     """What can be done about a note, None if nothing or if its text says so."""
-    if note.remedy is not None:
-        return note.remedy
-    if note.kind is NoteKind.PARTLY_EMBEDDED:
-        action, words = Action.RESUME_INDEXING, "To continue"
-        if note.is_lazy:
-            action, words = Action.EMBED_ALL, "To have it read all"
-        return Remedy(action, collection=note.collection, sentence=words)
+    if note.remedy is not None or note.kind in (NoteKind.PARTLY_READ, NoteKind.PARTLY_EMBEDDED):
+        return note.remedy or _to_continue(note)
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_AT_INDEXING:
         return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence="Embed it")
     if note.reason == MEANINGLESS_MODEL:
@@ -124,6 +129,13 @@ def note_remedy(note: Note) -> Remedy | None:
     if note.kind is NoteKind.WORDS_ONLY and note.reason == NO_MODEL_INSTALLED:
         return Remedy(Action.PULL_MODEL)
     return None
+
+
+def _to_continue(note: Note) -> Remedy:
+    if note.is_lazy:
+        return Remedy(Action.EMBED_ALL, collection=note.collection, sentence="To have it read all")
+    words = "To continue" if note.kind is NoteKind.PARTLY_EMBEDDED else "Unless that is under way"
+    return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence=words)
 
 
 def file_changes(report: IndexReport) -> str:
@@ -187,10 +199,10 @@ def time_left(seconds: float) -> str:
     return f"about {minutes} min" if minutes < 100 else f"about {round(minutes / 60)} h"
 
 
-class UpgradeLines:
-    """A listener to upgrades of catalogs that has `say` show how far one is, where it takes longer than a moment.
+class ProgressLines:
+    """A listener that has `say` show how far work is, a line now and then, where it takes longer than a moment.
 
-    Lines, not a bar: an upgrade may come in the middle of another one's progress, and in the log of a server.
+    For logs, pipes and terminals that cannot draw a bar, and for upgrades of catalogs, which may come in the middle of other work.
     """
 
     def __init__(self, say: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
@@ -206,7 +218,17 @@ class UpgradeLines:
             self._stage, self._next = progress.stage, now + _QUIET_SECONDS
         if now >= self._next:
             self._next = now + _SAY_AGAIN_SECONDS
-            self._say(f"{progress.stage}: {progress.done:,} of {progress.total or 0:,} {progress.unit}.")
+            self._say(f"{progress.stage}{_amount(progress)}")
+
+
+def _amount(progress: Progress) -> str:
+    """`: 12 of 40 files`, `: 65 %, measuring its scale`; of work that nobody has counted, `…`."""
+    note = f", {progress.note}" if progress.note else ""
+    if progress.unit == "%":
+        return f": {progress.done} %{note}"
+    if progress.total is None:
+        return f": {progress.done:,} {progress.unit}{note}" if progress.done else f" …{note}"
+    return f": {progress.done:,} of {progress.total:,} {progress.unit}{note}"
 
 
 def size(count_bytes: int) -> str:
@@ -227,6 +249,28 @@ def command(*words: str) -> str:
 def error_text(error: SearchkitError) -> str:
     """Word an error for the command line: what happened, and the commands that help."""
     return sentences(str(error), either([command_line(choice) for choice in choices_of(error)]))
+
+
+def os_error_text(error: OSError) -> str:
+    """What the machine refuses, and what can be done about it."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list) and error.args[0]:  # of many files
+        error = OSError(errno.ENOSPC if "No space left" in str(error.args[0][0][2]) else 0, str(error.args[0][0][2]))
+    where = on_one_line(os.fsdecode(error.filename)) if error.filename else ""
+    what = f"{where}: {error.strerror or error}" if where else error.strerror or str(error)
+    if error.errno == errno.ENOENT and not _has_current_folder():
+        return "The folder in which this was typed no longer exists. Change to another one."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{what}. Free some space, then type the same again: what was finished before is kept."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{what}. Make that possible, or choose another data directory (SEARCHKIT_HOME)."
+    return f"{what}. Nothing done before is lost; --debug shows where it happened."
+
+
+def _has_current_folder() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except OSError:
+        return False
 
 
 def remedy_text(remedy: Remedy) -> str:

@@ -210,7 +210,7 @@ class Hub:
             )
         page, status = f"{self.endpoint}/{repository}", error.response.status_code
         said = f" The hub says: {' '.join(error.server_message.split())[:300]}" if error.server_message else ""
-        log_in = "log in (hf auth login) or set HF_TOKEN"
+        log_in = "set HF_TOKEN to a token of yours, or log in if you have the hub's own command (hf auth login)"
         if isinstance(error, GatedRepoError):
             return self._gated(repository, page, said, log_in)
         if isinstance(error, RevisionNotFoundError):
@@ -220,7 +220,7 @@ class Hub:
             )
         elif status == _UNAUTHORIZED and self._token:
             message = f"The hub does not accept your token.{said}"
-            remedy = "Log in again (hf auth login), or set HF_TOKEN to a valid token."
+            remedy = "Set HF_TOKEN to a valid token, or log in again (hf auth login)."
         elif isinstance(error, RepositoryNotFoundError) or status in (_UNAUTHORIZED, _NOT_FOUND):
             message = f"There is no {page}, or it is private."
             remedy = f"Check the spelling; if it is private, {log_in}."

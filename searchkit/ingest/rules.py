@@ -194,7 +194,7 @@ def rules_of(root: Path, excluded: frozenset[Path]) -> Rules:
     """The rules that apply before the root's own ignore files are read."""
     leftovers = replace(ignore_file(ALWAYS_IGNORED), rule=LeftOutRule.LEFTOVER)
     levels = [Level(leftovers)]
-    at = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
+    at = next((folder for folder in (root, *root.parents) if _has_git(folder)), None)
     repository = None
     if at is not None:
         repository = Repository(at, above="" if at == root else f"{root.relative_to(at).as_posix()}/")
@@ -261,6 +261,13 @@ def tracked_files(repository: Path) -> list[str]:
         return _names_in_index(index.read_bytes())
     except (OSError, ValueError, struct.error):
         return []
+
+
+def _has_git(folder: Path) -> bool:
+    try:
+        return (folder / ".git").exists()
+    except PermissionError:  # it may not be looked into
+        return False
 
 
 def _git_folder(repository: Path) -> Path:

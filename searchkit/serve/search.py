@@ -15,7 +15,7 @@ from searchkit.types import Hit, Note, NoteKind
 
 MAX_HITS = 100
 _NOT_ON_HITS = (
-    *(NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS),
+    *(NoteKind.PARTLY_READ, NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS),
     NoteKind.CORRECTED,
 )
 _DEPTHS = (

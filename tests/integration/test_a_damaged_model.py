@@ -122,7 +122,7 @@ def test_http_and_mcp_find_words_and_say_so(damaged: Library) -> None:
     assert answer.json()["results"][0]["path"].endswith("bread.txt")
     assert "docs: searched by words alone" in answer.json()["message"]
     assert semantic.status_code >= 400
-    assert "cannot be loaded" in semantic.text
+    assert "is damaged (model.onnx is damaged" in semantic.text
     told = search_by_mcp(damaged, "dough", 3)
     assert "docs: searched by words alone" in str(told["note"])
     assert f"searchkit models pull {BUNDLED}" in str(told["note"])
@@ -142,7 +142,7 @@ def test_the_command_finds_words_and_says_so(damaged: Library) -> None:
 
 def test_the_terminal_ui_finds_words_and_says_so(damaged: Library) -> None:
     async def scenario(session: Session) -> None:
-        await session.until(lambda: any("cannot be loaded" in each for each in session.toasts))
+        await session.until(lambda: any("is damaged (model.onnx is damaged" in each for each in session.toasts))
         await session.search("dough")
         assert session.names[:1] == ["bread.txt"]
         await session.until(lambda: "by words alone" in session.seen)

@@ -35,6 +35,7 @@ REQUESTS = {
     NoteKind.CORRECTED: "rosse",
     NoteKind.FILTER_MISREAD: "roses tpye:pdf",
     NoteKind.NOTHING_FOUND: "roses type:pdf since:2001",
+    NoteKind.PARTLY_READ: "roses",
     NoteKind.PARTLY_EMBEDDED: "dough",  # asked for the wasps, the model would read them
     NoteKind.WORDS_ONLY: "roses",
 }
@@ -127,6 +128,21 @@ def without_meaning(docs: Path, tmp_path: Path) -> Iterator[Library]:
 
 
 @pytest.fixture
+def partly_read(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """A file more was found, and reading it was interrupted."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    write(docs / "wasps.md", "Wasps sting.\n")
+    with monkeypatch.context() as during:
+        during.setattr("searchkit.catalog.documents.put_document", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            indexed.index(docs, collection="docs")
+    return indexed
+
+
+@pytest.fixture
 def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     """Three of four passages have a vector: indexing was interrupted."""
 
@@ -146,7 +162,11 @@ def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatc
 def test_every_front_end_gives_the_notes_of_the_library(
     kind: NoteKind, front_end: FrontEnd, request: pytest.FixtureRequest
 ) -> None:
-    fixtures = {NoteKind.PARTLY_EMBEDDED: "partly_embedded", NoteKind.WORDS_ONLY: "without_meaning"}
+    fixtures = {
+        NoteKind.PARTLY_READ: "partly_read",
+        NoteKind.PARTLY_EMBEDDED: "partly_embedded",
+        NoteKind.WORDS_ONLY: "without_meaning",
+    }
     library: Library = request.getfixturevalue(fixtures.get(kind, "indexed"))
     notes = library.find(SearchRequest(REQUESTS[kind], K)).notes
     assert kind in {note.kind for note in notes}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from searchkit import Library
-from searchkit.display import UpgradeLines
+from searchkit.display import ProgressLines
 from searchkit.ingest.extract.readers import version
 from searchkit.reports import Progress, listen_to_upgrades
 from tests.data.make_stored import CODED, PLAIN, QUERIES, ROOT, STORED, counts, found, run
@@ -156,10 +156,10 @@ def test_upgrading_says_how_far_it_is_and_ends_with_all(home: Path) -> None:
 def test_a_short_upgrade_is_silent_and_a_long_one_speaks_every_ten_seconds() -> None:
     said: list[str] = []
     now = 0.0
-    lines = UpgradeLines(said.append, lambda: now)
+    lines = ProgressLines(said.append, lambda: now)
     for now in (0.0, 1.9, 2.5, 8.0, 12.0, 13.0):
         lines(Progress("Upgrading collection 'docs'", int(now * 1000), 20_000, "documents"))
     assert said == [
-        "Upgrading collection 'docs': 2,500 of 20,000 documents.",
-        "Upgrading collection 'docs': 13,000 of 20,000 documents.",
+        "Upgrading collection 'docs': 2,500 of 20,000 documents",
+        "Upgrading collection 'docs': 13,000 of 20,000 documents",
     ]

@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from searchkit import Home
 from searchkit.config import load_settings
-from searchkit.display import UpgradeLines
+from searchkit.display import ProgressLines
 from searchkit.reports import listen_to_upgrades
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.job import Job
@@ -93,7 +93,7 @@ class SearchApp(App[None]):
     def on_mount(self) -> None:
         """Save the theme whenever the user changes it from now on."""
         self.theme_changed_signal.subscribe(self, lambda theme: self._save_theme(theme.name))
-        listen_to_upgrades(UpgradeLines(lambda line: self.notify(line, timeout=8, markup=False)))
+        listen_to_upgrades(ProgressLines(lambda line: self.notify(line, timeout=8, markup=False)))
 
     def on_unmount(self) -> None:
         """Close what the session has opened."""

@@ -85,7 +85,7 @@ def test_a_yes_without_a_network_says_so_leaves_words_and_is_asked_again(
 ) -> None:
     screen = screen_of(environment, "index", docs, answer="y\n")
     assert "Nothing was kept." in screen
-    assert screen.rstrip().endswith(ADVICE)
+    assert screen.rstrip().endswith("passages are found by their words. The next run asks again.")
     assert ASKED in screen_of(environment, "index", docs, answer="n\n")
 
 

@@ -239,7 +239,7 @@ def test_weights_that_are_none_are_refused_and_not_kept(home: Path, serve: Serve
 @pytest.mark.parametrize(
     ("token", "message"),
     [
-        ("", r"Accept them at http://127.0.0.1:\d+/anna/model, then log in \(hf auth login\) or set HF_TOKEN"),
+        ("", r"Accept them at http://127.0.0.1:\d+/anna/model, then set HF_TOKEN to a token of yours"),
         ("hf_other", r"Your token gives no access to anna/model. .*The hub says: Access to model anna/model is"),
         ("hf_wrong", r"does not accept your token.*Invalid credentials"),
     ],
@@ -434,6 +434,8 @@ def test_short_names_and_repositories_are_told_apart_from_nonsense() -> None:
     assert repository_of("") == recommended().repository
     assert repository_of("EmbeddingGemma-300m") == "google/embeddinggemma-300m"
     assert repository_of("BAAI/bge-small-en-v1.5") == "BAAI/bge-small-en-v1.5"
+    for address in ("https://huggingface.co/BAAI/bge-small-en-v1.5", "https://hf.co/BAAI/bge-small-en-v1.5/tree/main"):
+        assert repository_of(address) == "BAAI/bge-small-en-v1.5"
     for nonsense in ("gpt", "a/b/c", "../x", "a/..", "/a", "a/", "a b/c", "https://hub.example/a/b", "ä/b"):
         with refused(UsageError, f"Give its OWNER/NAME there, or a short name: {RECOMMENDED}, embeddinggemma-2, "):
             repository_of(nonsense)
@@ -488,12 +490,14 @@ def searchkit(home: Path, *arguments: str | Path, code: int = 0, prelude: str = 
 def test_the_command_pulls_and_the_model_is_used(home: Path, minilm: LoopbackHub, docs: Path) -> None:
     pulled = searchkit(home, "models", "pull", MINILM, "--name", "small")
     assert pulled.stdout == ""
-    first, second = pulled.stderr.splitlines()
+    first, second = [line for line in pulled.stderr.splitlines() if not line.startswith(("Downloading", "Converting"))]
     assert first.startswith(
         "Pulled small from sentence-transformers/all-MiniLM-L6-v2, commit 0123456789ab: 384 dimensions, int8, "
     )
     assert first.endswith(" MB, licence apache-2.0.")
     assert second == "New collections use small."
+    again = searchkit(home, "models", "pull", MINILM, "--name", "small")
+    assert again.stderr == "small is installed already.\n"
     searchkit(home, "index", docs)
     assert "boiler.md" in searchkit(home, "search", "central heating", "-k", "1").stdout
 

@@ -248,6 +248,14 @@ def test_a_root_that_is_gone_loses_nothing(library: Library, docs: Path) -> None
         library.index(docs)
 
 
+def test_a_folder_that_may_not_be_listed_is_named(
+    library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("searchkit.library.os.access", lambda path, _: path != docs)
+    with pytest.raises(UsageError, match=f"{docs} cannot be read"):
+        library.index(docs)
+
+
 def test_a_file_above_the_size_limit_is_skipped_without_being_read(
     library: Library, docs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

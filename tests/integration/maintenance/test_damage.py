@@ -221,3 +221,14 @@ def test_a_catalog_of_the_first_version_is_migrated_and_stays_searchable(
     assert library.index(docs).unchanged == 3
     assert embedder.embedded == []
     assert hits(library) == before
+
+
+def test_on_a_disk_that_cannot_be_written_a_sound_collection_is_found_sound(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.close()
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr("searchkit.catalog.connection.os.access", lambda *_: False)
+    with Library(library.home.path, embedder=HashEmbedder()) as reader:
+        assert verify_collection(reader.collection("docs")) == []
+    assert sorted(folder.iterdir()) == before  # SQLite's journal cannot be made there

@@ -75,6 +75,8 @@ def overview(study: Study) -> Iterator[str]:
             groups = [(model, name, study.prefixes(model, name)[place]) for model, name in study.groups()]
             known = [(group, study.geometry(group[0], group[1], variant, group[2])) for group in groups]
             known = [(group, found) for group, found in known if found]
+            if not known:
+                continue  # measured at other prefixes only
             against = [differences(study, group, variant, BASE) for group, _ in known if variant != BASE]
             columns = [[each.value for each in column if each] for column in zip(*against, strict=True)]
             row = [ranged(column, "+.3f" if not 0 < i < 3 else ".2f") for i, column in enumerate(columns)]

@@ -228,10 +228,14 @@ def test_a_report_has_every_variant_and_says_what_goes_with_what(data: StudySet)
         whole = mapped(data, transform_of(variant, data, 0))
         for key in keys(data, [variant], 0, (16, 8), ("hnsw", "ivf-int8", "int8", "pq", "rabitq", "signs")):
             cells.append(measure(key, cut(whole, key.prefix)))
+    partly = mapped(data, transform_of("principal axes", data, 0))
+    cells += [measure(key, partly) for key in keys(data, ["principal axes"], 0, (16,), ("signs",))]
     text = "\n".join(report(Study(cells)))
     assert "| whitened |" in text
+    assert "nan" not in text
     assert "Rank correlations" in text
-    assert correlations(Study(cells), "signs", "variance_spread") == []  # four variants are too few
+    assert correlations(Study(cells), "hnsw", "variance_spread") == []  # four variants are too few
+    assert len(correlations(Study(cells), "signs", "variance_spread")) == 1
 
 
 def test_the_prefixes_of_a_small_model_end_with_it() -> None:

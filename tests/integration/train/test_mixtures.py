@@ -108,6 +108,25 @@ def test_a_file_of_pairs_is_one_more_source_and_gives_a_collection_without_title
     assert set(json.loads(made.stdout)["sources"]) == {"sentence", "asked"}
 
 
+def test_half_of_many_judged_queries_choose_and_the_others_decide(home: Path, tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"query": f"a neighbour and the {matter} of {subject}", "relevant": [f"{subject}/{matter}.md"]})
+        for subject in SUBJECTS
+        for matter in MATTERS[:4]
+    ]
+    many = write(tmp_path / "many.jsonl", "\n".join(lines))
+    few = write(tmp_path / "few.jsonl", "\n".join(lines[:20]))
+    ran = [json.loads(run(home, "soup", "docs", "--queries", str(file), "--json").stdout) for file in (many, few)]
+    assert [fields["judged"] for fields in ran] == [24, 0]
+    assert [fields["targets"][0]["queries"] for fields in ran] == [24, 20]
+    assert all(row["measured"]["judged"] is not None for row in ran[0]["blends"])
+    assert all(row["measured"]["judged"] is None for row in ran[1]["blends"])
+    for fields in ran:
+        if fields["model"]:
+            with Library(home) as library:
+                library.remove_model(fields["model"])
+
+
 def test_bad_input_is_refused_and_changes_nothing(home: Path, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(home, tmp_path / "home"))
     for command in ("mixture", "soup"):

@@ -195,7 +195,7 @@ class _Request:
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object.")]
 
 
-@click.command(short_help="Make an encoder from a decoder, as EmbeddingGemma was; an experiment of an hour.")
+@click.command(short_help="Make an encoder from a decoder, as EmbeddingGemma was; an experiment of an evening.")
 @with_options(_Request)
 def init(request: _Request) -> None:
     """Make a small encoder as EmbeddingGemma was made, and compare its beginnings.

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.network import best_device, compute_dtype
 from searchkit.train.init.denoising import Arrays, MakeBatch
+from searchkit.train.init.encoder_decoder import TOKENS
 from searchkit.train.options import Precision, writing_to
 
 _WARMUP = 0.05  # of the steps
@@ -92,7 +93,20 @@ def _step(network: Any, optimizer: Any, batch: Arrays, rate: float, dtype: torch
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimizer.step()
+    _couple(network, optimizer)
     return float(loss.detach())
+
+
+def _couple(network: Any, optimizer: Any) -> None:
+    """Give all rows of the token table the mean of their second moments, as Coupled Adam does (arXiv 2502.08441).
+
+    Otherwise Adam makes a full step of the tiny gradient of each token that does not occur, and all of them drift in one
+    direction: after 250 steps each on Cranfield the mean row had a norm of .95, a row one of 1.06; with this, .03 and .32.
+    """
+    for name, weight in network.named_parameters():
+        if name.endswith(TOKENS):
+            moments = optimizer.state[weight]["exp_avg_sq"]
+            moments.copy_(moments.mean(dim=0, keepdim=True).expand_as(moments))
 
 
 def _rate(stage: Stage, step: int) -> float:

@@ -22,11 +22,12 @@ from searchkit.embedding.checkpoint import Checkpoint, Pooling
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import SearchkitError, TrainingError, UnsupportedCheckpointError
 from searchkit.train.finetune.caching import Embedding
-from searchkit.train.finetune.network import open_plain
+from searchkit.train.finetune.network import merged_tensors, open_network, open_plain
+from searchkit.train.finetune.weights import check_same_shape, write_tuned
 from searchkit.train.init.encoder_decoder import new_config, new_model
 from searchkit.train.init.starts import Described, write_start
 from searchkit.train.init.vocabulary import reduce_tokenizer
-from searchkit.train.options import FinetuneOptions, Start, TokenPooling
+from searchkit.train.options import FinetuneOptions, Method, Start, TokenPooling
 from searchkit.train.pairs.pair_file import write_pairs
 from tests.integration.embedding.test_random_checkpoints import by_graph, cosines
 from tests.support.errors import refused
@@ -141,6 +142,29 @@ def test_other_poolings_are_refused_and_so_are_weights_that_do_not_fit(tmp_path:
     (tmp_path / "mean" / "1_Pooling" / "config.json").write_text('{"pooling_mode": "weightedmean"}')
     with refused(UnsupportedCheckpointError, "mean, cls and lasttoken"):
         Checkpoint(tmp_path / "mean").check_modules()
+
+
+@pytest.mark.parametrize("method", Method)
+def test_an_encoder_with_attention_pooling_can_be_trained_further(tmp_path: Path, base: Path, method: Method) -> None:
+    config = new_config(layers=1, width=24, tokens=1100, pad=0)
+    start, tuned = tmp_path / "start", tmp_path / "tuned"
+    write_start(start, new_model(config, 0).state_dict(), TokenPooling.ATTENTION, Described(config, base, ""))
+    options = FinetuneOptions(method=method, max_tokens=64)
+    network = open_network(start, options)
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if weight.requires_grad:
+                weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(len(name))))
+    assert {name for name, weight in network.named_parameters() if weight.requires_grad} >= {
+        "1.probes",
+        "1.value.weight",
+    }
+    expected = Embedding(network, tokens_at_once=1, dtype=None).embed_texts(DOCUMENTS[:3])
+    tuned.mkdir()
+    write_tuned(start, tuned, merged_tensors(network, start))
+    check_same_shape(start, tuned)
+    found = Embedding(open_plain(tuned, options), tokens_at_once=1, dtype=None).embed_texts(DOCUMENTS[:3])
+    assert np.abs(found - expected).max() < 1e-5
 
 
 def test_a_decoder_s_own_weights_are_adapted(tmp_path: Path, base: Path) -> None:

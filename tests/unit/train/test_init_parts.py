@@ -254,6 +254,16 @@ def test_both_stages_learn(tmp_path: Path) -> None:
     assert second.losses[-1] < 0.8 * second.losses[0]
 
 
+def test_tokens_that_do_not_occur_hardly_move(tmp_path: Path) -> None:
+    text = np.tile(np.arange(3, 19), 2)
+    drawn = Texts([np.roll(text, shift) for shift in range(16)], WORDS, 8)
+    model = new_model(small(), 0)
+    before = model.embed_tokens.weight.detach().clone()
+    pretrain(CausalModel(model), drawn.causal, stage("language", 40), tmp_path, lambda _: None)
+    moved = (model.embed_tokens.weight.detach() - before).norm(dim=1)
+    assert moved[20:].mean() < 0.5 * moved[3:19].mean()
+
+
 def stage(name: str, steps: int, minutes: float = 5.0) -> Stage:
     return Stage(name, "Training", steps, 3e-3, 0, 1, Precision.FLOAT32, minutes)
 

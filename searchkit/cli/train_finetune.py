@@ -1,12 +1,12 @@
 """`searchkit train finetune`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import FOLDER, PATH, EnumChoice, argument, group, option, with_options
+from searchkit.cli.options import FOLDER, PATH, Declaration, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import command, size
 from searchkit.embedding.model_info import Quantization
@@ -18,97 +18,108 @@ if TYPE_CHECKING:
     from searchkit.train.finetune.finetune import Tuned
     from searchkit.train.finetune.install import Outcome, Prepared
 
-_DEFAULT = FinetuneOptions()
 _WEIGHT = click.FloatRange(0)
 
 
-def _method_s_rate(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float:
-    return value or _DEFAULT.learning_rate
+def training_options(default: FinetuneOptions, *, least_epochs: int = 1) -> Declaration:
+    """Declare the options of training with these defaults. A `default.learning_rate` of 0 means each method's own."""
+
+    def rate(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float:
+        return value or default.learning_rate
+
+    own = {
+        "method": option(
+            "--method",
+            type=EnumChoice(Method),
+            default=default.method.value,
+            show_default=True,
+            help="Train small updates of the encoder (lora), or all of it but the token table (full).",
+        ),
+        "epochs": option(
+            "--epochs",
+            type=click.IntRange(least_epochs),
+            default=default.epochs,
+            show_default=True,
+            help=f"How often each pair is seen{'' if least_epochs else '; 0 for no training, only a fitted head'}.",
+        ),
+        "learning_rate": option(
+            "--learning-rate",
+            type=click.FloatRange(0, min_open=True),
+            callback=rate,
+            help=f"Default: {default.learning_rate:g}."
+            if default.learning_rate
+            else "Default: 2e-4 for lora, 5e-5 for full.",
+        ),
+        "mix": option(
+            "--mix",
+            type=click.FloatRange(0, 1, min_open=True),
+            default=default.mix,
+            show_default=default.mix is not None,
+            help="Share of the tuned weights"
+            + ("" if default.mix else " (default: the one that scores best on validation)")
+            + ".",
+        ),
+    }
+    own["batch_size"] = option(
+        "--batch-size", type=click.IntRange(2), default=default.batch_size, show_default=True, help="Pairs per step."
+    )
+    rank = click.IntRange(1, 64)
+    own["lora_rank"] = option(
+        "--rank", type=rank, default=default.lora_rank, show_default=True, help="Rank of lora's updates."
+    )
+    found = {**own, **_plain_options(default)}
+    return group(
+        FinetuneOptions, **{field.name: found[field.name] for field in fields(FinetuneOptions) if field.name in found}
+    )
 
 
-def _torch_s_threads(_ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int:
-    return value or _DEFAULT.threads
+def _plain_options(default: FinetuneOptions) -> dict[str, Declaration]:
+    return {
+        "max_tokens": option(
+            "--max-tokens",
+            type=click.IntRange(16),
+            default=default.max_tokens,
+            show_default=True,
+            help="Longest training text, in tokens.",
+        ),
+        "tokens_at_once": option(
+            "--memory-tokens",
+            type=click.IntRange(1),
+            default=default.tokens_at_once,
+            show_default=True,
+            help="Tokens that are trained through at once; fewer take less memory.",
+        ),
+        "precision": option(
+            "--precision",
+            type=EnumChoice(Precision),
+            default=default.precision.value,
+            show_default=True,
+            help="Precision of the matrix products.",
+        ),
+        "soup": option(
+            "--soup",
+            type=click.IntRange(1, 8),
+            default=default.soup,
+            show_default=True,
+            help="Best checkpoints to average.",
+        ),
+        "seed": option(
+            "--seed",
+            type=click.IntRange(0, 2**32 - 1),
+            default=default.seed,
+            show_default=True,
+            help="Seed of everything random.",
+        ),
+        "threads": option(
+            "--threads",
+            type=click.IntRange(1),
+            callback=lambda _ctx, _parameter, value: value or default.threads,
+            help="Processor threads (default: one for each core).",
+        ),
+    }
 
 
-TRAINING = group(
-    FinetuneOptions,
-    method=option(
-        "--method",
-        type=EnumChoice(Method),
-        default=_DEFAULT.method.value,
-        show_default=True,
-        help="Train small updates of the encoder (lora), or all of it but the token table (full).",
-    ),
-    epochs=option(
-        "--epochs",
-        type=click.IntRange(1),
-        default=_DEFAULT.epochs,
-        show_default=True,
-        help="How often each pair is seen.",
-    ),
-    batch_size=option(
-        "--batch-size", type=click.IntRange(2), default=_DEFAULT.batch_size, show_default=True, help="Pairs per step."
-    ),
-    learning_rate=option(
-        "--learning-rate",
-        type=click.FloatRange(0, min_open=True),
-        callback=_method_s_rate,
-        help="Default: 2e-4 for lora, 5e-5 for full.",
-    ),
-    lora_rank=option(
-        "--rank",
-        type=click.IntRange(1, 64),
-        default=_DEFAULT.lora_rank,
-        show_default=True,
-        help="Rank of lora's updates.",
-    ),
-    max_tokens=option(
-        "--max-tokens",
-        type=click.IntRange(16),
-        default=_DEFAULT.max_tokens,
-        show_default=True,
-        help="Longest training text, in tokens.",
-    ),
-    tokens_at_once=option(
-        "--memory-tokens",
-        type=click.IntRange(1),
-        default=_DEFAULT.tokens_at_once,
-        show_default=True,
-        help="Tokens that are trained through at once; fewer take less memory.",
-    ),
-    precision=option(
-        "--precision",
-        type=EnumChoice(Precision),
-        default=_DEFAULT.precision.value,
-        show_default=True,
-        help="Precision of the matrix products.",
-    ),
-    mix=option(
-        "--mix",
-        type=click.FloatRange(0, 1, min_open=True),
-        help="Share of the tuned weights (default: the one that scores best on validation).",
-    ),
-    soup=option(
-        "--soup",
-        type=click.IntRange(1, 8),
-        default=_DEFAULT.soup,
-        show_default=True,
-        help="Number of best checkpoints to average.",
-    ),
-    seed=option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=_DEFAULT.seed,
-        show_default=True,
-        help="Seed of everything random.",
-    ),
-    threads=option(
-        "--threads",
-        type=click.IntRange(1),
-        callback=_torch_s_threads,
-        help="Processor threads (default: one for each core).",
-    ),
-)
+TRAINING = training_options(FinetuneOptions())
 _LOSS = group(
     LossWeights,
     temperature=option(
@@ -270,7 +281,7 @@ def _train(library: "Library", prepared: "Prepared", request: _Request) -> None:
         print_json([outcome.as_json()])
     _say_outcome(outcome)
     if outcome.model and request.use:
-        _use(library, request.collection, outcome.model)
+        use_model(library, request.collection, outcome.model)
     elif outcome.model and request.collection:
         say(f"To search with it: {command('models', 'use', outcome.model, '-c', request.collection)}")
 
@@ -295,7 +306,8 @@ def _say_outcome(outcome: "Outcome") -> None:
     say(where_written(outcome.report, has_figures=True))
 
 
-def _use(library: "Library", collection: str, model: str) -> None:
+def use_model(library: "Library", collection: str, model: str) -> None:
+    """Embed a collection with a model and switch it; says how to go back."""
     from searchkit.maintenance.switch_model import embed_and_switch
 
     before = library.collection(collection).embedder().info.name

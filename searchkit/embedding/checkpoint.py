@@ -23,6 +23,7 @@ Config = Mapping[str, Any]
 
 
 _OTHER_TASK = re.compile(r"For(Sequence|Token)Classification|ForQuestion|ForMultiple|ForCausalLM|ForNextSentence")
+PREFIXES = "prefix_dimensions"  # in config_sentence_transformers.json, of students (searchkit.train.distill)
 _FEWEST_TOKENS = 3  # two special ones and one to embed
 _MOST_TOKENS = 8192
 _NO_LIMIT = 10**9  # tokenizers without a limit of their own claim 10³⁰
@@ -164,6 +165,13 @@ class Checkpoint:
             )
         usual = prompts.get(config.get("default_prompt_name") or "")
         return prompts if usual is None else {"query": usual, "document": usual, **prompts}
+
+    @cached_property
+    def prefix_dimensions(self) -> tuple[int, ...]:
+        """The Matryoshka prefixes that the checkpoint itself says it was trained for, largest first; empty if it says nothing."""
+        given = self._optional_json("config_sentence_transformers.json").get(PREFIXES)
+        sizes = given if isinstance(given, list) else []
+        return tuple(sorted({size for size in sizes if isinstance(size, int) and size > 0}, reverse=True))
 
     @cached_property
     def max_tokens(self) -> int:

@@ -109,7 +109,7 @@ def import_model(
             name=target.name,
             architecture=checkpoint.model_type,
             dimension=dimension,
-            prefix_dimensions=(dimension, *(size for size in family.prefix_dimensions if size < dimension)),
+            prefix_dimensions=prefixes_of(checkpoint, dimension),
             max_tokens=checkpoint.max_tokens,
             prompts=prompts,
             quantization=quantization,
@@ -122,6 +122,12 @@ def import_model(
             fidelity=fidelity,
         )
         return finish(_write_with_scale(card, parts), folder)
+
+
+def prefixes_of(checkpoint: Checkpoint, dimension: int) -> tuple[int, ...]:
+    """The prefixes that vectors of a checkpoint are trained for, the whole vector first: its own, or else its family's."""
+    trained = checkpoint.prefix_dimensions or FAMILIES[checkpoint.model_type].prefix_dimensions
+    return (dimension, *(size for size in trained if size < dimension))
 
 
 def _source(checkpoint: Checkpoint, weights_checksum: str, passages: int) -> dict[str, str]:

@@ -13,14 +13,14 @@ _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WIDTH = 32
 
 
-def write_bert(folder: Path) -> Path:
+def write_bert(folder: Path, layers: int = 2) -> Path:
     """An encoder of the BERT family with mean pooling and with dropout."""
     from transformers import BertConfig, BertModel
 
     config = BertConfig(
         vocab_size=len(WORDS) + len(_SPECIAL),
         hidden_size=WIDTH,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=48,
         max_position_embeddings=64,
@@ -30,21 +30,21 @@ def write_bert(folder: Path) -> Path:
     return _write(folder, BertModel, config, dense=False, prompts={})
 
 
-def write_gemma(folder: Path) -> Path:
-    """A bidirectional Gemma 3 encoder with a window of 8 tokens, two Dense heads and prompts."""
+def write_gemma(folder: Path, layers: int = 2) -> Path:
+    """A bidirectional Gemma 3 encoder with a window of 8 tokens in every other layer, two Dense heads and prompts."""
     from transformers import Gemma3TextConfig, Gemma3TextModel
 
     config = Gemma3TextConfig(
         vocab_size=len(WORDS) + len(_SPECIAL),
         hidden_size=WIDTH,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         num_key_value_heads=1,
         head_dim=16,
         intermediate_size=48,
         max_position_embeddings=64,
         sliding_window=8,
-        layer_types=["sliding_attention", "full_attention"],
+        layer_types=["full_attention" if number % 2 else "sliding_attention" for number in range(layers)],
         use_bidirectional_attention=True,
         pad_token_id=0,
     )

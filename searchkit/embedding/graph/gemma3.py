@@ -64,7 +64,7 @@ def gemma3_shape(config: Mapping[str, Any]) -> Gemma3Shape:
         epsilon=config["rms_norm_eps"],
         reach=_reach(int(config["sliding_window"])),
         max_tokens=config["max_position_embeddings"],
-        is_global=tuple(kind == "full_attention" for kind in _layer_types(config)),
+        is_global=tuple(kind == "full_attention" for kind in layer_types(config)),
         local_base=bases[0],
         global_base=bases[1],
     )
@@ -148,7 +148,8 @@ def _reach(window: int) -> int:
     return window // 2
 
 
-def _layer_types(config: Mapping[str, Any]) -> list[str]:
+def layer_types(config: Mapping[str, Any]) -> list[str]:
+    """Read the kind of each layer, "full_attention" or "sliding_attention": listed, or else one in every so many is global."""
     if config.get("layer_types"):
         return list(config["layer_types"])
     pattern = int(config.get("sliding_window_pattern") or config.get("_sliding_window_pattern") or 6)

@@ -94,20 +94,27 @@ def _in_hub_cache(card: ModelCard) -> Path | None:
     return folder
 
 
-def model_card(base: Base, facts: Mapping[str, object]) -> str:
-    """Write the tuned model's card as Markdown. `facts`: the rows of its table."""
-    licence = base.licence
+def model_card(base: Base, facts: Mapping[str, object], *, teacher: str = "", teacher_licence: str = "") -> str:
+    """Write the tuned model's card as Markdown. `facts`: the rows of its table.
+
+    `teacher`: whose vectors a student of `base` has learned, "" for a tuned model; its licence counts too.
+    """
+    licence = inherited_licence(base, teacher_licence)
     notice = f"\n{_GEMMA_NOTICE}\n" if licence == "gemma" else ""
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    title = f"A student of {teacher}" if teacher else f"A fine-tuned {base.name}"
+    command = "searchkit train distill" if teacher else "searchkit train finetune"
+    learned = f", learning the vectors of {teacher}," if teacher else ""
+    applies = f"{base.name}'s and {teacher}'s licences apply" if teacher else "The base's licence applies"
     return f"""---
 license: {licence}
 base_model: {base.name}
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
 ---
-# A fine-tuned {base.name}
+# {title}
 
-Made from {base.name} by `searchkit train finetune` on its user's own documents. The documents are not part of the model, but
+Made from {base.name} by `{command}`{learned} on its user's own documents. The documents are not part of the model, but
 a model can reveal something about what it was trained on: pass it on only to people who may read them.
 
 | | |
@@ -116,6 +123,15 @@ a model can reveal something about what it was trained on: pass it on only to pe
 
 ## Licence
 
-The base's licence applies to this model too: {licence}.
+{applies} to this model too: {_licences(base, teacher_licence)}.
 {notice}
 """
+
+
+def inherited_licence(base: Base, teacher_licence: str = "") -> str:
+    """The licence of what is made of a base, or learned from a teacher: Gemma's terms cover models that learn its output."""
+    return "gemma" if "gemma" in teacher_licence.lower() else base.licence
+
+
+def _licences(base: Base, teacher_licence: str) -> str:
+    return " and ".join(dict.fromkeys(filter(None, (base.licence, teacher_licence))))

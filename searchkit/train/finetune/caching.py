@@ -51,19 +51,26 @@ class Embedding:
         """Embed texts with their prompts, without gradients: (n, dimension) float32 unit vectors."""
         was_training = self.network.training
         self.network.eval()
-        tokenized = self.network.preprocess(list(texts))
-        column = {name: _on(self.network.device, value) for name, value in tokenized.items()}
         with torch.no_grad():
-            vectors: npt.NDArray[np.float32] = self.embed(column).cpu().numpy()
+            vectors: npt.NDArray[np.float32] = self.embed(self.tokenized(texts)).cpu().numpy()
         self.network.train(was_training)
         return vectors
 
+    def tokenized(self, texts: Sequence[str]) -> Feature:
+        """A column of texts that have their prompts, on the network's device."""
+        tokenized = self.network.preprocess(list(texts))
+        return {name: _on(self.network.device, value) for name, value in tokenized.items()}
+
     def vectors(self, part: Feature) -> Tensor:
         """Embed one group, in its order: (group, dimension) float32 unit vectors."""
-        device = self.network.device.type
-        with torch.autocast(device, self._dtype or torch.bfloat16, enabled=self._dtype is not None):
+        with self.precision():
             vectors: Tensor = self.network(dict(part))["sentence_embedding"]
         return nn.functional.normalize(vectors.float(), dim=-1)
+
+    def precision(self) -> torch.autocast:
+        """The context in which the encoder computes in its precision."""
+        device = self.network.device.type
+        return torch.autocast(device, self._dtype or torch.bfloat16, enabled=self._dtype is not None)
 
     def groups(self, column: Feature) -> Iterator[tuple[Tensor, Feature]]:
         """Yield (row numbers, their features) of texts of similar length, without padding that none of them needs."""

@@ -59,16 +59,22 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
                 f" {FEWEST_VALIDATION} are needed.",
                 remedy=_MORE,
             )
-    if len({normalize(pair.query) for pair in validation}) < FEWEST_VALIDATION:
+    check_validation(validation)
+    return Data(tuple(row_of(pair, prompts) for pair in train), tuple(row_of(pair, prompts) for pair in validation))
+
+
+def check_validation(pairs: Sequence[Pair]) -> None:
+    """Raise TrainingError if there are too few validation pairs to choose by."""
+    if len({normalize(pair.query) for pair in pairs}) < FEWEST_VALIDATION:
         raise TrainingError(
-            f"There are {len(validation)} validation pairs; {FEWEST_VALIDATION} different ones are needed to choose the best"
+            f"There are {len(pairs)} validation pairs; {FEWEST_VALIDATION} different ones are needed to choose the best"
             " checkpoint.",
             remedy='In a file of your own, give some lines "split": "validation".',
         )
-    return Data(tuple(_row(pair, prompts) for pair in train), tuple(_row(pair, prompts) for pair in validation))
 
 
-def _row(pair: Pair, prompts: Prompts) -> Row:
+def row_of(pair: Pair, prompts: Prompts) -> Row:
+    """Make the row of a pair, with the first of its negatives."""
     negative = prompts.of_passage(pair.negatives[0]) if pair.negatives else ""
     source = f"{pair.kind.value}{' with negatives' if negative else ''}"
     return Row(prompts.of_query(pair.query), prompts.of_passage(pair.passage), negative, source)

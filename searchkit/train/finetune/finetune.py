@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from searchkit.display import size
-from searchkit.embedding.import_model import FAMILIES
+from searchkit.embedding.import_model import prefixes_of
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.base import Base, model_card
 from searchkit.train.finetune.caching import CachedObjective, Embedding
@@ -18,7 +18,7 @@ from searchkit.train.finetune.checkpoints import best_states, history_of
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.history import History
 from searchkit.train.finetune.network import compute_dtype, open_network
-from searchkit.train.finetune.objective import METRIC, RowObjective, Validation, base_as_teacher
+from searchkit.train.finetune.objective import METRIC, RowObjective, Teacher, Validation, base_as_teacher
 from searchkit.train.finetune.result import Mixture, choose_share, tuned_tensors, write_checkpoint
 from searchkit.train.finetune.run_folder import RunFolder, check_space, identity_of
 from searchkit.train.finetune.trainer import train
@@ -52,7 +52,10 @@ class Tuned:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run: the base, the pairs, how to train, and the folder of its state. `fresh`: start over instead of resuming."""
+    """A run: the base, the pairs, how to train, and the folder of its state. `fresh`: start over instead of resuming.
+
+    `teacher`: the vectors that distillation pulls towards, of the training rows; None for the base's own.
+    """
 
     base: Base
     data: Data
@@ -60,6 +63,7 @@ class Run:
     weights: LossWeights
     folder: RunFolder
     fresh: bool = False
+    teacher: Teacher | None = None
 
 
 def finetune(run: Run, *, on_progress: ProgressListener, say: Callable[[str], None]) -> Tuned:
@@ -87,7 +91,7 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
     base_score = _base_score(run.folder, validation, on_progress)
     verb = "Resuming" if is_resumed else "Training"
     say(
-        f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Base: nDCG@10 {base_score:.4f} on validation."
+        f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Before: nDCG@10 {base_score:.4f} on validation."
     )
     started = time.monotonic()
     before = float(run.folder.manifest().get("seconds", 0.0))
@@ -110,16 +114,14 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
 
 
 def _objective(run: Run, embedding: Embedding, on_progress: ProgressListener) -> RowObjective:
-    """The loss over the run's rows; the base's vectors are computed once and stored."""
-    teacher = run.folder.teacher()
+    """The loss over the run's rows; the base's vectors, if they are what it pulls towards, are computed once and stored."""
+    teacher = run.teacher or run.folder.teacher()
     if teacher is None:
         on_progress(Progress("Embedding with the base", 0, None, ""))
         teacher = base_as_teacher(run.data.train, embedding)
         run.folder.keep_teacher(teacher)
     dimension = teacher.queries.shape[1]
-    trained = FAMILIES[run.base.checkpoint.model_type].prefix_dimensions
-    prefixes = (dimension, *(prefix for prefix in trained if prefix < dimension))
-    return RowObjective(run.data.train, teacher, run.weights, prefixes)
+    return RowObjective(run.data.train, teacher, run.weights, prefixes_of(run.base.checkpoint, dimension))
 
 
 def _base_score(folder: RunFolder, validation: Validation, on_progress: ProgressListener) -> float:

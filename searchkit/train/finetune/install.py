@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from searchkit.embedding.model_info import Quantization
 from searchkit.files import write_atomically
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
@@ -18,7 +19,7 @@ from searchkit.train.options import writing_to
 from searchkit.train.pairs.pair import Pair
 from searchkit.train.reports import COMPARISONS_PICTURE, Report, draw_comparisons, write_report_folder
 
-_CARD = "README.md"
+CARD = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class Outcome:
         return {"model": self.model or None, **tuned, **asdict(self.proof), "report": str(self.report)}
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A checkpoint to install under a name. `card`: Markdown, with its licence; `source`: what it was made from, for model.json."""
+
+    checkpoint: Path
+    name: str
+    card: str
+    source: Mapping[str, str]
+
+
 def install_if_better(
     library: Library,
     prepared: Prepared,
@@ -66,13 +77,13 @@ def install_if_better(
     if tuned.helps or is_forced:
         proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
     about = "\n\n".join((*prepared.remarks, proof.verdict.reason, proof_table(proof)))
-    card = f"{(tuned.checkpoint / _CARD).read_text('utf-8')}\n## Proof\n\n{about}\n"
+    card = f"{(tuned.checkpoint / CARD).read_text('utf-8')}\n## Proof\n\n{about}\n"
     report = library.home.finetuning_reports / name
     licence = model = ""
     if proof.verdict.passed or is_forced:
-        (tuned.checkpoint / _CARD).write_text(card, "utf-8")
-        licence, model = _install(library, prepared, tuned, on_progress), name
-        write_atomically(library.home.models / name / _CARD, card.encode())
+        made = Made(tuned.checkpoint, name, card, {"base": run.base.name, "base_sha256": run.base.weights_checksum})
+        quantization, method = prepared.proof.quantization, f"finetune-{run.options.method}"
+        licence, model = install_checkpoint(library, made, quantization, method, on_progress), name
     outcome = Outcome(model, prepared.proof.quantization.value, licence, tuned, proof, report)
     try:
         _write_report(outcome, card)
@@ -96,17 +107,14 @@ def _write_report(outcome: Outcome, card: str) -> None:
     write_report_folder(outcome.report, Report(text, fields, pictures, outcome.model))
 
 
-def _install(library: Library, prepared: Prepared, tuned: Tuned, on_progress: ProgressListener) -> str:
-    """Import the checkpoint, and return its licence."""
-    run = prepared.run
+def install_checkpoint(
+    library: Library, made: Made, quantization: Quantization, method: str, on_progress: ProgressListener
+) -> str:
+    """Import a checkpoint as a model of its own, with its card, and return its licence. Raises ModelError, TrainingError."""
     on_progress(Progress("Installing", 0, None, ""))
-    source = {
-        "base": run.base.name,
-        "base_sha256": run.base.weights_checksum,
-        "method": f"finetune-{run.options.method}",
-    }
-    quantization = prepared.proof.quantization
-    name = run.folder.path.name
-    with writing_to(library.home.models, f"The model {name}"):
-        card = library.models.add(tuned.checkpoint, name=name, quantization=quantization, source=source)
+    (made.checkpoint / CARD).write_text(made.card, "utf-8")
+    source = {**made.source, "method": method}
+    with writing_to(library.home.models, f"The model {made.name}"):
+        card = library.models.add(made.checkpoint, name=made.name, quantization=quantization, source=source)
+    write_atomically(library.home.models / made.name / CARD, made.card.encode())
     return card.licence

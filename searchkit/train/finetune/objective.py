@@ -14,6 +14,7 @@ from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.data import Row
 from searchkit.train.losses import Batch, Objective
 from searchkit.train.options import LossWeights
+from searchkit_indexes import Vectors
 
 _DEPTH = 10
 _POOL = 256  # passages to search; more would cost more than the epoch between two validations
@@ -23,7 +24,7 @@ _AT_ONCE = 64  # texts tokenized together
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """The untuned base's vectors, towards which distillation pulls: (rows, dimension) float32 of unit length.
+    """The vectors towards which distillation pulls, the untuned base's or another teacher's: (rows, dimension), of unit length.
 
     `negatives`: zeros where a row has none.
     """
@@ -76,36 +77,48 @@ class RowObjective:
         )
 
 
-class Validation(SentenceEvaluator):  # type: ignore[misc]
-    """Searches each query's own passage among those of the validation pairs and some hundred of the training pairs.
+class HeldOut:
+    """The validation queries, to search each one's own passage among theirs and some hundred of the training pairs.
 
-    Called as the trainer calls an evaluator. Raises ValueError for no validation rows.
+    `queries`, `passages`: the texts, with their prompts. Raises ValueError for no validation rows.
     """
 
-    def __init__(self, rows: Sequence[Row], others: Sequence[Row], embedding: Embedding, seed: int) -> None:
+    def __init__(self, rows: Sequence[Row], others: Sequence[Row], seed: int) -> None:
         if not rows:
             raise ValueError("no validation rows")
-        super().__init__()
         own = list(dict.fromkeys(row.positive for row in rows))
         known = set(own)
         more = [text for text in dict.fromkeys(row.positive for row in others) if text not in known]
         wanted = max(0, min(_POOL - len(own), len(more)))
-        self._passages = own + [more[number] for number in np.random.default_rng(seed).permutation(len(more))[:wanted]]
-        self._queries = list(dict.fromkeys(row.query for row in rows))
-        relevant = {query: set[str]() for query in self._queries}
+        self.passages = own + [more[number] for number in np.random.default_rng(seed).permutation(len(more))[:wanted]]
+        self.queries = list(dict.fromkeys(row.query for row in rows))
+        relevant = {query: set[str]() for query in self.queries}
         for row in rows:
             relevant[row.query].add(row.positive)
-        self._relevant = np.array([[text in relevant[query] for text in self._passages] for query in self._queries])
-        self._embedding = embedding
+        self._relevant = np.array([[text in relevant[query] for text in self.passages] for query in self.queries])
 
-    def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Compute the mean nDCG@10, 0 to 1, higher is better. The trainer's arguments are not needed."""
-        queries, passages = (self._embedding.embed_texts(texts) for texts in (self._queries, self._passages))
+    def ndcg(self, queries: Vectors, passages: Vectors) -> float:
+        """Compute the mean nDCG@10, 0 to 1, higher is better, of the vectors of `queries` and `passages`, in their order."""
         ranked = np.argsort(-(queries @ passages.T), axis=1, kind="stable")[:, :_DEPTH]
         gains = np.take_along_axis(self._relevant, ranked, axis=1)
         discounts = 1 / np.log2(np.arange(2, _DEPTH + 2))
         ideal = np.array([discounts[: int(count)].sum() for count in self._relevant.sum(axis=1)])
-        return {METRIC: float((gains @ discounts[: gains.shape[1]] / ideal).mean())}
+        return float((gains @ discounts[: gains.shape[1]] / ideal).mean())
+
+
+class Validation(SentenceEvaluator):  # type: ignore[misc]
+    """Scores a network on the validation queries, as the trainer calls an evaluator."""
+
+    def __init__(self, rows: Sequence[Row], others: Sequence[Row], embedding: Embedding, seed: int) -> None:
+        super().__init__()
+        self._held_out = HeldOut(rows, others, seed)
+        self._embedding = embedding
+
+    def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Compute nDCG@10, see `HeldOut`. The trainer's arguments are not needed."""
+        held_out = self._held_out
+        queries, passages = (self._embedding.embed_texts(texts) for texts in (held_out.queries, held_out.passages))
+        return {METRIC: held_out.ndcg(queries, passages)}
 
 
 def _numbered(texts: Sequence[str]) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore
+from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.base import Base
@@ -55,23 +56,40 @@ def prove(
     on_progress: ProgressListener = lambda _: None,
 ) -> Proof:
     """Compare the run's checkpoint with its base. Nothing is installed; the compared models are in the run's folder."""
-    test = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed)
-    if len(test) < _LEAST:
-        reason = f"there are {len(test)} held-out pairs; {_LEAST} are needed to prove anything"
+    if reason := too_few_to_prove(pairs):
         return Proof((), (), Verdict(False, reason))
     store = ModelStore(run.path / "models")
     on_progress(Progress("Converting", 0, None, ""))
     before = _base_model(library, store, base, options.quantization)
-    after = _model(store, _AFTER, run.checkpoint, options.quantization)
-    pool = _pool(test, pairs, options.seed)
-    prefixes = before.info.prefix_dimensions
-    old, new = (_held_out(test, pool, model, on_progress) for model in (before, after))
-    targets = (compare_models(old, new, prefixes),)
+    after = converted(store, _AFTER, run.checkpoint, options.quantization)
+    target, general = compare_embedders(library.home, (before, after), pairs, options, on_progress)
+    return Proof((target,), general, judge([target], general))
+
+
+def compare_embedders(
+    home: Home,
+    models: tuple[Embedder, Embedder],
+    pairs: Sequence[Pair],
+    options: ProofOptions,
+    on_progress: ProgressListener = lambda _: None,
+) -> tuple[Comparison, tuple[Comparison, ...]]:
+    """Compare two models, the earlier first, on the held-out pairs and on each general set, at the prefixes that both know."""
+    test = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed)
+    pool = held_out_pool(pairs, options.seed)
+    prefixes = [size for size in models[0].info.prefix_dimensions if size in models[1].info.prefix_dimensions]
+    old, new = (_held_out(test, pool, model, on_progress) for model in models)
+    target = compare_models(old, new, prefixes)
     general = []
     for folder in [SAMPLE_DOCS, *options.general]:
-        old, new = (judged_folder(library.home, folder, model, on_progress) for model in (before, after))
+        old, new = (judged_folder(home, folder, model, on_progress) for model in models)
         general.append(compare_models(old, new, prefixes))
-    return Proof(targets, tuple(general), judge(targets, general))
+    return target, tuple(general)
+
+
+def too_few_to_prove(pairs: Sequence[Pair]) -> str:
+    """Say why the held-out pairs prove nothing, "" if there are enough."""
+    count = len(of_split(pairs, Split.TEST))
+    return "" if count >= _LEAST else f"there are {count} held-out pairs; {_LEAST} are needed to prove anything"
 
 
 def _base_model(library: Library, store: ModelStore, base: Base, quantization: Quantization) -> Embedder:
@@ -79,10 +97,10 @@ def _base_model(library: Library, store: ModelStore, base: Base, quantization: Q
     for card in library.models.installed():
         if (card.source.get("sha256"), card.quantization) == (base.weights_checksum, quantization):
             return library.models.open(card.name)
-    return _model(store, _BEFORE, base.folder, quantization)
+    return converted(store, _BEFORE, base.folder, quantization)
 
 
-def _model(store: ModelStore, name: str, checkpoint: Path, quantization: Quantization) -> Embedder:
+def converted(store: ModelStore, name: str, checkpoint: Path, quantization: Quantization) -> Embedder:
     """Convert a checkpoint; a model that an earlier start left is replaced, because it may be of another checkpoint."""
     if name in store.names():
         store.remove(name)
@@ -91,8 +109,9 @@ def _model(store: ModelStore, name: str, checkpoint: Path, quantization: Quantiz
     return store.open(name)
 
 
-def _pool(test: Sequence[Pair], pairs: Sequence[Pair], seed: int) -> list[Passage]:
+def held_out_pool(pairs: Sequence[Pair], seed: int) -> list[Passage]:
     """The passages to search, the held-out ones first, each once."""
+    test = sample(of_split(pairs, Split.TEST), _QUERIES, seed)
     own = [pair.passage for pair in test]
     others = [pair for pair in pairs if pair.split is not Split.TEST]
     more = sample(others, max(0, _POOL - len(own)), seed)

@@ -70,7 +70,7 @@ class RunFolder:
             return {}
         return content if isinstance(content, dict) else {}
 
-    def note(self, **facts: str | float) -> None:
+    def note(self, **facts: object) -> None:
         """Add facts to the manifest."""
         content = {**self.manifest(), **facts}
         with writing_to(self.path, "The run's state"):

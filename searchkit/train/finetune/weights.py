@@ -48,7 +48,7 @@ def write_tuned(base: Path, target: Path, tuned: Mapping[str, Tensors], *, share
             written |= _write_weights(file, target / place / file.name, tensors, share)
         if missing := {name for name in tensors if _is_weight(name)} - written:
             raise ModelError(f"The tuned weights {', '.join(sorted(missing)[:3])} have no place in {base / place}.")
-    _copy_description(base, target)
+    copy_description(base, target)
 
 
 def _write_weights(source: Path, target: Path, tensors: Tensors, share: float) -> set[str]:
@@ -82,7 +82,7 @@ def _is_weight(name: str) -> bool:
     return name.endswith((".weight", ".bias")) and "pooler" not in name
 
 
-def _copy_description(base: Path, target: Path) -> None:
+def copy_description(base: Path, target: Path) -> None:
     """Copy everything of a checkpoint except its weights."""
     for file in sorted(base.rglob("*")):
         place = file.relative_to(base)

@@ -1,4 +1,4 @@
-"""`searchkit train`: pairs and opened; adapter, finetune, init, mixture and soup have their own modules."""
+"""`searchkit train`: pairs and opened; adapter, distill, finetune, init, mixture and soup have their own modules."""
 
 import signal
 from dataclasses import asdict, dataclass
@@ -11,6 +11,7 @@ import click
 from searchkit.cli.options import PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_adapter import adapter
+from searchkit.cli.train_distill import distill
 from searchkit.cli.train_finetune import finetune
 from searchkit.cli.train_init import init
 from searchkit.cli.train_mixture import mixture, soup
@@ -46,6 +47,7 @@ train.add_command(finetune)
 train.add_command(init)
 train.add_command(mixture)
 train.add_command(soup)
+train.add_command(distill)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class Curve(RecallCurve):
 
 
 class Study:
-    """The cells by what they measure; a seed counts where its base was measured too."""
+    """The cells by what they measure."""
 
     def __init__(self, cells: Iterable[Cell]) -> None:
         self._cells = {cell.key: cell for cell in cells}
@@ -39,12 +39,15 @@ class Study:
         """The prefixes, longest first."""
         return sorted({key.prefix for key in self._cells if (key.model, key.set) == (model, name)}, reverse=True)
 
-    def of(self, model: str, name: str, variant: str, prefix: int, structure: str) -> list[Cell]:
-        """The cells of all seeds that have one."""
+    def of(self, model: str, name: str, variant: str, prefix: int, structure: str, *, beside: str = "") -> list[Cell]:
+        """The cells of all seeds that have one, and have one of the variant `beside` as well, if that is named."""
         found = []
         for seed in sorted({key.seed for key in self._cells}):
-            cell = self._cells.get(Key(model, name, variant, seed, prefix, structure))
-            if cell is not None:
+            cell, other = (
+                self._cells.get(Key(model, name, each, seed, prefix, structure))
+                for each in (variant, beside or variant)
+            )
+            if cell is not None and other is not None:
                 found.append(cell)
         return found
 
@@ -52,9 +55,9 @@ class Study:
         """The number of passages."""
         return next(cell.count for key, cell in self._cells.items() if (key.model, key.set) == (model, name))
 
-    def ndcg(self, model: str, name: str, variant: str, prefix: int) -> Values:
-        """(queries,) nDCG@10 by exact search, means over the seeds; empty if it was not measured."""
-        cells = self.of(model, name, variant, prefix, EXACT)
+    def ndcg(self, model: str, name: str, variant: str, prefix: int, *, beside: str = "") -> Values:
+        """(queries,) nDCG@10 by exact search, means over the seeds (see `of`); empty if it was not measured."""
+        cells = self.of(model, name, variant, prefix, EXACT, beside=beside)
         return np.mean([cell.ndcg for cell in cells], axis=0) if cells else np.empty(0)
 
     def geometry(self, model: str, name: str, variant: str, prefix: int) -> Mapping[str, float]:

@@ -208,13 +208,18 @@ def _against(study: Study, where: tuple[str, str, int], variant: str, other: str
 def differences(study: Study, where: tuple[str, str, int], variant: str, other: str) -> list[Ratio | None]:
     """A variant against another: nDCG@10, shares of the distances of HNSW and lists, recall of each code; None if unknown."""
     model, name, prefix = where
-    own, base = (study.ndcg(model, name, each, prefix) for each in (variant, other))
+    pairs = ((variant, other), (other, variant))
+    own, base = (study.ndcg(model, name, each, prefix, beside=beside) for each, beside in pairs)
     row: list[Ratio | None] = [gain(own, base) if len(own) and len(base) else None]
     for structure in (*_COUNTED, *SCANS):
         is_counted = structure in _COUNTED
         one, two = (
-            curve(study.of(model, name, each, prefix, structure), rescored=False, by_computations=is_counted)
-            for each in (variant, other)
+            curve(
+                study.of(model, name, each, prefix, structure, beside=beside),
+                rescored=False,
+                by_computations=is_counted,
+            )
+            for each, beside in pairs
         )
         if one is None or two is None:
             row.append(None)

@@ -25,7 +25,7 @@ from benchmarks.spread_out.cells import (
 )
 from benchmarks.spread_out.documents import Section, held_out, sections_of, write_set
 from benchmarks.spread_out.geometry import geometry_of, occurrences, skewness
-from benchmarks.spread_out.report import report
+from benchmarks.spread_out.report import differences, report
 from benchmarks.spread_out.sets import StudySet, load_set, prefixes_of
 from benchmarks.spread_out.structures import STRUCTURES, Found, hnsw, ivf
 from benchmarks.spread_out.variants import LEARNED, VARIANTS, centring, principal, rotation, transform_of, whitening
@@ -213,6 +213,16 @@ def test_seeds_are_averaged_into_a_curve_and_unknown_computations_have_none() ->
     unknown = Cell(Key("m", "s", "base", 0, 16, "hnswlib"), 9, 0, (Point(8, None, "a0", "aa", 0.5, 0.6),))
     assert curve([unknown], rescored=False) is None
     assert curve([unknown], rescored=False, by_computations=False) is not None
+
+
+def test_two_variants_are_compared_by_the_seeds_that_both_have() -> None:
+    def cell(variant: str, seed: int, hits: str) -> Cell:
+        return Cell(Key("m", "s", variant, seed, 16, "signs"), 9, 0, (Point(10, 9.0, hits, hits, 0.5, 0.5),))
+
+    study = Study([cell("base", 0, "55"), cell("base", 1, "00"), cell("rotated", 0, "77")])
+    found = differences(study, ("m", "s", 16), "rotated", "base")[-1]
+    assert found is not None
+    assert found.value == pytest.approx(0.2)
 
 
 def test_ranks_correlate_whatever_the_scale() -> None:

@@ -198,6 +198,7 @@ NAME_COMMANDS = {
     "searchkit/display/installation.py": "words the commands of pip, pipx and uv",
     "searchkit/serve/http/middleware/guards.py": "speaks to whoever runs the server",
     "searchkit/train/finetune/base.py": "writes the card of a model, which says what made it",
+    "searchkit/train/init/result.py": "writes the card of a checkpoint, which says what made it",
     "tui/searchkit_tui/collections/dialogs.py": "the UI shows the first problems only",
     "tui/searchkit_tui/collections/status_text.py": "the UI counts what was left out, and does not list it",
     "tui/searchkit_tui/evaluation/choose_report.py": "the UI begins no file of judged queries",

@@ -220,7 +220,7 @@ class InitOptions:
     rate: float = 1e-3
     epochs: int = 4
     batch_size: int = 64
-    contrastive_rate: float = 2e-3  # of 5e-4 to 1.5e-2 the best on Cranfield's validation titles, width 48
+    contrastive_rate: float = 2e-3  # tuned on a width of 48: docs/benchmarks/training.md
     temperature: float = 0.05
     starts: tuple[Start, ...] = tuple(Start)
     poolings: tuple[TokenPooling, ...] = tuple(TokenPooling)

@@ -123,6 +123,6 @@ def _draw(file: Path, lines: Sequence[Line]) -> None:
         panel.set_yticks(places, [f"{line.start}, {line.pooling}" for line in here])
         panel.set_title(name, fontsize=10, parse_math=False)
         panel.set_xlabel("nDCG@10, 95 % interval over queries")
+        panel.set_ylim(len(here) - 0.4, -0.6)
         panel.grid(axis="x", alpha=0.3)
-    panel.invert_yaxis()
     save_picture(figure, file)

@@ -21,21 +21,25 @@ from searchkit.display import error_text
 from searchkit.embedding.checkpoint import Checkpoint, Pooling
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import SearchkitError, TrainingError, UnsupportedCheckpointError
+from searchkit.library import Library
 from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.network import merged_tensors, open_network, open_plain
 from searchkit.train.finetune.weights import check_same_shape, write_tuned
 from searchkit.train.init.encoder_decoder import new_config, new_model
+from searchkit.train.init.prepare import InitRequest, prepare_run
 from searchkit.train.init.starts import Described, write_start
 from searchkit.train.init.vocabulary import reduce_tokenizer
 from searchkit.train.options import FinetuneOptions, Method, Start, TokenPooling
+from searchkit.train.pairs.collect import read_or_mine_pairs
+from searchkit.train.pairs.pair import Split
 from searchkit.train.pairs.pair_file import write_pairs
 from tests.integration.embedding.test_random_checkpoints import by_graph, cosines
 from tests.support.errors import refused
-from tests.support.files import ROOT
+from tests.support.files import ROOT, write
 from tests.support.init_runs import OPTIONS, init_pairs, init_tiny
 from tests.support.random_checkpoints import write_tokenizer
 from tests.support.reference_texts import DOCUMENTS
-from tests.support.tiny_checkpoints import write_gemma
+from tests.support.tiny_checkpoints import WORDS, write_gemma
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn of each other
 Command = Callable[..., Result]
@@ -193,6 +197,25 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, base: Path, 
     assert not (tmp_path / "killed").exists()
     init_tiny(base, tmp_path / "other", tmp_path / "killed")
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_collection_s_passages_are_read_but_for_those_of_held_out_documents(
+    library: Library, tmp_path: Path, base: Path
+) -> None:
+    for number in range(120):
+        words = " ".join(WORDS[(number * 7 + 3 * place) % len(WORDS)] for place in range(30))
+        write(
+            tmp_path / "docs" / f"{number}.md", f"# Number{number} {words[:12]}\n\nnumber{number} {words}. {words}.\n"
+        )
+    library.index(tmp_path / "docs", collection="docs")
+    run = prepare_run(library, InitRequest("docs", tmp_path / "encoder", base), OPTIONS)
+    pairs, _ = read_or_mine_pairs(library, "docs", seed=OPTIONS.seed)
+    apart = {pair.document for pair in pairs if pair.split is not Split.TRAIN}
+    read = " ".join(run.texts)
+    assert len(apart) >= 20
+    for number in range(120):
+        is_apart = (tmp_path / "docs" / f"{number}.md").as_posix() in apart
+        assert (f"number{number} " in read) == (not is_apart), number
 
 
 def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path, base: Path) -> None:

@@ -106,7 +106,7 @@ def _say_what_is_next(folder: Path) -> None:
         click.echo(f"  {what:<25}  {typed}")
 
 
-FOR_DEVELOPERS = frozenset(("architecture", "benchmarks", "decisions"))  # in a clone alone
+FOR_DEVELOPERS = frozenset(("architecture", "benchmarks", "decisions", "recipe", "spread-out"))  # in a clone alone
 
 
 @click.command()

@@ -19,7 +19,7 @@ _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which rev
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
 _NAME_CHARACTERS = 40
-_QUIET_SECONDS = 2.0  # of a stage
+_QUIET_SECONDS = 5.0  # of a stage
 _SAY_AGAIN_SECONDS = 10.0
 _ADDRESS = re.compile(r"<[^<>]*>")
 

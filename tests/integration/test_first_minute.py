@@ -120,6 +120,9 @@ def shim(folder: Path) -> Path:
     return path
 
 
+_PROGRESS = re.compile(r"^(?:Reading|Embedding|Downloading|Converting): .*\n", re.MULTILINE)  # on a slow machine
+
+
 def transcript_of(page: str, command: Path, folder: Path) -> str:
     """A page with its lines that begin with `$ ` typed again in a folder, and what they print in place of what stood there."""
     environment = {**os.environ, "COLUMNS": "100", "HOME": str(folder), "SEARCHKIT_HOME": str(folder / "home")}
@@ -140,7 +143,7 @@ def transcript_of(page: str, command: Path, folder: Path) -> str:
                 text=True,
                 check=False,
             )
-            printed = done.stdout.replace(str(folder), "~").rstrip()
+            printed = _PROGRESS.sub("", done.stdout.replace(str(folder), "~")).rstrip()
             lines += [line, *([printed] if printed else [])]
     return "\n".join([*lines, ""])
 

@@ -157,9 +157,9 @@ def test_a_short_upgrade_is_silent_and_a_long_one_speaks_every_ten_seconds() -> 
     said: list[str] = []
     now = 0.0
     lines = ProgressLines(said.append, lambda: now)
-    for now in (0.0, 1.9, 2.5, 8.0, 12.0, 13.0):
+    for now in (0.0, 4.9, 5.5, 8.0, 15.5, 16.0):
         lines(Progress("Upgrading collection 'docs'", int(now * 1000), 20_000, "documents"))
     assert said == [
-        "Upgrading collection 'docs': 2,500 of 20,000 documents",
-        "Upgrading collection 'docs': 13,000 of 20,000 documents",
+        "Upgrading collection 'docs': 5,500 of 20,000 documents",
+        "Upgrading collection 'docs': 15,500 of 20,000 documents",
     ]

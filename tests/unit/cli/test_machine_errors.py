@@ -47,7 +47,7 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pyt
 def test_without_a_terminal_progress_is_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = iter((0.0, 1.0, 3.0, 4.0, 14.0))
+    now = iter((0.0, 1.0, 6.0, 7.0, 17.0))
     monkeypatch.setattr("searchkit.cli.output.ProgressLines", lambda say: ProgressLines(say, lambda: next(now)))
     with progress_line() as listen:
         for done in (0, 10, 30, 40, 140):
@@ -69,6 +69,6 @@ def test_each_kind_of_progress_has_its_line(progress: Progress, line: str) -> No
     now = 0.0
     listen = ProgressLines(said.append, lambda: now)
     listen(progress)
-    now = 3.0
+    now = 6.0
     listen(progress)
     assert said == [line]

@@ -50,6 +50,10 @@ _CONTINUED = ({"index"}, {"demo"}, {"train"}, {"rebuild"}, {"eval"}, {"models", 
 class LazyGroup(click.Group):
     """Loads a command's module when it is run; listing them needs no import."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `help` and `help COMMAND`, as many type it, as --help."""
+        return super().parse_args(ctx, [*args[1:2], "--help"] if args[:1] == ["help"] else args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature, here and below)
         """List the commands in the order of use, not of the alphabet."""
         return list(_COMMANDS)

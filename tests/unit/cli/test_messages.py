@@ -1,4 +1,4 @@
-"""What the machine refuses is said in one line, with what can be done; and long work says how far it is, without a terminal too."""
+"""What is said when the machine refuses, while long work goes on without a terminal, and to those who ask for help."""
 
 import errno
 import os
@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from searchkit.cli.main import cli
 from searchkit.cli.output import progress_line
 from searchkit.display import ProgressLines, os_error_text
 from searchkit.reports import Progress
@@ -72,3 +74,10 @@ def test_each_kind_of_progress_has_its_line(progress: Progress, line: str) -> No
     now = 6.0
     listen(progress)
     assert said == [line]
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "index"]], ids=" ".join)
+def test_help_is_what_many_type_for_it(words: list[str]) -> None:
+    asked = CliRunner().invoke(cli, words)
+    assert asked.exit_code == 0
+    assert asked.output == CliRunner().invoke(cli, [*words[1:], "--help"]).output

@@ -1,43 +1,37 @@
 """`searchkit train adapter`."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
-from searchkit.cli.options import FOLDER, PATH, argument, group, option, with_options
+from searchkit.cli.options import argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import command
+from searchkit.cli.train_options import (
+    EXISTING,
+    GENERAL,
+    MAKE_ANYWAY,
+    NEW_MODEL,
+    REPORT_FOLDER,
+    USE_AT_ONCE,
+    say_adapted,
+    seed,
+    use_adapted,
+)
 from searchkit.train.options import AdapterOptions
 
-if TYPE_CHECKING:
-    from searchkit.train.adapter.run import Adapted
-
-_EXISTING = click.Path(exists=True, path_type=Path)
 _OPTIONS = group(
     AdapterOptions,
-    pairs=option("--pairs", type=_EXISTING, help="A file of `train pairs`."),
-    queries=option("--queries", type=_EXISTING, help="Judged queries as the target; see eval init."),
-    general=option(
-        "--general",
-        multiple=True,
-        type=FOLDER,
-        help="A folder in BEIR's layout that must not lose; may be repeated. The bundled one is always checked.",
-    ),
-    name=option("--name", default="", help="Name of the new model (default: made of the base's and the collection's)."),
+    pairs=option("--pairs", type=EXISTING, help="A file of `train pairs`."),
+    queries=option("--queries", type=EXISTING, help="Judged queries as the target; see eval init."),
+    general=GENERAL,
+    name=NEW_MODEL,
     is_quick=option(
         "--quick", is_flag=True, help="Learn from the stored vectors, and embed only what the proof needs."
     ),
-    is_forced=option("--force", is_flag=True, help="Make the model even if it does not pass."),
-    seed=option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=AdapterOptions().seed,
-        show_default=True,
-        help="The same seed gives the same model.",
-    ),
-    out=option("--out", type=PATH, help="Folder for the report (default: in the data directory)."),
+    is_forced=MAKE_ANYWAY,
+    seed=seed(AdapterOptions().seed),
+    out=REPORT_FOLDER,
 )
 
 
@@ -45,7 +39,7 @@ _OPTIONS = group(
 class _Request:
     collection: Annotated[str, argument()]
     options: Annotated[AdapterOptions, _OPTIONS]
-    use: Annotated[bool, option("--use", is_flag=True, help="If it passes, use it for the collection at once.")]
+    use: Annotated[bool, USE_AT_ONCE]
     by_itself: Annotated[
         bool,
         option(
@@ -72,7 +66,6 @@ def adapter(request: _Request) -> None:
       searchkit train adapter docs --queries docs-queries.jsonl --use
     """
     from searchkit.library import Library
-    from searchkit.maintenance.switch_model import switch_model
     from searchkit.train.options import require_torch
 
     require_torch()
@@ -85,11 +78,11 @@ def adapter(request: _Request) -> None:
     with Library() as library:
         with progress_line() as listen:
             adapted = train_adapter(library, request.collection, request.options, listen)
-        if request.use and adapted.model:
-            switch_model(library.collection(request.collection), adapted.model)
+        if request.use:
+            use_adapted(library, adapted.report)
     if request.as_json:
         print_json([as_json(adapted.report)])
-    _say_outcome(adapted, is_used=request.use)
+    say_adapted(adapted.report, adapted.report_folder, is_used=request.use)
 
 
 def _adapt(request: _Request) -> None:
@@ -102,21 +95,3 @@ def _adapt(request: _Request) -> None:
         print_json([{"collection": request.collection, "model": outcome.model, "outcome": outcome.line}])
     else:
         say(outcome.line)
-
-
-def _say_outcome(adapted: "Adapted", *, is_used: bool) -> None:
-    from searchkit.train.reports import where_written
-
-    report = adapted.report
-    for remark in report.remarks:
-        say(f"Note: {remark}")
-    if adapted.model and is_used:
-        say(f"{report.collection} now uses {adapted.model}. {report.verdict.reason}")
-        say(f"To switch back: {command('models', 'use', report.base, '-c', report.collection)}")
-    elif adapted.model:
-        forced = "" if report.verdict.passed else "It did not pass, but was made because of --force: "
-        say(f"Made {adapted.model}. {forced}{report.verdict.reason}")
-        say(f"Use it: {command('models', 'use', adapted.model, '-c', report.collection)}")
-    else:
-        say(f"The base stays, {report.base}: {report.verdict.reason}.")
-    say(where_written(adapted.report_folder, has_figures=bool(report.targets)))

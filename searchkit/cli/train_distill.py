@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import FOLDER, PATH, EnumChoice, argument, group, option, with_options
+from searchkit.cli.options import FOLDER, PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.cli.train_finetune import training_options, use_model
-from searchkit.display import command
+from searchkit.cli.train_options import (
+    AT_LEAST_0,
+    EMBED_AND_USE,
+    FRESH,
+    INSTALL_ANYWAY,
+    QUANTIZATION,
+    amount,
+    number,
+    say_installed,
+    training,
+    use_or_advise,
+)
 from searchkit.embedding.model_info import Quantization
 from searchkit.train.options import DISTILLING, FinetuneOptions, LossWeights
 
@@ -18,40 +28,19 @@ if TYPE_CHECKING:
     from searchkit.library import Library
     from searchkit.reports import ProgressListener
     from searchkit.train.distill.distill import Distillation
-    from searchkit.train.distill.install import Graduation
     from searchkit.train.finetune.base import Base
 
-_WEIGHT = click.FloatRange(0)
 _LOSS = group(
     LossWeights,
-    distillation=option(
-        "--distillation",
-        type=click.FloatRange(0, min_open=True),
-        default=1.0,
-        show_default=True,
-        help="Weight of the distance to the teacher's vectors.",
-    ),
-    contrastive=option(
+    distillation=amount("--distillation", 1.0, "Weight of the distance to the teacher's vectors."),
+    contrastive=amount(
         "--contrastive",
-        type=_WEIGHT,
-        default=0.0,
-        show_default=True,
-        help="Weight of the contrastive loss, over all prefixes; pairs alone are then learned from.",
+        0.0,
+        "Weight of the contrastive loss, over all prefixes; pairs alone are then learned from.",
+        kind=AT_LEAST_0,
     ),
-    spread=option(
-        "--spread",
-        type=_WEIGHT,
-        default=0.0,
-        show_default=True,
-        help="Weight of the spread-out loss, over all prefixes.",
-    ),
-    temperature=option(
-        "--temperature",
-        type=click.FloatRange(0, min_open=True),
-        default=0.05,
-        show_default=True,
-        help="Temperature of the contrastive loss.",
-    ),
+    spread=amount("--spread", 0.0, "Weight of the spread-out loss, over all prefixes.", kind=AT_LEAST_0),
+    temperature=amount("--temperature", 0.05, "Temperature of the contrastive loss."),
 )
 
 
@@ -79,16 +68,7 @@ class _Request:
         option("--base", default="", help="Folder with the teacher's original weights, if they are not found."),
     ]
     teacher: Annotated[str, option("--teacher", default="", help="Model to learn from (default: the collection's).")]
-    passages: Annotated[
-        int,
-        option(
-            "--passages",
-            type=click.IntRange(1),
-            default=20_000,
-            show_default=True,
-            help="Passages to learn from, at most.",
-        ),
-    ]
+    passages: Annotated[int, number("--passages", 20_000, "Passages to learn from, at most.")]
     pairs: Annotated[
         Path | None,
         option("--pairs", type=PATH, help="A file of pairs for the queries and the proof (default: the collection's)."),
@@ -97,7 +77,7 @@ class _Request:
         str,
         option("--name", default="", help="Name of the result (default: made of base, layers and collection)."),
     ]
-    training: Annotated[FinetuneOptions, training_options(DISTILLING, least_epochs=0)]
+    training: Annotated[FinetuneOptions, training(DISTILLING, least_epochs=0)]
     loss: Annotated[LossWeights, _LOSS]
     most_loss: Annotated[
         float,
@@ -109,16 +89,7 @@ class _Request:
             help="nDCG@10 that the student may lose against its teacher on held-out pairs.",
         ),
     ]
-    quantization: Annotated[
-        Quantization,
-        option(
-            "--quantization",
-            type=EnumChoice(Quantization),
-            default=Quantization.INT8.value,
-            show_default=True,
-            help="How to store the result.",
-        ),
-    ]
+    quantization: Annotated[Quantization, QUANTIZATION]
     keep: Annotated[
         Path | None, option("--checkpoint", type=PATH, help="Also keep the student's checkpoint, in this new folder.")
     ]
@@ -131,16 +102,9 @@ class _Request:
             help="A folder in BEIR's layout that must not lose more either; may be repeated. The bundled one is shown only.",
         ),
     ]
-    use: Annotated[
-        bool,
-        option(
-            "--use",
-            is_flag=True,
-            help="Then embed the collection with the result, and switch it when that is complete.",
-        ),
-    ]
-    force: Annotated[bool, option("--force", is_flag=True, help="Install the result even if it does not pass.")]
-    fresh: Annotated[bool, option("--fresh", is_flag=True, help="Start over instead of resuming an unfinished run.")]
+    use: Annotated[bool, EMBED_AND_USE]
+    force: Annotated[bool, INSTALL_ANYWAY]
+    fresh: Annotated[bool, FRESH]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object.")]
 
 
@@ -196,11 +160,12 @@ def _distill(library: "Library", request: _Request) -> None:
         )
     if request.as_json:
         print_json([outcome.as_json()])
-    _say_outcome(outcome)
-    if outcome.model and request.use:
-        use_model(library, request.collection, outcome.model)
-    elif outcome.model and request.collection:
-        say(f"To search with it: {command('models', 'use', outcome.model, '-c', request.collection, '--embed')}")
+    say_installed(
+        outcome,
+        "Nothing was installed. To install the student nevertheless, repeat the command with --force; to train it longer,"
+        " with more --epochs and --fresh.",
+    )
+    use_or_advise(library, request.collection, outcome.model, is_used=request.use)
 
 
 def _prepare(
@@ -275,18 +240,3 @@ def _default_name(base: "Base", layers: int, request: _Request) -> str:
 
     subject = request.collection or (request.pairs.stem if request.pairs else "")
     return default_name(f"{base.name}-{subject}-{layers}-layers", request.quantization)
-
-
-def _say_outcome(outcome: "Graduation") -> None:
-    from searchkit.train.reports import where_written
-
-    verdict = outcome.proof.verdict
-    say(f"{'Passed' if verdict.passed else 'Not passed'}: {verdict.reason}.")
-    if outcome.model:
-        say(f"Installed as {outcome.model}: {outcome.quantization}, licence {outcome.licence}.")
-    else:
-        say(
-            "Nothing was installed. To install the student nevertheless, repeat the command with --force; to train it longer,"
-            " with more --epochs and --fresh."
-        )
-    say(where_written(outcome.report, has_figures=True))

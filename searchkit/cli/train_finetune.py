@@ -1,148 +1,41 @@
 """`searchkit train finetune`."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import FOLDER, PATH, Declaration, EnumChoice, argument, group, option, with_options
+from searchkit.cli.options import PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import command, size
+from searchkit.cli.train_options import (
+    AT_LEAST_0,
+    EMBED_AND_USE,
+    FRESH,
+    GENERAL,
+    INSTALL_ANYWAY,
+    QUANTIZATION,
+    amount,
+    say_installed,
+    training,
+    use_or_advise,
+)
+from searchkit.display import size
 from searchkit.embedding.model_info import Quantization
-from searchkit.train.options import FinetuneOptions, LossWeights, Method, Precision
+from searchkit.train.options import FinetuneOptions, LossWeights
 
 if TYPE_CHECKING:
     from searchkit.library import Library
     from searchkit.train.finetune.base import Base
     from searchkit.train.finetune.finetune import Tuned
-    from searchkit.train.finetune.install import Outcome, Prepared
+    from searchkit.train.finetune.install import Prepared
 
-_WEIGHT = click.FloatRange(0)
-
-
-def training_options(default: FinetuneOptions, *, least_epochs: int = 1) -> Declaration:
-    """Declare the options of training with these defaults. A `default.learning_rate` of 0 means each method's own."""
-
-    def rate(_ctx: click.Context, _parameter: click.Parameter, value: float | None) -> float:
-        return value or default.learning_rate
-
-    own = {
-        "method": option(
-            "--method",
-            type=EnumChoice(Method),
-            default=default.method.value,
-            show_default=True,
-            help="Train small updates of the encoder (lora), or all of it but the token table (full).",
-        ),
-        "epochs": option(
-            "--epochs",
-            type=click.IntRange(least_epochs),
-            default=default.epochs,
-            show_default=True,
-            help=f"How often each pair is seen{'' if least_epochs else '; 0 for no training, only a fitted head'}.",
-        ),
-        "learning_rate": option(
-            "--learning-rate",
-            type=click.FloatRange(0, min_open=True),
-            callback=rate,
-            help=f"Default: {default.learning_rate:g}."
-            if default.learning_rate
-            else "Default: 2e-4 for lora, 5e-5 for full.",
-        ),
-        "mix": option(
-            "--mix",
-            type=click.FloatRange(0, 1, min_open=True),
-            default=default.mix,
-            show_default=default.mix is not None,
-            help="Share of the tuned weights"
-            + ("" if default.mix else " (default: the one that scores best on validation)")
-            + ".",
-        ),
-    }
-    own["batch_size"] = option(
-        "--batch-size", type=click.IntRange(2), default=default.batch_size, show_default=True, help="Pairs per step."
-    )
-    rank = click.IntRange(1, 64)
-    own["lora_rank"] = option(
-        "--rank", type=rank, default=default.lora_rank, show_default=True, help="Rank of lora's updates."
-    )
-    found = {**own, **_plain_options(default)}
-    return group(
-        FinetuneOptions, **{field.name: found[field.name] for field in fields(FinetuneOptions) if field.name in found}
-    )
-
-
-def _plain_options(default: FinetuneOptions) -> dict[str, Declaration]:
-    return {
-        "max_tokens": option(
-            "--max-tokens",
-            type=click.IntRange(16),
-            default=default.max_tokens,
-            show_default=True,
-            help="Longest training text, in tokens.",
-        ),
-        "tokens_at_once": option(
-            "--memory-tokens",
-            type=click.IntRange(1),
-            default=default.tokens_at_once,
-            show_default=True,
-            help="Tokens that are trained through at once; fewer take less memory.",
-        ),
-        "precision": option(
-            "--precision",
-            type=EnumChoice(Precision),
-            default=default.precision.value,
-            show_default=True,
-            help="Precision of the matrix products.",
-        ),
-        "soup": option(
-            "--soup",
-            type=click.IntRange(1, 8),
-            default=default.soup,
-            show_default=True,
-            help="Best checkpoints to average.",
-        ),
-        "seed": option(
-            "--seed",
-            type=click.IntRange(0, 2**32 - 1),
-            default=default.seed,
-            show_default=True,
-            help="Seed of everything random.",
-        ),
-        "threads": option(
-            "--threads",
-            type=click.IntRange(1),
-            callback=lambda _ctx, _parameter, value: value or default.threads,
-            help="Processor threads (default: one for each core).",
-        ),
-    }
-
-
-TRAINING = training_options(FinetuneOptions())
+TRAINING = training(FinetuneOptions())
 _LOSS = group(
     LossWeights,
-    temperature=option(
-        "--temperature",
-        type=click.FloatRange(0, min_open=True),
-        default=0.05,
-        show_default=True,
-        help="Temperature of the contrastive loss.",
-    ),
-    spread=option(
-        "--spread",
-        type=_WEIGHT,
-        default=0.0,
-        show_default=True,
-        help="Weight of the spread-out loss; no index gains by it.",
-    ),
-    distillation=option(
-        "--keep-near",
-        type=_WEIGHT,
-        default=1.0,
-        show_default=True,
-        help="Weight of the pull towards the base's vectors.",
-    ),
+    temperature=amount("--temperature", 0.05, "Temperature of the contrastive loss."),
+    spread=amount("--spread", 0.0, "Weight of the spread-out loss; no index gains by it.", kind=AT_LEAST_0),
+    distillation=amount("--keep-near", 1.0, "Weight of the pull towards the base's vectors.", kind=AT_LEAST_0),
 )
 
 
@@ -166,38 +59,14 @@ class _Request:
     ]
     training: Annotated[FinetuneOptions, TRAINING]
     loss: Annotated[LossWeights, _LOSS]
-    quantization: Annotated[
-        Quantization,
-        option(
-            "--quantization",
-            type=EnumChoice(Quantization),
-            default=Quantization.INT8.value,
-            show_default=True,
-            help="How to store the result.",
-        ),
-    ]
+    quantization: Annotated[Quantization, QUANTIZATION]
     keep: Annotated[
         Path | None, option("--checkpoint", type=PATH, help="Also keep the tuned checkpoint, in this new folder.")
     ]
-    general: Annotated[
-        tuple[Path, ...],
-        option(
-            "--general",
-            multiple=True,
-            type=FOLDER,
-            help="A folder in BEIR's layout that must not lose; may be repeated. The bundled one is always checked.",
-        ),
-    ]
-    use: Annotated[
-        bool,
-        option(
-            "--use",
-            is_flag=True,
-            help="Then embed the collection with the result, and switch it when that is complete.",
-        ),
-    ]
-    force: Annotated[bool, option("--force", is_flag=True, help="Install the result even if it does not pass.")]
-    fresh: Annotated[bool, option("--fresh", is_flag=True, help="Start over instead of resuming an unfinished run.")]
+    general: Annotated[tuple[Path, ...], GENERAL]
+    use: Annotated[bool, EMBED_AND_USE]
+    force: Annotated[bool, INSTALL_ANYWAY]
+    fresh: Annotated[bool, FRESH]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object.")]
 
 
@@ -279,11 +148,11 @@ def _train(library: "Library", prepared: "Prepared", request: _Request) -> None:
         )
     if request.as_json:
         print_json([outcome.as_json()])
-    _say_outcome(outcome)
-    if outcome.model and request.use:
-        use_model(library, request.collection, outcome.model)
-    elif outcome.model and request.collection:
-        say(f"To search with it: {command('models', 'use', outcome.model, '-c', request.collection)}")
+    say_installed(
+        outcome,
+        "The base stays, and nothing was installed. To install the result nevertheless, repeat the command with --force.",
+    )
+    use_or_advise(library, request.collection, outcome.model, is_used=request.use)
 
 
 def _say_tuned(tuned: "Tuned") -> None:
@@ -291,26 +160,3 @@ def _say_tuned(tuned: "Tuned") -> None:
     made = f"epoch {', '.join(f'{epoch:g}' for epoch in tuned.epochs)}, {tuned.share:.0%} tuned"
     took = f"{tuned.seconds / 60:.1f} minutes, {size(tuned.peak_bytes)} of memory at the peak"
     say(f"{found} ({made}; {took}).")
-
-
-def _say_outcome(outcome: "Outcome") -> None:
-    from searchkit.train.reports import where_written
-
-    say(f"{'Passed' if outcome.proof.verdict.passed else 'Not passed'}: {outcome.proof.verdict.reason}.")
-    if outcome.model:
-        say(f"Installed as {outcome.model}: {outcome.quantization}, licence {outcome.licence}.")
-    else:
-        say(
-            "The base stays, and nothing was installed. To install the result nevertheless, repeat the command with --force."
-        )
-    say(where_written(outcome.report, has_figures=True))
-
-
-def use_model(library: "Library", collection: str, model: str) -> None:
-    """Embed a collection with a model and switch it; says how to go back."""
-    from searchkit.maintenance.switch_model import embed_and_switch
-
-    before = library.collection(collection).embedder().info.name
-    with progress_line() as on_progress:
-        embed_and_switch(library.collection(collection), model, on_progress)
-    say(f"{collection} now uses {model}. To switch back: {command('models', 'use', before, '-c', collection)}")

@@ -8,8 +8,9 @@ import click
 
 from searchkit.cli.options import FOLDER, PATH, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
+from searchkit.cli.train_options import FRESH, amount, number, precision, seed, threads
 from searchkit.display import command
-from searchkit.train.options import InitOptions, Precision, Start, TokenPooling
+from searchkit.train.options import InitOptions, Start, TokenPooling
 
 if TYPE_CHECKING:
     from searchkit.train.init.result import Made
@@ -34,15 +35,9 @@ def _all_poolings(
     return tuple(each for each in TokenPooling if each in value) or _DEFAULT.poolings
 
 
-def _torch_s_threads(_ctx: click.Context, _parameter: click.Parameter, value: int | None) -> int:
-    return value or _DEFAULT.threads
-
-
 _OPTIONS = group(
     InitOptions,
-    layers=option(
-        "--layers", type=click.IntRange(1, 48), default=_DEFAULT.layers, show_default=True, help="Of a new decoder."
-    ),
+    layers=number("--layers", _DEFAULT.layers, "Of a new decoder.", most=48),
     width=option(
         "--width",
         type=click.IntRange(12, 1536),
@@ -51,72 +46,22 @@ _OPTIONS = group(
         show_default=True,
         help=f"Of a new decoder; a multiple of {_SIXTH}.",
     ),
-    vocabulary=option(
-        "--vocabulary",
-        type=click.IntRange(256),
-        default=_DEFAULT.vocabulary,
-        show_default=True,
-        help="How many of the texts' most frequent tokens are kept.",
+    vocabulary=number(
+        "--vocabulary", _DEFAULT.vocabulary, "How many of the texts' most frequent tokens are kept.", least=256
     ),
-    max_tokens=option(
-        "--max-tokens",
-        type=click.IntRange(16, 2048),
-        default=_DEFAULT.max_tokens,
-        show_default=True,
-        help="Longest training text, in tokens.",
+    max_tokens=number("--max-tokens", _DEFAULT.max_tokens, "Longest training text, in tokens.", least=16, most=2048),
+    language_steps=number(
+        "--decoder-steps", _DEFAULT.language_steps, "Steps of the decoder as a language model.", least=0
     ),
-    language_steps=option(
-        "--decoder-steps",
-        type=click.IntRange(0),
-        default=_DEFAULT.language_steps,
-        show_default=True,
-        help="Steps of the decoder as a language model.",
+    adaptation_steps=number("--adaptation-steps", _DEFAULT.adaptation_steps, "Steps of the encoder-decoder.", least=0),
+    texts=number("--texts", _DEFAULT.texts, "Texts of a step of these two."),
+    rate=amount(
+        "--rate", _DEFAULT.rate, "Learning rate of these two; for a decoder that is trained already, take a tenth."
     ),
-    adaptation_steps=option(
-        "--adaptation-steps",
-        type=click.IntRange(0),
-        default=_DEFAULT.adaptation_steps,
-        show_default=True,
-        help="Steps of the encoder-decoder.",
-    ),
-    texts=option(
-        "--texts",
-        type=click.IntRange(1),
-        default=_DEFAULT.texts,
-        show_default=True,
-        help="Texts of a step of these two.",
-    ),
-    rate=option(
-        "--rate",
-        type=click.FloatRange(0, min_open=True),
-        default=_DEFAULT.rate,
-        show_default=True,
-        help="Learning rate of these two; for a decoder that is trained already, take a tenth.",
-    ),
-    epochs=option(
-        "--epochs",
-        type=click.IntRange(1),
-        default=_DEFAULT.epochs,
-        show_default=True,
-        help="How often each encoder sees each pair.",
-    ),
-    batch_size=option(
-        "--batch-size", type=click.IntRange(2), default=_DEFAULT.batch_size, show_default=True, help="Pairs per step."
-    ),
-    contrastive_rate=option(
-        "--contrastive-rate",
-        type=click.FloatRange(0, min_open=True),
-        default=_DEFAULT.contrastive_rate,
-        show_default=True,
-        help="Learning rate of the encoders.",
-    ),
-    temperature=option(
-        "--temperature",
-        type=click.FloatRange(0, min_open=True),
-        default=_DEFAULT.temperature,
-        show_default=True,
-        help="Temperature of the contrastive loss.",
-    ),
+    epochs=number("--epochs", _DEFAULT.epochs, "How often each encoder sees each pair."),
+    batch_size=number("--batch-size", _DEFAULT.batch_size, "Pairs per step.", least=2),
+    contrastive_rate=amount("--contrastive-rate", _DEFAULT.contrastive_rate, "Learning rate of the encoders."),
+    temperature=amount("--temperature", _DEFAULT.temperature, "Temperature of the contrastive loss."),
     starts=option(
         "--start",
         multiple=True,
@@ -131,40 +76,15 @@ _OPTIONS = group(
         callback=_all_poolings,
         help="How they pool; may be repeated (default: all four).",
     ),
-    seeds=option(
-        "--seeds",
-        type=click.IntRange(1, 20),
-        default=_DEFAULT.seeds,
-        show_default=True,
-        help="How often each encoder is trained, with other seeds.",
-    ),
-    seed=option(
-        "--seed",
-        type=click.IntRange(0, 2**31),
-        default=_DEFAULT.seed,
-        show_default=True,
-        help="The first seed.",
-    ),
-    tokens_at_once=option(
+    seeds=number("--seeds", _DEFAULT.seeds, "How often each encoder is trained, with other seeds.", most=20),
+    seed=seed(_DEFAULT.seed, "The first seed."),
+    tokens_at_once=number(
         "--memory-tokens",
-        type=click.IntRange(1),
-        default=_DEFAULT.tokens_at_once,
-        show_default=True,
-        help="Tokens of pairs that are trained through at once; fewer take less memory.",
+        _DEFAULT.tokens_at_once,
+        "Tokens of pairs that are trained through at once; fewer take less memory.",
     ),
-    precision=option(
-        "--precision",
-        type=EnumChoice(Precision),
-        default=_DEFAULT.precision.value,
-        show_default=True,
-        help="Precision of the matrix products.",
-    ),
-    threads=option(
-        "--threads",
-        type=click.IntRange(1),
-        callback=_torch_s_threads,
-        help="Processor threads (default: one for each core).",
-    ),
+    precision=precision(_DEFAULT.precision),
+    threads=threads(_DEFAULT.threads),
 )
 
 
@@ -191,7 +111,7 @@ class _Request:
         ),
     ]
     options: Annotated[InitOptions, _OPTIONS]
-    fresh: Annotated[bool, option("--fresh", is_flag=True, help="Start over instead of resuming an unfinished run.")]
+    fresh: Annotated[bool, FRESH]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print one JSON object.")]
 
 

@@ -6,9 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import FOLDER, PATH, Declaration, EnumChoice, argument, group, option, with_options
+from searchkit.cli.options import Declaration, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import command
+from searchkit.cli.train_options import (
+    EXISTING,
+    GENERAL,
+    MAKE_ANYWAY,
+    NEW_MODEL,
+    REPORT_FOLDER,
+    USE_AT_ONCE,
+    number,
+    say_adapted,
+    say_installed,
+    seed,
+    use_adapted,
+    use_or_advise,
+)
 from searchkit.train.options import MixtureOptions, SoupOf
 
 if TYPE_CHECKING:
@@ -16,42 +29,24 @@ if TYPE_CHECKING:
     from searchkit.train.mixtures.checkpoints import CheckpointSoup
     from searchkit.train.mixtures.run import Mixed
 
-_EXISTING = click.Path(exists=True, path_type=Path)
 _DEFAULT = MixtureOptions()
 _SHARED: dict[str, Declaration] = {
     "pairs": option(
-        "--pairs", multiple=True, type=_EXISTING, help="A file of pairs as one more source; may be repeated."
+        "--pairs", multiple=True, type=EXISTING, help="A file of pairs as one more source; may be repeated."
     ),
     "queries": option(
-        "--queries", type=_EXISTING, help="Judged queries: of 40 or more, half choose, and the others are the target."
+        "--queries", type=EXISTING, help="Judged queries: of 40 or more, half choose, and the others are the target."
     ),
-    "general": option(
-        "--general",
-        multiple=True,
-        type=FOLDER,
-        help="A folder in BEIR's layout that must not lose; may be repeated. The bundled one is always checked.",
-    ),
-    "name": option(
-        "--name", default="", help="Name of the new model (default: made of the base's and the collection's)."
-    ),
-    "is_forced": option("--force", is_flag=True, help="Make the model even if it does not pass."),
-    "seed": option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=_DEFAULT.seed,
-        show_default=True,
-        help="The same seed gives the same model.",
-    ),
-    "out": option("--out", type=PATH, help="Folder for the report (default: in the data directory)."),
+    "general": GENERAL,
+    "name": NEW_MODEL,
+    "is_forced": MAKE_ANYWAY,
+    "seed": seed(_DEFAULT.seed),
+    "out": REPORT_FOLDER,
 }
 _MIXTURE = group(
     MixtureOptions,
-    trials=option(
-        "--trials",
-        type=click.IntRange(2),
-        default=_DEFAULT.trials,
-        show_default=True,
-        help="Mixtures to try, two at a time; more later continue the same search.",
+    trials=number(
+        "--trials", _DEFAULT.trials, "Mixtures to try, two at a time; more later continue the same search.", least=2
     ),
     **_SHARED,
 )
@@ -85,7 +80,7 @@ _SOUP = group(
 class _MixtureRequest:
     collection: Annotated[str, argument()]
     options: Annotated[MixtureOptions, _MIXTURE]
-    use: Annotated[bool, option("--use", is_flag=True, help="If it passes, use it for the collection at once.")]
+    use: Annotated[bool, USE_AT_ONCE]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print the report as one JSON object.")]
 
 
@@ -93,7 +88,7 @@ class _MixtureRequest:
 class _SoupRequest:
     collection: Annotated[str, argument()]
     options: Annotated[MixtureOptions, _SOUP]
-    use: Annotated[bool, option("--use", is_flag=True, help="If it passes, use it for the collection at once.")]
+    use: Annotated[bool, USE_AT_ONCE]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print the report as one JSON object.")]
 
 
@@ -194,9 +189,6 @@ def _soup_of_checkpoints(request: _SoupRequest) -> None:
 
 def _say_checkpoints(found: "CheckpointSoup", library: "Library", request: _SoupRequest) -> None:
     """Say what came of it, and switch the collection if that was asked for."""
-    from searchkit.maintenance.switch_model import embed_and_switch
-    from searchkit.train.reports import where_written
-
     outcome = found.outcome
     if request.as_json:
         print_json([found.as_json()])
@@ -208,56 +200,31 @@ def _say_checkpoints(found: "CheckpointSoup", library: "Library", request: _Soup
             f"Held-out pairs, nDCG@10 of the {soup.name}: {over_best:+.4f} over the best ingredient, {over_mean:+.4f} over the mean"
             " of all."
         )
-    say(f"{'Passed' if outcome.proof.verdict.passed else 'Not passed'}: {outcome.proof.verdict.reason}.")
-    if not outcome.model:
-        say(
-            "The base stays, and nothing was installed. To install the soup nevertheless, repeat the command with --force."
-        )
-    elif request.use:
-        before = library.collection(request.collection).embedder().info.name
-        with progress_line() as listen:
-            embed_and_switch(library.collection(request.collection), outcome.model, listen)
-        back = command("models", "use", before, "-c", request.collection)
-        say(f"{request.collection} now uses {outcome.model}. To switch back: {back}")
-    else:
-        say(
-            f"Installed as {outcome.model}. To search with it: {command('models', 'use', outcome.model, '-c', request.collection)}"
-        )
-    say(where_written(outcome.report, has_figures=True))
+    say_installed(
+        outcome,
+        "The base stays, and nothing was installed. To install the soup nevertheless, repeat the command with --force.",
+    )
+    use_or_advise(library, request.collection, outcome.model, is_used=request.use)
 
 
 def _finish(mixed: "Mixed", *, is_used: bool, as_json: bool) -> None:
     """Use the model if that was asked for, and say what came of the run."""
     from searchkit.library import Library
-    from searchkit.maintenance.switch_model import switch_model
     from searchkit.train.mixtures.report import as_json as fields_of
 
-    if is_used and mixed.model:
+    if is_used:
         with Library() as library:
-            switch_model(library.collection(mixed.report.collection), mixed.model)
+            use_adapted(library, mixed.report)
     if as_json:
         print_json([fields_of(mixed.report)])
     _say_outcome(mixed, is_used=is_used)
 
 
 def _say_outcome(mixed: "Mixed", *, is_used: bool) -> None:
-    from searchkit.train.reports import where_written
-
     report = mixed.report
-    for remark in report.remarks:
-        say(f"Note: {remark}")
     if report.trials:
         say(f"{len(report.trials)} mixtures tried, {report.resumed} of them kept from an earlier run.")
     for name, found in report.differences.items():
         over = "; ".join(f"{each.ndcg[0]:+.4f} over {each.instead_of}" for each in found)
         say(f"Held-out pairs, nDCG@10 of the {name}: {over}.")
-    forced = "" if report.verdict.passed else "It did not pass, but was made because of --force: "
-    if mixed.model and is_used:
-        say(f"{report.collection} now uses {mixed.model}, {report.chosen}. {forced}{report.verdict.reason}")
-        say(f"To switch back: {command('models', 'use', report.base, '-c', report.collection)}")
-    elif mixed.model:
-        say(f"Made {mixed.model}, {report.chosen}. {forced}{report.verdict.reason}")
-        say(f"Use it: {command('models', 'use', mixed.model, '-c', report.collection)}")
-    else:
-        say(f"The base stays, {report.base}: {report.verdict.reason}.")
-    say(where_written(mixed.report_folder, has_figures=bool(report.targets)))
+    say_adapted(report, mixed.report_folder, is_used=is_used, made_of=report.chosen)

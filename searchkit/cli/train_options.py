@@ -13,10 +13,9 @@ from searchkit.train.options import FinetuneOptions, Method, Precision
 
 if TYPE_CHECKING:
     from searchkit.library import Library
-    from searchkit.train.adapter.report import AdapterReport
+    from searchkit.train.adapter.report import MapReport
     from searchkit.train.distill.install import Graduation
     from searchkit.train.finetune.install import Outcome
-    from searchkit.train.mixtures.report import MixtureReport
 
 EXISTING = click.Path(exists=True, path_type=Path)
 POSITIVE, AT_LEAST_0 = click.FloatRange(0, min_open=True), click.FloatRange(0)
@@ -159,7 +158,7 @@ def use_or_advise(library: "Library", collection: str, model: str, *, is_used: b
         say(f"To search with it: {command('models', 'use', model, '-c', collection, '--embed')}")
 
 
-def use_adapted(library: "Library", report: "AdapterReport | MixtureReport") -> None:
+def use_adapted(library: "Library", report: "MapReport") -> None:
     """Switch the collection to its adapted model, if one was made."""
     from searchkit.maintenance.switch_model import switch_model
 
@@ -167,7 +166,7 @@ def use_adapted(library: "Library", report: "AdapterReport | MixtureReport") -> 
         switch_model(library.collection(report.collection), report.model)
 
 
-def say_adapted(report: "AdapterReport | MixtureReport", folder: Path, *, is_used: bool, made_of: str = "") -> None:
+def say_adapted(report: "MapReport", folder: Path, *, is_used: bool, made_of: str = "") -> None:
     """Say what came of adapting, and how to use it or to go back. `made_of`: what the adapter is."""
     from searchkit.train.reports import where_written
 

@@ -51,7 +51,7 @@ def adapt_after_index(library: Library, collection: str, on_progress: ProgressLi
     require_torch()
     if not library.collection(collection).is_covered():
         return Outcome("Not adapted: some passages have no vector yet." if is_asked else "")
-    if not is_asked and library.status(collection).passages < _GROWTH * _tried_at(library, collection):
+    if not is_asked and library.collection(collection).coverage().passages < _GROWTH * _tried_at(library, collection):
         return Outcome("")
     return _adapt(library, collection, on_progress, AdapterOptions(), says_why_not=is_asked)
 
@@ -82,6 +82,6 @@ def _tried_at(library: Library, collection: str) -> int:
 
 
 def _remember_try(library: Library, collection: str) -> None:
-    passages = library.status(collection).passages
+    passages = library.collection(collection).coverage().passages
     with writing(existing_collection(library.home, collection)) as catalog, catalog.transaction():
         set_meta(catalog, _TRIED, str(passages))

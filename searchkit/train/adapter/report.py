@@ -12,6 +12,7 @@ from searchkit.train.pairs.pair import PairCounts
 from searchkit.train.reports import (
     COMPARISONS_PICTURE,
     EFFORT_PICTURE,
+    Draw,
     Report,
     draw_comparisons,
     draw_effort,
@@ -23,11 +24,11 @@ if TYPE_CHECKING:  # it imports torch
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterReport:
-    """A run's figures. `model`: "" if the base stays. `remarks`: sentences for people on the training data. `used`: pairs by split.
+class MapReport:
+    """The figures that every run has which makes a linear map. `model`: "" if the base stays.
 
-    `targets`: the first of them decides, together with `general` and `effort`, which is None for a collection that is small enough
-    to be searched exactly.
+    `remarks`: sentences for people on the training data. `targets`: the first of them decides, together with `general` and
+    `effort`, which is None for a collection that is small enough to be searched exactly.
     """
 
     collection: str
@@ -36,11 +37,7 @@ class AdapterReport:
     licence: str
     counts: PairCounts
     remarks: tuple[str, ...]
-    used: Mapping[str, int]
-    is_quick: bool
     seed: int
-    chosen: "Trial | None"
-    trials: "tuple[Trial, ...]"
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
     effort: Effort | None
@@ -51,41 +48,67 @@ class AdapterReport:
     train_seconds: float
     prove_seconds: float
 
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """All sets that base and model were compared on."""
+        return (*self.targets, *self.general)
+
+    def head(self, made_of: str, data: str, remarks: Sequence[str] = ()) -> list[str]:
+        """The first lines of its Markdown: what was made, and of what. `made_of`: what the map is; `data`: about the pairs."""
+        return [
+            f"# {self.model or self.base}",
+            "",
+            self._summary(made_of),
+            "",
+            *(part for remark in (*self.remarks, *remarks) for part in (remark, "")),
+            f"- Base: {self.base}. Licence, inherited from it: **{self.licence}**. Whoever passes this model on must pass those"
+            " terms on.",
+            f"- Data: {data}",
+            f"- Split by document, seed {self.seed}. Texts embedded: {self.embedded:,}.",
+            f"- Seconds: {self.embed_seconds:.1f} loading and embedding, {self.train_seconds:.1f} training and choosing,"
+            f" {self.prove_seconds:.1f} proving.",
+            "",
+        ]
+
+    def proof(self) -> list[str]:
+        """The figures before and after as Markdown: a table for each set, and the effort of the index."""
+        tables = [line for comparison in self.comparisons for line in (*_table(comparison), "")]
+        return [*tables, *(_effort(self.effort) if self.effort else ())]
+
+    def pictures(self) -> "dict[str, Draw]":
+        """What draws its pictures, by the names of their files."""
+        found: dict[str, Draw] = {COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=self.comparisons)}
+        if self.effort:
+            found[EFFORT_PICTURE] = partial(draw_effort, effort=self.effort)
+        return found
+
+    def _summary(self, made_of: str) -> str:
+        if not self.model:
+            return f"The base stays: {self.verdict.reason}."
+        forced = "" if self.verdict.passed else " It did not pass the gate, but was made because that was asked for."
+        what = f"{self.base} adapted to the collection `{self.collection}` by a linear map of its vectors"
+        return f"{what}{f': {made_of}' if made_of else ''}. {self.verdict.reason}.{forced}"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterReport(MapReport):
+    """A run's figures. `used`: pairs by split. The others are those of every run."""
+
+    used: Mapping[str, int]
+    is_quick: bool
+    chosen: "Trial | None"
+    trials: "tuple[Trial, ...]"
+
 
 def markdown(report: AdapterReport) -> str:
     """The report as Markdown."""
-    lines = [
-        f"# {report.model or report.base}",
-        "",
-        _summary(report),
-        "",
-        *(part for remark in report.remarks for part in (remark, "")),
-        f"- Base: {report.base}. Licence, inherited from it: **{report.licence}**. Whoever passes this model on must pass"
-        " those terms on.",
-        f"- Data: {_data(report)}. They are texts of the collection `{report.collection}`, and stay on this machine.",
-        f"- Split by document, seed {report.seed}. Texts embedded: {report.embedded:,}.",
-        f"- Seconds: {report.embed_seconds:.1f} loading and embedding, {report.train_seconds:.1f} training and choosing,"
-        f" {report.prove_seconds:.1f} proving.",
-        "",
-    ]
-    lines += proof_lines((*report.targets, *report.general), report.effort)
-    lines += _trials(report)
-    return "\n".join(lines)
-
-
-def proof_lines(comparisons: Sequence[Comparison], effort: Effort | None) -> list[str]:
-    """The figures before and after as Markdown: a table for each set, and the effort of the index."""
-    tables = [line for comparison in comparisons for line in (*_table(comparison), "")]
-    return [*tables, *(_effort(effort) if effort else ())]
+    data = f"{_data(report)}. They are texts of the collection `{report.collection}`, and stay on this machine."
+    return "\n".join([*report.head("", data), *report.proof(), *_trials(report)])
 
 
 def write_report(folder: Path, report: AdapterReport) -> None:
     """Write it for people and programs, with a picture. Raises TrainingError if the folder cannot be written."""
-    comparisons = (*report.targets, *report.general)
-    pictures = {COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=comparisons)}
-    if report.effort:
-        pictures[EFFORT_PICTURE] = partial(draw_effort, effort=report.effort)
-    write_report_folder(folder, Report(markdown(report), as_json(report), pictures, report.model))
+    write_report_folder(folder, Report(markdown(report), as_json(report), report.pictures(), report.model))
 
 
 def as_json(report: AdapterReport) -> dict[str, Any]:
@@ -94,16 +117,6 @@ def as_json(report: AdapterReport) -> dict[str, Any]:
     for trial in (*fields["trials"], *filter(None, [fields["chosen"]])):
         trial["objection"] = trial.pop("rejection_reason")
     return fields
-
-
-def _summary(report: AdapterReport) -> str:
-    if not report.model:
-        return f"The base stays: {report.verdict.reason}."
-    forced = "" if report.verdict.passed else " It did not pass the gate, but was made because that was asked for."
-    return (
-        f"{report.base} adapted to the collection `{report.collection}` by a linear map of its vectors."
-        f" {report.verdict.reason}.{forced}"
-    )
 
 
 def _data(report: AdapterReport) -> str:

@@ -22,7 +22,7 @@ from searchkit.train.distill.proof import (
 )
 from searchkit.train.finetune.base import model_card
 from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
-from searchkit.train.finetune.install import Made, install_checkpoint
+from searchkit.train.finetune.install import Made, install_checkpoint, put_away
 from searchkit.train.finetune.proof import Proof, proof_table
 from searchkit.train.finetune.weights import BASE_CARD
 from searchkit.train.reports import COMPARISONS_PICTURE, Draw, Report, draw_comparisons, write_report_folder
@@ -89,9 +89,7 @@ def install_if_worth_it(  # noqa: PLR0913 - a run, its result, and what to do wi
         _write_report(outcome, card)
     finally:
         if model:
-            if keep:
-                shutil.move(student.checkpoint, keep)
-            run.folder.remove()
+            put_away(run.folder, student.checkpoint, keep)
     return outcome
 
 

@@ -14,6 +14,7 @@ from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.finetune import Run, Tuned
 from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
 from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
+from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Verdict
 from searchkit.train.options import writing_to
 from searchkit.train.pairs.pair import Pair
@@ -89,9 +90,7 @@ def install_if_better(
         _write_report(outcome, card)
     finally:
         if model:
-            if keep:
-                shutil.move(tuned.checkpoint, keep)
-            run.folder.remove()
+            put_away(run.folder, tuned.checkpoint, keep)
     return outcome
 
 
@@ -105,6 +104,13 @@ def _write_report(outcome: Outcome, card: str) -> None:
     fields = {**outcome.as_json(), "history": asdict(tuned.history)}
     text = f"{card}\n{history_table(tuned.history, tuned.base_score)}"
     write_report_folder(outcome.report, Report(text, fields, pictures, outcome.model))
+
+
+def put_away(run: RunFolder, checkpoint: Path, keep: Path | None) -> None:
+    """Move the checkpoint of a run that is over to `keep`, if it is to be kept, and remove the run."""
+    if keep:
+        shutil.move(checkpoint, keep)
+    run.remove()
 
 
 def install_checkpoint(

@@ -6,20 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from searchkit.train.adapter.report import proof_lines
-from searchkit.train.effort import Effort
-from searchkit.train.gate import Comparison, Verdict
-from searchkit.train.pairs.pair import PairCounts
+from searchkit.train.adapter.report import MapReport
 from searchkit.train.reports import (
     AFTER,
     BEFORE,
-    COMPARISONS_PICTURE,
-    EFFORT_PICTURE,
-    Draw,
     Report,
     can_draw,
-    draw_comparisons,
-    draw_effort,
     new_figure,
     save_picture,
     write_report_folder,
@@ -47,71 +39,38 @@ class BlendRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MixtureReport:
-    """A run's figures. `model`: "" if the base stays. `sources`: training pairs by source.
+class MixtureReport(MapReport):
+    """A run's figures. `sources`: training pairs by source.
 
     `chosen`: a name of `blends`, "" for none. `trials`: the mixtures that were tried, none for a soup of other things.
-    `differences`: by soup. `judged`: the number of judged queries that chose. The others are those of an adapter's report.
+    `differences`: by soup. `judged`: the number of judged queries that chose. The others are those of every run.
     """
 
-    collection: str
-    base: str
-    model: str
-    licence: str
-    counts: PairCounts
     sources: Mapping[str, int]
-    remarks: tuple[str, ...]
-    seed: int
     judged: int
     trials: "tuple[Tried, ...]"
     resumed: int
     blends: tuple[BlendRow, ...]
     chosen: str
     differences: "Mapping[str, tuple[Difference, ...]]"
-    targets: tuple[Comparison, ...]
-    general: tuple[Comparison, ...]
-    effort: Effort | None
-    verdict: Verdict
-    is_forced: bool
-    embedded: int
-    embed_seconds: float
-    train_seconds: float
-    prove_seconds: float
 
 
 def markdown(report: MixtureReport) -> str:
     """The report as Markdown."""
     sources = ", ".join(f"{name} {size:,}" for name, size in report.sources.items())
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.kinds.items())
-    chose = f"Half of the judged queries ({report.judged:,}) chose; the others are the target." if report.judged else ""
-    lines = [
-        f"# {report.model or report.base}",
-        "",
-        _summary(report),
-        "",
-        *(part for remark in (*report.remarks, chose) if remark for part in (remark, "")),
-        f"- Base: {report.base}. Licence, inherited from it: **{report.licence}**. Whoever passes this model on must pass"
-        " those terms on.",
-        f"- Data: {kinds} pairs of {report.counts.documents:,} documents of the collection `{report.collection}`; they stay on this"
-        f" machine. Sources, with the pairs to train with: {sources}.",
-        f"- Split by document, seed {report.seed}. Texts embedded: {report.embedded:,}.",
-        f"- Seconds: {report.embed_seconds:.1f} loading and embedding, {report.train_seconds:.1f} training and choosing,"
-        f" {report.prove_seconds:.1f} proving.",
-        "",
-        *_blends(report),
-        *_differences(report),
-        *_trials(report),
-        *proof_lines((*report.targets, *report.general), report.effort),
-    ]
-    return "\n".join(lines)
+    data = (
+        f"{kinds} pairs of {report.counts.documents:,} documents of the collection `{report.collection}`; they stay on this"
+        f" machine. Sources, with the pairs to train with: {sources}."
+    )
+    chose = f"Half of the judged queries ({report.judged:,}) chose; the others are the target."
+    head = report.head(report.chosen, data, (chose,) if report.judged else ())
+    return "\n".join([*head, *_blends(report), *_differences(report), *_trials(report), *report.proof()])
 
 
 def write_report(folder: Path, report: MixtureReport) -> None:
     """Write it for people and programs, with pictures. Raises TrainingError if the folder cannot be written."""
-    comparisons = (*report.targets, *report.general)
-    pictures: dict[str, Draw] = {COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=comparisons)}
-    if report.effort:
-        pictures[EFFORT_PICTURE] = partial(draw_effort, effort=report.effort)
+    pictures = report.pictures()
     if report.trials:
         pictures[TRIALS_PICTURE] = partial(draw_trials, trials=report.trials, sources=tuple(report.sources))
     write_report_folder(folder, Report(markdown(report), as_json(report), pictures, report.model))
@@ -153,16 +112,6 @@ def draw_trials(file: Path, trials: "Sequence[Tried]", sources: Sequence[str]) -
     below.set_ylabel("weight")
     figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     save_picture(figure, file)
-
-
-def _summary(report: MixtureReport) -> str:
-    if not report.model:
-        return f"The base stays: {report.verdict.reason}."
-    forced = "" if report.verdict.passed else " It did not pass the gate, but was made because that was asked for."
-    return (
-        f"{report.base} adapted to the collection `{report.collection}` by a linear map of its vectors: {report.chosen}."
-        f" {report.verdict.reason}.{forced}"
-    )
 
 
 def _blends(report: MixtureReport) -> list[str]:

@@ -1,7 +1,6 @@
 """`searchkit train` and `index --adapt` as a user meets them."""
 
 import json
-import random
 import time
 from pathlib import Path
 from threading import Event, Thread
@@ -19,9 +18,7 @@ from searchkit.maintenance.tune_index import set_index
 from searchkit_indexes import IndexSpec
 from tests.support.files import write
 from tests.support.homes import copied
-
-SUBJECTS = "roses bread boiler lease piano bicycle tax garden insurance kitchen cellar holiday".split()
-MATTERS = "repair costs history cleaning buying storing measuring sharing painting moving".split()
+from tests.support.notes import made_notes
 
 
 def run(*arguments: str) -> Result:
@@ -37,13 +34,8 @@ def home(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
     """120 notes, each with a title that its text answers in words of its own."""
-    rng = random.Random(0)
-    fillers = "then after during before old new large small slowly often never always cheap dear".split()
-    for subject in SUBJECTS:
-        for matter in MATTERS:
-            words = " ".join(rng.choices(fillers, k=12))
-            text = f"With {subject} one minds {matter}: {words}. A neighbour had his {subject} looked at for {matter} {words}."
-            write(tmp_path / "docs" / subject / f"{matter}.md", f"# The {matter} of our {subject}\n\n{text}\n")
+    for note in made_notes():
+        write(tmp_path / "docs" / note.subject / f"{note.matter}.md", note.markdown)
     return tmp_path / "docs"
 
 

@@ -19,12 +19,12 @@ from searchkit.reports import Progress
 from searchkit.train.distill.lesson import Assignment, Lesson, prepare_lesson
 from searchkit.train.finetune.base import Base
 from searchkit.train.pairs.pair import Split
-from tests.integration.train.test_finetune_run import distance, same_weights
 from tests.support.distill_runs import DISTILLING, LAYERS, distill_tiny, mean_cosine
 from tests.support.errors import refused
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.tiny_checkpoints import write_bert, write_gemma
+from tests.support.weights import distance, same_weights
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn of each other
 

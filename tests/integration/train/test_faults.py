@@ -1,7 +1,6 @@
 """Failures around `train adapter`: a full disk, an interruption, odd collections and folders. They change nothing."""
 
 import os
-import random
 import resource
 import shutil
 import subprocess
@@ -30,28 +29,23 @@ from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage
 from tests.support import homes
 from tests.support.files import ROOT, write
+from tests.support.notes import made_notes
 
 pytestmark = [pytest.mark.minilm, pytest.mark.train]
 # Said, for else they follow from the paths, and with them whether an adapter helps.
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST)
 MADE = f"{BUNDLED}-docs"
-SUBJECTS = "roses bread boiler lease piano bicycle tax garden insurance kitchen cellar holiday".split()
-FILLERS = "then after during before old new large small slowly often never always cheap dear".split()
-MATTERS = "repair costs history cleaning buying storing measuring sharing painting moving".split()
 
 
 @pytest.fixture(scope="module")
 def indexed(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a collection of 120 notes, whose adapter is worth making, and an empty one."""
-    folder, rng = tmp_path_factory.mktemp("indexed"), random.Random(0)
+    folder = tmp_path_factory.mktemp("indexed")
     pairs: list[Pair] = []
-    for subject in SUBJECTS:
-        for matter in MATTERS:
-            words = " ".join(rng.choices(FILLERS, k=12))
-            text = f"With {subject} one minds {matter}: {words}. A neighbour had his {subject} looked at for {matter} {words}."
-            query, document = f"The {matter} of our {subject}", f"{subject} {matter}"
-            pairs.append(Pair(query, Passage("", text), Kind.USER, document, SPLITS[len(pairs) % len(SPLITS)]))
-            write(folder / "docs" / subject / f"{matter}.md", f"# {query}\n\n{text}\n")
+    for note in made_notes():
+        document, split = f"{note.subject} {note.matter}", SPLITS[len(pairs) % len(SPLITS)]
+        pairs.append(Pair(note.title, Passage("", note.text), Kind.USER, document, split))
+        write(folder / "docs" / note.subject / f"{note.matter}.md", note.markdown)
     write_pairs(homes.copied(small_model, folder / "home") / "pairs.jsonl", pairs)
     write(folder / "nothing" / "a.txt", "\n")
     with Library(folder / "home") as library:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
@@ -27,6 +26,7 @@ from tests.support.errors import refused
 from tests.support.files import ROOT
 from tests.support.finetune_runs import OPTIONS, finetune_tiny
 from tests.support.tiny_checkpoints import write_bert, write_gemma
+from tests.support.weights import distance, same_weights
 
 pytestmark = [
     pytest.mark.train,
@@ -47,32 +47,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     yield
-
-
-def weights_of(checkpoint: Path) -> dict[str, Any]:
-    from safetensors.numpy import load_file
-
-    files = sorted(checkpoint.rglob("model.safetensors"))
-    return {
-        f"{file.relative_to(checkpoint)}/{name}": value for file in files for name, value in load_file(file).items()
-    }
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    first, second = weights_of(one), weights_of(other)
-    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
-
-
-def distance(one: Path, other: Path, base: Path) -> float:
-    """The distance of two tuned checkpoints, as a share of the second's distance from its base.
-
-    Two processes differ in the last bit of a product, for their memory is aligned differently; another order of the data, or
-    another state of the optimizer, gives tenths.
-    """
-    first, second, before = weights_of(one), weights_of(other), weights_of(base)
-    apart = sum(float(np.square(first[name] - second[name]).sum()) for name in second)
-    come = sum(float(np.square(second[name] - before[name]).sum()) for name in second)
-    return float(np.sqrt(apart / come))
 
 
 @pytest.mark.usefixtures("no_network")

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +39,7 @@ from tests.support.init_runs import OPTIONS, init_pairs, init_tiny
 from tests.support.random_checkpoints import write_tokenizer
 from tests.support.reference_texts import DOCUMENTS
 from tests.support.tiny_checkpoints import WORDS, write_gemma
+from tests.support.weights import same_weights, weights_of
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]  # the libraries warn of each other
 Command = Callable[..., Result]
@@ -53,21 +53,6 @@ def base(tmp_path: Path) -> Path:
     write_tokenizer(folder, 512)
     (folder / "config.json").write_text('{"model_type": "bert"}')
     return folder
-
-
-def weights_of(checkpoint: Path) -> dict[str, Any]:
-    from safetensors.numpy import load_file
-
-    files = sorted(checkpoint.rglob("model.safetensors"))
-    return {
-        f"{file.relative_to(checkpoint)}/{name}": value for file in files for name, value in load_file(file).items()
-    }
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    """True if they differ by no more than memory that is aligned differently makes them."""
-    first, second = weights_of(one), weights_of(other)
-    return first.keys() == second.keys() and all(np.allclose(first[name], second[name], atol=1e-5) for name in first)
 
 
 def test_a_run_gives_a_checkpoint_like_embedding_gemma_s_that_is_imported(tmp_path: Path, base: Path) -> None:
@@ -196,7 +181,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path, base: Path, 
     assert killed.returncode == -9, killed.stderr
     assert not (tmp_path / "killed").exists()
     init_tiny(base, tmp_path / "other", tmp_path / "killed")
-    assert same_weights(tmp_path / "whole", tmp_path / "killed")
+    assert same_weights(tmp_path / "whole", tmp_path / "killed", atol=1e-5)
 
 
 def test_a_collection_s_passages_are_read_but_for_those_of_held_out_documents(

@@ -1,7 +1,6 @@
 """`train mixture` and `train soup` as a user meets them: a model or the base, a report, and bad input that changes nothing."""
 
 import json
-import random
 import shutil
 from pathlib import Path
 
@@ -22,25 +21,21 @@ from searchkit.train.pairs.pair_file import write_pairs
 from searchkit.types import Passage
 from tests.support import homes
 from tests.support.files import write
+from tests.support.notes import MATTERS, SUBJECTS, made_notes
 
 pytestmark = [pytest.mark.minilm, pytest.mark.train]
-SUBJECTS = "roses bread boiler lease piano bicycle tax garden insurance kitchen cellar holiday".split()
-MATTERS = "repair costs history cleaning buying storing measuring sharing painting moving".split()
-FILLERS = "then after during before old new large small slowly often never always cheap dear".split()
 
 
 @pytest.fixture(scope="module")
 def home(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a collection of 120 notes, one of notes without titles, and a file of pairs."""
-    folder, rng = tmp_path_factory.mktemp("mixtures"), random.Random(0)
+    folder = tmp_path_factory.mktemp("mixtures")
     pairs: list[Pair] = []
-    for subject in SUBJECTS:
-        for matter in MATTERS:
-            words = " ".join(rng.choices(FILLERS, k=12))
-            text = f"With {subject} one minds {matter}: {words}. A neighbour had his {subject} looked at for {matter} {words}."
-            write(folder / "docs" / subject / f"{matter}.md", f"# The {matter} of our {subject}\n\n{text}\n")
-            write(folder / "plain" / subject / f"{matter}.txt", f"{text}\n")
-            pairs.append(Pair(f"who knows about {matter} of a {subject}", Passage("", text), Kind.USER, ""))
+    for note in made_notes():
+        write(folder / "docs" / note.subject / f"{note.matter}.md", note.markdown)
+        write(folder / "plain" / note.subject / f"{note.matter}.txt", f"{note.text}\n")
+        asked = f"who knows about {note.matter} of a {note.subject}"
+        pairs.append(Pair(asked, Passage("", note.text), Kind.USER, ""))
     write_pairs(homes.copied(small_model, folder / "home") / "asked.jsonl", pairs)
     with Library(folder / "home") as library:
         library.index(folder / "docs")

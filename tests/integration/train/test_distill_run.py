@@ -156,8 +156,16 @@ def test_the_stored_vectors_are_learned_from_and_documents_of_the_proof_are_not(
 
 
 def test_passages_that_the_student_cannot_read_whole_are_left_out_and_counted(tmp_path: Path, library: Library) -> None:
-    with library, refused(TrainingError, "0 passages to learn from"):
-        lesson_of(library, tmp_path, max_tokens=20)
+    with library:
+        assert lesson_of(library, tmp_path, max_tokens=10_000).too_long == 0
+        for number in range(5):
+            write(tmp_path / "docs" / f"long{number}.md", f"# Long {number}\n\n" + f"Word{number} after word. " * 40)
+        library.collection("docs").refresh()
+        lesson = lesson_of(library, tmp_path, max_tokens=10_000)  # more than the tiny model reads
+        assert lesson.too_long == 5
+        assert not [row for row in lesson.data.train if "after word" in row.positive]
+        with refused(TrainingError, "0 passages to learn from"):
+            lesson_of(library, tmp_path, max_tokens=20)
 
 
 def test_with_contrast_queries_are_not_in_their_passages(tmp_path: Path, library: Library) -> None:

@@ -56,11 +56,12 @@ def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
             note = f", {progress.note}" if progress.note else ""
             by_work = progress.work_total > 0
             is_share = progress.unit == "%"
+            counted = f"{progress.done:,}{total} {progress.unit}" if progress.unit else ""
             bars.update(
                 tasks[progress.stage],
                 completed=progress.work_done if by_work else progress.done,
                 total=progress.work_total if by_work else progress.total,
-                amount=f"{progress.done} %{note}" if is_share else f"{progress.done:,}{total} {progress.unit}{note}",
+                amount=f"{progress.done} %{note}" if is_share else f"{counted}{note}",
                 rate=f"{progress.done / seconds:.1f}/s" if seconds > _SETTLED_SECONDS and not is_share else "",
             )
 

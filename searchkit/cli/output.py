@@ -69,8 +69,10 @@ def progress_line(*, quiet: bool = False) -> Iterator[ProgressListener]:
 
 
 def say(message: str) -> None:
-    """Print a message on stderr."""
-    click.echo(printable(message), err=True)
+    """Print a message on stderr, above a bar that is drawn there: click would write past what draws it."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{printable(message)}\n")
+        sys.stderr.flush()
 
 
 def say_nothing_is_indexed() -> None:

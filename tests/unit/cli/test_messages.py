@@ -2,7 +2,9 @@
 
 import errno
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from searchkit.cli.main import cli
 from searchkit.cli.output import progress_line
 from searchkit.display import ProgressLines, os_error_text
 from searchkit.reports import Progress
+from tests.support.terminal import on_a_terminal
 
 
 def refusal(number: int, name: str = "") -> OSError:
@@ -81,3 +84,24 @@ def test_help_is_what_many_type_for_it(words: list[str]) -> None:
     asked = CliRunner().invoke(cli, words)
     assert asked.exit_code == 0
     assert asked.output == CliRunner().invoke(cli, [*words[1:], "--help"]).output
+
+
+BESIDE_A_BAR = """
+import time
+from searchkit.cli.output import progress_line, say
+from searchkit.reports import Progress
+with progress_line() as listen:
+    for done in range(4):
+        listen(Progress("Reading", done, 4, "texts"))
+        time.sleep(0.2)
+        say(f"message {done}")
+"""
+
+
+def test_a_message_beside_a_bar_has_a_line_of_its_own() -> None:
+    code, screen = on_a_terminal([sys.executable, "-c", BESIDE_A_BAR], os.environ)
+    assert code == 0
+    for done in range(4):
+        before, _, after = screen.partition(f"message {done}")
+        assert re.search(r"(\x1b\[2K|\n|\r)$", before), screen
+        assert after.startswith("\r\n")

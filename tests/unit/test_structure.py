@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -156,3 +157,30 @@ def test_git_tracks_no_large_file_and_no_data_directory() -> None:
         path.as_posix() for path in tracked if (ROOT / path).is_file() and (ROOT / path).stat().st_size > LARGEST_FILE
     ]
     assert not large, large
+
+
+@pytest.mark.slow
+def test_tests_have_the_same_names_whenever_they_are_collected() -> None:
+    """Workers that started in different seconds once refused to run: a name held the bytes of an archive just made."""
+    first, second = (names_collected(seed) for seed in "12")
+    assert first
+    assert first == second
+
+
+def names_collected(seed: str) -> list[str]:
+    """The names of all tests, found in a process with this seed of hashes; takes seconds, so that two runs differ."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-o",
+        "addopts=",
+        "-p",
+        "no:cacheprovider",
+        "--collect-only",
+        "-q",
+        "tests",
+    ]
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTEST_ADDOPTS": ""}
+    collected = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return [line for line in collected.stdout.splitlines() if "::" in line]

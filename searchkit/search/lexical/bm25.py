@@ -31,6 +31,9 @@ _WELL_COVERED = 0.5  # with this much of the query's words in a passage, they ar
 # Words that one passage alone has: a match that weighs as much is no accident. 2.5 to 3.5 measure alike on seven judged sets.
 _ENOUGH = 3.0
 _RARE = 0.8  # of the weight of the query's rarest word
+# Of what is searched for instead of a mistyped word: that it was meant is a guess, and what has the words as they are typed goes
+# before. Of what the query has nothing else for, it is everything.
+_CORRECTED = 0.5
 _FEW_UNKNOWN = 2  # words of a query that may be mistyped, however few others there are
 _MOST_BEGUN = 100  # chunks that are counted which begin with a reference
 _WEIGHTS = (1.0, 2.0, 1.0)  # file name, headings, text
@@ -44,7 +47,8 @@ class LexicalQuery:
     others. `repeats`: how often the expression contains each word, and BM25 counts it. `corrected`: what is searched for
     instead of mistyped words; `unknown`: all words that no chunk has, nor begins with; `understood`: the query with them.
     `unique`: the weight of a word that one chunk alone has. `compounds`: the stems with which a reference such as K-54 is
-    written, by its own.
+    written, by its own. `exact`: the stems of references, numbers and days; `known`: the stems that any chunk has. `as_typed`:
+    the expression, and its repeats, without what is searched for instead of mistyped words; "" if there are none, or nothing else.
     """
 
     text: str
@@ -57,6 +61,9 @@ class LexicalQuery:
     understood: str = ""
     unique: float = 1.0
     compounds: Mapping[str, "_Compound"] = field(default_factory=dict)
+    exact: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    as_typed: tuple[str, int] = ("", 1)
 
     def as_asked(self, spans: list[Span]) -> list[Span]:
         """The words of a text; other forms of the query's words get the query's stem, and so do its compounds."""
@@ -74,6 +81,10 @@ class LexicalQuery:
                     yield Span(span.start, spans[at + length - 1].end, stem)
                 elif compound.is_begun and span.stem.startswith(stem):
                     yield Span(span.start, span.end, stem)
+
+    def parts_of(self, stems: Collection[str]) -> set[str]:
+        """The stems that are parts of those of the query's references which are among some stems."""
+        return {part for stem, compound in self.compounds.items() if stem in stems for part in compound.parts}
 
     def is_informative(self, stems: Collection[str]) -> bool:
         """True if these stems show why a passage matches: much of the query, or one of its rarest words."""
@@ -148,7 +159,7 @@ def read_query(
     return LexicalQuery(
         text=query,
         match=match,
-        weights={stem: _weight(count, total) for stem, count in counts.items()},
+        weights={stem: corrected.share(stem) * _weight(count, total) for stem, count in counts.items()},
         stem_of={form: stem for stem, term in terms.items() for form in term.forms},
         repeats=repeats,
         corrected=corrected.words,
@@ -156,6 +167,9 @@ def read_query(
         understood=corrected.query,
         unique=_weight(1, total),
         compounds=of_references,
+        exact=frozenset({*of_references, *(value.names[0] for value in named)}),
+        known=frozenset(stem for stem, count in counts.items() if count),
+        as_typed=_as_typed(terms, corrected, compounds),
     )
 
 
@@ -175,6 +189,10 @@ class _Corrected:
     words: Mapping[str, str]
     query: str
     unknown: frozenset[str] = frozenset()
+
+    def share(self, stem: str) -> float:
+        """How much a term of the query counts, beside those that are as they are typed."""
+        return _CORRECTED if stem in self.terms and self.terms[stem].word in self.words else 1.0
 
 
 def _corrected(
@@ -208,6 +226,13 @@ def _corrected(
         terms[stem] = replace(term, expression=expression, count=meant.count, forms=forms - {stem})
     nowhere = frozenset(term.word for term in unknown.values()) - begun
     return _Corrected(terms, words, with_corrections(query, words), nowhere)
+
+
+def _as_typed(terms: Mapping[str, _Term], corrected: _Corrected, compounds: Sequence[str]) -> tuple[str, int]:
+    """See LexicalQuery."""
+    typed = [term for stem, term in terms.items() if corrected.share(stem) == 1]
+    is_both = len(typed) < len(terms) and any(term.count for term in typed)
+    return _match_expression(typed, compounds) if is_both else ("", 1)
 
 
 def _values(catalog: CatalogReader, found: Sequence[Value]) -> dict[Value, _Term]:
@@ -337,4 +362,16 @@ def lexical_candidates(
     if not query.match:
         return {}
     found = best_matching(catalog, query.match, _WEIGHTS, limit, allowed)
-    return {chunk: score / query.repeats for chunk, score in found.items()}
+    scores = {chunk: score / query.repeats for chunk, score in found.items()}
+    return _behind_exact(catalog, query, scores, limit, allowed) if query.as_typed[0] else scores
+
+
+def _behind_exact(
+    catalog: CatalogReader, query: LexicalQuery, scores: Mapping[int, float], limit: int, allowed: bytes | None
+) -> dict[int, float]:
+    """Scores in which corrections of mistyped words count _CORRECTED of the others, best first."""
+    match, repeats = query.as_typed
+    typed = {chunk: of / repeats for chunk, of in best_matching(catalog, match, _WEIGHTS, limit, allowed).items()}
+    both = {**typed, **scores}
+    mixed = {chunk: _CORRECTED * score + (1 - _CORRECTED) * typed.get(chunk, 0.0) for chunk, score in both.items()}
+    return dict(sorted(mixed.items(), key=lambda item: -item[1])[:limit])

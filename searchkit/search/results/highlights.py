@@ -1,7 +1,7 @@
 """Chooses what to show of a passage: the sentence that answers, the words that match, and the stretch around them."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog.fulltext import Span, Stemmer
 from searchkit.catalog.passages import StoredPassage
+from searchkit.catalog.values import values
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
 from searchkit.search.results.passages import SelectedPassage
 from searchkit.search.sentences import Bounds, header_lines, sentences
 from searchkit.text import split_sentences
+from searchkit.text import words as words_in
 from searchkit.types import Evidence, Hit, Passage
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _BEFORE = SNIPPET_CHARACTERS // 3  # characters shown before the sentence that a
 _JOINS = re.compile(r"[-_./:#@’'·]{1,2}")  # between two parts of an identifier
 # Looked for from the beginning of a word only: else a long word takes its length squared.
 _IDENTIFIER = re.compile(r"(?<!\w)\w+(?:[-_./:#@]\w+)+")
+_REST_OF_NAME = re.compile(r"(?:_[^\W_]+)+")  # of a function, say
 
 Marks = tuple[tuple[int, int], ...]
 
@@ -81,14 +84,31 @@ def snippet_around(text: str, sentence: Bounds, marks: Sequence[Bounds] = ()) ->
 
 
 def _whole(text: str, spans: Sequence[Span]) -> list[Bounds]:
-    """The places of words; those that an identifier is made of are one place."""
+    """The places of words; those that an identifier is made of are one place, and two of its parts stand for all of it."""
     found: list[Bounds] = []
+    joined: set[int] = set()
     for span in sorted(spans, key=lambda span: span.start):
         if found and _JOINS.fullmatch(text, found[-1][1], span.start):
             found[-1] = (found[-1][0], max(found[-1][1], span.end))
+            joined.add(len(found) - 1)
         else:
             found.append((span.start, span.end))
+    for at in joined:
+        if rest := _REST_OF_NAME.match(text, found[at][1]):
+            found[at] = (found[at][0], rest.end())
     return found
+
+
+def _places_of(phrase: str, text: str) -> Iterator[Bounds]:
+    """Where a text has the words of a phrase one after the other, or the number or the day that it is, in any spelling."""
+    wanted, there = [word.text for word in words_in(phrase)], list(words_in(text))
+    for at in range(len(there) - len(wanted) + 1) if wanted else ():
+        of_it = there[at : at + len(wanted)]
+        if [word.text for word in of_it] == wanted:
+            yield of_it[0].start, max(word.end for word in of_it)
+    for value in values(phrase):
+        if value.start == 0 and value.end == len(phrase):
+            yield from (each[:2] for each in values(text) if not set(value.names).isdisjoint(each.names))
 
 
 def _next_word(text: str, start: int, end: int) -> int:
@@ -130,29 +150,57 @@ class PassageWords:
     """The words of a passage with their stems; another form of a query's word has that word's stem.
 
     `spans`: of the text. `matching`: the distinct words that the query asks for, as they are written in the text, the
-    headings or the path. `coverage`: see LexicalQuery. `is_informative`: whether the text's words show why the passage matches.
+    headings or the path. `coverage`: see LexicalQuery. `parts`: stems of the query's words that are only parts of a reference or
+    a name which the passage has as a whole, and show nothing by themselves.
     """
 
     spans: tuple[Span, ...]
     matching: tuple[str, ...]
     coverage: float
-    is_informative: bool
+    parts: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, stored: StoredPassage, query: LexicalQuery, stemmer: Stemmer) -> Self:
         """Build them from everything that the full-text table has of the passage."""
-        parts = [
+        places = [
             (part, query.as_asked(stemmer.spans(part))) for part in (stored.text, stored.title, stored.words_outside)
         ]
-        matching = (
-            part[span.start : span.end].lower() for part, spans in parts for span in spans if span.stem in query.weights
-        )
+        stems = {span.stem for _, spans in places for span in spans}
+        names = [name for part, _ in places for name in _names_asked(query.text, part)]
+        parts = query.parts_of(stems) | _stems_of_parts(query.text, names, stemmer)
+        matching = [
+            part[span.start : span.end]
+            for part, spans in places
+            for span in spans
+            if span.stem in query.weights and span.stem not in parts
+        ]
         return cls(
-            spans=tuple(parts[0][1]),
-            matching=tuple(dict.fromkeys(matching)),
-            coverage=query.coverage({span.stem for _, spans in parts for span in spans}),
-            is_informative=query.is_informative({span.stem for span in parts[0][1]}),
+            spans=tuple(places[0][1]),
+            matching=tuple(dict.fromkeys(map(_in_lower_case, [*names, *matching]))),
+            coverage=query.coverage(stems),
+            parts=frozenset(parts),
         )
+
+
+def _in_lower_case(word: str) -> str:
+    return word.replace("İ", "i").lower()  # which Python makes an i with a second dot
+
+
+def _names_asked(query: str, text: str) -> list[str]:
+    """The identifiers of several parts that the query has, as a text writes them; numbers with signs are none."""
+    asked = {name.casefold() for name in _IDENTIFIER.findall(query) if any(map(str.isalpha, name))}
+    found = (each.group() for each in _IDENTIFIER.finditer(text)) if asked else ()
+    return list(dict.fromkeys(name for name in found if name.casefold() in asked))
+
+
+def _stems_of_parts(query: str, names: Sequence[str], stemmer: Stemmer) -> set[str]:
+    """The stems of the words of some identifiers that the query has nowhere else."""
+    if not names:
+        return set()
+    known = {name.casefold() for name in names}
+    rest = _IDENTIFIER.sub(lambda found: " " if found.group().casefold() in known else found.group(), query)
+    inside = {span.stem for name in names for span in stemmer.spans(name)}
+    return inside - {span.stem for span in stemmer.spans(rest)}
 
 
 # Has the model read sentences, for as long as there is time: (dimension,) unit vectors by the keys of those that it has read.
@@ -164,12 +212,17 @@ _READ_AT_MOST = 3  # sentences of a passage: those that are guessed to be neares
 # Of the way from unrelated to matching texts; a sentence below is marked only for the query's words in it.
 _MARGIN = 0.3
 _GUESSED_MARGIN = 0.9  # guesses are larger by what _STATIC adds
+_ALL = 0.999  # of the query: shares are sums
+_MOSTLY_EXACT = 0.5  # of the query's weight in references, numbers and days: nothing else is looked for
+_T = 0.6
+_KEYWORDS = 3  # words that a passage is looked up by, rather than asked about
 
 
 class Highlighter:
     """Chooses what to show of the hits of one search. Without an `embedder` and the query's `vector`, by words alone.
 
-    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence.
+    `read`: see ReadSentences; where it does not read all that it is asked for, guesses choose the sentence. `phrases`: what
+    must occur as written, and is marked.
     """
 
     def __init__(
@@ -178,37 +231,76 @@ class Highlighter:
         embedder: "Embedder | None" = None,
         vector: "Vectors | None" = None,
         read: ReadSentences = lambda _: {},
+        phrases: Sequence[str] = (),
     ) -> None:
         self._query, self._embedder, self._vector, self._read = query, embedder, vector, read
+        self._phrases = phrases
 
-    def extract(self, stored: StoredPassage, words: PassageWords) -> Extract:
-        """The stretch around the sentence that answers, with the words marked that show why, else the whole sentence."""
+    def extract(self, stored: StoredPassage, words: PassageWords, *, is_weak: bool = False) -> Extract:
+        """The stretch around the sentence that answers, with the words marked that show why, else the whole sentence.
+
+        `is_weak`: the passage may be about something else, so that only words are marked.
+        """
         text = stored.text
         found = sentences(text, stored.title, is_code=stored.path.suffix.lower() in CODE_SUFFIXES)
-        best = self._best(stored, found, words.spans) if found else None
+        marks = self._matching(text, words)
+        if quoted := [place for phrase in self._phrases for place in _places_of(phrase, text)]:
+            having = [each for each in found if any(each[0] <= start < each[1] for start, _ in quoted)]
+            sentence = self._fullest(having, words.spans)
+            return Extract(*snippet_around(text, sentence or min(quoted), sorted([*marks, *quoted])), sentence)
+        if (literally := self._literally(found, words)) is not None:
+            if not literally:
+                return self._by_words(text, words, found)
+            best = self._best(stored, literally, words.spans) if len(literally) > 1 else None
+            best = best or literally[0]
+            return Extract(*snippet_around(text, best, marks), best)
+        best = self._best(stored, found, words.spans) if found and not is_weak else None
         if best is None:
             return self._by_words(text, words, found)
         if not self._query.is_informative(self._stems(best, words.spans)):
             return Extract(*snippet_around(text, best), best)
-        return Extract(*snippet_around(text, best, self._matching(text, words.spans)), best)
+        return Extract(*snippet_around(text, best, marks), best)
+
+    def _literally(self, found: Sequence[Bounds], words: PassageWords) -> list[Bounds] | None:
+        """The sentences with what was typed, if that rather than an answer is looked for: with every word of the query, or with
+        the references, numbers and days that it consists of. None if sentences have to be compared; none of them if the words
+        are in no sentence, or not in the same.
+        """
+        stems = [self._stems(bounds, words.spans) for bounds in found]
+        if whole := [each for each, of in zip(found, stems, strict=True) if self._query.coverage(of) >= _ALL]:
+            return whole
+        everywhere = {span.stem for span in words.spans}
+        exact = self._query.exact & everywhere
+        if self._query.coverage(exact) >= _MOSTLY_EXACT:
+            most = max((len(of & exact) for of in stems), default=0)
+            return [each for each, of in zip(found, stems, strict=True) if most and len(of & exact) == most]
+        known = self._query.known
+        if len(known) > _KEYWORDS:
+            return None
+        shares = [self._query.coverage(of & known) / max(self._query.coverage(known), 1e-6) for of in stems]
+        if max(shares, default=0.0) >= _T:
+            return [each for each, share in zip(found, shares, strict=True) if share == max(shares)]
+        return [] if self._query.coverage(everywhere) >= _ALL else None
+
+    def _fullest(self, found: Sequence[Bounds], spans: Sequence[Span]) -> Bounds | None:
+        """The first sentence with most of the query's words."""
+        return max(found, key=lambda each: self._query.coverage(self._stems(each, spans)), default=None)
 
     def _by_words(self, text: str, words: PassageWords, found: Sequence[Bounds]) -> Extract:
         """The stretch with most of the query's words, and the sentence of it that has most of them."""
-        snippet, marks = snippet_by_words(text, words.spans, self._query.weights, self._matching(text, words.spans))
+        stems = self._query.weights.keys() - words.parts
+        snippet, marks = snippet_by_words(text, words.spans, stems, self._matching(text, words))
         start = text.find(snippet)
         shown = [bounds for bounds in found if start <= bounds[0] < start + len(snippet)]
-        shares = [self._query.coverage(self._stems(bounds, words.spans)) for bounds in shown]
-        sentence = shown[shares.index(max(shares))] if any(shares) else None
-        return Extract(snippet, marks, sentence)
+        sentence = self._fullest(shown, words.spans)
+        return Extract(snippet, marks, sentence if sentence and self._stems(sentence, words.spans) else None)
 
-    def _matching(self, text: str, spans: Sequence[Span]) -> list[Bounds]:
+    def _matching(self, text: str, words: PassageWords) -> list[Bounds]:
         """The places of the query's words in a text, and those of its identifiers as wholes."""
-        asked = {found.group().casefold() for found in _IDENTIFIER.finditer(self._query.text)}
-        whole = (
-            [found.span() for found in _IDENTIFIER.finditer(text) if found.group().casefold() in asked] if asked else []
-        )
-        words = _whole(text, [span for span in spans if span.stem in self._query.weights])
-        return sorted([*whole, *words])
+        names = set(_names_asked(self._query.text, text))
+        whole = [found.span() for found in _IDENTIFIER.finditer(text) if found.group() in names] if names else []
+        shown = self._query.weights.keys() - words.parts
+        return sorted([*whole, *_whole(text, [span for span in words.spans if span.stem in shown])])
 
     def _best(self, stored: StoredPassage, found: Sequence[Bounds], spans: Sequence[Span]) -> Bounds | None:
         """The sentence that is nearest to the query; None if none is near, or the model cannot say."""

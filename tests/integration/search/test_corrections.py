@@ -126,3 +126,11 @@ def test_a_collection_that_filters_leave_empty_says_nothing_about_words(papers: 
     found = papers.find(SearchRequest("kauton type:text", mode=SearchMode.LEXICAL))
     assert found.hits[0].path.name == "lease.txt"
     assert found.notes[0] == Note(NoteKind.CORRECTED, ("kauton", "kaution"))
+
+
+def test_what_has_a_word_as_it_is_typed_goes_before_what_has_only_a_correction(papers: Library, docs: Path) -> None:
+    write(docs / "flood.txt", "We came home late. Home is where it was wet, home again at nine.\n")
+    papers.index(docs)
+    hits = papers.find(SearchRequest("Kaution höhe", mode=SearchMode.LEXICAL)).hits
+    assert hits[0].path.name == "lease.txt"
+    assert "flood.txt" in [hit.path.name for hit in hits]

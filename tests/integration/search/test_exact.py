@@ -6,7 +6,7 @@ import pytest
 
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
-from searchkit.types import SearchMode
+from searchkit.types import NoteKind, SearchMode
 from tests.support.files import write
 
 WORDS = "boiler pressure gauge water valve pump heating error manual invoice number function size"
@@ -122,3 +122,79 @@ def test_another_spelling_of_it_is_the_first_hit(
     [hit, *_] = library.search(query, mode=mode)
     assert hit.path.name == name
     assert hit.marks, hit.snippet
+
+
+@pytest.fixture
+def ledger(library: Library, tmp_path: Path) -> Library:
+    """Things that are looked up as they are written, beside sentences that sound like answers."""
+    folder = tmp_path / "ledger"
+    write(
+        folder / "order.md",
+        "Northgate Timber wrote on Monday.\n\n| Item | Price |\n|---|---|\n| Oak boards K-54 | 1,340.00 |\n"
+        "| Pine battens K-55 | 96.20 |\n\nThe total is 1,436.20. Ring 089 / 55 27 18-40 about K and 54 others.\n",
+    )
+    write(folder / "meter.txt", "The meter says 13860 today. It was read twice.\n")
+    write(folder / "roof.txt", "The invoice of the roofer came. It asks for 13.860,00 EUR by 2. August 2025.\n")
+    write(folder / "trip.txt", "The flight leaves on 2025-08-02 at six. Sun hats are packed.\n")
+    write(
+        folder / "dumplings.txt", "Six old rolls are cut up. Two eggs, parsley, nutmeg. Leave it for twenty minutes.\n"
+    )
+    write(
+        folder / "code.py",
+        "def remove_older_than(days):\n    # Delete snapshots that are older than so many days.\n    return days\n",
+    )
+    library.index(folder)
+    return library
+
+
+MODES = [SearchMode.HYBRID, SearchMode.LEXICAL]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("query", "name", "marked"),
+    [
+        ("K-54", "order.md", ["K-54"]),
+        ("k54", "order.md", ["K-54"]),
+        ("089552718-40", "order.md", ["089 / 55 27 18-40"]),
+        ("13.860,00", "roof.txt", ["13.860,00"]),
+        ("13860", "meter.txt", ["13860"]),
+        ("2. August 2025", "roof.txt", ["2. August 2025"]),
+        ("2025-08-02", "trip.txt", ["2025-08-02"]),
+        ('"two eggs"', "dumplings.txt", ["Two eggs"]),
+        ("two eggs", "dumplings.txt", ["Two", "eggs"]),
+        ('"it for twenty"', "dumplings.txt", ["it for twenty"]),
+        ('"2. August 2025"', "roof.txt", ["2. August 2025"]),
+        ("remove_older_than", "code.py", ["remove_older_than"]),
+    ],
+)
+def test_what_is_marked_is_what_was_typed(
+    ledger: Library, mode: SearchMode, query: str, name: str, marked: list[str]
+) -> None:
+    found = ledger.find(SearchRequest(query, mode=mode))
+    hit = found.hits[0]
+
+    assert hit.path.name == name
+    assert [hit.snippet[start:end] for start, end in hit.marks][: len(marked)] == marked
+    assert hit.marks[0] in {(hit.snippet.index(marked[0]), hit.snippet.index(marked[0]) + len(marked[0]))}
+    assert hit.sentence is not None and marked[0] in hit.text[slice(*hit.sentence)]
+    assert not found.notes
+
+
+@pytest.mark.parametrize("query", ["K-54", "remove_older_than"])
+def test_the_parts_of_a_reference_are_no_reason_of_their_own(ledger: Library, query: str) -> None:
+    hit = ledger.search(query, mode=SearchMode.LEXICAL)[0]
+    assert hit.evidence.terms == (query.lower(),)
+    assert {hit.snippet[start:end] for start, end in hit.marks} == {query}
+
+
+def test_a_phrase_in_another_spelling_is_not_said_to_be_missing(ledger: Library) -> None:
+    found = ledger.find(SearchRequest('when does the flight to Lisbon leave "2 August 2025"'))
+    assert not [note for note in found.notes if note.kind is NoteKind.PHRASES_NOT_FOUND]
+
+
+def test_nothing_but_words_is_marked_in_a_weak_hit(ledger: Library) -> None:
+    weak = [hit for hit in ledger.search("quantum chromodynamics lattice eggs") if hit.is_weak]
+    assert weak
+    for hit in weak:
+        assert {hit.snippet[start:end].lower() for start, end in hit.marks} <= {"eggs"}

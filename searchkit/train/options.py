@@ -57,20 +57,25 @@ class Taught(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A way to learn a matrix. `most_mix`: the most that may be mixed with the identity."""
+    """A way to learn a matrix. `most_mix`: the most that may be mixed with the identity.
+
+    `others`: the weights with which a second matrix is learned from all pairs but sentences; the candidate is the mean of both, a
+    soup (Wortsman et al. 2022), wherever there are enough of these pairs. None for one matrix.
+    """
 
     weights: LossWeights
     taught: Taught = Taught.OTHERS
     most_mix: float = 1.0
+    others: LossWeights | None = None
 
 
 # Of temperatures .02 to .4 and distillation .1 to 3, measured with real queries: docs/benchmarks/training.md. Sentences are near to
-# their passages anyway: learned from alone, they may only pull a little.
+# their passages anyway: learned from alone, they may only pull a little, and beside titles a soup keeps what these say.
 CANDIDATES = (
     Candidate(LossWeights(distillation=1.0)),
     Candidate(LossWeights(distillation=0.3)),
     Candidate(LossWeights(distillation=1.0, spread=1.0)),
-    Candidate(LossWeights(distillation=2.0, spread=10.0), Taught.ALL),
+    Candidate(LossWeights(distillation=2.0, spread=10.0), Taught.ALL, others=LossWeights(distillation=1.0)),
     Candidate(LossWeights(distillation=2.0, spread=10.0), Taught.SENTENCES, most_mix=0.5),
 )
 

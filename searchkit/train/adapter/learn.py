@@ -35,7 +35,7 @@ class Trial:
     """A matrix that was tried, and its effect on the validation pairs compared with the base.
 
     `likelihood`: mean gain in log-likelihood; `ndcg`: gain in nDCG@10, averaged over the prefixes. `rejection_reason`: why it was
-    rejected, "" if it was chosen or not considered any more.
+    rejected, "" if it was chosen or not considered any more. `is_soup`: whether it is the mean of two matrices.
     """
 
     weights: LossWeights
@@ -44,6 +44,7 @@ class Trial:
     ndcg: float
     taught: Taught = Taught.OTHERS
     rejection_reason: str = ""
+    is_soup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def choose_matrix(
             float((likelihood - base).mean()),
             float((ndcg_at_prefixes(items, prefixes) - base_ndcg).mean()),
             candidate.taught,
+            is_soup=len(_lessons(training, candidate)) > 1,
         )
         for (candidate, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
     ]
@@ -154,12 +156,23 @@ def _rows_for(training: PairVectors, taught: Taught) -> Ids:
 def _train_all(
     training: PairVectors, candidates: Sequence[Candidate], prefixes: Sequence[int], seed: int
 ) -> list[Matrix]:
-    """Train the candidates, each on its pairs."""
+    """Train the candidates, each on its pairs, and none twice."""
+    lessons = [_lessons(training, candidate) for candidate in candidates]
+    different = list(dict.fromkeys(lesson for each in lessons for lesson in each))
     jobs = []
-    for candidate in candidates:
-        rows = _rows_for(training, candidate.taught)
-        jobs.append((training.of_rows(rows) if len(rows) else training, candidate.weights))
-    return train_matrices(jobs, prefixes, seed)
+    for taught, weights in different:
+        rows = _rows_for(training, taught)
+        jobs.append((training.of_rows(rows) if len(rows) else training, weights))
+    learned = dict(zip(different, train_matrices(jobs, prefixes, seed), strict=True))
+    return [np.mean([learned[lesson] for lesson in each], axis=0, dtype=np.float32) for each in lessons]
+
+
+def _lessons(training: PairVectors, candidate: Candidate) -> list[tuple[Taught, LossWeights]]:
+    """What a candidate is the mean of: the pairs and the weights of each matrix."""
+    own = (candidate.taught, candidate.weights)
+    if candidate.others is None or len(_rows_for(training, Taught.OTHERS)) < _LEAST_PAIRS:
+        return [own]
+    return [own, (Taught.OTHERS, candidate.others)]
 
 
 def train_matrices(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from searchkit.train.effort import GOAL, Effort
 from searchkit.train.gate import Comparison, Verdict
+from searchkit.train.options import Taught
 from searchkit.train.pairs.pair import PairCounts
 from searchkit.train.reports import (
     COMPARISONS_PICTURE,
@@ -169,7 +170,7 @@ def _effort(effort: Effort) -> list[str]:
 
 def _trials(report: AdapterReport) -> list[str]:
     rows = [
-        f"| {trial.taught} | {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g}"
+        f"| {_learned_from(trial)} | {trial.weights.distillation:g} | {trial.weights.spread:g} | {trial.weights.temperature:g}"
         f" | {trial.mix:g} |"
         f" {trial.likelihood:+.3f} | {trial.ndcg:+.4f} | {'chosen' if trial == report.chosen else trial.rejection_reason} |"
         for trial in report.trials
@@ -182,3 +183,7 @@ def _trials(report: AdapterReport) -> list[str]:
         *rows,
         "",
     ]
+
+
+def _learned_from(trial: Trial) -> str:
+    return f"{trial.taught}, averaged with {Taught.OTHERS}" if trial.is_soup else trial.taught.value

@@ -11,6 +11,7 @@ from searchkit.evaluate.statistics import intervals
 from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge
 from searchkit.train.judged_sets import known_items
 from searchkit.train.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
+from searchkit.train.options import Candidate, LossWeights, Taught
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, best_share
 from searchkit_indexes import Vectors
 
@@ -45,6 +46,27 @@ def test_what_says_nothing_is_turned_down() -> None:
     found = compare_pairs("pairs", items(twisted(100, 2)), chosen.matrix, (DIMENSION,))
     assert found.gain > 0 and found.likelihood is not None and found.likelihood[1] > 0
     assert judge([found], []).passed
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(("others", "is_soup"), [(200, True), (40, False)])
+def test_sentences_beside_titles_are_averaged_with_what_titles_alone_teach(others: int, is_soup: bool) -> None:
+    pytest.importorskip("torch")
+    from searchkit.train.adapter.learn import choose_matrix, train_matrix
+
+    pairs = twisted(600)
+    pairs = replace(pairs, is_sentence=np.arange(600) >= others)
+    alone, joint = LossWeights(distillation=1.0), LossWeights(distillation=2.0, spread=10.0)
+    candidate = Candidate(joint, Taught.ALL, others=alone)
+    prefixes = (DIMENSION,)
+    chosen = choose_matrix(pairs, items(twisted(100, 1)), prefixes, candidates=[candidate])
+    assert chosen.trial is not None and chosen.matrix is not None
+    assert {trial.is_soup for trial in chosen.trials} == {is_soup}
+    learned = [train_matrix(pairs, joint, prefixes)]
+    if is_soup:
+        learned.append(train_matrix(pairs.of_rows(np.arange(others)), alone, prefixes))
+    mix = chosen.trial.mix
+    np.testing.assert_allclose(chosen.matrix, (1 - mix) * IDENTITY + mix * np.mean(learned, axis=0), atol=1e-5)
 
 
 @pytest.mark.train

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import update_settings_checksum
-from searchkit.catalog.meta import MODEL
+from searchkit.catalog.meta import MODEL, set_folder_problems, set_left_out
 from searchkit.files import path_from_text, path_to_text, write_atomically
 from searchkit.home import CollectionFolder
 
@@ -85,6 +85,9 @@ def forget_path(catalog: CatalogWriter, target: Path) -> int | None:
                 if count:
                     exclude(catalog, target)
                     removed = (removed or 0) + count
+        if removed is not None:
+            set_folder_problems(catalog, [], [target])
+            set_left_out(catalog, {}, [path_to_text(root.path) for root in all_roots(catalog)])
     return removed
 
 

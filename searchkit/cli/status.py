@@ -91,7 +91,7 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(
             f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read, or without any: {printable(kinds)}"
         )
-    click.echo(f"  passages  {one.passages:,}, all searchable by words, {_coverage(one)}")
+    click.echo(f"  passages  {one.passages:,}, all searchable by words, {coverage(one)}")
     if one.left_out:
         listed = command("status", "--left-out", "-c", one.name)
         click.echo(f"  left out  {printable(left_out_text(one.left_out))}; each, and what brings it back: {listed}")
@@ -112,16 +112,25 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(f"  … and {len(one.problems) - _PROBLEMS_SHOWN:,} more: searchkit status --problems")
 
 
-def _coverage(one: CollectionStatus) -> str:
+def coverage(one: CollectionStatus) -> str:
     """How many passages the model has read, and of how many others their meaning is guessed."""
     read = "all" if one.vectors == one.passages else f"{one.vectors:,} of {one.passages:,}" if one.vectors else "none"
     guessed = (
         f", {one.provisional:,} by a guess at their meaning, until the model has read them" if one.provisional else ""
     )
+    return f"{read} by meaning{guessed}{_rest(one)}"
+
+
+def _rest(one: CollectionStatus) -> str:
+    """When the model reads the passages that it has not read."""
+    if one.vectors >= one.passages or not one.model:
+        return ""
+    if one.is_lazy:
+        return "; the model reads the others as questions ask for them"
     left = seconds_left(one)
-    under_way = "" if left is None else f"; {time_left(left)} left at {one.embedding_rate:.1f} a second"
-    later = "; it reads them only as questions ask for them" if one.is_lazy else ""
-    return f"{read} by meaning{guessed}{under_way}{later}"
+    if left is None:
+        return f"; to go on: {command('index', '-c', one.name)}"
+    return f"; {time_left(left)} left at {one.embedding_rate:.1f} a second"
 
 
 def _index(index: IndexStatus) -> str:

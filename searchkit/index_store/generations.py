@@ -102,13 +102,13 @@ def find_index_damage(folder: CollectionFolder) -> list[Damage]:
 
 
 def index_status(folder: CollectionFolder, fingerprint: str) -> IndexStatus | None:
-    """Read the status from the manifest of the newest generation; None if there is none of the model."""
+    """Read the status from the manifest of the newest generation; None if there is none of the model, or nothing in it."""
     generations = _generations(folder.index)
     try:
         manifest = read_manifest(generations[0]) if generations else None
     except IndexDamagedError:
         return None
-    if manifest is None or manifest.fingerprint != fingerprint:
+    if manifest is None or manifest.fingerprint != fingerprint or not manifest.count:
         return None
     return IndexStatus(
         name=manifest.spec,

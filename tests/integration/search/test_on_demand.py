@@ -10,10 +10,11 @@ import pytest
 from searchkit.catalog import meta
 from searchkit.catalog.meta import COVERED, set_meta
 from searchkit.catalog.vectors import remove_vectors
+from searchkit.cli.status import coverage
 from searchkit.display import seconds_left
 from searchkit.ingest import embed_pending
 from searchkit.library import Library
-from searchkit.reports import CollectionStatus, Progress
+from searchkit.reports import CollectionStatus, Progress, RunOptions
 from searchkit.search.request import SearchRequest
 from searchkit.types import NoteKind, SearchMode
 from tests.support.files import write
@@ -165,5 +166,20 @@ def test_a_run_that_is_under_way_says_how_long_it_will_take(
     library.index(tmp_path / "docs", on_progress=look)
     assert seen[-1].embedding_rate > 0
     assert seconds_left(seen[-1]) == pytest.approx((12 - seen[-1].vectors) / seen[-1].embedding_rate)
+    assert "less than a minute left at" in coverage(seen[-1])
+    assert coverage(library.status("docs")) == "all by meaning"
     monkeypatch.setattr(meta, "_UNDER_WAY_SECONDS", 0)  # as if it had ended long ago
     assert seconds_left(library.status("docs")) is None
+
+
+def test_what_is_not_embedded_has_its_reason(unread: Library, docs: Path) -> None:
+    assert coverage(unread.status("docs")).endswith("; to go on: searchkit index -c docs")
+    unread.index(docs, options=RunOptions(lazy=True))
+    assert coverage(unread.status("docs")).endswith("; the model reads the others as questions ask for them")
+    unread.index(docs, options=RunOptions(lazy=False))
+    assert coverage(unread.status("docs")) == "all by meaning"
+
+
+def test_an_index_of_nothing_is_none(library: Library, docs: Path) -> None:
+    library.index(docs, options=RunOptions(lazy=True))
+    assert library.status("docs").index is None

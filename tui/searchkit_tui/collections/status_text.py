@@ -50,7 +50,8 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
     files += [f"{status.unread:,} still to be read"] if status.unread else []
     by_meaning = "all" if status.vectors >= status.passages else f"{status.vectors:,} of {status.passages:,}"
     guessed = f", {status.provisional:,} guessed until the model has read them" if status.provisional else ""
-    guessed += "; lazy: it reads what questions ask for" if status.is_lazy else ""
+    is_partial = status.vectors < status.passages
+    guessed += "; lazy: the model reads the others as questions ask for them" if status.is_lazy and is_partial else ""
     lines = [
         ("folders", folders(status)),
         ("files", ", ".join(files)),

@@ -84,9 +84,10 @@ def note_text(note: Note) -> str:
         case NoteKind.ALL_WEAK:
             return "Nothing here is clearly about that; these are only the nearest passages."
         case NoteKind.FILTER_MISREAD:
+            none = "it is not a filter" if len(note.values) == 1 else "they are not filters"
             return (
-                f"Searched for {', '.join(note.values)} as text, since it is not a filter. Filters are written type:pdf,"
-                " path:*.md, folder:notes, since:2025-03, until:yesterday."
+                f"Searched for {', '.join(note.values)} as text, since {none}. Filters are written type:pdf, path:*.md,"
+                " folder:notes, since:2025-03, until:yesterday, and of mail from:anna, to:, subject:, has:attachment."
             )
         case NoteKind.NOTHING_FOUND:
             return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."

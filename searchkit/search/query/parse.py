@@ -21,6 +21,9 @@ _QUOTES = '"“”„‟«»'
 _QUOTED = rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]"
 _FILTER_NAMES = ("type", "path", "folder", "since", "until", "from", "to", "subject", "has")
 _NAME = "|".join(_FILTER_NAMES)
+_NAMES_ELSEWHERE = frozenset(
+    "after bcc before cc date ext filename filetype kind label site".split()
+)  # of other programs' filters
 _FILTER = re.compile(rf"(-?)({_NAME}):(?:{_QUOTED}(?=\s|$)|([^\s{_QUOTES}]\S*))", re.IGNORECASE)
 _PHRASE = re.compile(rf"(-?){_QUOTED}")
 _EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")
@@ -93,14 +96,16 @@ def parse_query(query: str, *, is_type: Callable[[str], bool], today: date) -> P
 
 
 def not_filters(query: ParsedQuery) -> list[str]:
-    """The words of a query that look as if filters were meant, but were read as text: `typ:pdf`, `since:soon`."""
+    """The words of a query that look as if filters were meant, but were read as text: `typ:pdf`, `since:soon`, `before:2024`."""
     meant = ((word, _LIKE_FILTER.fullmatch(word)) for word in query.text.split() if word not in query.phrases)
     return [word for word, found in meant if found and _is_like_filter(found[1].lower())]
 
 
 def _is_like_filter(name: str) -> bool:
+    if name in _FILTER_NAMES or name in _NAMES_ELSEWHERE:
+        return True
     longer = [known for known in _FILTER_NAMES if len(known) > _SHORT_NAME]
-    return name in _FILTER_NAMES or (len(name) >= _SHORT_NAME and bool(get_close_matches(name, longer, 1, _ALIKE)))
+    return len(name) >= _SHORT_NAME and bool(get_close_matches(name, longer, 1, _ALIKE))
 
 
 def _read_filter(query: str, at: int, parts: _Parts, is_type: Callable[[str], bool], today: date) -> int:

@@ -150,6 +150,10 @@ def test_a_pasted_text_is_no_more_than_text() -> None:
         ("lease typ:pdf", ["typ:pdf"]),
         ("lease sicne:2025", ["sicne:2025"]),
         ("lease type:nonsense since:soon", ["type:nonsense", "since:soon"]),
+        (
+            "lease before:2024 After:2023-05 cc:anna filetype:pdf",
+            ["before:2024", "After:2023-05", "cc:anna", "filetype:pdf"],
+        ),
         ("lease type:pdf note:this std::vector http://x.y C:\\docs 12:30", []),
     ],
 )

@@ -82,12 +82,20 @@ def inflections(
 def _of_word(catalog: CatalogReader, word: str, stem: str, snowball: "Snowball") -> Inflections | None:
     roots = {fold_word(snowball.stemWord(word)), fold_word(snowball.stemWord(stem))}
     root = min(roots, key=len)
-    counts = _vocabulary(catalog, root[:-1] if len(root) > _SHORTEST + 1 else root)  # cheval, chevaux
+    counts = _vocabulary(catalog, _without_last_letter(root) if len(root) > _SHORTEST + 1 else root)  # cheval, chevaux
     forms = {term for term in counts if term == stem or fold_word(snowball.stemWord(term)) in roots}
     if not forms - {stem}:
         return None
     beginning = _common_beginning(min(forms), max(forms))
     return Inflections(beginning, frozenset(forms | {stem}), sum(counts.get(form, 0) for form in forms))
+
+
+def _without_last_letter(word: str) -> str:
+    """A word without its last letter and the marks that belong to it: Tamil's plural changes both (புத்தகம், புத்தகங்கள்)."""
+    bare = word
+    while unicodedata.category(bare[-1]).startswith("M") and len(bare) > _SHORTEST + 1:
+        bare = bare[:-1]
+    return bare[:-1]
 
 
 def _vocabulary(catalog: CatalogReader, beginning: str) -> dict[str, int]:

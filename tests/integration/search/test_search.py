@@ -128,6 +128,8 @@ def test_the_only_passage_of_a_collection_gets_the_score_it_deserves(library: Li
         ("Vertrag Kündigungsfrist", "Kündigungsfristen"),  # no word tells the language: the collection's
         ("Где находится библиотека?", "библиотеке"),
         ("¿Cuáles son las obligaciones del inquilino?", "obligación"),
+        ("புத்தகம்", "புத்தகங்கள்"),  # the last letter and its mark change
+        ("किताब", "किताबें"),
     ],
 )
 def test_words_are_found_in_the_forms_of_their_language(
@@ -140,6 +142,8 @@ def test_words_are_found_in_the_forms_of_their_language(
     write(tmp_path / "docs" / "de2.txt", "Der Garten und das Haus sind nicht für alle, die in der Stadt wohnen.\n")
     write(tmp_path / "docs" / "ru.txt", "Книги можно взять в городской библиотеке, если вы там записаны.\n")
     write(tmp_path / "docs" / "es.txt", "La obligación de quien alquila una casa es pagar el agua y la luz.\n")
+    write(tmp_path / "docs" / "ta.txt", "நூலகத்தில் பல புத்தகங்கள் உள்ளன.\n")
+    write(tmp_path / "docs" / "hi.txt", "मेज़ पर तीन किताबें रखी हैं।\n")
     library.index(tmp_path / "docs")
 
     hit = library.search(query, mode=SearchMode.LEXICAL)[0]

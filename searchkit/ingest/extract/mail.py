@@ -1,34 +1,27 @@
 """Reads mail, one message or a mailbox: subject as title, then sender, date and recipients, then the text; and saved web pages."""
 
 import email
-import email.policy
 import email.utils
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email.message import EmailMessage, MIMEPart
-from itertools import groupby
 
 from searchkit.errors import UnreadableFileError
-from searchkit.ingest.extract import charset
+from searchkit.ingest.extract import bodies, charset
+from searchkit.ingest.extract.bodies import FILES_OF_TEXT
 from searchkit.ingest.extract.markup.html import extract_html
-from searchkit.ingest.extract.quotes import CITED, CITED_END, UNCITED, levels_of_blocks, parts_of_text
 from searchkit.ingest.extract.readers import leave_out
 from searchkit.ingest.extract.text import paragraphs
-from searchkit.types import QUOTED, Block, BlockKind, ExtractedDocument
+from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _SHOWN = ("From", "To", "Cc", "Bcc", "Date", "Subject")  # the catalog reads them again, see catalog/messages.py
-_DEEPEST = 30  # parts in parts
-_ENDINGS = {
-    "text/calendar": ".ics",
-    "text/vcard": ".vcf",
-    "text/x-vcard": ".vcf",
-    "application/pdf": ".pdf",
-}  # without a name
+_ENDINGS = FILES_OF_TEXT | {"application/pdf": ".pdf"}  # without a name
 _FROM = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 _HEADER = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+:[ \t]?[^\n]*\n")
 _MAY_HAVE_FILES = re.compile(
-    rb"content-disposition:\s*attachment|name\s*\*?\d*\*?=|content-type:\s*(?:application|message|image|audio|video|text/(?:calendar|x?-?vcard))",
+    rb"\nbegin [0-7]{3} |content-disposition:\s*attachment|name\s*\*?\d*\*?="
+    rb"|content-type:\s*(?:application|message|image|audio|video|text/(?:calendar|x?-?vcard))",
     re.IGNORECASE,
 )
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
@@ -36,13 +29,6 @@ _COUNTED = re.compile(
     rb"\s*(\d{1,10})[ ]*\r?\n(?=[!-9;-~]+:)"
 )  # .emlx: the length of the mail, and after it Apple's own marks
 _EMLX_FLAGS = re.compile(rb"<key>flags</key>\s*<integer>(\d+)</integer>")
-_CITATION = re.compile(r"<blockquote\b[^>]*>", re.IGNORECASE)
-_CITATION_END = re.compile(r"</blockquote\s*>", re.IGNORECASE)
-_CITES = re.compile(r"cite|quote[ds\"'_ -]", re.IGNORECASE)
-_WORD = re.compile(r"\w+")
-_PLACEHOLDER_WORDS = 80  # a plain part with fewer words that are not in the HTML is only a pointer to it
-_SAYS_MORE = 2.0
-_LESSER = "words that only the other form of a mail has, plain text or HTML"
 
 
 def extract_mail(content: bytes) -> ExtractedDocument:
@@ -68,7 +54,7 @@ def extract_saved_page(content: bytes) -> ExtractedDocument:
     message = _parsed(_in_bytes(content))
     pages = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
     address = _header(message, "Snapshot-Content-Location") or _header(message, "Content-Location")
-    texts = [_text(part).encode("utf-8", "replace") for part in pages if isinstance(part, EmailMessage)]
+    texts = [bodies.text_of(part).encode("utf-8", "replace") for part in pages if isinstance(part, EmailMessage)]
     read = [extract_html(text, address) for text in texts]
     if not read:
         return extract_mail(content)
@@ -177,9 +163,10 @@ def _messages(content: bytes) -> Iterator[bytes]:
 
 
 def _parsed(content: bytes) -> EmailMessage:
-    message = email.message_from_bytes(content, policy=email.policy.default)
+    message = email.message_from_bytes(content, policy=bodies.POLICY)
     if not isinstance(message, EmailMessage) or not message.keys():
         raise UnreadableFileError("not a mail message: it has no headers")
+    bodies.mend_parts(message)
     return message
 
 
@@ -226,8 +213,7 @@ def _message(message: EmailMessage, heading: tuple[str, ...]) -> Iterator[Block]
     ]
     if headers:
         yield Block("\n".join(headers), BlockKind.TABLE, heading)
-    beside = list(message.iter_attachments()) if message.get_content_maintype() == "multipart" else []
-    yield from _body(message, beside, heading)
+    yield from bodies.body(message, heading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +253,8 @@ def _attachments_of(message: EmailMessage, place: str) -> Iterator[Attachment]:
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
             yield Attachment(name, payload, place)
+    for name, payload in bodies.uuencoded_files(message):
+        yield Attachment(name, payload, place)
 
 
 def _file_name(part: MIMEPart, number: int) -> str:
@@ -285,12 +273,12 @@ def _attached(message: EmailMessage) -> list[MIMEPart]:
         return [message]
     if message.get_content_maintype() != "multipart":
         return [message] if _is_file(message) else []
-    bodies = {id(message.get_body(preferencelist=(kind,))) for kind in ("plain", "html")}
-    return [part for part in _leaves(message, 0) if id(part) not in bodies and _is_file(part)]
+    texts = {id(part) for part in bodies.text_parts(message)}
+    return [part for part in _leaves(message, 0) if id(part) not in texts and _is_file(part)]
 
 
 def _leaves(part: MIMEPart, depth: int) -> Iterator[MIMEPart]:
-    if part.get_content_maintype() != "multipart" or depth > _DEEPEST:
+    if part.get_content_maintype() != "multipart" or depth > bodies.DEEPEST:
         yield part
         return
     for inner in part.iter_parts():
@@ -322,82 +310,3 @@ def _first_message(part: MIMEPart) -> EmailMessage | None:
     found = part.get_payload()
     inner = found[0] if isinstance(found, list) and found else None
     return inner if isinstance(inner, EmailMessage) and inner.keys() else None
-
-
-def _body(message: EmailMessage, attachments: Sequence[MIMEPart], heading: tuple[str, ...]) -> list[Block]:
-    """What the plain and the HTML part say, then the text that continues after an inline picture."""
-    plain, marked_up = (
-        _text_blocks(part, heading) if (part := message.get_body(preferencelist=(kind,))) is not None else []
-        for kind in ("plain", "html")
-    )
-    found = _saying_more(plain, marked_up)
-    for part in attachments:
-        if part.get_content_maintype() == "text" and not part.is_attachment() and not part.get_filename():
-            more = _text_blocks(part, heading)
-            found = _after(found, more) if any(block.unit for block in (*found, *more)) else [*found, *more]
-    return found
-
-
-def _saying_more(plain: list[Block], marked_up: list[Block]) -> list[Block]:
-    """The plain text, if it says about what the HTML says; else the HTML, after a plain text that is more than a pointer to it."""
-    words, others = _words(plain), _words(marked_up)
-    only_there = len(others - words)
-    if only_there <= max(len(words & others), (_SAYS_MORE - 1) * len(words)):
-        leave_out(_LESSER, int(bool(plain) and only_there > 0))
-        return plain or marked_up
-    if len(words - others) < _PLACEHOLDER_WORDS:
-        leave_out(_LESSER, int(bool(words - others)))
-        return marked_up
-    return _after(plain, marked_up)
-
-
-def _after(blocks: list[Block], more: Sequence[Block]) -> list[Block]:
-    """Add blocks, in units of their own."""
-    unit = 1 + max((block.unit for block in blocks), default=-1)
-    return [*blocks, *(replace(block, unit=unit + block.unit) for block in more)]
-
-
-def _words(blocks: Sequence[Block]) -> set[str]:
-    return {word.lower() for block in blocks for word in _WORD.findall(block.text)}
-
-
-def _text_blocks(part: MIMEPart, heading: tuple[str, ...]) -> list[Block]:
-    """The blocks of a body: the sender's own in unit 0, what the sender quotes in units of their own."""
-    text = _text(part)
-    if part.get_content_subtype() == "html":
-        marked = _CITATION_END.sub(f"<p>{CITED_END}</p>", _CITATION.sub(_citation, text))
-        found = levels_of_blocks(extract_html(marked.encode("utf-8", "replace")).blocks)
-        levels = [
-            (level, Block(block.text, block.kind, heading + block.headings, columns=block.columns))
-            for level, block in found
-        ]
-    else:
-        parts = parts_of_text(text.replace("\r\n", "\n"))
-        levels = [
-            (each.level, Block(block.text, block.kind, heading)) for each in parts for block in paragraphs(each.text)
-        ]
-    blocks = []
-    begins_with_quotation = bool(levels) and levels[0][0] > 0
-    for unit, (level, group) in enumerate(groupby(levels, key=lambda pair: pair[0]), int(begins_with_quotation)):
-        place = QUOTED if level else ""
-        blocks += [replace(block, place=place, unit=unit) for _, block in group]
-    return blocks
-
-
-def _citation(found: re.Match[str]) -> str:
-    """A mark in place of a blockquote: one that cites, or one that may only be indented."""
-    return f"<p>{CITED if _CITES.search(found.group()) else UNCITED}</p>"
-
-
-def _text(part: MIMEPart) -> str:
-    """Decode by the declared encoding if it fits, else by the bytes."""
-    content = part.get_payload(decode=True)
-    if not isinstance(content, bytes):
-        return ""
-    declared = str(part.get_content_charset() or "")
-    if declared and (text := charset.decode_as(content, declared)):
-        return text
-    try:
-        return charset.decode(content)
-    except UnreadableFileError:
-        return content.decode("utf-8", "replace")

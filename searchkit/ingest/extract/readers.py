@@ -33,8 +33,8 @@ _VERSIONS: dict[str, int] = {
     "rtf": 5,
     "table": 4,
     "pdf": 10,
-    "mail": 11,
-    "mailbox": 11,
+    "mail": 12,
+    "mailbox": 12,
     "msg": 6,
     "archive": 7,
 }

@@ -1,3 +1,7 @@
+import base64
+import binascii
+import os
+
 import pytest
 
 from searchkit.errors import UnreadableFileError
@@ -284,4 +288,118 @@ def test_a_saved_page_is_its_html_without_its_pictures() -> None:
         ("How often", ("How often",)),
         ("Every eighteen months.", ("How often",)),
         ("a frame", ()),
+    ]
+
+
+def said(message: str | bytes) -> str:
+    content = message.encode() if isinstance(message, str) else message
+    return " ".join(block.text for block in extract_mail(content).blocks)
+
+
+def test_html_behind_a_file_continues_the_text() -> None:
+    message = parts(
+        "mixed",
+        "Content-Type: text/plain\n\nThe plan is attached.",
+        "Content-Type: application/pdf\nContent-Disposition: inline; filename=plan.pdf\n\nAAAA",
+        "Content-Type: text/html\n\n<p>Please answer by Friday.</p>",
+    )
+    assert said(message).endswith("The plan is attached. Please answer by Friday.")
+
+
+def test_text_in_parts_of_one_form_is_read_whole() -> None:
+    inner = (
+        "--n\nContent-Type: text/html\n\n<p>The roof leaks since March, see the picture.</p>\n"
+        "--n\nContent-Type: image/png; name=roof.png\n\nAAAA\n--n\nContent-Type: text/html\n\n<p>The gutter too.</p>\n--n--\n"
+    )
+    pointer = "Content-Type: text/plain\n\nNot shown here."
+    message = parts("alternative", pointer, f"Content-Type: multipart/mixed; boundary=n\n\n{inner}")
+    assert said(message).endswith("The roof leaks since March, see the picture. The gutter too.")
+
+
+def test_both_forms_of_a_text_are_read_once_where_they_are_not_said_to_be_that() -> None:
+    text = "The kiln needs a new thermocouple of type K."
+    message = parts("mixed", f"Content-Type: text/plain\n\n{text}", f"Content-Type: text/html\n\n<p>{text}</p>")
+    assert said(message).count("thermocouple") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/markdown", "# Minutes\n\nThe gate stays shut."),
+        ("text/enriched", "<bold>Minutes</bold> The <color><param>red</param>gate</color> stays shut. 1 << 2"),
+        ("text/x-log", "Minutes: the gate stays shut."),
+        ("text/rfc822-headers", "Minutes: The gate stays shut."),
+    ],
+)
+def test_a_text_of_any_kind_is_read(kind: str, body: str) -> None:
+    for message in (f"{HEAD}Content-Type: {kind}\n\n{body}", parts("mixed", f"Content-Type: {kind}\n\n{body}")):
+        assert "Minutes" in said(message)
+        assert "gate stays shut." in said(message)
+        assert "param" not in said(message)
+
+
+def test_a_page_for_mail_programs_that_animate_is_not_read_instead_of_the_mail() -> None:
+    message = parts(
+        "alternative",
+        "Content-Type: text/plain\n\nYour order has left the store in Hull.",
+        "Content-Type: text/x-amp-html\n\n<html><style>zstyle</style>Your order</html>",
+        "Content-Type: text/html\n\n<p>Your order has left the store in Hull.</p>",
+    )
+    assert said(message).endswith("Your order has left the store in Hull.")
+
+
+def test_why_a_mail_could_not_be_delivered_is_read() -> None:
+    report = (
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\nDiagnostic-Code: smtp; 550 quota exceeded\n"
+    )
+    message = parts("report", "Content-Type: text/plain\n\nIt came back.", report)
+    assert "550 quota exceeded" in said(message)
+    assert "Attachment" not in said(message)
+
+
+@pytest.mark.parametrize("boundary", ["other", ""])
+def test_parts_whose_boundary_is_not_the_one_announced_are_read(boundary: str) -> None:
+    inside = "--other\nContent-Type: text/html\n\n<p>The tiles are here.</p>\n--other--\n"
+    message = f"{HEAD}Content-Type: multipart/mixed; boundary=m\n\n{inside if boundary else 'The tiles are here.'}"
+    assert said(message).endswith("The tiles are here.")
+    nested = parts("mixed", "Content-Type: multipart/alternative; boundary=none\n\nThe tiles are here.")
+    assert said(nested).endswith("The tiles are here.")
+
+
+def test_a_text_that_claims_base64_is_read_as_it_is() -> None:
+    body = "Dear Ada,\nthe tiles are here, all forty.\nYours, Bo"
+    assert said(f"{HEAD}Content-Transfer-Encoding: base64\n\n{body}").endswith(body)
+
+
+def test_base64_that_no_header_announces_is_read_as_what_it_is() -> None:
+    letters = base64.encodebytes(("The tiles are here, all forty. Größe 4. " * 9).encode()).decode()
+    codes = base64.encodebytes(os.urandom(600)).decode()
+    assert "all forty. Größe 4." in said(f"{HEAD}\nhello\n\n{letters}")
+    found = said(f"{HEAD}\nbefore\n-----BEGIN PGP MESSAGE-----\n\n{codes}-----END PGP MESSAGE-----\nafter")
+    assert codes[:70] not in found
+    assert "before" in found
+    assert found.endswith("after")
+
+
+def test_a_file_in_the_text_itself_is_a_file() -> None:
+    lines = b"".join(binascii.b2a_uu(b"the tiles are here, all forty"[i : i + 45]) for i in (0,)).decode()
+    message = f"{HEAD}\nsee below\nbegin 644 tiles.txt\n{lines}`\nend\nregards"
+    assert said(message).endswith("see below\ntiles.txt\nregards")
+    assert [(each.name, each.content) for each in attachments("mail", message.encode())] == [
+        ("tiles.txt", b"the tiles are here, all forty")
+    ]
+
+
+def test_words_over_two_lines_are_whole_where_a_mail_says_so() -> None:
+    flowed = "Content-Type: text/plain; format=flowed; delsp=yes\n\n"
+    assert said(f"{HEAD}{flowed}the thermo \ncouple is new\n-- \nBo").endswith("the thermocouple is new\n-- \nBo")
+
+
+def test_a_quotation_of_another_program_is_no_words_of_the_sender() -> None:
+    page = '<div>I agree.</div><div id="yahoo_quoted_1" class="yahoo_quoted"><div>On Monday, Bo wrote:</div><p>Forty?</p></div>'
+    blocks = extract_mail((HEAD + "Content-Type: text/html\n\n" + page).encode()).blocks
+    assert [(block.text, block.place) for block in blocks][1:] == [
+        ("I agree.", ""),
+        ("On Monday, Bo wrote:", "quoted"),
+        ("Forty?", "quoted"),
     ]

@@ -37,6 +37,8 @@ _VERSIONS: dict[str, int] = {
     "mailbox": 12,
     "msg": 6,
     "archive": 7,
+    "chat": 4,
+    "calendar": 4,
 }
 _BUILT_ON = {
     "mail": "html",

@@ -20,11 +20,17 @@ _MACHINES = frozenset(
     "BEGIN END VERSION PRODID UID DTSTAMP SEQUENCE CREATED REV CALSCALE METHOD TRANSP CLASS ACTION TRIGGER DURATION TZID".split()
 )
 _EVENTS = frozenset(("VEVENT", "VTODO", "VJOURNAL"))
+_OF_CALENDARS = frozenset(("X-WR-CALNAME", "X-WR-CALDESC", "NAME"))
 _WHATSAPP = re.compile(
     r"[\u200e\u200f]*\[?(\d{1,4}[./-]\d{1,2}[./-]\d{1,4}),? "
     r"(\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[ \u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?)\]?"
     r"(?: [-–])? ([^:\n]{1,80}): "
 )
+_NOTICE = re.compile(
+    r"[\u200e\u200f]*(?:\[[\d./-]{6,10},? [\d:.]{4,8}(?:[ \u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?\] "
+    r"|[\d./-]{6,10},? [\d:.]{4,8}(?:[ \u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)? [-–] )(?=\S)"
+)  # of the program, about the chat: no one says it
+_DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CHATS_IN_JSON = (
     re.compile(r'"chat_messages"\s*:'),
     re.compile(r'"mapping"\s*:\s*\{.{0,3000}"message"\s*:', re.DOTALL),
@@ -32,6 +38,12 @@ _CHATS_IN_JSON = (
     re.compile(r'"from_id"\s*:'),
 )
 _CHAT_LINES = 2  # that a text begins with
+# What else a message of these programs has to read, besides its text; and what in it is about people and settings.
+_WRITTEN = frozenset(
+    "text title pretext fallback value name file_name caption question extracted_content first_name last_name forwarded_from"
+    " initial_comment alt_text content command new_str label place_name address performer".split()
+)
+_SETTINGS = frozenset("user_profile author metadata edited reactions bot_profile sender style text_entities".split())
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 
@@ -54,7 +66,11 @@ def is_chat(beginning: str) -> bool:
 
 def extract_calendar(content: bytes) -> ExtractedDocument:
     """Read event by event (and tasks and journals), each under its summary; its place is its number and day."""
-    return ExtractedDocument("", tuple(_events(decode_text(content))))
+    text = decode_text(content)
+    about = {name: value for name, _, value in _properties(text) if name in _OF_CALENDARS}
+    title = about.get("X-WR-CALNAME") or about.get("NAME") or ""
+    description = about.get("X-WR-CALDESC", "")
+    return ExtractedDocument(title, tuple(_events(text)), {"description": description} if description else {})
 
 
 def _events(text: str) -> Iterator[Block]:
@@ -175,8 +191,8 @@ def _blocks(conversations: Sequence[tuple[str, Sequence[Message]]]) -> Iterator[
             yield Block(title, BlockKind.HEADING, headings, unit=unit)
         for number, message in enumerate(messages, 1):
             who = ", ".join(part for part in (message.speaker, message.date) if part)
-            if message.text.strip():
-                yield Block(f"{who}: {message.text.strip()}", headings=headings, place=f"message {number}", unit=unit)
+            if text := message.text.strip():
+                yield Block(f"{who}: {text}" if who else text, headings=headings, place=f"message {number}", unit=unit)
 
 
 def _of_whatsapp(text: str) -> Iterator[Message]:
@@ -186,7 +202,12 @@ def _of_whatsapp(text: str) -> Iterator[Message]:
         if found:
             if any(held):
                 yield Message(speaker, "\n".join(held), date)
-            speaker, date, held = found[3].strip(), f"{found[1]} {found[2]}", [line[found.end() :]]
+            name = _DIRECTIONS.sub("", found[3]).strip()
+            speaker, date, held = name, f"{found[1]} {found[2]}", [line[found.end() :]]
+        elif notice := _NOTICE.match(line):
+            if any(held):
+                yield Message(speaker, "\n".join(held), date)
+            speaker, date, held = "", _DIRECTIONS.sub("", notice.group()).strip(" [],-–"), [line[notice.end() :]]
         else:
             held.append(line)
     if any(held):
@@ -206,11 +227,12 @@ def _of_json(value: Any) -> Iterator[tuple[str, list[Message]]]:
     for each in entries:
         title = str(each.get("title") or each.get("name") or "")
         if isinstance(each.get("chat_messages"), list):
-            yield title, [_message(one) for one in each["chat_messages"] if isinstance(one, dict)]
+            messages = [_message(one) for one in each["chat_messages"] if isinstance(one, dict)]
+            yield title, [*messages, Message("", str(each.get("summary") or ""))]
         elif isinstance(each.get("mapping"), dict):
             nodes = [node.get("message") for node in each["mapping"].values() if isinstance(node, dict)]
-            messages = [node for node in nodes if isinstance(node, dict)]
-            yield title, [_message(one) for one in sorted(messages, key=lambda one: float(one.get("create_time") or 0))]
+            held = [node for node in nodes if isinstance(node, dict)]
+            yield title, [_message(one) for one in sorted(held, key=lambda one: float(one.get("create_time") or 0))]
 
 
 def _message(value: Mapping[str, Any]) -> Message:
@@ -226,10 +248,30 @@ def _message(value: Mapping[str, Any]) -> Message:
 def _words(value: Mapping[str, Any]) -> str:
     content = value.get("content")
     held = content.get("parts") or content.get("text") if isinstance(content, dict) else value.get("text") or content
-    text = _joined(held)
+    lines = [_joined(held)]
+    _add_written(value, lines)
+    text = "\n".join(lines)
     for entity, letter in _ENTITIES.items() if "ts" in value else ():
         text = text.replace(entity, letter)
     return text
+
+
+def _add_written(held: Any, lines: list[str]) -> None:
+    """Add what files, forwarded messages, questions and blocks of a message say that none of its lines has."""
+    if isinstance(held, list):
+        for each in held:
+            if not isinstance(each, str):
+                _add_written(each, lines)
+        return
+    if not isinstance(held, dict):
+        return
+    for key, value in held.items():
+        if isinstance(value, str):
+            is_written = key in _WRITTEN and not (key == "name" and held.get("type") in ("tool_use", "tool_result"))
+            if is_written and value.strip() and not any(value.strip() in line for line in lines):
+                lines.append(value.strip())
+        elif key not in _SETTINGS:
+            _add_written(value, lines)
 
 
 def _joined(held: Any) -> str:

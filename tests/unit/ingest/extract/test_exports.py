@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import PurePath
 from typing import Any
 
@@ -159,3 +160,84 @@ def test_an_export_that_is_cut_off_says_so() -> None:
     content = json.dumps(CHATS["Claude"]).encode()[:-40]
     with pytest.raises(UnreadableFileError, match="damaged or incomplete export"):
         extract(format_of(PurePath("a.json"), content), content)
+
+
+def test_a_calendar_is_read_under_its_name() -> None:
+    content = CALENDAR.replace("PRODID:x\n", "PRODID:x\nX-WR-CALNAME:Mill\nX-WR-CALDESC:Who is there\n").encode()
+    document = extract("calendar", content)
+    assert (document.title, document.metadata) == ("Mill", {"description": "Who is there"})
+
+
+def test_what_whatsapp_says_is_in_no_one_s_message() -> None:
+    content = (
+        "1/3/25, 09:12 - Messages are encrypted.\n1/3/25, 09:12 - Lorne: The kiln\n1/3/25, 09:13 - Rhona left\n"
+        "[01.03.25, 09:14:10] \u200eLorne: Type K\n\u200e[01.03.25, 09:14:10] \u200eYou added Bo\n"
+    )
+    assert [text for text, _ in read(content.encode(), "WhatsApp Chat.txt")] == [
+        "1/3/25, 09:12: Messages are encrypted.",
+        "Lorne, 1/3/25 09:12: The kiln",
+        "1/3/25, 09:13: Rhona left",
+        "Lorne, 01.03.25 09:14:10: Type K",
+        "01.03.25, 09:14:10: \u200eYou added Bo",
+    ]
+
+
+SAYING_MORE: dict[str, Any] = {
+    "Slack": [
+        {
+            "type": "message", "user": "U1", "text": "wtext one", "ts": "1741597920.1",
+            "reactions": [{"name": "zreaction"}], "files": [{"id": "zfile", "name": "wfile.pdf", "title": "wtitle"}],
+            "user_profile": {"real_name": "Lorne", "title": "zrole"},
+            "attachments": [{"title": "whead", "text": "wforwarded", "fields": [{"title": "wfield", "value": "wvalue"}]}],
+            "blocks": [{"type": "rich_text", "elements": [{"text": "wtext"}]}, {"text": {"type": "mrkdwn", "text": "wblock"}}],
+        }
+    ],
+    "Claude": [
+        {
+            "name": "wname", "summary": "wsummary",
+            "chat_messages": [
+                {
+                    "sender": "human", "text": "wasked", "files": [{"file_name": "wfile.pdf"}],
+                    "attachments": [{"file_name": "wpaste.txt", "extracted_content": "wpasted"}],
+                },
+                {
+                    "sender": "assistant", "text": "",
+                    "content": [
+                        {"type": "thinking", "thinking": "zthought"}, {"type": "text", "text": "wanswered"},
+                        {"type": "tool_use", "name": "zartifacts", "input": {"title": "wmade", "content": "wartifact"}},
+                    ],
+                },
+            ],
+        }
+    ],
+    "Telegram": {
+        "name": "wchat",
+        "messages": [
+            {
+                "from": "Lorne", "from_id": "u1", "text": "", "file_name": "wfile.pdf", "forwarded_from": "wother",
+                "poll": {"question": "wquestion", "answers": [{"text": "wanswer", "voters": 1}]},
+                "contact_information": {"first_name": "wperson"},
+            }
+        ],
+    },
+    "ChatGPT": [
+        {
+            "title": "wtitle",
+            "mapping": {
+                "1": {"message": {"author": {"role": "user"}, "content": {"parts": ["wsaid", {"asset_pointer": "zpointer"}]},
+                    "metadata": {"attachments": [{"name": "zfile.pdf"}]}}},
+                "2": {"message": {"author": {"role": "tool"}, "content": {"title": "wpage", "text": "wquote"}}},
+            },
+        }
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", SAYING_MORE)
+def test_all_that_a_message_says_is_read_once(program: str) -> None:
+    written = json.dumps(SAYING_MORE[program])
+    text = " ".join(text for text, _ in read(written.encode(), "conversations.json"))
+    words = re.findall(r"\w+", text)
+    assert set(re.findall(r"\bw[a-z]+", written)) <= set(words)
+    assert not re.findall(r"\bz[a-z]+", text)
+    assert [word for word in words if word.startswith("w") and words.count(word) > 1] == []

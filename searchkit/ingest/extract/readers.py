@@ -32,7 +32,7 @@ _VERSIONS: dict[str, int] = {
     "epub": 8,
     "rtf": 5,
     "table": 4,
-    "pdf": 10,
+    "pdf": 11,
     "mail": 12,
     "mailbox": 12,
     "msg": 6,

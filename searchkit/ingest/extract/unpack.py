@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import posixpath
+import re
 import struct
 import tarfile
 import time
@@ -27,6 +28,7 @@ from searchkit.types import Block, BlockKind, ExtractedDocument
 
 if TYPE_CHECKING:
     import rarfile
+    from pypdfium2 import PdfAttachment, PdfDocument
 
 _KIND = "archive"
 _GZIP, _BZIP2, _XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
@@ -34,6 +36,7 @@ _SEVEN_ZIP, _RAR = b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07"
 APPLE = ".iwa"  # the ending of the members in which Pages, Numbers and Keynote write text
 _MOST_AT_ONCE = 128 << 20  # bytes of a .7z archive, whose files cannot be unpacked one by one
 _TAR_AT = 257
+_EMBEDDED = re.compile(rb"/EmbeddedFile(?!s)")  # the streams of a PDF that are files
 _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, OverflowError),
@@ -365,17 +368,38 @@ def _native(stream: bytes) -> tuple[str, bytes]:
 
 
 def members_of_pdf(content: bytes) -> Iterator[Member]:
-    """Yield the files attached to a PDF."""
+    """Yield the files attached to a PDF as a whole, then those attached to places on its pages."""
     import pypdfium2
 
     if b"/EmbeddedFile" not in content and b"/ObjStm" not in content:
         return
     try:
         with pypdfium2.PdfDocument(content) as document:
-            for number in range(document.count_attachments()):
-                attachment = document.get_attachment(number)
-                name = _clean(attachment.get_name())
-                data = bytes(attachment.get_data())
-                yield Member(name, f"attachment {name}", partial(_given, data), len(data))
+            count = document.count_attachments()
+            for number in range(count):
+                yield _attached(document.get_attachment(number))
+            if len(_EMBEDDED.findall(content)) > count:
+                yield from _pinned(document)
     except pypdfium2.PdfiumError:
         return
+
+
+def _pinned(document: "PdfDocument") -> Iterator[Member]:
+    """The files of annotations. No page's text is read for them, but its content is parsed."""
+    import pypdfium2
+    import pypdfium2.raw as pdfium
+
+    for page in document:
+        for number in range(pdfium.FPDFPage_GetAnnotCount(page)):
+            annotation = pdfium.FPDFPage_GetAnnot(page, number)
+            file = pdfium.FPDFAnnot_GetFileAttachment(annotation) if annotation else None
+            if file:
+                yield _attached(pypdfium2.PdfAttachment(file, document))
+            pdfium.FPDFPage_CloseAnnot(annotation)
+        page.close()
+
+
+def _attached(attachment: "PdfAttachment") -> Member:
+    name = _clean(attachment.get_name())
+    data = bytes(attachment.get_data())
+    return Member(name, f"attachment {name}", partial(_given, data), len(data))

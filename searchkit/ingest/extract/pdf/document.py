@@ -96,7 +96,8 @@ def _read(document: pypdfium2.PdfDocument, content: bytes) -> ExtractedDocument:
     if contents.unreadable:
         about["unreadable_pages"] = ", ".join(map(str, contents.unreadable))
     attachments = attachment_names(document)
-    _require_text(contents)
+    if not attachments or len(contents.unreadable) == len(contents.pages):  # a portfolio has its text in its files
+        _require_text(contents)
     blocks = _blocks(contents.pages, bookmarks(document), attachments)
     return ExtractedDocument(title(document, content), blocks, about, contents.scanned)
 

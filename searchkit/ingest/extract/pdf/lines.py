@@ -76,6 +76,18 @@ _LEAST_COMMON = 0.15
 _IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
 _PAIRED = re.compile("[\u6120-\u7a7a]")  # of ideographs, those that two letters of ASCII make in a wrong encoding
 _MOST_PAIRED = 0.6  # of ideographs whose other byte is a letter or a blank too; a twentieth in any text
+_KANA = re.compile("[\u3041-\u30ff]")
+# These make up a quarter of any Chinese text, in either script, and of lists of names in Chinese and Japanese.
+_COMMON_IDEOGRAPHS = frozenset(
+    "的一是不了在人有我他这個个们中来來上大为為和国國地到以说說时時要就出会會可也你对對生能而子那得于於着下自之年过過发發后後作里用道行"
+    "所然家种種事成方多经經么么去法学學如都同现現当當没沒动動面起看定天分还還进進好小部其些主样樣理心她本前开開但因只从從想实實日月"
+    "王李张張刘劉陈陳杨楊黄黃周吴吳田山川林木村井高文明北市区區水公司第号號二三四五六七八九十百千元目表合全加关關及与與或此"
+)
+_LEAST_COMMON_IDEOGRAPHS = 0.04  # a fiftieth of that by chance
+# Letters that no one writes with any more, or few languages a few of: most of a text is in them only if they stand for others.
+_RARE = re.compile(
+    "[\u0180-\u019f\u01a2-\u01ae\u01b1-\u0217\u021c-\u024f\u0460-\u0489\u0500-\u052f\u2c00-\u2c7f\ua640-\ua7ff]"
+)
 _ACCENTED = re.compile("[\u00c0-\u00ff]")  # of letters, in any language that has them, less than half
 _ENOUGH = 30  # letters by which a script can be judged
 _FREQUENT = frozenset("etaoinsrhldu")
@@ -93,13 +105,22 @@ def is_writing(text: str) -> bool:
         return False
     if text.isascii():
         return sum(map(len, _GLYPH.findall(text))) <= _MOST_GLYPHS * length and not _is_shifted(text)
+    return _is_script(text, length)
+
+
+def _is_script(text: str, length: int) -> bool:
+    """False if most of a text is letters of another script than it was written in, as their frequencies show."""
     hangul = _HANGUL.findall(text)
     if len(hangul) >= _ENOUGH and 2 * len(hangul) > length:
         return sum(letter in _COMMON_HANGUL for letter in hangul) > _LEAST_COMMON * len(hangul)
     ideographs = _IDEOGRAPH.findall(text)
     if len(ideographs) >= _ENOUGH and 2 * len(ideographs) > length:
         paired = sum(chr(ord(each) & 0xFF).isalpha() and ord(each) & 0xFF < 0x7B for each in _PAIRED.findall(text))
-        return paired < _MOST_PAIRED * len(ideographs)
+        is_common = sum(each in _COMMON_IDEOGRAPHS for each in ideographs) > _LEAST_COMMON_IDEOGRAPHS * len(ideographs)
+        return paired < _MOST_PAIRED * len(ideographs) and (is_common or _KANA.search(text) is not None)
+    rare = len(_RARE.findall(text))
+    if rare >= _ENOUGH and 2 * rare > len(_LETTER.findall(text)):
+        return False
     accented = len(_ACCENTED.findall(text))
     return accented < _ENOUGH or 2 * accented < len(_LETTER.findall(text))
 

@@ -22,6 +22,7 @@ _SUFFIX = re.compile(
 )
 _NOTHING = ("anonymous", "unspecified", "unknown", "none", "null")  # placeholders that programs write
 _FAILURES = (pypdfium2.PdfiumError, ValueError)  # includes UnicodeError; the text matters more
+_PDFX = "http://ns.adobe.com/pdfx/1.3/"
 _XMP = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -61,7 +62,14 @@ def metadata(document: pypdfium2.PdfDocument, content: bytes) -> dict[str, str]:
         "tags": _tags(_info(document, "Keywords") or _from_xmp(packet, "dc:subject")),
         "language": _language(document),
     }
-    return {name: value for name, value in found.items() if value}
+    return {**_own(packet), **{name: value for name, value in found.items() if value}}
+
+
+def _own(packet: etree._Element | None) -> dict[str, str]:
+    """Properties that the author has named, as programs copy them from the document that became the PDF."""
+    found = packet.iter(f"{{{_PDFX}}}*") if packet is not None else ()
+    own = {etree.QName(each).localname: " ".join((each.text or "").split()) for each in found}
+    return {name: value for name, value in own.items() if value}
 
 
 def _info(document: pypdfium2.PdfDocument, key: str) -> str:
@@ -145,7 +153,7 @@ def _top(view: int, at: list[float]) -> float | None:
 
 
 def attachment_names(document: pypdfium2.PdfDocument) -> list[str]:
-    """Names of attached files, whose contents are not read."""
+    """Names of attached files."""
     names = []
     for index in range(min(document.count_attachments(), _NAMES)):
         try:

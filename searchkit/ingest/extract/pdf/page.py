@@ -1,6 +1,8 @@
 """Reads one page of a PDF through PDFium: its visible lines with their positions, what stands on it besides, and pictures."""
 
 import ctypes
+import html
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,8 +30,15 @@ _MOST_OBJECTS = 5000  # of a page that are looked through for pictures; drawings
 _MOST_PICTURES = 50  # of a page that OCR reads
 _WIDE_LINE = 0.6  # of the font's size: the width of a letter in lines with gaps; fixed-width fonts have this without
 _WIDE_GAP = 1.2  # of the font's size: a gap that no justified text has
+_TAG = re.compile(r"<[^<>]*>")
 _EDGE = 2.0  # points beyond which a letter is off the page
 _BUTTONS = (pdfium.FPDF_FORMFIELD_PUSHBUTTON, pdfium.FPDF_FORMFIELD_SIGNATURE)
+_DESCRIPTIONS = (
+    pdfium.FPDF_StructElement_GetAltText,
+    pdfium.FPDF_StructElement_GetActualText,
+    pdfium.FPDF_StructElement_GetExpansion,
+)
+_FILES = {pdfium.PDFACTION_LAUNCH, pdfium.PDFACTION_REMOTEGOTO, pdfium.PDFACTION_EMBEDDEDGOTO}
 _NOTES = frozenset(
     (
         pdfium.FPDF_ANNOT_TEXT,
@@ -299,15 +308,21 @@ def _large_pictures(page: pypdfium2.PdfPage) -> Iterator[tuple[pdfium.FPDF_PAGEO
 
 
 def _links(document: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage) -> Iterator[str]:
-    """Lines "words (address)" of links to addresses that their words do not show."""
+    """Lines "words (address)" of links to addresses, or to other files, that their words do not show."""
     position, link, rectangle = ctypes.c_int(0), pdfium.FPDF_LINK(), pdfium.FS_RECTF()
     while pdfium.FPDFLink_Enumerate(page, position, link):
         action = pdfium.FPDFLink_GetAction(link)
-        if not action or pdfium.FPDFAction_GetType(action) != pdfium.PDFACTION_URI:
+        kind = pdfium.FPDFAction_GetType(action) if action else pdfium.PDFACTION_UNSUPPORTED
+        if kind == pdfium.PDFACTION_URI:
+            size = pdfium.FPDFAction_GetURIPath(document, action, None, 0)
+            buffer = ctypes.create_string_buffer(size)
+            pdfium.FPDFAction_GetURIPath(document, action, buffer, size)
+        elif kind in _FILES:
+            size = pdfium.FPDFAction_GetFilePath(action, None, 0)
+            buffer = ctypes.create_string_buffer(size)
+            pdfium.FPDFAction_GetFilePath(action, buffer, size)
+        else:
             continue
-        size = pdfium.FPDFAction_GetURIPath(document, action, None, 0)
-        buffer = ctypes.create_string_buffer(size)
-        pdfium.FPDFAction_GetURIPath(document, action, buffer, size)
         words = ""
         if pdfium.FPDFLink_GetAnnotRect(link, rectangle):
             sides = (rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
@@ -330,7 +345,7 @@ def _pictured(page: pypdfium2.PdfPage) -> Iterator[str]:
             element = held.pop()
             if not element:
                 continue
-            for getter in (pdfium.FPDF_StructElement_GetAltText, pdfium.FPDF_StructElement_GetActualText):
+            for getter in _DESCRIPTIONS:
                 if getter(element, None, 0) > 2:  # more than the end of a text
                     yield " ".join(_string(getter, element).split())
             count = pdfium.FPDF_StructElement_CountChildren(element)
@@ -358,12 +373,22 @@ def _annotations(page: pypdfium2.PdfPage, into: PageText) -> bool:
         elif kind == pdfium.FPDF_ANNOT_WIDGET:  # without a form around it, as some signatures are
             has_stamps = True
         elif kind in _NOTES:
-            notes.append(_string(pdfium.FPDFAnnot_GetStringValue, annotation, b"Contents"))
+            notes.append(_note(annotation))
             has_stamps |= kind in (pdfium.FPDF_ANNOT_STAMP, pdfium.FPDF_ANNOT_FREETEXT)
         pdfium.FPDFPage_CloseAnnot(annotation)
     into.fields = list(dict.fromkeys(filter(None, fields)))
     into.notes = [note for note in notes if note]
     return has_stamps
+
+
+def _note(annotation: pdfium.FPDF_ANNOTATION) -> str:
+    """What a reader has written, after the reader's name."""
+    written = _string(pdfium.FPDFAnnot_GetStringValue, annotation, b"Contents")
+    if not written:  # some programs write it with its layout alone
+        rich = _string(pdfium.FPDFAnnot_GetStringValue, annotation, b"RC")
+        written = " ".join(html.unescape(_TAG.sub(" ", rich)).split())
+    author = _string(pdfium.FPDFAnnot_GetStringValue, annotation, b"T")
+    return f"{author}: {written}" if author and written else written
 
 
 def _field(form: pypdfium2.PdfFormEnv, widget: pdfium.FPDF_ANNOTATION) -> str:

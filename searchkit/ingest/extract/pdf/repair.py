@@ -23,6 +23,10 @@ _FAILURES: tuple[type[Exception], ...] = (
     NameError,
     OSError,
 )
+_UNREAD: tuple[type[Exception], ...] = (
+    *_FAILURES,
+    DependencyError,
+)  # a method of encryption that needs another library
 
 
 def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str]]:
@@ -58,7 +62,7 @@ def lock_of(content: bytes) -> Lock:
         return Lock.PASSWORD if reader.is_encrypted and not reader.decrypt("") else Lock.NONE
     except NotImplementedError:
         return Lock.OTHER
-    except _FAILURES:
+    except _UNREAD:  # PDFium knows the method, and has asked for the password
         return Lock.PASSWORD
 
 
@@ -68,7 +72,7 @@ def lines_of_pages(content: bytes, indexes: Sequence[int]) -> dict[int, list[str
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
         return {index: _lines(reader.pages[index]) for index in indexes}
-    except _FAILURES:
+    except _UNREAD:
         return {}
 
 

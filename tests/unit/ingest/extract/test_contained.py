@@ -12,6 +12,14 @@ from pathlib import Path, PurePath
 
 import pypdf
 import pytest
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    NameObject,
+    RectangleObject,
+    TextStringObject,
+)
 
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import contained, unpack
@@ -105,6 +113,43 @@ def test_attachments_of_a_mail_are_documents() -> None:
         ("attachment notes.txt", "text"),
         ("attachment wheel.png", "picture"),
     ]
+
+
+def test_a_file_on_a_page_of_a_pdf_is_a_document() -> None:
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(200, 200)
+    stream = DecodedStreamObject()
+    stream.set_data(b"hazel rods")
+    stream[NameObject("/Type")] = NameObject("/EmbeddedFile")
+    file = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Filespec"),
+            NameObject("/F"): TextStringObject("notes.txt"),
+            NameObject("/UF"): TextStringObject("notes.txt"),
+            NameObject("/EF"): DictionaryObject({NameObject("/F"): writer._add_object(stream)}),
+        }
+    )
+    pin = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Annot"),
+            NameObject("/Subtype"): NameObject("/FileAttachment"),
+            NameObject("/Rect"): RectangleObject((9, 9, 99, 30)),
+            NameObject("/FS"): file,
+        }
+    )
+    page[NameObject("/Annots")] = ArrayObject([writer._add_object(pin)])
+    writer.add_attachment("whole.txt", b"of the whole")
+    target = io.BytesIO()
+    writer.write(target)
+    assert [(each.inside, each.content) for each in found(target.getvalue(), "a.pdf")] == [
+        ("attachment whole.txt", b"of the whole"),
+        ("attachment notes.txt", b"hazel rods"),
+    ]
+
+
+def test_a_pdf_without_text_is_read_by_its_files() -> None:
+    document = extract("pdf", with_attachment(b"hazel rods", "notes.txt"))
+    assert [block.text for block in document.blocks] == ["Attachment: notes.txt"]
 
 
 def test_a_mail_that_was_sent_as_a_file_is_a_document_with_its_own_attachments() -> None:

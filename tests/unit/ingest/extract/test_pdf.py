@@ -1,5 +1,7 @@
 import base64
 import io
+import subprocess
+import sys
 import zlib
 from collections.abc import Sequence
 
@@ -210,13 +212,25 @@ def test_roman_page_numbers_are_dropped() -> None:
     assert [[line.text for line in lines] for lines in without_running_lines(pages)] == [list(body) for body in _BODY]
 
 
-@pytest.mark.parametrize("algorithm", ["RC4-40", "RC4-128"])
+@pytest.mark.parametrize("algorithm", ["RC4-40", "RC4-128", "AES-128", "AES-256"])
 def test_a_file_locked_with_a_password_is_refused_as_such(algorithm: str) -> None:
     writer = writer_of(_BODY)
     writer.encrypt("secret", algorithm=algorithm)
     with pytest.raises(UnreadableFileError, match=r"^password-protected PDF$") as refused:
         extract_pdf(rewritten(writer))
     assert "without one" in refused.value.advice
+
+
+def test_a_file_locked_with_a_password_is_refused_as_such_without_a_library_of_ciphers() -> None:
+    writer = writer_of(_BODY)
+    writer.encrypt("secret", algorithm="AES-256")
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('cryptography', 'Crypto', 'Cryptodome'))\n"
+        "from searchkit.errors import UnreadableFileError\nfrom searchkit.ingest.extract.readers import extract\n"
+        "try: extract('pdf', sys.stdin.buffer.read())\nexcept UnreadableFileError as error: print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], input=rewritten(writer), capture_output=True, check=True)
+    assert run.stdout.strip() == b"password-protected PDF"
 
 
 def test_a_file_that_no_password_opens_is_not_called_so() -> None:
@@ -350,6 +364,16 @@ def test_notes_are_read() -> None:
     assert (note.text, note.page, note.place) == ("Ask Ingrid about the lid", 1, "note")
 
 
+def test_a_note_is_read_with_its_author_and_where_only_its_layout_has_words() -> None:
+    rich = "<body><p>Ask <b>Ingrid</b></p><p>about &amp; around</p></body>"
+    for note, expected in (
+        ({"Contents": "Ask Ingrid", "T": "Bo"}, "Bo: Ask Ingrid"),
+        ({"RC": rich}, "Ask Ingrid about & around"),
+    ):
+        found = list(extract_pdf(rewritten(annotated(Subtype="/Highlight", **note))).blocks)[-1]
+        assert (found.text, found.place) == (expected, "note")
+
+
 def test_attachments_are_named() -> None:
     writer = writer_of(_BODY[:1])
     writer.add_attachment("prices.csv", b"honey;7")
@@ -419,6 +443,14 @@ def test_title_and_author_are_read_from_xmp_where_the_older_dictionary_is_missin
     said += "<dc:creator><rdf:Seq><rdf:li>Ada Bell</rdf:li><rdf:li>Bo</rdf:li></rdf:Seq></dc:creator></rdf:Description></rdf:RDF>"
     document = extract_pdf(pdf(_BODY) + said.encode())
     assert (document.title, document.metadata) == ("The bees", {"author": "Ada Bell, Bo"})
+
+
+def test_properties_of_ones_own_are_read() -> None:
+    said = (
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:pdfx="http://ns.adobe.com/pdfx/1.3/">'
+    )
+    said += "<rdf:Description><pdfx:Department>Hives</pdfx:Department></rdf:Description></rdf:RDF>"
+    assert extract_pdf(pdf(_BODY) + said.encode()).metadata == {"Department": "Hives"}
 
 
 def test_a_page_that_cannot_be_opened_is_named_and_the_others_are_read() -> None:
@@ -545,6 +577,13 @@ def test_addresses_behind_words_stand_on_their_page() -> None:
     ]
 
 
+@pytest.mark.parametrize("action", ["/S /Launch /F (losses-2024.pdf)", "/S /GoToR /F (losses-2024.pdf) /D [0 /Fit]"])
+def test_files_behind_words_stand_on_their_page(action: str) -> None:
+    link = f"<< /Type /Annot /Subtype /Link /Rect [45 690 100 715] /A << {action} >> >>"
+    found = list(extract_pdf(drawn(_shown("hive losses"), "/Annots [6 0 R]", link)).blocks)
+    assert [block.text for block in found][1:] == ["hive losses (losses-2024.pdf)"]
+
+
 def test_stamps_are_read_as_they_are_drawn() -> None:
     stamp = "<< /Type /Annot /Subtype /Stamp /Rect [100 100 300 150] /F 4 /Contents (by desk 4) /AP << /N 7 0 R >> >>"
     form = "BT /F1 11 Tf 5 20 Td (PAID on Tuesday) Tj ET"
@@ -581,6 +620,10 @@ def test_stamps_are_read_as_they_are_drawn() -> None:
             "킜킰톁톁킰 킜킰톁톈톂킰킱\n킘킷킼. 킛킸톁톂 킴킾킺톃킼. 킟킾킴킿. 킔킰톂킰 킛킸톂. 킠킰킷톀킰킱. 킟톀킾킲",
             False,
         ),
+        ("王小明 李春红 张伟 刘洋 陈静 杨帆 黄磊 周杰 吴敏 徐丽 孙涛 马超 朱琳 胡军 郭靖 何炅 高峰 林森", True),
+        ("囨壏柢毝欸丅擪瀖嚛 囨壏 仭懾叐縪 柢欸丅擪 瀖嚛囨壏柢 毝欸丅擪瀖嚛囨 仭懾叐縪柢毝 叐縪", False),
+        ("ѴѠѡѢ ѣѤѥѦѧ ѨѩѪѫ ѬѭѮѯ ѰѱѲѳ ѴѵѶѷ ѠѡѢѣ ѤѥѦѧ", False),
+        ("Trường đại học bách khoa Hà Nội được thành lập năm một nghìn chín trăm năm mươi sáu", True),
         ("Ðîññèéñêàÿ Ôåäåðàöèÿ è Ñîþç ïèñàòåëåé ñîîáùàþò", False),
         ("7KH WHQDQW NHHSV WKH VWDLUV FOHDQ DQG SD\\V IRU WKH KHDWLQJ LQ DGYDQFH", False),
     ],
@@ -650,6 +693,15 @@ def test_pictures_are_read_by_their_descriptions() -> None:
     )
     found = list(extract_pdf(tagged).blocks)
     assert [(block.text, block.place) for block in found] == [("text", ""), ("A plan of the yard", "picture")]
+
+
+def test_what_short_forms_stand_for_is_read() -> None:
+    tree = "<< /Type /StructTreeRoot /K 7 0 R /ParentTree << /Nums [0 [7 0 R]] >> >>"
+    span = "<< /Type /StructElem /S /Span /P 6 0 R /Pg 4 0 R /K 0 /E (Board of Beekeepers) >>"
+    tagged = drawn(f"/Span << /MCID 0 >> BDC {_shown('BoB')} EMC", "/StructParents 0", tree, span).replace(
+        b"/Catalog", b"/Catalog /MarkInfo << /Marked true >> /StructTreeRoot 6 0 R"
+    )
+    assert [block.text for block in extract_pdf(tagged).blocks] == ["BoB", "Board of Beekeepers"]
 
 
 def _row(y: int, *cells: tuple[int, str]) -> str:

@@ -185,5 +185,5 @@ def _trials(report: AdapterReport) -> list[str]:
     ]
 
 
-def _learned_from(trial: Trial) -> str:
+def _learned_from(trial: "Trial") -> str:
     return f"{trial.taught}, averaged with {Taught.OTHERS}" if trial.is_soup else trial.taught.value

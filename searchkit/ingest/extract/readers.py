@@ -28,7 +28,7 @@ _VERSIONS: dict[str, int] = {
     "docx": 10,
     "xlsx": 10,
     "pptx": 8,
-    "odf": 8,
+    "odf": 9,
     "epub": 8,
     "rtf": 5,
     "table": 4,

@@ -1,6 +1,7 @@
 """Reads OpenDocument, in a zip container or as one flat XML file: text, sheets or slides, with metadata."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
@@ -21,7 +22,7 @@ from searchkit.ingest.extract.archive import (
     locked,
 )
 from searchkit.ingest.extract.office.odf_sheets import SHEET_TAGS, spreadsheet_blocks
-from searchkit.ingest.extract.office.odf_text import Walk
+from searchkit.ingest.extract.office.odf_text import Walk, formula_text
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _KIND = "OpenDocument file"
@@ -37,7 +38,8 @@ _PROPERTIES = {
 }
 _TITLE_BLOCKS = 20  # the title is among the first, if there is one
 _SHORT_HEADER = 12  # letters and digits
-_BODIES = ("text", "spreadsheet", "presentation", "drawing")
+_BODIES = ("text", "spreadsheet", "presentation", "drawing", "chart")
+_NUMBERED = re.compile(r"\w+[ _]?\d+")  # the names that programs give to slides
 
 _HEADERS = tuple(f"{kind}{which}" for kind in ("header", "footer") for which in ("", "-left", "-first"))
 
@@ -56,7 +58,9 @@ def extract_odf(content: bytes) -> ExtractedDocument:
         return ExtractedDocument(title, chain(rows, around), metadata)
     if body in ("presentation", "drawing"):
         slides = slide_blocks(source.each("content.xml", "page"))
-        return ExtractedDocument(title, chain(slides, _declared(source), around), metadata)
+        return ExtractedDocument(title, chain(slides, _masters(source), _declared(source), around), metadata)
+    if body in ("chart", "math"):  # a document with an object alone
+        return ExtractedDocument(title, chain(_object(source, "content.xml"), around), metadata)
     walk = Walk(_title_styles(source))
     blocks = chain(walk.blocks(source.children("content.xml", "text"), flow=True), around)
     beginning = list(islice(blocks, _TITLE_BLOCKS))
@@ -115,9 +119,11 @@ def _is_xml(content: bytes) -> bool:
 
 
 def _body(source: _Source) -> str:
-    """The kind of the document's body: text, spreadsheet, presentation or drawing."""
-    for event, element in source.events("content.xml", *_BODIES):
+    """The kind of the document's body: text, spreadsheet, presentation, drawing, chart, or "math" for a formula alone."""
+    for event, element in source.events("content.xml", *_BODIES, "math"):
         parent = element.getparent()
+        if event == "start" and parent is None:
+            return local(element.tag)
         if event == "start" and parent is not None and local(parent.tag) == "body":
             return local(element.tag)
     raise UnreadableFileError(f"an {_KIND} of a kind that is not read: not a text, spreadsheet or presentation")
@@ -125,13 +131,16 @@ def _body(source: _Source) -> str:
 
 def _properties(source: _Source) -> tuple[str, dict[str, str]]:
     said: dict[str, str] = {}
+    own: dict[str, str] = {}
     for entry in source.children("meta.xml", "meta"):
         name, value = local(entry.tag), " ".join((entry.text or "").split())
+        if name == "user-defined":  # such as a file number
+            own[attribute(entry, "name").lower()] = value
         if "date" in name:
             value = value.partition(".")[0]  # fractions of seconds
         if value:
             said[name] = f"{said[name]}, {value}" if name == "keyword" and name in said else value
-    return said.get("title", ""), {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if theirs in said}
+    return said.get("title", ""), own | {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if theirs in said}
 
 
 def _title_styles(source: _Source) -> frozenset[str]:
@@ -170,10 +179,27 @@ def _declared(source: _Source) -> Iterator[Block]:
 def _objects(source: _Source) -> Iterator[Block]:
     """The text of embedded charts, formulas and documents; those of a flat file stand where they are shown."""
     for part in source.objects():
-        for element in source.children(part, "body"):
-            yield from Walk(place="object").blocks([element])
-        for formula in source.each(part, "math"):
-            yield Block(" ".join("".join(map(str, formula.itertext())).split()), place="formula")
+        yield from _object(source, part)
+
+
+def _object(source: _Source, part: str) -> Iterator[Block]:
+    for element in source.children(part, "body"):
+        yield from Walk(place="object").blocks([element])
+    for formula in source.each(part, "math"):
+        yield Block(formula_text(formula), place="formula")
+
+
+def _masters(source: _Source) -> Iterator[Block]:
+    """What slides show of their masters, each once; places for titles and the like, which a slide fills, are not it."""
+    said: set[str] = set()
+    for master in source.each("styles.xml", "master-page"):
+        for shape in master:
+            if _role(shape) or local(shape.tag) == "notes":
+                continue
+            for block in Walk(place="master").blocks([shape]):
+                if block.text not in said:
+                    said.add(block.text)
+                    yield block
 
 
 _FURNITURE = frozenset(("page-number", "date-time", "page"))
@@ -195,6 +221,9 @@ def _slide(page: etree._Element, number: int, running: set[str]) -> Iterator[Blo
         text = " ".join(" ".join(block.text for block in _merged(title, place)).split())
         headings = (text,)
         yield Block(text, BlockKind.HEADING, headings, page=number, place=place)
+    name = attribute(page, "name")
+    if name and not _NUMBERED.fullmatch(name) and name not in headings:
+        yield Block(name, headings=headings, page=number, place=place)
     for shape in page:
         if shape is title or _role(shape) in _FURNITURE:
             continue

@@ -111,7 +111,7 @@ def _value(cell: etree._Element, kind: str) -> str:
         name = "value" if kind in ("float", "currency") else f"{kind}-value"
         currency = cell.get(f"{_OFFICE}currency") if kind == "currency" else None
         return beside(shown, show(cell.get(f"{_OFFICE}{name}", "")) + (f" {currency}" if currency else ""))
-    return shown
+    return shown or " ".join(cell.get(f"{_OFFICE}string-value", "").split())
 
 
 def _time(duration: str) -> str:

@@ -16,6 +16,7 @@ _DRAWING = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _SKIPPED = frozenset(
     "tracked-changes sequence-decls variable-decls user-field-decls note-citation page-number page-count sheet-name".split()
 )
+_NO_ADDRESS = ("vnd.sun.star", "macro:")
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _LAYOUT_ROW_CHARACTERS = 2000  # a row with more text than this is page layout
 _CELLS = ("table-cell", "covered-table-cell")
@@ -59,8 +60,15 @@ class Walk:
                 yield from self._annotation(element)
             elif name == "forms":
                 yield from self._form(element)
-            elif name in ("title", "desc"):  # of a picture or shape
+            elif name in ("title", "desc") and not len(
+                element
+            ):  # of a picture or shape; those of charts have paragraphs
                 yield self._block(" ".join((element.text or "").split()))
+            elif name in ("a", "event-listener"):  # of a frame or shape
+                yield from self.blocks(element, flow=flow, item=item)
+                yield self._block(_address(element))
+            elif name == "math":
+                yield self._block(formula_text(element))
             elif name not in _SKIPPED:
                 yield from self.blocks(element, flow=flow, item=item)
             elif name == "tracked-changes" and any(text.strip() for text in element.itertext()):
@@ -90,6 +98,7 @@ class Walk:
 
     def _table(self, table: etree._Element, *, flow: bool) -> Iterator[Block]:
         """Read rows as lines; cell by cell if a row contains tables, headings or pages of text, since it is then layout."""
+        yield from self.blocks(child for child in table if local(child.tag) in ("title", "desc"))
         rows: list[list[str]] = []
         names, marked = "", 0
         found = _Inline()
@@ -144,6 +153,17 @@ class Walk:
 
     def _block(self, text: str, kind: BlockKind = BlockKind.PARAGRAPH, columns: str = "") -> Block:
         return Block(text, kind, tuple(name for _, name in self._path), place=self._place, columns=columns)
+
+
+def formula_text(element: etree._Element) -> str:
+    """The signs of a formula, in the order of its elements."""
+    return " ".join("".join(map(str, element.itertext())).split())
+
+
+def _address(element: etree._Element) -> str:
+    """The address that something without words leads to, "" for macros and places in the document."""
+    address = attribute(element, "href")
+    return "" if address.startswith(_NO_ADDRESS) else address_behind("", address).strip(" ()")
 
 
 def plain_text(element: etree._Element) -> str:

@@ -19,6 +19,7 @@ _PROPERTIES = {
     "subject": "subject",
     "keywords": "tags",
     "category": "category",
+    "contentStatus": "status",
     "description": "description",
     "language": "language",
 }

@@ -68,7 +68,7 @@ def metadata(document: pypdfium2.PdfDocument, content: bytes) -> dict[str, str]:
 def _own(packet: etree._Element | None) -> dict[str, str]:
     """Properties that the author has named, as programs copy them from the document that became the PDF."""
     found = packet.iter(f"{{{_PDFX}}}*") if packet is not None else ()
-    own = {etree.QName(each).localname: " ".join((each.text or "").split()) for each in found}
+    own = {etree.QName(each).localname.lower(): " ".join((each.text or "").split()) for each in found}
     return {name: value for name, value in own.items() if value}
 
 

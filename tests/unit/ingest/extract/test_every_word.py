@@ -29,7 +29,7 @@ _ODF = " ".join(
     f'xmlns:{prefix}="{_NAMESPACE}{name}:1.0"'
     for prefix, name in (
         ("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"), ("style", "style"), ("svg", "svg-compatible"),
-        ("presentation", "presentation"), ("meta", "meta"),
+        ("presentation", "presentation"), ("meta", "meta"), ("chart", "chart"),
     )
 )  # fmt: skip
 _ODF += ' xmlns:xlink="http://x/xlink" xmlns:dc="http://purl.org/dc/elements/1.1/"'
@@ -171,6 +171,7 @@ def _xlsx() -> bytes:
 def _odf(kind: str, body: str, styles: str = "", objects: Mapping[str, str] | None = None) -> bytes:
     inner = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
     meta = "<dc:title>wtitle</dc:title><dc:creator>wauthor</dc:creator><meta:keyword>wkeyword</meta:keyword>"
+    meta += '<meta:user-defined meta:name="File">wfilenumber</meta:user-defined>'
     return zipped(
         {
             "mimetype": f"application/vnd.oasis.opendocument.{kind}",
@@ -188,7 +189,7 @@ def _p(text: str) -> str:
 
 _MASTER = f"<style:master-page><style:header>{_p('wheader')}</style:header><style:footer>{_p('wfooter')}</style:footer></style:master-page>"
 _OBJECTS = {
-    "Object 1/content.xml": f"<office:document-content {_ODF}><office:body><office:chart>{_p('wchart')}"
+    "Object 1/content.xml": f"<office:document-content {_ODF}><office:body><office:chart><chart:title>{_p('wchart')}</chart:title><chart:axis><chart:title>{_p('waxis')}</chart:title></chart:axis>"
     f"<table:table><table:table-row><table:table-cell>{_p('wseries')}</table:table-cell></table:table-row></table:table>"
     "</office:chart></office:body></office:document-content>",
     "Object 2/content.xml": '<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>wformula</mi></math>',
@@ -203,8 +204,13 @@ def _odt() -> bytes:
     deleted = (
         f"<text:tracked-changes><text:changed-region>{_p('zdeleted')}</text:changed-region></text:tracked-changes>"
     )
-    table = f"<table:table><table:table-row><table:table-cell>{_p('wcell')}</table:table-cell></table:table-row></table:table>"
-    body = deleted + _p(f"wbody {link}{note}{comment}{_FRAME}") + table
+    cell = f"<table:table-row><table:table-cell>{_p('wcell')}</table:table-cell></table:table-row>"
+    table = (
+        f"<table:table><table:title>wtabletitle</table:title><table:desc>wtabledesc</table:desc>{cell}</table:table>"
+    )
+    clicked = f'<draw:a xlink:href="https://wframe.example/x">{_FRAME.replace("wbox", "wlinked").replace("walt", "wother")}</draw:a>'
+    math = '<draw:frame><draw:object><math xmlns="http://www.w3.org/1998/Math/MathML"><mi>winline</mi></math></draw:object></draw:frame>'
+    body = deleted + _p(f"wbody {link}{note}{comment}{_FRAME}{clicked}{math}") + table
     return _odf("text", body, _MASTER, _OBJECTS)
 
 
@@ -213,6 +219,10 @@ def _ods() -> bytes:
     cell = f"<table:table-cell office:value-type='string'>{_p(f'wcell {link}')}<office:annotation>{_p('wcomment')}</office:annotation></table:table-cell>"
     shown = f"<table:table-cell office:value-type='float' office:value='7'>{_p('wunit 007')}</table:table-cell>"
     body = f"<table:table table:name='wsheet'><table:shapes>{_FRAME}</table:shapes><table:table-row>{cell}{shown}</table:table-row></table:table>"
+    body = body.replace(
+        "</table:table>",
+        "<table:table-row><table:table-cell office:value-type='string' office:string-value='wstored'/></table:table-row></table:table>",
+    )
     hidden = f"<table:table-row><table:table-cell>{_p('wrow')}</table:table-cell></table:table-row>"
     body += f"<table:table table:name='whidden' table:display='false' table:style-name='h'>{hidden}</table:table>"
     return _odf("spreadsheet", body, _MASTER, _OBJECTS)
@@ -222,7 +232,13 @@ def _odp() -> bytes:
     title = f"<draw:frame presentation:class='title'><draw:text-box>{_p('wslide')}</draw:text-box></draw:frame>"
     notes = f"<presentation:notes>{_FRAME.replace('wbox', 'wnotes').replace('walt', 'wother')}</presentation:notes>"
     declared = "<presentation:footer-decl presentation:name='f'>wfooter</presentation:footer-decl>"
-    return _odf("presentation", f"{declared}<draw:page>{title}{_FRAME}{notes}</draw:page>", "", _OBJECTS)
+    listener = '<presentation:event-listener xlink:href="https://wclicked.example/x"/>'
+    shape = f"<draw:custom-shape><office:event-listeners>{listener}</office:event-listeners>{_p('wshape')}</draw:custom-shape>"
+    frame = f"<draw:frame><draw:text-box>{_p('wmaster')}</draw:text-box></draw:frame>"
+    prompt = f"<draw:frame presentation:class='title' presentation:placeholder='true'><draw:text-box>{_p('zprompt')}</draw:text-box></draw:frame>"
+    master = f"<style:master-page style:name='m'>{frame}{prompt}</style:master-page>"
+    pages = f"<draw:page draw:name='wname'>{title}{_FRAME}{notes}{shape}</draw:page><draw:page draw:name='zpage2'/>"
+    return _odf("presentation", f"{declared}{pages}", master, _OBJECTS)
 
 
 def _rtf() -> bytes:

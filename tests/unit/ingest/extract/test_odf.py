@@ -244,4 +244,12 @@ def test_a_flat_file_cut_off_is_damaged() -> None:
 
 def test_a_kind_without_text_is_refused() -> None:
     with pytest.raises(UnreadableFileError, match="of a kind that is not read"):
-        extract_odf(package("chart", ""))
+        extract_odf(package("database", ""))
+
+
+def test_a_chart_or_a_formula_alone_is_read() -> None:
+    chart = package("chart", f"<chart><title>{p('Honey by year')}</title></chart>")
+    assert shown(list(extract_odf(chart).blocks)) == [("Honey by year", "object")]
+    formula = '<math xmlns="http://www.w3.org/1998/Math/MathML"><mi>h</mi><mo>=</mo><mn>7</mn></math>'
+    content = zipped({"mimetype": "application/vnd.oasis.opendocument.formula", "content.xml": formula})
+    assert shown(list(extract_odf(content).blocks)) == [("h=7", "formula")]

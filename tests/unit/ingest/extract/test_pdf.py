@@ -450,7 +450,7 @@ def test_properties_of_ones_own_are_read() -> None:
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:pdfx="http://ns.adobe.com/pdfx/1.3/">'
     )
     said += "<rdf:Description><pdfx:Department>Hives</pdfx:Department></rdf:Description></rdf:RDF>"
-    assert extract_pdf(pdf(_BODY) + said.encode()).metadata == {"Department": "Hives"}
+    assert extract_pdf(pdf(_BODY) + said.encode()).metadata == {"department": "Hives"}
 
 
 def test_a_page_that_cannot_be_opened_is_named_and_the_others_are_read() -> None:

@@ -3,6 +3,7 @@
 The language of a computer is in no file: unless a format names one, its own currency decides how thousands are parted.
 """
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,14 +18,17 @@ _LARGEST = 27  # power of ten beyond which a number is not laid out
 _HELD = 1000  # values of one format; those of a column are often alike
 BUILT_IN = {
     1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 37: "#,##0_);(#,##0)", 38: "#,##0_);(#,##0)",
-    39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)",
+    39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)", 46: "[h]:mm:ss",
 }  # fmt: skip
-_DATE_IDS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))  # shown as the computer likes
+_DATE_IDS = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))  # shown as the computer likes
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_.|\*.|\[\$(?P<currency>[^\]-]*)(?:-(?P<language>[0-9A-Fa-f]+))?\]'
-    r"|(?P<elapsed>\[(?:h+|m+|s+)\])|\[[^\]]*\]|(?P<clock>AM/PM|A/P)|(?P<date>y+|m+|d+|h+|s+)|(?P<general>General)|(?P<sign>.)",
+    r"|(?P<elapsed>\[(?:h+|m+|s+)\])|\[(?P<condition>[<>=]{1,2}-?[0-9.]+)\]|\[[^\]]*\]|(?P<clock>AM/PM|A/P)|(?P<date>y+|m+|d+|h+|s+)|(?P<general>General)|(?P<sign>.)",
     re.IGNORECASE | re.DOTALL,
 )
+_COMPARISONS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "<>": operator.ne,
+}  # fmt: skip
 _SECTION = re.compile(r'((?:"[^"]*"|\\.|\[[^\]]*\]|[^;"\\\[])*)(;|$)', re.DOTALL)
 # The last two hexadecimal digits of a language, and what it puts between thousands and before decimals.
 _CONTINENTAL = dict.fromkeys("03 06 07 08 0a 10 13 16 1a 1f 21 2a 2d".split(), (".", ","))
@@ -56,16 +60,27 @@ class _Token(NamedTuple):
 class _Section(NamedTuple):
     """One form of a format, for positive numbers, negative ones, or zero. `language`: its last two digits, "" unknown.
 
-    `is_known_date`: False for times that have passed, and for names of days in languages that are not known here.
+    `is_known_date`: False for names of days in languages that are not known here. `condition`: of the numbers that it is for, such
+    as ("<", 1000); None if its place decides.
     """
 
     tokens: list[_Token]
     language: str
     is_known_date: bool
+    condition: tuple[str, Decimal] | None = None
 
     @property
     def is_date(self) -> bool:
-        return any(token.kind == "date" for token in self.tokens)
+        return any(token.kind in ("date", "elapsed") for token in self.tokens)
+
+    @property
+    def is_elapsed(self) -> bool:
+        """True for a time that has passed, such as the hours of a week."""
+        return any(token.kind == "elapsed" for token in self.tokens)
+
+    def holds(self, number: Decimal) -> bool:
+        """True if the form is for a number, as far as conditions go."""
+        return self.condition is None or _COMPARISONS[self.condition[0]](number, self.condition[1])
 
 
 def number_format(identifier: int, code: str | None, *, epoch_1904: bool) -> Show:
@@ -82,6 +97,8 @@ def number_format(identifier: int, code: str | None, *, epoch_1904: bool) -> Sho
     sections = sections[: max(1, len(sections) - 1)] if sections[-1].tokens == [] else sections
     if all(token.kind == "general" for token in sections[0].tokens):
         return number_text
+    if sections[0].is_elapsed:
+        return lru_cache(_HELD)(lambda value: _shown_time(value, sections[0]) or as_date(value))
     if sections[0].is_date:
         return lru_cache(_HELD)(
             lambda value: beside(_shown_date(value, sections[0], epoch_1904=epoch_1904), as_date(value))
@@ -109,12 +126,15 @@ def percentage(shown: str, value: str) -> str:
 def _section(code: str) -> _Section:
     tokens: list[_Token] = []
     language = ""
+    condition = None
     for found in _TOKEN.finditer(code):
         kind = found.lastgroup or ""
         if kind in ("currency", "language"):
             said = found["language"] or ""
             language = said[-2:].lower() if len(said) > 1 else language  # 1 and 2 are the euro, in no language
             tokens.append(_Token("literal", found["currency"]))
+        elif kind == "condition":
+            condition = _condition(found.group(kind))
         elif kind in ("quoted", "escaped"):
             tokens.append(_Token("literal", found.group(kind)))
         elif kind in ("date", "clock", "general"):
@@ -126,20 +146,29 @@ def _section(code: str) -> _Section:
         elif found.group().startswith("_"):
             tokens.append(_Token("literal", " "))
     names = any(token.kind == "date" and token.text[0] in "md" and len(token.text) > 2 for token in tokens)
-    elapsed = any(token.kind == "elapsed" for token in tokens)
-    is_known = not elapsed and (not names or (language or "09") in _MONTHS)
-    return _Section(_with_minutes(tokens), language, is_known)
+    is_known = not names or (language or "09") in _MONTHS
+    return _Section(_with_minutes(tokens), language, is_known, condition)
+
+
+def _condition(code: str) -> tuple[str, Decimal] | None:
+    sign = code.rstrip("-.0123456789")
+    try:
+        return (sign, Decimal(code[len(sign) :])) if sign in _COMPARISONS else None
+    except InvalidOperation:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
     """A number's form, worked out once. `parts`: before, between and behind digits, if these are not parted by other signs.
 
-    `is_shown`: False for kinds that only spreadsheets need, powers and fractions; `is_words`: it has no digits.
+    `is_shown`: False for kinds that only spreadsheets need, powers and fractions; `is_words`: it has no digits;
+    `is_general`: the number as it is stored, between words.
     """
 
     section: _Section
     is_shown: bool
+    is_general: bool
     is_words: bool
     percent: int
     scale: int  # powers of ten
@@ -161,6 +190,7 @@ def _form(section: _Section) -> _Form:
         is_shown=not (
             any(token.kind in ("general", "elapsed") for token in section.tokens) or set(signs) & set("eE/@")
         ),
+        is_general=any(token.kind == "general" for token in section.tokens) and not set(signs) & set("0#?eE/@"),
         is_words=not set(signs) & set("0#?"),
         percent=signs.count("%"),
         scale=2 * signs.count("%") - 3 * (len(digits) - len(digits.rstrip(","))),
@@ -188,7 +218,13 @@ def _shown_number(value: str, forms: list[_Form]) -> str:
     except InvalidOperation:
         return ""
     which = 1 if number < 0 and len(forms) > 1 else 2 if number == 0 and len(forms) > 2 else 0
+    if any(form.section.condition for form in forms):
+        which = next((i for i, form in enumerate(forms) if form.section.holds(number)), which)
     form = forms[which]
+    if form.is_general:
+        plain = number_text(f"{abs(number):f}")
+        shown = "".join(plain if token.kind == "general" else token.text for token in form.section.tokens)
+        return " ".join(f"{'-' if which == 0 and number < 0 else ''}{shown}".split())
     if form.is_words or not form.is_shown:
         words = "".join(token.text for token in form.section.tokens) if form.is_shown else ""
         return " ".join(words.split())
@@ -260,6 +296,24 @@ def _shown_date(value: str, section: _Section, *, epoch_1904: bool) -> str:
             shown.append("" if text == "@" else text)
         else:
             shown.append(_part(moment, text, months, days, twelve=twelve))
+    return " ".join("".join(shown).split())
+
+
+def _shown_time(value: str, section: _Section) -> str:
+    """A time that has passed, whose hours, minutes or seconds are counted beyond a day; "" if it is none."""
+    try:
+        seconds = round(abs(float(value)) * 86400)
+    except (ValueError, OverflowError):
+        return ""
+    units = {"h": 3600, "m": 60, "n": 60, "s": 1}
+    shown = ["-" if float(value) < 0 else ""]
+    for kind, text in section.tokens:
+        if kind not in ("elapsed", "date"):
+            shown.append(text)
+        elif text[0] in units:
+            number = seconds // units[text[0]]
+            number = number if kind == "elapsed" else number % (24 if text[0] == "h" else 60)
+            shown.append(f"{number:0{len(text)}d}")
     return " ".join("".join(shown).split())
 
 

@@ -12,7 +12,7 @@ from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.data.table import column_names, joined_cells
 from searchkit.ingest.extract.office.docx_styles import Styles
-from searchkit.ingest.extract.office.ooxml import Package, pictured
+from searchkit.ingest.extract.office.ooxml import Package, links_of_shapes, pictured
 from searchkit.ingest.extract.readers import extract, leave_out
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
@@ -209,11 +209,19 @@ class _Reader:
             elif name in _LINKING:
                 self._gather_field(child, name, found)
             else:
-                if name == "docPr":
-                    found.pictured += pictured(child)
-                elif name in _DRAWN:
-                    found.pictured.append(" ".join(attribute(child, "alt").split()))
+                self._gather_drawn(child, name, found)
                 self._gather(_choice(child) if name == "AlternateContent" else child, found)
+                if name == "oMathPara":  # a line of its own
+                    found.parts.append("\n")
+
+    def _gather_drawn(self, child: etree._Element, name: str, found: _Inline) -> None:
+        """What is said of a picture or shape: its description, its tip, and where it leads."""
+        if name in ("docPr", "cNvPr"):
+            found.pictured += pictured(child)
+            found.pictured += links_of_shapes(child, self._package.addresses(self._part))
+        elif name in _DRAWN:
+            said = [attribute(child, "alt"), attribute(child, "title"), address_behind("", attribute(child, "href"))]
+            found.pictured += [" ".join(each.split()).removeprefix("(").removesuffix(")") for each in said]
 
     def _gather_field(self, child: etree._Element, name: str, found: _Inline) -> None:
         """The text of a link with the address behind it, which is in a relation or in the code of a field."""
@@ -226,6 +234,7 @@ class _Reader:
                     found.parts.append(address_behind("".join(found.parts), link.group(1)))
                 _note_code(found.code)
             found.code = "" if attribute(child, "fldCharType") != "separate" else found.code
+            found.parts.append(_chosen(child))
         elif name == "signatureline":
             names = ("suggestedsigner", "suggestedsigner2", "suggestedsigneremail", "signinginstructions")
             found.pictured.append(", ".join(filter(None, (attribute(child, each) for each in names))))
@@ -236,6 +245,9 @@ class _Reader:
             _note_code(attribute(child, "instr"))
             link = _LINK_CODE.match(attribute(child, "instr"))
             address = link.group(1) if link else self._package.addresses(self._part).get(attribute(child, "id"), "")
+            words, tip = "".join(found.parts[start:]), " ".join(attribute(child, "tooltip").split())
+            if tip and tip not in words:
+                found.parts.append(f" ({tip})")
             found.parts.append(address_behind("".join(found.parts[start:]), address))
 
     def _behind(self, found: _Inline) -> Iterator[Block]:
@@ -288,6 +300,16 @@ def _number(element: etree._Element, name: str, otherwise: int) -> int:
 def _choice(alternatives: etree._Element) -> etree._Element:
     """The first of several forms of the same thing."""
     return next(iter(alternatives), alternatives)
+
+
+def _chosen(begin: etree._Element) -> str:
+    """The choice of a list in a form of older programs, "" elsewhere."""
+    choices = next(descendants(begin, "ddList"), None)
+    if choices is None:
+        return ""
+    entries = [attribute(entry, "val") for entry in descendants(choices, "listEntry")]
+    result = next((attribute(entry, "val") for entry in descendants(choices, "result")), "0")
+    return entries[int(result)] if result.isdigit() and int(result) < len(entries) else ""
 
 
 def _note_code(code: str) -> None:

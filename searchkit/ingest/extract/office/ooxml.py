@@ -107,6 +107,12 @@ class Package:
                 text = chart_text(root) if is_chart else paragraphs_text(root)
                 if text:
                     yield text
+                for shapes in (
+                    self.related(relation.target, "chartUserShapes") if relation else ()
+                ):  # drawn on the chart
+                    over = self.archive.xml(shapes)
+                    if over is not None and (text := paragraphs_text(over)):
+                        yield text
 
     def _main_part(self, family: str) -> str:
         parts = self.related("", "officeDocument")
@@ -151,7 +157,27 @@ def paragraph_text(paragraph: etree._Element, addresses: Mapping[str, str] | Non
 
 def _address(run: etree._Element, words: str, addresses: Mapping[str, str]) -> str:
     link = next(descendants(run, "hlinkClick"), None)
-    return address_behind(words, addresses.get(attribute(link, "id"), "")) if link is not None else ""
+    return behind_link(words, link, addresses) if link is not None else ""
+
+
+def behind_link(words: str, link: etree._Element, addresses: Mapping[str, str]) -> str:
+    """What a link shows only when one points at it: its tip, and its address. `addresses`: by relation id."""
+    tip = " ".join(attribute(link, "tooltip").split())
+    said = f" ({tip})" if tip and tip not in words else ""
+    return said + address_behind(words + said, addresses.get(relation_id(link), ""))
+
+
+def relation_id(element: etree._Element) -> str:
+    """The relation's id: of the attributes called id, the one in the relations' namespace."""
+    return next((str(value) for key, value in element.attrib.items() if str(key).endswith("}id")), "")
+
+
+def links_of_shapes(element: etree._Element, addresses: Mapping[str, str]) -> Iterator[str]:
+    """Tips and addresses of pictures and shapes that are links as a whole."""
+    for about in descendants(element, "docPr", "cNvPr"):
+        for link in descendants(about, "hlinkClick"):
+            if text := behind_link("", link, addresses).strip():
+                yield text
 
 
 def pictured(element: etree._Element) -> Iterator[str]:

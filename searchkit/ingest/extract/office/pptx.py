@@ -6,9 +6,15 @@ from collections.abc import Iterable, Iterator
 from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, first, local
-from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text, pictured, table_rows
+from searchkit.ingest.extract.office.ooxml import (
+    Package,
+    behind_link,
+    paragraphs_text,
+    pictured,
+    relation_id,
+    table_rows,
+)
 from searchkit.ingest.extract.readers import leave_out
-from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 _MASTER = re.compile(r"ppt/(?:slidemasters|slidelayouts|notesmasters)/[^/]+\.xml")
@@ -34,7 +40,7 @@ def _blocks(package: Package) -> Iterator[Block]:
     running: set[str] = set()
     number = 0
     for slide in descendants(root, "sldId") if root is not None else ():
-        relation = relations.get(_relation_id(slide))
+        relation = relations.get(relation_id(slide))
         if relation and relation.kind == "slide" and relation.target in package.archive:
             number += 1
             yield from _Slide(package, relation.target, number, running).blocks(authors)
@@ -59,11 +65,6 @@ def _behind_slides(package: Package, running: set[str]) -> Iterator[Block]:
                 if words and words not in running:
                     running.add(words)
                     yield Block(words, place="slide master")
-
-
-def _relation_id(element: etree._Element) -> str:
-    """The relation's id: of the two attributes called id, the one in the relations' namespace."""
-    return next((str(value) for key, value in element.attrib.items() if str(key).endswith("}id")), "")
 
 
 def _authors(package: Package) -> dict[str, str]:
@@ -119,7 +120,7 @@ class _Slide:
             yield self._block(text)
         text = paragraphs_text(shape, addresses)
         if (link := _shape_link(shape)) is not None:
-            text = (text + address_behind(text, addresses.get(_relation_id(link), ""))).strip()
+            text = (text + behind_link(text, link, addresses)).strip()
         if text and not (role in _RUNNING and text in self._running):
             if role in _RUNNING:
                 self._running.add(text)

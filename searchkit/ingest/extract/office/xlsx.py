@@ -10,7 +10,7 @@ from lxml import etree
 
 from searchkit.ingest.extract.archive import attribute, descendants, local
 from searchkit.ingest.extract.office.cell_formats import Show, number_format, number_text
-from searchkit.ingest.extract.office.ooxml import Package, paragraphs_text, pictured
+from searchkit.ingest.extract.office.ooxml import Package, links_of_shapes, paragraphs_text, pictured
 from searchkit.ingest.extract.office.sheets import Row, cell_text, column_number, place, sheet_blocks
 from searchkit.ingest.extract.text import address_behind
 from searchkit.types import Block, ExtractedDocument
@@ -231,9 +231,12 @@ def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
     """The sheet's comments, text boxes, diagrams, charts, and descriptions of pictures."""
     threads: dict[str, str] = {}
     for comments in package.related(part, "threadedComment"):
+        persons = _persons(package)
         root = package.archive.xml(comments)
         for comment in descendants(root, "threadedComment") if root is not None else ():
             texts = "\n".join(text.text or "" for text in descendants(comment, "text"))
+            author = persons.get(comment.get("personId", ""), "")
+            texts = f"{author}: {texts}" if author else texts
             threads[comment.get("ref", "")] = "\n".join(filter(None, (threads.get(comment.get("ref", "")), texts)))
     notes: dict[str, str] = {}
     for comments in package.related(part, "comments"):
@@ -251,12 +254,20 @@ def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
         yield from _drawn(package, drawing, sheet)
 
 
+def _persons(package: Package) -> dict[str, str]:
+    """Names of those who comment in threads, by id."""
+    roots = [package.archive.xml(part) for part in package.archive.names() if part.startswith("xl/persons/")]
+    people = (person for root in roots if root is not None for person in descendants(root, "person"))
+    return {person.get("id", ""): person.get("displayName", "") for person in people}
+
+
 def _drawn(package: Package, part: str, sheet: str) -> Iterator[Block]:
     root = package.archive.xml(part)
     if root is None:
         return
-    bodies = (paragraphs_text(body) for body in descendants(root, "txBody"))
+    addresses = package.addresses(part)
+    bodies = (paragraphs_text(body, addresses) for body in descendants(root, "txBody"))
     graphics = package.drawn(part, list(descendants(root, "relIds", "chart")))
-    for text in chain(bodies, graphics, pictured(root)):
+    for text in chain(bodies, graphics, pictured(root), links_of_shapes(root, addresses)):
         if text:
             yield Block(text, headings=(sheet,), place=f"{place(sheet, (1, 1)).rpartition('!')[0]}, drawing")

@@ -57,19 +57,26 @@ def _docx() -> bytes:
         '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> HYPERLINK "https://wcode.example/" </w:instrText></w:r>'
         '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>wfield</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>'
     )
-    picture = '<w:r><w:drawing><wp:docPr id="1" name="Picture 1" descr="walt"/></w:drawing></w:r>'
+    about = '<a:hlinkClick r:id="l2" tooltip="wpicturetip"/>'
+    picture = (
+        f'<w:r><w:drawing><wp:docPr id="1" name="Picture 1" descr="walt">{about}</wp:docPr><wp:pic><wp:cNvPr descr="wshape"/></wp:pic>'
+        '<a:graphic><c:chart xmlns:c="http://x/c" r:id="c1"/></a:graphic></w:drawing></w:r>'
+    )
     box = f"<w:r><w:pict><v:shape><v:textbox><w:txbxContent>{p('wbox')}</w:txbxContent></v:textbox></v:shape></w:pict></w:r>"
-    mark = '<w:r><w:pict><v:shape alt="wdrawn"><v:textpath string="wwatermark"/></v:shape></w:pict></w:r>'
+    mark = '<w:r><w:pict><v:shape alt="wdrawn" title="wshapetip" href="https://wclicked.example/"><v:textpath string="wwatermark"/></v:shape></w:pict></w:r>'
     table = f"<w:tbl><w:tr><w:tc>{p('wcell')}</w:tc><w:tc>{p('')}</w:tc></w:tr></w:tbl>"
     changes = "<w:p><w:del><w:r><w:delText>zdeleted</w:delText></w:r></w:del><w:ins><w:r><w:t>winserted</w:t></w:r></w:ins></w:p>"
-    math = "<w:p><m:oMath><m:r><m:t>wformula</m:t></m:r></m:oMath></w:p>"
+    choices = "<w:result w:val='1'/><w:listEntry w:val='zother'/><w:listEntry w:val='wchosen'/>"
+    chosen = f'<w:p><w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:ddList>{choices}</w:ddList></w:ffData></w:fldChar></w:r></w:p>'
+    math = "<w:p><m:oMathPara><m:oMath><m:r><m:t>wdisplayed</m:t></m:r></m:oMath></m:oMathPara><w:r><w:t>wbehind</w:t></w:r></w:p>"
+    math += "<w:p><m:oMath><m:r><m:t>wformula</m:t></m:r></m:oMath></w:p>"
     body = (
-        p("wbody ", '<w:hyperlink r:id="l1"><w:r><w:t>wlink</w:t></w:r></w:hyperlink>')
+        p("wbody ", '<w:hyperlink r:id="l1" w:tooltip="wtip"><w:r><w:t>wlink</w:t></w:r></w:hyperlink>')
         + p("", field + picture + box + mark)
         + '<w:p><w:fldSimple w:instr=" HYPERLINK &quot;https://wsimple.example/&quot; "><w:r><w:t>x</w:t></w:r></w:fldSimple></w:p>'
         + '<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> XE "zentry" </w:instrText></w:r>'
         + '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>'
-        + f"<w:sdt><w:sdtContent>{p('wcontrol')}</w:sdtContent></w:sdt>{table}{changes}{math}"
+        + f"<w:sdt><w:sdtContent>{p('wcontrol')}</w:sdtContent></w:sdt>{table}{changes}{math}{chosen}"
     )
     kinds = {
         "header": "header",
@@ -86,7 +93,15 @@ def _docx() -> bytes:
         "comments": f"<w:comments {_W}>{note('comment', 'wcomment')}</w:comments>",
     }
     files = {f"word/{name}.xml": content for name, content in parts.items()}
-    targets = {name: (kinds[name], f"{name}.xml") for name in parts} | _external({"l1": "https://wtarget.example/x"})
+    targets = {name: (kinds[name], f"{name}.xml") for name in parts} | {"c1": ("chart", "chart.xml")}
+    targets |= _external({"l1": "https://wtarget.example/x", "l2": "https://wpicturelink.example/x"})
+    files["word/chart.xml"] = (
+        "<c:chart xmlns:c='http://x/c' xmlns:a='http://x/a'><a:p><a:r><a:t>wchart</a:t></a:r></a:p></c:chart>"
+    )
+    files["word/_rels/chart.xml.rels"] = relations({"u1": ("chartUserShapes", "over.xml")})
+    files["word/over.xml"] = (
+        "<c:userShapes xmlns:c='http://x/c' xmlns:a='http://x/a'><a:p><a:r><a:t>wover</a:t></a:r></a:p></c:userShapes>"
+    )
     files["word/_rels/document.xml.rels"] = relations(targets)
     files["word/document.xml"] = f"<w:document {_W}><w:body>{body}</w:body></w:document>"
     return ooxml("word/document.xml", "wordprocessingml.document", files, _properties())
@@ -106,7 +121,7 @@ def _pptx() -> bytes:
 
     shapes = (
         shape(run("wslide"), "title")
-        + shape(run("wlinked", '<a:hlinkClick r:id="l1"/>'))
+        + shape(run("wlinked", '<a:hlinkClick r:id="l1" tooltip="wtip"/>'))
         + shape(run("wnamed"), about="descr='walt'")
         + shape(run("wdate"), "dt")
         + shape(run("wfooter"), "ftr")
@@ -145,8 +160,9 @@ def _xlsx() -> bytes:
         "<oddFooter>&amp;Lwfooter</oddFooter><firstHeader>wfirst</firstHeader></headerFooter>"
     )
     drawing = (
-        f"<xdr:wsDr {spaces}><xdr:pic><xdr:cNvPr id='1' name='x' descr='walt'/></xdr:pic>"
-        "<xdr:sp><xdr:txBody><a:p><a:r><a:t>wbox</a:t></a:r></a:p></xdr:txBody></xdr:sp></xdr:wsDr>"
+        f"<xdr:wsDr {spaces}><xdr:pic><xdr:cNvPr id='1' name='x' descr='walt'><a:hlinkClick r:id='l1' tooltip='wpicturetip'/>"
+        "</xdr:cNvPr></xdr:pic><xdr:sp><xdr:txBody><a:p><a:r><a:rPr><a:hlinkClick r:id='l2'/></a:rPr><a:t>wbox</a:t></a:r></a:p>"
+        "</xdr:txBody></xdr:sp></xdr:wsDr>"
     )
     comment = "<comments><commentList><comment ref='A1'><text><t>wcomment</t></text></comment></commentList></comments>"
     styles = '<styleSheet><numFmts><numFmt numFmtId="200" formatCode="&quot;wunit&quot; 000"/></numFmts>'
@@ -159,10 +175,19 @@ def _xlsx() -> bytes:
         "xl/styles.xml": f'{styles}<cellXfs><xf numFmtId="0"/><xf numFmtId="200"/></cellXfs></styleSheet>',
         "xl/sheet1.xml": f"<worksheet {spaces}><sheetData>{rows}</sheetData>{behind}</worksheet>",
         "xl/_rels/sheet1.xml.rels": relations(
-            {"d1": ("drawing", "drawing1.xml"), "c1": ("comments", "comments1.xml")}
+            {
+                "d1": ("drawing", "drawing1.xml"),
+                "c1": ("comments", "comments1.xml"),
+                "t1": ("threadedComment", "threads.xml"),
+            }
             | _external({"l1": "https://wtarget.example/x"})
         ),
         "xl/drawing1.xml": drawing,
+        "xl/_rels/drawing1.xml.rels": relations(
+            _external({"l1": "https://wpicturelink.example/x", "l2": "https://wboxlink.example/x"})
+        ),
+        "xl/threads.xml": "<ThreadedComments><threadedComment ref='B1' personId='p'><text>wthread</text></threadedComment></ThreadedComments>",
+        "xl/persons/person.xml": "<personList><person id='p' displayName='wperson'/></personList>",
         "xl/comments1.xml": comment,
     }
     return ooxml("xl/workbook.xml", "spreadsheetml.sheet", files, _properties())

@@ -269,7 +269,15 @@ def test_columns_have_letters() -> None:
         ("hh:mm:ss", "0.5", "12:00:00 (12:00)"),
         ("h:mm AM/PM", "0.75", "6:00 PM (18:00)"),
         ("mm:ss", "0.001", "01:26 (00:01:26)"),
-        ("[h]:mm", "1.5", "1900-01-01 12:00"),
+        ("[h]:mm", "1.5", "36:00"),
+        ("[hh]:mm:ss", "-0.0635416", "-01:31:30"),
+        ('[m] "min"', "0.5", "720 min"),
+        ('[=1]"one";[=3]"three";0', "3", "three (3)"),
+        ('[=1]"one";[=3]"three";0', "4", "4"),
+        ('[<1000]0;[<1000000]0.0,"k";0.0,,"M"', "12500", "12.5k (12500)"),
+        ('[>=90]"passed";"failed"', "45", "failed (45)"),
+        ('General" pcs"', "5", "5 pcs (5)"),
+        ('General" pcs"', "-5.5", "-5.5 pcs (-5.5)"),
         ("yyyy-mm-dd", "45352", "2024-03-01"),
         ("0000", "word", "word"),
         ("dd.mm.yyyy", "1e300", "1e300"),
@@ -277,6 +285,10 @@ def test_columns_have_letters() -> None:
 )
 def test_numbers_are_read_as_their_formats_show_them_beside_what_is_stored(code: str, value: str, text: str) -> None:
     assert number_format(200, code, epoch_1904=False)(value) == text
+
+
+def test_hours_that_are_counted_beyond_a_day_are_read_in_the_built_in_form_too() -> None:
+    assert number_format(46, None, epoch_1904=False)("1.75") == "42:00:00"
 
 
 @given(

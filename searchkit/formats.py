@@ -35,7 +35,7 @@ _SUFFIXES = {
     "archive": "zip tar tgz tbz2 txz gz bz2 xz kmz 7z rar pages numbers",
     "mail": "eml emlx",
     PICTURE: "png jpg jpeg jpe jfif tif tiff webp heic heif avif bmp gif",
-    "mhtml": "mhtml mht",
+    "mhtml": "mhtml mht webarchive",
     "python": "py pyi",
     "javascript": "js mjs cjs jsx",
     "typescript": "ts",

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -172,12 +173,19 @@ def left_out_rule(rule: LeftOutRule, source: str, pattern: str) -> str:
 
 def left_out_text(counts: Sequence[LeftOutCount], *, most: int = 4) -> str:
     """`2 files by .gitignore: *.pdf; 1 folder hidden`: what rules leave out, the most frequent first; "" if nothing is."""
+    files: Counter[str] = Counter()
+    folders: Counter[str] = Counter()
+    for each in counts:  # patterns of ours are one rule, those of ignore files one each
+        words = left_out_rule(each.rule, each.source, each.pattern)
+        files[words] += each.files
+        folders[words] += each.folders
     said = []
-    for each in counts[:most]:
-        amounts = [plural(each.files, "file")] if each.files else []
-        amounts += [plural(each.folders, "folder")] if each.folders else []
-        said.append(f"{' and '.join(amounts)} {left_out_rule(each.rule, each.source, each.pattern)}")
-    rest = sum(each.files + each.folders for each in counts[most:])
+    ordered = [words for words, _ in (files + folders).most_common()]
+    for words in ordered[:most]:
+        amounts = [plural(files[words], "file")] if files[words] else []
+        amounts += [plural(folders[words], "folder")] if folders[words] else []
+        said.append(f"{' and '.join(amounts)} {words}")
+    rest = sum(files[words] + folders[words] for words in ordered[most:])
     return "; ".join([*said, f"{rest:,} by other rules"] if rest else said)
 
 

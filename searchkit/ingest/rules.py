@@ -57,6 +57,13 @@ SECRETS = (
         "*.keychain-db",
     ),
     *("key3.db", "key4.db", "logins.json", "Login Data", "wallet.dat"),
+    *(
+        "passwords.csv",
+        "Passwords.csv",
+        "Chrome Passwords.csv",
+        "Microsoft Edge Passwords.csv",
+        "*.1pux",
+    ),  # as exported
 )
 _SECRET_NAMES = frozenset(SECRETS)
 _GIT_HEADER = struct.Struct(">4sII")

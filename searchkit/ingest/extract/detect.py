@@ -58,8 +58,9 @@ _XML = re.compile(
     r"\s*<\?xml\b|" + _MARKUP + r"<(?:!DOCTYPE\s+)?(?:svg|rss|feed|FictionBook|kml|opml|gpx|plist|rdf:RDF)\b"
 )
 _FLAT_ODF = re.compile(_MARKUP + r"<office:document\b", re.DOTALL)
+_KEY = re.compile(rb"(?:\xef\xbb\xbf)?\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-")
 _BEGINNINGS = (
-    (re.compile(r"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-"), PRIVATE_KEY),
+    (re.compile(r"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-"), PRIVATE_KEY),  # in UTF-16
     (_MAILBOX, "mailbox"),
     (_FLAT_ODF, "odf"),
     (_HTML, "html"),
@@ -94,10 +95,14 @@ def format_of(path: PurePath, content: bytes) -> str:
 
 
 def _of_signature(beginning: bytes, by_name: str | None) -> str | None:
+    if _KEY.match(beginning):
+        return PRIVATE_KEY
     if beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{\\rtf"):
         return "rtf"
     if beginning.startswith(b"%PDF-") or (by_name in (None, "pdf") and b"%PDF-" in beginning[:1024]):
         return "pdf"
+    if beginning.startswith(b"bplist00") and b"WebMainResource" in beginning:
+        return "mhtml"
     if is_picture(beginning):
         return PICTURE
     return by_name if by_name in _TEXT_AS_NAMED else None

@@ -2,6 +2,7 @@
 
 import email
 import email.utils
+import plistlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -50,20 +51,45 @@ def extract_mailbox(content: bytes) -> ExtractedDocument:
 
 
 def extract_saved_page(content: bytes) -> ExtractedDocument:
-    """Read a web page that was saved in one file (.mhtml) out of its envelope: its HTML, and that of its frames."""
+    """Read a web page that was saved in one file (.mhtml, Safari's .webarchive) out of its envelope: its HTML, and its frames'."""
+    if content.startswith(b"bplist00"):
+        pages = list(_archived(content))
+        return _page(
+            [extract_html(text, address) for text, address in pages], "", {"url": pages[0][1] if pages else ""}
+        )
     message = _parsed(_in_bytes(content))
-    pages = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
+    parts = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
     address = _header(message, "Snapshot-Content-Location") or _header(message, "Content-Location")
-    texts = [bodies.text_of(part).encode("utf-8", "replace") for part in pages if isinstance(part, EmailMessage)]
+    texts = [bodies.text_of(part).encode("utf-8", "replace") for part in parts if isinstance(part, EmailMessage)]
     read = [extract_html(text, address) for text in texts]
     if not read:
         return extract_mail(content)
-    subject = _subject(message)
-    title = read[0].title or subject
-    about = {"date": _date(message), "url": address, "subject": "" if subject == title else subject}
+    return _page(read, _subject(message), {"date": _date(message), "url": address})
+
+
+def _archived(content: bytes) -> Iterator[tuple[bytes, str]]:
+    """The pages of a web archive and their addresses: the main one, then those in its frames."""
+    try:
+        archive = plistlib.loads(content, fmt=plistlib.FMT_BINARY)
+    except (plistlib.InvalidFileException, ValueError, OverflowError, RecursionError, IndexError, TypeError) as error:
+        raise UnreadableFileError("damaged or incomplete web archive", remedy="save the page again") from error
+    held = [archive]
+    while held:
+        each = held.pop()
+        resource = each.get("WebMainResource", {}) if isinstance(each, dict) else {}
+        held += reversed(each.get("WebSubframeArchives", [])) if isinstance(each, dict) else []
+        data = resource.get("WebResourceData", b"")
+        if isinstance(data, bytes) and "html" in str(resource.get("WebResourceMIMEType", "html")):
+            text = charset.decode_as(data, str(resource.get("WebResourceTextEncodingName") or "utf-8"))
+            yield (text.encode("utf-8", "replace") if text else data), str(resource.get("WebResourceURL", ""))
+
+
+def _page(read: list[ExtractedDocument], subject: str, about: dict[str, str]) -> ExtractedDocument:
+    title = (read[0].title if read else "") or subject
+    about["subject"] = "" if subject == title else subject
     blocks = [replace(block, line=None, line_end=None) for page in read for block in page.blocks]
     named = [Block(title, BlockKind.HEADING, (title,))] if title and not blocks else []
-    about |= {name: value for name, value in read[0].metadata.items() if not about.get(name)}
+    about |= {name: value for name, value in (read[0].metadata if read else {}).items() if not about.get(name)}
     return ExtractedDocument(title, named or blocks, {name: value for name, value in about.items() if value})
 
 

@@ -17,19 +17,19 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 # Raise a format's when its reader's text changes: files of that format are then read again. "": what was taken for no format;
 # raise it when more is recognised.
 _VERSIONS: dict[str, int] = {
-    "": 8,
+    "": 9,
     "text": 5,
     "data": 5,
-    "markdown": 6,
+    "markdown": 7,
     "rst": 5,
     "org": 5,
     "notebook": 5,
-    "html": 8,
+    "html": 9,
     "docx": 11,
     "xlsx": 11,
     "pptx": 9,
     "odf": 9,
-    "epub": 8,
+    "epub": 9,
     "rtf": 5,
     "table": 4,
     "pdf": 11,

@@ -687,7 +687,7 @@ def test_files_that_are_not_read_are_found_by_their_names(library: Library, docs
     assert all(hit.place != "name only" for hit in library.search("boiler", mode=SearchMode.SEMANTIC))
 
 
-@pytest.mark.parametrize("name", ["server.key", "backup", "key.txt", "a.asc"])
+@pytest.mark.parametrize("name", ["server.key", "backup", "key.txt", "a.asc", "key.md", "key.py", "key.html"])
 @pytest.mark.parametrize("kind", ["RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
 def test_a_private_key_of_any_name_is_not_read(library: Library, docs: Path, name: str, kind: str) -> None:
     write(docs / name, f"-----BEGIN {kind}-----\nbWlsbA== wheel\n-----END {kind}-----\n")

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from searchkit.cli.main import cli
 from searchkit.cli.output import progress_line
-from searchkit.display import ProgressLines, os_error_text
-from searchkit.reports import Progress
+from searchkit.display import ProgressLines, left_out_text, os_error_text
+from searchkit.reports import LeftOutCount, LeftOutRule, Progress
 from tests.support.terminal import on_a_terminal
 
 
@@ -105,3 +105,16 @@ def test_a_message_beside_a_bar_has_a_line_of_its_own() -> None:
         before, _, after = screen.partition(f"message {done}")
         assert re.search(r"(\x1b\[2K|\n|\r)$", before), screen
         assert after.startswith("\r\n")
+
+
+def test_patterns_of_one_rule_are_counted_together() -> None:
+    counts = (
+        LeftOutCount(LeftOutRule.SECRET, "", "*.pem", files=2, folders=0),
+        LeftOutCount(LeftOutRule.SECRET, "", "id_rsa", files=1, folders=0),
+        LeftOutCount(LeftOutRule.LEFTOVER, "", "node_modules/", files=0, folders=1),
+        LeftOutCount(LeftOutRule.IGNORED, ".gitignore", "*.pdf", files=4, folders=0),
+        LeftOutCount(LeftOutRule.IGNORED, ".gitignore", "*.log", files=1, folders=0),
+    )
+    assert left_out_text(counts, most=3) == (
+        "4 files by .gitignore: *.pdf; 3 files private keys and password stores; 1 folder caches and leftovers; 1 by other rules"
+    )

@@ -243,6 +243,7 @@ def test_what_is_left_out_is_named_with_its_rule(tmp_path: Path) -> None:
         "node_modules/a.js",
         "id_rsa",
         "safe.kdbx",
+        "Chrome Passwords.csv",
         "sub/old.md",
         "kept.md",
     )
@@ -255,6 +256,7 @@ def test_what_is_left_out_is_named_with_its_rule(tmp_path: Path) -> None:
         "node_modules": (LeftOutRule.LEFTOVER, "node_modules/"),
         "id_rsa": (LeftOutRule.SECRET, "id_rsa"),
         "safe.kdbx": (LeftOutRule.SECRET, "*.kdbx"),
+        "Chrome Passwords.csv": (LeftOutRule.SECRET, "Chrome Passwords.csv"),
         "sub/old.md": (LeftOutRule.IGNORED, "old*"),
         "Mail/cur/1.host:2,ST": (LeftOutRule.DELETED_MAIL, ""),
     }

@@ -74,11 +74,15 @@ def _target(folder: str, reference: str) -> str:
 
 
 def _chapters(archive: Archive, package: etree._Element, package_part: str) -> list[str]:
-    """The parts with text in reading order, each once, those that readers skip (linear="no") included."""
+    """The parts with text in reading order, each once, those that readers skip (linear="no") included; then those that only links
+    lead to, such as notes that open in a window.
+    """
     manifest = _manifest(package, package_part)
     found: dict[str, None] = {}
-    for reference in descendants(package, "itemref"):
-        part, item = manifest.get(reference.get("idref", ""), ("", None))
+    order = [reference.get("idref", "") for reference in descendants(package, "itemref")]
+    linked = [each for each, (_, item) in manifest.items() if order and each not in order and not _is_drawing(item)]
+    for identifier in (*order, *linked):
+        part, item = manifest.get(identifier, ("", None))
         is_page = item is not None and item.get("media-type", "").endswith(_PAGES)
         is_contents = item is not None and "nav" in item.get("properties", "").split()
         leave_out("table of contents", int(is_contents))
@@ -87,6 +91,10 @@ def _chapters(archive: Archive, package: etree._Element, package_part: str) -> l
     if not found:
         raise damaged(_KIND, "its chapters are missing")
     return list(found)
+
+
+def _is_drawing(item: etree._Element) -> bool:
+    return item.get("media-type", "").endswith("svg+xml")
 
 
 def _refuse_locked(archive: Archive, chapters: list[str]) -> None:

@@ -43,10 +43,16 @@ _SAVED_FROM = re.compile(r"saved from url=\(\d+\)(\S+)")
 _TYPED = ("", "text", "search", "email", "tel", "url", "number", "date", "time")  # inputs whose value is shown
 _SOME, _MANY = 200, 3  # characters of addresses that a block may contain, or a share of its own: one in this many
 _METADATA = {
-    "description": "description", "og:description": "description", "keywords": "tags", "author": "author",
-    "article:author": "author", "date": "date", "article:published_time": "date", "dcterms.date": "date",
-    "og:url": "url",
+    "description": "description", "og:description": "description", "twitter:description": "description",
+    "dc.description": "description", "dcterms.description": "description", "abstract": "description",
+    "keywords": "tags", "news_keywords": "tags", "article:tag": "tags", "dc.subject": "tags", "dcterms.subject": "tags",
+    "author": "author", "article:author": "author", "dc.creator": "author", "dcterms.creator": "author",
+    "date": "date", "article:published_time": "date", "dcterms.date": "date", "dc.date": "date",
+    "og:title": "page title", "twitter:title": "page title", "dc.title": "page title", "dcterms.title": "page title",
+    "article:section": "category", "publisher": "publisher", "dc.publisher": "publisher", "og:url": "url",
 }  # fmt: skip
+_JOINED = {"description": " ", "page title": "\n"}
+_SINGLE = ("date", "url")  # of which the first counts; of others, each that says more
 
 
 def extract_html(content: bytes, url: str = "") -> ExtractedDocument:
@@ -82,10 +88,11 @@ def _read(page: html.HtmlElement, url: str) -> ExtractedDocument:
         else:
             blocks += rest
     named = _squeezed(page.xpath("string((//title[not(ancestor::svg)])[1])"))
+    titles = [named, *metadata.pop("page title", "").split("\n")]
     if not blocks:
         blocks = tuple(Block(words) for words in (named, metadata.get("description", "")) if words)
-    if walk.first_h1 and named not in ("", walk.first_h1):
-        metadata["page title"] = named
+    if others := _saying_more(titles, walk.first_h1 or named):
+        metadata["page title"] = "; ".join(others)
     return ExtractedDocument(walk.first_h1 or named, blocks, metadata)
 
 
@@ -93,13 +100,30 @@ def _length(blocks: tuple[Block, ...]) -> int:
     return sum(len(block.text) for block in blocks)
 
 
+def _saying_more(texts: list[str], known: str) -> list[str]:
+    """The texts that are in none of those before, nor in one that is known."""
+    kept: list[str] = []
+    for text in texts:
+        if text and not any(text.casefold() in each.casefold() for each in (known, *kept)):
+            kept.append(text)
+    return kept
+
+
 def _metadata(page: html.HtmlElement) -> dict[str, str]:
-    """What the page's head says of it, and the address that it was saved from."""
-    found: dict[str, str] = {}
+    """What the page's head says of it, and the address that it was saved from. "page title": one a line."""
+    said: dict[str, list[str]] = {}
     for entry in page.iter("meta"):
         name = _METADATA.get((entry.get("name") or entry.get("property") or "").lower())
-        if name and (value := _squeezed(entry.get("content") or "")):
-            found.setdefault(name, value)
+        if (
+            name
+            and (value := _squeezed(entry.get("content") or ""))
+            and not (name == "author" and _ABSOLUTE.match(value))
+        ):
+            said.setdefault(name, []).append(value)
+    found = {
+        name: values[0] if name in _SINGLE else _JOINED.get(name, ", ").join(_saying_more(values, ""))
+        for name, values in said.items()
+    }
     for link in page.xpath("//link[@rel='canonical']/@href"):
         found.setdefault("url", str(link))
     for comment in page.xpath("/comment()[contains(., 'saved from url')]"):  # as browsers write
@@ -210,6 +234,10 @@ class _Walk:
         self._add(element.text, element)
         if element.tag in _SHOWING and (shown := _attributes(element)):
             self._add(f" {shown} ", element)
+            if element.tag == "area":  # of a picture with places to click on
+                self._end_link(element, len(self._held.parts) - 1)
+        elif (label := element.get("aria-label")) and _is_described(element, label):
+            self._add(f" {label} ", element)
         elif (tip := element.get("title")) and tip.casefold() not in element.text_content().casefold():
             self._add(f" ({tip}) ")
 
@@ -228,6 +256,8 @@ class _Walk:
 
     def _end_link(self, link: html.HtmlElement, start: int) -> None:
         href = link.get("href") or ""
+        if tags := ", ".join(filter(None, (link.get("tags"), link.get("shortcuturl")))):  # of a bookmark
+            self._add(f" ({tags})")
         # A place on the page, or another page of the same site.
         if not _ABSOLUTE.match(href) or (self._site and _site_of(href) == self._site):
             return
@@ -342,6 +372,16 @@ def _is_navigation(element: html.HtmlElement) -> bool:
     """True if hardly anything of an element's text is not links, several of them."""
     links = [len("".join(link.text_content().split())) for link in element.iter("a")]
     return len(links) > 2 and sum(links) >= _MOSTLY * len("".join(element.text_content().split()))
+
+
+def _is_described(element: html.HtmlElement, label: str) -> bool:
+    """True if a label for those who hear a page says what others see or where a link leads, and names no part of the page."""
+    if element.get("role") in ("img", "figure", "math"):
+        return True
+    text = element.text_content().strip()
+    if element.tag == "a":
+        return label.casefold() not in text.casefold()
+    return not text and element.get("role") is None and not element.xpath(".//img | .//svg | .//input")
 
 
 def _attributes(element: html.HtmlElement) -> str:

@@ -77,11 +77,20 @@ def _blocks(lines: list[str], tokens: list[Token], path: list[tuple[int, str]]) 
             last = start + 1 + source.count("\n")
         headings = tuple(name for _, name in path if name)
         columns = joined_cells(bar_cells(lines[start])) if kind is BlockKind.TABLE else ""
+        if token.type == "html_block" and "<table" in source.lower():
+            kind, columns = BlockKind.TABLE, _names_in_html(source)
         whole = Block(source, kind, headings, line=start + 1, line_end=last, columns=columns)
         inside = [each.map for each in _within(tokens, i) if each.type == "table_open" and each.map]
         blocks += _around_tables(whole, inside) if inside else [whole]
     headings = tuple(name for _, name in path if name)
     return blocks + [replace(block, headings=headings) for block in paragraphs("\n".join(lines[done:]), done + 1)]
+
+
+def _names_in_html(source: str) -> str:
+    """The names of the columns of the first table in a piece of HTML, which itself is read as it is written."""
+    from searchkit.ingest.extract.markup.html import extract_html  # few files have such tables
+
+    return next((block.columns for block in extract_html(source.encode()).blocks if block.columns), "")
 
 
 def _within(tokens: list[Token], opening: int) -> Iterator[Token]:

@@ -109,3 +109,14 @@ def test_a_book_without_its_chapters_is_damaged() -> None:
     content = package({"c.xhtml": page("<p>x</p>")}).replace(b"OEBPS/c.xhtml", b"OEBPS/d.xhtml")
     with pytest.raises(UnreadableFileError, match="its chapters are missing"):
         extract_epub(content)
+
+
+def test_pages_that_only_links_lead_to_are_read_after_the_others() -> None:
+    item = '<item id="n" href="notes.xhtml" media-type="application/xhtml+xml"/>'
+    item += '<item id="d" href="d.svg" media-type="image/svg+xml"/>'
+    extra = {"OEBPS/notes.xhtml": page("<p>a note</p>"), "OEBPS/d.svg": "<svg><text>drawn</text></svg>"}
+    book = package({"c.xhtml": page("<p>text</p>")}, extra, item)
+    assert [(block.text, block.place) for block in extract_epub(book).blocks] == [
+        ("text", "c.xhtml"),
+        ("a note", "notes.xhtml"),
+    ]

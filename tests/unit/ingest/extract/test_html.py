@@ -276,3 +276,43 @@ def test_of_an_address_that_tells_readers_apart_the_beginning_is_read() -> None:
     assert text == "Look here (https://click.example/ls?…)"
     long = f"https://news.example/2024/{'the-title-of-an-article-' * 6}it-is-long"
     assert texts(f"<p>Look <a href='{long}'>here</a></p>") == [f"Look here ({long})"]
+
+
+def test_what_a_page_says_of_itself_to_other_sites_is_read_where_it_says_more() -> None:
+    head = (
+        '<title>Hives | Bee club</title><meta name="description" content="On hives."><meta property="og:title" content="Hives">'
+        '<meta property="og:description" content="How to build them in spring."><meta name="twitter:title" content="Build a hive">'
+        '<meta property="article:tag" content="wood"><meta property="article:tag" content="nails">'
+        '<meta name="dc.creator" content="Ada"><meta property="article:author" content="https://social.example/ada">'
+    )
+    page = extract_html(f"<html><head>{head}</head><body><h1>Hives</h1><p>x</p></body></html>".encode())
+    assert page.metadata == {
+        "description": "On hives. How to build them in spring.",
+        "page title": "Hives | Bee club; Build a hive",
+        "tags": "wood, nails",
+        "author": "Ada",
+    }
+
+
+def test_labels_that_stand_for_what_others_see_are_read() -> None:
+    page = (
+        '<p>The <span role="img" aria-label="full moon">🌕</span> rises.</p>'
+        '<a href="https://x.example/r" aria-label="Read on about moons">Read on</a>'
+        '<i class="star" aria-label="rated 4 of 5"></i><div aria-label="Content">'
+        '<p>text</p></div><span role="dialog" aria-label="Content"></span>'
+    )
+    text = " ".join(texts(page))
+    for words in ("full moon", "Read on about moons", "rated 4 of 5"):
+        assert words in text
+    assert "Content" not in text
+
+
+def test_places_on_a_picture_lead_where_they_say() -> None:
+    assert texts('<map><area alt="the yard" href="https://yard.example/"></map>') == [
+        "the yard (https://yard.example/)"
+    ]
+
+
+def test_bookmarks_are_read_with_their_tags() -> None:
+    page = '<dl><dt><a href="https://lathe.example/" tags="wood,tools" shortcuturl="lt">Lathes</a></dl>'
+    assert texts(page) == ["Lathes (wood,tools, lt) (https://lathe.example/)"]

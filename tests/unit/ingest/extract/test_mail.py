@@ -1,10 +1,13 @@
 import base64
 import binascii
 import os
+import plistlib
+from pathlib import PurePath
 
 import pytest
 
 from searchkit.errors import UnreadableFileError
+from searchkit.ingest.extract.detect import format_of
 from searchkit.ingest.extract.mail import attachments, extract_mail, extract_mailbox, extract_saved_page
 from searchkit.types import BlockKind
 
@@ -403,3 +406,20 @@ def test_a_quotation_of_another_program_is_no_words_of_the_sender() -> None:
         ("On Monday, Bo wrote:", "quoted"),
         ("Forty?", "quoted"),
     ]
+
+
+@pytest.mark.parametrize("name", ["page.webarchive", "page"])
+def test_a_page_that_safari_has_saved_is_its_html(name: str) -> None:
+    def resource(page: str, address: str) -> dict[str, object]:
+        about = {"WebResourceMIMEType": "text/html", "WebResourceTextEncodingName": "utf-8", "WebResourceURL": address}
+        return {"WebMainResource": {"WebResourceData": page.encode(), **about}}
+
+    whole = resource("<title>Slate</title><h2>How often</h2><p>Every März.</p>", "https://x.example/slate")
+    whole["WebSubframeArchives"] = [resource("<p>a frame</p>", "https://y.example/")]
+    content = plistlib.dumps(whole, fmt=plistlib.FMT_BINARY)
+    assert format_of(PurePath(name), content) == "mhtml"
+    document = extract_saved_page(content)
+    assert (document.title, document.metadata) == ("Slate", {"url": "https://x.example/slate"})
+    assert [block.text for block in document.blocks] == ["How often", "Every März.", "a frame"]
+    with pytest.raises(UnreadableFileError, match="damaged or incomplete web archive"):
+        extract_saved_page(content[:-40])

@@ -225,3 +225,14 @@ def test_a_table_in_a_list_or_a_quote_keeps_its_columns_and_its_head(mark: str) 
     ]
     assert next(block.columns for block in found if block.columns) == "part | price | held by"
     assert ["Parts:" in found[0].text, "Done." in found[-1].text] == [True, True]
+
+
+def test_a_table_in_html_has_the_names_of_its_columns() -> None:
+    rows = "\n".join(f"<tr><td>spindle K{n}</td><td>{n}</td></tr>" for n in range(3))
+    table = f"<table>\n<tr><th>Part</th><th>Stock</th></tr>\n{rows}\n</table>"
+    found = blocks(f"Before\n\n{table}\n\nAfter")
+    assert [(block.kind, block.text, block.columns) for block in found] == [
+        (P, "Before", ""),
+        (T, table, "Part | Stock"),
+        (P, "After", ""),
+    ]

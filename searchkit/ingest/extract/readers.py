@@ -30,7 +30,7 @@ _VERSIONS: dict[str, int] = {
     "pptx": 9,
     "odf": 9,
     "epub": 9,
-    "rtf": 5,
+    "rtf": 6,
     "table": 4,
     "pdf": 11,
     "mail": 12,

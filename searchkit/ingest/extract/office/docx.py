@@ -209,6 +209,8 @@ class _Reader:
             elif name in _LINKING:
                 self._gather_field(child, name, found)
             else:
+                if name in ("den", "mr"):  # of a fraction, and of a matrix
+                    found.parts.append("/" if name == "den" else " ")
                 self._gather_drawn(child, name, found)
                 self._gather(_choice(child) if name == "AlternateContent" else child, found)
                 if name == "oMathPara":  # a line of its own

@@ -17,17 +17,19 @@ _CHARACTERS = {
     ":": "", "|": "",
 }  # fmt: skip
 _IGNORED = frozenset(
-    "colortbl pict objdata objclass themedata colorschememapping datastore latentstyles listtable listoverridetable list listlevel"
+    "colortbl objdata objclass themedata colorschememapping datastore latentstyles listtable listoverridetable list listlevel"
     " leveltext levelnumbers listname listoverride lfolevel rsidtbl"
     " generator xmlnstbl filetbl revtbl bkmkstart bkmkend nonshppict tc tcn xe rxe mmathPr listpicture"
-    " atnid atnauthor atntime atnref atndate atnparent atrfstart atrfend ftnsep ftnsepc ftncn aftnsep aftnsepc aftncn"
-    " template pgptbl passwordhash mhtmltag pnseclvl userprops docvar formfield ffname"
+    " atnid atntime atnref atndate atnparent atrfstart atrfend ftnsep ftnsepc ftncn aftnsep aftnsepc aftncn"
+    " template pgptbl passwordhash mhtmltag pnseclvl docvar formfield ffname"
     " fontemb fontfile private wgrffmtfilter shprslt".split()
 )
 _LINK_CODE = re.compile(r'\s*HYPERLINK\s+"([^"]+)"', re.IGNORECASE)
 _SHAPE_TEXTS = ("wzDescription", "gtextUNICODE")  # properties: what describes a picture, and drawn letters
-_CAPTURED = ("fldinst", "sn", "sv")
-_READ_THOUGH_MARKED = frozenset(("shpinst", "annotation", "shppict", "pntext", "nesttableprops", "do"))
+_CAPTURED = ("fldinst", "sn", "sv", "atnauthor", "userprops", "propname", "staticval")
+_READ_THOUGH_MARKED = frozenset("shpinst annotation shppict pntext nesttableprops do moMath moMathPara".split())
+_LAYOUT_OF_FORMULAS = re.compile(r"m[A-Za-z]+Pr")
+_UNREAD = ("ignored", "pict")  # the latter has only its description, deeper in it
 _APART = {
     "footnote": "footnote",
     "annotation": "comment",
@@ -35,6 +37,7 @@ _APART = {
     "dptxbxtext": "text box",
 } | {f"{kind}{pages}": kind for kind in ("header", "footer") for pages in ("", "l", "r", "f")}
 _INFO = {"title": "title", "author": "author", "subject": "subject", "keywords": "tags", "doccomm": "description"}
+_INFO |= {"company": "company", "category": "category", "manager": "manager"}
 _PARTS_OF_DATE = ("yr", "mo", "dy", "hr", "min")
 _HEADING_STYLES = ("heading ", "überschrift ", "titre ", "título ", "titolo ", "kop ", "rubrik ")
 _OLD_CODECS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
@@ -123,6 +126,8 @@ class _Reader:
         self._fields: list[_Field] = []
         self._row = _Row()
         self._shape_property = ""
+        self._own_property = ""
+        self._author = ""  # of the comment that comes next
         self._done: list[Block] = []
         self._said: set[str] = set()
 
@@ -182,7 +187,7 @@ class _Reader:
             passed = min(self._skip, len(data))
             self._skip -= passed
             data = data[passed:]
-        if self._groups[-1].destination != "ignored":
+        if self._groups[-1].destination not in _UNREAD:
             self._raw += data
 
     def _flush(self) -> None:
@@ -206,10 +211,21 @@ class _Reader:
             self._name_style(text)
         elif group.destination == "fldinst" and self._fields:
             self._fields[-1].code += text
-        elif group.destination == "sn":
+        elif group.destination in _CAPTURED:
+            self._put_aside(text, group.destination)
+
+    def _put_aside(self, text: str, destination: str) -> None:
+        """Keep a name for what follows it, or use what follows one."""
+        if destination == "sn":
             self._shape_property = text
-        elif group.destination == "sv" and self._shape_property in _SHAPE_TEXTS and text.strip():
+        elif destination == "sv" and self._shape_property in _SHAPE_TEXTS and text.strip():
             self._texts[-1].behind.append(Block(" ".join(text.split()), headings=self._headings(), place="picture"))
+        elif destination == "propname":
+            self._own_property = text.strip().lower()
+        elif destination == "staticval" and self._own_property:
+            self.info[self._own_property] = self.info.get(self._own_property, "") + text
+        elif destination == "atnauthor":
+            self._author += text
 
     def _end_field(self, ended: _Field) -> None:
         if link := _LINK_CODE.match(ended.code):
@@ -241,6 +257,9 @@ class _Reader:
         """Handle the first word of a group; return True if it makes the group something other than surrounding text."""
         if group.destination == "ignored":
             return True
+        if word == "mden" and group.destination == "":  # what is below the line of a fraction
+            self._put("/")
+            return False
         if word in _APART and group.destination == "":
             self._texts.append(_Text(_APART[word], len(self._groups)))
         elif word == "upr":  # the text twice: in the code page, and below in Unicode
@@ -249,11 +268,11 @@ class _Reader:
             group.destination = ""
         elif word == "field":
             self._fields.append(_Field(len(self._groups), len(self._texts[-1].parts)))
-        elif word in ("fonttbl", "stylesheet", "info", "creatim", *_CAPTURED):
+        elif word in ("fonttbl", "stylesheet", "info", "creatim", "pict", *_CAPTURED):
             group.destination = word
         elif group.destination == "info":
             group.destination = word if word in _INFO else "ignored"
-        elif word in _IGNORED:
+        elif word in _IGNORED or _LAYOUT_OF_FORMULAS.fullmatch(word):
             group.destination = "ignored"
         else:
             return False
@@ -412,7 +431,9 @@ class _Reader:
                 self._said.add(words)
                 self._done.append(Block(words, place=text.place))
         elif words:
-            self._texts[-1].behind.append(Block(words, headings=self._headings(), place=text.place))
+            author, self._author = (self._author.strip(), "") if text.place == "comment" else ("", self._author)
+            said = f"{author}: {words}" if author else words
+            self._texts[-1].behind.append(Block(said, headings=self._headings(), place=text.place))
         self._texts[-1].behind += text.behind_rows + text.behind
 
     def _headings(self) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def _docx() -> bytes:
     changes = "<w:p><w:del><w:r><w:delText>zdeleted</w:delText></w:r></w:del><w:ins><w:r><w:t>winserted</w:t></w:r></w:ins></w:p>"
     choices = "<w:result w:val='1'/><w:listEntry w:val='zother'/><w:listEntry w:val='wchosen'/>"
     chosen = f'<w:p><w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:ddList>{choices}</w:ddList></w:ffData></w:fldChar></w:r></w:p>'
-    math = "<w:p><m:oMathPara><m:oMath><m:r><m:t>wdisplayed</m:t></m:r></m:oMath></m:oMathPara><w:r><w:t>wbehind</w:t></w:r></w:p>"
+    math = "<w:p><m:oMathPara><m:oMath><m:r><m:t>wdisplayed = </m:t></m:r><m:f><m:num><m:t>wabove</m:t></m:num><m:den><m:t>wbelow</m:t></m:den></m:f></m:oMath></m:oMathPara><w:r><w:t>wbehind</w:t></w:r></w:p>"
     math += "<w:p><m:oMath><m:r><m:t>wformula</m:t></m:r></m:oMath></w:p>"
     body = (
         p("wbody ", '<w:hyperlink r:id="l1" w:tooltip="wtip"><w:r><w:t>wlink</w:t></w:r></w:hyperlink>')
@@ -270,12 +270,15 @@ def _rtf() -> bytes:
     link = r'{\field{\*\fldinst{HYPERLINK "https://wtarget.example/x"}}{\fldrslt{wlink}}}'
     picture = r"{\*\shpinst{\sp{\sn wzDescription}{\sv walt}}{\sp{\sn gtextUNICODE}{\sv wdrawn}}{\shptxt wbox\par}}"
     lists = r"{\*\listtable{\list{\listlevel{\leveltext zlevel;}}{\listname zlist;}}}"
-    body = rf"{{\header wheader\par}}{{\footer wfooter\par}}wbody {link}{{\footnote wnote}}{{\*\annotation wcomment}}\par {picture}"
+    body = rf"{{\header wheader\par}}{{\footer wfooter\par}}wbody {link}{{\footnote wnote}}{{\*\atnid z}}{{\*\atnauthor wreader}}{{\*\annotation wcomment}}\par {picture}"
+    body += r"{\*\shppict{\pict{\*\picprop{\sp{\sn wzDescription}{\sv wpicture}}}\pngblip 89504e47}}{\nonshppict{\pict 89504e47}}"
+    body += r"{\mmath{\*\moMathPara{\*\moMath{\mf{\mfPr{\mtype zlayout}}{\mnum{\mr wabove}}{\mden{\mr wbelow}}}}}}\par "
     table = r"\trowd\intbl wcell\cell wother\cell\row\pard "
     return (
         r"{\rtf1\ansi{\fonttbl{\f0 zfont;}}"
         + lists
-        + r"{\info{\title wtitle}{\author wauthor}{\subject wsubject}{\doccomm wcomments}}"
+        + r"{\info{\title wtitle}{\author wauthor}{\subject wsubject}{\doccomm wcomments}{\*\company wcompany}{\*\category wcategory}}"
+        + r"{\*\userprops{\propname zname}\proptype30{\staticval wfilenumber}}"
         + body
         + table
         + r"{\deleted zdeleted}{\v whidden}\par}"

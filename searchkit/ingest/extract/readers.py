@@ -36,7 +36,7 @@ _VERSIONS: dict[str, int] = {
     "mail": 12,
     "mailbox": 12,
     "msg": 6,
-    "archive": 7,
+    "archive": 8,
     "chat": 4,
     "calendar": 4,
 }

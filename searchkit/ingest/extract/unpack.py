@@ -85,8 +85,11 @@ def extract_archive(content: bytes) -> ExtractedDocument:
 
 
 def _names(content: bytes) -> Iterator[Block]:
+    """The names in blocks of some; those before damage are read. Raises UnreadableFileError if none is."""
+    if content.startswith(b"PK") and (comment := _comment_of(content)):
+        yield Block(comment, place="comment")
     held: list[str] = []
-    for count, member in enumerate(members_of_archive(content)):
+    for count, member in enumerate(_up_to_damage(content)):
         if count == _MOST_NAMES:
             held.append("… and more files, which are not named here")
             break
@@ -99,6 +102,29 @@ def _names(content: bytes) -> Iterator[Block]:
             held = []
     if held:
         yield Block("\n".join(held), BlockKind.TABLE)
+
+
+def _up_to_damage(content: bytes) -> Iterator[Member]:
+    members = members_of_archive(content)
+    first = next(members, None)
+    if first is None:
+        return
+    yield first
+    try:
+        yield from members
+    except UnreadableFileError as error:
+        if not str(error).startswith("damaged"):  # but too much, or locked
+            raise
+        leave_out("names of files behind damage in an archive")
+
+
+def _comment_of(content: bytes) -> str:
+    """What is written about a zip archive as a whole."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as container:
+            return decode_text(container.comment).strip() if container.comment else ""
+    except (*_DAMAGED, UnreadableFileError):
+        return ""
 
 
 def _of_apple(member: Member) -> Iterator[Block]:
@@ -176,6 +202,8 @@ def _of_seven_zip(content: bytes) -> Iterator[Member]:
                 raise UnreadableFileError(reason, remedy="unpack it")
             unpacked = py7zr.io.BytesIOFactory(_MOST_AT_ONCE)
             container.extract(targets=list(files), factory=unpacked)
+    except py7zr.exceptions.PasswordRequired as error:  # its names are locked too
+        raise locked(_KIND) from error
     except (py7zr.exceptions.ArchiveError, *_DAMAGED, LookupError) as error:
         raise damaged(_KIND, str(error)) from error
     for name, info in files.items():

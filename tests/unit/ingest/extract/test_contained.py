@@ -2,6 +2,7 @@ import email
 import email.policy
 import gzip
 import io
+import os
 import struct
 import tarfile
 import zipfile
@@ -247,6 +248,26 @@ def test_a_locked_file_in_an_archive_says_so() -> None:
     assert one.reason == "password-protected file in an archive"
 
 
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_what_stands_before_the_damage_in_an_archive_is_read(mode: str) -> None:
+    content = tar({"first.txt": b"hazel rods", "second.txt": os.urandom(30_000), "third.txt": b"x"}, mode)
+    document = extract("archive", content[: len(content) // 2])
+    assert [block.text for block in document.blocks] == ["first.txt\nsecond.txt"]
+    assert document.left_out == {"names of files behind damage in an archive": 1}
+    first, *others = found(content[: len(content) // 2], "a.tar")
+    assert (first.inside, first.content) == ("first.txt", b"hazel rods")
+    assert all("damaged" in each.reason for each in others)
+
+
+def test_what_is_written_about_an_archive_is_read() -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as container:
+        container.writestr("a.txt", "x")
+        container.comment = "Papers of the mill, größer".encode()
+    found = [(block.text, block.place) for block in extract("archive", target.getvalue()).blocks]
+    assert found == [("Papers of the mill, größer", "comment"), ("a.txt", "")]
+
+
 @pytest.mark.parametrize("cut", [60, 200, 0.5, 0.9])
 @pytest.mark.parametrize("make", [zipped, tar, lambda files: tar(files, "w:gz")])
 def test_a_damaged_archive_is_a_document_or_a_reason(make: Callable[[Mapping[str, bytes]], bytes], cut: float) -> None:
@@ -321,8 +342,12 @@ def test_the_files_of_a_7z_archive_are_documents(tmp_path: Path) -> None:
     assert {"minutes/march.md", "notes.txt"} <= {name for name, _ in names(content, "a.unknown")}
     with py7zr.SevenZipFile(tmp_path / "locked.7z", "w", password="weir", header_encryption=True) as container:
         container.writestr(b"rods", "notes.txt")
-    for refused in ((tmp_path / "locked.7z").read_bytes(), content[: len(content) // 2]):
-        with pytest.raises(UnreadableFileError):
+    reasons = (
+        ((tmp_path / "locked.7z").read_bytes(), "^password-protected archive$"),
+        (content[: len(content) // 2], "damaged"),
+    )
+    for refused, reason in reasons:
+        with pytest.raises(UnreadableFileError, match=reason):
             list(extract("archive", refused).blocks)
 
 

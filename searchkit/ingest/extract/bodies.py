@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from email.headerregistry import BaseHeader, HeaderRegistry
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage, Message, MIMEPart
 from functools import lru_cache
 from itertools import groupby
 
@@ -51,6 +51,8 @@ _SAYS_MORE = 2.0
 _REPEATS = 0.5  # of the words of the longer part: then a part beside another one is its other form, and no continuation
 _LESSER = "words that only the other form of a mail has, plain text or HTML"
 _ENRICHED = re.compile(r"<(<)|<param>.*?</param>|</?[a-z][a-z0-9-]*>", re.IGNORECASE | re.DOTALL)
+_SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_OID_OF_DATA = bytes.fromhex("06092a864886f70d010701")  # before what is signed; behind it begins [0]
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _BOUNDARY = re.compile(r"^--([^\s].{0,200}?)[ \t]*\r?\nContent-", re.MULTILINE | re.IGNORECASE)
 _BEGINS_AS_HTML = re.compile(r"\s*<(?:!doctype|html|body|div|p)\b", re.IGNORECASE)
@@ -87,8 +89,12 @@ def uuencoded_files(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
 
 
 def mend_parts(message: EmailMessage) -> None:
-    """Divide what claims to have parts and has none: by the boundary that does come, not the one announced; else it is one text."""
+    """Divide what claims to have parts and has none: by the boundary that does come, not the one announced; else it is one text.
+    Open what is only signed (S/MIME).
+    """
     for part in message.walk():
+        if part.get_content_type() in _SEALED:
+            _open_signed(part)
         if part.get_content_maintype() != "multipart" or part.is_multipart() or not isinstance(part, MIMEPart):
             continue
         text = _decoded(part)
@@ -100,6 +106,52 @@ def mend_parts(message: EmailMessage) -> None:
                 continue
         del part["Content-Type"]
         part["Content-Type"] = "text/html" if _BEGINS_AS_HTML.match(text) else "text/plain"
+
+
+def _open_signed(part: Message) -> None:
+    """Put what has been signed in place of the signature that contains it; what is encrypted stays as it is."""
+    content = part.get_payload(decode=True)
+    signed = _signed(content) if isinstance(content, bytes) else None
+    if signed is None:
+        return
+    inner = email.message_from_bytes(signed, policy=POLICY)
+    for name in [name for name in part.keys() if name.lower().startswith("content-")]:  # noqa: SIM118
+        del part[name]
+    for name, value in inner.items():
+        if name.lower().startswith("content-"):
+            part[name] = value
+    part.set_payload(inner.get_payload())
+
+
+def _signed(content: bytes) -> bytes | None:
+    """What is in a CMS structure (RFC 5652) that only signs; None if it is not in it, or encrypted."""
+    at = content.find(_OID_OF_DATA) + len(_OID_OF_DATA)
+    try:
+        if at < len(_OID_OF_DATA) or content[at] != 0xA0:
+            return None
+        at, _ = _begin_of(content, at)
+        kind = content[at]
+        at, length = _begin_of(content, at)
+        if kind == 0x04:
+            return content[at : at + length]
+        pieces = []
+        while (
+            kind == 0x24 and content[at] == 0x04
+        ):  # in pieces, as programs write that do not know the length in advance
+            at, length = _begin_of(content, at)
+            pieces.append(content[at : at + length])
+            at += length
+        return b"".join(pieces) or None
+    except IndexError:
+        return None
+
+
+def _begin_of(content: bytes, at: int) -> tuple[int, int]:
+    """Where the content of an element of ASN.1 begins, and its length, 0 if that is not said."""
+    first = content[at + 1]
+    more = first & 0x7F if first & 0x80 else 0
+    length = int.from_bytes(content[at + 2 : at + 2 + more], "big") if more else first & 0x7F
+    return at + 2 + more, length
 
 
 def _is_text(part: MIMEPart) -> bool:

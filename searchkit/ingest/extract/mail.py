@@ -1,5 +1,6 @@
 """Reads mail, one message or a mailbox: subject as title, then sender, date and recipients, then the text; and saved web pages."""
 
+import base64
 import email
 import email.utils
 import plistlib
@@ -273,8 +274,9 @@ def _attachments_of(message: EmailMessage, place: str) -> Iterator[Attachment]:
     for number, part in enumerate(_attached(message), 1):
         name = _file_name(part, number)
         if part.get_content_type() == "message/rfc822":
-            if (inner := _first_message(part)) is not None:
-                yield Attachment(name, inner.as_bytes(), place)
+            inner = _first_message(part)
+            if content := inner.as_bytes() if inner else _encoded_message(part):
+                yield Attachment(name, content, place)
             continue
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
@@ -329,6 +331,16 @@ def _is_file(part: MIMEPart) -> bool:
 
 def _name_of(part: MIMEPart) -> str:
     return " ".join((part.get_filename() or "").replace("/", " ").replace("\\", " ").split())
+
+
+def _encoded_message(part: MIMEPart) -> bytes:
+    """A mail that was sent as a file, in base64, which no mail may be but some are; b"" if it is not."""
+    found = part.get_payload()
+    text = found[0].get_payload() if isinstance(found, list) and found and isinstance(found[0], EmailMessage) else ""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True) if isinstance(text, str) else b""
+    except ValueError:
+        return b""
 
 
 def _first_message(part: MIMEPart) -> EmailMessage | None:

@@ -1,4 +1,4 @@
-"""Reads what programs export of people: calendars, contacts, and chats of WhatsApp, Slack, Telegram, ChatGPT and Claude."""
+"""Reads what programs export of people: calendars, contacts; chats of WhatsApp, Slack, Telegram, Messenger, ChatGPT and Claude."""
 
 import json
 import quopri
@@ -36,6 +36,7 @@ _CHATS_IN_JSON = (
     re.compile(r'"mapping"\s*:\s*\{.{0,3000}"message"\s*:', re.DOTALL),
     re.compile(r'"type"\s*:\s*"message".{0,3000}"ts"\s*:|"ts"\s*:.{0,3000}"type"\s*:\s*"message"', re.DOTALL),
     re.compile(r'"from_id"\s*:'),
+    re.compile(r'"sender_name"\s*:.{0,3000}"timestamp_ms"\s*:', re.DOTALL),
 )
 _CHAT_LINES = 2  # that a text begins with
 # What else a message of these programs has to read, besides its text; and what in it is about people and settings.
@@ -215,8 +216,13 @@ def _of_whatsapp(text: str) -> Iterator[Message]:
 
 
 def _of_json(value: Any) -> Iterator[tuple[str, list[Message]]]:
-    if isinstance(value, dict) and isinstance(value.get("messages"), list):  # Telegram, or a thread of Slack
-        yield str(value.get("name") or ""), [_message(each) for each in value["messages"] if isinstance(each, dict)]
+    if isinstance(value, dict) and isinstance(value.get("messages"), list):  # Telegram, Messenger, or a thread of Slack
+        if "participants" in value:
+            value = _mended(value)
+        yield (
+            str(value.get("name") or value.get("title") or ""),
+            [_message(each) for each in value["messages"] if isinstance(each, dict)],
+        )
         return
     entries = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
     if entries and not any(
@@ -235,13 +241,30 @@ def _of_json(value: Any) -> Iterator[tuple[str, list[Message]]]:
             yield title, [_message(one) for one in sorted(held, key=lambda one: float(one.get("create_time") or 0))]
 
 
+def _mended(value: Any) -> Any:
+    """The texts of Messenger and Instagram, whose export writes each byte of UTF-8 as a character."""
+    if isinstance(value, dict):
+        return {key: _mended(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    if not isinstance(value, str) or value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
 def _message(value: Mapping[str, Any]) -> Message:
     """A message of any of these programs."""
     author, profile = value.get("author"), value.get("user_profile")
     names = [profile.get("real_name")] if isinstance(profile, dict) else []
     names += [author.get("name") or author.get("role")] if isinstance(author, dict) else [author]
-    names += [value.get(key) for key in ("from", "sender", "username", "user", "actor")]
-    date = next((value[key] for key in ("ts", "date", "created_at", "create_time") if value.get(key)), "")
+    names += [value.get(key) for key in ("from", "sender", "sender_name", "username", "user", "actor")]
+    milliseconds = value.get("timestamp_ms")
+    if isinstance(milliseconds, int):
+        value = {**value, "ts_ms": milliseconds / 1000}
+    date = next((value[key] for key in ("ts_ms", "ts", "date", "created_at", "create_time") if value.get(key)), "")
     return Message(str(next((name for name in names if name), "")), _words(value), _date(date))
 
 

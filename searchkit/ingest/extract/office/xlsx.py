@@ -23,6 +23,8 @@ _BEHIND_ROWS = re.compile(
     rb"<(?:\w+:)?(?:(mergeCell|hyperlink|dataValidation)\b([^>]*)>|((?:odd|even|first)(?:Header|Footer))[^>]*>([^<]*)<)"
 )
 _ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
+_CAPTION = re.compile(rb"<v:textbox\b[^>]*>(.*?)</v:textbox>", re.DOTALL)
+_TAG = re.compile(rb"<[^<>]*>")
 _END_OF_ROWS = re.compile(rb"</(?:\w+:)?sheetData\s*>|<(?:\w+:)?sheetData\s*/>")
 _HEADER_PART = re.compile(r"(?<!&)&[LCR]")
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|\d+|K[0-9A-F]{6}|(&)|[A-Z])')
@@ -250,8 +252,19 @@ def _around(package: Package, part: str, sheet: str) -> Iterator[Block]:
         letters = reference.rstrip(_DIGITS)
         where = place(sheet, (int(reference[len(letters) :] or 0), column_number(letters)))
         yield Block(text.strip(), headings=(sheet,), place=f"{where}, comment")
+    captions = dict.fromkeys(text for form in package.related(part, "vmlDrawing") for text in _captions(package, form))
+    for caption in captions:
+        yield Block(caption, headings=(sheet,), place=f"{place(sheet, (1, 1)).rpartition('!')[0]}, drawing")
     for drawing in package.related(part, "drawing"):
         yield from _drawn(package, drawing, sheet)
+
+
+def _captions(package: Package, part: str) -> Iterator[str]:
+    """What stands on buttons, boxes to tick and the like, in a form of HTML that is often no XML."""
+    for found in _CAPTION.finditer(package.archive.read(part)):
+        text = html.unescape(_TAG.sub(b" ", found.group(1)).decode("utf-8", "replace"))
+        if words := " ".join(text.split()):
+            yield words
 
 
 def _persons(package: Package) -> dict[str, str]:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -25,7 +25,7 @@ from searchkit.ingest.extract.pdf.lines import (
     tables,
     without_running_lines,
 )
-from searchkit.ingest.extract.pdf.outline import Bookmark, attachment_names, bookmarks, metadata, title
+from searchkit.ingest.extract.pdf.outline import Bookmark, attachment_names, bookmarks, form_lines, metadata, title
 from searchkit.ingest.extract.pdf.page import (
     PageText,
     has_invisible_text,
@@ -96,9 +96,17 @@ def _read(document: pypdfium2.PdfDocument, content: bytes) -> ExtractedDocument:
     if contents.unreadable:
         about["unreadable_pages"] = ", ".join(map(str, contents.unreadable))
     attachments = attachment_names(document)
-    if not attachments or len(contents.unreadable) == len(contents.pages):  # a portfolio has its text in its files
+    form = form_lines(document)
+    if not (attachments or form) or len(contents.unreadable) == len(
+        contents.pages
+    ):  # a portfolio has its text in its files
         _require_text(contents)
     blocks = _blocks(contents.pages, bookmarks(document), attachments)
+    if form:
+        shown = [text for page in contents.pages for text in (*(line.text for line in page.lines), *page.fields)]
+        said = " ".join(" ".join(shown).split())
+        unsaid = "\n".join(line for line in form if line not in said)
+        blocks = chain(blocks, [Block(unsaid, BlockKind.TABLE, place="form")])
     return ExtractedDocument(title(document, content), blocks, about, contents.scanned)
 
 

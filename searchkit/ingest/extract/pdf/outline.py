@@ -1,7 +1,8 @@
-"""Reads a PDF's metadata: title, author, dates, tags, language, bookmarks, names of attachments."""
+"""Reads what a PDF holds beside its pages: title, author, dates, tags, language, bookmarks, names of attachments, forms."""
 
 import ctypes
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pypdfium2
@@ -161,3 +162,36 @@ def attachment_names(document: pypdfium2.PdfDocument) -> list[str]:
         except _FAILURES:
             continue
     return [name for name in names if name]
+
+
+def form_lines(document: pypdfium2.PdfDocument) -> list[str]:
+    """What a form says and holds that its viewer draws itself (XFA): the pages only ask for patience."""
+    lines: dict[str, None] = {}
+    if document.get_formtype() not in (pdfium.FORMTYPE_XFA_FULL, pdfium.FORMTYPE_XFA_FOREGROUND):
+        return []
+    for index in range(pdfium.FPDF_GetXFAPacketCount(document)):
+        name = _packet_part(pdfium.FPDF_GetXFAPacketName, document, index).rstrip(b"\0")
+        if name not in (b"template", b"datasets"):
+            continue
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+        root = etree.fromstring(_packet_part(pdfium.FPDF_GetXFAPacketContent, document, index) or b"<x/>", parser)
+        for element in root.iter(etree.Element) if root is not None else ():
+            kind, parent = etree.QName(element).localname, element.getparent()
+            is_choice = parent is not None and etree.QName(parent).localname == "items"
+            if name == b"datasets" or (kind in ("text", "exData") and not is_choice):
+                texts = element.itertext() if kind == "exData" else (element.text or "",)
+                if said := " ".join("".join(map(str, texts)).split()):
+                    lines[said] = None
+    return list(lines)
+
+
+def _packet_part(getter: Callable[..., int], document: pypdfium2.PdfDocument, index: int) -> bytes:
+    size = ctypes.c_ulong()
+    if getter is pdfium.FPDF_GetXFAPacketName:
+        buffer = ctypes.create_string_buffer(getter(document, index, None, 0))
+        getter(document, index, buffer, len(buffer))
+        return buffer.raw
+    getter(document, index, None, 0, size)
+    content = ctypes.create_string_buffer(size.value)
+    getter(document, index, content, size.value, size)
+    return content.raw

@@ -179,6 +179,7 @@ def _xlsx() -> bytes:
                 "d1": ("drawing", "drawing1.xml"),
                 "c1": ("comments", "comments1.xml"),
                 "t1": ("threadedComment", "threads.xml"),
+                "v1": ("vmlDrawing", "form.vml"),
             }
             | _external({"l1": "https://wtarget.example/x"})
         ),
@@ -186,6 +187,7 @@ def _xlsx() -> bytes:
         "xl/_rels/drawing1.xml.rels": relations(
             _external({"l1": "https://wpicturelink.example/x", "l2": "https://wboxlink.example/x"})
         ),
+        "xl/form.vml": "<xml xmlns:v='urn:v'><v:shape><v:textbox><div>wcaption<br></div></v:textbox></v:shape></xml>",
         "xl/threads.xml": "<ThreadedComments><threadedComment ref='B1' personId='p'><text>wthread</text></threadedComment></ThreadedComments>",
         "xl/persons/person.xml": "<personList><person id='p' displayName='wperson'/></personList>",
         "xl/comments1.xml": comment,

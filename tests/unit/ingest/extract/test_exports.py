@@ -123,6 +123,12 @@ CHATS: dict[str, Any] = {
         "name": "Kiln",
         "messages": [{"date": "2025-03-10T09:12:00", "from": "Lorne", "from_id": "u1", "text": ["Type ", {"text": "K"}]}],
     },
+    "Messenger": {
+        "participants": [{"name": "J\u00c3\u00bcrgen"}],
+        "messages": [{"sender_name": "J\u00c3\u00bcrgen", "timestamp_ms": 1741597920123,
+            "content": "Gr\u00c3\u00b6\u00c3\u009fe K"}],
+        "title": "J\u00c3\u00bcrgen",
+    },
 }  # fmt: skip
 
 
@@ -133,6 +139,7 @@ CHATS: dict[str, Any] = {
         ("ChatGPT", ["Kiln", "user, 2025-03-10 09:12: Which thermocouple?", "assistant, 2025-03-10 09:12: Type K."]),
         ("Claude", ["Kiln", "human, 2025-03-10 09:12: Which thermocouple?", "assistant, 2025-03-10 09:13: Type K."]),
         ("Telegram", ["Kiln", "Lorne, 2025-03-10 09:12: Type K"]),
+        ("Messenger", ["Jürgen", "Jürgen, 2025-03-10 09:12: Größe K"]),
     ],
 )
 @pytest.mark.parametrize("indent", [None, 2])

@@ -2,6 +2,7 @@ import base64
 import binascii
 import os
 import plistlib
+from collections.abc import Callable
 from pathlib import PurePath
 
 import pytest
@@ -423,3 +424,50 @@ def test_a_page_that_safari_has_saved_is_its_html(name: str) -> None:
     assert [block.text for block in document.blocks] == ["How often", "Every März.", "a frame"]
     with pytest.raises(UnreadableFileError, match="damaged or incomplete web archive"):
         extract_saved_page(content[:-40])
+
+
+def _der(tag: int, *content: bytes) -> bytes:
+    joined = b"".join(content)
+    length = len(joined).to_bytes(2, "big")
+    return bytes([tag]) + (bytes([len(joined)]) if len(joined) < 128 else b"\x82" + length) + joined
+
+
+_DATA = bytes.fromhex("06092a864886f70d010701")
+
+
+@pytest.mark.parametrize(
+    ("sealed", "is_read"),
+    [
+        (lambda text: _der(0x30, _DATA, _der(0xA0, _der(0x04, text))), True),
+        (
+            lambda text: (
+                b"\x30\x80" + _DATA + b"\xa0\x80\x24\x80" + _der(4, text[:40]) + _der(4, text[40:]) + b"\0" * 6
+            ),
+            True,
+        ),
+        (lambda _: _der(0x30, _DATA, _der(0x30, b"\x06\x01\x01"), _der(0x80, bytes(200))), False),
+        (lambda _: _DATA + b"\xa0", False),
+    ],
+    ids=["whole", "in pieces", "encrypted", "cut off"],
+)
+def test_what_is_only_signed_is_read(sealed: Callable[[bytes], bytes], is_read: bool) -> None:
+    inner = parts(
+        "mixed",
+        "Content-Type: text/plain\n\nThe tiles are here.",
+        "Content-Type: text/plain\nContent-Disposition: attachment; filename=n.txt\n\nforty",
+    )
+    content = base64.encodebytes(b"\x30\x03\x02\x01\x01" + sealed(inner.encode())).decode()
+    message = (
+        f"{HEAD}Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\n"
+        f"Content-Transfer-Encoding: base64\n\n{content}"
+    )
+    assert ("The tiles are here." in said(message)) is is_read
+    names = [each.name for each in attachments("mail", message.encode())]
+    assert names == (["n.txt"] if is_read else ["smime.p7m"])
+
+
+def test_a_mail_that_was_sent_as_a_file_in_base64_is_a_file() -> None:
+    inner = base64.encodebytes(b"Subject: Kiln\nFrom: a@b.c\n\nType K.\n").decode()
+    head = "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=kiln.eml"
+    (attached,) = attachments("mail", parts("mixed", "Content-Type: text/plain\n\nx", f"{head}\n\n{inner}").encode())
+    assert (attached.name, attached.content) == ("kiln.eml", b"Subject: Kiln\nFrom: a@b.c\n\nType K.\n")

@@ -810,3 +810,17 @@ def test_of_a_page_with_text_only_the_pictures_are_read_by_ocr(monkeypatch: pyte
     left, top, right, bottom = map(int, last.place.removeprefix("page 1, picture, box ").split(","))
     assert 8 <= left < right <= 75
     assert 75 <= top < bottom <= 88
+
+
+def test_a_form_that_its_viewer_draws_itself_is_read() -> None:
+    template = (
+        '<template xmlns="http://www.xfa.org/schema/xfa-template/3.3/"><subform><script>zcode</script>'
+        "<draw><value><text>Name of the hive</text></value></draw><field><items><text>zother</text></items></field>"
+        "<draw><value><exData><p>Sign <b>here</b></p></exData></value></draw></subform></template>"
+    )
+    data = '<xfa:datasets xmlns:xfa="http://www.xfa.org/schema/xfa-data/1.0/"><xfa:data><n>Wieczorek</n></xfa:data></xfa:datasets>'
+    streams = [f"<< /Length {len(text)} >>\nstream\n{text}\nendstream" for text in (template, data)]
+    form = b"/Catalog /AcroForm << /Fields [] /XFA [(template) 6 0 R (datasets) 7 0 R] >>"
+    content = drawn(_shown("Please wait..."), "", *streams).replace(b"/Catalog", form)
+    found = [(block.text, block.place) for block in extract_pdf(content).blocks]
+    assert found == [("Please wait...", ""), ("Name of the hive\nSign here\nWieczorek", "form")]

@@ -1,7 +1,7 @@
 """A library: all collections of a data directory, and the searches across them. Everything else is built on this."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +69,10 @@ class Library:
         self.open_models = OpenModels(self.models, embedder, open_model)
         self._collections: dict[str, Collection] = {}
         self._reader = OnDemandReader()
+
+    def share_reading(self, waiting: Callable[[], int]) -> None:
+        """Have its searches and its siblings' read less on demand while others wait. `waiting`: how many do."""
+        self._reader.waiting = waiting
 
     def collections(self) -> list[str]:
         """List the names of all collections."""
@@ -303,7 +307,7 @@ class Library:
                 if counts.vectors < counts.passages:
                     of = (collection.name, counts.vectors, counts.passages)
                     yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, is_lazy=counts.is_lazy)
-                    if not request.reads:
+                    if not request.reads or collection.searcher().is_hurried:
                         yield Note(NoteKind.MORE_TO_COME, (), collection.name)
             if collection.searcher().is_meaningless:
                 kind = NoteKind.MEANINGLESS if request.mode is SearchMode.SEMANTIC else NoteKind.WORDS_ONLY

@@ -6,7 +6,7 @@ that cannot be written. Knows nothing of rankings.
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
@@ -49,8 +49,13 @@ class ReadingTime:
 
 @dataclass(slots=True)
 class OnDemandReader:
-    """Reads passages for all the searches of a process: one group at a time, and none twice."""
+    """Reads passages for all the searches of a process: one group at a time, and none twice.
 
+    `waiting`: how many other searches wait meanwhile; a search leaves them their share of its time.
+    """
+
+    waiting: Callable[[], int] = lambda: 0
+    _usual: float = 0.0  # seconds of a group
     _turn: Lock = field(default_factory=Lock)
     _remembered: "OrderedDict[tuple[str, bytes], Vectors]" = field(default_factory=OrderedDict)
 
@@ -62,7 +67,9 @@ class OnDemandReader:
         from searchkit.catalog.vectors import as_stored
 
         until = time.monotonic() + seconds
-        last = 0.0  # seconds of the group before
+        last = (
+            self._usual if self.waiting() else 0.0
+        )  # seconds of the group before; the first is begun while nobody waits
         fingerprint = embedder.info.fingerprint
         found: dict[bytes, Vectors] = {}
         keys = list(wanted)
@@ -76,7 +83,8 @@ class OnDemandReader:
                     break
                 started = time.monotonic()
                 vectors = as_stored(embedder.embed_documents([wanted[key] for key in unread])) if unread else ()
-                last = time.monotonic() - started
+                if unread:
+                    last = self._usual = time.monotonic() - started
                 for key, vector in zip(unread, vectors, strict=True):
                     self._remembered[fingerprint, key] = vector
                 found.update((key, self._remembered[fingerprint, key]) for key in group)

@@ -81,6 +81,7 @@ class CollectionSearcher:
         self._open_embedder = open_embedder
         self._reader = reader
         self.corrected: Mapping[str, str] = {}  # of the last search: what was searched for instead of mistyped words
+        self.is_hurried = False  # it read less than it might have, since others waited
         self.unknown: frozenset[str] | None = None  # of it: all words that no passage has; None if none was looked up
         self._seen_version = -1
         self._opened_as = self._identity()
@@ -111,7 +112,7 @@ class CollectionSearcher:
 
         Raises ModelError if meaning alone is asked for, and the model is missing or damaged.
         """
-        self.corrected, self.unknown, self.model_error = {}, None, None
+        self.corrected, self.unknown, self.model_error, self.is_hurried = {}, None, None, False
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:
@@ -420,8 +421,10 @@ class CollectionSearcher:
         if not unread:
             return {}
         seen = seen_by_model(self._catalog, unread)
+        wanted, waiting = {key: seen[key] for key in unread if key in seen}, self._reader.waiting()
         started = time.monotonic()
-        found = self._reader.read(self._embedder, {key: seen[key] for key in unread if key in seen}, reading.share)
+        found = self._reader.read(self._embedder, wanted, reading.share / (1 + waiting))
+        self.is_hurried = waiting > 0 and len(found) < len(wanted)
         reading.seconds -= time.monotonic() - started
         if found:
             keep(self._folder, self._embedder.info.fingerprint, found)

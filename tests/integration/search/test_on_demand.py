@@ -56,6 +56,24 @@ def test_without_reading_the_answer_is_by_words(unread: Library, embedder: HashE
     assert NoteKind.MORE_TO_COME not in [note.kind for note in unread.find(SearchRequest("gauge water bar")).notes]
 
 
+def test_while_others_wait_a_search_leaves_them_their_share_of_the_time(unread: Library, docs: Path) -> None:
+    slow = HashEmbedder(delay_seconds=0.1)
+    write(docs / "new.txt", "A gauge of water for wasps.\n")
+    with Library(unread.home.path, embedder=slow) as library:
+        library.search("gauge water bar")  # so that it is known how long the model takes
+        read = len(slow.embedded)
+        write(docs / "more.txt", "\n\n".join(f"Another gauge of water, the bar number {i}." for i in range(9)))
+        library.index(docs, options=RunOptions(lazy=True))
+        library.share_reading(lambda: 31)
+        response = library.find(SearchRequest("another gauge of water"))
+        assert response.hits[0].path.name == "more.txt"
+        assert len(slow.embedded) == read
+        assert NoteKind.MORE_TO_COME in [note.kind for note in response.notes]
+        library.share_reading(lambda: 0)
+        library.find(SearchRequest("another gauge of water"))
+        assert len(slow.embedded) > read
+
+
 def test_what_was_read_is_kept(unread: Library, embedder: HashEmbedder) -> None:
     first = unread.search("gauge water bar")
     read = len(embedder.embedded)

@@ -110,3 +110,19 @@ def test_a_collections_name_meets_no_file_of_training(library: Library, tmp_path
     collection.delete()
     assert len(read_opened(library.home)) == 1
     assert report.read_text() == "A fine-tuned model."
+
+
+def test_what_could_not_be_read_of_a_forgotten_folder_is_no_problem_any_more(library: Library, tmp_path: Path) -> None:
+    for name in ("here", "gone"):
+        write(tmp_path / name / "note.txt", "A note.\n")
+        write(tmp_path / name / ".hidden" / "note.txt", "Left out.\n")
+        library.index(tmp_path / name, collection="notes")
+    (tmp_path / "gone").rename(tmp_path / "moved")
+    library.collection("notes").refresh()
+    assert [problem.path.name for problem in library.status("notes").problems] == ["gone"]
+    before = sum(each.files + each.folders for each in library.status("notes").left_out)
+
+    library.forget(tmp_path / "gone")
+
+    assert not library.status("notes").problems
+    assert sum(each.files + each.folders for each in library.status("notes").left_out) == before // 2

@@ -60,7 +60,7 @@ class Shapes(dict[int, str]):
     @staticmethod
     def _of(character: str) -> str:
         category = unicodedata.category(character)
-        if category[0] == "M" or category == "Cf":
+        if category[0] == "M" or category == "Cf" or character in _INSIDE_HEBREW:
             return "m"
         if category in ("Cs", "Cc", "Co") or character in _NO_LETTERS:
             return " "
@@ -95,7 +95,7 @@ class _Letters(dict[int, str | None]):
 
     def _of(self, character: str) -> str | None:
         name = unicodedata.name(character, "")
-        if unicodedata.category(character) == "Cf" or _is_optional(character) or character == _TATWEEL:
+        if unicodedata.category(character) == "Cf" or _is_optional(character) or character in _INSIDE_HEBREW + _TATWEEL:
             return None
         if (digit := unicodedata.decimal(character, None)) is not None:
             return str(digit)
@@ -132,6 +132,8 @@ _SAME_AS = {
 }  # fmt: skip
 _TATWEEL = "ـ"  # makes Arabic words longer
 _CYRILLIC_WITH_MARKS = "ёѐѝ"
+_INSIDE_HEBREW = "\u05f3\u05f4"  # signs of abbreviations and of foreign sounds, for which many type quotes
+_QUOTE_IN_HEBREW = re.compile("(?<=[\u05d0-\u05ea])[\"'\u2018-\u201f](?=[\u05d0-\u05ea])")
 _PAIRED = "\0"  # no character of a word
 _SHAPES = Shapes()
 _APART = _Apart()
@@ -180,6 +182,12 @@ def _simplified() -> dict[str, str]:
     return dict(zip(traditional, simplified, strict=True))
 
 
+def _plain(text: str) -> str:
+    """A text without what steers terminals, and with the sign for a quote inside a Hebrew word; as long as it was."""
+    text = strip_ansi(text)
+    return text if text.isascii() else _QUOTE_IN_HEBREW.sub("\u05f4", text)
+
+
 class Word(NamedTuple):
     """A word's place in a text, and its folded form."""
 
@@ -190,7 +198,7 @@ class Word(NamedTuple):
 
 def words(text: str) -> Iterator[Word]:
     """Every word of a text, and every pair of characters where words have no blanks between them; a single one by itself."""
-    text = strip_ansi(text)
+    text = _plain(text)
     if text.isascii():
         for found in _ASCII_WORD.finditer(text):
             yield Word(*found.span(), found.group().lower())
@@ -205,7 +213,7 @@ def words(text: str) -> Iterator[Word]:
 
 def word_texts(text: str) -> list[str]:
     """The words of a text as `words` folds them, without their places: several times as fast."""
-    text = strip_ansi(text)
+    text = _plain(text)
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     apart = text.translate(_APART)
@@ -221,7 +229,7 @@ def _parts_of(written: str) -> tuple[str, ...]:
 
 def folded(text: str) -> str:
     """Fold a text as its words are, signs kept; each run of white space becomes one blank, and none is left at the ends."""
-    text = strip_ansi(text)
+    text = _plain(text)
     if text.isascii():
         return " ".join(text.lower().split())
     parts, at = [], 0

@@ -20,7 +20,7 @@ _NO_END = re.compile(r"(?:^|[\s(.])(?:\w|\d{1,3}|[A-Z][a-z]{1,2}|bzw|ca|vs|e\.g|
 _ENDS = re.compile(r"[.!?…。！？।؟۔:：][\"'”’»)\]*_」』）]*$")
 _BEGINS = re.compile(r"\s*(?:[-*+•–—▪◦☐☑✓✗]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|\[[ xX✓]?\])\s")  # an item of a list
 _BOX = re.compile(r"\s*(?:[-*+•]\s+)?\[[ xX✓]?\]\s*")
-_ROW = re.compile(r"\s*\||[^|]*\|[^|]*\|[^|]*$|[^\t]*\S\t+\S")
+_ROW = re.compile(r"\s*\||[^|]*\S \| \S|[^|]*\|[^|]*\|[^|]*$|[^\t]*\S\t+\S")
 _RULE = re.compile(r"[\s|:+=\-_*~#.─━═┄┼│]*$")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _HEADING = re.compile(r"\s*(?:#{1,6}\s|=+\s+.*\s=+$|\*{1,3}[^*]{1,80}\*{1,3}:?$|__[^_]{1,80}__:?$)")
@@ -44,6 +44,8 @@ _DATE_WORDS = re.compile(
 _NOT_A_DATE = re.compile(r"[^\W\d_]")
 _LABEL = re.compile(r"\s*[\w '’-]{1,24}[:：]\s")
 _LINE = re.compile(r"[^\n]*\n?")
+_LONGEST_HEADING = 80
+_NO_HEADING = re.compile(r"[.!?…。！？।؟۔,;][\"'”’»)\]*_」』）]*$")
 _WRAPPED = 40  # characters; a shorter line ends because its writer ended it, unless the next one begins in lower case
 _ABOUT = 0.85
 _FEWEST_WORDS, _FEWEST_UNSPACED = 3, 6  # of a sentence that says something by itself; without blanks, characters
@@ -94,10 +96,14 @@ def shown_lines(text: str) -> list[Bounds]:
     Rules and blank lines are left out.
     """
     found: list[tuple[int, int, str]] = []
-    for line in _lines(text, is_code=False):
+    lines = _lines(text, is_code=False)
+    blank = _Line(0, 0, "", "")
+    for before, line, following in zip([blank, *lines], lines, [*lines[1:], blank], strict=False):
         if not any(map(str.isalnum, line.text)):
             continue
         kind = "header" if not line.kind and _HEADER.match(line.text) else line.kind
+        if kind == "prose" and _is_like_a_heading(before, line, following):
+            kind = "heading"
         if found and kind == found[-1][2] and kind in ("prose", "header"):
             found[-1] = (found[-1][0], line.end, kind)
         elif found and kind == "prose" and found[-1][2] == "item" and "\n\n" not in text[found[-1][1] : line.start + 1]:
@@ -105,6 +111,12 @@ def shown_lines(text: str) -> list[Bounds]:
         else:
             found.append((line.start, line.end, kind))
     return [(start, end) for start, end, _ in found]
+
+
+def _is_like_a_heading(before: _Line, line: _Line, following: _Line) -> bool:
+    """True if a line of prose stands by itself and is no sentence: so passages have the headings inside them."""
+    is_alone = not (before.text.strip() or following.text.strip())
+    return is_alone and len(line.text) <= _LONGEST_HEADING and not _NO_HEADING.search(line.text)
 
 
 def _lines(text: str, *, is_code: bool) -> list[_Line]:

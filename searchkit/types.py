@@ -99,7 +99,8 @@ class Passage:
 class Chunk:
     """A passage of a document small enough for the model, with its provenance (see Block).
 
-    `title` is the heading path as one line; `token_count` counts the passage's text, without title and prompt.
+    `title` is the heading path as one line; `token_count` counts the passage's text, without title and prompt. `lines`: see
+    `line_in_file`.
     """
 
     text: str
@@ -109,6 +110,19 @@ class Chunk:
     line_end: int | None
     token_count: int
     place: str = ""
+    lines: str = ""
+
+
+def line_in_file(text: str, at: int, lines: str) -> int:
+    """The line of an offset in a passage's text. `lines`: `offset:line` of the beginnings of its parts, with blanks between.
+
+    Between two of them lines are counted, unless the part has more than the file has room for: then it is the part's first.
+    """
+    parts = [tuple(map(int, each.split(":"))) for each in lines.split()]
+    offset, line = next((part for part in reversed(parts) if part[0] <= at), parts[0])
+    following = next((part for part in parts if part[0] > at), None)
+    counted = line + text.count("\n", offset, at)
+    return counted if following is None or counted < following[1] else line
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +195,8 @@ class Hit:
     the same, one for each place. `date`: the document's day in ISO 8601, perhaps without month or day: its own date, else
     that of its file's last change. `more_in_file`: further passages of the file among the candidates, if hits are grouped by
     file. `sender`: of the mail, or of the mail that the file came with, as written there; "" for everything else.
-    `sentence`: the (start, end) offsets in the text of the sentence that answers, None if none clearly does.
+    `sentence`: the (start, end) offsets in the text of the sentence that answers, None if none clearly does. `lines`: see
+    `line_in_file`; "" where the text's lines follow one another as the file's do, or have none.
     """
 
     collection: str
@@ -201,12 +216,15 @@ class Hit:
     more_in_file: int = 0
     sender: str = ""
     sentence: tuple[int, int] | None = None
+    lines: str = ""
 
     @property
     def marked_line(self) -> int | None:
         """The line of the sentence that answers; None if none is known, or the text's lines are not those of the file."""
         if self.sentence is None or self.line is None or self.line_end is None:
             return None
+        if self.lines:
+            return line_in_file(self.text, self.sentence[0], self.lines)
         if self.line + self.text.rstrip().count("\n") != self.line_end:
             return None
         return self.line + self.text.count("\n", 0, self.sentence[0])

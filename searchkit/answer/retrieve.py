@@ -127,4 +127,18 @@ def _one(run: list[Hit]) -> Hit:
         line_end=ends[-1],
         place=run[0].place,
         title=run[0].title,
+        lines=_joined_lines(run),
     )
+
+
+def _joined_lines(run: Sequence[Hit]) -> str:
+    """The lines of the parts of joined passages; "" if some have none."""
+    if any(hit.line is None for hit in run):
+        return ""
+    parts, before = [], 0
+    for hit in run:
+        for part in (hit.lines or f"0:{hit.line}").split():
+            offset, line = part.split(":")
+            parts.append(f"{int(offset) + before}:{line}")
+        before += len(hit.text) + len(_BETWEEN)
+    return " ".join(parts)

@@ -59,12 +59,12 @@ VIEWS = (
     CREATE TEMP VIEW passages AS
     SELECT c.id, c.document_id, c.ordinal, c.content_hash, f.root, f.name, c.title, c.text, c.page, c.line, c.line_end,
         c.place, f.format, CASE c.ordinal WHEN 0 THEN f.metadata ELSE '' END AS metadata,
-        {_FIRST_MOMENT} AS first_moment, {_LAST_MOMENT} AS moment, {_SENDER} AS sender
+        {_FIRST_MOMENT} AS first_moment, {_LAST_MOMENT} AS moment, {_SENDER} AS sender, c.lines
     FROM chunks c JOIN files f ON f.id = c.document_id
     """,
 )
 
-LATEST_VERSION = 11  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 12  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
 

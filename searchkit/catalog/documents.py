@@ -18,7 +18,7 @@ _COLUMNS = (
     " metadata, scanned_pages, container_id, inside, left_out"
 )
 _LAST_ORDINAL = 2**31
-_CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place"
+_CHUNK_COLUMNS = "text, title, page, line, line_end, token_count, place, lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def put_document(catalog: CatalogWriter, record: DocumentRecord, chunks: Iterabl
     ).fetchone()
     document_id = int(row[0])
     catalog.change_many(
-        f"INSERT INTO chunks (document_id, ordinal, {_CHUNK_COLUMNS}, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO chunks (document_id, ordinal, {_CHUNK_COLUMNS}, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((document_id, ordinal, *_chunk_values(chunk)) for ordinal, chunk in enumerate(chunks)),
     )
     catalog.change(
@@ -266,6 +266,7 @@ def _values(record: DocumentRecord) -> dict[str, object]:
     return {**{name: getattr(record, name) for name in names}, "metadata": metadata, "left_out": left_out}
 
 
-def _chunk_values(chunk: Chunk) -> tuple[str, str, int | None, int | None, int | None, int, str, bytes]:
+def _chunk_values(chunk: Chunk) -> tuple[object, ...]:
     hashed = content_hash(chunk.title, chunk.text)
-    return chunk.text, chunk.title, chunk.page, chunk.line, chunk.line_end, chunk.token_count, chunk.place, hashed
+    lines = (chunk.line, chunk.line_end)
+    return chunk.text, chunk.title, chunk.page, *lines, chunk.token_count, chunk.place, chunk.lines, hashed

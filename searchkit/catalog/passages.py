@@ -13,7 +13,7 @@ from searchkit.types import Passage
 
 _COLUMNS = (
     "id, document_id, ordinal, content_hash, root, name, title, text, page, line, line_end, place, metadata, moment,"
-    " sender"
+    " sender, lines"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM passages"
 _BEGINNING = 400  # characters
@@ -26,7 +26,7 @@ class StoredPassage:
     `root`, `name`: an indexed folder and the file's path below it, in catalog form. `metadata`: the document's own, as
     JSON; "" for all but its first passage. `moment`: of the document, or of the message in a mailbox, in ISO 8601,
     as far as it is known: its own date, else its file's last change. `sender`: of the mail, or the mail that the file came
-    with, as written; "" for everything else.
+    with, as written; "" for everything else. `lines`: see Hit.
     """
 
     id: int
@@ -44,6 +44,7 @@ class StoredPassage:
     metadata: str
     moment: str
     sender: str = ""
+    lines: str = ""
 
     @property
     def path(self) -> Path:

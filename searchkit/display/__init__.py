@@ -38,14 +38,16 @@ def on_one_line(text: str) -> str:
 def place(hit: Hit) -> str:
     """`path:14 (12–18)`, `path, page 3` or `path, slide 3`; paths below the current folder or the home are shown from there.
 
-    The line is that of the sentence that answers, with the passage's beside it; or the passage's first.
+    The line is that of the sentence that answers, with the passage's beside it; or the passage's first. Rows of a table of lines
+    have theirs too: `path:5, rows 2–5`.
     """
     path = on_one_line(_shortest(hit.path))
+    has_choice = hit.marked_line is not None and hit.line != hit.line_end
     if hit.place:
-        return f"{path}, {on_one_line(hit.place)}"
+        return f"{path}{f':{hit.marked_line}' if has_choice else ''}, {on_one_line(hit.place)}"
     if hit.page is not None:
         return f"{path}, page {hit.page}"
-    if hit.marked_line is not None and hit.line != hit.line_end:
+    if has_choice:
         return f"{path}:{hit.marked_line} ({hit.line}–{hit.line_end})"
     return f"{path}:{hit.line}" if hit.line is not None else path
 

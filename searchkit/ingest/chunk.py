@@ -14,7 +14,7 @@ from itertools import chain, groupby, pairwise
 from searchkit.ingest.segments import FULL_CHARACTERS, Boundary, CountTokens, Segment, segments_of
 from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
 
-VERSION = 5  # raise it when chunks change: documents are then chunked again
+VERSION = 6  # raise it when chunks change: documents are then chunked again
 # Prompt and title included. 224 to 244 measured alike in recall of answers, 192 worse at five passages; the shorter of
 # them contain less else (docs/benchmarks/reading.md). Gemma's window needs no mask up to 257.
 PASSAGE_TOKENS = 224
@@ -32,6 +32,7 @@ _COUNTED = re.compile(r"(\w+?)s? (\d+)(?:–(\d+))?")  # "row 7", "rows 7–12",
 _BOX = re.compile(r"(.*)box (\d+),(\d+),(\d+),(\d+)")  # "page 3, box 10,20,90,35"
 _CELLS = re.compile(r"(.*!)([A-Z]+\d+)(?::([A-Z]+\d+))?")  # "Costs!A2:F41"
 TITLE_SEPARATOR = " › "
+_BETWEEN = "\n\n"  # parts of a chunk
 BAR = " | "  # between the names of columns
 
 
@@ -192,10 +193,12 @@ class _Chunker:
         blocks = [segment.block for segment in group]
         common = _common(blocks)
         parts: list[str] = []
+        anchors: list[tuple[int, int | None]] = []  # offsets in the text, and the lines of the file
         tokens = _tokens(group) - 1  # no blank line before the first
         previous = common
         for _, same in groupby(group, key=lambda segment: segment.part):
-            first, *more = same
+            of_part = list(same)
+            first, last = of_part[0], of_part[-1]
             headings = first.block.headings
             if headings != previous:
                 most = self._titles.most_tokens(headings)
@@ -203,18 +206,36 @@ class _Chunker:
                 parts += [spelled] if spelled else []
                 tokens += self._count_tokens(spelled) + 1 if spelled else 0
                 previous = headings
-            parts.append(first.block.text[first.start : more[-1].end if more else first.end])
+            at = sum(map(len, parts)) + len(_BETWEEN) * len(parts)
+            anchors += [(at + segment.start - first.start, segment.line) for segment in of_part]
+            parts.append(first.block.text[first.start : last.end])
         lines = [segment.line for segment in group if segment.line is not None]
         ends = [segment.line_end for segment in group if segment.line_end is not None]
+        text = _BETWEEN.join(parts)
         return Chunk(
-            text="\n\n".join(parts),
+            text=text,
             title=self._titles.line(common),
             page=blocks[0].page,
             line=min(lines, default=None),
             line_end=max(ends, default=None),
             token_count=tokens,
             place=_joined_places(blocks),
+            lines=_anchored(text, anchors),
         )
+
+
+def _anchored(text: str, anchors: Sequence[tuple[int, int | None]]) -> str:
+    """The lines of a chunk's parts as `line_in_file` reads them; "" where counting from its first line says the same."""
+    known = [(at, line) for at, line in anchors if line is not None]
+    if not known or len(known) < len(anchors):
+        return ""
+    kept = [known[0]]
+    for at, line in known[1:]:
+        offset, before = kept[-1]
+        if line != before + text.count("\n", offset, at):
+            kept.append((at, line))
+    is_counted = len(kept) == 1 and kept[0][0] == 0
+    return "" if is_counted else " ".join(f"{at}:{line}" for at, line in kept)
 
 
 def _stretches(segments: Iterator[Segment], budget: int) -> Iterator[list[Segment]]:

@@ -176,7 +176,7 @@ def _placed(chunks: Iterator[Chunk], inside: str) -> Iterator[Chunk]:
             own = f"{page}, {own}" if own else page
         elif not own and chunk.line is not None:
             own = f"line {chunk.line}"
-        yield replace(chunk, place=f"{inside}, {own}" if own else inside, page=None, line=None, line_end=None)
+        yield replace(chunk, place=f"{inside}, {own}" if own else inside, page=None, line=None, line_end=None, lines="")
 
 
 def _within(document: ExtractedDocument, setup: Setup, most_characters: int) -> Iterator[Chunk]:

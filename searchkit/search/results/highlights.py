@@ -15,7 +15,7 @@ from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
 from searchkit.search.results.passages import SelectedPassage
 from searchkit.search.sentences import Bounds, header_lines, sentences
-from searchkit.text import split_sentences
+from searchkit.text import is_in_unspaced_script, split_sentences
 from searchkit.text import words as words_in
 from searchkit.types import Evidence, Hit, Passage
 
@@ -88,8 +88,10 @@ def _whole(text: str, spans: Sequence[Span]) -> list[Bounds]:
     found: list[Bounds] = []
     joined: set[int] = set()
     for span in sorted(spans, key=lambda span: span.start):
-        if found and _JOINS.fullmatch(text, found[-1][1], span.start):
+        if found and span.start < found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], span.end))
+        elif found and _JOINS.fullmatch(text, found[-1][1], span.start):
+            found[-1] = (found[-1][0], span.end)
             joined.add(len(found) - 1)
         else:
             found.append((span.start, span.end))
@@ -168,6 +170,10 @@ class PassageWords:
         stems = {span.stem for _, spans in places for span in spans}
         names = [name for part, _ in places for name in _names_asked(query.text, part)]
         parts = query.parts_of(stems) | _stems_of_parts(query.text, names, stemmer)
+        for run in _unspaced(query.text):
+            if whole := [part[start:end] for part, _ in places for start, end in _places_of(run, part)]:
+                names += whole
+                parts |= {span.stem for span in stemmer.spans(run)}
         matching = [
             part[span.start : span.end]
             for part, spans in places
@@ -193,6 +199,24 @@ def _names_asked(query: str, text: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name.casefold() in asked))
 
 
+def _unspaced(query: str) -> list[str]:
+    """The runs of a query in scripts without blanks between words, of two characters or more."""
+    runs: list[Bounds] = []
+    for word in words_in(query):
+        if not is_in_unspaced_script(word.text):
+            continue
+        if runs and word.start < runs[-1][1]:
+            runs[-1] = (runs[-1][0], max(word.end, runs[-1][1]))
+        else:
+            runs.append((word.start, word.end))
+    return [query[start:end] for start, end in runs if end - start > 1]
+
+
+def _is_scrap(text: str, start: int, end: int) -> bool:
+    """True for a few letters of a word in an alphabet without blanks between words, such as Thai; two Han characters are a word."""
+    return "\u0e00" <= text[start] <= "\u17ff" and end - start < _LETTERS_OF_WORD
+
+
 def _stems_of_parts(query: str, names: Sequence[str], stemmer: Stemmer) -> set[str]:
     """The stems of the words of some identifiers that the query has nowhere else."""
     if not names:
@@ -215,6 +239,7 @@ _GUESSED_MARGIN = 0.9  # guesses are larger by what _STATIC adds
 _ALL = 0.999  # of the query: shares are sums
 _MOSTLY_EXACT = 0.5  # of the query's weight in references, numbers and days: nothing else is looked for
 _T = 0.6
+_LETTERS_OF_WORD = 5
 _KEYWORDS = 3  # words that a passage is looked up by, rather than asked about
 
 
@@ -299,8 +324,10 @@ class Highlighter:
         """The places of the query's words in a text, and those of its identifiers as wholes."""
         names = set(_names_asked(self._query.text, text))
         whole = [found.span() for found in _IDENTIFIER.finditer(text) if found.group() in names] if names else []
+        whole += [place for run in _unspaced(self._query.text) for place in _places_of(run, text)]
         shown = self._query.weights.keys() - words.parts
-        return sorted([*whole, *_whole(text, [span for span in words.spans if span.stem in shown])])
+        found = _whole(text, [span for span in words.spans if span.stem in shown])
+        return sorted([*whole, *(place for place in found if not _is_scrap(text, *place))])
 
     def _best(self, stored: StoredPassage, found: Sequence[Bounds], spans: Sequence[Span]) -> Bounds | None:
         """The sentence that is nearest to the query; None if none is near, or the model cannot say."""
@@ -393,6 +420,7 @@ def hit_of(
         more_in_file=choice.more_in_file,
         sender=stored.sender,
         sentence=extract.sentence,
+        lines=stored.lines,
     )
 
 

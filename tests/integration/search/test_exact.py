@@ -198,3 +198,28 @@ def test_nothing_but_words_is_marked_in_a_weak_hit(ledger: Library) -> None:
     assert weak
     for hit in weak:
         assert {hit.snippet[start:end].lower() for start, end in hit.marks} <= {"eggs"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("query", "marked"),
+    [("ห้องสมุด", "ห้องสมุด"), ("ค่าเช่า", "ค่าเช่า"), ("図書館", "図書館"), ("コーヒー", "ｺｰﾋｰ"), ("เช่าห้องสมุด", "ห้องสมุด")],
+)
+def test_of_a_script_without_blanks_the_word_is_marked_and_no_scraps_of_others(
+    library: Library, tmp_path: Path, mode: SearchMode, query: str, marked: str
+) -> None:
+    folder = tmp_path / "asia"
+    write(folder / "thai.txt", "ค่าเช่าบ้านต้องจ่ายทุกวันที่ห้าของเดือน ห้องสมุดเปิดแปดโมงเช้า\n")
+    write(folder / "japan.txt", "ｺｰﾋｰは朝だけ飲む。図書館のカードは引き出しの中にあります。\n")
+    library.index(folder)
+    hit = library.search(query, mode=mode)[0]
+    assert [hit.snippet[start:end] for start, end in hit.marks] == [marked]
+
+
+def test_the_line_of_a_hit_in_sections_that_were_joined_is_that_of_the_word(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "lease"
+    text = "# Lease\n\n## Rent\nEight hundred.\n\n## Deposit\nThree months.\n\n## Pets\n\nCats may stay.\n"
+    write(folder / "lease.md", text)
+    library.index(folder)
+    for word, line in (("hundred", 4), ("months", 7), ("cats", 11)):
+        assert library.search(word, mode=SearchMode.LEXICAL)[0].marked_line == line

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from searchkit.ingest.chunk import PASSAGE_TOKENS, chunk_document
 from searchkit.ingest.extract.readers import extract
 from searchkit.ingest.segments import estimate_tokens
-from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument
+from searchkit.types import Block, BlockKind, Chunk, ExtractedDocument, line_in_file
 
 _WORD = re.compile(r"\w+|[^\w\s]|\n+")
 _FEW = 8  # tokens by which counting parts may differ from counting the whole
@@ -108,6 +108,29 @@ def test_the_lines_of_a_chunk_hold_its_text(drawn: list[str], format_name: str) 
         assert numbers <= set(range(chunk.line, chunk.line_end + 1))
         seen |= numbers
     assert seen >= {number for number, line in enumerate(source, 1) if line.strip() and not line.startswith("#")}
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n", "\n\n\n\n"])
+def test_each_sentence_of_sections_that_were_joined_has_its_own_line(gap: str) -> None:
+    sections = [f"## Section {i}{gap}This is line{{}} of it.\nThis is line{{}} too." for i in range(6)]
+    source = ("# Title\n\n" + gap.join(sections)).split("\n")
+    source = [line.replace("{}", str(number)) for number, line in enumerate(source, 1)]
+    found = 0
+    for chunk in chunk_document(extract("markdown", "\n".join(source).encode()), tokens, 200):
+        for word in re.finditer(r"line(\d+)", chunk.text):
+            assert line_in_file(chunk.text, word.start(), chunk.lines) == int(word[1])
+            found += 1
+    assert found == 12
+
+
+def test_lines_that_follow_one_another_as_in_the_file_need_no_record() -> None:
+    [chunk] = chunk_document(extract("text", b"One line.\nAnother line.\n\nA third one."), tokens, 200)
+    assert (chunk.line, chunk.line_end, chunk.lines) == (1, 4, "")
+
+
+def test_where_a_part_was_set_in_other_lines_its_first_is_named() -> None:
+    assert line_in_file("one\n\ntwo\nlong\nlines\nthree", 14, "0:10 5:20 20:22") == 20
+    assert line_in_file("one\n\ntwo\nlong", 5, "0:10 5:20") == 20
 
 
 def test_each_piece_of_a_long_block_has_its_own_lines() -> None:

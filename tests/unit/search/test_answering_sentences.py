@@ -199,6 +199,29 @@ def test_rows_stay_rows_and_headers_have_a_line_of_their_own() -> None:
     assert _wrapped(hit(MAIL, MAIL), 300)[1].startswith("Liebe Eltern, am Freitag")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Item | Price\nSpade | 19.90\nHose | 9.90",
+        "Ana | Leeds | 0711 | sister\nBen | Bath | 0712 | doctor | new",
+        "Present\n\nIlse and Tom.\n\nRoof\n\nIt is put off until spring.",
+    ],
+)
+def test_rows_of_any_number_of_columns_and_headings_in_a_passage_have_lines_of_their_own(text: str) -> None:
+    assert _wrapped(hit(text, text), 90) == [line for line in text.split("\n") if line]
+
+
+def test_a_paragraph_that_was_broken_to_fit_is_one_line() -> None:
+    text = "This is broken\nto fit a\nnarrow column.\n\nAnother follows."
+    assert _wrapped(hit(text, text), 90) == ["This is broken to fit a narrow column. Another follows."]
+
+
+def test_a_row_has_its_line_beside_its_place() -> None:
+    text = "Ana | Leeds\nBen | Bath\nDiego | Sevilla"
+    found = hit(text, text, sentence=(24, 39), place="rows 9–11")
+    assert place(found) == "/docs/a.txt:12, rows 9–11"
+
+
 def test_a_cut_is_shown() -> None:
     text = "Before it. The answer is here. After it."
     assert _wrapped(hit(text, "The answer is here."), 90) == ["… The answer is here. …"]

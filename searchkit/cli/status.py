@@ -135,8 +135,6 @@ def _rest(one: CollectionStatus) -> str:
 
 def _index(index: IndexStatus) -> str:
     found = "finds all of the ten nearest"
-    if not index.vectors:
-        return f"{index.name}, without a vector yet"
     if not index.queries:
         found = found if index.recall == 1 else "recall not measured"
     elif index.recall is not None:

@@ -39,6 +39,7 @@ _VERSIONS: dict[str, int] = {
     "archive": 8,
     "chat": 5,
     "calendar": 4,
+    "xls": 4,
 }
 _BUILT_ON = {
     "mail": "html",

@@ -8,6 +8,7 @@ import io
 import re
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from searchkit.display.installation import Installation
@@ -15,7 +16,8 @@ from searchkit.errors import UnreadableFileError
 from searchkit.formats import reads_old_office
 from searchkit.ingest.extract import charset
 from searchkit.ingest.extract.archive import damaged, locked
-from searchkit.ingest.extract.office.sheets import Row, sheet_blocks
+from searchkit.ingest.extract.office.sheets import Row, place, sheet_blocks
+from searchkit.ingest.extract.office.xlsx import header_lines
 from searchkit.types import Block, BlockKind, ExtractedDocument
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ _CONTROLS |= dict.fromkeys((1, 2, 3, 4, 5, 8))
 _SLIDES, _PERSISTED, _SLIDE, _NOTES, _MASTER = 0x0FF0, 0x03F3, 0x03EE, 0x03F0, 0x03F8
 _UTF16_TEXT, _BYTE_TEXT, _CONTAINER = 0x0FA0, 0x0FA8, 0xF
 _DEEPEST = 30
+_BEGIN, _END, _SHEET, _OBJECT, _TEXT_OBJECT, _CONTINUED = 0x0809, 0x000A, 0x0085, 0x005D, 0x01B6, 0x003C
+_NOTE, _HYPERLINK = 0x001C, 0x01B8
+_BIFF_8 = b"\0\6"
+_HEADERS = {0x0014: "header", 0x0015: "footer"}
+_URL_MONIKER = bytes.fromhex("e0c9ea79f9bace118c8200aa004ba90b")
 
 
 def _require(kind: str) -> None:
@@ -202,7 +209,7 @@ def _texts(stream: bytes, at: int, end: int, kinds: tuple[int, ...]) -> Iterator
 
 
 def extract_xls(content: bytes) -> ExtractedDocument:
-    """Read sheets row by row, as those of other spreadsheets."""
+    """Read sheets row by row, as those of other spreadsheets; then what is around the cells of a .xls."""
     _require(_XLS)
     import python_calamine
 
@@ -215,7 +222,96 @@ def extract_xls(content: bytes) -> ExtractedDocument:
         raise locked(_XLS) from error
     except python_calamine.CalamineError as error:
         raise damaged(_XLS, str(error)) from error
-    return ExtractedDocument("", tuple(block for name, rows in sheets for block in sheet_blocks(name, _rows(rows))))
+    blocks = [block for name, rows in sheets for block in sheet_blocks(name, _rows(rows))]
+    if content.startswith(b"PK"):  # .xlsb, which only its programs describe
+        return ExtractedDocument("", tuple(blocks))
+    with opened(content, _XLS) as ole:
+        title, metadata = _properties(ole)
+        book = next((name for name in ("Workbook", "Book") if ole.exists(name)), "")
+        stream = read_stream(ole, book, _XLS) if book else b""
+    return ExtractedDocument(title, (*blocks, *_around(stream)), metadata)
+
+
+@dataclass(slots=True)
+class _Objects:
+    """What a sheet's records say of its objects: their texts by number, and the comments' cells and authors."""
+
+    texts: dict[int, str] = field(default_factory=dict)
+    notes: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+
+
+def _around(stream: bytes) -> Iterator[Block]:
+    """Headers and footers, addresses of links, comments and text boxes of the sheets, from the records of [MS-XLS]."""
+    names: dict[int, str] = {}
+    sheet, objects, number, wanted = "", _Objects(), 0, 0
+    for at, kind, record in _records(stream):
+        try:
+            if kind == _SHEET:
+                (start,) = struct.unpack_from("<I", record)
+                names[start] = _string(record, 6, short=True)
+            elif kind == _BEGIN and record[:2] != _BIFF_8:  # older ones write texts in other ways
+                return
+            elif kind == _BEGIN:
+                sheet, objects = names.get(at, sheet), _Objects()
+            elif kind in _HEADERS:
+                for line in header_lines(_string(record, 0)) if record else ():
+                    yield Block(line, headings=(sheet,), place=_HEADERS[kind])
+            elif kind == _OBJECT:
+                (number,) = struct.unpack_from("<H", record, 6)
+            elif kind == _TEXT_OBJECT:
+                (wanted,) = struct.unpack_from("<H", record, 10)
+            elif kind == _CONTINUED and wanted:
+                text = _letters(record[1:], wanted, wide=bool(record[0] & 1))
+                objects.texts[number], wanted = text, 0
+            elif kind == _NOTE:
+                row, column, _, of = struct.unpack_from("<HHHH", record)
+                objects.notes[of] = (row + 1, column + 1, _string(record, 8))
+            elif kind == _HYPERLINK and (address := _address(record)):
+                row, _, column = struct.unpack_from("<HHH", record)
+                yield Block(address, headings=(sheet,), place=f"{place(sheet, (row + 1, column + 1))}, link")
+            elif kind == _END:
+                yield from _objects(sheet, objects)
+        except (struct.error, IndexError):  # the cells have been read all the same
+            continue
+
+
+def _objects(sheet: str, objects: _Objects) -> Iterator[Block]:
+    for number, text in objects.texts.items():
+        row, column, author = objects.notes.get(number, (0, 0, ""))
+        where = (
+            f"{place(sheet, (row, column))}, comment" if row else f"{place(sheet, (1, 1)).rpartition('!')[0]}, drawing"
+        )
+        said = f"{author}: {text}" if author and author not in text else text
+        yield Block(said.replace("\r", "\n").strip(), headings=(sheet,), place=where)
+
+
+def _records(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(position, kind, content) of the records of a workbook."""
+    at = 0
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        yield at, kind, stream[at + 4 : at + 4 + length]
+        at += 4 + length
+
+
+def _string(record: bytes, at: int, *, short: bool = False) -> str:
+    """A text with its length and its width before it."""
+    count, flags = struct.unpack_from("<BB" if short else "<HB", record, at)
+    return _letters(record[at + (2 if short else 3) :], count, wide=bool(flags & 1))
+
+
+def _letters(content: bytes, count: int, *, wide: bool) -> str:
+    return content[: 2 * count].decode("utf-16-le", "replace") if wide else content[:count].decode("latin-1")
+
+
+def _address(record: bytes) -> str:
+    """The address of a link, "" if it leads to a place in the workbook."""
+    at = record.find(_URL_MONIKER)
+    if at < 0:
+        return ""
+    at += len(_URL_MONIKER)
+    (length,) = struct.unpack_from("<I", record, at)
+    return record[at + 4 : at + 4 + length - length % 2].decode("utf-16-le", "replace").partition("\0")[0]
 
 
 def _rows(rows: Sequence[Sequence[object]]) -> Iterator[Row]:

@@ -192,13 +192,20 @@ def _tail(package: Package, part: str) -> bytes:
 
 
 def _read_header(name: str, text: str, found: _Behind) -> None:
-    """Add the text of a sheet's header or footer, without codes for fonts, numbers of pages and the like."""
-    kind = "header" if name.endswith("Header") else "footer"
+    """Add the text of a sheet's header or footer."""
+    if lines := header_lines(text):
+        found.headers.setdefault("header" if name.endswith("Header") else "footer", []).extend(lines)
+
+
+def header_lines(text: str) -> list[str]:
+    """The parts of a sheet's header or footer, without codes for fonts, numbers of pages and the like."""
+    lines = []
     for part in _HEADER_PART.split(text):
         line = " ".join(_HEADER_CODE.sub(lambda code: code[1] or " ", part).split())
         least = _SHORT_HEADER if "&P" in part or "&N" in part else 1  # "Page 1 of 2" says nothing
         if sum(map(str.isalnum, line)) >= least:
-            found.headers.setdefault(kind, []).append(line)
+            lines.append(line)
+    return lines
 
 
 def _cell(reference: str) -> tuple[int, int]:

@@ -101,9 +101,12 @@ def test_slides_are_read_with_their_numbers_then_notes_and_other_shapes() -> Non
     ]
 
 
-def xls(cells: Mapping[tuple[int, int], str | float]) -> bytes:
-    def biff(kind: int, content: bytes) -> bytes:
-        return struct.pack("<HH", kind, len(content)) + content
+def biff(kind: int, content: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def xls(cells: Mapping[tuple[int, int], str | float], *around: bytes) -> bytes:
+    """A workbook of one sheet, Kosten; `around`: records behind its cells."""
 
     def begin(kind: int) -> bytes:
         return biff(0x0809, struct.pack("<HHHHII", 0x0600, kind, 0, 0, 0, 0))
@@ -118,7 +121,9 @@ def xls(cells: Mapping[tuple[int, int], str | float]) -> bytes:
     name = "Kosten".encode("latin-1")
     start = len(begin(5)) + 4 + 8 + len(name) + 4
     head = begin(5) + biff(0x0085, struct.pack("<IHBB", start, 0, len(name), 0) + name) + biff(0x000A, b"")
-    return compound_file({"Workbook": (head + begin(0x10) + rows + biff(0x000A, b"")).ljust(5000, b"\0")})
+    return compound_file(
+        {"Workbook": (head + begin(0x10) + rows + b"".join(around) + biff(0x000A, b"")).ljust(5000, b"\0")}
+    )
 
 
 def test_an_old_workbook_is_read_like_a_new_one() -> None:
@@ -127,6 +132,43 @@ def test_an_old_workbook_is_read_like_a_new_one() -> None:
     assert "Öl | 7" in blocks[-1].text
     assert "Rope | 2.5" in blocks[-1].text
     assert blocks[-1].headings[0] == "Kosten"
+
+
+def _long(text: str) -> bytes:
+    return struct.pack("<HB", len(text), 1) + text.encode("utf-16-le")
+
+
+def _object(number: int, text: str) -> bytes:
+    about = struct.pack("<HHHH", 0x15, 0x12, 0x19, number) + bytes(18)
+    head = bytes(10) + struct.pack("<H", len(text)) + bytes(6)
+    return (
+        biff(0x005D, about)
+        + biff(0x01B6, head)
+        + biff(0x003C, b"\1" + text.encode("utf-16-le"))
+        + biff(0x003C, bytes(16))
+    )
+
+
+def test_what_is_around_the_cells_of_an_old_workbook_is_read() -> None:
+    address = "https://rope.example/k".encode("utf-16-le") + bytes(2)
+    moniker = bytes.fromhex("e0c9ea79f9bace118c8200aa004ba90b") + struct.pack("<I", len(address)) + address
+    content = xls(
+        {(0, 0): "Item"},
+        biff(0x0014, _long('&L&"Arial,Bold"Mühle&RPage &P')),
+        biff(0x0015, b""),
+        _object(1, "Ask Lorne\rtomorrow"),
+        _object(2, "Drawn box"),
+        biff(0x001C, struct.pack("<HHHH", 1, 2, 0, 1) + _long("Rhona")),
+        biff(0x01B8, struct.pack("<HHHH", 0, 0, 0, 0) + bytes(24) + moniker),
+        biff(0x001C, b"\1"),
+    )
+    found = [(block.text, block.place, block.headings) for block in extract("xls", content).blocks][1:]
+    assert found == [
+        ("Mühle", "header", ("Kosten",)),
+        ("https://rope.example/k", "Kosten!A1, link", ("Kosten",)),
+        ("Rhona: Ask Lorne\ntomorrow", "Kosten!C2, comment", ("Kosten",)),
+        ("Drawn box", "Kosten, drawing", ("Kosten",)),
+    ]
 
 
 def msg(prefix: str = "", **streams: bytes) -> dict[str, bytes]:

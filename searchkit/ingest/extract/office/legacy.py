@@ -249,8 +249,6 @@ def _around(stream: bytes) -> Iterator[Block]:
             if kind == _SHEET:
                 (start,) = struct.unpack_from("<I", record)
                 names[start] = _string(record, 6, short=True)
-            elif kind == _BEGIN and record[:2] != _BIFF_8:  # older ones write texts in other ways
-                return
             elif kind == _BEGIN:
                 sheet, objects = names.get(at, sheet), _Objects()
             elif kind in _HEADERS:
@@ -286,10 +284,12 @@ def _objects(sheet: str, objects: _Objects) -> Iterator[Block]:
 
 
 def _records(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(position, kind, content) of the records of a workbook."""
+    """(position, kind, content) of the records of a workbook, none of those before Excel 97."""
     at = 0
     while at + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, at)
+        if kind == _BEGIN and stream[at + 4 : at + 6] != _BIFF_8:  # older ones write texts in other ways
+            return
         yield at, kind, stream[at + 4 : at + 4 + length]
         at += 4 + length
 

@@ -20,6 +20,7 @@ from searchkit.ingest.extract.pdf.lines import (
     compounds,
     is_writing,
     joined,
+    lines_of_writing,
     paragraph_starts,
     rows_of_columns,
     tables,
@@ -147,9 +148,8 @@ def _read_another_way(pages: Sequence[PageText], content: bytes) -> None:
         if is_writing("\n".join(lines)) and any(line.strip() for line in lines):
             pages[index].lines, pages[index].is_writing = [Line(line) for line in lines], True
         else:
-            kept = [line for line in pages[index].lines if line.text.isascii() and line.text.isprintable()]
             leave_out("text layers that are codes")
-            pages[index].lines = kept if is_writing("\n".join(line.text for line in kept)) else []
+            pages[index].lines = lines_of_writing(pages[index].lines)
 
 
 def _recognise(document: pypdfium2.PdfDocument, pages: Sequence[PageText]) -> tuple[int, UnreadableFileError | None]:

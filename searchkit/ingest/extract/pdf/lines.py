@@ -108,6 +108,15 @@ def is_writing(text: str) -> bool:
     return _is_script(text, length)
 
 
+def lines_of_writing(lines: Sequence[Line]) -> list[Line]:
+    """What is certainly writing on a page that mostly is not: lines without a strange letter, or else those in ASCII."""
+    sound = [line for line in lines if not _STRANGE.search(line.text) and not _GLYPH.search(line.text)]
+    if len(sound) < len(lines) and is_writing("\n".join(line.text for line in sound)):
+        return sound
+    kept = [line for line in lines if line.text.isascii() and line.text.isprintable()]
+    return kept if is_writing("\n".join(line.text for line in kept)) else []
+
+
 def _is_script(text: str, length: int) -> bool:
     """False if most of a text is letters of another script than it was written in, as their frequencies show."""
     hangul = _HANGUL.findall(text)

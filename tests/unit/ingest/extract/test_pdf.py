@@ -13,7 +13,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 from searchkit.errors import UnreadableFileError
 from searchkit.ingest.extract import ocr
 from searchkit.ingest.extract.pdf.document import extract_pdf
-from searchkit.ingest.extract.pdf.lines import Line, is_writing, joined, without_running_lines
+from searchkit.ingest.extract.pdf.lines import Line, is_writing, joined, lines_of_writing, without_running_lines
 from searchkit.ingest.extract.readers import extract
 from searchkit.types import BlockKind
 
@@ -630,6 +630,15 @@ def test_stamps_are_read_as_they_are_drawn() -> None:
 )
 def test_codes_and_letters_of_another_script_are_no_writing(text: str, sound: bool) -> None:
     assert is_writing(text) is sound
+
+
+def test_of_a_page_that_is_partly_codes_the_writing_is_kept() -> None:
+    writing = ["Die Mühle an der Brücke wurde im März geölt.", "Größere Schäden gab es nicht.", "Plain words, too."]
+    lines = [Line(text) for text in (*writing, "\ue001\ue002\ue003 \ue004" * 9)]
+    assert not is_writing("\n".join(line.text for line in lines))
+    assert [line.text for line in lines_of_writing(lines)] == writing
+    shifted = [Line("Ðîññèéñêàÿ Ôåäåðàöèÿ è Ñîþç ïèñàòåëåé ñîîáùàþò"), Line("Plain words")]
+    assert [line.text for line in lines_of_writing(shifted)] == ["Plain words"]
 
 
 def test_a_page_of_codes_is_reported_and_not_indexed(monkeypatch: pytest.MonkeyPatch) -> None:

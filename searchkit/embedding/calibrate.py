@@ -19,6 +19,7 @@ from searchkit.embedding.conversion import Conversion
 from searchkit.embedding.embedder import normalized
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import INPUT_IDS, Encoder, EncoderFactory, write_head
+from searchkit.embedding.graph.trained_form import TrainedForm
 from searchkit.embedding.graph.weights import Floats, Inputs, Weights
 from searchkit.embedding.model_info import CLOSE_ENOUGH, Fidelity, Quantization
 from searchkit.embedding.onnx_embedder import open_session, usable_cores
@@ -45,17 +46,31 @@ class Calibration:
 
 
 def calibrate(
-    checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[TokenIds], parts: Conversion | None = None
+    checkpoint: Checkpoint,
+    encoder: EncoderFactory,
+    texts: Sequence[TokenIds],
+    parts: Conversion | None = None,
+    trained: TrainedForm | None = None,
 ) -> Calibration:
-    """Run texts, given as token ids, through the checkpoint in floats. Layers that are finished are kept in `parts`."""
-    return _Run(checkpoint, encoder, texts, parts or Conversion(Path())).through_all_layers()
+    """Run texts, given as token ids, through the checkpoint in floats. Layers that are finished are kept in `parts`.
+
+    `trained`: the form that the checkpoint was trained for: the floats are the numbers that its weights are rounded to, because
+    it was trained to give its vectors with these.
+    """
+    return _Run(checkpoint, encoder, texts, parts or Conversion(Path()), trained).through_all_layers()
 
 
 class _Run:
     def __init__(
-        self, checkpoint: Checkpoint, encoder: EncoderFactory, texts: Sequence[TokenIds], parts: Conversion
+        self,
+        checkpoint: Checkpoint,
+        encoder: EncoderFactory,
+        texts: Sequence[TokenIds],
+        parts: Conversion,
+        trained: TrainedForm | None,
     ) -> None:
         self._parts = parts
+        self._trained = trained
         self._checkpoint = checkpoint
         self._encoder = encoder
         self._tokens = np.unique(np.concatenate([np.asarray(ids, np.int64) for ids in texts]))
@@ -79,7 +94,10 @@ class _Run:
             self._keep(index + 1, {group: found for group, found in observed.items() if group not in before})
         if done <= layers:
             before, head = set(observed), self._checkpoint.head
-            self._step(lambda encoder, states, graph: write_head(graph, encoder.end(states), head), observed)
+            small = self._trained is not None and self._trained.quantization.has_small_table
+            self._step(
+                lambda encoder, states, graph: write_head(graph, encoder.end(states), head, small=small), observed
+            )
             self._keep(layers + 1, {group: found for group, found in observed.items() if group not in before})
         return Calibration(observed, np.concatenate([inputs[_STATES] for inputs in self._inputs]))
 
@@ -115,7 +133,7 @@ class _Run:
         with tempfile.TemporaryDirectory(prefix="searchkit-") as name:
             folder = Path(name)
             with GraphBuilder(folder) as graph:
-                weights = Weights(graph, Quantization.FP32, tokens=self._tokens)
+                weights = Weights(graph, Quantization.FP32, tokens=self._tokens, trained=self._trained)
                 encoder = self._encoder(graph, weights, self._checkpoint)
                 outputs = {_NEXT: write(encoder, _STATES, graph)}
                 for group, x in weights.inputs_by_group.items():
@@ -164,14 +182,23 @@ WriteGraph = Callable[[Sequence[str]], Mapping[str, float]]
 
 
 def write_close_graph(
-    write: WriteGraph, parts: Conversion, texts: Sequence[TokenIds], exact: Vectors, *, may_use_floats: bool
+    write: WriteGraph,
+    parts: Conversion,
+    texts: Sequence[TokenIds],
+    exact: Vectors,
+    *,
+    may_use_floats: bool,
+    known: Sequence[str] | None = None,
 ) -> Fidelity:
     """Write a quantized graph into the folder of `parts` with as few groups of products in floats as its vectors allow.
 
     `exact`: (texts, dimension), the vectors in floats. None are in floats if the vectors are close enough; none either if
-    those with the most noise do not help, or the quantization does not mix with floats.
+    those with the most noise do not help, or the quantization does not mix with floats. `known`: those of a checkpoint that was
+    trained with them; nothing is chosen then.
     """
     attempts = _Attempts(write, parts, texts, exact)
+    if known is not None:
+        return attempts.take(known)[1]
     noise, first = attempts.take(())
     found = first
     if may_use_floats and not first.is_enough:

@@ -18,7 +18,8 @@ from searchkit.embedding.graph.embedding_gemma2 import EmbeddingGemma2Encoder
 from searchkit.embedding.graph.encoder import INPUT_IDS, EncoderFactory, write_encoder, write_head
 from searchkit.embedding.graph.gemma3 import Gemma3Encoder
 from searchkit.embedding.graph.modernbert import ModernBertEncoder
-from searchkit.embedding.graph.weights import Weights
+from searchkit.embedding.graph.trained_form import TrainedForm, read_form
+from searchkit.embedding.graph.weights import Floats, Weights
 from searchkit.embedding.model_folder import (
     CARD_FILE,
     CORRECTION_FILE,
@@ -43,6 +44,7 @@ from searchkit_indexes import Vectors
 
 _KNOWN_VECTORS = Path(__file__).parent / "reference_vectors"
 _INPUTS_AT_A_TIME = 64  # of the judged set
+TRAINED_IN = "trained_in"  # in a card's `source`: the quantization that the checkpoint was trained for
 _EXACT = 0.9995  # least cosine of a float encoder's vectors to those of sentence-transformers
 
 
@@ -90,7 +92,8 @@ def import_model(
     have no effect, and ModelError if the result is not sound; `target` then does not exist.
     """
     checkpoint = Checkpoint(source)
-    family = _family(checkpoint, quantization, passages)
+    trained = form_for(source, quantization)
+    family = _family(checkpoint, quantization, passages, trained)
     checkpoint.check_modules()  # before anything is written
     prompts = prompts_of_checkpoint(checkpoint.prompts)
     with conversion(target, key_of(source, quantization, passages), on_progress) as parts:
@@ -99,10 +102,10 @@ def import_model(
         encode = open_tokenizer(tokenizer, folder / tokenizer_file).encode
         texts = (*sample_inputs(prompts), *calibration_inputs(prompts, passages))
         ids = [encode(text, checkpoint.max_tokens) for text in texts]
-        calibration = calibrate(checkpoint, family.encoder, ids, parts)
+        calibration = calibrate(checkpoint, family.encoder, ids, parts, trained)
         weights_checksum = checksum(_largest_weights(source))
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
-        fidelity = _write_graph(checkpoint, family, parts, quantization, calibration, ids)
+        fidelity, _ = write_graph(Graph(checkpoint, family, parts, quantization, trained), calibration, ids)
         _write_tables(checkpoint, family, parts)
         dimension = calibration.vectors.shape[1]
         card = ModelCard(
@@ -116,7 +119,7 @@ def import_model(
             tokenizer=tokenizer,
             tokenizer_file=tokenizer_file,
             licence=checkpoint.licence,
-            source=_source(checkpoint, weights_checksum, len(passages)),
+            source=_source(checkpoint, weights_checksum, len(passages), trained),
             checksums=_checksums(folder),
             similarity_range=(0.0, 1.0),
             fidelity=fidelity,
@@ -130,13 +133,25 @@ def prefixes_of(checkpoint: Checkpoint, dimension: int) -> tuple[int, ...]:
     return (dimension, *(size for size in trained if size < dimension))
 
 
-def _source(checkpoint: Checkpoint, weights_checksum: str, passages: int) -> dict[str, str]:
-    """Describe where a model comes from, and which other kinds of input were left out."""
+def form_for(source: Path, quantization: Quantization) -> TrainedForm | None:
+    """Read the form that a checkpoint was trained for, None if that is not this quantization."""
+    form = read_form(source)
+    return form if form is not None and form.quantization is quantization else None
+
+
+def _source(
+    checkpoint: Checkpoint, weights_checksum: str, passages: int, trained: TrainedForm | None
+) -> dict[str, str]:
+    """Describe where a model comes from, what it was trained for, and which other kinds of input were left out."""
     source = {"checkpoint": checkpoint.folder.name, "sha256": weights_checksum, "calibration_passages": str(passages)}
+    if trained is not None:
+        source[TRAINED_IN] = trained.quantization.value
     return {**source, "left_out": ", ".join(checkpoint.left_out)} if checkpoint.left_out else source
 
 
-def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequence[Passage]) -> Family:
+def _family(
+    checkpoint: Checkpoint, quantization: Quantization, passages: Sequence[Passage], trained: TrainedForm | None
+) -> Family:
     """Find the checkpoint's family. Raises UnsupportedCheckpointError, and UsageError for passages that have no effect."""
     family = FAMILIES.get(checkpoint.model_type)
     if family is None:
@@ -149,28 +164,56 @@ def _family(checkpoint: Checkpoint, quantization: Quantization, passages: Sequen
             f"Nothing in a model in {quantization} depends on texts.",
             remedy="Import it without calibrating it.",
         )
+    if passages and trained is not None:
+        raise UsageError(
+            f"{checkpoint.folder} was trained in {quantization}: what texts would choose is fixed.",
+            remedy="Import it without calibrating it.",
+        )
     return family
 
 
-def _write_graph(
-    checkpoint: Checkpoint,
-    family: Family,
-    parts: Conversion,
-    quantization: Quantization,
-    calibration: Calibration,
-    ids: Sequence[TokenIds],
-) -> Fidelity:
-    """Write model.onnx and its weights, and compare them with the exact vectors of the calibration texts."""
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph to write into the folder of `parts`. `trained`: the form that the checkpoint was trained for, if it is this one."""
+
+    checkpoint: Checkpoint
+    family: Family
+    parts: Conversion
+    quantization: Quantization
+    trained: TrainedForm | None = None
+
+
+def write_graph(
+    graph: Graph, calibration: Calibration, ids: Sequence[TokenIds]
+) -> tuple[Fidelity, Mapping[str, Floats]]:
+    """Write model.onnx and its weights, and compare them with the exact vectors of the calibration texts.
+
+    Returns how close they are, and the scales by which the inputs of groups are smoothed, by group.
+    """
+    smoothed_by: dict[str, Floats] = {}
+    trained, head = graph.trained, graph.checkpoint.head
 
     def write(floats: Sequence[str]) -> Mapping[str, float]:
-        with GraphBuilder(parts.folder) as graph:
-            weights = Weights(graph, quantization, observed=calibration.observed, floats=floats)
-            states = write_encoder(family.encoder(graph, weights, checkpoint))
-            embedding = write_head(graph, states, checkpoint.head, small=quantization.has_small_table)
-            graph.save({INPUT_IDS: (np.int64, ["batch", "tokens"])}, {"embedding": embedding})
+        with GraphBuilder(graph.parts.folder) as builder:
+            weights = Weights(
+                builder, graph.quantization, observed=calibration.observed, floats=floats, trained=trained
+            )
+            states = write_encoder(graph.family.encoder(builder, weights, graph.checkpoint))
+            embedding = write_head(builder, states, head, small=graph.quantization.has_small_table)
+            builder.save({INPUT_IDS: (np.int64, ["batch", "tokens"])}, {"embedding": embedding})
+        smoothed_by.clear()
+        smoothed_by.update(weights.smoothed_by)
         return weights.noise
 
-    return write_close_graph(write, parts, ids, calibration.vectors, may_use_floats=quantization.has_one_scale)
+    fidelity = write_close_graph(
+        write,
+        graph.parts,
+        ids,
+        calibration.vectors,
+        may_use_floats=graph.quantization.has_one_scale,
+        known=None if trained is None else trained.floats,
+    )
+    return fidelity, smoothed_by
 
 
 def _checksums(folder: Path) -> dict[str, str]:
@@ -218,11 +261,17 @@ def _keep_reference(vectors: Vectors, weights_checksum: str, folder: Path) -> No
 
 def _copy_tokenizer(source: Path, parts: Conversion, family: Family) -> tuple[str, TokenizerKind]:
     parts.report(0, "reading the checkpoint")
+    name, kind = find_tokenizer(source, family)
+    file = parts.folder / name
+    shutil.copyfile(source / name, file)
+    parts.once("quick-tokenizer", partial(write_quick_tokenizer, file, kind, parts.folder))
+    return name, kind
+
+
+def find_tokenizer(source: Path, family: Family) -> tuple[str, TokenizerKind]:
+    """Find a checkpoint's tokenizer, the best file first. Raises UnsupportedCheckpointError if there is none."""
     for name, kind in family.tokenizers:
         if (source / name).is_file():
-            file = parts.folder / name
-            shutil.copyfile(source / name, file)
-            parts.once("quick-tokenizer", partial(write_quick_tokenizer, file, kind, parts.folder))
             return name, kind
     wanted = " or ".join(name for name, _ in family.tokenizers)
     raise UnsupportedCheckpointError(f"{source} contains no {wanted}.")

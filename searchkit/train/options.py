@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from searchkit.embedding.model_info import Quantization
 from searchkit.errors import Action, ExtraMissingError, Remedy, TrainingError
 
 # Of a collection, for an adapter: collections of 1,900 passages on gained, a folder of 200 never did (docs/benchmarks/training.md).
@@ -156,6 +157,7 @@ class FinetuneOptions:
     activations are in memory together; fewer take less memory and change nothing else. `mix`: share of the tuned weights in
     the result, the rest being the base's (WiSE-FT, Wortsman et al. 2022); None for the share that scores best on the validation
     pairs. `soup`: the number of best checkpoints that are averaged (Wortsman et al. 2022). `threads`: 0 for torch's choice.
+    `quantize`: what the result will be stored in, and numbers are rounded to while it is trained; None for floats.
     """
 
     method: Method = Method.LORA
@@ -171,6 +173,7 @@ class FinetuneOptions:
     seed: int = 0
     threads: int = 0
     checkpoint_minutes: float = 5.0
+    quantize: Quantization | None = None
 
     @property
     def rate(self) -> float:

@@ -88,6 +88,27 @@ RECIPES: Mapping[str, Recipe] = {
         prompts=LEAF_PROMPTS,
         max_tokens=512,
     ),
+    "tiny-embeddinggemma": Recipe(
+        "gemma3_text",
+        {
+            "vocab_size": 1200,
+            "hidden_size": 64,
+            "intermediate_size": 96,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "head_dim": 32,
+            "sliding_window": 8,
+            "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+            "query_pre_attn_scalar": 32,
+            "max_position_embeddings": 2048,
+            "use_bidirectional_attention": True,
+        },
+        dense=((64, 96, False), (96, 64, False)),
+        prompts=GEMMA_PROMPTS,
+        max_tokens=2048,
+        licence="gemma",
+    ),
     "embeddinggemma-2": Recipe("embedding_gemma2", {}, prompts=GEMMA_PROMPTS),
     "granite-embedding-311m-multilingual-r2": Recipe(
         "modernbert", {**_MODERNBERT, "vocab_size": 262_152}, pooling="cls", max_tokens=32_768
@@ -185,6 +206,8 @@ def _model(recipe: Recipe) -> Any:
         return transformers.BertModel(transformers.BertConfig(**recipe.config))
     if recipe.family == "modernbert":
         return transformers.ModernBertModel(transformers.ModernBertConfig(**_IDS, **recipe.config))
+    if recipe.family == "gemma3_text":
+        return transformers.Gemma3TextModel(transformers.Gemma3TextConfig(**_IDS, **recipe.config))
     text = transformers.EmbeddingGemma2TextConfig(**recipe.config)
     if not recipe.towers:
         return transformers.EmbeddingGemma2TextModel(text)

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from searchkit.errors import UnsupportedCheckpointError
+
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Halves = npt.NDArray[np.float16]
 BLOCK = 32  # weights that share a 4-bit scale
-_LARGEST = 127
+LARGEST = 127  # of the codes in 8 bits, which are symmetric
 _DAMPING = 0.01  # of the mean diagonal; Frantar et al. 2022 use the same
 _COLUMNS_AT_A_TIME = 128
-_ROOM = 1.25  # headroom: corrections may enlarge a block's largest weight
+BLOCK_ROOM = 1.25  # headroom: corrections may enlarge a block's largest weight
+BLOCK_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)  # of a block's extreme value that its scale may reach
 _SMALLEST_SHARE = 1e-3  # of the largest channel's scale: a channel that is empty in the sample may be used elsewhere
 _LARGEST_HALF = 65504.0
 _LEVELS = 16
@@ -76,17 +79,40 @@ class Blocks:
         """Select some of the outputs."""
         return Blocks(self.codes[rows], self.scales[rows], self.steps[rows])
 
+    def decoded(self) -> Floats:
+        """Decode the weights, (out, in)."""
+        codes = np.stack([self.codes & 15, self.codes >> 4], axis=-1).reshape(*self.scales.shape, BLOCK)
+        scales = self.scales.astype(np.float32) * self.steps[:, None]
+        floats: Floats = (codes.astype(np.float32) - 8) * scales[:, :, None]
+        return floats.reshape(len(self.steps), -1)
+
 
 def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
-    """Quantize (out, in) weights in blocks of 32 inputs; the number of inputs must be a multiple of 32.
+    """Quantize (out, in) weights in blocks of 32 inputs.
 
     With the Gram matrix xᵀx of the product's inputs, later columns compensate the rounding error of earlier ones (GPTQ,
     Frantar et al. 2022, arXiv 2210.17323).
+
+    Raises UnsupportedCheckpointError if the number of inputs is not a multiple of 32.
     """
-    columns = np.ascontiguousarray(weight.T, np.float32)  # (in, out): a step works on one contiguous row
+    return _blocks(weight, gram)[0]
+
+
+def compensated(weight: Floats, gram: Floats) -> Floats:
+    """The (out, in) weights that GPTQ rounds: each column with what compensates the errors before it.
+
+    Rounded by themselves they give the same codes, up to scales that were chosen before a block's own errors were known.
+    """
+    return _blocks(weight, gram)[1]
+
+
+def _blocks(weight: Floats, gram: Floats | None) -> tuple[Blocks, Floats]:
+    """The 4-bit form, and the weights at the moment that each was rounded."""
+    check_blocks(weight.shape[1])
+    columns = np.array(weight.T, np.float32, order="C")  # (in, out): a step works on one contiguous row
     width = len(columns)
     correction = np.zeros((width, width), np.float32) if gram is None else _correction(gram)
-    steps = _steps(np.abs(columns).max(axis=0) / 8 * _ROOM)
+    steps = _steps(np.abs(columns).max(axis=0) / 8 * BLOCK_ROOM)
     codes = np.empty(columns.shape, np.uint8)
     scales = np.empty((width // BLOCK, columns.shape[1]), np.int8)
     for start in range(0, width, _COLUMNS_AT_A_TIME):
@@ -101,7 +127,16 @@ def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
             columns[i + 1 : end] -= correction[i, i + 1 : end, None] * errors[i - start]
         columns[end:] -= correction[start:end, end:].T @ errors
     by_block = codes.T.reshape(weight.shape[0], width // BLOCK, BLOCK)
-    return Blocks(_packed(by_block), np.ascontiguousarray(scales.T), steps)
+    return Blocks(_packed(by_block), np.ascontiguousarray(scales.T), steps), np.ascontiguousarray(columns.T)
+
+
+def check_blocks(inputs: int) -> None:
+    """Raise UnsupportedCheckpointError unless a product with so many inputs can be stored in blocks of 32."""
+    if inputs % BLOCK:
+        raise UnsupportedCheckpointError(
+            f"In int4 {BLOCK} inputs share a scale, and the checkpoint has products with {inputs} inputs.",
+            remedy="Take int8 or mixed.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +176,12 @@ class Codebook:
         codes = np.searchsorted(between, even / stored.astype(np.float32)).astype(np.uint8)
         return _packed(codes), stored
 
+    def decode(self, codes: Bytes, scales: Halves) -> Floats:
+        """Decode rows, (rows, width), that `encode` has encoded."""
+        values = self.pairs[codes].reshape(len(codes), -1)
+        rows: Floats = values * scales.astype(np.float32) * self.channels
+        return rows
+
     @property
     def pairs(self) -> Floats:
         """The two levels of each packed byte: (256, 2)."""
@@ -160,12 +201,12 @@ def _row_lengths(rows: Floats) -> Floats:
 
 def _steps(largest: Floats) -> Floats:
     """Compute the step that maps the largest magnitude to the largest code; 1 where everything is zero."""
-    steps = (largest / _LARGEST).astype(np.float32)
+    steps = (largest / LARGEST).astype(np.float32)
     return np.where(steps == 0, 1, steps).astype(np.float32)
 
 
 def _codes(scaled: Floats) -> npt.NDArray[np.int8]:
-    return np.clip(np.rint(scaled), -_LARGEST, _LARGEST).astype(np.int8)
+    return np.clip(np.rint(scaled), -LARGEST, LARGEST).astype(np.int8)
 
 
 def _block_scales(block: Floats, steps: Floats) -> npt.NDArray[np.int8]:
@@ -173,7 +214,7 @@ def _block_scales(block: Floats, steps: Floats) -> npt.NDArray[np.int8]:
     extreme = np.take_along_axis(block, np.abs(block).argmax(axis=0)[None], axis=0)[0]
     best = np.full(block.shape[1], np.inf, np.float32)
     scales = np.ones(block.shape[1], np.int8)
-    for share in (1.0, 0.95, 0.9, 0.85, 0.8, 0.75):
+    for share in BLOCK_SHARES:
         rounded = _codes(extreme * share / -8 / steps)
         candidate = np.where(rounded == 0, 1, rounded).astype(np.int8)
         scale = candidate * steps

@@ -1,7 +1,7 @@
 """Adds a model's weights to a graph in the chosen quantization: the products of its layers, and its token table."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +20,7 @@ from searchkit.embedding.graph.quantize import (
     quantize_rows,
     smoothing_scale,
 )
+from searchkit.embedding.graph.trained_form import TrainedForm
 from searchkit.embedding.model_info import Quantization
 
 Floats = npt.NDArray[np.float32]
@@ -63,9 +64,11 @@ class Weights:
 
     `observed`: the inputs of each group of products, by the group's name; without them weights are rounded without
     correction. `tokens`: for calibration, the only ids, sorted, that the graph receives, as positions in this list. `floats`:
-    the groups whose products stay in floats.
+    the groups whose products stay in floats. `trained`: the form that the weights were trained for, whose choices are taken
+    instead of what was observed; in floats they are the numbers that weights are rounded to.
 
     `noise`: of each observed group in 8 bits, the error by rounding its input relative to its output, up to a common factor.
+    `smoothed_by`: the scales of each group whose input is smoothed.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Weights:
         observed: Mapping[str, Inputs] | None = None,
         tokens: npt.NDArray[np.int64] | None = None,
         floats: Collection[str] = (),
+        trained: TrainedForm | None = None,
     ) -> None:
         self.quantization = quantization
         self.inputs_by_group: dict[str, str] = {}
         self.noise: dict[str, float] = {}
+        self.smoothed_by: dict[str, Floats] = {}
         self._floats = frozenset(floats)
-        self._smoothing: dict[str, Floats] = {}
+        self._trained = trained
         self._graph = graph
         self._observed = observed or {}
         self._tokens = tokens
@@ -90,11 +95,13 @@ class Weights:
 
     def smoothing(self, group: str, weight: Floats) -> Floats:
         """Compute (in,) scales: the caller divides the group's input by them and multiplies `weight` (out, in)."""
-        observed = self._observed.get(group)
+        observed, nothing = self._observed.get(group), np.ones(weight.shape[1], np.float32)
+        if self._trained is not None:
+            return self._trained.smoothing.get(group, nothing)
         if observed is None or not self.quantization.has_one_scale or group in self._floats:
-            return np.ones(weight.shape[1], np.float32)
-        self._smoothing[group] = smoothing_scale(observed.largest, weight)
-        return self._smoothing[group]
+            return nothing
+        self.smoothed_by[group] = smoothing_scale(observed.largest, weight)
+        return self.smoothed_by[group]
 
     def smoothed(self, x: str, product: Product) -> tuple[str, Product]:
         """Smooth the input of a product into which nothing before it can fold the scales; the product is its own group."""
@@ -112,6 +119,8 @@ class Weights:
         """
         size = ""
         kind = Quantization.FP32 if group in self._floats else self.quantization
+        if kind is Quantization.FP32 and self._trained is not None and group not in self._trained.floats:
+            products = [replace(product, weight=self._trained.rounded(product.weight)) for product in products]
         if even and (kind.has_one_scale or self._tokens is not None):
             x, size = self._evened(x)
         self.inputs_by_group[group] = x
@@ -167,7 +176,7 @@ class Weights:
         if (observed := self._observed.get(group)) is None:
             return
         weights = np.sum([(product.weight**2).sum(axis=0) for product in products], axis=0)
-        scale = self._smoothing.get(group, np.float32(1))
+        scale = self.smoothed_by.get(group, np.float32(1))
         output = float((np.diag(observed.gram) / scale**2) @ weights)
         self.noise[group] = float(((observed.largest / scale).max() ** 2) * weights.sum()) / max(output, 1e-30)
 
@@ -180,7 +189,8 @@ class Weights:
         """Add products whose weights are quantized together, since their inputs, and so GPTQ's Gram matrix, are the same."""
         observed = self._observed.get(group)
         stacked = np.concatenate([product.weight for product in products])
-        blocks = quantize_blocks(stacked, None if observed is None else observed.gram)
+        gram = observed.gram if observed is not None and self._trained is None else None
+        blocks = quantize_blocks(stacked, gram)
         found, start = [], 0
         for product in products:
             rows = slice(start, start + len(product.weight))
@@ -211,7 +221,7 @@ class Weights:
     def _float_rows(self, ids: str, name: str, table: Table, factor: float) -> str:
         graph = self._graph
         count = len(self._tokens) if self._tokens is not None else table.shape[0]
-        pieces = (rows * np.float32(factor) for rows in self._pieces(table))
+        pieces = (rows * np.float32(factor) for rows in self._pieces_as_trained(table))
         return graph.node("Gather", [graph.constant_in_pieces(name, (count, table.shape[1]), np.float32, pieces), ids])
 
     def _int8_rows(self, ids: str, name: str, table: Table, factor: float) -> str:
@@ -231,8 +241,7 @@ class Weights:
 
     def _int4_rows(self, ids: str, name: str, table: Table, factor: float) -> str:
         graph, (count, width) = self._graph, table.shape
-        sample = np.linspace(0, count - 1, min(_SAMPLE_ROWS, count)).astype(np.int64)
-        codebook = Codebook.fitted(table.rows(sample))
+        codebook = fitted_codebook(table)
         scales: list[npt.NDArray[np.float16]] = []
 
         def codes() -> Iterator[npt.NDArray[np.uint8]]:
@@ -249,9 +258,34 @@ class Weights:
         by_row = graph.node("Mul", [values, graph.node("Cast", [row_scales], to=ElementType.FLOAT32)])
         return graph.node("Mul", [by_row, graph.constant(f"{name}.channels", codebook.channels * np.float32(factor))])
 
+    def _pieces_as_trained(self, table: Table) -> Iterator[Floats]:
+        if self._trained is None:
+            return self._pieces(table)
+        rounded = rows_rounder(table, self._trained.quantization)
+        return (rounded(rows) for rows in self._pieces(table))
+
     def _pieces(self, table: Table) -> Iterator[Floats]:
         if self._tokens is not None:
             yield table.rows(self._tokens)
             return
         for start in range(0, table.shape[0], _ROWS_AT_A_TIME):
             yield table.rows(slice(start, min(start + _ROWS_AT_A_TIME, table.shape[0])))
+
+
+def fitted_codebook(table: Table) -> Codebook:
+    """Fit the codebook of a table to rows from all over it."""
+    count = table.shape[0]
+    return Codebook.fitted(table.rows(np.linspace(0, count - 1, min(_SAMPLE_ROWS, count)).astype(np.int64)))
+
+
+def rows_rounder(table: Table, quantization: Quantization) -> Callable[[Floats], Floats]:
+    """Make the function that rounds rows of a table to what a lookup in a quantized graph gives."""
+    if quantization.has_small_table:
+        codebook = fitted_codebook(table)
+        return lambda rows: codebook.decode(*codebook.encode(rows))
+    return _rows_in_bytes
+
+
+def _rows_in_bytes(rows: Floats) -> Floats:
+    codes, scales = quantize_rows(rows)
+    return codes * scales

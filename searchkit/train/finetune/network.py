@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from searchkit.errors import Action, Option, Remedy, UnsupportedCheckpointError
+from searchkit.embedding.import_model import form_for
+from searchkit.errors import Action, ModelError, Option, Remedy, UnsupportedCheckpointError
 from searchkit.train.finetune.pooling import POOLING_TYPE, AttentionPooling
 from searchkit.train.options import FinetuneOptions, Method, Precision
 
@@ -24,12 +25,20 @@ _LORA = "lora_"
 
 def open_network(folder: Path, options: FinetuneOptions) -> Any:
     """Open a SentenceTransformer to train by `options`. Raises UnsupportedCheckpointError if there is no LoRA for it."""
-    network = open_plain(folder, options)
+    network = _open(folder, options)
     _prepare(network, options)
+    _round(network, folder, options)
     return network
 
 
 def open_plain(folder: Path, options: FinetuneOptions) -> Any:
+    """Open a SentenceTransformer as it is used: nothing is frozen or added, but its numbers are rounded if `options` say so."""
+    network = _open(folder, options)
+    _round(network, folder, options)
+    return network
+
+
+def _open(folder: Path, options: FinetuneOptions) -> Any:
     """Open a SentenceTransformer in float32 on the best device, without dropout; runs no remote code and stays offline."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
@@ -65,6 +74,19 @@ def _prepare(network: Any, options: FinetuneOptions) -> None:
     for name, weight in network.named_parameters():
         only_lora = options.method is Method.LORA and id(weight) in of_encoder
         weight.requires_grad_(_LORA in name if only_lora else not name.endswith(TOKEN_TABLES))
+
+
+def _round(network: Any, folder: Path, options: FinetuneOptions) -> None:
+    """Round the numbers to those that are shipped, if they are trained for that. Raises ModelError if the checkpoint is not."""
+    if options.quantize is None:
+        return
+    from searchkit.train.finetune.quantized import round_network
+
+    form = form_for(folder, options.quantize)
+    if form is None:
+        raise ModelError(f"{folder} was not prepared for training in {options.quantize}.")
+    heads = [module for _, module in heads_of(network, folder) if not isinstance(module, AttentionPooling)]
+    round_network(network, encoder_of(network), heads, form)
 
 
 def best_device() -> str:

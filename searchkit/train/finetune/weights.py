@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from searchkit.embedding.graph.trained_form import FORM_FILE
 from searchkit.errors import ModelError
 
 Tensors = Mapping[str, Tensor]
@@ -83,11 +84,17 @@ def _is_weight(name: str) -> bool:
 
 
 def copy_description(base: Path, target: Path) -> None:
-    """Copy everything of a checkpoint except its weights."""
+    """Copy everything of a checkpoint except its weights, and what these were rounded to in training."""
     for file in sorted(base.rglob("*")):
         place = file.relative_to(base)
         fits = file.suffix in _COPIED or file.name.startswith(_NOTICES)
-        if not file.is_file() or not fits or len(place.parts) > 2 or _is_foreign(place, base):
+        if (
+            not file.is_file()
+            or not fits
+            or len(place.parts) > 2
+            or _is_foreign(place, base)
+            or place.name == FORM_FILE
+        ):
             continue
         (target / place).parent.mkdir(exist_ok=True)
         shutil.copyfile(file, target / (BASE_CARD if place.name == "README.md" else place))

@@ -16,7 +16,6 @@ from searchkit.embedding.graph import weights as weights_module
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.quantize import (
     BLOCK,
-    Blocks,
     Codebook,
     quantize_blocks,
     quantize_columns,
@@ -50,18 +49,8 @@ def cosine(a: Floats, b: Floats) -> float:
     return float((a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b))
 
 
-def decoded(blocks: Blocks) -> Floats:
-    """(out, in) weights: the low four bits of a byte come first."""
-    codes = np.stack([blocks.codes & 15, blocks.codes >> 4], axis=-1).reshape(*blocks.scales.shape, BLOCK)
-    scales = blocks.scales.astype(np.float32) * blocks.steps[:, None]
-    floats: Floats = (codes.astype(np.float32) - 8) * scales[:, :, None]
-    return floats.reshape(len(blocks.steps), -1)
-
-
 def decoded_rows(codebook: Codebook, rows: Floats) -> Floats:
-    codes, scales = codebook.encode(rows)
-    floats: Floats = codebook.pairs[codes].reshape(rows.shape) * scales.astype(np.float32) * codebook.channels
-    return floats
+    return codebook.decode(*codebook.encode(rows))
 
 
 # 8 bits
@@ -168,7 +157,7 @@ def test_four_bits_keep_to_their_bound(weight: Floats) -> None:
     assert blocks.steps.shape == (outputs,)
     assert (blocks.scales != 0).all()
     assert (blocks.steps > 0).all()
-    errors = (decoded(blocks) - weight).reshape(outputs, count, BLOCK)
+    errors = (blocks.decoded() - weight).reshape(outputs, count, BLOCK)
     largest = np.abs(weight).reshape(errors.shape).max(axis=2)
     bound = largest / 8 + 4.5 * blocks.steps[:, None]
     assert (np.sqrt((errors**2).mean(axis=2)) <= 1.001 * bound).all()
@@ -179,7 +168,7 @@ def test_the_low_four_bits_come_first_and_eight_is_zero() -> None:
     weight[0, :4] = [8, 3, 0, -4]
     weight[1, -2:] = [1, -8]
     blocks = quantize_blocks(weight)
-    np.testing.assert_allclose(decoded(blocks), weight, atol=0.05)
+    np.testing.assert_allclose(blocks.decoded(), weight, atol=0.05)
     assert blocks.codes[0, 0, 0] & 15 == 0  # the extreme value, of whichever sign, has the code 0
     assert blocks.codes[0, 0, 1] & 15 == 8
     assert blocks.codes[1, 1, -1] >> 4 == 0
@@ -191,12 +180,12 @@ def test_weights_of_zero_stay_zero() -> None:
     blocks = quantize_blocks(np.zeros((3, 64), np.float32), np.zeros((64, 64), np.float32))
     assert (blocks.scales != 0).all()
     assert (blocks.steps > 0).all()
-    assert not decoded(blocks).any()
+    assert not blocks.decoded().any()
 
 
 def test_normal_weights_lose_a_hundredth_of_their_power() -> None:
     weight = normal(48, 160) * np.exp(normal(48, 1, seed=3))
-    assert signal_to_noise_db(weight, decoded(quantize_blocks(weight))) > 20.5
+    assert signal_to_noise_db(weight, quantize_blocks(weight).decoded()) > 20.5
 
 
 def correlated_inputs(count: int, width: int) -> Floats:
@@ -209,9 +198,9 @@ def test_with_a_gram_matrix_the_product_comes_out_nearer_than_by_rounding_to_nea
     rounded, fitted = quantize_blocks(weight), quantize_blocks(weight, inputs.T @ inputs)
     unseen = correlated_inputs(800, 160)[400:]
     for x in (inputs, unseen):
-        errors = [np.linalg.norm(x @ (weight - decoded(blocks)).T) for blocks in (rounded, fitted)]
+        errors = [np.linalg.norm(x @ (weight - blocks.decoded()).T) for blocks in (rounded, fitted)]
         assert errors[1] < 0.4 * errors[0]
-    assert signal_to_noise_db(weight, decoded(fitted)) < signal_to_noise_db(weight, decoded(rounded))
+    assert signal_to_noise_db(weight, fitted.decoded()) < signal_to_noise_db(weight, rounded.decoded())
 
 
 def test_inputs_that_do_not_correlate_change_nothing() -> None:
@@ -224,9 +213,9 @@ def test_inputs_that_do_not_correlate_change_nothing() -> None:
 def test_corrections_reach_across_the_columns_that_are_worked_on_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, inputs = normal(16, 288), correlated_inputs(400, 288)
     gram = inputs.T @ inputs
-    usual = decoded(quantize_blocks(weight, gram))
+    usual = quantize_blocks(weight, gram).decoded()
     monkeypatch.setattr(quantize, "_COLUMNS_AT_A_TIME", 288)
-    assert np.isclose(usual, decoded(quantize_blocks(weight, gram)), atol=1e-3).mean() > 0.98
+    assert np.isclose(usual, quantize_blocks(weight, gram).decoded(), atol=1e-3).mean() > 0.98
 
 
 # In a graph
@@ -289,11 +278,11 @@ def test_a_product_in_four_bits_is_that_of_the_decoded_weights(multiplied: Multi
     inputs = Inputs(np.abs(x).max(axis=0), x.T @ x)
     observed = {"group": inputs} if calibrated else None
     (y,) = multiplied(x[None], [Product("p", weight)], INT4, observed=observed)
-    stored = decoded(quantize_blocks(weight, inputs.gram if calibrated else None))
+    stored = quantize_blocks(weight, inputs.gram if calibrated else None).decoded()
     true = x @ stored.T
     assert cosine(y[0], true) > 0.9995
     assert min(cosine(*pair) for pair in zip(y[0], true, strict=True)) > 0.999
-    other = x @ decoded(quantize_blocks(weight, None if calibrated else inputs.gram)).T
+    other = x @ quantize_blocks(weight, None if calibrated else inputs.gram).decoded().T
     assert np.linalg.norm(y[0] - true) < np.linalg.norm(y[0] - other)
 
 

@@ -25,12 +25,18 @@ _calibrate = click.option(
     metavar="COLLECTION",
     help="Calibrate the quantization on this collection's texts too, not only on the built-in sample.",
 )
+_QUANTIZATIONS = click.Choice([kind.value for kind in Quantization])
 _quantization = click.option(
     "--quantization",
-    type=click.Choice([kind.value for kind in Quantization]),
+    type=_QUANTIZATIONS,
     default=Quantization.INT8.value,
     show_default=True,
     help="Precision of the stored weights.",
+)
+_own_quantization = click.option(
+    "--quantization",
+    type=_QUANTIZATIONS,
+    help=f"Precision of the stored weights (default: what they were trained in, else {Quantization.INT8}).",
 )
 
 
@@ -75,9 +81,9 @@ def pull_model(model: str, revision: str, name: str, quantization: str, calibrat
 @click.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--name", default="", help="Name of the installed model (default: the folder's name).")
-@_quantization
+@_own_quantization
 @_calibrate
-def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> None:
+def import_model(folder: Path, name: str, quantization: str | None, calibrate: str) -> None:
     """Convert a sentence-transformers checkpoint FOLDER (EmbeddingGemma 1 or 2, ModernBERT, BERT) to a model.
 
     \b
@@ -89,13 +95,21 @@ def import_model(folder: Path, name: str, quantization: str, calibrate: str) -> 
 
     with Library() as library:
         passages = _calibration_passages(library, calibrate)
-        store, stored_as = library.models, Quantization(quantization)
+        store, stored_as = library.models, _stored_as(folder.expanduser(), quantization)
         with progress_line() as on_progress:
             card = store.add(
                 folder.expanduser(), name=name, quantization=stored_as, passages=passages, on_progress=on_progress
             )
         _report(library, card, f"Imported {card.name}")
         _advise_to_embed(library)
+
+
+def _stored_as(folder: Path, quantization: str | None) -> Quantization:
+    """The quantization that is named, or else the one that a checkpoint was trained in."""
+    from searchkit.embedding.graph.trained_form import read_form
+
+    form = None if quantization else read_form(folder)
+    return form.quantization if form else Quantization(quantization or Quantization.INT8)
 
 
 def fetch_model(library: "Library", request: "PullRequest") -> None:
@@ -163,6 +177,8 @@ def _remarks(card: "ModelCard") -> Iterator[str]:
             f"Warning: its vectors are not quite its own (cosine to those in floats: {fidelity.mean_cosine:.4f} on average,"
             f" {fidelity.worst_cosine:.4f} at worst). {remedy_text(FINER)}"
         )
+    if trained_in := card.source.get("trained_in"):
+        yield f"Its weights were trained in {trained_in}, and are stored as they were trained."
     if card.scale.is_meaningless:
         yield (
             "Warning: it does not distinguish passages that answer a query from others; its weights may be untrained or"

@@ -12,7 +12,7 @@
 The name of a field is the name of its parameter, whatever its flags are called. Knows nothing of any command.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from functools import wraps
@@ -34,10 +34,10 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class EnumChoice(click.Choice[str], Generic[Kind]):
-    """One of the values of an enum; the command gets the member."""
+    """One of the values of an enum, or of `some` of them; the command gets the member."""
 
-    def __init__(self, kinds: type[Kind]) -> None:
-        super().__init__([kind.value for kind in kinds])
+    def __init__(self, kinds: type[Kind], some: Sequence[Kind] = ()) -> None:
+        super().__init__([kind.value for kind in some or kinds])
         self._kinds = kinds
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Kind:

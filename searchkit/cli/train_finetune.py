@@ -1,12 +1,12 @@
 """`searchkit train finetune`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import PATH, argument, group, option, with_options
+from searchkit.cli.options import PATH, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_options import (
     AT_LEAST_0,
@@ -14,14 +14,13 @@ from searchkit.cli.train_options import (
     FRESH,
     GENERAL,
     INSTALL_ANYWAY,
-    QUANTIZATION,
     amount,
     say_installed,
     training,
     use_or_advise,
 )
 from searchkit.display import size
-from searchkit.embedding.model_info import Quantization
+from searchkit.embedding.model_info import TRAINABLE, Quantization
 from searchkit.train.options import FinetuneOptions, LossWeights
 
 if TYPE_CHECKING:
@@ -59,7 +58,22 @@ class _Request:
     ]
     training: Annotated[FinetuneOptions, TRAINING]
     loss: Annotated[LossWeights, _LOSS]
-    quantization: Annotated[Quantization, QUANTIZATION]
+    quantize: Annotated[
+        Quantization | None,
+        option(
+            "--quantize",
+            type=EnumChoice(Quantization, TRAINABLE),
+            help="Round the weights while they are trained, to what the result is stored in.",
+        ),
+    ]
+    quantization: Annotated[
+        Quantization | None,
+        option(
+            "--quantization",
+            type=EnumChoice(Quantization),
+            help=f"How to store the result (default: as it was trained, else {Quantization.INT8}).",
+        ),
+    ]
     keep: Annotated[
         Path | None, option("--checkpoint", type=PATH, help="Also keep the tuned checkpoint, in this new folder.")
     ]
@@ -82,12 +96,17 @@ def finetune(request: _Request) -> None:
     Examples:
       searchkit train finetune docs
       searchkit train finetune docs --method full --use
+      searchkit train finetune docs --quantize int4
       searchkit train finetune --pairs pairs.jsonl --base ~/Downloads/embeddinggemma-300m --name mine
     """
     if not request.collection and (request.pairs is None or not request.base):
         raise click.UsageError("Name a collection, or pairs and a base: --pairs FILE --base MODEL")
     if request.use and not request.collection:
         raise click.UsageError("--use needs the collection that should use the result.")
+    if request.quantize and request.quantization not in (None, request.quantize):
+        raise click.UsageError(
+            f"What is trained in {request.quantize} is stored in {request.quantize}: leave out --quantization."
+        )
     from searchkit.library import Library
     from searchkit.train.options import require_torch
 
@@ -98,6 +117,7 @@ def finetune(request: _Request) -> None:
 
 def _prepare(library: "Library", request: _Request) -> "Prepared":
     """Check the request completely before anything is trained."""
+    from searchkit.embedding.prepare_form import check_form
     from searchkit.train.finetune.base import find_base
     from searchkit.train.finetune.data import prepare_data
     from searchkit.train.finetune.finetune import Run
@@ -112,6 +132,8 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
     name = library.models.free_name(request.name or _default_name(base, request))
     if request.keep and request.keep.expanduser().exists():
         raise click.UsageError(f"{request.keep} exists already. --checkpoint needs a new folder.")
+    if request.quantize:
+        check_form(base.checkpoint, request.quantize)
     check_folders(request.general)
     file = request.pairs.expanduser() if request.pairs else None
     seed = request.training.seed
@@ -122,17 +144,21 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
     )
     for remark in remarks:
         say(f"Note: {remark}")
-    run = Run(base, data, request.training, request.loss, RunFolder(library.home.finetuning / name), request.fresh)
-    return Prepared(
-        run, tuple(pairs), ProofOptions(request.general, request.quantization, request.training.seed), remarks
-    )
+    training = replace(request.training, quantize=request.quantize)
+    run = Run(base, data, training, request.loss, RunFolder(library.home.finetuning / name), request.fresh)
+    proof = ProofOptions(request.general, _stored_in(request), seed, with_floats=request.quantize is not None)
+    return Prepared(run, tuple(pairs), proof, remarks)
 
 
 def _default_name(base: "Base", request: _Request) -> str:
     from searchkit.embedding.store import default_name
 
     subject = request.collection or (request.pairs.stem if request.pairs else "")
-    return default_name(f"{base.name}-{subject}-{request.training.method}", request.quantization)
+    return default_name(f"{base.name}-{subject}-{request.training.method}", _stored_in(request))
+
+
+def _stored_in(request: _Request) -> Quantization:
+    return request.quantize or request.quantization or Quantization.INT8
 
 
 def _train(library: "Library", prepared: "Prepared", request: _Request) -> None:

@@ -107,12 +107,11 @@ def import_model(
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
         fidelity, _ = write_graph(Graph(checkpoint, family, parts, quantization, trained), calibration, ids)
         _write_tables(checkpoint, family, parts)
-        dimension = calibration.vectors.shape[1]
         card = ModelCard(
             name=target.name,
             architecture=checkpoint.model_type,
-            dimension=dimension,
-            prefix_dimensions=prefixes_of(checkpoint, dimension),
+            dimension=calibration.vectors.shape[1],
+            prefix_dimensions=prefixes_of(checkpoint, calibration.vectors.shape[1]),
             max_tokens=checkpoint.max_tokens,
             prompts=prompts,
             quantization=quantization,

@@ -41,6 +41,7 @@ class Quantization(StrEnum):
         return self.has_one_scale or self is Quantization.INT4
 
 
+TRAINABLE = (Quantization.INT8, Quantization.INT4, Quantization.MIXED)  # what `train finetune --quantize` offers
 CLOSE_ENOUGH = 0.995  # mean cosine to the model's own floats; rankings of models above it do not differ measurably
 
 

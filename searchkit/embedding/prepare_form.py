@@ -18,10 +18,10 @@ from searchkit.embedding.conversion import Conversion
 from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.encoder import write_encoder
 from searchkit.embedding.graph.quantize import check_blocks, compensated
-from searchkit.embedding.graph.trained_form import TRAINABLE, TrainedForm, trained_form
+from searchkit.embedding.graph.trained_form import TrainedForm, trained_form
 from searchkit.embedding.graph.weights import Floats, Inputs, Product, Weights
 from searchkit.embedding.import_model import FAMILIES, Family, Graph, find_tokenizer, form_for, write_graph
-from searchkit.embedding.model_info import Quantization, prompts_of_checkpoint
+from searchkit.embedding.model_info import TRAINABLE, Quantization, prompts_of_checkpoint
 from searchkit.embedding.sample import sample_inputs
 from searchkit.embedding.tokenizer import open_tokenizer
 from searchkit.errors import UnsupportedCheckpointError

@@ -21,8 +21,9 @@ from searchkit_indexes import Code, Ids, IndexSpec, Structure, Vectors, build_in
 
 GENERAL_LOSS = 0.005  # nDCG@10 that a general check may lose, averaged over prefixes and codes
 PAIRS_LOSS = 0.01  # nDCG@10 that held-out pairs may lose if their likelihood gains
+FLOATS = "float32"
 CODES: Mapping[str, tuple[Structure, Code]] = {
-    "float32": (Structure.FLAT, Code.FLOAT32),
+    FLOATS: (Structure.FLAT, Code.FLOAT32),
     "int8": (Structure.FLAT, Code.INT8),
     "1-bit": (Structure.RABITQ, Code.BIT1),
 }
@@ -145,7 +146,7 @@ def compare_pairs(name: str, items: KnownItems, matrix: Matrix, prefixes: Sequen
 
 def ndcg_by_prefix(judged: JudgedQueries, prefixes: Sequence[int]) -> npt.NDArray[np.float64]:
     """(prefixes, queries) nDCG@10 by exact search of each prefix."""
-    return np.stack([_measure(judged, dimension, "float32").ndcg for dimension in prefixes])
+    return np.stack([_measure(judged, dimension, FLOATS).ndcg for dimension in prefixes])
 
 
 def held_out(name: str, items: KnownItems) -> JudgedQueries:
@@ -233,7 +234,7 @@ def _measure(judged: JudgedQueries, dimension: int, code: str) -> _Measured:
     queries, corpus = prefix(judged.queries, dimension), prefix(judged.corpus, dimension)
     structure, coded = CODES[code]
     ids = np.arange(len(corpus), dtype=np.int64)
-    is_exact = code == "float32"
+    is_exact = code == FLOATS
     index = None if is_exact else build_index(IndexSpec(structure, coded, dimension), [(ids, corpus)])
     values: list[tuple[float, float, float]] = []
     for start in range(0, len(queries), _AT_ONCE):

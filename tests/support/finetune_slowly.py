@@ -1,12 +1,17 @@
-"""A fine-tuning run in a process of its own, to be killed: `BASE FOLDER STEP`; at that step it kills itself, 0 for never."""
+"""A fine-tuning run in a process of its own, to be killed: `BASE FOLDER STEP [QUANTIZATION]`.
+
+At that step it kills itself, 0 for never.
+"""
 
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from searchkit.embedding.model_info import Quantization
 from searchkit.reports import Progress
-from tests.support.finetune_runs import finetune_tiny
+from tests.support.finetune_runs import OPTIONS, finetune_tiny
 
 
 def main() -> None:
@@ -17,7 +22,8 @@ def main() -> None:
         if progress.stage == "Training" and step and progress.done == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    print(finetune_tiny(base, folder, on_progress))  # noqa: T201
+    options = replace(OPTIONS, quantize=Quantization(sys.argv[4])) if sys.argv[4:] else OPTIONS
+    print(finetune_tiny(base, folder, on_progress, options=options))  # noqa: T201
 
 
 if __name__ == "__main__":

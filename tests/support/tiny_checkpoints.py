@@ -13,8 +13,8 @@ _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WIDTH = 32
 
 
-def write_bert(folder: Path, layers: int = 2) -> Path:
-    """An encoder of the BERT family with mean pooling and with dropout."""
+def write_bert(folder: Path, layers: int = 2, inner: int = 48) -> Path:
+    """An encoder of the BERT family with mean pooling and with dropout; `inner`: the width of its MLPs."""
     from transformers import BertConfig, BertModel
 
     config = BertConfig(
@@ -22,7 +22,7 @@ def write_bert(folder: Path, layers: int = 2) -> Path:
         hidden_size=WIDTH,
         num_hidden_layers=layers,
         num_attention_heads=2,
-        intermediate_size=48,
+        intermediate_size=inner,
         max_position_embeddings=64,
         hidden_dropout_prob=0.1,
         attention_probs_dropout_prob=0.1,
@@ -30,8 +30,11 @@ def write_bert(folder: Path, layers: int = 2) -> Path:
     return _write(folder, BertModel, config, dense=False, prompts={})
 
 
-def write_gemma(folder: Path, layers: int = 2) -> Path:
-    """A bidirectional Gemma 3 encoder with a window of 8 tokens in every other layer, two Dense heads and prompts."""
+def write_gemma(folder: Path, layers: int = 2, inner: int = 48) -> Path:
+    """A bidirectional Gemma 3 encoder with a window of 8 tokens in every other layer, two Dense heads and prompts.
+
+    `inner`: the width of its MLPs.
+    """
     from transformers import Gemma3TextConfig, Gemma3TextModel
 
     config = Gemma3TextConfig(
@@ -41,7 +44,7 @@ def write_gemma(folder: Path, layers: int = 2) -> Path:
         num_attention_heads=2,
         num_key_value_heads=1,
         head_dim=16,
-        intermediate_size=48,
+        intermediate_size=inner,
         max_position_embeddings=64,
         sliding_window=8,
         layer_types=["full_attention" if number % 2 else "sliding_attention" for number in range(layers)],

@@ -16,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from searchkit.embedding.graph.quantize import quantize_blocks, quantize_columns
-from searchkit.embedding.model_info import Quantization
+from searchkit.embedding.model_info import TRAINABLE, Quantization
 from searchkit.errors import UnsupportedCheckpointError
 from searchkit.files import write_atomically
 
 Floats = npt.NDArray[np.float32]
 FORM_FILE = "searchkit_quantization.json"  # in a checkpoint's folder
-TRAINABLE = (Quantization.INT8, Quantization.INT4, Quantization.MIXED)
 _DIGITS = 4  # of a smoothing scale; more change nothing and take room
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,23 @@ from safetensors import SafetensorError
 
 from searchkit.display import size
 from searchkit.embedding.import_model import prefixes_of
+from searchkit.embedding.model_info import Quantization
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.base import Base, model_card
 from searchkit.train.finetune.caching import CachedObjective, Embedding
 from searchkit.train.finetune.checkpoints import best_states, history_of
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.history import History
-from searchkit.train.finetune.network import compute_dtype, open_network
+from searchkit.train.finetune.network import compute_dtype, open_network, open_plain
 from searchkit.train.finetune.objective import METRIC, RowObjective, Teacher, Validation, base_as_teacher
+from searchkit.train.finetune.quantized import prepared_base
 from searchkit.train.finetune.result import Mixture, choose_share, tuned_tensors, write_checkpoint
 from searchkit.train.finetune.run_folder import RunFolder, check_space, identity_of
 from searchkit.train.finetune.trainer import train
 from searchkit.train.options import FinetuneOptions, LossWeights, Method, writing_to
 
 _CHECKED_TEXTS = 8
+_FLOAT_SCORE = "float_score"  # in the run's manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Tuned:
     """The result of a run. The scores are nDCG@10 on the validation pairs, of the base and of the chosen mixture.
 
     `share`: of the tuned weights in it. `seconds`: training time of all starts; `peak_bytes`: peak memory of the last start;
-    `history`: losses and scores during training.
+    `history`: losses and scores during training. `quantize`: what it was trained in, None for floats; then all scores are in
+    that, except `float_score`, of the base in floats.
     """
 
     checkpoint: Path
@@ -43,6 +47,8 @@ class Tuned:
     seconds: float
     peak_bytes: int
     history: History
+    quantize: Quantization | None = None
+    float_score: float | None = None
 
     @property
     def helps(self) -> bool:
@@ -65,6 +71,11 @@ class Run:
     fresh: bool = False
     teacher: Teacher | None = None
 
+    @property
+    def start(self) -> Path:
+        """The checkpoint that training starts from: the base's, or what was prepared of it for a quantization."""
+        return self.folder.prepared if self.options.quantize else self.base.folder
+
 
 def finetune(run: Run, *, on_progress: ProgressListener, say: Callable[[str], None]) -> Tuned:
     """Train, or resume training; choose the best states and how much of the base to mix in; write and check the checkpoint.
@@ -80,8 +91,10 @@ def finetune(run: Run, *, on_progress: ProgressListener, say: Callable[[str], No
 
 def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], *, is_resumed: bool) -> float:
     """Train, leaving the best states in the run's folder, and return the base's score."""
+    if run.options.quantize:
+        _prepare(run, run.options.quantize, on_progress)
     on_progress(Progress("Opening the base", 0, None, ""))
-    network = open_network(run.base.folder, run.options)
+    network = open_network(run.start, run.options)
     trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
     if not is_resumed:
         check_space(run.folder.path, run.base, trained)
@@ -90,14 +103,13 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
     objective = _objective(run, embedding, on_progress)
     base_score = _base_score(run.folder, validation, on_progress)
     verb = "Resuming" if is_resumed else "Training"
-    say(
-        f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Before: nDCG@10 {base_score:.4f} on validation."
-    )
+    before = f"nDCG@10 {base_score:.4f} on validation{_beside_floats(run)}"
+    say(f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Before: {before}.")
     started = time.monotonic()
-    before = float(run.folder.manifest().get("seconds", 0.0))
+    earlier = float(run.folder.manifest().get("seconds", 0.0))
 
     def on_score(epoch: float, score: float) -> None:
-        run.folder.note(seconds=before + time.monotonic() - started)
+        run.folder.note(seconds=earlier + time.monotonic() - started)
         say(f"epoch {epoch:g}: nDCG@10 {score:.4f} ({score - base_score:+.4f})")
 
     train(
@@ -111,6 +123,29 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
         on_score=on_score,
     )
     return base_score
+
+
+def _prepare(run: Run, quantization: Quantization, on_progress: ProgressListener) -> None:
+    """Have the base in floats score and teach, then write the checkpoint to start from; each once."""
+    is_taught = run.teacher is not None or run.folder.teacher() is not None
+    if run.folder.manifest().get(_FLOAT_SCORE) is None or not is_taught:
+        check_space(run.folder.path, run.base, 0, copies=3)
+        on_progress(Progress("Embedding with the base in floats", 0, None, ""))
+        plain = replace(run.options, quantize=None)
+        embedding = _embedding(open_plain(run.base.folder, plain), plain)
+        if not is_taught:
+            run.folder.keep_teacher(base_as_teacher(run.data.train, embedding))
+        validation = Validation(run.data.validation, run.data.train, embedding, run.options.seed)
+        run.folder.note(**{_FLOAT_SCORE: validation()[METRIC]})
+    on_progress(Progress(f"Preparing for {quantization}", 0, None, ""))
+    with writing_to(run.folder.path, "The checkpoint to start from", SafetensorError):
+        prepared_base(run.base.folder, run.folder.prepared, quantization)
+
+
+def _beside_floats(run: Run) -> str:
+    """What the base scores in floats, if the run is in a quantization."""
+    known = run.folder.manifest().get(_FLOAT_SCORE)
+    return "" if known is None else f" in {run.options.quantize}, {known:.4f} in floats"
 
 
 def _objective(run: Run, embedding: Embedding, on_progress: ProgressListener) -> RowObjective:
@@ -137,7 +172,7 @@ def _base_score(folder: RunFolder, validation: Validation, on_progress: Progress
 def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned:
     """Make the checkpoint from the best states."""
     on_progress(Progress("Choosing the best state", 0, None, ""))
-    options, base = run.options, run.base.folder
+    options, base = run.options, run.start
     states = best_states(run.folder.states, options.soup)
     mixture = Mixture(base, tuned_tensors(base, states, options), options)
     embedding = _embedding(mixture.network, options)
@@ -152,6 +187,8 @@ def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned
         seconds=float(run.folder.manifest().get("seconds", 0.0)),
         peak_bytes=_peak_memory_bytes(),
         history=history_of(run.folder.states),
+        quantize=options.quantize,
+        float_score=run.folder.manifest().get(_FLOAT_SCORE),
     )
     on_progress(Progress("Writing the checkpoint", 0, None, ""))
     texts = [row.positive for row in run.data.validation[:_CHECKED_TEXTS]]
@@ -165,13 +202,15 @@ def _facts(run: Run, result: Tuned) -> Mapping[str, object]:
     options = run.options
     epochs = ", ".join(f"{epoch:g}" for epoch in result.epochs)
     rank = f", rank {options.lora_rank}" if options.method is Method.LORA else ""
+    form = {} if options.quantize is None else {"trained in": f"{options.quantize}, the weights rounded at each step"}
     return {
         "pairs": f"{len(run.data.train):,} to train with, {len(run.data.validation):,} to choose with",
         "method": f"{options.method}{rank}; learning rate {options.rate:g}, batches of {options.batch_size}, seed {options.seed}",
+        **form,
         "loss": f"contrastive (temperature {run.weights.temperature:g}) {run.weights.contrastive:g}, spread-out"
         f" {run.weights.spread:g}, distillation to the base {run.weights.distillation:g}",
         "mixture": f"{result.share:.0%} the weights of epoch {epochs}, the rest the base's",
-        "nDCG@10 on validation pairs": f"{result.base_score:.4f} before, {result.score:.4f} after",
+        "nDCG@10 on validation pairs": f"{result.base_score:.4f} before, {result.score:.4f} after{_beside_floats(run)}",
         "time, memory": f"{result.seconds / 60:.1f} minutes, {size(result.peak_bytes)} at the peak",
         "weights of the base": f"SHA-256 {run.base.weights_checksum}",
     }

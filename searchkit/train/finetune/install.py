@@ -13,7 +13,7 @@ from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.finetune import Run, Tuned
 from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
-from searchkit.train.finetune.proof import Proof, ProofOptions, proof_table, prove
+from searchkit.train.finetune.proof import Proof, ProofOptions, floats_table, proof_table, prove
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Verdict
 from searchkit.train.options import writing_to
@@ -77,7 +77,8 @@ def install_if_better(
     proof = Proof((), (), Verdict(False, "on the validation pairs it finds nothing better than the base"))
     if tuned.helps or is_forced:
         proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
-    about = "\n\n".join((*prepared.remarks, proof.verdict.reason, proof_table(proof)))
+    tables = (proof_table(proof), floats_table(proof, prepared.proof.quantization))
+    about = "\n\n".join((*prepared.remarks, proof.verdict.reason, *filter(None, tables)))
     card = f"{(tuned.checkpoint / CARD).read_text('utf-8')}\n## Proof\n\n{about}\n"
     report = library.home.finetuning_reports / name
     licence = model = ""

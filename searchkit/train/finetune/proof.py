@@ -16,35 +16,49 @@ from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.base import Base
+from searchkit.train.finetune.caching import Embedding
+from searchkit.train.finetune.network import open_plain
 from searchkit.train.finetune.run_folder import RunFolder
-from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare_models, judge
+from searchkit.train.gate import FLOATS, Comparison, JudgedQueries, Verdict, compare_models, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
-from searchkit.train.options import writing_to
+from searchkit.train.options import FinetuneOptions, writing_to
 from searchkit.train.pairs.pair import Pair, Split, of_split, sample
 from searchkit.types import Passage
+from searchkit_indexes import Vectors
 
 _QUERIES = 300  # held-out ones, at most
 _POOL = 600  # passages among which they must find theirs
+_TOKENS_AT_ONCE = 4096
 _LEAST = 10  # held-out queries; fewer prove nothing
 _BEFORE, _AFTER = "base", "tuned"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The comparisons of a tuned model with its base on held-out pairs and general checks, and the verdict."""
+    """The comparisons of a tuned model with its base on held-out pairs and general checks, and the verdict.
+
+    `in_floats`: the held-out pairs with both checkpoints in floats, if the tuned one was trained in a quantization; it decides
+    nothing.
+    """
 
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
     verdict: Verdict
+    in_floats: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProofOptions:
-    """The options of a proof. `general`: folders in BEIR's layout to check with the bundled one. `quantization`: the model's."""
+    """The options of a proof.
+
+    `general`: folders in BEIR's layout to check with the bundled one. `quantization`: the model's. `with_floats`: compare the
+    checkpoints in floats as well.
+    """
 
     general: tuple[Path, ...] = ()
     quantization: Quantization = Quantization.INT8
     seed: int = 0
+    with_floats: bool = False
 
 
 def prove(
@@ -63,7 +77,11 @@ def prove(
     before = _base_model(library, store, base, options.quantization)
     after = converted(store, _AFTER, run.checkpoint, options.quantization)
     target, general = compare_embedders(library.home, (before, after), pairs, options, on_progress)
-    return Proof((target,), general, judge([target], general))
+    in_floats = None
+    if options.with_floats:
+        prefixes = tuple({cell.prefix: None for cell in target.cells})
+        in_floats = _compare_in_floats(base, run.checkpoint, pairs, options, prefixes)
+    return Proof((target,), general, judge([target], general), in_floats)
 
 
 def compare_embedders(
@@ -84,6 +102,27 @@ def compare_embedders(
         old, new = (judged_folder(home, folder, model, on_progress) for model in models)
         general.append(compare_models(old, new, prefixes))
     return target, tuple(general)
+
+
+def _compare_in_floats(
+    base: Base, tuned: Path, pairs: Sequence[Pair], options: ProofOptions, prefixes: Sequence[int]
+) -> Comparison:
+    """Compare two checkpoints in floats on the held-out pairs, without converting them."""
+    test, pool = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed), held_out_pool(pairs, options.seed)
+    found = []
+    for folder in (base.folder, tuned):
+        network = open_plain(folder, FinetuneOptions(max_tokens=base.checkpoint.max_tokens))
+        embedding = Embedding(network, tokens_at_once=_TOKENS_AT_ONCE, dtype=None)
+        queries = list(dict.fromkeys(pair.query for pair in test))
+        found.append(
+            _judged(
+                test,
+                pool,
+                embedding.embed_texts([base.prompts.of_query(query) for query in queries]),
+                embedding.embed_texts([base.prompts.of_passage(passage) for passage in pool]),
+            )
+        )
+    return compare_models(found[0], found[1], prefixes)
 
 
 def too_few_to_prove(pairs: Sequence[Pair]) -> str:
@@ -121,16 +160,22 @@ def held_out_pool(pairs: Sequence[Pair], seed: int) -> list[Passage]:
 def _held_out(
     test: Sequence[Pair], pool: Sequence[Passage], model: Embedder, on_progress: ProgressListener
 ) -> JudgedQueries:
-    """The held-out queries, each with its own passages as the answers."""
+    """The held-out queries and the pool as a model embeds them."""
+    on_progress(Progress("Proving", 0, None, ""))
+    queries = list(dict.fromkeys(pair.query for pair in test))
+    return _judged(test, pool, model.embed_queries(queries), model.embed_documents(pool))
+
+
+def _judged(test: Sequence[Pair], pool: Sequence[Passage], queries: Vectors, passages: Vectors) -> JudgedQueries:
+    """The held-out queries, in their order and each once, with its own passages as the answers."""
     numbers = {passage: number for number, passage in enumerate(pool)}
     answers: dict[str, dict[str, int]] = {}
     for pair in test:
         answers.setdefault(pair.query, {})[str(numbers[pair.passage])] = 1
-    on_progress(Progress("Proving", 0, None, ""))
     return JudgedQueries(
         name="held-out pairs",
-        queries=model.embed_queries(list(answers)),
-        corpus=model.embed_documents(pool),
+        queries=queries,
+        corpus=passages,
         document_of=np.arange(len(pool), dtype=np.int64),
         relevance=tuple(answers.values()),
         hidden=np.full(len(answers), -1, np.int64),
@@ -152,4 +197,19 @@ def proof_table(proof: Proof) -> str:
                 f"{cell.ndcg_after:.4f}",
             )
             lines.append(f"| {' | '.join((*values, gain, recall, ann))} |")
+    return "\n".join(lines)
+
+
+def floats_table(proof: Proof, quantization: Quantization) -> str:
+    """What the quantization costs before and after training in it, on the held-out pairs, as Markdown; "" if not measured."""
+    if proof.in_floats is None:
+        return ""
+    lines = [
+        f"| held-out pairs, prefix | base in floats | base in {quantization} | tuned, before rounding | tuned in {quantization} |",
+        "|" + "---|" * 5,
+    ]
+    for stored, exact in zip(proof.targets[0].cells, proof.in_floats.cells, strict=True):
+        if stored.code == FLOATS:
+            values = (exact.ndcg_before, stored.ndcg_before, exact.ndcg_after, stored.ndcg_after)
+            lines.append(f"| {stored.prefix} | {' | '.join(f'{value:.4f}' for value in values)} |")
     return "\n".join(lines)

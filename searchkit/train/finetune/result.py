@@ -1,7 +1,7 @@
 """From the best states to the tuned checkpoint: averaged, mixed with the base as validation decides, written and checked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from searchkit.embedding.graph.trained_form import TrainedForm, write_form
+from searchkit.embedding.import_model import form_for
 from searchkit.errors import ModelError
 from searchkit.files import new_folder
 from searchkit.train.finetune.caching import Embedding
@@ -34,7 +36,9 @@ def tuned_tensors(base: Path, states: Sequence[Saved], options: FinetuneOptions)
     """Average the states' weights, LoRA merged, by module folder and name, without the token table, which no state has."""
     merged: list[dict[str, dict[str, Tensor]]] = []
     for saved in states:
-        network = open_network(base, options)  # merging changes the weights, so each starts from the base
+        network = open_network(
+            base, replace(options, quantize=None)
+        )  # merging changes it, so each starts from the base
         put_tensors(network, read_tensors(saved.folder))
         merged.append({place: _tuned_only(tensors) for place, tensors in merged_tensors(network, base).items()})
     return {place: mean_of([each[place] for each in merged]) for place in merged[0]}
@@ -98,6 +102,8 @@ def write_checkpoint(mixture: Mixture, target: Path, texts: Sequence[str], card:
     expected = _exact(mixture.network).embed_texts(texts)
     with new_folder(target) as folder:
         write_tuned(mixture.base, folder, mixture.tuned, share=mixture.share)
+        if form := _form_of(mixture):
+            write_form(folder, form)
         (folder / "README.md").write_text(card, "utf-8")
         check_same_shape(mixture.base, folder)
         network = open_plain(folder, mixture.options)
@@ -105,6 +111,12 @@ def write_checkpoint(mixture: Mixture, target: Path, texts: Sequence[str], card:
         worst = float((_exact(network).embed_texts(texts) * expected).sum(axis=1).min())
         if not worst >= _SAME:
             raise ModelError(f"The written checkpoint's vectors are not those in memory (worst cosine {worst:.5f}).")
+
+
+def _form_of(mixture: Mixture) -> TrainedForm | None:
+    """The form that the network was trained for, None for floats."""
+    quantization = mixture.options.quantize
+    return None if quantization is None else form_for(mixture.base, quantization)
 
 
 def _exact(network: Any) -> Embedding:

@@ -38,6 +38,11 @@ class RunFolder:
         return self.path / "states"
 
     @property
+    def prepared(self) -> Path:
+        """The folder of the checkpoint that training in a quantization starts from."""
+        return self.path / "prepared"
+
+    @property
     def checkpoint(self) -> Path:
         """The folder of the tuned checkpoint."""
         return self.path / "checkpoint"
@@ -99,16 +104,21 @@ class RunFolder:
 def identity_of(base: Base, data: Data, options: FinetuneOptions, weights: LossWeights) -> str:
     """A digest that is equal for starts of the same run: of base, pairs, and every option that changes the result."""
     chosen = {name: value for name, value in asdict(options).items() if name not in _FREE}
+    if options.quantize is None:  # so that runs of earlier versions, which knew of no quantization, can be resumed
+        del chosen["quantize"]
     digest = hashlib.sha256(json.dumps([base.weights_checksum, chosen, asdict(weights)], sort_keys=True).encode())
     for row in (*data.train, *data.validation):
         digest.update(json.dumps(asdict(row)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 
 
-def check_space(folder: Path, base: Base, trained_numbers: int) -> None:
-    """Raise TrainingError unless there is room for the states, the tuned checkpoint and the model made of it."""
+def check_space(folder: Path, base: Base, trained_numbers: int, *, copies: int = 2) -> None:
+    """Raise TrainingError unless there is room for the states and for `copies` of the checkpoint.
+
+    These are the tuned checkpoint and the model made of it; or also the prepared one.
+    """
     weights = sum(path.stat().st_size for path in base.folder.rglob("*.safetensors"))
-    needed = _STATES * _PER_TRAINED * 4 * trained_numbers + 2 * weights
+    needed = _STATES * _PER_TRAINED * 4 * trained_numbers + copies * weights
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise TrainingError(

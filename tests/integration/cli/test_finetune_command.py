@@ -98,16 +98,68 @@ def test_without_a_collection_pairs_and_a_base_are_needed(command: Command) -> N
     assert "--pairs FILE --base MODEL" in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--quantize", "int5"), "'int5' is not one of 'int8', 'int4', 'mixed'"),
+        (("--quantize", "fp32"), "'fp32' is not one of"),
+        (("--quantize", "int4", "--quantization", "int8"), "leave out --quantization"),
+    ],
+)
+def test_a_quantization_that_is_not_trained_in_is_refused(
+    command: Command, arguments: tuple[str, ...], reason: str
+) -> None:
+    result = command("docs", *arguments)
+    assert result.exit_code == 2
+    assert reason in " ".join(result.output.split())
+
+
+def test_a_form_that_a_checkpoint_cannot_have_is_refused_before_the_training(tmp_path: Path, command: Command) -> None:
+    pairs, base = pair_file(tmp_path / "pairs.jsonl", tiny_pairs()), str(write_bert(tmp_path / "base"))
+    reason = refused(command("--pairs", pairs, "--base", base, "--quantize", "int4"))
+    assert "products with 48 inputs" in reason
+    assert not (tmp_path / "home" / "training").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.minilm
+def test_the_small_model_is_trained_in_four_bits_and_proven_in_them(tmp_path: Path, command: Command) -> None:
+    pairs = pair_file(tmp_path / "pairs.jsonl", [_maintenance(number) for number in range(80)])
+    settings = ("--method", "full", "--epochs", "1", "--batch-size", "16", "--max-tokens", "32", "--threads", "1")
+    result = command(
+        "--pairs", pairs, "--base", "all-minilm-l6-v2", *settings, "--quantize", "int4", "--force", "--json",
+        "--checkpoint", str(tmp_path / "kept"),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["model"] == "all-minilm-l6-v2-pairs-full-int4"
+    assert told["quantize"] == "int4"
+    assert told["float_score"] > 0
+    assert [cell["prefix"] for cell in told["in_floats"]["cells"]] == [384] * 3
+    card = json.loads((tmp_path / "home" / "models" / told["model"] / "model.json").read_text())
+    assert (card["quantization"], card["source"]["trained_in"]) == ("int4", "int4")
+    report = (Path(told["report"]) / "report.md").read_text()
+    assert (
+        "| held-out pairs, prefix | base in floats | base in int4 | tuned, before rounding | tuned in int4 |" in report
+    )
+    imported = CliRunner().invoke(cli, ["models", "import", str(tmp_path / "kept"), "--name", "again"])
+    assert imported.exit_code == 0, imported.output
+    assert "trained in int4" in imported.output
+    weights = [tmp_path / "home" / "models" / name / "weights.bin" for name in ("again", told["model"])]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def _maintenance(number: int) -> Pair:
+    split = [Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST][number % 4]
+    subject = f"{['pump', 'valve', 'gasket', 'rotor', 'boiler'][number % 5]} {number}"
+    text = f"Maintenance of {subject[:-1]} number {number} is due every {number} weeks, after a look at its gauge."
+    return Pair(f"when to look after the {subject}", Passage("", text), Kind.USER, f"d{number}", split)
+
+
 @pytest.mark.slow
 @pytest.mark.minilm
 def test_the_small_model_is_trained_proven_installed_and_its_base_stays(tmp_path: Path, command: Command) -> None:
-    def one(number: int) -> Pair:
-        split = [Split.TRAIN, Split.TRAIN, Split.VALIDATION, Split.TEST][number % 4]
-        subject = f"{['pump', 'valve', 'gasket', 'rotor', 'boiler'][number % 5]} {number}"
-        text = f"Maintenance of {subject[:-1]} number {number} is due every {number} weeks, after a look at its gauge."
-        return Pair(f"when to look after the {subject}", Passage("", text), Kind.USER, f"d{number}", split)
-
-    pairs = pair_file(tmp_path / "pairs.jsonl", [one(number) for number in range(80)])
+    pairs = pair_file(tmp_path / "pairs.jsonl", [_maintenance(number) for number in range(80)])
     settings = ("--method", "full", "--epochs", "1", "--batch-size", "16", "--max-tokens", "32", "--threads", "1")
     result = command(
         "--pairs", pairs, "--base", "all-minilm-l6-v2", *settings, "--name", "mine", "--force", "--json",

@@ -19,13 +19,18 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 pytest.importorskip("peft", reason="peft is not installed (extra [train])")
 
 from searchkit.embedding.checkpoint import Checkpoint
+from searchkit.embedding.import_model import form_for
+from searchkit.embedding.model_info import Quantization
+from searchkit.embedding.store import ModelStore
 from searchkit.errors import ModelError, TrainingError
 from searchkit.reports import Progress
+from searchkit.train.finetune.caching import Embedding
+from searchkit.train.finetune.network import open_plain
 from searchkit.train.options import Method
 from tests.support.errors import refused
 from tests.support.files import ROOT
 from tests.support.finetune_runs import OPTIONS, finetune_tiny
-from tests.support.tiny_checkpoints import write_bert, write_gemma
+from tests.support.tiny_checkpoints import WORDS, write_bert, write_gemma
 from tests.support.weights import distance, same_weights
 
 pytestmark = [
@@ -83,9 +88,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path:
     assert not same_weights(first, other)
 
 
-def run_apart(base: Path, folder: Path, step: int, limit_bytes: int = -1) -> subprocess.CompletedProcess[str]:
+def run_apart(
+    base: Path, folder: Path, step: int, limit_bytes: int = -1, quantize: str = ""
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'indexes'}"}
-    command = [sys.executable, "-m", "tests.support.finetune_slowly", str(base), str(folder), str(step)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.finetune_slowly",
+        str(base),
+        str(folder),
+        str(step),
+        *([quantize] if quantize else []),
+    ]
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -132,6 +147,67 @@ def test_a_state_without_its_optimizer_is_not_gone_on_from(tmp_path: Path, gemma
     for file in (tmp_path / "killed" / "states").rglob("optimizer.pt"):
         file.unlink()
     assert distance(finetune_tiny(gemma, tmp_path / "killed").checkpoint, whole.checkpoint, gemma) < 0.01
+
+
+@pytest.mark.parametrize("write", [write_gemma, pytest.param(write_bert, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "quantization",
+    [Quantization.INT4, *(pytest.param(Quantization(kind), marks=pytest.mark.slow) for kind in ("int8", "mixed"))],
+)
+@pytest.mark.parametrize("method", [Method.LORA, pytest.param(Method.FULL, marks=pytest.mark.slow)])
+def test_a_run_in_a_quantization_gives_a_checkpoint_whose_model_has_the_vectors_of_training(
+    tmp_path: Path, write: Callable[..., Path], quantization: Quantization, method: Method
+) -> None:
+    base = write(tmp_path / "base", inner=64)
+    rate = 5e-3 if method is Method.LORA else 2e-3
+    options = replace(OPTIONS, method=method, epochs=6, learning_rate=rate, quantize=quantization)
+    tuned = finetune_tiny(base, tmp_path / "run", options=options)
+    assert tuned.quantize is quantization
+    contrastive = [value for _, value in tuned.history.losses["contrastive"]]
+    assert sum(contrastive[-3:]) < sum(contrastive[:3])
+    assert tuned.float_score is not None
+    assert (
+        f"{tuned.base_score:.4f} before, {tuned.score:.4f} after in {quantization}"
+        in (tuned.checkpoint / "README.md").read_text()
+    )
+    assert form_for(tuned.checkpoint, quantization) is not None
+    store = ModelStore(tmp_path / "models")
+    card = store.add(tuned.checkpoint, name="model", quantization=quantization)
+    assert (card.source["trained_in"], card.quantization) == (quantization, quantization)
+    assert card.fidelity is not None
+    assert card.fidelity.is_enough
+    texts = [" ".join(WORDS[start : start + 7]) for start in range(0, 40, 7)]
+    network = open_plain(tuned.checkpoint, options)
+    in_training = Embedding(network, tokens_at_once=100, dtype=None).embed_texts(texts)
+    assert (in_training * store.open("model").embed_many(texts)).sum(axis=1).min() > 0.9999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", ["int4", "mixed"])
+def test_a_killed_run_in_a_quantization_goes_on_in_it(tmp_path: Path, quantize: str) -> None:
+    base, options = write_gemma(tmp_path / "base", inner=64), replace(OPTIONS, quantize=Quantization(quantize))
+    whole = finetune_tiny(base, tmp_path / "whole", options=options)
+    assert run_apart(base, tmp_path / "killed", 5, quantize=quantize).returncode == -9
+    resumed = finetune_tiny(base, tmp_path / "killed", options=options)
+    assert distance(resumed.checkpoint, whole.checkpoint, base) < 0.01
+    assert (resumed.float_score, resumed.base_score) == (whole.float_score, whole.base_score)
+    for other in (None, Quantization.INT8):
+        with refused(TrainingError, "--fresh"):
+            finetune_tiny(base, tmp_path / "killed", options=replace(options, quantize=other))
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_while_the_base_is_prepared_goes_on(tmp_path: Path) -> None:
+    base, options = write_gemma(tmp_path / "base", inner=64), replace(OPTIONS, quantize=Quantization.INT4)
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "Preparing for int4":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune_tiny(base, tmp_path / "stopped", stop, options=options)
+    whole = finetune_tiny(base, tmp_path / "whole", options=options)
+    assert same_weights(finetune_tiny(base, tmp_path / "stopped", options=options).checkpoint, whole.checkpoint)
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path, gemma: Path) -> None:

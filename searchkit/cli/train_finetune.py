@@ -28,10 +28,17 @@ if TYPE_CHECKING:
     from searchkit.train.finetune.base import Base
     from searchkit.train.finetune.finetune import Tuned
     from searchkit.train.finetune.install import Prepared
+    from searchkit.train.finetune.proof import ProofOptions
 
 TRAINING = training(FinetuneOptions())
 _LOSS = group(
     LossWeights,
+    contrastive=amount(
+        "--contrastive",
+        1.0,
+        "Weight of the contrastive loss; with 0, --quantize wins back what rounding loses and changes nothing else.",
+        kind=AT_LEAST_0,
+    ),
     temperature=amount("--temperature", 0.05, "Temperature of the contrastive loss."),
     spread=amount("--spread", 0.0, "Weight of the spread-out loss; no index gains by it.", kind=AT_LEAST_0),
     distillation=amount("--keep-near", 1.0, "Weight of the pull towards the base's vectors.", kind=AT_LEAST_0),
@@ -97,12 +104,15 @@ def finetune(request: _Request) -> None:
       searchkit train finetune docs
       searchkit train finetune docs --method full --use
       searchkit train finetune docs --quantize int4
+      searchkit train finetune docs --quantize int4 --contrastive 0
       searchkit train finetune --pairs pairs.jsonl --base ~/Downloads/embeddinggemma-300m --name mine
     """
     if not request.collection and (request.pairs is None or not request.base):
         raise click.UsageError("Name a collection, or pairs and a base: --pairs FILE --base MODEL")
     if request.use and not request.collection:
         raise click.UsageError("--use needs the collection that should use the result.")
+    if not request.loss.contrastive and not (request.quantize and request.loss.distillation):
+        raise click.UsageError("--contrastive 0 leaves nothing to learn but what --quantize loses, by --keep-near.")
     if request.quantize and request.quantization not in (None, request.quantize):
         raise click.UsageError(
             f"What is trained in {request.quantize} is stored in {request.quantize}: leave out --quantization."
@@ -122,7 +132,6 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
     from searchkit.train.finetune.data import prepare_data
     from searchkit.train.finetune.finetune import Run
     from searchkit.train.finetune.install import Prepared
-    from searchkit.train.finetune.proof import ProofOptions
     from searchkit.train.finetune.run_folder import RunFolder
     from searchkit.train.judged_sets import check_folders
     from searchkit.train.pairs.collect import read_or_mine_pairs
@@ -137,7 +146,8 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
     check_folders(request.general)
     file = request.pairs.expanduser() if request.pairs else None
     seed = request.training.seed
-    pairs, counts = read_or_mine_pairs(library, request.collection, file, seed=seed, with_sentences=False)
+    is_recovery = not request.loss.contrastive  # which learns nothing from which passage a query belongs to
+    pairs, counts = read_or_mine_pairs(library, request.collection, file, seed=seed, with_sentences=is_recovery)
     data = prepare_data(pairs, base.prompts, counts.left_out)
     remarks = pair_remarks(
         pairs, corpus_sample(library, request.collection) if request.collection else [p.passage for p in pairs]
@@ -146,8 +156,19 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
         say(f"Note: {remark}")
     training = replace(request.training, quantize=request.quantize)
     run = Run(base, data, training, request.loss, RunFolder(library.home.finetuning / name), request.fresh)
-    proof = ProofOptions(request.general, _stored_in(request), seed, with_floats=request.quantize is not None)
-    return Prepared(run, tuple(pairs), proof, remarks)
+    return Prepared(run, tuple(pairs), _proof(request), remarks)
+
+
+def _proof(request: _Request) -> "ProofOptions":
+    from searchkit.train.finetune.proof import ProofOptions
+
+    return ProofOptions(
+        request.general,
+        _stored_in(request),
+        request.training.seed,
+        with_floats=request.quantize is not None,
+        is_recovery=not request.loss.contrastive,
+    )
 
 
 def _default_name(base: "Base", request: _Request) -> str:
@@ -182,7 +203,7 @@ def _train(library: "Library", prepared: "Prepared", request: _Request) -> None:
 
 
 def _say_tuned(tuned: "Tuned") -> None:
-    found = f"nDCG@10 on the validation pairs {tuned.base_score:.4f} → {tuned.score:.4f}"
+    found = f"{tuned.measure} on the validation pairs {tuned.base_score:.4f} → {tuned.score:.4f}"
     made = f"epoch {', '.join(f'{epoch:g}' for epoch in tuned.epochs)}, {tuned.share:.0%} tuned"
     took = f"{tuned.seconds / 60:.1f} minutes, {size(tuned.peak_bytes)} of memory at the peak"
     say(f"{found} ({made}; {took}).")

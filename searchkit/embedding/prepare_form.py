@@ -43,7 +43,7 @@ def check_form(checkpoint: Checkpoint, quantization: Quantization) -> None:
     if checkpoint.model_type not in _TRAINED_FAMILIES:
         raise UnsupportedCheckpointError(
             f"A {checkpoint.model_type} model cannot be trained in {quantization}; searchkit knows how for these: {known}.",
-            remedy="Train it without --quantize.",
+            remedy="Train it in floats; what comes of it can be quantized like any model.",
         )
     if quantization not in TRAINABLE:
         raise UnsupportedCheckpointError(f"Nothing is trained in {quantization}: {', '.join(TRAINABLE)}.")

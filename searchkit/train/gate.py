@@ -171,17 +171,45 @@ def judge(targets: Sequence[Comparison], general: Sequence[Comparison], effort: 
     for target in targets:
         if problem := _problem(target):
             return Verdict(False, f"{target.name}: {problem}")
-    for check in general:
-        if loses_too_much(check):
-            return Verdict(
-                False, f"the general check {check.name} loses {-check.gain:.4f} of nDCG@10; {GENERAL_LOSS} is allowed"
-            )
+    if loss := _general_loss(general):
+        return Verdict(False, loss)
     if effort is not None and effort.is_too_much:
         return Verdict(False, f"the index {effort.index} needs {_candidates(effort)} for a recall of {GOAL}")
     gained = ", ".join(f"{target.name} {target.gain:+.4f}{_likelier(target)}" for target in targets)
-    kept = "".join(f", {check.name} {check.gain:+.4f}" for check in general)
     needs = f"; candidates of the index for a recall of {GOAL}: {_candidates(effort)}" if effort else ""
-    return Verdict(True, f"nDCG@10: {gained}{kept}{_significant_loss([*targets, *general])}{needs}")
+    return Verdict(True, f"nDCG@10: {gained}{_kept(general)}{_significant_loss([*targets, *general])}{needs}")
+
+
+def judge_recovery(target: Comparison, general: Sequence[Comparison], nearer: tuple[float, float, float]) -> Verdict:
+    """Pass a model that only wins back what its quantization loses: nearer to its base in floats, and as good.
+
+    `nearer`: the gain in the cosine to the base's vectors in floats on held-out texts, with its 95 % interval. nDCG@10 may fall by
+    PAIRS_LOSS on held-out pairs, and by GENERAL_LOSS on a general set.
+    """
+    mean, low, _ = nearer
+    if not low > 0:
+        return Verdict(
+            False, f"held-out texts come no nearer to the base in floats (cosine {mean:+.4f}, at least {low:+.4f})"
+        )
+    if target.gain < -PAIRS_LOSS:
+        return Verdict(False, f"{target.name}: nDCG@10 falls ({target.gain:+.4f})")
+    if loss := _general_loss(general):
+        return Verdict(False, loss)
+    lost = _significant_loss([target, *general])
+    kept = f"nDCG@10: {target.name} {target.gain:+.4f}{_kept(general)}{lost}"
+    return Verdict(True, f"cosine to the base in floats {mean:+.4f}; {kept}")
+
+
+def _general_loss(general: Sequence[Comparison]) -> str:
+    """Say which general check loses too much, "" if none does."""
+    failing = next((check for check in general if loses_too_much(check)), None)
+    if failing is None:
+        return ""
+    return f"the general check {failing.name} loses {-failing.gain:.4f} of nDCG@10; {GENERAL_LOSS} is allowed"
+
+
+def _kept(general: Sequence[Comparison]) -> str:
+    return "".join(f", {check.name} {check.gain:+.4f}" for check in general)
 
 
 def _candidates(effort: Effort) -> str:

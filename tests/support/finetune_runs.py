@@ -25,6 +25,8 @@ OPTIONS = FinetuneOptions(
     checkpoint_minutes=0.0,  # a state at every step
 )
 
+WEIGHTS = LossWeights(spread=0.1)
+
 
 def tiny_pairs() -> list[Pair]:
     """Queries of three words, which their passages hold among others; four fifths to train with."""
@@ -40,9 +42,14 @@ def tiny_pairs() -> list[Pair]:
 
 
 def finetune_tiny(
-    base: Path, folder: Path, on_progress: ProgressListener = lambda _: None, *, options: FinetuneOptions = OPTIONS
+    base: Path,
+    folder: Path,
+    on_progress: ProgressListener = lambda _: None,
+    *,
+    options: FinetuneOptions = OPTIONS,
+    weights: LossWeights = WEIGHTS,
 ) -> Tuned:
     """Train a tiny checkpoint in a run folder, or go on there."""
     start = Base(base, "tiny")
-    run = Run(start, prepare_data(tiny_pairs(), start.prompts), options, LossWeights(spread=0.1), RunFolder(folder))
+    run = Run(start, prepare_data(tiny_pairs(), start.prompts), options, weights, RunFolder(folder))
     return finetune(run, on_progress=on_progress, say=lambda _: None)

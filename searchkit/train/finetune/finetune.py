@@ -19,7 +19,15 @@ from searchkit.train.finetune.checkpoints import best_states, history_of
 from searchkit.train.finetune.data import Data
 from searchkit.train.finetune.history import History
 from searchkit.train.finetune.network import compute_dtype, open_network, open_plain
-from searchkit.train.finetune.objective import METRIC, RowObjective, Teacher, Validation, base_as_teacher
+from searchkit.train.finetune.objective import (
+    METRIC,
+    NDCG,
+    NEARNESS,
+    RowObjective,
+    Teacher,
+    Validation,
+    base_as_teacher,
+)
 from searchkit.train.finetune.quantized import prepared_base
 from searchkit.train.finetune.result import Mixture, choose_share, tuned_tensors, write_checkpoint
 from searchkit.train.finetune.run_folder import RunFolder, check_space, identity_of
@@ -36,7 +44,7 @@ class Tuned:
 
     `share`: of the tuned weights in it. `seconds`: training time of all starts; `peak_bytes`: peak memory of the last start;
     `history`: losses and scores during training. `quantize`: what it was trained in, None for floats; then all scores are in
-    that, except `float_score`, of the base in floats.
+    that, except `float_score`, of the base in floats. `measure`: what the scores are if they are not nDCG@10.
     """
 
     checkpoint: Path
@@ -49,6 +57,7 @@ class Tuned:
     history: History
     quantize: Quantization | None = None
     float_score: float | None = None
+    measure: str = NDCG
 
     @property
     def helps(self) -> bool:
@@ -70,6 +79,16 @@ class Run:
     folder: RunFolder
     fresh: bool = False
     teacher: Teacher | None = None
+
+    @property
+    def is_recovery(self) -> bool:
+        """True if the run only wins back what rounding loses: the score is then the nearness to the base in floats."""
+        return self.options.quantize is not None and self.weights.contrastive == 0
+
+    @property
+    def measure(self) -> str:
+        """What the scores are."""
+        return NEARNESS if self.is_recovery else NDCG
 
     @property
     def start(self) -> Path:
@@ -99,18 +118,18 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
     if not is_resumed:
         check_space(run.folder.path, run.base, trained)
     embedding = _embedding(network, run.options)
-    validation = Validation(run.data.validation, run.data.train, embedding, run.options.seed)
+    validation = _validation(run, embedding)
     objective = _objective(run, embedding, on_progress)
     base_score = _base_score(run.folder, validation, on_progress)
     verb = "Resuming" if is_resumed else "Training"
-    before = f"nDCG@10 {base_score:.4f} on validation{_beside_floats(run)}"
+    before = f"{run.measure} {base_score:.4f} on validation{_beside_floats(run)}"
     say(f"{verb}: {len(run.data.train):,} pairs, {trained / 1e6:.1f} M weights. Before: {before}.")
     started = time.monotonic()
     earlier = float(run.folder.manifest().get("seconds", 0.0))
 
     def on_score(epoch: float, score: float) -> None:
         run.folder.note(seconds=earlier + time.monotonic() - started)
-        say(f"epoch {epoch:g}: nDCG@10 {score:.4f} ({score - base_score:+.4f})")
+        say(f"epoch {epoch:g}: {run.measure} {score:.4f} ({score - base_score:+.4f})")
 
     train(
         network,
@@ -128,7 +147,8 @@ def _train(run: Run, on_progress: ProgressListener, say: Callable[[str], None], 
 def _prepare(run: Run, quantization: Quantization, on_progress: ProgressListener) -> None:
     """Have the base in floats score and teach, then write the checkpoint to start from; each once."""
     is_taught = run.teacher is not None or run.folder.teacher() is not None
-    if run.folder.manifest().get(_FLOAT_SCORE) is None or not is_taught:
+    is_scored = run.folder.manifest().get(_FLOAT_SCORE) is not None and run.folder.wanted() is not None
+    if not (is_scored and is_taught):
         check_space(run.folder.path, run.base, 0, copies=3)
         on_progress(Progress("Embedding with the base in floats", 0, None, ""))
         plain = replace(run.options, quantize=None)
@@ -136,10 +156,16 @@ def _prepare(run: Run, quantization: Quantization, on_progress: ProgressListener
         if not is_taught:
             run.folder.keep_teacher(base_as_teacher(run.data.train, embedding))
         validation = Validation(run.data.validation, run.data.train, embedding, run.options.seed)
-        run.folder.note(**{_FLOAT_SCORE: validation()[METRIC]})
+        run.folder.keep_wanted(validation.vectors())
+        run.folder.note(**{_FLOAT_SCORE: _validation(run, embedding)()[METRIC]})
     on_progress(Progress(f"Preparing for {quantization}", 0, None, ""))
     with writing_to(run.folder.path, "The checkpoint to start from", SafetensorError):
         prepared_base(run.base.folder, run.folder.prepared, quantization)
+
+
+def _validation(run: Run, embedding: Embedding) -> Validation:
+    wanted = run.folder.wanted() if run.is_recovery else None
+    return Validation(run.data.validation, run.data.train, embedding, run.options.seed, wanted)
 
 
 def _beside_floats(run: Run) -> str:
@@ -176,8 +202,7 @@ def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned
     states = best_states(run.folder.states, options.soup)
     mixture = Mixture(base, tuned_tensors(base, states, options), options)
     embedding = _embedding(mixture.network, options)
-    validation = Validation(run.data.validation, run.data.train, embedding, options.seed)
-    choice = choose_share(mixture, validation, options.mix)
+    choice = choose_share(mixture, _validation(run, embedding), options.mix)
     result = Tuned(
         checkpoint=run.folder.checkpoint,
         base_score=base_score,
@@ -189,6 +214,7 @@ def _result(run: Run, base_score: float, on_progress: ProgressListener) -> Tuned
         history=history_of(run.folder.states),
         quantize=options.quantize,
         float_score=run.folder.manifest().get(_FLOAT_SCORE),
+        measure=run.measure,
     )
     on_progress(Progress("Writing the checkpoint", 0, None, ""))
     texts = [row.positive for row in run.data.validation[:_CHECKED_TEXTS]]
@@ -210,7 +236,7 @@ def _facts(run: Run, result: Tuned) -> Mapping[str, object]:
         "loss": f"contrastive (temperature {run.weights.temperature:g}) {run.weights.contrastive:g}, spread-out"
         f" {run.weights.spread:g}, distillation to the base {run.weights.distillation:g}",
         "mixture": f"{result.share:.0%} the weights of epoch {epochs}, the rest the base's",
-        "nDCG@10 on validation pairs": f"{result.base_score:.4f} before, {result.score:.4f} after{_beside_floats(run)}",
+        f"{run.measure} on validation pairs": f"{result.base_score:.4f} before, {result.score:.4f} after{_beside_floats(run)}",
         "time, memory": f"{result.seconds / 60:.1f} minutes, {size(result.peak_bytes)} at the peak",
         "weights of the base": f"SHA-256 {run.base.weights_checksum}",
     }

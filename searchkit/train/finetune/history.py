@@ -49,13 +49,16 @@ def read_history(trainer_state: Path, metric: str) -> History:
     return History({name: tuple(values) for name, values in losses.items()}, tuple(looks))
 
 
-def history_table(history: History, base_score: float) -> str:
-    """The history as Markdown, one line per epoch: its validation, and the mean of each term of the loss over its steps."""
+def history_table(history: History, base_score: float, measure: str = "nDCG@10") -> str:
+    """The history as Markdown, one line per epoch: its validation, and the mean of each term of the loss over its steps.
+
+    `measure`: what was validated.
+    """
     names = tuple(history.losses)
     lines = [
         "## The run",
         "",
-        f"| {' | '.join(('epoch', 'step', 'nDCG@10 on validation', *(f'loss, {name}' for name in names)))} |",
+        f"| {' | '.join(('epoch', 'step', f'{measure} on validation', *(f'loss, {name}' for name in names)))} |",
         "|" + "---|" * (3 + len(names)),
         f"| the base | 0 | {base_score:.4f} |{' |' * len(names)}",
     ]
@@ -72,21 +75,21 @@ def _mean(values: Sequence[float]) -> str:
     return f"{sum(values) / len(values):.4f}" if values else ""
 
 
-def draw_history(file: Path, history: History, base_score: float) -> None:
+def draw_history(file: Path, history: History, base_score: float, measure: str = "nDCG@10") -> None:
     """Draw a panel for the validations and one for each term of the loss; nothing if there is no validation."""
     if not (history.looks and can_draw()):
         return
     count = 1 + len(history.losses)
     figure = new_figure(7.5, 0.6 + 1.9 * count)
     scored, *lost = figure.subplots(count, 1, squeeze=False, sharex=True).flatten()
-    _draw_looks(scored, history.looks, base_score)
+    _draw_looks(scored, history.looks, base_score, measure)
     for panel, (name, values) in zip(lost, history.losses.items(), strict=True):
         _draw_part(panel, name, values)
     (lost or [scored])[-1].set_xlabel("step")
     save_picture(figure, file)
 
 
-def _draw_looks(panel: Any, looks: Sequence[Look], base_score: float) -> None:
+def _draw_looks(panel: Any, looks: Sequence[Look], base_score: float, measure: str) -> None:
     steps, scores = [0, *(look.step for look in looks)], [base_score, *(look.score for look in looks)]
     panel.axhline(base_score, color=BEFORE, linestyle="--", linewidth=1)
     panel.plot(steps, scores, "o-", color=AFTER)
@@ -100,9 +103,9 @@ def _draw_looks(panel: Any, looks: Sequence[Look], base_score: float) -> None:
             fontsize=8,
         )
     panel.annotate("the base", (0, base_score), (0, 7), textcoords="offset points", ha="center", fontsize=8)
-    room = max(0.02, 0.25 * (max(scores) - min(scores)))
+    room = max(0.02 if measure == "nDCG@10" else 0.0005, 0.25 * (max(scores) - min(scores)))
     panel.set_ylim(min(scores) - room, max(scores) + room)
-    panel.set_title("nDCG@10 on the validation pairs", fontsize=10, loc="left")
+    panel.set_title(f"{measure} on the validation pairs", fontsize=10, loc="left")
     panel.margins(x=0.06)
     panel.grid(alpha=0.3)
 

@@ -13,6 +13,7 @@ from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.finetune.finetune import Run, Tuned
 from searchkit.train.finetune.history import HISTORY_PICTURE, draw_history, history_table
+from searchkit.train.finetune.objective import NDCG
 from searchkit.train.finetune.proof import Proof, ProofOptions, floats_table, proof_table, prove
 from searchkit.train.finetune.run_folder import RunFolder
 from searchkit.train.gate import Verdict
@@ -74,7 +75,8 @@ def install_if_better(
     `keep`: where to move the checkpoint once it is installed. Raises ModelError if it cannot be imported.
     """
     run, name = prepared.run, prepared.run.folder.path.name
-    proof = Proof((), (), Verdict(False, "on the validation pairs it finds nothing better than the base"))
+    nothing = "finds nothing better than the base" if tuned.measure == NDCG else "is no nearer to the base in floats"
+    proof = Proof((), (), Verdict(False, f"on the validation pairs it {nothing}"))
     if tuned.helps or is_forced:
         proof = prove(library, run.base, run.folder, prepared.pairs, prepared.proof, on_progress)
     tables = (proof_table(proof), floats_table(proof, prepared.proof.quantization))
@@ -100,10 +102,12 @@ def _write_report(outcome: Outcome, card: str) -> None:
     tuned, proof = outcome.tuned, outcome.proof
     pictures = {
         COMPARISONS_PICTURE: partial(draw_comparisons, comparisons=(*proof.targets, *proof.general)),
-        HISTORY_PICTURE: partial(draw_history, history=tuned.history, base_score=tuned.base_score),
+        HISTORY_PICTURE: partial(
+            draw_history, history=tuned.history, base_score=tuned.base_score, measure=tuned.measure
+        ),
     }
     fields = {**outcome.as_json(), "history": asdict(tuned.history)}
-    text = f"{card}\n{history_table(tuned.history, tuned.base_score)}"
+    text = f"{card}\n{history_table(tuned.history, tuned.base_score, tuned.measure)}"
     write_report_folder(outcome.report, Report(text, fields, pictures, outcome.model))
 
 

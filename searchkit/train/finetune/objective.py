@@ -18,7 +18,8 @@ from searchkit_indexes import Vectors
 
 _DEPTH = 10
 _POOL = 256  # passages to search; more would cost more than the epoch between two validations
-METRIC = "ndcg_10"
+METRIC = "ndcg_10"  # the name of the score in the trainer's log
+NDCG, NEARNESS = "nDCG@10", "cosine to the base in floats"  # what the score may be
 _AT_ONCE = 64  # texts tokenized together
 
 
@@ -107,18 +108,36 @@ class HeldOut:
 
 
 class Validation(SentenceEvaluator):  # type: ignore[misc]
-    """Scores a network on the validation queries, as the trainer calls an evaluator."""
+    """Scores a network on the validation queries, as the trainer calls an evaluator.
 
-    def __init__(self, rows: Sequence[Row], others: Sequence[Row], embedding: Embedding, seed: int) -> None:
+    `wanted`: the vectors that the queries and then the passages of `HeldOut` should have; the score is the mean cosine to them, and
+    not nDCG@10. The trainer logs either under the same name.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        others: Sequence[Row],
+        embedding: Embedding,
+        seed: int,
+        wanted: npt.NDArray[np.float32] | None = None,
+    ) -> None:
         super().__init__()
         self._held_out = HeldOut(rows, others, seed)
         self._embedding = embedding
+        self._wanted = wanted
 
     def __call__(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Compute nDCG@10, see `HeldOut`. The trainer's arguments are not needed."""
+        """Compute the score. The trainer's arguments are not needed."""
         held_out = self._held_out
         queries, passages = (self._embedding.embed_texts(texts) for texts in (held_out.queries, held_out.passages))
+        if self._wanted is not None:
+            return {METRIC: float((np.concatenate([queries, passages]) * self._wanted).sum(axis=1).mean())}
         return {METRIC: held_out.ndcg(queries, passages)}
+
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """Embed the queries and then the passages: (n, dimension) of unit length."""
+        return self._embedding.embed_texts([*self._held_out.queries, *self._held_out.passages])
 
 
 def _numbered(texts: Sequence[str]) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore
+from searchkit.evaluate.statistics import intervals
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
@@ -19,7 +20,7 @@ from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.network import open_plain
 from searchkit.train.finetune.run_folder import RunFolder
-from searchkit.train.gate import FLOATS, Comparison, JudgedQueries, Verdict, compare_models, judge
+from searchkit.train.gate import FLOATS, Comparison, JudgedQueries, Verdict, compare_models, judge, judge_recovery
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
 from searchkit.train.options import FinetuneOptions, writing_to
 from searchkit.train.pairs.pair import Pair, Split, of_split, sample
@@ -38,13 +39,15 @@ class Proof:
     """The comparisons of a tuned model with its base on held-out pairs and general checks, and the verdict.
 
     `in_floats`: the held-out pairs with both checkpoints in floats, if the tuned one was trained in a quantization; it decides
-    nothing.
+    nothing. `nearer`: the gain in the cosine of their texts to the base in floats, with its 95 % interval; it decides if the
+    quantization's loss is all that was to be won back.
     """
 
     targets: tuple[Comparison, ...]
     general: tuple[Comparison, ...]
     verdict: Verdict
     in_floats: Comparison | None = None
+    nearer: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,14 @@ class ProofOptions:
     """The options of a proof.
 
     `general`: folders in BEIR's layout to check with the bundled one. `quantization`: the model's. `with_floats`: compare the
-    checkpoints in floats as well.
+    checkpoints in floats as well. `is_recovery`: what the quantization loses is all that was to be won back.
     """
 
     general: tuple[Path, ...] = ()
     quantization: Quantization = Quantization.INT8
     seed: int = 0
     with_floats: bool = False
+    is_recovery: bool = False
 
 
 def prove(
@@ -76,12 +80,15 @@ def prove(
     on_progress(Progress("Converting", 0, None, ""))
     before = _base_model(library, store, base, options.quantization)
     after = converted(store, _AFTER, run.checkpoint, options.quantization)
-    target, general = compare_embedders(library.home, (before, after), pairs, options, on_progress)
-    in_floats = None
-    if options.with_floats:
-        prefixes = tuple({cell.prefix: None for cell in target.cells})
-        in_floats = _compare_in_floats(base, run.checkpoint, pairs, options, prefixes)
-    return Proof((target,), general, judge([target], general), in_floats)
+    models = (before, after)
+    stored = _both_held_out(models, pairs, options, on_progress)
+    target, general = _compared(library.home, stored, models, options, on_progress)
+    if not options.with_floats:
+        return Proof((target,), general, judge([target], general))
+    exact, tuned = (_held_out_in_floats(base, folder, pairs, options.seed) for folder in (base.folder, run.checkpoint))
+    nearer = _nearer(stored, exact)
+    verdict = judge_recovery(target, general, nearer) if options.is_recovery else judge([target], general)
+    return Proof((target,), general, verdict, compare_models(exact, tuned, _common_prefixes(models)), nearer)
 
 
 def compare_embedders(
@@ -92,11 +99,19 @@ def compare_embedders(
     on_progress: ProgressListener = lambda _: None,
 ) -> tuple[Comparison, tuple[Comparison, ...]]:
     """Compare two models, the earlier first, on the held-out pairs and on each general set, at the prefixes that both know."""
-    test = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed)
-    pool = held_out_pool(pairs, options.seed)
-    prefixes = [size for size in models[0].info.prefix_dimensions if size in models[1].info.prefix_dimensions]
-    old, new = (_held_out(test, pool, model, on_progress) for model in models)
-    target = compare_models(old, new, prefixes)
+    stored = _both_held_out(models, pairs, options, on_progress)
+    return _compared(home, stored, models, options, on_progress)
+
+
+def _compared(
+    home: Home,
+    held_out: tuple[JudgedQueries, JudgedQueries],
+    models: tuple[Embedder, Embedder],
+    options: ProofOptions,
+    on_progress: ProgressListener,
+) -> tuple[Comparison, tuple[Comparison, ...]]:
+    prefixes = _common_prefixes(models)
+    target = compare_models(held_out[0], held_out[1], prefixes)
     general = []
     for folder in [SAMPLE_DOCS, *options.general]:
         old, new = (judged_folder(home, folder, model, on_progress) for model in models)
@@ -104,25 +119,26 @@ def compare_embedders(
     return target, tuple(general)
 
 
-def _compare_in_floats(
-    base: Base, tuned: Path, pairs: Sequence[Pair], options: ProofOptions, prefixes: Sequence[int]
-) -> Comparison:
-    """Compare two checkpoints in floats on the held-out pairs, without converting them."""
-    test, pool = sample(of_split(pairs, Split.TEST), _QUERIES, options.seed), held_out_pool(pairs, options.seed)
-    found = []
-    for folder in (base.folder, tuned):
-        network = open_plain(folder, FinetuneOptions(max_tokens=base.checkpoint.max_tokens))
-        embedding = Embedding(network, tokens_at_once=_TOKENS_AT_ONCE, dtype=None)
-        queries = list(dict.fromkeys(pair.query for pair in test))
-        found.append(
-            _judged(
-                test,
-                pool,
-                embedding.embed_texts([base.prompts.of_query(query) for query in queries]),
-                embedding.embed_texts([base.prompts.of_passage(passage) for passage in pool]),
-            )
-        )
-    return compare_models(found[0], found[1], prefixes)
+def _common_prefixes(models: tuple[Embedder, Embedder]) -> list[int]:
+    return [size for size in models[0].info.prefix_dimensions if size in models[1].info.prefix_dimensions]
+
+
+def _both_held_out(
+    models: tuple[Embedder, Embedder], pairs: Sequence[Pair], options: ProofOptions, on_progress: ProgressListener
+) -> tuple[JudgedQueries, JudgedQueries]:
+    before, after = (_held_out(pairs, model, options.seed, on_progress) for model in models)
+    return before, after
+
+
+def _nearer(stored: tuple[JudgedQueries, JudgedQueries], exact: JudgedQueries) -> tuple[float, float, float]:
+    """The gain in the cosine to the exact vectors from the first to the second, with its 95 % interval over all texts."""
+    before, after = (
+        np.concatenate([(each.queries * exact.queries).sum(axis=1), (each.corpus * exact.corpus).sum(axis=1)])
+        for each in stored
+    )
+    gains = (after - before).astype(np.float64)
+    ((low, high),) = intervals(gains[None]).tolist()
+    return float(gains.mean()), low, high
 
 
 def too_few_to_prove(pairs: Sequence[Pair]) -> str:
@@ -157,13 +173,22 @@ def held_out_pool(pairs: Sequence[Pair], seed: int) -> list[Passage]:
     return list(dict.fromkeys([*own, *(pair.passage for pair in more)]))
 
 
-def _held_out(
-    test: Sequence[Pair], pool: Sequence[Passage], model: Embedder, on_progress: ProgressListener
-) -> JudgedQueries:
+def _held_out(pairs: Sequence[Pair], model: Embedder, seed: int, on_progress: ProgressListener) -> JudgedQueries:
     """The held-out queries and the pool as a model embeds them."""
     on_progress(Progress("Proving", 0, None, ""))
+    test, pool = sample(of_split(pairs, Split.TEST), _QUERIES, seed), held_out_pool(pairs, seed)
     queries = list(dict.fromkeys(pair.query for pair in test))
     return _judged(test, pool, model.embed_queries(queries), model.embed_documents(pool))
+
+
+def _held_out_in_floats(base: Base, checkpoint: Path, pairs: Sequence[Pair], seed: int) -> JudgedQueries:
+    """The same as a checkpoint embeds them in floats, which needs no conversion."""
+    test, pool = sample(of_split(pairs, Split.TEST), _QUERIES, seed), held_out_pool(pairs, seed)
+    network = open_plain(checkpoint, FinetuneOptions(max_tokens=base.checkpoint.max_tokens))
+    embedding = Embedding(network, tokens_at_once=_TOKENS_AT_ONCE, dtype=None)
+    queries = [base.prompts.of_query(query) for query in dict.fromkeys(pair.query for pair in test)]
+    passages = [base.prompts.of_passage(passage) for passage in pool]
+    return _judged(test, pool, embedding.embed_texts(queries), embedding.embed_texts(passages))
 
 
 def _judged(test: Sequence[Pair], pool: Sequence[Passage], queries: Vectors, passages: Vectors) -> JudgedQueries:

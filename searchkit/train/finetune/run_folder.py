@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from searchkit.display import size
 from searchkit.errors import Action, Option, Remedy, TrainingError
@@ -20,6 +21,7 @@ from searchkit.train.options import FinetuneOptions, LossWeights, writing_to
 
 _MANIFEST = "run.json"
 _TEACHER = "teacher.npz"
+_WANTED = "validation.npy"
 # Options that may change between two starts: how it is computed and what is made of it, not what is computed.
 _FREE = ("tokens_at_once", "threads", "checkpoint_minutes", "mix", "soup")
 _STATES = 4  # on the disk at once, at most: one being written, the newest, the best, one to be removed
@@ -95,6 +97,21 @@ class RunFolder:
         with writing_to(self.path, "The base's vectors"):
             np.savez(temporary, **asdict(teacher))
             temporary.replace(self.path / _TEACHER)
+
+    def wanted(self) -> npt.NDArray[np.float32] | None:
+        """The vectors that the validation texts should have, None if they were not computed yet."""
+        try:
+            found: npt.NDArray[np.float32] = np.load(self.path / _WANTED, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return found
+
+    def keep_wanted(self, vectors: npt.NDArray[np.float32]) -> None:
+        """Write the vectors that the validation texts should have, whole or not at all."""
+        temporary = self.path / f".{_WANTED.removesuffix('.npy')}.tmp.npy"
+        with writing_to(self.path, "The base's vectors"):
+            np.save(temporary, vectors)
+            temporary.replace(self.path / _WANTED)
 
     def remove(self) -> None:
         """Remove the folder with everything in it."""

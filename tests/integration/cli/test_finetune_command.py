@@ -104,6 +104,8 @@ def test_without_a_collection_pairs_and_a_base_are_needed(command: Command) -> N
         (("--quantize", "int5"), "'int5' is not one of 'int8', 'int4', 'mixed'"),
         (("--quantize", "fp32"), "'fp32' is not one of"),
         (("--quantize", "int4", "--quantization", "int8"), "leave out --quantization"),
+        (("--contrastive", "0"), "leaves nothing to learn"),
+        (("--contrastive", "0", "--quantize", "int4", "--keep-near", "0"), "leaves nothing to learn"),
     ],
 )
 def test_a_quantization_that_is_not_trained_in_is_refused(

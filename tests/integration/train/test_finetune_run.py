@@ -26,10 +26,10 @@ from searchkit.errors import ModelError, TrainingError
 from searchkit.reports import Progress
 from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.network import open_plain
-from searchkit.train.options import Method
+from searchkit.train.options import LossWeights, Method
 from tests.support.errors import refused
 from tests.support.files import ROOT
-from tests.support.finetune_runs import OPTIONS, finetune_tiny
+from tests.support.finetune_runs import OPTIONS, finetune_tiny, tiny_pairs
 from tests.support.tiny_checkpoints import WORDS, write_bert, write_gemma
 from tests.support.weights import distance, same_weights
 
@@ -180,6 +180,25 @@ def test_a_run_in_a_quantization_gives_a_checkpoint_whose_model_has_the_vectors_
     network = open_plain(tuned.checkpoint, options)
     in_training = Embedding(network, tokens_at_once=100, dtype=None).embed_texts(texts)
     assert (in_training * store.open("model").embed_many(texts)).sum(axis=1).min() > 0.9999
+
+
+@pytest.mark.parametrize("method", [Method.FULL, pytest.param(Method.LORA, marks=pytest.mark.slow)])
+def test_without_the_contrastive_loss_a_run_in_a_quantization_comes_nearer_to_the_base_in_floats(
+    tmp_path: Path, method: Method
+) -> None:
+    base = write_bert(tmp_path / "base", inner=64)
+    options = replace(OPTIONS, method=method, epochs=4, learning_rate=1e-3, quantize=Quantization.INT4)
+    recovered = finetune_tiny(base, tmp_path / "run", options=options, weights=LossWeights(contrastive=0.0))
+    assert recovered.measure == "cosine to the base in floats"
+    assert recovered.float_score == pytest.approx(1, abs=1e-4)
+    assert recovered.base_score + (1 - recovered.base_score) / 10 < recovered.score < 1
+    store = ModelStore(tmp_path / "models")
+    for name, checkpoint in (("plain", base), ("recovered", recovered.checkpoint)):
+        store.add(checkpoint, name=name, quantization=Quantization.INT4)
+    texts = [pair.passage.text for pair in tiny_pairs()]
+    exact = Embedding(open_plain(base, OPTIONS), tokens_at_once=500, dtype=None).embed_texts(texts)
+    plain, near = ((store.open(name).embed_many(texts) * exact).sum(axis=1).mean() for name in ("plain", "recovered"))
+    assert near > plain
 
 
 @pytest.mark.slow

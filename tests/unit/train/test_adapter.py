@@ -8,7 +8,7 @@ import pytest
 
 from searchkit.embedding.embedder import normalized
 from searchkit.evaluate.statistics import intervals
-from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge
+from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge, judge_recovery
 from searchkit.train.judged_sets import known_items
 from searchkit.train.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
 from searchkit.train.options import Candidate, LossWeights, Taught
@@ -149,6 +149,23 @@ def quieter(share: float) -> Vectors:
     matrix = IDENTITY.copy()
     matrix[range(DIMENSION // 2, DIMENSION), range(DIMENSION // 2, DIMENSION)] = share
     return matrix
+
+
+def test_what_wins_back_a_loss_passes_if_it_is_nearer_and_no_worse() -> None:
+    better, worse, same = (compare(judged("x"), quieter(share), (DIMENSION,)) for share in (0.3, 2.0, 1.0))
+    nearer, uncertain = (0.004, 0.003, 0.005), (0.004, -0.001, 0.005)
+    assert same.gain == 0
+    for target in (same, better):  # nDCG need not rise: it is the base's function that is won back
+        verdict = judge_recovery(target, [same], nearer)
+        assert verdict.passed
+        assert verdict.reason.startswith(
+            f"cosine to the base in floats +0.0040; nDCG@10: x {target.gain:+.4f}, x +0.0000"
+        )
+    assert "no nearer" in judge_recovery(better, [same], uncertain).reason
+    assert "nDCG@10 falls" in judge_recovery(worse, [], nearer).reason
+    assert "general check x loses" in judge_recovery(same, [worse], nearer).reason
+    refused = [(better, [same], uncertain), (worse, [], nearer), (same, [worse], nearer)]
+    assert not any(judge_recovery(*each).passed for each in refused)
 
 
 def test_the_gate_lets_what_helps_pass_and_nothing_else() -> None:

@@ -238,6 +238,9 @@ class _Walk:
                 self._end_link(element, len(self._held.parts) - 1)
         elif (label := element.get("aria-label")) and _is_described(element, label):
             self._add(f" {label} ", element)
+        elif (summary := element.get("summary")) and element.tag == "table":
+            self._add(f" {summary} ", element)
+            yield from self._cut()
         elif (tip := element.get("title")) and tip.casefold() not in element.text_content().casefold():
             self._add(f" ({tip}) ")
 

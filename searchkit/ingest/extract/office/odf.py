@@ -55,7 +55,7 @@ def extract_odf(content: bytes) -> ExtractedDocument:
     around = chain(_running(source), _objects(source))
     if body == "spreadsheet":
         rows = spreadsheet_blocks(source.events("content.xml", *SHEET_TAGS))
-        return ExtractedDocument(title, chain(rows, around), metadata)
+        return ExtractedDocument(title, chain(rows, _hints(source), around), metadata)
     if body in ("presentation", "drawing"):
         slides = slide_blocks(source.each("content.xml", "page"))
         return ExtractedDocument(title, chain(slides, _masters(source), _declared(source), around), metadata)
@@ -166,6 +166,16 @@ def _counts_pages(element: etree._Element, text: str) -> bool:
     """True if hardly more is left of a header than the word for pages, as in those that programs put on every sheet."""
     has_fields = next(descendants(element, "page-number", "page-count", "sheet-name", "title"), None) is not None
     return has_fields and sum(map(str.isalnum, text)) < _SHORT_HEADER
+
+
+def _hints(source: _Source) -> Iterator[Block]:
+    """What a sheet says when one chooses a cell, or types what it does not allow; it stands before the first sheet."""
+    for event, element in source.events("content.xml", "help-message", "error-message", "table"):
+        if local(element.tag) == "table":
+            return
+        if event == "end":
+            texts = (attribute(element, "title"), *(block.text for block in Walk().blocks(element)))
+            yield Block("\n".join(filter(None, texts)), place="hint")
 
 
 def _declared(source: _Source) -> Iterator[Block]:

@@ -150,7 +150,7 @@ def paragraph_text(paragraph: etree._Element, addresses: Mapping[str, str] | Non
             parts.append("\n" if name == "br" else " ")
         elif parent is None or parent.get("type") != "slidenum":
             parts.append(element.text or "")
-            if addresses and parent is not None:
+            if addresses is not None and parent is not None:
                 parts.append(_address(parent, element.text or "", addresses))
     return "".join(parts).replace("\v", "\n").strip()
 

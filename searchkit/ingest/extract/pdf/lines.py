@@ -82,7 +82,9 @@ _COMMON_IDEOGRAPHS = frozenset(
     "的一是不了在人有我他这個个们中来來上大为為和国國地到以说說时時要就出会會可也你对對生能而子那得于於着下自之年过過发發后後作里用道行"
     "所然家种種事成方多经經么么去法学學如都同现現当當没沒动動面起看定天分还還进進好小部其些主样樣理心她本前开開但因只从從想实實日月"
     "王李张張刘劉陈陳杨楊黄黃周吴吳田山川林木村井高文明北市区區水公司第号號二三四五六七八九十百千元目表合全加关關及与與或此"
+    "東东京都府県县町丁番株式会長长部円金者其曰何無无以而名前内外新西南石松藤佐鈴渡伊加斎橋原島池野"
 )
+_MANY = 100  # ideographs by which that can be judged
 _LEAST_COMMON_IDEOGRAPHS = 0.04  # a fiftieth of that by chance
 # Letters that no one writes with any more, or few languages a few of: most of a text is in them only if they stand for others.
 _RARE = re.compile(
@@ -125,13 +127,18 @@ def _is_script(text: str, length: int) -> bool:
     ideographs = _IDEOGRAPH.findall(text)
     if len(ideographs) >= _ENOUGH and 2 * len(ideographs) > length:
         paired = sum(chr(ord(each) & 0xFF).isalpha() and ord(each) & 0xFF < 0x7B for each in _PAIRED.findall(text))
-        is_common = sum(each in _COMMON_IDEOGRAPHS for each in ideographs) > _LEAST_COMMON_IDEOGRAPHS * len(ideographs)
-        return paired < _MOST_PAIRED * len(ideographs) and (is_common or _KANA.search(text) is not None)
+        return paired < _MOST_PAIRED * len(ideographs) and (
+            len(ideographs) < _MANY or _KANA.search(text) is not None or _are_common(ideographs)
+        )
     rare = len(_RARE.findall(text))
     if rare >= _ENOUGH and 2 * rare > len(_LETTER.findall(text)):
         return False
     accented = len(_ACCENTED.findall(text))
     return accented < _ENOUGH or 2 * accented < len(_LETTER.findall(text))
+
+
+def _are_common(ideographs: Sequence[str]) -> bool:
+    return sum(each in _COMMON_IDEOGRAPHS for each in ideographs) > _LEAST_COMMON_IDEOGRAPHS * len(ideographs)
 
 
 def _is_shifted(text: str) -> bool:

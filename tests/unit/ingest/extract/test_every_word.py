@@ -122,6 +122,7 @@ def _pptx() -> bytes:
     shapes = (
         shape(run("wslide"), "title")
         + shape(run("wlinked", '<a:hlinkClick r:id="l1" tooltip="wtip"/>'))
+        + shape(run("wtipped", '<a:hlinkClick r:id="" tooltip="wonlytip"/>'))
         + shape(run("wnamed"), about="descr='walt'")
         + shape(run("wdate"), "dt")
         + shape(run("wfooter"), "ftr")
@@ -250,6 +251,9 @@ def _ods() -> bytes:
         "</table:table>",
         "<table:table-row><table:table-cell office:value-type='string' office:string-value='wstored'/></table:table-row></table:table>",
     )
+    message = f"<table:help-message table:title='whinttitle'>{_p('whint')}</table:help-message>"
+    validation = f"<table:content-validation>{message}</table:content-validation>"
+    body = f"<table:content-validations>{validation}</table:content-validations>{body}"
     hidden = f"<table:table-row><table:table-cell>{_p('wrow')}</table:table-cell></table:table-row>"
     body += f"<table:table table:name='whidden' table:display='false' table:style-name='h'>{hidden}</table:table>"
     return _odf("spreadsheet", body, _MASTER, _OBJECTS)
@@ -293,7 +297,7 @@ def _html() -> bytes:
     <link rel="canonical" href="https://wsource.example/page"></head><body><header><p>wheader</p>
     <ul><li><a href=a>znav</a><li><a href=b>zmenu</a><li><a href=c>zpath</a></ul></header><nav>znavigation</nav>
     <div role="navigation">zcrumbs</div><div>waround</div><main><h1>wheading</h1><p>wbody <a href="https://wtarget.example/x">wlink</a>
-    <img src=x alt="walt"><abbr title="wlong">wshort</abbr> <i title="wtip">wpointed</i></p><pre>wcode</pre><table><caption>wcaption</caption><tr><td>wcell</table>
+    <img src=x alt="walt"><abbr title="wlong">wshort</abbr> <i title="wtip">wpointed</i></p><pre>wcode</pre><table summary="wsummarized"><caption>wcaption</caption><tr><td>wcell</table>
     <svg><title>wdrawing</title><text>wlabel</text></svg><math><mi>wformula</mi></math><form><input value="wtyped">
     <textarea>wwritten</textarea><select><option selected>wchosen<option>zchoice</select><button>zbutton</button></form>
     <details><summary>wsummary</summary>wdetails</details><script>zscript</script><template>ztemplate</template>

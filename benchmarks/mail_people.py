@@ -1,6 +1,6 @@
 """How mail from and to a named person is ranked against mentions, by the person's weight, in a made collection.
 
-python -m benchmarks.mail_people          (words alone; --home DIR with a model: hybrid too)
+python -m benchmarks.mail_people          (words alone; --home DIR with a model: hybrid too, --documents 400 for a quicker run)
 
 Twenty people write to each other about forty subjects; replies and notes mention both. Of a query such as "anna boiler" the mails
 from her about it are worth 3, those to her 2, what mentions both 1.
@@ -19,7 +19,6 @@ from searchkit.search.lexical import exact_matches
 from searchkit.search.request import SearchRequest
 from searchkit.types import SearchMode
 
-_DOCUMENTS = 1200
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)
 NAMES = (
     "Anna Müller, Bernd Schröder, Carla Rossi, David Cohen, Elena Petrova, Farid Haddad, Grace Hopper, Hanna Virtanen, "
@@ -45,12 +44,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--home", type=Path, help="a data directory with a model")
     options.add_argument("--queries", type=int, default=200)
+    options.add_argument("--documents", type=int, default=1200)
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place) / "home"
         if asked.home:
             shutil.copytree(asked.home, home)
-        judged = write(Path(place) / "mails", random.Random(7), asked.queries)
+        judged = write(Path(place) / "mails", random.Random(7), asked.queries, asked.documents)
         with Library(home) as library:
             library.index(Path(place) / "mails")
             modes = (SearchMode.LEXICAL, SearchMode.HYBRID) if asked.home else (SearchMode.LEXICAL,)
@@ -60,11 +60,11 @@ def main() -> None:
                 print(f"{weight:4.1f}  {scores}")
 
 
-def write(folder: Path, chance: random.Random, queries: int) -> dict[str, dict[str, int]]:
+def write(folder: Path, chance: random.Random, queries: int, documents: int) -> dict[str, dict[str, int]]:
     """Write the collection, and return the value of each file for each query."""
     folder.mkdir()
     judged: dict[str, dict[str, int]] = {}
-    for number in range(_DOCUMENTS):
+    for number in range(documents):
         (sender, to, other), subject = chance.sample(NAMES, 3), chance.choice(SUBJECTS)
         is_note = number % 4 == 0
         said = " ".join(sentence.format(subject) for sentence in chance.sample(SENTENCES, 3))

@@ -273,18 +273,17 @@ class Highlighter:
             having = [each for each in found if any(each[0] <= start < each[1] for start, _ in quoted)]
             sentence = self._fullest(having, words.spans)
             return Extract(*snippet_around(text, sentence or min(quoted), sorted([*marks, *quoted])), sentence)
-        if (literally := self._literally(found, words)) is not None:
-            if not literally:
-                return self._by_words(text, words, found)
+        literally = self._literally(found, words)
+        if literally:
             best = self._best(stored, literally, words.spans) if len(literally) > 1 else None
-            best = best or literally[0]
-            return Extract(*snippet_around(text, best, marks), best)
-        best = self._best(stored, found, words.spans) if found and not is_weak else None
+            return Extract(*snippet_around(text, best or literally[0], marks), best or literally[0])
+        is_compared = literally is None and found and not (is_weak and marks)
+        best = self._best(stored, found, words.spans) if is_compared else None
         if best is None:
             return self._by_words(text, words, found)
-        if not self._query.is_informative(self._stems(best, words.spans)):
-            return Extract(*snippet_around(text, best), best)
-        return Extract(*snippet_around(text, best, marks), best)
+        has_words = self._query.is_informative(self._stems(best, words.spans))
+        shown = snippet_around(text, best, marks if has_words else ())
+        return Extract(*shown, best) if not is_weak else Extract(shown[0], ())
 
     def _literally(self, found: Sequence[Bounds], words: PassageWords) -> list[Bounds] | None:
         """The sentences with what was typed, if that rather than an answer is looked for: with every word of the query, or with
@@ -305,7 +304,8 @@ class Highlighter:
         shares = [self._query.coverage(of & known) / max(self._query.coverage(known), 1e-6) for of in stems]
         if max(shares, default=0.0) >= _T:
             return [each for each, share in zip(found, shares, strict=True) if share == max(shares)]
-        return [] if self._query.coverage(everywhere) >= _ALL else None
+        is_looked_up = len(self._query.text.split()) <= _KEYWORDS and self._query.coverage(everywhere) >= _ALL
+        return [] if is_looked_up else None
 
     def _fullest(self, found: Sequence[Bounds], spans: Sequence[Span]) -> Bounds | None:
         """The first sentence with most of the query's words."""

@@ -71,8 +71,11 @@ class Library:
         self._reader = OnDemandReader()
 
     def share_reading(self, waiting: Callable[[], int]) -> None:
-        """Have its searches and its siblings' read less on demand while others wait. `waiting`: how many do."""
-        self._reader.waiting = waiting
+        """Have its searches and its siblings' read less on demand while others wait. `waiting`: how many do, beside those that
+        were named before: a server has one pool for searches and one for answers.
+        """
+        before = self._reader.waiting
+        self._reader.waiting = lambda: before() + waiting()
 
     def collections(self) -> list[str]:
         """List the names of all collections."""

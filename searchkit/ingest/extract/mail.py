@@ -206,7 +206,7 @@ def _header(message: EmailMessage, name: str) -> str:
     """A header, decoded, or as written if it is malformed; characters without a declared encoding are guessed."""
     try:
         value = str(message[name] or "")
-    except (ValueError, IndexError, AttributeError, TypeError, LookupError):
+    except (ValueError, IndexError, AttributeError, TypeError, LookupError, OverflowError):
         value = next((str(raw) for known, raw in message.raw_items() if known.lower() == name.lower()), "")
     try:
         value.encode("utf-8")

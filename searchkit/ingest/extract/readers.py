@@ -19,7 +19,7 @@ _VERSION = 3  # of readers whose text is as it was when they all had one
 _VERSIONS: dict[str, int] = {
     "": 9,
     "text": 5,
-    "data": 5,
+    "data": 6,
     "markdown": 7,
     "rst": 5,
     "org": 5,

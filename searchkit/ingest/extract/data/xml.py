@@ -16,8 +16,8 @@ _MOST_HEADINGS = 6
 _OF_DRAWINGS = frozenset("title alt aria-label label desc href".split())
 _OF_PROGRAMS = ("style", "script")
 _BASE64 = re.compile(
-    r"(?:[A-Za-z0-9+/]{40,}[ ]?){4,}[A-Za-z0-9+/]*={0,2}|[A-Za-z0-9+/]{300,}={0,2}"
-)  # a picture as text
+    r"(?:[A-Za-z0-9+/]{40,}+[ ]?){4,}+[A-Za-z0-9+/]*+={0,2}|[A-Za-z0-9+/]{160,}+={0,2}"
+)  # a picture as text; without going back, which would take ages where something else follows
 _FED = 1 << 16  # bytes at once
 
 

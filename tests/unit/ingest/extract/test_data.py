@@ -155,3 +155,10 @@ def test_a_drawing_is_its_words_without_its_lines() -> None:
 def test_a_picture_as_text_is_none(encoded: str) -> None:
     book = f"<FictionBook><body><p>The mill.</p></body><binary>{encoded}</binary></FictionBook>"
     assert "QUJD" not in "".join(block.text for block in extract_data(book.encode()).blocks)
+
+
+@pytest.mark.parametrize("behind", [" and words", "-", "<broken"])
+def test_base64_in_xml_with_something_behind_it_is_read_in_no_time(behind: str) -> None:
+    """With a pattern that goes back, this takes longer than anyone lives."""
+    content = f"<note><data>{'iVBORw0KGgoAAAANSUhEUgAA' * 100}{behind}</data></note>"
+    assert list(extract_data(content.encode()).blocks)

@@ -150,6 +150,11 @@ def test_bodies_are_read_in_their_encoding(headers: str, body: bytes) -> None:
     assert list(message.blocks)[-1].text.startswith("Крыша течёт")
 
 
+def test_a_date_that_no_calendar_has_does_not_cost_the_mail() -> None:
+    assert texts("Subject: x\nDate: Mon, 4 Mar 2024 10:00:99999999999 +0100\n\nhello")[-1] == "hello"
+    assert texts("Subject: x\nDate: Mon, 4 Mar 99999999999 10:00:00 +0100\n\nhello")[-1] == "hello"
+
+
 def test_headers_in_bytes_of_no_declared_encoding_are_guessed() -> None:
     assert extract_mail("Subject: Grüße\n\nx".encode()).title == "Grüße"
     assert extract_mail("Subject: Grüße\n\nx".encode("latin-1")).title == "Grüße"

@@ -32,7 +32,7 @@ _VERSIONS: dict[str, int] = {
     "epub": 9,
     "rtf": 6,
     "table": 4,
-    "pdf": 13,
+    "pdf": 14,
     "mail": 13,
     "mailbox": 13,
     "msg": 6,

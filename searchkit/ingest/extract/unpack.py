@@ -399,14 +399,14 @@ def members_of_pdf(content: bytes) -> Iterator[Member]:
     """Yield the files attached to a PDF as a whole, then those attached to places on its pages."""
     import pypdfium2
 
-    if b"/EmbeddedFile" not in content and b"/ObjStm" not in content:
+    if not any(mark in content for mark in (b"/EmbeddedFile", b"/FileAttachment", b"/ObjStm")):
         return
     try:
         with pypdfium2.PdfDocument(content) as document:
             count = document.count_attachments()
             for number in range(count):
                 yield _attached(document.get_attachment(number))
-            if len(_EMBEDDED.findall(content)) > count:
+            if b"/FileAttachment" in content or len(_EMBEDDED.findall(content)) > count:
                 yield from _pinned(document)
     except pypdfium2.PdfiumError:
         return

@@ -116,12 +116,14 @@ def test_attachments_of_a_mail_are_documents() -> None:
     ]
 
 
-def test_a_file_on_a_page_of_a_pdf_is_a_document() -> None:
+@pytest.mark.parametrize("is_typed", [True, False])
+def test_a_file_on_a_page_of_a_pdf_is_a_document(is_typed: bool) -> None:
     writer = pypdf.PdfWriter()
     page = writer.add_blank_page(200, 200)
     stream = DecodedStreamObject()
     stream.set_data(b"hazel rods")
-    stream[NameObject("/Type")] = NameObject("/EmbeddedFile")
+    if is_typed:
+        stream[NameObject("/Type")] = NameObject("/EmbeddedFile")
     file = DictionaryObject(
         {
             NameObject("/Type"): NameObject("/Filespec"),

@@ -137,7 +137,8 @@ def _prepare(library: "Library", request: _Request) -> "Prepared":
     from searchkit.train.pairs.collect import read_or_mine_pairs
     from searchkit.train.pairs.languages import corpus_sample, pair_remarks
 
-    base = find_base(library.models, request.base or library.collection(request.collection).embedder().info.name)
+    named = request.base or library.collection(request.collection).embedder().info.name
+    base = find_base(library.models, named, request.quantize)
     name = library.models.free_name(request.name or _default_name(base, request))
     if request.keep and request.keep.expanduser().exists():
         raise click.UsageError(f"{request.keep} exists already. --checkpoint needs a new folder.")

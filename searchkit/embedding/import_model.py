@@ -29,7 +29,7 @@ from searchkit.embedding.model_folder import (
     ModelCard,
     checksum,
 )
-from searchkit.embedding.model_info import Fidelity, Quantization, prompts_of_checkpoint
+from searchkit.embedding.model_info import Fidelity, Prompts, Quantization, prompts_of_checkpoint
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.provisional import write_token_vectors
 from searchkit.embedding.quick_tables import write_quick_tokenizer
@@ -100,8 +100,7 @@ def import_model(
         folder = parts.folder
         tokenizer_file, tokenizer = _copy_tokenizer(source, parts, family)
         encode = open_tokenizer(tokenizer, folder / tokenizer_file).encode
-        texts = (*sample_inputs(prompts), *calibration_inputs(prompts, passages))
-        ids = [encode(text, checkpoint.max_tokens) for text in texts]
+        ids = [encode(text, checkpoint.max_tokens) for text in calibration_texts(prompts, passages)]
         calibration = calibrate(checkpoint, family.encoder, ids, parts, trained)
         weights_checksum = checksum(_largest_weights(source))
         _keep_reference(calibration.vectors[: 2 * len(SAMPLE_PAIRS)], weights_checksum, folder)
@@ -130,6 +129,11 @@ def prefixes_of(checkpoint: Checkpoint, dimension: int) -> tuple[int, ...]:
     """The prefixes that vectors of a checkpoint are trained for, the whole vector first: its own, or else its family's."""
     trained = checkpoint.prefix_dimensions or FAMILIES[checkpoint.model_type].prefix_dimensions
     return (dimension, *(size for size in trained if size < dimension))
+
+
+def calibration_texts(prompts: Prompts, passages: Sequence[Passage] = ()) -> list[str]:
+    """List the inputs that quantization is fitted to: those whose vectors are kept first, `passages` last."""
+    return [*sample_inputs(prompts), *calibration_inputs(prompts, passages)]
 
 
 def form_for(source: Path, quantization: Quantization) -> TrainedForm | None:

@@ -20,9 +20,16 @@ from searchkit.embedding.graph.encoder import write_encoder
 from searchkit.embedding.graph.quantize import check_blocks, compensated
 from searchkit.embedding.graph.trained_form import TrainedForm, trained_form
 from searchkit.embedding.graph.weights import Floats, Inputs, Product, Weights
-from searchkit.embedding.import_model import FAMILIES, Family, Graph, find_tokenizer, form_for, write_graph
+from searchkit.embedding.import_model import (
+    FAMILIES,
+    Family,
+    Graph,
+    calibration_texts,
+    find_tokenizer,
+    form_for,
+    write_graph,
+)
 from searchkit.embedding.model_info import TRAINABLE, Quantization, prompts_of_checkpoint
-from searchkit.embedding.sample import sample_inputs
 from searchkit.embedding.tokenizer import open_tokenizer
 from searchkit.errors import UnsupportedCheckpointError
 
@@ -67,7 +74,8 @@ def prepare_form(folder: Path, quantization: Quantization) -> PreparedForm:
     family = FAMILIES[checkpoint.model_type]
     name, kind = find_tokenizer(folder, family)
     encode = open_tokenizer(kind, folder / name).encode
-    ids = [encode(text, checkpoint.max_tokens) for text in sample_inputs(prompts_of_checkpoint(checkpoint.prompts))]
+    texts = calibration_texts(prompts_of_checkpoint(checkpoint.prompts))
+    ids = [encode(text, checkpoint.max_tokens) for text in texts]
     calibration = calibrate(checkpoint, family.encoder, ids)
     with tempfile.TemporaryDirectory(prefix="searchkit-") as place:
         if quantization is Quantization.INT4:

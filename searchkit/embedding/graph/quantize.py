@@ -99,27 +99,42 @@ def quantize_blocks(weight: Floats, gram: Floats | None = None) -> Blocks:
 
 
 def compensated(weight: Floats, gram: Floats) -> Floats:
-    """The (out, in) weights that GPTQ rounds: each column with what compensates the errors before it.
+    """Compute (out, in) weights that round to what GPTQ rounds to, without a Gram matrix: but for a thousandth of the codes.
 
-    Rounded by themselves they give the same codes, up to scales that were chosen before a block's own errors were known.
+    They are halfway between GPTQ's result and what it rounded, each column with what compensates the errors before it, so that
+    training can still move them to a neighbouring code. What scales are chosen by, a row's and each block's extreme value, is
+    that which GPTQ's were chosen by.
     """
-    return _blocks(weight, gram)[1]
+    blocks, seen, beginning = _blocks(weight, gram)
+    exact = blocks.decoded()
+    halves = np.abs(blocks.scales * blocks.steps[:, None]).repeat(BLOCK, axis=1) / 2  # of a step between two codes
+    found = exact + np.clip(seen - exact, -halves, halves) / 2
+    by_block, origin = found.reshape(len(found), -1, BLOCK), beginning.reshape(len(found), -1, BLOCK)
+    extreme = np.abs(origin).argmax(axis=2)[:, :, None]
+    np.put_along_axis(by_block, extreme, np.take_along_axis(origin, extreme, axis=2), axis=2)
+    found = by_block.reshape(weight.shape)
+    largest = np.abs(weight).argmax(axis=1)[:, None]
+    limit = np.abs(np.take_along_axis(weight, largest, axis=1))
+    found = np.clip(found, -limit, limit)
+    np.put_along_axis(found, largest, np.take_along_axis(weight, largest, axis=1), axis=1)
+    return np.ascontiguousarray(found, np.float32)
 
 
-def _blocks(weight: Floats, gram: Floats | None) -> tuple[Blocks, Floats]:
-    """The 4-bit form, and the weights at the moment that each was rounded."""
+def _blocks(weight: Floats, gram: Floats | None) -> tuple[Blocks, Floats, Floats]:
+    """The 4-bit form; the weights at the moment that each was rounded, and at that when the scale of its block was chosen."""
     check_blocks(weight.shape[1])
     columns = np.array(weight.T, np.float32, order="C")  # (in, out): a step works on one contiguous row
     width = len(columns)
     correction = np.zeros((width, width), np.float32) if gram is None else _correction(gram)
     steps = _steps(np.abs(columns).max(axis=0) / 8 * BLOCK_ROOM)
-    codes = np.empty(columns.shape, np.uint8)
+    codes, beginning = np.empty(columns.shape, np.uint8), np.empty_like(columns)
     scales = np.empty((width // BLOCK, columns.shape[1]), np.int8)
     for start in range(0, width, _COLUMNS_AT_A_TIME):
         end = min(start + _COLUMNS_AT_A_TIME, width)
         errors = np.empty((end - start, columns.shape[1]), np.float32)
         for i in range(start, end):
             if i % BLOCK == 0:
+                beginning[i : i + BLOCK] = columns[i : i + BLOCK]
                 scales[i // BLOCK] = _block_scales(columns[i : i + BLOCK], steps)
             scale = scales[i // BLOCK] * steps
             codes[i] = np.clip(np.rint(columns[i] / scale) + 8, 0, 15)
@@ -127,7 +142,7 @@ def _blocks(weight: Floats, gram: Floats | None) -> tuple[Blocks, Floats]:
             columns[i + 1 : end] -= correction[i, i + 1 : end, None] * errors[i - start]
         columns[end:] -= correction[start:end, end:].T @ errors
     by_block = codes.T.reshape(weight.shape[0], width // BLOCK, BLOCK)
-    return Blocks(_packed(by_block), np.ascontiguousarray(scales.T), steps), np.ascontiguousarray(columns.T)
+    return Blocks(_packed(by_block), np.ascontiguousarray(scales.T), steps), columns.T, beginning.T
 
 
 def check_blocks(inputs: int) -> None:

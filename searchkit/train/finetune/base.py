@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from searchkit.embedding.checkpoint import Checkpoint
+from searchkit.embedding.graph.trained_form import read_form
 from searchkit.embedding.model_folder import ModelCard, checksum
 from searchkit.embedding.model_info import Prompts, Quantization, prompts_of_checkpoint
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint, default_name
@@ -48,18 +49,32 @@ class Base:
         return "gemma" if is_gemma else licence
 
 
-def find_base(models: ModelStore, named: str) -> Base:
-    """Find a base by a checkpoint's folder or an installed model's name.
+def find_base(models: ModelStore, named: str, quantize: Quantization | None = None) -> Base:
+    """Find a base by a checkpoint's folder or an installed model's name. `quantize`: what it will be trained in, None for floats.
 
-    Raises TrainingError if the weights that a model was made from are not here, ModelNotFoundError, and
-    UnsupportedCheckpointError for a folder that cannot be imported again.
+    Raises TrainingError if the weights that a model was made from are not here or only have a sense in another quantization,
+    ModelNotFoundError, and UnsupportedCheckpointError for a folder that cannot be imported again.
     """
     folder = Path(named).expanduser()
     own_name = default_name(folder.resolve().name, Quantization.INT8)
     base = Base(folder, own_name) if folder.is_dir() else _of_model(models, named)
     base.checkpoint.check_modules()
     _ = base.prompts
+    check_trained_in(base.folder, quantize)
     return base
+
+
+def check_trained_in(folder: Path, quantize: Quantization | None) -> None:
+    """Raise TrainingError for a checkpoint that was trained in int4 if it is to be used in anything else.
+
+    Before they are rounded, its weights hold compensations for their rounding, and are no model that was trained.
+    """
+    form = read_form(folder)
+    if form is not None and form.quantization is Quantization.INT4 and quantize is not Quantization.INT4:
+        raise TrainingError(
+            f"{folder} was trained in {form.quantization}; in floats its weights are not what was trained.",
+            remedy=f"Name the checkpoint that it was made from, or train it in {form.quantization} again.",
+        )
 
 
 def _of_model(models: ModelStore, name: str) -> Base:

@@ -17,7 +17,7 @@ from searchkit.embedding.checkpoint import Checkpoint
 from searchkit.errors import TrainingError
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
-from searchkit.train.finetune.base import Base, model_card
+from searchkit.train.finetune.base import Base, check_trained_in, model_card
 from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.data import Data, prepare_data
 from searchkit.train.finetune.finetune import Run, Tuned
@@ -92,14 +92,15 @@ def soup_checkpoints(
 ) -> CheckpointSoup:
     """Average checkpoints, mix the mean with the base as validation decides, prove it, and install it if it passes.
 
-    Raises TrainingError for fewer than two checkpoints or too few pairs, ModelError for checkpoints of another base,
-    UnsupportedCheckpointError for folders that are none.
+    Raises TrainingError for fewer than two checkpoints, too few pairs, or weights that were trained in int4, ModelError for
+    checkpoints of another base, UnsupportedCheckpointError for folders that are none.
     """
     if len(set(request.folders)) < 2:
         raise TrainingError("A soup needs two checkpoints at least.", remedy="Name another one too.")
     for folder in request.folders:
         Checkpoint(folder).check_modules()
         check_same_shape(request.base.folder, folder)
+        check_trained_in(folder, None)
     data = prepare_data(request.pairs, request.base.prompts)
     options = FinetuneOptions(method=Method.FULL, precision=Precision.AUTO, seed=request.proof.seed)
     run = Run(request.base, data, options, LossWeights(), RunFolder(library.home.finetuning / request.name))

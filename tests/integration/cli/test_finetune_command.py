@@ -11,6 +11,8 @@ pytest.importorskip("torch", reason="PyTorch is not installed (extra [train])")
 
 from searchkit.cli.main import cli
 from searchkit.display import error_text
+from searchkit.embedding.graph.trained_form import TrainedForm, write_form
+from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import SearchkitError
 from searchkit.train.pairs.pair import Kind, Pair, Split
@@ -120,6 +122,16 @@ def test_a_form_that_a_checkpoint_cannot_have_is_refused_before_the_training(tmp
     pairs, base = pair_file(tmp_path / "pairs.jsonl", tiny_pairs()), str(write_bert(tmp_path / "base"))
     reason = refused(command("--pairs", pairs, "--base", base, "--quantize", "int4"))
     assert "products with 48 inputs" in reason
+    assert not (tmp_path / "home" / "training").exists()
+
+
+def test_weights_that_were_trained_in_four_bits_are_not_trained_in_floats(tmp_path: Path, command: Command) -> None:
+    pairs, base = pair_file(tmp_path / "pairs.jsonl", tiny_pairs()), write_bert(tmp_path / "base", inner=64)
+    write_form(base, TrainedForm(Quantization.INT4))
+    for arguments in ((), ("--quantize", "int8")):
+        reason = refused(command("--pairs", pairs, "--base", str(base), *arguments))
+        assert "was trained in int4" in reason
+        assert "train it in int4 again" in reason
     assert not (tmp_path / "home" / "training").exists()
 
 

@@ -15,6 +15,8 @@ pytest.importorskip("sentence_transformers", reason="sentence-transformers is no
 from safetensors.numpy import load_file, save_file
 
 from searchkit.cli.main import cli
+from searchkit.embedding.graph.trained_form import TrainedForm, write_form
+from searchkit.embedding.model_info import Quantization
 from searchkit.errors import ModelError, TrainingError
 from searchkit.home import Home
 from searchkit.library import Library
@@ -93,6 +95,15 @@ def test_a_soup_has_the_mean_of_the_weights_and_the_base_stays_if_it_does_not_he
     assert f"| soup | the {found.chosen.name} of " in card and "nDCG@10, two" in card
     report = json.loads((found.outcome.report / "report.json").read_text())
     assert report["model"] is None
+
+
+def test_weights_that_were_trained_in_four_bits_are_not_averaged(
+    base: Path, tuned: Callable[[str, int, float], Path], tmp_path: Path
+) -> None:
+    folders = (tuned("one", 1, 0.05), tuned("two", 2, 0.05))
+    write_form(folders[1], TrainedForm(Quantization.INT4))
+    with Library(tmp_path / "home") as library, pytest.raises(TrainingError, match="was trained in int4"):
+        soup_checkpoints(library, run_of(base, folders))
 
 
 def test_checkpoints_of_another_base_and_single_ones_are_refused(

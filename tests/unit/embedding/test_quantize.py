@@ -17,6 +17,7 @@ from searchkit.embedding.graph.builder import GraphBuilder
 from searchkit.embedding.graph.quantize import (
     BLOCK,
     Codebook,
+    compensated,
     quantize_blocks,
     quantize_columns,
     quantize_rows,
@@ -201,6 +202,22 @@ def test_with_a_gram_matrix_the_product_comes_out_nearer_than_by_rounding_to_nea
         errors = [np.linalg.norm(x @ (weight - blocks.decoded()).T) for blocks in (rounded, fitted)]
         assert errors[1] < 0.4 * errors[0]
     assert signal_to_noise_db(weight, fitted.decoded()) < signal_to_noise_db(weight, rounded.decoded())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compensated_weights_round_to_what_is_corrected_and_are_no_such_codes_yet(seed: int) -> None:
+    weight, inputs = uneven_rows(64, 288)[:, ::-1] + normal(64, 288, seed=seed), correlated_inputs(400, 288)
+    weight = np.ascontiguousarray(weight, np.float32)
+    fitted = quantize_blocks(weight, inputs.T @ inputs)
+    start = compensated(weight, inputs.T @ inputs)
+    again = quantize_blocks(start)
+    np.testing.assert_array_equal(again.steps, fitted.steps)
+    assert (again.codes == fitted.codes).mean() > 0.99
+    errors = [
+        np.linalg.norm(inputs @ (weight - blocks.decoded()).T) for blocks in (fitted, again, quantize_blocks(weight))
+    ]
+    assert errors[1] < errors[0] + (errors[2] - errors[0]) / 4
+    assert (start != fitted.decoded()).mean() > 0.9
 
 
 def test_inputs_that_do_not_correlate_change_nothing() -> None:

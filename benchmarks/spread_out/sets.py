@@ -130,10 +130,7 @@ def some_queries(judged: JudgedQueries, most: int) -> JudgedQueries:
     """At most so many of the queries, chosen by chance, the same at each call."""
     count = len(judged.queries)
     rows = np.sort(np.random.default_rng(0).permutation(count)[:most])
-    relevance = tuple(judged.relevance[row] for row in rows)
-    return JudgedQueries(
-        judged.name, judged.queries[rows], judged.corpus, judged.document_of, relevance, judged.hidden[rows]
-    )
+    return judged.of_rows(rows)
 
 
 def _unit(halves: npt.NDArray[np.float16]) -> Vectors:

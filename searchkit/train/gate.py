@@ -5,7 +5,7 @@ in nDCG@10. Held-out pairs have one answer each: its likelihood must gain signif
 Real queries have several answers, and their nDCG@10 follows that likelihood (docs/benchmarks/training.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,14 +30,15 @@ CODES: Mapping[str, tuple[Structure, Code]] = {
 _DEPTH = 10
 _CANDIDATES = 50  # passages that a code finds, to be rescored by the whole prefix
 _AT_ONCE = 64
+NONE_HIDDEN: Ids = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedQueries:
     """Queries with the documents that answer them, all as vectors; `name` is for people.
 
-    `relevance`: by document number. `document_of`: (corpus,) the document of each passage. `hidden`: (queries,) a row of the corpus
-    that is hidden from each query, because its title is the query; -1 for none.
+    `relevance`: by document number. `document_of`: (corpus,) the document of each passage. `hidden`: of each query, the rows of the
+    corpus that are hidden from it, because the query was taken out of them.
     """
 
     name: str
@@ -45,12 +46,12 @@ class JudgedQueries:
     corpus: Vectors
     document_of: Ids
     relevance: tuple[Mapping[str, int], ...]
-    hidden: Ids
+    hidden: tuple[Ids, ...]
 
     def of_rows(self, rows: Ids) -> "JudgedQueries":
         """Some of the queries, with the whole corpus."""
-        relevance = tuple(self.relevance[row] for row in rows.tolist())
-        return replace(self, queries=self.queries[rows], relevance=relevance, hidden=self.hidden[rows])
+        relevance, hidden = (tuple(each[row] for row in rows.tolist()) for each in (self.relevance, self.hidden))
+        return replace(self, queries=self.queries[rows], relevance=relevance, hidden=hidden)
 
     def under(self, matrix: Matrix) -> "JudgedQueries":
         """Map the queries and the corpus by a matrix."""
@@ -150,7 +151,10 @@ def ndcg_by_prefix(judged: JudgedQueries, prefixes: Sequence[int]) -> npt.NDArra
 
 
 def held_out(name: str, items: KnownItems) -> JudgedQueries:
-    """Pairs as judged queries: each is answered by its own passage, whose title it does not see."""
+    """Pairs as judged queries: each is answered by its own passage, without what was taken out of it.
+
+    A query sees neither the passage as it is stored nor what is left of it beside another query: that still has this one.
+    """
     count = len(items.corpus)
     documents = np.where(items.rows >= 0, items.rows, count + np.arange(len(items.rows)))
     return JudgedQueries(
@@ -159,8 +163,17 @@ def held_out(name: str, items: KnownItems) -> JudgedQueries:
         corpus=np.concatenate([items.corpus, items.passages]),
         document_of=np.concatenate([np.arange(count), documents]),
         relevance=tuple({str(document): 1} for document in documents),
-        hidden=items.rows,
+        hidden=tuple(_forms_but_own(documents, count)),
     )
+
+
+def _forms_but_own(documents: Ids, count: int) -> Iterator[Ids]:
+    """For each query, all forms of its passage but its own. `documents`: of the queries; `count`: of stored passages."""
+    order = np.argsort(documents, kind="stable")
+    for query, document in enumerate(documents.tolist()):
+        same = order[slice(*np.searchsorted(documents[order], [document, document + 1]))]
+        stored = [document] if document < count else []
+        yield np.concatenate([np.array(stored, np.int64), count + same[same != query]])
 
 
 def judge(targets: Sequence[Comparison], general: Sequence[Comparison], effort: Effort | None = None) -> Verdict:
@@ -271,8 +284,7 @@ def _measure(judged: JudgedQueries, dimension: int, code: str) -> _Measured:
             None if index is None else index.search(queries[start : start + _AT_ONCE], min(_CANDIDATES, len(ids))).ids
         )
         for i, row in enumerate(scores, start):
-            if judged.hidden[i] >= 0:
-                row[judged.hidden[i]] = -2.0
+            row[judged.hidden[i]] = -2.0
             order = np.argpartition(-row, _CANDIDATES)[:_CANDIDATES] if len(row) > _CANDIDATES else np.arange(len(row))
             order = order[np.argsort(-row[order], kind="stable")]
             chosen = order if found is None else found[i - start][found[i - start] >= 0]

@@ -17,7 +17,7 @@ from searchkit.files import file_path, path_from_text
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.reports import ProgressListener
-from searchkit.train.gate import JudgedQueries
+from searchkit.train.gate import NONE_HIDDEN, JudgedQueries
 from searchkit.train.likelihoods import KnownItems
 from searchkit.train.pairs.vectors import CorpusVectors, PairVectors, VectorCache
 from searchkit_indexes import Vectors
@@ -58,7 +58,7 @@ def own_queries(
         corpus=corpus.vectors[known],
         document_of=np.array([numbers[rows[row]] for row in known.tolist()], np.int64),
         relevance=tuple(relevance),
-        hidden=np.full(len(relevance), -1, np.int64),
+        hidden=(NONE_HIDDEN,) * len(relevance),
     )
 
 
@@ -87,7 +87,7 @@ def judged_folder(home: Home, folder: Path, embedder: Embedder, on_progress: Pro
         corpus=found,
         document_of=np.array([of_path[path] for path in documents], np.int64),
         relevance=relevance,
-        hidden=np.full(len(texts), -1, np.int64),
+        hidden=(NONE_HIDDEN,) * len(texts),
     )
 
 

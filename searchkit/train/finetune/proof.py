@@ -20,7 +20,16 @@ from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.caching import Embedding
 from searchkit.train.finetune.network import open_plain
 from searchkit.train.finetune.run_folder import RunFolder
-from searchkit.train.gate import FLOATS, Comparison, JudgedQueries, Verdict, compare_models, judge, judge_recovery
+from searchkit.train.gate import (
+    FLOATS,
+    NONE_HIDDEN,
+    Comparison,
+    JudgedQueries,
+    Verdict,
+    compare_models,
+    judge,
+    judge_recovery,
+)
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
 from searchkit.train.options import FinetuneOptions, writing_to
 from searchkit.train.pairs.pair import Pair, Split, of_split, sample
@@ -203,7 +212,7 @@ def _judged(test: Sequence[Pair], pool: Sequence[Passage], queries: Vectors, pas
         corpus=passages,
         document_of=np.arange(len(pool), dtype=np.int64),
         relevance=tuple(answers.values()),
-        hidden=np.full(len(answers), -1, np.int64),
+        hidden=(NONE_HIDDEN,) * len(answers),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from searchkit.embedding.embedder import normalized
 from searchkit.evaluate.statistics import intervals
-from searchkit.train.gate import JudgedQueries, compare, compare_pairs, held_out, judge, judge_recovery
+from searchkit.train.gate import NONE_HIDDEN, JudgedQueries, compare, compare_pairs, held_out, judge, judge_recovery
 from searchkit.train.judged_sets import known_items
 from searchkit.train.likelihoods import KnownItems, log_likelihood, ndcg_at_prefixes, ranks
 from searchkit.train.options import Candidate, LossWeights, Taught
@@ -131,6 +131,17 @@ def test_a_query_does_not_see_its_own_title() -> None:
     assert cell.ndcg_before == pytest.approx(1.0)
 
 
+def test_a_query_does_not_see_what_another_query_leaves_of_its_passage() -> None:
+    """A title was found in what a sentence had been taken out of, which still has it, and every map seemed to lose."""
+    corpus = normalized(np.array([[1, 1, 0, 0], [0.5, 1, 0, 0], [0, 0, 1, 0]], np.float32))
+    bodies = normalized(np.array([[0.1, 1, 0, 0], [1, 0.1, 0, 0]], np.float32))  # without the title; without a sentence
+    queries = np.eye(4, dtype=np.float32)[:2]
+    judged = held_out("pairs", KnownItems(queries, bodies, np.array([0, 0]), corpus))
+    assert [each.tolist() for each in judged.hidden] == [[0, 4], [0, 3]]
+    (cell, *_) = compare(judged.of_rows(np.array([0])), np.eye(4, dtype=np.float32), (4,)).cells
+    assert cell.ndcg_before < 1
+
+
 def test_ndcg_at_prefixes_is_of_the_prefixes_made_unit_length_again() -> None:
     pairs = items(twisted(30))
     queries, passages, corpus = (normalized(v[:, :8]) for v in (pairs.queries, pairs.passages, pairs.corpus))
@@ -141,7 +152,7 @@ def test_ndcg_at_prefixes_is_of_the_prefixes_made_unit_length_again() -> None:
 def judged(name: str, seed: int = 0) -> JudgedQueries:
     pairs = twisted(60, seed)
     relevance = tuple({str(number): 1} for number in range(60))
-    return JudgedQueries(name, pairs.queries, pairs.passages, np.arange(60), relevance, np.full(60, -1))
+    return JudgedQueries(name, pairs.queries, pairs.passages, np.arange(60), relevance, (NONE_HIDDEN,) * 60)
 
 
 def quieter(share: float) -> Vectors:

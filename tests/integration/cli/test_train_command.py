@@ -70,8 +70,9 @@ def test_an_adapter_is_made_used_and_undone(home: Path, docs: Path, tmp_path: Pa
         "mix",
         "likelihood",
         "ndcg",
-        "objection",
-    }  # as in earlier reports
+        "objection",  # as in earlier reports
+        "is_soup",
+    }
     assert (tmp_path / "report" / "report.md").is_file()
     card = (home / "models" / name / "README.md").read_text()
     assert "Licence, inherited from it: **apache-2.0**" in card and "held-out pairs" in card

@@ -29,6 +29,7 @@ MOST_SENTENCES = 2600  # pairs, of which 2,000 are learned from: each takes two 
 _LEAST_WORDS, _MOST_WORDS = 5, 40  # of a sentence that is taken out
 _LEAST_LEFT = 160  # characters of its passage
 _CODE = 0.4  # share of lines that look like code, from which a text is code
+_MOST_CODE = 0.5  # share of passages that are code, above which a collection is one of code
 _QUESTION = re.compile(
     r"(?:^|\n)[>\s]*(?:(?:Q|F|Question|Frage)\s*\d*\s*[:.)]\s*)?([^\n?？]{8,240}[?？])[ \t]*\n+", re.IGNORECASE
 )
@@ -77,18 +78,21 @@ def mine_sentences(catalog: CatalogReader, most: int = MOST_SENTENCES) -> list[P
     """Mine pairs of a sentence and the passage that it was taken out of, one of a passage, of at most so many passages.
 
     They need no title: the inverse cloze task (Lee et al. 2019). Which passages and sentences are chosen follows from their texts.
+    None are taken where most passages are code: what looks like a sentence there is mostly licences and pieces of comments.
     """
     found: dict[str, Pair] = {}
+    passages = code = 0
     for chunk in _chunks(catalog):
-        if (pair := _cloze(chunk)) is not None:
+        passages += 1
+        if _is_code(chunk.text):
+            code += 1
+        elif (pair := _cloze(chunk)) is not None:
             found.setdefault(pair.stored, pair)
-    return [found[key] for key in sorted(found)[:most]]
+    return [] if code > _MOST_CODE * passages else [found[key] for key in sorted(found)[:most]]
 
 
 def _cloze(chunk: _Chunk) -> Pair | None:
     """The pair of one of a passage's sentences, None if no sentence leaves enough of the passage."""
-    if _is_code(chunk.text):
-        return None
     said = []
     for sentence in map(str.strip, split_sentences(chunk.text)):
         rest = chunk.text.replace(sentence, "", 1).strip()

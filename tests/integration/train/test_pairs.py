@@ -251,6 +251,18 @@ def test_no_sentence_is_taken_out_of_code_or_a_short_note(library: Library, tmp_
     assert "sentence" not in mined(library, tmp_path / "docs")
 
 
+@pytest.mark.parametrize(("programs", "is_prose"), [(1, True), (3, False)])
+def test_no_sentence_is_taken_where_most_is_code(
+    library: Library, tmp_path: Path, programs: int, is_prose: bool
+) -> None:
+    write(tmp_path / "docs" / "licence.txt", f"{SENTENCES}\n")
+    write(tmp_path / "docs" / "readme.txt", f"{SENTENCES.replace('pump', 'valve')}\n")
+    for number in range(programs):
+        code = "\n".join(f"    total = add(total, rows[{number + each}], keep=True);" for each in range(12))
+        write(tmp_path / "docs" / f"sums{number}.txt", f"def sums(rows):\n{code}\n    return total\n")
+    assert ("sentence" in mined(library, tmp_path / "docs")) is is_prose
+
+
 def test_finetuning_learns_from_no_sentences(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "docs" / "mail.txt", f"{SENTENCES}\n")
     library.index(tmp_path / "docs", collection="docs")

@@ -27,7 +27,7 @@ from searchkit.train.finetune.base import Base
 from searchkit.train.finetune.data import Data, Row, check_validation, row_of
 from searchkit.train.finetune.objective import Teacher
 from searchkit.train.pairs.collect import read_or_mine_pairs
-from searchkit.train.pairs.pair import Pair, Split, of_split, sample
+from searchkit.train.pairs.pair import Pair, Split, of_split, one_per_passage, sample
 from searchkit.train.pairs.vectors import CorpusVectors, VectorCache
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
@@ -95,7 +95,7 @@ def prepare_lesson(
     Raises TrainingError if there is too little to learn from, CollectionNotFoundError.
     """
     pairs, _ = read_or_mine_pairs(library, assignment.collection, assignment.pairs, seed=assignment.seed)
-    validation = sample(of_split(pairs, Split.VALIDATION), _MOST_VALIDATION, assignment.seed)
+    validation = sample(one_per_passage(of_split(pairs, Split.VALIDATION)), _MOST_VALIDATION, assignment.seed)
     check_validation(validation)
     items = _items(library, assignment, pairs)
     fitting = _fitting(items, student, assignment.max_tokens)

@@ -10,7 +10,7 @@ from torch.utils.data import BatchSampler
 from searchkit.display import plural
 from searchkit.embedding.model_info import Prompts
 from searchkit.errors import Action, Option, Remedy, TrainingError
-from searchkit.train.pairs.pair import Pair, Split, normalize, of_split
+from searchkit.train.pairs.pair import Pair, Split, normalize, of_split, one_per_passage
 
 FEWEST_PAIRS = 32  # with fewer, each step sees all of them, and the result depends on which they happen to be
 FEWEST_VALIDATION = 8  # queries; with fewer, chance would choose the checkpoint
@@ -42,7 +42,7 @@ def prepare_data(pairs: Sequence[Pair], prompts: Prompts, left_out: Mapping[str,
 
     Raises TrainingError if there is too little to learn from.
     """
-    train, validation = of_split(pairs, Split.TRAIN), of_split(pairs, Split.VALIDATION)
+    train, validation = of_split(pairs, Split.TRAIN), one_per_passage(of_split(pairs, Split.VALIDATION))
     distinct = {(normalize(pair.query), normalize(pair.passage.text)) for pair in train}
     if len(distinct) < FEWEST_PAIRS:
         copies = {"copies": len(train) - len(distinct)} if len(train) > len(distinct) else {}

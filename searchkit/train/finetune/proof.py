@@ -32,7 +32,7 @@ from searchkit.train.gate import (
 )
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder
 from searchkit.train.options import FinetuneOptions, writing_to
-from searchkit.train.pairs.pair import Pair, Split, of_split, sample
+from searchkit.train.pairs.pair import Pair, Split, of_split, one_per_passage, sample
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
@@ -152,7 +152,7 @@ def _nearer(stored: tuple[JudgedQueries, JudgedQueries], exact: JudgedQueries) -
 
 def too_few_to_prove(pairs: Sequence[Pair]) -> str:
     """Say why the held-out pairs prove nothing, "" if there are enough."""
-    count = len(of_split(pairs, Split.TEST))
+    count = len(one_per_passage(of_split(pairs, Split.TEST)))
     return "" if count >= _LEAST else f"there are {count} held-out pairs; {_LEAST} are needed to prove anything"
 
 
@@ -173,9 +173,14 @@ def converted(store: ModelStore, name: str, checkpoint: Path, quantization: Quan
     return store.open(name)
 
 
+def held_out_pairs(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """The pairs that prove."""
+    return sample(one_per_passage(of_split(pairs, Split.TEST)), _QUERIES, seed)
+
+
 def held_out_pool(pairs: Sequence[Pair], seed: int) -> list[Passage]:
     """The passages to search, the held-out ones first, each once."""
-    test = sample(of_split(pairs, Split.TEST), _QUERIES, seed)
+    test = held_out_pairs(pairs, seed)
     own = [pair.passage for pair in test]
     others = [pair for pair in pairs if pair.split is not Split.TEST]
     more = sample(others, max(0, _POOL - len(own)), seed)
@@ -185,14 +190,14 @@ def held_out_pool(pairs: Sequence[Pair], seed: int) -> list[Passage]:
 def _held_out(pairs: Sequence[Pair], model: Embedder, seed: int, on_progress: ProgressListener) -> JudgedQueries:
     """The held-out queries and the pool as a model embeds them."""
     on_progress(Progress("Proving", 0, None, ""))
-    test, pool = sample(of_split(pairs, Split.TEST), _QUERIES, seed), held_out_pool(pairs, seed)
+    test, pool = held_out_pairs(pairs, seed), held_out_pool(pairs, seed)
     queries = list(dict.fromkeys(pair.query for pair in test))
     return _judged(test, pool, model.embed_queries(queries), model.embed_documents(pool))
 
 
 def _held_out_in_floats(base: Base, checkpoint: Path, pairs: Sequence[Pair], seed: int) -> JudgedQueries:
     """The same as a checkpoint embeds them in floats, which needs no conversion."""
-    test, pool = sample(of_split(pairs, Split.TEST), _QUERIES, seed), held_out_pool(pairs, seed)
+    test, pool = held_out_pairs(pairs, seed), held_out_pool(pairs, seed)
     network = open_plain(checkpoint, FinetuneOptions(max_tokens=base.checkpoint.max_tokens))
     embedding = Embedding(network, tokens_at_once=_TOKENS_AT_ONCE, dtype=None)
     queries = [base.prompts.of_query(query) for query in dict.fromkeys(pair.query for pair in test)]

@@ -25,7 +25,7 @@ from searchkit.train.finetune.network import compute_dtype, open_plain, put_tens
 from searchkit.train.finetune.objective import RowObjective, Teacher, Validation
 from searchkit.train.finetune.trainer import train
 from searchkit.train.options import FinetuneOptions, InitOptions, LossWeights, Method, Start, TokenPooling, writing_to
-from searchkit.train.pairs.pair import Pair, Split, of_split, sample
+from searchkit.train.pairs.pair import Pair, Split, of_split, one_per_passage, sample
 from searchkit_indexes import Vectors
 
 _DEPTH = 10
@@ -98,7 +98,7 @@ def held_out(
     pairs: Sequence[Pair], of_query: Callable[[str], str], of_passage: Callable[[Any], str], seed: int
 ) -> Judged:
     """The test pairs, each query with its own passages among those of all pairs."""
-    test = sample(of_split(pairs, Split.TEST), _QUERIES, seed)
+    test = sample(one_per_passage(of_split(pairs, Split.TEST)), _QUERIES, seed)
     own = [pair.passage for pair in test]
     others = sample([pair for pair in pairs if pair.split is not Split.TEST], max(0, _POOL - len(own)), seed)
     pool = list(dict.fromkeys([*own, *(pair.passage for pair in others)]))

@@ -25,7 +25,7 @@ from searchkit.train.init.starts import PROMPTS, is_decoder
 from searchkit.train.init.vocabulary import CONFIG, TOKENIZER
 from searchkit.train.options import InitOptions
 from searchkit.train.pairs.collect import LEAST_HELD_OUT, read_or_mine_pairs
-from searchkit.train.pairs.pair import Pair, Split, of_split
+from searchkit.train.pairs.pair import Pair, Split, of_split, one_per_passage
 
 _FREE = ("tokens_at_once", "threads", "checkpoint_minutes")  # how it is computed, not what
 _STATES = 24  # times the weights: two networks with the optimizer's numbers, written twice
@@ -96,7 +96,7 @@ def prepare_run(library: Library, request: InitRequest, options: InitOptions) ->
     pairs, counts = read_or_mine_pairs(library, request.collection, request.pairs, seed=options.seed)
     data = prepare_data(pairs, _OF_RESULT, counts.left_out)
     sets = []
-    test = of_split(pairs, Split.TEST)
+    test = one_per_passage(of_split(pairs, Split.TEST))
     if len({pair.query for pair in test}) >= LEAST_HELD_OUT:
         sets.append(held_out(pairs, _OF_RESULT.of_query, _OF_RESULT.of_passage, options.seed))
     elif not request.judged:

@@ -102,9 +102,8 @@ def draw_trials(file: Path, trials: "Sequence[Tried]", sources: Sequence[str]) -
     above.step(numbers, best, where="post", color=BEFORE, label="the best so far")
     above.set_ylabel("gain: nDCG@10" if trials[0].measured.judged is not None else "gain: log-likelihood")
     above.grid(axis="y", alpha=0.3)
-    above.legend(
-        frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=3
-    )  # above: points are anywhere
+    # Above the panel, since points are anywhere in it.
+    above.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     bottoms = [0.0] * len(trials)
     for number, source in enumerate(sources):
         weights = [trial.weights[number] for trial in trials]

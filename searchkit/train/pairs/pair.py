@@ -202,6 +202,17 @@ def of_split(pairs: Iterable[Pair], split: Split) -> list[Pair]:
     return [pair for pair in pairs if pair.split is split]
 
 
+def one_per_passage(pairs: Iterable[Pair]) -> list[Pair]:
+    """Of the pairs that were made from the same stored passage the first: to search among the passages of all of them.
+
+    What another pair leaves of the passage still has this one's query in it, and would be found instead.
+    """
+    firsts: dict[str, Pair] = {}
+    for number, pair in enumerate(pairs):
+        firsts.setdefault(pair.stored or f"#{number}", pair)
+    return list(firsts.values())
+
+
 def count_pairs(pairs: Sequence[Pair], left_out: dict[str, int]) -> PairCounts:
     """Count the pairs by kind and split."""
     return PairCounts(

@@ -226,6 +226,31 @@ def test_rows_carry_the_base_s_prompts_and_say_their_source() -> None:
     assert row.source == "link with negatives"
 
 
+def _searched(made: Sequence[Pair], split: Split) -> Sequence[str]:
+    """The passages that each place which searches held-out pairs looks through, as texts."""
+    from searchkit.train.finetune.proof import held_out_pool
+    from searchkit.train.init.comparison import held_out
+
+    if split is Split.VALIDATION:
+        return [row.positive for row in prepare_data(made, PLAIN).validation]
+    searched = held_out(made, PLAIN.of_query, PLAIN.of_passage, 0).passages
+    return [*searched, *(passage.text for passage in held_out_pool(made, 0))]
+
+
+@pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
+def test_no_held_out_query_is_left_in_another_form_of_its_passage(split: Split) -> None:
+    made = [*pairs(40, 8)]
+    for number in range(20):
+        title, sentence, rest = f"title {number}", f"sentence {number}", f"rest {number}"
+        made += [
+            Pair(title, Passage("", f"{sentence} {rest}"), Kind.TITLE, f"{number}.md", split, f"hash {number}"),
+            Pair(sentence, Passage(title, f"{title} {rest}"), Kind.SENTENCE, f"{number}.md", split, f"hash {number}"),
+        ]
+    searched = _searched(made, split)
+    assert any("sentence 7" in text for text in searched)
+    assert not any("title 7" in text for text in searched)
+
+
 def test_lora_of_an_unknown_architecture_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from searchkit.train.finetune import network
 

@@ -57,13 +57,8 @@ SECRETS = (
         "*.keychain-db",
     ),
     *("key3.db", "key4.db", "logins.json", "Login Data", "wallet.dat"),
-    *(
-        "passwords.csv",
-        "Passwords.csv",
-        "Chrome Passwords.csv",
-        "Microsoft Edge Passwords.csv",
-        "*.1pux",
-    ),  # as exported
+    # As password stores export them.
+    *("passwords.csv", "Passwords.csv", "Chrome Passwords.csv", "Microsoft Edge Passwords.csv", "*.1pux"),
 )
 _SECRET_NAMES = frozenset(SECRETS)
 _GIT_HEADER = struct.Struct(">4sII")

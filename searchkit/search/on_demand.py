@@ -67,9 +67,8 @@ class OnDemandReader:
         from searchkit.catalog.vectors import as_stored
 
         until = time.monotonic() + seconds
-        last = (
-            self._usual if self.waiting() else 0.0
-        )  # seconds of the group before; the first is begun while nobody waits
+        # Seconds of the group before. While nobody waits the first group is begun, however little time there is.
+        last = self._usual if self.waiting() else 0.0
         fingerprint = embedder.info.fingerprint
         found: dict[bytes, Vectors] = {}
         keys = list(wanted)

@@ -31,12 +31,12 @@ class LibraryPool:
         self._jobs: deque[_Job] = deque()
         self._max_waiting = waiting
         self._is_closed = False
-        library.share_reading(lambda: self.waiting)
         self._change = threading.Condition()  # notified of a new job, and when the pool closes
         names = (f"searchkit-pool-{number}" for number in range(max(1, workers)))
         self._threads = [threading.Thread(target=self._work, daemon=True, name=name) for name in names]
         for thread in self._threads:
             thread.start()
+        library.share_reading(lambda: self.waiting)
 
     async def run(self, work: Callable[[Library], T]) -> T:
         """Return what the work returns, or raise what it raises. Cancelling it helps only before it has begun.

@@ -34,11 +34,8 @@ class _Headers(HeaderRegistry):
 
 POLICY = email.policy.default.clone(header_factory=_Headers())
 DEEPEST = 30  # parts in parts
-FILES_OF_TEXT = {
-    "text/calendar": ".ics",
-    "text/vcard": ".vcf",
-    "text/x-vcard": ".vcf",
-}  # and the endings of their names
+# Kinds of text that are files all the same, and the endings of their names.
+FILES_OF_TEXT = {"text/calendar": ".ics", "text/vcard": ".vcf", "text/x-vcard": ".vcf"}
 _HTML = ("html", "x-amp-html")
 _SETTINGS = ("css", "javascript")  # of HTML
 _REPORT = "message/delivery-status"  # headers about each recipient, which the parser takes for messages
@@ -135,9 +132,7 @@ def _signed(content: bytes) -> bytes | None:
         if kind == 0x04:
             return content[at : at + length]
         pieces = []
-        while (
-            kind == 0x24 and content[at] == 0x04
-        ):  # in pieces, as programs write that do not know the length in advance
+        while kind == 0x24 and content[at] == 0x04:  # in pieces: the writer did not know the length in advance
             at, length = _begin_of(content, at)
             pieces.append(content[at : at + length])
             at += length

@@ -21,9 +21,8 @@ _QUOTES = '"“”„‟«»'
 _QUOTED = rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]"
 _FILTER_NAMES = ("type", "path", "folder", "since", "until", "from", "to", "subject", "has")
 _NAME = "|".join(_FILTER_NAMES)
-_NAMES_ELSEWHERE = frozenset(
-    "after bcc before cc date ext filename filetype kind label site".split()
-)  # of other programs' filters
+# Of filters in other programs.
+_NAMES_ELSEWHERE = frozenset("after bcc before cc date ext filename filetype kind label site".split())
 _FILTER = re.compile(rf"(-?)({_NAME}):(?:{_QUOTED}(?=\s|$)|([^\s{_QUOTES}]\S*))", re.IGNORECASE)
 _PHRASE = re.compile(rf"(-?){_QUOTED}")
 _EXCLUDED = re.compile(r"-([^\W\d_]{2}[\w.'’/-]*)(?=[,;:!?)]*(?:\s|$))")

@@ -238,8 +238,8 @@ _MARGIN = 0.3
 _GUESSED_MARGIN = 0.9  # guesses are larger by what _STATIC adds
 _ALL = 0.999  # of the query: shares are sums
 _MOSTLY_EXACT = 0.5  # of the query's weight in references, numbers and days: nothing else is looked for
-_T = 0.6
-_LETTERS_OF_WORD = 5
+_MOST = 0.6  # of those words of the query that any passage has: a sentence with so much has what was typed
+_LETTERS_OF_WORD = 5  # in an alphabet without blanks between words
 _KEYWORDS = 3  # words that a passage is looked up by, rather than asked about
 
 
@@ -302,7 +302,7 @@ class Highlighter:
         if len(known) > _KEYWORDS:
             return None
         shares = [self._query.coverage(of & known) / max(self._query.coverage(known), 1e-6) for of in stems]
-        if max(shares, default=0.0) >= _T:
+        if max(shares, default=0.0) >= _MOST:
             return [each for each, share in zip(found, shares, strict=True) if share == max(shares)]
         is_looked_up = len(self._query.text.split()) <= _KEYWORDS and self._query.coverage(everywhere) >= _ALL
         return [] if is_looked_up else None

@@ -476,23 +476,6 @@ def test_a_folder_that_cannot_be_read_keeps_its_documents_and_is_reported(
     assert library.status("docs").problems == ()
 
 
-def test_a_forgotten_folder_leaves_neither_problems_nor_counts(
-    library: Library, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path / "more" / "ships.txt", "Ships sail at dawn.")
-    write(tmp_path / "more" / ".hidden" / "secret.txt", "Hidden.")
-    library.index(docs, collection="all")
-    library.index(tmp_path / "more", collection="all")
-    (tmp_path / "more").rename(tmp_path / "elsewhere")
-    library.collection("all").refresh()
-    status = library.status("all")
-    assert [problem.path for problem in status.problems] == [tmp_path / "more"]
-    assert status.left_out
-    library.forget(tmp_path / "more")
-    status = library.status("all")
-    assert (status.problems, status.left_out) == ((), ())
-
-
 def test_a_file_that_moves_to_another_root_is_not_embedded_again(
     library: Library, docs: Path, tmp_path: Path, embedder: HashEmbedder
 ) -> None:

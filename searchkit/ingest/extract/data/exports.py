@@ -26,10 +26,11 @@ _WHATSAPP = re.compile(
     r"(\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:[ \u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?)\]?"
     r"(?: [-–])? ([^:\n]{1,80}): "
 )
+# Of the program, about the chat: no one says it.
 _NOTICE = re.compile(
     r"[\u200e\u200f]*(?:\[[\d./-]{6,10},? [\d:.]{4,8}(?:[ \u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)?\] "
     r"|[\d./-]{6,10},? [\d:.]{4,8}(?:[ \u202f\u00a0]?[AaPp]\.?\s?[Mm]\.?)? [-–] )(?=\S)"
-)  # of the program, about the chat: no one says it
+)
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CHATS_IN_JSON = (
     re.compile(r'"chat_messages"\s*:'),

@@ -15,9 +15,8 @@ _BLOCK_CHARACTERS = 600
 _MOST_HEADINGS = 6
 _OF_DRAWINGS = frozenset("title alt aria-label label desc href".split())
 _OF_PROGRAMS = ("style", "script")
-_BASE64 = re.compile(
-    r"(?:[A-Za-z0-9+/]{40,}+[ ]?){4,}+[A-Za-z0-9+/]*+={0,2}|[A-Za-z0-9+/]{160,}+={0,2}"
-)  # a picture as text; without going back, which would take ages where something else follows
+# A picture as text. Nothing is tried again with less, which would take ages where something else follows.
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{40,}+[ ]?){4,}+[A-Za-z0-9+/]*+={0,2}|[A-Za-z0-9+/]{160,}+={0,2}")
 _FED = 1 << 16  # bytes at once
 
 

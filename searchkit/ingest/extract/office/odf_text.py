@@ -60,9 +60,7 @@ class Walk:
                 yield from self._annotation(element)
             elif name == "forms":
                 yield from self._form(element)
-            elif name in ("title", "desc") and not len(
-                element
-            ):  # of a picture or shape; those of charts have paragraphs
+            elif name in ("title", "desc") and not len(element):  # of a picture; those of charts have paragraphs
                 yield self._block(" ".join((element.text or "").split()))
             elif name in ("a", "event-listener"):  # of a frame or shape
                 yield from self.blocks(element, flow=flow, item=item)

@@ -107,9 +107,8 @@ class Package:
                 text = chart_text(root) if is_chart else paragraphs_text(root)
                 if text:
                     yield text
-                for shapes in (
-                    self.related(relation.target, "chartUserShapes") if relation else ()
-                ):  # drawn on the chart
+                drawn_on_it = self.related(relation.target, "chartUserShapes") if relation else ()
+                for shapes in drawn_on_it:
                     over = self.archive.xml(shapes)
                     if over is not None and (text := paragraphs_text(over)):
                         yield text

@@ -98,9 +98,8 @@ def _read(document: pypdfium2.PdfDocument, content: bytes) -> ExtractedDocument:
         about["unreadable_pages"] = ", ".join(map(str, contents.unreadable))
     attachments = attachment_names(document)
     form = form_lines(document)
-    if not (attachments or form) or len(contents.unreadable) == len(
-        contents.pages
-    ):  # a portfolio has its text in its files
+    is_elsewhere = bool(attachments or form)  # a portfolio has its text in its files
+    if not is_elsewhere or len(contents.unreadable) == len(contents.pages):
         _require_text(contents)
     blocks = _blocks(contents.pages, bookmarks(document), attachments)
     if form:

@@ -26,7 +26,7 @@ _FAILURES: tuple[type[Exception], ...] = (
 _UNREAD: tuple[type[Exception], ...] = (
     *_FAILURES,
     DependencyError,
-)  # a method of encryption that needs another library
+)  # the latter: encryption that needs another library
 
 
 def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str]]:

@@ -191,7 +191,7 @@ def _split(text: str, start: int, end: int) -> Iterator[Bounds]:
     found: list[Bounds] = []
     at = start
     for stop, following in [*((each.start(), each.end()) for each in ends), (end, end)]:
-        if _is_enough(text[at:stop]):
+        if says_something(text[at:stop]):
             found.append((at, stop))
             at = following
     if at < end:
@@ -199,7 +199,8 @@ def _split(text: str, start: int, end: int) -> Iterator[Bounds]:
     yield from found
 
 
-def _is_enough(part: str) -> bool:
+def says_something(part: str) -> bool:
+    """True if a part of a text is more than a name, a greeting or a label."""
     words = len(part.split()) - bool(_BEGINS.match(part))
     return words >= _FEWEST_WORDS or (len(part) >= _FEWEST_UNSPACED and has_unspaced_runs(part))
 

@@ -14,7 +14,7 @@ from searchkit.catalog.values import values
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.bm25 import LexicalQuery
 from searchkit.search.results.passages import SelectedPassage
-from searchkit.search.sentences import Bounds, header_lines, sentences
+from searchkit.search.sentences import Bounds, header_lines, says_something, sentences
 from searchkit.text import is_in_unspaced_script, split_sentences
 from searchkit.text import words as words_in
 from searchkit.types import Evidence, Hit, Passage
@@ -335,6 +335,8 @@ class Highlighter:
         is_whole = len(found) == 1 and found[0][1] - found[0][0] == len(text.strip())  # nothing to choose
         if is_whole or self._embedder is None or self._vector is None:
             return None
+        # Under their headings, as they are read, a greeting or a name is as near to a query as these are.
+        found = [each for each in found if says_something(text[slice(*each)]) or self._stems(each, spans)] or found
         guesses = self._guesses([text[start:end] for start, end in found])
         if guesses is None:
             return None

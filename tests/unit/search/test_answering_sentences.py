@@ -46,7 +46,9 @@ def stored(text: str, name: str = "notes.txt", title: str = "") -> StoredPassage
     return StoredPassage(1, 1, 0, b"", "/docs", name, title, text, None, 1, text.count("\n") + 1, "", "", "")
 
 
-def extract(text: str, query: str, weights: dict[str, float] | None = None, *, reads: bool = True) -> Extract:
+def extract(
+    text: str, query: str, weights: dict[str, float] | None = None, *, reads: bool = True, title: str = ""
+) -> Extract:
     """What is shown of a passage for a query of words that all weigh the same."""
     stemmer, embedder = Stemmer(), HashEmbedder()
     stems = dict.fromkeys(stemmer.stems(query.split()).values(), 1.0) if weights is None else weights
@@ -55,10 +57,10 @@ def extract(text: str, query: str, weights: dict[str, float] | None = None, *, r
     def read(wanted: dict[bytes, Passage]) -> dict[bytes, object]:
         return dict(zip(wanted, embedder.embed_documents([*wanted.values()]), strict=True)) if reads else {}
 
-    words = PassageWords.read(stored(text), asked, stemmer)
+    words = PassageWords.read(stored(text, title=title), asked, stemmer)
     highlighter = Highlighter(asked, embedder, embedder.embed_queries([query])[0], read)  # type: ignore[arg-type]
     try:
-        return highlighter.extract(stored(text), words)
+        return highlighter.extract(stored(text, title=title), words)
     finally:
         stemmer.close()
 
@@ -133,6 +135,13 @@ def test_what_can_be_marked_is_in_order_and_without_white_space_around_it(text: 
 def test_dates_by_themselves_are_recognised(text: str) -> None:
     assert is_date(text)
     assert not is_date(f"{text} the boiler was replaced")
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("end", ["Yours\nAnna", "Viele Grüße\nAnna", "- Anna\n- Ben", "敬具"])
+def test_a_greeting_under_a_heading_like_the_query_is_not_what_answers(end: str, reads: bool) -> None:
+    found = extract(f"Please bring the bunch to the office.\n\n{end}", "keys", title="keys", reads=reads)
+    assert found.sentence in (None, (0, len("Please bring the bunch to the office.")))
 
 
 def test_the_date_of_a_mail_is_not_what_says_that_the_kindergarten_is_closed() -> None:

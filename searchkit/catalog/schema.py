@@ -129,7 +129,7 @@ def m003_removed_vectors(db: Database) -> None:
 
 @migrations()
 def m004_one_spelling(db: Database) -> None:
-    """Filled the full-text table again, as `m012_lines_and_abbreviations` does: letters with two spellings are one."""
+    """Filled the full-text table again, as `m013_days_without_years` does: letters with two spellings are one."""
 
 
 @migrations()
@@ -164,7 +164,7 @@ def m006_documents_in_documents(db: Database) -> None:
 
 @migrations()
 def m007_folded_by_unicode(db: Database) -> None:
-    """Made the full-text table anew, as `m012_lines_and_abbreviations` does: folded by Unicode's rules, numbers and dates named."""
+    """Made the full-text table anew, as `m013_days_without_years` does: folded by Unicode's rules, numbers and dates named."""
 
 
 @migrations()
@@ -189,17 +189,22 @@ def m010_left_out_inside(db: Database) -> None:
 
 @migrations()
 def m011_hebrew_and_han(db: Database) -> None:
-    """Made the full-text table anew, which `m012_lines_and_abbreviations` does: Hebrew words lose their prefixes, and Han
+    """Made the full-text table anew, which `m013_days_without_years` does: Hebrew words lose their prefixes, and Han
     characters are simplified ones.
     """
 
 
 @migrations()
 def m012_lines_and_abbreviations(db: Database) -> None:
-    """The lines of a passage's parts, which come when a file is read again (see types.py). Makes the full-text table anew: Hebrew
-    abbreviations are one word.
+    """The lines of a passage's parts, which come when a file is read again (see types.py). Made the full-text table anew, which
+    `m013_days_without_years` does: Hebrew abbreviations are one word.
     """
     db.execute("ALTER TABLE chunks ADD COLUMN lines TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m013_days_without_years(db: Database) -> None:
+    """Makes the full-text table anew: days have names without their years."""
     db.execute("DROP TABLE fulltext")
     catalog = CatalogWriter(db.conn)
     fulltext.create(catalog)

@@ -5,6 +5,7 @@
 
 import re
 import unicodedata
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import NamedTuple
@@ -12,13 +13,13 @@ from typing import NamedTuple
 from searchkit.text import fold_word
 
 _POINT = "ˑ"  # a letter to Unicode, so that a number with decimals is one word: 613ˑ45
-_MONTH = "ˑm"  # 2025ˑm08
+_MONTH = "ˑm"  # 2025ˑm08; a day of any year is ˑ0802
 
 
 class Value(NamedTuple):
     """A value's place in a text, and its names as words of the full-text table.
 
-    `names`: each of its meanings, the likeliest first. `wider`: what it is part of, such as the month of a day.
+    `names`: each of its meanings, the likeliest first. `wider`: what it is one of: the month of a day, and the day without a year.
     """
 
     start: int
@@ -34,7 +35,13 @@ class Value(NamedTuple):
     @property
     def is_telling(self) -> bool:
         """True of days, telephone numbers and references, which name one thing; numbers and months do not."""
-        return _MONTH not in self.names[0] and len(self.names[0]) >= _FEWEST_DIGITS and _POINT not in self.names[0]
+        first = self.names[0]
+        return self.without_year == first or (len(first) >= _FEWEST_DIGITS and _POINT not in first)
+
+    @property
+    def without_year(self) -> str:
+        """The name of a day of any year, for a day; "" for others."""
+        return next((name for name in (*self.names, *self.wider) if name.startswith(_POINT)), "")
 
 
 class _Plain(dict[int, str]):
@@ -76,6 +83,7 @@ _NAMES = (
     "december dec dezember dez decembre diciembre dic dicembre dezembro декабря декабрь grudnia prosince aralik ديسمبر",
 )
 _MONTH_OF = {name: number for number, names in enumerate(_NAMES, 1) for name in names.split()}
+_OTHER_WORDS = frozenset({"set", "out"})  # months only beside a year
 _FEWEST_DIGITS = 6  # of a reference in digits alone: 10-15 is a span
 _LONGEST = 34  # letters and digits of a reference, as many as an IBAN may have
 _PHONE_DIGITS = range(7, 16)
@@ -84,6 +92,7 @@ _COUNTRIES_OF_TWO = frozenset(
     " 93 94 95 98".split()
 )
 _NO_DIGIT = r"(?<![\d])(?<!\d[.,'])"
+_NO_NAME = r"(?<!\w)(?<!\d[.,'])(?<![^\W\d]-)"  # nor part of one, as in Q3.2. and B-12
 _WORD = r"[^\W\d_]{3,12}"
 _YEAR_FIRST = re.compile(
     _NO_DIGIT + r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일])(?!\d)"
@@ -94,6 +103,12 @@ _DAY_FIRST = re.compile(
     re.IGNORECASE,
 )
 _MONTH_FIRST = re.compile(rf"\b({_WORD})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}})(?!\d)")
+_DAY_AND_NAME = re.compile(
+    rf"{_NO_NAME}(\d{{1,2}})(?:st|nd|rd|th|er|[.ºª])? ?(?:de |of |d')?({_WORD})(?!\w)", re.IGNORECASE
+)
+_NAME_AND_DAY = re.compile(rf"\b({_WORD})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?!\w|[.,:/]\d|%)")
+_DAY_IN_HAN = re.compile(_NO_DIGIT + r"(\d{1,2})[月월] ?(\d{1,2})[日일]")
+_DAY_DOT_MONTH = re.compile(_NO_NAME + r"(\d{1,2})\. ?(\d{1,2})\.(?! ?\d)")
 _MONTH_ALONE = re.compile(rf"\b({_WORD})\.?,? (?:de |del |of )?(\d{{4}})(?!\d)")
 _MONTH_IN_DIGITS = re.compile(_NO_DIGIT + r"(?:(\d{4})-(\d\d)|(\d{1,2})/(\d{4}))(?![\d]|[-/.]\d)")
 _PHONE = re.compile(
@@ -113,27 +128,49 @@ _OF_TIMES = re.compile(r"[.:]")  # and of addresses of machines, versions and se
 
 def values(text: str, *, is_typed: bool = False) -> list[Value]:
     """The values in a text, in order; those inside a larger one are left out. `is_typed`: perhaps without capitals."""
-    if not _DIGIT.search(text):
-        return []
-    plain = text if text.isascii() else text.translate(_PLAIN)
     found: list[Value] = []
-    taken = bytearray(len(text))
+    plain = ""
+    for start, end in _lines_with_digits(text):
+        plain = plain or (text if text.isascii() else text.translate(_PLAIN))
+        found += _values_of_line(plain, start, end, is_typed=is_typed)
+    return found
+
+
+def _lines_with_digits(text: str) -> Iterator[tuple[int, int]]:
+    """Where the lines are that may have values, none of which goes on in the next line."""
+    end = 0
+    while digit := _DIGIT.search(text, end):
+        start = text.rfind("\n", end, digit.start()) + 1 or end
+        end = text.find("\n", digit.end())
+        end = len(text) if end < 0 else end
+        yield start, end
+
+
+def _values_of_line(plain: str, start: int, end: int, *, is_typed: bool) -> list[Value]:
+    found: list[Value] = []
+    taken = bytearray(end - start)
     for pattern, read in _READERS:
-        for match in pattern.finditer(plain.upper() if is_typed and pattern is _GROUPS else plain):
-            start, end = match.span()
-            if any(taken[start:end]):
+        in_capitals = is_typed and pattern is _GROUPS
+        for match in pattern.finditer(_in_capitals(plain) if in_capitals else plain, start, end):
+            first, last = match.start() - start, match.end() - start
+            if any(taken[first:last]):
                 continue
             if value := read(match):
                 found.append(value)
-                taken[start:end] = b"\1" * (end - start)
+                taken[first:last] = b"\1" * (last - first)
     return sorted(found)
 
 
-def canonical(text: str) -> str:
-    """A text with each value by its first name, by which spellings are compared."""
+def _in_capitals(plain: str) -> str:
+    """One for one, so that places stay: ß has no capital of one character."""
+    return "".join(capital if len(capital := character.upper()) == 1 else character for character in plain)
+
+
+def canonical(text: str, *, has_years: bool = True) -> str:
+    """A text with each value by its first name, by which spellings are compared. `has_years`: else days are of any year."""
     parts, at = [], 0
     for value in values(text):
-        parts += [text[at : value.start], value.names[0]]
+        parts += [text[at : value.start], (not has_years and value.without_year) or value.names[0]]
         at = value.end
     return "".join((*parts, text[at:]))
 
@@ -149,11 +186,20 @@ def _day(match: re.Match[str], year: str, days_months: Iterator[tuple[int, int]]
     if not days:
         return None
     names = dict.fromkeys(f"{each:%Y%m%d}" for each in days)
-    return Value(*match.span(), tuple(names), tuple(dict.fromkeys(_month(each.year, each.month) for each in days)))
+    wider = [name for each in days for name in (_month(each.year, each.month), _day_of_any_year(each.month, each.day))]
+    return Value(*match.span(), tuple(names), tuple(dict.fromkeys(wider)))
 
 
 def _month(year: int, month: int) -> str:
     return f"{year}{_MONTH}{month:02}"
+
+
+def _day_of_any_year(month: int, day: int) -> str:
+    return f"{_POINT}{month:02}{day:02}"
+
+
+def _is_day(month: int, day: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= monthrange(2000, month)[1]
 
 
 def _year_first(match: re.Match[str]) -> Value | None:
@@ -170,6 +216,18 @@ def _year_last(match: re.Match[str]) -> Value | None:
 def _named_day(match: re.Match[str], day: str, name: str, year: str) -> Value | None:
     month = _MONTH_OF.get(name.lower())
     return _day(match, year, iter([(int(day), month)])) if month else None
+
+
+def _without_year(match: re.Match[str], day: str, month: str) -> Value | None:
+    name = month.lower()
+    number = int(month) if month.isdigit() else 0 if name in _OTHER_WORDS else _MONTH_OF.get(name, 0)
+    return Value(*match.span(), (_day_of_any_year(number, int(day)),)) if _is_day(number, int(day)) else None
+
+
+def _day_dot_month(match: re.Match[str]) -> Value | None:
+    day, month = int(match[1]), int(match[2])
+    number = (_named_number(match[1], match[2]),) if " " not in match.group() else ()  # 3.1. may be a section
+    return Value(*match.span(), (*number, _day_of_any_year(month, day))) if _is_day(month, day) else None
 
 
 def _month_alone(match: re.Match[str]) -> Value | None:
@@ -229,6 +287,10 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Value | None]],
     (_DAY_FIRST, lambda match: _named_day(match, match[1], match[2], match[3])),
     (_MONTH_FIRST, lambda match: _named_day(match, match[2], match[1], match[3])),
     (_YEAR_LAST, _year_last),
+    (_DAY_AND_NAME, lambda match: _without_year(match, match[1], match[2])),
+    (_NAME_AND_DAY, lambda match: _without_year(match, match[2], match[1])),
+    (_DAY_IN_HAN, lambda match: _without_year(match, match[2], match[1])),
+    (_DAY_DOT_MONTH, _day_dot_month),
     (_PHONE, _phone),
     (_NUMBER, _number),
     (_MONTH_IN_DIGITS, _month_in_digits),

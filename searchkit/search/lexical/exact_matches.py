@@ -83,9 +83,12 @@ def phrase_finder(phrase: str) -> Callable[[str], bool]:
     """A function that returns True for a text that contains the phrase, or its numbers and dates in another spelling."""
     as_written, named = _between_words(folded(phrase)), canonical(phrase)
     holds_named = _between_words(folded(named)) if named != phrase or named.isdigit() else None
+    has_years = not any(value.names[0] == value.without_year for value in values(phrase))
 
     def holds(text: str) -> bool:
-        return as_written(folded(text)) or (holds_named is not None and holds_named(folded(canonical(text))))
+        if as_written(folded(text)):
+            return True
+        return holds_named is not None and holds_named(folded(canonical(text, has_years=has_years)))
 
     return holds
 

@@ -106,6 +106,7 @@ def test_an_identifier_is_counted_among_the_passages_that_the_filters_leave(libr
         ("13860", "sums.txt"),
         ('"13.860,00" EUR', "sums.txt"),
         ("due 2 August 2025", "sums.txt"),
+        ("due 2. August", "sums.txt"),
         ('"2025-08-02"', "sums.txt"),
         ("call 030 1234567", "sums.txt"),
         ("QX 2025 0071", "bills.txt"),

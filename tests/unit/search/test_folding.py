@@ -125,6 +125,7 @@ SAME = [
     ("1,234,567.5", "1.234.567,50", "1 234 567,5", "1’234’567.5", "12,34,567.5"),
     ("2.8.2025", "02.08.2025", "2025-08-02", "2 August 2025", "2. August 2025", "August 2nd, 2025", "2 août 2025", "2.8.25"),
     ("2 de agosto de 2025", "2 agosto 2025", "2 sierpnia 2025", "2 августа 2025", "2025年8月2日", "2025/8/2", "20250802"),
+    ("2. August", "2 August", "August 2nd", "2 août", "2 de agosto", "8月2日", "2.8.", "02. 08."),
     ("August 2025", "2025-08", "8/2025", "août 2025", "agosto de 2025"),
     ("+49 30 1234567", "030 1234567", "(030) 123 45 67", "030/1234567", "0049-30-1234567", "+49 (0)30 1234567", "0301234567"),
     ("(555) 123-4567", "555-123-4567", "+1 555 123 4567", "555.123.4567", "5551234567"),
@@ -165,7 +166,39 @@ def test_what_has_two_meanings_has_two_names() -> None:
 
 
 def test_a_day_is_in_its_month() -> None:
-    assert set(values("2.8.2025")[0].wider) == set(values("August 2025")[0].names)
+    assert set(values("2.8.2025")[0].wider) >= set(values("August 2025")[0].names)
+
+
+def test_values_are_where_they_are_typed_whatever_letters_are_before_them() -> None:
+    query = "Straße ŉ ﬁnal re 2025 132"
+    assert [query[each.start : each.end] for each in values(query, is_typed=True)] == ["re 2025 132"]
+
+
+def test_a_word_before_a_day_takes_nothing_of_it() -> None:
+    assert {*names("due 2. August at 5 on")} & {*names("August 2")}
+
+
+@pytest.mark.parametrize("written", ["2.8.2025", "2025-08-02", "August 2nd, 2025", "2 août 2024", "2025年8月2日"])
+def test_a_day_is_found_without_its_year(written: str) -> None:
+    assert {name for each in values("2. August") for name in each.names} <= set(values(written)[0].wider)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "set 5 of them",
+        "5 out of 9",
+        "31 February",
+        "May 2:30",
+        "August 2%",
+        "12 monkeys",
+        "1.2.3.",
+        "freon-12 may",
+        "in Q3.2.",
+    ],
+)
+def test_what_only_looks_like_a_day_without_a_year_is_none(text: str) -> None:
+    assert not any(each.without_year for each in values(text))
 
 
 def test_texts_are_compared_by_the_names_of_their_values() -> None:

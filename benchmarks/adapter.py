@@ -25,7 +25,7 @@ from searchkit.evaluate.metrics import ndcg_at
 from searchkit.evaluate.retrieval.corpus import Corpus, corpus_collection
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.train.adapter.learn import choose_matrix
+from searchkit.train.adapter.learn import Validation, choose_matrix
 from searchkit.train.gate import GENERAL_LOSS, JudgedQueries, compare, compare_pairs, judge
 from searchkit.train.judged_sets import SAMPLE_DOCS, judged_folder, known_items
 from searchkit.train.likelihoods import KnownItems
@@ -134,11 +134,14 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries) -> Iterator[Row]
     ) -> Row:
         started = monotonic()
         training = part(prepared, vectors, Split.TRAIN)
-        chosen = choose_matrix(training, validation, prefixes, candidates=candidates, seed=seed, regression_of=check)
+        is_shipped = way.startswith("as shipped")
+        held_out = (lambda pairs: known_items(pairs, prepared.corpus)) if is_shipped else None
+        checked = Validation(validation, held_out, check)
+        chosen = choose_matrix(training, checked, prefixes, candidates=candidates, seed=seed)
         seconds = monotonic() - started
         mix = chosen.trial.mix if chosen.trial else 0.0
         matrix = chosen.matrix
-        if way.startswith("as shipped") and matrix is not None:
+        if is_shipped and matrix is not None:
             test = known_items(part(prepared, prepared.exact, Split.TEST), prepared.corpus)
             targets = [compare_pairs("held-out pairs", test, matrix, prefixes)]
             checks = [compare(general, matrix, prefixes)]
@@ -179,7 +182,7 @@ def labels(prepared: Prepared, seed: int) -> Iterator[Row]:
         for way, vectors in (("half the labels + titles", together), ("half the labels alone", training)):
             started = monotonic()
             chosen = choose_matrix(
-                vectors, items, prepared.prefixes, candidates=[Candidate(_BASE, Taught.ALL)], seed=seed
+                vectors, Validation(items), prepared.prefixes, candidates=[Candidate(_BASE, Taught.ALL)], seed=seed
             )
             seconds = monotonic() - started
             after = ndcg(judged, prepared.prefixes, chosen.matrix)

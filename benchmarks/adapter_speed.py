@@ -71,7 +71,7 @@ def _record(root: int, number: int) -> DocumentRecord:
 
 def train(like: Vectors, prefixes: Sequence[int], count: int) -> None:
     """Learn the shipped candidates from `count` pairs, and choose among their mixes, as `train adapter` does."""
-    from searchkit.train.adapter.learn import choose_matrix
+    from searchkit.train.adapter.learn import Validation, choose_matrix
     from searchkit.train.likelihoods import KnownItems
     from searchkit.train.pairs.vectors import PairVectors
 
@@ -89,7 +89,7 @@ def train(like: Vectors, prefixes: Sequence[int], count: int) -> None:
     held, place = slice(_VALIDATION), np.where(ids < _PASSAGES, ids, -1)
     validation = KnownItems(queries[held], passages[held], place[held], like[:_PASSAGES])
     wall, cpu = monotonic(), process_time()
-    chosen = choose_matrix(pairs, validation, prefixes)
+    chosen = choose_matrix(pairs, Validation(validation), prefixes)
     print(
         f"{count:,} pairs: {len(chosen.trials)} trials, {monotonic() - wall:.1f} s ({process_time() - cpu:.1f} s of processor)"
     )

@@ -28,6 +28,9 @@ _EPOCHS = 25
 _LEAST_STEPS, _MOST_STEPS = 50, 100
 _LEARNING_RATE = 1e-3
 _LEAST_PAIRS = 60  # for a candidate to be tried
+_FEW = 100  # validation pairs, below which training pairs are held out too, a fold after the other
+_FOLDS = 5
+_MOSTLY = 0.5  # share of the training pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,53 +91,119 @@ def train_matrix(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What decides among matrices: pairs not used in training, and what else may not become worse.
+
+    `held_out`: makes training pairs such pairs, for cross-validation where there are few; None if it may not be.
+    `regression_of`: says what a matrix makes worse elsewhere, "" for nothing.
+    """
+
+    items: KnownItems
+    held_out: Callable[[PairVectors], KnownItems] | None = None
+    regression_of: Callable[[Matrix], str] = lambda _: ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed:
+    """A candidate's matrix, mixed with the identity."""
+
+    candidate: Candidate
+    mix: float
+    matrix: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class _Gains:
+    """The gains of a matrix for each of n queries: in log-likelihood, and in nDCG@10, averaged over the prefixes."""
+
+    likelihood: Values
+    ndcg: Values
+
+    def and_of(self, other: "_Gains") -> "_Gains":
+        """Both, one after the other."""
+        return _Gains(*(np.concatenate([getattr(each, name) for each in (self, other)]) for name in _Gains.__slots__))
+
+
 def choose_matrix(
     training: PairVectors,
-    validation: KnownItems,
+    validation: Validation,
     prefixes: Sequence[int],
     *,
     candidates: Sequence[Candidate] = CANDIDATES,
     seed: int = 0,
-    regression_of: Callable[[Matrix], str] = lambda _: "",
 ) -> Chosen:
     """Train each candidate, mix each, and choose the one that makes the validation pairs' passages likeliest.
 
     Rejected are those that do not gain likelihood significantly (95 % interval), those that lower nDCG@10, averaged over the
-    prefixes, by more than PAIRS_LOSS, and those for which `regression_of` says what they make worse elsewhere. If none is left,
-    the identity stays.
+    prefixes, by more than PAIRS_LOSS, and those that make something else worse. If none is left, the identity stays.
+
+    Few validation pairs prove nothing. Where there are fewer than 100 of them, training pairs are searched for too, by what was
+    learned from those of other documents (cross-validation in five parts); if most are sentences, which mix by half at most.
+    Other pairs of a few documents passed so and lost on the documentation of code (benchmarks/training.md).
     """
-    identity = np.eye(training.queries.shape[1], dtype=np.float32)
     usable = [each for each in candidates if len(_rows_for(training, each.taught)) >= _LEAST_PAIRS] or candidates
-    learned = _train_all(training, usable, prefixes, seed)
-    mixed = [
-        (candidate, mix, (1 - mix) * identity + mix * matrix)
-        for candidate, matrix in zip(usable, learned, strict=True)
-        for mix in MIXES
-        if mix <= candidate.most_mix
-    ]
-    base, base_ndcg = log_likelihood(validation), ndcg_at_prefixes(validation, prefixes)
-    seen = [validation.under(matrix) for _, _, matrix in mixed]
-    likelihoods = [log_likelihood(items) for items in seen]
+    mixed = _mixed(training, usable, prefixes, seed)
+    gains = _gains(mixed, validation.items, prefixes)
+    of_sentences = training.is_sentence is not None and training.is_sentence.mean() > _MOSTLY
+    if validation.held_out is not None and of_sentences and len(validation.items.queries) < _FEW:
+        for kept, held in _folds(training, seed):
+            of_fold = _mixed(training.of_rows(kept), usable, prefixes, seed)
+            more = _gains(of_fold, validation.held_out(training.of_rows(held)), prefixes)
+            gains = [one.and_of(other) for one, other in zip(gains, more, strict=True)]
     trials = [
         Trial(
-            candidate.weights,
-            mix,
-            float((likelihood - base).mean()),
-            float((ndcg_at_prefixes(items, prefixes) - base_ndcg).mean()),
-            candidate.taught,
-            is_soup=len(_lessons(training, candidate)) > 1,
+            each.candidate.weights,
+            each.mix,
+            float(of_it.likelihood.mean()),
+            float(of_it.ndcg.mean()),
+            each.candidate.taught,
+            is_soup=len(_lessons(training, each.candidate)) > 1,
         )
-        for (candidate, mix, _), items, likelihood in zip(mixed, seen, likelihoods, strict=True)
+        for each, of_it in zip(mixed, gains, strict=True)
     ]
     order = sorted(range(len(trials)), key=lambda number: -trials[number].likelihood)
-    likeliest = mixed[order[0]][2]
+    likeliest = mixed[order[0]].matrix
     for number in order:
-        matrix, trial = mixed[number][2], trials[number]
-        reason = rejection_reason(trial.ndcg, likelihoods[number] - base) or regression_of(matrix)
+        matrix, trial = mixed[number].matrix, trials[number]
+        reason = rejection_reason(trial.ndcg, gains[number].likelihood) or validation.regression_of(matrix)
         if not reason:
             return Chosen(matrix, trial, tuple(trials), likeliest)
         trials[number] = replace(trial, rejection_reason=reason)
     return Chosen(None, None, tuple(trials), likeliest)
+
+
+def _mixed(training: PairVectors, candidates: Sequence[Candidate], prefixes: Sequence[int], seed: int) -> list[_Mixed]:
+    """The candidates as learned from some pairs, each in every mix that it may have."""
+    identity = np.eye(training.queries.shape[1], dtype=np.float32)
+    return [
+        _Mixed(candidate, mix, (1 - mix) * identity + mix * matrix)
+        for candidate, matrix in zip(candidates, _train_all(training, candidates, prefixes, seed), strict=True)
+        for mix in MIXES
+        if mix <= candidate.most_mix
+    ]
+
+
+def _gains(mixed: Sequence[_Mixed], items: KnownItems, prefixes: Sequence[int]) -> list[_Gains]:
+    likelihood, ndcg = log_likelihood(items), ndcg_at_prefixes(items, prefixes)
+    found = []
+    for each in mixed:
+        seen = items.under(each.matrix)
+        better = (ndcg_at_prefixes(seen, prefixes) - ndcg).mean(axis=0)
+        found.append(_Gains(log_likelihood(seen) - likelihood, better))
+    return found
+
+
+def _folds(training: PairVectors, seed: int) -> Iterator[tuple[Ids, Ids]]:
+    """The rows to learn from and those held out, each row held out once. Connected documents are in the same fold."""
+    if training.document_ids is None:
+        return
+    documents, document_of = np.unique(training.document_ids, return_inverse=True)
+    fold_of = np.random.default_rng(seed).permutation(len(documents)) % _FOLDS
+    for fold in range(_FOLDS):
+        is_held = fold_of[document_of] == fold
+        if is_held.any() and not is_held.all():
+            yield np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
 def rejection_reason(ndcg: float, gains: Values) -> str:

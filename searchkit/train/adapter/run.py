@@ -15,14 +15,16 @@ from searchkit.errors import ModelError
 from searchkit.home import existing_collection
 from searchkit.library import Library
 from searchkit.reports import Progress, ProgressListener
-from searchkit.train.adapter.learn import Chosen, choose_matrix
+from searchkit.train.adapter.learn import Chosen, Validation, choose_matrix
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
 from searchkit.train.adapter.training_data import TrainingData, load
 from searchkit.train.effort import Effort, compare_effort
 from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge, loses_too_much
 from searchkit.train.judged_sets import check_folders, known_items
+from searchkit.train.likelihoods import KnownItems
 from searchkit.train.options import AdapterOptions, writing_to
 from searchkit.train.pairs.pair import Split
+from searchkit.train.pairs.vectors import PairVectors
 from searchkit.train.reports import report_place
 from searchkit_indexes import Vectors
 
@@ -156,13 +158,17 @@ def prove_matrix(data: TrainingData, matrix: Matrix, prefixes: Sequence[int], *,
 
 def _choose(data: TrainingData, options: AdapterOptions, prefixes: Sequence[int]) -> Chosen:
     """Learn from the training pairs; choose by the validation pairs and the general checks."""
-    return choose_matrix(
-        data.parts[Split.TRAIN],
-        known_items(data.parts[Split.VALIDATION], data.corpus, seed=options.seed),
-        prefixes,
-        candidates=options.candidates,
-        seed=options.seed,
+
+    def held_out(pairs: PairVectors) -> KnownItems:
+        return known_items(pairs, data.corpus, seed=options.seed)
+
+    validation = Validation(
+        held_out(data.parts[Split.VALIDATION]),
+        held_out,
         regression_of=lambda matrix: regression_of(data.general, matrix, prefixes),
+    )
+    return choose_matrix(
+        data.parts[Split.TRAIN], validation, prefixes, candidates=options.candidates, seed=options.seed
     )
 
 

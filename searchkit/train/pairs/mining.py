@@ -4,9 +4,9 @@ The query is always removed from its passage and from the passage's title, so th
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import PurePosixPath
 
 from searchkit.catalog.catalog import CatalogReader
@@ -79,29 +79,54 @@ def mine_sentences(catalog: CatalogReader, most: int = MOST_SENTENCES) -> list[P
 
     They need no title: the inverse cloze task (Lee et al. 2019). Which passages and sentences are chosen follows from their texts.
     None are taken where most passages are code: what looks like a sentence there is mostly licences and pieces of comments.
+    A sentence of several passages asks for none of them.
     """
-    found: dict[str, Pair] = {}
+    chosen: dict[str, _Chunk] = {}
     passages = code = 0
     for chunk in _chunks(catalog):
         passages += 1
         if _is_code(chunk.text):
             code += 1
-        elif (pair := _cloze(chunk)) is not None:
-            found.setdefault(pair.stored, pair)
-    return [] if code > _MOST_CODE * passages else [found[key] for key in sorted(found)[:most]]
+            continue
+        chosen[chunk.stored] = chunk
+        if len(chosen) > 4 * most:
+            chosen = {key: chosen[key] for key in sorted(chosen)[: 2 * most]}
+    if code > _MOST_CODE * passages:
+        return []
+    sentences = {key: _sentences(chosen[key].text) for key in sorted(chosen)[: 2 * most]}
+    shared = _shared(catalog, {each for of_one in sentences.values() for each in of_one})
+    found = (
+        _cloze(chosen[key], [said for each, said in of_one.items() if each not in shared])
+        for key, of_one in sentences.items()
+    )
+    return list(islice((pair for pair in found if pair is not None), most))
 
 
-def _cloze(chunk: _Chunk) -> Pair | None:
-    """The pair of one of a passage's sentences, None if no sentence leaves enough of the passage."""
-    said = []
-    for sentence in map(str.strip, split_sentences(chunk.text)):
-        rest = chunk.text.replace(sentence, "", 1).strip()
-        if _LEAST_WORDS <= len(sentence.split()) <= _MOST_WORDS and is_query(sentence) and len(rest) >= _LEAST_LEFT:
-            said.append((sentence, rest))
-    if not said:
-        return None
-    sentence, rest = said[int(chunk.stored[:8], 16) % len(said)]
-    return _pair(_plain(sentence), Kind.SENTENCE, chunk, chunk.title, rest)
+def _sentences(text: str) -> dict[str, str]:
+    """A passage's sentences by their words."""
+    return {normalize(_plain(each)): each.strip() for each in split_sentences(text)}
+
+
+def _shared(catalog: CatalogReader, sentences: Set[str]) -> set[str]:
+    """Those of some sentences that different passages have."""
+    first: dict[str, str] = {}
+    return {
+        each
+        for chunk in _chunks(catalog)
+        for each in _sentences(chunk.text)
+        if each in sentences and first.setdefault(each, chunk.stored) != chunk.stored
+    }
+
+
+def _cloze(chunk: _Chunk, sentences: Sequence[str]) -> Pair | None:
+    """The pair of one of a passage's sentences, of which no copy is left; None if no sentence leaves enough of the passage."""
+    said = [each for each in sentences if _LEAST_WORDS <= len(each.split()) <= _MOST_WORDS and is_query(each)]
+    first = int(chunk.stored[:8], 16) % max(1, len(said))
+    for sentence in said[first:] + said[:first]:
+        rest = without_copies(chunk.text, sentence).strip()
+        if len(rest) >= _LEAST_LEFT:
+            return _pair(_plain(sentence), Kind.SENTENCE, chunk, chunk.title, rest)
+    return None
 
 
 def _mined(catalog: CatalogReader) -> Iterator[Pair]:

@@ -156,7 +156,7 @@ def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
 
     The documents' paths and the seed decide which.
     """
-    groups = _groups(pairs)
+    groups = connected_documents(pairs)
     sizes = Counter(groups[pair.document] for pair in pairs)
     order = sorted(
         sizes, key=lambda group: hashlib.blake2b(f"{seed}\0{group}".encode("utf-8", "surrogatepass")).digest()
@@ -172,8 +172,8 @@ def split_by_document(pairs: Sequence[Pair], seed: int = 0) -> list[Pair]:
     return [replace(pair, split=split_of[groups[pair.document]]) for pair in pairs]
 
 
-def _groups(pairs: Sequence[Pair]) -> dict[str, str]:
-    """For each document, the first of those that are connected with it by a query or a passage."""
+def connected_documents(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Name, for each document, the first of those that are connected with it by a query or a passage."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:

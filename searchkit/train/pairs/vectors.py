@@ -21,7 +21,7 @@ from searchkit.embedding.embedder import Embedder, normalized
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.reports import Progress, ProgressListener
 from searchkit.train.options import writing_to
-from searchkit.train.pairs.pair import Kind, Pair, Split, normalize
+from searchkit.train.pairs.pair import Kind, Pair, Split, connected_documents, normalize
 from searchkit.types import Passage
 from searchkit_indexes import Ids, Vectors
 
@@ -44,7 +44,8 @@ class PairVectors:
 
     `query_ids`, `passage_ids`: (n,), equal for equal queries or passages. `rows`: (n,) the corpus row of the passage that each pair
     was made from, -1 for none. `negatives`: (n, dimension), zero for pairs without. `is_sentence`: (n,) True for pairs of a
-    sentence and what is left of its passage; None for no such pairs.
+    sentence and what is left of its passage; None for no such pairs. `document_ids`: (n,), equal for pairs of documents that are
+    connected by a query or a passage; None if they are not known.
     """
 
     queries: Vectors
@@ -54,6 +55,7 @@ class PairVectors:
     rows: Ids
     negatives: Vectors
     is_sentence: npt.NDArray[np.bool_] | None = None
+    document_ids: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -68,6 +70,7 @@ class PairVectors:
             self.rows[rows],
             self.negatives[rows],
             None if self.is_sentence is None else self.is_sentence[rows],
+            None if self.document_ids is None else self.document_ids[rows],
         )
 
 
@@ -169,6 +172,7 @@ def vectors_of_pairs(
     row_of = {content_hash: row for row, content_hash in enumerate(corpus.hashes)}
     rows = np.array([row_of.get(bytes.fromhex(pair.stored), -1) for pair in pairs], np.int64)
     queries = cache.queries([pair.query for pair in pairs])
+    connected = connected_documents(pairs)
     is_estimated = (rows >= 0) & [
         sources is Sources.STORED and pair.split is Split.TRAIN and pair.kind in _TITLED for pair in pairs
     ]
@@ -188,6 +192,7 @@ def vectors_of_pairs(
         rows=rows,
         negatives=_negatives(pairs, corpus, row_of, cache),
         is_sentence=np.array([pair.kind is Kind.SENTENCE for pair in pairs], bool),
+        document_ids=_numbers([connected[pair.document] for pair in pairs]),
     )
 
 

@@ -13,6 +13,7 @@ from searchkit.train.pairs.pair import (
     Split,
     deduplicated,
     is_query,
+    normalize,
     of_split,
     split_by_document,
     without_beginning,
@@ -233,6 +234,23 @@ def test_a_sentence_asks_for_the_passage_that_it_was_taken_out_of(library: Libra
     assert found.query in SENTENCES
     assert found.query not in found.passage.text
     assert len(found.passage.text) > len(SENTENCES) / 2
+
+
+def test_no_copy_of_a_sentence_is_left_in_its_passage(library: Library, tmp_path: Path) -> None:
+    for number in range(6):
+        once = SENTENCES.replace("May", f"week {number}")
+        write(tmp_path / "docs" / f"{number}.txt", f"{once}\n{once.upper() if number % 2 else once}\n")
+    for found in mined(library, tmp_path / "docs")["sentence"]:
+        assert normalize(found.query) not in normalize(found.passage.text)
+
+
+def test_a_sentence_of_several_passages_asks_for_none_of_them(library: Library, tmp_path: Path) -> None:
+    for number in range(5):
+        own = f"Report {number} says that {'the lift of house ' * 3}{number} waits for a spare part from the maker."
+        write(tmp_path / "docs" / f"{number}.txt", f"{SENTENCES} {own} {SENTENCES.replace('pump', 'valve')}\n")
+    found = mined(library, tmp_path / "docs")["sentence"]
+    assert {pair.query.split()[0] for pair in found} == {"Report"}
+    assert len(found) == 5
 
 
 def test_the_same_sentences_are_taken_each_time_and_one_of_a_passage(library: Library, tmp_path: Path) -> None:

@@ -39,9 +39,9 @@ def items(pairs: PairVectors) -> KnownItems:
 @pytest.mark.train
 def test_what_says_nothing_is_turned_down() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter.learn import choose_matrix
+    from searchkit.train.adapter.learn import Validation, choose_matrix
 
-    chosen = choose_matrix(twisted(600), items(twisted(100, 1)), (DIMENSION, DIMENSION // 2))
+    chosen = choose_matrix(twisted(600), Validation(items(twisted(100, 1))), (DIMENSION, DIMENSION // 2))
     assert chosen.matrix is not None and chosen.trial is not None
     found = compare_pairs("pairs", items(twisted(100, 2)), chosen.matrix, (DIMENSION,))
     assert found.gain > 0 and found.likelihood is not None and found.likelihood[1] > 0
@@ -52,14 +52,14 @@ def test_what_says_nothing_is_turned_down() -> None:
 @pytest.mark.parametrize(("others", "is_soup"), [(200, True), (40, False)])
 def test_sentences_beside_titles_are_averaged_with_what_titles_alone_teach(others: int, is_soup: bool) -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter.learn import choose_matrix, train_matrix
+    from searchkit.train.adapter.learn import Validation, choose_matrix, train_matrix
 
     pairs = twisted(600)
     pairs = replace(pairs, is_sentence=np.arange(600) >= others)
     alone, joint = LossWeights(distillation=1.0), LossWeights(distillation=2.0, spread=10.0)
     candidate = Candidate(joint, Taught.ALL, others=alone)
     prefixes = (DIMENSION,)
-    chosen = choose_matrix(pairs, items(twisted(100, 1)), prefixes, candidates=[candidate])
+    chosen = choose_matrix(pairs, Validation(items(twisted(100, 1))), prefixes, candidates=[candidate])
     assert chosen.trial is not None and chosen.matrix is not None
     assert {trial.is_soup for trial in chosen.trials} == {is_soup}
     learned = [train_matrix(pairs, joint, prefixes)]
@@ -72,23 +72,49 @@ def test_sentences_beside_titles_are_averaged_with_what_titles_alone_teach(other
 @pytest.mark.train
 def test_pairs_without_sense_leave_the_identity() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter.learn import choose_matrix
+    from searchkit.train.adapter.learn import Validation, choose_matrix
 
     first, other = twisted(300), twisted(300, 7)
     nonsense = replace(first, passages=other.passages)
     clean = items(twisted(100, 1, noise=0.0))
     quiet = normalized(clean.queries * np.where(np.arange(DIMENSION) < DIMENSION // 2, 1, 0.01).astype(np.float32))
-    chosen = choose_matrix(nonsense, KnownItems(quiet, quiet, clean.rows, quiet), (DIMENSION,))
+    chosen = choose_matrix(nonsense, Validation(KnownItems(quiet, quiet, clean.rows, quiet)), (DIMENSION,))
     assert chosen.matrix is None
     assert chosen.trials
 
 
 @pytest.mark.train
+def test_few_validation_pairs_are_helped_by_training_pairs_of_other_documents() -> None:
+    pytest.importorskip("torch")
+    from searchkit.train.adapter.learn import Validation, choose_matrix
+
+    pairs, few = twisted(300), items(twisted(12, 1, noise=2.0))
+    assert choose_matrix(pairs, Validation(few), (DIMENSION,)).matrix is None
+    documents = np.arange(300) // 3
+    held: list[PairVectors] = []
+
+    def held_out(rows: PairVectors) -> KnownItems:
+        held.append(rows)
+        return items(rows)
+
+    known = replace(pairs, document_ids=documents)
+    assert choose_matrix(known, Validation(few, held_out), (DIMENSION,)).matrix is None
+    known = replace(known, is_sentence=np.ones(300, bool))
+    assert choose_matrix(known, Validation(few, held_out), (DIMENSION,)).matrix is not None
+    numbers = np.concatenate([each.query_ids for each in held])
+    assert sorted(numbers) == list(range(300))
+    of_each = [set(documents[each.query_ids]) for each in held]
+    assert sum(map(len, of_each)) == len(set(documents))
+
+
+@pytest.mark.train
 def test_what_harms_elsewhere_is_no_choice() -> None:
     pytest.importorskip("torch")
-    from searchkit.train.adapter.learn import choose_matrix
+    from searchkit.train.adapter.learn import Validation, choose_matrix
 
-    chosen = choose_matrix(twisted(300), items(twisted(80, 1)), (DIMENSION,), regression_of=lambda _: "it harms")
+    chosen = choose_matrix(
+        twisted(300), Validation(items(twisted(80, 1)), regression_of=lambda _: "it harms"), (DIMENSION,)
+    )
     assert chosen.matrix is None
 
 

@@ -396,20 +396,29 @@ def _native(stream: bytes) -> tuple[str, bytes]:
 
 
 def members_of_pdf(content: bytes) -> Iterator[Member]:
-    """Yield the files attached to a PDF as a whole, then those attached to places on its pages."""
+    """Yield the files attached to a PDF as a whole, then those on its pages, then those associated with anything else in it."""
     import pypdfium2
 
-    if not any(mark in content for mark in (b"/EmbeddedFile", b"/FileAttachment", b"/ObjStm")):
+    if not any(mark in content for mark in (b"/EmbeddedFile", b"/FileAttachment", b"/ObjStm", b"/AF")):
         return
+    found: list[Member] = []
+    streams = len(_EMBEDDED.findall(content))
     try:
         with pypdfium2.PdfDocument(content) as document:
-            count = document.count_attachments()
-            for number in range(count):
-                yield _attached(document.get_attachment(number))
-            if b"/FileAttachment" in content or len(_EMBEDDED.findall(content)) > count:
-                yield from _pinned(document)
+            found += [_attached(document.get_attachment(number)) for number in range(document.count_attachments())]
+            if b"/FileAttachment" in content or streams > len(found):
+                found += _pinned(document)
     except pypdfium2.PdfiumError:
         return
+    yield from found
+    if streams > len(found) or b"/AF" in content:
+        from searchkit.ingest.extract.pdf.repair import all_files
+
+        known = {each.read(_LARGEST_OBJECT) for each in found}
+        for name, data in all_files(content):
+            if data not in known:
+                known.add(data)
+                yield _of_pdf(name, data)
 
 
 def _pinned(document: "PdfDocument") -> Iterator[Member]:
@@ -428,6 +437,9 @@ def _pinned(document: "PdfDocument") -> Iterator[Member]:
 
 
 def _attached(attachment: "PdfAttachment") -> Member:
-    name = _clean(attachment.get_name())
-    data = bytes(attachment.get_data())
+    return _of_pdf(attachment.get_name(), bytes(attachment.get_data()))
+
+
+def _of_pdf(name: str, data: bytes) -> Member:
+    name = _clean(name)
     return Member(name, f"attachment {name}", partial(_given, data), len(data))

@@ -1,12 +1,16 @@
-"""Reads by pypdf what PDFium does not: damaged files, in which it searches for objects, and pages whose letters PDFium mistakes."""
+"""Reads by pypdf what PDFium does not: damaged files, in which it searches for objects, pages whose letters PDFium mistakes, and
+files that belong to other things than pages.
+"""
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from enum import StrEnum
 
 import pypdf
 from pypdf.errors import DependencyError, PyPdfError
+from pypdf.generic import ArrayObject, DictionaryObject, StreamObject
 
 from searchkit.errors import UnreadableFileError
 
@@ -44,6 +48,44 @@ def repaired_lines(content: bytes, reason: str, *, remedy: str) -> list[list[str
     if not any(line.strip() for lines in pages for line in lines):
         raise UnreadableFileError(_damage(content, reason), remedy=remedy)
     return pages
+
+
+def all_files(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Read the names and contents of the files embedded anywhere, also those that only a table or a picture refers to."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):
+            return
+        numbers = {*reader.xref_objStm, *(number for of_one in reader.xref.values() for number in of_one)}
+    except _UNREAD:
+        return
+    for number in sorted(numbers):
+        with suppress(*_UNREAD):
+            yield from list(map(_named_file, _specifications(reader.get_object(number))))
+
+
+def _named_file(specification: DictionaryObject) -> tuple[str, bytes]:
+    streams = specification["/EF"]
+    if not isinstance(streams, DictionaryObject):
+        raise ValueError("no streams")
+    stream = streams["/UF" if "/UF" in streams else "/F"]
+    if not isinstance(stream, StreamObject):
+        raise ValueError("no stream")
+    name = next((str(specification[key]) for key in ("/UF", "/F") if key in specification), "file")
+    return name, stream.get_data()
+
+
+def _specifications(value: object) -> Iterator[DictionaryObject]:
+    """The file specifications with embedded files in an object itself, at any depth; not in those that it refers to."""
+    if isinstance(value, DictionaryObject):
+        if "/EF" in value:
+            yield value
+        for each in value.values():
+            yield from _specifications(each)
+    elif isinstance(value, ArrayObject):
+        for each in value:
+            yield from _specifications(each)
 
 
 class Lock(StrEnum):

@@ -150,6 +150,34 @@ def test_a_file_on_a_page_of_a_pdf_is_a_document(is_typed: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("owner", ["document", "page", "picture"])
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_a_file_that_belongs_to_anything_in_a_pdf_is_a_document_once(owner: str, is_direct: bool) -> None:
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(200, 200)
+    stream = DecodedStreamObject()
+    stream.set_data(b"hazel rods")
+    stream[NameObject("/Type")] = NameObject("/EmbeddedFile")
+    file = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Filespec"),
+            NameObject("/UF"): TextStringObject("data.csv"),
+            NameObject("/EF"): DictionaryObject({NameObject("/F"): writer._add_object(stream)}),
+        }
+    )
+    picture = DecodedStreamObject()
+    writer._add_object(picture)
+    of = {"document": writer._root_object, "page": page, "picture": picture}[owner]
+    of[NameObject("/AF")] = ArrayObject([file if is_direct else writer._add_object(file)])
+    writer.add_attachment("whole.txt", b"of the whole")
+    target = io.BytesIO()
+    writer.write(target)
+    assert [(each.inside, each.content) for each in found(target.getvalue(), "a.pdf")] == [
+        ("attachment whole.txt", b"of the whole"),
+        ("attachment data.csv", b"hazel rods"),
+    ]
+
+
 def test_a_pdf_without_text_is_read_by_its_files() -> None:
     document = extract("pdf", with_attachment(b"hazel rods", "notes.txt"))
     assert [block.text for block in document.blocks] == ["Attachment: notes.txt"]

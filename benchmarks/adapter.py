@@ -143,7 +143,7 @@ def ways(prepared: Prepared, seed: int, general: JudgedQueries) -> Iterator[Row]
         matrix = chosen.matrix
         if is_shipped and matrix is not None:
             test = known_items(part(prepared, prepared.exact, Split.TEST), prepared.corpus)
-            targets = [compare_pairs("held-out pairs", test, matrix, prefixes)]
+            targets = [compare_pairs("held-out pairs", test, matrix, prefixes, chosen.crossed)]
             checks = [compare(general, matrix, prefixes)]
             verdict = judge(targets, checks)
             print(

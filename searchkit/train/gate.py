@@ -16,7 +16,7 @@ from searchkit.embedding.embedder import prefix
 from searchkit.evaluate.metrics import ndcg_at, recall_at
 from searchkit.evaluate.statistics import intervals
 from searchkit.train.effort import GOAL, Effort
-from searchkit.train.likelihoods import KnownItems, log_likelihood
+from searchkit.train.likelihoods import KnownItems, Values, log_likelihood
 from searchkit_indexes import Code, Ids, IndexSpec, Structure, Vectors, build_index
 
 GENERAL_LOSS = 0.005  # nDCG@10 that a general check may lose, averaged over prefixes and codes
@@ -31,6 +31,7 @@ _DEPTH = 10
 _CANDIDATES = 50  # passages that a code finds, to be rescored by the whole prefix
 _AT_ONCE = 64
 NONE_HIDDEN: Ids = np.empty(0, np.int64)
+NO_GAINS: Values = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Cell:
 class Comparison:
     """A set of judged queries before and after. `gain`: in nDCG@10, averaged over prefixes and codes, with its 95 % interval.
 
-    `likelihood`: the mean gain in log-likelihood with its 95 % interval, for queries with one answer; None for others.
+    `likelihood`: the mean gain in log-likelihood with its 95 % interval, for queries with one answer, perhaps with that of
+    cross-validated pairs; None for others.
     """
 
     name: str
@@ -138,9 +140,17 @@ def compare_models(before: JudgedQueries, after: JudgedQueries, prefixes: Sequen
     return Comparison(before.name, len(before.queries), cells, float(mean.mean()), *overall)
 
 
-def compare_pairs(name: str, items: KnownItems, matrix: Matrix, prefixes: Sequence[int]) -> Comparison:
-    """Measure held-out pairs before and after a matrix, with the likelihood of their answers at full dimension."""
+def compare_pairs(
+    name: str, items: KnownItems, matrix: Matrix, prefixes: Sequence[int], beside: Values = NO_GAINS
+) -> Comparison:
+    """Measure held-out pairs before and after a matrix, with the likelihood of their answers at full dimension.
+
+    `beside`: (n,) what the likelihood of other pairs gains in cross-validation. It counts beside that of the held-out ones if
+    these gain themselves: a few dozen alone prove nothing.
+    """
     gains = log_likelihood(items.under(matrix)) - log_likelihood(items)
+    if gains.mean() > 0:
+        gains = np.concatenate([gains, beside])
     ((low, high),) = intervals(gains[None]).tolist()
     return replace(compare(held_out(name, items), matrix, prefixes), likelihood=(float(gains.mean()), low, high))
 

@@ -5,7 +5,7 @@ A matrix is mixed with the identity, (1-a) I + a A, which is weight interpolatio
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import numpy as np
@@ -15,7 +15,7 @@ from searchkit.embedding.adapted_model import Matrix
 from searchkit.embedding.onnx_embedder import usable_cores
 from searchkit.evaluate.statistics import intervals
 from searchkit.reports import never
-from searchkit.train.gate import PAIRS_LOSS
+from searchkit.train.gate import NO_GAINS, PAIRS_LOSS
 from searchkit.train.likelihoods import KnownItems, Values, log_likelihood, ndcg_at_prefixes
 from searchkit.train.losses import Batch, Objective
 from searchkit.train.options import CANDIDATES, Candidate, LossWeights, Taught
@@ -54,13 +54,15 @@ class Trial:
 class Chosen:
     """The matrix that was chosen with its trial, both None for the identity; and all trials.
 
-    `likeliest`: the matrix with the highest likelihood, even if it was rejected.
+    `likeliest`: the matrix with the highest likelihood, even if it was rejected. `crossed`: (n,) what the likelihood of training
+    pairs gains by the chosen one in cross-validation; none where there was no need of it.
     """
 
     matrix: Matrix | None
     trial: Trial | None
     trials: tuple[Trial, ...]
     likeliest: Matrix
+    crossed: Values = field(default_factory=NO_GAINS.copy)
 
 
 def train_matrix(
@@ -168,7 +170,9 @@ def choose_matrix(
         matrix, trial = mixed[number].matrix, trials[number]
         reason = rejection_reason(trial.ndcg, gains[number].likelihood) or validation.regression_of(matrix)
         if not reason:
-            return Chosen(matrix, trial, tuple(trials), likeliest)
+            return Chosen(
+                matrix, trial, tuple(trials), likeliest, gains[number].likelihood[len(validation.items.queries) :]
+            )
         trials[number] = replace(trial, rejection_reason=reason)
     return Chosen(None, None, tuple(trials), likeliest)
 

@@ -19,9 +19,18 @@ from searchkit.train.adapter.learn import Chosen, Validation, choose_matrix
 from searchkit.train.adapter.report import AdapterReport, markdown, write_report
 from searchkit.train.adapter.training_data import TrainingData, load
 from searchkit.train.effort import Effort, compare_effort
-from searchkit.train.gate import Comparison, JudgedQueries, Verdict, compare, compare_pairs, judge, loses_too_much
+from searchkit.train.gate import (
+    NO_GAINS,
+    Comparison,
+    JudgedQueries,
+    Verdict,
+    compare,
+    compare_pairs,
+    judge,
+    loses_too_much,
+)
 from searchkit.train.judged_sets import check_folders, known_items
-from searchkit.train.likelihoods import KnownItems
+from searchkit.train.likelihoods import KnownItems, Values
 from searchkit.train.options import AdapterOptions, writing_to
 from searchkit.train.pairs.pair import Split
 from searchkit.train.pairs.vectors import PairVectors
@@ -140,16 +149,21 @@ def _learn_and_prove(
     chosen = _choose(data, options, prefixes)
     trained = monotonic()
     on_progress(Progress("Proving", 0, None, ""))
-    proof = prove_matrix(data, _best_matrix(chosen), prefixes, seed=options.seed)
+    proof = prove_matrix(data, _best_matrix(chosen), prefixes, seed=options.seed, crossed=chosen.crossed)
     if chosen.matrix is None:
         proof = replace(proof, verdict=_none_chosen(chosen))
     return _Proven(chosen, proof, trained - started, monotonic() - trained)
 
 
-def prove_matrix(data: TrainingData, matrix: Matrix, prefixes: Sequence[int], *, seed: int = 0) -> Proof:
-    """Compare a matrix with the base: the user's judged queries or the held-out pairs decide, with general checks and the index."""
+def prove_matrix(
+    data: TrainingData, matrix: Matrix, prefixes: Sequence[int], *, seed: int = 0, crossed: Values = NO_GAINS
+) -> Proof:
+    """Compare a matrix with the base: the user's judged queries or the held-out pairs decide, with general checks and the index.
+
+    `crossed`: see Chosen.
+    """
     test = known_items(data.parts[Split.TEST], data.corpus, seed=seed)
-    pairs = compare_pairs("held-out pairs", test, matrix, prefixes)
+    pairs = compare_pairs("held-out pairs", test, matrix, prefixes, crossed)
     targets = (compare(data.own, matrix, prefixes), pairs) if data.own else (pairs,)
     general = tuple(compare(each, matrix, prefixes) for each in data.general)
     effort = compare_effort(data.index, test.queries, data.corpus.vectors, matrix)

@@ -107,6 +107,21 @@ def test_few_validation_pairs_are_helped_by_training_pairs_of_other_documents() 
     assert sum(map(len, of_each)) == len(set(documents))
 
 
+@pytest.mark.parametrize(("noise", "is_significant"), [(0.0, True), (3.0, False)])
+def test_cross_validated_gains_count_beside_held_out_pairs_that_gain_themselves(
+    noise: float, is_significant: bool
+) -> None:
+    few = items(twisted(8, 2, noise=noise))
+    quiet = np.diag(np.where(np.arange(DIMENSION) < DIMENSION // 2, 1, 0.7)).astype(np.float32)
+    matrix = quiet if is_significant else IDENTITY * np.float32(1) - 0.9 * quiet
+    beside = np.linspace(0.01, 0.3, 300)
+    alone = compare_pairs("pairs", few, matrix, (DIMENSION,))
+    together = compare_pairs("pairs", few, matrix, (DIMENSION,), beside)
+    assert alone.likelihood is not None and together.likelihood is not None
+    assert (together.likelihood[1] > 0) is is_significant
+    assert (together == alone) is not is_significant
+
+
 @pytest.mark.train
 def test_what_harms_elsewhere_is_no_choice() -> None:
     pytest.importorskip("torch")

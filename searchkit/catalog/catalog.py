@@ -1,14 +1,17 @@
 """An open catalog: for reading, or for writing too. The SQL is in the other modules here, which alone call `execute` and
 `change`; all others pass the catalog on to them.
+
+That SQL is of the kind that every `Database` understands; the few words in which they differ are in its `Dialect`.
 """
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from searchkit.errors import Action, CatalogError, Remedy
 
@@ -20,17 +23,168 @@ _ANOTHER_PLACE = Remedy(sentence="Make that possible, or choose another data dir
 UNTOUCHED = "Your files are untouched."
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The words in which databases differ, as pieces of SQL, each with one parameter unless it says otherwise.
+
+    `listed`: the rows of a list of integers, given as JSON. `is_allowed`: true if `{id}` is in a set of chunks, given as one byte
+    per id from 0 on, 1 for members. `contains`: true if `{text}` contains a string as it is. `like`: the operator LIKE for which
+    the case of Latin letters does not matter; no parameter. `first`: joins a table to one that is to be read before; no parameter.
+    """
+
+    listed: str
+    is_allowed: str
+    contains: str
+    like: str
+    first: str
+
+
+class Rows(Protocol):
+    """The result of a statement: rows as tuples, each read once. A cursor of Python's DB-API."""
+
+    @property
+    def description(self) -> Any:
+        """Describe the columns; each description begins with the column's name."""
+        ...
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows that the statement has changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """Read the next row, None after the last."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Read the remaining rows."""
+        ...
+
+    def close(self) -> None:
+        """Leave the remaining rows unread."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class FullText(Protocol):
+    """The full-text table of a database. Expressions are those of SQLite's FTS5; fulltext.py says how texts are prepared."""
+
+    def insert(self, catalog: "CatalogWriter", rows: Iterable[tuple[int, str, str, str]]) -> None:
+        """Index chunks: id, name, title and text of each, prepared."""
+        ...
+
+    def remove(self, catalog: "CatalogWriter", rows: Iterable[tuple[int, str, str, str]]) -> None:
+        """Remove chunks, with the same values as when they were indexed."""
+        ...
+
+    def matching(self, catalog: "CatalogReader", match: str, limit: int, allowed: bytes | None) -> list[int]:
+        """See `fulltext.chunks_matching`."""
+        ...
+
+    def best(
+        self,
+        catalog: "CatalogReader",
+        match: str,
+        weights: tuple[float, float, float],
+        limit: int,
+        allowed: bytes | None,
+    ) -> dict[int, float]:
+        """See `fulltext.best_matching`."""
+        ...
+
+    def counts(self, catalog: "CatalogReader", terms: Collection[str]) -> dict[str, int]:
+        """See `fulltext.term_counts`."""
+        ...
+
+    def beginning(
+        self, catalog: "CatalogReader", beginnings: Sequence[str], limit: int, lengths: tuple[int, int]
+    ) -> dict[str, int]:
+        """See `fulltext.terms_beginning`."""
+        ...
+
+
+class Database(Protocol):
+    """A connection to the database that a catalog lives in. Parameters are `?`, or numbered from `?1` on."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Its own words."""
+        ...
+
+    @property
+    def fulltext(self) -> FullText:
+        """Its full-text table."""
+        ...
+
+    @property
+    def version(self) -> Hashable:
+        """A value that changes when another connection writes."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """True between the beginning and the end of a transaction."""
+        ...
+
+    def execute(self, statement: str, values: Sequence[object]) -> Rows:
+        """Run a statement."""
+        ...
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run a statement once for each row of values; return the number of rows changed."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Apply all of a block's changes or none."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Show one state throughout a block, even if it is written meanwhile."""
+        ...
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table."""
+        ...
+
+    def optimize(self) -> None:
+        """Update what planning and counting queries goes by, where much has changed."""
+        ...
+
+    def erase_what_is_removed(self) -> None:
+        """Overwrite on the disk whatever is removed from now on, as far as this is in its hands."""
+        ...
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole catalog to a new file of SQLite."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
 class CatalogReader:
     """A catalog that can be read. Each query sees the latest state; within `one_state` all see the same."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self._counts: dict[str, int] = {}
-        self._counted_version = -1
+        self._counted_version: Hashable = None
 
-    def execute(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+    @property
+    def dialect(self) -> Dialect:
+        """The words of its database."""
+        return self.database.dialect
+
+    @property
+    def fulltext(self) -> FullText:
+        """The full-text table."""
+        return self.database.fulltext
+
+    def execute(self, query: str, values: Sequence[object] = ()) -> Rows:
         """Run a query."""
-        return self._connection.execute(query, values)
+        return self.database.execute(query, values)
 
     def execute_among(self, query: str, items: Sequence[object], *values: object) -> Iterator[Any]:
         """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time.
@@ -51,31 +205,25 @@ class CatalogReader:
         if (version := self.data_version) != self._counted_version:
             self._counts, self._counted_version = {}, version
         if table not in self._counts:
-            self._counts[table] = int(self.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+            self._counts[table] = self.database.count(table)
         return self._counts[table]
 
     @property
-    def data_version(self) -> int:
-        """A number that changes when another connection writes."""
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+    def data_version(self) -> Hashable:
+        """A value that changes when another connection writes."""
+        return self.database.version
 
-    @contextmanager
-    def one_state(self) -> Iterator[None]:
+    def one_state(self) -> AbstractContextManager[None]:
         """Read one state of the catalog throughout the block, even if it is written meanwhile."""
-        self._connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._connection.rollback()
+        return self.database.snapshot()
 
     def copy_to(self, path: Path) -> None:
         """Copy the whole catalog to a new file."""
-        with closing(sqlite3.connect(path)) as target:
-            self._connection.backup(target)
+        self.database.copy_to(path)
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the connection."""
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -91,12 +239,68 @@ class CatalogWriter(CatalogReader):
 
     def count_rows(self, table: str) -> int:
         """Count the rows of a table, which this connection itself may have changed."""
-        self._counted_version = -1
+        self._counted_version = None
         return super().count_rows(table)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Apply all of the block's changes or none."""
+        return self.database.transaction()
+
+    def change(self, statement: str, values: Sequence[object] = ()) -> Rows:
+        """Run a statement that changes rows, in the open transaction."""
+        assert self.database.in_transaction, "rows are changed in a transaction"
+        return self.database.execute(statement, values)
+
+    def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run a statement once for each row of values, in the open transaction; return the number of rows changed."""
+        assert self.database.in_transaction, "rows are changed in a transaction"
+        return self.database.execute_many(statement, rows)
+
+    def optimize(self) -> None:
+        """Update what planning and counting queries goes by, where much has changed."""
+        self.database.optimize()
+
+    def erase_what_is_removed(self) -> None:
+        """Overwrite on the disk whatever is removed from now on."""
+        self.database.erase_what_is_removed()
+
+
+_DIALECT = Dialect(
+    listed="(SELECT value FROM json_each(?))",
+    is_allowed="substr(?, {id} + 1, 1) = x'01'",
+    contains="instr({text}, ?)",
+    like="LIKE",
+    first="CROSS JOIN",
+)
+
+
+class SqliteDatabase:
+    """A connection to a catalog in a file of SQLite; see Database."""
+
+    dialect = _DIALECT
+
+    def __init__(self, connection: sqlite3.Connection, fulltext: FullText) -> None:
+        self.fulltext = fulltext
+        self._connection = connection
+        self.execute: Callable[[str, Sequence[object]], Rows] = connection.execute
+
+    @property
+    def version(self) -> int:
+        """See Database."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    @property
+    def in_transaction(self) -> bool:
+        """See Database."""
+        return self._connection.in_transaction
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """See Database."""
+        return self._connection.executemany(statement, rows).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Apply all of the block's changes or none."""
+        """See Database."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -105,15 +309,18 @@ class CatalogWriter(CatalogReader):
             raise
         self._connection.commit()
 
-    def change(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Run a statement that changes rows, in the open transaction."""
-        assert self._connection.in_transaction, "rows are changed in a transaction"
-        return self._connection.execute(statement, values)
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See Database."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
 
-    def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
-        """Run a statement once for each row of values, in the open transaction; return the number of rows changed."""
-        assert self._connection.in_transaction, "rows are changed in a transaction"
-        return self._connection.executemany(statement, rows).rowcount
+    def count(self, table: str) -> int:
+        """See Database."""
+        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def optimize(self) -> None:
         """Update the query planner's statistics where they have changed."""
@@ -122,6 +329,15 @@ class CatalogWriter(CatalogReader):
     def erase_what_is_removed(self) -> None:
         """Overwrite on the disk whatever is removed from now on."""
         self._connection.execute("PRAGMA secure_delete = ON")
+
+    def copy_to(self, path: Path) -> None:
+        """See Database."""
+        with closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
 
 
 @contextmanager

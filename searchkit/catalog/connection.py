@@ -12,10 +12,12 @@ from searchkit.catalog.catalog import (
     UNTOUCHED,
     CatalogReader,
     CatalogWriter,
+    SqliteDatabase,
     is_disk_full,
     readable_errors,
     remedy_of,
 )
+from searchkit.catalog.fulltext import FTS5
 from searchkit.catalog.roots import write_recovery_record
 from searchkit.errors import Action, CatalogError, CollectionBusyError, Remedy
 from searchkit.files import PRIVATE_FILE_MODE, sync_file, write_atomically
@@ -85,7 +87,7 @@ def open_for_reading(path: Path) -> CatalogReader:
             open_for_writing(path).close()
     _create_views(connection)
     connection.execute("PRAGMA query_only = 1")
-    return CatalogReader(connection)
+    return CatalogReader(SqliteDatabase(connection, FTS5))
 
 
 def open_for_writing(path: Path) -> CatalogWriter:
@@ -100,7 +102,7 @@ def open_for_writing(path: Path) -> CatalogWriter:
         _migrate(connection, path.parent.name)
     connection.execute("PRAGMA foreign_keys = 1")
     _create_views(connection)
-    return CatalogWriter(connection)
+    return CatalogWriter(SqliteDatabase(connection, FTS5))
 
 
 def open_as_it_is(path: Path) -> CatalogReader:
@@ -116,7 +118,7 @@ def open_as_it_is(path: Path) -> CatalogReader:
         connection.close()
         raise
     _create_views(connection)
-    return CatalogReader(connection)
+    return CatalogReader(SqliteDatabase(connection, FTS5))
 
 
 def memory_catalog() -> CatalogWriter:
@@ -124,7 +126,7 @@ def memory_catalog() -> CatalogWriter:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     _migrate(connection)
     _create_views(connection)
-    return CatalogWriter(connection)
+    return CatalogWriter(SqliteDatabase(connection, FTS5))
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -222,7 +224,7 @@ def writing_beside(path: Path) -> Iterator[CatalogWriter]:
     connection = sqlite3.connect(location, timeout=_MOMENT_SECONDS, isolation_level=None, uri=True)
     with closing(connection):
         connection.execute("PRAGMA synchronous = NORMAL")
-        yield CatalogWriter(connection)
+        yield CatalogWriter(SqliteDatabase(connection, FTS5))
 
 
 @contextmanager

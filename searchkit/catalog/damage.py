@@ -6,7 +6,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 
 from searchkit.catalog import checksums, fulltext, messages
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, SqliteDatabase
 from searchkit.catalog.connection import memory_catalog, open_as_it_is
 from searchkit.catalog.meta import COVERED
 from searchkit.files import file_path
@@ -118,7 +118,7 @@ def _messages(catalog: CatalogReader) -> Iterator[Damage]:
 
 def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:
     """Compare the full-text table word by word with one rebuilt from the chunks."""
-    with CatalogWriter(sqlite3.connect("", isolation_level=None)) as fresh:
+    with CatalogWriter(SqliteDatabase(sqlite3.connect("", isolation_level=None), fulltext.FTS5)) as fresh:
         fulltext.create(fresh)
         fulltext.copy_all(catalog, fresh)
         for each in (catalog, fresh):

@@ -28,12 +28,12 @@ def filtered_documents(catalog: CatalogReader, filters: Iterable[DocumentFilter]
     conditions, values = ["status = ?"], [str(DocumentStatus.INDEXED)]
     for each in filters:
         of_days, days = within("moment", "moment", each.since, each.until)
-        of_types, types = _of_types(each.types)
-        not_of_types, not_types = _of_types(each.not_types)
+        of_types, types = _of_types(catalog, each.types)
+        not_of_types, not_types = _of_types(catalog, each.not_types)
         conditions += [
-            of_types or "1",
-            f"NOT ({not_of_types})" if not_types else "1",
-            f"format = 'mailbox' OR {of_days}" if days else "1",
+            of_types or "TRUE",
+            f"NOT ({not_of_types})" if not_types else "TRUE",
+            f"format = 'mailbox' OR {of_days}" if days else "TRUE",
         ]
         values += [*types, *not_types, *days]
     where = " AND ".join(f"({condition})" for condition in conditions)
@@ -60,15 +60,15 @@ def within(first: str, last: str, since: date | None, until: date | None) -> tup
     if until:
         conditions.append(f"substr({first}, 1, 10) <= ?")
         values.append(until.isoformat())
-    return " AND ".join(conditions) or "1", values
+    return " AND ".join(conditions) or "TRUE", values
 
 
-def _of_types(types: Sequence[str]) -> tuple[str, list[str]]:
+def _of_types(catalog: CatalogReader, types: Sequence[str]) -> tuple[str, list[str]]:
     """An SQL condition, "" for no types, and its parameters."""
     conditions, values = [], []
     for name in types:
         if name.startswith("."):
-            conditions.append("own_name LIKE ? ESCAPE '\\'")
+            conditions.append(f"own_name {catalog.dialect.like} ? ESCAPE '\\'")
             values.append("%" + "".join(f"\\{c}" if c in "%_\\" else c for c in name))
         else:
             conditions.append("format = ?")

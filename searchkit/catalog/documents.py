@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from searchkit.catalog import fulltext, messages
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, Rows
 from searchkit.catalog.checksums import remove_from_total, update_checksum
 from searchkit.reports import FormatCount
 from searchkit.types import Chunk, DocumentStatus
@@ -245,7 +244,7 @@ def content_hash(title: str, text: str) -> bytes:
     return hashlib.blake2b(f"{title}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _records(rows: sqlite3.Cursor) -> list[DocumentRecord]:
+def _records(rows: Rows) -> list[DocumentRecord]:
     return [_record(*row) for row in rows]
 
 

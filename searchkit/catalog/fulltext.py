@@ -7,7 +7,7 @@ they are indexed as overlapping pairs of characters, so that any word can be fou
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -20,7 +20,71 @@ from searchkit.text import Word, is_in_unspaced_script, word_texts, words
 TOKENIZER = "porter unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
 _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
 _MOST_REPEATED = 256  # the same with repetitions
-_INSERT = "INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)"
+
+
+class Fts5:
+    """The full-text table of SQLite; see FullText."""
+
+    def insert(self, catalog: CatalogWriter, rows: Iterable[tuple[int, str, str, str]]) -> None:
+        """See FullText."""
+        catalog.change_many("INSERT INTO fulltext (rowid, name, title, text) VALUES (?, ?, ?, ?)", rows)
+
+    def remove(self, catalog: CatalogWriter, rows: Iterable[tuple[int, str, str, str]]) -> None:
+        """See FullText."""
+        catalog.change_many(
+            "INSERT INTO fulltext (fulltext, rowid, name, title, text) VALUES ('delete', ?, ?, ?, ?)", rows
+        )
+
+    def matching(self, catalog: CatalogReader, match: str, limit: int, allowed: bytes | None) -> list[int]:
+        """See FullText."""
+        condition, mask = _among(catalog, allowed)
+        rows = catalog.execute(
+            f"SELECT rowid FROM fulltext WHERE fulltext MATCH ?{condition} LIMIT ?", (match, *mask, limit)
+        )
+        return [int(chunk) for (chunk,) in rows]
+
+    def best(
+        self,
+        catalog: CatalogReader,
+        match: str,
+        weights: tuple[float, float, float],
+        limit: int,
+        allowed: bytes | None,
+    ) -> dict[int, float]:
+        """See FullText."""
+        condition, mask = _among(catalog, allowed)
+        rows = catalog.execute(
+            "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext"
+            f" WHERE fulltext MATCH ?{condition} ORDER BY cost, rowid LIMIT ?",
+            (*weights, match, *mask, limit),
+        )
+        return {int(chunk): -float(cost) for chunk, cost in rows}
+
+    def counts(self, catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:
+        """See FullText."""
+        return dict(catalog.execute_among("SELECT term, doc FROM fulltext_terms WHERE term IN ({items})", tuple(terms)))
+
+    def beginning(
+        self, catalog: CatalogReader, beginnings: Sequence[str], limit: int, lengths: tuple[int, int]
+    ) -> dict[str, int]:
+        """See FullText."""
+        query = (
+            "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ? LIMIT ?"
+        )
+        found: dict[str, int] = {}
+        for each in beginnings:
+            found.update(catalog.execute(query, (each, f"{each}\U0010ffff", *lengths, limit)).fetchall())
+        return found
+
+
+FTS5 = Fts5()
+
+
+def _among(catalog: CatalogReader, allowed: bytes | None) -> tuple[str, tuple[bytes, ...]]:
+    """A condition on the table's rows, and its parameter."""
+    if allowed is None:
+        return "", ()
+    return f" AND {catalog.dialect.is_allowed.format(id='rowid')}", (allowed,)
 
 
 def lexical_form(text: str) -> str:
@@ -40,12 +104,12 @@ def copy_all(source: CatalogReader, target: CatalogWriter) -> None:
     """Fill the table of one database from the documents and chunks of another."""
     with target.transaction():
         for (document_id,) in source.execute("SELECT id FROM documents ORDER BY id"):
-            target.change_many(_INSERT, _rows(source, document_id))
+            target.fulltext.insert(target, _rows(source, document_id))
 
 
 def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
     """Index all chunks of a document."""
-    catalog.change_many(_INSERT, _rows(catalog, document_id))
+    catalog.fulltext.insert(catalog, _rows(catalog, document_id))
 
 
 def refill(catalog: CatalogWriter, on_document: Callable[[int, int], None] = lambda *_: None) -> None:
@@ -59,10 +123,7 @@ def refill(catalog: CatalogWriter, on_document: Callable[[int, int], None] = lam
 
 def remove_chunks(catalog: CatalogWriter, document_id: int) -> None:
     """Remove all chunks of a document from the table; chunks and path must be the same as when they were indexed."""
-    catalog.change_many(
-        "INSERT INTO fulltext (fulltext, rowid, name, title, text) VALUES ('delete', ?, ?, ?, ?)",
-        _rows(catalog, document_id),
-    )
+    catalog.fulltext.remove(catalog, _rows(catalog, document_id))
 
 
 def _rows(catalog: CatalogReader, document_id: int) -> Iterator[tuple[int, str, str, str]]:
@@ -98,12 +159,7 @@ def _quoted(phrase: str) -> str:
 
 def chunks_matching(catalog: CatalogReader, match: str, limit: int = -1, allowed: bytes | None = None) -> list[int]:
     """Ids of the first chunks that a match expression finds, ascending; of all if the limit is -1. `allowed`: see below."""
-    condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
-    rows = catalog.execute(
-        f"SELECT rowid FROM fulltext WHERE fulltext MATCH ?{condition} LIMIT ?",
-        (match, *(() if allowed is None else (allowed,)), limit),
-    )
-    return [int(chunk) for (chunk,) in rows]
+    return catalog.fulltext.matching(catalog, match, limit, allowed)
 
 
 def best_matching(
@@ -113,13 +169,7 @@ def best_matching(
 
     `weights`: of name, title and text. `allowed`: one byte per chunk id from 0 on, 1 for those to search; None for all.
     """
-    condition = "" if allowed is None else " AND substr(?, rowid + 1, 1) = x'01'"
-    rows = catalog.execute(
-        "SELECT rowid, bm25(fulltext, ?, ?, ?) AS cost FROM fulltext"
-        f" WHERE fulltext MATCH ?{condition} ORDER BY cost, rowid LIMIT ?",
-        (*weights, match, *(() if allowed is None else (allowed,)), limit),
-    )
-    return {int(chunk): -float(cost) for chunk, cost in rows}
+    return catalog.fulltext.best(catalog, match, weights, limit, allowed)
 
 
 def metadata_text(metadata: str) -> str:
@@ -136,21 +186,17 @@ def _name(path: str) -> str:
 
 def term_counts(catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:
     """The number of chunks with each of the terms; terms in none are left out."""
-    return dict(catalog.execute_among("SELECT term, doc FROM fulltext_terms WHERE term IN ({items})", tuple(terms)))
+    return catalog.fulltext.counts(catalog, terms) if terms else {}
 
 
 def terms_beginning(
-    catalog: CatalogReader, beginning: str, limit: int, lengths: tuple[int, int] = (1, 1_000_000)
+    catalog: CatalogReader, beginnings: Sequence[str], limit: int, lengths: tuple[int, int] = (1, 1_000_000)
 ) -> dict[str, int]:
-    """The first terms with a beginning, in alphabetical order, and the number of chunks with each.
+    """The first terms with each of some beginnings, in alphabetical order, and the number of chunks with each.
 
-    `lengths`: the least and the most letters of a term.
+    `limit`: of each beginning. `lengths`: the least and the most letters of a term.
     """
-    rows = catalog.execute(
-        "SELECT term, doc FROM fulltext_terms WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ? LIMIT ?",
-        (beginning, f"{beginning}\U0010ffff", *lengths, limit),
-    )
-    return dict(rows.fetchall())
+    return catalog.fulltext.beginning(catalog, beginnings, limit, lengths)
 
 
 class Span(NamedTuple):

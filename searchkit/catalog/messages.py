@@ -230,11 +230,11 @@ def chunks_of_messages(catalog: CatalogReader, wanted: MessageFilter) -> set[int
         if values:
             of_values = set().union(*(_with(catalog, column, value) for value in values))
             found = of_values if found is None else found & of_values
-    condition, parameters = "1", []
+    condition, parameters = "TRUE", []
     if wanted.has_attachment is not None:
         condition, parameters = "m.has_attachment = ?", [int(wanted.has_attachment)]
     if found is not None:
-        condition += " AND m.id IN (SELECT value FROM json_each(?))"
+        condition += f" AND m.id IN {catalog.dialect.listed}"
     rows = catalog.execute(
         "SELECT c.id FROM messages m JOIN chunks c ON c.document_id = m.document_id AND c.ordinal BETWEEN m.first AND m.last"
         f" WHERE {condition}",
@@ -311,7 +311,8 @@ def _among(catalog: CatalogReader, column: str, tests: Sequence[Collection[str]]
     """Ids of the messages of which one line of a column passes all tests: it contains one of each test's strings."""
     if not tests or not all(tests):
         return set()
-    condition = " AND ".join(f"({' OR '.join([f'instr({column}, ?)'] * len(each))})" for each in tests)
+    contains = catalog.dialect.contains.format(text=column)
+    condition = " AND ".join(f"({' OR '.join([contains] * len(each))})" for each in tests)
     rows = catalog.execute(
         f"SELECT id, {column} FROM messages WHERE {condition}", [part for each in tests for part in each]
     )

@@ -106,9 +106,10 @@ def newest_passages(catalog: CatalogReader, allowed: bytes, count: int) -> list[
     """The first allowed passage of each document, and of each message in a mailbox, the newest first. `allowed`: one byte per
     chunk id, 1 for yes.
     """
+    is_allowed = catalog.dialect.is_allowed.format(id="c.id")  # chunks of a document have ids in their order
     rows = catalog.execute(
-        "SELECT p.id FROM (SELECT c.id, min(c.ordinal) FROM chunks c LEFT JOIN messages m ON m.document_id = c.document_id"
-        " AND c.ordinal BETWEEN m.first AND m.last WHERE substr(?, c.id + 1, 1) = x'01' GROUP BY c.document_id, m.id) f"
+        "SELECT p.id FROM (SELECT min(c.id) AS id FROM chunks c LEFT JOIN messages m ON m.document_id = c.document_id"
+        f" AND c.ordinal BETWEEN m.first AND m.last WHERE {is_allowed} GROUP BY c.document_id, m.id) f"
         " JOIN passages p ON p.id = f.id ORDER BY p.moment DESC, p.name LIMIT ?",
         (allowed, count),
     )
@@ -131,7 +132,8 @@ def nearest_passage(
 def sample_passages(catalog: CatalogReader, count: int, *, least_characters: int = 0) -> list[StoredPassage]:
     """A sample of the collection's distinct passages, always the same: those whose hashes come first."""
     rows = catalog.execute(
-        f"{_SELECT} WHERE length(text) >= ? GROUP BY content_hash ORDER BY content_hash LIMIT ?",
+        f"{_SELECT} WHERE id IN (SELECT min(id) FROM chunks WHERE length(text) >= ? GROUP BY content_hash"
+        " ORDER BY content_hash LIMIT ?) ORDER BY content_hash",
         (least_characters, count),
     )
     return [StoredPassage(*row) for row in rows]
@@ -203,7 +205,7 @@ def chunks_as_they_are(catalog: CatalogReader) -> tuple[int, int]:
 
 def count_distinct(catalog: CatalogReader) -> int:
     """Count the distinct passages."""
-    return int(catalog.execute("SELECT count(*) FROM (SELECT DISTINCT content_hash FROM chunks)").fetchone()[0])
+    return int(catalog.execute("SELECT count(*) FROM (SELECT DISTINCT content_hash FROM chunks) AS each").fetchone()[0])
 
 
 def count_covered(catalog: CatalogReader, fingerprint: str) -> int:
@@ -229,7 +231,7 @@ def all_chunks(catalog: CatalogReader) -> set[int]:
 
 def chunks_of_documents(catalog: CatalogReader, document_ids: Collection[int]) -> set[int]:
     """Ids of the chunks of some documents."""
-    query = "SELECT id FROM chunks WHERE document_id IN (SELECT value FROM json_each(?))"
+    query = f"SELECT id FROM chunks WHERE document_id IN {catalog.dialect.listed}"
     return {int(chunk) for (chunk,) in catalog.execute(query, (json.dumps(list(document_ids)),))}
 
 
@@ -247,7 +249,7 @@ def hashes_in_file(catalog: CatalogReader, name: str, limit: int) -> set[bytes]:
     """Content hashes of passages in files whose path ends with a name, with or without folders before it."""
     rows = catalog.execute(
         "SELECT c.content_hash FROM files f JOIN chunks c ON c.document_id = f.id"
-        " WHERE f.root || '/' || f.name LIKE '%/' || ?1 ESCAPE '\\' LIMIT ?2",
+        f" WHERE f.root || '/' || f.name {catalog.dialect.like} '%/' || ? ESCAPE '\\' LIMIT ?",
         ("".join(f"\\{c}" if c in "%_\\" else c for c in name), limit),
     )
     return {content_hash for (content_hash,) in rows}
@@ -269,7 +271,9 @@ def sample_texts(catalog: CatalogReader, count: int) -> list[str]:
     """Texts of a sample of the collection's chunks, evenly spread by id; perhaps fewer than `count`."""
     last = int(catalog.execute("SELECT coalesce(max(id), 0) FROM chunks").fetchone()[0])
     rows = (
-        catalog.execute("SELECT text FROM chunks WHERE id >= ? LIMIT 1", (1 + last * i // count,)).fetchone()
+        catalog.execute(
+            "SELECT text FROM chunks WHERE id >= ? ORDER BY id LIMIT 1", (1 + last * i // count,)
+        ).fetchone()
         for i in range(count)
     )
     return [str(row[0]) for row in rows if row]
@@ -277,10 +281,9 @@ def sample_texts(catalog: CatalogReader, count: int) -> list[str]:
 
 def chunks_containing(catalog: CatalogReader, part: str) -> set[int]:
     """Ids of the chunks that contain a string anywhere, found by reading all of them."""
-    rows = catalog.execute(
-        "SELECT id FROM passages WHERE instr(text, ?1) OR instr(title, ?1) OR instr(name, ?1) OR instr(metadata, ?1)",
-        (part,),
-    )
+    places = ("text", "title", "name", "metadata")
+    condition = " OR ".join(catalog.dialect.contains.format(text=place) for place in places)
+    rows = catalog.execute(f"SELECT id FROM passages WHERE {condition}", [part] * len(places))
     return {int(chunk) for (chunk,) in rows}
 
 
@@ -293,7 +296,7 @@ def words_of_chunks(catalog: CatalogReader, chunk_ids: Iterable[int]) -> Iterato
 
 def names_without_text(catalog: CatalogReader, parts: Sequence[str], limit: int) -> list[tuple[str, str, str]]:
     """(root, path below it, moment) of files of kinds that are not read whose paths contain all of the parts, the newest first."""
-    like = " AND ".join("name LIKE ? ESCAPE '\\'" for _ in parts)
+    like = " AND ".join(f"name {catalog.dialect.like} ? ESCAPE '\\'" for _ in parts)
     values = ["%" + "".join(f"\\{c}" if c in "%_\\" else c for c in part) + "%" for part in parts]
     query = (
         f"SELECT root, name, moment FROM files WHERE status = 'unsupported' AND (reason = '' OR reason LIKE '.%') AND {like}"

@@ -56,9 +56,9 @@ def put_provisional(catalog: CatalogWriter, hashes: Sequence[bytes], vectors: Ve
     codes = np.round(vectors * (127 / np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9))).astype(np.int8)
     fingerprint = version.fingerprint if (version := version_of(catalog)) else ""
     catalog.change_many(
-        "INSERT OR IGNORE INTO provisional (content_hash, code) SELECT ?1, ?2"
+        "INSERT INTO provisional (content_hash, code) SELECT ?1, ?2"
         " WHERE EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM vectors WHERE content_hash = ?1 AND fingerprint = ?3)",
+        " AND NOT EXISTS (SELECT 1 FROM vectors WHERE content_hash = ?1 AND fingerprint = ?3) ON CONFLICT DO NOTHING",
         ((key, code.tobytes(), fingerprint) for key, code in zip(hashes, codes, strict=True)),
     )
 
@@ -129,7 +129,8 @@ def allowed_provisional_ids(catalog: CatalogReader, allowed: bytes) -> Ids:
     """Ids, ascending, of provisional vectors of passages in allowed chunks. `allowed`: one byte per chunk id, 1 for yes."""
     chunks = np.flatnonzero(np.frombuffer(allowed, np.uint8)).tolist()
     query = (
-        "SELECT p.id FROM chunks c CROSS JOIN provisional p ON p.content_hash = c.content_hash WHERE c.id IN ({items})"
+        f"SELECT p.id FROM chunks c {catalog.dialect.first} provisional p ON p.content_hash = c.content_hash"
+        " WHERE c.id IN ({items})"
     )
     return np.unique(np.fromiter((row[0] for row in catalog.execute_among(query, chunks)), np.int64))
 

@@ -98,7 +98,7 @@ def _copy_vector(target: CatalogWriter, row: dict[str, Any]) -> bool:
     if row["seal"] != checksum:  # a vector of an older searchkit has none; it is computed again
         return False
     target.change(
-        "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)",
+        "INSERT INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (row["content_hash"], row["fingerprint"], row["vector"], checksum),
     )
     return True

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlite_utils import Database, Migrations
 
 from searchkit.catalog import fulltext, messages
-from searchkit.catalog.catalog import CatalogWriter
+from searchkit.catalog.catalog import CatalogWriter, SqliteDatabase
 
 migrations = Migrations("searchkit")
 
@@ -176,7 +176,7 @@ def m008_asked_documents(db: Database) -> None:
 @migrations()
 def m009_messages(db: Database) -> None:
     """People, subjects and attachments of mail, from the passages. What they do not say (Bcc) comes when a mail is read again."""
-    catalog = CatalogWriter(db.conn)
+    catalog = CatalogWriter(SqliteDatabase(db.conn, fulltext.FTS5))
     messages.create(catalog)
     messages.refill(catalog)
 
@@ -206,6 +206,6 @@ def m012_lines_and_abbreviations(db: Database) -> None:
 def m013_days_without_years(db: Database) -> None:
     """Makes the full-text table anew: days have names without their years."""
     db.execute("DROP TABLE fulltext")
-    catalog = CatalogWriter(db.conn)
+    catalog = CatalogWriter(SqliteDatabase(db.conn, fulltext.FTS5))
     fulltext.create(catalog)
     fulltext.refill(catalog, db.on_document if isinstance(db, _Upgraded) else lambda *_: None)

@@ -136,12 +136,12 @@ def _first(catalog: CatalogReader, condition: str, *values: object) -> StoredDoc
 
 def _ordinal(catalog: CatalogReader, document_id: int, hit: Hit) -> int | None:
     """The number of the hit's passage in a document; of equal ones, the one at its line and page."""
-    row = catalog.execute(
-        "SELECT ordinal FROM chunks WHERE document_id = ? AND content_hash = ?"
-        " ORDER BY line IS NOT ?, page IS NOT ?, ordinal LIMIT 1",
-        (document_id, content_hash(hit.title, hit.text), hit.line, hit.page),
-    ).fetchone()
-    return None if row is None else int(row[0])
+    rows = catalog.execute(
+        "SELECT line, page, ordinal FROM chunks WHERE document_id = ? AND content_hash = ?",
+        (document_id, content_hash(hit.title, hit.text)),
+    )
+    places = [(line != hit.line, page != hit.page, int(ordinal)) for line, page, ordinal in rows]
+    return min(places)[2] if places else None
 
 
 def _chunk(hit: Hit) -> Chunk:

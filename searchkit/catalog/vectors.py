@@ -88,7 +88,7 @@ def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     """(number of passages without a vector, sum of their tokens)."""
     row = catalog.execute(
         "SELECT count(*), coalesce(sum(tokens), 0) FROM (SELECT max(token_count) AS tokens FROM chunks c WHERE NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash)",
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash) AS each",
         (fingerprint,),
     ).fetchone()
     return int(row[0]), int(row[1])
@@ -121,7 +121,7 @@ def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes
     stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
     rows = [(h, fingerprint, vector, vector_checksum(h, fingerprint, vector)) for h, vector in stored]
     catalog.change_many(
-        "INSERT OR IGNORE INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?)", rows
+        "INSERT INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
     )
 
 
@@ -132,7 +132,7 @@ def keep_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[byte
     """
     with catalog.transaction():
         catalog.change_many(
-            "INSERT OR IGNORE INTO asked SELECT document_id FROM chunks WHERE content_hash = ?",
+            "INSERT INTO asked SELECT document_id FROM chunks WHERE content_hash = ? ON CONFLICT DO NOTHING",
             [(content_hash,) for content_hash in hashes[:_MOVED_FORWARD]],
         )
         there = set(catalog.execute_among("SELECT content_hash FROM chunks WHERE content_hash IN ({items})", hashes))
@@ -176,7 +176,9 @@ def forget_asked(catalog: CatalogWriter) -> None:
 
 def remove_orphans(catalog: CatalogWriter) -> int:
     """Remove vectors of passages that no document has any more; return how many."""
-    cursor = catalog.change("DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)")
+    cursor = catalog.change(
+        "DELETE FROM vectors WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.content_hash = vectors.content_hash)"
+    )
     return int(cursor.rowcount)
 
 
@@ -197,8 +199,8 @@ def vector_ids(catalog: CatalogReader, fingerprint: str) -> Ids:
 def allowed_vector_ids(catalog: CatalogReader, fingerprint: str, allowed: bytes) -> Ids:
     """Ids, ascending, of a model's vectors whose passages are in an allowed chunk. `allowed`: one byte per chunk id, 1 for yes."""
     rows = catalog.execute(
-        "SELECT v.id FROM chunks c CROSS JOIN vectors v ON v.content_hash = c.content_hash AND v.fingerprint = ?"
-        " WHERE substr(?, c.id + 1, 1) = x'01'",  # CROSS: chunks first, since a filter leaves few of them
+        f"SELECT v.id FROM chunks c {catalog.dialect.first} vectors v"  # chunks first, since a filter leaves few of them
+        f" ON v.content_hash = c.content_hash AND v.fingerprint = ? WHERE {catalog.dialect.is_allowed.format(id='c.id')}",
         (fingerprint, allowed),
     )
     return np.unique(np.fromiter((row[0] for row in rows), np.int64))
@@ -223,7 +225,7 @@ def fetch_vectors(catalog: CatalogReader, ids: Ids, dimension: int) -> tuple[Ids
     """Ids, content hashes and vectors of those of the ids that still exist, ascending."""
     asked = json.dumps(ids.tolist())
     rows = catalog.execute(
-        "SELECT id, content_hash, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        f"SELECT id, content_hash, vector FROM vectors WHERE id IN {catalog.dialect.listed} ORDER BY id",
         (asked,),
     ).fetchall()
     found = np.array([row[0] for row in rows], np.int64)

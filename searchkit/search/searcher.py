@@ -1,7 +1,7 @@
 """One collection, opened for searching."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -83,7 +83,7 @@ class CollectionSearcher:
         self.corrected: Mapping[str, str] = {}  # of the last search: what was searched for instead of mistyped words
         self.is_hurried = False  # it read less than it might have, since others waited
         self.unknown: frozenset[str] | None = None  # of it: all words that no passage has; None if none was looked up
-        self._seen_version = -1
+        self._seen_version: Hashable = None
         self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)

@@ -106,7 +106,7 @@ def correct(catalog: CatalogReader, word: str, stemmer: Stemmer, *, is_last: boo
     folded = fold_word(word)
     if is_in_unspaced_script(folded) or any(map(str.isdigit, folded)) or len(folded) > _LONGEST:
         return None
-    if is_last and len(folded) >= _SHORTEST_BEGINNING and (begun := terms_beginning(catalog, folded, _MOST_BEGUN)):
+    if is_last and len(folded) >= _SHORTEST_BEGINNING and (begun := terms_beginning(catalog, [folded], _MOST_BEGUN)):
         return Correction(tuple(begun), (), folded, sum(begun.values()), is_begun=True)
     if len(folded) < _SHORTEST:
         return None
@@ -139,12 +139,11 @@ def _vocabulary(catalog: CatalogReader, forms: Iterable[str], most: int) -> dict
         whole = len(word) - (_LONGEST_ENDING if word.isascii() else 1)
         half = max(2, len(word) // 2) if most > 1 else max(3, min(whole, _BEGINNING))
         lengths = (len(word) - most - (_LONGEST_TAKEN_OFF if word.isascii() else 0), len(word) + most)
-        for beginning in _variants(word[:half]):
-            found |= terms_beginning(catalog, beginning, _MOST_TERMS, lengths)
+        found |= terms_beginning(catalog, _variants(word[:half]), _MOST_TERMS, lengths)
     return found
 
 
-def _variants(part: str) -> Iterable[str]:
+def _variants(part: str) -> list[str]:
     """A part of a word with at most one slip."""
     letters = _alphabet(part)
     cuts = [(part[:place], part[place:]) for place in range(len(part) + 1)]

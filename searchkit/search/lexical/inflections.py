@@ -102,7 +102,7 @@ def _vocabulary(catalog: CatalogReader, beginning: str) -> dict[str, int]:
     """The full-text table's words with this beginning, and the number of chunks with each."""
     if len(beginning) < _SHORTEST:
         return {}
-    return terms_beginning(catalog, beginning, _MOST_FORMS)
+    return terms_beginning(catalog, [beginning], _MOST_FORMS)
 
 
 def _common_beginning(first: str, last: str) -> str:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
-from searchkit.catalog.connection import open_for_reading, open_for_writing, reading, writing
+from searchkit.catalog.connection import drop, open_collection, reading, writing, writing_meanwhile
 from searchkit.catalog.meta import COVERED, MODEL, UNREAD, set_meta
 from searchkit.catalog.roots import Root, all_roots, write_recovery_record
-from searchkit.config import load_settings
+from searchkit.config import load_settings, save_settings, saved_settings
 from searchkit.embedding.known_models import get_again
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import GET_A_MODEL
 from searchkit.errors import Action, CollectionBusyError, ModelError, ModelNotFoundError, Remedy
-from searchkit.files import path_from_text
+from searchkit.files import path_from_text, path_to_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
     CollectionStatus,
@@ -73,9 +73,11 @@ class Collection:
         """Open the catalog for reading, for the duration of a `with` block."""
         return reading(self.folder)
 
-    def writing(self, on_wait: Callable[[str], None] | None = None) -> AbstractContextManager[CatalogWriter]:
+    def writing(
+        self, on_wait: Callable[[str], None] | None = None, *, beside_others: bool = False
+    ) -> AbstractContextManager[CatalogWriter]:
         """Open the catalog for writing, with the collection's lock; see `catalog.connection.writing`."""
-        return writing(self.folder, on_wait)
+        return writing(self.folder, on_wait, beside_others=beside_others)
 
     def model(self) -> str:
         """The name of the model whose vectors the collection uses, "" if it has none yet or does not exist yet."""
@@ -126,7 +128,7 @@ class Collection:
         with self.reading() as catalog:
             fingerprint = self._fingerprint(catalog)
             status = collection_status(self.folder, catalog, fingerprint)
-        return replace(status, index=index_status(self.folder, fingerprint))
+            return replace(status, index=index_status(self.folder, catalog, fingerprint))
 
     def left_out(self) -> list[LeftOut]:
         """List what rules leave out of the folders now, but for those that are away, and what readers left out of documents."""
@@ -190,7 +192,7 @@ class Collection:
 
         Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError.
         """
-        with self.writing(waiting(on_progress, options)) as catalog:
+        with self.writing(waiting(on_progress, options), beside_others=True) as catalog:
             return self.run(
                 catalog,
                 all_roots(catalog),
@@ -226,7 +228,8 @@ class Collection:
             contained=settings.read_contained,
         )
         run = IndexRun(self.folder, catalog, embedder, limits, on_progress, options, settings.lazy_above_passages)
-        return run.run(chosen)
+        with catalog.database.locked([path_to_text(root.path) for root in chosen], waiting(on_progress, options)):
+            return run.run(chosen)
 
     def forget(self, path: Path) -> int | None:
         """Remove a folder or file (absolute path) from the collection, and the opened hits there; nothing on the disk.
@@ -274,8 +277,8 @@ class Collection:
             if not self._searcher.is_current():
                 self.close()
         if self._searcher is None:
-            with readable_errors(self.folder.catalog):
-                catalog = open_for_reading(self.folder.catalog)
+            with readable_errors(self.folder):
+                catalog = open_collection(self.folder)
                 model = catalog.meta(MODEL) or ""
             self._searcher = CollectionSearcher(self.folder, catalog, lambda: self._own_model(model), self._reader)
         return self._searcher
@@ -290,7 +293,7 @@ class Collection:
     def _catalog(self) -> Iterator[CatalogReader]:
         """The catalog that searching has open, else one opened for this."""
         if self._searcher is not None and self._searcher.is_current():
-            with readable_errors(self.folder.catalog):
+            with readable_errors(self.folder):
                 yield self._searcher.catalog
         else:
             with self.reading() as catalog:
@@ -349,9 +352,8 @@ class Collection:
                 raise CollectionBusyError(
                     f"Collection '{self.name}' is being indexed.", remedy="Stop that, then forget the whole folder."
                 )
-        with readable_errors(self.folder.catalog), open_for_writing(self.folder.catalog) as catalog:
+        with writing_meanwhile(self.folder) as catalog:
             removed = forget_path(catalog, path)
-            write_recovery_record(self.folder, catalog)
         if removed is not None:
             erase_opened(self.home, collection=self.name, below=path)
         return removed
@@ -367,6 +369,11 @@ class Collection:
                 file.unlink()
         with suppress(OSError):  # it does not exist, or contains other things too
             vectors.parent.rmdir()
+        if self.folder.url is not None:
+            drop(self.folder)
+            settings = saved_settings(self.home)
+            others = {name: url for name, url in settings.collections.items() if name != self.name}
+            save_settings(self.home, replace(settings, collections=others))
         self.folder.delete()
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -10,9 +11,11 @@ from typing import Any, TypeVar
 
 from searchkit.errors import ConfigError
 from searchkit.files import make_private_folder, write_atomically
-from searchkit.home import Home
+from searchkit.home import DatabaseUrl, Home, databases_in
 
-_KEYS, _LLM, _SERVE = "keys", "llm", "serve"  # tables of the file
+_KEYS, _LLM, _SERVE, _COLLECTIONS = "keys", "llm", "serve", "collections"  # tables of the file
+_TABLES = (_LLM, _SERVE, _COLLECTIONS)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys of TOML that need no quotes
 _ENVIRONMENT = "SEARCHKIT_"
 _LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
 
@@ -57,7 +60,8 @@ class Settings:
     for their passages; 0: none are. `history`: True if the terminal UI stores its queries for later
     sessions; `keep_opened`: True if opened hits are recorded with their queries, to learn from; `auto_adapt`: True if index
     runs adapt the model to the collection where that helps; `keys`: the UI's keys by the names of their actions, in place of
-    the usual ones (the table [keys] of the file). `llm`: the table [llm]; `serve`: the table [serve].
+    the usual ones (the table [keys] of the file). `llm`: the table [llm]; `serve`: the table [serve]; `collections`: where those
+    live that have a table [collections.NAME].
     """
 
     model: str = ""
@@ -72,6 +76,7 @@ class Settings:
     keys: Mapping[str, str] = field(default_factory=dict)
     llm: LlmSettings = field(default_factory=LlmSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    collections: Mapping[str, DatabaseUrl] = field(default_factory=dict)
 
 
 _Table = TypeVar("_Table", Settings, LlmSettings, ServeSettings)
@@ -85,6 +90,14 @@ def load_settings(home: Home) -> Settings:
 
     Raises ConfigError for an unknown key or an impossible value.
     """
+    settings = saved_settings(home)
+    llm = _with_environment(settings.llm, f"{_ENVIRONMENT}LLM_", _LLM_VARIABLES)
+    serve = _with_environment(settings.serve, f"{_ENVIRONMENT}SERVE_")
+    return replace(_with_environment(settings, _ENVIRONMENT), llm=llm, serve=serve)
+
+
+def saved_settings(home: Home) -> Settings:
+    """Read `home`/config.toml alone: what is to be saved again with a change. Raises ConfigError as `load_settings` does."""
     file = home.config
     values: dict[str, object] = {}
     if file.is_file():
@@ -94,10 +107,9 @@ def load_settings(home: Home) -> Settings:
             raise ConfigError(f"{file} is not valid TOML: {error}") from error
     llm = _with_all(LlmSettings(), values.pop(_LLM, {}), origin=f"{file}, [{_LLM}]")
     serve = _with_all(ServeSettings(), values.pop(_SERVE, {}), origin=f"{file}, [{_SERVE}]")
+    collections = databases_in(values.pop(_COLLECTIONS, {}), origin=str(file))
     settings = _with_all(Settings(), values, origin=str(file))
-    llm = _with_environment(llm, f"{_ENVIRONMENT}LLM_", _LLM_VARIABLES)
-    serve = _with_environment(serve, f"{_ENVIRONMENT}SERVE_")
-    return replace(_with_environment(settings, _ENVIRONMENT), llm=llm, serve=serve)
+    return replace(settings, llm=llm, serve=serve, collections=collections)
 
 
 def save_settings(home: Home, settings: Settings) -> None:
@@ -108,6 +120,11 @@ def save_settings(home: Home, settings: Settings) -> None:
     for name, table in ((_LLM, settings.llm), (_SERVE, settings.serve)):
         if changed := _lines(table):
             lines += [f"\n[{name}]\n", *changed]
+    for name, url in settings.collections.items():
+        lines += [
+            f"\n[{_COLLECTIONS}.{name if _BARE.fullmatch(name) else _toml(name)}]\n",
+            f"url = {_toml(url.full)}\n",
+        ]
     make_private_folder(home.path)
     write_atomically(home.config, "".join(lines).encode())
 
@@ -121,7 +138,7 @@ def _lines(settings: _AnyTable) -> list[str]:
 def _plain(settings: _AnyTable) -> list[tuple[str, object]]:
     """Names and values except tables."""
     return [
-        (each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, _LLM, _SERVE)
+        (each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, *_TABLES)
     ]
 
 
@@ -144,10 +161,10 @@ def _with_environment(settings: _Table, prefix: str, named: Mapping[str, str] = 
 
 def _with(settings: _Table, key: str, value: object, *, origin: str) -> _Table:
     known: dict[str, object] = {
-        each.name: getattr(settings, each.name) for each in fields(settings) if each.name not in (_LLM, _SERVE)
+        each.name: getattr(settings, each.name) for each in fields(settings) if each.name not in _TABLES
     }
     if key not in known:
-        near = difflib.get_close_matches(key, [*known, _LLM, _SERVE], n=1)
+        near = difflib.get_close_matches(key, [*known, *_TABLES], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}."
         raise ConfigError(f"{origin}: there is no setting {key!r}.{hint}")
     if not _fits(value, known[key]):

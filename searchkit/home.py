@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
+from searchkit.errors import Action, CollectionNotFoundError, ConfigError, Remedy, UsageError
 from searchkit.files import make_private_folder
 
 
@@ -112,13 +114,91 @@ class Home:
 
 
 _NAME = re.compile(r"\w[\w .+@-]{0,99}")
+_SCHEMES = ("postgresql://", "postgres://")
+_USER = re.compile(r"[\w.%+-]+")
+_PAIR = re.compile(r"[?&]([^=&]+)=([^&]*)")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DatabaseUrl:
+    """Where a collection lives in PostgreSQL. Shown and logged without its password and options; `full` is for connecting alone.
+
+    Raises UsageError for what is no such address.
+    """
+
+    full: str
+
+    def __post_init__(self) -> None:
+        if not self.full.startswith(_SCHEMES):
+            raise UsageError(
+                "That is not the address of a database.",
+                remedy="Write it as postgresql://USER@HOST/DATABASE; a password is better kept in ~/.pgpass.",
+            )
+
+    def __str__(self) -> str:
+        """User, host and database as far as they are certain not to be part of a password."""
+        authority, _, path = self.full.partition("://")[2].partition("/")
+        before, at, host = authority.rpartition("@")
+        user = before.partition(":")[0]
+        if "@" in path or "?" in before or (at and not _USER.fullmatch(user)):
+            return "postgresql://…"
+        return "postgresql://" + re.split(r"[?#]", f"{user}{at}{host}/{path}", maxsplit=1)[0].rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({str(self)!r})"
+
+    def without_secrets(self, text: str) -> str:
+        """A message about this database without what its address keeps secret."""
+        from urllib.parse import unquote
+
+        rest = self.full.partition("://")[2]
+        user = rest.rpartition("@")[0].partition(":")[2]
+        named = [value for key, value in _PAIR.findall(rest) if "password" in key.lower()]
+        secrets = {part for secret in (user, *named) for part in (secret, unquote(secret), *re.split("[@/?#]", secret))}
+        for part in (self.full, *sorted(secrets, key=len, reverse=True)):
+            text = text.replace(part, "…") if part else text
+        return text
+
+
+def databases(home: Home) -> Mapping[str, DatabaseUrl]:
+    """The collections that live in a database, by name, as config.toml says. Raises ConfigError, UsageError."""
+    try:
+        status = home.config.stat()
+    except OSError:
+        return {}
+    return _databases(home.config, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _databases(file: Path, *_: int) -> Mapping[str, DatabaseUrl]:
+    import tomllib
+
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    return databases_in(values.get("collections", {}), origin=str(file))
+
+
+def databases_in(table: object, *, origin: str) -> Mapping[str, DatabaseUrl]:
+    """Read the tables [collections.NAME], of which each has a `url`. Raises ConfigError."""
+    found: dict[str, DatabaseUrl] = {}
+    for name, values in table.items() if isinstance(table, dict) else [("", table)]:
+        if not (_NAME.fullmatch(name) and isinstance(values, dict) and values.keys() == {"url"}):
+            raise ConfigError(f"{origin}: a collection in a database is a table [collections.NAME] with one key: url.")
+        try:
+            found[name] = DatabaseUrl(str(values["url"]))
+        except UsageError as error:
+            raise ConfigError(f"{origin}, [collections.{name}]: {error}", remedy=error.remedy) from None
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionFolder:
-    """The files of one collection; the folder's name is the collection's."""
+    """The files of one collection; the folder's name is the collection's. `url`: where its catalog is, if that is no file here."""
 
     path: Path
+    url: DatabaseUrl | None = None
 
     @property
     def name(self) -> str:
@@ -146,8 +226,15 @@ class CollectionFolder:
         return self.path / "evaluation.json"
 
     def exists(self) -> bool:
-        """True if the collection has been created."""
-        return self.catalog.is_file()
+        """True if the collection has been created, or is in a database, which is not asked."""
+        return self.url is not None or self.catalog.is_file()
+
+    def identity(self) -> tuple[int, int]:
+        """Two numbers that change when the catalog's file is replaced by another; the same ones for all that are in databases."""
+        if self.url is not None:
+            return 0, 0
+        file = self.catalog.stat()
+        return file.st_dev, file.st_ino
 
     def create(self) -> None:
         """Create the folder if it does not exist."""
@@ -155,19 +242,22 @@ class CollectionFolder:
 
     def delete(self) -> None:
         """Remove all files of the collection. The indexed files are not touched."""
-        shutil.rmtree(self.path)
+        shutil.rmtree(self.path, ignore_errors=self.url is not None)  # that may have no files here
 
 
 def all_collections(home: Home) -> list[CollectionFolder]:
     """Every collection, by name."""
     folder = home.collections
-    found = [CollectionFolder(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+    elsewhere = databases(home)
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    found = [CollectionFolder(folder / name, elsewhere.get(name)) for name in sorted(names | elsewhere.keys())]
     return [collection for collection in found if collection.exists()]
 
 
 def neighbours(folder: CollectionFolder) -> list[CollectionFolder]:
-    """The other collections of the same data directory."""
-    return [other for other in all_collections(Home(folder.path.parents[1])) if other != folder]
+    """The other collections of the same data directory that are as near: on this machine, or in the same database."""
+    others = all_collections(Home(folder.path.parents[1]))
+    return [other for other in others if other.path != folder.path and other.url in (None, folder.url)]
 
 
 def collection_at(home: Home, name: str) -> CollectionFolder:
@@ -177,7 +267,7 @@ def collection_at(home: Home, name: str) -> CollectionFolder:
             f"'{name}' cannot be a collection's name.",
             remedy="Begin with a letter or digit, then letters, digits, blanks and .+@-",
         )
-    return CollectionFolder(home.collections / name)
+    return CollectionFolder(home.collections / name, databases(home).get(name))
 
 
 def existing_collection(home: Home, name: str) -> CollectionFolder:

@@ -2,20 +2,33 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from searchkit.catalog import roots
+from searchkit.catalog.connection import writing
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.roots import RecoveryRecord, read_recovery_record, write_recovery_record
 from searchkit.collection import Collection, no_listener, waiting
-from searchkit.config import load_settings, save_settings
+from searchkit.config import load_settings, save_settings, saved_settings
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import ModelStore
-from searchkit.errors import Action, NothingIndexedError, Option, Remedy, UsageError
+from searchkit.errors import (
+    Action,
+    CatalogError,
+    CollectionNotFoundError,
+    ExtraMissingError,
+    NothingIndexedError,
+    Option,
+    Remedy,
+    SearchkitError,
+    UsageError,
+)
 from searchkit.home import (
+    DatabaseUrl,
     Home,
     all_collections,
     collection_at,
@@ -43,6 +56,7 @@ if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
 
     from searchkit.catalog.catalog import CatalogWriter
     from searchkit.embedding.embedder import Embedder
+    from searchkit.search.searcher import CollectionSearcher
 
 AnyPath = str | os.PathLike[str]
 _EVERYTHING = Filters()
@@ -69,6 +83,8 @@ class Library:
         self.open_models = OpenModels(self.models, embedder, open_model)
         self._collections: dict[str, Collection] = {}
         self._reader = OnDemandReader()
+        # Of what was asked last: collections whose database was not there, and why.
+        self.away: dict[str, SearchkitError] = {}
 
     def share_reading(self, waiting: Callable[[], int]) -> None:
         """Have its searches and its siblings' read less on demand while others wait. `waiting`: how many do, beside those that
@@ -93,6 +109,7 @@ class Library:
         *,
         collection: str = "",
         model: str = "",
+        to: str = "",
         on_progress: ProgressListener = no_listener,
         options: RunOptions = _DEFAULTS,
     ) -> IndexReport:
@@ -100,21 +117,25 @@ class Library:
 
         `collection`: by default the one that already has this folder, else one named after it. `model`: by default the
         collection's own, else the one set for new collections, else the best installed. If none is installed, words alone
-        are indexed; the next run after one was installed embeds what is stored.
+        are indexed; the next run after one was installed embeds what is stored. `to`: the address of a PostgreSQL database in
+        which a new collection is to live; config.toml keeps it.
 
-        Raises UsageError for anything but a readable folder, CollectionBusyError if another process writes to the
-        collection, ModelNotFoundError if the model that was named or set is not installed.
+        Raises UsageError for anything but a readable folder, or an existing collection that does not live where `to` says;
+        CollectionBusyError if another process writes to the collection, ModelNotFoundError if the model that was named or set
+        is not installed, CatalogError if the database cannot be used.
         """
         target = _absolute(path)
         chosen = self._that_forgot(target)
         if chosen is None:
             _check_folder(target)
             chosen = self._named(collection) if collection else self._collection_for(target)
+        if to:
+            chosen = self._in_database(chosen, DatabaseUrl(to))
         is_new = not chosen.folder.exists()
         words_first = is_new and self.open_models.is_to_be_converted(model or load_settings(self.home).model)
         # Opened before anything is created.
         embedder = chosen.embedder_to_index(model=model) if is_new and not words_first else None
-        with chosen.writing(waiting(on_progress, options)) as catalog:
+        with chosen.writing(waiting(on_progress, options), beside_others=True) as catalog:
             if not is_new:
                 embedder = chosen.embedder_to_index(catalog, model, on_progress)
             with catalog.transaction():
@@ -152,6 +173,10 @@ class Library:
         notes = [*notes_on_hits(query, request.filters, request.mode, hits)] if request.like is None else []
         if hits and request.like is None and request.mode is not SearchMode.SEMANTIC:
             notes = [*self._corrected(request), *notes]
+        notes += [
+            Note(NoteKind.UNREACHABLE, (), name, reason=str(error), remedy=error.remedy)
+            for name, error in self.away.items()
+        ]
         notes += self._not_read(request)
         if request.mode is not SearchMode.LEXICAL and request.like is None:
             notes += self._not_covered(request)
@@ -192,9 +217,24 @@ class Library:
         """Count what a collection contains. Raises CollectionNotFoundError."""
         return self.collection(collection).status()
 
+    def statuses(self) -> list[CollectionStatus]:
+        """Count what each collection contains, but for those whose database is away: see `away`."""
+        self.away, found = {}, []
+        for collection in self._by_name():
+            try:
+                found.append(collection.status())
+            except (CatalogError, CollectionNotFoundError, ExtraMissingError) as error:
+                if collection.folder.url is None:
+                    raise
+                self.away[collection.name] = error
+        return found
+
     def warm_up(self, collections: Sequence[str] = ()) -> None:
         """Load what a first search by meaning would load: models and indexes. Raises what `search` raises."""
-        embedded = [collection.name for collection in self._chosen(collections) if collection.model()]
+        embedded = []
+        for collection in self._chosen(collections):
+            with _if_reachable(collection):
+                embedded += [collection.name] if collection.model() else []
         if embedded:
             self.search("warm up", k=2, collections=embedded, mode=SearchMode.SEMANTIC)
 
@@ -213,11 +253,15 @@ class Library:
     def use_model(self, model: str) -> None:
         """Use a model for new collections. Raises ModelNotFoundError if it is not installed."""
         self.models.require(model)
-        save_settings(self.home, replace(load_settings(self.home), model=model))
+        save_settings(self.home, replace(saved_settings(self.home), model=model))
 
     def collections_using(self, model: str) -> list[str]:
         """List the collections that a model embeds."""
-        return [name for name in self.collections() if self._named(name).model() == model]
+        using = []
+        for collection in self._by_name():
+            with _if_reachable(collection):
+                using += [collection.name] if collection.model() == model else []
+        return using
 
     def remove_model(self, model: str, *, force: bool = False) -> int:
         """Delete a model, even a broken one, and unset it as the one for new collections; return the bytes freed.
@@ -236,7 +280,7 @@ class Library:
             )
         freed_bytes = self.models.remove(model)
         self.open_models.forget(model)
-        settings = load_settings(self.home)
+        settings = saved_settings(self.home)
         if settings.model == model:
             save_settings(self.home, replace(settings, model=""))
         return freed_bytes
@@ -270,30 +314,33 @@ class Library:
         from searchkit.search.across import find_similar, search_across  # an index run needs none of it
 
         query = ParsedQuery("") if request.like else request.parsed()
+        self.away = {}
         chosen = self._chosen(request.collections)
-        searchers = [collection.searcher() for collection in chosen]
+        searchers = self._opened(chosen, must_answer=bool(request.collections))
+        if not searchers:
+            raise next(iter(self.away.values()))
         if request.like is None:
             return query, search_across(searchers, request, query)
-        others = [collection.searcher() for collection in self._by_name() if collection not in chosen]
+        others = self._opened([each for each in self._by_name() if each not in chosen], must_answer=False)
         return query, find_similar(searchers, others, request, request.like)
 
     def _corrected(self, request: SearchRequest) -> "Iterator[Note]":
         """The words that none of the collections has, with what was searched for instead."""
         from searchkit.search.across import unknown_words
 
-        searchers = [collection.searcher() for collection in self._chosen(request.collections)]
+        searchers = [collection.searcher() for collection in self._searchable(request)]
         unknown = unknown_words(searchers)
         shown = {typed: word for searcher in reversed(searchers) for typed, word in searcher.corrected.items()}
         if pairs := [(typed, word) for typed, word in shown.items() if typed in unknown]:
             yield Note(NoteKind.CORRECTED, tuple(word for pair in pairs for word in pair))
 
     def _not_read(self, request: SearchRequest) -> "Iterator[Note]":
-        for collection in self._chosen(request.collections):
+        for collection in self._searchable(request):
             if files := collection.unread_files():
                 yield Note(NoteKind.PARTLY_READ, (), collection.name, files=files)
 
     def _not_covered(self, request: SearchRequest) -> "Iterator[Note]":
-        chosen = self._chosen(request.collections)
+        chosen = self._searchable(request)
         by_words = [collection for collection in chosen if not collection.model()]
         if by_words:
             names = () if len(by_words) == len(chosen) else tuple(collection.name for collection in by_words)
@@ -332,6 +379,25 @@ class Library:
             raise NothingIndexedError
         return [self._named(folder.name) for folder in folders]
 
+    def _searchable(self, request: SearchRequest) -> list[Collection]:
+        """The chosen collections but for those that the search could not ask."""
+        return [collection for collection in self._chosen(request.collections) if collection.name not in self.away]
+
+    def _opened(self, collections: Sequence[Collection], *, must_answer: bool) -> "list[CollectionSearcher]":
+        """Open collections for searching, but for those whose database is away.
+
+        Raises their error if they `must_answer`.
+        """
+        searchers = []
+        for collection in collections:
+            try:
+                searchers.append(collection.searcher())
+            except (CatalogError, CollectionNotFoundError, ExtraMissingError) as error:
+                if collection.folder.url is None or must_answer:
+                    raise
+                self.away[collection.name] = error
+        return searchers
+
     def _that_forgot(self, target: Path) -> Collection | None:
         """The collection in which a path was forgotten that is now indexed again."""
         collections = self._by_name()
@@ -340,7 +406,7 @@ class Library:
         ):
             return None  # a root, according to its collection's record: no catalog needs to be opened
         for collection in collections:
-            with collection.reading() as catalog:
+            with _if_reachable(collection), collection.reading() as catalog:
                 if target in roots.exclusions(catalog):
                     return collection
         return None
@@ -351,14 +417,39 @@ class Library:
         known = sorted(self._by_name(), key=lambda each: each.name != name)  # if several, the one named after it
         recorded = [each for each in known if (record := _record(each)) and root in record.folders]
         for collection in recorded or known:
-            if recorded or root in collection.roots():
-                return collection
+            with _if_reachable(collection):
+                if recorded or root in collection.roots():
+                    return collection
         taken = {collection.name for collection in known}
         names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
         return self._named(next(free for free in names if free not in taken))
 
+    def _in_database(self, collection: Collection, url: DatabaseUrl) -> Collection:
+        """Have a collection that does not exist yet live in a database. Raises UsageError if it exists elsewhere."""
+        name, folder = collection.name, collection.folder
+        if folder.url == url:
+            return collection
+        if folder.exists():
+            where = f"in {folder.url}" if folder.url else "on this machine"
+            raise UsageError(
+                f"There is a collection '{name}' already, {where}.",
+                remedy=Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection"),
+            )
+        with writing(replace(folder, url=url)):  # which creates it there, or says why it cannot be
+            settings = saved_settings(self.home)
+            save_settings(self.home, replace(settings, collections={**settings.collections, name: url}))
+        self._collections.pop(name).close()
+        return self._named(name)
+
     def _by_name(self) -> list[Collection]:
         return [self._named(name) for name in self.collections()]
+
+
+def _if_reachable(collection: Collection) -> AbstractContextManager[None]:
+    """Leave a block if it turns out that a collection's database is away; what is on this machine must be sound."""
+    return (
+        suppress(CatalogError, CollectionNotFoundError, ExtraMissingError) if collection.folder.url else nullcontext()
+    )
 
 
 def _record(collection: Collection) -> RecoveryRecord | None:

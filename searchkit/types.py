@@ -261,6 +261,7 @@ class NoteKind(StrEnum):
         "more to come"  # the model has not read the best passages that are not embedded: the answer was not to wait
     )
     WORDS_ONLY = "words only"  # there is no model to search by meaning with, or there was none at indexing
+    UNREACHABLE = "unreachable"  # a collection's database is away: the others were searched
 
 
 NO_MODEL_INSTALLED = "no model is installed"
@@ -276,7 +277,7 @@ class Note:
     words, or the collections that were searched by words only (none means all). `collection`: of which `files` have not been
     read, or `vectors` of `passages` distinct passages can be found by meaning, or which can be embedded now; `is_lazy`: the model
     reads its others only as questions ask for them. `reason`: why only words were searched: one of the two above, or an error's
-    text; `remedy`: that error's.
+    text; or why it was not searched; `remedy`: that error's.
     """
 
     kind: NoteKind

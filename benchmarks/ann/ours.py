@@ -65,7 +65,9 @@ class Searchkit:
         collection = CollectionFolder(folder)
         self._catalog = open_for_reading(collection.catalog)
         row = self._catalog.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
-        self._index = open_index(collection, self._catalog, _model(int(row[0])))
+        opened = open_index(collection, self._catalog, _model(int(row[0])))
+        assert isinstance(opened, CodedIndex)
+        self._index = opened
         self._writing = open_for_writing(collection.catalog)
 
     def use(self, setting: str) -> None:

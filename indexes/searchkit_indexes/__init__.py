@@ -1,6 +1,16 @@
 """Vector indexes: nearest neighbours of vectors under ids. Knows nothing about text."""
 
-from searchkit_indexes.base import ALL_KINDS, Code, Ids, IndexSpec, Neighbours, Structure, VectorIndex, Vectors
+from searchkit_indexes.base import (
+    ALL_KINDS,
+    Code,
+    Ids,
+    IndexSpec,
+    Neighbours,
+    SearchableIndex,
+    Structure,
+    VectorIndex,
+    Vectors,
+)
 from searchkit_indexes.coded_index import CodedIndex, build_index
 from searchkit_indexes.kinds import DEFAULT_EFFORT, StructureMissingError, is_installed
 from searchkit_indexes.manifest import (
@@ -25,6 +35,7 @@ __all__ = [
     "IndexSpec",
     "Manifest",
     "Neighbours",
+    "SearchableIndex",
     "Structure",
     "StructureMissingError",
     "VectorIndex",

@@ -90,8 +90,25 @@ class Neighbours:
     are_coded: npt.NDArray[np.bool_]
 
 
-class VectorIndex(Protocol):
-    """An index of unit vectors with int64 ids. It keeps a prefix of each vector, normalised again."""
+class SearchableIndex(Protocol):
+    """What can be searched for the nearest of unit vectors with int64 ids, whoever keeps it."""
+
+    @property
+    def max_candidates(self) -> int:
+        """The number of candidates worth requesting: a graph yields up to its effort, everything else is scanned."""
+        ...
+
+    def __len__(self) -> int:
+        """Count the vectors in the index."""
+        ...
+
+    def search(self, queries: Vectors, k: int, allowed_ids: Ids | None = None) -> Neighbours:
+        """Find the k nearest of each of the (n, at least `dimension`) queries, only among `allowed_ids` unless None."""
+        ...
+
+
+class VectorIndex(SearchableIndex, Protocol):
+    """An index that can be changed and saved. It keeps a prefix of each vector, normalised again."""
 
     @property
     def spec(self) -> IndexSpec:
@@ -99,17 +116,8 @@ class VectorIndex(Protocol):
         ...
 
     @property
-    def max_candidates(self) -> int:
-        """The number of candidates worth requesting: a graph yields up to its effort, everything else is scanned."""
-        ...
-
-    @property
     def memory_bytes(self) -> int:
         """The size in bytes of vectors, ids and links, including mapped files."""
-        ...
-
-    def __len__(self) -> int:
-        """Count the vectors in the index."""
         ...
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
@@ -121,10 +129,6 @@ class VectorIndex(Protocol):
 
     def remove(self, ids: Ids) -> int:
         """Remove those of the ids that exist; returns their number."""
-        ...
-
-    def search(self, queries: Vectors, k: int, allowed_ids: Ids | None = None) -> Neighbours:
-        """Find the k nearest of each of the (n, at least `dimension`) queries, only among `allowed_ids` unless None."""
         ...
 
     def save(self, folder: Path) -> None:

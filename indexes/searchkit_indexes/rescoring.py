@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from searchkit_indexes.base import Ids, Neighbours, VectorIndex, Vectors
+from searchkit_indexes.base import Ids, Neighbours, SearchableIndex, Vectors
 
 EXACT_TOP_K = 10  # default: results after these depend on the candidates of the rounds
 _MARGIN = 4.0  # standard deviations; among 1,000,000 one-bit codes 3 yields a recall of .9968, 4 and more .9986
@@ -25,7 +25,7 @@ FetchVectors = Callable[[Ids], tuple[Ids, Vectors]]
 
 
 def search_rescored(
-    index: VectorIndex,
+    index: SearchableIndex,
     query: Vectors,
     k: int,
     fetch: FetchVectors,

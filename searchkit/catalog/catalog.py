@@ -7,13 +7,14 @@ That SQL is of the kind that every `Database` understands; the few words in whic
 import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from searchkit.errors import Action, CatalogError, Remedy
+from searchkit.errors import Action, CatalogError, ExtraMissingError, Remedy
+from searchkit.home import CollectionFolder
 
 _BATCH = 500  # SQLite takes 999 parameters everywhere
 
@@ -78,6 +79,14 @@ class FullText(Protocol):
         """Remove chunks, with the same values as when they were indexed."""
         ...
 
+    def clear(self, catalog: "CatalogWriter") -> None:
+        """Remove all chunks."""
+        ...
+
+    def is_sound(self, catalog: "CatalogReader", rows: Iterator[tuple[int, str, str, str]]) -> bool:
+        """Return whether the table has these chunks and no others, in the order of their ids."""
+        ...
+
     def matching(self, catalog: "CatalogReader", match: str, limit: int, allowed: bytes | None) -> list[int]:
         """See `fulltext.chunks_matching`."""
         ...
@@ -104,6 +113,29 @@ class FullText(Protocol):
         ...
 
 
+class VectorSearch(Protocol):
+    """The search for the nearest vectors in a database that has one."""
+
+    def nearest(
+        self,
+        catalog: "CatalogReader",
+        fingerprint: str,
+        halves: bytes,
+        k: int,
+        allowed: Sequence[int] | None,
+    ) -> list[tuple[int, float]]:
+        """The k nearest vectors of a model, (id, estimate of the cosine), best first. `allowed`: ids of those that count."""
+        ...
+
+    def refresh(self, catalog: "CatalogWriter", fingerprint: str, dimension: int) -> None:
+        """Build what searches need for so many vectors, and remove what none needs."""
+        ...
+
+    def graph_bytes(self, catalog: "CatalogReader", fingerprint: str) -> int | None:
+        """The size of what was built for a model; None where all its vectors are compared."""
+        ...
+
+
 class Database(Protocol):
     """A connection to the database that a catalog lives in. Parameters are `?`, or numbered from `?1` on."""
 
@@ -118,6 +150,21 @@ class Database(Protocol):
         ...
 
     @property
+    def vectors(self) -> VectorSearch | None:
+        """Its own search for the nearest vectors; None where that is an index's, which is kept beside it (see index_store)."""
+        ...
+
+    @property
+    def is_remote(self) -> bool:
+        """True where every query may be a journey over a network, so that one for much is better than many."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """True until it is closed, or breaks off."""
+        ...
+
+    @property
     def version(self) -> Hashable:
         """A value that changes when another connection writes."""
         ...
@@ -129,6 +176,10 @@ class Database(Protocol):
 
     def execute(self, statement: str, values: Sequence[object]) -> Rows:
         """Run a statement."""
+        ...
+
+    def each(self, query: str, values: Sequence[object]) -> Iterator[Any]:
+        """Run a query that may have millions of rows, and yield them; others may be run meanwhile."""
         ...
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
@@ -147,6 +198,10 @@ class Database(Protocol):
         """Count the rows of a table."""
         ...
 
+    def size_bytes(self) -> int:
+        """The size of what it keeps elsewhere than in the collection's folder."""
+        ...
+
     def optimize(self) -> None:
         """Update what planning and counting queries goes by, where much has changed."""
         ...
@@ -157,6 +212,29 @@ class Database(Protocol):
 
     def copy_to(self, path: Path) -> None:
         """Copy the whole catalog to a new file of SQLite."""
+        ...
+
+    def stored_vector(self, halves: bytes) -> object:
+        """A vector in half precision, as a statement takes it; it is read as bytes again."""
+        ...
+
+    def take_turns(self, what: str) -> None:
+        """Wait in the open transaction until no other writer has said the same in one of its own."""
+        ...
+
+    def locked(self, names: Sequence[str], on_wait: Callable[[str], None] | None) -> AbstractContextManager[None]:
+        """Keep other writers from doing something to the same things during a block.
+
+        `on_wait`: called with who does, before waiting for them; without it CollectionBusyError is raised.
+        """
+        ...
+
+    def claim(self, name: str) -> bool:
+        """Take a piece of work, unless another writer has it; until `release`, or until the connection ends."""
+        ...
+
+    def release(self) -> None:
+        """Let go of all that was claimed."""
         ...
 
     def close(self) -> None:
@@ -185,6 +263,10 @@ class CatalogReader:
     def execute(self, query: str, values: Sequence[object] = ()) -> Rows:
         """Run a query."""
         return self.database.execute(query, values)
+
+    def each(self, query: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """Run a query that may have millions of rows, and yield them; others may be run meanwhile."""
+        return self.database.each(query, values)
 
     def execute_among(self, query: str, items: Sequence[object], *values: object) -> Iterator[Any]:
         """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time.
@@ -278,6 +360,9 @@ class SqliteDatabase:
     """A connection to a catalog in a file of SQLite; see Database."""
 
     dialect = _DIALECT
+    vectors = None
+    is_remote = False
+    is_open = True
 
     def __init__(self, connection: sqlite3.Connection, fulltext: FullText) -> None:
         self.fulltext = fulltext
@@ -293,6 +378,10 @@ class SqliteDatabase:
     def in_transaction(self) -> bool:
         """See Database."""
         return self._connection.in_transaction
+
+    def each(self, query: str, values: Sequence[object]) -> Iterator[Any]:
+        """See Database."""
+        return self._connection.execute(query, values)
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
         """See Database."""
@@ -322,6 +411,10 @@ class SqliteDatabase:
         """See Database."""
         return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
+    def size_bytes(self) -> int:
+        """See Database: its file is in the folder."""
+        return 0
+
     def optimize(self) -> None:
         """Update the query planner's statistics where they have changed."""
         self._connection.execute("PRAGMA optimize")
@@ -335,14 +428,44 @@ class SqliteDatabase:
         with closing(sqlite3.connect(path)) as target:
             self._connection.backup(target)
 
+    def stored_vector(self, halves: bytes) -> bytes:
+        """See Database."""
+        return halves
+
+    def take_turns(self, what: str) -> None:
+        """See Database: there is one writer."""
+
+    def locked(
+        self,
+        names: Sequence[str],  # noqa: ARG002
+        on_wait: Callable[[str], None] | None,  # noqa: ARG002
+    ) -> AbstractContextManager[None]:
+        """See Database: there is one writer."""
+        return nullcontext()
+
+    def claim(self, name: str) -> bool:  # noqa: ARG002
+        """See Database: there is one writer."""
+        return True
+
+    def release(self) -> None:
+        """See Database: there is one writer."""
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
 
 @contextmanager
-def readable_errors(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite and of the file system into a CatalogError that names the catalog and says what to do."""
+def readable_errors(folder: CollectionFolder) -> Iterator[None]:
+    """Turn errors of the database and of the file system into a CatalogError that names the catalog and says what to do."""
+    if folder.url is not None:
+        require_postgres()
+        from searchkit.catalog.postgres.connection import readable_errors_of
+
+        with readable_errors_of(folder.url):
+            yield
+        return
+    path = folder.catalog
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -353,6 +476,15 @@ def readable_errors(path: Path) -> Iterator[None]:
         where = error.filename or path.parent
         remedy = FREE_SPACE if is_disk_full(path.parent) else _ANOTHER_PLACE
         raise CatalogError(f"{where}: {error.strerror or error}.", remedy=remedy) from error
+
+
+def require_postgres() -> None:
+    """Raise ExtraMissingError if what connects to PostgreSQL is not installed."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        remedy = Remedy(Action.INSTALL_EXTRA, extra="postgres")
+        raise ExtraMissingError(f"Collections in PostgreSQL need psycopg: {error}.", remedy=remedy) from error
 
 
 def is_disk_full(folder: Path) -> bool:

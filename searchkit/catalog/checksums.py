@@ -44,11 +44,21 @@ def documents_match_total(catalog: CatalogReader) -> bool:
 
 def _xor_into_total(catalog: CatalogWriter, checksum: bytes) -> None:
     """Add a checksum to that of all documents, or remove it: the order does not matter."""
+    catalog.database.take_turns(_SETTINGS)
     total = _total(catalog) ^ int.from_bytes(checksum)
     catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (_DOCUMENTS, f"{total:016x}"),
     )
+
+
+def renew_totals(catalog: CatalogWriter) -> None:
+    """Renew the checksums of all documents together and of the small tables, from what is there."""
+    total = 0
+    for (checksum,) in catalog.execute("SELECT seal FROM documents WHERE seal IS NOT NULL"):
+        total ^= int.from_bytes(checksum)
+    _xor_into_total(catalog, (total ^ _total(catalog)).to_bytes(8))
+    update_settings_checksum(catalog)
 
 
 def _total(catalog: CatalogReader) -> int:
@@ -70,6 +80,7 @@ def vector_checksum(content_hash: bytes, fingerprint: str, vector: bytes) -> byt
 
 def update_settings_checksum(catalog: CatalogWriter) -> None:
     """Renew the checksum of the small tables, in the transaction that changed one of them."""
+    catalog.database.take_turns(_SETTINGS)
     catalog.change(
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         (_SETTINGS, _settings_checksum(catalog)),

@@ -16,6 +16,7 @@ from searchkit.catalog.catalog import (
     is_disk_full,
     readable_errors,
     remedy_of,
+    require_postgres,
 )
 from searchkit.catalog.fulltext import FTS5
 from searchkit.catalog.roots import write_recovery_record
@@ -69,6 +70,19 @@ VIEWS = (
 LATEST_VERSION = 13  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
+
+
+def open_collection(folder: CollectionFolder) -> CatalogReader:
+    """Open a collection's catalog for reading, until it is closed.
+
+    Raises what `open_for_reading` raises, and CollectionNotFoundError if a database does not have it yet.
+    """
+    if folder.url is not None:
+        require_postgres()
+        from searchkit.catalog.postgres import connection
+
+        return connection.open_for_reading(folder)
+    return open_for_reading(folder.catalog)
 
 
 def open_for_reading(path: Path) -> CatalogReader:
@@ -203,21 +217,66 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 @contextmanager
-def writing(folder: CollectionFolder, on_wait: Callable[[str], None] | None = None) -> Iterator[CatalogWriter]:
-    """Open the catalog for writing, created if it does not exist. `on_wait`: see `writer_lock`."""
-    with readable_errors(folder.catalog):
+def writing(
+    folder: CollectionFolder, on_wait: Callable[[str], None] | None = None, *, beside_others: bool = False
+) -> Iterator[CatalogWriter]:
+    """Open the catalog for writing, created if it does not exist. `on_wait`: see `writer_lock`.
+
+    `beside_others`: where the database can, others may write too, to other roots (see `Database.locked`).
+    """
+    if folder.url is not None:
+        require_postgres()
+        from searchkit.catalog.postgres import connection as server
+
+        with server.writing(folder, on_wait, beside_others=beside_others) as catalog:
+            yield catalog
+            folder.create()
+            write_recovery_record(folder, catalog)
+        return
+    with readable_errors(folder):
         folder.create()
         with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
             yield catalog
             write_recovery_record(folder, catalog)
 
 
+def drop(folder: CollectionFolder) -> None:
+    """Remove a collection from its database."""
+    require_postgres()
+    from searchkit.catalog.postgres import connection
+
+    connection.delete(folder)
+
+
 @contextmanager
-def writing_beside(path: Path) -> Iterator[CatalogWriter]:
+def writing_meanwhile(folder: CollectionFolder) -> Iterator[CatalogWriter]:
+    """Open the catalog for writing without the collection's lock, while an index run has it and expects that."""
+    with readable_errors(folder), _opened_for_writing(folder) as catalog:
+        yield catalog
+        write_recovery_record(folder, catalog)
+
+
+def _opened_for_writing(folder: CollectionFolder) -> CatalogWriter:
+    if folder.url is None:
+        return open_for_writing(folder.catalog)
+    require_postgres()
+    from searchkit.catalog.postgres import connection
+
+    return connection.open_for_writing(folder)
+
+
+@contextmanager
+def writing_beside(folder: CollectionFolder) -> Iterator[CatalogWriter]:
     """Open a catalog for one short change, without the collection's lock: beside an index run, and never in its way.
 
-    Raises OSError or sqlite3.Error if the catalog is away, cannot be written, or is being written for longer than a moment.
+    Raises an error of the database or OSError if the catalog is away, cannot be written, or is being written for longer than
+    a moment.
     """
+    if folder.url is not None:
+        with _opened_for_writing(folder) as catalog:
+            yield catalog
+        return
+    path = folder.catalog
     if not os.access(path.parent, os.W_OK) or is_disk_full(path.parent):
         raise PermissionError(f"{path.parent} cannot be written.")
     location = f"{path.absolute().as_uri()}?mode=rw"  # never creates one
@@ -230,7 +289,7 @@ def writing_beside(path: Path) -> Iterator[CatalogWriter]:
 @contextmanager
 def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
     """Open the catalog for reading."""
-    with readable_errors(folder.catalog), open_for_reading(folder.catalog) as catalog:
+    with readable_errors(folder), open_collection(folder) as catalog:
         yield catalog
 
 

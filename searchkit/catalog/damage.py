@@ -2,25 +2,30 @@
 
 import sqlite3
 from collections.abc import Iterator
-from itertools import islice, zip_longest
-from pathlib import Path
+from itertools import islice
 
 from searchkit.catalog import checksums, fulltext, messages
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter, SqliteDatabase
-from searchkit.catalog.connection import memory_catalog, open_as_it_is
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.connection import memory_catalog, open_as_it_is, reading
 from searchkit.catalog.meta import COVERED
 from searchkit.files import file_path
+from searchkit.home import CollectionFolder
 from searchkit.reports import Damage
 
 _NAMED = 20  # documents named one by one
-_SHADOWS = ("SELECT id, sz FROM {}fulltext_docsize ORDER BY id", "SELECT block FROM {}fulltext_data WHERE id = 1")
 
 
-def find_damage(path: Path) -> list[Damage]:
-    """Find the damage in the catalog at a path; an empty list if there is none."""
+def find_damage(folder: CollectionFolder) -> list[Damage]:
+    """Find the damage in a collection's catalog; an empty list if there is none.
+
+    In PostgreSQL, files and ids are the server's own to check.
+    """
+    if folder.url is not None:
+        with reading(folder) as catalog, catalog.one_state():
+            return list(_rows(catalog))
     try:
-        with open_as_it_is(path) as catalog, catalog.one_state():
-            return list(_file(catalog)) or list(_tables(catalog))
+        with open_as_it_is(folder.catalog) as catalog, catalog.one_state():
+            return list(_file(catalog)) or [*_reused(catalog), *_rows(catalog)]
     except sqlite3.DatabaseError as error:
         return [Damage("catalog file", f"SQLite cannot read it: {error}")]
 
@@ -41,28 +46,28 @@ def _file(catalog: CatalogReader) -> Iterator[Damage]:
             yield Damage("schema", "its version is recorded wrongly")
 
 
-def _tables(catalog: CatalogReader) -> Iterator[Damage]:
+def _reused(catalog: CatalogReader) -> Iterator[Damage]:
+    """Ids are never reused; the counter that ensures it must be at least the largest id."""
+    for table in ("roots", "documents", "chunks", "vectors", "provisional"):
+        largest = catalog.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+        row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        if largest > (row[0] if row else 0):
+            yield Damage(table, "ids could be reused")
+
+
+def _rows(catalog: CatalogReader) -> Iterator[Damage]:
     if not checksums.settings_match_checksum(catalog):
         yield Damage("settings", "meta, roots or exclusions do not match their checksum")
-    for table in ("roots", "documents", "chunks", "vectors", "provisional"):
-        yield from _ids(catalog, table)
     yield from _documents(catalog)
     yield from _vectors(catalog)
     yield from _provisional(catalog)
     yield from _messages(catalog)
-    yield from _fulltext(catalog)
-
-
-def _ids(catalog: CatalogReader, table: str) -> Iterator[Damage]:
-    """Ids are never reused; the counter that ensures it must be at least the largest id."""
-    largest = catalog.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
-    row = catalog.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-    if largest > (row[0] if row else 0):
-        yield Damage(table, "ids could be reused")
+    if not fulltext.is_sound(catalog):
+        yield Damage("full text", "it does not match the chunks")
 
 
 def _documents(catalog: CatalogReader) -> Iterator[Damage]:
-    rows = catalog.execute(
+    rows = catalog.each(
         "SELECT f.id, f.root, f.name, d.seal FROM files f JOIN documents d ON d.id = f.id ORDER BY f.id"
     )
     bad = 0
@@ -78,17 +83,19 @@ def _documents(catalog: CatalogReader) -> Iterator[Damage]:
 
 
 def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
-    rows = catalog.execute("SELECT content_hash, fingerprint, vector, seal FROM vectors")
+    rows = catalog.each("SELECT content_hash, fingerprint, vector, seal FROM vectors")
     bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_checksum(h, f, vector))
     if bad:
         yield Damage("vectors", f"{bad:,} do not match their checksum")
     fingerprint = catalog.meta(COVERED)
     if not fingerprint:
         return
-    orphans = "SELECT count(*) FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
+    orphans = (
+        "SELECT count(*) FROM vectors v WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.content_hash = v.content_hash)"
+    )
     missing = (
-        "SELECT count(DISTINCT content_hash) FROM chunks WHERE content_hash NOT IN"
-        " (SELECT content_hash FROM vectors WHERE fingerprint = ?)"
+        "SELECT count(DISTINCT content_hash) FROM chunks c WHERE NOT EXISTS"
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)"
     )
     if lost := catalog.execute(missing, (fingerprint,)).fetchone()[0]:
         yield Damage("vectors", f"{lost:,} passages have no vector any more")
@@ -100,7 +107,7 @@ def _provisional(catalog: CatalogReader) -> Iterator[Damage]:
     """Provisional vectors have no checksums: they only choose what the model reads."""
     if catalog.execute("SELECT count(DISTINCT length(code)) FROM provisional").fetchone()[0] > 1:
         yield Damage("provisional vectors", "they are of different lengths")
-    orphans = "SELECT count(*) FROM provisional WHERE content_hash NOT IN (SELECT content_hash FROM chunks)"
+    orphans = "SELECT count(*) FROM provisional p WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.content_hash = p.content_hash)"
     if extra := catalog.execute(orphans).fetchone()[0]:
         yield Damage("provisional vectors", f"{extra:,} belong to no passage")
 
@@ -114,17 +121,3 @@ def _messages(catalog: CatalogReader) -> Iterator[Damage]:
             return
     if stored:
         yield Damage("messages", "some belong to no document")
-
-
-def _fulltext(catalog: CatalogReader) -> Iterator[Damage]:
-    """Compare the full-text table word by word with one rebuilt from the chunks."""
-    with CatalogWriter(SqliteDatabase(sqlite3.connect("", isolation_level=None), fulltext.FTS5)) as fresh:
-        fulltext.create(fresh)
-        fulltext.copy_all(catalog, fresh)
-        for each in (catalog, fresh):
-            each.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, fulltext, instance)")
-        queries = ("SELECT term, doc, col, offset FROM temp.words", *(query.format("") for query in _SHADOWS))
-        for query in queries:
-            if any(a != b for a, b in zip_longest(catalog.execute(query), fresh.execute(query))):
-                yield Damage("full text", "it does not match the chunks")
-                return

@@ -8,11 +8,11 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, SqliteDatabase
 from searchkit.catalog.values import values
 from searchkit.text import Word, is_in_unspaced_script, word_texts, words
 
@@ -20,6 +20,7 @@ from searchkit.text import Word, is_in_unspaced_script, word_texts, words
 TOKENIZER = "porter unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
 _MOST_WORDS = 64  # words of a query that count; beyond it is a pasted page, and meaning decides
 _MOST_REPEATED = 256  # the same with repetitions
+_SHADOWS = ("SELECT id, sz FROM fulltext_docsize ORDER BY id", "SELECT block FROM fulltext_data WHERE id = 1")
 
 
 class Fts5:
@@ -34,6 +35,23 @@ class Fts5:
         catalog.change_many(
             "INSERT INTO fulltext (fulltext, rowid, name, title, text) VALUES ('delete', ?, ?, ?, ?)", rows
         )
+
+    def clear(self, catalog: CatalogWriter) -> None:
+        """See FullText."""
+        catalog.change("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
+
+    def is_sound(self, catalog: CatalogReader, rows: Iterator[tuple[int, str, str, str]]) -> bool:
+        """Compare the table word by word with a new one; see FullText."""
+        with CatalogWriter(SqliteDatabase(sqlite3.connect("", isolation_level=None), self)) as fresh:
+            create(fresh)
+            with fresh.transaction():
+                self.insert(fresh, rows)
+            for each in (catalog, fresh):
+                each.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, fulltext, instance)")
+            queries = ("SELECT term, doc, col, offset FROM temp.words", *_SHADOWS)
+            return not any(
+                a != b for query in queries for a, b in zip_longest(catalog.execute(query), fresh.execute(query))
+            )
 
     def matching(self, catalog: CatalogReader, match: str, limit: int, allowed: bytes | None) -> list[int]:
         """See FullText."""
@@ -100,11 +118,10 @@ def create(catalog: CatalogWriter) -> None:
     )
 
 
-def copy_all(source: CatalogReader, target: CatalogWriter) -> None:
-    """Fill the table of one database from the documents and chunks of another."""
-    with target.transaction():
-        for (document_id,) in source.execute("SELECT id FROM documents ORDER BY id"):
-            target.fulltext.insert(target, _rows(source, document_id))
+def is_sound(catalog: CatalogReader) -> bool:
+    """True if the table has what follows from the documents and their chunks."""
+    documents = catalog.each("SELECT id FROM documents ORDER BY id")
+    return catalog.fulltext.is_sound(catalog, (row for (each,) in documents for row in _rows(catalog, each)))
 
 
 def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
@@ -114,7 +131,7 @@ def insert_chunks(catalog: CatalogWriter, document_id: int) -> None:
 
 def refill(catalog: CatalogWriter, on_document: Callable[[int, int], None] = lambda *_: None) -> None:
     """Fill the table again after the preparation of texts has changed. `on_document`: called with how many are done, and of all."""
-    catalog.change("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
+    catalog.fulltext.clear(catalog)
     documents = catalog.execute("SELECT id FROM documents ORDER BY id").fetchall()
     for done, (document_id,) in enumerate(documents, 1):
         insert_chunks(catalog, document_id)

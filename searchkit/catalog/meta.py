@@ -54,6 +54,7 @@ def folder_problems(catalog: CatalogReader) -> list[Problem]:
 
 def set_folder_problems(catalog: CatalogWriter, problems: Sequence[Problem], looked_at: Sequence[Path]) -> None:
     """Replace the records of folders at or below those visited."""
+    catalog.database.take_turns(_FOLDER_PROBLEMS)
     others = [p for p in folder_problems(catalog) if not any(p.path.is_relative_to(root) for root in looked_at)]
     rows = [(path_to_text(problem.path), problem.reason, problem.remedy) for problem in [*others, *problems]]
     set_meta(catalog, _FOLDER_PROBLEMS, json.dumps(rows))
@@ -73,6 +74,7 @@ def left_out(catalog: CatalogReader) -> tuple[LeftOutCount, ...]:
 
 def set_left_out(catalog: CatalogWriter, found: Mapping[str, Sequence[LeftOut]], roots: Sequence[str]) -> None:
     """Store what rules leave out of the roots visited, by path in catalog form; `roots`: all there are."""
+    catalog.database.take_turns(_LEFT_OUT)
     stored = {root: rows for root, rows in json.loads(catalog.meta(_LEFT_OUT) or "{}").items() if root in roots}
     for root, entries in found.items():
         counts = Counter((each.rule, each.source, each.pattern, each.is_folder) for each in entries)

@@ -99,7 +99,7 @@ def passage_at(catalog: CatalogReader, document_id: int, ordinal: int) -> Stored
 
 def all_passages(catalog: CatalogReader) -> Iterator[StoredPassage]:
     """Every passage at every place, document by document, in order."""
-    return (StoredPassage(*row) for row in catalog.execute(f"{_SELECT} ORDER BY document_id, ordinal"))
+    return (StoredPassage(*row) for row in catalog.each(f"{_SELECT} ORDER BY document_id, ordinal"))
 
 
 def newest_passages(catalog: CatalogReader, allowed: bytes, count: int) -> list[StoredPassage]:
@@ -141,7 +141,7 @@ def sample_passages(catalog: CatalogReader, count: int, *, least_characters: int
 
 def passage_starts(catalog: CatalogReader) -> Iterator[PassageStart]:
     """The beginnings of all passages that have a heading or are their document's first, in an order independent of the files."""
-    rows = catalog.execute(
+    rows = catalog.each(
         f"SELECT root, name, title, substr(text, 1, {_BEGINNING}), page, line FROM passages"
         " WHERE title != '' OR ordinal = 0 ORDER BY content_hash, id"
     )
@@ -161,7 +161,7 @@ def sample_starts(catalog: CatalogReader, count: int) -> list[tuple[str, str]]:
 
 def places_of_passages(catalog: CatalogReader) -> Iterator[tuple[bytes, str, str]]:
     """Content hash, root and path below that of every passage at every place, in the order of their ids."""
-    rows = catalog.execute("SELECT content_hash, root, name FROM passages ORDER BY id")
+    rows = catalog.each("SELECT content_hash, root, name FROM passages ORDER BY id")
     return ((bytes(content_hash), str(root), str(name)) for content_hash, root, name in rows)
 
 

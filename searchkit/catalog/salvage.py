@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from searchkit.catalog import checksums, documents, roots
+from searchkit.catalog import checksums, documents, fulltext, messages, roots
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import open_as_it_is
+from searchkit.catalog.meta import COVERED, set_meta
 from searchkit.catalog.roots import RecoveryRecord, recovery_record_of
 from searchkit.types import Chunk
 
@@ -55,6 +56,33 @@ def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
         for row in _rows(damaged, "vectors"):
             kept = row is not None and _copy_vector(target, row)
             kept_vectors, lost_vectors = kept_vectors + kept, lost_vectors + (not kept)
+    return Salvaged(kept_documents, kept_vectors, lost_documents, lost_vectors)
+
+
+def repair_in_place(catalog: CatalogWriter) -> Salvaged:
+    """Remove documents and vectors whose checksums are wrong, and make anew what follows from the others, in one transaction.
+
+    For catalogs whose database looks after its files itself.
+    """
+    kept_documents = lost_documents = kept_vectors = lost_vectors = 0
+    with catalog.transaction():
+        stored = catalog.execute("SELECT id, seal FROM documents WHERE container_id IS NULL ORDER BY id").fetchall()
+        for document_id, seal in stored:
+            inside = catalog.execute("SELECT id, seal FROM documents WHERE container_id = ?", (document_id,)).fetchall()
+            whole = [(document_id, seal), *inside]
+            is_sound = all(checksum == checksums.document_checksum(catalog, each) for each, checksum in whole)
+            kept_documents, lost_documents = kept_documents + is_sound, lost_documents + (not is_sound)
+            if not is_sound:
+                catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
+        for vector_id, *values, seal in catalog.each("SELECT id, content_hash, fingerprint, vector, seal FROM vectors"):
+            is_sound = seal == checksums.vector_checksum(*values)
+            kept_vectors, lost_vectors = kept_vectors + is_sound, lost_vectors + (not is_sound)
+            if not is_sound:
+                catalog.change("DELETE FROM vectors WHERE id = ?", (vector_id,))
+        fulltext.refill(catalog)
+        messages.refill(catalog)
+        checksums.renew_totals(catalog)
+        set_meta(catalog, COVERED, "")
     return Salvaged(kept_documents, kept_vectors, lost_documents, lost_vectors)
 
 

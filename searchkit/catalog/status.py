@@ -63,7 +63,7 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         unread=int(catalog.meta(UNREAD) or 0),
         scanned_pages=documents.count_scanned_pages(catalog),
         formats=tuple(documents.count_by_format(catalog)),
-        size_bytes=folder_size_bytes(folder.path),
+        size_bytes=folder_size_bytes(folder.path) + catalog.database.size_bytes(),
         updated_at=catalog.meta(UPDATED),
         problems=(
             *folder_problems(catalog),

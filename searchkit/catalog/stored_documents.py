@@ -88,7 +88,7 @@ def documents_at(catalog: CatalogReader, path: Path) -> list[StoredDocument]:
 
 def places_of_documents(catalog: CatalogReader) -> Iterator[tuple[int, Path]]:
     """Id and absolute path of every document."""
-    for document_id, root, name in catalog.execute("SELECT id, root, name FROM files"):
+    for document_id, root, name in catalog.each("SELECT id, root, name FROM files"):
         yield document_id, file_path(root, name)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,25 +29,41 @@ class PendingPassage:
     token_count: int
 
 
-def pending_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iterator[list[PendingPassage]]:
+def pending_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Generator[list[PendingPassage]]:
     """Distinct passages without a vector, about `size` at a time: of documents that searches asked for, then the last changed.
 
-    The vectors of a page must be stored before the next one is asked for.
+    The vectors of a page must be stored before the next one is asked for. Documents whose passages another writer is embedding
+    are left to it.
     """
     page: dict[bytes, PendingPassage] = {}
-    for document_id in _pending_documents(catalog):
-        for found in _pending_of(catalog, fingerprint, document_id, size):
-            page.update((item.content_hash, item) for item in found)
-            if len(page) >= size:
-                yield list(page.values())
-                page = {}
-    if page:
-        yield list(page.values())
+    try:
+        for document_id in _pending_documents(catalog, fingerprint):
+            if not catalog.database.claim(f"embed {document_id}"):
+                continue
+            for found in _pending_of(catalog, fingerprint, document_id, size):
+                page.update((item.content_hash, item) for item in found)
+                if len(page) >= size:
+                    yield list(page.values())
+                    page = {}
+            if not page:
+                catalog.database.release()
+        if page:
+            yield list(page.values())
+    finally:
+        catalog.database.release()
 
 
-def _pending_documents(catalog: CatalogReader) -> Iterator[int]:
+def _pending_documents(catalog: CatalogReader, fingerprint: str) -> Iterator[int]:
     """Ids of documents, the most recently changed first; before each one those that searches have asked for meanwhile."""
-    rows = catalog.execute("SELECT id FROM documents WHERE chunk_count > 0 ORDER BY mtime_ns DESC, id")
+    query = "SELECT id FROM documents d WHERE chunk_count > 0"
+    values: tuple[str, ...] = ()
+    if catalog.database.is_remote:  # else those without are passed over faster than they are found
+        query += (
+            " AND EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND NOT EXISTS"
+            " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?))"
+        )
+        values = (fingerprint,)
+    rows = catalog.execute(f"{query} ORDER BY mtime_ns DESC, id", values)
     done: set[int] = set()
     for document_id in array("q", (row[0] for row in rows)):
         asked = [row[0] for row in catalog.execute("SELECT document_id FROM asked ORDER BY document_id")]
@@ -119,7 +135,8 @@ def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
 def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
     """Store (n, dimension) vectors of n passages."""
     stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
-    rows = [(h, fingerprint, vector, vector_checksum(h, fingerprint, vector)) for h, vector in stored]
+    as_stored = catalog.database.stored_vector
+    rows = [(h, fingerprint, as_stored(vector), vector_checksum(h, fingerprint, vector)) for h, vector in stored]
     catalog.change_many(
         "INSERT INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
     )

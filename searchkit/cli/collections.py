@@ -2,7 +2,7 @@
 
 import click
 
-from searchkit.cli.output import print_json, say, say_nothing_is_indexed
+from searchkit.cli.output import print_json, say, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import on_one_line, plural
 
 
@@ -18,8 +18,10 @@ def collections(*, as_json: bool) -> None:
     from searchkit.library import Library
 
     with Library() as library:
-        found = [library.status(name) for name in library.collections()]
-    if not found:
+        found = library.statuses()
+        away = library.away
+    say_what_is_away(away)
+    if not (found or away):
         say_nothing_is_indexed()
     if as_json:
         print_json(

@@ -20,7 +20,7 @@ from searchkit.display import (
     remedy_command,
     remedy_text,
 )
-from searchkit.errors import Action, Remedy, SearchkitError
+from searchkit.errors import Action, Remedy, SearchkitError, UsageError
 from searchkit.reports import IndexReport, RunOptions
 
 if TYPE_CHECKING:
@@ -42,6 +42,15 @@ class _Request:
         str,
         option(
             "--model", default="", help="Embed with this model (default: the collection's, else the best installed)."
+        ),
+    ]
+    to: Annotated[
+        str,
+        option(
+            "--to",
+            default="",
+            metavar="URL",
+            help="Create the collection in this PostgreSQL database: postgresql://USER@HOST/DATABASE.",
         ),
     ]
     watch: Annotated[
@@ -87,6 +96,7 @@ def index(request: _Request) -> None:
       searchkit index ~/docs
       searchkit index ~/work/reports ~/work/minutes -c work
       searchkit index ~/notes --watch
+      searchkit index /srv/archive -c archive --to postgresql://anna@db.example.org/search
     """
     from searchkit.library import Library
 
@@ -97,6 +107,8 @@ def index(request: _Request) -> None:
 def _index(library: "Library", request: _Request) -> None:
     from searchkit.errors import NothingIndexedError
 
+    if request.to and not request.paths:
+        raise UsageError("No folder is named.", remedy="Name the folders that go into the database.")
     may_adapt = _may_adapt(library, request)
     known = [request.collection] if request.collection else library.collections()
     if not (request.paths or known):
@@ -140,7 +152,12 @@ def _run(library: "Library", request: _Request, *, path: str = "", collection: s
             report = library.collection(collection).refresh(on_progress=listen, options=options)
         else:
             report = library.index(
-                path, collection=request.collection, model=request.model, on_progress=listen, options=options
+                path,
+                collection=request.collection,
+                model=request.model,
+                to=request.to,
+                on_progress=listen,
+                options=options,
             )
     _report(report, as_json=request.as_json)
     return report

@@ -4,14 +4,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from searchkit.display import ProgressLines, error_text, printable
-from searchkit.errors import NothingIndexedError
+from searchkit.errors import NothingIndexedError, SearchkitError
 from searchkit.reports import Progress, ProgressListener
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ def say(message: str) -> None:
 def say_nothing_is_indexed() -> None:
     """Say on stderr that there is no collection yet, and what makes one."""
     say(error_text(NothingIndexedError()))
+
+
+def say_what_is_away(away: Mapping[str, SearchkitError]) -> None:
+    """Say on stderr of each collection whose database was not there that it is missing from what is shown, and why."""
+    for name, error in away.items():
+        say(f"{name} is not shown: {error_text(error)}")
 
 
 def print_json(values: Iterable[object]) -> None:

@@ -29,7 +29,7 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
     with Library() as library, progress_line() as on_progress:
         report = rebuild_collection(library.collection(collection, must_exist=False), absolute, on_progress)
     if as_json:
-        values = {**asdict(report), "set_aside": str(report.set_aside)}
+        values = {**asdict(report), "set_aside": str(report.set_aside or "")}
         run = {
             **values["run"],
             "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in report.run.problems],
@@ -40,7 +40,8 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
         f"{collection}: {plural(report.documents_kept, 'document')} and {plural(report.vectors_kept, 'vector')} were undamaged;"
         f" {report.run.added + report.run.changed:,} read again, {report.run.embedded:,} embedded"
     )
-    say(f"  The old files are in {report.set_aside}; delete them when all is well.")
+    if report.set_aside:
+        say(f"  The old files are in {report.set_aside}; delete them when all is well.")
 
 
 _SHOWN = {"keepsake": "recovery record"}  # JSON keeps the name that it always had

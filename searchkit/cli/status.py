@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import print_json, say_nothing_is_indexed
+from searchkit.cli.output import print_json, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import (
     command,
     left_out_rule,
@@ -49,10 +49,11 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
     from searchkit.library import Library
 
     with Library() as library:
-        names = [collection] if collection else library.collections()
-        if not names:
+        found = [library.status(collection)] if collection else library.statuses()
+        say_what_is_away(library.away)
+        names = [each.name for each in found]
+        if not (names or library.away):
             say_nothing_is_indexed()
-        found = [library.status(name) for name in names]
         missing_model = _missing_model(library)
         if left_out:
             _print_left_out({name: library.collection(name).left_out() for name in names}, as_json=as_json)

@@ -94,7 +94,7 @@ def note_text(note: Note) -> str:
             )
         case NoteKind.NOTHING_FOUND:
             return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
-        case NoteKind.PARTLY_READ | NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME:
+        case NoteKind.PARTLY_READ | NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME | NoteKind.UNREACHABLE:
             return f"{note.collection}: {_on_coverage(note)}."
         case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
             by_words = note.kind is NoteKind.WORDS_ONLY
@@ -107,6 +107,8 @@ def _on_coverage(note: Note) -> str:
     if note.kind is NoteKind.PARTLY_READ:
         verb = "has" if note.files == 1 else "have"
         return f"{plural(note.files, 'file')} {verb} not been read yet, and cannot be found"
+    if note.kind is NoteKind.UNREACHABLE:
+        return f"it was not searched, since {note.reason.rstrip('.')}"
     if note.kind is NoteKind.MORE_TO_COME:
         return "the order by meaning is still to come; it takes about a second more"
     read = f"{note.vectors:,} of {note.passages:,} passages"

@@ -5,9 +5,11 @@ written, so readers keep theirs while a writer creates the next one.
 import shutil
 from pathlib import Path
 
+from searchkit.catalog.catalog import CatalogReader
 from searchkit.files import make_private_folder, new_folder
 from searchkit.home import CollectionFolder
 from searchkit.index_store.build import Built
+from searchkit.index_store.in_database import status_in_database
 from searchkit.reports import Damage, IndexStatus
 from searchkit_indexes import (
     CodedIndex,
@@ -101,8 +103,13 @@ def find_index_damage(folder: CollectionFolder) -> list[Damage]:
     return []
 
 
-def index_status(folder: CollectionFolder, fingerprint: str) -> IndexStatus | None:
-    """Read the status from the manifest of the newest generation; None if there is none of the model, or nothing in it."""
+def index_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> IndexStatus | None:
+    """Read the status from the manifest of the newest generation, or ask the database.
+
+    None if there is none of the model, or nothing in it.
+    """
+    if catalog.database.vectors is not None:
+        return status_in_database(catalog, fingerprint)
     generations = _generations(folder.index)
     try:
         manifest = read_manifest(generations[0]) if generations else None

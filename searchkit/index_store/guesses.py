@@ -39,6 +39,8 @@ def open_guess_index(folder: CollectionFolder, catalog: CatalogReader, version: 
 
 def write_guess_index(folder: CollectionFolder, catalog: CatalogWriter) -> None:
     """Bring the index on disk up to date; there is none for few vectors. The caller has the collection's lock."""
+    if catalog.database.vectors is not None:  # a catalog that many machines share cannot say what is on one of them
+        return
     version = version_of(catalog)
     count = count_provisional(catalog, version.fingerprint) if version else 0
     if version is None or count <= _COMPARED_EXACTLY:

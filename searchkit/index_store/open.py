@@ -17,7 +17,18 @@ from searchkit.files import make_private_folder
 from searchkit.home import CollectionFolder
 from searchkit.index_store.build import AIM, Built, TrainedCodebook, auto_spec, build_from_catalog
 from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
-from searchkit_indexes import Code, CodedIndex, Ids, IndexSpec, Manifest, Structure, Vectors, is_installed
+from searchkit.index_store.in_database import index_in_database, refresh_in_database
+from searchkit_indexes import (
+    Code,
+    CodedIndex,
+    Ids,
+    IndexSpec,
+    Manifest,
+    SearchableIndex,
+    Structure,
+    Vectors,
+    is_installed,
+)
 
 _SLACK_SHARE = 0.02  # by which an index on disk may differ from the catalog; it is corrected in memory when opened
 _LARGEST_SLACK = 5000
@@ -32,12 +43,14 @@ class PreviousModel:
     make: Callable[[Vectors], Vectors]
 
 
-def open_index(folder: CollectionFolder, catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
-    """Open an index of all vectors of the model in the catalog.
+def open_index(folder: CollectionFolder, catalog: CatalogReader, embedder: Embedder) -> SearchableIndex:
+    """Open an index of all vectors of the model in the catalog: the database's own, if it has one.
 
     Loads the newest generation and updates it in memory. If there is no trustworthy one, builds one from the catalog's
     vectors, and writes it unless another process is writing or the folder is read-only.
     """
+    if (in_database := index_in_database(catalog, embedder)) is not None:
+        return in_database
     loaded = _load(folder, embedder)
     if loaded is None:
         _write_if_free(folder, embedder)
@@ -68,6 +81,8 @@ def refresh_index(
     time. `queries`: (n, dimension), forces a rebuild that is measured with them (default: synthetic ones if a rebuild is
     necessary). `previous`: its index's codebook is reused. A damaged generation is set aside, not removed.
     """
+    if refresh_in_database(catalog, embedder):
+        return
     make_private_folder(folder.index)
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
     wanted = _Wanted(wanted_spec(catalog, embedder, len(ids)), _goal(catalog))
@@ -149,7 +164,7 @@ def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
         return
     try:
         with (
-            readable_errors(folder.catalog),
+            readable_errors(folder),
             writer_lock(folder.path),
             open_for_writing(folder.catalog) as catalog,
         ):

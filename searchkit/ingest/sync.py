@@ -203,6 +203,8 @@ class FolderSync:
         with self._catalog.transaction():
             if not self._is_forgotten(item.entry.path):
                 self.counts[self._put(item, reading)] += 1
+            if self._catalog.meta(COVERED):  # by another run, which ended meanwhile
+                set_meta(self._catalog, COVERED, "")
             set_meta(self._catalog, UNREAD, str(len(waiting)))
         self._on_stored(reading.chunks)
         self._chunks += len(reading.chunks)

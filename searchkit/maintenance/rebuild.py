@@ -6,7 +6,7 @@ from pathlib import Path
 
 from searchkit.catalog.catalog import readable_errors
 from searchkit.catalog.connection import writer_lock
-from searchkit.catalog.roots import all_roots, read_recovery_record
+from searchkit.catalog.roots import add_root, all_roots, read_recovery_record
 from searchkit.collection import Collection
 from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
 from searchkit.reports import Damage, IndexReport, ProgressListener
@@ -14,13 +14,16 @@ from searchkit.reports import Damage, IndexReport, ProgressListener
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
-    """The numbers salvaged from the old catalog, its new location, and the index run that followed."""
+    """The numbers salvaged from the old catalog, its new location, and the index run that followed.
+
+    `set_aside`: None for a collection in a database, which is repaired where it is.
+    """
 
     documents_kept: int
     documents_lost: int
     vectors_kept: int
     vectors_lost: int
-    set_aside: Path
+    set_aside: Path | None
     run: IndexReport
 
 
@@ -30,8 +33,8 @@ def verify_collection(collection: Collection) -> list[Damage]:
     from searchkit.index_store import find_index_damage
 
     folder = collection.folder
-    found = find_damage(folder.catalog) + find_index_damage(folder)
-    if read_recovery_record(folder) is None:
+    found = find_damage(folder) + find_index_damage(folder)
+    if folder.url is None and read_recovery_record(folder) is None:
         found.append(Damage("keepsake", "collection.json (the backup of the folder list) is missing or damaged"))
     return found
 
@@ -45,14 +48,16 @@ def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progr
     from searchkit.catalog.rebuild import rebuild_catalog, settings_to_keep
 
     folder = collection.folder
-    if not folder.path.is_dir():  # it may have lost its catalog
+    if folder.url is None and not folder.path.is_dir():  # it may have lost its catalog
         raise CollectionNotFoundError(
             f"No collection named '{collection.name}'.", remedy=Remedy(Action.SEE_COLLECTIONS)
         )
     missing = [path for path in folders if not path.is_dir()]
     if missing:
         raise UsageError(f"There is no folder {missing[0]}.", remedy="Check the spelling.")
-    with readable_errors(folder.catalog), writer_lock(folder.path):
+    if folder.url is not None:
+        return _repaired(collection, folders, on_progress)
+    with readable_errors(folder), writer_lock(folder.path):
         record = settings_to_keep(folder, folders)
         rebuilt = rebuild_catalog(folder, record)
     collection.close()
@@ -62,4 +67,21 @@ def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progr
     salvaged = rebuilt.salvaged
     return RebuildReport(
         salvaged.documents, salvaged.lost_documents, salvaged.vectors, salvaged.lost_vectors, rebuilt.set_aside, run
+    )
+
+
+def _repaired(collection: Collection, folders: Sequence[Path], on_progress: ProgressListener) -> RebuildReport:
+    """Repair a collection in its database, and read again what was lost."""
+    from searchkit.catalog.salvage import repair_in_place
+
+    collection.close()
+    with collection.writing() as catalog:
+        salvaged = repair_in_place(catalog)
+        with catalog.transaction():
+            for path in folders:
+                add_root(catalog, path)
+        embedder = collection.embedder_to_index(catalog)
+        run = collection.run(catalog, all_roots(catalog), embedder, on_progress)
+    return RebuildReport(
+        salvaged.documents, salvaged.lost_documents, salvaged.vectors, salvaged.lost_vectors, None, run
     )

@@ -44,6 +44,7 @@ def measure_indexes(
     """
     if not 0 < options.recall <= 1:
         raise UsageError(f"The recall to reach is a share between 0 and 1, not {options.recall}.")
+    _check_is_here(collection)
     embedder = collection.embedder()
     trials: list[Trial] = []
     skipped: list[tuple[str, ExtraMissingError]] = []
@@ -73,6 +74,7 @@ def set_index(
     `recall`: the recall that its searches should reach, 0 for the default; `queries`: to measure it with.
         Raises CollectionBusyError.
     """
+    _check_is_here(collection)
     embedder = collection.embedder()
     with collection.writing() as catalog:
         with catalog.transaction():
@@ -81,3 +83,12 @@ def set_index(
         vectors = embedder.embed_queries(queries) if queries else None
         refresh_index(collection.folder, catalog, embedder, queries=vectors)
     collection.close()
+
+
+def _check_is_here(collection: Collection) -> None:
+    """Raise UsageError for a collection whose database has an index of its own."""
+    if collection.folder.url is not None:
+        raise UsageError(
+            f"Collection '{collection.name}' lives in PostgreSQL, whose own index is used.",
+            remedy="Tune a collection of this machine.",
+        )

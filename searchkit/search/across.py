@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from searchkit.catalog.passages import names_without_text
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import file_path, path_to_text
 from searchkit.search.lexical.exact_matches import phrase_finder
@@ -71,7 +70,7 @@ def _found_by_name(searcher: CollectionSearcher, query: str) -> list[Hit]:
     if not parts or len(parts) > _WORDS_OF_A_NAME or sum(map(len, parts)) < _LETTERS_OF_A_NAME:
         return []
     found = []
-    for root, name, moment in names_without_text(searcher.catalog, parts, _NAMED_FILES):
+    for root, name, moment in searcher.files_without_text(parts, _NAMED_FILES):
         path = file_path(root, name)
         shown = path_to_text(Path(path.name))
         folded_name = shown.casefold()

@@ -21,7 +21,7 @@ from searchkit.embedding.embedder import normalized
 from searchkit.errors import UsageError
 from searchkit.home import CollectionFolder
 from searchkit.index_store import open_guess_index
-from searchkit_indexes import EXACT_TOP_K, CodedIndex, Ids, Vectors, search_rescored
+from searchkit_indexes import EXACT_TOP_K, Ids, SearchableIndex, Vectors, search_rescored
 
 _NOTHING = 1e-6
 
@@ -39,7 +39,7 @@ class DenseQuery:
     allowed_ids: Ids | None = None
 
 
-def dense_candidates(catalog: CatalogReader, index: CodedIndex, asked: DenseQuery) -> dict[bytes, float]:
+def dense_candidates(catalog: CatalogReader, index: SearchableIndex, asked: DenseQuery) -> dict[bytes, float]:
     """Find the nearest passages: cosine by content hash, best first. Vectors that the catalog no longer has are dropped.
 
     The index chooses the candidates; the catalog's full vectors decide their order.

@@ -100,5 +100,5 @@ def keep(folder: CollectionFolder, fingerprint: str, found: "Mapping[bytes, Vect
 
     from searchkit.catalog.vectors import keep_vectors
 
-    with suppress(CatalogError), readable_errors(folder.catalog), writing_beside(folder.catalog) as catalog:
+    with suppress(CatalogError), readable_errors(folder), writing_beside(folder) as catalog:
         keep_vectors(catalog, fingerprint, list(found), np.stack(list(found.values())))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -16,12 +16,13 @@ from searchkit.catalog.passages import (
     chunks_of_hashes,
     count_chunks,
     hashes_of_chunks,
+    names_without_text,
     newest_passages,
     passages_of_hashes,
     seen_by_model,
 )
 from searchkit.catalog.stored_documents import documents_at
-from searchkit.errors import Action, ModelError, Remedy
+from searchkit.errors import Action, CatalogError, ModelError, Remedy
 from searchkit.home import CollectionFolder
 from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, rank_by_meaning, rank_by_words
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
@@ -39,7 +40,7 @@ from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, Search
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
     from searchkit.search.dense import ProvisionalIndex
-    from searchkit_indexes import CodedIndex, Ids, Vectors
+    from searchkit_indexes import Ids, SearchableIndex, Vectors
 
 _SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
 # Of the chunks: the ids of their guesses are looked up; of more, guesses are looked at until enough of them are allowed.
@@ -97,12 +98,15 @@ class CollectionSearcher:
         self._catalog.close()
 
     def is_current(self) -> bool:
-        """True if the catalog is still the file that was opened, with the same model: neither rebuilt nor switched since."""
-        return self._identity() == self._opened_as
+        """True if the catalog is still what was opened, with the same model: neither rebuilt, switched nor broken off since."""
+        if self._folder.url is None:
+            return self._identity() == self._opened_as
+        with suppress(CatalogError), readable_errors(self._folder):  # a server may have been restarted meanwhile
+            return self._catalog.database.is_open and self._identity() == self._opened_as
+        return False
 
     def _identity(self) -> tuple[int, int, str]:
-        file = self._folder.catalog.stat()
-        return file.st_dev, file.st_ino, self._catalog.meta(MODEL) or ""
+        return *self._folder.identity(), self._catalog.meta(MODEL) or ""
 
     def search(self, query: ParsedQuery, request: SearchRequest, reading: ReadingTime) -> list[Hit]:
         """The best passages for a query that is not empty, best first, one hit for each distinct passage.
@@ -179,6 +183,11 @@ class CollectionSearcher:
         """The catalog, open for reading."""
         return self._catalog
 
+    def files_without_text(self, parts: Sequence[str], limit: int) -> list[tuple[str, str, str]]:
+        """See `names_without_text`."""
+        with readable_errors(self._folder):
+            return names_without_text(self._catalog, parts, limit)
+
     @property
     def is_by_words(self) -> bool:
         """True if the collection has no model: it was indexed before there was one."""
@@ -201,14 +210,14 @@ class CollectionSearcher:
 
     def documents_at(self, path: Path) -> list[int]:
         """Ids of the documents with text at an absolute path."""
-        with readable_errors(self._folder.catalog):
+        with readable_errors(self._folder):
             return [document.id for document in documents_at(self._catalog, path) if document.chunk_count]
 
     def vector_of(self, document_id: int, line: int | None) -> "Vectors | None":
         """See `vector_of_document`."""
         from searchkit.search.dense import vector_of_document
 
-        with readable_errors(self._folder.catalog):
+        with readable_errors(self._folder):
             return vector_of_document(self._catalog, self._embedder.info.fingerprint, document_id, line)
 
     def similar(self, vector: "Vectors", request: SearchRequest, excluding: Sequence[int]) -> list[Hit]:
@@ -235,7 +244,7 @@ class CollectionSearcher:
         """Read one state of the catalog throughout."""
         stemmer = Stemmer()
         try:
-            with readable_errors(self._folder.catalog):
+            with readable_errors(self._folder):
                 self._notice_changes()
                 with self._catalog.one_state():
                     yield stemmer
@@ -263,7 +272,7 @@ class CollectionSearcher:
         return self._open_embedder()
 
     @cached_property
-    def _index(self) -> "CodedIndex":
+    def _index(self) -> "SearchableIndex":
         from searchkit.index_store import open_index
 
         return open_index(self._folder, self._catalog, self._embedder)

@@ -17,6 +17,7 @@ MAX_HITS = 100
 _NOT_ON_HITS = (
     *(NoteKind.PARTLY_READ, NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME, NoteKind.WORDS_ONLY, NoteKind.MEANINGLESS),
     NoteKind.CORRECTED,
+    NoteKind.UNREACHABLE,
 )
 _DEPTHS = (
     50,

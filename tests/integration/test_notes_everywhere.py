@@ -38,6 +38,7 @@ REQUESTS = {
     NoteKind.PARTLY_READ: "roses",
     NoteKind.PARTLY_EMBEDDED: "dough",  # asked for the wasps, the model would read them
     NoteKind.WORDS_ONLY: "roses",
+    NoteKind.UNREACHABLE: "roses",
 }
 
 
@@ -157,6 +158,13 @@ def partly_embedded(indexed: Library, docs: Path, monkeypatch: pytest.MonkeyPatc
     return indexed
 
 
+@pytest.fixture
+def partly_away(indexed: Library) -> Library:
+    """One more collection lives in a database that is not there."""
+    write(indexed.home.config, '[collections.team]\nurl = "postgresql://anna:secret@127.0.0.1:1/none"\n')
+    return indexed
+
+
 @pytest.mark.parametrize("front_end", [command, http, mcp, tui], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: kind.name.lower())
 def test_every_front_end_gives_the_notes_of_the_library(
@@ -166,6 +174,7 @@ def test_every_front_end_gives_the_notes_of_the_library(
         NoteKind.PARTLY_READ: "partly_read",
         NoteKind.PARTLY_EMBEDDED: "partly_embedded",
         NoteKind.WORDS_ONLY: "without_meaning",
+        NoteKind.UNREACHABLE: "partly_away",
     }
     library: Library = request.getfixturevalue(fixtures.get(kind, "indexed"))
     notes = library.find(SearchRequest(REQUESTS[kind], K)).notes

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from searchkit.config import LlmSettings, load_settings, save_settings
+from searchkit.config import LlmSettings, Settings, load_settings, save_settings, saved_settings
 from searchkit.errors import ConfigError
 from searchkit.home import Home
 from tests.support.files import write
@@ -26,6 +26,19 @@ def test_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SEARCHKIT_LLM_URL", "http://127.0.0.1:1234")
     monkeypatch.setenv("SEARCHKIT_LLM_CONTEXT", "2048")
     assert load_settings(Home(tmp_path)).llm == LlmSettings(base_url="http://127.0.0.1:1234", model="a", context=2048)
+
+
+def test_what_the_environment_says_is_not_among_what_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "config.toml", "max_file_seconds = 9\n")
+    for variable, value in (
+        ("SEARCHKIT_MODEL", "other"),
+        ("SEARCHKIT_MAX_FILE_SECONDS", "3"),
+        ("SEARCHKIT_LLM_MODEL", "a"),
+        ("SEARCHKIT_SERVE_PORT", "8000"),
+    ):
+        monkeypatch.setenv(variable, value)
+    assert load_settings(Home(tmp_path)).serve.port == 8000
+    assert saved_settings(Home(tmp_path)) == Settings(max_file_seconds=9)
 
 
 @pytest.mark.parametrize(

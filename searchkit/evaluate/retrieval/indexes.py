@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,7 +97,8 @@ def _auto(judged: JudgedCollection, embedder: Embedder) -> IndexSpec:
     with Library(judged.home, embedder=embedder) as library:
         status = library.status(judged.collection)
     if status.index and not judged.is_ours:
-        return IndexSpec.parse(status.index.name)
+        with suppress(ValueError):  # of a database's own index, which is the only one there
+            return IndexSpec.parse(status.index.name)
     return auto_spec(status.vectors, embedder.info.dimension)
 
 

@@ -123,4 +123,4 @@ def _day(text: str, end: int) -> date | None:
 
 
 def _entries(library: Library) -> list[CollectionEntry]:
-    return [collection_entry(library, name) for name in library.collections()]
+    return [collection_entry(status) for status in library.statuses()]

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from searchkit.display import on_one_line, printable, seconds_left
-from searchkit.library import Library
+from searchkit.reports import CollectionStatus
 from searchkit.serve.http.lifespan import StrictModel
 from searchkit.serve.search import MAX_HITS, ReferencedHit, sanitize
 from searchkit.types import GroupBy, SearchMode
@@ -200,11 +200,10 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
     )
 
 
-def collection_entry(library: Library, name: str) -> CollectionEntry:
+def collection_entry(status: CollectionStatus) -> CollectionEntry:
     """Return a collection's status."""
-    status = library.status(name)
     return CollectionEntry(
-        name=name,
+        name=status.name,
         folders=[on_one_line(str(root)) for root in status.roots],
         model=status.model,
         files=status.indexed,

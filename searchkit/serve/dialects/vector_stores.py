@@ -177,7 +177,7 @@ def _result(found: ReferencedHit) -> VectorStoreResult:
 
 
 def _stores(library: Library) -> list[VectorStore]:
-    return [_store(library.status(name)) for name in library.collections()]
+    return [_store(status) for status in library.statuses()]
 
 
 def _store(status: CollectionStatus) -> VectorStore:

@@ -12,6 +12,7 @@ from searchkit.answer.prompt import source_name
 from searchkit.display import note_remedy, note_text, on_one_line, plural, remedy_command
 from searchkit.errors import CollectionNotFoundError, NothingIndexedError, UsageError
 from searchkit.library import Library
+from searchkit.reports import CollectionStatus
 from searchkit.search.query.filters import Filters, read_days
 from searchkit.search.request import SearchRequest
 from searchkit.serve.mcp.output import (
@@ -75,10 +76,12 @@ def fetch_answer(library: Library, asked: Mapping[str, str | int], scope: Sequen
 
 def status_answer(library: Library, scope: Sequence[str]) -> Answer:
     """List what can be searched. Raises CollectionNotFoundError if nothing can."""
-    names = _chosen(library, "", scope) or library.collections()
-    if not names:
+    names = _chosen(library, "", scope)
+    found = [library.status(name) for name in names] if names else library.statuses()
+    if not (found or library.away):
         raise NothingIndexedError
-    return {"collections": [_collection(library, name) for name in names]}
+    away = [{"name": name, "not_reached": one_line(str(error))} for name, error in library.away.items()]
+    return {"collections": [*map(_collection, found), *away]}
 
 
 def _note(note: Note) -> str:
@@ -215,10 +218,9 @@ def _metadata(about: AboutDocument, opened: OpenedDocument, following: str) -> d
     }
 
 
-def _collection(library: Library, name: str) -> Answer:
-    status = library.status(name)
+def _collection(status: CollectionStatus) -> Answer:
     return {
-        "name": name,
+        "name": status.name,
         "folders": [on_one_line(str(root)) for root in status.roots],
         "files": status.indexed,
         "passages": status.passages,

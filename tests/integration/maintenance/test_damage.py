@@ -97,6 +97,7 @@ def test_damage_in_every_table_is_found_and_mended(library: Library, docs: Path,
     report = rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
     assert verify_collection(library.collection("docs")) == []
     assert hits(library) == before
+    assert report.set_aside
     assert (report.set_aside / "catalog.db").read_bytes() == damaged
     assert library.index(docs).unchanged == 5
     assert library.status("docs").model == "hash"

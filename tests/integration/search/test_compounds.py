@@ -10,6 +10,8 @@ from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.types import Evidence, Hit, SearchMode
 from tests.support.files import write
 
+pytestmark = pytest.mark.both_homes
+
 APART = "Gruppe K trifft sich im Raum 54, dort liegt die neue Dichtung. K und 54 stehen auch auf der Tafel."
 TOGETHER = "Die Pumpe im Keller ist eine K-54; ihre Dichtung ist alt und wird von der Firma ersetzt."
 

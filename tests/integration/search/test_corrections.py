@@ -9,6 +9,8 @@ from searchkit.search.request import SearchRequest
 from searchkit.types import Note, NoteKind, SearchMode
 from tests.support.files import write
 
+pytestmark = pytest.mark.both_homes
+
 MODES = [SearchMode.HYBRID, SearchMode.LEXICAL]
 
 

@@ -9,6 +9,8 @@ from searchkit.search.request import SearchRequest
 from searchkit.types import NoteKind, SearchMode
 from tests.support.files import write
 
+pytestmark = pytest.mark.both_homes
+
 WORDS = "boiler pressure gauge water valve pump heating error manual invoice number function size"
 
 

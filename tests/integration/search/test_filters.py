@@ -23,6 +23,8 @@ from searchkit_indexes import Vectors
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.both_homes
+
 MODES = list(SearchMode)
 MAIL = (
     "From: Anna <a@example.org>\nTo: b@example.org\nDate: {date} 10:00:00 +0100\nSubject: The roof\n\n"

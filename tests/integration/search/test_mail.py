@@ -23,6 +23,8 @@ from tests.support.compound_files import compound_file
 from tests.support.office_files import zipped
 from tests.unit.ingest.extract.test_legacy import msg
 
+pytestmark = pytest.mark.both_homes
+
 ANNA, BERND = "Anna Müller <anna.mueller@example.org>", '"Schröder, Bernd" <b.schroeder@firma.example>'
 WANG, OLGA = "王小明 <wang@example.cn>", "Ольга Петрова <olga@пример.рф>"
 OUTLOOK = {
@@ -223,6 +225,7 @@ def test_an_option_that_makes_no_sense_is_refused(values: dict[str, tuple[str, .
         Filters(**values)  # type: ignore[arg-type]
 
 
+@pytest.mark.in_files
 def test_an_older_collection_gets_its_messages_from_what_is_stored(indexed: Library, tmp_path: Path) -> None:
     file = catalog_of(tmp_path)
     before = table(file)
@@ -247,6 +250,7 @@ def table(file: Path) -> list[tuple[object, ...]]:
         return connection.execute("SELECT * FROM messages ORDER BY document_id, first").fetchall()
 
 
+@pytest.mark.in_files
 def test_damage_to_the_messages_is_found_and_mended(indexed: Library, tmp_path: Path) -> None:
     collection = indexed.collection("mails")
     assert verify_collection(collection) == []

@@ -20,6 +20,8 @@ from searchkit.types import NoteKind, SearchMode
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.both_homes
+
 
 @pytest.fixture
 def unread(library: Library, docs: Path, embedder: HashEmbedder) -> Library:
@@ -86,6 +88,7 @@ def test_what_was_read_is_kept(unread: Library, embedder: HashEmbedder) -> None:
     assert len(embedder.embedded) == 4, "the run embeds the rest alone"
 
 
+@pytest.mark.in_files  # where a writer keeps others out
 def test_what_cannot_be_kept_is_read_once_and_ranks_the_same(unread: Library, embedder: HashEmbedder) -> None:
     other = sqlite3.connect(unread.collection("docs").folder.catalog, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # writes for longer than a search waits
@@ -160,7 +163,8 @@ def _forget_vectors(library: Library, embedder: HashEmbedder, *, keeping: str = 
     with library.collection("docs").writing() as catalog, catalog.transaction():
         if keeping:
             catalog.change(
-                "DELETE FROM vectors WHERE content_hash NOT IN (SELECT content_hash FROM chunks WHERE instr(text, ?))",
+                "DELETE FROM vectors WHERE content_hash NOT IN"
+                f" (SELECT content_hash FROM chunks WHERE {catalog.dialect.contains.format(text='text')})",
                 (keeping,),
             )
         else:

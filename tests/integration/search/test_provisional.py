@@ -22,6 +22,8 @@ from searchkit.types import NoteKind, SearchMode
 from tests.support.files import ROOT, write
 from tests.support.guessing_embedder import GuessingEmbedder
 
+pytestmark = pytest.mark.both_homes
+
 LAZY = RunOptions(lazy=True)
 SYNONYMS = {"manometer": "gauge", "loaf": "dough"}
 

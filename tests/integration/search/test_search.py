@@ -10,6 +10,8 @@ from searchkit.types import SearchMode
 from tests.support.errors import refused
 from tests.support.files import write
 
+pytestmark = pytest.mark.both_homes
+
 MODES = list(SearchMode)
 
 

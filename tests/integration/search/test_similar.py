@@ -11,6 +11,8 @@ from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
+pytestmark = pytest.mark.both_homes
+
 ROSES = "Prune the roses in March, above an outward bud.\n"
 BOILER = "Top up the water until the gauge of the boiler shows two bar.\n"
 

@@ -51,10 +51,8 @@ def rebuild(collection: str) -> Job:
         damaged = library.collection(collection, must_exist=False)
         report = retry_while_busy(job, lambda: rebuild_collection(damaged, [], job.listen))
         lost = f", {report.vectors_lost:,} vectors lost and embedded again" if report.vectors_lost else ""
-        return (
-            f"{plural(report.documents_kept, 'file')} kept{lost}; {changes(report.run)}."
-            f" The old files are in {report.set_aside}"
-        )
+        aside = f" The old files are in {report.set_aside}" if report.set_aside else ""
+        return f"{plural(report.documents_kept, 'file')} kept{lost}; {changes(report.run)}.{aside}"
 
     return Job(JobKind.REBUILD, collection, work)
 

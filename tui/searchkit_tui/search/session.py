@@ -8,7 +8,7 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from searchkit import Home
-from searchkit.errors import CollectionNotFoundError, SearchkitError
+from searchkit.errors import SearchkitError
 from searchkit.types import Hit, SearchMode
 from searchkit_tui.rendering.errors import error_text
 
@@ -215,7 +215,7 @@ class SearchSession:
         for name in self.collections():
             try:
                 found.append(self.library.collection(name).coverage())
-            except CollectionNotFoundError:
+            except SearchkitError:  # just deleted, or its database is away
                 continue
         return tuple(found)
 
@@ -240,7 +240,7 @@ class SearchSession:
     def _quick(self, library: "Library", request: "SearchRequest") -> SearchAnswer:
         """Search without what takes long: by words alone, unless the long part is that the model reads passages."""
         names = request.collections or self.collections()
-        reads = self.is_warm and any(not library.collection(name).is_covered() for name in names)
+        reads = self.is_warm and not all(_is_covered(library, name) for name in names)
         if reads and request.mode is not SearchMode.LEXICAL:
             answer = self._search(library, replace(request, reads=False), request.mode)
             return replace(answer, request=request, is_partial=True)
@@ -263,3 +263,11 @@ class SearchSession:
 def is_answered_by_words(request: "SearchRequest") -> bool:
     """True if hits by words alone are part of the answer."""
     return request.mode is SearchMode.HYBRID and request.like is None
+
+
+def _is_covered(library: "Library", name: str) -> bool:
+    """True if everything in a collection has been embedded, or its database is away."""
+    try:
+        return library.collection(name).is_covered()
+    except SearchkitError:
+        return True

@@ -1,0 +1,239 @@
+"""Opens a collection in PostgreSQL: for reading, or for writing, which creates and migrates its schema first."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.postgres.database import PREFIX, PostgresDatabase, adapt, lock_key
+from searchkit.catalog.postgres.schema import MIGRATIONS, migrate
+from searchkit.errors import Action, CatalogError, CollectionNotFoundError, Remedy, UsageError
+from searchkit.home import CollectionFolder, DatabaseUrl
+
+_LEAST_SERVER, _LEAST_VECTOR = 150_000, (0, 7)
+_CONNECT_SECONDS = 5
+_LEFT_ALONE_SECONDS = 5.0  # a server that was not there: many collections may be in it, and somebody types
+_FAILED: dict[str, tuple[float, psycopg.OperationalError]] = {}  # when each address failed last, and how
+_LONGEST_NAME = 63  # bytes of a schema's
+_ASK_OWNER = "Ask the database's administrator for it."
+# `search_path` leads to the collection's tables, and to the types of pgvector. Compiling queries would take longer than running
+# them; plans are made for the values that are asked for. The graph is followed until enough of what a filter allows is found.
+_SETTINGS = {
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+    "hnsw.ef_search": "1000",
+    "hnsw.iterative_scan": "relaxed_order",
+}
+
+
+def schema_of(name: str) -> str:
+    """The schema of a collection."""
+    schema = PREFIX + name
+    if len(schema.encode()) <= _LONGEST_NAME:
+        return schema
+    return f"{schema.encode()[:46].decode('utf-8', 'ignore')}_{lock_key(name) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+@contextmanager
+def readable_errors_of(url: DatabaseUrl) -> Iterator[None]:
+    """Turn errors of PostgreSQL into a CatalogError that names the database, without its password, and says what to do."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise CatalogError(f"{url} does not allow that: {_said(error, url)}.", remedy=_ASK_OWNER) from None
+    except psycopg.errors.DiskFull as error:
+        message = f"The disk of {url} is full: {_said(error, url)}. Nothing is lost."
+        raise CatalogError(message, remedy="Free some space there, then try again.") from None
+    except psycopg.OperationalError as error:
+        message = f"{url} cannot be reached, or has broken off: {_said(error, url)}. What was committed is kept."
+        raise CatalogError(message, remedy="Try again once it is there.") from None
+    except psycopg.Error as error:
+        raise CatalogError(f"{url} cannot be used: {_said(error, url)}.") from error
+
+
+def _said(error: psycopg.Error, url: DatabaseUrl) -> str:
+    """The first line of what the server or the library says, without anything of the address that is secret."""
+    lines = (error.diag.message_primary or str(error)).strip().splitlines()
+    return url.without_secrets(lines[0] if lines else type(error).__name__).rstrip(".")
+
+
+@contextmanager
+def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
+    """Open a collection for reading, for the duration of a block."""
+    with readable_errors_of(_url(folder)), open_for_reading(folder) as catalog:
+        yield catalog
+
+
+def open_for_reading(folder: CollectionFolder) -> CatalogReader:
+    """Open a collection that cannot be changed. Raises CollectionNotFoundError if the database has none of that name."""
+    connection, schema = _connected(folder)
+    try:
+        version = _version(connection, schema)
+        if version is None:
+            raise CollectionNotFoundError(
+                f"{_url(folder)} has no collection '{folder.name}' yet.",
+                remedy=Remedy(Action.INDEX_FOLDER, collection=folder.name),
+            )
+        if version < len(MIGRATIONS):
+            _create(connection, schema, version)
+        connection.execute("SET default_transaction_read_only = on")
+    except BaseException:
+        connection.close()
+        raise
+    return CatalogReader(PostgresDatabase(connection, schema))
+
+
+@contextmanager
+def writing(
+    folder: CollectionFolder, on_wait: Callable[[str], None] | None, *, beside_others: bool
+) -> Iterator[CatalogWriter]:
+    """Open a collection for writing, created if it does not exist.
+
+    `beside_others`: others may write too, and what must not be done twice at a time is locked by itself; else nobody. `on_wait`:
+    called with who has it, before waiting for them; without it CollectionBusyError is raised.
+    """
+    with readable_errors_of(_url(folder)), open_for_writing(folder) as catalog:
+        database = catalog.database
+        assert isinstance(database, PostgresDatabase)
+        database.lock(lock_key(database.schema), on_wait, is_shared=beside_others)
+        yield catalog
+
+
+def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
+    """Open a collection for writing, created or migrated as needed, without a lock."""
+    connection, schema = _connected(folder)
+    try:
+        version = _version(connection, schema)
+        if version is None or version < len(MIGRATIONS):
+            _create(connection, schema, version)
+    except BaseException:
+        connection.close()
+        raise
+    return CatalogWriter(PostgresDatabase(connection, schema))
+
+
+def exists(folder: CollectionFolder) -> bool:
+    """True if the database has the collection."""
+    with readable_errors_of(_url(folder)):
+        connection, schema = _connected(folder)
+        with connection:
+            return _version(connection, schema) is not None
+
+
+def delete(folder: CollectionFolder) -> None:
+    """Remove a collection's schema with all that is in it."""
+    with readable_errors_of(_url(folder)):
+        connection, schema = _connected(folder)
+        with connection:
+            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+
+
+def _url(folder: CollectionFolder) -> DatabaseUrl:
+    assert folder.url is not None, "the collection lives in PostgreSQL"
+    return folder.url
+
+
+def _connected(folder: CollectionFolder) -> tuple[psycopg.Connection[Any], str]:
+    """Connect, with the collection's schema first in the search path, whether or not it exists."""
+    url, schema = _url(folder), schema_of(folder.name)
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(url.full)
+    except psycopg.Error:
+        raise UsageError(f"{url} is not an address of PostgreSQL.", remedy=_ADDRESS) from None
+    failed, error = _FAILED.get(url.full, (0.0, psycopg.OperationalError()))
+    if time.monotonic() - failed < _LEFT_ALONE_SECONDS:
+        raise error
+    parts.setdefault("connect_timeout", _CONNECT_SECONDS)
+    parts.setdefault("application_name", f"searchkit, process {os.getpid()} on {socket.gethostname()}"[:_LONGEST_NAME])
+    parts["client_encoding"] = "UTF8"
+    try:
+        connection = psycopg.connect(**parts, autocommit=True)  # type: ignore[arg-type]  # of libpq's own options
+    except psycopg.OperationalError as error:
+        _FAILED[url.full] = time.monotonic(), error
+        raise
+    try:
+        halfvec, home = _pgvector(connection, url)
+        path = sql.SQL(", ").join([sql.Identifier(schema), sql.Identifier(home), sql.SQL("pg_catalog")])
+        connection.execute(sql.SQL("SET search_path = {}").format(path))
+        for name, value in _SETTINGS.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        _set_time_zone(connection)
+        adapt(connection, halfvec)
+    except BaseException:
+        connection.close()
+        raise
+    return connection, schema
+
+
+_ADDRESS = "Write it as postgresql://USER@HOST/DATABASE; a password is better kept in ~/.pgpass."
+
+
+def _pgvector(connection: psycopg.Connection[Any], url: DatabaseUrl) -> tuple[int, str]:
+    """The number of the type `halfvec`, and the schema that has it. Raises CatalogError if the server is too old or lacks it."""
+    if connection.info.server_version < _LEAST_SERVER:
+        raise CatalogError(f"{url} is PostgreSQL {connection.info.server_version // 10_000}; it takes 15 or newer.")
+    if connection.execute("SHOW server_encoding").fetchone() != ("UTF8",):
+        raise CatalogError(f"{url} does not keep its texts in UTF-8.", remedy="Create a database that does.")
+    query = (
+        "SELECT t.oid, n.nspname, e.extversion FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " LEFT JOIN pg_type t ON t.typnamespace = n.oid AND t.typname = 'halfvec' WHERE e.extname = 'vector'"
+    )
+    found = connection.execute(query).fetchone()
+    if found is None:
+        try:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        except psycopg.Error as error:
+            raise CatalogError(
+                f"{url} has no pgvector, and it cannot be added: {_said(error, url)}.",
+                remedy="Have the server's administrator install pgvector, and run CREATE EXTENSION vector in that database.",
+            ) from None
+        found = connection.execute(query).fetchone()
+    if found is None or found[0] is None or tuple(int(part) for part in found[2].split(".")[:2]) < _LEAST_VECTOR:
+        version = found[2] if found else "missing"
+        raise CatalogError(
+            f"pgvector in {url} is {version}; it takes 0.7 or newer.",
+            remedy="Have the server's administrator upgrade it, and run ALTER EXTENSION vector UPDATE.",
+        )
+    return int(found[0]), str(found[1])
+
+
+def _set_time_zone(connection: psycopg.Connection[Any]) -> None:
+    """Have the server tell times as this machine does: a file's day is the day here."""
+    name = os.environ.get("TZ") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    try:
+        connection.execute("SELECT set_config('timezone', %s, false)", (name or "UTC",))
+    except psycopg.DataError:  # it knows no zone of that name, and keeps its own
+        return
+
+
+def _version(connection: psycopg.Connection[Any], schema: str) -> int | None:
+    """Count the migrations that have been applied; None if the schema is not there, or is nobody's of ours.
+
+    Raises CatalogError if it is of a newer searchkit.
+    """
+    there = "SELECT to_regclass(format('%%I.migrations', %s::text)) IS NOT NULL"
+    if connection.execute(there, (schema,)).fetchone() != (True,):
+        return None
+    (version,) = connection.execute("SELECT count(*) FROM migrations").fetchone() or (0,)
+    if version > len(MIGRATIONS):
+        message = f"The collection in the schema {schema} was written by a newer searchkit."
+        raise CatalogError(message, remedy=Remedy(Action.UPGRADE))
+    return int(version)
+
+
+def _create(connection: psycopg.Connection[Any], schema: str, version: int | None) -> None:
+    """Create the schema or what it lacks, in one transaction; whoever does the same meanwhile waits."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(schema, "migrate"),))
+        version = _version(connection, schema)  # now that nobody else migrates
+        if version is None:
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+            connection.execute("CREATE TABLE migrations (number integer PRIMARY KEY)")
+        migrate(lambda statement: connection.execute(statement.encode()), version or 0)

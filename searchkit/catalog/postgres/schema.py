@@ -60,6 +60,7 @@ _TABLES = (
         token_count integer NOT NULL,
         content_hash bytea NOT NULL,
         place text COLLATE "C" NOT NULL DEFAULT '',
+        lines text COLLATE "C" NOT NULL DEFAULT '',
         UNIQUE (document_id, ordinal)
     )
     """,
@@ -150,7 +151,7 @@ _VIEWS = (
         (CASE WHEN {_IN_MAILBOX} AND c.place ~ ', {_DAY}$' THEN right(c.place, 10)
             WHEN {_IN_MAILBOX} THEN substr(c.place, strpos(c.place, ', ') + 2, 10) ELSE f.moment END) COLLATE "C" AS moment,
         coalesce((SELECT m.sender FROM messages m
-            WHERE m.document_id = c.document_id AND c.ordinal BETWEEN m.first AND m.last LIMIT 1), '') AS sender
+            WHERE m.document_id = c.document_id AND c.ordinal BETWEEN m.first AND m.last LIMIT 1), '') AS sender, c.lines
     FROM chunks c JOIN files f ON f.id = c.document_id
     """,
 )

@@ -383,6 +383,22 @@ def test_both_databases_have_the_same_words_with_the_same_weights(folder: Collec
         assert fulltext.term_counts(there, ["water", "run", "no"]) == fulltext.term_counts(here, ["water", "run", "no"])
 
 
+def test_both_databases_have_the_same_columns(folder: CollectionFolder) -> None:
+    """A migration of SQLite's catalog needs one of PostgreSQL's."""
+    own_alone = {"fulltext", "terms", "totals", "removed_vectors"}
+    tables = ("meta", "roots", "exclusions", "documents", "chunks", "vectors", "provisional", "asked", "messages")
+    with memory_catalog() as here, writing(folder) as there:
+        of_here = here.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        known = {name for (name,) in of_here if not name.startswith(("sqlite_", "_sqlite", "fulltext"))} - own_alone
+        assert known == {*tables, "provisional_correction"}
+        for table in (*tables, "files", "passages"):
+            columns = [
+                sorted(column[0] for column in each.execute(f"SELECT * FROM {table} LIMIT 0").description)
+                for each in (here, there)
+            ]
+            assert columns[0] == columns[1], table
+
+
 def test_many_vectors_are_found_by_their_bits(folder: CollectionFolder) -> None:
     random = np.random.default_rng(7)
     centres = random.standard_normal((200, 64))

@@ -420,8 +420,8 @@ class Library:
             with _if_reachable(collection):
                 if recorded or root in collection.roots():
                     return collection
-        taken = {collection.name for collection in known}
-        names = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
+        taken = {collection.name for collection in known if not _is_unused(collection)}
+        names = [name, *(f"{name}-{number}" for number in range(2, len(known) + 3))]
         return self._named(next(free for free in names if free not in taken))
 
     def _in_database(self, collection: Collection, url: DatabaseUrl) -> Collection:
@@ -443,6 +443,16 @@ class Library:
 
     def _by_name(self) -> list[Collection]:
         return [self._named(name) for name in self.collections()]
+
+
+def _is_unused(collection: Collection) -> bool:
+    """True if a collection has no folder: a run was killed once it was created, or config.toml has a place for it alone."""
+    try:
+        return not collection.roots()
+    except CollectionNotFoundError:
+        return True
+    except (CatalogError, ExtraMissingError):
+        return False
 
 
 def _if_reachable(collection: Collection) -> AbstractContextManager[None]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.catalog.connection import writing
+from searchkit.home import Home, collection_at
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import verify_collection
 from tests.support.hash_embedder import HashEmbedder
@@ -41,6 +43,15 @@ def test_killed_at_random_moments_a_run_resumes_and_ends_as_an_undisturbed_one(
     leftovers = [path.name for path in (disturbed / "collections" / "docs" / "index").iterdir()]
     assert len([name for name in leftovers if name.isdigit()]) == 1
     assert [name for name in leftovers if name.startswith(".")] == []
+
+
+def test_a_collection_that_a_killed_run_left_empty_is_used_by_the_next(tmp_path: Path, folder: Path) -> None:
+    home = Home(tmp_path / "home")
+    with writing(collection_at(home, "docs")):
+        pass  # killed before the folder was written down
+    with Library(home.path, embedder=HashEmbedder()) as library:
+        assert library.index(folder).collection == "docs"
+        assert library.collections() == ["docs"]
 
 
 def test_an_interrupt_keeps_what_was_embedded(tmp_path: Path, folder: Path) -> None:

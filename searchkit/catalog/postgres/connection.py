@@ -22,6 +22,7 @@ _CONNECT_SECONDS = 5
 _LEFT_ALONE_SECONDS = 5.0  # a server that was not there: many collections may be in it, and somebody types
 _FAILED: dict[str, tuple[float, psycopg.OperationalError]] = {}  # when each address failed last, and how
 _LONGEST_NAME = 63  # bytes of a schema's
+_CHECK = "Check the user, the database and the password, in the address or in ~/.pgpass."
 _ASK_OWNER = "Ask the database's administrator for it."
 # `search_path` leads to the collection's tables, and to the types of pgvector. Compiling queries would take longer than running
 # them; plans are made for the values that are asked for. The graph is followed until enough of what a filter allows is found.
@@ -52,16 +53,27 @@ def readable_errors_of(url: DatabaseUrl) -> Iterator[None]:
         message = f"The disk of {url} is full: {_said(error, url)}. Nothing is lost."
         raise CatalogError(message, remedy="Free some space there, then try again.") from None
     except psycopg.OperationalError as error:
-        message = f"{url} cannot be reached, or has broken off: {_said(error, url)}. What was committed is kept."
-        raise CatalogError(message, remedy="Try again once it is there.") from None
+        raise _unreachable(error, url) from None
     except psycopg.Error as error:
         raise CatalogError(f"{url} cannot be used: {_said(error, url)}.") from error
+
+
+def _unreachable(error: psycopg.OperationalError, url: DatabaseUrl) -> CatalogError:
+    """What became of a connection: refused to this user, not made at all, or broken off."""
+    if (attempt := error.pgconn) is None:
+        message = f"{url} has broken off: {_said(error, url)}. What was committed is kept."
+    elif attempt.used_password or attempt.needs_password:  # asked for by a server that is there
+        return CatalogError(f"{url} refuses the connection: {_said(error, url)}.", remedy=_CHECK)
+    else:
+        message = f"{url} cannot be reached: {_said(error, url)}."
+    return CatalogError(message, remedy="Try again once it is there.")
 
 
 def _said(error: psycopg.Error, url: DatabaseUrl) -> str:
     """The first line of what the server or the library says, without anything of the address that is secret."""
     lines = (error.diag.message_primary or str(error)).strip().splitlines()
-    return url.without_secrets(lines[0] if lines else type(error).__name__).rstrip(".")
+    said = lines[0].removeprefix("connection failed: ") if lines else type(error).__name__
+    return url.without_secrets(said).rstrip(".")
 
 
 @contextmanager

@@ -139,6 +139,7 @@ class Library:
             if not is_new:
                 embedder = chosen.embedder_to_index(catalog, model, on_progress)
             with catalog.transaction():
+                catalog.database.take_turns("roots")  # of folders that overlap, the second is refused
                 root = _root_of(catalog, target, chosen.name)
                 set_meta(catalog, MODEL, embedder.info.name if embedder else catalog.meta(MODEL) or "")
             write_recovery_record(chosen.folder, catalog)
@@ -435,7 +436,7 @@ class Library:
                 f"There is a collection '{name}' already, {where}.",
                 remedy=Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection"),
             )
-        with writing(replace(folder, url=url)):  # which creates it there, or says why it cannot be
+        with writing(replace(folder, url=url), beside_others=True):  # which creates it there, or says why it cannot be
             settings = saved_settings(self.home)
             save_settings(self.home, replace(settings, collections={**settings.collections, name: url}))
         self._collections.pop(name).close()

@@ -229,8 +229,8 @@ def writing(
         from searchkit.catalog.postgres import connection as server
 
         with server.writing(folder, on_wait, beside_others=beside_others) as catalog:
-            yield catalog
             folder.create()
+            yield catalog
             write_recovery_record(folder, catalog)
         return
     with readable_errors(folder):

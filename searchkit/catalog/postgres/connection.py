@@ -230,10 +230,15 @@ def _version(connection: psycopg.Connection[Any], schema: str) -> int | None:
 
     Raises CatalogError if it is of a newer searchkit.
     """
-    there = "SELECT to_regclass(format('%%I.migrations', %s::text)) IS NOT NULL"
+    # Looked up as rows: what `to_regclass` has once not found, it may not find within a transaction that has waited for it either.
+    there = (
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = 'migrations')"
+    )
     if connection.execute(there, (schema,)).fetchone() != (True,):
         return None
-    (version,) = connection.execute("SELECT count(*) FROM migrations").fetchone() or (0,)
+    count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, "migrations"))
+    (version,) = connection.execute(count).fetchone() or (0,)
     if version > len(MIGRATIONS):
         message = f"The collection in the schema {schema} was written by a newer searchkit."
         raise CatalogError(message, remedy=Remedy(Action.UPGRADE))

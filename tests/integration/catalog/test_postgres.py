@@ -1,8 +1,11 @@
 """What is PostgreSQL's own: many writers and readers of one collection, rights, restarts, addresses; its words and its index."""
 
+import subprocess
+import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,7 @@ from searchkit.maintenance.rebuild import rebuild_collection
 from searchkit.reports import RunOptions
 from searchkit.types import SearchMode
 from searchkit_indexes import search_rescored
-from tests.support.files import write
+from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.postgres import LibraryInDatabase, empty_database
 from tests.support.stored_files import chunk, put_file
@@ -120,6 +123,53 @@ def test_no_message_contains_a_password(team: Library, docs: Path, url: str) -> 
         assert SECRET not in said(run(team.home, "--debug", *command))
 
 
+@pytest.mark.parametrize("address", ["wrong", "none", "right"])
+def test_whoever_is_refused_is_told_what_to_check(
+    library: Library, docs: Path, url: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSFILE", str(docs / "none"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        if _has_role(connection, "bruno"):
+            connection.execute("DROP OWNED BY bruno")
+        connection.execute("DROP ROLE IF EXISTS bruno")
+        connection.execute(f"CREATE ROLE bruno LOGIN PASSWORD '{SECRET}'")
+        connection.execute("GRANT CREATE ON DATABASE postgres TO bruno")
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        rules = Path(str(connection.execute("SHOW hba_file").fetchone()[0]))  # type: ignore[index]
+        before = rules.read_text()
+        rules.write_text(f"local all bruno scram-sha-256\n{before}")
+        try:
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("SELECT pg_sleep(.2)")
+            password = {"wrong": f":{SECRET}no", "none": "", "right": f":{SECRET}"}[address]
+            done = run(
+                library.home, "index", str(docs), "--to", url.replace("postgres:@", f"bruno{password}@"), "--lazy"
+            )
+        finally:
+            rules.write_text(before)
+            connection.execute("SELECT pg_reload_conf()")
+    assert SECRET not in said(done)
+    assert (done.exit_code == 0) == (address == "right"), said(done)
+    if address != "right":
+        assert isinstance(done.exception, CatalogError)
+        assert "refuses the connection" in str(done.exception)
+        assert "password" in str(done.exception.remedy)
+        assert not library.home.config.exists()
+
+
+def test_a_collection_of_config_toml_is_made_by_the_first_run(
+    library: Library, docs: Path, url: str, embedder: HashEmbedder
+) -> None:
+    write(library.home.config, f'[collections.docs]\nurl = "{url}"\n')
+    assert library.index(docs).collection == "docs", (
+        "a collection that nobody has made yet is no reason for another name"
+    )
+    assert names(library, "dough") == ["bread.txt"]
+    assert schema_of("docs") == "searchkit_docs"
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM searchkit_docs.documents").fetchone() == (3,)
+
+
 def test_options_of_tls_are_passed_on(team: Library, docs: Path, url: str) -> None:
     without_tls = url.replace("?host=/", "?sslmode=bogus&host=/")
     with pytest.raises(CatalogError, match='invalid sslmode value: "bogus"'):
@@ -194,12 +244,43 @@ def test_two_write_to_different_folders_of_a_collection_at_a_time(
         for number in range(20):
             write(folder / f"{folder.name}{number}.txt", f"The {folder.name} number {number} is about water.\n")
     team.index(write(tmp_path / "zero" / "zero.txt", "nothing\n").parent, collection="all")
+    errors = index_at_once(folders, "all", tmp_path, url)
+    assert errors == []
+    status = team.status("all")
+    assert (status.indexed, status.vectors, status.passages) == (41, 41, 41)
+    assert find_damage(team.collection("all").folder) == []
+    assert len(team.search("water", k=50, mode=SearchMode.LEXICAL)) == 40
+
+
+def test_of_overlapping_folders_that_are_indexed_at_a_time_one_is_taken(
+    team: Library, tmp_path: Path, url: str
+) -> None:
+    outer = tmp_path / "outer"
+    inner = [outer / f"part{number}" for number in range(4)]
+    for folder in inner:
+        for number in range(5):
+            write(folder / f"{number}.txt", f"Number {number} of {folder.name} is about water.\n")
+    for name in ("one", "two", "three"):
+        errors = index_at_once((outer, *inner), name, tmp_path, url)
+        write(team.home.config, "".join(f'[collections.{each}]\nurl = "{url}"\n' for each in ("one", "two", "three")))
+        assert {type(error) for error in errors} == {UsageError}, errors
+        assert all("is already in" in str(error) for error in errors), errors
+        status = team.status(name)
+        assert status.roots in ((outer,), tuple(folder for folder in status.roots if folder in inner))
+        assert (status.passages, status.vectors) == (status.indexed, status.indexed)
+        assert find_damage(team.collection(name).folder) == []
+
+
+def index_at_once(folders: Sequence[Path], collection: str, place: Path, url: str) -> list[SearchkitError]:
+    """Index folders into one collection, each from a data directory of its own; returns what was refused."""
     errors: list[SearchkitError] = []
+    begin = threading.Barrier(len(folders))
 
     def index(folder: Path) -> None:
-        with LibraryInDatabase(team.home.path, url, embedder=HashEmbedder()) as own:
+        with LibraryInDatabase(place / f"home of {folder.name}", url, embedder=HashEmbedder()) as own:
+            begin.wait()
             try:
-                own.index(folder, collection="all")
+                own.index(folder, collection=collection)
             except SearchkitError as error:
                 errors.append(error)
 
@@ -208,11 +289,52 @@ def test_two_write_to_different_folders_of_a_collection_at_a_time(
         thread.start()
     for thread in threads:
         thread.join()
-    assert errors == []
-    status = team.status("all")
-    assert (status.indexed, status.vectors, status.passages) == (41, 41, 41)
-    assert find_damage(team.collection("all").folder) == []
-    assert len(team.search("water", k=50, mode=SearchMode.LEXICAL)) == 40
+    return errors
+
+
+def test_of_two_that_index_one_is_killed_and_nothing_is_lost_or_twice(
+    team: Library, tmp_path: Path, url: str, embedder: HashEmbedder
+) -> None:
+    folders = [tmp_path / "docs", tmp_path / "others" / "docs"]
+    for folder in folders:
+        for number in range(12):
+            text = "\n\n".join(f"Part {part} of {folder.parent.name} {number}." * 20 for part in range(4))
+            write(folder / f"{number}.md", f"{text}\nThe same in both.\n")
+    homes = [tmp_path / "first", tmp_path / "second"]
+    for home in homes:
+        write(home / "config.toml", f'[collections.docs]\nurl = "{url}"\n')
+    team.index(write(tmp_path / "zero" / "zero.txt", "nothing\n").parent, collection="docs")
+    ends = []
+    for delay in (0.0, 0.1, 0.3, 0.8):
+        killed = start_indexing(homes[0], folders[0])
+        other = start_indexing(homes[1], folders[1])
+        with suppress(subprocess.TimeoutExpired):
+            killed.wait(timeout=delay)
+        killed.kill()
+        killed.communicate()
+        output, _ = other.communicate(timeout=120)
+        ends.append((other.returncode, output.splitlines()[-1:]))
+    assert ends == [(0, ["done"])] * 4
+    for home, folder in zip(homes, folders, strict=True):
+        last = start_indexing(home, folder)
+        output, _ = last.communicate(timeout=120)
+        assert (last.returncode, output.splitlines()[-1:]) == (0, ["done"])
+    status = team.status("docs")
+    assert status.indexed == 25
+    assert status.vectors == status.passages
+    assert find_damage(team.collection("docs").folder) == []
+    with psycopg.connect(url) as connection:
+        twice = "SELECT root_id, path FROM searchkit_docs.documents GROUP BY 1, 2 HAVING count(*) > 1"
+        assert connection.execute(twice).fetchall() == []
+
+
+def start_indexing(home: Path, folder: Path) -> "subprocess.Popen[str]":
+    """Index a folder of the collection `docs` slowly, in a process of its own."""
+    command = [sys.executable, "-m", "tests.support.index_slowly", str(home), str(folder), "0.01", "docs"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    return process
 
 
 def test_the_same_folder_has_one_writer_at_a_time(team: Library, docs: Path) -> None:

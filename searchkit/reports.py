@@ -196,7 +196,8 @@ class CollectionStatus:
 
     `unread`: files that the last run found but did not get to read. `provisional`: passages without a vector that have a
     provisional one. `is_lazy`: True if passages are embedded only as questions ask for them. `inside`: documents inside
-    files, such as attachments. `left_out_inside`: what readers left out of documents, by kind, and of how many.
+    files, such as attachments. `left_out_inside`: what readers left out of documents, by kind, and of how many. `database`: where
+    it lives in PostgreSQL, without a password; empty for a collection of this machine.
     """
 
     name: str
@@ -222,6 +223,7 @@ class CollectionStatus:
     provisional: int = 0
     is_lazy: bool = False
     embedding_rate: float = 0.0
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)

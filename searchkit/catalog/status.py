@@ -72,6 +72,7 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         unsupported_types=tuple(documents.unsupported_types(catalog)),
         provisional=count_provisional(catalog, fingerprint),
         embedding_rate=embedding_rate(catalog),
+        database=str(folder.url or ""),
         is_lazy=catalog.meta(LAZY) == "yes",
         inside=documents.count_inside(catalog),
         left_out=left_out(catalog),

@@ -106,6 +106,8 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
     click.echo(f"  model     {one.model or missing_model}")
     if one.index:
         click.echo(f"  index     {_index(one.index)}")
+    if one.database:
+        click.echo(f"  lives in  {on_one_line(one.database)}")
     click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {one.updated_at or 'never'}")
     for problem in one.problems[:_PROBLEMS_SHOWN]:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")

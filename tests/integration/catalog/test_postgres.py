@@ -9,9 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import psycopg
 import pytest
 from click.testing import CliRunner, Result
+
+pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
+
+import psycopg
 
 from searchkit.catalog import fulltext, vectors
 from searchkit.catalog.connection import memory_catalog, reading, writing
@@ -119,7 +122,17 @@ def test_no_message_contains_a_password(team: Library, docs: Path, url: str) -> 
             assert isinstance(done.exception, SearchkitError), said(done)
             assert SECRET not in said(done)
     write(team.home.config, f'[collections.team]\nurl = "{addresses[1]}"\n')
-    for command in (["search", "water"], ["status"], ["collections"], ["verify"], ["status", "-c", "team"], ["index"]):
+    commands = [
+        "search water",
+        "search water --json",
+        "status",
+        "status --json",
+        "collections",
+        "collections --json",
+        "verify",
+    ]
+    commands += ["verify --json", "status -c team", "status -c team --json", "index", "index --json", f"forget {docs}"]
+    for command in map(str.split, [*commands, "rebuild -c team", f"similar {docs / 'bread.txt'}"]):
         assert SECRET not in said(run(team.home, "--debug", *command))
 
 
@@ -168,6 +181,15 @@ def test_a_collection_of_config_toml_is_made_by_the_first_run(
     assert schema_of("docs") == "searchkit_docs"
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM searchkit_docs.documents").fetchone() == (3,)
+
+
+def test_the_status_says_where_a_collection_lives(team: Library, docs: Path, url: str) -> None:
+    team.index(docs)
+    with_password = url.replace("postgres:@", f"postgres:{SECRET}@")  # which this server does not ask for
+    write(team.home.config, f'[collections.docs]\nurl = "{with_password}"\n')
+    done = run(team.home, "status")
+    assert "  lives in  postgresql://postgres@/postgres\n" in done.stdout
+    assert SECRET not in said(done) + said(run(team.home, "status", "--json"))
 
 
 def test_options_of_tls_are_passed_on(team: Library, docs: Path, url: str) -> None:

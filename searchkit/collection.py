@@ -22,6 +22,7 @@ from searchkit.reports import (
     CollectionStatus,
     Coverage,
     DocumentView,
+    EmbedReport,
     IndexReport,
     LeftOut,
     LeftOutRule,
@@ -35,6 +36,7 @@ from searchkit.types import DocumentStatus, Hit, Passage
 
 if TYPE_CHECKING:  # a search by words needs no NumPy, and an index run no searcher
     from searchkit.embedding.embedder import Embedder
+    from searchkit.ingest.index_run import IndexRun
     from searchkit.search.searcher import CollectionSearcher
 
 _FORGET_SLACK = 5000  # vectors; forgetting is immediate, and searches drop what has been removed
@@ -213,6 +215,40 @@ class Collection:
 
         `embedder`: None to index words alone. It becomes the model of a collection that has none.
         """
+        run = self._run_of(catalog, embedder, on_progress, options)
+        with catalog.database.locked([path_to_text(root.path) for root in chosen], waiting(on_progress, options)):
+            return run.run(chosen)
+
+    def embed(self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS) -> EmbedReport:
+        """Embed what has no vector yet from the text that is stored, in a lazy collection too. No folder is looked at.
+
+        Where a collection lives in PostgreSQL, any number of processes on any machines may do so at once, beside index runs.
+
+        Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError if there is no model.
+        """
+        from searchkit.catalog.passages import count_passages
+
+        with self.writing(waiting(on_progress, options), beside_others=True) as catalog:
+            embedder = self.embedder_to_index(catalog, on_progress=on_progress)
+            if embedder is None:
+                own = catalog.meta(MODEL)
+                missing = f"The model '{own}' of '{self.name}' is not installed." if own else "No model is installed."
+                raise ModelNotFoundError(missing, remedy=get_again(own) if own else GET_A_MODEL)
+            embedded, seconds = self._run_of(catalog, embedder, on_progress, options).embed()
+            passages, covered = count_passages(catalog, embedder.info.fingerprint)
+        return EmbedReport(self.name, embedder.info.name, embedded, passages - covered, seconds)
+
+    def has_pending(self) -> bool:
+        """True if a passage has no vector of the collection's model, or it has no model; quick to ask."""
+        from searchkit.catalog.vectors import pending_hashes
+
+        with self._catalog() as catalog:
+            fingerprint = self._fingerprint(catalog)
+            return not fingerprint or bool(pending_hashes(catalog, fingerprint, b"", 1))
+
+    def _run_of(
+        self, catalog: CatalogWriter, embedder: "Embedder | None", on_progress: ProgressListener, options: RunOptions
+    ) -> "IndexRun":
         from searchkit.ingest.index_run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
@@ -227,9 +263,7 @@ class Collection:
             memory_bytes=settings.max_reader_megabytes * 1_000_000,
             contained=settings.read_contained,
         )
-        run = IndexRun(self.folder, catalog, embedder, limits, on_progress, options, settings.lazy_above_passages)
-        with catalog.database.locked([path_to_text(root.path) for root in chosen], waiting(on_progress, options)):
-            return run.run(chosen)
+        return IndexRun(self.folder, catalog, embedder, limits, on_progress, options, settings.lazy_above_passages)
 
     def forget(self, path: Path) -> int | None:
         """Remove a folder or file (absolute path) from the collection, and the opened hits there; nothing on the disk.

@@ -176,6 +176,17 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbedReport:
+    """The result of embedding what is stored: passages by this process, those left without a vector, which others may be at."""
+
+    collection: str
+    model: str
+    embedded: int
+    left: int
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStatus:
     """The index that semantic searches of a collection use.
 

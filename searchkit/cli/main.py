@@ -19,6 +19,7 @@ _COMMANDS = {
     "ask": "Answer a question from what is indexed, with citations.",
     "chat": "Talk about what is indexed, in the terminal.",
     "serve": "Serve search, embeddings and answers to other programs.",
+    "embed": "Embed what is stored and has no vector yet.",
     "status": "Show what is indexed, and what is not and why.",
     "tune": "Choose a collection's index by measurement.",
     "verify": "Look for damage in what is stored.",
@@ -44,7 +45,16 @@ _MODULES = {
 }  # others: named as the command
 
 # Those that an interruption costs little.
-_CONTINUED = ({"index"}, {"demo"}, {"train"}, {"rebuild"}, {"eval"}, {"models", "pull"}, {"models", "import"})
+_CONTINUED = (
+    {"index"},
+    {"embed"},
+    {"demo"},
+    {"train"},
+    {"rebuild"},
+    {"eval"},
+    {"models", "pull"},
+    {"models", "import"},
+)
 
 
 class LazyGroup(click.Group):

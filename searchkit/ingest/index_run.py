@@ -74,6 +74,14 @@ class IndexRun:
             scanned_pages=documents.count_scanned_pages(self.catalog),
         )
 
+    def embed(self) -> tuple[int, float]:
+        """Embed all passages without a vector, in a lazy collection too; returns their number and the seconds it took."""
+        assert self.embedder is not None, "there is a model to embed with"
+        started = time.monotonic()
+        embedded = self._fill(self.embedder, PendingGuesses(self.catalog, self.embedder), may_wait=False)
+        self.finish(is_same=False)
+        return embedded, time.monotonic() - started
+
     def finish(self, *, is_same: bool) -> None:
         """Remove vectors that no document needs any more and update the index; `is_same`: no passage was added or removed."""
         with self.catalog.transaction():
@@ -115,10 +123,11 @@ class IndexRun:
             set_left_out(self.catalog, sync.left_out, [path_to_text(root.path) for root in all_roots(self.catalog)])
         return sync
 
-    def _fill(self, embedder: Embedder, guesses: PendingGuesses) -> int:
+    def _fill(self, embedder: Embedder, guesses: PendingGuesses, *, may_wait: bool = True) -> int:
+        """Embed what is missing; with `may_wait` only if the collection is not one that waits for questions."""
         reuse_vectors(self.catalog, embedder.info.fingerprint, neighbours(self.folder))
         missing = tokens_to_embed(self.catalog, embedder.info.fingerprint)
-        is_lazy = self._is_lazy()
+        is_lazy = may_wait and self._is_lazy()
         guesses.complete(pending=missing.passages, is_lazy=is_lazy)
         write_guess_index(self.folder, self.catalog)
         if is_lazy:

@@ -1,13 +1,15 @@
 """Makes a folder of as many passages as you like from an indexed collection, plants judged passages in it, and measures searches.
 
 Usage: python -m benchmarks.large_collection make FOLDER --from COLLECTION [--home DIR] [--versions 5] [--plant SET ...]
-       python -m benchmarks.large_collection fill NAME [--home DIR]
+       python -m benchmarks.large_collection fill NAME --like COLLECTION --like-home DIR [--home DIR]
        python -m benchmarks.large_collection ask NAME --plant SET ... [--home DIR] [--mode MODE] [--count 50]
 
 `make` writes each document of COLLECTION as it is and, in further versions, with three words in ten exchanged for those of a
 neighbour, so that words stay as common as they are. SET is a folder with judgments in BEIR's layout; its passages become files.
-`fill` gives each passage of a lazy collection a made vector near its guess, which takes minutes where the model would take hours:
-to measure the time of searches with all embedded, not what they find. Its data directory is of no other use afterwards.
+`fill` gives each passage of a lazy collection a made vector, which takes minutes where the model would take hours: to measure
+the time of searches with all embedded, not what they find. A made vector lies between two of another collection that the same
+model has embedded, so that codes of a bit need as many candidates among them as among real ones. The data directory is of no
+other use afterwards.
 `ask` asks the questions of the sets in the collection NAME that was indexed from FOLDER: nDCG@10 against their judgments, and
 the time of a search, warm.
 """
@@ -26,7 +28,6 @@ import numpy as np
 
 from searchkit.catalog.connection import reading
 from searchkit.catalog.meta import LAZY, set_meta
-from searchkit.catalog.provisional import dimension_of, provisional_of_hashes
 from searchkit.catalog.vectors import pending_hashes, put_vectors
 from searchkit.collection import Collection
 from searchkit.embedding.embedder import normalized
@@ -35,11 +36,14 @@ from searchkit.evaluate.metrics import ndcg_at
 from searchkit.home import Home, existing_collection
 from searchkit.index_store import refresh_index
 from searchkit.search.request import SearchRequest
+from searchkit.train.pairs.vectors import CorpusVectors
 from searchkit.types import Hit, SearchMode
+from searchkit_indexes import Vectors
 
 _EXCHANGED = 0.3
 _PLANTED = "planted"
 _AT_ONCE = 2000
+_OTHER = 0.2  # the share of the second vector in a made one
 
 
 def main() -> None:
@@ -49,8 +53,10 @@ def main() -> None:
         make(options)
         return
     if options.task == "fill":
+        with Library(Home(options.like_home)) as library:
+            like = stored_vectors(library.collection(options.like))
         with Library(Home(options.home)) as library:
-            fill(library.collection(options.name))
+            fill(library.collection(options.name), like)
         return
     print("| set | nDCG@10 | p50 ms | p95 ms |\n|---|---|---|---|")
     with Library(Home(options.home)) as library:
@@ -79,23 +85,27 @@ def make(options: argparse.Namespace) -> None:
         plant(options.folder / _PLANTED / place.name, place)
 
 
-def fill(collection: Collection) -> None:
-    """Store a made vector for each passage that has none, and bring the index up to date."""
+def fill(collection: Collection, like: Vectors) -> None:
+    """Store a made vector for each passage that has none, and bring the index up to date. `like`: (n, dimension) real ones."""
     embedder = collection.embedder()
     model, random_source, last = embedder.info, np.random.default_rng(0), b""
     with collection.writing() as catalog:
         while hashes := pending_hashes(catalog, model.fingerprint, last, _AT_ONCE):
-            guesses = provisional_of_hashes(catalog, hashes, dimension_of(catalog))
-            made = random_source.standard_normal((len(guesses), model.dimension)).astype(np.float32)
-            made /= np.linalg.norm(made, axis=1, keepdims=True)
-            known = np.stack(list(guesses.values()))
-            made[:, : known.shape[1]] += known
+            one, other = random_source.integers(0, len(like), (2, len(hashes)))
+            made = (1 - _OTHER) * like[one] + _OTHER * like[other]
             with catalog.transaction():
-                put_vectors(catalog, model.fingerprint, list(guesses), normalized(made))
+                put_vectors(catalog, model.fingerprint, hashes, normalized(made))
             last = hashes[-1]
         with catalog.transaction():
             set_meta(catalog, LAZY, "no")
         refresh_index(collection.folder, catalog, embedder)
+
+
+def stored_vectors(collection: Collection) -> Vectors:
+    """All vectors of a collection's model."""
+    embedder = collection.embedder()
+    with collection.reading() as catalog:
+        return CorpusVectors.read(catalog, embedder).vectors
 
 
 def exchanged(texts: Sequence[str], donor: Sequence[str]) -> Iterator[str]:
@@ -149,6 +159,8 @@ def read_options() -> argparse.Namespace:
     tasks = parser.add_subparsers(dest="task", required=True)
     filling = tasks.add_parser("fill")
     filling.add_argument("name")
+    filling.add_argument("--like", required=True)
+    filling.add_argument("--like-home", type=Path, required=True)
     making = tasks.add_parser("make")
     making.add_argument("folder", type=Path)
     making.add_argument("--from", dest="source", required=True)

@@ -269,13 +269,16 @@ class CatalogReader:
         return self.database.each(query, values)
 
     def execute_among(self, query: str, items: Sequence[object], *values: object) -> Iterator[Any]:
-        """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time.
+        """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time; `{rows}` by rows of one each.
 
-        `values`: of the placeholders before `{items}`.
+        `values`: of the placeholders before them.
         """
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
-            yield from self.execute(query.replace("{items}", ",".join("?" * len(batch))), (*values, *batch))
+            listed = query.replace("{items}", ",".join("?" * len(batch))).replace(
+                "{rows}", ",".join(["(?)"] * len(batch))
+            )
+            yield from self.execute(listed, (*values, *batch))
 
     def meta(self, key: str) -> str | None:
         """The value of one of the small facts that `searchkit.catalog.meta` names, None if it was never set."""

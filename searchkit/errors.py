@@ -55,6 +55,7 @@ class Action(StrEnum):
     REBUILD = "rebuild"  # collection
     NAME_FOLDERS = "name_folders"  # collection: rebuild it, naming its folders
     FORGET = "forget"  # path
+    MOVE = "move"  # collection: into a database
     SEE_COLLECTIONS = "see_collections"
     SEE_STATUS = "see_status"
     SEE_PROBLEMS = "see_problems"  # why files were left out

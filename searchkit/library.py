@@ -366,10 +366,12 @@ class Library:
 
     def _named(self, name: str) -> Collection:
         """A collection that may not exist. Raises UsageError for an impossible name."""
-        if name not in self._collections:
-            self._collections[name] = Collection(
-                collection_at(self.home, name), self.home, self.open_models, self._reader
-            )
+        folder, known = collection_at(self.home, name), self._collections.get(name)
+        if known is not None and known.folder == folder:
+            return known
+        if known is not None:  # it has moved meanwhile
+            known.close()
+        self._collections[name] = Collection(folder, self.home, self.open_models, self._reader)
         return self._collections[name]
 
     def _chosen(self, names: Sequence[str]) -> list[Collection]:
@@ -432,9 +434,10 @@ class Library:
             return collection
         if folder.exists():
             where = f"in {folder.url}" if folder.url else "on this machine"
+            another = Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection")
             raise UsageError(
                 f"There is a collection '{name}' already, {where}.",
-                remedy=Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection"),
+                remedy=another if folder.url else Remedy(Action.MOVE, collection=name) | another,
             )
         with writing(replace(folder, url=url), beside_others=True):  # which creates it there, or says why it cannot be
             settings = saved_settings(self.home)

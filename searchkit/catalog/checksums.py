@@ -6,7 +6,7 @@ can write a checksum. In the tables they are called seals.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
@@ -17,6 +17,7 @@ _DOCUMENT = (
     "root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
     " metadata, scanned_pages, chunk_count"
 )
+_CHUNK_NAMES, _DOCUMENT_NAMES = tuple(_CHUNK.split(", ")), tuple(_DOCUMENT.split(", "))
 
 
 def update_checksum(catalog: CatalogWriter, document_id: int) -> None:
@@ -73,6 +74,21 @@ def document_checksum(catalog: CatalogReader, document_id: int) -> bytes:
     return _digest(chain(row, chunks))
 
 
+def document_checksum_of(document: Mapping[str, object], chunks: Iterable[Mapping[str, object]]) -> bytes:
+    """The checksum of a document whose row and chunks, in their order, are at hand by the names of their columns."""
+    row = tuple(document[name] for name in _DOCUMENT_NAMES)
+    return _digest([row, *(tuple(chunk[name] for name in _CHUNK_NAMES) for chunk in chunks)])
+
+
+def state_of(catalog: CatalogReader) -> str:
+    """What changes whenever documents, settings or the number of vectors do: the checksums of the whole, and their number."""
+    stored = dict(
+        catalog.execute("SELECT key, value FROM meta WHERE key IN (?, ?)", (_SETTINGS, _DOCUMENTS)).fetchall()
+    )
+    row = catalog.execute("SELECT count(*), coalesce(max(id), 0) FROM vectors").fetchone()
+    return " ".join(map(str, (stored.get(_SETTINGS, "-"), stored.get(_DOCUMENTS, "-"), *row)))
+
+
 def vector_checksum(content_hash: bytes, fingerprint: str, vector: bytes) -> bytes:
     """The checksum of a stored vector."""
     return _digest([(content_hash, fingerprint, vector)])
@@ -105,12 +121,32 @@ def _settings_checksum(catalog: CatalogReader) -> str:
 
 
 def _digest(rows: Iterable[tuple[object, ...]]) -> bytes:
-    """A hash of 8 bytes over values and their types, each with its length, so that nothing can shift from one into the next."""
-    hashed = hashlib.blake2b(digest_size=8)
+    checksum = RunningChecksum()
     for row in rows:
+        checksum.add(row)
+    return checksum.value
+
+
+class RunningChecksum:
+    """A checksum over rows that come one after another, and their number.
+
+    It is a hash of 8 bytes over values and their types, each with its length, so that nothing can shift from one into the next.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._hashed = hashlib.blake2b(digest_size=8)
+
+    def add(self, row: Sequence[object]) -> None:
+        """Add the next row."""
+        self.rows += 1
         for value in row:
             content = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-            hashed.update(f"{type(value).__name__}{len(content)}:".encode())
-            hashed.update(content)
-        hashed.update(b"\n")
-    return hashed.digest()
+            self._hashed.update(f"{type(value).__name__}{len(content)}:".encode())
+            self._hashed.update(content)
+        self._hashed.update(b"\n")
+
+    @property
+    def value(self) -> bytes:
+        """The checksum of all rows so far."""
+        return self._hashed.digest()

@@ -147,9 +147,16 @@ def _rows(catalog: CatalogReader, document_id: int) -> Iterator[tuple[int, str, 
     document = catalog.execute("SELECT path, metadata FROM documents WHERE id = ?", (document_id,)).fetchone()
     if document is None:
         return
-    name, said = _name(document[0]), lexical_form(metadata_text(document[1]))
     rows = catalog.execute("SELECT id, ordinal, title, text FROM chunks WHERE document_id = ?", (document_id,))
-    for chunk, ordinal, title, text in rows:
+    yield from prepared(document[0], document[1], rows)
+
+
+def prepared(
+    path: str, metadata: str, chunks: Iterable[tuple[int, int, str, str]]
+) -> Iterator[tuple[int, str, str, str]]:
+    """The rows of the table for chunks of one document: id, name, title and text. `chunks`: id, ordinal, title and text."""
+    name, said = _name(path), lexical_form(metadata_text(metadata))
+    for chunk, ordinal, title, text in chunks:
         yield chunk, name if ordinal or not said else f"{name} {said}", lexical_form(title), lexical_form(text)
 
 

@@ -1,9 +1,15 @@
-"""`searchkit collections` lists them, `searchkit forget` removes folders and files from them."""
+"""`searchkit collections` lists them, `searchkit move` moves them, `searchkit forget` removes folders and files from them."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import print_json, say, say_nothing_is_indexed, say_what_is_away
+from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import on_one_line, plural
+
+if TYPE_CHECKING:
+    from searchkit.maintenance.move import MoveReport
 
 
 @click.command()
@@ -65,3 +71,54 @@ def forget(paths: tuple[str, ...]) -> None:
                 say(f"{name}: {plural(count, 'file')} forgotten")
             if erased := opened - len(read_opened(library.home)):
                 say(f"{plural(erased, 'opened hit')} erased")
+
+
+@click.command()
+@click.option("-c", "--collection", required=True, help="The collection to move.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="URL|local",
+    help="The PostgreSQL database to move it into: postgresql://USER@HOST/DATABASE; local: back to this machine.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def move(collection: str, to: str, *, as_json: bool) -> None:
+    """Move a collection into a PostgreSQL database, or back to this machine. Nothing is read or embedded again.
+
+    Both sides are compared before the old one is removed. A move that was interrupted changes nothing until then, and the same
+    command finishes it. Whoever else names the database for this collection no longer finds it once it has been moved out.
+
+    \b
+    Examples:
+      searchkit move -c archive --to postgresql://anna@db.example.org/search
+      searchkit move -c archive --to local
+    """
+    from searchkit.library import Library
+    from searchkit.maintenance.move import move_collection
+
+    with Library() as library, progress_line() as on_progress:
+        report = move_collection(library, collection, to, on_progress)
+    if as_json:
+        print_json([asdict(report)])
+    else:
+        _say_moved(report)
+
+
+def _say_moved(report: "MoveReport") -> None:
+    there = "on this machine" if report.target == "local" else f"in {report.target}"
+    before = "this machine" if report.source == "local" else report.source
+    if report.left:
+        say(
+            f"{report.collection}: it lives {there}. What is left of it in {before} has been changed since, and was kept."
+        )
+    elif report.was_finished:
+        say(f"{report.collection}: it lives {there}. What an interrupted move had left in {before} is removed.")
+    else:
+        counts = (
+            plural(report.documents, "document"),
+            plural(report.chunks, "chunk"),
+            plural(report.vectors, "vector"),
+            *([plural(report.provisional, "provisional vector")] if report.provisional else []),
+        )
+        say(f"{report.collection}: it lives {there} now, and no longer in {before}; {report.elapsed_seconds:.1f} s")
+        say(f"  {', '.join(counts)}: counts and checksums are the same on both sides.")

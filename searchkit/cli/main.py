@@ -26,6 +26,7 @@ _COMMANDS = {
     "rebuild": "Repair a damaged collection.",
     "forget": "Remove a folder or file from the index.",
     "collections": "List the collections.",
+    "move": "Move a collection into a database, or back.",
     "train": "Adapt the model to a collection, with proof.",
     "models": "Get, choose, check and remove embedding models.",
     "mcp": "Let chat programs and agents search, as an MCP server.",
@@ -41,6 +42,7 @@ _MODULES = {
     "verify": "repair",
     "rebuild": "repair",
     "forget": "collections",
+    "move": "collections",
     "docs": "demo",
 }  # others: named as the command
 

@@ -79,22 +79,22 @@ def _said(error: psycopg.Error, url: DatabaseUrl) -> str:
 @contextmanager
 def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
     """Open a collection for reading, for the duration of a block."""
-    with readable_errors_of(_url(folder)), open_for_reading(folder) as catalog:
+    with readable_errors_of(url_of(folder)), open_for_reading(folder) as catalog:
         yield catalog
 
 
 def open_for_reading(folder: CollectionFolder) -> CatalogReader:
     """Open a collection that cannot be changed. Raises CollectionNotFoundError if the database has none of that name."""
-    connection, schema = _connected(folder)
+    connection, schema = connected(folder)
     try:
-        version = _version(connection, schema)
+        version = version_of(connection, schema)
         if version is None:
             raise CollectionNotFoundError(
-                f"{_url(folder)} has no collection '{folder.name}' yet.",
+                f"{url_of(folder)} has no collection '{folder.name}' yet.",
                 remedy=Remedy(Action.INDEX_FOLDER, collection=folder.name),
             )
         if version < len(MIGRATIONS):
-            _create(connection, schema, version)
+            create_schema(connection, schema, version)
         connection.execute("SET default_transaction_read_only = on")
     except BaseException:
         connection.close()
@@ -111,7 +111,7 @@ def writing(
     `beside_others`: others may write too, and what must not be done twice at a time is locked by itself; else nobody. `on_wait`:
     called with who has it, before waiting for them; without it CollectionBusyError is raised.
     """
-    with readable_errors_of(_url(folder)), open_for_writing(folder) as catalog:
+    with readable_errors_of(url_of(folder)), open_for_writing(folder) as catalog:
         database = catalog.database
         assert isinstance(database, PostgresDatabase)
         database.lock(lock_key(database.schema), on_wait, is_shared=beside_others)
@@ -120,11 +120,11 @@ def writing(
 
 def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
     """Open a collection for writing, created or migrated as needed, without a lock."""
-    connection, schema = _connected(folder)
+    connection, schema = connected(folder)
     try:
-        version = _version(connection, schema)
+        version = version_of(connection, schema)
         if version is None or version < len(MIGRATIONS):
-            _create(connection, schema, version)
+            create_schema(connection, schema, version)
     except BaseException:
         connection.close()
         raise
@@ -133,28 +133,34 @@ def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
 
 def exists(folder: CollectionFolder) -> bool:
     """True if the database has the collection."""
-    with readable_errors_of(_url(folder)):
-        connection, schema = _connected(folder)
+    with readable_errors_of(url_of(folder)):
+        connection, schema = connected(folder)
         with connection:
-            return _version(connection, schema) is not None
+            return version_of(connection, schema) is not None
 
 
 def delete(folder: CollectionFolder) -> None:
     """Remove a collection's schema with all that is in it."""
-    with readable_errors_of(_url(folder)):
-        connection, schema = _connected(folder)
+    with readable_errors_of(url_of(folder)):
+        connection, schema = connected(folder)
         with connection:
-            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+            drop_schema(connection, schema)
 
 
-def _url(folder: CollectionFolder) -> DatabaseUrl:
+def drop_schema(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Drop a schema with all that is in it, if it is there."""
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+
+
+def url_of(folder: CollectionFolder) -> DatabaseUrl:
+    """The address of the database that a collection lives in."""
     assert folder.url is not None, "the collection lives in PostgreSQL"
     return folder.url
 
 
-def _connected(folder: CollectionFolder) -> tuple[psycopg.Connection[Any], str]:
+def connected(folder: CollectionFolder) -> tuple[psycopg.Connection[Any], str]:
     """Connect, with the collection's schema first in the search path, whether or not it exists."""
-    url, schema = _url(folder), schema_of(folder.name)
+    url, schema = url_of(folder), schema_of(folder.name)
     try:
         parts = psycopg.conninfo.conninfo_to_dict(url.full)
     except psycopg.Error:
@@ -225,7 +231,7 @@ def _set_time_zone(connection: psycopg.Connection[Any]) -> None:
         return
 
 
-def _version(connection: psycopg.Connection[Any], schema: str) -> int | None:
+def version_of(connection: psycopg.Connection[Any], schema: str) -> int | None:
     """Count the migrations that have been applied; None if the schema is not there, or is nobody's of ours.
 
     Raises CatalogError if it is of a newer searchkit.
@@ -245,11 +251,11 @@ def _version(connection: psycopg.Connection[Any], schema: str) -> int | None:
     return int(version)
 
 
-def _create(connection: psycopg.Connection[Any], schema: str, version: int | None) -> None:
+def create_schema(connection: psycopg.Connection[Any], schema: str, version: int | None) -> None:
     """Create the schema or what it lacks, in one transaction; whoever does the same meanwhile waits."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(schema, "migrate"),))
-        version = _version(connection, schema)  # now that nobody else migrates
+        version = version_of(connection, schema)  # now that nobody else migrates
         if version is None:
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
             connection.execute("CREATE TABLE migrations (number integer PRIMARY KEY)")

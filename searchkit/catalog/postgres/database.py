@@ -92,7 +92,7 @@ class PostgresDatabase:
         self.vectors = ServerVectors(schema)
         self.schema = schema
         self._claims: list[int] = []  # keys of locks
-        self._connection = connection
+        self.connection = connection
 
     @property
     def version(self) -> str:
@@ -102,47 +102,47 @@ class PostgresDatabase:
     @property
     def in_transaction(self) -> bool:
         """See Database."""
-        return self._connection.info.transaction_status is not TransactionStatus.IDLE
+        return self.connection.info.transaction_status is not TransactionStatus.IDLE
 
     @property
     def is_open(self) -> bool:
         """See Database. Once the server has gone, a new connection is needed."""
-        return not (self._connection.closed or self._connection.broken)
+        return not (self.connection.closed or self.connection.broken)
 
     def execute(self, statement: str, values: Sequence[object]) -> Rows:
         """See Database."""
-        cursor: RawCursor[Any] = RawCursor(self._connection)
+        cursor: RawCursor[Any] = RawCursor(self.connection)
         return cursor.execute(_numbered(statement).encode(), values, binary=True)
 
     def each(self, query: str, values: Sequence[object]) -> Iterator[Any]:
         """See Database: by a cursor in the server."""
         hold = not self.in_transaction
-        with RawServerCursor(self._connection, f"rows_{next(_NUMBERS)}", withhold=hold) as cursor:
+        with RawServerCursor(self.connection, f"rows_{next(_NUMBERS)}", withhold=hold) as cursor:
             cursor.itersize = _ROWS_AT_A_TIME
             yield from cursor.execute(_numbered(query).encode(), values, binary=True)
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
         """See Database."""
-        cursor: RawCursor[Any] = RawCursor(self._connection)
+        cursor: RawCursor[Any] = RawCursor(self.connection)
         cursor.executemany(_numbered(statement).encode(), list(rows))
         return max(cursor.rowcount, 0)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See Database."""
-        with self._connection.transaction():
+        with self.connection.transaction():
             yield
         self.fulltext.merge_new(CatalogReader(self))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See Database."""
-        self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
             yield
         finally:
             with suppress(psycopg.Error):  # the server may have gone
-                self._connection.rollback()
+                self.connection.rollback()
 
     def count(self, table: str) -> int:
         """See Database. Chunks are counted as they come and go: there may be a hundred million."""
@@ -239,7 +239,7 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """See Database."""
-        self._connection.close()
+        self.connection.close()
 
 
 PREFIX = "searchkit_"  # of schemas

@@ -1,7 +1,7 @@
 """A process of its own that moves the collection `docs` and is killed at one of the points where that matters.
 
-Usage: python -m tests.support.move_and_die HOME TO POINT. `POINT`: the name of a function, after whose so-many-th call by the move the
-process is killed ("before"), as in `before fill 3` or `after publish 1`; "never 0".
+Usage: python -m tests.support.move_and_die HOME TO WHEN NAME NUMBER. It is killed before or after the move calls what NAME says
+for the so-many-th time, as in `before fill 3`; `never fill 0` lets it live.
 """
 
 import os

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import Connection, errors, sql
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import state_of
@@ -29,6 +29,11 @@ from searchkit.catalog.postgres.vectors import Halves
 from searchkit.errors import Action, CatalogError, CollectionNotFoundError, Remedy
 from searchkit.home import CollectionFolder
 
+_ATTEMPTS = 5
+_REFUSE = """
+    CREATE OR REPLACE FUNCTION has_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'the collection has moved'; END $$
+    """
 _MARK = "searchkit: a move that is not finished, "  # followed by the state of the catalog
 
 
@@ -46,9 +51,21 @@ class _Schema:
         return int(row[0])
 
     def remove(self) -> None:
-        """See Source. Those who wait for its tables find none."""
-        drop_schema(self._database.connection, self._database.schema)
+        """See Source. Who waits to write is refused first: until then, dropping would wait for what they have read."""
+        self.catalog.execute(_REFUSE)
+        for table in KEYS:
+            self.catalog.execute(
+                f"CREATE OR REPLACE TRIGGER has_moved BEFORE INSERT OR UPDATE OR DELETE ON {table}"
+                " FOR EACH STATEMENT EXECUTE FUNCTION has_moved()"
+            )
         self.catalog.execute("COMMIT")
+        for attempt in range(_ATTEMPTS):
+            try:
+                drop_schema(self._database.connection, self._database.schema)
+                return
+            except errors.DeadlockDetected:  # with a search, which has read one table and waits for another
+                if attempt == _ATTEMPTS - 1:
+                    raise
 
 
 @contextmanager

@@ -16,16 +16,14 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres
 
 import psycopg
 
-from searchkit.catalog import checksums, provisional, vectors
+from searchkit.catalog import checksums, messages, provisional, vectors
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import memory_catalog, reading, writing
 from searchkit.catalog.copying import KEYS, LEFT_BEHIND
-from searchkit.catalog.documents import content_hash
-from searchkit.catalog.meta import INDEX, RECALL_GOAL, set_meta
+from searchkit.catalog.meta import COVERED, INDEX, RECALL_GOAL, set_meta
 from searchkit.catalog.roots import exclude
 from searchkit.cli.main import cli
 from searchkit.errors import CatalogError, CollectionBusyError, SearchkitError, UsageError
-from searchkit.files import write_atomically
 from searchkit.home import CollectionFolder, DatabaseUrl, all_collections
 from searchkit.library import Library
 from searchkit.maintenance.move import HERE, MoveReport, move_collection
@@ -66,11 +64,11 @@ def full(library: Library, docs: Path) -> Library:
         exclude(catalog, docs / "not there")
         set_meta(catalog, INDEX, "flat-float32-64")
         set_meta(catalog, RECALL_GOAL, "0.97")
-        vectors.put_vectors(catalog, "older", [content_hash("", "Knead")], HashEmbedder(8).embed_queries(["Knead"]))
+        hashes = [row[0] for row in catalog.execute("SELECT content_hash FROM chunks ORDER BY id").fetchall()]
+        vectors.put_vectors(catalog, "older", hashes[:1], HashEmbedder(8).embed_queries(["one"]))
         catalog.change("INSERT INTO asked SELECT max(id) FROM documents")
         correction = HashEmbedder(4).embed_queries([*"abcde"])
         provisional.start_version(catalog, provisional.Version("guessing", 7), correction)
-        hashes = [row[0] for row in catalog.execute("SELECT content_hash FROM chunks").fetchall()]
         provisional.put_provisional(catalog, hashes, HashEmbedder(4).embed_queries(["x"] * len(hashes)))
     folder = library.collection("docs").folder
     write(folder.training / "vectors.bin", "cached\n")
@@ -100,9 +98,10 @@ def moved(library: Library, to: str) -> MoveReport:
 
 
 def found(library: Library) -> list[Any]:
-    """What searches find, in every mode."""
+    """What searches find, in every mode, and why; scores are the same in both homes to the sixth digit."""
     queries = ("gauge water", '"top up"', "from:anna plan", "kneed", "type:md boiler")
-    return [library.search(query, mode=mode) for query in queries for mode in SearchMode]
+    hits = [library.search(query, mode=mode) for query in queries for mode in SearchMode]
+    return [[(hit.path, hit.title, hit.text, hit.place, hit.sender, round(hit.score, 5)) for hit in of] for of in hits]
 
 
 def run(library: Library, *arguments: str) -> Result:
@@ -132,7 +131,7 @@ def test_a_collection_that_was_moved_there_and_back_is_the_same(
     folder = full.collection("docs").folder
     embedder.embedded.clear()
     report = moved(full, url)
-    assert (report.source, report.target, report.documents) == (HERE, "postgresql://postgres@/postgres", 5)
+    assert (report.source, report.target, report.documents) == (HERE, "postgresql://postgres@/postgres", 4)
     assert report.vectors == len(before["vectors"])
     assert full.collection("docs").folder == CollectionFolder(folder.path, DatabaseUrl(url))
     assert sorted(path.name for path in folder.path.iterdir() if not path.name.startswith("lock")) == [
@@ -142,7 +141,7 @@ def test_a_collection_that_was_moved_there_and_back_is_the_same(
     ]
     is_whole(full, before, hits)
     unchanged = full.index(docs)
-    assert (unchanged.unchanged, unchanged.added, unchanged.changed, unchanged.embedded) == (4, 0, 0, 0)
+    assert (unchanged.unchanged, unchanged.added, unchanged.changed, unchanged.embedded) == (3, 0, 0, 0)
     there = dumped(full)
     report = moved(full, HERE)
     assert (report.source, report.target) == ("postgresql://postgres@/postgres", HERE)
@@ -150,7 +149,7 @@ def test_a_collection_that_was_moved_there_and_back_is_the_same(
     assert full.collection("docs").folder == folder
     is_whole(full, there, hits)
     unchanged = full.index(docs)
-    assert (unchanged.unchanged, unchanged.added, unchanged.changed, unchanged.embedded) == (4, 0, 0, 0)
+    assert (unchanged.unchanged, unchanged.added, unchanged.changed, unchanged.embedded) == (3, 0, 0, 0)
     assert embedder.embedded == []
     assert folder.training.joinpath("vectors.bin").read_text() == "cached\n"
 
@@ -185,6 +184,7 @@ def test_a_text_with_a_character_0_is_whole_in_both_homes(library: Library, docs
     folder = library.collection("docs").folder
     with writing(folder) as catalog, catalog.transaction():
         text = "From: An\0na <a@example.org>\nSubject: one\0two\n\nzebra three"
+        set_meta(catalog, COVERED, "")
         put_file(catalog, "a.eml", [chunk(text, "A\0B")], folder=docs, format="mail", metadata={"title": "x\0y"})
     assert verify_collection(library.collection("docs")) == []
     for to in (url, HERE):
@@ -208,7 +208,9 @@ def test_a_file_s_document_may_come_after_what_is_in_it(full: Library, url: str)
             catalog.change(f"UPDATE {table} SET {column} = 999 WHERE {column} = ?", (outer,))
         catalog.change("UPDATE documents SET id = 999 WHERE id = ?", (outer,))
         catalog.change("UPDATE sqlite_sequence SET seq = 999 WHERE name = 'documents'")
+        messages.refill(catalog)
         checksums.renew_totals(catalog)
+    assert verify_collection(full.collection("docs")) == []
     before, hits = dumped(full), found(full)
     for to in (url, HERE):
         moved(full, to)
@@ -247,7 +249,7 @@ def test_whenever_it_is_killed_nothing_is_lost_and_the_next_move_finishes_it(
     assert again.was_finished == is_switched
     assert full.collection("docs").folder != old
     is_whole(full, before, hits)
-    assert full.index(docs).unchanged == 4
+    assert full.index(docs).unchanged == 3
     assert embedder.embedded == []
     assert schemas(url) == (["searchkit_docs"] if direction == "there" else [])
     assert full.collection("docs").folder.catalog.exists() == (direction == "back")
@@ -373,24 +375,22 @@ def test_a_collection_that_lives_there_already_is_not_moved(full: Library, url: 
         move_collection(full, "none", url, lambda _: None)
 
 
-def test_a_damaged_collection_is_not_moved(full: Library, url: str) -> None:
-    folder = full.collection("docs").folder
-    changes = {
-        "bread.txt does not match": "UPDATE chunks SET text = text || ' and more' WHERE text LIKE 'Knead%'",
-        "vector": "UPDATE vectors SET vector = vector || x'0000' WHERE id = (SELECT min(id) FROM vectors)",
-        "settings": "UPDATE roots SET device = 77",
-        "documents or settings": "UPDATE documents SET seal = x'00'",
-    }
-    kept = folder.catalog.read_bytes()
-    for words, statement in changes.items():
-        with writing(folder) as catalog, catalog.transaction():
-            catalog.change(statement)
-        with pytest.raises(CatalogError, match=words) as error:
-            moved(full, url)
-        assert "Nothing was changed" in str(error.value)
-        assert schemas(url) == []
-        write_atomically(folder.catalog, kept)
-    moved(full, url)
+DAMAGES = {
+    "bread.txt does not match": "UPDATE chunks SET text = text || ' and more' WHERE text LIKE 'Knead%'",
+    "vector .* does not match": "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id = (SELECT min(id) FROM vectors)",
+    "documents or settings": "UPDATE roots SET device = 77",
+    "documents or settings do not": "UPDATE documents SET seal = x'00'",
+}
+
+
+@pytest.mark.parametrize("words", DAMAGES)
+def test_a_damaged_collection_is_not_moved(full: Library, url: str, words: str) -> None:
+    with writing(full.collection("docs").folder) as catalog, catalog.transaction():
+        catalog.change(DAMAGES[words])
+    with pytest.raises(CatalogError, match=words) as error:
+        moved(full, url)
+    assert "Nothing was changed" in str(error.value)
+    assert schemas(url) == []
 
 
 @pytest.mark.parametrize("direction", ["there", "back"])
@@ -399,7 +399,7 @@ def test_a_server_that_goes_in_the_middle_changes_nothing(full: Library, url: st
     if direction == "back":
         moved(full, url)
     before, hits, old = dumped(full), found(full), full.collection("docs").folder
-    broken = []
+    broken: list[str] = []
 
     def on_progress(progress: Any) -> None:
         if progress.stage == stage and not broken:
@@ -480,7 +480,7 @@ def test_the_command_says_what_was_moved_and_no_password(full: Library, docs: Pa
 
 def test_other_libraries_follow_a_collection_that_has_moved(full: Library, url: str) -> None:
     with Library(full.home.path, embedder=HashEmbedder()) as other:
-        hits = other.search("gauge water")
+        hits = found(other)
         for to in (url, HERE):
             moved(full, to)
-            assert other.search("gauge water") == hits
+            assert found(other) == hits

@@ -30,23 +30,23 @@ _VOCABULARY = 50_000
 
 def main(passages: str, url: str = "") -> None:
     """Make the collection, move it there and back, and print what took how long."""
-    with tempfile.TemporaryDirectory() as place, nullcontext(url) if url else empty_database() as to:
-        with Library(Path(place)) as library:
-            make(library, int(passages))
-            for target in (to, HERE):
-                stages: dict[str, list[tuple[float, int]]] = {}
+    database = nullcontext(url) if url else empty_database()
+    with tempfile.TemporaryDirectory() as place, database as to, Library(Path(place)) as library:
+        make(library, int(passages))
+        for target in (to, HERE):
+            stages: dict[str, list[tuple[float, int]]] = {}
 
-                def listen(progress: Progress, stages: dict[str, list[tuple[float, int]]] = stages) -> None:
-                    stages.setdefault(progress.stage, []).append((time.perf_counter(), progress.done))
+            def listen(progress: Progress, stages: dict[str, list[tuple[float, int]]] = stages) -> None:
+                stages.setdefault(progress.stage, []).append((time.perf_counter(), progress.done))
 
-                report = move_collection(library, "made", target, listen)
-                print(f"to {report.target}: {report.elapsed_seconds:.1f} s for {report.chunks:,} passages")
-                for stage, seen in stages.items():
-                    (begun, first), (ended, last) = seen[0], seen[-1]
-                    if ended > begun:
-                        rate = (last - first) / (ended - begun)
-                        print(f"  {stage}: {ended - begun:.1f} s, {rate:,.0f} a second")
-            print("damage:", find_damage(library.collection("made").folder))
+            report = move_collection(library, "made", target, listen)
+            print(f"to {report.target}: {report.elapsed_seconds:.1f} s for {report.chunks:,} passages")
+            for stage, seen in stages.items():
+                (begun, first), (ended, last) = seen[0], seen[-1]
+                if ended > begun:
+                    rate = (last - first) / (ended - begun)
+                    print(f"  {stage}: {ended - begun:.1f} s, {rate:,.0f} a second")
+        print("damage:", find_damage(library.collection("made").folder))
 
 
 def make(library: Library, passages: int) -> None:

@@ -273,7 +273,10 @@ def writing_beside(folder: CollectionFolder) -> Iterator[CatalogWriter]:
     a moment.
     """
     if folder.url is not None:
-        with _opened_for_writing(folder) as catalog:
+        require_postgres()
+        from searchkit.catalog.postgres import connection as server
+
+        with server.open_beside(folder, _MOMENT_SECONDS) as catalog:
             yield catalog
         return
     path = folder.catalog

@@ -71,9 +71,7 @@ def remove_left_over(folder: CollectionFolder, is_left_over: IsLeftOver) -> bool
             source.remove()
         return True
     with readable_errors(folder), writer_lock(folder.path):
-        if not folder.catalog.exists():
-            return True
-        if not _may_be_replaced(folder, is_left_over):
+        if folder.catalog.exists() and not _may_be_replaced(folder, is_left_over):
             return False
         _remove_files(folder)
     return True

@@ -131,6 +131,19 @@ def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
     return CatalogWriter(PostgresDatabase(connection, schema))
 
 
+def open_beside(folder: CollectionFolder, wait_seconds: float) -> CatalogWriter:
+    """Open a collection for a change that can be left undone: it waits for others so long at most, and never creates a schema."""
+    connection, schema = connected(folder)
+    try:
+        if version_of(connection, schema) != len(MIGRATIONS):
+            raise CatalogError(f"{url_of(folder)} has no collection '{folder.name}' of this searchkit.")
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{round(wait_seconds * 1000)}ms",))
+    except BaseException:
+        connection.close()
+        raise
+    return CatalogWriter(PostgresDatabase(connection, schema))
+
+
 def exists(folder: CollectionFolder) -> bool:
     """True if the database has the collection."""
     with readable_errors_of(url_of(folder)):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -20,6 +21,7 @@ from searchkit.catalog import checksums, messages, provisional, vectors
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import memory_catalog, reading, writing
 from searchkit.catalog.copying import KEYS, LEFT_BEHIND
+from searchkit.catalog.documents import content_hash
 from searchkit.catalog.meta import COVERED, INDEX, RECALL_GOAL, set_meta
 from searchkit.catalog.roots import exclude
 from searchkit.cli.main import cli
@@ -28,6 +30,7 @@ from searchkit.home import CollectionFolder, DatabaseUrl, all_collections
 from searchkit.library import Library
 from searchkit.maintenance.move import HERE, MoveReport, move_collection
 from searchkit.maintenance.rebuild import verify_collection
+from searchkit.search.on_demand import keep
 from searchkit.types import SearchMode
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
@@ -373,6 +376,27 @@ def test_a_collection_that_lives_there_already_is_not_moved(full: Library, url: 
         moved(full, "postgresql://db.example.org/other")
     with pytest.raises(SearchkitError, match="No collection named 'none'"):
         move_collection(full, "none", url, lambda _: None)
+
+
+@pytest.mark.parametrize("direction", ["there", "back"])
+def test_what_a_search_would_store_meanwhile_does_not_hold_it_up(full: Library, url: str, direction: str) -> None:
+    if direction == "back":
+        moved(full, url)
+    folder = full.collection("docs").folder
+    vector = HashEmbedder().embed_queries(["x"])
+    seen = []
+
+    def on_progress(progress: Any) -> None:
+        if progress.stage == "Moving documents" and not seen:
+            begun = time.monotonic()
+            keep(folder, "new", {content_hash("", "x"): vector[0]})
+            seen.append(time.monotonic() - begun)
+
+    move_collection(full, "docs", url if direction == "there" else HERE, on_progress)
+    assert max(seen) < 20, "it would have waited for itself"
+    keep(folder, "new", {content_hash("", "x"): vector[0]})
+    assert schemas(url) == (["searchkit_docs"] if direction == "there" else []), "no home is made again"
+    assert folder.catalog.exists() == (direction == "back")
 
 
 DAMAGES = {

@@ -26,6 +26,7 @@ from tests.support.stored_files import chunk, put_file
 
 _IN_A_DOCUMENT, _WORDS, _DIMENSION = 20, 60, 768
 _VOCABULARY = 50_000
+_LETTERS = str.maketrans("0123456789", "lemnraotsu")  # of words: numbers would be read as such
 
 
 def main(passages: str, url: str = "") -> None:
@@ -56,7 +57,7 @@ def make(library: Library, passages: int) -> None:
         with catalog.transaction():
             for number in range(passages // _IN_A_DOCUMENT):
                 ranks = np.minimum(random.zipf(1.2, (_IN_A_DOCUMENT, _WORDS)), _VOCABULARY)
-                texts = [" ".join(f"w{rank}" for rank in row) for row in ranks]
+                texts = [" ".join(str(rank).translate(_LETTERS) for rank in row) for row in ranks]
                 put_file(
                     catalog, f"{number % 100}/{number}.txt", [chunk(text, f"Part {n}") for n, text in enumerate(texts)]
                 )

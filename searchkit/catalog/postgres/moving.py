@@ -34,6 +34,11 @@ _REFUSE = """
     CREATE OR REPLACE FUNCTION has_moved() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'the collection has moved'; END $$
     """
+_INDEXES = """
+    SELECT c.relname::text, pg_get_indexdef(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = c.oid AND contype IN ('p', 'u')) ORDER BY c.relname
+    """  # those that are no constraints
 _MARK = "searchkit: a move that is not finished, "  # followed by the state of the catalog
 
 
@@ -110,7 +115,10 @@ class _NewSchema:
 
     @contextmanager
     def filling(self) -> Iterator[None]:
-        """See Target. Triggers are not for what is copied, and a file's document may come after what is in it."""
+        """See Target. Triggers are not for what is copied, and a file's document may come after what is in it.
+
+        Indexes are made at the end, at once: words that go into one by one take many times as long.
+        """
         connection, schema = self._database.connection, self._database.schema
         container = "ALTER TABLE documents ALTER CONSTRAINT documents_container_id_fkey"
         with self.catalog.transaction():
@@ -119,8 +127,13 @@ class _NewSchema:
             create_schema(connection, schema, None)
             connection.execute("ALTER TABLE vectors DISABLE TRIGGER USER")
             connection.execute(f"{container} DEFERRABLE INITIALLY DEFERRED".encode())
+            indexes = connection.execute(_INDEXES, (schema,)).fetchall()
+            for name, _ in indexes:
+                connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
             yield
             connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            for _, definition in indexes:
+                connection.execute(str(definition).encode())
             connection.execute(f"{container} NOT DEFERRABLE".encode())
             connection.execute("ALTER TABLE vectors ENABLE TRIGGER USER")
             _comment(connection, schema, _MARK + state_of(self.catalog))

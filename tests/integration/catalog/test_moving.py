@@ -157,6 +157,29 @@ def test_a_collection_that_was_moved_there_and_back_is_the_same(
     assert folder.training.joinpath("vectors.bin").read_text() == "cached\n"
 
 
+def test_a_schema_that_was_moved_there_has_what_one_that_was_made_there_has(
+    full: Library, docs: Path, url: str
+) -> None:
+    moved(full, url)
+    with Library(full.home.path.parent / "other", embedder=HashEmbedder()) as other:
+        other.index(docs, collection="made", to=url)
+    queries = (
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = '{}' ORDER BY indexname",
+        "SELECT pg_get_triggerdef(t.oid), tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid"
+        " WHERE relnamespace = '{}'::regnamespace AND NOT tgisinternal ORDER BY tgname",
+        "SELECT conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint"
+        " WHERE connamespace = '{}'::regnamespace ORDER BY 1",
+    )
+    with psycopg.connect(url) as connection:
+        for query in queries:
+            here, there = (
+                str(connection.execute(query.format(name).encode()).fetchall()).replace(name, "")
+                for name in ("searchkit_docs", "searchkit_made")
+            )
+            assert here == there
+            assert len(here) > 100
+
+
 def test_every_table_is_moved() -> None:
     with memory_catalog() as catalog:
         rows = catalog.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -384,7 +407,7 @@ def test_what_a_search_would_store_meanwhile_does_not_hold_it_up(full: Library, 
         moved(full, url)
     folder = full.collection("docs").folder
     vector = HashEmbedder().embed_queries(["x"])
-    seen = []
+    seen: list[float] = []
 
     def on_progress(progress: Any) -> None:
         if progress.stage == "Moving documents" and not seen:

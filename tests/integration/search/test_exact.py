@@ -16,9 +16,12 @@ WORDS = "boiler pressure gauge water valve pump heating error manual invoice num
 
 @pytest.fixture
 def planted(library: Library, docs: Path) -> Path:
-    """Literal things among a hundred notes that are about the same words."""
-    for number in range(100):
-        write(docs / "notes" / f"note{number}.md", f"# Note {number}\n\n{WORDS} {number}. {WORDS} error number.\n")
+    """Literal things among a hundred notes that are about the same words, a passage each, in ten files."""
+    for first in range(0, 100, 10):
+        notes = [
+            f"# Note {each}\n\n{WORDS} {each}. {f'{WORDS}. ' * 6}error number.\n" for each in range(first, first + 10)
+        ]
+        write(docs / "notes" / f"notes{first}.md", "\n".join(notes))
     write(docs / "codes.md", "# Codes\n\nThe display shows E0X7 when the flame goes out.\n")
     write(docs / "bills.txt", "Paid on Monday: QX-2025-0071, for the roof.\n")
     write(docs / "api.py", "def frob_widget(size):\n    return size\n")

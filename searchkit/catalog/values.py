@@ -67,7 +67,8 @@ class _Plain(dict[int, str]):
 
 
 _PLAIN = _Plain({ord("٫"): ".", ord("٬"): ",", ord("’"): "'"})
-_DIGIT = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+")
+_REACH = 64  # characters beside a digit; the longest are references
 _NAMES = (
     "january jan januar janner janvier enero gennaio janeiro januari января январь stycznia ledna ocak يناير",
     "february feb februar fevrier fevr febrero febbraio fevereiro februari февраля февраль lutego unora subat فبراير",
@@ -130,23 +131,27 @@ def values(text: str, *, is_typed: bool = False) -> list[Value]:
     """The values in a text, in order; those inside a larger one are left out. `is_typed`: perhaps without capitals."""
     found: list[Value] = []
     plain = ""
-    for start, end in _lines_with_digits(text):
+    for start, end in _near_digits(text):
         plain = plain or (text if text.isascii() else text.translate(_PLAIN))
-        found += _values_of_line(plain, start, end, is_typed=is_typed)
+        found += _values_between(plain, start, end, is_typed=is_typed)
     return found
 
 
-def _lines_with_digits(text: str) -> Iterator[tuple[int, int]]:
-    """Where the lines are that may have values, none of which goes on in the next line."""
-    end = 0
-    while digit := _DIGIT.search(text, end):
-        start = text.rfind("\n", end, digit.start()) + 1 or end
-        end = text.find("\n", digit.end())
-        end = len(text) if end < 0 else end
+def _near_digits(text: str) -> Iterator[tuple[int, int]]:
+    """The stretches in which values may be: all have digits, and none goes further without one."""
+    start = end = -1
+    for digits in _DIGITS.finditer(text):
+        first, last = digits.span()
+        if end < 0 or first - _REACH > end:
+            if end >= 0:
+                yield start, end
+            start = max(0, first - _REACH)
+        end = min(len(text), last + _REACH)
+    if end >= 0:
         yield start, end
 
 
-def _values_of_line(plain: str, start: int, end: int, *, is_typed: bool) -> list[Value]:
+def _values_between(plain: str, start: int, end: int, *, is_typed: bool) -> list[Value]:
     found: list[Value] = []
     taken = bytearray(end - start)
     for pattern, read in _READERS:

@@ -15,10 +15,15 @@ from searchkit.library import Library
 from tests.support.files import EMBEDDINGGEMMA, SAMPLE_DOCS, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.homes import copied, made_once
-from tests.support.postgres import HOMES, IS_HERE, LibraryInDatabase, empty_database
+from tests.support.postgres import HOMES, IS_HERE, LibraryInDatabase, empty_database, stop_server
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
+
+
+def pytest_unconfigure() -> None:
+    """Leave no server behind."""
+    stop_server()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -25,22 +25,31 @@ IS_HERE = importlib.util.find_spec("pgserver") is not None and importlib.util.fi
 HOMES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]  # of collections
 
 
+_STARTED: list[Any] = []  # the server of this process
+
+
 @cache
 def server_url() -> str:
-    """The address of a server that runs until this process ends; it is started by the first test that asks."""
-    import atexit
-
+    """The address of a server that runs until `stop_server`; it is started by the first test that asks."""
     data = Path(tempfile.mkdtemp(prefix="searchkit-postgres-"))  # where the user that the server runs as may go
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the folder where it keeps its pid
         from pgserver.postgres_server import get_server
 
         server = get_server(data, cleanup_mode="delete")
+    _STARTED.append(server)
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here has to survive a power cut
         server.psql(f"ALTER SYSTEM SET {setting} = off")
     server.psql("SELECT pg_reload_conf()")
-    atexit.register(shutil.rmtree, data, ignore_errors=True)
     return str(server.get_uri())
+
+
+def stop_server() -> None:
+    """Stop the server, if there is one, and remove its files: processes that run tests side by side end without `atexit`."""
+    while _STARTED:
+        server = _STARTED.pop()
+        server.cleanup()
+        shutil.rmtree(server.pgdata, ignore_errors=True)
 
 
 @contextmanager

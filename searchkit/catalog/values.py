@@ -110,6 +110,8 @@ _DAY_AND_NAME = re.compile(
 _NAME_AND_DAY = re.compile(rf"\b({_WORD})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?!\w|[.,:/]\d|%)")
 _DAY_IN_HAN = re.compile(_NO_DIGIT + r"(\d{1,2})[月월] ?(\d{1,2})[日일]")
 _DAY_DOT_MONTH = re.compile(_NO_NAME + r"(\d{1,2})\. ?(\d{1,2})\.(?! ?\d)")
+_NAME_BEFORE = re.compile(rf"\b({_WORD})\.?,? (?:de |del |of )?\Z")
+_LONGEST_NAME = 20  # with what follows it
 _MONTH_ALONE = re.compile(rf"\b({_WORD})\.?,? (?:de |del |of )?(\d{{4}})(?!\d)")
 _MONTH_IN_DIGITS = re.compile(_NO_DIGIT + r"(?:(\d{4})-(\d\d)|(\d{1,2})/(\d{4}))(?![\d]|[-/.]\d)")
 _PHONE = re.compile(
@@ -129,41 +131,68 @@ _OF_TIMES = re.compile(r"[.:]")  # and of addresses of machines, versions and se
 
 def values(text: str, *, is_typed: bool = False) -> list[Value]:
     """The values in a text, in order; those inside a larger one are left out. `is_typed`: perhaps without capitals."""
+    if not _DIGITS.search(text):
+        return []
+    plain = text if text.isascii() else text.translate(_PLAIN)
+    digits = [run.start() for run in _DIGITS.finditer(plain)]
     found: list[Value] = []
-    plain = ""
-    for start, end in _near_digits(text):
-        plain = plain or (text if text.isascii() else text.translate(_PLAIN))
-        found += _values_between(plain, start, end, is_typed=is_typed)
-    return found
-
-
-def _near_digits(text: str) -> Iterator[tuple[int, int]]:
-    """The stretches in which values may be: all have digits, and none goes further without one."""
-    start = end = -1
-    for digits in _DIGITS.finditer(text):
-        first, last = digits.span()
-        if end < 0 or first - _REACH > end:
-            if end >= 0:
-                yield start, end
-            start = max(0, first - _REACH)
-        end = min(len(text), last + _REACH)
-    if end >= 0:
-        yield start, end
-
-
-def _values_between(plain: str, start: int, end: int, *, is_typed: bool) -> list[Value]:
-    found: list[Value] = []
-    taken = bytearray(end - start)
-    for pattern, read in _READERS:
-        in_capitals = is_typed and pattern is _GROUPS
-        for match in pattern.finditer(_in_capitals(plain) if in_capitals else plain, start, end):
-            first, last = match.start() - start, match.end() - start
-            if any(taken[first:last]):
+    taken = bytearray(len(text))
+    for pattern, begin, read in _READERS:
+        asked = _in_capitals(plain) if is_typed and pattern is _GROUPS else plain
+        for match in _anywhere(pattern, asked, digits) if begin is None else _at(pattern, asked, digits, begin):
+            start, end = match.span()
+            if any(taken[start:end]):
                 continue
             if value := read(match):
                 found.append(value)
-                taken[first:last] = b"\1" * (last - first)
+                taken[start:end] = b"\1" * (end - start)
     return sorted(found)
+
+
+def _at(pattern: re.Pattern[str], plain: str, digits: list[int], begin: "_Begin") -> Iterator[re.Match[str]]:
+    """The matches of a pattern that has its first digit at a known place: no other place of the text is tried."""
+    last = 0
+    for digit in digits:
+        start = begin(plain, digit)
+        if start < last:
+            continue
+        match = pattern.match(plain, start) or (pattern.match(plain, digit) if start < digit else None)
+        if match:
+            last = match.end()
+            yield match
+
+
+def _anywhere(pattern: re.Pattern[str], plain: str, digits: list[int]) -> Iterator[re.Match[str]]:
+    """The matches of a pattern near digits, without which it has none."""
+    start = end = 0
+    for digit in digits:
+        if digit - _REACH > end:
+            yield from pattern.finditer(plain, start, end)
+            start = digit - _REACH
+        end = digit + _REACH
+    yield from pattern.finditer(plain, start, end)
+
+
+def _at_digit(_: str, digit: int) -> int:
+    return digit
+
+
+def _at_capitals(_: str, digit: int) -> int:
+    """The country of an account is two letters before its first digit."""
+    return digit - 2
+
+
+def _at_sign(plain: str, digit: int) -> int:
+    """A telephone number may begin with a sign before its first digit."""
+    if plain[digit - 1 : digit] in ("(", "+"):
+        return digit - 1
+    return digit - 2 if plain[max(0, digit - 2) : digit] == "+ " else digit
+
+
+def _at_month(plain: str, digit: int) -> int:
+    """The name of a month before a digit; -1 if there is none."""
+    name = _NAME_BEFORE.search(plain, max(0, digit - _LONGEST_NAME), digit)
+    return name.start() if name and name[1].lower() in _MONTH_OF else -1
 
 
 def _in_capitals(plain: str) -> str:
@@ -286,20 +315,21 @@ def _reference(match: re.Match[str]) -> Value | None:
     return Value(*match.span(), (joined,))
 
 
-_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Value | None]], ...] = (
-    (_ACCOUNT, _reference),
-    (_YEAR_FIRST, _year_first),
-    (_DAY_FIRST, lambda match: _named_day(match, match[1], match[2], match[3])),
-    (_MONTH_FIRST, lambda match: _named_day(match, match[2], match[1], match[3])),
-    (_YEAR_LAST, _year_last),
-    (_DAY_AND_NAME, lambda match: _without_year(match, match[1], match[2])),
-    (_NAME_AND_DAY, lambda match: _without_year(match, match[2], match[1])),
-    (_DAY_IN_HAN, lambda match: _without_year(match, match[2], match[1])),
-    (_DAY_DOT_MONTH, _day_dot_month),
-    (_PHONE, _phone),
-    (_NUMBER, _number),
-    (_MONTH_IN_DIGITS, _month_in_digits),
-    (_JOINED, _reference),
-    (_GROUPS, _reference),
-    (_MONTH_ALONE, _month_alone),
+_Begin = Callable[[str, int], int]
+_READERS: tuple[tuple[re.Pattern[str], _Begin | None, Callable[[re.Match[str]], Value | None]], ...] = (
+    (_ACCOUNT, _at_capitals, _reference),
+    (_YEAR_FIRST, _at_digit, _year_first),
+    (_DAY_FIRST, _at_digit, lambda match: _named_day(match, match[1], match[2], match[3])),
+    (_MONTH_FIRST, _at_month, lambda match: _named_day(match, match[2], match[1], match[3])),
+    (_YEAR_LAST, _at_digit, _year_last),
+    (_DAY_AND_NAME, _at_digit, lambda match: _without_year(match, match[1], match[2])),
+    (_NAME_AND_DAY, _at_month, lambda match: _without_year(match, match[2], match[1])),
+    (_DAY_IN_HAN, _at_digit, lambda match: _without_year(match, match[2], match[1])),
+    (_DAY_DOT_MONTH, _at_digit, _day_dot_month),
+    (_PHONE, _at_sign, _phone),
+    (_NUMBER, _at_digit, _number),
+    (_MONTH_IN_DIGITS, _at_digit, _month_in_digits),
+    (_JOINED, None, _reference),
+    (_GROUPS, None, _reference),
+    (_MONTH_ALONE, _at_month, _month_alone),
 )

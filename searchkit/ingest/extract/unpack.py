@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, cast
@@ -37,6 +38,7 @@ APPLE = ".iwa"  # the ending of the members in which Pages, Numbers and Keynote 
 _MOST_AT_ONCE = 128 << 20  # bytes of a .7z archive, whose files cannot be unpacked one by one
 _TAR_AT = 257
 _EMBEDDED = re.compile(rb"/EmbeddedFile(?!s)")  # the streams of a PDF that are files
+_ASSOCIATED = b"/AFRelationship"  # of a file to what it belongs to; its stream may lack the mark above
 _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError),
     *(NotImplementedError, RuntimeError, OverflowError),
@@ -399,29 +401,27 @@ def members_of_pdf(content: bytes) -> Iterator[Member]:
     """Yield the files attached to a PDF as a whole, then those on its pages, then those associated with anything else in it."""
     import pypdfium2
 
-    if not any(mark in content for mark in (b"/EmbeddedFile", b"/FileAttachment", b"/ObjStm", b"/AF")):
+    if not any(mark in content for mark in (b"/EmbeddedFile", b"/FileAttachment", b"/ObjStm", _ASSOCIATED)):
         return
-    found: list[Member] = []
     streams = len(_EMBEDDED.findall(content))
+    known: set[bytes] = set()
     try:
         with pypdfium2.PdfDocument(content) as document:
-            found += [_attached(document.get_attachment(number)) for number in range(document.count_attachments())]
-            if b"/FileAttachment" in content or streams > len(found):
-                found += _pinned(document)
+            for number in range(document.count_attachments()):
+                yield _attached(document.get_attachment(number), known)
+            if b"/FileAttachment" in content or streams > len(known):
+                yield from _pinned(document, known)
     except pypdfium2.PdfiumError:
         return
-    yield from found
-    if streams > len(found) or b"/AF" in content:
+    if streams > len(known) or _ASSOCIATED in content:
         from searchkit.ingest.extract.pdf.repair import all_files
 
-        known = {each.read(_LARGEST_OBJECT) for each in found}
-        for name, data in all_files(content):
-            if data not in known:
-                known.add(data)
-                yield _of_pdf(name, data)
+        yield from (
+            _of_pdf(name, data, known) for name, data in all_files(content) if sha256(data).digest() not in known
+        )
 
 
-def _pinned(document: "PdfDocument") -> Iterator[Member]:
+def _pinned(document: "PdfDocument", known: set[bytes]) -> Iterator[Member]:
     """The files of annotations. No page's text is read for them, but its content is parsed."""
     import pypdfium2
     import pypdfium2.raw as pdfium
@@ -431,15 +431,17 @@ def _pinned(document: "PdfDocument") -> Iterator[Member]:
             annotation = pdfium.FPDFPage_GetAnnot(page, number)
             file = pdfium.FPDFAnnot_GetFileAttachment(annotation) if annotation else None
             if file:
-                yield _attached(pypdfium2.PdfAttachment(file, document))
+                yield _attached(pypdfium2.PdfAttachment(file, document), known)
             pdfium.FPDFPage_CloseAnnot(annotation)
         page.close()
 
 
-def _attached(attachment: "PdfAttachment") -> Member:
-    return _of_pdf(attachment.get_name(), bytes(attachment.get_data()))
+def _attached(attachment: "PdfAttachment", known: set[bytes]) -> Member:
+    return _of_pdf(attachment.get_name(), bytes(attachment.get_data()), known)
 
 
-def _of_pdf(name: str, data: bytes) -> Member:
+def _of_pdf(name: str, data: bytes, known: set[bytes]) -> Member:
+    """A file in a PDF. `known`: the checksums of those before it, to which its own is added."""
+    known.add(sha256(data).digest())
     name = _clean(name)
     return Member(name, f"attachment {name}", partial(_given, data), len(data))

@@ -150,18 +150,23 @@ def test_a_file_on_a_page_of_a_pdf_is_a_document(is_typed: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("is_typed", [True, False])
 @pytest.mark.parametrize("owner", ["document", "page", "picture"])
 @pytest.mark.parametrize("is_direct", [True, False])
-def test_a_file_that_belongs_to_anything_in_a_pdf_is_a_document_once(owner: str, is_direct: bool) -> None:
+def test_a_file_that_belongs_to_anything_in_a_pdf_is_a_document_once(
+    owner: str, is_direct: bool, is_typed: bool
+) -> None:
     writer = pypdf.PdfWriter()
     page = writer.add_blank_page(200, 200)
     stream = DecodedStreamObject()
     stream.set_data(b"hazel rods")
-    stream[NameObject("/Type")] = NameObject("/EmbeddedFile")
+    if is_typed:
+        stream[NameObject("/Type")] = NameObject("/EmbeddedFile")
     file = DictionaryObject(
         {
             NameObject("/Type"): NameObject("/Filespec"),
             NameObject("/UF"): TextStringObject("data.csv"),
+            NameObject("/AFRelationship"): NameObject("/Data"),
             NameObject("/EF"): DictionaryObject({NameObject("/F"): writer._add_object(stream)}),
         }
     )

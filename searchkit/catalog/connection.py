@@ -16,7 +16,6 @@ from searchkit.catalog.catalog import (
     is_disk_full,
     readable_errors,
     remedy_of,
-    require_postgres,
 )
 from searchkit.catalog.fulltext import FTS5
 from searchkit.catalog.roots import write_recovery_record
@@ -78,7 +77,6 @@ def open_collection(folder: CollectionFolder) -> CatalogReader:
     Raises what `open_for_reading` raises, and CollectionNotFoundError if a database does not have it yet.
     """
     if folder.url is not None:
-        require_postgres()
         from searchkit.catalog.postgres import connection
 
         return connection.open_for_reading(folder)
@@ -225,7 +223,6 @@ def writing(
     `beside_others`: where the database can, others may write too, to other roots (see `Database.locked`).
     """
     if folder.url is not None:
-        require_postgres()
         from searchkit.catalog.postgres import connection as server
 
         with server.writing(folder, on_wait, beside_others=beside_others) as catalog:
@@ -242,7 +239,6 @@ def writing(
 
 def drop(folder: CollectionFolder) -> None:
     """Remove a collection from its database."""
-    require_postgres()
     from searchkit.catalog.postgres import connection
 
     connection.delete(folder)
@@ -259,7 +255,6 @@ def writing_meanwhile(folder: CollectionFolder) -> Iterator[CatalogWriter]:
 def _opened_for_writing(folder: CollectionFolder) -> CatalogWriter:
     if folder.url is None:
         return open_for_writing(folder.catalog)
-    require_postgres()
     from searchkit.catalog.postgres import connection
 
     return connection.open_for_writing(folder)
@@ -273,7 +268,6 @@ def writing_beside(folder: CollectionFolder) -> Iterator[CatalogWriter]:
     a moment.
     """
     if folder.url is not None:
-        require_postgres()
         from searchkit.catalog.postgres import connection as server
 
         with server.open_beside(folder, _MOMENT_SECONDS) as catalog:

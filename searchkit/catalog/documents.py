@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from searchkit.catalog import fulltext, messages
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter, Rows
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import remove_from_total, update_checksum
+from searchkit.catalog.database import Rows
 from searchkit.reports import FormatCount
 from searchkit.types import Chunk, DocumentStatus
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors, require_postgres
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.checksums import state_of
 from searchkit.catalog.connection import open_as_it_is, open_for_writing, writer_lock
 from searchkit.catalog.copying import Source, Target
@@ -31,7 +31,6 @@ def leaving(folder: CollectionFolder) -> AbstractContextManager[Source]:
     """
     if folder.url is None:
         return _leaving_files(folder)
-    require_postgres()
     from searchkit.catalog.postgres import moving
 
     return moving.leaving(folder)
@@ -44,7 +43,6 @@ def arriving(folder: CollectionFolder, is_left_over: IsLeftOver) -> AbstractCont
     """
     if folder.url is None:
         return _arriving_in_files(folder, is_left_over)
-    require_postgres()
     from searchkit.catalog.postgres import moving
 
     return moving.arriving(folder)
@@ -53,7 +51,6 @@ def arriving(folder: CollectionFolder, is_left_over: IsLeftOver) -> AbstractCont
 def settle(folder: CollectionFolder) -> None:
     """Take a collection that was moved for finished, after a move that was interrupted."""
     if folder.url is not None:
-        require_postgres()
         from searchkit.catalog.postgres import moving
 
         moving.settle(folder)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from searchkit.catalog import vectors
-from searchkit.catalog.catalog import CatalogReader, CatalogWriter, VectorSearch
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.database import VectorSearch
 from searchkit.embedding.embedder import Embedder
 from searchkit.reports import IndexStatus
 from searchkit_indexes import Ids, Neighbours, Vectors

@@ -21,7 +21,8 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format, TransactionStatus
 from psycopg.types.string import StrDumperUnknown
 
-from searchkit.catalog.catalog import CatalogReader, Dialect, Rows
+from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.database import Dialect, Rows
 from searchkit.catalog.postgres.fulltext import TsVectors, merge_counts
 from searchkit.catalog.postgres.vectors import Halves, ServerVectors
 from searchkit.errors import CollectionBusyError, Remedy, UsageError

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.ann.engine import VectorFile, unit
 from searchkit.catalog import vectors as catalog_vectors
-from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import drop, open_collection, open_for_reading, open_for_writing, writing
 from searchkit.catalog.meta import INDEX, set_meta
 from searchkit.embedding.embedder import Embedder
@@ -43,7 +43,8 @@ class Searchkit:
 
     def __init__(self) -> None:
         self._catalog: CatalogReader
-        self._index: CodedIndex
+        self._index: SearchableIndex
+        self._collection: CollectionFolder
 
     def version(self) -> str:
         """The index that is used."""
@@ -54,9 +55,7 @@ class Searchkit:
         collection = CollectionFolder(folder)
         collection.create()
         with open_for_writing(collection.catalog) as catalog:
-            for ids, batch in vectors.batches():
-                with catalog.transaction():
-                    catalog_vectors.put_vectors(catalog, _FINGERPRINT, _hashes(ids), batch)
+            _fill(catalog, vectors)
             with catalog.transaction():
                 set_meta(catalog, INDEX, self.kind and f"{self.kind}-{vectors.dimension}")
             queries = unit(np.load(vectors.path.with_suffix(MADE_QUERIES)))
@@ -67,9 +66,7 @@ class Searchkit:
         collection = CollectionFolder(folder)
         self._catalog = open_for_reading(collection.catalog)
         row = self._catalog.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
-        opened = open_index(collection, self._catalog, _model(int(row[0])))
-        assert isinstance(opened, CodedIndex)
-        self._index = opened
+        self._index = open_index(collection, self._catalog, _model(int(row[0])))
         self._writing = open_for_writing(collection.catalog)
 
     def use(self, setting: str) -> None:
@@ -85,28 +82,21 @@ class Searchkit:
         """Commit, and update the index."""
         with self._writing.transaction():
             catalog_vectors.put_vectors(self._writing, _FINGERPRINT, _hashes(ids), vectors)
+        assert isinstance(self._index, CodedIndex)
         self._index.add(ids + 1, vectors)
 
     def remove(self, ids: Ids) -> None:
         """Commit, and update the index."""
         with self._writing.transaction():
-            self._writing.change_many("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
+            _remove(self._writing, ids)
+        assert isinstance(self._index, CodedIndex)
         self._index.remove(ids + 1)
 
 
-class InPostgres:
-    """Vectors and their index in a database. Ids are rows from 0 on, in the order of their addition."""
+class InPostgres(Searchkit):
+    """The same in a database."""
 
-    settings = ("",)
-
-    def __init__(self) -> None:
-        self._catalog: CatalogReader
-        self._index: SearchableIndex
-        self._collection: CollectionFolder
-
-    def version(self) -> str:
-        """The index that is used."""
-        return "searchkit, pgvector"
+    kind = "pgvector"
 
     def build(self, folder: Path, vectors: VectorFile) -> None:
         """Fill a schema, then have the server make the index."""
@@ -114,9 +104,7 @@ class InPostgres:
         if collection.exists():
             drop(collection)
         with writing(collection) as catalog:
-            for ids, batch in vectors.batches():
-                with catalog.transaction():
-                    catalog_vectors.put_vectors(catalog, _FINGERPRINT, _hashes(ids), batch)
+            _fill(catalog, vectors)
             refresh_index(collection, catalog, _model(vectors.dimension))
         (folder / "dimension").write_text(str(vectors.dimension))
 
@@ -126,15 +114,6 @@ class InPostgres:
         self._catalog = open_collection(self._collection)
         self._index = open_index(self._collection, self._catalog, _model(int((folder / "dimension").read_text())))
 
-    def use(self, setting: str) -> None:
-        """List the one way."""
-
-    def search(self, query: Vectors, k: int, allowed_ids: Ids | None = None) -> Ids:
-        """Search as a query does after it is embedded."""
-        allowed = None if allowed_ids is None else allowed_ids + 1
-        found = dense_candidates(self._catalog, self._index, DenseQuery(query, k, allowed_ids=allowed))
-        return np.array([int.from_bytes(each, "big") for each in found], np.int64)
-
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Commit."""
         with writing(self._collection) as catalog, catalog.transaction():
@@ -143,7 +122,17 @@ class InPostgres:
     def remove(self, ids: Ids) -> None:
         """Commit."""
         with writing(self._collection) as catalog, catalog.transaction():
-            catalog.change_many("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
+            _remove(catalog, ids)
+
+
+def _fill(catalog: CatalogWriter, vectors: VectorFile) -> None:
+    for ids, batch in vectors.batches():
+        with catalog.transaction():
+            catalog_vectors.put_vectors(catalog, _FINGERPRINT, _hashes(ids), batch)
+
+
+def _remove(catalog: CatalogWriter, ids: Ids) -> None:
+    catalog.change_many("DELETE FROM vectors WHERE id = ?", [(i + 1,) for i in ids.tolist()])
 
 
 def _in_database(folder: Path) -> CollectionFolder:

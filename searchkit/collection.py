@@ -35,6 +35,7 @@ from searchkit.search.on_demand import OnDemandReader
 from searchkit.types import DocumentStatus, Hit, Passage
 
 if TYPE_CHECKING:  # a search by words needs no NumPy, and an index run no searcher
+    from searchkit.catalog.status import Counted
     from searchkit.embedding.embedder import Embedder
     from searchkit.ingest.index_run import IndexRun
     from searchkit.search.searcher import CollectionSearcher
@@ -64,7 +65,7 @@ class Collection:
         self.models = models
         self._reader = reader or OnDemandReader()
         self._searcher: CollectionSearcher | None = None
-        self._counted: dict[tuple[int, int], int] = {}
+        self._counted: Counted | None = None
 
     @property
     def name(self) -> str:
@@ -168,8 +169,9 @@ class Collection:
 
     def coverage(self) -> Coverage:
         """Count what can be found by words and by meaning; cheaper than the full status."""
-        from searchkit.catalog.status import read_coverage
+        from searchkit.catalog.status import Counted, read_coverage
 
+        self._counted = self._counted or Counted()
         with self._catalog() as catalog:
             return read_coverage(catalog, self.name, self._fingerprint(catalog), self._counted)
 
@@ -237,14 +239,6 @@ class Collection:
             embedded, seconds = self._run_of(catalog, embedder, on_progress, options).embed()
             passages, covered = count_passages(catalog, embedder.info.fingerprint)
         return EmbedReport(self.name, embedder.info.name, embedded, passages - covered, seconds)
-
-    def has_pending(self) -> bool:
-        """True if a passage has no vector of the collection's model, or it has no model; quick to ask."""
-        from searchkit.catalog.vectors import pending_hashes
-
-        with self._catalog() as catalog:
-            fingerprint = self._fingerprint(catalog)
-            return not fingerprint or bool(pending_hashes(catalog, fingerprint, b"", 1))
 
     def _run_of(
         self, catalog: CatalogWriter, embedder: "Embedder | None", on_progress: ProgressListener, options: RunOptions

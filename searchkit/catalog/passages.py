@@ -217,6 +217,11 @@ def count_covered(catalog: CatalogReader, fingerprint: str) -> int:
     return int(catalog.execute(query, (fingerprint,)).fetchone()[0])
 
 
+def count_vectors(catalog: CatalogReader, fingerprint: str) -> int:
+    """Count the vectors of a model."""
+    return int(catalog.execute("SELECT count(*) FROM vectors WHERE fingerprint = ?", (fingerprint,)).fetchone()[0])
+
+
 def count_provisional(catalog: CatalogReader, fingerprint: str) -> int:
     """Count the passages with a provisional vector for a model."""
     if not (catalog.meta(PROVISIONAL) or "").startswith(f"{fingerprint} "):

@@ -122,11 +122,6 @@ def pending_hashes(catalog: CatalogReader, fingerprint: str, above: bytes, limit
     return [content_hash for (content_hash,) in rows]
 
 
-def count_vectors(catalog: CatalogReader, fingerprint: str) -> int:
-    """Count the vectors of a model."""
-    return int(catalog.execute("SELECT count(*) FROM vectors WHERE fingerprint = ?", (fingerprint,)).fetchone()[0])
-
-
 def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
     """True if there is any vector of a model."""
     row = catalog.execute("SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()

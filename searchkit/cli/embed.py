@@ -64,7 +64,8 @@ def _follow(library: "Library", names: list[str], options: RunOptions, *, as_jso
         for name in names:
             collection = library.collection(name)
             try:
-                if collection.has_pending():
+                counts = collection.coverage()
+                if counts.vectors < counts.passages or not counts.model:
                     _embed(collection, options, as_json=as_json)
                 said.pop(name, None)
             except (CatalogError, CollectionBusyError) as error:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.database import VectorSearch
+from searchkit.catalog.passages import count_vectors
 from searchkit.embedding.embedder import Embedder
 from searchkit.reports import IndexStatus
 from searchkit_indexes import Ids, Neighbours, Vectors
@@ -32,7 +32,7 @@ class DatabaseIndex:
         return _CANDIDATES
 
     def __len__(self) -> int:
-        return vectors.count_vectors(self.catalog, self.fingerprint)
+        return count_vectors(self.catalog, self.fingerprint)
 
     def search(self, queries: Vectors, k: int, allowed_ids: Ids | None = None) -> Neighbours:
         """See SearchableIndex; one query at a time."""
@@ -62,7 +62,7 @@ def refresh_in_database(catalog: CatalogWriter, embedder: Embedder) -> bool:
 def status_in_database(catalog: CatalogReader, fingerprint: str) -> IndexStatus | None:
     """The status of a database's own index; None if it has no vector of the model. Its recall is not measured."""
     search = catalog.database.vectors
-    count = vectors.count_vectors(catalog, fingerprint) if fingerprint else 0
+    count = count_vectors(catalog, fingerprint) if fingerprint else 0
     if search is None or not count:
         return None
     size = search.graph_bytes(catalog, fingerprint)

@@ -10,6 +10,7 @@ import numpy as np
 from searchkit.catalog import provisional, vectors
 from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.documents import content_hash
+from searchkit.catalog.passages import count_vectors
 from searchkit.catalog.provisional import Version
 from searchkit.embedding.embedder import Embedder
 from searchkit.types import Chunk, Passage
@@ -73,7 +74,7 @@ class PendingGuesses:
         """
         if self._version is None or self.guesser is None:
             return
-        read = vectors.count_vectors(self.catalog, self.fingerprint)
+        read = count_vectors(self.catalog, self.fingerprint)
         reached = max((count for count in _LEARNED_AT if count <= read), default=0)
         if reached <= self._version.learned_from:
             return

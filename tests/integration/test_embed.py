@@ -33,12 +33,12 @@ def docs(tmp_path: Path) -> Path:
 def test_what_a_lazy_collection_left_to_questions_is_embedded(library: Library, docs: Path) -> None:
     library.index(docs, options=LAZY)
     collection = library.collection("docs")
-    assert collection.has_pending()
+    assert collection.coverage().vectors == 0
     (docs / "24.md").write_text("A file that nobody has indexed.\n")
 
     report = collection.embed()
     assert (report.embedded, report.left) == (24, 0)
-    assert not collection.has_pending()
+    assert collection.coverage().vectors == collection.coverage().passages == 24
     assert collection.is_covered()
     status = library.status("docs")
     assert (status.vectors, status.passages, status.indexed) == (24, 24, 24)
@@ -58,7 +58,7 @@ def test_what_was_indexed_without_a_model_is_embedded_once_there_is_one(
         bare.index(docs, to=getattr(library, "url", ""))
         with pytest.raises(ModelNotFoundError):
             bare.collection("docs").embed()
-        assert bare.collection("docs").has_pending()
+        assert bare.collection("docs").coverage().vectors == 0
     assert library.collection("docs").embed().embedded == 24
     assert library.collection("docs").model() == embedder.info.name
 

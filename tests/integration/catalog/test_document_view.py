@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from searchkit.catalog.catalog import SqliteDatabase
+from searchkit.catalog.vectors import pending_pages, put_vectors
 from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
+from searchkit.reports import RunOptions
+from searchkit.types import SearchMode
+from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 
 SECTIONS = "\n\n".join(f"## Part {n}\n\n" + f"Wheel {n} turns the axle of wheel {n}. " * 30 for n in range(20))
@@ -70,3 +75,36 @@ def test_warming_up_loads_the_model_and_changes_nothing(library: Library, tmp_pa
     library.warm_up()
     with Library(tmp_path / "empty", embedder=HashEmbedder()) as empty, pytest.raises(CollectionNotFoundError):
         empty.warm_up()
+
+
+def test_coverage_is_right_while_vectors_come_and_passages_go(tmp_path: Path) -> None:
+    embedder = HashEmbedder()
+    docs = tmp_path / "pages"
+    for number in range(4):
+        write(docs / f"{number}.md", f"Page {number} is about pump {number}.\n")
+    with Library(tmp_path / "own", embedder=embedder) as library:
+        library.index(docs, options=RunOptions(lazy=True))
+        collection = library.collection("pages")
+        library.search("pump", mode=SearchMode.LEXICAL)  # opens the catalog that is counted
+        counts = [collection.coverage()]
+        database = collection.searcher().catalog.database
+        assert isinstance(database, SqliteDatabase)
+        said: list[str] = []
+        database._connection.set_trace_callback(said.append)
+        with collection.writing() as catalog:
+            pages = next(pending_pages(catalog, embedder.info.fingerprint, 2))
+            with catalog.transaction():
+                hashes = [each.content_hash for each in pages]
+                vectors = embedder.embed_documents([each.passage for each in pages])
+                put_vectors(catalog, embedder.info.fingerprint, hashes, vectors)
+        counts.append(collection.coverage())
+        assert not [each for each in said if "EXISTS" in each or "DISTINCT" in each], (
+            "nothing is counted one by one again"
+        )
+        collection.embed()
+        counts.append(collection.coverage())
+        library.forget(docs / "0.md")
+        counts.append(collection.coverage())
+        library.index(docs)
+        counts.append(collection.coverage())
+    assert [(each.vectors, each.passages) for each in counts] == [(0, 4), (2, 4), (4, 4), (3, 3), (3, 3)]

@@ -27,7 +27,7 @@ from searchkit.library import Library  # isort: skip  # before NumPy, whose thre
 import numpy as np
 
 from searchkit.catalog.connection import reading
-from searchkit.catalog.meta import LAZY, set_meta
+from searchkit.catalog.meta import COVERED, LAZY, set_meta
 from searchkit.catalog.vectors import pending_hashes, put_vectors
 from searchkit.collection import Collection
 from searchkit.embedding.embedder import normalized
@@ -98,6 +98,7 @@ def fill(collection: Collection, like: Vectors) -> None:
             last = hashes[-1]
         with catalog.transaction():
             set_meta(catalog, LAZY, "no")
+            set_meta(catalog, COVERED, model.fingerprint)
         refresh_index(collection.folder, catalog, embedder)
 
 

@@ -49,16 +49,13 @@ class CatalogReader:
         return self.database.each(query, values)
 
     def execute_among(self, query: str, items: Sequence[object], *values: object) -> Iterator[Any]:
-        """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time; `{rows}` by rows of one each.
+        """Run a query in which `{items}` is replaced by any number of items, some hundreds at a time.
 
-        `values`: of the placeholders before them.
+        `values`: of the placeholders before `{items}`.
         """
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
-            listed = query.replace("{items}", ",".join("?" * len(batch))).replace(
-                "{rows}", ",".join(["(?)"] * len(batch))
-            )
-            yield from self.execute(listed, (*values, *batch))
+            yield from self.execute(query.replace("{items}", ",".join("?" * len(batch))), (*values, *batch))
 
     def meta(self, key: str) -> str | None:
         """The value of one of the small facts that `searchkit.catalog.meta` names, None if it was never set."""
@@ -199,8 +196,9 @@ class SqliteDatabase:
         return 0
 
     def optimize(self) -> None:
-        """Update the query planner's statistics where they have changed."""
-        self._connection.execute("PRAGMA optimize")
+        """See Database. SQLite keeps no statistics: those of the last run mislead. Where there were few vectors then, a search
+        read all that have come since, instead of looking up the few that it wants.
+        """
 
     def erase_what_is_removed(self) -> None:
         """Overwrite on the disk whatever is removed from now on."""

@@ -236,8 +236,8 @@ def chunks_of_messages(catalog: CatalogReader, wanted: MessageFilter) -> set[int
     if found is not None:
         condition += f" AND m.id IN {catalog.dialect.listed}"
     rows = catalog.execute(
-        "SELECT c.id FROM messages m JOIN chunks c ON c.document_id = m.document_id AND c.ordinal BETWEEN m.first AND m.last"
-        f" WHERE {condition}",
+        f"SELECT c.id FROM messages m {catalog.dialect.first} chunks c"
+        f" ON c.document_id = m.document_id AND c.ordinal BETWEEN m.first AND m.last WHERE {condition}",
         (*parameters, *([json.dumps(sorted(found))] if found is not None else [])),
     )
     return {int(chunk) for (chunk,) in rows}
@@ -253,8 +253,8 @@ class Correspondents(NamedTuple):
 def correspondents(catalog: CatalogReader, hashes: Sequence[bytes]) -> dict[bytes, Correspondents]:
     """Who wrote the mails with some passages, and to whom, by content hash; passages that are in no mail are left out."""
     rows = catalog.execute_among(
-        "SELECT c.content_hash, m.senders, m.recipients FROM chunks c JOIN messages m ON m.document_id = c.document_id"
-        " AND c.ordinal BETWEEN m.first AND m.last WHERE c.content_hash IN ({items})",
+        f"SELECT c.content_hash, m.senders, m.recipients FROM chunks c {catalog.dialect.first} messages m"
+        " ON m.document_id = c.document_id AND c.ordinal BETWEEN m.first AND m.last WHERE c.content_hash IN ({items})",
         hashes,
     )
     return {

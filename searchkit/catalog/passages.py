@@ -253,7 +253,7 @@ def hashes_of_chunks(catalog: CatalogReader, chunk_ids: Sequence[int]) -> dict[i
 def hashes_in_file(catalog: CatalogReader, name: str, limit: int) -> set[bytes]:
     """Content hashes of passages in files whose path ends with a name, with or without folders before it."""
     rows = catalog.execute(
-        "SELECT c.content_hash FROM files f JOIN chunks c ON c.document_id = f.id"
+        f"SELECT c.content_hash FROM files f {catalog.dialect.first} chunks c ON c.document_id = f.id"
         f" WHERE f.root || '/' || f.name {catalog.dialect.like} '%/' || ? ESCAPE '\\' LIMIT ?",
         ("".join(f"\\{c}" if c in "%_\\" else c for c in name), limit),
     )

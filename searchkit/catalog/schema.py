@@ -209,3 +209,10 @@ def m013_days_without_years(db: Database) -> None:
     catalog = CatalogWriter(SqliteDatabase(db.conn, fulltext.FTS5))
     fulltext.create(catalog)
     fulltext.refill(catalog, db.on_document if isinstance(db, _Upgraded) else lambda *_: None)
+
+
+@migrations()
+def m014_no_statistics(db: Database) -> None:
+    """Drops SQLite's statistics, which are not kept any more: see `SqliteDatabase.optimize`."""
+    db.execute("DROP TABLE IF EXISTS sqlite_stat1")
+    db.execute("DROP TABLE IF EXISTS sqlite_stat4")

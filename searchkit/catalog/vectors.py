@@ -4,7 +4,6 @@ import json
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,8 +96,8 @@ def _pending_of(
 
 def without_vector(catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes]) -> set[bytes]:
     """Find the passages among some that have no vector of a model yet."""
-    rows = _looked_up(catalog, "v.content_hash", fingerprint, hashes)
-    return set(hashes) - {content_hash for (content_hash,) in rows}
+    query = "SELECT content_hash FROM vectors WHERE fingerprint = ? AND content_hash IN ({items})"
+    return set(hashes) - {content_hash for (content_hash,) in catalog.execute_among(query, hashes, fingerprint)}
 
 
 def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
@@ -284,19 +283,7 @@ def vectors_of_hashes(
 ) -> dict[bytes, npt.NDArray[np.float32]]:
     """Vector by content hash; passages without one are left out."""
     found: dict[bytes, npt.NDArray[np.float32]] = {}
-    for content_hash, blob in _looked_up(catalog, "v.content_hash, v.vector", fingerprint, hashes):
+    query = "SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({items})"
+    for content_hash, blob in catalog.execute_among(query, hashes, fingerprint):
         found[content_hash] = widened(np.frombuffer(blob, _STORED))
     return found
-
-
-def _looked_up(catalog: CatalogReader, columns: str, fingerprint: str, hashes: Sequence[bytes]) -> Iterator[Any]:
-    """Columns of a model's vectors of some passages, each looked up by its hash.
-
-    Given a list of hashes, SQLite reads the whole table instead where its statistics are of a time when there were few vectors.
-    """
-    first = catalog.dialect.first
-    query = (
-        f"WITH model AS (SELECT ? AS fingerprint) SELECT {columns} FROM model {first} (VALUES {{rows}}) AS wanted"
-        f" ON 1 = 1 {first} vectors v ON v.content_hash = wanted.column1 AND v.fingerprint = model.fingerprint"
-    )
-    return catalog.execute_among(query, hashes, fingerprint)

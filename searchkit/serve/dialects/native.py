@@ -5,14 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from searchkit.display import note_text, printable
+from searchkit.display import note_text, on_one_line, printable
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.search import request as search_request
 from searchkit.search.query.filters import Filters, read_days
 from searchkit.serve.dialects.native_shapes import (
     MAX_QUERY,
-    CollectionEntry,
     Collections,
     OpenDocument,
     OpenPassage,
@@ -55,7 +54,7 @@ async def search_simply(
 @router.get("/collections", operation_id="list_collections", summary="List collections")
 async def collections(state: StateDep) -> Collections:
     """List what is indexed: the collections, their folders, and how much they contain."""
-    return Collections(collections=await state.pool.run(_entries))
+    return await state.pool.run(_collections)
 
 
 @router.get("/passages/{passage_id}", operation_id="open_passage", summary="Read a passage")
@@ -122,5 +121,8 @@ def _day(text: str, end: int) -> date | None:
     return days[end]
 
 
-def _entries(library: Library) -> list[CollectionEntry]:
-    return [collection_entry(status) for status in library.statuses()]
+def _collections(library: Library) -> Collections:
+    entries = [collection_entry(status) for status in library.statuses()]
+    return Collections(
+        collections=entries, not_reached={name: on_one_line(str(error)) for name, error in library.away.items()}
+    )

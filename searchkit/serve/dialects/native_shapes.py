@@ -118,6 +118,9 @@ class Collections(BaseModel):
     """All collections."""
 
     collections: list[CollectionEntry]
+    not_reached: dict[str, str] = Field(
+        description="Collections that are missing here since their database is away: why."
+    )
 
 
 class PassageInDocument(BaseModel):

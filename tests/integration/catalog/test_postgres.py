@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from fastapi.testclient import TestClient
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
 
@@ -30,6 +31,9 @@ from searchkit.index_store.in_database import DatabaseIndex
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection
 from searchkit.reports import RunOptions
+from searchkit.serve.http.app import make_api
+from searchkit.serve.http.lifespan import close_state, open_state
+from searchkit.serve.http.options import ServeOptions
 from searchkit.types import SearchMode
 from searchkit_indexes import search_rescored
 from tests.support.files import ROOT, write
@@ -212,6 +216,20 @@ def test_the_command_says_which_collection_was_not_asked(library: Library, docs:
     assert library.search("dough")[0].path.name == "bread.txt"
     with pytest.raises(CatalogError, match="cannot be reached"):
         library.search("dough", collections=["team"])
+
+
+def test_http_says_which_collection_was_not_reached(library: Library, docs: Path) -> None:
+    library.index(docs)
+    write(library.home.config, f'[collections.team]\nurl = "postgresql://anna:{SECRET}@127.0.0.1:1/none"\n')
+    state = open_state(library, ServeOptions(workers=1))
+    try:
+        with TestClient(make_api(state)) as client:
+            answer = client.get("/collections").json()
+    finally:
+        close_state(state, 10)
+    assert [each["name"] for each in answer["collections"]] == ["docs"]
+    assert "cannot be reached" in answer["not_reached"]["team"]
+    assert SECRET not in str(answer)
 
 
 def test_a_collection_that_nobody_has_indexed_yet_is_missing(library: Library, url: str) -> None:

@@ -12,20 +12,25 @@ import pytest
 from searchkit.cli.demo import QUESTIONS
 from tests.support.files import ROOT
 
-EXTRAS = {"PIL", "mcp", "uvicorn", "fastapi", "starlette", "pydantic", "torch", "safetensors"}
+EXTRAS = {"PIL", "psycopg", "mcp", "uvicorn", "fastapi", "starlette", "pydantic", "torch", "safetensors"}
 EXTRAS |= {"accelerate", "matplotlib", "peft", "sentence_transformers", "transformers", "datasets", "hnswlib"}
 EXTRAS |= {"langchain_core", "mcp_types", "llama_index", "llama_cpp", "mteb", "tree_sitter", "anyio"}
+# A package that needs an extra may say so in the project's own words: what it could not import is then the error's cause.
 IMPORT_ALL = """
-import contextlib, importlib, json, pkgutil, sys
+import importlib, json, pkgutil
+from searchkit.errors import ExtraMissingError
+
 missing = {}
 for name in ("searchkit", "searchkit_indexes", "searchkit_tui"):
-    for module in pkgutil.walk_packages([importlib.import_module(name).__path__[0]], name + "."):
+    for module in pkgutil.walk_packages([importlib.import_module(name).__path__[0]], name + ".", lambda package: None):
         if module.name.endswith("__main__") or ".engines." in module.name:
             continue
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:
             missing[module.name] = error.name.partition(".")[0]
+        except ExtraMissingError as error:
+            missing[module.name] = error.__cause__.name.partition(".")[0]
 print(json.dumps(missing))
 """
 

@@ -81,9 +81,10 @@ def _sign(phrase: str) -> str:
 
 def phrase_finder(phrase: str) -> Callable[[str], bool]:
     """A function that returns True for a text that contains the phrase, or its numbers and dates in another spelling."""
-    as_written, named = _between_words(folded(phrase)), canonical(phrase)
-    holds_named = _between_words(folded(named)) if named != phrase or named.isdigit() else None
-    has_years = not any(value.names[0] == value.without_year for value in values(phrase))
+    has_years = not any(value.without_year in value.names for value in values(phrase))
+    as_written, named = _between_words(folded(phrase)), canonical(phrase, has_years=has_years)
+    may_be_a_name = named.isalnum() and any(map(str.isdigit, named))  # qx20250071, which is written QX-2025-0071
+    holds_named = _between_words(folded(named)) if named != phrase or may_be_a_name else None
 
     def holds(text: str) -> bool:
         if as_written(folded(text)):
@@ -123,7 +124,7 @@ def exact_bonuses(catalog: CatalogReader, query: str, allowed: bytes | None = No
     """
     total = max(1, count_chunks(catalog) if allowed is None else allowed.count(1))
     rare = max(_RARE_COUNT, int(total * _RARE_SHARE))
-    whole = query.strip(_EDGES)
+    whole = _bare(query)
     names = [*identifiers(query), *_in_groups(query)]
     holding = _holding(catalog, names, _MOST, allowed) if names else {}
     bonuses = dict.fromkeys(holding, PIN_FIRST if len({of.document for of in holding.values()}) == 1 else SMALL_BOOST)
@@ -134,6 +135,13 @@ def exact_bonuses(catalog: CatalogReader, query: str, allowed: bytes | None = No
         bonus = _NAMED if name == _as_path(whole) else PIN_FIRST
         bonuses |= dict.fromkeys(hashes_in_file(catalog, name, _MOST), bonus)
     return bonuses
+
+
+def _bare(query: str) -> str:
+    """A query without the signs around it; a day such as 2.8. keeps its last dot."""
+    whole = query.strip(_EDGES)
+    dotted = f"{whole}."
+    return dotted if dotted in query and any(value.end == len(dotted) for value in values(dotted)) else whole
 
 
 def people_bonuses(catalog: CatalogReader, query: str, candidates: Sequence[bytes]) -> dict[bytes, float]:

@@ -112,21 +112,30 @@ def test_an_identifier_is_counted_among_the_passages_that_the_filters_leave(libr
         ('"13.860,00" EUR', "sums.txt"),
         ("due 2 August 2025", "sums.txt"),
         ("due 2. August", "sums.txt"),
+        ("31.3.", "paid.txt"),
         ('"2025-08-02"', "sums.txt"),
         ("call 030 1234567", "sums.txt"),
         ("QX 2025 0071", "bills.txt"),
         ("qx20250071", "bills.txt"),
-        ("QX-2025-00", "bills.txt"),
     ],
 )
 def test_another_spelling_of_it_is_the_first_hit(
     library: Library, planted: Path, mode: SearchMode, query: str, name: str
 ) -> None:
     write(planted / "sums.txt", "Due on 2.8.2025: EUR 13,860. Ask +49 30 1234567 about it.\n")
+    write(planted / "paid.txt", "Paid 31.3. by hand, not 31.4 of them.\n")
     library.index(planted)
 
     [hit, *_] = library.search(query, mode=mode)
     assert hit.path.name == name
+    assert hit.score == 1.0
+    assert hit.marks, hit.snippet
+
+
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.LEXICAL])
+def test_the_beginning_of_a_reference_finds_it_first(library: Library, planted: Path, mode: SearchMode) -> None:
+    [hit, *_] = library.search("QX-2025-00", mode=mode)
+    assert hit.path.name == "bills.txt" and not hit.is_weak
     assert hit.marks, hit.snippet
 
 

@@ -512,7 +512,7 @@ def test_the_command_says_what_was_moved_and_no_password(full: Library, docs: Pa
     assert refused.exception.remedy.action == "move"
     done = run(full, "move", "-c", "docs", "--to", own)
     assert done.exit_code == 0, done.output
-    assert "docs: it lives in postgresql://postgres@/postgres now, and no longer in this machine" in done.stderr
+    assert "docs: it lives in postgresql://postgres@/postgres now, and no longer on this machine" in done.stderr
     assert "counts and checksums are the same on both sides" in done.stderr
     back = run(full, "move", "-c", "docs", "--to", "local", "--json")
     assert back.exit_code == 0, back.output

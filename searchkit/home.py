@@ -216,6 +216,11 @@ class CollectionFolder:
         return self.path / "index"
 
     @property
+    def guesses(self) -> Path:
+        """The folder of the index of provisional vectors."""
+        return self.path / "guesses"
+
+    @property
     def training(self) -> Path:
         """The folder of training's files: cached vectors and reports."""
         return self.path / "training"

@@ -7,17 +7,21 @@ can write a checksum. In the tables they are called seals.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 
 _SETTINGS, _DOCUMENTS = "seal", "seal_of_documents"  # keys in meta
-_CHUNK = "ordinal, text, title, page, line, line_end, place, token_count, content_hash"
-_DOCUMENT = (
+_EARLIER_CHUNK = "ordinal, text, title, page, line, line_end, place, token_count, content_hash"
+_EARLIER_DOCUMENT = (
     "root_id, path, content_hash, size_bytes, mtime_ns, ctime_ns, format, status, reason, remedy, title, recipe,"
     " metadata, scanned_pages, chunk_count"
 )
-_CHUNK_NAMES, _DOCUMENT_NAMES = tuple(_CHUNK.split(", ")), tuple(_DOCUMENT.split(", "))
+# The columns of a document and of its chunks that its checksum covers, and those that earlier versions covered: what these have
+# written keeps its checksum until it is read again.
+_COVERED = (f"{_EARLIER_DOCUMENT}, container_id, inside, left_out", f"{_EARLIER_CHUNK}, lines")
+_COVERED_EARLIER = (_EARLIER_DOCUMENT, _EARLIER_CHUNK)
 
 
 def update_checksum(catalog: CatalogWriter, document_id: int) -> None:
@@ -64,20 +68,44 @@ def renew_totals(catalog: CatalogWriter) -> None:
 
 def _total(catalog: CatalogReader) -> int:
     row = catalog.execute("SELECT value FROM meta WHERE key = ?", (_DOCUMENTS,)).fetchone()
-    return int(row[0], 16) if row else 0
+    with suppress(ValueError):  # damaged: `verify` finds that it does not match
+        return int(row[0], 16) if row else 0
+    return 0
 
 
 def document_checksum(catalog: CatalogReader, document_id: int) -> bytes:
     """The checksum that a document should have."""
-    row = catalog.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (document_id,)).fetchall()
-    chunks = catalog.execute(f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
+    return _stored_checksum(catalog, document_id, _COVERED)
+
+
+def document_matches(catalog: CatalogReader, document_id: int, checksum: bytes) -> bool:
+    """True if a document's row and chunks are as they were when it got its checksum."""
+    return any(checksum == _stored_checksum(catalog, document_id, covered) for covered in (_COVERED, _COVERED_EARLIER))
+
+
+def _stored_checksum(catalog: CatalogReader, document_id: int, covered: tuple[str, str]) -> bytes:
+    document, chunk = covered
+    row = catalog.execute(f"SELECT {document} FROM documents WHERE id = ?", (document_id,)).fetchall()
+    chunks = catalog.execute(f"SELECT {chunk} FROM chunks WHERE document_id = ? ORDER BY ordinal", (document_id,))
     return _digest(chain(row, chunks))
 
 
-def document_checksum_of(document: Mapping[str, object], chunks: Iterable[Mapping[str, object]]) -> bytes:
+def document_checksum_of(document: Mapping[str, object], chunks: Sequence[Mapping[str, object]]) -> bytes:
     """The checksum of a document whose row and chunks, in their order, are at hand by the names of their columns."""
-    row = tuple(document[name] for name in _DOCUMENT_NAMES)
-    return _digest([row, *(tuple(chunk[name] for name in _CHUNK_NAMES) for chunk in chunks)])
+    return _checksum_of(document, chunks, _COVERED)
+
+
+def matches(checksum: bytes, document: Mapping[str, object], chunks: Sequence[Mapping[str, object]]) -> bool:
+    """See `document_matches`, for a document whose row and chunks are at hand."""
+    return any(checksum == _checksum_of(document, chunks, covered) for covered in (_COVERED, _COVERED_EARLIER))
+
+
+def _checksum_of(
+    document: Mapping[str, object], chunks: Sequence[Mapping[str, object]], covered: tuple[str, str]
+) -> bytes:
+    names, chunk_names = (columns.split(", ") for columns in covered)
+    row = tuple(document[name] for name in names)
+    return _digest([row, *(tuple(chunk[name] for name in chunk_names) for chunk in chunks)])
 
 
 def state_of(catalog: CatalogReader) -> str:

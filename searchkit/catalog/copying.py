@@ -223,7 +223,7 @@ class _Copy:
     def _checked(self, document: dict[str, Any], chunks: list[dict[str, Any]]) -> "_Document":
         """A document whose checksum is right. Where a text has to be altered, it gets the checksum of what it is now."""
         seal = document["seal"]
-        if seal is not None and seal != document_checksum_of(document, chunks):
+        if seal is not None and not checksums.matches(seal, document, chunks):
             raise _damaged(f"{document['path']} does not match its checksum")
         values = self._as_stored(tuple(document.values()))
         stored = [self._as_stored(tuple(chunk.values())) for chunk in chunks]

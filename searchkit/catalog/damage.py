@@ -41,7 +41,7 @@ def _file(catalog: CatalogReader) -> Iterator[Damage]:
         for kind, name, _ in set(intact.execute(schema)) ^ set(catalog.execute(schema)):
             yield Damage("schema", f"the {kind} {name} is missing or has changed")
             return
-        applied = "SELECT name FROM _sqlite_migrations ORDER BY name"
+        applied = "SELECT migration_set, name FROM _sqlite_migrations ORDER BY name"
         if intact.execute(applied).fetchall() != catalog.execute(applied).fetchall():
             yield Damage("schema", "its version is recorded wrongly")
 
@@ -62,8 +62,15 @@ def _rows(catalog: CatalogReader) -> Iterator[Damage]:
     yield from _vectors(catalog)
     yield from _provisional(catalog)
     yield from _messages(catalog)
-    if not fulltext.is_sound(catalog):
+    if not _fulltext_is_sound(catalog):
         yield Damage("full text", "it does not match the chunks")
+
+
+def _fulltext_is_sound(catalog: CatalogReader) -> bool:
+    try:
+        return fulltext.is_sound(catalog)
+    except ValueError:  # a document's metadata are no JSON any more
+        return False
 
 
 def _documents(catalog: CatalogReader) -> Iterator[Damage]:
@@ -72,7 +79,7 @@ def _documents(catalog: CatalogReader) -> Iterator[Damage]:
     )
     bad = 0
     for document_id, root, name, checksum in rows:
-        if checksum is not None and checksum != checksums.document_checksum(catalog, document_id):
+        if checksum is not None and not checksums.document_matches(catalog, document_id, checksum):
             bad += 1
             if bad <= _NAMED:
                 yield Damage("documents", f"{file_path(root, name)}: its row or chunks do not match their checksum")

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -41,16 +42,26 @@ class Fts5:
         catalog.change("INSERT INTO fulltext (fulltext) VALUES ('delete-all')")
 
     def is_sound(self, catalog: CatalogReader, rows: Iterator[tuple[int, str, str, str]]) -> bool:
-        """Compare the table word by word with a new one; see FullText."""
+        """Compare the table with a new one, word by word as searches look them up; see FullText.
+
+        Reading it from end to end would pass over the pages that say where a word is, and where within its page.
+        """
         with CatalogWriter(SqliteDatabase(sqlite3.connect("", isolation_level=None), self)) as fresh:
             create(fresh)
             with fresh.transaction():
                 self.insert(fresh, rows)
             for each in (catalog, fresh):
                 each.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, fulltext, instance)")
-            queries = ("SELECT term, doc, col, offset FROM temp.words", *_SHADOWS)
+                each.execute("CREATE VIRTUAL TABLE temp.counted USING fts5vocab(main, fulltext, row)")
+            queries = ("SELECT term, doc, cnt FROM temp.counted", *_SHADOWS)
             return not any(
                 a != b for query in queries for a, b in zip_longest(catalog.execute(query), fresh.execute(query))
+            ) and all(
+                catalog.execute("SELECT term, doc, col, offset FROM temp.words WHERE term = ?", (term,)).fetchall()
+                == list(places)
+                for term, places in groupby(
+                    fresh.execute("SELECT term, doc, col, offset FROM temp.words"), itemgetter(0)
+                )
             )
 
     def matching(self, catalog: CatalogReader, match: str, limit: int, allowed: bytes | None) -> list[int]:

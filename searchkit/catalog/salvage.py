@@ -70,7 +70,9 @@ def repair_in_place(catalog: CatalogWriter) -> Salvaged:
         for document_id, seal in stored:
             inside = catalog.execute("SELECT id, seal FROM documents WHERE container_id = ?", (document_id,)).fetchall()
             whole = [(document_id, seal), *inside]
-            is_sound = all(checksum == checksums.document_checksum(catalog, each) for each, checksum in whole)
+            is_sound = all(
+                checksum is not None and checksums.document_matches(catalog, each, checksum) for each, checksum in whole
+            )
             kept_documents, lost_documents = kept_documents + is_sound, lost_documents + (not is_sound)
             if not is_sound:
                 catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
@@ -101,7 +103,7 @@ def _copy_document(
         return False
     try:
         stored = damaged.execute("SELECT seal FROM documents WHERE id = ?", (document_id,)).fetchone()[0]
-        if stored is not None and stored != checksums.document_checksum(damaged, document_id):
+        if stored is not None and not checksums.document_matches(damaged, document_id, stored):
             return False
         record = documents.document_by_id(damaged, document_id)
         hashes = damaged.execute(

@@ -93,14 +93,15 @@ def discard_index(folder: CollectionFolder) -> None:
 
 
 def find_index_damage(folder: CollectionFolder) -> list[Damage]:
-    """List damage to the files of the newest generation; a missing index is no damage, since it can be rebuilt."""
-    generations = _generations(folder.index)
-    try:
-        if generations:
-            verify_files(generations[0])
-    except IndexDamagedError as error:
-        return [Damage("index", str(error))]
-    return []
+    """List damage to the files of the newest generation, of guesses too; a missing index is no damage: it can be rebuilt."""
+    found = []
+    for part, place in (("index", folder.index), ("index of guesses", folder.guesses)):
+        try:
+            for newest in _generations(place)[:1]:
+                verify_files(newest)
+        except IndexDamagedError as error:
+            found.append(Damage(part, str(error)))
+    return found
 
 
 def index_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> IndexStatus | None:

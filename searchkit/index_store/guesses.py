@@ -7,7 +7,6 @@ gone since it was written are passed over when the catalog is asked for them, an
 import secrets
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.meta import GUESS_INDEX, set_meta
@@ -59,21 +58,21 @@ def write_guess_index(folder: CollectionFolder, catalog: CatalogWriter) -> None:
         queries=0,
     )
     token = secrets.token_hex(8)
-    save_generation(_place(folder), built, version.fingerprint, made.last_id, _name(version, token))
+    save_generation(folder.guesses, built, version.fingerprint, made.last_id, _name(version, token))
     with catalog.transaction():
         set_meta(catalog, GUESS_INDEX, token)
-    remove_leftovers(_place(folder))
+    remove_leftovers(folder.guesses)
 
 
 def discard_guess_index(folder: CollectionFolder) -> None:
     """Remove the index from the disk; the next run writes it again."""
-    shutil.rmtree(_place(folder), ignore_errors=True)
+    shutil.rmtree(folder.guesses, ignore_errors=True)
 
 
 def _stored(folder: CollectionFolder, catalog: CatalogReader, version: Version, count: int) -> GuessIndex | None:
     """The index on disk, None if there is none of this catalog and version, or many of its vectors have gone."""
     token = _name(version, catalog.meta(GUESS_INDEX) or "")
-    loaded = load_generation(_place(folder), version.fingerprint, token)
+    loaded = load_generation(folder.guesses, version.fingerprint, token)
     if loaded is None or len(loaded[0]) > (1 + _MOST_DIFFERENT) * count:
         return None
     return GuessIndex(loaded[0], loaded[1].last_id)
@@ -86,10 +85,6 @@ def _built(catalog: CatalogReader, count: int) -> GuessIndex:
     last = last_provisional(catalog)
     batches = provisional_batches(catalog, dimension)
     return GuessIndex(build_index(IndexSpec(structure, code, dimension), batches, expected=count), last)
-
-
-def _place(folder: CollectionFolder) -> Path:
-    return folder.path / "guesses"
 
 
 def _name(version: Version, token: str) -> str:

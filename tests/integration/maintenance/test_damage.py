@@ -65,6 +65,11 @@ PLANTED = {
     "a document's metadata": ("UPDATE documents SET metadata = '' WHERE metadata != ''", "documents"),
     "a document that is gone": ("DELETE FROM documents WHERE format = 'text'", "chunks"),
     "a skipped document that is gone": ("DELETE FROM documents WHERE status = 'skipped'", "documents"),
+    "a chunk's lines": ("UPDATE chunks SET lines = '0:7' WHERE id = FIRST_CHUNK", "documents"),
+    "a document's name in its file": ("UPDATE documents SET inside = 'x' WHERE format = 'text'", "documents"),
+    "what was left out of a document": ("UPDATE documents SET left_out = '{}' WHERE format = 'text'", "documents"),
+    "metadata that are no JSON": ("UPDATE documents SET metadata = 'x' WHERE metadata != ''", "full text"),
+    "the name of the versions": ("UPDATE _sqlite_migrations SET migration_set = 'x' WHERE id = 3", "schema"),
     "the version": ("DELETE FROM _sqlite_migrations", "schema"),
     "a vector": (
         "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE id = (SELECT max(id) FROM vectors)",
@@ -221,6 +226,39 @@ def test_a_catalog_of_the_first_version_is_migrated_and_stays_searchable(
     embedder.embedded.clear()
     assert library.index(docs).unchanged == 3
     assert embedder.embedded == []
+    assert hits(library) == before
+
+
+def test_words_that_only_look_ups_miss_are_damage(library: Library, docs: Path) -> None:
+    write(docs / "words.txt", " ".join(f"{chr(97 + n % 26)}{n:05}" for n in range(4000)))
+    library.index(docs)
+    library.close()
+    folder = library.home.path / "collections" / "docs"
+    with closing(sqlite3.connect(folder / "catalog.db", isolation_level=None)) as connection:
+        pages = connection.execute("SELECT segid, term FROM fulltext_idx ORDER BY segid, term").fetchall()
+        segment, first = next((segment, term) for segment, term in pages if len(term) > 2)
+        flipped = bytes([*first[:-1], first[-1] | 0x40])
+        connection.execute("UPDATE fulltext_idx SET term = ? WHERE segid = ? AND term = ?", (flipped, segment, first))
+    assert [damage.part for damage in verify_collection(library.collection("docs"))] == ["full text"]
+    rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
+    assert verify_collection(library.collection("docs")) == []
+
+
+def test_documents_with_checksums_of_earlier_versions_are_sound_and_kept(
+    library: Library, folder: Path, embedder: HashEmbedder
+) -> None:
+    from searchkit.catalog import checksums
+
+    before = hits(library)
+    with library.collection("docs").writing() as catalog, catalog.transaction():
+        for (document,) in catalog.execute("SELECT id FROM documents").fetchall():
+            earlier = checksums._stored_checksum(catalog, document, checksums._COVERED_EARLIER)
+            catalog.change("UPDATE documents SET seal = ? WHERE id = ?", (earlier, document))
+        checksums.renew_totals(catalog)
+    assert verify_collection(library.collection("docs")) == []
+    embedder.embedded.clear()
+    report = rebuild_collection(library.collection("docs", must_exist=False), [], lambda _: None)
+    assert (report.documents_kept, embedder.embedded) == (5, [])
     assert hits(library) == before
 
 

@@ -105,7 +105,7 @@ class Collection:
         """Open the same model for an index run; None if none is named or set and none is installed, or the collection's is gone.
 
         `catalog`: the collection's, open; None if it does not exist yet. Raises ModelNotFoundError if the model that was named
-        or set is not installed.
+        or set is not installed, ModelError if it is damaged.
         """
         own = (catalog.meta(MODEL) or "") if catalog else ""
         if own and not model and not self.models.can_open(own):
@@ -116,7 +116,10 @@ class Collection:
             self.models.prepare(
                 name or self.models.store.best(), lambda progress: on_progress(replace(progress, stage=PREPARING.stage))
             )
-        return self.models.open(name) if name else self.models.best()
+        embedder = self.models.open(name) if name else self.models.best()
+        if embedder is not None:
+            self.models.check(embedder.info.name)
+        return embedder
 
     def roots(self) -> tuple[Path, ...]:
         """The folders that the collection mirrors."""
@@ -246,6 +249,7 @@ class Collection:
         from searchkit.ingest.index_run import IndexRun
         from searchkit.ingest.sandbox.messages import Limits
 
+        state = self.models.check(embedder.info.name) if embedder else ""
         if embedder is not None and not catalog.meta(MODEL):
             with catalog.transaction():
                 set_meta(catalog, MODEL, embedder.info.name)
@@ -257,7 +261,16 @@ class Collection:
             memory_bytes=settings.max_reader_megabytes * 1_000_000,
             contained=settings.read_contained,
         )
-        return IndexRun(self.folder, catalog, embedder, limits, on_progress, options, settings.lazy_above_passages)
+        return IndexRun(
+            self.folder,
+            catalog,
+            embedder,
+            limits,
+            on_progress,
+            options,
+            settings.lazy_above_passages,
+            model_state=state,
+        )
 
     def forget(self, path: Path) -> int | None:
         """Remove a folder or file (absolute path) from the collection, and the opened hits there; nothing on the disk.

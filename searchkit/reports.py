@@ -83,7 +83,8 @@ class IndexReport:
     a vector in this run.
 
     `formats`: the collection's contents now. `problems`: those of this run. `left_out`: what rules leave out of its folders.
-    `scanned_pages`: pages and pictures in it that only OCR would read.
+    `scanned_pages`: pages and pictures in it that only OCR would read. `remade`: vectors that a damaged model had made, and that
+    were removed to be made again.
     """
 
     collection: str
@@ -105,6 +106,7 @@ class IndexReport:
     problems: tuple[Problem, ...]
     left_out: tuple[LeftOutCount, ...] = ()
     scanned_pages: int = 0
+    remade: int = 0
 
     def followed_by(self, later: "IndexReport") -> "IndexReport":
         """Add a run that found the files as this one left them, and embedded what this one had read."""

@@ -13,6 +13,9 @@ from searchkit.reports import LeftOut, LeftOutCount, LeftOutRule, Problem
 
 MODEL = "model"  # the name of the model whose vectors the collection uses
 COVERED = "covered_fingerprint"  # the model of which no vector was missing when the last index run ended
+VECTORS_CHECKED = (
+    "vectors_checked"  # the state of the model's files in which its vectors were last compared with new ones
+)
 LAZY = "lazy"  # "yes": passages are embedded only as questions ask for them; "no": all; missing: by size
 PROVISIONAL = "provisional"  # the version of the provisional vectors: a model's fingerprint, a blank, and a number
 _EMBEDDING = "embedding"  # of a run under way: passages a second, and the time of its last commit in seconds since 1970

@@ -176,9 +176,37 @@ def map_vectors(
     return made
 
 
-def remove_vectors(catalog: CatalogWriter, fingerprint: str) -> int:
-    """Remove a model's vectors; return how many."""
-    return int(catalog.change("DELETE FROM vectors WHERE fingerprint = ?", (fingerprint,)).rowcount)
+def remove_vectors(catalog: CatalogWriter, fingerprint: str, *, above: int = -1) -> int:
+    """Remove a model's vectors with ids larger than `above`; return how many."""
+    return int(catalog.change("DELETE FROM vectors WHERE fingerprint = ? AND id > ?", (fingerprint, above)).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A stored vector, (dimension,) float32, and its passage."""
+
+    vector_id: int
+    passage: Passage
+    vector: Vectors
+
+
+def sample_vectors(catalog: CatalogReader, fingerprint: str, dimension: int, count: int) -> list[StoredVector]:
+    """At most so many of a model's vectors whose passages a document has, from the first to the last, by id."""
+    first, last = catalog.execute(
+        "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM vectors WHERE fingerprint = ?", (fingerprint,)
+    ).fetchone()
+    found: dict[int, StoredVector] = {}
+    for at in np.linspace(first, last, count).astype(np.int64).tolist() if first <= last else ():
+        row = catalog.execute(
+            "SELECT id, content_hash, vector FROM vectors WHERE fingerprint = ? AND id >= ? ORDER BY id LIMIT 1",
+            (fingerprint, at),
+        ).fetchone()
+        if row is None or row[0] in found:
+            continue
+        text = catalog.execute("SELECT title, text FROM chunks WHERE content_hash = ? LIMIT 1", (row[1],)).fetchone()
+        if text is not None:
+            found[row[0]] = StoredVector(row[0], Passage(*text), _widened([row[2]], dimension)[0])
+    return list(found.values())
 
 
 def forget_asked(catalog: CatalogWriter) -> None:

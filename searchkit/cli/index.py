@@ -305,6 +305,8 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
     if report.scanned_pages and (report.added or report.changed or not report.unchanged):
         how = command("status", "--left-out", "-c", report.collection)
         say(f"  needs OCR: {ocr_text(report.scanned_pages)}. Their files, and what reads them: {how}")
+    if report.remade:
+        say(f"  {plural(report.remade, 'vector')} had been made while the model was damaged, and were made again")
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")

@@ -1,9 +1,15 @@
-"""The model folder: model.onnx, weights.bin, tokenizer, reference vectors, and model.json with their checksums."""
+"""The model folder: model.onnx, weights.bin, tokenizer, reference vectors, and model.json with their checksums and its own.
+
+All files are read and compared with their checksums once, again when one has changed, and after a week. That they were found
+sound is remembered beside them by the size, time and inode of each, so that starting costs no reading.
+"""
 
 import hashlib
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +30,9 @@ JUDGED_FILE = "judged.npy"  # vectors of the judged set, see scale.py; not in mo
 PROVISIONAL_FILE = "provisional.npy"  # these two: see provisional.py; not in models of early versions
 CORRECTION_FILE = "provisional_correction.npy"
 CARD_FILE = "model.json"
+CHECKED_FILE = "checked.json"
+WEEK_SECONDS = 7 * 86400.0  # a bit that falls over on the disk changes no time
+_SEAL = "seal"  # its own checksum
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,9 @@ class ModelCard:
         )
 
     def write(self, folder: Path) -> None:
-        """Write model.json."""
+        """Write model.json, with the checksum of what it says."""
         content = {"format": FORMAT, **asdict(self)}
+        content[_SEAL] = _seal_of(content)
         write_atomically(folder / CARD_FILE, json.dumps(content, indent=2, ensure_ascii=False).encode())
 
 
@@ -96,6 +106,11 @@ def read_model_card(folder: Path) -> ModelCard:
         ) from error
     if not isinstance(content, dict):
         raise ModelError(f"{folder / CARD_FILE} is damaged (no JSON object).", remedy=get_again(folder.name))
+    seal = content.pop(_SEAL, None)
+    if seal is not None and seal != _seal_of(content):
+        raise ModelError(
+            f"{folder / CARD_FILE} is damaged (it does not match its checksum).", remedy=get_again(folder.name)
+        )
     if content.pop("format", None) != FORMAT:
         raise ModelError(f"{folder} was written by another version of searchkit.", remedy=get_again(folder.name))
     try:
@@ -116,6 +131,15 @@ def read_model_card(folder: Path) -> ModelCard:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder / CARD_FILE} is damaged ({error}).", remedy=get_again(folder.name)) from error
     return card
+
+
+def _is_sealed(folder: Path) -> bool:
+    """Return whether model.json has a checksum of its own, which those of early versions lack."""
+    return _SEAL in json.loads((folder / CARD_FILE).read_bytes())
+
+
+def _seal_of(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _scale(values: Any) -> Scale:
@@ -156,6 +180,52 @@ def file_problems(folder: Path, card: ModelCard) -> Iterator[str]:
             yield f"{name} is missing."
         elif checksum(path) != expected:
             yield f"{name} is damaged: its SHA-256 is not the one in model.json."
+
+
+def damage_of(folder: Path, card: ModelCard, *, believed_seconds: float = math.inf) -> str:
+    """Say what is damaged, "" for nothing. The files are read unless they were found sound at most so long ago, as they are now."""
+    if 0 <= time.time() - _checked_at(folder, state_of(folder, card)) <= believed_seconds:
+        return ""
+    return next(iter(check_files(folder, card)), "").rstrip(".")
+
+
+def check_files(folder: Path, card: ModelCard) -> tuple[str, ...]:
+    """Read all files of a model; return sentences on those that are damaged, and remember it if none is.
+
+    A model.json of an earlier version gets its checksum.
+    """
+    state = state_of(folder, card)
+    problems = tuple(file_problems(folder, card))
+    with suppress(OSError):  # on a medium that cannot be written they are read again by each process
+        if problems:
+            (folder / CHECKED_FILE).unlink(missing_ok=True)
+        else:
+            if not _is_sealed(folder):
+                card.write(folder)
+            write_atomically(folder / CHECKED_FILE, json.dumps({"state": state, "at": int(time.time())}).encode())
+    return problems
+
+
+def state_of(folder: Path, card: ModelCard) -> str:
+    """What changes when a file of the model is written or replaced, 16 hex digits; it differs between machines."""
+    files: list[object] = []
+    for name in card.checksums:
+        try:
+            status = (folder / name).stat()
+        except OSError:
+            files.append(None)
+        else:
+            files.append((status.st_size, status.st_mtime_ns, status.st_ino))
+    return hashlib.sha256(json.dumps([dict(card.checksums), files]).encode()).hexdigest()[:16]
+
+
+def _checked_at(folder: Path, state: str) -> float:
+    """When the files were found sound in this state, in seconds since 1970; infinitely late if they were not."""
+    try:
+        found = json.loads((folder / CHECKED_FILE).read_bytes())
+        return float(found["at"]) if found["state"] == state else math.inf
+    except (OSError, ValueError, LookupError, TypeError):
+        return math.inf
 
 
 def is_sound(folder: Path) -> bool:

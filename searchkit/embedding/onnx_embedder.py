@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from searchkit.embedding.embedder import TokenVectors
 from searchkit.embedding.known_models import get_again
-from searchkit.embedding.model_folder import CORRECTION_FILE, PROVISIONAL_FILE, file_problems, read_model_card
+from searchkit.embedding.model_folder import CORRECTION_FILE, PROVISIONAL_FILE, check_files, damage_of, read_model_card
 from searchkit.embedding.quick_tokenizer import LONGEST_TEXT, SPACE, TABLE_FILE, QuickTokenizer
 from searchkit.embedding.token_table import STATIC_FILE, TokenTable
 from searchkit.embedding.tokenizer import (
@@ -190,12 +190,14 @@ class OnnxEmbedder:
         return self._session(1) if has_its_own else self._quick_session
 
     def _session(self, threads: int) -> Any:
+        if damage := damage_of(self.folder, self.card):
+            raise self._damaged(damage)
         try:
             return open_session(self.folder, threads)
         except Exception as error:
             # ONNX Runtime raises a dozen classes, some of them plain RuntimeError.
-            if damage := next(file_problems(self.folder, self.card), ""):
-                raise self._damaged(damage.rstrip(".")) from error
+            if damages := check_files(self.folder, self.card):  # since they were found sound
+                raise self._damaged(damages[0].rstrip(".")) from error
             raise ModelError(
                 f"The model {self.info.name} cannot be loaded ({error}).", remedy=get_again(self.folder.name)
             ) from error

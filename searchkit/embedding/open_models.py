@@ -59,6 +59,10 @@ class OpenModels:
         """Open the best model installed, None if none is. Raises ModelError if it is broken."""
         return self.open() if self.names() else None
 
+    def check(self, name: str) -> str:
+        """Hold a model's files against their checksums; see `ModelStore.check`. "" for a model that is not the store's."""
+        return self.store.check(name) if self._embedder is None and self.store.card(name) is not None else ""
+
     def is_to_be_converted(self, name: str = "") -> bool:
         """True if opening a model, the best one installed if none is named, takes seconds: it is converted first."""
         if self._embedder is not None or not self.names():

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchkit.embedding.known_models import get_again, known_model
-from searchkit.embedding.model_folder import ADAPTER_FILE, ModelCard, is_model_folder, is_sound, read_model_card
+from searchkit.embedding.model_folder import (
+    ADAPTER_FILE,
+    WEEK_SECONDS,
+    ModelCard,
+    damage_of,
+    is_model_folder,
+    is_sound,
+    read_model_card,
+    state_of,
+)
 from searchkit.embedding.model_info import Quantization
 from searchkit.errors import (
     Action,
@@ -242,6 +251,17 @@ class ModelStore:
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+    def check(self, name: str) -> str:
+        """Hold the files of an installed model against their checksums before it embeds, reading as few as it can.
+
+        Returns the state that they were found in, see `state_of`. Raises ModelError if one is damaged.
+        """
+        folder = self._folder / name
+        card = read_model_card(folder)
+        if damage := damage_of(folder, card, believed_seconds=WEEK_SECONDS):
+            raise ModelError(f"The model {name} is damaged ({damage}).", remedy=get_again(name))
+        return state_of(folder, card)
 
     def is_sound(self, name: str) -> bool:
         """Return whether all files of an installed model are as they were written; reads all of them."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from searchkit.embedding.model_folder import ADAPTER_FILE, REFERENCE_FILE, ModelCard, file_problems, read_model_card
+from searchkit.embedding.model_folder import ADAPTER_FILE, REFERENCE_FILE, ModelCard, check_files, read_model_card
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
 from searchkit.embedding.sample import sample_inputs
 from searchkit.errors import ModelError
@@ -40,7 +40,7 @@ def verify_model(folder: Path) -> Verification:
     """Check the files and the vectors of a model folder. Reports problems instead of raising."""
     try:
         card = read_model_card(folder)
-        if problems := tuple(file_problems(folder, card)):
+        if problems := check_files(folder, card):
             return Verification(problems)
         return _compare(OnnxEmbedder(folder).embed_many(sample_inputs(card.prompts)), folder, card)
     except (

@@ -17,6 +17,7 @@ from searchkit.ingest.chunk import PASSAGE_TOKENS
 from searchkit.ingest.diff import BY_WORDS
 from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
 from searchkit.ingest.guess_pending import PendingGuesses
+from searchkit.ingest.recheck_vectors import remove_unbelievable
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.ingest.segments import estimate_tokens
 from searchkit.ingest.sync import Change, ChunkingConfig, FolderSync
@@ -26,7 +27,10 @@ from searchkit.types import DocumentStatus
 
 @dataclass(frozen=True, slots=True)
 class IndexRun:
-    """One index run over an open collection. `lazy_above`: chunks from which on it is lazy unless the user chose; 0: never."""
+    """One index run over an open collection. `lazy_above`: chunks from which on it is lazy unless the user chose; 0: never.
+
+    `model_state`: of the model's files, which are sound; "" if they are not known.
+    """
 
     folder: CollectionFolder
     catalog: CatalogWriter
@@ -35,10 +39,12 @@ class IndexRun:
     on_progress: ProgressListener
     options: RunOptions
     lazy_above: int = 0
+    model_state: str = ""
 
     def run(self, chosen: Sequence[Root]) -> IndexReport:
         """Sync the chosen roots. A root that cannot be read is reported, and nothing of it is removed."""
         started = time.monotonic()
+        remade = self._remove_unbelievable()
         was_covered = bool(self._fingerprint) and self.catalog.meta(COVERED) == self._fingerprint
         if self.options.lazy is not None:
             with self.catalog.transaction():
@@ -71,6 +77,7 @@ class IndexRun:
             formats=tuple(documents.count_by_format(self.catalog)),
             problems=(*sync.folder_problems, *sync.problems),
             left_out=left_out(self.catalog),
+            remade=remade,
             scanned_pages=documents.count_scanned_pages(self.catalog),
         )
 
@@ -78,6 +85,7 @@ class IndexRun:
         """Embed all passages without a vector, in a lazy collection too; returns their number and the seconds it took."""
         assert self.embedder is not None, "there is a model to embed with"
         started = time.monotonic()
+        self._remove_unbelievable()
         embedded = self._fill(self.embedder, PendingGuesses(self.catalog, self.embedder), may_wait=False)
         self.finish(is_same=False)
         return embedded, time.monotonic() - started
@@ -110,6 +118,12 @@ class IndexRun:
         return ChunkingConfig(
             self.embedder.count_tokens, info.max_tokens, info.root_fingerprint, self.limits, self.options.retry
         )
+
+    def _remove_unbelievable(self) -> int:
+        """Remove vectors that a damaged model made; return how many."""
+        if self.embedder is None or not self.model_state:
+            return 0
+        return remove_unbelievable(self.catalog, self.embedder, self.model_state)
 
     def _is_covered(self) -> bool:
         passages, covered = count_passages(self.catalog, self._fingerprint)

@@ -1,14 +1,16 @@
 """Finds damage in a collection's files, and rebuilds it from its sound rows and the user's files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import readable_errors
 from searchkit.catalog.connection import writer_lock
+from searchkit.catalog.meta import MODEL
 from searchkit.catalog.roots import add_root, all_roots, read_recovery_record
 from searchkit.collection import Collection
-from searchkit.errors import Action, CollectionNotFoundError, Remedy, UsageError
+from searchkit.errors import Action, CollectionNotFoundError, ModelError, Remedy, UsageError
 from searchkit.reports import Damage, IndexReport, ProgressListener
 
 
@@ -34,9 +36,25 @@ def verify_collection(collection: Collection) -> list[Damage]:
 
     folder = collection.folder
     found = find_damage(folder) + find_index_damage(folder)
+    if not found:
+        found += _unbelievable(collection)
     if folder.url is None and read_recovery_record(folder) is None:
         found.append(Damage("keepsake", "collection.json (the backup of the folder list) is missing or damaged"))
     return found
+
+
+def _unbelievable(collection: Collection) -> Iterator[Damage]:
+    """Compare some vectors with what the model makes now. A model that is gone or damaged is another matter (`models verify`)."""
+    from searchkit.ingest.recheck_vectors import recheck_vectors
+
+    with collection.reading() as catalog:
+        model = catalog.meta(MODEL) or ""
+        with suppress(ModelError):
+            if model and collection.models.check(model):
+                found = recheck_vectors(catalog, collection.models.open(model))
+                if found.different:
+                    many = f"{found.different} of {found.compared} that were made again"
+                    yield Damage("vectors", f"they are not those of the model '{model}': {many} came out otherwise")
 
 
 def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progress: ProgressListener) -> RebuildReport:

@@ -41,12 +41,13 @@ def embed_and_switch(
     """Embed passages without a vector of the model while the current one keeps answering, then switch.
 
     Returns False if interrupted: then nothing is switched. A model whose vectors are only mapped is switched to at once.
-        Raises what `switch_model` raises.
+        Raises what `switch_model` raises, and ModelError if the model is damaged.
     """
     collection.models.store.require(model)
     if _is_of_family(collection, model) and not switch_model(collection, model):
         return True
     embedder = collection.embedder(model)
+    collection.models.check(model)
     with collection.writing() as catalog:
         reuse_vectors(catalog, embedder.info.fingerprint, neighbours(collection.folder))
         missing = tokens_to_embed(catalog, embedder.info.fingerprint)

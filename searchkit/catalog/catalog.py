@@ -142,12 +142,19 @@ class SqliteDatabase:
     dialect = _DIALECT
     vectors = None
     is_remote = False
-    is_open = True
 
-    def __init__(self, connection: sqlite3.Connection, fulltext: FullText) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, fulltext: FullText, is_open: Callable[[], bool] = lambda: True
+    ) -> None:
         self.fulltext = fulltext
+        self._is_open = is_open
         self._connection = connection
         self.execute: Callable[[str, Sequence[object]], Rows] = connection.execute
+
+    @property
+    def is_open(self) -> bool:
+        """See Database; false too where it was opened without writing, and could now be opened as usual."""
+        return self._is_open()
 
     @property
     def version(self) -> int:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -68,6 +68,7 @@ VIEWS = (
 
 LATEST_VERSION = 14  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
+_COPIED_BYTES = 1 << 29  # of a catalog that is read from memory where it could only be read under a lock
 _MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
 
 
@@ -89,8 +90,8 @@ def open_for_reading(path: Path) -> CatalogReader:
     Raises CollectionBusyError if another process writes to that meanwhile, CatalogError if the catalog is damaged or
     from a newer searchkit.
     """
-    can_write = os.access(path.parent, os.W_OK) and not is_disk_full(path.parent)
-    connection = _connect(path) if can_write else _connect_to_unchanging(path)
+    is_usual = _can_be_written(path)
+    connection = _connect(path) if is_usual else _connect_without_writing(path)
     version = _version(connection, path)
     if version == 0:
         raise CatalogError(f"{path} is not a catalog of searchkit. {UNTOUCHED}", remedy=remedy_of(path))
@@ -99,7 +100,13 @@ def open_for_reading(path: Path) -> CatalogReader:
             open_for_writing(path).close()
     _create_views(connection)
     connection.execute("PRAGMA query_only = 1")
-    return CatalogReader(SqliteDatabase(connection, FTS5))
+    is_open = (lambda: True) if is_usual else lambda: not _can_be_written(path)
+    return CatalogReader(SqliteDatabase(connection, FTS5, is_open))
+
+
+def _can_be_written(path: Path) -> bool:
+    """True if SQLite can keep its journal and its index beside a catalog."""
+    return os.access(path.parent, os.W_OK) and not is_disk_full(path.parent)
 
 
 def open_for_writing(path: Path) -> CatalogWriter:
@@ -119,16 +126,11 @@ def open_for_writing(path: Path) -> CatalogWriter:
 
 def open_as_it_is(path: Path) -> CatalogReader:
     """Open a catalog to look at its damage: nothing is migrated or checked. Raises sqlite3.DatabaseError if it cannot be read."""
-    is_unchanging = not os.access(path.parent, os.W_OK) or is_disk_full(
-        path.parent
-    )  # SQLite cannot keep a journal there
-    how = "immutable=1" if is_unchanging and not _journal_bytes(path) else "mode=ro"
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise
+    connection, ways = None, ["mode=ro"] if _can_be_written(path) else [*_ways_without_writing(path)]
+    for how in ways[:-1]:
+        with suppress(sqlite3.OperationalError):
+            connection = connection or _connected(path, how)
+    connection = connection or _connected(path, ways[-1])
     _create_views(connection)
     return CatalogReader(SqliteDatabase(connection, FTS5))
 
@@ -155,22 +157,67 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect_to_unchanging(path: Path) -> sqlite3.Connection:
-    """Open a catalog in a read-only folder, where SQLite cannot keep its journal, as a file that does not change.
+def _connect_without_writing(path: Path) -> sqlite3.Connection:
+    """Open a catalog where nothing can be written, or the disk is full: with what is in its journal, and beside a live writer.
 
-    Raises CatalogError if it was not closed properly, since part of it is then in the journal.
+    Raises CatalogError if there is no way.
     """
+    errors = []
+    for how in _ways_without_writing(path):
+        try:
+            return _connected(path, how)
+        except sqlite3.OperationalError as error:
+            errors.append(str(error))
+        except sqlite3.DatabaseError as error:
+            raise CatalogError(f"The catalog {path} cannot be opened: {error}.", remedy=remedy_of(path)) from error
+    remedy = FREE_SPACE if is_disk_full(path.parent) else Remedy(sentence="Get the permission to write there")
+    raise CatalogError(
+        f"The catalog {path} cannot be opened where nothing can be written: {errors[-1]}. {UNTOUCHED}", remedy=remedy
+    )
+
+
+def _ways_without_writing(path: Path) -> Iterator[str]:
+    """How SQLite may be able to read a catalog beside which it can create no file, the best way first.
+
+    A process that has it open has made the index of its journal, which others only map; `unix-none` and `unix-excl` keep an index
+    of their own in memory, the latter with a lock. Without a journal the file is all there is.
+    """
+    if not os.access(path.parent, os.W_OK):
+        if path.with_name(f"{path.name}-shm").exists():
+            yield "mode=ro"
+        yield "mode=ro&vfs=unix-none" if _journal_bytes(path) else "immutable=1"
+        return
+    yield "mode=rw"
     if _journal_bytes(path):
-        raise CatalogError(
-            f"The catalog {path} was not closed properly, and {path.parent} cannot be written, which opening it needs.",
-            remedy=FREE_SPACE if is_disk_full(path.parent) else "Get the permission to write there.",
-        )
+        _empty_journal(path)
+    yield "mode=rw&vfs=unix-excl" if _journal_bytes(path) else "immutable=1"
+
+
+def _empty_journal(path: Path) -> None:
+    """Put what a killed process left in its journal into the catalog, as far as that needs no space; it is kept where it does."""
+    with suppress(sqlite3.OperationalError), closing(_connected(path, "mode=rw&vfs=unix-excl")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    """Connect, and read a first page. Raises sqlite3.OperationalError if that cannot be, DatabaseError for what is no catalog."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
+    )
     try:
-        return sqlite3.connect(
-            f"{path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
-        )
-    except sqlite3.DatabaseError as error:
-        raise CatalogError(f"The catalog {path} cannot be opened: {error}.") from error
+        connection.execute("PRAGMA temp_store = MEMORY")
+        if "unix-none" in how:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps the journal's index in memory
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if "unix-excl" not in how or path.stat().st_size + _journal_bytes(path) > _COPIED_BYTES:
+            return connection
+        copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection.backup(copy)
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()  # no other process waits for its lock
+    return copy
 
 
 def _journal_bytes(path: Path) -> int:

@@ -100,7 +100,7 @@ class CollectionSearcher:
     def is_current(self) -> bool:
         """True if the catalog is still what was opened, with the same model: neither rebuilt, switched nor broken off since."""
         if self._folder.url is None:
-            return self._identity() == self._opened_as
+            return self._catalog.database.is_open and self._identity() == self._opened_as
         with suppress(CatalogError), readable_errors(self._folder):  # a server may have been restarted meanwhile
             return self._catalog.database.is_open and self._identity() == self._opened_as
         return False

@@ -15,6 +15,7 @@ from searchkit.home import DatabaseUrl, Home, databases_in
 
 _KEYS, _LLM, _SERVE, _COLLECTIONS = "keys", "llm", "serve", "collections"  # tables of the file
 _TABLES = (_LLM, _SERVE, _COLLECTIONS)
+_ALIASES = "aliases"  # a table in [serve]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys of TOML that need no quotes
 _ENVIRONMENT = "SEARCHKIT_"
 _LLM_VARIABLES = MappingProxyType({"base_url": "SEARCHKIT_LLM_URL"})
@@ -40,6 +41,7 @@ class ServeSettings:
     """The table [serve]: defaults of the options of `searchkit serve`.
 
     `token`: True to require one. `allow_hosts`, `allow_origins`: names and origins of web pages, separated by commas.
+    `aliases`: further names of models and collections, for clients that insist on one (the table [serve.aliases]).
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +50,7 @@ class ServeSettings:
     allow_hosts: str = ""
     allow_origins: str = ""
     allow_indexing: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +123,12 @@ def save_settings(home: Home, settings: Settings) -> None:
     for name, table in ((_LLM, settings.llm), (_SERVE, settings.serve)):
         if changed := _lines(table):
             lines += [f"\n[{name}]\n", *changed]
+    if settings.serve.aliases:
+        named = (f"{_key(name)} = {_toml(meant)}\n" for name, meant in settings.serve.aliases.items())
+        lines += [f"\n[{_SERVE}.{_ALIASES}]\n", *named]
     for name, url in settings.collections.items():
         lines += [
-            f"\n[{_COLLECTIONS}.{name if _BARE.fullmatch(name) else _toml(name)}]\n",
+            f"\n[{_COLLECTIONS}.{_key(name)}]\n",
             f"url = {_toml(url.full)}\n",
         ]
     make_private_folder(home.path)
@@ -138,7 +144,9 @@ def _lines(settings: _AnyTable) -> list[str]:
 def _plain(settings: _AnyTable) -> list[tuple[str, object]]:
     """Names and values except tables."""
     return [
-        (each.name, getattr(settings, each.name)) for each in fields(settings) if each.name not in (_KEYS, *_TABLES)
+        (each.name, getattr(settings, each.name))
+        for each in fields(settings)
+        if each.name not in (_KEYS, _ALIASES, *_TABLES)
     ]
 
 
@@ -181,7 +189,7 @@ def _fits(value: object, example: object) -> bool:
 
 def _wanted(example: object) -> str:
     if isinstance(example, Mapping):
-        return 'a table of texts, such as [keys] and below it: open = "ctrl+j"'
+        return 'a table of texts: its name in brackets, and below it lines such as NAME = "TEXT"'
     if isinstance(example, bool):
         return "true or false"
     return "a positive whole number" if isinstance(example, int) else "text"
@@ -199,6 +207,10 @@ def _integer(text: str, origin: str) -> int:
         return int(text)
     except ValueError:
         raise ConfigError(f"{origin} must be a whole number, not {text!r}.") from None
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _toml(name)
 
 
 def _toml(value: object) -> str:

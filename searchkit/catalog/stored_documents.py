@@ -1,7 +1,7 @@
 """Reads documents from the catalog alone: their paths, their metadata, and a passage with its neighbours."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from searchkit.reports import DocumentView
 from searchkit.types import Chunk, Hit
 
 _SELECT = "SELECT id, root, name, content_hash, format, title, metadata, chunk_count, moment FROM files"
+
+_ABOVE_ALL = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,23 @@ def document_with_id(catalog: CatalogReader, document_id: int) -> StoredDocument
 def document_with_content(catalog: CatalogReader, first: bytes, last: bytes) -> StoredDocument | None:
     """The document with text whose file's content hash is between two; the first by name."""
     return _first(catalog, "content_hash BETWEEN ? AND ?", first, last)
+
+
+def documents_beyond(
+    catalog: CatalogReader, beyond: int | None, limit: int, *, newest_first: bool = False
+) -> list[StoredDocument]:
+    """Up to so many documents with text, by id: those behind an id, from the first or the newest on if it is None."""
+    sign, order, start = ("<", "DESC", _ABOVE_ALL) if newest_first else (">", "ASC", -1)
+    rows = catalog.execute(
+        f"{_SELECT} WHERE chunk_count > 0 AND id {sign} ? ORDER BY id {order} LIMIT ?",
+        (start if beyond is None else beyond, limit),
+    )
+    return [StoredDocument(*row) for row in rows]
+
+
+def sizes_of_documents(catalog: CatalogReader, ids: Sequence[int]) -> dict[int, int]:
+    """The sizes in bytes of documents' files, by id."""
+    return dict(catalog.execute_among("SELECT id, size_bytes FROM documents WHERE id IN ({items})", ids))
 
 
 def documents_at(catalog: CatalogReader, path: Path) -> list[StoredDocument]:

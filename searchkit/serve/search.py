@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
-from searchkit.answer.prompt import COMMENT, as_data
+from searchkit.answer.plain_text import visible_text
+from searchkit.answer.prompt import COMMENT, as_data, without_turn_marks
 from searchkit.display import on_one_line
 from searchkit.library import Library
 from searchkit.search.across import notes_on_hits
@@ -55,12 +57,17 @@ class ReferencedHit:
         return sanitize(on_one_line(self.hit.title))
 
     @property
+    def filename(self) -> str:
+        """The file's name."""
+        return sanitize(on_one_line(self.hit.path.name))
+
+    @property
     def title(self) -> str:
         """A name for the passage in a list: `lease.pdf, page 3`, or `lease.md: Term › End`."""
         page = f", page {self.hit.page}" if self.hit.page else ""
         where = f", {sanitize(self.hit.place)}" if self.hit.place else page
         heading = f": {self.heading}" if self.heading else ""
-        return f"{sanitize(on_one_line(self.hit.path.name))}{where}{heading}"[:300]
+        return f"{self.filename}{where}{heading}"[:300]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,11 @@ def with_ellipses(hit: Hit, snippet: str) -> str:
     """A hit's snippet, as it is shown, with "…" where the passage goes on."""
     before, after = hit.is_cut
     return f"{'… ' * before}{snippet}{' …' * after}"
+
+
+def shown_path(path: Path | str) -> str:
+    """Name a file as it is, but on one line and without what is invisible, steers a terminal or ends a model's turn."""
+    return without_turn_marks(visible_text(on_one_line(str(path))))
 
 
 def sanitize(text: str) -> str:

@@ -2,32 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from searchkit.embedding.embedder import Embedder, prefix
 from searchkit.errors import UsageError
 from searchkit.library import Library
+from searchkit.serve.model_names import Kind, installed_name, name_and_kind
 from searchkit.serve.pool import LibraryPool
 from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
-Kind = Literal["query", "document"]
 Input = str | Sequence[int]
 MAX_INPUTS = 2048
 _SLICE = 16  # texts; some seconds of long ones
-_LATEST = ":latest"  # Ollama's clients add it to a name without a tag
-_KINDS: tuple[Kind, ...] = ("query", "document")
-_SYNONYMS: dict[str, Kind] = {
-    "query": "query",
-    "search_query": "query",
-    "retrieval.query": "query",
-    "document": "document",
-    "search_document": "document",
-    "passage": "document",
-    "retrieval.passage": "document",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +23,7 @@ class EmbeddingRequest:
     """Texts or token ids to embed.
 
     `dimensions`: length of the Matryoshka prefix, None for the whole vector. `input_type`: which prompt the texts get,
-    query or document; "" leaves it to the model's name (see `names_of`).
+    query or document; "" leaves it to the model's name.
     """
 
     model: str
@@ -52,14 +40,12 @@ class EmbeddingResult:
     tokens: int
 
 
-def names_of(model: str) -> tuple[str, ...]:
-    """Return the names under which a model is offered: its own, which embeds documents, and one for each prompt."""
-    return model, *(f"{model}:{kind}" for kind in _KINDS)
-
-
 async def embed(pool: LibraryPool, request: EmbeddingRequest) -> EmbeddingResult:
-    """Embed the inputs, in their order. Raises ModelNotFoundError, and UsageError for inputs that cannot be embedded."""
-    if not request.inputs:
+    """Embed the inputs, in their order. An empty text among others gets a vector too: that of the prompt alone.
+
+    Raises ModelNotFoundError, and UsageError for inputs that cannot be embedded.
+    """
+    if not any(not isinstance(each, str) or each.strip() for each in request.inputs):
         raise UsageError("The input is empty.", remedy="Send a text, or a list of texts.")
     if len(request.inputs) > MAX_INPUTS:
         raise UsageError(
@@ -79,7 +65,7 @@ def _embedding(
     """Return the work that embeds one slice of inputs."""
 
     def work(library: Library) -> EmbeddingResult:
-        embedder = library.open_models.named(name)
+        embedder = library.open_models.named(installed_name(name, library.open_models.names()))
         if dimensions is not None and not 0 < dimensions <= embedder.info.dimension:
             raise UsageError(
                 f"{name} cannot give {dimensions:,} dimensions. It was trained for prefixes of"
@@ -101,22 +87,5 @@ def _embed(embedder: Embedder, kind: Kind, texts: Sequence[str]) -> Vectors:
 
 
 def _text(given: Input, embedder: Embedder) -> str:
-    """Decode token ids, so that the text gets its prompt. Raises UsageError for an empty text."""
-    text = given if isinstance(given, str) else embedder.decode(given)
-    if not text.strip():
-        raise UsageError("An input is empty.", remedy="Leave it out, or send some text.")
-    return text
-
-
-def name_and_kind(model: str, input_type: str = "") -> tuple[str, Kind]:
-    """Split a model's name into the model and the prompt it asks for; `input_type` wins, and documents are the default."""
-    name = model.removesuffix(_LATEST)
-    kind: Kind = "document"
-    for each in _KINDS:
-        if name.endswith(f":{each}"):
-            name, kind = name.removesuffix(f":{each}"), each
-    if input_type:
-        if input_type not in _SYNONYMS:
-            raise UsageError(f"There is no input_type '{input_type[:40]}'.", remedy="Use query or document.")
-        kind = _SYNONYMS[input_type]
-    return name, kind
+    """Decode token ids, so that the text gets its prompt."""
+    return given if isinstance(given, str) else embedder.decode(given)

@@ -38,6 +38,7 @@ class Server:
     token: str
     process: "subprocess.Popen[str]"
     log: Path
+    home: Path
 
     @property
     def port(self) -> int:
@@ -82,7 +83,7 @@ def serving(home: Path, limits: Mapping[str, Any] | None = None, **options: Any)
         assert process.stdout
         url = process.stdout.readline().strip()
         assert url, Path(log.name).read_text("utf-8")
-        yield Server(url, read_or_make_token(Home(home)), process, Path(log.name))
+        yield Server(url, read_or_make_token(Home(home)), process, Path(log.name), home)
     finally:
         process.kill()
         process.wait()

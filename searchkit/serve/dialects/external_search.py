@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
+from searchkit.serve.addresses import addresses_of
 from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, attributes_of
 from searchkit.serve.dialects.chat.requests import EVERYTHING
 from searchkit.serve.http.lifespan import StateDep
@@ -94,7 +95,7 @@ class WebSearch(BaseModel):
 
 
 class WebResult(BaseModel):
-    """`link` is the URL of the file on this machine, `snippet` the whole passage."""
+    """`link` is the address of the file on this machine, with the page or line; `snippet` is the whole passage."""
 
     link: str
     title: str
@@ -113,7 +114,10 @@ async def web_search(request: WebSearch, state: StateDep) -> list[WebResult]:
     def work(library: Library) -> list[WebResult]:
         response = find(library, SearchRequest(request.query, request.count))
         strong = [each for each in response.hits if not each.hit.is_weak]
-        return [WebResult(link=each.hit.path.as_uri(), title=each.title, snippet=each.text) for each in strong]
+        links = addresses_of([each.hit for each in strong])
+        return [
+            WebResult(link=link, title=each.title, snippet=each.text) for each, link in zip(strong, links, strict=True)
+        ]
 
     return await state.pool.run(work)
 

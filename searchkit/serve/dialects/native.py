@@ -54,7 +54,7 @@ async def search_simply(
 @router.get("/collections", operation_id="list_collections", summary="List collections")
 async def collections(state: StateDep) -> Collections:
     """List what is indexed: the collections, their folders, and how much they contain."""
-    return await state.pool.run(_collections)
+    return await state.list_pool.run(_collections)
 
 
 @router.get("/passages/{passage_id}", operation_id="open_passage", summary="Read a passage")

@@ -1,4 +1,4 @@
-"""OpenAI's /v1/models and /v1/embeddings, and /v1/rerank as other rerankers have it, which compares the same vectors.
+"""OpenAI's /v1/models and /v1/embeddings.
 
 Listed as models are the embedding models, and the collections, which answer as chat models.
 """
@@ -7,7 +7,6 @@ import asyncio
 import base64
 from typing import Annotated, Literal, TypeVar
 
-import numpy as np
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -17,7 +16,8 @@ from searchkit.library import Library
 from searchkit.serve import vectors
 from searchkit.serve.dialects.chat.requests import chat_models
 from searchkit.serve.http.lifespan import StateDep
-from searchkit.serve.vectors import MAX_INPUTS, EmbeddingResult, embed, names_of
+from searchkit.serve.model_names import chat_model, installed_name, name_and_kind, unaliased
+from searchkit.serve.vectors import MAX_INPUTS, EmbeddingResult, embed
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -105,46 +105,32 @@ class EmbeddingList(BaseModel):
     usage: EmbeddingUsage
 
 
-class RerankRequest(BaseModel):
-    """The request that Jina, Cohere and Open WebUI use."""
-
-    model: str = Field(max_length=200, examples=["embeddinggemma-300m"])
-    query: str = Field(min_length=1, max_length=20_000)
-    documents: _Several[_TEXT]
-    top_n: int | None = Field(default=None, ge=1)
-
-
-class RerankEntry(BaseModel):
-    """The index of a document in the request, and its score."""
-
-    index: int
-    relevance_score: float
-
-
-class RerankList(BaseModel):
-    """The documents, best first."""
-
-    model: str
-    results: list[RerankEntry]
-
-
 @router.get("/models", operation_id="list_models", summary="List models")
 async def models(state: StateDep) -> ModelList:
     """List the models: `searchkit` answers from all collections, a collection's name from that one; the others embed."""
-    return ModelList(data=await state.pool.run(_models))
+    return ModelList(data=await state.list_pool.run(_models))
 
 
 @router.get("/models/{model:path}", operation_id="retrieve_model", summary="Look at a model")
 async def model(state: StateDep, model: Annotated[str, Path(max_length=300)]) -> Model:
-    """Show one model, by its id."""
-    found = [each for each in await state.pool.run(_models) if each.id == model]
-    if not found:
-        raise ModelNotFoundError(f"There is no model '{model[:80]}'.", remedy="List them: GET /v1/models.")
-    return found[0]
+    """Show one model, by any name that requests may give it."""
+    meant = unaliased(model, state.options.aliases)
+    return await state.list_pool.run(lambda library: _model(library, model, meant))
+
+
+def _model(library: Library, asked: str, meant: str) -> Model:
+    embedding = library.open_models.names()
+    if installed_name(name_and_kind(meant)[0], embedding) in embedding:
+        return Model(id=asked, kind="embedding")
+    try:
+        chat_model(meant, library.collections(), embedding)
+    except ModelNotFoundError:
+        raise ModelNotFoundError(f"There is no model '{asked[:80]}'.", remedy="List them: GET /v1/models.") from None
+    return Model(id=asked, kind="chat")
 
 
 def _models(library: Library) -> list[Model]:
-    embedding = [name for each in library.open_models.names() for name in names_of(each)]
+    embedding = library.open_models.names()
     chat = chat_models(library.collections(), embedding)
     return [Model(id=name, kind="chat") for name in chat] + [Model(id=name, kind="embedding") for name in embedding]
 
@@ -155,7 +141,8 @@ async def embeddings(request: EmbeddingRequest, state: StateDep) -> Response:
     given = request.input
     is_one = isinstance(given, str) or (bool(given) and isinstance(given[0], int))
     inputs = [given] if is_one else given
-    order = vectors.EmbeddingRequest(request.model, inputs, request.dimensions, request.input_type or "")  # type: ignore[arg-type]
+    model = unaliased(request.model, state.options.aliases)
+    order = vectors.EmbeddingRequest(model, inputs, request.dimensions, request.input_type or "")  # type: ignore[arg-type]
     result = await embed(state.pool, order)
     body = await asyncio.to_thread(_json, result, request)  # two thousand vectors take a second to write
     return Response(body, media_type="application/json")
@@ -170,17 +157,3 @@ def _json(result: EmbeddingResult, request: EmbeddingRequest) -> bytes:
     entries = [EmbeddingEntry(index=index, embedding=each) for index, each in enumerate(encoded)]
     usage = EmbeddingUsage(prompt_tokens=result.tokens, total_tokens=result.tokens)
     return EmbeddingList(data=entries, model=request.model, usage=usage).model_dump_json().encode()
-
-
-@router.post("/rerank", operation_id="rerank", summary="Order texts by a query")
-async def rerank(request: RerankRequest, state: StateDep) -> RerankList:
-    """Order texts by their similarity to a query: the cosine of their vectors, or 0 if it is negative or the text is empty."""
-    query = await embed(state.pool, vectors.EmbeddingRequest(request.model, [request.query], input_type="query"))
-    scores = np.zeros(len(request.documents))
-    if filled := [index for index, text in enumerate(request.documents) if text.strip()]:
-        texts = [request.documents[index] for index in filled]
-        documents = await embed(state.pool, vectors.EmbeddingRequest(request.model, texts, input_type="document"))
-        scores[filled] = np.clip(documents.vectors @ query.vectors[0], 0.0, 1.0)
-    order = np.argsort(-scores, kind="stable")[: request.top_n]
-    results = [RerankEntry(index=int(index), relevance_score=round(float(scores[index]), 6)) for index in order]
-    return RerankList(model=request.model, results=results)

@@ -126,7 +126,7 @@ class VectorStoreList(BaseModel):
 @router.get("", operation_id="list_vector_stores", summary="List collections as vector stores")
 async def vector_stores(state: StateDep) -> VectorStoreList:
     """List every collection."""
-    stores = await state.pool.run(_stores)
+    stores = await state.list_pool.run(_stores)
     first, last = (stores[0].id, stores[-1].id) if stores else (None, None)
     return VectorStoreList(data=stores, first_id=first, last_id=last)
 
@@ -134,7 +134,7 @@ async def vector_stores(state: StateDep) -> VectorStoreList:
 @router.get("/{collection}", operation_id="retrieve_vector_store", summary="Look at a collection as a vector store")
 async def vector_store(state: StateDep, collection: Collection) -> VectorStore:
     """Show what a collection contains."""
-    return _store(await state.pool.run(lambda library: library.status(collection)))
+    return _store(await state.list_pool.run(lambda library: library.status(collection)))
 
 
 @router.post("/{collection}/search", operation_id="search_vector_store", summary="Search a collection")

@@ -25,7 +25,7 @@ from searchkit.errors import (
 )
 
 _DIFY = "/retrieval"
-_OPENAI, _OLLAMA = "/v1/", "/api/"
+_OPENAI, _COHERE, _OLLAMA = "/v1/", "/v2/", "/api/"
 _DIFY_NO_AUTHORIZATION, _DIFY_WRONG_TOKEN, _DIFY_NO_KNOWLEDGE = 1001, 1002, 2001
 _STATUS: Mapping[type[SearchkitError], tuple[int, str]] = {
     UsageError: (400, "invalid_request"),
@@ -110,6 +110,8 @@ def body_of(response: ErrorResponse, path: str) -> bytes:
         shape = {"error_code": _dify_code(response), "error_msg": message}
     elif path.startswith(_OLLAMA):
         shape = {"error": message}
+    elif path.startswith(_COHERE):
+        shape = {"message": message}
     elif path.startswith(_OPENAI):
         kind = _OPENAI_TYPES.get(response.status, "server_error" if response.status >= 500 else "invalid_request_error")
         shape = {"error": {"message": message, "type": kind, "param": None, "code": response.code}}

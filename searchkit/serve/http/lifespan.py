@@ -22,6 +22,7 @@ from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest, SearchResponse
 from searchkit.serve.dialects.chat.answering import SharedLanguageModel
+from searchkit.serve.dialects.chat.responses import ResponseStore
 from searchkit.serve.http.indexing import Indexing
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.mcp.http import McpOverHttp
@@ -34,15 +35,18 @@ _MAX_FIELDS = 50
 class AppState:
     """The state of a running server.
 
-    `pool` searches and embeds; `answer_pool` writes answers, a few at a time, with the `language` model. `indexing` is
-    None unless the server may write.
+    `pool` searches and embeds; `list_pool` lists models and collections, for which nobody shall wait behind a search;
+    `answer_pool` writes answers, a few at a time, with the `language` model. `indexing` is None unless the server may write.
+    `responses` are those that a client may go on from.
     """
 
     home: Home
     options: ServeOptions
     pool: LibraryPool
+    list_pool: LibraryPool
     answer_pool: LibraryPool
     language: SharedLanguageModel
+    responses: ResponseStore
     indexing: Indexing | None
 
 
@@ -70,6 +74,7 @@ class StrictModel(BaseModel):
 
 # Local model servers answer one to four requests at a time; a ninth in the queue would wait for minutes.
 _ANSWERS_AT_ONCE, _ANSWERS_WAITING = 2, 8
+_LISTS_AT_ONCE = 2  # one may wait for a database
 
 _log = logging.getLogger(__name__)
 
@@ -86,8 +91,10 @@ def open_state(library: Library, options: ServeOptions) -> AppState:
         home=library.home,
         options=options,
         pool=pool,
+        list_pool=LibraryPool(library, _LISTS_AT_ONCE),
         answer_pool=LibraryPool(library, _ANSWERS_AT_ONCE, waiting=_ANSWERS_WAITING),
         language=SharedLanguageModel(choose),
+        responses=ResponseStore(),
         indexing=Indexing(library) if options.allows_indexing else None,
     )
 
@@ -95,7 +102,8 @@ def open_state(library: Library, options: ServeOptions) -> AppState:
 def close_state(state: AppState, timeout_seconds: float) -> bool:
     """Stop indexing and the threads; return True if all of them ended in time."""
     has_indexed = state.indexing is None or state.indexing.close(timeout_seconds)
-    is_done = all([has_indexed, state.pool.close(timeout_seconds), state.answer_pool.close(timeout_seconds)])
+    pools = (state.pool, state.list_pool, state.answer_pool)
+    is_done = all([has_indexed, *(pool.close(timeout_seconds) for pool in pools)])
     if is_done:
         state.language.close()
     return is_done

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -35,7 +36,8 @@ class ServeOptions:
     """Options of the server.
 
     `names`: further host names of this machine; `origins`: web pages that may use the server. `port`: 0 for any free one.
-    `needs_token`: whether requests must carry the token. `workers`: searches at once, 0 for one per core.
+    `needs_token`: whether requests must carry the token. `workers`: searches at once, 0 for one per core. `aliases`: further
+    names of models and collections.
     Raises UsageError for impossible values, and for a server that others could reach without a token.
     """
 
@@ -48,6 +50,7 @@ class ServeOptions:
     workers: int = 0
     llm: str = ""
     llm_model: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

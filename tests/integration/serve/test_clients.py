@@ -1,57 +1,20 @@
 """Real clients, unmodified, against a server: the openai and ollama packages, and what Open WebUI and Dify send."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from ollama import Client as OllamaClient
 from ollama import ResponseError
 from openai import APIError, AuthenticationError, BadRequestError, NotFoundError, OpenAI
 
-from searchkit.library import Library
-from tests.support.fake_llm import FakeLlm, Script, fake_llm
-from tests.support.files import write
+from tests.integration.serve.conftest import QUESTION
+from tests.support.fake_llm import FakeLlm, Script
 from tests.support.hash_embedder import HashEmbedder
-from tests.support.serve_process import Server, serving
-
-QUESTION = "until what does the gauge show water"
-
-
-@pytest.fixture(scope="module")
-def llm() -> Iterator[FakeLlm]:
-    with fake_llm() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("serve")
-    write(folder / "docs" / "boiler.md", "# Boiler\n\n## Pressure\n\nTop up the water until the gauge shows two bar.\n")
-    write(folder / "docs" / "bread.txt", "Knead the dough, let it rest overnight and bake it hot.\n")
-    write(folder / "docs" / "garden" / "roses.md", "# Roses\n\nPrune the roses in March, above an outward bud.\n")
-    write(folder / "letters" / "lease.md", "---\ndate: 2024-05-01\n---\n# Lease\n\nThe lease ends on 31 March 2026.\n")
-    with Library(folder / "home", embedder=HashEmbedder()) as library:
-        library.index(folder / "docs")
-        library.index(folder / "letters")
-    return folder / "home"
-
-
-@pytest.fixture(scope="module")
-def server(home: Path, llm: FakeLlm) -> Iterator[Server]:
-    with serving(home, llm=llm.base) as running:
-        yield running
-
-
-@pytest.fixture
-def openai(server: Server) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{server.url}/v1", api_key=server.token, max_retries=0) as client:
-        yield client
+from tests.support.serve_process import Server
 
 
 def test_openai_lists_embedding_models_and_collections_as_chat_models(openai: OpenAI) -> None:
     ids = [model.id for model in openai.models.list()]
-    assert ids == ["searchkit", "docs", "letters", "hash", "hash:query", "hash:document"]
+    assert ids == ["searchkit", "docs", "letters", "hash"]
     assert openai.models.retrieve("docs").owned_by == "searchkit"
     with pytest.raises(NotFoundError, match="no model 'nope'"):
         openai.models.retrieve("nope")
@@ -230,8 +193,14 @@ def test_an_answer_that_breaks_off_keeps_what_came(openai: OpenAI, llm: FakeLlm)
 
 
 def test_chatting_with_what_is_no_collection_names_those_there_are(openai: OpenAI) -> None:
-    with pytest.raises(BadRequestError, match="Choose from: searchkit, docs, letters"):
+    with pytest.raises(NotFoundError, match="Choose from: searchkit, docs, letters") as refused:
         openai.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "hello"}])
+    assert refused.value.body == {
+        "message": "There is no chat model 'gpt-5'. Choose from: searchkit, docs, letters.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "model_not_found",
+    }
     with pytest.raises(BadRequestError, match="last message must be the user's"):
         openai.chat.completions.create(model="docs", messages=[{"role": "assistant", "content": "hello"}])
 
@@ -251,7 +220,7 @@ def test_ollama_embeds_and_lists(server: Server) -> None:
         short = client.embed("hash", "boiler", dimensions=8).embeddings[0]
         assert np.array(short) == pytest.approx(embedded[0][:8] / np.linalg.norm(embedded[0][:8]), abs=1e-6)
         assert np.array(client.embeddings("hash", "boiler").embedding) == pytest.approx(embedded[0], abs=1e-6)
-        assert [model.model for model in client.list().models] == ["hash", "hash:query", "hash:document"]
+        assert [model.model for model in client.list().models] == ["searchkit", "docs", "letters", "hash"]
         with pytest.raises(ResponseError, match="No model named 'llama'"):
             client.embed("llama", "boiler")
         for name in ("hash:query", "hash:document", "hash:latest"):
@@ -261,7 +230,7 @@ def test_ollama_embeds_and_lists(server: Server) -> None:
 def test_open_webui_searches_and_reranks(server: Server) -> None:
     found = server.post("/open-webui/search", {"query": "prune the roses", "count": 2}).json()
     assert found[0]["link"].startswith("file:///")
-    assert found[0]["link"].endswith("roses.md")
+    assert found[0]["link"].endswith("roses.md#L3")
     assert found[0]["snippet"] == "Prune the roses in March, above an outward bud."
     documents = ["bread and dough", "roses in March"]
     body = {"model": "hash", "query": "roses", "documents": documents, "top_n": 2}

@@ -61,7 +61,8 @@ def guarded(error: Exception, options: ServeOptions = LOOPBACK) -> Guarded:
     async def run(_: object) -> None:
         raise error
 
-    state = SimpleNamespace(pool=SimpleNamespace(run=run), options=options)
+    pool = SimpleNamespace(run=run)
+    state = SimpleNamespace(pool=pool, list_pool=pool, options=options)
     return Guarded(make_api(cast("AppState", state)), options, TOKEN)
 
 

@@ -1,23 +1,32 @@
-"""Answers in OpenAI's shape, whole or as the events of a stream, with an extra field for what that shape lacks."""
+"""Answers in the shape of OpenAI's completions, of chats and of prompts, with an extra field for what that shape lacks."""
 
 import json
 import secrets
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from searchkit.display import on_one_line
+from searchkit.serve.addresses import addresses_of
 from searchkit.serve.dialects.chat.answering import ChatResult
 from searchkit.serve.dialects.chat.requests import SOURCES
+from searchkit.serve.http.error_responses import ErrorResponse, body_of
 from searchkit.serve.search import ReferencedHit, sanitize
 from searchkit.types import Hit
 
+EVENT_STREAM = "text/event-stream"
+DONE = b"data: [DONE]\n\n"
+SIGN_OF_LIFE = b": still reading\n\n"
+_PATH = "/v1/chat/completions"
 _FINISH = {"length": "length"}
 
 
-class Completion:
-    """Shapes an answer as a chat completion. `with_usage`: a stream ends with the numbers of tokens."""
+class ChatCompletion:
+    """Shapes an answer as a chat completion; see AnswerShape. `with_usage`: a stream ends with the numbers of tokens."""
 
-    def __init__(self, model: str, with_usage: bool) -> None:
+    media_type = EVENT_STREAM
+
+    def __init__(self, model: str, *, with_usage: bool = False) -> None:
         self._frame: dict[str, Any] = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
             "created": int(time.time()),
@@ -26,27 +35,125 @@ class Completion:
         self._with_usage = with_usage
 
     def whole(self, text: str, result: ChatResult) -> dict[str, Any]:
-        """Return the whole completion."""
-        message = {"role": "assistant", "content": text, "refusal": None, "annotations": _annotations(result, text)}
-        choice = {"index": 0, "message": message, "finish_reason": _finish(result), "logprobs": None}
+        """See AnswerShape."""
+        message = {"role": "assistant", "content": text, "refusal": None, "annotations": annotations(result, text)}
+        choice = {"index": 0, "message": message, "finish_reason": finish_of(result), "logprobs": None}
         whole = {**self._frame, "object": "chat.completion", "choices": [choice]}
-        return {**whole, "usage": _usage(result), "searchkit": _extra(result)}
+        return {**whole, "usage": usage_of(result), "searchkit": extra_of(result)}
 
-    def chunk(self, delta: dict[str, Any], finish: str | None = None, extra: dict[str, Any] | None = None) -> bytes:
+    def begin(self) -> list[bytes]:
+        """See AnswerShape."""
+        return [self._chunk({"role": "assistant", "content": ""})]
+
+    def piece(self, text: str) -> bytes:
+        """See AnswerShape."""
+        return self._chunk({"content": text})
+
+    def end(self, text: str, result: ChatResult) -> list[bytes]:
+        """See AnswerShape."""
+        delta = {"annotations": annotations(result, text)} if result.report.cited else {}
+        events = [self._chunk(delta, finish_of(result), extra_of(result))]
+        if self._with_usage:
+            usage = {**self._frame, "object": "chat.completion.chunk", "choices": [], "usage": usage_of(result)}
+            events.append(event(usage))
+        return [*events, DONE]
+
+    def broken(self, error: ErrorResponse) -> list[bytes]:
+        """See AnswerShape."""
+        return broken_event(error)
+
+    def sign_of_life(self) -> bytes:
+        """See AnswerShape."""
+        return SIGN_OF_LIFE
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, extra: dict[str, Any] | None = None) -> bytes:
         """Return an event with a part of the answer; `extra` goes into its field `searchkit`."""
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         usage = {"usage": None} if self._with_usage else {}
         own = {"searchkit": extra} if extra else {}
-        return _event({**self._frame, "object": "chat.completion.chunk", "choices": [choice], **usage, **own})
+        return event({**self._frame, "object": "chat.completion.chunk", "choices": [choice], **usage, **own})
 
-    def last(self, result: ChatResult, text: str) -> list[bytes]:
-        """Return the events that end a stream."""
-        delta = {"annotations": _annotations(result, text)} if result.report.cited else {}
-        events = [self.chunk(delta, _finish(result), _extra(result))]
+
+class TextCompletion:
+    """Shapes an answer as the completion of a prompt, for clients of the older API; see AnswerShape."""
+
+    media_type = EVENT_STREAM
+
+    def __init__(self, model: str, *, with_usage: bool = False) -> None:
+        self._frame: dict[str, Any] = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": model,
+        }
+        self._with_usage = with_usage
+
+    def whole(self, text: str, result: ChatResult) -> dict[str, Any]:
+        """See AnswerShape."""
+        choice = self._choice(text, finish_of(result))
+        return {**self._frame, "choices": [choice], "usage": usage_of(result), "searchkit": extra_of(result)}
+
+    def begin(self) -> list[bytes]:
+        """See AnswerShape."""
+        return []
+
+    def piece(self, text: str) -> bytes:
+        """See AnswerShape."""
+        return event({**self._frame, "choices": [self._choice(text)]})
+
+    def end(self, text: str, result: ChatResult) -> list[bytes]:  # noqa: ARG002 (the protocol's signature)
+        """See AnswerShape."""
+        choice = self._choice("", finish_of(result))
+        events = [event({**self._frame, "choices": [choice], "searchkit": extra_of(result)})]
         if self._with_usage:
-            usage = {**self._frame, "object": "chat.completion.chunk", "choices": [], "usage": _usage(result)}
-            events.append(_event(usage))
-        return [*events, b"data: [DONE]\n\n"]
+            events.append(event({**self._frame, "choices": [], "usage": usage_of(result)}))
+        return [*events, DONE]
+
+    def broken(self, error: ErrorResponse) -> list[bytes]:
+        """See AnswerShape."""
+        return broken_event(error)
+
+    def sign_of_life(self) -> bytes:
+        """See AnswerShape."""
+        return SIGN_OF_LIFE
+
+    @staticmethod
+    def _choice(text: str, finish: str | None = None) -> dict[str, Any]:
+        return {"index": 0, "text": text, "finish_reason": finish, "logprobs": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source of an answer. `start`, `end`: where the text cites it first, 0 and 0 if it does not."""
+
+    number: int
+    url: str
+    title: str
+    filename: str
+    document_id: str
+    start: int
+    end: int
+
+    @property
+    def range(self) -> dict[str, int]:
+        """The range in OpenAI's words."""
+        return {"start_index": self.start, "end_index": self.end}
+
+
+def citations(result: ChatResult, text: str) -> list[Citation]:
+    """Return every source of an answer in its order, each with an address of its own; none if the text cites nothing."""
+    if not result.report.cited:
+        return []
+    found = []
+    for number, (hit, reference, url) in enumerate(
+        zip(result.sources, result.references, addresses_of(result.sources), strict=True), start=1
+    ):
+        mark = f"[{number}]"
+        start = max(0, text.find(mark)) if number in result.report.cited else 0
+        end = start + len(mark) if number in result.report.cited else 0
+        source = ReferencedHit(hit, reference)
+        found.append(Citation(number, url, source.title, source.filename, reference.document, start, end))
+    return found
 
 
 def source_list(result: ChatResult) -> str:
@@ -63,33 +170,31 @@ def source_name(hit: Hit) -> str:
     return sanitize(f"{on_one_line(str(hit.path))}{where}{heading}")[:300]
 
 
-def _finish(result: ChatResult) -> str:
+def finish_of(result: ChatResult) -> str:
+    """Return why the answer ended, in OpenAI's words."""
     return _FINISH.get(result.report.ending, "stop")
 
 
-def _usage(result: ChatResult) -> dict[str, int]:
+def usage_of(result: ChatResult) -> dict[str, int]:
+    """Return the numbers of tokens."""
     total = result.prompt_tokens + result.completion_tokens
     return {"prompt_tokens": result.prompt_tokens, "completion_tokens": result.completion_tokens, "total_tokens": total}
 
 
-def _annotations(result: ChatResult, text: str) -> list[dict[str, Any]]:
-    """Return the cited files in the form that clients know from web search; the URLs are of files on this machine."""
+def annotations(result: ChatResult, text: str) -> list[dict[str, Any]]:
+    """Return all sources, in their order, in the form that clients know from web search; none if nothing is cited.
+
+    Clients number them as they come, and open [2] of the text by the second, so the sources that are not cited are there
+    too, with an empty range.
+    """
     return [
-        {
-            "type": "url_citation",
-            "url_citation": {
-                "url": result.sources[number - 1].path.as_uri(),
-                "title": ReferencedHit(result.sources[number - 1], result.references[number - 1]).title,
-                "start_index": max(0, text.find(f"[{number}]")),
-                "end_index": max(0, text.find(f"[{number}]")) + len(f"[{number}]"),
-            },
-        }
-        for number in result.report.cited
+        {"type": "url_citation", "url_citation": {"url": each.url, "title": each.title, **each.range}}
+        for each in citations(result, text)
     ]
 
 
-def _extra(result: ChatResult) -> dict[str, Any]:
-    """Return what OpenAI's shape has no field for."""
+def extra_of(result: ChatResult) -> dict[str, Any]:
+    """Return what the shapes of other programs have no field for."""
     report = result.report
     return {
         "searched_for": result.searched_for,
@@ -119,5 +224,11 @@ def _source(number: int, result: ChatResult) -> dict[str, Any]:
     }
 
 
-def _event(value: dict[str, Any]) -> bytes:
+def event(value: dict[str, Any]) -> bytes:
+    """Return a server-sent event."""
     return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+
+
+def broken_event(error: ErrorResponse) -> list[bytes]:
+    """Return the event that ends a stream which failed."""
+    return [b"data: " + body_of(error, _PATH) + b"\n\n"]

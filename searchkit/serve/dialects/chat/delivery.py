@@ -1,0 +1,166 @@
+"""Delivers an answer over HTTP, whole or as a stream, in the shape of any dialect.
+
+A stream stops when its client goes, a failure within the first seconds becomes the status of the response, and a sign of
+life is sent while a model reads.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from searchkit.errors import SearchkitError
+from searchkit.serve.dialects.chat.answering import AnswerInProgress, ChatRequest, ChatResult
+from searchkit.serve.dialects.chat.completions import source_list
+from searchkit.serve.http.error_responses import ErrorResponse, error_response, internal_error
+from searchkit.serve.http.lifespan import AppState
+from searchkit.serve.http.middleware.asgi import error_summary, log
+from searchkit.serve.model_names import chat_model, unaliased
+
+_PATIENCE_SECONDS = 5.0  # within which a failure still becomes the status of the response
+_SIGN_OF_LIFE_SECONDS = 10.0
+
+
+class AnswerShape(Protocol):
+    """How a dialect writes an answer. One is made for each request. `media_type`: of a stream."""
+
+    media_type: str
+
+    def whole(self, text: str, result: ChatResult) -> Mapping[str, Any]:
+        """Return the whole answer; `text` ends with the list of sources."""
+        ...
+
+    def begin(self) -> Sequence[bytes]:
+        """Return what a stream begins with."""
+        ...
+
+    def piece(self, text: str) -> bytes:
+        """Return the next piece of the text."""
+        ...
+
+    def end(self, text: str, result: ChatResult) -> Sequence[bytes]:
+        """Return what ends a stream, given the whole text."""
+        ...
+
+    def broken(self, error: ErrorResponse) -> Sequence[bytes]:
+        """Return what ends a stream that failed."""
+        ...
+
+    def sign_of_life(self) -> bytes:
+        """Return what clients ignore, to be sent while nothing else is."""
+        ...
+
+
+async def deliver(
+    state: AppState, asked: ChatRequest, shape: AnswerShape, http: Request, *, is_stream: bool
+) -> Response:
+    """Answer a question. `asked.model` may be any name that means a chat model.
+
+    Raises ModelNotFoundError for another name, PoolBusyError if too many answers are written already, and what writing one
+    raises.
+    """
+    asked = ChatRequest(await served_chat_model(state, asked.model), asked.question, asked.history)
+    return await (_streamed(state, asked, shape) if is_stream else _whole(state, asked, shape, http))
+
+
+async def served_chat_model(state: AppState, name: str) -> str:
+    """Return the chat model that a client's name means. Raises ModelNotFoundError, and UsageError for an embedding model."""
+    meant = unaliased(name, state.options.aliases)
+    return await state.list_pool.run(
+        lambda library: chat_model(meant, library.collections(), library.open_models.names())
+    )
+
+
+async def _whole(state: AppState, asked: ChatRequest, shape: AnswerShape, http: Request) -> Response:
+    gone = asyncio.ensure_future(_disconnected(http))
+    written = asyncio.ensure_future(_written(state, asked))
+    try:
+        await asyncio.wait({gone, written}, return_when=asyncio.FIRST_COMPLETED)
+        if not written.done():
+            return Response(status_code=499)  # the client has disconnected
+        text, end = written.result()
+        return JSONResponse(shape.whole(text, end))
+    finally:
+        gone.cancel()
+        written.cancel()
+
+
+async def _disconnected(http: Request) -> None:
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _written(state: AppState, asked: ChatRequest) -> tuple[str, ChatResult]:
+    text = ""
+    running = AnswerInProgress(state.answer_pool, state.language, asked)
+    try:
+        while isinstance(piece := await running.next(), str):
+            text += piece
+    finally:
+        running.stop()
+    return text + source_list(piece), piece
+
+
+async def _streamed(state: AppState, asked: ChatRequest, shape: AnswerShape) -> Response:
+    """Stream the answer. An early failure becomes the status of the response, a later one is written in the stream."""
+    running = AnswerInProgress(state.answer_pool, state.language, asked)
+    first = asyncio.ensure_future(running.next())
+    try:
+        await asyncio.wait({first}, timeout=_PATIENCE_SECONDS)
+        if first.done() and (error := first.exception()):
+            raise error
+    except BaseException:
+        running.stop()
+        raise
+    return _Stream(running, _events(running, first, shape), shape.media_type)
+
+
+class _Stream(StreamingResponse):
+    """The parts of an answer, which is stopped however the response ends, even if it never began."""
+
+    def __init__(self, running: AnswerInProgress, parts: AsyncIterator[bytes], media_type: str) -> None:
+        super().__init__(parts, media_type=media_type, headers={"cache-control": "no-store"})
+        self._running = running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See Response."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._running.stop()
+
+
+async def _events(
+    running: AnswerInProgress, coming: "asyncio.Future[str | ChatResult]", shape: AnswerShape
+) -> AsyncIterator[bytes]:
+    text = ""
+    try:
+        for part in shape.begin():
+            yield part
+        while True:
+            await asyncio.wait({coming}, timeout=_SIGN_OF_LIFE_SECONDS)
+            if not coming.done():
+                yield shape.sign_of_life()
+                continue
+            piece = coming.result()
+            if isinstance(piece, ChatResult):
+                break
+            text += piece
+            yield shape.piece(piece)
+            coming = asyncio.ensure_future(running.next())
+        if listed := source_list(piece):
+            yield shape.piece(listed)
+        for part in shape.end(text + listed, piece):
+            yield part
+    except SearchkitError as error:
+        for part in shape.broken(error_response(error)):
+            yield part
+    except Exception as error:  # noqa: BLE001 (the status has been sent)
+        log.error("an answer broke off: %s", error_summary(error))
+        for part in shape.broken(internal_error()):
+            yield part
+    finally:
+        coming.cancel()

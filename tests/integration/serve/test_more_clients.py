@@ -7,6 +7,7 @@ import pytest
 from ollama import Client as OllamaClient
 from ollama import ResponseError
 from openai import BadRequestError, NotFoundError, OpenAI
+from openai.types.chat import ChatCompletionUserMessageParam
 
 from tests.integration.serve.conftest import QUESTION
 from tests.support.fake_llm import FakeLlm
@@ -140,9 +141,9 @@ def test_ollama_chats_with_a_collection(ollama: OllamaClient, llm: FakeLlm) -> N
 def test_ollama_generates_from_a_prompt(ollama: OllamaClient, llm: FakeLlm) -> None:
     llm.answers("The gauge shows two bar [1].")
     answer = ollama.generate("docs:latest", QUESTION)
-    assert answer.response.startswith("The gauge shows two bar [1].")
+    assert (answer.response or "").startswith("The gauge shows two bar [1].")
     parts = list(ollama.generate("docs", QUESTION, stream=True))
-    assert "".join(part.response for part in parts) == answer.response
+    assert "".join(part.response or "" for part in parts) == answer.response
     assert ollama.generate("docs").done_reason == "load"
     assert ollama.chat("docs").done_reason == "load"
 
@@ -159,8 +160,8 @@ def test_ollama_is_shown_what_a_collection_and_a_model_can(ollama: OllamaClient)
 
 def test_every_source_is_an_annotation_with_an_address_of_its_own(openai: OpenAI, llm: FakeLlm) -> None:
     llm.answers("The lease ends on 31 March 2026 [1].")
-    message = {"role": "user", "content": "roses March lease ends"}
-    whole = openai.chat.completions.create(model="searchkit", messages=[message])  # type: ignore[list-item]
+    message: ChatCompletionUserMessageParam = {"role": "user", "content": "roses March lease ends"}
+    whole = openai.chat.completions.create(model="searchkit", messages=[message])
     annotations = whole.choices[0].message.annotations or []
     sources = (whole.model_extra or {})["searchkit"]["sources"]
     urls = [each.url_citation.url for each in annotations]
@@ -170,7 +171,7 @@ def test_every_source_is_an_annotation_with_an_address_of_its_own(openai: OpenAI
     first, second = annotations[0].url_citation, annotations[1].url_citation
     assert text[first.start_index : first.end_index] == "[1]"
     assert (second.start_index, second.end_index) == (0, 0)
-    chunks = openai.chat.completions.create(model="searchkit", messages=[message], stream=True)  # type: ignore[list-item]
+    chunks = openai.chat.completions.create(model="searchkit", messages=[message], stream=True)
     last = [chunk.choices[0].delta for chunk in chunks if chunk.choices][-1]
     streamed = (last.model_extra or {})["annotations"]
     assert [each["url_citation"]["url"] for each in streamed] == urls

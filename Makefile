@@ -36,7 +36,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 $(VENV)/.installed-reference: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[reference,train]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray,reference,train]'
 	touch $@
 
 # Where the command and the UI look: in the user's data directory, or where SEARCHKIT_HOME says.
@@ -55,7 +55,7 @@ test: $(VENV)/.installed-dev
 test-reference: $(VENV)/.installed-reference
 	$(PYTEST) -m "(train or reference) and not slow" $(TESTS)
 
-# What takes long: processes that are killed and resumed, damage in every file, hostile files and requests, whole runs of
+# What takes long: Ray clusters, processes that are killed and resumed, damage in every file, hostile files and requests, whole runs of
 # fine-tuning, EmbeddingGemma.
 test-slow: $(VENV)/.installed-reference
 	$(PYTEST) -m "slow" $(TESTS)

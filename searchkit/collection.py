@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from searchkit.config import load_settings, save_settings, saved_settings
 from searchkit.embedding.known_models import get_again
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import GET_A_MODEL
-from searchkit.errors import Action, CollectionBusyError, ModelError, ModelNotFoundError, Remedy
+from searchkit.errors import Action, CollectionBusyError, ModelError, ModelNotFoundError, Remedy, UsageError
 from searchkit.files import path_from_text, path_to_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # a search by words needs no NumPy, and an index run no searc
     from searchkit.catalog.status import Counted
     from searchkit.embedding.embedder import Embedder
     from searchkit.ingest.index_run import IndexRun
+    from searchkit.ingest.on_ray import RayCluster
     from searchkit.search.searcher import CollectionSearcher
 
 _FORGET_SLACK = 5000  # vectors; forgetting is immediate, and searches drop what has been removed
@@ -140,7 +141,6 @@ class Collection:
         """List what rules leave out of the folders now, but for those that are away, and what readers left out of documents."""
         from searchkit.catalog import documents
         from searchkit.catalog.roots import exclusions
-        from searchkit.errors import UsageError
         from searchkit.ingest.discover import left_out_of
         from searchkit.ingest.extract import ocr
 
@@ -224,24 +224,43 @@ class Collection:
         with catalog.database.locked([path_to_text(root.path) for root in chosen], waiting(on_progress, options)):
             return run.run(chosen)
 
-    def embed(self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS) -> EmbedReport:
+    def embed(
+        self, *, on_progress: ProgressListener = no_listener, options: RunOptions = _DEFAULTS, ray: str = ""
+    ) -> EmbedReport:
         """Embed what has no vector yet from the text that is stored, in a lazy collection too. No folder is looked at.
 
         Where a collection lives in PostgreSQL, any number of processes on any machines may do so at once, beside index runs.
+        `ray`: the address of a Ray cluster whose machines do so; see `ingest.on_ray`.
 
-        Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError if there is no model.
+        Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError if there is no model; with a
+        cluster UsageError for a collection of this machine, ExtraMissingError, ClusterError.
         """
         from searchkit.catalog.passages import count_passages
 
-        with self.writing(waiting(on_progress, options), beside_others=True) as catalog:
+        cluster = self._on_ray(ray) if ray else nullcontext()
+        with cluster as by, self.writing(waiting(on_progress, options), beside_others=True) as catalog:
             embedder = self.embedder_to_index(catalog, on_progress=on_progress)
             if embedder is None:
                 own = catalog.meta(MODEL)
                 missing = f"The model '{own}' of '{self.name}' is not installed." if own else "No model is installed."
                 raise ModelNotFoundError(missing, remedy=get_again(own) if own else GET_A_MODEL)
-            embedded, seconds = self._run_of(catalog, embedder, on_progress, options).embed()
+            run = self._run_of(catalog, embedder, on_progress, options)
+            embedded, seconds = run.embed(by) if by else run.embed()
             passages, covered = count_passages(catalog, embedder.info.fingerprint)
         return EmbedReport(self.name, embedder.info.name, embedded, passages - covered, seconds)
+
+    @contextmanager
+    def _on_ray(self, address: str) -> "Iterator[RayCluster]":
+        """What embeds on the machines of a cluster."""
+        from searchkit.ingest.on_ray import RayCluster, connected
+
+        if self.folder.url is None:
+            raise UsageError(
+                f"Collection '{self.name}' lives on this machine, which alone embeds it.",
+                remedy=Remedy(Action.MOVE, collection=self.name),
+            )
+        with connected(address):
+            yield RayCluster(self.folder, self.models)
 
     def _run_of(
         self, catalog: CatalogWriter, embedder: "Embedder | None", on_progress: ProgressListener, options: RunOptions

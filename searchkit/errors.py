@@ -8,6 +8,7 @@
     ├── CollectionBusyError           another process writes to the collection
     │   └── AlreadyIndexingError      the server is indexing already
     ├── CatalogError                  a catalog cannot be read
+    ├── ClusterError                  the machines that are to share the work cannot be used
     ├── UnreadableFileError           one file cannot be indexed
     ├── ModelError                    a model folder is damaged or cannot do that
     │   ├── ModelNotFoundError        no model has that name
@@ -176,6 +177,10 @@ class AlreadyIndexingError(CollectionBusyError):
 
 class CatalogError(SearchkitError):
     """A catalog cannot be read: damaged, or written by a newer searchkit."""
+
+
+class ClusterError(SearchkitError):
+    """The cluster whose machines are to share the work does not answer, or has failed."""
 
 
 class UnreadableFileError(SearchkitError):

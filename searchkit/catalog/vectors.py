@@ -110,6 +110,16 @@ def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def is_pending(catalog: CatalogReader, fingerprint: str) -> bool:
+    """True if any passage has no vector."""
+    row = catalog.execute(
+        "SELECT 1 FROM chunks c WHERE NOT EXISTS"
+        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) LIMIT 1",
+        (fingerprint,),
+    ).fetchone()
+    return row is not None
+
+
 def pending_hashes(catalog: CatalogReader, fingerprint: str, above: bytes, limit: int) -> list[bytes]:
     """The first content hashes after `above` of passages without a vector, ascending."""
     rows = catalog.execute(

@@ -20,20 +20,28 @@ _LOOK_SECONDS = 2.0  # between two looks for new passages
 @click.command()
 @click.option("-c", "--collection", default="", help="Embed this collection (default: all).")
 @click.option("--follow", is_flag=True, help="Keep running, and embed what is added.")
+@click.option(
+    "--ray",
+    default="",
+    metavar="ADDRESS",
+    help="Embed on the machines of a Ray cluster: its HOST:PORT, auto for the one that this machine is in, or local.",
+)
 @click.option("--wait", is_flag=True, help="Wait for another process that is writing to the collection.")
 @click.option("--json", "as_json", is_flag=True, help="Print each report as one JSON object.")
-def embed(*, collection: str, follow: bool, wait: bool, as_json: bool) -> None:
+def embed(*, collection: str, follow: bool, ray: str, wait: bool, as_json: bool) -> None:
     """Embed what is stored and has no vector yet.
 
     No folder is looked at, and what is left to questions (index --lazy) is
     embedded too. Of a collection in PostgreSQL any number of these processes,
     on any machines that have its model, share the work: each takes documents
     that no other has, and what one leaves when it is killed the others take.
+    With --ray, one command has the machines of a Ray cluster do that.
 
     \b
     Examples:
       searchkit embed
       searchkit embed -c team --follow
+      searchkit embed -c team --ray 10.0.0.1:6379
     """
     from searchkit.library import Library
 
@@ -45,19 +53,19 @@ def embed(*, collection: str, follow: bool, wait: bool, as_json: bool) -> None:
             raise NothingIndexedError
         options = RunOptions(wait=wait or follow)
         for name in names:
-            _embed(library.collection(name), options, as_json=as_json)
+            _embed(library.collection(name), options, ray, as_json=as_json)
         if follow:
             say(f"Waiting for what is added to {', '.join(names)}. Ctrl-C ends it.")
-            _follow(library, names, options, as_json=as_json)
+            _follow(library, names, options, ray, as_json=as_json)
 
 
-def _embed(collection: "Collection", options: RunOptions, *, as_json: bool) -> None:
+def _embed(collection: "Collection", options: RunOptions, ray: str, *, as_json: bool) -> None:
     with progress_line() as listen:
-        report = collection.embed(on_progress=listen, options=options)
+        report = collection.embed(on_progress=listen, options=options, ray=ray)
     _report(report, as_json=as_json)
 
 
-def _follow(library: "Library", names: list[str], options: RunOptions, *, as_json: bool) -> None:
+def _follow(library: "Library", names: list[str], options: RunOptions, ray: str, *, as_json: bool) -> None:
     """Embed what comes, until an interrupt. While a database is away, it is asked again and again."""
     said: dict[str, str] = {}
     while True:
@@ -66,7 +74,7 @@ def _follow(library: "Library", names: list[str], options: RunOptions, *, as_jso
             try:
                 counts = collection.coverage()
                 if counts.vectors < counts.passages or not counts.model:
-                    _embed(collection, options, as_json=as_json)
+                    _embed(collection, options, ray, as_json=as_json)
                 said.pop(name, None)
             except (CatalogError, CollectionBusyError) as error:
                 if collection.folder.url is None:

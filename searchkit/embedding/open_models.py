@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from searchkit.embedding.store import ModelStore
@@ -90,6 +91,8 @@ class OpenModels:
         """Close a model that is about to be removed."""
         self._opened.pop(name, None)
 
-    def fresh(self) -> "OpenModels":
-        """The same models, none of them open, for an owner that does not share these."""
-        return OpenModels(self.store, self._embedder, self._open_model)
+    def fresh(self, threads: int | None = None) -> "OpenModels":
+        """The same models, none of them open, for an owner that does not share these. `threads`: None for all cores."""
+        is_plain = threads is not None and self._open_model == self.store.open
+        open_model = partial(self.store.open, threads=threads) if is_plain else self._open_model
+        return OpenModels(self.store, self._embedder, open_model)

@@ -109,8 +109,10 @@ class ModelStore:
             )
         raise ModelNotFoundError("No model is installed.", remedy=GET_A_MODEL)
 
-    def open(self, name: str, on_progress: ProgressListener = lambda _: None) -> "OnnxEmbedder":
-        """Open the named model; the small one is converted before, if it has not been.
+    def open(
+        self, name: str, on_progress: ProgressListener = lambda _: None, *, threads: int | None = None
+    ) -> "OnnxEmbedder":
+        """Open the named model; the small one is converted before, if it has not been. `threads`: None for all cores.
 
         Raises ModelNotFoundError if it is not installed, ModelError if it is broken.
         """
@@ -119,7 +121,7 @@ class ModelStore:
         if name == BUNDLED and self._can_be_converted() and (checkpoint := bundled_checkpoint()):
             self.add(checkpoint, name=BUNDLED, on_progress=on_progress)
         self.require(name)
-        return OnnxEmbedder(self._folder / name)
+        return OnnxEmbedder(self._folder / name, threads)
 
     def require(self, name: str) -> None:
         """Raise ModelNotFoundError, which lists the installed models, or ModelError, unless the model is usable."""

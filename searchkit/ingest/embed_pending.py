@@ -82,6 +82,13 @@ def embed_pending(
     return EmbeddingProgress(done, tokens)
 
 
+def embed_page(catalog: CatalogWriter, embedder: Embedder, page: list[PendingPassage]) -> EmbeddingProgress:
+    """Embed one of `vectors.pending_pages` and store it, in one transaction. What has a vector by now is left out."""
+    pending = _still_pending(catalog, embedder.info.fingerprint, page)
+    done = _commit(catalog, embedder.info.fingerprint, _embedded(embedder, pending))
+    return EmbeddingProgress(done, sum(item.token_count + _PROMPT_TOKENS for item in page))
+
+
 def _still_pending(catalog: CatalogReader, fingerprint: str, group: list[PendingPassage]) -> list[PendingPassage]:
     """The passages of a group that no search has had embedded meanwhile."""
     left = vectors.without_vector(catalog, fingerprint, [item.content_hash for item in group])

@@ -1,8 +1,9 @@
 """One index run over a collection: syncs every root, then computes every missing vector, then updates the index."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
@@ -15,14 +16,29 @@ from searchkit.home import CollectionFolder, neighbours
 from searchkit.index_store import refresh_index, write_guess_index
 from searchkit.ingest.chunk import PASSAGE_TOKENS
 from searchkit.ingest.diff import BY_WORDS
-from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
+from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, nothing, reuse_vectors, tokens_to_embed
 from searchkit.ingest.guess_pending import PendingGuesses
 from searchkit.ingest.recheck_vectors import remove_unbelievable
 from searchkit.ingest.sandbox.messages import Limits
 from searchkit.ingest.segments import estimate_tokens
 from searchkit.ingest.sync import Change, ChunkingConfig, FolderSync
-from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions
+from searchkit.reports import IndexReport, Progress, ProgressListener, RunOptions, never
 from searchkit.types import DocumentStatus
+
+
+class Embedding(Protocol):
+    """What embeds: this process (`embed_pending`), or a cluster (`on_ray.RayCluster`)."""
+
+    def __call__(
+        self,
+        catalog: CatalogWriter,
+        embedder: Embedder,
+        on_progress: Callable[[EmbeddingProgress], None],
+        is_interrupted: Callable[[], bool] = never,
+        after_page: Callable[[], None] = nothing,
+    ) -> EmbeddingProgress:
+        """Embed everything that is pending."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +97,13 @@ class IndexRun:
             scanned_pages=documents.count_scanned_pages(self.catalog),
         )
 
-    def embed(self) -> tuple[int, float]:
+    def embed(self, by: Embedding = embed_pending) -> tuple[int, float]:
         """Embed all passages without a vector, in a lazy collection too; returns their number and the seconds it took."""
         assert self.embedder is not None, "there is a model to embed with"
         started = time.monotonic()
         self._remove_unbelievable()
-        embedded = self._fill(self.embedder, PendingGuesses(self.catalog, self.embedder), may_wait=False)
+        guesses = PendingGuesses(self.catalog, self.embedder)
+        embedded = self._fill(self.embedder, guesses, by, may_wait=False)
         self.finish(is_same=False)
         return embedded, time.monotonic() - started
 
@@ -137,7 +154,9 @@ class IndexRun:
             set_left_out(self.catalog, sync.left_out, [path_to_text(root.path) for root in all_roots(self.catalog)])
         return sync
 
-    def _fill(self, embedder: Embedder, guesses: PendingGuesses, *, may_wait: bool = True) -> int:
+    def _fill(
+        self, embedder: Embedder, guesses: PendingGuesses, by: Embedding = embed_pending, *, may_wait: bool = True
+    ) -> int:
         """Embed what is missing; with `may_wait` only if the collection is not one that waits for questions."""
         reuse_vectors(self.catalog, embedder.info.fingerprint, neighbours(self.folder))
         missing = tokens_to_embed(self.catalog, embedder.info.fingerprint)
@@ -152,7 +171,7 @@ class IndexRun:
                 Progress("Embedding", done.passages, missing.passages, "passages", done.tokens, missing.tokens)
             )
 
-        done = embed_pending(self.catalog, embedder, on_done, self.options.is_interrupted, guesses.improve)
+        done = by(self.catalog, embedder, on_done, self.options.is_interrupted, guesses.improve)
         return done.passages
 
     def _is_lazy(self) -> bool:

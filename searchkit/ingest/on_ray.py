@@ -50,7 +50,7 @@ class Work:
     def open_model(self) -> Embedder:
         """Open the model in the data directory that was named, if this machine has it there, else in this machine's own.
 
-        Raises ModelError if it is not there, or another of the same name.
+        Raises ModelError if it is not there, damaged, or another of the same name.
         """
         models = self.models
         if not models.can_open(self.model):
@@ -58,6 +58,7 @@ class Work:
         if not models.can_open(self.model):
             raise ModelError(f"The machine {socket.gethostname()} has no model '{self.model}'.", remedy=_COPY_IT)
         embedder = models.fresh(self.cores).open(self.model)
+        models.check(embedder.info.name)
         if embedder.info.fingerprint != self.fingerprint:
             message = f"The model '{self.model}' of the machine {socket.gethostname()} is not the one that is here."
             raise ModelError(f"{message} Their vectors do not fit together.", remedy=_COPY_IT)

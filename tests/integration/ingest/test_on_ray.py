@@ -217,6 +217,21 @@ def test_an_address_where_no_cluster_answers_is_said_at_once(
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.minilm
+def test_an_actor_refuses_a_damaged_model(small_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(small_model, tmp_path / "home")
+    models = OpenModels(ModelStore(tmp_path / "home" / "models"))
+    name = models.names()[0]
+    work = Work(CollectionFolder(tmp_path), models, name, models.fingerprint(name), 1)
+    assert work.open_model().info.name == name
+    weights = tmp_path / "home" / "models" / name / "weights.bin"
+    damaged = bytearray(weights.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    weights.write_bytes(damaged)
+    with pytest.raises(ModelError, match="damaged"):
+        work.open_model()
+
+
 def test_what_is_told_to_actors_shows_no_password() -> None:
     folder = CollectionFolder(Path("team"), DatabaseUrl("postgresql://anna:s3cret@db/search"))
     assert "s3cret" not in repr(Work(folder, OpenModels(ModelStore(Path())), "hash", "", 1))

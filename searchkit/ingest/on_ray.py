@@ -228,7 +228,7 @@ def _check_address(address: str) -> None:
     if not (host and port.isdecimal()) or "/" in address:
         raise ClusterError(
             "That is not the address of a Ray cluster.",
-            remedy="Write HOST:PORT, as Ray says it where the cluster is started; auto for the cluster of this machine; or local for none.",
+            remedy="Write HOST:PORT, as Ray says it where the cluster is started; auto for this machine's cluster; or local.",
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()

@@ -180,7 +180,7 @@ class Library:
         ]
         notes += self._not_read(request)
         if request.mode is not SearchMode.LEXICAL and request.like is None:
-            notes += self._not_covered(request)
+            notes += dict.fromkeys(self._not_covered(request))  # what is said of the query is said once
         return SearchResponse(tuple(hits), tuple(notes), query)
 
     def search(
@@ -360,6 +360,8 @@ class Library:
                     yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, is_lazy=counts.is_lazy)
                     if not request.reads or collection.searcher().is_hurried:
                         yield Note(NoteKind.MORE_TO_COME, (), collection.name)
+            if cut := collection.searcher().cut:
+                yield Note(NoteKind.QUERY_CUT, (f"{cut[0]:,}", f"{cut[1]:,}"))
             if collection.searcher().is_meaningless:
                 kind = NoteKind.MEANINGLESS if request.mode is SearchMode.SEMANTIC else NoteKind.WORDS_ONLY
                 yield Note(kind, (collection.name,), collection.name, reason=MEANINGLESS_MODEL)

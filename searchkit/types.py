@@ -253,6 +253,7 @@ class NoteKind(StrEnum):
     CORRECTED = "corrected"  # words that no passage has were taken for others
     ALL_WEAK = "all weak"  # no hit is clearly about the query
     FILTER_MISREAD = "filter misread"  # words that look like filters were searched for as text
+    QUERY_CUT = "query cut"  # the model has read the beginning of a long query
     NOTHING_FOUND = "nothing found"
     PARTLY_READ = "partly read"  # some files of a collection were found and have not been read yet
     PARTLY_EMBEDDED = "partly embedded"  # some passages of a collection cannot be found by meaning yet
@@ -273,9 +274,10 @@ MEANINGLESS_MODEL = "its model does not distinguish passages that answer a query
 class Note:
     """A remark about a response; `display.note_text` words it.
 
-    `values`: the phrases, each mistyped word and what was searched for instead, the misread words, the conditions on hits in
-    words, or the collections that were searched by words only (none means all). `collection`: of which `files` have not been
-    read, or `vectors` of `passages` distinct passages can be found by meaning, or which can be embedded now; `is_lazy`: the model
+    `values`: the phrases, each mistyped word and what was searched for instead, the misread words, how many words of a
+    query were read and how many it has, the conditions on hits in words, or the collections that were searched by words only
+    (none means all). `collection`: of which `files` have not been read, or `vectors` of `passages` distinct passages can be found
+    by meaning, or which can be embedded now; `is_lazy`: the model
     reads its others only as questions ask for them. `reason`: why only words were searched: one of the two above, or an error's
     text; or why it was not searched; `remedy`: that error's.
     """

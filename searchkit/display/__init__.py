@@ -82,7 +82,7 @@ def reason(hit: Hit) -> str:
 def note_text(note: Note) -> str:
     """Word a note as a sentence; what can be done about it depends on the front end."""
     match note.kind:
-        case NoteKind.PHRASES_NOT_FOUND | NoteKind.CORRECTED:
+        case NoteKind.PHRASES_NOT_FOUND | NoteKind.CORRECTED | NoteKind.QUERY_CUT:
             return _on_words(note)
         case NoteKind.ALL_WEAK:
             return "Nothing here is clearly about that; these are only the nearest passages."
@@ -120,6 +120,8 @@ def _on_coverage(note: Note) -> str:
 def _on_words(note: Note) -> str:
     if note.kind is NoteKind.PHRASES_NOT_FOUND:
         return f"No passage contains {' and '.join(map(repr, note.values))} as written; these are the nearest."
+    if note.kind is NoteKind.QUERY_CUT:
+        return f"The query is long: of its {note.values[1]} words the model has read the first {note.values[0]}."
     pairs = zip(note.values[1::2], note.values[::2], strict=True)
     return f"Showing {', '.join(f'{shown} for {typed}' for shown, typed in pairs)}. Quoted words are never corrected."
 

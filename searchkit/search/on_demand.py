@@ -1,10 +1,12 @@
-"""Passages and sentences that the model reads when a question needs them, because no index run has embedded them.
+"""What the model reads when a question needs it: the question, and passages and sentences that no index run has embedded.
 
 Words choose the passages, the model says in which order they come. What was read is kept in the catalog, and here as long as
 that cannot be written. Knows nothing of rankings.
 """
 
+import re
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,11 +24,13 @@ if TYPE_CHECKING:  # imports NumPy, which a search by words does not need
     from searchkit.embedding.embedder import Embedder
     from searchkit_indexes import Vectors
 
+QUERY_TOKENS = 512  # of a query that the model reads, or fewer if it takes fewer
 READ_ON_DEMAND = (
     40  # of the best passages, as far as the time goes; 20 rank .005 of nDCG@10 lower, on the mean of six sets
 )
 READING_SECONDS = 1.2  # of a search, all its collections together; a group that was begun is finished
 _AT_ONCE = 4  # passages between two looks at the clock, and until another search has its turn
+_QUERIES_REMEMBERED = 16
 _REMEMBERED = 8192  # vectors of passages and sentences: 24 MB at 768 dimensions
 
 
@@ -58,6 +62,18 @@ class OnDemandReader:
     _usual: float = 0.0  # seconds of a group
     _turn: Lock = field(default_factory=Lock)
     _remembered: "OrderedDict[tuple[str, bytes], Vectors]" = field(default_factory=OrderedDict)
+    _queries: "OrderedDict[tuple[str, str], Vectors]" = field(default_factory=OrderedDict)
+
+    def query_vector(self, embedder: "Embedder", query: str) -> "Vectors":
+        """A query's (dimension,) unit vector: embedded once for all collections of a model, and for the UI, which asks again."""
+        key = embedder.info.fingerprint, query
+        vector = self._queries.get(key)
+        if vector is None:
+            vector = self._queries[key] = embedder.embed_queries([query])[0]
+            while len(self._queries) > _QUERIES_REMEMBERED:
+                with suppress(KeyError):  # another thread was faster
+                    self._queries.popitem(last=False)
+        return vector
 
     def read(self, embedder: "Embedder", wanted: Mapping[bytes, Passage], seconds: float) -> "dict[bytes, Vectors]":
         """Embed passages, the first ones first, until the time is over: (dimension,) unit vectors by content hash.
@@ -92,6 +108,15 @@ class OnDemandReader:
             finally:
                 self._turn.release()
         return found
+
+
+def beginning_of(query: str, count_tokens: Callable[[str], int], most: int) -> str:
+    """As many words of a query as have at most so many tokens: what is pasted whole says by then what it is about."""
+    if len(query) <= most or count_tokens(query) <= most:
+        return query
+    ends = [word.end() for word in re.finditer(r"\S+", query)]
+    fitting = bisect_right(ends, most, key=lambda end: count_tokens(query[:end]))
+    return query[: ends[fitting - 1]] if fitting else query[:most]
 
 
 def keep(folder: CollectionFolder, fingerprint: str, found: "Mapping[bytes, Vectors]") -> None:

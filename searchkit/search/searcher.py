@@ -28,7 +28,14 @@ from searchkit.search.fusion import Candidates, ScoreCalibration, rank_by_both, 
 from searchkit.search.lexical.bm25 import LexicalQuery, lexical_candidates, read_query
 from searchkit.search.lexical.exact_matches import exact_bonuses, file_names, has_no_content_words, people_bonuses
 from searchkit.search.lexical.inflections import language_of, languages_in
-from searchkit.search.on_demand import READ_ON_DEMAND, OnDemandReader, ReadingTime, keep
+from searchkit.search.on_demand import (
+    QUERY_TOKENS,
+    READ_ON_DEMAND,
+    OnDemandReader,
+    ReadingTime,
+    beginning_of,
+    keep,
+)
 from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_chunks
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
@@ -82,6 +89,7 @@ class CollectionSearcher:
         self._open_embedder = open_embedder
         self._reader = reader
         self.corrected: Mapping[str, str] = {}  # of the last search: what was searched for instead of mistyped words
+        self.cut: tuple[int, int] | None = None  # of it: how many words of how many the model has read; None for all
         self.is_hurried = False  # it read less than it might have, since others waited
         self.unknown: frozenset[str] | None = None  # of it: all words that no passage has; None if none was looked up
         self._seen_version: Hashable = None
@@ -89,7 +97,6 @@ class CollectionSearcher:
         self._collection_languages: list[str] | None = None
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
         self._last_vector_ids: tuple[AllowedChunks, Ids] | None = None
-        self._last_query: tuple[str, Vectors] | None = None
         self._provisional: ProvisionalIndex | None = None
         self.model_error: ModelError | None = None  # of the last search: why it was not by meaning
 
@@ -116,7 +123,7 @@ class CollectionSearcher:
 
         Raises ModelError if meaning alone is asked for, and the model is missing or damaged.
         """
-        self.corrected, self.unknown, self.model_error, self.is_hurried = {}, None, None, False
+        self.corrected, self.unknown, self.model_error, self.is_hurried, self.cut = {}, None, None, False, None
         with self._one_state() as stemmer:
             allowed = self._allowed(_constraints(query, request))
             if allowed is not None and not allowed:
@@ -130,7 +137,6 @@ class CollectionSearcher:
             except ModelError as error:
                 self.model_error = error
                 self.__dict__.pop("_embedder", None)  # the next search looks again
-                self._last_query = None
                 if request.mode is SearchMode.SEMANTIC:
                     instead = Remedy(Action.SEARCH_BY_WORDS)
                     error.remedy = error.remedy | instead if error.remedy else instead
@@ -290,10 +296,12 @@ class CollectionSearcher:
         return with_corrections(query.text, unheard)
 
     def _vector_of(self, query: str) -> "Vectors":
-        """A query's vector; the last one's is kept, since the UI asks the same again for better marks."""
-        if self._last_query is None or self._last_query[0] != query:
-            self._last_query = (query, self._embedder.embed_queries([query])[0])
-        return self._last_query[1]
+        """A query's vector; of a pasted page that of its beginning."""
+        limit = min(QUERY_TOKENS, self._embedder.info.max_tokens)
+        read = beginning_of(query, self._embedder.count_tokens, limit)
+        if len(read) < len(query):
+            self.cut = (len(read.split()), len(query.split()))
+        return self._reader.query_vector(self._embedder, read)
 
     def _allowed(self, constraints: Constraints) -> AllowedChunks | None:
         """The chunks that meet the constraints, None for all. Caches the last result for search-as-you-type."""

@@ -34,12 +34,19 @@ REQUESTS = {
     NoteKind.ALL_WEAK: "zebra crossing regulations",
     NoteKind.CORRECTED: "rosse",
     NoteKind.FILTER_MISREAD: "roses tpye:pdf",
+    NoteKind.QUERY_CUT: " ".join(["roses"] * 20),
     NoteKind.NOTHING_FOUND: "roses type:pdf since:2001",
     NoteKind.PARTLY_READ: "roses",
     NoteKind.PARTLY_EMBEDDED: "dough",  # asked for the wasps, the model would read them
     NoteKind.WORDS_ONLY: "roses",
     NoteKind.UNREACHABLE: "roses",
 }
+
+
+@pytest.fixture(autouse=True)
+def _short_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query is long that keys can type."""
+    monkeypatch.setattr("searchkit.search.searcher.QUERY_TOKENS", 15)
 
 
 def command(library: Library, query: str) -> str:

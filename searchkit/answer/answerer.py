@@ -1,16 +1,20 @@
-"""Answers questions from a library: finds sources, packs them into the model's window, and checks what the model writes."""
+"""Answers questions from a library: finds sources, packs them into the model's window, and checks what the model writes.
+
+Without a model the sources answer in their own words.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from searchkit.answer.context import Context, Window, pack
 from searchkit.answer.grounding.answer_stream import AnswerStream, answer_from, nothing_relevant
-from searchkit.answer.models.choose import ModelChoice, choose_model
+from searchkit.answer.models.choose import ModelChoice, model_or_reason
 from searchkit.answer.models.language_model import LanguageModel, Message, estimated_tokens
 from searchkit.answer.prompt import as_one_text
-from searchkit.answer.retrieve import find_sources
+from searchkit.answer.quotations import quote
+from searchkit.answer.retrieve import find_passages, find_sources
 from searchkit.config import load_settings
-from searchkit.errors import ModelError
+from searchkit.errors import LlmNotFoundError, ModelError
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 
@@ -18,25 +22,52 @@ if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
 
 DEFAULT_K = 8
+GET_A_MODEL = (
+    "Quoted from your files. A language model would answer in words of its own: start Ollama, llama.cpp, LM Studio or vLLM on this"
+    " machine, or name one with --llm (searchkit docs ask)."
+)
 _TO_PASTE = 8000  # tokens of a context to paste elsewhere: what the smaller hosted models accept without trouble
 
 
 class Answerer:
-    """A library and a language model. `close` closes the model; the library stays the caller's."""
+    """A library and a language model, None to answer by quotations. `close` closes the model; the library stays the caller's.
 
-    def __init__(self, library: Library, model: LanguageModel) -> None:
+    `missing`: why the model that is set up is not there.
+    """
+
+    def __init__(self, library: Library, model: LanguageModel | None, missing: LlmNotFoundError | None = None) -> None:
         self._library = library
         self.model = model
+        self._missing = missing
         self._smaller_window = 0
 
     @property
     def name(self) -> str:
-        """The language model's name."""
-        return self.model.name
+        """The language model's name; "" without one."""
+        return self.model.name if self.model else ""
+
+    @property
+    def where(self) -> str:
+        """The language model's server, or what runs it here; "" without one."""
+        return self.model.where if self.model else ""
+
+    @property
+    def is_remote(self) -> bool:
+        """True if text leaves this machine."""
+        return self.model is not None and self.model.is_remote
+
+    @property
+    def advice(self) -> str:
+        """One line: what would answer in words of its own; "" with a model."""
+        if self.model:
+            return ""
+        return f"{self._missing} Until it is there, sources are quoted." if self._missing else GET_A_MODEL
 
     @property
     def window(self) -> Window:
-        """The model's context window, as far as it is known."""
+        """The model's context window, as far as it is known; without a model, of no tokens."""
+        if self.model is None:
+            return Window(0, 0, estimated_tokens)
         tokens = min(self.model.window_tokens, self._smaller_window or self.model.window_tokens)
         comfortable = min(self.model.comfortable_tokens, tokens)
         return Window(tokens, comfortable, self.model.count_tokens, self.model.is_small)
@@ -53,6 +84,9 @@ class Answerer:
         `question`: the question, if it is not the search's query. `history`: the turns before it. If nothing in the library is
         clearly relevant, the stream says so and has no sources, and no model is asked.
         """
+        if self.model is None:
+            said = [turn.content for turn in history if turn.role == "assistant"]
+            return quote(sources.query, find_passages(self._library, sources), self._embedder, said)
         question = question or sources.query
         hits = find_sources(self._library, sources)
         if not hits:
@@ -68,7 +102,8 @@ class Answerer:
 
     def close(self) -> None:
         """Close the model."""
-        self.model.close()
+        if self.model:
+            self.model.close()
 
     def _embedder(self, collection: str) -> "Embedder | None":
         """The model that the collection is searched with; None if it is not installed, and only words can be compared."""
@@ -79,12 +114,12 @@ class Answerer:
 
 
 def open_answerer(library: Library, *, llm: str = "", model: str = "") -> Answerer:
-    """Open an answerer with the model that is named or found.
+    """Open an answerer with the model that is named or found; if none is found, sources are quoted.
 
     `llm`: a server's address, a GGUF file, or "embedded"; "" for the configured one, or one that is found. `model`: its name
-    on the server. Raises LlmNotFoundError, which says what was tried and what to do.
+    on the server. Raises LlmNotFoundError, which says what was tried and what to do, if one that is named is not there.
     """
-    return Answerer(library, choose_model(load_settings(library.home).llm, ModelChoice(llm, model)))
+    return Answerer(library, *model_or_reason(load_settings(library.home).llm, ModelChoice(llm, model)))
 
 
 def context_to_paste(library: Library, sources: SearchRequest) -> tuple[Context | None, str]:

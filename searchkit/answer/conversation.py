@@ -30,6 +30,26 @@ _SEVERAL = re.compile(
     r"(?:\w{4,}\.|[!?…])[\"'”’)\]]*\s+\S|[\u3002\uff01\uff1f]\s*\S"
 )  # Dr. and Nr. do not end a sentence
 _ASKING = ("?", "\uff1f", "\u061f")
+# Words that ask for more of the same, or agree to what was offered; a question of nothing else names no subject.
+_GOING_ON = frozenset(
+    "yes yeah yep ok okay sure please go on continue more tell me next else what anything and then keep going also another other"
+    " one ones the first second last that this it them"
+    " ja bitte gern gerne weiter mehr erzähl und was noch sonst die der das andere anderen anderes erste zweite letzte"
+    " oui svp s il vous te plaît continuez encore plus et puis quoi d autre l autre la le les"
+    " sí si por favor sigue continúa más y qué otra otro el los las sim mais continua outra outro sì ancora altro altra per favore"
+    " да пожалуйста ещё еще дальше продолжай продолжайте и другой другая".split()
+)
+_GOES_ON_IN_HAN = re.compile(
+    r"(?:はい|お願いします|続けて|もっと|それから|他には|好的?|是的?|继续|繼續|更多|还有呢|還有呢|请|請)+"
+)
+# How a question begins that leans on the one before.
+_LEANS_ON = re.compile(
+    r"(?:and|but|or|so|what about|how about|und|aber|oder|was ist mit|wie ist es mit|wie sieht es mit|et|mais|ou|y|pero|o|e|ma"
+    r"|а|и|но)\b",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|him|his|her|there|those|these)\b", re.IGNORECASE)
+_FEW, _FEWEST = 4, 2  # content words of a question that leans on the one before: by its beginning, by a pronoun
 
 
 @dataclass
@@ -60,13 +80,34 @@ class Conversation:
         self.searched_for = ""
 
 
-def standalone_question(model: LanguageModel, window: Window, question: str, history: Sequence[Message]) -> str:
-    """Have the model rewrite the question; without a history, or if the result is absurd, return the question itself.
+def goes_on(question: str) -> bool:
+    """True if a question names no subject of its own: "yes please", "go on", "and the other one?"."""
+    words = [word.casefold() for word in _WORD.findall(question)]
+    return bool(words) and (all(word in _GOING_ON for word in words) or all(map(_GOES_ON_IN_HAN.fullmatch, words)))
+
+
+def with_subject(question: str, history: Sequence[Message]) -> str:
+    """The question with the one that it leans on before it, if it does: what can be done without a model."""
+    asked = [turn.content for turn in history if turn.role == "user" and not goes_on(turn.content)]
+    if not asked:
+        return question
+    if goes_on(question):
+        return asked[-1]
+    own = len(_stems(question))
+    leans = (_LEANS_ON.match(question.strip()) and own <= _FEW) or (_PRONOUN.search(question) and own <= _FEWEST)
+    return f"{asked[-1]} {question}" if leans else question
+
+
+def standalone_question(model: LanguageModel | None, window: Window, question: str, history: Sequence[Message]) -> str:
+    """Have the model rewrite the question; without a history the question itself, without a model or if what it writes is absurd
+    the question with the one before it, if it leans on that.
 
     Raises LlmError if the model does not answer.
     """
     if not history:
         return question
+    if model is None:
+        return with_subject(question, history)
     shortened = [Message(turn.role, turn.content[:_ANSWER_CHARACTERS]) for turn in history[-_TURNS:]]
     turns = "\n".join(f"{turn.role}: {as_data(turn.content)}" for turn in recent(shortened, window))
     asked = f"Conversation:\n{turns}\n\nLast question: {question}\n\nThe question, rewritten to stand alone:"
@@ -75,7 +116,8 @@ def standalone_question(model: LanguageModel, window: Window, question: str, his
         written = _cleaned("".join(reply))
     finally:
         reply.stop()
-    return written if is_sane(written, question, [turn.content for turn in shortened]) else question
+    is_usable = is_sane(written, question, [turn.content for turn in shortened])
+    return written if is_usable else with_subject(question, history)
 
 
 def is_sane(written: str, question: str, said: Sequence[str]) -> bool:
@@ -86,10 +128,12 @@ def is_sane(written: str, question: str, said: Sequence[str]) -> bool:
     """
     if not written or len(written) > 200 + 2 * len(question) or "\n" in written:
         return False
-    if _SEVERAL.search(written) or (question.rstrip().endswith(_ASKING) and not written.endswith(_ASKING)):
+    if _SEVERAL.search(written) or (
+        not goes_on(question) and question.rstrip().endswith(_ASKING) and not written.endswith(_ASKING)
+    ):
         return False  # an answer
     known = _stems(question) | _stems(" ".join(said))
-    own, asked = _stems(written), _stems(question)
+    own, asked = _stems(written), set() if goes_on(question) else _stems(question)
     if not own or any(any(c.isdigit() for c in word) and word not in known for word in own):
         return False
     is_about_it = len(own & asked) >= len(asked) / 2

@@ -40,14 +40,19 @@ def check_collections(library: Library, collections: Sequence[str]) -> None:
         raise NothingIndexedError
 
 
+def find_passages(library: Library, request: SearchRequest) -> list[Hit]:
+    """Find at most k passages, weak ones included, best first, each once. Raises as check_question does."""
+    check_question(request.query)
+    return without_near_copies([hit for hit in library.find(request).hits if hit.place != NAME_ONLY])
+
+
 def find_sources(library: Library, request: SearchRequest) -> list[Hit]:
     """Find at most k passages that are clearly about the query, best first; those that follow one another are joined.
 
     Empty if even the best hit is weak: an answer from such passages would be invented. If one is strong, weak hits with several
     words of the query are kept too; so are all hits with a phrase that the query quotes. Raises as check_question does.
     """
-    check_question(request.query)
-    hits = [hit for hit in library.find(request).hits if hit.place != NAME_ONLY]
+    hits = find_passages(library, request)
     phrases = [_words(demand) for demand in demands_of(request.query) if demand.startswith('"')]
     has_strong = any(not hit.is_weak for hit in hits)
     kept = [
@@ -55,7 +60,7 @@ def find_sources(library: Library, request: SearchRequest) -> list[Hit]:
         for hit in hits
         if not hit.is_weak or _has_one(hit, phrases) or (has_strong and len(_content_words(hit)) >= _ENOUGH_WORDS)
     ]
-    return joined(library, without_near_copies(kept))
+    return joined(library, kept)
 
 
 def _has_one(hit: Hit, phrases: Sequence[str]) -> bool:
@@ -105,9 +110,11 @@ def _position(library: Library, hit: Hit) -> PassagePosition | None:
 
 
 def _runs(members: list[_Placed]) -> list[list[Hit]]:
-    """The members in the order of the document, split where a passage between two is missing."""
+    """The members in the order of the document, split where a passage between two is missing, or another mail or sheet begins."""
     ordered = sorted(members, key=lambda member: member[0].ordinal)
-    numbered = groupby(enumerate(ordered), key=lambda item: item[1][0].ordinal - item[0])
+    numbered = groupby(
+        enumerate(ordered), key=lambda item: (item[1][0].ordinal - item[0], item[1][1].place, item[1][1].sender)
+    )
     return [[hit for _, (_, hit) in run] for _, run in numbered]
 
 
@@ -125,10 +132,16 @@ def _one(run: list[Hit]) -> Hit:
         page=run[0].page,
         line=run[0].line,
         line_end=ends[-1],
-        place=run[0].place,
+        place=run[0].place or _pages(run),
         title=run[0].title,
         lines=_joined_lines(run),
     )
+
+
+def _pages(run: Sequence[Hit]) -> str:
+    """`pages 3–4`, where joined passages are on several; else ""."""
+    pages = [hit.page for hit in run if hit.page is not None]
+    return f"pages {min(pages)}–{max(pages)}" if pages and min(pages) < max(pages) else ""
 
 
 def _joined_lines(run: Sequence[Hit]) -> str:

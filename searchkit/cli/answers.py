@@ -68,9 +68,8 @@ def open_with_privacy_notice(library: "Library", request: AnswerRequest) -> "Ans
     from searchkit.answer.answerer import open_answerer
 
     answerer = open_answerer(library, llm=request.llm, model=request.llm_model)
-    model = answerer.model
-    if model.is_remote:
-        say(f"Your question and passages of your documents leave this machine: they are sent to {model.where}.")
+    if answerer.is_remote:
+        say(f"Your question and passages of your documents leave this machine: they are sent to {answerer.where}.")
     return answerer
 
 
@@ -123,9 +122,10 @@ def print_sources(stream: "AnswerStream", report: "AnswerReport") -> None:
 
 
 def source_line(number: int, hit: Hit) -> str:
-    """`[1] notes/lease.md:12  Lease › Term`."""
+    """`[1] notes/lease.md:12  Lease › Term  2025-03-01`."""
     title = f"  {printable(hit.title)}" if hit.title else ""
-    return f"{click.style(f'[{number}]', bold=True)} {click.style(place(hit), fg='cyan')}{title}"
+    day = f"  {click.style(printable(hit.date), dim=True)}" if hit.date else ""
+    return f"{click.style(f'[{number}]', bold=True)} {click.style(place(hit), fg='cyan')}{title}{day}"
 
 
 def passage_text(hit: Hit) -> str:
@@ -159,9 +159,10 @@ def answer_as_json(
         "searched_for": searched_for,
         "answer": report.text,
         "ending": report.ending,
-        "model": answerer.model.name,
-        "server": answerer.model.where,
-        "remote": answerer.model.is_remote,
+        "model": answerer.name,
+        "server": answerer.where,
+        "remote": answerer.is_remote,
+        "quoted": answerer.model is None,
         "window_tokens": answerer.window.tokens,
         "prompt_tokens": stream.context.tokens if stream.context else 0,
         "sources": sources_as_json(stream.sources, report.cited),

@@ -32,11 +32,11 @@ class _Request(AnswerRequest):
 @click.command()
 @with_options(_Request)
 def ask(request: _Request) -> None:
-    """Answer QUESTION from what is indexed, by a language model on this machine, with citations.
+    """Answer QUESTION from what is indexed, with citations.
 
-    The model is that of a server found on this machine (Ollama, llama.cpp, LM Studio, vLLM), or the embedded one. Every
-    citation is checked; sentences that no source seems to say are marked. If nothing is clearly about the question, no model is
-    asked.
+    A language model writes the answer, if a server is found on this machine (Ollama, llama.cpp, LM Studio, vLLM) or one is
+    named. Every citation is checked; sentences that no source seems to say are marked. Without a model the sentences that answer
+    are quoted. If nothing is clearly about the question, there is no answer.
 
     \b
     Examples:
@@ -69,13 +69,15 @@ def ask(request: _Request) -> None:
 def _answer(answerer: "Answerer", sources: "SearchRequest", *, as_json: bool) -> None:
     question = sources.query
     stream = answerer.answer_from(sources)
-    if stream.sources:
-        say(f"Asking {answerer.name} ({answerer.model.where}) …")
+    if stream.sources and answerer.model:
+        say(f"Asking {answerer.name} ({answerer.where}) …")
     if not show(question, question, answerer, stream, as_json=as_json):
         say("Stopped.")
         click.get_current_context().exit(130)
     if not stream.sources:
         say(_nearest(question))
+    elif answerer.advice:
+        say(answerer.advice)
 
 
 def _print_context(library: "Library", sources: "SearchRequest", *, as_json: bool) -> None:

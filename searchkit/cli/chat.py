@@ -26,6 +26,8 @@ _HELP = (
 def chat(request: AnswerRequest) -> None:
     """Talk about what is indexed: every question is rewritten to be understood alone, and gets its own sources.
 
+    Without a language model (see searchkit ask), sources answer by quotations.
+
     In a conversation, /sources shows what the last answer is based on, /new starts over, /quit or Ctrl-D ends, and Ctrl-C stops
     an answer. From a pipe, each line is a question.
 
@@ -41,7 +43,7 @@ def chat(request: AnswerRequest) -> None:
     with Library() as library:
         check_collections(library, request.collections)
         answerer = open_with_privacy_notice(library, request)
-        say(f"Talking to {answerer.name} ({answerer.model.where}).")
+        say(f"Talking to {answerer.name} ({answerer.where})." if answerer.model else answerer.advice)
         try:
             _talk(Conversation(answerer, request.sources()), as_json=request.as_json)
         finally:

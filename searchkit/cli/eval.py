@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from searchkit.cli.eval_answers import answers
 from searchkit.cli.eval_retrieval import retrieval
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import plural
@@ -25,17 +26,19 @@ def _window(value: str) -> tuple[int, int]:
 
 @click.group(name="eval")
 def eval() -> None:
-    """Measure the quality of search and of chunking on judged data.
+    """Measure the quality of search, of answers and of chunking on judged data.
 
     \b
     Examples:
       searchkit eval retrieval ~/beir/scifact
+      searchkit eval answers questions.jsonl
       searchkit eval init docs
       searchkit eval chunking ~/judged
     """
 
 
 eval.add_command(retrieval)
+eval.add_command(answers)
 
 
 @eval.command(short_help="Measure how much of the answers the best chunks contain.")

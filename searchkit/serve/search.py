@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from searchkit.answer.plain_text import visible_text
-from searchkit.answer.prompt import COMMENT, as_data, without_turn_marks
+from searchkit.answer.prompt import as_data, without_comments, without_turn_marks
 from searchkit.display import on_one_line
 from searchkit.library import Library
 from searchkit.search.across import notes_on_hits
@@ -46,7 +46,7 @@ class ReferencedHit:
         start = self.hit.text.find(self.hit.snippet)
         if start < 0:
             return sanitize(self.hit.snippet)
-        without = COMMENT.sub(lambda comment: " " * len(comment.group(0)), self.hit.text)
+        without = without_comments(self.hit.text)
         end = start + len(self.hit.snippet)
         shown = replace(self.hit, text=without, snippet=without[start:end])
         return with_ellipses(shown, sanitize(shown.snippet))

@@ -136,7 +136,7 @@ class CheckedText:
             self.sentences.append(CheckedSentence(sentence, tuple(cited), None))
             return ""
         is_supported = any(found.is_enough for found in self._support.support(bare, cited).values())
-        best = None if cited else self._support.best_source(bare)
+        best = None if is_supported else self._support.best_source(bare)
         added = (best,) if best else ()
         self.citations.cited.update(added)
         is_supported = is_supported or bool(added)

@@ -5,11 +5,12 @@ It finds what was made up; it cannot see a "not" that was dropped, nor who did w
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.citations import has_number, has_only, numbers_of
+from searchkit.answer.prompt import without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.text import split_sentences
@@ -113,13 +114,14 @@ class SupportChecker:
         return max(enough, key=lambda number: (found[number].meaning, found[number].words), default=None)
 
     def _content(self, text: str) -> frozenset[str]:
-        return _content_stems(text, self._stemmer)
+        return content_stems(text, self._stemmer)
 
 
 class _Source:
     """A source, prepared when it is first needed."""
 
     def __init__(self, hit: Hit, open_embedder: OpenEmbedder, stemmer: Stemmer) -> None:
+        hit = replace(hit, text=without_comments(hit.text))
         self._text = f"{hit.title}\n{hit.text}"
         self._hit = hit
         self._open_embedder = open_embedder
@@ -143,7 +145,7 @@ class _Source:
     def nearest(self, question: str) -> str:
         """The sentence nearest to a question, and the next ones if it is short; without a model, the hit's snippet."""
         if self._embedder is None:
-            return self._hit.snippet
+            return without_comments(self._hit.snippet)
         query = self._embedder.embed_queries([question])[0]
         pieces = _pieces(self._hit.text)
         first = last = int((self._text_vectors @ query).argmax())
@@ -177,7 +179,7 @@ class _Source:
 
     @cached_property
     def _stems(self) -> frozenset[str]:
-        return _content_stems(self._text, self._stemmer)
+        return content_stems(self._text, self._stemmer)
 
     @cached_property
     def _numbers(self) -> frozenset[str]:
@@ -196,6 +198,7 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, begun] if begun.strip() or not pieces else pieces
 
 
-def _content_stems(text: str, stemmer: Stemmer) -> frozenset[str]:
+def content_stems(text: str, stemmer: Stemmer) -> frozenset[str]:
+    """The stems of a text's words but for stop words."""
     words = [(text[span.start : span.end].casefold(), span.stem) for span in stemmer.spans(text)]
     return frozenset(stem for word, stem in words if word not in STOP_WORDS)

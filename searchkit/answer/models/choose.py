@@ -1,4 +1,4 @@
-"""Chooses the language model: the one named, otherwise a server found on this machine, otherwise the embedded one."""
+"""Chooses the language model: the one named, otherwise a server found on this machine. The embedded one is used if it is named."""
 
 import os
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from searchkit.answer.models.connection import base_url
-from searchkit.answer.models.embedded import INSTALL_LLM, EmbeddedLanguageModel, bundled_gguf, has_runtime
+from searchkit.answer.models.embedded import INSTALL_LLM, EmbeddedLanguageModel, bundled_gguf
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.answer.models.server_info import (
     USUAL_ENDPOINTS,
@@ -54,6 +54,21 @@ def choose_model(
     return _found(settings, endpoints)
 
 
+def model_or_reason(
+    settings: LlmSettings, choice: ModelChoice = ModelChoice()
+) -> tuple[LanguageModel | None, LlmNotFoundError | None]:
+    """The model to ask, for those who can do without one; and why the one in the settings is not there, None if they name none.
+
+    Raises LlmNotFoundError if `choice` names one.
+    """
+    try:
+        return choose_model(settings, choice), None
+    except LlmNotFoundError as error:
+        if choice != ModelChoice():
+            raise
+        return None, error if settings.base_url or settings.gguf or settings.model else None
+
+
 def _named(address: str, settings: LlmSettings) -> LanguageModel:
     endpoint = Endpoint("the server", base_url(address))
     key = _api_key(settings)
@@ -83,13 +98,10 @@ def _found(settings: LlmSettings, endpoints: Sequence[Endpoint]) -> LanguageMode
         offering = having
     if offering:
         return _model_at(offering[0].endpoint, offering[0].models, settings, "")
-    if has_runtime() and bundled_gguf():
-        return _embedded(settings)
     raise LlmNotFoundError(
-        f"No language model was found. Tried: {in_words(found)}, and the embedded one (not installed).",
+        f"No language model was found. Tried: {in_words(found)}.",
         remedy=Remedy(sentence="Start one of these servers with a chat model")
         | Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name another")
-        | replace(INSTALL_LLM, sentence="Install the embedded one")
         | _SOURCES_ALONE,
     )
 

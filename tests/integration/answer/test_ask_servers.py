@@ -3,20 +3,17 @@
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.connection import base_url, is_loopback
-from searchkit.answer.models.embedded import EmbeddedLanguageModel
 from searchkit.answer.models.language_model import Message
 from searchkit.answer.models.server_info import Endpoint, Probe, ServerModel, discover_servers, probe
 from searchkit.answer.models.server_model import CAREFUL_WINDOW, HttpLanguageModel, ServerOptions
 from searchkit.config import LlmSettings
 from searchkit.display import error_text
-from searchkit.display.installation import Installation
 from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, UsageError, WindowTooSmallError
 from tests.support.errors import refused
 from tests.support.fake_llm import MODEL, FakeLlm, Script, fake_llm
@@ -150,24 +147,6 @@ def test_a_named_server_that_does_not_answer_at_once_is_asked_again(
     chosen.close()
 
 
-def test_an_embedding_model_as_a_file_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Encoder:
-        def create_chat_completion(self, *_: object, **__: object) -> Iterator[object]:
-            raise AssertionError("Memory is not initialized")
-
-        def close(self) -> None:
-            """Nothing to free."""
-
-    gguf = tmp_path / "encoder.gguf"
-    gguf.write_bytes(b"GGUF")
-    monkeypatch.setattr("searchkit.answer.models.embedded.has_runtime", lambda: True)
-    model = EmbeddedLanguageModel(gguf)
-    vars(model)["_model"] = Encoder()
-    with pytest.raises(LlmError, match="encoder is an embedding model, and cannot chat"):
-        list(model.reply(ASKED, 5))
-    model.close()
-
-
 def test_a_template_without_a_system_role_gets_the_rules_with_the_question(llm: FakeLlm) -> None:
     llm.scripts = [Script(status=400, error="System role not supported"), Script(["fine"])]
     assert "".join(model_at(llm).reply(ASKED, 50)) == "fine"
@@ -229,7 +208,6 @@ def test_without_any_server_it_says_what_was_tried_and_what_to_do(monkeypatch: p
         choose_model(NOBODY, endpoints=[Endpoint("Ollama", f"http://127.0.0.1:{port}/v1")])
     for part in (
         f"Ollama on http://127.0.0.1:{port} (not running)",
-        Installation.here().adding("llm"),
         "--no-llm",
         "--llm URL",
     ):

@@ -88,6 +88,33 @@ def test_nothing_relevant_is_no_error_and_asks_nobody(home: Path, llm: FakeLlm) 
     assert llm.asked == []
 
 
+def test_without_a_language_model_the_sentences_that_answer_are_quoted(home: Path, llm: FakeLlm) -> None:
+    llm.base = "http://127.0.0.1:9"  # where nobody listens
+    result = run(home, llm, "ask", QUESTION)
+    quoted, *_, source = result.stdout.strip().splitlines()
+    assert quoted.startswith("“") and quoted.endswith("” [1]")
+    assert source.startswith("[")
+    assert result.stderr.count("\n") == 1 and "No model server answers at http://127.0.0.1:9" in result.stderr
+    assert json.loads(run(home, llm, "ask", QUESTION, "--json").stdout)["quoted"] is True
+    talk = run(home, llm, "chat", typed="error E07\ngo on\n")
+    assert "Looking for: error E07" in talk.stderr
+    lines = [line for line in talk.stdout.splitlines() if line.startswith("“")]
+    assert len(lines) == len(set(lines)) > 1
+
+
+def test_answers_are_measured_on_questions_with_known_answers(home: Path, llm: FakeLlm, tmp_path: Path) -> None:
+    llm.base = "http://127.0.0.1:9"
+    known = {"question": QUESTION, "answers": ["E07"], "source": "Corvello-D2-operating-manual.pdf"}
+    file = write(tmp_path / "questions.jsonl", json.dumps(known) + '\n{"question": "who won the world cup of 1998"}\n')
+    result = run(home, llm, "eval", "answers", str(file))
+    assert "2 questions, 1 with an answer" in result.stdout
+    documented = (SAMPLE_DOCS.parent / "docs" / "json.md").read_text("utf-8")
+    measured = json.loads(run(home, llm, "eval", "answers", str(file), "--json").stdout)
+    assert measured["answers"][1]["refused"] is True and measured["right"] == 1.0
+    for fields in (measured, measured["answers"][0]):
+        assert all(f"`{field}`" in documented for field in fields)
+
+
 def test_a_server_that_dies_is_told_after_what_came(home: Path, llm: FakeLlm) -> None:
     llm.scripts = [Script([SAID, " And ", "more"], drop_after=2)]
     result = run(home, llm, "ask", QUESTION, code=1)

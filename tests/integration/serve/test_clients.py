@@ -177,6 +177,14 @@ def test_where_nothing_is_relevant_no_model_is_asked(openai: OpenAI, llm: FakeLl
     assert len(llm.asked) == before
 
 
+def test_chores_of_chat_programs_are_handed_to_the_model_as_they_are(openai: OpenAI, llm: FakeLlm) -> None:
+    llm.answers('{"title": "The boiler"}')
+    task = '### Task:\nGenerate a title for the chat.\nJSON format: { "title": "…" }\nUSER: what is a zygote quasar'
+    answer = openai.chat.completions.create(model="docs", messages=[{"role": "user", "content": task}])
+    assert answer.choices[0].message.content == '{"title": "The boiler"}'
+    assert llm.asked[-1]["messages"] == [{"role": "user", "content": task}]
+
+
 def test_a_language_model_that_fails_is_an_error_with_its_reason(openai: OpenAI, llm: FakeLlm) -> None:
     llm.scripts = [Script(status=500, error="out of memory")]
     with pytest.raises(APIError, match="out of memory"):

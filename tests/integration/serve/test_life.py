@@ -18,7 +18,8 @@ from tests.support.serve_process import Server, serving
 
 pytestmark = pytest.mark.slow
 
-CHAT = {"model": "docs", "messages": [{"role": "user", "content": "until the gauge shows two bar"}], "stream": True}
+ASKED = [{"role": "user", "content": "until the gauge shows two bar"}]
+CHAT = {"model": "docs", "messages": ASKED, "stream": True}
 
 
 class Paused(list[str]):
@@ -184,11 +185,21 @@ def test_a_server_over_nothing_says_what_to_do(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_without_a_language_model_a_chat_says_how_to_get_one(home: Path) -> None:
+def test_without_a_language_model_a_chat_quotes_and_says_how_to_get_one(home: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{probe.getsockname()[1]}"
         with serving(home, llm=nobody) as server:
-            refused = server.post("/v1/chat/completions", CHAT)
-            assert refused.status_code == 503
-            assert "No model server answers" in refused.json()["error"]["message"]
+            whole = {**CHAT, "stream": False}
+            said = server.post("/v1/chat/completions", whole).json()["choices"][0]["message"]["content"]
+            assert said.startswith("“Top up the water until the gauge shows two bar.” [1]")
+            assert "No model server answers" in said and "Sources:\n[1] " in said
+            turns = [*ASKED, {"role": "assistant", "content": said}, {"role": "user", "content": "go on"}]
+            more = server.post("/v1/chat/completions", {**whole, "messages": turns}).json()
+            assert "two bar" not in more["choices"][0]["message"]["content"]
+            title = {
+                "role": "user",
+                "content": '### Task:\nGenerate a title.\nJSON format: { "title": "…" }\nUSER: when is it',
+            }
+            named = server.post("/v1/chat/completions", {**whole, "messages": [title]}).json()
+            assert named["choices"][0]["message"]["content"] == '{"title": "when is it"}'

@@ -46,6 +46,7 @@ class ScriptedAnswerer:
     """Answers every question alike, from what a search finds."""
 
     name = "scripted-1b"
+    advice = ""
 
     def __init__(self, library: Library, pieces: Sequence[str] = ANSWER, *, waits: bool = False) -> None:
         self._library = library

@@ -53,6 +53,7 @@ class FixedAnswerer:
     """Gives one answer and does not end."""
 
     name = "scripted-1b"
+    advice = ""
 
     def answer(self, question: str, collections: Sequence[str]) -> Script:
         assert question and not collections

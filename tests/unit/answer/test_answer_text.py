@@ -116,8 +116,12 @@ def test_a_sentence_that_no_source_says_is_marked(support: SupportChecker) -> No
     assert f"first [1]. {UNSUPPORTED} Prune" in text
 
 
-def test_a_sentence_that_cites_the_wrong_source_is_marked(support: SupportChecker) -> None:
-    assert UNSUPPORTED in shown(support, "Prune the roses in March [1].")[0]
+def test_a_sentence_that_cites_the_wrong_source_gets_the_number_of_the_one_that_says_it(
+    support: SupportChecker,
+) -> None:
+    text, checked = shown(support, "Prune the roses in March [1].")
+    assert UNSUPPORTED not in text and text.endswith("[2]")
+    assert checked.sentences[0].added == (2,)
 
 
 def test_a_number_that_is_not_there_is_no_support(support: SupportChecker) -> None:

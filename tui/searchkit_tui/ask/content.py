@@ -18,8 +18,8 @@ _ENTRY_CHARACTERS = 160
 INSTEAD = "Meanwhile, these are the passages that an answer would be made from. Press a number to read one."
 
 
-def answer_text(text: str, sources: int) -> Content:
-    """Style the answer so far; the numbers of its sources can be clicked, links cannot."""
+def answer_text(text: str, sources: int, advice: str = "") -> Content:
+    """Style the answer so far, with advice below; the numbers of its sources can be clicked, links cannot."""
     clean = visible(text)
     parts: list[Content] = []
     at = 0
@@ -31,7 +31,8 @@ def answer_text(text: str, sources: int) -> Content:
         style = Style(bold=True) + Style.from_meta({"@click": f"screen.jump({number})"})
         parts.append(Content.styled(found[0], style))
         at = found.end()
-    return Content("").join([*parts, Content(clean[at:])])
+    below = [Content.styled(f"\n\n{visible(advice, one_line=True)}", "dim")] if advice and clean else []
+    return Content("").join([*parts, Content(clean[at:]), *below])
 
 
 def source_entry(number: int, hit: Hit) -> Content:
@@ -68,6 +69,8 @@ def state_line(reply: Reply) -> Content:
         return Content.styled("Stopping…", "dim")
     if reply.state is ReplyState.SEARCHING or reply.missing is not None:
         return Content.styled("Looking for passages…", "dim")
+    if not name:
+        return Content.styled(f"Quoting from {count}…", "$text-accent")
     return Content.assemble((f"{name} is answering from {count}", "$text-accent"), (" · esc stops it", "dim"))
 
 
@@ -78,6 +81,10 @@ def _ending(reply: Reply, name: str, count: str) -> Content:
         return Content(f"{count} found" if reply.sources else "Nothing found to base an answer on.")
     if reply.is_stopped:
         return Content(f"■ Stopped after {reply.elapsed_seconds:.1f} s. / asks again.")
+    if not name:
+        return Content(
+            f"✓ {count} in {reply.elapsed_seconds:.1f} s." if reply.sources else "Nothing found to answer from."
+        )
     numbers = ", ".join(f"[{number}]" for number in cited(reply.text, reply.sources))
     citations = f"it cites {numbers}" if numbers else "it cites none of them"
     return Content(f"✓ {name} answered from {count} in {reply.elapsed_seconds:.1f} s; {citations}.")

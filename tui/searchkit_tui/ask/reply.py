@@ -31,10 +31,17 @@ class AnswerStream(Protocol):
 
 
 class Answerer(Protocol):
-    """Answers questions from a library's passages, on this machine. `name`: the language model's."""
+    """Answers questions from a library's passages, on this machine. `name`: the language model's; "" if passages are quoted.
+
+    `advice`: then what would answer in words of its own, on one line.
+    """
 
     @property
     def name(self) -> str:
+        """See the class."""
+
+    @property
+    def advice(self) -> str:
         """See the class."""
 
     def answer(self, question: str, collections: Sequence[str]) -> AnswerStream:
@@ -48,7 +55,7 @@ OpenAnswerer = Callable[[Library], Answerer]
 
 
 def find_answerer(library: Library) -> Answerer:
-    """Open the engine's answerer. Raises SearchkitError, with what to do, if there is no language model."""
+    """Open the engine's answerer. Raises SearchkitError, with what to do, if the language model that is set up cannot be used."""
     from searchkit.answer import open_answerer
 
     return open_answerer(library)
@@ -65,13 +72,14 @@ class ReplyState(StrEnum):
 class Reply:
     """A question and its answer so far. Attributes are replaced or appended to as a whole, so that any thread may read them.
 
-    `name`: the language model's. `missing`: why there is none, None while there is. `error`: how the answer failed, "" if it
-    did not.
+    `name`, `advice`: see Answerer. `missing`: why nothing answers, None while something does. `error`: how the answer failed, "" if
+    it did not.
     """
 
     def __init__(self, library: Library, open_answerer: OpenAnswerer) -> None:
         self.state = ReplyState.SEARCHING
         self.name = ""
+        self.advice = ""
         self.sources: tuple[Hit, ...] = ()
         self.pieces: list[str] = []
         self.missing: str | None = None
@@ -105,7 +113,7 @@ class Reply:
             self._stream.stop()
 
     def run(self, question: str, collections: Sequence[str]) -> None:
-        """Answer to the end, or find only the passages where there is no language model. For a thread of its own."""
+        """Answer to the end, or find only the passages where nothing answers. For a thread of its own."""
         try:
             with self._library.sibling() as library:
                 self._answer(library, question, collections)
@@ -123,7 +131,7 @@ class Reply:
             self.missing = error_text(error)
             self._take_sources(library.search(question, k=SOURCES, collections=collections))
             return
-        self.name = answerer.name
+        self.name, self.advice = answerer.name, answerer.advice
         try:
             self._follow(answerer.answer(question, collections))
         finally:

@@ -191,7 +191,7 @@ class AskScreen(ScreenWithHelp):
             self.query_one(SourcesPane).show(reply.sources)
         self._drawn = seen
         self.query_one("#state", Static).update(state_line(reply))
-        text = answer_text(reply.text, len(reply.sources))
+        text = answer_text(reply.text, len(reply.sources), "" if reply.is_coming else reply.advice)
         self.query_one("#answer", Static).update(text if reply.missing is None else no_answerer(reply.missing))
         if reply.is_coming:
             self.query_one("#answer-pane").scroll_end(animate=False)

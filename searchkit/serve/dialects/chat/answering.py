@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,13 +11,18 @@ from searchkit.answer.answerer import DEFAULT_K, Answerer
 from searchkit.answer.conversation import Conversation
 from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream
 from searchkit.answer.models.language_model import LanguageModel, Message
-from searchkit.errors import AnswerCutError, LlmError, WindowTooSmallError
+from searchkit.answer.plain_text import visible_text
+from searchkit.answer.prompt import without_turn_marks
+from searchkit.errors import AnswerCutError, LlmError, LlmNotFoundError, WindowTooSmallError
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
+from searchkit.serve.dialects.chat.chores import CHORE_TOKENS, is_chore, without_model
 from searchkit.serve.dialects.chat.requests import collections_of
 from searchkit.serve.pool import LibraryPool
 from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit
+
+_LOOK_SECONDS = 15.0  # between two looks for a language model while there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +48,34 @@ class ChatResult:
 
 
 class SharedLanguageModel:
-    """The language model of all answers, looked for on first use, and again after it has failed.
+    """The language model of all answers, looked for on first use, again after it has failed, and now and then while there is none.
 
-    `choose` finds it, or raises LlmNotFoundError.
+    `choose` finds it, or says why the one that is set up is not there, or raises LlmNotFoundError.
     """
 
-    def __init__(self, choose: Callable[[], LanguageModel]) -> None:
+    def __init__(self, choose: Callable[[], tuple[LanguageModel | None, LlmNotFoundError | None]]) -> None:
         self._choose = choose
         self._lock = threading.Lock()
         self._model: LanguageModel | None = None
+        self._missing: LlmNotFoundError | None = None
+        self._look_again = 0.0
 
     @contextmanager
-    def use(self) -> Iterator[LanguageModel]:
-        """Give the model. If it fails, the next use looks for one again: the server may have another by then."""
+    def use(self, library: Library) -> Iterator[Answerer]:
+        """Give an answerer with the model. If that fails, the next use looks for one again: the server may have another by then."""
         with self._lock:
-            if self._model is None:
-                self._model = self._choose()
+            if self._model is None and time.monotonic() >= self._look_again:
+                self._model, self._missing = self._choose()
+                self._look_again = time.monotonic() + _LOOK_SECONDS
             model = self._model
         try:
-            yield model
+            yield Answerer(library, model, self._missing)
         except (AnswerCutError, WindowTooSmallError):
             raise
         except LlmError:
             with self._lock:
                 if self._model is model:
-                    self._model = None
+                    self._model, self._look_again = None, 0.0
             raise
 
     def close(self) -> None:
@@ -133,8 +142,9 @@ def _answered(
 ) -> ChatResult:
     collections = collections_of(request.model, library.collections())
     sources = SearchRequest(k=DEFAULT_K, collections=tuple(collections))
-    with language.use() as model:
-        answerer = Answerer(library, model)
+    with language.use(library) as answerer:
+        if is_chore(request.question):
+            return _done(request, answerer.model, line)
         conversation = Conversation(answerer, sources, list(request.history))
         stream = line.follow(conversation.ask(request.question))
         try:
@@ -145,12 +155,35 @@ def _answered(
                 raise
         report = stream.report
         assert report is not None
+        if stream.sources and answerer.advice and not request.history:
+            line.send(f"\n\n{answerer.advice}")
         return ChatResult(
             report,
             stream.sources,
             references_of(library, stream.sources),
             conversation.searched_for,
-            model.name,
+            answerer.name,
             stream.context.tokens if stream.context else 0,
-            model.count_tokens(report.text) if stream.sources else 0,
+            answerer.window.count(report.text) if stream.sources else 0,
         )
+
+
+def _done(request: ChatRequest, model: LanguageModel | None, line: AnswerInProgress) -> ChatResult:
+    """Do what a chat program asks for its own ends, as it asks for it."""
+    if model is None:
+        text = without_model(request.question)
+        line.send(text)
+    else:
+        reply = model.reply([Message("user", without_turn_marks(request.question))], CHORE_TOKENS)
+        pieces = []
+        try:
+            for piece in reply:
+                if line.is_stopped:
+                    break
+                pieces.append(visible_text(piece))
+                line.send(pieces[-1])
+        finally:
+            reply.stop()
+        text = "".join(pieces)
+    report = AnswerReport(text, (), (), (), "complete")
+    return ChatResult(report, (), (), "", model.name if model else "", 0, 0)

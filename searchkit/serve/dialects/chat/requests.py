@@ -13,6 +13,7 @@ SOURCES = "Sources:"
 _PREFIX = f"{EVERYTHING}/"
 # It begins where a run of line ends begins: otherwise a long run would be scanned over and over.
 _SOURCE_LIST = re.compile(rf"(?<!\n)\n+{SOURCES}\n(?:\[\d+\] [^\n]*(?:\n|\Z))+\Z")
+_ADVICE = re.compile(r"\n\n[^\n]*(?:\(searchkit docs ask\)|sources are quoted)\.(?=\n|\Z)")
 _INSTRUCTIONS = ("system", "developer")
 _MAX_CHARACTERS = 20_000  # of a question; more than any model reads
 
@@ -49,8 +50,8 @@ def question_and_history(messages: Sequence[tuple[str, str]]) -> tuple[str, list
 
 
 def as_said(answer: str) -> str:
-    """Strip the list of sources and the citations from an answer of ours that a client sends back."""
-    return without_citations(_SOURCE_LIST.sub("", answer)).replace(f" {UNSUPPORTED}", "").strip()
+    """Strip the list of sources, the advice and the citations from an answer of ours that a client sends back."""
+    return without_citations(_ADVICE.sub("", _SOURCE_LIST.sub("", answer))).replace(f" {UNSUPPORTED}", "").strip()
 
 
 def _turns(said: Sequence[tuple[str, str]]) -> list[Message]:

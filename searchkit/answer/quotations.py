@@ -1,0 +1,232 @@
+"""Answers in the sources' own words: the sentences that say it, one quotation on a line, numbered. No language model is needed.
+
+The collection's model reads the likeliest sentences of the best passages, under their headings. Those nearest to the question are
+quoted, with what follows a short one; where even they are far from it, nothing is.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream, nothing_relevant
+from searchkit.answer.grounding.checked_text import CheckedSentence
+from searchkit.answer.grounding.support import OpenEmbedder, content_stems
+from searchkit.answer.plain_text import plain_text
+from searchkit.answer.prompt import without_comments
+from searchkit.catalog.fulltext import Stemmer
+from searchkit.formats import CODE_SUFFIXES
+from searchkit.search.lexical.exact_matches import identifiers
+from searchkit.search.sentences import Bounds, says_something, sentences
+from searchkit.text import folded
+from searchkit.types import Hit, Passage
+
+if TYPE_CHECKING:
+    from searchkit.embedding.embedder import Embedder
+    from searchkit_indexes import Vectors
+
+# Set on the tuning half of the questions with known answers (docs/benchmarks/answers.md).
+_READ = (
+    8,
+    4,
+    3,
+    2,
+    2,
+    1,
+    1,
+    1,
+)  # sentences that the model reads of each passage, the best first: a fifth of a second in all
+_COVER = 0.2  # of the share of the question's words in a sentence, beside its nearness
+_RANK = 0.1  # taken off for each passage before its own
+_MOST, _NEARLY = 3, 0.4  # quotations, and how much farther than the best one they may be
+_CHARACTERS = 240  # of a quotation: what follows a shorter sentence belongs to it
+_MOST_CHARACTERS = 400
+_NEAR = 0.62  # of the best sentence; of what is asked about something else nine in ten are farther
+_NEAR_BY_WORDS = 0.5  # share of the question's words, without a model
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """A stretch of a passage. `source`: the passage's place in the list that it was chosen from."""
+
+    source: int
+    start: int
+    end: int
+
+
+def quote(
+    question: str, passages: Sequence[Hit], open_embedder: OpenEmbedder, said: Sequence[str] = ()
+) -> AnswerStream:
+    """Answer with what passages say that is nearest to a question. If nothing is near, the stream says so and has no sources.
+
+    The passages that are quoted are the first sources, in the order of their numbers; others that are clearly about the question
+    follow. `said`: earlier answers; what they quote is not said again. `open_embedder`: opens a collection's model, None if
+    there is none; words alone choose then.
+    """
+    texts = [without_comments(hit.text) for hit in passages]
+    with closing(Stemmer()) as stemmer:
+        known = " ".join(" ".join(said).split())
+        chosen = _Chooser(question, passages, texts, open_embedder, stemmer).choose(known)
+    if not chosen:
+        return nothing_relevant()
+    quoted = list(dict.fromkeys(each.source for each in chosen))
+    others = [i for i, hit in enumerate(passages) if i not in quoted and not hit.is_weak]
+    number_of = {source: number for number, source in enumerate(quoted, 1)}
+
+    def pieces(stream: AnswerStream) -> Iterator[str]:
+        written: list[CheckedSentence] = []
+        for each in chosen:
+            text = f"“{_one_line(plain_text(texts[each.source][each.start : each.end]))}”"
+            number = number_of[each.source]
+            shown = f"{text} [{number}]"
+            yield f"\n{shown}" if written else shown
+            written.append(CheckedSentence(text, (number,), is_supported=True))
+        whole = "\n".join(f"{each.text} [{each.citations[0]}]" for each in written)
+        stream.report = AnswerReport(whole, tuple(written), tuple(sorted(number_of.values())), (), "complete")
+
+    return AnswerStream([passages[i] for i in (*quoted, *others)], pieces)
+
+
+@dataclass(slots=True)
+class _Sentence:
+    """A sentence of a passage. `cover`: the share of the question's words in it. `nearness`: to the question, 0 for what is
+    unrelated and 1 for what matches as the model's built-in pairs do; None if it was not read.
+    """
+
+    passage: int
+    bounds: Bounds
+    cover: float
+    nearness: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What sentences are compared by."""
+        return (self.nearness or 0.0) + _COVER * self.cover - _RANK * self.passage
+
+
+class _Chooser:
+    """Chooses from passages for one question."""
+
+    def __init__(
+        self,
+        question: str,
+        passages: Sequence[Hit],
+        texts: Sequence[str],
+        open_embedder: OpenEmbedder,
+        stemmer: Stemmer,
+    ) -> None:
+        self._question, self._passages, self._texts = question, passages, texts
+        self._open_embedder = open_embedder
+        self._stemmer = stemmer
+        self._asked = content_stems(question, stemmer)
+
+    def choose(self, said: str) -> list[Quotation]:
+        """The quotations, the nearest first; none if nothing is near. `said`: what is not said again, on one line."""
+        of_each = [self._sentences(i) for i in range(len(self._passages))]
+        found = [each for of in of_each for each in of if self._text(each) not in said]
+        is_read = self._read(found)
+        judged = sorted(
+            (each for each in found if each.nearness is not None or not is_read), key=lambda each: -each.score
+        )
+        if not judged or not self._is_near(judged[0], is_read=is_read) or self._lacks_what_is_named():
+            return []
+        chosen: list[Quotation] = []
+        for each in judged:
+            if len(chosen) == _MOST or each.score < judged[0].score - _NEARLY:
+                break
+            if not self._is_known(each, chosen):
+                chosen.append(self._with_following(each, of_each[each.passage]))
+        return chosen
+
+    def _sentences(self, passage: int) -> list[_Sentence]:
+        hit, text = self._passages[passage], self._texts[passage]
+        found = sentences(text, hit.title, is_code=hit.path.suffix.lower() in CODE_SUFFIXES)
+        found = [each for each in found if says_something(text[slice(*each)])] or found
+        covers = [content_stems(text[start:end], self._stemmer) & self._asked for start, end in found]
+        share = max(1, len(self._asked))
+        return [_Sentence(passage, bounds, len(of) / share) for bounds, of in zip(found, covers, strict=True)]
+
+    def _read(self, found: Sequence[_Sentence]) -> bool:
+        """Have each collection's model read the likeliest sentences of its passages. False if there is no model."""
+        is_read = False
+        for collection in dict.fromkeys(hit.collection for hit in self._passages):
+            embedder = self._open_embedder(collection)
+            if embedder is None:
+                continue
+            vector = embedder.embed_queries([self._question])[0]
+            own = [each for each in found if self._passages[each.passage].collection == collection]
+            likely = self._likely(own, embedder, vector)
+            read = embedder.embed_documents(
+                [Passage(self._passages[each.passage].title, self._text(each)) for each in likely]
+            )
+            unrelated, matching = embedder.info.similarity_range
+            for each, cosine in zip(likely, read @ vector, strict=True):
+                each.nearness = (float(cosine) - unrelated) / (matching - unrelated)
+            is_read = is_read or bool(likely)
+        return is_read
+
+    def _likely(self, found: Sequence[_Sentence], embedder: "Embedder", vector: "Vectors") -> list[_Sentence]:
+        """Of each passage the sentences that are guessed to be nearest, as many as are read of it."""
+        guesses = self._guesses(found, embedder, vector)
+        ordered = sorted(range(len(found)), key=lambda i: -guesses[i] - _COVER * found[i].cover)
+        taken: list[_Sentence] = []
+        left = dict(enumerate(_READ))
+        for i in ordered:
+            if left.get(found[i].passage, 0):
+                left[found[i].passage] -= 1
+                taken.append(found[i])
+        return taken
+
+    def _guesses(self, found: Sequence[_Sentence], embedder: "Embedder", vector: "Vectors") -> list[float]:
+        """How near sentences are, guessed from their tokens; 0 for all if the model has no such guesses."""
+        from searchkit.embedding.embedder import prefix
+
+        guessing = embedder.provisional
+        if guessing is None or not found:
+            return [0.0] * len(found)
+        query = prefix(vector[None], guessing.dimension)[0]
+        return [float(cosine) for cosine in guessing.of([Passage("", self._text(each)) for each in found]) @ query]
+
+    def _is_near(self, best: _Sentence, *, is_read: bool) -> bool:
+        hit = self._passages[best.passage]
+        if is_read:
+            return best.score >= _NEAR or hit.evidence.has_every_word
+        return best.cover >= _NEAR_BY_WORDS or not hit.is_weak
+
+    def _lacks_what_is_named(self) -> bool:
+        """True if the question names things such as E03, and no passage has any of them."""
+        named = [folded(name) for name in identifiers(self._question) if any(map(str.isdigit, name))]
+        if not named:
+            return False
+        return not any(
+            name in folded(f"{hit.path} {hit.title} {text}")
+            for hit, text in zip(self._passages, self._texts, strict=True)
+            for name in named
+        ) and not any(hit.evidence.has_every_word for hit in self._passages)
+
+    def _is_known(self, sentence: _Sentence, chosen: Sequence[Quotation]) -> bool:
+        """True if a sentence is part of what is quoted, or says the same."""
+        text = self._text(sentence)
+        return any(
+            text in _one_line(self._texts[each.source][each.start : each.end])
+            or (each.source == sentence.passage and each.start < sentence.bounds[1] and sentence.bounds[0] < each.end)
+            for each in chosen
+        )
+
+    def _with_following(self, sentence: _Sentence, of_passage: Sequence[_Sentence]) -> Quotation:
+        """A sentence with those that follow it in its paragraph, while it is short."""
+        text, (start, end) = self._texts[sentence.passage], sentence.bounds
+        for each in of_passage[of_passage.index(sentence) + 1 :]:
+            between = text[end : each.bounds[0]]
+            is_over = end - start >= _CHARACTERS or each.bounds[1] - start > _MOST_CHARACTERS
+            if is_over or "\n\n" in between or any(map(str.isalnum, between)):
+                break
+            end = each.bounds[1]
+        return Quotation(sentence.passage, start, min(end, start + _MOST_CHARACTERS))
+
+    def _text(self, sentence: _Sentence) -> str:
+        return _one_line(self._texts[sentence.passage][slice(*sentence.bounds)])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,95 @@
+"""Without a language model the sources answer in their own words, and what is quoted is there."""
+
+from pathlib import Path
+
+import pytest
+
+from searchkit.answer.answerer import Answerer, open_answerer
+from searchkit.answer.conversation import Conversation
+from searchkit.answer.grounding.answer_stream import AnswerStream
+from searchkit.errors import LlmNotFoundError
+from searchkit.library import Library
+from searchkit.search.request import SearchRequest
+from tests.support.files import write
+
+QUESTION = "until when does the gauge show water"
+
+
+@pytest.fixture
+def lease(library: Library, tmp_path: Path) -> Path:
+    folder = tmp_path / "flat"
+    write(
+        folder / "lease.md",
+        "---\ndate: 2024-05-01\n---\n# Lease\n\n## Deposit\n\nThe deposit of the flat is three months of rent.\nIt is paid "
+        "back within six weeks.\n\n<!-- The deposit of the flat is a secret. -->\n\n## Pets\n\nCats may stay in the flat.\n",
+    )
+    write(folder / "bread.txt", "Knead the dough, let it rest overnight and bake it hot.\n")
+    write(
+        folder / "link.md", "The [deposit](https://evil.example/x) of the boat is <img src=x> forty euros \x1b[31m.\n"
+    )
+    library.index(folder)
+    return folder
+
+
+def answered(stream: AnswerStream) -> str:
+    text = "".join(stream)
+    assert stream.report is not None
+    assert stream.report.text == text
+    return text
+
+
+def test_the_sentence_that_answers_is_quoted_with_what_follows_and_its_number(library: Library, lease: Path) -> None:
+    stream = Answerer(library, None).answer("what is the deposit of the flat")
+    first = answered(stream).splitlines()[0]
+    assert first == "“The deposit of the flat is three months of rent. It is paid back within six weeks.” [1]"
+    assert stream.sources[0].path.name == "lease.md"
+    assert stream.report is not None
+    assert stream.report.ending == "complete" and 1 in stream.report.cited and not stream.report.unsupported
+
+
+def test_every_number_is_of_the_source_that_says_it(library: Library, lease: Path) -> None:
+    stream = Answerer(library, None).answer("deposit of the boat and the flat")
+    for line in answered(stream).splitlines():
+        quoted, number = line.rsplit(" [", 1)
+        source = " ".join(stream.sources[int(number.rstrip("]")) - 1].text.split())
+        assert quoted.strip("“”").split(" (")[0].split(" ‹")[0].removeprefix("The deposit")[:20] in source
+
+
+def test_what_is_quoted_is_plain_text(library: Library, lease: Path) -> None:
+    text = answered(Answerer(library, None).answer("deposit of the boat"))
+    assert "forty euros" in text
+    assert not {"secret", "https:", "<img", "\x1b"} & {
+        part for part in ("secret", "https:", "<img", "\x1b") if part in text
+    }
+
+
+def test_nothing_is_quoted_about_something_else(library: Library, lease: Path) -> None:
+    assert answered(Answerer(library, None).answer("deposit of the flat in contract QX77")).startswith("Nothing")
+    stream = Answerer(library, None).answer("zygote quasar")
+    assert answered(stream).startswith("Nothing that is indexed is clearly about that")
+    assert not stream.sources and stream.report is not None and stream.report.ending == "not_found"
+
+
+def test_go_on_says_what_was_not_said(library: Library, lease: Path) -> None:
+    conversation = Conversation(Answerer(library, None), SearchRequest(k=8))
+    first = conversation.ask("what is the deposit of the flat")
+    said = answered(first)
+    conversation.remember("what is the deposit of the flat", first)
+    more = conversation.ask("yes please")
+    assert conversation.searched_for == "what is the deposit of the flat"
+    for line in answered(more).splitlines():
+        assert line.rsplit(" [", 1)[0] not in said
+
+
+def test_a_model_that_is_set_up_and_not_there_is_told_in_a_line(
+    library: Library, lease: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEARCHKIT_LLM_URL", "http://127.0.0.1:9")
+    answerer = open_answerer(library)
+    assert answerer.model is None
+    assert answerer.advice.startswith("No model server answers at http://127.0.0.1:9")
+    assert "\n" not in answerer.advice
+    assert "three months" in answered(answerer.answer("what is the deposit of the flat"))
+    with pytest.raises(LlmNotFoundError):
+        open_answerer(library, llm="http://127.0.0.1:9")
+    answerer.close()

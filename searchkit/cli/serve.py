@@ -135,7 +135,7 @@ def _serve(request: _Request) -> int:
     home = Home.default()
     token = read_or_make_token(home) if options.needs_token else ""
     with Library(home, open_model=ServedModels(ModelStore(home.models)).open) as library:
-        is_whole = serve(library, options, token, lambda where: _tell(where, library, options))
+        is_whole = serve(library, options, token, lambda where: _tell(where, library, options, token))
     if not is_whole:
         say("Stopped; some requests were not answered.")
         end_process(1)
@@ -170,12 +170,13 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> None:
+def _tell(where: "Listening", library: "Library", options: "ServeOptions", token: str) -> None:
     """Say where the server is, what it offers, and how to get in."""
     names = library.collections()
     what = ", ".join(names) if names else "nothing is indexed yet (searchkit index FOLDER)"
     say(f"searchkit listens at {where.url} (for OpenAI's clients {where.url}/v1)")
     say(f"Collections: {what}")
+    say(f"In the browser: {_link(where, token)}")
     if options.needs_token:
         say(f"Token: searchkit serve --token (kept in {library.home.token})")
     else:
@@ -187,6 +188,13 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions") -> No
     if not options.is_loopback:
         say("Other machines can connect, and nothing is encrypted on the way: put a proxy with TLS in front of it.")
     say("Ctrl-C stops it.")
+
+
+def _link(where: "Listening", token: str) -> str:
+    """The address of the page, on a terminal with the token: opened once, it lets the browser in. A log does not get it."""
+    if token and sys.stderr.isatty():
+        return f"{where.page}?token={token}"
+    return f"{where.page} (it asks for the token)" if token else where.page
 
 
 def _remote_model(library: "Library", options: "ServeOptions") -> str:

@@ -44,7 +44,9 @@ _MOST_EXPANSION = 30  # and characters per byte of a larger one: office files of
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
+class Content:
+    """A file's content, and its state and time of change when reading began."""
+
     data: bytes
     status: os.stat_result
     mtime_ns: int
@@ -82,10 +84,10 @@ def _answer(job: dict[str, Any], setup: Setup, send: _Send) -> dict[str, Any]:
     """The final message on a file; its chunks are sent before."""
     known: dict[str, Any] = {}
     try:
-        content = _read(job["path"], setup.limits.file_bytes)
+        content = read_regular(job["path"], setup.limits.file_bytes)
         known = {
             "format": job["format"] or format_of(PurePath(job["path"]), content.data),
-            "content_hash": _hash_of(content.data),
+            "content_hash": hash_of(content.data),
             "size_bytes": content.status.st_size,
             "mtime_ns": content.mtime_ns,
             "ctime_ns": content.status.st_ctime_ns,
@@ -130,7 +132,7 @@ def _read_part(found: ContainedFile, date: str, setup: Setup, send: _Send) -> Pa
     part = Part(found.inside, found.format, reason=found.reason, remedy=found.remedy, mtime_ns=found.mtime_ns)
     if found.reason:
         return part
-    part = replace(part, content_hash=_hash_of(found.content), size_bytes=len(found.content))
+    part = replace(part, content_hash=hash_of(found.content), size_bytes=len(found.content))
     text = _Text(setup, send, found.inside)
     try:
         about = text.read(found.format, found.content)
@@ -163,7 +165,8 @@ class _Text:
         return {**about, "left_out": dict(document.left_out)}
 
 
-def _hash_of(content: bytes) -> str:
+def hash_of(content: bytes) -> str:
+    """The hash of a file's content, as the catalog has it, in hexadecimal digits."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -203,7 +206,7 @@ def _in_groups(chunks: Iterator[Chunk]) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-def _read(path: str, limit_bytes: int) -> _Content:
+def read_regular(path: str, limit_bytes: int) -> Content:
     """Read a regular file's content, again if it changed meanwhile. Never wait for a pipe, never follow a link."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
@@ -226,7 +229,7 @@ def _read(path: str, limit_bytes: int) -> _Content:
             mtime_ns = settled(before.st_mtime_ns)
             file.seek(0)
         # A file that keeps changing is used as it was read; its time shows the next run that it has changed.
-        return _Content(data[:limit_bytes], before, mtime_ns)
+        return Content(data[:limit_bytes], before, mtime_ns)
 
 
 if __name__ == "__main__":

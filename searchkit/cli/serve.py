@@ -176,7 +176,7 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions", token
     what = ", ".join(names) if names else "nothing is indexed yet (searchkit index FOLDER)"
     say(f"searchkit listens at {where.url} (for OpenAI's clients {where.url}/v1)")
     say(f"Collections: {what}")
-    say(f"In the browser: {_link(where, token)}")
+    say(f"In the browser: {page_link(where, token)}")
     if options.needs_token:
         say(f"Token: searchkit serve --token (kept in {library.home.token})")
     else:
@@ -190,7 +190,7 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions", token
     say("Ctrl-C stops it.")
 
 
-def _link(where: "Listening", token: str) -> str:
+def page_link(where: "Listening", token: str) -> str:
     """The address of the page, on a terminal with the token: opened once, it lets the browser in. A log does not get it."""
     if token and sys.stderr.isatty():
         return f"{where.page}?token={token}"

@@ -41,8 +41,16 @@ class PageRequest:
     marks: tuple[tuple[int, int], ...] = ()
 
 
-def picture_of_page(request: PageRequest) -> bytes:
-    """Return the page as WebP; takes .3 seconds or so, and a thread, and never more than a process may take.
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page as WebP. `top`: where what is marked begins, as a share of its height."""
+
+    content: bytes
+    top: float
+
+
+def picture_of_page(request: PageRequest) -> PagePicture:
+    """Draw a page; takes .3 seconds or so, and a thread, and never more than a process may take.
 
     Raises UnreadableFileError if the file has changed since it was indexed, is gone, or cannot be drawn within the limits.
     """
@@ -66,7 +74,7 @@ def picture_of_page(request: PageRequest) -> bytes:
             process.wait()
 
 
-def _exchange(process: "subprocess.Popen[bytes]", request: PageRequest) -> bytes:
+def _exchange(process: "subprocess.Popen[bytes]", request: PageRequest) -> PagePicture:
     assert process.stdin is not None
     assert process.stdout is not None
     with process.stdin, process.stdout, contextlib.suppress(BrokenPipeError):
@@ -78,7 +86,7 @@ def _exchange(process: "subprocess.Popen[bytes]", request: PageRequest) -> bytes
             raise UnreadableFileError(str(reason))
         picture = process.stdout.read(_MOST_PICTURE_BYTES + 1) if answer else b""
         if picture and len(picture) == answer.get("bytes"):
-            return picture
+            return PagePicture(picture, float(answer.get("top", 0)))
     raise UnreadableFileError("the page cannot be drawn within the limits on time and memory")
 
 
@@ -99,8 +107,9 @@ def main() -> None:
         content = read_regular(request["path"], _MOST_FILE_BYTES).data
         if not hash_of(content).startswith(request["content"]):
             raise UnreadableFileError("the file has changed since it was indexed")
-        picture = draw_page(content, request["page"], request["passage"], request["marks"])
-        head = {"bytes": len(picture)}
+        drawn = draw_page(content, request["page"], request["passage"], request["marks"])
+        picture = drawn.picture
+        head = {"bytes": len(picture), "top": drawn.top}
     except UnreadableFileError as error:
         head = {"reason": str(error)}
     except OSError as error:

@@ -19,6 +19,7 @@ from searchkit.serve.page.rendering import HEADERS, STATIC, page
 HOME = "/ui/search"  # the page that a browser gets at /
 _AREA = b"searchkit page"
 _KEPT_SECONDS = 30 * 86_400
+_GONE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 _WRONG = "This token is wrong. The right one is in the link that the server printed."
 
 
@@ -61,9 +62,7 @@ class Door:
         if self._token and not is_token(shown.strip(), self._token):
             return page("sign_in.html", 401, problem=_WRONG)
         rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-        answer = RedirectResponse(
-            f"/?{urlencode(rest)}" if rest else "/", 303, {**HEADERS, "cache-control": "no-store"}
-        )
+        answer = RedirectResponse(f"/?{urlencode(rest)}" if rest else "/", 303, {**HEADERS, **_GONE})
         if self._token:
             name = cookie_name(request)
             answer.set_cookie(name, self._key, _KEPT_SECONDS, httponly=True, samesite="strict", path="/")

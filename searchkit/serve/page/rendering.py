@@ -24,7 +24,7 @@ HEADERS = {
     "content-security-policy": _POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # without any, a form's origin would be null, as that of a page that hides it
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from searchkit.display import note_text, plural, printable
 from searchkit.errors import PoolBusyError, ReferenceGoneError, UnreadableFileError
-from searchkit.ingest.sandbox.page_picture import PageRequest, picture_of_page
+from searchkit.ingest.sandbox.page_picture import PagePicture, PageRequest, picture_of_page
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 from searchkit.serve.dialects import native_shapes
@@ -137,8 +137,8 @@ async def picture(state: StateDep, reference: Reference, m: MarksText = "") -> R
         drawn = await _drawing.draw(wanted)
     except UnreadableFileError as error:
         raise ReferenceGoneError(f"There is no picture of this page: {error}.") from error
-    kept = {"cache-control": f"private, max-age={_KEPT_SECONDS}"}
-    return Response(drawn, headers={**HEADERS, **kept}, media_type="image/webp")
+    kept = {"cache-control": f"private, max-age={_KEPT_SECONDS}", "x-top": f"{drawn.top:.3f}"}
+    return Response(drawn.content, headers={**HEADERS, **kept}, media_type="image/webp")
 
 
 @router.get("/ui/collections")
@@ -223,7 +223,7 @@ class _Drawing:
         self._threads = ThreadPoolExecutor(_DRAWN_AT_ONCE, "searchkit-drawing")
         self._asked = 0
 
-    async def draw(self, request: PageRequest) -> bytes:
+    async def draw(self, request: PageRequest) -> PagePicture:
         """Draw a page. Raises UnreadableFileError, and PoolBusyError if too many wait already."""
         if self._asked >= _DRAWN_AT_ONCE + _DRAWN_WAITING:
             raise PoolBusyError("Too many pages are being drawn already.", remedy="Try again in a moment.")

@@ -81,11 +81,15 @@ def client(stranger: TestClient) -> Iterator[TestClient]:
     stranger.cookies.clear()
 
 
+def parse(text: str) -> Any:
+    return lxml.html.fromstring(text)
+
+
 def tree(client: TestClient, address: str, **headers: str) -> Any:
     """A page, parsed."""
     answer = client.get(address, headers=headers)
     assert answer.status_code == 200, answer.text
-    return lxml.html.fromstring(answer.text)
+    return parse(answer.text)
 
 
 def first_hit(client: TestClient, query: str) -> str:
@@ -122,7 +126,7 @@ def test_the_cookie_opens_the_page_and_nothing_else(client: TestClient) -> None:
 @pytest.mark.parametrize("shown", ["", "wrong", "ü"])
 def test_without_the_cookie_every_page_asks_for_the_token(stranger: TestClient, address: str, shown: str) -> None:
     stranger.cookies.clear()
-    headers = {"cookie": f"searchkit-7749={shown}".encode()} if shown else {}
+    headers = {b"cookie": f"searchkit-7749={shown}".encode()} if shown else {}
     answer = stranger.get(address, headers=headers)
     assert answer.status_code == 401
     assert "asks for the token" in answer.text
@@ -236,7 +240,7 @@ def test_every_answer_forbids_what_is_not_its_own(client: TestClient, stranger: 
         assert {policy[name] for name in policy if name.endswith("-src")} == {"'none'", "'self'"}
         assert policy["frame-ancestors"] == "'none'"
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] in ("same-origin", "no-referrer")
 
 
 def test_what_shows_documents_is_kept_by_no_cache(client: TestClient) -> None:
@@ -270,7 +274,8 @@ def test_what_is_loaded_is_open_to_the_page_that_asks_for_the_token(stranger: Te
 
 def test_every_link_and_form_leads_to_a_page_of_ours(client: TestClient, llm: FakeLlm) -> None:
     llm.answers("Prune the roses in March [1].")
-    waiting, seen = ["/", "/?q=kettle+boiler+roses+dough&k=2"], set()
+    waiting = ["/", "/?q=kettle+boiler+roses+dough&k=2"]
+    seen: set[str] = set()
     while waiting and len(seen) < 150:
         address = waiting.pop()
         if address in seen:
@@ -280,7 +285,7 @@ def test_every_link_and_form_leads_to_a_page_of_ours(client: TestClient, llm: Fa
         assert answer.status_code == 200, address
         if "html" not in answer.headers["content-type"]:
             continue
-        parsed = lxml.html.fromstring(answer.text)
+        parsed = parse(answer.text)
         assert_plain(parsed)
         for found in parsed.xpath("//@href | //img/@src | //script/@src | //form[@method='get']/@action"):
             assert not urlsplit(found).netloc, found
@@ -418,6 +423,7 @@ def test_a_page_of_a_pdf_is_a_picture(client: TestClient) -> None:
     assert answer.headers["content-type"] == "image/webp"
     assert answer.content[8:12] == b"WEBP"
     assert "private" in answer.headers["cache-control"]
+    assert 0 < float(answer.headers["x-top"]) < 0.2
     assert "three months" in parsed.xpath("//details[@class='as-text']")[0].text_content()
 
 
@@ -472,7 +478,7 @@ def test_nothing_that_is_searched_for_or_found_becomes_markup(client: TestClient
         answer = client.get(path, params={"q": query})
         assert answer.status_code == 200
         assert_harmless(answer.text)
-        parsed = lxml.html.fromstring(answer.text)
+        parsed = parse(answer.text)
         assert_plain(parsed)
         assert not parsed.xpath("//b | //svg | //img[not(starts-with(@src, '/ui/'))]")
 
@@ -484,7 +490,7 @@ def test_nothing_in_a_document_becomes_markup(client: TestClient) -> None:
         for headers in ({}, {"x-part": "1"}):
             text = client.get(address.partition("#")[0], headers=headers).text
             assert_harmless(text)
-            assert_plain(lxml.html.fromstring(text))
+            assert_plain(parse(text))
 
 
 def assert_harmless(text: str) -> None:
@@ -502,7 +508,7 @@ def test_a_question_is_answered_with_numbered_sources(client: TestClient, llm: F
     llm.answers("Prune the roses in March [1]. Nobody says [77].")
     answer = client.post("/ui/ask", content="q=When+are+the+roses+pruned%3F&collection=docs")
     assert answer.status_code == 200
-    parsed = lxml.html.fromstring(answer.text)
+    parsed = parse(answer.text)
     assert_plain(parsed)
     cited = parsed.xpath("//div[@class='answer']/a")[0]
     assert cited.text == "1"
@@ -519,12 +525,12 @@ def test_a_streamed_answer_ends_with_the_whole_turn(client: TestClient, llm: Fak
     said = [json.loads(line) for line in answer.text.splitlines() if line]
     assert "".join(line.get("text", "") for line in said).startswith("Prune the roses in March [1].")
     assert [sorted(line) for line in said][-1] == ["html"]
-    assert lxml.html.fromstring(said[-1]["html"]).xpath("//a[@class='cite']/text()") == ["1"]
+    assert parse(said[-1]["html"]).xpath("//a[@class='cite']/text()") == ["1"]
 
 
 def test_a_question_that_follows_is_understood_by_those_before(client: TestClient, llm: FakeLlm) -> None:
     llm.answers("Prune the roses in March [1].")
-    first = lxml.html.fromstring(client.post("/ui/ask", content="q=When+are+the+roses+pruned%3F").text)
+    first = parse(client.post("/ui/ask", content="q=When+are+the+roses+pruned%3F").text)
     fields = [
         ("asked", first.xpath("//input[@name='asked']/@value")[0]),
         ("answered", first.xpath("//input[@name='answered']/@value")[0]),
@@ -535,7 +541,7 @@ def test_a_question_that_follows_is_understood_by_those_before(client: TestClien
     before = len(llm.asked)
     second = client.post("/ui/ask", content=urlencode([*fields, ("q", "and above which bud?")]))
     assert "When are the roses pruned?" in json.dumps(llm.asked[before:])
-    shown = lxml.html.fromstring(second.text).xpath("//h2[@class='question']/text()")
+    shown = parse(second.text).xpath("//h2[@class='question']/text()")
     assert shown == ["When are the roses pruned?", "and above which bud?"]
 
 
@@ -546,7 +552,7 @@ def test_a_model_that_obeys_a_document_writes_text(client: TestClient, llm: Fake
         text = answer.text if path == "/ui/ask" else json.loads(answer.text.splitlines()[-1])["html"]
         assert "kettle" in text
         assert_harmless(text)
-        assert_plain(lxml.html.fromstring(text))
+        assert_plain(parse(text))
 
 
 def test_a_failure_of_the_model_is_said_on_the_page(client: TestClient, llm: FakeLlm) -> None:

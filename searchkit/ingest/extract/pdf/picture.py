@@ -30,6 +30,14 @@ _Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels 
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnPage:
+    """A page as WebP. `top`: where its marks, or else the passage, begin, as a share of its height; 0 if they are not on it."""
+
+    picture: bytes
+    top: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Word:
     """A word, folded, and its (start, end) offsets in the text."""
 
@@ -38,7 +46,7 @@ class _Word:
     end: int
 
 
-def draw_page(content: bytes, number: int, passage: str, marks: Sequence[tuple[int, int]]) -> bytes:
+def draw_page(content: bytes, number: int, passage: str, marks: Sequence[tuple[int, int]]) -> DrawnPage:
     """Draw page `number` (from 1) as WebP. `passage`: its words are tinted where they stand; `marks`: (start, end) offsets
     in it of what is marked more strongly.
 
@@ -56,7 +64,7 @@ def draw_page(content: bytes, number: int, passage: str, marks: Sequence[tuple[i
         raise UnreadableFileError("the page cannot be drawn") from error
 
 
-def _drawn(page: pypdfium2.PdfPage, passage: str, marks: Sequence[tuple[int, int]]) -> bytes:
+def _drawn(page: pypdfium2.PdfPage, passage: str, marks: Sequence[tuple[int, int]]) -> DrawnPage:
     width, height = page.get_size()
     if not (width >= 1 and height >= 1):  # not a number, too
         raise UnreadableFileError("the page has no size")
@@ -67,16 +75,19 @@ def _drawn(page: pypdfium2.PdfPage, passage: str, marks: Sequence[tuple[int, int
         picture = bitmap.to_pil().convert("RGB")
     tint = Image.new("RGB", picture.size, "white")
     brush = ImageDraw.Draw(tint)
+    top = 0.0
     with closing(page.get_textpage()) as text_page:
         letters = _letters(text_page)
         found = align(passage, letters)
         for colour, spans in ((_PASSAGE, [(0, len(passage))]), (_MARK, marks)):
-            for start, end in _places(found, spans):
-                for box in _lines(_boxes(text_page, page, picture.size, range(start, end))):
-                    brush.rectangle(box, fill=colour)
+            places = [range(start, end) for start, end in _places(found, spans)]
+            lines = [line for place in places for line in _lines(_boxes(text_page, page, picture.size, place))]
+            for line in lines:
+                brush.rectangle(line, fill=colour)
+            top = min((line[1] for line in lines), default=top * picture.height) / picture.height
     written = BytesIO()
     ImageChops.multiply(picture, tint).save(written, "WEBP", quality=_QUALITY, method=2)
-    return written.getvalue()
+    return DrawnPage(written.getvalue(), top)
 
 
 def _letters(text_page: pypdfium2.PdfTextPage) -> str:

@@ -29,6 +29,7 @@ const preview = byId("preview");
 const hits = () => [...document.querySelectorAll("#results .hit .to")];
 let searching = null;
 let opening = null;
+let shown = ""; // the address of the document beside the hits
 let timer = 0;
 let openTimer = 0;
 
@@ -53,6 +54,7 @@ async function search(isQuick) {
     if (searching !== mine) return;
     showResults(nodesOf(markup));
     if (isQuick) timer = setTimeout(() => search(false), 500);
+    else byId("results").dataset.asked = byId("q").value;
   } catch (error) {
     if (error.name !== "AbortError") byId("status").textContent = "The server does not answer.";
   } finally {
@@ -62,14 +64,13 @@ async function search(isQuick) {
 
 function showResults(found) {
   const before = document.activeElement?.closest?.("#results .hit") ? document.activeElement.getAttribute("href") : null;
-  const chosen = document.querySelector(".hit.is-chosen .to")?.getAttribute("href");
   const holder = found.querySelector("[data-status]");
   byId("status").textContent = holder?.dataset.status ?? "";
   byId("results").replaceChildren(...(holder ?? found).childNodes);
   const all = hits();
   const kept = all.find((link) => passageOf(link) === passageOf(before)) ?? null;
   if (before) (kept ?? all[0] ?? byId("q")).focus();
-  else if (all.length) choose(all.find((link) => passageOf(link) === passageOf(chosen)) ?? all[0]);
+  else if (all.length) choose(all[0]);
   else closePreview();
 }
 
@@ -88,7 +89,8 @@ function choose(link) {
   link.closest(".hit").classList.add("is-chosen");
   if (!isWide()) return;
   clearTimeout(openTimer);
-  openTimer = setTimeout(() => openBeside(link.getAttribute("href")), preview.hidden ? 0 : 90);
+  const address = link.getAttribute("href");
+  if (address !== shown) openTimer = setTimeout(() => openBeside(address), preview.hidden ? 0 : 90);
 }
 
 async function openBeside(address) {
@@ -98,6 +100,7 @@ async function openBeside(address) {
   try {
     const markup = await fetchPart(address.replace(/#.*/, ""), { signal: mine.signal });
     if (opening !== mine) return;
+    shown = address;
     preview.hidden = false;
     document.querySelector(".panes").classList.add("has-preview");
     showIn(preview, markup);
@@ -115,6 +118,7 @@ async function openBeside(address) {
 function closePreview() {
   clearTimeout(openTimer);
   opening?.abort();
+  shown = "";
   preview.hidden = true;
   preview.replaceChildren();
   document.querySelector(".panes").classList.remove("has-preview");
@@ -168,8 +172,19 @@ function prepareDocument(place) {
     picture.closest(".page").remove();
     if (text) text.open = true;
   };
-  if (picture.complete && !picture.naturalWidth) fail();
-  else picture.addEventListener("error", fail);
+  picture.addEventListener("error", fail);
+  if (!picture.complete) picture.addEventListener("load", () => showMarks(picture, place));
+  else if (picture.naturalWidth) showMarks(picture, place);
+  else fail();
+}
+
+/** Scroll to what is marked on a page, unless it is in sight, or somebody has scrolled already. The picture's answer is kept by the browser. */
+async function showMarks(picture, place) {
+  const answer = await fetch(picture.src, { cache: "force-cache" }).catch(() => null);
+  const pane = place === document ? document.scrollingElement : place;
+  const at = picture.getBoundingClientRect().top + Number(answer?.headers.get("x-top") ?? 0) * picture.clientHeight;
+  const bottom = place === document ? innerHeight : place.getBoundingClientRect().bottom;
+  if (pane.scrollTop === 0 && at > bottom - 120) pane.scrollTop += at - bottom + pane.clientHeight * 0.6;
 }
 
 document.addEventListener("click", async (event) => {

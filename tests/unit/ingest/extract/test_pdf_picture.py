@@ -41,20 +41,25 @@ def nearest(colour: object) -> tuple[int, int, int]:
 def test_the_passage_is_tinted_and_its_marks_more_so() -> None:
     start = PASSAGE.index("until")
     drawn = draw_page(pdf([LINES]), 1, PASSAGE, [(start, len(PASSAGE))])
-    assert colours(drawn) == {0: _PAPER, 1: _TINT, 2: _MARK, 3: _PAPER}
+    assert 60 / 800 < drawn.top < 75 / 800
+    assert 45 / 800 < draw_page(pdf([LINES]), 1, PASSAGE, ()).top < 60 / 800
+    assert colours(drawn.picture) == {0: _PAPER, 1: _TINT, 2: _MARK, 3: _PAPER}
 
 
 def test_a_turned_page_is_marked_where_it_is_shown() -> None:
     writer = writer_of([LINES])
     writer.pages[0].rotate(180)
-    image = Image.open(io.BytesIO(draw_page(rewritten(writer), 1, PASSAGE, ()))).rotate(180)
+    image = Image.open(io.BytesIO(draw_page(rewritten(writer), 1, PASSAGE, ()).picture)).rotate(180)
     turned = io.BytesIO()
     image.save(turned, "PNG")
     assert colours(turned.getvalue()) == {0: _PAPER, 1: _TINT, 2: _TINT, 3: _PAPER}
 
 
 def test_a_passage_that_is_not_there_is_not_marked() -> None:
-    assert set(colours(draw_page(pdf([LINES]), 1, "Prune the roses in March above a bud.", ())).values()) == {_PAPER}
+    assert draw_page(pdf([LINES]), 1, "Prune the roses in March above a bud.", ()).top == 0
+    assert set(colours(draw_page(pdf([LINES]), 1, "Prune the roses in March above a bud.", ()).picture).values()) == {
+        _PAPER
+    }
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_a_page_of_any_size_is_a_picture_of_bounded_size(width: int, height: int
     writer = pypdf.PdfWriter()
     writer.add_blank_page(width, height)
     try:
-        drawn = Image.open(io.BytesIO(draw_page(rewritten(writer), 1, "", ())))
+        drawn = Image.open(io.BytesIO(draw_page(rewritten(writer), 1, "", ()).picture))
     except UnreadableFileError:
         assert min(width, height) == 1
     else:
@@ -111,7 +116,9 @@ def request(file: Path, **changed: object) -> PageRequest:
 
 
 def test_a_process_draws_a_page(file: Path) -> None:
-    drawn = picture_of_page(request(file, passage=PASSAGE, marks=((0, 8),)))
+    page = picture_of_page(request(file, passage=PASSAGE, marks=((0, 8),)))
+    drawn = page.content
+    assert page.top > 0
     assert colours(drawn)[1] == _MARK
     assert colours(drawn)[3] == _PAPER
 

@@ -206,7 +206,7 @@ async def _page(state: AppState, turns: Sequence[Turn], collection: str, questio
         names = library.collections()
         return page("ask.html", turns=turns, names=names, collection=collection, question=question, here="ask")
 
-    return await state.pool.run(work)
+    return await state.list_pool.run(work)
 
 
 def _refusal(error: ErrorResponse) -> str:

@@ -125,14 +125,14 @@ async def read(
         view = document_view(library, reference, marks, q, start)
         return page(template, document=view, query=q, here="")
 
-    return await state.pool.run(work)
+    return await state.list_pool.run(work)
 
 
 @router.get("/ui/picture/{reference}")
 async def picture(state: StateDep, reference: Reference, m: MarksText = "") -> Response:
     """Return the page of a PDF on which a passage stands, with the passage marked."""
     marks = read_marks(m)
-    wanted = await state.pool.run(lambda library: _page_request(library, reference, marks))
+    wanted = await state.list_pool.run(lambda library: _page_request(library, reference, marks))
     try:
         drawn = await _drawing.draw(wanted)
     except UnreadableFileError as error:
@@ -151,7 +151,7 @@ async def collections(request: Request, state: StateDep) -> Response:
         views = collection_views(library, run)
         return page(template, collections=views, can_index=run is not None, here="collections")
 
-    return await state.pool.run(work)
+    return await state.list_pool.run(work)
 
 
 @router.post("/ui/collections/{name}/index")

@@ -53,13 +53,16 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
 
 def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
     """Print each hit: a heading line, the passage with its matches marked, and the reason in words, or in all its numbers."""
+    has_links = is_terminal() and uses_colour()
     width = min(shutil.get_terminal_size().columns, 120) if is_terminal() else _PLAIN_WIDTH
     several = len({hit.collection for hit in hits}) > 1
     for hit in hits:
-        click.echo(_heading(hit, with_collection=several))
+        click.echo(_heading(hit, with_collection=several, has_links=has_links))
         for line in _wrapped(hit, width - 6):
             click.echo(f"      {line}")
-        if why := " · ".join(part for part in (reason(hit), _more(hit)) if part):
+        if why := " · ".join(
+            part for part in (reason(hit, with_cosine=are_explained), _dated(hit), _more(hit)) if part
+        ):
             click.secho(f"      {why}", dim=True)
         if are_explained and hit.evidence.explanation:
             click.secho(f"      {explained(hit, hit.evidence.explanation)}", dim=True)
@@ -97,8 +100,10 @@ def explained(hit: Hit, how: Explanation) -> str:
     return f"ranked by {how.total:.3f} = {' + '.join(parts)}"
 
 
-def _heading(hit: Hit, *, with_collection: bool) -> str:
+def _heading(hit: Hit, *, with_collection: bool, has_links: bool) -> str:
     where = click.style(place(hit), fg="cyan")
+    if has_links:  # OSC 8: terminals open the file at a click
+        where = f"\x1b]8;;{hit.path.as_uri()}\x1b\\{where}\x1b]8;;\x1b\\"
     title = f"  {printable(hit.title)}" if hit.title else ""
     collection = f"  [{printable(hit.collection)}]" if with_collection else ""
     is_ranked = bool(hit.evidence.found_by)
@@ -108,13 +113,18 @@ def _heading(hit: Hit, *, with_collection: bool) -> str:
     return f"{click.style(first, bold=True)}  {where}{mail}{title}{collection}{weak}"
 
 
+def _dated(hit: Hit) -> str:
+    """The date of a hit, unless its heading says it."""
+    return "" if hit.sender or not hit.evidence.found_by else printable(hit.date)
+
+
 def _more(hit: Hit) -> str:
     return f"{plural(hit.more_in_file, 'more passage')} of this file" if hit.more_in_file else ""
 
 
 def _wrapped(hit: Hit, width: int) -> list[str]:
     """The marked snippet as lines: prose wrapped, code as written, rows and items each on a line; "…" where it is cut."""
-    on, off = ("\x1b[1;33m", "\x1b[0m") if _uses_colour() else ("«", "»")
+    on, off = ("\x1b[1;33m", "\x1b[0m") if uses_colour() else ("«", "»")
     lines: list[str] = []
     inside = False
     for source in _sources(hit):
@@ -124,7 +134,12 @@ def _wrapped(hit: Hit, width: int) -> list[str]:
             lines.append(start + line.replace(_ON, on).replace(_OFF, off) + (off if inside else ""))
     first = next((at for at, line in enumerate(lines) if on in line), 0)
     top = max(0, first - 1) if first >= _MOST_LINES else 0
-    return lines[top : top + _MOST_LINES]
+    shown = lines[top : top + _MOST_LINES]
+    if top and not shown[0].lstrip().startswith("…"):
+        shown[0] = f"… {shown[0]}"
+    if top + _MOST_LINES < len(lines):
+        shown[-1] = f"{shown[-1]} …"
+    return shown
 
 
 def _sources(hit: Hit) -> list[str]:
@@ -144,5 +159,9 @@ def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def _uses_colour() -> bool:
+def uses_colour() -> bool:
+    """True if what is printed is coloured: as --color says, else on a terminal unless NO_COLOR is set."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.color is not None:
+        return context.color
     return is_terminal() and "NO_COLOR" not in os.environ

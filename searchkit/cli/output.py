@@ -90,8 +90,8 @@ def print_json(values: Iterable[object]) -> None:
     """Print one object per line on stdout."""
     for value in values:
         line = json.dumps(value, ensure_ascii=False)
-        # A name that is not UTF-8 contains lone surrogates, which JSON can only represent as escapes.
-        click.echo(line if _is_utf8(line) else json.dumps(value))
+        # A name that is not UTF-8 contains lone surrogates, which JSON can only represent as escapes. JSON is UTF-8 everywhere.
+        click.echo((line if _is_utf8(line) else json.dumps(value)).encode())
 
 
 def is_terminal() -> bool:

@@ -1,6 +1,7 @@
 """`searchkit search` and `searchkit similar`."""
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +9,9 @@ from typing import Annotated
 import click
 
 from searchkit.cli.filter_options import FILTERS
-from searchkit.cli.hits import hit_as_json, print_hits
+from searchkit.cli.hit_formats import COLOR, OUTPUT, Output
 from searchkit.cli.options import EnumChoice, argument, option, with_options
-from searchkit.cli.output import print_json, say
+from searchkit.cli.output import say
 from searchkit.display import note_remedy, note_text, remedy_text, sentences
 from searchkit.search.query.filters import Filters
 from searchkit.types import GroupBy, Note, SearchMode
@@ -52,8 +53,10 @@ class _Request:
         ),
     ]
     explain: Annotated[bool, option("--explain", is_flag=True, help="Show every number behind a hit's rank.")]
-    as_json: Annotated[
-        bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: searchkit docs json).")
+    output: Annotated[Output, OUTPUT]
+    color: COLOR
+    exit_code: Annotated[
+        bool, option("--exit-code", is_flag=True, help="End with exit code 1 if nothing is found, as grep does.")
     ]
 
 
@@ -69,7 +72,7 @@ def search(request: _Request) -> None:
     In QUERY, a "quoted phrase" must occur as written, and -word must not. type:, path:, folder:, since: and until: do
     what the options of these names do; -type:, -path: and -folder: leave out. Filters alone list the newest documents.
     Put a QUERY with quotes or hyphens in single quotes, so that the shell leaves it as it is, and -- before one that begins
-    with a hyphen.
+    with a hyphen. QUERY - reads it from standard input.
 
     \b
     Examples:
@@ -77,8 +80,10 @@ def search(request: _Request) -> None:
       searchkit search "error E07" --mode lexical -k 3
       searchkit search '"notice period" -draft type:pdf,md since:2025'
       searchkit search --type mail --since 7d
+      searchkit search -0 "last year's invoices" | xargs -0 ls -l
     """
-    if not request.query and not request.filters:
+    text = sys.stdin.read().strip() if request.query == ("-",) else " ".join(request.query)
+    if not text and not request.filters:
         raise click.UsageError(
             "Missing argument 'QUERY...'. Say what you are looking for, or give a filter: --since 7d."
         )
@@ -87,7 +92,7 @@ def search(request: _Request) -> None:
     from searchkit.search.request import SearchRequest
 
     wanted = SearchRequest(
-        " ".join(request.query),
+        text,
         request.k,
         request.mode,
         request.collections,
@@ -97,12 +102,11 @@ def search(request: _Request) -> None:
         marking_seconds=_MARKING_SECONDS,
     )
     found = find(Home.default(), wanted)
-    if request.as_json:
-        print_json(hit_as_json(hit, rank, is_explained=request.explain) for rank, hit in enumerate(found.hits, 1))
-    else:
-        print_hits(found.hits, are_explained=request.explain)
+    request.output.write(found.hits, are_explained=request.explain)
     for note in found.notes:
         say(_worded(note))
+    if request.exit_code and not found.hits:
+        click.get_current_context().exit(1)
 
 
 def _worded(note: Note) -> str:
@@ -120,9 +124,8 @@ class _SimilarRequest:
     ]
     k: Annotated[int, option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")]
     filters: Annotated[Filters, FILTERS]
-    as_json: Annotated[
-        bool, option("--json", is_flag=True, help="Print one JSON object per hit (fields: searchkit docs json).")
-    ]
+    output: Annotated[Output, OUTPUT]
+    color: COLOR
 
 
 @click.command()
@@ -143,10 +146,7 @@ def similar(request: _SimilarRequest) -> None:
     path, line = _place(request.place)
     with Library() as library:
         hits = library.similar(path, line, k=request.k, collections=request.collections, filters=request.filters)
-        if request.as_json:
-            print_json(hit_as_json(hit, rank) for rank, hit in enumerate(hits, 1))
-        else:
-            print_hits(hits)
+        request.output.write(hits)
         if not hits:
             say("Nothing found.")
 

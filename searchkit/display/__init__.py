@@ -62,11 +62,11 @@ def correspondence(hit: Hit, *, with_date: bool = True) -> str:
     return f"from {on_one_line(shown)}{date}"
 
 
-def reason(hit: Hit) -> str:
+def reason(hit: Hit, *, with_cosine: bool = True) -> str:
     """`meaning 0.61 · words: lease, end · and 2 more copies (a.md, b.md)`: the evidence, as far as there is any."""
     parts = []
     if hit.evidence.similarity is not None:
-        parts.append(f"meaning {hit.evidence.similarity:.2f}")
+        parts.append(f"meaning {hit.evidence.similarity:.2f}" if with_cosine else "meaning")
     if hit.evidence.found_by == ("provisional",):
         parts.append("meaning guessed, not read yet")
     if hit.evidence.terms:

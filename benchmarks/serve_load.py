@@ -1,10 +1,12 @@
 """Loads a server with many clients at once: errors, throughput, latency, and growth of its memory.
 
-Usage: python -m benchmarks.serve_load --home DIR --collection NAME [--clients 32] [--requests 10000]
+Usage: python -m benchmarks.serve_load --home DIR --collection NAME [--clients 32] [--requests 10000] [--long 8]
 
 Starts `searchkit serve` over the data directory on a free port. Each client is a thread with a connection of its own that asks
 one request after the other. Queries are made of words of the collection's own passages, each asked once (the server remembers
 the vectors of queries it has seen, which is measured as well: --repeat). Prints a Markdown table.
+
+With --long, so many clients ask one query of 20,000 characters each, and what is measured is `GET /v1/models` meanwhile.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +33,8 @@ from searchkit.library import Library
 from searchkit.serve.http.middleware.guards import read_or_make_token
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_LONG_CHARACTERS = 20_000
+_LIST_EVERY_SECONDS = 0.02
 
 
 @dataclass
@@ -47,6 +51,9 @@ class Load:
 def main() -> None:
     """Run the load and print the results."""
     options = read_options()
+    if options.long:
+        list_beside_long_queries(options)
+        return
     queries = make_queries(options)
     token = read_or_make_token(options.home)
     with running_server(options) as (port, process):
@@ -58,6 +65,40 @@ def main() -> None:
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
     print_table(load, options, code)
+
+
+def list_beside_long_queries(options: argparse.Namespace) -> None:
+    """Ask for the list of models for as long as the long queries take, and print how long it took."""
+    queries = long_queries(options)
+    token = read_or_make_token(options.home)
+    models, long = Load(), Load()
+    with running_server(options) as (port, process):
+        ask_all(port, token, make_queries(options)[: options.clients], options, Load())
+        asking = threading.Thread(target=ask_all, args=(port, token, queries, options, long))
+        asking.start()
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
+            while asking.is_alive():
+                get(connection, "/v1/models", token, '"object"', models)
+                time.sleep(_LIST_EVERY_SECONDS)
+        asking.join()
+        memory = resident_mb(process.pid)
+    rows = {
+        f"{len(queries)} queries of {_LONG_CHARACTERS:,} characters at once: seconds for all": f"{long.elapsed_seconds:.1f}",
+        "GET /v1/models meanwhile": len(models.times_ms),
+        "p50, p95, p99, longest ms": ", ".join(f"{each:.0f}" for each in quantiles(models, 0.5, 0.95, 0.99, 1.0)),
+        "errors": len(models.errors) + len(long.errors),
+        "memory after them (MB)": f"{memory:.0f}",
+    }
+    print_rows(rows, models.errors + long.errors)
+
+
+def long_queries(options: argparse.Namespace) -> list[str]:
+    """Texts of the collection's passages, each longer than a model reads."""
+    with Library(options.home) as library:
+        passages = library.collection(options.collection).sample_passages(4000)
+    text = " ".join(" ".join(_WORD.findall(passage.text)) for passage in passages)
+    text *= 1 + options.long * _LONG_CHARACTERS // len(text)
+    return [text[i * _LONG_CHARACTERS :][:_LONG_CHARACTERS] for i in range(options.long)]
 
 
 def make_queries(options: argparse.Namespace) -> list[str]:
@@ -114,13 +155,31 @@ def ask(
     connection: http.client.HTTPConnection, token: str, query: str, options: argparse.Namespace, load: Load
 ) -> None:
     """One search."""
+    parameters = {"q": query, "k": 10, "collection": options.collection}
+    if len(query) < _LONG_CHARACTERS:
+        get(connection, "/search?" + urlencode(parameters), token, '"results"', load)
+        return
+    body = json.dumps({"query": query, "k": 10, "collections": [options.collection]})
+    request(connection, ("POST", "/search", body), token, '"results"', load)
+
+
+def get(connection: http.client.HTTPConnection, path: str, token: str, expected: str, load: Load) -> None:
+    """One GET."""
+    request(connection, ("GET", path, None), token, expected, load)
+
+
+def request(
+    connection: http.client.HTTPConnection, what: tuple[str, str, str | None], token: str, expected: str, load: Load
+) -> None:
+    """One request (method, path, body), whose answer must contain a text."""
+    method, path, content = what
     start = time.perf_counter()
-    path = "/search?" + urlencode({"q": query, "k": 10, "collection": options.collection})
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     try:
-        connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+        connection.request(method, path, body=content, headers=headers)
         response = connection.getresponse()
         body = response.read()
-        if response.status != 200 or "results" not in json.loads(body):
+        if response.status != 200 or expected.encode() not in body:
             load.errors.append(f"{response.status} {body[:200]!r}")
     except (OSError, http.client.HTTPException) as error:
         connection.close()
@@ -174,16 +233,27 @@ def print_table(load: Load, options: argparse.Namespace, code: int) -> None:
         "requests": f"{len(rising):,}",
         "errors": len(load.errors),
         "requests a second": f"{len(rising) / load.elapsed_seconds:.1f}",
-        "p50, p95, p99 ms": ", ".join(f"{rising[int(share * (len(rising) - 1))]:.0f}" for share in (0.5, 0.95, 0.99)),
+        "p50, p95, p99 ms": ", ".join(f"{each:.0f}" for each in quantiles(load, 0.5, 0.95, 0.99)),
         "CPU time of the server, ms a request": f"{load.cpu_seconds / len(rising) * 1e3:.0f}",
         "cores it had, on average": f"{load.cpu_seconds / load.elapsed_seconds:.2f} of {os.cpu_count()}",
         "memory in the second tenth, in the last (MB)": f"{sum(early) / len(early):.0f}, {sum(late) / len(late):.0f}",
         "exit code after SIGTERM": code,
     }
+    print_rows(rows, load.errors)
+
+
+def quantiles(load: Load, *shares: float) -> list[float]:
+    """Of the times, in milliseconds."""
+    rising = sorted(load.times_ms)
+    return [rising[int(share * (len(rising) - 1))] for share in shares]
+
+
+def print_rows(rows: Mapping[str, object], errors: Sequence[str]) -> None:
+    """Print a table in Markdown, and the first errors."""
     print("| | |\n|---|---|")
     for name, value in rows.items():
         print(f"| {name} | {value} |")
-    for error in load.errors[:5]:
+    for error in errors[:5]:
         print(error, file=sys.stderr)
 
 
@@ -195,6 +265,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--repeat", type=int, default=0, help="Send only this many different queries, repeatedly.")
+    parser.add_argument("--long", type=int, default=0, help="Measure the list of models beside so many long queries.")
     return parser.parse_args()
 
 

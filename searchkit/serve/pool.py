@@ -1,15 +1,16 @@
 """A pool of libraries: runs the work of many callers in a few threads, so that no event loop waits for a search.
 
-Knows neither HTTP nor MCP.
+Callers take turns: one that asks for much delays itself. Knows neither HTTP nor MCP; whoever does says who asks (`CALLER`).
 """
 
 import asyncio
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from searchkit.errors import PoolBusyError, PoolClosedError, SearchkitError
@@ -18,17 +19,19 @@ from searchkit.library import Library
 T = TypeVar("T")
 _WAITING = 128  # jobs: some seconds' worth of searches; beyond that a caller had better come back later
 _Job = tuple[Future[Any], Callable[[Library], Any]]
+CALLER: ContextVar[str] = ContextVar("searchkit_pool_caller", default="")
 
 
 class LibraryPool:
     """`workers` threads, each with its own sibling of `library`; models are shared. `library` stays the caller's.
 
-    `waiting`: how many jobs may wait for a free thread.
+    `waiting`: how many jobs may wait for a free thread. Whose turn it is follows from `CALLER` where the job was submitted.
     """
 
     def __init__(self, library: Library, workers: int, *, waiting: int = _WAITING) -> None:
         self._library = library
-        self._jobs: deque[_Job] = deque()
+        self._jobs: OrderedDict[str, deque[_Job]] = OrderedDict()  # by caller; whose turn is next comes first
+        self._waiting = 0
         self._max_waiting = waiting
         self._is_closed = False
         self._change = threading.Condition()  # notified of a new job, and when the pool closes
@@ -53,7 +56,8 @@ class LibraryPool:
                 raise PoolClosedError("The server is shutting down.")
             if self.waiting >= self._max_waiting:
                 raise PoolBusyError("Too many requests are waiting already.", remedy="Try again in a moment.")
-            self._jobs.append((future, work))
+            self._jobs.setdefault(CALLER.get(), deque()).append((future, work))
+            self._waiting += 1
             self._change.notify()
         future.add_done_callback(self._forget)
         return future
@@ -66,7 +70,7 @@ class LibraryPool:
     @property
     def waiting(self) -> int:
         """The number of jobs that wait for a free thread."""
-        return len(self._jobs)
+        return self._waiting
 
     def close(self, timeout_seconds: float | None = None) -> bool:
         """Take no new jobs and finish those accepted; return True if that was done in time. May be called again."""
@@ -88,16 +92,28 @@ class LibraryPool:
                 del future, work  # so that an idle thread keeps no result alive
 
     def _next(self) -> _Job | None:
-        """Wait for a job, the oldest first; return None when the pool is closed and none is left."""
+        """Wait for a job: each caller's oldest, one after the other; return None when the pool is closed and none is left."""
         with self._change:
             self._change.wait_for(lambda: self._jobs or self._is_closed)
-            return self._jobs.popleft() if self._jobs else None
+            if not self._jobs:
+                return None
+            caller, jobs = self._jobs.popitem(last=False)
+            job = jobs.popleft()
+            self._waiting -= 1
+            if jobs:
+                self._jobs[caller] = jobs
+            return job
 
     def _forget(self, future: Future[Any]) -> None:
         """Drop a job that was cancelled before it began, so that it takes nobody's place."""
         if future.cancelled():
             with self._change:
-                self._jobs = deque(job for job in self._jobs if job[0] is not future)
+                for caller, jobs in list(self._jobs.items()):
+                    kept = deque(job for job in jobs if job[0] is not future)
+                    self._waiting -= len(jobs) - len(kept)
+                    self._jobs[caller] = kept
+                    if not kept:
+                        del self._jobs[caller]
 
 
 def _do(future: Future[Any], work: Callable[[Library], Any], library: Library) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from searchkit.errors import PoolBusyError, PoolClosedError
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.pool import LibraryPool
+from searchkit.serve.pool import CALLER, LibraryPool
 from tests.support.hash_embedder import HashEmbedder
 
 
@@ -92,6 +93,34 @@ def test_what_was_given_up_takes_nobodys_place(library: Library) -> None:
     go_on.set()
     assert [each.result(30) for each in kept] == ["kept", "kept"]
     assert pool.close(30)
+
+
+def test_callers_take_turns_however_much_one_of_them_asks(library: Library) -> None:
+    done: list[str] = []
+    go_on, is_busy = threading.Event(), threading.Event()
+
+    def block(_: Library) -> None:
+        is_busy.set()
+        go_on.wait(30)
+
+    def submit(pool: LibraryPool, caller: str, name: str) -> None:
+        context = copy_context()
+        context.run(CALLER.set, caller)
+        context.run(pool.submit, lambda _: done.append(name))
+
+    pool = LibraryPool(library, 1)
+    pool.submit(block)
+    is_busy.wait(30)
+    for number in range(4):
+        submit(pool, "greedy", f"greedy {number}")
+    for name in ("modest", "another"):
+        submit(pool, name, name)
+    submit(pool, "modest", "modest again")
+    assert pool.waiting == 7
+    go_on.set()
+    assert pool.close(30)
+    assert pool.waiting == 0
+    assert done == ["greedy 0", "modest", "another", "greedy 1", "modest again", "greedy 2", "greedy 3"]
 
 
 def test_closing_finishes_what_was_taken(library: Library) -> None:

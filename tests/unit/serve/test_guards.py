@@ -45,7 +45,10 @@ async def ask(
     sent: list[Message] = []
 
     async def receive() -> Message:
-        return coming.pop(0) if coming else {"type": "http.disconnect"}
+        if coming:
+            return coming.pop(0)
+        await asyncio.Event().wait()  # the client stays
+        return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
         sent.append(message)

@@ -55,7 +55,7 @@ def main() -> None:
         list_beside_long_queries(options)
         return
     queries = make_queries(options)
-    token = read_or_make_token(options.home)
+    token = read_or_make_token(Home(options.home))
     with running_server(options) as (port, process):
         ask_all(port, token, queries[: options.clients], options, Load())  # the first ones load models and indexes
         load = Load(cpu_seconds=-cpu_seconds(process.pid))
@@ -70,7 +70,7 @@ def main() -> None:
 def list_beside_long_queries(options: argparse.Namespace) -> None:
     """Ask for the list of models for as long as the long queries take, and print how long it took."""
     queries = long_queries(options)
-    token = read_or_make_token(options.home)
+    token = read_or_make_token(Home(options.home))
     models, long = Load(), Load()
     with running_server(options) as (port, process):
         ask_all(port, token, make_queries(options)[: options.clients], options, Load())
@@ -260,7 +260,7 @@ def print_rows(rows: Mapping[str, object], errors: Sequence[str]) -> None:
 def read_options() -> argparse.Namespace:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, default=Home.default())
+    parser.add_argument("--home", type=Path, default=Home.default().path)
     parser.add_argument("--collection", required=True)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--requests", type=int, default=10_000)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,14 @@ def make_private_folder(path: Path) -> Path:
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     return path
+
+
+def others_can_write(folder: Path) -> bool:
+    """True if other users can create and replace files in a folder; False where there are no such modes, and if it is missing."""
+    try:
+        return os.name != "nt" and bool(stat.S_IMODE(folder.stat().st_mode) & 0o022)
+    except OSError:
+        return False
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -9,12 +9,24 @@ import re
 from searchkit.display import printable
 
 # Direction overrides and invisible characters: what is visible must be what is there.
-_UNSEEN = re.compile(
-    "[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+# A variation selector is needed in sequences of emoji alone; everywhere else any number of them can hide a text.
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf\u2934\u2935\u2b05-\u2b55"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e"
+    f"\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]|(?<![{_EMOJI}])\ufe0f(?!\u20e3)"
+)
+_BLANK_BRAILLE = "\u2800"  # looks like a blank
 _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(\s*<?([^\s)>]*)>?[^)\n]*\)")
 _CALL = re.compile(r"\[[^\]\n]*\]\([\w\s,]+\)")  # handlers[name](event, data): code, or a word without an address
-_DEFINITION = re.compile(r"^(\s*\[[^\]\n]+\]):\s*<?(\S+?)>?(?=\s|$)", re.MULTILINE)
+# Also in quotations and lists, with brackets that are escaped, and with a label on several lines.
+_DEFINITION = re.compile(
+    r"^((?:[ \t]|>|[-*+][ \t]|\d{1,9}[.)][ \t])*\[(?:\\.|[^\]\\]){1,999}\]):\s*<?(\S+?)>?(?=\s|$)", re.MULTILINE
+)
+# The address of a link in angle brackets needs no slashes.
+_AUTOLINK = re.compile(r"<\s*(?:https?|ftps?|wss?|file|data|javascript|vbscript):[/\\]*([^\s<>]*)>", re.IGNORECASE)
 _REFERENCE = re.compile(r"!\[([^\]\n]*)\](?:\[[^\]\n]*\])?")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}:(?:/|\\|&#)+|(?<![\w:/])//(?=[\w-]+\.\w)", re.IGNORECASE)
 _SCRIPT = re.compile(r"\b(javascript|vbscript|data)(:)(?=\S)", re.IGNORECASE)
@@ -31,13 +43,13 @@ _WRAPPED = re.compile(r"\s*```(?:(?:te?xt|plain(?:text)?|markdown|md)(?=\s*\n)|(
 
 def visible_text(text: str) -> str:
     """The text without control characters and invisible characters."""
-    return _UNSEEN.sub("", printable(text))
+    return _UNSEEN.sub("", printable(text)).replace(_BLANK_BRAILLE, " ")
 
 
 def plain_text(text: str) -> str:
     """The visible text, in which addresses have no scheme, and images, links and tags are plain words."""
     text = visible_text(text)
-    text = _LINK.sub(_link, text)
+    text = _AUTOLINK.sub(r"\1", _LINK.sub(_link, text))
     text = _DEFINITION.sub(r"\1 \2", text)
     text = _REFERENCE.sub(r"\1 (image)", text)
     text = _WWW.sub("", _SCHEME.sub("", text))

@@ -2,16 +2,19 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.display import ProgressLines, error_text, printable
+from searchkit.display import ProgressLines, error_text, json_text, on_one_line, printable
 from searchkit.errors import NothingIndexedError, SearchkitError
+from searchkit.files import others_can_write
 from searchkit.reports import Progress, ProgressListener
 
 if TYPE_CHECKING:
@@ -89,9 +92,16 @@ def say_what_is_away(away: Mapping[str, SearchkitError]) -> None:
 def print_json(values: Iterable[object]) -> None:
     """Print one object per line on stdout."""
     for value in values:
-        line = json.dumps(value, ensure_ascii=False)
+        line = json_text(value)
         # A name that is not UTF-8 contains lone surrogates, which JSON can only represent as escapes. JSON is UTF-8 everywhere.
         click.echo((line if _is_utf8(line) else json.dumps(value)).encode())
+
+
+def say_if_others_can_write(folder: Path) -> None:
+    """Warn of a data directory in which other users of this machine could replace what is indexed, and the token."""
+    if others_can_write(folder):
+        kept = shlex.quote(on_one_line(str(folder)))
+        say(f"Others on this machine can write into the data directory. Keep it to yourself: chmod 700 {kept}")
 
 
 def is_terminal() -> bool:

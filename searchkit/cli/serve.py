@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 
 from searchkit.cli.options import option, with_options
-from searchkit.cli.output import say
+from searchkit.cli.output import say, say_if_others_can_write
 from searchkit.display import error_text
 from searchkit.errors import Action, ExtraMissingError, Remedy, UsageError
 
@@ -181,6 +181,7 @@ def _tell(where: "Listening", library: "Library", options: "ServeOptions", token
         say(f"Token: searchkit serve --token (kept in {library.home.token})")
     else:
         say("No token is required: every program and every user of this machine can read what is indexed.")
+    say_if_others_can_write(library.home.path)
     if leaves_for := _remote_model(library, options):
         say(
             f"To be answered, questions and passages of your documents leave this machine: they are sent to {leaves_for}."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.output import print_json, say_nothing_is_indexed, say_what_is_away
+from searchkit.cli.output import print_json, say_if_others_can_write, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import (
     command,
     left_out_rule,
@@ -50,6 +50,7 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
 
     with Library() as library:
         found = [library.status(collection)] if collection else library.statuses()
+        say_if_others_can_write(library.home.path)
         say_what_is_away(library.away)
         names = [each.name for each in found]
         if not (names or library.away):

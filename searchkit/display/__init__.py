@@ -1,6 +1,7 @@
 """Words for people, the same in the command and the UI: places, reasons, numbers, notes, text that is safe to show."""
 
 import errno
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from searchkit.types import MEANINGLESS_MODEL, NO_MODEL_AT_INDEXING, NO_MODEL_IN
 
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which reverse the direction of a line
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
 _NAME_CHARACTERS = 40
@@ -28,6 +30,11 @@ _ADDRESS = re.compile(r"<[^<>]*>")
 def printable(text: str) -> str:
     """Text without control characters, which could steer the terminal, and without lone surrogates."""
     return text.translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")
+
+
+def json_text(value: object) -> str:
+    """JSON in which control characters of every kind are escaped: JSON itself lets U+009B pass, which steers a terminal."""
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPED)
 
 
 def on_one_line(text: str) -> str:

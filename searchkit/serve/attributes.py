@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from searchkit.answer.prompt import as_data
+from searchkit.answer.plain_text import visible_text
+from searchkit.answer.prompt import as_data, without_turn_marks
 from searchkit.display import on_one_line
 from searchkit.errors import UsageError
 from searchkit.search.query.filters import Filters
@@ -62,13 +63,18 @@ class Compound:
 AttributeFilter = Comparison | Compound
 
 
+def shown_path(path: Path | str) -> str:
+    """Name a file as it is, but on one line and without what is invisible, steers a terminal or ends a model's turn."""
+    return without_turn_marks(visible_text(on_one_line(str(path))))
+
+
 def attributes_of(hit: Hit) -> dict[str, Value]:
     """Return the attributes of a hit that filters can name; those that it lacks are left out."""
     values: dict[str, Value | None] = {
         "collection": hit.collection,
-        "path": on_one_line(str(hit.path)),
-        "filename": on_one_line(hit.path.name),
-        "type": hit.path.suffix.lower().removeprefix("."),
+        "path": shown_path(hit.path),
+        "filename": shown_path(hit.path.name),
+        "type": shown_path(hit.path.suffix.lower().removeprefix(".")),
         "date": hit.date,
         "sender": as_data(on_one_line(hit.sender)),
         "heading": as_data(on_one_line(hit.title)),

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
-from searchkit.answer.plain_text import visible_text
-from searchkit.answer.prompt import as_data, without_comments, without_turn_marks
+from searchkit.answer.prompt import as_data, without_comments
 from searchkit.display import on_one_line
 from searchkit.library import Library
 from searchkit.search.across import notes_on_hits
@@ -92,11 +90,6 @@ def with_ellipses(hit: Hit, snippet: str) -> str:
     """A hit's snippet, as it is shown, with "…" where the passage goes on."""
     before, after = hit.is_cut
     return f"{'… ' * before}{snippet}{' …' * after}"
-
-
-def shown_path(path: Path | str) -> str:
-    """Name a file as it is, but on one line and without what is invisible, steers a terminal or ends a model's turn."""
-    return without_turn_marks(visible_text(on_one_line(str(path))))
 
 
 def sanitize(text: str) -> str:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from searchkit.display import on_one_line, printable, seconds_left
 from searchkit.reports import CollectionStatus
+from searchkit.serve.attributes import shown_path
 from searchkit.serve.http.lifespan import StrictModel
 from searchkit.serve.search import MAX_HITS, ReferencedHit, sanitize
 from searchkit.types import GroupBy, SearchMode
@@ -14,7 +15,7 @@ MAX_QUERY = 20_000
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=50, fail_fast=True)]
 Days = Annotated[str, Field(max_length=20, examples=["2025-03", "7d"])]
 SafeText = Annotated[str, BeforeValidator(sanitize)]
-PathText = Annotated[str, BeforeValidator(lambda path: on_one_line(str(path)))]
+PathText = Annotated[str, BeforeValidator(shown_path)]
 
 
 class SearchRequest(StrictModel):
@@ -184,7 +185,7 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
         score=round(hit.score, 4),
         weak=hit.is_weak,
         collection=hit.collection,
-        path=on_one_line(str(hit.path)),
+        path=shown_path(hit.path),
         title=found.title,
         heading=found.heading,
         page=hit.page,
@@ -207,7 +208,7 @@ def collection_entry(status: CollectionStatus) -> CollectionEntry:
     """Return a collection's status."""
     return CollectionEntry(
         name=status.name,
-        folders=[on_one_line(str(root)) for root in status.roots],
+        folders=[shown_path(root) for root in status.roots],
         model=status.model,
         files=status.indexed,
         passages=status.passages,

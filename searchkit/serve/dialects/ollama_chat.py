@@ -1,7 +1,6 @@
 """Ollama's /api/chat and /api/generate: a collection is a model that answers from its documents, with citations."""
 
 import asyncio
-import json
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from searchkit.display import json_text
 from searchkit.errors import UsageError
 from searchkit.serve.dialects.chat.answering import ChatRequest, ChatResult
 from searchkit.serve.dialects.chat.completions import extra_of, finish_of
@@ -155,4 +155,4 @@ def _refuse_images(images: list[Any] | None) -> None:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+    return f"{json_text(value)}\n".encode()

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from searchkit.library import Library
+from searchkit.serve.attributes import shown_path
 from searchkit.serve.document_lists import DocumentPage, ListedDocument, Page, list_documents, one_document
 from searchkit.serve.http.lifespan import StateDep
 from searchkit.serve.references import open_document
-from searchkit.serve.search import sanitize, shown_path
+from searchkit.serve.search import sanitize
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 _MAX_CHARACTERS = 5_000_000

@@ -33,6 +33,7 @@ from searchkit.serve.http.lifespan import AppState
 from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log, route_of
 from searchkit.serve.http.middleware.callers import CallerWatch
 from searchkit.serve.http.middleware.guards import OPEN_PATHS, HostGuard, TokenGuard
+from searchkit.serve.http.middleware.plain_json import PlainJson
 from searchkit.serve.http.middleware.rate_limits import BodyLimit, RateLimit, RequestLimit
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.page import asking, routes
@@ -84,7 +85,7 @@ class Guarded:
 
     def __init__(self, api: FastAPI, options: ServeOptions, token: str) -> None:
         limits = options.limits
-        app = RequestLimit(BodyLimit(CallerWatch(api), limits), limits.requests)
+        app = RequestLimit(BodyLimit(CallerWatch(PlainJson(api)), limits), limits.requests)
         guarded = Door(TokenGuard(app, token), token) if options.needs_token else Door(app, "")
         limited = RateLimit(guarded, limits.requests_per_second)
         shared = _for_pages(limited, options.origins) if options.origins else limited

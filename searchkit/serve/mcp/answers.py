@@ -15,6 +15,7 @@ from searchkit.library import Library
 from searchkit.reports import CollectionStatus
 from searchkit.search.query.filters import Filters, read_days
 from searchkit.search.request import SearchRequest
+from searchkit.serve.attributes import shown_path
 from searchkit.serve.mcp.output import (
     DATA,
     Answer,
@@ -206,7 +207,7 @@ def _metadata(about: AboutDocument, opened: OpenedDocument, following: str) -> d
     said = "; ".join(f"{name}: {value}" for name, value in about.metadata.items())
     first, last = opened.passages[0].ordinal + 1, opened.passages[-1].ordinal + 1
     return {
-        "path": on_one_line(str(about.path)),
+        "path": shown_path(about.path),
         "collection": about.collection,
         "format": about.format,
         "date": about.date,
@@ -221,7 +222,7 @@ def _metadata(about: AboutDocument, opened: OpenedDocument, following: str) -> d
 def _collection(status: CollectionStatus) -> Answer:
     return {
         "name": status.name,
-        "folders": [on_one_line(str(root)) for root in status.roots],
+        "folders": [shown_path(root) for root in status.roots],
         "files": status.indexed,
         "passages": status.passages,
         "found_by_meaning": f"{status.vectors / status.passages:.0%}" if status.passages else "",

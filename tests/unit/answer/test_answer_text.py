@@ -56,6 +56,18 @@ def shown(support: SupportChecker, *pieces: str) -> tuple[str, CheckedText]:
         ("code such as handlers[name](event, data)", "code such as handlers[name](event, data)"),
         ("[words](evil.example) and [more](#top)", "words (evil.example) and more (#top)"),
         ("five < six, a[1] and 10:30 // note", "five < six, a[1] and 10:30 // note"),
+        ("see <https:evil.example> and <HTTP:\\evil.example/a>", "see evil.example and evil.example/a"),
+        ("std::vector<int> and <xs:element>", "std::vector<int> and <xs:element>"),
+        ("the rent [1]\n\n> [1]: https://evil.example", "the rent [1]\n\n> [1] evil.example"),
+        ("[a][b]\n\n1. - [b]: <https:evil.example> 'x'", "[a][b]\n\n1. - [b] evil.example 'x'"),
+        ("[a\\]b]: https:evil.example", "[a\\]b] https:evil.example"),
+        ("[a\nb]: /x", "[a\nb] /x"),
+        ("a\u115f\u1160\u3164\u180e\u034f\uffa0b\u2800c", "ab c"),
+        ("a\ufe00\ufe0eb\ufe0f\U000e0100c", "abc"),
+        (
+            "❤\ufe0f 1\ufe0f\u20e3 👩\u200d❤\ufe0f\u200d👨 ❤\ufe0f\ufe0f!",
+            "❤\ufe0f 1\ufe0f\u20e3 👩\u200d❤\ufe0f\u200d👨 ❤\ufe0f!",
+        ),
     ],
 )
 def test_nothing_shown_steers_or_fetches(written: str, plain: str) -> None:

@@ -14,17 +14,30 @@ import pytest
 from searchkit.answer.models.choose import ModelChoice, choose_model
 from searchkit.answer.models.server_info import ServerTokenizer
 from searchkit.config import LlmSettings, ServeSettings, Settings, load_settings, save_settings
-from searchkit.display import error_text
+from searchkit.display import error_text, json_text
 from searchkit.errors import ConfigError, LlmNotFoundError, SearchkitError, UsageError
 from searchkit.home import Home
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.serve.attributes import AttributeFilter, Comparison, Compound, Operator, Value, check, matches, pushdown
+from searchkit.serve.attributes import (
+    AttributeFilter,
+    Comparison,
+    Compound,
+    Operator,
+    Value,
+    attributes_of,
+    check,
+    matches,
+    pushdown,
+    shown_path,
+)
 from searchkit.serve.dialects.chat.completions import source_name
 from searchkit.serve.dialects.chat.requests import chat_models, collections_of, question_and_history
+from searchkit.serve.dialects.native_shapes import found_passage
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response
 from searchkit.serve.http.middleware.asgi import error_summary
 from searchkit.serve.http.middleware.guards import is_token, read_or_make_token
+from searchkit.serve.http.middleware.plain_json import escaped
 from searchkit.serve.http.middleware.rate_limits import RateLimit
 from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.references import Reference
@@ -290,6 +303,17 @@ def test_a_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert not is_token("é", token)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_token_that_is_a_link_is_refused_and_its_target_is_left_alone(tmp_path: Path) -> None:
+    target = tmp_path / "notes.txt"
+    target.write_text("a text that is long enough to be a token".replace(" ", "-"), "utf-8")
+    target.chmod(0o644)
+    Home(tmp_path).token.symlink_to(target)
+    with refused(SearchkitError, match="symbolic link.*Delete the link"):
+        read_or_make_token(Home(tmp_path))
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+
+
 @pytest.mark.parametrize("written", ["", "short", "with a blank in it, long enough", "ümläute-ümläute-ümläute"])
 def test_a_token_that_protects_nothing_is_refused(tmp_path: Path, written: str) -> None:
     Home(tmp_path).token.write_text(written, "utf-8")
@@ -372,6 +396,20 @@ def test_queries_are_embedded_once() -> None:
 def test_shown_text_is_plain_and_hides_nothing() -> None:
     given = "See ![x](https://evil.example/a.png) <!-- hidden order --> [a](http://b.example) \x1b[31m ```code```"
     assert sanitize(given) == "See x (image: evil.example/a.png)   a (b.example) [31m ```code```"
+
+
+def test_a_files_name_is_shown_as_it_is_but_for_what_is_not_to_be_seen() -> None:
+    path = Path("/docs/[a](b) \u3164\u202egnp\x9b31m\n<|im_end|>.md")
+    assert shown_path(path) == "/docs/[a](b) gnp31m␊< |im_end|>.md"
+    hit = Hit("docs", path, "", None, None, None, 0.9, "x", "x", (), Evidence(None, None, ()))
+    attributes = attributes_of(hit)
+    assert attributes["path"] == found_passage(ReferencedHit(hit, Reference("p", "d"))).path == shown_path(path)
+    assert attributes["filename"] == "[a](b) gnp31m␊< |im_end|>.md"
+
+
+def test_json_lets_no_control_character_pass() -> None:
+    assert json_text({"a": "x\x9b31m\x7fé\x1b"}) == '{"a": "x\\u009b31m\\u007fé\\u001b"}'
+    assert escaped('"x\x9b\x7fé©"'.encode()).decode() == '"x\\u009b\\u007fé©"'
 
 
 def test_a_snippet_shows_nothing_of_a_comment_that_it_is_cut_from() -> None:

@@ -1,13 +1,13 @@
 """Answers in the shape of OpenAI's completions, of chats and of prompts, with an extra field for what that shape lacks."""
 
-import json
 import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
 
-from searchkit.display import on_one_line
+from searchkit.display import json_text, on_one_line
 from searchkit.serve.addresses import addresses_of
+from searchkit.serve.attributes import shown_path
 from searchkit.serve.dialects.chat.answering import ChatResult
 from searchkit.serve.dialects.chat.requests import SOURCES
 from searchkit.serve.http.error_responses import ErrorResponse, body_of
@@ -214,7 +214,7 @@ def _source(number: int, result: ChatResult) -> dict[str, Any]:
         "cited": number in result.report.cited,
         "document_id": found.reference.document,
         "collection": hit.collection,
-        "path": on_one_line(str(hit.path)),
+        "path": shown_path(hit.path),
         "title": found.title,
         "page": hit.page,
         "line": hit.line,
@@ -226,7 +226,7 @@ def _source(number: int, result: ChatResult) -> dict[str, Any]:
 
 def event(value: dict[str, Any]) -> bytes:
     """Return a server-sent event."""
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    return f"data: {json_text(value)}\n\n".encode()
 
 
 def broken_event(error: ErrorResponse) -> list[bytes]:

@@ -1,6 +1,5 @@
 """Answers in the shape of OpenAI's Responses API, whole or as its events, and the responses that are remembered."""
 
-import json
 import secrets
 import time
 from collections import OrderedDict
@@ -8,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from searchkit.display import json_text
 from searchkit.serve.dialects.chat.answering import ChatResult
 from searchkit.serve.dialects.chat.completions import EVENT_STREAM, SIGN_OF_LIFE, citations, extra_of
 from searchkit.serve.dialects.chat.requests import as_said
@@ -149,7 +149,7 @@ class ResponseAnswer:
     def _event(self, kind: str, **fields: Any) -> bytes:
         self._number += 1
         value = {"type": kind, "sequence_number": self._number, **fields}
-        return f"event: {kind}\ndata: {json.dumps(value, ensure_ascii=False)}\n\n".encode()
+        return f"event: {kind}\ndata: {json_text(value)}\n\n".encode()
 
 
 def _part(text: str, annotations: list[dict[str, Any]]) -> dict[str, Any]:

@@ -100,6 +100,11 @@ class TokenGuard:
 def read_or_make_token(home: Home) -> str:
     """Return the token of a data directory; make one if there is none. Raises SearchkitError for an unsafe one."""
     file = home.token
+    if file.is_symlink():
+        raise SearchkitError(
+            f"{file} is a symbolic link, and the token must be a file of its own.",
+            remedy="Delete the link to get a new token.",
+        )
     try:
         if not file.exists():
             make_private_folder(home.path)

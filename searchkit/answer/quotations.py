@@ -17,7 +17,7 @@ from searchkit.answer.prompt import without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.exact_matches import identifiers
-from searchkit.search.sentences import Bounds, says_something, sentences
+from searchkit.search.sentences import Bounds, sentences
 from searchkit.text import folded
 from searchkit.types import Hit, Passage
 
@@ -141,10 +141,13 @@ class _Chooser:
     def _sentences(self, passage: int) -> list[_Sentence]:
         hit, text = self._passages[passage], self._texts[passage]
         found = sentences(text, hit.title, is_code=hit.path.suffix.lower() in CODE_SUFFIXES)
-        found = [each for each in found if says_something(text[slice(*each)])] or found
-        covers = [content_stems(text[start:end], self._stemmer) & self._asked for start, end in found]
+        stems = [content_stems(text[start:end], self._stemmer) for start, end in found]
         share = max(1, len(self._asked))
-        return [_Sentence(passage, bounds, len(of) / share) for bounds, of in zip(found, covers, strict=True)]
+        return [
+            _Sentence(passage, bounds, len(of & self._asked) / share)
+            for bounds, of in zip(found, stems, strict=True)
+            if not of or of - self._asked  # a heading that repeats what is asked says nothing
+        ]
 
     def _read(self, found: Sequence[_Sentence]) -> bool:
         """Have each collection's model read the likeliest sentences of its passages. False if there is no model."""

@@ -41,7 +41,7 @@ def own_peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(20, marks=pytest.mark.slow)], ids="lines of {} MB".format)
+@pytest.fixture(scope="module", params=[20], ids="lines of {} MB".format)
 def nasty(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[float]]:
     """(home, folder, peaks) of one run over the nasty folder."""
     place = tmp_path_factory.mktemp("nasty")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import PATH, argument, option, with_options
+from searchkit.cli.options import PATH, NearestGroup, argument, option, with_options
 from searchkit.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Request:
     ]
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def bench() -> None:
     """Measure speed and quality on this machine.
 

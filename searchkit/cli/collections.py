@@ -51,20 +51,31 @@ def collections(*, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-def forget(paths: tuple[str, ...]) -> None:
-    """Remove folders or files from the index, at once. The files themselves are not touched.
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("-c", "--collection", "names", multiple=True, help="Forget this whole collection; may be repeated.")
+def forget(paths: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Remove folders, files or whole collections from the index, at once. The files themselves are not touched.
 
     A part of an indexed folder stays out until you index it by name. Recorded opened hits there are erased too.
 
     \b
-    Example:
+    Examples:
       searchkit forget ~/docs/private
+      searchkit forget -c drafts
     """
+    if not (paths or names):
+        raise click.UsageError("Missing argument '[PATH]...'. Name a folder, a file, or a collection: -c NAME.")
+    if paths and names:
+        raise click.UsageError("Name paths, or collections with -c: a path is forgotten in every collection.")
     from searchkit.library import Library
     from searchkit.search.click_log import read_opened
 
     with Library() as library:
+        for name in names:
+            opened = len(read_opened(library.home))
+            say(f"{name}: {plural(library.collection(name).delete(), 'file')} forgotten")
+            if erased := opened - len(read_opened(library.home)):
+                say(f"{plural(erased, 'opened hit')} erased")
         for path in paths:
             opened = len(read_opened(library.home))
             for name, count in library.forget(path).items():

@@ -6,6 +6,7 @@ import click
 
 from searchkit.cli.eval_answers import answers
 from searchkit.cli.eval_retrieval import retrieval
+from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import plural
 
@@ -24,7 +25,7 @@ def _window(value: str) -> tuple[int, int]:
     return int(tokens), int(shared or 0)
 
 
-@click.group(name="eval")
+@click.group(name="eval", cls=NearestGroup)
 def eval() -> None:
     """Measure the quality of search, of answers and of chunking on judged data.
 

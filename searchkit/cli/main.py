@@ -7,8 +7,9 @@ from importlib import import_module
 import click
 
 from searchkit import __version__
+from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import say
-from searchkit.display import ProgressLines, error_text, os_error_text, printable
+from searchkit.display import ProgressLines, error_text, os_error_text
 from searchkit.errors import SearchkitError
 from searchkit.reports import listen_to_upgrades
 
@@ -47,24 +48,24 @@ _MODULES = {
 }  # others: named as the command
 
 # Those that an interruption costs little.
-_CONTINUED = (
-    {"index"},
-    {"embed"},
-    {"demo"},
-    {"train"},
-    {"rebuild"},
-    {"eval"},
-    {"models", "pull"},
-    {"models", "import"},
-)
+_CONTINUED = {
+    ("index",),
+    ("embed",),
+    ("demo",),
+    ("train",),
+    ("rebuild",),
+    ("eval",),
+    ("models", "pull"),
+    ("models", "import"),
+}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(NearestGroup):
     """Loads a command's module when it is run; listing them needs no import."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `help` and `help COMMAND`, as many type it, as --help."""
-        return super().parse_args(ctx, [*args[1:2], "--help"] if args[:1] == ["help"] else args)
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature, here and below)
         """List the commands in the order of use, not of the alphabet."""
@@ -76,19 +77,6 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"searchkit.cli.{_MODULES.get(cmd_name, cmd_name)}"), cmd_name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command to run. Raises UsageError, with the nearest name, if there is none."""
-        name = args[0]
-        if name not in _COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, _COMMANDS, 1)
-            if near:
-                ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near[0]}'?")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands, from the table above."""
@@ -133,8 +121,8 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        typed = set(sys.argv[1:3])
-        goes_on = any(words <= typed for words in _CONTINUED)
+        typed = tuple(word for word in sys.argv[1:] if word != "--debug")
+        goes_on = any(typed[: len(words)] == words for words in _CONTINUED)
         say("Stopped. What was stored is kept; the same command continues from there." if goes_on else "Stopped.")
         sys.exit(130)
     except BrokenPipeError:

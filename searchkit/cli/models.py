@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.models_add import default_model, import_model, pull_model, use_model
+from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, say
 from searchkit.display import command, on_one_line, remedy_text, size
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from searchkit.library import Library
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 def models() -> None:
     """Get, list, choose, check and remove embedding models.
 

@@ -21,6 +21,8 @@ from typing import Annotated, Any, Generic, TypeVar, get_origin, get_type_hints
 
 import click
 
+from searchkit.display import printable
+
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -31,6 +33,22 @@ Declaration = Callable[[str], Decorator]
 PATH = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class NearestGroup(click.Group):
+    """A group of commands that names the nearest one where there is none of the name typed."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command to run. Raises UsageError, with the nearest name, if there is none."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            if near := get_close_matches(name, known, 1):
+                ctx.fail(f"No such command '{printable(name)}'. Did you mean '{near[0]}'?")
+        return super().resolve_command(ctx, args)
 
 
 class EnumChoice(click.Choice[str], Generic[Kind]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.options import PATH, argument, group, option, with_options
+from searchkit.cli.options import PATH, NearestGroup, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_adapter import adapter
 from searchkit.cli.train_distill import distill
@@ -27,7 +27,7 @@ _SHOWN = 160  # characters of a sample
 _PAIRS = PairOptions()
 
 
-@click.group()
+@click.group(cls=NearestGroup)
 @click.pass_context
 def train(context: click.Context) -> None:
     """Improve the model that searches a collection by the collection itself, with proof before and after.

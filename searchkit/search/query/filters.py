@@ -236,8 +236,12 @@ def check_file_type(name: str) -> None:
     """Raise UsageError for an unknown type of file."""
     if not is_file_type(name):
         kinds = sorted({name for name, meant in file_types().items() if meant != (f".{name}",)})
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.lower(), kinds, 1)
+        meant = f" Did you mean {near[0]}?" if near else ""
         raise UsageError(
-            f"There is no type of file '{name}'. Types: {', '.join(kinds)}; or an ending, such as md or .conf"
+            f"There is no type of file '{name}'.{meant} Types: {', '.join(kinds)}; or an ending, such as md or .conf"
         )
 
 

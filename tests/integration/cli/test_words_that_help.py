@@ -1,0 +1,91 @@
+"""What is typed nearly right is answered with what was meant; an interruption says only what is true."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from searchkit.cli import main as command
+from searchkit.library import Library
+from tests.support.files import write
+from tests.support.hash_embedder import HashEmbedder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name in ("notes", "drafts"):
+        write(tmp_path / name / "roses.md", "Prune the roses.")
+        with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
+            library.index(tmp_path / name)
+    return tmp_path / "home"
+
+
+def run(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(command.cli, arguments, env={"SEARCHKIT_HOME": str(home)})
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["serach", "x"], "'search'"),
+        (["models", "verfiy"], "'verify'"),
+        (["train", "adaptor"], "'adapter'"),
+        (["eval", "retreival"], "'retrieval'"),
+        (["search", "x", "--jsno"], "--json"),
+    ],
+)
+def test_a_misspelt_command_or_option_is_answered_with_the_nearest(home: Path, typed: list[str], meant: str) -> None:
+    result = run(home, *typed)
+    assert result.exit_code == 2
+    assert "Did you mean" in result.stderr
+    assert meant in result.stderr
+
+
+def test_a_misspelt_type_of_files_is_answered_with_the_nearest(home: Path) -> None:
+    assert "Did you mean markdown?" in run(home, "search", "roses", "--type", "markdwon").stderr
+
+
+@pytest.mark.parametrize("path", [["search"], ["models", "pull"]])
+def test_help_is_a_command_for_every_command(home: Path, path: list[str]) -> None:
+    assert run(home, "help", *path).output == run(home, *path, "--help").output
+
+
+def test_a_whole_collection_is_forgotten_by_name_and_its_files_stay(home: Path) -> None:
+    with Library(home, embedder=HashEmbedder()) as library:
+        assert {hit.collection for hit in library.search("roses")} == {"notes", "drafts"}
+    result = run(home, "forget", "-c", "drafts")
+    assert (result.exit_code, result.stderr) == (0, "drafts: 1 file forgotten\n")
+    assert (home.parent / "drafts" / "roses.md").is_file()
+    with Library(home, embedder=HashEmbedder()) as library:
+        assert library.collections() == ["notes"]
+
+
+@pytest.mark.parametrize("arguments", [["forget"], ["forget", "-c", "notes", "/tmp"]])
+def test_what_to_forget_must_be_clear(home: Path, arguments: list[str]) -> None:
+    assert run(home, *arguments).exit_code == 2
+    with Library(home, embedder=HashEmbedder()) as library:
+        assert library.collections() == ["drafts", "notes"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "goes_on"),
+    [
+        (["index", "x"], True),
+        (["--debug", "models", "pull"], True),
+        (["search", "index"], False),
+        (["models", "list"], False),
+    ],
+)
+def test_only_what_continues_says_so_when_it_is_interrupted(
+    typed: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, goes_on: bool
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["searchkit", *typed])
+    monkeypatch.setattr(command.cli, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 130
+    assert ("What was stored is kept" in capsys.readouterr().err) == goes_on

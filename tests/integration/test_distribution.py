@@ -118,5 +118,9 @@ def test_the_wheel_has_the_pages_that_users_read_and_no_tests(installed: Install
     assert {name for name in names if name.startswith("searchkit/docs/")} == pages
     samples = {f"searchkit/{path.relative_to(ROOT)}" for path in (ROOT / "sample_docs").rglob("*") if path.is_file()}
     assert samples <= names
+    page = ROOT / "searchkit" / "serve" / "page"
+    loaded = {str(path.relative_to(ROOT)) for part in ("static", "templates") for path in (page / part).iterdir()}
+    assert loaded
+    assert loaded <= names
     tops = {name.partition("/")[0] for name in names}
     assert tops - {"searchkit", "searchkit_indexes", "searchkit_tui"} == {"searchkit_local-0.1.0.dist-info"}

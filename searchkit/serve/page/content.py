@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote, urlencode
 
 from searchkit.answer.prompt import COMMENT
 from searchkit.display import correspondence, on_one_line, reason
 from searchkit.errors import UsageError
-from searchkit.formats import CODE
+from searchkit.formats import CODE, format_by_name
 from searchkit.library import Library
 from searchkit.serve.references import OpenedPassage, PassageText, open_document, open_passage
 from searchkit.serve.search import ReferencedHit, sanitize
@@ -22,7 +22,8 @@ _MOST_MARKS = 60
 _MARKS = re.compile(r"\d{1,7}-\d{1,7}(?:\.\d{1,7}-\d{1,7})*")
 _BEFORE = 4  # passages of a document that are shown before the one that was found
 _AROUND_CHARACTERS = 9_000
-_PDF = "pdf"
+_PDF, _MARKDOWN = "pdf", "markdown"
+_STRONG = re.compile(r"\*\*(?=\S)([^\n]+?)(?<=\S)\*\*")  # of Markdown: the signs say nothing where all is plain text
 # The end of a long line within a sentence: the columns of pages are narrower or wider than windows.
 _LINE_GOES_ON = re.compile(r"(^.{55,})\n(?=[^\W\d_A-Z])", re.MULTILINE)
 
@@ -109,7 +110,8 @@ def snippet_pieces(hit: Hit) -> list[Piece]:
     start = hit.text.find(hit.snippet)
     text = without_comments(hit.text)[start : start + len(hit.snippet)] if start >= 0 else hit.snippet
     before, after = hit.is_cut
-    return [Piece("… ")] * before + marked(text, hit.marks) + [Piece(" …")] * after
+    is_markdown = format_by_name(PurePath(hit.path.name)) == _MARKDOWN
+    return [Piece("… ")] * before + marked(text, hit.marks, is_markdown=is_markdown) + [Piece(" …")] * after
 
 
 def marks_in_passage(hit: Hit) -> list[tuple[int, int]]:
@@ -128,7 +130,7 @@ def document_view(library: Library, reference: str, marks: Marks, query: str, st
     def address(begin: int) -> str:
         return f"{passage_address(found.id, marks, query, start=begin)}"
 
-    passages = list(_passage_views(read.passages, found, marks, is_pdf=about.format == _PDF))
+    passages = list(_passage_views(read.passages, found, marks, about.format))
     return DocumentView(
         name=safe_name(about.path.name),
         title=sanitize(on_one_line(about.title)),
@@ -169,7 +171,7 @@ def read_marks(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(start), int(end)) for start, end in pairs)
 
 
-def marked(text: str, marks: Iterable[tuple[int, int]]) -> list[Piece]:
+def marked(text: str, marks: Iterable[tuple[int, int]], *, is_markdown: bool = False) -> list[Piece]:
     """Make a text safe to show, as `sanitize` does, and part it at its marks; those beyond its end are left out."""
     text = without_comments(text).translate(_SIGNS)
     parts, at = [], 0
@@ -178,6 +180,8 @@ def marked(text: str, marks: Iterable[tuple[int, int]]) -> list[Piece]:
             parts += [text[at:start], _ON, text[start:end], _OFF]
             at = end
     safe = sanitize("".join((*parts, text[at:])))
+    if is_markdown:
+        safe = _STRONG.sub(r"\1", safe)
     pieces = []
     is_marked = False
     for part in re.split(f"([{_ON}{_OFF}])", safe):
@@ -199,7 +203,7 @@ def safe_name(name: str) -> str:
 
 
 def _passage_views(
-    passages: Sequence[PassageText], found: PassageText, marks: Marks, *, is_pdf: bool
+    passages: Sequence[PassageText], found: PassageText, marks: Marks, format_name: str
 ) -> Iterator[PassageView]:
     known = ""
     for passage in passages:
@@ -208,8 +212,9 @@ def _passage_views(
         seam = " · ".join(part for part in (where, passage.heading) if part)
         shown = sanitize(on_one_line(seam)) if seam != known else ""
         known = seam
-        text = _LINE_GOES_ON.sub(r"\1 ", passage.text) if is_pdf else passage.text
-        yield PassageView(marked(text, marks if is_found else ()), shown, is_found)
+        text = _LINE_GOES_ON.sub(r"\1 ", passage.text) if format_name == _PDF else passage.text
+        pieces = marked(text, marks if is_found else (), is_markdown=format_name == _MARKDOWN)
+        yield PassageView(pieces, shown, is_found)
 
 
 def _picture_address(opened: OpenedPassage, marks: Marks) -> str:

@@ -37,6 +37,21 @@ def test_a_text_is_safe_in_pieces(text: str, marks: tuple[tuple[int, int], ...],
     assert parts(text, *marks) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "mark", "shown"),
+    [
+        ("the **Town Archive**, and", (6, 10), "the [Town] Archive, and"),
+        ("the **Town Archive**, and", (4, 20), "the [Town Archive], and"),
+        ("2 ** 3 ** 4", (0, 1), "[2] ** 3 ** 4"),
+        ("**a\nb**", (0, 0), "**a\nb**"),
+        ("__init__ stays", (0, 0), "__init__ stays"),
+    ],
+)
+def test_markdowns_signs_of_emphasis_are_left_out(text: str, mark: tuple[int, int], shown: str) -> None:
+    pieces = marked(text, [mark], is_markdown=True)
+    assert "".join(f"[{piece.text}]" if piece.is_marked else piece.text for piece in pieces) == shown
+
+
 def hit(text: str, snippet: str, *marks: tuple[int, int]) -> Hit:
     evidence = Evidence(None, None, ())
     return Hit("docs", Path("/docs/a.md"), "", None, 1, 9, 0.9, text, snippet, marks, evidence)

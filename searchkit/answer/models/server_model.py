@@ -1,8 +1,9 @@
 """A model behind an OpenAI-compatible server: Ollama, llama.cpp, LM Studio, vLLM and others."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from searchkit.answer.models.connection import INFO_SECONDS, ReplyConnection, is_loopback, open_client, server_root
@@ -26,6 +27,7 @@ CAREFUL_WINDOW = 2048  # tokens, if the server does not say: the smallest defaul
 # Names say how many weights a model has; no server does.
 _SMALL = re.compile(r"(?<![\w.])(?:[1-4]?\d{2}m|0\.[1-4]\d*b)(?![a-z0-9])", re.IGNORECASE)
 _ANOTHER_MODEL = Remedy(Action.CHANGE_OPTION, option=Option.LLM_MODEL, sentence="Choose another model")
+_NO_FORM: Mapping[str, Any] = MappingProxyType({})
 _SILENCE_SECONDS = 300.0  # loading a model, and a long prompt on a laptop, take minutes
 
 
@@ -69,19 +71,32 @@ class HttpLanguageModel:
         connection = ReplyConnection()
         return BackgroundStream(lambda stream: self._pieces(messages, max_tokens, stream, connection), connection.cut)
 
+    def reply_in_form(self, messages: Sequence[Message], max_tokens: int, form: Mapping[str, Any]) -> BackgroundStream:
+        """Start a reply whose form the server sees to (`response_format`). Iterating raises FormRefusedError if it does not."""
+        connection = ReplyConnection()
+        return BackgroundStream(
+            lambda stream: self._pieces(messages, max_tokens, stream, connection, form), connection.cut
+        )
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
     def _pieces(
-        self, messages: Sequence[Message], max_tokens: int, stream: BackgroundStream, connection: ReplyConnection
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        stream: BackgroundStream,
+        connection: ReplyConnection,
+        form: Mapping[str, Any] = _NO_FORM,
     ) -> Iterator[str]:
         """Stream a reply; if the model's template has no system role, ask again without one."""
+        demanded = {"response_format": form} if form else {}
         try:
-            yield from self._stream(self._body(messages, max_tokens), stream, connection)
+            yield from self._stream({**self._body(messages, max_tokens), **demanded}, stream, connection)
         except _SystemRoleError:
             self._roles_are_merged = True
-            yield from self._stream(self._body(messages, max_tokens), stream, connection)
+            yield from self._stream({**self._body(messages, max_tokens), **demanded}, stream, connection)
 
     def _body(self, messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
         sent = without_system(messages) if self._roles_are_merged else messages
@@ -96,7 +111,7 @@ class HttpLanguageModel:
         try:
             with self._client.stream("POST", f"{self.where}/chat/completions", json=body, timeout=timeout) as response:
                 connection.hold(response)
-                self._refuse_errors(response)
+                self._refuse_errors(response, has_form="response_format" in body)
                 for event in events_in(response):
                     if text := received.text(event):
                         yield text
@@ -130,7 +145,7 @@ class HttpLanguageModel:
             f"No answer came: {what}.", remedy="Check that the server is still running, and has enough memory."
         )
 
-    def _refuse_errors(self, response: "httpx2.Response") -> None:
+    def _refuse_errors(self, response: "httpx2.Response", *, has_form: bool) -> None:
         if response.status_code == 200:
             return
         response.read()
@@ -158,6 +173,8 @@ class HttpLanguageModel:
             )
         if response.status_code in (400, 500) and not self._roles_are_merged and "system" in message.lower():
             raise _SystemRoleError(message)
+        if has_form and response.status_code in (400, 422, 501):
+            raise FormRefusedError(f"The language model's server does not take this response_format ({message}).")
         raise LlmError(
             f"{self.where} answered {response.status_code}: {message}.",
             remedy="See the server's own log for the reason.",
@@ -171,6 +188,10 @@ def without_system(messages: Sequence[Message]) -> list[Message]:
     first = next(i for i, message in enumerate(turns) if message.role == "user")
     turns[first] = Message("user", f"{system}\n\n{turns[first].content}")
     return turns
+
+
+class FormRefusedError(LlmError):
+    """The model's server does not take the form that was demanded of a reply."""
 
 
 class _SystemRoleError(LlmError):

@@ -15,6 +15,7 @@ from searchkit.serve.dialects.chat.answering import ChatRequest, ChatResult
 from searchkit.serve.dialects.chat.completions import extra_of, finish_of
 from searchkit.serve.dialects.chat.delivery import deliver, served_chat_model
 from searchkit.serve.dialects.chat.requests import question_and_history
+from searchkit.serve.dialects.chat.structured import Form, form_of
 from searchkit.serve.http.error_responses import ErrorResponse, body_of
 from searchkit.serve.http.lifespan import AppState, StateDep
 
@@ -36,6 +37,16 @@ class OllamaMessage(BaseModel):
 class _AnyRequest(BaseModel):
     model: str = Field(max_length=300, description="`searchkit` for all collections, or a collection's name.")
     stream: bool | None = True
+    format: Literal["", "json"] | dict[str, Any] | None = Field(
+        default=None,
+        description="`json`, or a JSON schema: handed to the language model's server, refused where there is none.",
+    )
+
+    def form(self) -> Form | None:
+        """Return the form in OpenAI's shape, None for text."""
+        if isinstance(self.format, dict):
+            return form_of({"type": "json_schema", "json_schema": {"schema": self.format}})
+        return form_of({"type": "json_object"}) if self.format else None
 
 
 class OllamaChatRequest(_AnyRequest):
@@ -122,7 +133,7 @@ async def chat(request: OllamaChatRequest, http: Request, state: StateDep) -> Re
     if not request.messages:
         return await _loaded(state, request.model, shape)
     question, history = await asyncio.to_thread(_question_and_history, request)
-    asked = ChatRequest(request.model, question, history)
+    asked = ChatRequest(request.model, question, history, request.form())
     return await deliver(state, asked, shape, http, is_stream=request.stream is not False)
 
 
@@ -134,7 +145,7 @@ async def generate(request: OllamaGenerateRequest, http: Request, state: StateDe
     if not (request.prompt or "").strip():
         return await _loaded(state, request.model, shape)
     question, history = question_and_history([("user", request.prompt or "")])
-    asked = ChatRequest(request.model, question, history)
+    asked = ChatRequest(request.model, question, history, request.form())
     return await deliver(state, asked, shape, http, is_stream=request.stream is not False)
 
 

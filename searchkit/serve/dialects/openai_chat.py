@@ -1,7 +1,7 @@
 """OpenAI's /v1/chat/completions and /v1/completions: a collection is a model that answers from its documents, with citations."""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -13,6 +13,7 @@ from searchkit.serve.dialects.chat import answering
 from searchkit.serve.dialects.chat.completions import ChatCompletion, TextCompletion
 from searchkit.serve.dialects.chat.delivery import deliver
 from searchkit.serve.dialects.chat.requests import question_and_history
+from searchkit.serve.dialects.chat.structured import form_of
 from searchkit.serve.http.lifespan import StateDep
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -68,6 +69,10 @@ class ChatRequest(_AnyRequest):
         fail_fast=True,
         examples=[[{"role": "user", "content": "When does the lease end?"}]],
     )
+    response_format: dict[str, Any] | None = Field(
+        default=None,
+        description="`json_object` or `json_schema`: handed to the language model's server, refused where there is none.",
+    )
 
 
 class CompletionRequest(_AnyRequest):
@@ -95,7 +100,7 @@ async def chat_completions(request: ChatRequest, http: Request, state: StateDep)
         raise UsageError("n must be 1: one answer is written.")
     question, history = await asyncio.to_thread(_question_and_history, request)
     shape = ChatCompletion(request.model, with_usage=request.wants_usage)
-    asked = answering.ChatRequest(request.model, question, history)
+    asked = answering.ChatRequest(request.model, question, history, form_of(request.response_format))
     return await deliver(state, asked, shape, http, is_stream=bool(request.stream))
 
 

@@ -12,6 +12,7 @@ from searchkit.serve.dialects.chat.answering import ChatRequest
 from searchkit.serve.dialects.chat.delivery import deliver
 from searchkit.serve.dialects.chat.requests import question_and_history
 from searchkit.serve.dialects.chat.responses import ResponseAnswer, ResponseStore, StoredResponse, Turn
+from searchkit.serve.dialects.chat.structured import form_of
 from searchkit.serve.http.lifespan import StateDep
 
 router = APIRouter(prefix="/v1/responses", tags=["openai"])
@@ -46,6 +47,12 @@ class InputItem(BaseModel):
         return self.role, "\n".join(part.text or "" for part in self.content)
 
 
+class TextOptions(BaseModel):
+    """`format`: text, `json_object` or `json_schema`."""
+
+    format: dict[str, Any] | None = None
+
+
 class ResponseRequest(BaseModel):
     """OpenAI's request. Instructions, temperature, token limits, tools and the like are accepted but ignored."""
 
@@ -59,6 +66,7 @@ class ResponseRequest(BaseModel):
     )
     stream: bool | None = False
     store: bool | None = Field(default=True, description="`false`: it cannot be gone on from.")
+    text: TextOptions | None = None
     instructions: Any = None
     metadata: dict[str, str] | None = None
     max_output_tokens: int | None = None
@@ -89,10 +97,13 @@ async def create(request: ResponseRequest, http: Request, state: StateDep) -> Re
     turns = [*_turns_before(state.responses, request.previous_response_id), *await asyncio.to_thread(_turns, request)]
     question, history = await asyncio.to_thread(question_and_history, turns)
     settings = {name: getattr(request, name) for name in _REPEATED}
+    if request.text and request.text.format:
+        settings["text"] = {"format": request.text.format}
     kept = state.responses if request.store is not False else None
     said = [*((each.role, each.content) for each in history), ("user", question)]
     shape = ResponseAnswer({**settings, "model": request.model}, said, kept)
-    asked = ChatRequest(request.model, question, history)
+    form = form_of(request.text.format if request.text else None)
+    asked = ChatRequest(request.model, question, history, form)
     return await deliver(state, asked, shape, http, is_stream=bool(request.stream))
 
 

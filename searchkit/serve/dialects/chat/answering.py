@@ -18,6 +18,7 @@ from searchkit.library import Library
 from searchkit.search.request import SearchRequest
 from searchkit.serve.dialects.chat.chores import CHORE_TOKENS, is_chore, without_model
 from searchkit.serve.dialects.chat.requests import collections_of
+from searchkit.serve.dialects.chat.structured import Form, answer_in_form
 from searchkit.serve.pool import LibraryPool
 from searchkit.serve.references import Reference, references_of
 from searchkit.types import Hit
@@ -27,11 +28,15 @@ _LOOK_SECONDS = 15.0  # between two looks for a language model while there is no
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A question, and the turns before it. `model`: names the collection, or all of them, that is to answer."""
+    """A question, and the turns before it. `model`: names the collection, or all of them, that is to answer.
+
+    `form`: the `response_format` that the answer is to have, None for text.
+    """
 
     model: str
     question: str
     history: Sequence[Message] = ()
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +148,11 @@ def _answered(
     collections = collections_of(request.model, library.collections())
     sources = SearchRequest(k=DEFAULT_K, collections=tuple(collections))
     with language.use(library) as answerer:
+        conversation = Conversation(answerer, sources, list(request.history))
+        if request.form is not None:
+            return _in_form(library, conversation, request, request.form, line)
         if is_chore(request.question):
             return _done(request, answerer.model, line)
-        conversation = Conversation(answerer, sources, list(request.history))
         stream = line.follow(conversation.ask(request.question))
         try:
             for piece in stream:
@@ -166,6 +173,24 @@ def _answered(
             stream.context.tokens if stream.context else 0,
             answerer.window.count(report.text) if stream.sources else 0,
         )
+
+
+def _in_form(
+    library: Library, conversation: Conversation, request: ChatRequest, form: Form, line: AnswerInProgress
+) -> ChatResult:
+    """Answer in the form that the client demands; the sources are beside the text."""
+    text, context = answer_in_form(library, conversation, request.question, form, lambda: line.is_stopped)
+    line.send(text)
+    answerer = conversation.answerer
+    return ChatResult(
+        AnswerReport(text, (), (), (), "complete"),
+        context.sources,
+        references_of(library, context.sources),
+        conversation.searched_for,
+        answerer.name,
+        context.tokens,
+        answerer.window.count(text),
+    )
 
 
 def _done(request: ChatRequest, model: LanguageModel | None, line: AnswerInProgress) -> ChatResult:

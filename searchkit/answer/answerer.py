@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from searchkit.answer.context import Context, Window, pack
+from searchkit.answer.follow_ups import goes_on
 from searchkit.answer.grounding.answer_stream import AnswerStream, answer_from, nothing_relevant
 from searchkit.answer.models.choose import ModelChoice, model_or_reason
 from searchkit.answer.models.language_model import LanguageModel, Message, estimated_tokens
@@ -85,7 +86,7 @@ class Answerer:
         clearly relevant, the stream says so and has no sources, and no model is asked.
         """
         if self.model is None:
-            said = [turn.content for turn in history if turn.role == "assistant"]
+            said = [turn.content for turn in history if turn.role == "assistant"] if goes_on(question) else []
             return quote(sources.query, find_passages(self._library, sources), self._embedder, said)
         question = question or sources.query
         hits = find_sources(self._library, sources)

@@ -4,16 +4,16 @@ The collection's model reads the likeliest sentences of the best passages, under
 quoted, with what follows a short one; where even they are far from it, nothing is.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from searchkit.answer.grounding.answer_stream import AnswerReport, AnswerStream, nothing_relevant
+from searchkit.answer.grounding.answer_stream import NOTHING_MORE, AnswerReport, AnswerStream, nothing_relevant
 from searchkit.answer.grounding.checked_text import CheckedSentence
 from searchkit.answer.grounding.support import OpenEmbedder, content_stems
-from searchkit.answer.plain_text import plain_text
-from searchkit.answer.prompt import without_comments
+from searchkit.answer.prompt import as_data, without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.exact_matches import identifiers
@@ -42,7 +42,9 @@ _MOST, _NEARLY = 3, 0.4  # quotations, and how much farther than the best one th
 _CHARACTERS = 240  # of a quotation: what follows a shorter sentence belongs to it
 _MOST_CHARACTERS = 400
 _NEAR = 0.62  # of the best sentence; of what is asked about something else nine in ten are farther
-_NEAR_BY_WORDS = 0.5  # share of the question's words, without a model
+_NEAR_BY_WORDS = 0.5  # share of the question's words, without a model,
+_NEARLY_BY_WORDS = 0.6  # and of the best sentence's share, for others beside it
+_NUMBER = re.compile(r"[\[【](\d{1,2})(?:†[^\]】]*)?[\]】]")  # what a text has like our citations
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,15 @@ def quote(
     """Answer with what passages say that is nearest to a question. If nothing is near, the stream says so and has no sources.
 
     The passages that are quoted are the first sources, in the order of their numbers; others that are clearly about the question
-    follow. `said`: earlier answers; what they quote is not said again. `open_embedder`: opens a collection's model, None if
-    there is none; words alone choose then.
+    follow. `said`: earlier answers, where more is asked for; what they quote is not said again. `open_embedder`: opens a
+    collection's model, None if there is none; words alone choose then.
     """
     texts = [without_comments(hit.text) for hit in passages]
+    known = " ".join(" ".join(said).split())
     with closing(Stemmer()) as stemmer:
-        known = " ".join(" ".join(said).split())
         chosen = _Chooser(question, passages, texts, open_embedder, stemmer).choose(known)
     if not chosen:
-        return nothing_relevant()
+        return nothing_relevant(NOTHING_MORE) if known and passages else nothing_relevant()
     quoted = list(dict.fromkeys(each.source for each in chosen))
     others = [i for i, hit in enumerate(passages) if i not in quoted and not hit.is_weak]
     number_of = {source: number for number, source in enumerate(quoted, 1)}
@@ -76,7 +78,7 @@ def quote(
     def pieces(stream: AnswerStream) -> Iterator[str]:
         written: list[CheckedSentence] = []
         for each in chosen:
-            text = f"“{_one_line(plain_text(texts[each.source][each.start : each.end]))}”"
+            text = f"“{_as_quoted(texts[each.source][each.start : each.end])}”"
             number = number_of[each.source]
             shown = f"{text} [{number}]"
             yield f"\n{shown}" if written else shown
@@ -123,19 +125,22 @@ class _Chooser:
     def choose(self, said: str) -> list[Quotation]:
         """The quotations, the nearest first; none if nothing is near. `said`: what is not said again, on one line."""
         of_each = [self._sentences(i) for i in range(len(self._passages))]
-        found = [each for of in of_each for each in of if self._text(each) not in said]
+        found = [each for of in of_each for each in of]
         is_read = self._read(found)
         judged = sorted(
             (each for each in found if each.nearness is not None or not is_read), key=lambda each: -each.score
         )
         if not judged or not self._is_near(judged[0], is_read=is_read) or self._lacks_what_is_named():
             return []
+        least = judged[0].score - _NEARLY
+        if not is_read:  # nearness is nothing but words
+            judged = [each for each in judged if each.cover >= _NEARLY_BY_WORDS * judged[0].cover]
         chosen: list[Quotation] = []
         for each in judged:
-            if len(chosen) == _MOST or each.score < judged[0].score - _NEARLY:
+            if len(chosen) == _MOST or each.score < least:
                 break
-            if not self._is_known(each, chosen):
-                chosen.append(self._with_following(each, of_each[each.passage]))
+            if not self._is_known(each, chosen) and not (said and _as_quoted(self._text(each)) in said):
+                chosen.append(self._with_following(each, of_each[each.passage], chosen))
         return chosen
 
     def _sentences(self, passage: int) -> list[_Sentence]:
@@ -216,19 +221,26 @@ class _Chooser:
             for each in chosen
         )
 
-    def _with_following(self, sentence: _Sentence, of_passage: Sequence[_Sentence]) -> Quotation:
-        """A sentence with those that follow it in its paragraph, while it is short."""
+    def _with_following(
+        self, sentence: _Sentence, of_passage: Sequence[_Sentence], chosen: Sequence[Quotation]
+    ) -> Quotation:
+        """A sentence with those that follow it in its paragraph, while it is short, to where another quotation begins."""
         text, (start, end) = self._texts[sentence.passage], sentence.bounds
         for each in of_passage[of_passage.index(sentence) + 1 :]:
             between = text[end : each.bounds[0]]
             is_over = end - start >= _CHARACTERS or each.bounds[1] - start > _MOST_CHARACTERS
-            if is_over or "\n\n" in between or any(map(str.isalnum, between)):
+            if is_over or "\n\n" in between or any(map(str.isalnum, between)) or self._is_known(each, chosen):
                 break
             end = each.bounds[1]
         return Quotation(sentence.passage, start, min(end, start + _MOST_CHARACTERS))
 
     def _text(self, sentence: _Sentence) -> str:
         return _one_line(self._texts[sentence.passage][slice(*sentence.bounds)])
+
+
+def _as_quoted(text: str) -> str:
+    """A text on one line, without anything that a reader, a renderer or a chat template takes for more than text."""
+    return _NUMBER.sub(r"(\1)", _one_line(as_data(text)))
 
 
 def _one_line(text: str) -> str:

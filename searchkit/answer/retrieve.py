@@ -23,7 +23,7 @@ _Placed = tuple[PassagePosition, Hit]
 
 def check_question(question: str) -> None:
     """Raise UsageError for a question that asks nothing."""
-    if not question.strip():
+    if not any(map(str.isalnum, question)):
         raise UsageError("The question is empty.", remedy=Remedy(Action.ASK, query="when does the lease end"))
     if not with_filters(question, ()):
         raise UsageError(

@@ -12,6 +12,7 @@ from searchkit.errors import LlmError, WindowTooSmallError
 from searchkit.types import Hit
 
 NOTHING_RELEVANT = "Nothing that is indexed is clearly about that, so no answer was written."
+NOTHING_MORE = "Your files say nothing more that is clearly about that."
 Ending = Literal["complete", "length", "stopped", "broken", "not_found"]
 Repack = Callable[[int], Context]
 
@@ -88,12 +89,12 @@ class AnswerStream:
         return reply
 
 
-def nothing_relevant() -> AnswerStream:
+def nothing_relevant(sentence: str = NOTHING_RELEVANT) -> AnswerStream:
     """Say that there is nothing to answer from; no model is asked."""
 
     def pieces(stream: AnswerStream) -> Iterator[str]:
-        stream.report = AnswerReport(NOTHING_RELEVANT, (), (), (), "not_found")
-        yield NOTHING_RELEVANT
+        stream.report = AnswerReport(sentence, (), (), (), "not_found")
+        yield sentence
 
     return AnswerStream((), pieces)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from searchkit.answer.conversation import goes_on, is_sane, with_subject
+from searchkit.answer.conversation import is_sane
+from searchkit.answer.follow_ups import goes_on, with_subject
 from searchkit.answer.models.language_model import Message
 
 BEFORE = [

@@ -30,6 +30,9 @@ from searchkit.serve.mcp.http import McpOverHttp, streamable_http_app
 _ON_ITS_WAY_SECONDS = 0.2  # for what clients sent before they could know that the server stops
 _BACKLOG = 2048
 _LEFT_SECONDS = 10.0  # for work whose client has disconnected
+# Of a thread that computes in Python, before another may (5 ms by default): a request passes between threads four times. Beside two
+# long questions on two busy cores, the list of models took 124 to 130 ms at the 95th percentile instead of 160 to 183.
+_TURN_SECONDS = 0.001
 _IDLE_SECONDS = 30  # of a connection between two requests
 
 
@@ -57,6 +60,7 @@ def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[L
 
     The library stays the caller's. Raises UsageError if the server cannot listen at the address.
     """
+    sys.setswitchinterval(_TURN_SECONDS)
     with _listen(options) as listener:
         state = open_state(library, options)
         mcp = streamable_http_app(state.pool, is_guarded=True)
@@ -164,7 +168,8 @@ def _listener(options: ServeOptions) -> socket.socket:
         family, *_, address = socket.getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family)
+        # asyncio sends small packets at once (TCP_NODELAY) only where the protocol is named; else every answer waits for 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         # Windows, where SO_REUSEADDR would let another program take the port
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)

@@ -115,8 +115,10 @@ def _application(pool: LibraryPool, token: str, collections: Sequence[str]) -> A
 
 def _listen(port: int) -> socket.socket:
     try:
-        return socket.create_server((_HOST, port))
+        listening = socket.create_server((_HOST, port))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         another = Remedy(Action.CHANGE_OPTION, option=Option.PORT, sentence="Choose another")
         raise UsageError(f"Port {port} cannot be used: {reason}.", remedy=another) from error
+    # With its protocol named: asyncio then sends small packets at once (TCP_NODELAY).
+    return socket.socket(listening.family, listening.type, socket.IPPROTO_TCP, fileno=listening.detach())

@@ -1,18 +1,21 @@
 """One long question stops nobody: lists answer while every search thread is busy, and nobody works for who has gone."""
 
 import asyncio
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from searchkit.library import Library
+from searchkit.serve.http import server as http_server
 from searchkit.serve.http.app import Guarded, make_api
 from searchkit.serve.http.lifespan import AppState, close_state, open_state
 from searchkit.serve.http.middleware.asgi import Message, Scope
 from searchkit.serve.http.middleware.callers import caller_of
 from searchkit.serve.http.options import ServeOptions
+from searchkit.serve.mcp import http as mcp_http
 
 
 class Busy:
@@ -88,6 +91,32 @@ def test_a_search_whose_client_has_gone_is_dropped_before_it_begins(busy: Busy) 
         return sent
 
     assert asyncio.run(asyncio.wait_for(main(), 60)) == []
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [lambda: http_server._listen(ServeOptions(port=0)), lambda: mcp_http._listen(0)],
+    ids=["serve", "mcp"],
+)
+def test_a_small_answer_is_sent_at_once(listen: Callable[[], socket.socket]) -> None:
+    """Otherwise the body waits until the client has acknowledged the head, which takes 40 ms."""
+
+    async def main() -> int:
+        options: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            options.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with listen() as listener:
+            async with await asyncio.start_server(connected, sock=listener):
+                _, writer = await asyncio.open_connection(*listener.getsockname())
+                found = await options
+                writer.close()
+        return found
+
+    assert asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def test_a_caller_is_a_program_on_a_machine_whatever_its_connections() -> None:

@@ -15,6 +15,7 @@ from searchkit.answer.prompt import as_one_text
 from searchkit.answer.quotations import quote
 from searchkit.answer.retrieve import find_passages, find_sources
 from searchkit.config import load_settings
+from searchkit.display import GET_A_MODEL
 from searchkit.errors import LlmNotFoundError, ModelError
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
 
 DEFAULT_K = 8
-GET_A_MODEL = (
-    "Quoted from your files. A language model would answer in words of its own: start Ollama, llama.cpp, LM Studio or vLLM on this"
-    " machine, or name one with --llm (searchkit docs ask)."
-)
 _TO_PASTE = 8000  # tokens of a context to paste elsewhere: what the smaller hosted models accept without trouble
 
 

@@ -117,13 +117,11 @@ def move(collection: str, to: str, *, as_json: bool) -> None:
 
 def _say_moved(report: "MoveReport") -> None:
     there = "on this machine" if report.target == "local" else f"in {report.target}"
-    before = "this machine" if report.source == "local" else report.source
+    before = "on this machine" if report.source == "local" else f"in {report.source}"
     if report.left:
-        say(
-            f"{report.collection}: it lives {there}. What is left of it in {before} has been changed since, and was kept."
-        )
+        say(f"{report.collection}: it lives {there}. What is left of it {before} has been changed since, and was kept.")
     elif report.was_finished:
-        say(f"{report.collection}: it lives {there}. What an interrupted move had left in {before} is removed.")
+        say(f"{report.collection}: it lives {there}. What an interrupted move had left {before} is removed.")
     else:
         counts = (
             plural(report.documents, "document"),
@@ -131,5 +129,5 @@ def _say_moved(report: "MoveReport") -> None:
             plural(report.vectors, "vector"),
             *([plural(report.provisional, "provisional vector")] if report.provisional else []),
         )
-        say(f"{report.collection}: it lives {there} now, and no longer in {before}; {report.elapsed_seconds:.1f} s")
+        say(f"{report.collection}: it lives {there} now, and no longer {before}; {report.elapsed_seconds:.1f} s")
         say(f"  {', '.join(counts)}: counts and checksums are the same on both sides.")

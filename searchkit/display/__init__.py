@@ -19,6 +19,10 @@ from searchkit.types import MEANINGLESS_MODEL, NO_MODEL_AT_INDEXING, NO_MODEL_IN
 _CONTROL = {code: None for code in range(32) if code not in (9, 10)} | {127: None} | dict.fromkeys(range(0x80, 0xA0))
 _CONTROL |= dict.fromkeys((*range(8234, 8239), *range(8294, 8298)))  # which reverse the direction of a line
 _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+GET_A_MODEL = (
+    "Quoted from your files. A language model would answer in words of its own: start Ollama, llama.cpp, LM Studio or vLLM on this"
+    " machine, or name one with --llm (searchkit docs ask)."
+)
 _TERMS_SHOWN = 8
 _COPIES_NAMED = 3
 _NAME_CHARACTERS = 40

@@ -235,6 +235,8 @@ def test_a_file_s_document_may_come_after_what_is_in_it(full: Library, url: str)
         catalog.change("UPDATE documents SET id = 999 WHERE id = ?", (outer,))
         catalog.change("UPDATE sqlite_sequence SET seq = 999 WHERE name = 'documents'")
         messages.refill(catalog)
+        for changed in (inner, 999):
+            checksums.update_checksum(catalog, changed)
         checksums.renew_totals(catalog)
     assert verify_collection(full.collection("docs")) == []
     before, hits = dumped(full), found(full)

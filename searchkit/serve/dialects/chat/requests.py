@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from searchkit.answer.grounding.checked_text import UNSUPPORTED
 from searchkit.answer.grounding.citations import without_citations
 from searchkit.answer.models.language_model import Message
+from searchkit.display import GET_A_MODEL
 from searchkit.errors import UsageError
 
 EVERYTHING = "searchkit"
@@ -13,7 +14,7 @@ SOURCES = "Sources:"
 _PREFIX = f"{EVERYTHING}/"
 # It begins where a run of line ends begins: otherwise a long run would be scanned over and over.
 _SOURCE_LIST = re.compile(rf"(?<!\n)\n+{SOURCES}\n(?:\[\d+\] [^\n]*(?:\n|\Z))+\Z")
-_ADVICE = re.compile(r"\n\n[^\n]*(?:\(searchkit docs ask\)|sources are quoted)\.(?=\n|\Z)")
+_ADVICE = re.compile(rf"\n\n(?:{re.escape(GET_A_MODEL)}|[^\n]* sources are quoted\.)(?=\n|\Z)")
 _INSTRUCTIONS = ("system", "developer")
 _MAX_CHARACTERS = 20_000  # of a question; more than any model reads
 

@@ -168,7 +168,13 @@ def modules(*, excluding: str = "") -> Iterator[tuple[Path, ast.Module]]:
 
 def test_every_error_of_ours_is_in_the_tree_which_its_module_draws() -> None:
     # Signals that do not leave the code that raises them.
-    of_their_own = {"_SystemRoleError", "DamagedWeightsError", "ForbiddenError", "FormRefusedError", "JobCancelledError"}
+    of_their_own = {
+        "_SystemRoleError",
+        "DamagedWeightsError",
+        "ForbiddenError",
+        "FormRefusedError",
+        "JobCancelledError",
+    }
     found = {
         node.name
         for path, module in modules()

@@ -13,10 +13,28 @@ from searchkit.files import make_private_folder
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What one caller may see of a data directory: some roots of some collections in databases, and nothing on this machine.
+
+    The database holds back the rest (see catalog/postgres/schema.py). `roots`: by the collection's name.
+    """
+
+    roots: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def of(self, collection: str) -> tuple[str, ...]:
+        """Its roots that may be seen."""
+        return dict(self.roots).get(collection, ())
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
-    """A data directory. Its properties are paths in it, whether or not anything exists there yet."""
+    """A data directory. Its properties are paths in it, whether or not anything exists there yet.
+
+    `view`: for whom collections are looked up; None for the user, who sees all.
+    """
 
     path: Path
+    view: View | None = None
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -82,6 +100,11 @@ class Home:
     def token(self) -> Path:
         """The token that programs must send to the server."""
         return self.path / "serve-token"
+
+    @property
+    def callers(self) -> Path:
+        """The file with the tokens of those who may see a part of what the server offers."""
+        return self.path / "serve-tokens.toml"
 
     @property
     def daemon_address(self) -> Path:
@@ -195,10 +218,14 @@ def databases_in(table: object, *, origin: str) -> Mapping[str, DatabaseUrl]:
 
 @dataclass(frozen=True, slots=True)
 class CollectionFolder:
-    """The files of one collection; the folder's name is the collection's. `url`: where its catalog is, if that is no file here."""
+    """The files of one collection; the folder's name is the collection's. `url`: where its catalog is, if that is no file here.
+
+    `roots`: those that may be seen by whoever it is opened for, and nothing can be written; None for all.
+    """
 
     path: Path
     url: DatabaseUrl | None = None
+    roots: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -254,6 +281,9 @@ def all_collections(home: Home) -> list[CollectionFolder]:
     """Every collection, by name."""
     folder = home.collections
     elsewhere = databases(home)
+    if home.view is not None:
+        seen = [name for name, _ in home.view.roots if name in elsewhere]
+        return [CollectionFolder(folder / name, elsewhere[name], home.view.of(name)) for name in sorted(seen)]
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     found = [CollectionFolder(folder / name, elsewhere.get(name)) for name in sorted(names | elsewhere.keys())]
     return [collection for collection in found if collection.exists()]
@@ -272,7 +302,12 @@ def collection_at(home: Home, name: str) -> CollectionFolder:
             f"'{name}' cannot be a collection's name.",
             remedy="Begin with a letter or digit, then letters, digits, blanks and .+@-",
         )
-    return CollectionFolder(home.collections / name, databases(home).get(name))
+    url = databases(home).get(name)
+    if home.view is None:
+        return CollectionFolder(home.collections / name, url)
+    if url is None or not home.view.of(name):
+        raise CollectionNotFoundError(f"No collection named '{name}'.")
+    return CollectionFolder(home.collections / name, url, home.view.of(name))
 
 
 def existing_collection(home: Home, name: str) -> CollectionFolder:

@@ -30,6 +30,7 @@ from searchkit.errors import (
 from searchkit.home import (
     DatabaseUrl,
     Home,
+    View,
     all_collections,
     collection_at,
     existing_collection,
@@ -78,7 +79,9 @@ class Library:
         embedder: "Embedder | None" = None,
         open_model: "Callable[[str], Embedder] | None" = None,
     ) -> None:
-        self.home = Home(Path(home)) if home is not None else Home.default()
+        if not isinstance(home, Home):
+            home = Home(Path(home)) if home is not None else Home.default()
+        self.home = home
         self.models = ModelStore(self.home.models)
         self.open_models = OpenModels(self.models, embedder, open_model)
         self._collections: dict[str, Collection] = {}
@@ -290,6 +293,12 @@ class Library:
         """Another library over the same data directory, for another thread. It shares the open models, and must be closed too."""
         other = Library(self.home)
         other.models, other.open_models, other._reader = self.models, self.open_models, self._reader
+        return other
+
+    def as_seen_by(self, view: View) -> "Library":
+        """Another library for somebody who may not see everything, which must be closed too. Only open models are shared."""
+        other = Library(replace(self.home, view=view))
+        other.models, other.open_models = self.models, self.open_models.fresh()
         return other
 
     def close(self) -> None:

@@ -42,6 +42,24 @@ class _Request:
             help="Require no token: every program and user of this machine can read everything.",
         ),
     ]
+    new_token: Annotated[
+        str,
+        option(
+            "--new-token",
+            default="",
+            metavar="NAME",
+            help="Make a token of that name that sees what --sees says, and print it; start nothing.",
+        ),
+    ]
+    sees: Annotated[
+        tuple[str, ...],
+        option(
+            "--sees",
+            multiple=True,
+            metavar="COLLECTION=ROOT",
+            help="A root that the new token may see, of a collection in a database; may be repeated.",
+        ),
+    ]
     allow_indexing: Annotated[
         bool,
         option(
@@ -115,6 +133,9 @@ def serve(request: _Request) -> None:
         if sys.stdout.isatty():  # a script wants the token alone
             say(f"It is kept in {Home.default().token}. Delete that file for a new one.")
         return
+    if request.new_token or request.sees:
+        _make_token(request)
+        return
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise ExtraMissingError(
             f"serve needs {' and '.join(missing)}.", remedy=Remedy(Action.INSTALL_EXTRA, extra="serve")
@@ -123,10 +144,26 @@ def serve(request: _Request) -> None:
     click.get_current_context().exit(_serve(request))
 
 
+def _make_token(request: _Request) -> None:
+    from searchkit.home import Home
+    from searchkit.serve.http.callers import make_caller
+
+    if not request.new_token:
+        raise click.UsageError("--sees goes with --new-token.")
+    sees = [(collection, root) for collection, _, root in (each.partition("=") for each in request.sees)]
+    if not all(collection and root for collection, root in sees):
+        raise click.UsageError("Write --sees as COLLECTION=ROOT.")
+    home = Home.default()
+    click.echo(make_caller(home, request.new_token, sees))
+    if sys.stdout.isatty():
+        say(f"It is shown this once: {home.callers} keeps its hash. Start the server again, so that it takes it.")
+
+
 def _serve(request: _Request) -> int:
     from searchkit.embedding.store import ModelStore
     from searchkit.home import Home
     from searchkit.library import Library
+    from searchkit.serve.http.callers import read_callers
     from searchkit.serve.http.middleware.guards import read_or_make_token
     from searchkit.serve.http.server import end_process, serve
     from searchkit.serve.served_models import ServedModels
@@ -135,7 +172,8 @@ def _serve(request: _Request) -> int:
     home = Home.default()
     token = read_or_make_token(home) if options.needs_token else ""
     with Library(home, open_model=ServedModels(ModelStore(home.models)).open) as library:
-        is_whole = serve(library, options, token, lambda where: _tell(where, library, options, token))
+        callers = read_callers(home)
+        is_whole = serve(library, options, token, lambda where: _tell(where, library, options, token), callers)
     if not is_whole:
         say("Stopped; some requests were not answered.")
         end_process(1)

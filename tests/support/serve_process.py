@@ -20,6 +20,7 @@ import httpx2
 
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.serve.http.callers import read_callers
 from searchkit.serve.http.middleware.guards import read_or_make_token
 from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.served_models import CachedEmbedder
@@ -99,7 +100,7 @@ def main(home: str, asked: str) -> None:
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
     with Library(home, embedder=CachedEmbedder(HashEmbedder())) as library:
         token = read_or_make_token(Home(Path(home)))
-        done = serve(library, options_of(json.loads(asked)), token, tell)
+        done = serve(library, options_of(json.loads(asked)), token, tell, read_callers(Home(Path(home))))
     if not done:
         end_process(1)
 

@@ -1,5 +1,6 @@
 """Opens a collection in PostgreSQL: for reading, or for writing, which creates and migrates its schema first."""
 
+import json
 import os
 import socket
 import time
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.postgres.database import PREFIX, PostgresDatabase, adapt, lock_key
+from searchkit.catalog.postgres.fulltext import Sight
 from searchkit.catalog.postgres.schema import MIGRATIONS, migrate
 from searchkit.errors import Action, CatalogError, CollectionNotFoundError, Remedy, UsageError
 from searchkit.home import CollectionFolder, DatabaseUrl
@@ -96,10 +98,26 @@ def open_for_reading(folder: CollectionFolder) -> CatalogReader:
         if version < len(MIGRATIONS):
             create_schema(connection, schema, version)
         connection.execute("SET default_transaction_read_only = on")
+        is_held_back = _is_held_back(connection, folder)
     except BaseException:
         connection.close()
         raise
-    return CatalogReader(PostgresDatabase(connection, schema))
+    sight = Sight.ALL if not is_held_back else Sight.READER if folder.roots is None else Sight.SOME_ROOTS
+    return CatalogReader(PostgresDatabase(connection, schema, sight))
+
+
+def _is_held_back(connection: psycopg.Connection[Any], folder: CollectionFolder) -> bool:
+    """True if the database decides row by row what this connection sees.
+
+    Raises CatalogError if it is to see some roots alone, and the database does not keep the others from its user.
+    """
+    (is_active,) = connection.execute("SELECT row_security_active('documents')").fetchone() or (False,)
+    if folder.roots is not None and not is_active:
+        raise CatalogError(
+            f"{url_of(folder)} keeps nothing from that user, who owns the collection '{folder.name}' or the server.",
+            remedy="Name a user there who may only read: whoever owns the tables sees all of them.",
+        )
+    return bool(is_active)
 
 
 @contextmanager
@@ -120,6 +138,7 @@ def writing(
 
 def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
     """Open a collection for writing, created or migrated as needed, without a lock."""
+    _check_may_write(folder)
     connection, schema = connected(folder)
     try:
         version = version_of(connection, schema)
@@ -133,6 +152,7 @@ def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
 
 def open_beside(folder: CollectionFolder, wait_seconds: float) -> CatalogWriter:
     """Open a collection for a change that can be left undone: it waits for others so long at most, and never creates a schema."""
+    _check_may_write(folder)
     connection, schema = connected(folder)
     try:
         if version_of(connection, schema) != len(MIGRATIONS):
@@ -154,10 +174,17 @@ def exists(folder: CollectionFolder) -> bool:
 
 def delete(folder: CollectionFolder) -> None:
     """Remove a collection's schema with all that is in it."""
+    _check_may_write(folder)
     with readable_errors_of(url_of(folder)):
         connection, schema = connected(folder)
         with connection:
             drop_schema(connection, schema)
+
+
+def _check_may_write(folder: CollectionFolder) -> None:
+    """Raise CatalogError for whoever sees a part of the collection alone."""
+    if folder.roots is not None:
+        raise CatalogError(f"The collection '{folder.name}' cannot be changed by whoever sees a part of it.")
 
 
 def drop_schema(connection: psycopg.Connection[Any], schema: str) -> None:
@@ -196,6 +223,8 @@ def connected(folder: CollectionFolder) -> tuple[psycopg.Connection[Any], str]:
         for name, value in _SETTINGS.items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
         _set_time_zone(connection)
+        if folder.roots is not None:
+            connection.execute("SELECT set_config('searchkit.roots', %s, false)", (json.dumps(folder.roots),))
         adapt(connection, halfvec)
     except BaseException:
         connection.close()

@@ -23,7 +23,7 @@ from psycopg.types.string import StrDumperUnknown
 
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.database import Dialect, Rows
-from searchkit.catalog.postgres.fulltext import TsVectors, merge_counts
+from searchkit.catalog.postgres.fulltext import Sight, TsVectors, merge_counts
 from searchkit.catalog.postgres.vectors import Halves, ServerVectors
 from searchkit.errors import CollectionBusyError, Remedy, UsageError
 
@@ -88,9 +88,10 @@ class PostgresDatabase:
     dialect = _DIALECT
     is_remote = True
 
-    def __init__(self, connection: Connection[Any], schema: str) -> None:
-        self.fulltext = TsVectors()
-        self.vectors = ServerVectors(schema)
+    def __init__(self, connection: Connection[Any], schema: str, sight: Sight = Sight.ALL) -> None:
+        self.fulltext = TsVectors(sight)
+        self.vectors = ServerVectors(schema, sight)
+        self._sees_all = sight is not Sight.SOME_ROOTS
         self.schema = schema
         self._claims: list[int] = []  # keys of locks
         self.connection = connection
@@ -147,14 +148,16 @@ class PostgresDatabase:
 
     def count(self, table: str) -> int:
         """See Database. Chunks are counted as they come and go: there may be a hundred million."""
-        if table == "chunks":
+        if table == "chunks" and self._sees_all:
             row = self.execute("SELECT coalesce(sum(amount), 0) FROM totals WHERE name = 'chunks'", ()).fetchone()
         else:
             row = self.execute(f"SELECT count(*) FROM {table}", ()).fetchone()
         return int(row[0])
 
     def size_bytes(self) -> int:
-        """See Database: tables and their indexes."""
+        """See Database: tables and their indexes; 0 for whoever sees a part of them."""
+        if not self._sees_all:
+            return 0
         query = (
             "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c"
             " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind = 'r'"

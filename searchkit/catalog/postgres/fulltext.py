@@ -9,9 +9,11 @@ frequency that BM25 needs; idf and lengths come from two ledgers of counts, to w
 import math
 import re
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
@@ -23,8 +25,17 @@ _LONGEST_TERM = 1000  # bytes; a tsvector takes 2046, and the vocabulary's index
 _LAST_POSITION = 16_383
 _LABELS = "ABC"  # of name, headings and text
 _MOST_COUNTED = 100_000  # counts of terms, some 400 documents, between two mergers
+_COUNTED_SECONDS = 60.0  # after which chunks are counted anew, which takes a second for a million
 _GAP = 2  # between two of them, so that no phrase goes from one into the next
 _TOKEN = re.compile(r'"((?:[^"]|"")*)"|(AND|OR|[*()])|\s+')
+
+
+class Sight(StrEnum):
+    """How much of a collection a connection sees. `READER`: all, by the leave of policies, under which no index finds words."""
+
+    ALL = "all"
+    READER = "reader"
+    SOME_ROOTS = "some roots"
 
 
 class Terms:
@@ -74,8 +85,13 @@ def _quoted(term: str) -> str:
 class TsVectors:
     """The full-text table of a schema in PostgreSQL; see FullText."""
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight = Sight.ALL) -> None:
         self._counted: Counter[str] = Counter()  # since `merge_new`
+        self._sees_all = sight is not Sight.SOME_ROOTS
+        self._matching = (
+            "fulltext WHERE terms @@ ?::tsquery" if sight is Sight.ALL else "matching_fulltext(?::tsquery) WHERE true"
+        )
+        self._seen: tuple[float, tuple[int, int]] | None = None  # when what is seen was counted, and its totals
 
     @cached_property
     def _terms(self) -> Terms:
@@ -121,7 +137,7 @@ class TsVectors:
             return []
         condition, mask = _among(catalog, allowed)
         found = catalog.execute(  # all that match are found before they are sorted: else the server may read every row in order
-            f"WITH found AS MATERIALIZED (SELECT chunk_id FROM fulltext WHERE terms @@ ?::tsquery{condition})"
+            f"WITH found AS MATERIALIZED (SELECT chunk_id FROM {self._matching}{condition})"
             " SELECT chunk_id FROM found ORDER BY chunk_id LIMIT ?",
             (query, *mask, None if limit < 0 else limit),
         )
@@ -140,7 +156,7 @@ class TsVectors:
         if not (query := parser.either()):
             return {}
         times = Counter(parser.phrases)
-        chunks, length = _totals(catalog)
+        chunks, length = self._totals(catalog)
         counts = self._phrase_counts(catalog, list(times))
         largest = max(weights)
         array = (
@@ -155,7 +171,7 @@ class TsVectors:
         condition, mask = _among(catalog, allowed)
         rows = catalog.execute(
             f"SELECT chunk_id, {' + '.join(parts)} AS score FROM (SELECT chunk_id, terms,"
-            f" ?::float8 * (?::float8 + ?::float8 * length) AS k FROM fulltext WHERE terms @@ ?::tsquery{condition}) AS found"
+            f" ?::float8 * (?::float8 + ?::float8 * length) AS k FROM {self._matching}{condition}) AS found"
             " ORDER BY score DESC, chunk_id LIMIT ?",
             (*values, _K1, 1 - _B, _B * chunks / max(1, length), query, *mask, limit),
         )
@@ -164,6 +180,9 @@ class TsVectors:
     def counts(self, catalog: CatalogReader, terms: Collection[str]) -> dict[str, int]:
         """See FullText."""
         by_term = {_cut(term): term for term in terms}
+        if not self._sees_all:
+            found = self._counts_of(catalog, [_quoted(term) for term in by_term])
+            return {term: count for term, count in zip(by_term.values(), found, strict=True) if count}
         rows = catalog.execute(
             "SELECT term, sum(chunks) FROM terms WHERE term = ANY(?) GROUP BY term HAVING sum(chunks) > 0",
             (list(by_term),),
@@ -173,7 +192,9 @@ class TsVectors:
     def beginning(
         self, catalog: CatalogReader, beginnings: Sequence[str], limit: int, lengths: tuple[int, int]
     ) -> dict[str, int]:
-        """See FullText."""
+        """See FullText. Whoever sees some roots alone is shown no words: they would be those of all."""
+        if not self._sees_all:
+            return {}
         rows = catalog.execute(
             "SELECT found.term, found.chunks FROM unnest(?::text[]) WITH ORDINALITY AS asked(beginning, number)"
             ' CROSS JOIN LATERAL (SELECT term, sum(chunks) AS chunks FROM terms WHERE term >= asked.beginning COLLATE "C"'
@@ -217,10 +238,24 @@ class TsVectors:
         known = self.counts(catalog, single) if single else {}
         found = {phrase: known.get(term, 0) for term, phrase in single.items()}
         if others:
-            counts = ", ".join(["(SELECT count(*) FROM fulltext WHERE terms @@ ?::tsquery)"] * len(others))
-            row = catalog.execute(f"SELECT {counts}", list(map(str, others))).fetchone()
-            found.update(zip(others, map(int, row), strict=True))
+            found.update(zip(others, self._counts_of(catalog, list(map(str, others))), strict=True))
         return found
+
+    def _counts_of(self, catalog: CatalogReader, queries: Sequence[str]) -> list[int]:
+        """The number of chunks that each query matches."""
+        if not queries:
+            return []
+        counts = ", ".join([f"(SELECT count(*) FROM {self._matching})"] * len(queries))
+        return [int(count) for count in catalog.execute(f"SELECT {counts}", queries).fetchone()]
+
+    def _totals(self, catalog: CatalogReader) -> tuple[int, int]:
+        """The number of chunks that are seen, and of all their terms; for some roots counted now and then."""
+        if self._sees_all:
+            return _totals(catalog)
+        if self._seen is None or time.monotonic() - self._seen[0] > _COUNTED_SECONDS:
+            row = catalog.execute("SELECT count(*), coalesce(sum(length), 0) FROM fulltext").fetchone()
+            self._seen = time.monotonic(), (int(row[0]), int(row[1]))
+        return self._seen[1]
 
 
 def merge_counts(catalog: CatalogReader, terms: Sequence[str] | None = None) -> None:

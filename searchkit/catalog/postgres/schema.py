@@ -156,7 +156,54 @@ _VIEWS = (
     """,
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = ((*_TABLES, *_VIEWS),)
+# Who sees what: the owner of the tables all of it; others all, or the roots that their session names in `searchkit.roots`, a list
+# of paths as JSON, and what follows from those alone. Counts and words of the whole collection follow from others too, so that such
+# a session has none. Views look with the rights of whoever asks. A condition that may tell what it is given, such as the
+# full-text one, is tested last where a policy holds, and so by no index: for that the owner's function looks, by the same rule.
+_SEES_ALL = "sees_all()"
+_BY_DOCUMENT = "document_id IN (SELECT id FROM documents)"
+_BY_CONTENT = "EXISTS (SELECT FROM chunks c WHERE c.content_hash = {table}.content_hash)"
+_VISIBLE = {
+    "roots": "path IN (SELECT seen_roots())",
+    "exclusions": "false",
+    "documents": "root_id IN (SELECT id FROM roots)",
+    "chunks": _BY_DOCUMENT,
+    "fulltext": "EXISTS (SELECT FROM chunks c WHERE c.id = chunk_id)",
+    "terms": "false",
+    "totals": "false",
+    "vectors": _BY_CONTENT.format(table="vectors"),
+    "provisional": _BY_CONTENT.format(table="provisional"),
+    "asked": _BY_DOCUMENT,
+    "messages": _BY_DOCUMENT,
+    "meta": "key IN ('model', 'covered_fingerprint', 'lazy', 'provisional', 'updated_at')",
+}
+_HAS_ROOTS = "coalesce(current_setting('searchkit.roots', true), '')"
+_RIGHTS = (
+    f"CREATE FUNCTION sees_all() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT {_HAS_ROOTS} = '' $$",
+    """
+    CREATE FUNCTION seen_roots() RETURNS SETOF text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT json_array_elements_text(nullif(current_setting('searchkit.roots', true), '')::json) $$
+    """,
+    "ALTER VIEW files SET (security_invoker = true)",
+    "ALTER VIEW passages SET (security_invoker = true)",
+    *(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY" for table in _VISIBLE),
+    *(f"CREATE POLICY seen ON {table} FOR SELECT USING ({_SEES_ALL} OR {row})" for table, row in _VISIBLE.items()),
+    *(f"CREATE POLICY changed ON {table} USING ({_SEES_ALL}) WITH CHECK ({_SEES_ALL})" for table in _VISIBLE),
+    """
+    CREATE FUNCTION matching_fulltext(query tsquery) RETURNS SETOF fulltext LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT f.* FROM fulltext f WHERE f.terms @@ query AND (sees_all() OR EXISTS (
+        SELECT FROM chunks c JOIN documents d ON d.id = c.document_id JOIN roots r ON r.id = d.root_id
+        WHERE c.id = f.chunk_id AND r.path IN (SELECT seen_roots()))) $$
+    """,
+    # A function with its owner's rights must not look for tables where its caller says.
+    """
+    DO $$ BEGIN
+        EXECUTE format('ALTER FUNCTION matching_fulltext(tsquery) SET search_path = %I, pg_catalog, pg_temp', current_schema());
+    END $$
+    """,
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = ((*_TABLES, *_VIEWS), _RIGHTS)
 
 
 def migrate(execute: Execute, applied: int) -> None:

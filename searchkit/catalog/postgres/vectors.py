@@ -4,13 +4,16 @@ The candidates are ranked again by their full vectors, as those of every index a
 through this package too.
 """
 
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from math import cos, pi
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
+from searchkit.catalog.postgres.fulltext import Sight
 
 EXACT_UP_TO = 20_000  # vectors, all of which are compared: 10 to 20 ms
+_COUNTED_SECONDS = 60.0
 _NAME = "vectors_bits_"  # of the graphs
 
 
@@ -21,8 +24,10 @@ class Halves(bytes):
 class ServerVectors:
     """Nearest vectors of a schema; see VectorSearch."""
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, sight: Sight = Sight.ALL) -> None:
         self._schema = schema
+        self._sees_all = sight is not Sight.SOME_ROOTS
+        self._few: tuple[float, bool] | None = None  # when what is seen was counted, and whether it is few
 
     def nearest(
         self, catalog: CatalogReader, fingerprint: str, halves: bytes, k: int, allowed: Sequence[int] | None
@@ -30,7 +35,7 @@ class ServerVectors:
         """See VectorSearch."""
         vector, dimension = Halves(halves), len(halves) // 2
         condition, among = ("", ()) if allowed is None else (" AND id = ANY(?)", (list(allowed),))
-        if self.graph_bytes(catalog, fingerprint) is None:
+        if self.graph_bytes(catalog, fingerprint) is None or self._sees_few(catalog, fingerprint):
             rows = catalog.execute(
                 f"SELECT id, vector <#> ?1 FROM vectors WHERE fingerprint = ?2{condition.replace('?', '?4')}"
                 " ORDER BY vector <#> ?1, id LIMIT ?3",
@@ -59,8 +64,7 @@ class ServerVectors:
                 catalog.execute(f"DROP INDEX IF EXISTS {other}")
         if (name, True) in others:
             return
-        many = "SELECT count(*) FROM (SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT ?) AS first"
-        if catalog.execute(many, (fingerprint, EXACT_UP_TO + 1)).fetchone()[0] > EXACT_UP_TO:
+        if self._are_many(catalog, fingerprint):
             catalog.execute(
                 f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON vectors USING hnsw"
                 f" ((binary_quantize(vector)::bit({dimension})) bit_hamming_ops) WHERE fingerprint = {_literal(fingerprint)}"
@@ -73,7 +77,20 @@ class ServerVectors:
             " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = ? AND i.indisvalid",
             (self._schema, _name(fingerprint)),
         ).fetchone()
-        return None if row is None else int(row[0])
+        return None if row is None else int(row[0]) if self._sees_all else 0
+
+    def _sees_few(self, catalog: CatalogReader, fingerprint: str) -> bool:
+        """True if only a part is seen, and that is compared sooner than found among the rest; counted now and then."""
+        if self._sees_all:
+            return False
+        if self._few is None or time.monotonic() - self._few[0] > _COUNTED_SECONDS:
+            self._few = time.monotonic(), not self._are_many(catalog, fingerprint)
+        return self._few[1]
+
+    def _are_many(self, catalog: CatalogReader, fingerprint: str) -> bool:
+        """True if not all are compared."""
+        many = "SELECT count(*) FROM (SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT ?) AS first"
+        return int(catalog.execute(many, (fingerprint, EXACT_UP_TO + 1)).fetchone()[0]) > EXACT_UP_TO
 
     def _is_used(self, catalog: CatalogReader, index: str) -> bool:
         used = catalog.execute("SELECT DISTINCT fingerprint FROM vectors")

@@ -28,6 +28,7 @@ from searchkit.serve.dialects import (
     service,
     vector_stores,
 )
+from searchkit.serve.http.callers import Caller
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response, internal_error
 from searchkit.serve.http.lifespan import AppState
 from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log, route_of
@@ -81,12 +82,21 @@ _TOOL_PATHS = {"/search", "/collections", "/passages/{passage_id}", "/documents/
 
 
 class Guarded:
-    """The application behind its guards, which see a request in this order: boundary, host, origin, rate, token, limits."""
+    """The application behind its guards, which see a request in this order: boundary, host, origin, rate, token, limits.
 
-    def __init__(self, api: FastAPI, options: ServeOptions, token: str) -> None:
+    `others`: the applications of callers with tokens of their own, who see a part.
+    """
+
+    def __init__(
+        self, api: FastAPI, options: ServeOptions, token: str, others: Sequence[tuple[Caller, FastAPI]] = ()
+    ) -> None:
         limits = options.limits
-        app = RequestLimit(BodyLimit(CallerWatch(PlainJson(api)), limits), limits.requests)
-        guarded = Door(TokenGuard(app, token), token) if options.needs_token else Door(app, "")
+        app, *theirs = (
+            RequestLimit(BodyLimit(CallerWatch(PlainJson(each)), limits), limits.requests)
+            for each in (api, *dict(others).values())
+        )
+        callers = list(zip(dict(others), theirs, strict=True))
+        guarded = Door(TokenGuard(app, token, callers), token) if options.needs_token else Door(app, "")
         limited = RateLimit(guarded, limits.requests_per_second)
         shared = _for_pages(limited, options.origins) if options.origins else limited
         self.boundary = ErrorBoundary(HostGuard(shared, options), limits.head_bytes)

@@ -5,8 +5,8 @@ Beside the HTTP routes live the daemon, which answers the command and the termin
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -100,20 +100,36 @@ def open_state(library: Library, options: ServeOptions) -> AppState:
     )
 
 
+def state_for(library: Library, of: AppState) -> AppState:
+    """Start the threads that work for a caller who sees a part: nothing is shared but models. `library`: as the caller sees it."""
+    pool = LibraryPool(library, of.options.workers or usable_cores())
+    return replace(
+        of,
+        home=library.home,
+        pool=pool,
+        list_pool=LibraryPool(library, _LISTS_AT_ONCE),
+        answer_pool=LibraryPool(library, _ANSWERS_AT_ONCE, waiting=_ANSWERS_WAITING),
+        responses=ResponseStore(),
+        indexing=None,
+    )
+
+
 def close_state(state: AppState, timeout_seconds: float) -> bool:
     """Stop indexing and the threads; return True if all of them ended in time."""
     has_indexed = state.indexing is None or state.indexing.close(timeout_seconds)
     pools = (state.pool, state.list_pool, state.answer_pool)
     is_done = all([has_indexed, *(pool.close(timeout_seconds) for pool in pools)])
-    if is_done:
+    if is_done and state.home.view is None:  # the others share it
         state.language.close()
     return is_done
 
 
 @asynccontextmanager
-async def lifespan(state: AppState, mcp: McpOverHttp) -> AsyncIterator[None]:
+async def lifespan(state: AppState, *served: McpOverHttp) -> AsyncIterator[None]:
     """Run what lives beside the routes, for as long as they are served."""
-    async with _daemon(state), mcp.running():
+    async with _daemon(state), AsyncExitStack() as stack:
+        for mcp in served:
+            await stack.enter_async_context(mcp.running())
         yield
 
 

@@ -9,19 +9,21 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.routing import Route
 from uvicorn.server import HANDLED_SIGNALS
 
 from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.library import Library
 from searchkit.serve.http.app import Guarded, make_api
-from searchkit.serve.http.lifespan import AppState, close_state, lifespan, open_state
+from searchkit.serve.http.callers import Caller
+from searchkit.serve.http.lifespan import AppState, close_state, lifespan, open_state, state_for
 from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log
 from searchkit.serve.http.options import ServeOptions
 from searchkit.serve.http.protocol import limited_protocol
@@ -55,24 +57,47 @@ class Listening:
         return f"http://{host}:{self.port}/"
 
 
-def serve(library: Library, options: ServeOptions, token: str, tell: Callable[[Listening], None]) -> bool:
+def serve(
+    library: Library,
+    options: ServeOptions,
+    token: str,
+    tell: Callable[[Listening], None],
+    callers: Sequence[Caller] = (),
+) -> bool:
     """Serve until a signal comes; return True if every request was answered. `tell` is called once it listens.
 
-    The library stays the caller's. Raises UsageError if the server cannot listen at the address.
+    `callers`: who may see a part, with a token of their own. Each has an application, libraries and connections of their own,
+    so that nothing that is kept for one is shown to another. The library stays its owner's. Raises UsageError if the server
+    cannot listen at the address, or callers have tokens where none is needed.
     """
+    if callers and not options.needs_token:
+        raise UsageError(
+            "There are tokens that see a part, and without one everybody sees everything.",
+            remedy="Keep the token, or remove the others.",
+        )
     sys.setswitchinterval(_TURN_SECONDS)
-    with _listen(options) as listener:
-        state = open_state(library, options)
-        mcp = streamable_http_app(state.pool, is_guarded=True)
-        api = make_api(state)
-        api.router.routes.append(Route("/mcp", endpoint=mcp))
-        guarded = Guarded(api, options, token)
+    with _listen(options) as listener, contextlib.ExitStack() as libraries:
+        states = [open_state(library, options)]
+        for caller in callers:
+            states.append(state_for(libraries.enter_context(library.as_seen_by(caller.view)), states[0]))
+        parts = [_api_of(state) for state in states]
+        others = list(zip(callers, (api for api, _ in parts[1:]), strict=True))
+        guarded = Guarded(parts[0][0], options, token, others)
         server = _Server(_config(guarded, options), guarded.boundary, lambda: tell(_address(listener)))
         try:
-            asyncio.run(server.run_beside(state, listener, mcp))
+            asyncio.run(server.run_beside(states[0], listener, [mcp for _, mcp in parts]))
         finally:
-            is_done = close_state(state, 0.0 if server.force_exit else _LEFT_SECONDS)
-    return is_done and not server.was_cut_short
+            seconds = 0.0 if server.force_exit else _LEFT_SECONDS
+            closed = [close_state(state, seconds) for state in reversed(states)]  # all of them, whatever the first says
+    return all(closed) and not server.was_cut_short
+
+
+def _api_of(state: AppState) -> tuple[FastAPI, McpOverHttp]:
+    """The routes over a state, MCP among them."""
+    mcp = streamable_http_app(state.pool, is_guarded=True)
+    api = make_api(state)
+    api.router.routes.append(Route("/mcp", endpoint=mcp))
+    return api, mcp
 
 
 def end_process(code: int) -> NoReturn:
@@ -91,10 +116,10 @@ class _Server(uvicorn.Server):
         self._on_listening = on_listening
         self.was_cut_short = False
 
-    async def run_beside(self, state: AppState, listener: socket.socket, mcp: McpOverHttp) -> None:
+    async def run_beside(self, state: AppState, listener: socket.socket, served: Sequence[McpOverHttp]) -> None:
         """Serve, with what lives beside the routes, until a signal comes."""
         asyncio.get_running_loop().set_exception_handler(_note)
-        async with lifespan(state, mcp):
+        async with lifespan(state, *served):
             await self.serve([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -9,12 +9,14 @@ import ipaddress
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from searchkit.errors import SearchkitError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
 from searchkit.home import Home
+from searchkit.serve.http.callers import Caller
 from searchkit.serve.http.error_responses import ErrorResponse
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, headers, refuse, without_body
 from searchkit.serve.http.options import ServeOptions, is_loopback
@@ -76,11 +78,12 @@ class HostGuard:
 
 
 class TokenGuard:
-    """Lets in requests that carry the token."""
+    """Lets in requests that carry the token. `others`: applications for callers with tokens of their own."""
 
-    def __init__(self, app: App, token: str) -> None:
+    def __init__(self, app: App, token: str, others: Sequence[tuple[Caller, App]] = ()) -> None:
         self._app = app
         self._token = token
+        self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -93,6 +96,10 @@ class TokenGuard:
         kind, _, shown = header(scope, b"authorization").partition(" ")
         if kind.lower() == "bearer" and is_token(shown.strip(), self._token):
             await self._app(scope, receive, send)
+            return
+        theirs = [app for caller, app in self._others if caller.has(shown.strip())]
+        if kind.lower() == "bearer" and theirs:
+            await theirs[0](scope, receive, send)
             return
         await refuse(scope, receive, send, _no_token() if not shown.strip() else _wrong_token())
 

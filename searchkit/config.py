@@ -1,6 +1,7 @@
 """Settings: command-line flag over environment over config.toml over default. Unknown keys are refused."""
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -119,17 +120,17 @@ def save_settings(home: Home, settings: Settings) -> None:
     """Write config.toml; only what differs from the defaults, tables last."""
     lines = _lines(settings)
     if settings.keys:
-        lines += [f"\n[{_KEYS}]\n", *(f"{_toml(name)} = {_toml(keys)}\n" for name, keys in settings.keys.items())]
+        lines += [f"\n[{_KEYS}]\n", *(f"{as_toml(name)} = {as_toml(keys)}\n" for name, keys in settings.keys.items())]
     for name, table in ((_LLM, settings.llm), (_SERVE, settings.serve)):
         if changed := _lines(table):
             lines += [f"\n[{name}]\n", *changed]
     if settings.serve.aliases:
-        named = (f"{_key(name)} = {_toml(meant)}\n" for name, meant in settings.serve.aliases.items())
+        named = (f"{_key(name)} = {as_toml(meant)}\n" for name, meant in settings.serve.aliases.items())
         lines += [f"\n[{_SERVE}.{_ALIASES}]\n", *named]
     for name, url in settings.collections.items():
         lines += [
             f"\n[{_COLLECTIONS}.{_key(name)}]\n",
-            f"url = {_toml(url.full)}\n",
+            f"url = {as_toml(url.full)}\n",
         ]
     make_private_folder(home.path)
     write_atomically(home.config, "".join(lines).encode())
@@ -138,7 +139,7 @@ def save_settings(home: Home, settings: Settings) -> None:
 def _lines(settings: _AnyTable) -> list[str]:
     """The values that differ from the defaults, as lines of TOML; no tables."""
     default = type(settings)()
-    return [f"{name} = {_toml(value)}\n" for name, value in _plain(settings) if value != getattr(default, name)]
+    return [f"{name} = {as_toml(value)}\n" for name, value in _plain(settings) if value != getattr(default, name)]
 
 
 def _plain(settings: _AnyTable) -> list[tuple[str, object]]:
@@ -210,13 +211,15 @@ def _integer(text: str, origin: str) -> int:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _toml(name)
+    return name if _BARE.fullmatch(name) else as_toml(name)
 
 
-def _toml(value: object) -> str:
+def as_toml(value: object) -> str:
+    """Write a string, a number, a boolean or a list of them as TOML."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_toml, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+    if isinstance(value, str):  # JSON's escapes but for pairs of surrogates, which TOML does not know
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(value)

@@ -4,14 +4,16 @@ import importlib.util
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from searchkit.cli.options import option, with_options
 from searchkit.cli.output import say, say_if_others_can_write
-from searchkit.display import error_text
+from searchkit.display import error_text, on_one_line
 from searchkit.errors import Action, ExtraMissingError, Remedy, UsageError
+from searchkit.files import path_to_text
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -145,7 +147,7 @@ def serve(request: _Request) -> None:
 
 
 def _make_token(request: _Request) -> None:
-    from searchkit.home import Home
+    from searchkit.library import Library
     from searchkit.serve.http.callers import make_caller
 
     if not request.new_token:
@@ -153,10 +155,25 @@ def _make_token(request: _Request) -> None:
     sees = [(collection, root) for collection, _, root in (each.partition("=") for each in request.sees)]
     if not all(collection and root for collection, root in sees):
         raise click.UsageError("Write --sees as COLLECTION=ROOT.")
-    home = Home.default()
-    click.echo(make_caller(home, request.new_token, sees))
-    if sys.stdout.isatty():
-        say(f"It is shown this once: {home.callers} keeps its hash. Start the server again, so that it takes it.")
+    with Library() as library:
+        known = [(collection, _root_of(library, collection, root)) for collection, root in sees]
+        click.echo(make_caller(library.home, request.new_token, known))
+        if sys.stdout.isatty():
+            say(
+                f"It is shown this once: {library.home.callers} keeps its hash. Start the server again, so that it takes it."
+            )
+
+
+def _root_of(library: "Library", collection: str, root: str) -> str:
+    """A root as its collection names it. Raises UsageError if it has no such root: a token for it would see nothing."""
+    roots = [path_to_text(path) for path in library.collection(collection).roots()]
+    asked = path_to_text(Path(root).expanduser().absolute())
+    if asked not in roots:
+        raise UsageError(
+            f"'{root}' is no root of the collection '{collection}'.",
+            remedy=f"Its roots are {', '.join(map(on_one_line, roots)) or 'none yet'}.",
+        )
+    return asked
 
 
 def _serve(request: _Request) -> int:

@@ -10,7 +10,6 @@ Tokens are made here, of 32 random bytes, so that a plain hash keeps them. What 
 """
 
 import hmac
-import json
 import re
 import secrets
 import tomllib
@@ -18,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from searchkit.config import as_toml
 from searchkit.errors import ConfigError, UsageError
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.home import Home, View, databases
@@ -99,7 +99,5 @@ def _are_paths(paths: object) -> bool:
 
 
 def _as_toml(caller: Caller) -> str:
-    sees = "\n".join(
-        f"sees.{json.dumps(collection)} = {json.dumps(list(roots))}" for collection, roots in caller.view.roots
-    )
+    sees = "\n".join(f"sees.{as_toml(collection)} = {as_toml(roots)}" for collection, roots in caller.view.roots)
     return f'[{caller.name}]\nsha256 = "{caller.sha256}"\n{sees}\n'

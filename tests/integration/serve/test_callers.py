@@ -5,6 +5,9 @@ seen is a word that occurs in `legal` alone, or a number that follows from it.
 """
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -347,15 +350,37 @@ def test_tokens_are_kept_as_hashes_in_a_private_file_and_made_anew_under_the_sam
 ) -> None:
     home = Home(tmp_path)
     write(home.config, f'[collections."our archive"]\nurl = "{(place / "url").read_text()}"\n')
-    first = make_caller(home, "sales", [("our archive", "/srv/a"), ("our archive", '/srv/"b"')])
+    strange = '/srv/"b" \\ \U0001f4c1\n\x7f'
+    first = make_caller(home, "sales", [("our archive", "/srv/a"), ("our archive", strange)])
     second = make_caller(home, "legal", [("our archive", "/srv/c")])
     assert first not in home.callers.read_text()
     assert home.callers.stat().st_mode & 0o077 == 0
     sales, legal = read_callers(home)
-    assert sales.view.roots == (("our archive", ("/srv/a", '/srv/"b"')),)
+    assert sales.view.roots == (("our archive", ("/srv/a", strange)),)
     assert (sales.has(first), sales.has(second), legal.has(second), legal.has("")) == (True, False, True, False)
     assert make_caller(home, "sales", [("our archive", "/srv/a")]) != first
     assert not any(caller.has(first) for caller in read_callers(home))
+
+
+def test_the_command_makes_a_token_for_a_root_that_is_there(place: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "searchkit", "serve", "--new-token", "desk", *arguments],
+            env={**os.environ, "SEARCHKIT_HOME": str(place / "home")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    made = run("--sees", f"archive={place / 'sales'}/")
+    assert made.returncode == 0, made.stderr
+    [desk] = [caller for caller in read_callers(Home(place / "home")) if caller.name == "desk"]
+    assert desk.has(made.stdout.strip())
+    assert desk.view.roots == (("archive", (str(place / "sales"),)),)
+    wrong = run("--sees", "archive=/srv/nowhere")
+    assert wrong.returncode == 1
+    assert "'/srv/nowhere' is no root of the collection 'archive'. Its roots are" in wrong.stderr
+    assert str(place / "sales") in wrong.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,20 @@
 """The page on which questions are asked: the answer as it is written, then with its sources, of which each opens its document."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from searchkit.display import printable
 from searchkit.errors import SearchkitError, UsageError
 from searchkit.library import Library
 from searchkit.serve.dialects.chat.answering import AnswerInProgress, ChatRequest, ChatResult
+from searchkit.serve.dialects.chat.delivery import AnswerResponse, whole_answer, written
 from searchkit.serve.dialects.chat.requests import EVERYTHING, question_and_history
 from searchkit.serve.http.error_responses import ErrorResponse, error_response, internal_error
 from searchkit.serve.http.lifespan import AppState, StateDep
@@ -29,7 +28,6 @@ _CITATION = re.compile(r"\[(\d{1,3})\]")
 _MOST_FIELDS = 100
 _MOST_TURNS = 6  # of a conversation that are sent again, to understand the next question
 _MOST_QUESTION = 20_000
-_SIGN_OF_LIFE_SECONDS = 10.0
 _ENDINGS = {
     "length": "The language model stopped at its limit; the answer may go on.",
     "broken": "The language model's server broke off; the answer may go on.",
@@ -96,63 +94,36 @@ async def ask_page(
 async def ask(request: Request, state: StateDep) -> Response:
     """Answer a question on a page, once all of it is written."""
     question = await _question(request)
-    running = AnswerInProgress(state.answer_pool, state.language, question.chat_request())
-    text = ""
-    try:
-        while isinstance(piece := await running.next(), str):
-            text += piece
-    finally:
-        running.stop()
+    text, result = await whole_answer(AnswerInProgress(state.answer_pool, state.language, question.chat_request()))
     turns = [Turn(asked, answered, [AnswerPiece(answered)]) for asked, answered in question.earlier]
-    return await _page(state, [*turns, turn_of(question.text, text, piece)], question.collection, "")
+    return await _page(state, [*turns, turn_of(question.text, text, result)], question.collection, "")
 
 
 @router.post("/ui/ask/stream")
 async def ask_streamed(request: Request, state: StateDep) -> Response:
     """Answer a question in lines of JSON: `text` as it is written, then `html`, the whole turn with its sources."""
     question = await _question(request)
-    return _Stream(AnswerInProgress(state.answer_pool, state.language, question.chat_request()), question.text)
-
-
-class _Stream(StreamingResponse):
-    """The lines of an answer, which is stopped however the response ends, even if it never began."""
-
-    def __init__(self, running: AnswerInProgress, question: str) -> None:
-        kept = {**HEADERS, "cache-control": "no-store"}
-        super().__init__(_lines(running, question), media_type="application/x-ndjson", headers=kept)
-        self._running = running
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See Response."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._running.stop()
+    running = AnswerInProgress(state.answer_pool, state.language, question.chat_request())
+    return AnswerResponse(running, _lines(running, question.text), "application/x-ndjson", HEADERS)
 
 
 async def _lines(running: AnswerInProgress, question: str) -> AsyncIterator[bytes]:
     text = ""
-    coming = asyncio.ensure_future(running.next())
     try:
-        while True:
-            await asyncio.wait({coming}, timeout=_SIGN_OF_LIFE_SECONDS)
-            if not coming.done():
-                yield b"\n"
-                continue
-            piece = coming.result()
-            if isinstance(piece, ChatResult):
-                break
-            text += piece
-            yield _line({"text": printable(piece)})
-            coming = asyncio.ensure_future(running.next())
-        yield _line({"html": render("turn.html", turn=turn_of(question, text, piece), number=0)})
+        async with aclosing(written(running)) as pieces:
+            async for piece in pieces:
+                if piece is None:
+                    yield b"\n"
+                elif isinstance(piece, str):
+                    text += piece
+                    yield _line({"text": printable(piece)})
+                else:
+                    yield _line({"html": render("turn.html", turn=turn_of(question, text, piece), number=0)})
     except SearchkitError as error:
         yield _line({"html": _refusal(error_response(error))})
     except Exception as error:  # noqa: BLE001 (the status has been sent)
         log.error("an answer broke off: %s", error_summary(error))
         yield _line({"html": _refusal(internal_error())})
-    finally:
-        coming.cancel()
 
 
 def turn_of(question: str, text: str, result: ChatResult) -> Turn:

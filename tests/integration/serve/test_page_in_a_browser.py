@@ -8,7 +8,7 @@ import pytest
 
 from searchkit.library import Library
 from tests.support.browser import Window, browser, window
-from tests.support.fake_llm import FakeLlm, fake_llm
+from tests.support.fake_llm import FakeLlm
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.serve_process import Server, serving
@@ -25,12 +25,6 @@ DESK = {"width": 1360, "height": 860}
 def chromium() -> Iterator[Any]:
     with browser() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def llm() -> Iterator[FakeLlm]:
-    with fake_llm() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

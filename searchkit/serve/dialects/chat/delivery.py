@@ -5,8 +5,10 @@ life is sent while a model reads.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from fastapi import Request, Response
@@ -77,16 +79,17 @@ async def served_chat_model(state: AppState, name: str) -> str:
 
 async def _whole(state: AppState, asked: ChatRequest, shape: AnswerShape, http: Request) -> Response:
     gone = asyncio.ensure_future(_disconnected(http))
-    written = asyncio.ensure_future(_written(state, asked))
+    answer = asyncio.ensure_future(whole_answer(AnswerInProgress(state.answer_pool, state.language, asked)))
     try:
-        await asyncio.wait({gone, written}, return_when=asyncio.FIRST_COMPLETED)
-        if not written.done():
+        await asyncio.wait({gone, answer}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
             return Response(status_code=499)  # the client has disconnected
-        text, end = written.result()
+        text, end = answer.result()
+        text += source_list(end)
         return JSONResponse(shape.whole(text, end))
     finally:
         gone.cancel()
-        written.cancel()
+        answer.cancel()
 
 
 async def _disconnected(http: Request) -> None:
@@ -94,15 +97,15 @@ async def _disconnected(http: Request) -> None:
         pass
 
 
-async def _written(state: AppState, asked: ChatRequest) -> tuple[str, ChatResult]:
+async def whole_answer(running: AnswerInProgress) -> tuple[str, ChatResult]:
+    """Wait for an answer to end; return its text and the result."""
     text = ""
-    running = AnswerInProgress(state.answer_pool, state.language, asked)
     try:
         while isinstance(piece := await running.next(), str):
             text += piece
     finally:
         running.stop()
-    return text + source_list(piece), piece
+    return text, piece
 
 
 async def _streamed(state: AppState, asked: ChatRequest, shape: AnswerShape) -> Response:
@@ -116,14 +119,20 @@ async def _streamed(state: AppState, asked: ChatRequest, shape: AnswerShape) -> 
     except BaseException:
         running.stop()
         raise
-    return _Stream(running, _events(running, first, shape), shape.media_type)
+    return AnswerResponse(running, _events(running, first, shape), shape.media_type)
 
 
-class _Stream(StreamingResponse):
-    """The parts of an answer, which is stopped however the response ends, even if it never began."""
+class AnswerResponse(StreamingResponse):
+    """An answer as it is written, which is stopped however the response ends, even if it never began."""
 
-    def __init__(self, running: AnswerInProgress, parts: AsyncIterator[bytes], media_type: str) -> None:
-        super().__init__(parts, media_type=media_type, headers={"cache-control": "no-store"})
+    def __init__(
+        self,
+        running: AnswerInProgress,
+        parts: AsyncIterator[bytes],
+        media_type: str,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(parts, media_type=media_type, headers={**headers, "cache-control": "no-store"})
         self._running = running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,28 +143,48 @@ class _Stream(StreamingResponse):
             self._running.stop()
 
 
+async def written(
+    running: AnswerInProgress, first: "asyncio.Future[str | ChatResult] | None" = None
+) -> AsyncGenerator[str | ChatResult | None]:
+    """The pieces of an answer and its result, the last; None where there has been nothing for a while, to send a sign of life.
+
+    `first`: what is waited for already.
+    """
+    coming = first or asyncio.ensure_future(running.next())
+    try:
+        while True:
+            await asyncio.wait({coming}, timeout=_SIGN_OF_LIFE_SECONDS)
+            if not coming.done():
+                yield None
+                continue
+            piece = coming.result()
+            yield piece
+            if isinstance(piece, ChatResult):
+                return
+            coming = asyncio.ensure_future(running.next())
+    finally:
+        coming.cancel()
+
+
 async def _events(
-    running: AnswerInProgress, coming: "asyncio.Future[str | ChatResult]", shape: AnswerShape
+    running: AnswerInProgress, first: "asyncio.Future[str | ChatResult]", shape: AnswerShape
 ) -> AsyncIterator[bytes]:
     text = ""
     try:
         for part in shape.begin():
             yield part
-        while True:
-            await asyncio.wait({coming}, timeout=_SIGN_OF_LIFE_SECONDS)
-            if not coming.done():
-                yield shape.sign_of_life()
-                continue
-            piece = coming.result()
-            if isinstance(piece, ChatResult):
-                break
-            text += piece
-            yield shape.piece(piece)
-            coming = asyncio.ensure_future(running.next())
-        if listed := source_list(piece):
-            yield shape.piece(listed)
-        for part in shape.end(text + listed, piece):
-            yield part
+        async with aclosing(written(running, first)) as pieces:
+            async for piece in pieces:
+                if piece is None:
+                    yield shape.sign_of_life()
+                elif isinstance(piece, str):
+                    text += piece
+                    yield shape.piece(piece)
+                else:
+                    if listed := source_list(piece):
+                        yield shape.piece(listed)
+                    for part in shape.end(text + listed, piece):
+                        yield part
     except SearchkitError as error:
         for part in shape.broken(error_response(error)):
             yield part
@@ -163,5 +192,3 @@ async def _events(
         log.error("an answer broke off: %s", error_summary(error))
         for part in shape.broken(internal_error()):
             yield part
-    finally:
-        coming.cancel()

@@ -100,8 +100,9 @@ def open_for_reading(path: Path) -> CatalogReader:
             open_for_writing(path).close()
     _create_views(connection)
     connection.execute("PRAGMA query_only = 1")
-    is_open = (lambda: True) if is_usual else lambda: not _can_be_written(path)
-    return CatalogReader(SqliteDatabase(connection, FTS5, is_open))
+    if is_usual:
+        return CatalogReader(SqliteDatabase(connection, FTS5))
+    return CatalogReader(SqliteDatabase(connection, FTS5, lambda: not _can_be_written(path)))
 
 
 def _can_be_written(path: Path) -> bool:

@@ -47,20 +47,23 @@ def test_the_sentence_that_answers_is_quoted_with_what_follows_and_its_number(li
     assert stream.report.ending == "complete" and 1 in stream.report.cited and not stream.report.unsupported
 
 
-def test_every_number_is_of_the_source_that_says_it(library: Library, lease: Path) -> None:
-    stream = Answerer(library, None).answer("deposit of the boat and the flat")
-    for line in answered(stream).splitlines():
-        quoted, number = line.rsplit(" [", 1)
-        source = " ".join(stream.sources[int(number.rstrip("]")) - 1].text.split())
-        assert quoted.strip("“”").split(" (")[0].split(" ‹")[0].removeprefix("The deposit")[:20] in source
+@pytest.mark.parametrize(
+    ("question", "said", "name"),
+    [("deposit of the boat", "forty euros", "link.md"), ("deposit of the flat", "three months of rent", "lease.md")],
+)
+def test_every_number_is_of_the_source_that_says_it(
+    library: Library, lease: Path, question: str, said: str, name: str
+) -> None:
+    stream = Answerer(library, None).answer(question)
+    [line] = [line for line in answered(stream).splitlines() if said in line]
+    number = int(line.removesuffix("]").rsplit(" [", 1)[1])
+    assert stream.sources[number - 1].path.name == name
 
 
 def test_what_is_quoted_is_plain_text(library: Library, lease: Path) -> None:
     text = answered(Answerer(library, None).answer("deposit of the boat"))
     assert "forty euros" in text
-    assert not {"secret", "https:", "<img", "\x1b"} & {
-        part for part in ("secret", "https:", "<img", "\x1b") if part in text
-    }
+    assert not any(part in text for part in ("secret", "https:", "<img", "\x1b"))
 
 
 def test_nothing_is_quoted_about_something_else(library: Library, lease: Path) -> None:

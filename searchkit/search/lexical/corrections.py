@@ -16,6 +16,7 @@ from searchkit.text import fold_word, is_in_unspaced_script
 
 _SHORTEST_BEGINNING = 2  # letters of a half-typed word
 _SHORTEST = 4  # letters of a word that can be corrected
+_SHORTEST_MEANT = 3  # of the stem of what was meant: co, of co-op, is a scrap to which any ending can be put
 _TWO_SLIPS = 8  # letters from which on two are corrected
 _LONGEST = 40
 _BEGINNING = 5  # letters of which variants are looked for, where one slip is allowed
@@ -138,7 +139,8 @@ def _vocabulary(catalog: CatalogReader, forms: Iterable[str], most: int) -> dict
     for word in forms:
         whole = len(word) - (_LONGEST_ENDING if word.isascii() else 1)
         half = max(2, len(word) // 2) if most > 1 else max(3, min(whole, _BEGINNING))
-        lengths = (len(word) - most - (_LONGEST_TAKEN_OFF if word.isascii() else 0), len(word) + most)
+        least = len(word) - most - (_LONGEST_TAKEN_OFF if word.isascii() else 0)
+        lengths = (max(_SHORTEST_MEANT, least), len(word) + most)
         found |= terms_beginning(catalog, _variants(word[:half]), _MOST_TERMS, lengths)
     return found
 

@@ -78,6 +78,18 @@ def test_what_is_written_somewhere_is_not_corrected(papers: Library, tmp_path: P
     assert NoteKind.CORRECTED not in [note.kind for note in found.notes]
 
 
+@pytest.mark.parametrize("query", ["what does the roof cost here", "cost of it", "auto cost parts"])
+def test_scraps_of_words_are_not_what_was_meant(papers: Library, tmp_path: Path, query: str) -> None:
+    write(
+        tmp_path / "more" / "scraps.txt",
+        "We co-operate, and re-use a co-op; the roof has nine parts, he said. It is in au.\n",
+    )
+    papers.index(tmp_path / "more")
+
+    notes = papers.find(SearchRequest(query, collections=("more",))).notes
+    assert not [note for note in notes if note.kind is NoteKind.CORRECTED], notes
+
+
 def test_a_question_in_another_language_is_left_as_it_is(papers: Library) -> None:
     asked = "quando podemos visitar alguma cidade grande"
     found = papers.find(SearchRequest(asked, mode=SearchMode.LEXICAL))

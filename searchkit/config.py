@@ -63,9 +63,10 @@ class Settings:
     embedded, what is in archives. Collections above `lazy_above_passages` are embedded only as questions ask
     for their passages; 0: none are. `history`: True if the terminal UI stores its queries for later
     sessions; `keep_opened`: True if opened hits are recorded with their queries, to learn from; `auto_adapt`: True if index
-    runs adapt the model to the collection where that helps; `keys`: the UI's keys by the names of their actions, in place of
-    the usual ones (the table [keys] of the file). `llm`: the table [llm]; `serve`: the table [serve]; `collections`: where those
-    live that have a table [collections.NAME].
+    runs adapt the model to the collection where that helps; `pdf_viewer`: the program that the UI opens PDF files with, perhaps
+    with `{page}` and `{path}` among its arguments, "" for the system's; `keys`: the UI's keys by the names of their actions, in
+    place of the usual ones (the table [keys] of the file). `llm`: the table [llm]; `serve`: the table [serve]; `collections`:
+    where those live that have a table [collections.NAME].
     """
 
     model: str = ""
@@ -77,6 +78,7 @@ class Settings:
     history: bool = True
     keep_opened: bool = False
     auto_adapt: bool = False
+    pdf_viewer: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     llm: LlmSettings = field(default_factory=LlmSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)

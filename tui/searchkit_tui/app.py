@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -35,14 +36,15 @@ _MODES = {
 }
 
 
-class SearchApp(App[None]):
+class SearchApp(App[tuple[Path, ...]]):
     """Search as you type over a library.
 
     `library`: its owner closes it after the app has ended; None for the one in `home` (None: the user's own), which is
     opened while the first screen is shown. `collections`: search only these; none for all. `mode`: the one to start in. `clock`:
     seconds, to measure searches. Raises ConfigError for an invalid config.toml.
 
-    `jobs`: the work in the background, shared by all screens.
+    `jobs`: the work in the background, shared by all screens. It ends with the paths that the user has left to be printed;
+    `prints`: the key that opens chooses them.
     """
 
     TITLE = "searchkit"
@@ -56,6 +58,7 @@ class SearchApp(App[None]):
         home: Home | None = None,
         collections: Sequence[str] = (),
         mode: SearchMode = SearchMode.HYBRID,
+        prints: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
@@ -69,13 +72,16 @@ class SearchApp(App[None]):
         self._history = History(self._home if settings.history else None)
         self._opened = OpenedHits(self._home if settings.keep_opened else None, self._show_unkept)
         self._start_mode = mode
+        self._prints = prints
         self._typed_early: list[events.Event] | None = []  # until there is a box to type into
         if (theme := load_theme(self._home)) in self.available_themes:
             self.theme = theme
 
     def get_default_screen(self) -> SearchScreen:
         """Start with the search screen."""
-        return SearchScreen(self._session, self._start_mode, self._history, self._opened, self.jobs)
+        return SearchScreen(
+            self._session, self._start_mode, self._history, self._opened, self.jobs, prints=self._prints
+        )
 
     async def on_event(self, event: events.Event) -> None:
         """Hold back what is typed or pasted before there is a box for it."""

@@ -52,10 +52,10 @@ def app_over(library: Library) -> SearchApp:
     return app
 
 
-def asked(query: str, *keys: str, sees: str = "") -> Callable[[Pilot[None]], Any]:
+def asked(query: str, *keys: str, sees: str = "") -> Callable[[Pilot[Any]], Any]:
     """Types a query, waits for its answer and its preview, presses keys, and waits for what they bring."""
 
-    async def ask(pilot: Pilot[None]) -> None:
+    async def ask(pilot: Pilot[Any]) -> None:
         assert isinstance(pilot.app, SearchApp)
         session = Session(pilot.app, pilot)
         await session.until(lambda: "loading" not in session.status and session.status_line.coverages)
@@ -117,7 +117,7 @@ def test_nothing_found(library: Library, snap_compare: Compare) -> None:
 def test_nothing_indexed(tmp_path: Path, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
-    async def wait(pilot: Pilot[None]) -> None:
+    async def wait(pilot: Pilot[Any]) -> None:
         assert isinstance(pilot.app, SearchApp)
         session = Session(pilot.app, pilot)
         session.box.cursor_blink = False

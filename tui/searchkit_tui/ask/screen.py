@@ -1,7 +1,6 @@
 """A question, its answer as it is written, and the numbered passages that it is based on."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -16,7 +15,7 @@ from searchkit_tui.ask.reply import OpenAnswerer, Reply, find_answerer
 from searchkit_tui.ask.sources_pane import SourcesPane
 from searchkit_tui.settings.keys import ASK_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
-from searchkit_tui.widgets.open_hit import OpenedHits, open_hit
+from searchkit_tui.widgets.open_hit import HitOpener, OpenedHits
 
 _DRAW_SECONDS = 0.05  # between two looks at what has come; a model gives some dozens of pieces a second
 _NO_QUESTION = "Type a question and press enter."
@@ -145,7 +144,7 @@ class AskScreen(ScreenWithHelp):
     def action_open_source(self) -> None:
         """Open the file of the source that is being read, or selected in the list."""
         if source := self.query_one(SourcesPane).current:
-            open_hit(self.app, source, partial(self._opened.note, self._question, source))
+            HitOpener(self.app, self._library, self._opened).open([(source, self._question)])
 
     @property
     def help_note(self) -> str:

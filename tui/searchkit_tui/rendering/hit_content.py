@@ -24,15 +24,16 @@ _NAME_END_CHARACTERS = 10  # of a long file name; includes the suffix
 Marks = Sequence[tuple[int, int]]
 
 
-def entry(hit: Hit, cells: int, *, is_selected: bool = False) -> Content:
+def entry(hit: Hit, cells: int, *, is_selected: bool = False, is_marked: bool = False) -> Content:
     """Style a hit for a list of this width: two lines, of which the second may be cut off on the right."""
     locator, mail = _locator(hit), f"  {visible(correspondence(hit), one_line=True)}" if hit.sender else ""
     weak = _WEAK if _is_weak(hit) else ""
     room = cells - _SCORE_CELLS - cell_len(locator) - cell_len(weak)
     name = _shortened(visible(hit.path.name, one_line=True), max(room, _LEAST_NAME_CELLS))
-    sign = ("▌ " if is_selected else "  ", "bold $accent")
+    bar = "▌" if is_selected else " "
+    sign = (f"{bar} ", "bold $accent")
     return Content.assemble(
-        sign,
+        (f"{bar}✓", "bold $accent") if is_marked else sign,
         (f"{hit.score:.2f}", "bold"),
         "  ",
         (name, PLACE_STYLE),
@@ -68,8 +69,13 @@ def hit_count(count: int) -> str:
 
 def copied(hit: Hit) -> str:
     """Write a passage with its source for the clipboard, without anything that could steer a terminal it is pasted into."""
+    return f"{visible(hit.text).strip()}\n\n({citation(hit)})\n"
+
+
+def citation(hit: Hit) -> str:
+    """Write the source of a passage on one line: its heading path, its file, and the page or line."""
     title = f"{visible(hit.title, one_line=True)}, " if hit.title else ""
-    return f"{visible(hit.text).strip()}\n\n({title}{visible(_source(hit), one_line=True)})\n"
+    return f"{title}{visible(_source(hit), one_line=True)}"
 
 
 def _is_weak(hit: Hit) -> bool:

@@ -24,9 +24,13 @@ class ResultList(OptionList, can_focus=False):
     class Opened(Message):
         """The selected hit was clicked twice."""
 
+    class MarksChanged(Message):
+        """Hits have been marked, or are marked no longer."""
+
     def __init__(self) -> None:
         super().__init__(compact=True, markup=False)
         self.hits: tuple[Hit, ...] = ()
+        self.marked: dict[tuple[object, ...], tuple[Hit, str]] = {}
         self._is_moved = False
         self._shown_selected: int | None = None
 
@@ -46,6 +50,21 @@ class ResultList(OptionList, can_focus=False):
         """The hit under the cursor, None if there are no hits."""
         return None if self.highlighted is None or not self.hits else self.hits[self.highlighted]
 
+    def toggle_mark(self, query: str) -> None:
+        """Mark the selected hit as one that answers this query, or take its mark away."""
+        hit = self.selected_hit
+        if hit is not None and self.highlighted is not None:
+            if self.marked.pop(_identity(hit), None) is None:
+                self.marked[_identity(hit)] = hit, query
+            self.replace_option_prompt_at_index(self.highlighted, self._prompt(hit, is_selected=True))
+            self.post_message(self.MarksChanged())
+
+    def clear_marks(self) -> None:
+        """Take all marks away."""
+        self.marked.clear()
+        self.on_resize()
+        self.post_message(self.MarksChanged())
+
     def select_next(self, step: int) -> None:
         """Move the selection down, or up if negative; it stops at either end."""
         if self.highlighted is not None:
@@ -60,7 +79,7 @@ class ResultList(OptionList, can_focus=False):
         """Mark the selected entry by a sign as well as a colour."""
         for index in (self._shown_selected, highlighted):
             if index is not None and index < len(self.hits):
-                prompt = entry(self.hits[index], self._cells, is_selected=index == highlighted)
+                prompt = self._prompt(self.hits[index], is_selected=index == highlighted)
                 self.replace_option_prompt_at_index(index, prompt)
         self._shown_selected = highlighted
         super().watch_highlighted(highlighted)
@@ -68,7 +87,7 @@ class ResultList(OptionList, can_focus=False):
     def on_resize(self) -> None:
         """Shorten file names to the new width."""
         for index, hit in enumerate(self.hits):
-            prompt = entry(hit, self._cells, is_selected=index == self.highlighted)
+            prompt = self._prompt(hit, is_selected=index == self.highlighted)
             self.replace_option_prompt_at_index(index, prompt)
 
     @property
@@ -83,10 +102,13 @@ class ResultList(OptionList, can_focus=False):
         if event.chain == _DOUBLE:
             self.post_message(self.Opened())
 
+    def _prompt(self, hit: Hit, *, is_selected: bool = False) -> Content:
+        return entry(hit, self._cells, is_selected=is_selected, is_marked=_identity(hit) in self.marked)
+
     def _replace(self, hits: Sequence[Hit], selected: int | None) -> None:
         self._shown_selected = None
         self.hits = tuple(hits)
-        self.set_options(Option(entry(hit, self._cells)) for hit in hits)
+        self.set_options(Option(self._prompt(hit)) for hit in hits)
         self.highlighted = selected if hits else None
 
 

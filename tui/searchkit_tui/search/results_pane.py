@@ -1,7 +1,6 @@
-"""The hits and the preview of the selected one: select, read, open, copy."""
+"""The hits and the preview of the selected one: select, mark, read."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -12,13 +11,10 @@ from textual.widgets import OptionList
 from textual.worker import Worker, get_current_worker
 
 from searchkit.types import Hit
-from searchkit_tui.rendering.hit_content import copied
-from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.preview import DocumentScroll, Preview
 from searchkit_tui.search.result_list import ResultList, is_same_passage
 from searchkit_tui.search.session import ContextWindow
 from searchkit_tui.widgets.dialogs import show_worker_failure
-from searchkit_tui.widgets.open_hit import OpenedHits, open_hit
 
 if TYPE_CHECKING:
     from searchkit_tui.rendering.document_content import DocumentContent
@@ -29,8 +25,7 @@ ReadDocument = Callable[[Hit, ContextWindow | None], "DocumentContent"]
 class ResultsPane(Container):
     """A list of hits beside or above the document of the selected one.
 
-    `read_document`: reads a hit in its document, or its passage alone, in a thread. `opened`: where hits that are opened or
-    copied are noted.
+    `read_document`: reads a hit in its document, or its passage alone, in a thread.
     """
 
     class DocumentRead(Message):
@@ -42,11 +37,10 @@ class ResultsPane(Container):
             self.document = document
             self.is_more = is_more
 
-    def __init__(self, read_document: ReadDocument, opened: OpenedHits) -> None:
+    def __init__(self, read_document: ReadDocument) -> None:
         super().__init__()
         self.previewed: Hit | None = None
         self._read_document = read_document
-        self._opened = opened
         self._query = ""
         self._document: DocumentContent | None = None
         self._window = ContextWindow()
@@ -104,17 +98,23 @@ class ResultsPane(Container):
         preview.display = not preview.display
         self._preview_selected()
 
-    def copy_selected(self) -> None:
-        """Copy the selected passage with its source to the clipboard, through the terminal."""
-        if hit := self.selected_hit:
-            self.app.copy_to_clipboard(copied(hit))
-            self._opened.note(self._query, hit)
-            self.notify(visible(hit.path.name, one_line=True), title="Copied with its source", timeout=2, markup=False)
+    @property
+    def answered_query(self) -> str:
+        """What the hits answer, "" if nothing."""
+        return self._query
 
-    def open_selected(self) -> None:
-        """Open the file of the selected hit where the hit is."""
-        if hit := self.selected_hit:
-            open_hit(self.app, hit, partial(self._opened.note, self._query, hit))
+    @property
+    def marked(self) -> dict[tuple[object, ...], tuple[Hit, str]]:
+        """The hits that the user has marked, with their queries, by what tells passages apart; also those of other queries."""
+        return self.query_one(ResultList).marked
+
+    def toggle_mark(self) -> None:
+        """Mark the selected hit, or take its mark away."""
+        self.query_one(ResultList).toggle_mark(self._query)
+
+    def clear_marks(self) -> None:
+        """Take all marks away."""
+        self.query_one(ResultList).clear_marks()
 
     @on(OptionList.OptionHighlighted)
     def _preview_selected(self) -> None:

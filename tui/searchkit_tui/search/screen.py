@@ -17,6 +17,7 @@ from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.background import SEARCH, Answered, BackgroundSearch, EngineLoaded, ModelLoaded
 from searchkit_tui.search.body import SearchBody, Welcome, sample_folder
 from searchkit_tui.search.controller import SearchController
+from searchkit_tui.search.hit_actions import HitActions
 from searchkit_tui.search.result_list import Chips, QueryBox, ResultList
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer, SearchSession
@@ -30,16 +31,25 @@ from searchkit_tui.widgets.open_hit import OpenedHits
 class SearchScreen(Screen[None]):
     """A query, its hits and a preview of the selected one. The query box always has the focus.
 
-    A SearchController decides what is asked and shown; this is its SearchView.
+    A SearchController decides what is asked and shown; this is its SearchView. `prints`: the key that opens leaves with the path
+    of the hit instead.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*SEARCH_KEYS]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 (as the base class declares it)
 
     def __init__(
-        self, session: SearchSession, mode: SearchMode, history: History, opened: OpenedHits, jobs: JobRunner
+        self,
+        session: SearchSession,
+        mode: SearchMode,
+        history: History,
+        opened: OpenedHits,
+        jobs: JobRunner,
+        *,
+        prints: bool = False,
     ) -> None:
         super().__init__()
+        self._prints = prints
         self._session = session
         self._history = history
         self._opened = opened
@@ -47,7 +57,8 @@ class SearchScreen(Screen[None]):
         self._box = QueryBox(placeholder="Search your files by meaning and by words", select_on_focus=False)
         self._chips = Chips(markup=False)
         self._status = StatusLine(session, jobs)
-        self._results = ResultsPane(session.document, opened)
+        self._results = ResultsPane(session.document)
+        self._on_hits = HitActions(self, self._results, lambda: session.library, opened, self._leave_with)
         self._body = SearchBody(self._results, jobs)
         self._background = BackgroundSearch(self, session, self._status.show_waiting)
         self._controller = SearchController(session, mode, self._background, self)
@@ -64,6 +75,7 @@ class SearchScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the box at once, and load the engine behind it."""
         self._box.border_title = "searchkit"
+        self._count_marks()
         self._status.mode = self._controller.mode
         self._status.keeps_opened = self._opened.are_kept
         self._chips.display = False
@@ -155,18 +167,38 @@ class SearchScreen(Screen[None]):
         self.action_open()
 
     def action_open(self) -> None:
-        """Open the selected hit; where nothing is indexed yet, index the samples."""
+        """Open the marked hits, or the selected one; where nothing is indexed yet, index the samples."""
         self._remember()
         samples = sample_folder()
         if samples is not None and self._body.is_welcome:
             self._index(samples)
         else:
-            self._results.open_selected()
+            self._on_hits.run("print" if self._prints else "open")
 
-    def action_copy(self) -> None:
-        """Copy the passage with its source."""
+    def action_hit(self, name: str) -> None:
+        """Run one of HIT_ACTIONS on the marked hits, or on the selected one."""
         self._remember()
-        self._results.copy_selected()
+        self._on_hits.run(name)
+
+    def action_hit_actions(self) -> None:
+        """Show what can be done with the marked hits, or with the selected one."""
+        self._on_hits.choose()
+
+    def action_mark(self) -> None:
+        """Mark the selected hit, or take its mark away."""
+        self._on_hits.toggle_mark()
+
+    def _leave_with(self, paths: Sequence[Path]) -> None:
+        self.app.exit(tuple(paths))
+
+    @on(ResultList.MarksChanged)
+    def _count_marks(self) -> None:
+        marks, key = len(self._results.marked), key_of(self, "open")
+        does = "prints" if self._prints else "opens"
+        if marks:
+            self._box.border_subtitle = f"{marks:,} marked · {key} {does} {'it' if marks == 1 else 'them'}"
+        else:
+            self._box.border_subtitle = f"{key} prints its path" if self._prints else ""
 
     def action_select(self, step: int) -> None:
         """Select the hit below, or above for -1."""
@@ -213,6 +245,8 @@ class SearchScreen(Screen[None]):
         elif self._box.value:
             self._remember()
             self._box.clear()
+        elif self._results.marked:
+            self._results.clear_marks()
         else:
             self.notify(f"{key_of(self, 'quit')} quits.", timeout=2, markup=False)
 

@@ -9,6 +9,7 @@ collections/keys.py, with the actions that they run.
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from textual.binding import Binding
@@ -54,7 +55,43 @@ SEARCH_KEYS = [
         id="preview",
         priority=True,
     ),
-    Binding("ctrl+y", "copy", "Copy", tooltip="Copy the passage with its source", show=False, id="copy", priority=True),
+    Binding(
+        "ctrl+y",
+        "hit('copy')",
+        "Copy",
+        tooltip="Copy the passage with its source",
+        show=False,
+        id="copy",
+        priority=True,
+    ),
+    *(
+        Binding(key, f"hit('{name}')", title, tooltip=tooltip, show=False, id=name, priority=True)
+        for key, name, title, tooltip in (
+            ("alt+t", "read", "Read the text", "Show the text of the document in your pager"),
+            ("alt+o", "folder", "Open the folder", "Show the file in its folder"),
+            ("alt+y", "copy_path", "Copy the path", "Copy the path of the file"),
+            ("alt+c", "copy_citation", "Copy the citation", "Copy heading, file and page or line"),
+            ("alt+w", "print", "Quit and print", "Leave, and print the path of the file"),
+        )
+    ),
+    Binding(
+        "shift+tab",
+        "mark",
+        "Mark",
+        tooltip="Mark the hit, to open, copy or print several",
+        show=False,
+        id="mark",
+        priority=True,
+    ),
+    Binding(
+        "f4,ctrl+r",
+        "hit_actions",
+        "Actions",
+        tooltip="Everything that can be done with the hit",
+        id="actions",
+        show=False,
+        priority=True,
+    ),
     Binding(
         "ctrl+t",
         "next_mode",
@@ -88,8 +125,28 @@ SEARCH_KEYS = [
     Binding("ctrl+n", "index_folder", "Index a folder", tooltip="Make a folder searchable", show=False, id="index"),
     Binding("f1", "help", "Help", tooltip="Keys and query syntax", id="help"),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class HitAction:
+    """Something to do with hits. `key`: the name of the binding that does it."""
+
+    name: str
+    title: str
+    key: str
+
+
+HIT_ACTIONS = (
+    HitAction("open", "Open the file where the hit is", "open"),
+    HitAction("read", "Read the text of the document in your pager", "read"),
+    HitAction("folder", "Open the folder", "folder"),
+    HitAction("copy", "Copy the passage with its source", "copy"),
+    HitAction("copy_path", "Copy the path", "copy_path"),
+    HitAction("copy_citation", "Copy the citation", "copy_citation"),
+    HitAction("print", "Quit, and print the path", "print"),
+)
 # Actions of no use in the palette, as their keys are held or pressed again and again.
-MOVEMENTS = frozenset("up down page_up page_down preview_up preview_down earlier later back help".split())
+MOVEMENTS = frozenset("up down page_up page_down preview_up preview_down earlier later back help mark".split())
 ASK_KEYS = [
     *(
         Binding(

@@ -96,15 +96,15 @@ class Message(Dialog[None]):
 
 
 class Confirm(Dialog[bool | None]):
-    """A question. Only the button that names the action says yes; the other one has the focus."""
+    """A question. Only the button that names the action says yes; the other one, `no`, has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,right", "app.focus_next", "Choose", id="confirm_move", key_display="←→")
     ]
 
-    def __init__(self, title: str, text: str, action: str) -> None:
+    def __init__(self, title: str, text: str, action: str, *, no: str = "Keep it") -> None:
         super().__init__()
-        self._title, self._text, self._action = title, text, action
+        self._title, self._text, self._action, self._no = title, text, action, no
 
     def compose(self) -> ComposeResult:
         """Put two buttons below the text."""
@@ -113,7 +113,7 @@ class Confirm(Dialog[bool | None]):
             with VerticalScroll(classes="text", can_focus=False):
                 yield Static(self._text, markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Keep it", id="no", compact=True)
+                yield Button(self._no, id="no", compact=True)
                 yield Button(self._action, id="yes", variant="warning", compact=True)
         yield Footer(show_command_palette=False)
 

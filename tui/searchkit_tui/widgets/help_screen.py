@@ -16,7 +16,8 @@ from searchkit_tui.widgets.dialogs import Dialog
 _KEY_STYLE = "bold $text-primary"
 _KEY_CELLS = 26
 _LEAST_TEXT_CELLS = 12
-_UNEXPLAINED = frozenset({"ctrl+c", "super+c", "shift+tab"})
+_UNEXPLAINED = frozenset({"ctrl+c", "super+c"})
+_MOVES_FOCUS = "app.focus_previous"
 _QUERIES = (
     ('"notice period"', "must occur as written"),
     ('-draft  -"first draft"', "must not occur"),
@@ -112,7 +113,11 @@ def show_help(screen: Screen[Any], note: str) -> None:
 
 def _each_once(bindings: Sequence[ActiveBinding]) -> list[ActiveBinding]:
     """Keep the first binding of each action that needs an explanation."""
-    explained = [each for each in bindings if each.binding.description and each.binding.key not in _UNEXPLAINED]
+    explained = [
+        each
+        for each in bindings
+        if each.binding.description and each.binding.key not in _UNEXPLAINED and each.binding.action != _MOVES_FOCUS
+    ]
     return list({_action(each): each for each in reversed(explained)}.values())[::-1]
 
 

@@ -1,7 +1,7 @@
 """A collection: a catalog, an index and a model, and everything it stores on the disk."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,15 @@ from searchkit.config import load_settings, save_settings, saved_settings
 from searchkit.embedding.known_models import get_again
 from searchkit.embedding.open_models import OpenModels
 from searchkit.embedding.store import GET_A_MODEL
-from searchkit.errors import Action, CollectionBusyError, ModelError, ModelNotFoundError, Remedy, UsageError
+from searchkit.errors import (
+    Action,
+    CollectionBusyError,
+    CollectionNotFoundError,
+    ModelError,
+    ModelNotFoundError,
+    Remedy,
+    UsageError,
+)
 from searchkit.files import path_from_text, path_to_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
@@ -67,6 +75,7 @@ class Collection:
         self._reader = reader or OnDemandReader()
         self._searcher: CollectionSearcher | None = None
         self._counted: Counted | None = None
+        self._watched: tuple[CatalogReader, tuple[int, int]] | None = None
 
     @property
     def name(self) -> str:
@@ -177,6 +186,23 @@ class Collection:
         self._counted = self._counted or Counted()
         with self._catalog() as catalog:
             return read_coverage(catalog, self.name, self._fingerprint(catalog), self._counted)
+
+    def version(self) -> Hashable:
+        """A value that changes whenever another process, or another object here, has written to the collection; quick to ask again
+        and again. In a database whatever is written there changes it.
+
+        It keeps a connection open until `close`, and changes when the catalog is replaced. Raises CatalogError if it is away,
+        CollectionNotFoundError if it was deleted.
+        """
+        with readable_errors(self.folder):
+            if not self.folder.exists():
+                raise CollectionNotFoundError(f"No collection named '{self.name}'.")
+            identity = self.folder.identity()
+            if self._watched is not None and (self._watched[1] != identity or not self._watched[0].database.is_open):
+                self._unwatch()
+            if self._watched is None:
+                self._watched = open_collection(self.folder), identity
+            return identity, self._watched[0].data_version
 
     def context_of(self, hit: Hit, *, before: int = 6, after: int = 12) -> DocumentView:
         """A hit's passage in its document, with the given numbers of passages before and after it."""
@@ -348,6 +374,12 @@ class Collection:
         if self._searcher is not None:
             self._searcher.close()
             self._searcher = None
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self._watched[0].close()
+            self._watched = None
 
     @contextmanager
     def _catalog(self) -> Iterator[CatalogReader]:

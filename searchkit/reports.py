@@ -244,7 +244,8 @@ class Coverage:
     """The number of distinct passages that can be found by meaning with `model`: `vectors` of `passages`, in `chunks` places.
 
     `provisional`: of the others, those with a provisional vector. `is_lazy`, `embedding_rate`: see CollectionStatus, which
-    takes longer.
+    takes longer. `newest`: the largest id of a place, which grows whenever one is added; `updated_at`: the end of the last run.
+    While coverage stays the same, so does what is found.
     """
 
     collection: str
@@ -255,6 +256,8 @@ class Coverage:
     provisional: int = 0
     is_lazy: bool = False
     embedding_rate: float = 0.0
+    newest: int = 0
+    updated_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class Counted:
 def read_coverage(catalog: CatalogReader, collection: str, fingerprint: str, counted: Counted) -> Coverage:
     """The coverage by the model with a fingerprint ("" for none). `counted`: what is kept between calls."""
     chunks, vectors = chunks_as_they_are(catalog), count_vectors(catalog, fingerprint)
-    if counted.of != (of := (chunks, fingerprint, catalog.meta(UPDATED))):
+    updated = catalog.meta(UPDATED)
+    if counted.of != (of := (chunks, fingerprint, updated)):
         counted.passages, covered = count_passages(catalog, fingerprint)
         counted.of, counted.orphans = of, vectors - covered
     passages, covered = counted.passages, vectors - counted.orphans
@@ -47,6 +48,8 @@ def read_coverage(catalog: CatalogReader, collection: str, fingerprint: str, cou
         guessed,
         is_lazy=catalog.meta(LAZY) == "yes",
         embedding_rate=embedding_rate(catalog),
+        newest=chunks[1],
+        updated_at=updated or "",
     )
 
 

@@ -23,7 +23,7 @@ def test_typing_shows_hits_and_what_was_found(library: Library, embedder: GatedE
         assert session.names[0] == "boiler.md"
         await session.until(lambda: "hash" in session.status)
         assert session.status.startswith("hybrid · ")
-        assert " hits of 4 passages · " in session.status
+        assert " of 4 · " in session.status
         assert session.status.endswith(" ms · hash · notes")
         assert session.message == ""
         assert embedder.queries == ["fill"]  # one search, after the pause
@@ -207,7 +207,7 @@ def test_nothing_found_is_said_with_what_there_is_nothing_for(library: Library) 
         await session.press("ctrl+t", "ctrl+t")
         await session.search("zzyzx")
         assert session.message == "Nothing found."
-        assert "0 hits" in session.status
+        assert "0 of 4" in session.status
         await session.search("boiler type:pdf")
         assert session.message == "Nothing found of type pdf."
 

@@ -8,9 +8,10 @@ import pytest
 
 from searchkit.library import Library
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
-from searchkit.types import SearchMode
+from searchkit.types import Hit, SearchMode
 from searchkit_tui.search.controller import SearchController
 from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession
+from tests.support.driving import write_files
 
 
 class Runner:
@@ -19,12 +20,17 @@ class Runner:
     def __init__(self) -> None:
         self.under_way: list[Pending] = []
         self.to_mark: list[Pending] = []
+        self.refreshes = 0
 
     def mark(self, pending: Pending) -> None:
         self.to_mark.append(pending)
 
     def start(self, pending: Pending) -> None:
         self.under_way.append(pending)
+
+    def refresh(self, pending: Pending) -> None:
+        self.under_way.append(pending)
+        self.refreshes += 1
 
     def cancel(self) -> None:
         self.under_way.clear()
@@ -42,16 +48,21 @@ class View:
         self.answer: SearchAnswer | None = None
         self.selected: int | None = None
         self.updates: list[bool] = []
+        self.is_outdated = False
         self.start: tuple[str, ...] | None = None
         self.errors: list[str] = []
         self.missing: list[str] = []
 
     def show_answer(self, answer: SearchAnswer, *, is_update: bool = False, selected: int | None = 0) -> None:
         self.answer, self.selected, self.start = answer, selected, None
+        self.is_outdated = False
         self.updates.append(is_update)
 
     def show_start(self, collections: tuple[str, ...]) -> None:
         self.answer, self.start = None, collections
+
+    def show_outdated(self) -> None:
+        self.is_outdated = True
 
     def show_error(self, message: str, title: str) -> None:
         self.errors.append(f"{title}: {message}")
@@ -60,8 +71,15 @@ class View:
         self.missing += names
 
     @property
+    def hits(self) -> tuple[Hit, ...]:
+        return self.answer.hits if self.answer else ()
+
+    @property
     def names(self) -> list[str]:
-        return [hit.path.name for hit in self.answer.hits] if self.answer else []
+        return [hit.path.name for hit in self.hits]
+
+    def is_dimmed(self) -> bool:
+        return self.is_outdated
 
 
 class Desk:
@@ -69,7 +87,8 @@ class Desk:
 
     def __init__(self, session: SearchSession) -> None:
         self.session, self.runner, self.view = session, Runner(), View()
-        self.controller = SearchController(session, SearchMode.LEXICAL, self.runner, self.view)
+        self.now = 0.0
+        self.controller = SearchController(session, SearchMode.LEXICAL, self.runner, self.view, lambda: self.now)
 
     def type(self, query: str) -> SearchRequest:
         self.view.typed_query = query
@@ -81,6 +100,12 @@ class Desk:
     def request(self) -> SearchRequest:
         (pending,) = self.runner.under_way
         return pending.request
+
+    def change_store(self) -> None:
+        """Have the collections changed, long after the last answer."""
+        self.now += 100
+        self.controller.store_changed()
+        self.controller.refresh()
 
     def answer(self) -> None:
         """Have the request under way answered."""
@@ -209,15 +234,96 @@ def test_without_an_answer_there_is_nothing_to_be_similar_to(desk: Desk) -> None
 def test_a_query_that_found_nothing_is_asked_again_when_there_is_more_to_find(desk: Desk) -> None:
     desk.type("zeppelin")
     desk.answer()
-    desk.controller.retry_empty_search()
+    desk.change_store()
     assert desk.request.query == "zeppelin"
+    assert desk.runner.refreshes == 0  # the first hits by words come first, as for a new query
 
 
-def test_a_query_that_found_something_is_not_asked_again(desk: Desk) -> None:
+def test_what_is_found_now_takes_the_place_of_what_was_found_and_the_selection_stays(
+    desk: Desk, library: Library, tmp_path: Path
+) -> None:
     desk.type("boiler")
     desk.answer()
-    desk.controller.retry_empty_search()
+    assert desk.view.names == ["boiler.md", "notes.md"]
+    library.index(write_files(tmp_path / "more", {"new.md": "The boiler, the boiler.\n"}))
+    desk.change_store()
+    assert desk.runner.refreshes == 1
+    desk.answer()
+    assert sorted(desk.view.names) == ["boiler.md", "new.md", "notes.md"]
+    assert desk.view.selected is None
+    assert desk.view.updates[-1]
+
+
+def test_nothing_is_asked_again_while_nothing_has_changed(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    desk.now = 100
+    desk.controller.refresh()
     assert desk.runner.under_way == []
+
+
+def test_hits_are_not_refreshed_all_the_time_while_files_are_indexed(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    desk.controller.store_changed()
+    desk.now = 0.5
+    desk.controller.refresh()
+    assert desk.runner.under_way == []
+    desk.now = 100
+    desk.controller.refresh()
+    assert desk.request.query == "boiler"
+
+
+def test_a_refresh_never_takes_the_turn_of_a_query(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    desk.view.typed_query = "apple"
+    desk.controller.query_changed()
+    desk.change_store()
+    assert desk.runner.under_way == []  # the search for what is typed begins in a moment
+    desk.controller.search()
+    desk.change_store()
+    assert desk.request.query == "apple"
+
+
+def test_a_refresh_that_fails_leaves_what_was_found(desk: Desk) -> None:
+    desk.type("boiler")
+    desk.answer()
+    desk.change_store()
+    desk.controller.take(answer_to(desk.request, "The disk is away."))
+    assert desk.view.names == ["boiler.md", "notes.md"]
+    assert desk.view.errors == []
+
+
+def test_marks_of_the_model_stay_in_a_refresh_of_the_same_passages(desk: Desk) -> None:
+    desk.controller.mode = SearchMode.HYBRID
+    desk.type("boiler pressure")
+    desk.answer()
+    (marking,) = desk.runner.to_mark
+    shown = desk.view.answer
+    assert shown is not None
+    better = tuple(replace(hit, marks=((0, 1),)) for hit in shown.hits)
+    desk.controller.take(
+        replace(shown, request=marking.request, response=replace(shown.response, hits=better), is_marked=True)
+    )
+    desk.runner.to_mark.clear()
+    desk.change_store()
+    desk.answer()
+    assert [hit.marks for hit in desk.view.hits] == [((0, 1),)] * len(better)
+    assert desk.runner.to_mark == []
+
+
+def test_hits_of_an_older_query_are_shown_as_such_until_fresh_ones_come(desk: Desk) -> None:
+    desk.type("boiler")
+    assert not desk.view.is_dimmed()  # nothing is shown yet
+    desk.answer()
+    desk.view.typed_query = "boiler  "
+    desk.controller.query_changed()
+    assert not desk.view.is_dimmed()  # it is the same query
+    desk.type("apple")
+    assert desk.view.is_dimmed()
+    desk.answer()
+    assert not desk.view.is_dimmed()
 
 
 def test_a_chosen_collection_that_is_gone_is_named_and_the_others_are_searched(library: Library) -> None:
@@ -228,6 +334,17 @@ def test_a_chosen_collection_that_is_gone_is_named_and_the_others_are_searched(l
     assert (desk.request.query, desk.request.collections) == ("boiler", ("notes",))
     desk.answer()
     assert desk.view.names == ["boiler.md", "notes.md"]
+
+
+def test_a_collection_that_goes_while_it_is_searched_is_named_once_and_the_others_are_searched(
+    library: Library,
+) -> None:
+    desk = Desk(SearchSession(library, ["notes", "gone"]))
+    desk.type("boiler")
+    desk.controller.store_changed()  # which notices first that it has gone
+    desk.answer()
+    assert (desk.view.missing, desk.view.errors) == (["gone"], [])
+    assert desk.request.collections == ("notes",)
 
 
 def test_another_mode_asks_again(desk: Desk) -> None:

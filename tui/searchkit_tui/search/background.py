@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.message import Message
 from textual.screen import Screen
@@ -10,10 +10,9 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from searchkit_tui.search.session import Pending, SearchAnswer, SearchSession, is_answered_by_words
+from searchkit_tui.search.store_watch import StoreState, StoreWatch
 
-if TYPE_CHECKING:
-    from searchkit.reports import Coverage
-
+_LOOK_SECONDS = 0.5  # between two looks at the collections
 PAUSE_SECONDS = 0.15  # after the last key, before a search
 _SLOW_SECONDS = 0.5  # a search that takes longer says so; sooner would flicker
 SEARCH = "search"  # the group of workers whose failure ends a search
@@ -34,10 +33,21 @@ class EngineLoaded(Message):
 class ModelLoaded(Message):
     """Searches by meaning are possible from now on. `error`: why they are not, "" if they are."""
 
-    def __init__(self, coverages: "tuple[Coverage, ...]", error: str) -> None:
+    def __init__(self, error: str) -> None:
         super().__init__()
-        self.coverages = coverages
         self.error = error
+
+
+class Looked(Message):
+    """The collections have been looked at. `state`: what there is to find, if that has changed since the last look.
+
+    `is_found_alike`: whether searches find the same as before all the same.
+    """
+
+    def __init__(self, state: StoreState | None, *, is_found_alike: bool) -> None:
+        super().__init__()
+        self.state = state
+        self.is_found_alike = is_found_alike
 
 
 class Answered(Message):
@@ -60,6 +70,8 @@ class BackgroundSearch:
         self._show_waiting = show_waiting
         self._pause: Timer | None = None
         self._slow: Timer | None = None
+        self._watch = StoreWatch(session)
+        self._is_looking = True  # until the first look is over, which `load` takes
 
     def load(self) -> None:
         """Load the engine, then the model."""
@@ -68,6 +80,14 @@ class BackgroundSearch:
     def after_pause(self, search: Callable[[], None]) -> None:
         """Search when no key has been pressed for a moment; `cancel` prevents it."""
         self._pause = self._screen.set_timer(PAUSE_SECONDS, search)
+
+    def watch(self) -> None:
+        """Look at the collections now and then, from now on."""
+        self._screen.set_interval(_LOOK_SECONDS, self._look)
+
+    def refresh(self, pending: Pending) -> None:
+        """See SearchRunner."""
+        self._run(pending, self._session.answer, SEARCH)
 
     def start(self, pending: Pending) -> None:
         """See SearchRunner."""
@@ -95,9 +115,23 @@ class BackgroundSearch:
 
     def _load(self) -> None:
         missing = self._session.drop_missing()  # loads the engine
+        self._post_look()  # before anything is shown: whatever changes from now on is noticed
         self._screen.post_message(EngineLoaded(missing))
-        error = self._session.warm_up()
-        self._screen.post_message(ModelLoaded(self._session.coverages(), error))
+        self._screen.post_message(ModelLoaded(self._session.warm_up()))
+
+    def _look(self) -> None:
+        if self._watch.is_due and not self._is_looking:
+            self._is_looking = True
+            self._screen.run_worker(self._post_look, thread=True, exit_on_error=False, group="look")
+
+    def _post_look(self) -> None:
+        try:
+            before, state = self._watch.state, self._watch.look()
+            self._screen.post_message(
+                Looked(state, is_found_alike=before is None or state is None or state.is_found_as(before))
+            )
+        finally:
+            self._is_looking = False
 
     def _run(self, pending: Pending, ask: Ask, group: str) -> None:
         work = partial(self._post_answer, pending, ask)

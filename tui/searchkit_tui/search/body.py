@@ -20,6 +20,7 @@ from searchkit_tui.search.session import SearchAnswer
 from searchkit_tui.search.status_line import names_of
 from searchkit_tui.settings.keys import key_of
 
+_OUTDATED = "-outdated"
 _LOOK_SECONDS = 0.25  # between two looks whether indexing has begun
 _IN_STATUS_LINE = (NoteKind.PARTLY_EMBEDDED, NoteKind.MORE_TO_COME)
 _NO_MODEL = (NO_MODEL_INSTALLED, NO_MODEL_AT_INDEXING)  # why words alone were searched, where the status line says so
@@ -86,6 +87,15 @@ class SearchBody(Container):
         self.set_interval(_LOOK_SECONDS, self._look)
 
     @property
+    def is_outdated(self) -> bool:
+        """True while the hits answer an older query: they are dimmed."""
+        return self.results.has_class(_OUTDATED)
+
+    @is_outdated.setter
+    def is_outdated(self, is_outdated: bool) -> None:
+        self.results.set_class(is_outdated, _OUTDATED)
+
+    @property
     def is_welcome(self) -> bool:
         """True while the welcome is shown and can be accepted."""
         return self._welcome.display and not self._jobs.is_indexing
@@ -121,14 +131,14 @@ class SearchBody(Container):
 
     def _show_hits(self, answer: SearchAnswer, *, is_update: bool, selected: int | None) -> None:
         request = answer.request
-        if is_update:
-            self.results.exchange(answer.hits)
+        if is_update and self.results.selected_hit is not None:
+            self.results.exchange(answer.hits, keeps_selected=selected is None)
         elif request.like is None:
-            self.results.show(answer.hits, request.query, selected=selected)
+            self.results.show(answer.hits, request.query, selected=selected or 0)
         else:
             name = visible(request.like.path.name, one_line=True)
             title = f"{key_of(self.screen, 'back')}: back · similar to {name}"
-            self.results.show(answer.hits, "", title=title, selected=selected)
+            self.results.show(answer.hits, "", title=title, selected=selected or 0)
 
     def _nothing_found(self, answer: SearchAnswer) -> str:
         if answer.request.like is not None:

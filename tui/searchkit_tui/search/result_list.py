@@ -12,6 +12,7 @@ from searchkit.errors import UsageError
 from searchkit.types import Hit
 from searchkit_tui.rendering.hit_content import entry
 from searchkit_tui.rendering.markup import visible
+from searchkit_tui.search.session import passage_of
 
 _LINES_OF_ENTRY = 2
 _DOUBLE = 2  # clicks
@@ -39,11 +40,17 @@ class ResultList(OptionList, can_focus=False):
         self._replace(hits, selected)
         self._is_moved = False
 
-    def exchange(self, hits: Sequence[Hit]) -> None:
-        """Replace all hits by better ones for the same request; a hit that the user has selected stays selected."""
-        chosen = self.selected_hit if self._is_moved else None
-        found = (at for at, hit in enumerate(hits) if chosen and is_same_passage(hit, chosen))
-        self._replace(hits, next(found, 0))
+    def exchange(self, hits: Sequence[Hit], *, keeps_selected: bool = False) -> None:
+        """Replace all hits by newer ones for the same request; a hit that the user has selected stays selected.
+
+        `keeps_selected`: so does the one at the top that nobody has chosen; where the hit is gone, the next one takes its place.
+        """
+        chosen, at = self.selected_hit, self.highlighted or 0
+        if chosen is None or not (self._is_moved or keeps_selected):
+            self._replace(hits, 0)
+            return
+        found = (index for index, hit in enumerate(hits) if passage_of(hit) == passage_of(chosen))
+        self._replace(hits, next(found, min(at, len(hits) - 1) if keeps_selected else 0))
 
     @property
     def selected_hit(self) -> Hit | None:
@@ -110,15 +117,6 @@ class ResultList(OptionList, can_focus=False):
         self.hits = tuple(hits)
         self.set_options(Option(self._prompt(hit)) for hit in hits)
         self.highlighted = selected if hits else None
-
-
-def is_same_passage(hit: Hit, other: Hit) -> bool:
-    """True for the same passage of the same file, whatever was found or marked in it."""
-    return _identity(hit) == _identity(other)
-
-
-def _identity(hit: Hit) -> tuple[object, ...]:
-    return hit.collection, hit.path, hit.line, hit.page, hit.text
 
 
 _CHIP_STYLE = "$foreground on $panel"

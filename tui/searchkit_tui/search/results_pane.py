@@ -12,8 +12,8 @@ from textual.worker import Worker, get_current_worker
 
 from searchkit.types import Hit
 from searchkit_tui.search.preview import DocumentScroll, Preview
-from searchkit_tui.search.result_list import ResultList, is_same_passage
-from searchkit_tui.search.session import ContextWindow
+from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.search.session import ContextWindow, passage_of
 from searchkit_tui.widgets.dialogs import show_worker_failure
 
 if TYPE_CHECKING:
@@ -70,9 +70,12 @@ class ResultsPane(Container):
         results.border_title = title
         results.set_class(bool(title), "-similar")
 
-    def exchange(self, hits: Sequence[Hit]) -> None:
-        """Show better hits for the same request; a hit that the user has selected stays selected."""
-        self.query_one(ResultList).exchange(hits)
+    def exchange(self, hits: Sequence[Hit], *, keeps_selected: bool = False) -> None:
+        """Show newer hits for the same request; see `ResultList.exchange`. `keeps_selected`: their documents may be new too."""
+        self.query_one(ResultList).exchange(hits, keeps_selected=keeps_selected)
+        hit = self.selected_hit
+        if keeps_selected and hit is not None and hit == self.previewed:
+            self._read(hit, None if self._is_passage_alone else self._window, is_more=True)
 
     def select(self, step: int) -> None:
         """Select the hit below, or above for -1."""
@@ -121,7 +124,7 @@ class ResultsPane(Container):
         """Show the selected hit, unless it is shown already."""
         hit = self.selected_hit
         if hit is not None and hit != self.previewed and self.query_one(Preview).display:
-            if self.previewed is not None and is_same_passage(hit, self.previewed):  # with other marks
+            if self.previewed is not None and passage_of(hit) == passage_of(self.previewed):  # with other marks
                 self._read(hit, None if self._is_passage_alone else self._window, is_more=True)
                 return
             self._window = ContextWindow()
@@ -130,7 +133,7 @@ class ResultsPane(Container):
 
     @on(DocumentRead)
     def _show_document(self, read: DocumentRead) -> None:
-        if read.hit == self.selected_hit:
+        if read.hit == self.selected_hit and (read.hit, read.document) != (self.previewed, self._document):
             self.previewed, self._document = read.hit, read.document
             self._is_reading_more = False
             self.query_one(Preview).show(read.hit, read.document, is_more=read.is_more)

@@ -14,7 +14,7 @@ from textual.worker import Worker, WorkerState
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.markup import visible
-from searchkit_tui.search.background import SEARCH, Answered, BackgroundSearch, EngineLoaded, ModelLoaded
+from searchkit_tui.search.background import SEARCH, Answered, BackgroundSearch, EngineLoaded, Looked, ModelLoaded
 from searchkit_tui.search.body import SearchBody, Welcome, sample_folder
 from searchkit_tui.search.controller import SearchController
 from searchkit_tui.search.hit_actions import HitActions
@@ -81,6 +81,7 @@ class SearchScreen(Screen[None]):
         self._chips.display = False
         self._controller.show_start()
         self.call_after_refresh(self._background.load)
+        self._background.watch()
 
     def on_unmount(self) -> None:
         """Save the history, with the last query; a full disk costs the history, not the session."""
@@ -99,18 +100,16 @@ class SearchScreen(Screen[None]):
 
     @on(ModelLoaded)
     def _end_loading(self, loaded: ModelLoaded) -> None:
-        self._status.show_counts(loaded.coverages)
         if loaded.error:
             self.show_error(loaded.error, "Searching by words only")
 
-    @on(StatusLine.CountsChanged)
-    def _retry_empty_search(self) -> None:
-        self._controller.retry_empty_search()
-
-    @on(StatusLine.JobEnded)
-    def _refresh_collections(self) -> None:
-        self._controller.collections_changed()
-        self._status.count()
+    @on(Looked)
+    def _follow_store(self, looked: Looked) -> None:
+        if looked.state is not None:
+            self._status.store = looked.state
+        if not looked.is_found_alike:
+            self._controller.store_changed()
+        self._controller.refresh()
 
     @on(Input.Changed)
     def _pause_then_search(self, changed: Input.Changed) -> None:
@@ -140,11 +139,17 @@ class SearchScreen(Screen[None]):
     def show_answer(self, answer: SearchAnswer, *, is_update: bool = False, selected: int | None = 0) -> None:
         """See SearchView."""
         self._status.collections, self._status.answer = answer.collections, answer
+        self._status.is_outdated, self._body.is_outdated = False, bool(answer.error) and self._body.is_outdated
         self._body.show_answer(answer, is_update=is_update, selected=selected)
+
+    def show_outdated(self) -> None:
+        """See SearchView."""
+        self._status.is_outdated = self._body.is_outdated = True
 
     def show_start(self, collections: tuple[str, ...]) -> None:
         """See SearchView."""
         self._status.collections, self._status.answer = collections, None
+        self._status.is_outdated = self._body.is_outdated = False
         self._body.show_start(collections)
 
     def show_error(self, message: str, title: str) -> None:
@@ -279,7 +284,7 @@ class SearchScreen(Screen[None]):
         from searchkit_tui.collections.screen import CollectionsScreen
 
         collections = CollectionsScreen(self._session.library, self._jobs)
-        self.app.push_screen(collections, lambda _: self._refresh_collections())
+        self.app.push_screen(collections)
 
     def action_ask(self) -> None:
         """Answer the question."""

@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from searchkit_tui.rendering.errors import error_text
 
 if TYPE_CHECKING:  # the engine is loaded when the box is ready to type into
     from searchkit import Library, SearchRequest, SearchResponse
-    from searchkit.reports import Coverage
     from searchkit_tui.rendering.document_content import DocumentContent
 
 _MAX_HITS = 20
@@ -79,7 +79,6 @@ class SearchSession:
     `library`: is for its owner to close, when no thread searches any more; None for the one in `home`, which is opened when
     it is first needed. That takes a moment; see `is_open`. `chosen`: the collections to search, none for all. `clock`: seconds.
 
-    `has_models`: whether any embedding model was installed when `coverages` last looked.
     """
 
     def __init__(
@@ -92,15 +91,16 @@ class SearchSession:
     ) -> None:
         self.chosen = tuple(chosen)
         self.is_warm = False
-        self.has_models = True
         self._library = library
         self._own: list[Library] = []
         self._words: Library | None = None
+        self._watched: Library | None = None
         self._home = home
         self._clock = clock
         self._one_opens = Lock()
         self._one_at_a_time = Lock()
         self._one_by_words = Lock()
+        self._one_watches = Lock()
 
     @property
     def is_open(self) -> bool:
@@ -208,16 +208,14 @@ class SearchSession:
         except SearchkitError:  # it is just being deleted or rebuilt
             return passage_content(hit)
 
-    def coverages(self) -> "tuple[Coverage, ...]":
-        """Count how much of each collection can be found, and by which model."""
-        found = []
-        self.has_models = bool(self.library.open_models.names())
-        for name in self.collections():
-            try:
-                found.append(self.library.collection(name).coverage())
-            except SearchkitError:  # just deleted, or its database is away
-                continue
-        return tuple(found)
+    @contextmanager
+    def watching(self) -> "Iterator[Library]":
+        """Lend the library that is only looked at, to one thread at a time: no look waits for a search."""
+        with self._one_watches:
+            if self._watched is None:
+                self._watched = self.library.sibling()
+                self._own.append(self._watched)
+            yield self._watched
 
     def file_types(self) -> dict[str, int]:
         """Count the files of each type in all collections, the most frequent type first."""
@@ -232,7 +230,7 @@ class SearchSession:
 
     def close(self) -> None:
         """Close the libraries that this session has opened."""
-        with self._one_at_a_time, self._one_by_words:
+        with self._one_at_a_time, self._one_by_words, self._one_watches:
             for library in self._own:
                 library.close()
             self._own.clear()
@@ -258,6 +256,11 @@ class SearchSession:
         elapsed_ms = (self._clock() - started) * 1000
         is_partial = request.like is None and mode is not request.mode
         return SearchAnswer(request, response, elapsed_ms, request.collections or self.collections(), error, is_partial)
+
+
+def passage_of(hit: Hit) -> Hashable:
+    """What two hits have in common that show the same passage of the same file, whatever was found or marked in it."""
+    return hit.collection, hit.path, hit.line, hit.page, hit.text
 
 
 def is_answered_by_words(request: "SearchRequest") -> bool:

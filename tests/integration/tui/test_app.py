@@ -23,7 +23,7 @@ def test_typing_shows_hits_and_what_was_found(library: Library, embedder: GatedE
         assert session.names[0] == "boiler.md"
         await session.until(lambda: "hash" in session.status)
         assert session.status.startswith("hybrid · ")
-        assert " of 4 · " in session.status
+        assert " of 4 passages · " in session.status
         assert session.status.endswith(" ms · hash · notes")
         assert session.message == ""
         assert embedder.queries == ["fill"]  # one search, after the pause

@@ -97,10 +97,12 @@ class StatusLine(Static):
         if answer.error:
             return [Part("not answered", worth=_FIGURE, style="bold $text-error")]
         passages = sum(coverage.passages for coverage in self.coverages)
-        of_all = f" of {passages:,}" if passages else " found"
+        figure = f"{len(answer.hits)} of {passages:,}" if passages else f"{len(answer.hits)} found"
         style = ASIDE_STYLE if self.is_outdated else ""
         return [
-            Part(f"{len(answer.hits)}{of_all}", worth=_FIGURE, style=style),
+            Part(f"{figure} passages", figure, worth=_FIGURE - _SHORTENED, style=style)
+            if passages
+            else Part(figure, worth=_FIGURE, style=style),
             Part(f"{answer.elapsed_ms:.0f} ms", worth=3, style=style),
             *([Part("by words", worth=6, style=style)] if answer.is_partial else []),
         ]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,10 @@ class StoreWatch:
         return None if self.state == before else self.state
 
     def _looked(self, library: "Library", now: float) -> StoreState:
-        there = tuple(library.collections())
+        try:
+            there = tuple(library.collections())
+        except SearchkitError:  # config.toml is being edited, and makes no sense for now
+            return self.state or StoreState()
         names = tuple(name for name in self._session.chosen or there if name in there)
         versions = {name: _version(library, name) for name in names}
         models, known = tuple(library.open_models.names()), self.state
@@ -98,7 +102,9 @@ def _coverage(library: "Library", name: str) -> "Coverage | None":
 
 
 def _is_remote(library: "Library", name: str) -> bool:
-    return library.collection(name, must_exist=False).folder.url is not None
+    with suppress(SearchkitError):
+        return library.collection(name, must_exist=False).folder.url is not None
+    return False
 
 
 def _without_rates(state: StoreState) -> StoreState:

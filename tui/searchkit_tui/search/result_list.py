@@ -1,6 +1,6 @@
 """The box for the query, with its chips, and the list of hits."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from textual import events
 from textual.content import Content
@@ -31,7 +31,7 @@ class ResultList(OptionList, can_focus=False):
     def __init__(self) -> None:
         super().__init__(compact=True, markup=False)
         self.hits: tuple[Hit, ...] = ()
-        self.marked: dict[tuple[object, ...], tuple[Hit, str]] = {}
+        self.marked: dict[Hashable, tuple[Hit, str]] = {}
         self._is_moved = False
         self._shown_selected: int | None = None
 
@@ -61,8 +61,8 @@ class ResultList(OptionList, can_focus=False):
         """Mark the selected hit as one that answers this query, or take its mark away."""
         hit = self.selected_hit
         if hit is not None and self.highlighted is not None:
-            if self.marked.pop(_identity(hit), None) is None:
-                self.marked[_identity(hit)] = hit, query
+            if self.marked.pop(passage_of(hit), None) is None:
+                self.marked[passage_of(hit)] = hit, query
             self.replace_option_prompt_at_index(self.highlighted, self._prompt(hit, is_selected=True))
             self.post_message(self.MarksChanged())
 
@@ -110,7 +110,7 @@ class ResultList(OptionList, can_focus=False):
             self.post_message(self.Opened())
 
     def _prompt(self, hit: Hit, *, is_selected: bool = False) -> Content:
-        return entry(hit, self._cells, is_selected=is_selected, is_marked=_identity(hit) in self.marked)
+        return entry(hit, self._cells, is_selected=is_selected, is_marked=passage_of(hit) in self.marked)
 
     def _replace(self, hits: Sequence[Hit], selected: int | None) -> None:
         self._shown_selected = None

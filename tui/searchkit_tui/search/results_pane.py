@@ -1,6 +1,6 @@
 """The hits and the preview of the selected one: select, mark, read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -107,7 +107,7 @@ class ResultsPane(Container):
         return self._query
 
     @property
-    def marked(self) -> dict[tuple[object, ...], tuple[Hit, str]]:
+    def marked(self) -> dict[Hashable, tuple[Hit, str]]:
         """The hits that the user has marked, with their queries, by what tells passages apart; also those of other queries."""
         return self.query_one(ResultList).marked
 

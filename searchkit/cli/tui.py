@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from searchkit.cli.output import say
 from searchkit.display import on_one_line
 from searchkit.types import SearchMode
 
@@ -57,6 +58,8 @@ def tui(collections: tuple[str, ...], mode: str, *, prints: bool, prints_nul: bo
             paths = app.run()
     else:
         paths = app.run()
+    for line in app.left_undone:
+        say(line)
     _print(paths or (), "\0" if prints_nul else "\n")
     return _LEFT_WITHOUT if chooses and not paths else int(app.return_code or 0)
 

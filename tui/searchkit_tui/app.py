@@ -16,7 +16,7 @@ from searchkit.config import load_settings
 from searchkit.display import ProgressLines
 from searchkit.reports import listen_to_upgrades
 from searchkit.types import SearchMode
-from searchkit_tui.jobs.job import Job
+from searchkit_tui.jobs.job import Job, JobKind
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.screen import SearchScreen
@@ -73,6 +73,8 @@ class SearchApp(App[tuple[Path, ...]]):
         self._opened = OpenedHits(self._home if settings.keep_opened else None, self._show_unkept)
         self._start_mode = mode
         self._prints = prints
+        self._is_quitting = False
+        self._left_undone: list[str] = []
         self._typed_early: list[events.Event] | None = []  # until there is a box to type into
         if (theme := load_theme(self._home)) in self.available_themes:
             self.theme = theme
@@ -82,6 +84,37 @@ class SearchApp(App[tuple[Path, ...]]):
         return SearchScreen(
             self._session, self._start_mode, self._history, self._opened, self.jobs, prints=self._prints
         )
+
+    async def action_quit(self) -> None:
+        """Quit; while there is work in the background, ask first, and say what becomes of it."""
+        undone = self._undone()
+        if not undone or self._is_quitting:
+            self._left_undone = undone
+            self.exit()
+            return
+        from searchkit_tui.widgets.dialogs import Confirm
+
+        def done(answer: bool | None) -> None:
+            self._is_quitting = False
+            if answer:
+                self._left_undone = self._undone()
+                self.exit()
+
+        self._is_quitting = True
+        self.push_screen(Confirm("Quit now?", "\n\n".join(undone), "Quit", no="Stay"), done)
+
+    @property
+    def left_undone(self) -> list[str]:
+        """What was under way when the user quit, with how it goes on."""
+        return self._left_undone
+
+    def _undone(self) -> list[str]:
+        going = [job for job in self.jobs.active if job.kind is not JobKind.WATCH]
+        if not going:
+            return []
+        from searchkit_tui.jobs.notices import left_undone  # loads the engine, as the job has
+
+        return [left_undone(job) for job in going]
 
     async def on_event(self, event: events.Event) -> None:
         """Hold back what is typed or pasted before there is a box for it."""

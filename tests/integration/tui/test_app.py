@@ -8,8 +8,11 @@ from textual.widgets import Input
 
 from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
+from searchkit.reports import Progress
+from searchkit_tui.jobs.job import Job, JobKind
 from searchkit_tui.search.preview import Preview
 from searchkit_tui.search.result_list import ResultList
+from searchkit_tui.widgets.dialogs import Confirm
 from tests.support.driving import FILES, GatedEmbedder, Session, drive, marked_text, write_files
 from tests.support.hash_embedder import HashEmbedder
 
@@ -271,3 +274,34 @@ def test_what_is_indexed_meanwhile_is_found(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "notes", {"boiler.md": FILES["boiler.md"]})
     with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
         drive(library, scenario)
+
+
+def test_quitting_during_a_run_says_what_is_left_and_how_it_goes_on(library: Library) -> None:
+    def work(_: Library, job: Job) -> str:
+        job.listen(Progress("Reading", 12, 40, "files"))
+        assert job.stopped.wait(20)
+        return ""
+
+    async def scenario(session: Session) -> None:
+        job = session.app.jobs.submit(Job(JobKind.INDEX, "notes", work))
+        await session.until(lambda: job.meter.progress)
+        await session.press("ctrl+q")
+        await session.until(lambda: isinstance(session.app.screen, Confirm))
+        said = "Index notes: Reading 12 of 40 files. What is read and embedded is kept; it goes on from there:"
+        await session.until_seen("Index notes: Reading 12 of 40 files.", "What is read and embedded is kept")
+        await session.press("enter")  # stays
+        assert job.is_active and not isinstance(session.app.screen, Confirm)
+        await session.press("ctrl+q", "ctrl+q")
+        (line,) = session.app.left_undone
+        assert line.startswith(said) and line.endswith("index -c notes")
+
+    drive(library, scenario)
+
+
+def test_quitting_asks_nothing_where_nothing_is_under_way(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.press("ctrl+q")
+        assert not session.app.is_running or not isinstance(session.app.screen, Confirm)
+        assert session.app.left_undone == []
+
+    drive(library, scenario)

@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from textual import events
 from textual.widgets import Input, OptionList, Static
 
 from searchkit.errors import ModelError
@@ -16,6 +17,7 @@ from searchkit_tui.ask.content import answer_text
 from searchkit_tui.ask.reply import Answerer, AnswerStream, OpenAnswerer
 from searchkit_tui.ask.screen import AskScreen
 from searchkit_tui.ask.sources_pane import SourcesPane
+from searchkit_tui.settings.saved_state import History
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.small_app import User, shown
 
@@ -259,3 +261,24 @@ def test_an_empty_library_says_what_to_do(library: Library) -> None:
         await user.until(lambda: "Nothing is indexed yet" in state_of(user))
 
     drive(library, scenario)
+
+
+def test_of_a_question_of_several_lines_that_is_pasted_nothing_is_lost_and_it_can_be_found_again(
+    filled: Library, answerer: ScriptedAnswerer
+) -> None:
+    async def run() -> None:
+        history = History(None)
+        history.add("an earlier query")
+        screen = AskScreen(filled, "", (), open_answerer=lambda _: answerer, history=history)
+        async with shown(lambda _: screen) as user:
+            box = screen.query_one(Input)
+            box.post_message(events.Paste("how many bars\r\ndoes the boiler\n\tneed?\n"))
+            await user.until(lambda: box.value == "how many bars does the boiler need?")
+            await user.press("enter")
+            await user.until(lambda: answerer.questions)
+            await user.press("ctrl+up", "ctrl+up")
+            assert box.value == "an earlier query"
+            await user.press("ctrl+down")
+            assert box.value == "how many bars does the boiler need?"
+
+    asyncio.run(run())

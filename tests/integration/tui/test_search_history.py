@@ -86,3 +86,25 @@ def test_a_disk_that_cannot_be_written_costs_the_history_only(library: Library) 
 
     (library.home.path / "history").mkdir()
     drive(library, scenario)
+
+
+def test_what_was_given_up_half_typed_does_not_stay_beside_the_whole(tmp_path: Path) -> None:
+    history = History(Home(tmp_path))
+    history.add("Boi", is_draft=True)
+    history.add("apple")
+    history.add("boiler pressure")
+    history.add("boiler", is_draft=True)
+    history.add("  ")
+    history.add("apple", is_draft=True)
+    history.add("apple tree")
+    history.save()
+    assert (tmp_path / "history").read_text().splitlines() == ["boiler pressure", "apple", "apple tree"]
+
+
+def test_what_is_typed_while_leaving_and_answered_by_nothing_is_not_kept(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search("boiler pressure")
+        session.box.value = "boiler pressure a"
+
+    drive(library, scenario)
+    assert not (library.home.path / "history").exists()

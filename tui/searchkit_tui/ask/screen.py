@@ -13,7 +13,9 @@ from searchkit import Library
 from searchkit_tui.ask.content import answer_text, no_answerer, state_line
 from searchkit_tui.ask.reply import OpenAnswerer, Reply, find_answerer
 from searchkit_tui.ask.sources_pane import SourcesPane
+from searchkit_tui.search.result_list import QueryBox
 from searchkit_tui.settings.keys import ASK_KEYS
+from searchkit_tui.settings.saved_state import History
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 from searchkit_tui.widgets.open_hit import HitOpener, OpenedHits
 
@@ -24,7 +26,8 @@ _NO_QUESTION = "Type a question and press enter."
 class AskScreen(ScreenWithHelp):
     """Asks at once. Escape stops the answer while it is being written, and then leaves.
 
-    `collections`: to answer from, none for all. `opened`: where sources that are opened are noted, None for nowhere.
+    `collections`: to answer from, none for all. `opened`: where sources that are opened are noted, None for nowhere. `history`:
+    of the queries, which the questions join.
     """
 
     DEFAULT_CSS = """
@@ -95,6 +98,7 @@ class AskScreen(ScreenWithHelp):
         *,
         open_answerer: OpenAnswerer = find_answerer,
         opened: OpenedHits | None = None,
+        history: History | None = None,
     ) -> None:
         super().__init__()
         self._library = library
@@ -102,12 +106,13 @@ class AskScreen(ScreenWithHelp):
         self._collections = tuple(collections)
         self._open_answerer = open_answerer
         self._opened = opened or OpenedHits()
+        self._history = history or History(None)
         self._reply: Reply | None = None
         self._drawn: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Put question and state above the answer and its sources."""
-        yield Input(self._question, placeholder="Ask your files a question", select_on_focus=False)
+        yield QueryBox(self._question, placeholder="Ask your files a question", select_on_focus=False)
         yield Static(_NO_QUESTION, id="state", markup=False)
         with Container(id="body"):
             with VerticalScroll(id="answer-pane"):
@@ -132,6 +137,13 @@ class AskScreen(ScreenWithHelp):
     def _submit(self, submitted: Input.Submitted) -> None:
         if submitted.value.strip():
             self._ask(submitted.value.strip())
+
+    def action_history(self, step: int) -> None:
+        """Put an earlier question or query into the box, or a later one."""
+        box = self.query_one(QueryBox)
+        move = self._history.earlier if step < 0 else self._history.later
+        box.set_query(move(box.value))
+        box.focus()
 
     def action_jump(self, number: int) -> None:
         """Read the source of this number, if there is one."""
@@ -165,6 +177,7 @@ class AskScreen(ScreenWithHelp):
     def _ask(self, question: str) -> None:
         self._stop()
         self._question = question
+        self._history.add(question)
         self._reply = Reply(self._library, self._open_answerer)
         self.query_one(SourcesPane).close()
         self.query_one("#answer-pane").focus()

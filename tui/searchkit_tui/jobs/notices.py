@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from searchkit import Library
-from searchkit.display import plural, printable
+from searchkit.display import command, plural, printable
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus
 from searchkit_tui.jobs.job import Job, JobKind, JobState
@@ -60,6 +60,17 @@ def announce(app: App[Any], open_library: Callable[[], Library], job: Job) -> No
         app.run_worker(lambda: _announce_failed_run(app, open_library(), job), thread=True, exit_on_error=False)
     else:
         app.notify(failure_of(job), title=f"{title} failed", severity="error", markup=False)
+
+
+def left_undone(job: Job) -> str:
+    """Say of an active job how far it is, what stays of it when searchkit ends now, and how it goes on."""
+    if job.kind.makes_vectors:
+        goes_on = f"What is read and embedded is kept; it goes on from there: {command('index', '-c', job.collection)}"
+    elif job.kind in {JobKind.FORGET, JobKind.SET_INDEX}:
+        goes_on = "It is finished first."
+    else:
+        goes_on = "It has to begin again."
+    return f"{printable(job.line())}. {goes_on}"
 
 
 def failure_of(job: Job) -> str:

@@ -85,7 +85,8 @@ class SearchScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Save the history, with the last query; a full disk costs the history, not the session."""
-        self._history.add(self._last_typed)
+        if self._status.answer and self._status.answer.request.query == self._last_typed:
+            self._history.add(self._last_typed, is_draft=True)
         try:
             self._history.save()
         except OSError as error:
@@ -248,7 +249,7 @@ class SearchScreen(Screen[None]):
         elif self._status.is_slow:
             self._controller.stop()
         elif self._box.value:
-            self._remember()
+            self._history.add(self.typed_query, is_draft=True)
             self._box.clear()
         elif self._results.marked:
             self._results.clear_marks()
@@ -292,7 +293,10 @@ class SearchScreen(Screen[None]):
 
         self._remember()
         question = self.typed_query.strip()
-        self.app.push_screen(AskScreen(self._session.library, question, self._session.chosen, opened=self._opened))
+        chosen = self._session.chosen
+        self.app.push_screen(
+            AskScreen(self._session.library, question, chosen, opened=self._opened, history=self._history)
+        )
 
     def action_index_folder(self) -> None:
         """Ask for a folder, and index it."""

@@ -162,6 +162,8 @@ ASK_KEYS = [
     ),
     Binding("l", "list_sources", "All sources", tooltip="Show the list of passages", id="ask_list"),
     Binding("o", "open_source", "Open", tooltip="Open the file at the passage", id="ask_open"),
+    Binding("ctrl+up,alt+up", "history(-1)", "Earlier question", show=False, id="earlier", priority=True),
+    Binding("ctrl+down,alt+down", "history(1)", "Later question", show=False, id="later", priority=True),
     Binding("slash", "edit", "Ask another", tooltip="Change the question", key_display="/", id="ask_edit"),
     Binding(
         "escape", "stop_or_back", "Stop, back", tooltip="Stop the answer, then leave", id="ask_back", priority=True

@@ -38,14 +38,30 @@ class History:
         self._queries = list(_read(self._file))
         self._at = len(self._queries)
         self._draft = ""
+        self._drafts: set[str] = set()
 
-    def add(self, query: str) -> None:
-        """Add a query at the end, and move there."""
+    def add(self, query: str, *, is_draft: bool = False) -> None:
+        """Add a query at the end, and move there.
+
+        `is_draft`: it led to nothing. It is left out if a known query begins with it, and goes when a query goes on with it.
+        """
         cleaned = " ".join(query.split())
-        if cleaned:
-            others = [known for known in self._queries if known != cleaned]
+        folded = cleaned.casefold()
+        is_junk = is_draft and any(len(known) > len(folded) and known.startswith(folded) for known in self._folded())
+        if cleaned and not is_junk:
+            if is_draft and cleaned not in self._queries:
+                self._drafts.add(cleaned)
+            elif not is_draft:
+                self._drafts.discard(cleaned)
+            others = [known for known in self._queries if known != cleaned and not self._is_begun(known, folded)]
             self._queries = [*others, cleaned][-MOST_QUERIES:]
         self._at = len(self._queries)
+
+    def _folded(self) -> list[str]:
+        return [known.casefold() for known in self._queries]
+
+    def _is_begun(self, known: str, folded: str) -> bool:
+        return known in self._drafts and folded.startswith(known.casefold())
 
     def earlier(self, current: str) -> str:
         """Move to the query before this one; what was being typed is kept at the end."""

@@ -13,11 +13,11 @@ from searchkit import Library
 from searchkit_tui.ask.content import answer_text, no_answerer, state_line
 from searchkit_tui.ask.reply import OpenAnswerer, Reply, find_answerer
 from searchkit_tui.ask.sources_pane import SourcesPane
-from searchkit_tui.search.result_list import QueryBox
 from searchkit_tui.settings.keys import ASK_KEYS
 from searchkit_tui.settings.saved_state import History
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 from searchkit_tui.widgets.open_hit import HitOpener, OpenedHits
+from searchkit_tui.widgets.query_box import QueryBox
 
 _DRAW_SECONDS = 0.05  # between two looks at what has come; a model gives some dozens of pieces a second
 _NO_QUESTION = "Type a question and press enter."

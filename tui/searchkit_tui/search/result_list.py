@@ -1,11 +1,11 @@
-"""The box for the query, with its chips, and the list of hits."""
+"""The list of hits, and the chips of the query."""
 
 from collections.abc import Hashable, Sequence
 
 from textual import events
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from searchkit.errors import UsageError
@@ -120,23 +120,6 @@ class ResultList(OptionList, can_focus=False):
 
 
 _CHIP_STYLE = "$foreground on $panel"
-
-
-class QueryBox(Input):
-    """An input that joins pasted lines: a sentence is often copied with the line ends of its page."""
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Take all lines that are pasted; the base class would take only the first."""
-        event.prevent_default()
-        event.stop()
-        text = " ".join(event.text.split())
-        start, end = sorted(self.selection)
-        self.replace(text, start, end)
-
-    def set_query(self, query: str) -> None:
-        """Replace the query, and put the cursor behind it."""
-        self.value = query
-        self.cursor_position = len(query)
 
 
 class Chips(Static):

@@ -18,7 +18,7 @@ from searchkit_tui.search.background import SEARCH, Answered, BackgroundSearch, 
 from searchkit_tui.search.body import SearchBody, Welcome, sample_folder
 from searchkit_tui.search.controller import SearchController
 from searchkit_tui.search.hit_actions import HitActions
-from searchkit_tui.search.result_list import Chips, QueryBox, ResultList
+from searchkit_tui.search.result_list import Chips, ResultList
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer, SearchSession
 from searchkit_tui.search.status_line import StatusLine, names_of
@@ -26,6 +26,7 @@ from searchkit_tui.settings.keys import SEARCH_KEYS, key_of
 from searchkit_tui.settings.saved_state import History
 from searchkit_tui.widgets.dialogs import show_error, show_worker_failure
 from searchkit_tui.widgets.open_hit import OpenedHits
+from searchkit_tui.widgets.query_box import QueryBox
 
 
 class SearchScreen(Screen[None]):

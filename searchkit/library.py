@@ -1,7 +1,7 @@
 """A library: all collections of a data directory, and the searches across them. Everything else is built on this."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +158,24 @@ class Library:
         target = _absolute(path)
         if not target.is_dir() and self._that_forgot(target) is None:
             _check_folder(target)
+
+    def measure(self, path: AnyPath) -> Iterator[tuple[int, int]]:
+        """Count the files of a folder that `index` would read, and their bytes: yields the sums so far again and again.
+
+        What only the content shows is not looked at; files inside archives and mails are not counted. Raises UsageError as
+        `check` does.
+        """
+        from searchkit.formats import PICTURE, UNSUPPORTED, format_by_name
+        from searchkit.ingest.discover import OFFLINE, FoundFile, discover
+
+        self.check(path)
+        most = load_settings(self.home).max_file_megabytes * 1_000_000
+        files = size_bytes = 0
+        for found in discover(_absolute(path)):
+            if isinstance(found, FoundFile) and found.kind != OFFLINE and found.size_bytes <= most:
+                is_read = format_by_name(found.path) not in (PICTURE, UNSUPPORTED)
+                files, size_bytes = files + is_read, size_bytes + is_read * found.size_bytes
+            yield files, size_bytes
 
     def collection_for(self, path: AnyPath, collection: str = "") -> str:
         """The name of the collection that `index` would put a folder into. Raises UsageError for an impossible name."""

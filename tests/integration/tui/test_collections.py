@@ -21,6 +21,8 @@ from searchkit_tui.collections.screen import CollectionsScreen
 from searchkit_tui.collections.table import CollectionTable
 from searchkit_tui.jobs.job import JobKind, JobState
 from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.jobs.work import index_folder
+from searchkit_tui.settings.saved_state import load_speed, load_theme, save_speed, save_theme
 from searchkit_tui.widgets.dialogs import Choose, Confirm, Message
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -404,3 +406,39 @@ def test_leaving_the_app_ends_its_jobs(tmp_path: Path, long_folder: Path) -> Non
 def none_embedded() -> RunOptions:
     """A run that leaves nearly all of the embedding to the next."""
     return RunOptions(is_interrupted=lambda: True)
+
+
+def test_how_much_a_folder_has_and_how_long_it_takes_is_said_before_it_is_indexed(
+    tmp_path: Path, library: Library
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(1240):
+        (folder / f"{number}.txt").write_text("1234567890" * 241)
+    (folder / "film.mp4").write_bytes(b"x" * 10_000_000)
+    (folder / ".hidden.txt").write_text("left out")
+    save_theme(library.home, "nord")
+    save_speed(library.home, 2500)
+
+    async def scenario(user: User) -> None:
+        await user.press("a")
+        await user.until(lambda: isinstance(user.app.screen, AddFolder))
+        user.app.screen.query_one("#path", Input).value = str(folder)
+        await user.until_seen("1,240 files, 3.0 MB, about 20 min")
+        user.app.screen.query_one("#path", Input).value = str(folder / "none")
+        await user.until(lambda: "1,240 files" not in user.seen)
+
+    drive(library, scenario)
+    assert (load_theme(library.home), load_speed(library.home)) == ("nord", 2500)
+
+
+def test_a_run_on_a_new_folder_tells_how_fast_this_machine_is(tmp_path: Path) -> None:
+    folder = tmp_path / "long"
+    folder.mkdir()
+    (folder / "one.txt").write_text("The boiler is cold. " * 100)
+    with Library(tmp_path / "home", embedder=HashEmbedder()) as library:
+        usual = load_speed(library.home)
+        index_folder(folder, "long", 2000).run(library)
+        assert load_speed(library.home) == usual  # too small to tell
+        index_folder(folder, "again", 2_000_000).run(library)
+        assert load_speed(library.home) != usual

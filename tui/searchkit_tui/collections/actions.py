@@ -72,7 +72,7 @@ class Actions:
         def done(new: NewFolder | None) -> None:
             if new is None:
                 return
-            job = work.index_folder(new.path, new.collection)
+            job = work.index_folder(new.path, new.collection, new.size_bytes)
             if new.watch:
                 job.follow_up = lambda: self._jobs.watch(self._jobs.watched | {new.collection})
             self._submit(job)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,21 +13,31 @@ from searchkit.display import file_changes, plural
 from searchkit.errors import CollectionBusyError
 from searchkit.reports import IndexReport, Progress
 from searchkit_tui.jobs.job import Job, JobCancelledError, JobKind
+from searchkit_tui.settings.saved_state import save_speed
 
 if TYPE_CHECKING:  # NumPy comes with it, which other jobs do without
     from searchkit import Trial, TuneOptions, TuneReport
 
+_TELLING_BYTES = 1_000_000  # of a folder; the time of a smaller one is that of loading the model
 _BUSY_SECONDS = 0.5  # between two tries while another process writes to the collection
 
 Result = TypeVar("Result")
 
 
-def index_folder(path: Path, collection: str) -> Job:
-    """Make a job that indexes a folder, in a collection that may be new."""
+def index_folder(path: Path, collection: str, size_bytes: int = 0) -> Job:
+    """Make a job that indexes a folder, in a collection that may be new.
+
+    `size_bytes`: of its files, to learn how fast this machine is; 0 if that is not known.
+    """
 
     def work(library: Library, job: Job) -> str:
         run = partial(library.index, path, collection=collection, on_progress=job.listen, options=job.run_options)
-        return changes(retry_while_busy(job, run))
+        report = retry_while_busy(job, run)
+        is_new = not (report.changed or report.unchanged or job.stopped.is_set())
+        if is_new and report.model and size_bytes >= _TELLING_BYTES:
+            with suppress(OSError):  # the next estimate is a benchmark's
+                save_speed(library.home, size_bytes / report.elapsed_seconds)
+        return changes(report)
 
     return Job(JobKind.INDEX, collection, work)
 

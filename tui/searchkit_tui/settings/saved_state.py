@@ -8,23 +8,43 @@ from searchkit import Home
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
 
 MOST_QUERIES = 500
-_THEME = "theme"
+_THEME, _SPEED = "theme", "indexed_bytes_per_second"
+_USUAL_SPEED = 86e6 / 610  # docs/benchmarks/reading.md: two packages of documentation with the small model
 
 
 def load_theme(home: Home) -> str:
     """Read the name of the theme chosen last, "" if none was or the file cannot be read."""
-    try:
-        saved = json.loads(home.theme.read_text("utf-8"))
-    except (OSError, ValueError):
-        return ""
-    theme = saved.get(_THEME, "") if isinstance(saved, dict) else ""
+    theme = _saved(home).get(_THEME, "")
     return theme if isinstance(theme, str) else ""
 
 
 def save_theme(home: Home, theme: str) -> None:
     """Keep a theme for the next session. Raises OSError."""
+    _save(home, _THEME, theme)
+
+
+def load_speed(home: Home) -> float:
+    """Read how many bytes of files a second this machine indexed last; that of a benchmark where it has not."""
+    speed = _saved(home).get(_SPEED, 0)
+    return float(speed) if isinstance(speed, int | float) and speed > 0 else _USUAL_SPEED
+
+
+def save_speed(home: Home, bytes_a_second: float) -> None:
+    """Keep how fast this machine has indexed. Raises OSError."""
+    _save(home, _SPEED, round(bytes_a_second))
+
+
+def _saved(home: Home) -> dict[str, object]:
+    try:
+        saved = json.loads(home.theme.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return saved if isinstance(saved, dict) else {}
+
+
+def _save(home: Home, name: str, value: object) -> None:
     make_private_folder(home.path)
-    write_atomically(home.theme, json.dumps({_THEME: theme}).encode())
+    write_atomically(home.theme, json.dumps({**_saved(home), name: value}).encode())
 
 
 class History:

@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from searchkit.evaluate.metrics import Metric
+    from searchkit.evaluate.query_suggestions import suggest_queries, write_suggestions
     from searchkit.evaluate.retrieval.evaluation import evaluate_judged
     from searchkit.evaluate.retrieval.report import read_report, set_as_text, write_report
     from searchkit.evaluate.retrieval.results import RetrievalReport, SetReport
 
-__all__ = ["Metric", "RetrievalReport", "SetReport", "evaluate_judged", "read_report", "set_as_text", "write_report"]
+__all__ = [
+    "Metric",
+    "RetrievalReport",
+    "SetReport",
+    "evaluate_judged",
+    "read_report",
+    "set_as_text",
+    "suggest_queries",
+    "write_report",
+    "write_suggestions",
+]
 
 _MODULES = {
     "searchkit.evaluate.metrics": "Metric",
+    "searchkit.evaluate.query_suggestions": "suggest_queries write_suggestions",
     "searchkit.evaluate.retrieval.evaluation": "evaluate_judged",
     "searchkit.evaluate.retrieval.report": "read_report set_as_text write_report",
     "searchkit.evaluate.retrieval.results": "RetrievalReport SetReport",

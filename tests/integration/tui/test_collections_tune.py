@@ -279,3 +279,34 @@ def test_a_collection_is_evaluated_with_judged_queries(library: Library, tmp_pat
 
     drive(library, scenario)
     assert existing_collection(library.home, "docs").evaluation.is_file()
+
+
+def test_judged_queries_are_begun_where_there_are_none(library: Library, tmp_path: Path) -> None:
+    async def scenario(user: User) -> None:
+        await user.press("e")
+        await user.until(lambda: isinstance(user.app.screen, ChooseReport))
+        user.app.screen.query_one("#path", Input).value = str(tmp_path)
+        await user.press("ctrl+b")
+        await user.until(lambda: any("Reword each as a question" in toast for toast in user.toasts))
+        await user.press("e")
+        await user.until(lambda: isinstance(user.app.screen, ChooseReport))
+        user.app.screen.query_one("#path", Input).value = str(tmp_path)
+        await user.press("ctrl+b")
+        await user.until(lambda: any("exists already" in toast for toast in user.toasts))
+
+    drive(library, scenario)
+    lines = (tmp_path / "docs-queries.jsonl").read_text().splitlines()
+    assert lines and all(json.loads(line)["relevant"] for line in lines)
+
+
+def test_the_columns_of_tuning_are_explained_and_judged_queries_offered(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(user: User) -> None:
+        await user.press("t")
+        await user.until_seen("share of the true ten nearest", "cost: median plus memory")
+        await user.press("j")
+        await user.until((tmp_path / "docs-queries.jsonl").exists)
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    drive(library, scenario)

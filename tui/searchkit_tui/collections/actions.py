@@ -150,10 +150,13 @@ class Actions:
 
     def look_at_evaluation(self, collection: str) -> None:
         """Ask for a report and show it; or for judged queries, and evaluate a collection ("": there is none) with them."""
-        from searchkit_tui.evaluation.choose_report import ChooseReport
+        from searchkit_tui.evaluation.choose_report import ChooseReport, NewJudged
 
-        def done(chosen: "Path | tuple[Path, RetrievalReport] | None") -> None:
-            if isinstance(chosen, Path):
+        def done(chosen: "Path | tuple[Path, RetrievalReport] | NewJudged | None") -> None:
+            if isinstance(chosen, NewJudged):
+                self._reports_at = chosen.file.parent
+                self._submit(work.begin_judged(collection, chosen.file))
+            elif isinstance(chosen, Path):
                 self._reports_at = chosen.parent
                 self._evaluate(collection, chosen)
             elif chosen:

@@ -102,8 +102,16 @@ def _x_axis(low: float, high: float, label: str, columns: int) -> str:
     return f"{line:<{columns - len(right) - len(label) - 1}}{right} {label}"
 
 
-class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
-    """Asks for a report.json or its folder, or for judged queries (.jsonl). Closes only with a file that can be read.
+@dataclass(frozen=True, slots=True)
+class NewJudged:
+    """A file of judged queries that is to be begun."""
+
+    file: Path
+
+
+class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | NewJudged | None]):
+    """Asks for a report.json or its folder, or for judged queries (.jsonl). Closes only with a file that can be read, or is to be
+    begun.
 
     `collection`: the one to evaluate with the queries, "" for none.
     """
@@ -120,7 +128,10 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
         color: $text-error;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "open", "Open", id="report_open", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "open", "Open", id="report_open", priority=True),
+        Binding("ctrl+b", "begin", "Begin judged queries", id="report_begin", priority=True),
+    ]
 
     def __init__(self, start: Path, collection: str) -> None:
         super().__init__()
@@ -133,6 +144,7 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
             yield PathPicker(self._start, suffix=(".json", ".jsonl"))
             yield Static("", id="error", markup=False)
             with Horizontal(classes="buttons"):
+                yield Button("Begin judged queries", id="begin", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Open", id="open", variant="primary", compact=True)
         yield Footer(show_command_palette=False)
@@ -151,10 +163,23 @@ class ChooseReport(Dialog[Path | tuple[Path, RetrievalReport] | None]):
         else:
             self.dismiss(path)
 
+    def action_begin(self) -> None:
+        """Close with a new file of judged queries: the one that was typed, or one in the folder that was."""
+        path = Path(self.query_one(PathPicker).value).expanduser()
+        if not self._collection:
+            self._refuse("There is no collection to judge queries of. Add a folder first.")
+        elif path.suffix == ".jsonl":
+            self.dismiss(NewJudged(path))
+        else:
+            folder = path if path.is_dir() else path.parent
+            self.dismiss(NewJudged(folder / f"{self._collection}-queries.jsonl"))
+
     @on(Button.Pressed)
     def _press(self, pressed: Button.Pressed) -> None:
         if pressed.button.id == "open":
             self.action_open()
+        elif pressed.button.id == "begin":
+            self.action_begin()
         else:
             self.dismiss(None)
 

@@ -14,7 +14,10 @@ from searchkit_tui.evaluation.choose_report import interval_bar
 from searchkit_tui.settings.keys import EVALUATION_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
 
-_LEGEND = "├─┤ 95 % interval over queries (bootstrap). p: paired randomization test. Higher is better, 1 is perfect."
+_LEGEND = """\
+nDCG@10: do the relevant files come first among ten? recall@10, recall@100: the share of them among as many hits. MRR@10: one by
+the rank of the first relevant one. Means over the queries; higher is better, 1 is perfect.
+├─┤ 95 % interval over queries (bootstrap). p: how likely so large a difference is by chance (paired randomization test)."""
 _LEAST_BAR, _MOST_BAR = 10, 60
 
 

@@ -1,5 +1,6 @@
 """Measures the indexes of a collection, and sets one by its cost and recall."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,7 +17,7 @@ from searchkit_tui.evaluation.choose_report import MARKS, Point, scatter
 from searchkit_tui.jobs.job import JobKind, JobState
 from searchkit_tui.jobs.notices import failure_of
 from searchkit_tui.jobs.runner import JobRunner
-from searchkit_tui.jobs.work import TuneJob, use_index
+from searchkit_tui.jobs.work import TuneJob, begin_judged, use_index
 from searchkit_tui.rendering.errors import error_text
 from searchkit_tui.settings.keys import SET_SELECTED, TUNE_KEYS
 from searchkit_tui.widgets.help_screen import ScreenWithHelp
@@ -24,6 +25,9 @@ from searchkit_tui.widgets.help_screen import ScreenWithHelp
 _LOOK_SECONDS = 0.25
 _COLUMNS = ("", "index", "recall@10", "median", "slowest", "memory", "build", "cost")
 _DEFAULT = TuneOptions()
+_LEGEND = """\
+recall@10: share of the true ten nearest that are found. median, slowest: time of a search. memory: held while open. build: time to
+make it. cost: median plus memory, as ms. Whether the right files come first, judged queries tell (j begins some)."""
 
 
 class TrialTable(DataTable[Text]):
@@ -63,6 +67,13 @@ class TuneScreen(ScreenWithHelp):
         background: $background;
     }
 
+    TuneScreen #legend {
+        height: auto;
+        max-height: 3;
+        padding: 0 2;
+        color: $text-muted;
+    }
+
     TuneScreen #plot {
         height: 1fr;
         padding: 0 2;
@@ -89,6 +100,7 @@ class TuneScreen(ScreenWithHelp):
             yield Static("of the ten nearest, at the least cost", markup=False)
         yield Static(id="state", markup=False)
         yield TrialTable(cursor_type="row")
+        yield Static(_LEGEND.replace("\n", " "), id="legend", markup=False)
         yield Static(id="plot", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -145,6 +157,10 @@ class TuneScreen(ScreenWithHelp):
     def action_set_automatic(self) -> None:
         """Go back to the index that suits the collection's size."""
         self._jobs.submit(use_index(self._collection, None, 0.0))
+
+    def action_begin_judged(self) -> None:
+        """Begin a file of judged queries in the home folder."""
+        self._jobs.submit(begin_judged(self._collection, Path.home() / f"{self._collection}-queries.jsonl"))
 
     def action_cancel(self) -> None:
         """Stop measuring; what was measured stays."""

@@ -24,6 +24,7 @@ class JobKind(StrEnum):
     SET_INDEX = "Set index"
     ADAPT = "Adapt model"
     EVALUATE = "Evaluate"
+    JUDGE = "Judged queries of"
 
     @property
     def doing(self) -> str:
@@ -51,6 +52,7 @@ _DOING = {
     JobKind.SET_INDEX: "setting index",
     JobKind.ADAPT: "adapting model",
     JobKind.EVALUATE: "evaluating",
+    JobKind.JUDGE: "suggesting queries",
 }
 
 

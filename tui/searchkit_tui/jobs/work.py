@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # NumPy comes with it, which other jobs do without
     from searchkit import Trial, TuneOptions, TuneReport
 
 _TELLING_BYTES = 1_000_000  # of a folder; the time of a smaller one is that of loading the model
+_SUGGESTED = 20  # queries; fewer make wide intervals, more are a chore to judge
 _BUSY_SECONDS = 0.5  # between two tries while another process writes to the collection
 
 Result = TypeVar("Result")
@@ -114,6 +115,24 @@ def evaluate(collection: str, judged_file: Path, report_file: Path) -> Job:
         return f"asked {plural(sum(each.queries for each in report.sets), 'question')}; report: {report_file}"
 
     return Job(JobKind.EVALUATE, collection, work)
+
+
+def begin_judged(collection: str, file: Path) -> Job:
+    """Make a job that begins a file of judged queries with headings of a collection, for the user to reword."""
+
+    def work(library: Library, _: Job) -> str:
+        from searchkit.evaluate import suggest_queries, write_suggestions
+
+        suggestions = suggest_queries(library.home, collection, _SUGGESTED)
+        if not suggestions:
+            return "it has no headings and no text to make queries of; nothing was written"
+        write_suggestions(file, suggestions, force=False)
+        return (
+            f"{plural(len(suggestions), 'heading')} in {file}, each with its file. Reword each as a question of yours, add files"
+            " that answer it too, delete the rest; then measure with that file"
+        )
+
+    return Job(JobKind.JUDGE, collection, work)
 
 
 class TuneJob(Job):

@@ -175,6 +175,9 @@ TUNE_KEYS = [
     Binding(
         "a", "set_automatic", "Automatic", tooltip="Use the index that suits its size", show=False, id="tune_automatic"
     ),
+    Binding(
+        "j", "begin_judged", "Judged queries", tooltip="Begin a file of judged queries", show=False, id="tune_judged"
+    ),
     Binding("c", "cancel", "Cancel", tooltip="Stop measuring", id="tune_cancel"),
     Binding("escape", "back", "Back", tooltip="Leave; measuring continues", id="tune_back"),
 ]

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 
 from searchkit import Home
@@ -78,6 +79,7 @@ class SearchApp(App[tuple[Path, ...]]):
         self._typed_early: list[events.Event] | None = []  # until there is a box to type into
         if (theme := load_theme(self._home)) in self.available_themes:
             self.theme = theme
+        self._chosen_theme = self.theme
 
     def get_default_screen(self) -> SearchScreen:
         """Start with the search screen."""
@@ -130,8 +132,7 @@ class SearchApp(App[tuple[Path, ...]]):
             self.post_message(event)
 
     def on_mount(self) -> None:
-        """Save the theme whenever the user changes it from now on."""
-        self.theme_changed_signal.subscribe(self, lambda theme: self._save_theme(theme.name))
+        """Show what upgrades do."""
         listen_to_upgrades(ProgressLines(lambda line: self.notify(line, timeout=8, markup=False)))
 
     def on_unmount(self) -> None:
@@ -149,10 +150,30 @@ class SearchApp(App[tuple[Path, ...]]):
         if isinstance(screen, SearchScreen):
             for mode, title in _MODES.items():
                 yield SystemCommand(title, f"Mode: {mode}", partial(screen.action_mode, mode.value))
-        yield SystemCommand("Theme", "Choose the colours, light or dark; the choice is kept", self.action_change_theme)
+        for name, theme in self.available_themes.items():
+            kind = "Dark" if theme.dark else "Light"
+            yield SystemCommand(f"{kind} theme: {name}", "Kept for the next time", partial(self.choose_theme, name))
         if isinstance(screen, SearchScreen | ScreenWithHelp):
             yield SystemCommand("Help", "Keys and query syntax", screen.action_help)
         yield SystemCommand("Screenshot", "Save a picture of the screen as SVG", self.deliver_screenshot)
+
+    @on(CommandPalette.OptionHighlighted)
+    def _preview_theme(self, highlighted: CommandPalette.OptionHighlighted) -> None:
+        """Show a theme while its command is under the cursor, and the chosen one otherwise."""
+        title = str(highlighted.highlighted_event.option.prompt).partition("\n")[0]
+        name = title.partition(" theme: ")[2].strip()
+        self.theme = name if name in self.available_themes else self._chosen_theme
+
+    @on(CommandPalette.Closed)
+    def _end_preview(self, closed: CommandPalette.Closed) -> None:
+        if not closed.option_selected:
+            self.theme = self._chosen_theme
+
+    def choose_theme(self, name: str) -> None:
+        """Use a theme from now on, and in the next session."""
+        self.theme = self._chosen_theme = name
+        self._save_theme(name)
+        self._chosen_theme = self.theme
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> object:
         return self.run_worker(work, group="jobs", exit_on_error=False)

@@ -87,7 +87,7 @@ def test_the_samples_lie_in_the_checkout() -> None:
 
 def test_the_theme_is_kept_for_the_next_session(library: Library) -> None:
     async def first(session: Session) -> None:
-        session.app.theme = "textual-light"
+        session.app.choose_theme("textual-light")
         await session.until((library.home.path / "tui.json").exists)
 
     async def second(session: Session) -> None:

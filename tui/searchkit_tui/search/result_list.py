@@ -1,6 +1,6 @@
 """The list of hits, and the chips of the query."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from textual import events
 from textual.content import Content
@@ -8,13 +8,15 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from searchkit.display import plural
 from searchkit.errors import UsageError
 from searchkit.types import Hit
-from searchkit_tui.rendering.hit_content import entry
+from searchkit_tui.rendering.hit_content import ASIDE_STYLE, Around, entry, is_weak, telling_folders, words_of
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.session import passage_of
 
 _LINES_OF_ENTRY = 2
+_WEAK_SHOWN = 3
 _DOUBLE = 2  # clicks
 _USUAL_CELLS = 47  # before there is a layout; on a terminal of 120 columns
 
@@ -33,10 +35,14 @@ class ResultList(OptionList, can_focus=False):
         self.hits: tuple[Hit, ...] = ()
         self.marked: dict[Hashable, tuple[Hit, str]] = {}
         self._is_moved = False
+        self._is_unfolded = False
+        self._around = Around()
         self._shown_selected: int | None = None
 
-    def show(self, hits: Sequence[Hit], selected: int | None = 0) -> None:
-        """Replace all hits and select one."""
+    def show(self, hits: Sequence[Hit], selected: int | None = 0, *, query: str = "") -> None:
+        """Replace all hits and select one; weak ones come last, most of them folded. `query`: whose words are marked in names."""
+        self._is_unfolded = False
+        self._around = Around(words=words_of(query) if query else ())
         self._replace(hits, selected)
         self._is_moved = False
 
@@ -49,7 +55,7 @@ class ResultList(OptionList, can_focus=False):
         if chosen is None or not (self._is_moved or keeps_selected):
             self._replace(hits, 0)
             return
-        found = (index for index, hit in enumerate(hits) if passage_of(hit) == passage_of(chosen))
+        found = (index for index, hit in enumerate(sorted(hits, key=is_weak)) if passage_of(hit) == passage_of(chosen))
         self._replace(hits, next(found, min(at, len(hits) - 1) if keeps_selected else 0))
 
     @property
@@ -76,6 +82,8 @@ class ResultList(OptionList, can_focus=False):
         """Move the selection down, or up if negative; it stops at either end."""
         if self.highlighted is not None:
             self._is_moved = True
+            if self.highlighted + step >= self._listed:
+                self._unfold()
             self.highlighted = min(max(self.highlighted + step, 0), len(self.hits) - 1)
 
     def select_page(self, pages: int) -> None:
@@ -85,7 +93,7 @@ class ResultList(OptionList, can_focus=False):
     def watch_highlighted(self, highlighted: int | None) -> None:
         """Mark the selected entry by a sign as well as a colour."""
         for index in (self._shown_selected, highlighted):
-            if index is not None and index < len(self.hits):
+            if index is not None and index < self._listed:
                 prompt = self._prompt(self.hits[index], is_selected=index == highlighted)
                 self.replace_option_prompt_at_index(index, prompt)
         self._shown_selected = highlighted
@@ -93,7 +101,7 @@ class ResultList(OptionList, can_focus=False):
 
     def on_resize(self) -> None:
         """Shorten file names to the new width."""
-        for index, hit in enumerate(self.hits):
+        for index, hit in enumerate(self.hits[: self._listed]):
             prompt = self._prompt(hit, is_selected=index == self.highlighted)
             self.replace_option_prompt_at_index(index, prompt)
 
@@ -103,20 +111,53 @@ class ResultList(OptionList, can_focus=False):
 
     def on_click(self, event: events.Click) -> None:
         """Select on one click, open on two."""
-        if event.style.meta.get("option") is None:
+        clicked = event.style.meta.get("option")
+        if clicked is None:
             return
         self._is_moved = True
+        if clicked == self._listed:  # the line below the hits
+            event.prevent_default()
+            self._unfold()
+            return
         if event.chain == _DOUBLE:
             self.post_message(self.Opened())
 
     def _prompt(self, hit: Hit, *, is_selected: bool = False) -> Content:
-        return entry(hit, self._cells, is_selected=is_selected, is_marked=passage_of(hit) in self.marked)
+        is_marked = passage_of(hit) in self.marked
+        return entry(hit, self._cells, self._around, is_selected=is_selected, is_marked=is_marked)
 
     def _replace(self, hits: Sequence[Hit], selected: int | None) -> None:
         self._shown_selected = None
-        self.hits = tuple(hits)
-        self.set_options(Option(self._prompt(hit)) for hit in hits)
+        self.hits = tuple(sorted(hits, key=is_weak))
+        if selected is not None and selected >= self._listed:
+            self._is_unfolded = True
+        self._around = Around(telling_folders(hit.path for hit in hits), self._around.words)
+        self.set_options(self._rows())
         self.highlighted = selected if hits else None
+
+    def _rows(self) -> Iterator[Option | None]:
+        strong = sum(not is_weak(hit) for hit in self.hits)
+        for index, hit in enumerate(self.hits[: self._listed]):
+            if index == strong and strong:
+                yield None  # a rule
+            yield Option(self._prompt(hit))
+        if folded := len(self.hits) - self._listed:
+            more = plural(folded, "more weak hit")
+            yield Option(
+                Content.assemble((f"        … {more}: move on to see {'it' if folded == 1 else 'them'}", ASIDE_STYLE))
+            )
+
+    @property
+    def _listed(self) -> int:
+        """The number of hits that are shown: of weak ones only a few, until the user wants to see them."""
+        strong = sum(not is_weak(hit) for hit in self.hits)
+        return len(self.hits) if self._is_unfolded else min(len(self.hits), strong + _WEAK_SHOWN)
+
+    def _unfold(self) -> None:
+        """Show all weak hits, and keep the selected one."""
+        if self._listed < len(self.hits):
+            self._is_unfolded = True
+            self._replace(self.hits, self.highlighted)
 
 
 _CHIP_STYLE = "$foreground on $panel"

@@ -66,7 +66,7 @@ class ResultsPane(Container):
         """Show other hits. `query`: what they answer, "" if nothing; `title`: what else they are."""
         self._query = query
         results = self.query_one(ResultList)
-        results.show(hits, selected)
+        results.show(hits, selected, query=query)
         results.border_title = title
         results.set_class(bool(title), "-similar")
 

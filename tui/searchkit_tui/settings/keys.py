@@ -97,6 +97,7 @@ SEARCH_KEYS = [
         "next_mode",
         "Mode",
         tooltip="Search by meaning and words, by meaning, or by words",
+        show=False,
         id="mode",
         priority=True,
     ),
@@ -121,7 +122,7 @@ SEARCH_KEYS = [
         id="back",
     ),
     Binding("f2,ctrl+l", "collections", "Collections", tooltip="Add, watch, re-index, forget", id="collections"),
-    Binding("f3,ctrl+g", "ask", "Ask", tooltip="Answer the question from your files", show=False, id="ask"),
+    Binding("f3,ctrl+g", "ask", "Ask", tooltip="Answer the question from your files", id="ask"),
     Binding("ctrl+n", "index_folder", "Index a folder", tooltip="Make a folder searchable", show=False, id="index"),
     Binding("f1", "help", "Help", tooltip="Keys and query syntax", id="help"),
 ]

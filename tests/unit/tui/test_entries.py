@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from searchkit.types import Evidence, Explanation, Hit
-from searchkit_tui.rendering.hit_content import MARK_STYLE, MATCH_STYLE, Around, entry, telling_folders, words_of
+from searchkit_tui.rendering.file_names import MATCH_STYLE, telling_folders, words_of
+from searchkit_tui.rendering.hit_content import MARK_STYLE, Around, entry
 
 HOUSE = Path("/house")
 _NOTHING = Explanation(0.1, 0.1, 0.5, 0.5, 0, 1, 1, 0, 0)

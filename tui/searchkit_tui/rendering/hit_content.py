@@ -1,21 +1,21 @@
 """Hits as styled text: list entries, headings, passages with their marks."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
-from textual.content import Content, Span
+from textual.content import Content
 
 from searchkit.display import correspondence, place, plural, reason
 from searchkit.types import Hit
+from searchkit_tui.rendering.file_names import folder_within, shortened, with_matches
 from searchkit_tui.rendering.markup import Rewriting, visible
 
 MARK_STYLE = "bold underline $text-warning"
 PLACE_STYLE = "bold $text-primary"
 SELECTED_STYLE = "bold $text"  # readable on the selection's background in every theme
-MATCH_STYLE = "underline"
 ASIDE_STYLE = "$text 70%"
 
 _CONTEXT_CHARACTERS = 24  # before the first mark in a list entry, so that the mark itself is never cut off
@@ -23,7 +23,6 @@ _SCORE_CELLS = 8  # before the file name
 _WEAK = "  weak"
 _LEAST_NAME_CELLS = 16
 _LEAST_SENDER_CELLS = 12
-_NAME_END_CHARACTERS = 10  # of a long file name; includes the suffix
 
 Marks = Sequence[tuple[int, int]]
 
@@ -46,8 +45,8 @@ def entry(
     locator, mail = _locator(hit), f"  {visible(correspondence(hit), one_line=True)}" if hit.sender else ""
     weak = _WEAK if is_weak(hit) else ""
     room = max(cells - _SCORE_CELLS - cell_len(locator) - cell_len(weak), _LEAST_NAME_CELLS)
-    folder = _folder(around.folders.get(hit.path, ""), hit.path.name, room)
-    name = _shortened(visible(hit.path.name, one_line=True), max(room - cell_len(folder), _LEAST_NAME_CELLS))
+    folder = folder_within(around.folders.get(hit.path, ""), hit.path.name, room)
+    name = shortened(visible(hit.path.name, one_line=True), max(room - cell_len(folder), _LEAST_NAME_CELLS))
     style = SELECTED_STYLE if is_selected else ASIDE_STYLE if weak else PLACE_STYLE
     bar = "▌" if is_selected else " "
     sign = (f"{bar} ", "bold $accent")
@@ -56,39 +55,12 @@ def entry(
         (f"{hit.score:.2f}", ASIDE_STYLE if weak else "bold"),
         "  ",
         (folder, ASIDE_STYLE),
-        _with_matches(name, () if weak else around.words, style),
+        with_matches(name, () if weak else around.words, style),
         (f"{locator}{_cut(mail, room - cell_len(folder) - cell_len(name))}{weak}\n", ASIDE_STYLE),
         sign,
         "      ",
         _extract(hit, () if weak else hit.marks).stylize(ASIDE_STYLE if weak else ""),
     )
-
-
-def telling_folders(paths: Iterable[Path]) -> dict[Path, str]:
-    """The shortest folder, as `garden/` or `garden/…/`, that tells each file from the others of its name; none for the others."""
-    by_name: dict[str, list[Path]] = {}
-    for path in dict.fromkeys(paths):
-        by_name.setdefault(path.name, []).append(path)
-    found = {}
-    for alike in by_name.values():
-        for path in alike if len(alike) > 1 else ():
-            above = path.parent.parts[::-1]
-            others = [other.parent.parts[::-1] for other in alike if other != path]
-            depth = next(
-                (n for n in range(1, len(above) + 1) if all(each[:n] != above[:n] for each in others)), len(above)
-            )
-            if depth:
-                top = above[depth - 1].strip("/")
-                found[path] = f"{top}/" if depth == 1 else f"{top}/…/"
-    return found
-
-
-def words_of(query: str) -> list[str]:
-    """The words of a query that are worth a mark in a file's name: no filters, no function words, no single letters."""
-    from searchkit.search.lexical.inflections import STOP_WORDS  # loaded with the engine
-
-    words = re.findall(r"\w{2,}", re.sub(r"\S+:\S*", " ", query))
-    return [word for word in words if word.casefold() not in STOP_WORDS]
 
 
 def heading(hit: Hit) -> Content:
@@ -148,27 +120,6 @@ def _cut(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     return f"{set_cell_size(text, cells - 1).rstrip()}…" if cells >= _LEAST_SENDER_CELLS else ""
-
-
-def _shortened(name: str, cells: int) -> str:
-    """Cut the middle out of a long file name, so that its suffix and what follows stay in sight."""
-    if cell_len(name) <= cells:
-        return name
-    end = name[-_NAME_END_CHARACTERS:]
-    return f"{set_cell_size(name, cells - cell_len(end) - 1).rstrip()}…{end}"
-
-
-def _folder(folder: str, name: str, cells: int) -> str:
-    """The folder, cut where it and the name have no room."""
-    room = max(cells - cell_len(name), cells // 3)
-    shown = visible(folder, one_line=True)
-    return shown if cell_len(shown) <= room else f"{set_cell_size(shown, room - 2).rstrip()}…/"
-
-
-def _with_matches(name: str, words: Sequence[str], style: str) -> Content:
-    """A file's name with the letters underlined that match the query."""
-    matches = [found.span() for word in words for found in re.finditer(re.escape(word), name, re.IGNORECASE)]
-    return Content(name, [Span(0, len(name), style), *(Span(*span, MATCH_STYLE) for span in matches)])
 
 
 def _extract(hit: Hit, marks: Marks) -> Content:

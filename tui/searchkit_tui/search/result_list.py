@@ -11,7 +11,8 @@ from textual.widgets.option_list import Option
 from searchkit.display import plural
 from searchkit.errors import UsageError
 from searchkit.types import Hit
-from searchkit_tui.rendering.hit_content import ASIDE_STYLE, Around, entry, is_weak, telling_folders, words_of
+from searchkit_tui.rendering.file_names import telling_folders, words_of
+from searchkit_tui.rendering.hit_content import ASIDE_STYLE, Around, entry, is_weak
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.session import passage_of
 

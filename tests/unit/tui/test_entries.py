@@ -42,8 +42,13 @@ def test_letters_of_names_that_match_the_query_are_underlined() -> None:
     assert [content.plain[span.start : span.end] for span in content.spans if span.style == MATCH_STYLE] == ["boiler"]
 
 
-def test_no_filter_function_word_or_letter_is_looked_for_in_names() -> None:
-    assert words_of("the boiler type:md a") == ["boiler"]
+def test_no_filter_and_no_scrap_is_looked_for_in_names() -> None:
+    assert words_of("is boiler type:md a") == ["boiler"]
+
+
+def test_letters_in_the_middle_of_a_word_are_no_match() -> None:
+    content = entry(HIT, 60, Around(words=words_of("oil not")))
+    assert [content.plain[span.start : span.end] for span in content.spans if span.style == MATCH_STYLE] == ["not"]
 
 
 def test_nothing_stands_out_in_a_weak_hit() -> None:

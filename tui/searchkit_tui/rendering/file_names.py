@@ -33,11 +33,8 @@ def telling_folders(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def words_of(query: str) -> list[str]:
-    """The words of a query that are worth a mark in a file's name: no filters, no function words, no single letters."""
-    from searchkit.search.lexical.inflections import STOP_WORDS  # loaded with the engine
-
-    words = re.findall(r"\w{2,}", re.sub(r"\S+:\S*", " ", query))
-    return [word for word in words if word.casefold() not in STOP_WORDS]
+    """The words of a query that are worth a mark in a file's name: no filters, and nothing of one or two letters."""
+    return re.findall(r"\w{3,}", re.sub(r"\S+:\S*", " ", query))
 
 
 def folder_within(folder: str, name: str, cells: int) -> str:
@@ -48,8 +45,10 @@ def folder_within(folder: str, name: str, cells: int) -> str:
 
 
 def with_matches(name: str, words: Sequence[str], style: str) -> Content:
-    """A file's name with the letters underlined that match the query."""
-    matches = [found.span() for word in words for found in re.finditer(re.escape(word), name, re.IGNORECASE)]
+    """A file's name with the letters underlined with which the query's words begin one of its own."""
+    matches = [
+        found.span() for word in words for found in re.finditer(rf"(?<![^\W_]){re.escape(word)}", name, re.IGNORECASE)
+    ]
     return Content(name, [Span(0, len(name), style), *(Span(*span, MATCH_STYLE) for span in matches)])
 
 

@@ -196,7 +196,8 @@ class Hit:
     that of its file's last change. `more_in_file`: further passages of the file among the candidates, if hits are grouped by
     file. `sender`: of the mail, or of the mail that the file came with, as written there; "" for everything else.
     `sentence`: the (start, end) offsets in the text of the sentence that answers, None if none clearly does. `lines`: see
-    `line_in_file`; "" where the text's lines follow one another as the file's do, or have none.
+    `line_in_file`; "" where the text's lines follow one another as the file's do, or have none. `alike`: further hits that say the
+    same, best first, if they are folded.
     """
 
     collection: str
@@ -217,6 +218,7 @@ class Hit:
     sender: str = ""
     sentence: tuple[int, int] | None = None
     lines: str = ""
+    alike: "tuple[Hit, ...]" = ()
 
     @property
     def marked_line(self) -> int | None:

@@ -55,7 +55,7 @@ class Output:
         if self.as_json:
             print_json(hit_as_json(hit, rank, is_explained=are_explained) for rank, hit in enumerate(hits, 1))
         elif self.files or self.null:
-            for path in dict.fromkeys(hit.path for hit in hits):
+            for path in dict.fromkeys(each.path for hit in hits for each in (hit, *hit.alike)):
                 _write(f"{path}" + ("\0" if self.null else "\n"))
         elif self.vimgrep:
             for hit in hits:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from searchkit.cli.output import is_terminal
-from searchkit.display import correspondence, place, plural, printable, reason
+from searchkit.display import alike, correspondence, place, plural, printable, reason
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.sentences import shown_lines
 from searchkit.types import Explanation, Hit
@@ -47,6 +47,19 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
         "date": hit.date,
         "more_in_file": hit.more_in_file,
         "sender": hit.sender,
+        "alike": [
+            {
+                "score": round(each.score, 4),
+                "collection": each.collection,
+                "path": str(each.path),
+                "page": each.page,
+                "place": each.place,
+                "line": each.line,
+                "marked_line": each.marked_line,
+                "date": each.date,
+            }
+            for each in hit.alike
+        ],
         **({"explanation": asdict(explanation) | {"total": explanation.total}} if explanation else {}),
     }
 
@@ -64,6 +77,8 @@ def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
             part for part in (reason(hit, with_cosine=are_explained), _dated(hit), _more(hit)) if part
         ):
             click.secho(f"      {why}", dim=True)
+        if hit.alike:
+            click.secho(f"      {alike(hit)}; --no-fold lists them", dim=True)
         if are_explained and hit.evidence.explanation:
             click.secho(f"      {explained(hit, hit.evidence.explanation)}", dim=True)
         click.echo()

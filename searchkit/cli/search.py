@@ -44,6 +44,14 @@ class _Request:
             help="Show only the best passage of each file, and how many more it has.",
         ),
     ]
+    fold: Annotated[
+        bool | None,
+        option(
+            "--fold/--no-fold",
+            default=None,
+            help="Give hits that say the same one place, and name the others below it; so unless they are for a program.",
+        ),
+    ]
     no_wait: Annotated[
         bool,
         option(
@@ -100,6 +108,7 @@ def search(request: _Request) -> None:
         GroupBy(request.group_by or GroupBy.PASSAGE),
         reads=not request.no_wait,
         marking_seconds=_MARKING_SECONDS,
+        folds_alike=request.output.is_for_people if request.fold is None else request.fold,
     )
     found = find(Home.default(), wanted)
     request.output.write(found.hits, are_explained=request.explain)

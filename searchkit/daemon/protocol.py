@@ -157,6 +157,7 @@ def _hit(values: dict[str, Any]) -> Hit:
             "path": path_from_text(values["path"]),
             "copies_at": tuple(map(path_from_text, values["copies_at"])),
             "marks": _pairs(values["marks"]),
+            "alike": tuple(map(_hit, values["alike"])),
             "sentence": None if values["sentence"] is None else tuple(values["sentence"]),
             "evidence": Evidence(
                 evidence["similarity"],

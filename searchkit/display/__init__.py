@@ -8,7 +8,7 @@ import shlex
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from searchkit.display.installation import Installation, program
@@ -83,11 +83,22 @@ def reason(hit: Hit, *, with_cosine: bool = True) -> str:
     if hit.evidence.terms:
         parts.append(f"words: {', '.join(hit.evidence.terms[:_TERMS_SHOWN])}")
     if hit.copies:
-        names = list(dict.fromkeys(on_one_line(path.name) for path in hit.copies_at))
-        more = ", …" if len(names) > _COPIES_NAMED else ""
         copies = "copy" if hit.copies == 1 else "copies"
-        parts.append(f"and {hit.copies} more {copies} ({', '.join(names[:_COPIES_NAMED])}{more})")
+        parts.append(f"and {hit.copies} more {copies} ({_names(hit.copies_at)})")
     return printable(" · ".join(parts))
+
+
+def alike(hit: Hit) -> str:
+    """`and 6 more like it (2025-03-02.md, 2025-03-09.md, …)`: the hits that say the same; "" if there are none."""
+    if not hit.alike:
+        return ""
+    return f"and {len(hit.alike)} more like it ({_names(each.path for each in hit.alike)})"
+
+
+def _names(paths: Iterable[Path]) -> str:
+    """The first few names of some files."""
+    names = list(dict.fromkeys(on_one_line(path.name) for path in paths))
+    return f"{', '.join(names[:_COPIES_NAMED])}{', …' if len(names) > _COPIES_NAMED else ''}"
 
 
 def note_text(note: Note) -> str:

@@ -13,9 +13,10 @@ from searchkit.search.on_demand import READING_SECONDS, ReadingTime
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery, not_filters
 from searchkit.search.request import PassageAt, SearchRequest
+from searchkit.search.results.alike import fold_alike
 from searchkit.search.searcher import CollectionSearcher
 from searchkit.text import words
-from searchkit.types import NAME_ONLY, Evidence, Hit, Note, NoteKind, SearchMode
+from searchkit.types import NAME_ONLY, Evidence, GroupBy, Hit, Note, NoteKind, SearchMode
 
 if TYPE_CHECKING:
     from searchkit_indexes import Vectors
@@ -42,6 +43,8 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
         return search_across(searchers, request, replace(query, as_written=known))
     if _may_be_a_name(request, query):
         hits += [hit for searcher in searchers for hit in _found_by_name(searcher, query.text)]
+    if request.folds_alike and request.group_by is GroupBy.PASSAGE:
+        hits = fold_alike(merge_hits(hits, query, len(hits)), request.k)
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]
 
 

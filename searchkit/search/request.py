@@ -33,7 +33,7 @@ class SearchRequest:
     are those of the ranking. `reads`: the model reads the best passages that are not embedded yet, for about a second; without
     it the answer comes at once, and what is not embedded is ranked by its words. `marking_seconds`: in which the model may read the
     sentences of the hits, to find those that answer. By default it reads none, which would take longer than the search: guesses
-    choose, and what it has read before.
+    choose, and what it has read before. `folds_alike`: hits that say the same take one place, see `Hit.alike`.
 
     Raises UsageError for k < 1, and an unknown mode or grouping.
     """
@@ -49,6 +49,7 @@ class SearchRequest:
     ranking_only: bool = False
     reads: bool = True
     marking_seconds: float = 0.0
+    folds_alike: bool = False
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -5,9 +5,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from searchkit.catalog.catalog import CatalogReader, readable_errors
 from searchkit.catalog.fulltext import Stemmer
@@ -40,6 +39,7 @@ from searchkit.search.query.allowed import AllowedChunks, Constraints, allowed_c
 from searchkit.search.query.filters import with_known_types
 from searchkit.search.query.parse import ParsedQuery
 from searchkit.search.request import SearchRequest
+from searchkit.search.results.alike import AlikeFolder
 from searchkit.search.results.highlights import Highlighter, PassageWords, beginning, hit_of
 from searchkit.search.results.passages import SelectedPassage, Selection, select_passages
 from searchkit.types import Evidence, Explanation, GroupBy, Hit, Passage, SearchMode
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 _SCORED = 10  # passages whose scores are made to fall together: those of the first few do not depend on how many are asked for
 # Of the chunks: the ids of their guesses are looked up; of more, guesses are looked at until enough of them are allowed.
 _FEW_ALLOWED = 0.05
+_BEYOND = 30  # passages after those that are shown, looked at for what says the same
 _CANDIDATES = 200  # of each arm; the depth at which score fusion was measured
 
 
@@ -72,6 +73,56 @@ class _Ranking:
         similarity = self.similarities.get(key)
         guess = self.guesses.get(key) if similarity is None else None
         return Evidence(similarity, self.bm25.get(key), terms, self.ranked[key], has_every_word, guess)
+
+
+class _Scored(NamedTuple):
+    choice: SelectedPassage
+    words: PassageWords
+    evidence: Evidence
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Makes hits of the passages chosen from a ranking."""
+
+    collection: str
+    ranking: _Ranking
+    query: LexicalQuery
+    stemmer: Stemmer
+    scale: ScoreCalibration
+    highlighter: Highlighter
+    has_content: bool
+
+    def first(self, chosen: Sequence[SelectedPassage], k: int) -> list[Hit]:
+        """The first k of them."""
+        return [self._hit(each) for each in self._scored(chosen)[:k]]
+
+    def folded(self, chosen: Sequence[SelectedPassage], k: int) -> list[Hit]:
+        """The first k that say different things; the others that say the same as one of those are below it."""
+        folder = AlikeFolder(k)
+        first = self._scored(chosen[: max(k, _SCORED)])
+        last = 1.0
+        for at, choice in enumerate(chosen):
+            if at < k or not folder.is_full or folder.may_be_alike(choice.stored.text):
+                each = first[at] if at < len(first) else self._scored([choice])[0]
+                last = min(last, each.score)
+                folder.add(self._hit(each._replace(score=last)))
+        return folder.hits
+
+    def _scored(self, chosen: Sequence[SelectedPassage]) -> list[_Scored]:
+        words = [PassageWords.read(choice.stored, self.query, self.stemmer) for choice in chosen]
+        evidence = [
+            self.ranking.evidence(choice, of.matching, has_every_word=self.has_content and of.coverage >= 1)
+            for choice, of in zip(chosen, words, strict=True)
+        ]
+        scores = self.scale.scores(evidence, [of.coverage for of in words], _SCORED)
+        return list(map(_Scored, chosen, words, evidence, scores))
+
+    def _hit(self, each: _Scored) -> Hit:
+        is_weak = each.evidence.is_weak(each.score)
+        extract = self.highlighter.extract(each.choice.stored, each.words, is_weak=is_weak)
+        return hit_of(self.collection, each.choice, each.evidence, extract, score=each.score)
 
 
 class CollectionSearcher:
@@ -162,22 +213,19 @@ class CollectionSearcher:
         if request.ranking_only:
             return self._in_order(ranking, _scope(request, allowed))
         scope = replace(_scope(request, allowed), named=file_names(query.text))
-        chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=max(scope.k, _SCORED)))
-        words = [PassageWords.read(choice.stored, lexical_query, stemmer) for choice in chosen]
-        has_content = not has_no_content_words(query.text)
-        evidence = [
-            ranking.evidence(choice, of.matching, has_every_word=has_content and of.coverage >= 1)
-            for choice, of in zip(chosen, words, strict=True)
-        ]
-        scores = self._scale(query.text, ranking).scores(evidence, [of.coverage for of in words], _SCORED)
-        highlighter = self._highlighter(lexical_query, query.phrases, vector, reading)
-        found = islice(zip(chosen, words, evidence, scores, strict=True), scope.k)
-        return [
-            hit_of(
-                self.name, choice, why, highlighter.extract(choice.stored, of, is_weak=why.is_weak(score)), score=score
-            )
-            for choice, of, why, score in found
-        ]
+        folds = request.folds_alike and not scope.by_file
+        most = max(scope.k, _SCORED) + (_BEYOND if folds else 0)
+        chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=most))
+        shown = _Shown(
+            self.name,
+            ranking,
+            lexical_query,
+            stemmer,
+            self._scale(query.text, ranking),
+            self._highlighter(lexical_query, query.phrases, vector, reading),
+            has_content=not has_no_content_words(query.text),
+        )
+        return shown.folded(chosen, scope.k) if folds else shown.first(chosen, scope.k)
 
     @property
     def name(self) -> str:

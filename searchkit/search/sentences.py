@@ -90,6 +90,11 @@ def header_lines(text: str) -> int:
     return end if count >= _HEADERS_AT_LEAST else 0
 
 
+def lines_of_code(text: str, *, is_code: bool = False) -> list[str]:
+    """The lines of a text that are code, without comments. `is_code`: of a program."""
+    return [line.text for line in _lines(text, is_code=is_code) if line.kind == "code"]
+
+
 def shown_lines(text: str) -> list[Bounds]:
     """(start, end) of what is shown on a line of its own: rows, items, headings, a mail's headers together, and prose between them.
 

@@ -32,6 +32,7 @@ class ReferencedHit:
 
     hit: Hit
     reference: Reference
+    alike: "tuple[ReferencedHit, ...]" = ()  # those that say the same
 
     @property
     def text(self) -> str:
@@ -82,8 +83,11 @@ def find(library: Library, request: SearchRequest, attributes: AttributeFilter |
     Raises what `Library.find` raises, and UsageError for a filter that makes no sense.
     """
     response = library.find(request) if attributes is None else _filtered(library, request, attributes)
-    references = references_of(library, response.hits)
-    return ServedResponse(tuple(map(ReferencedHit, response.hits, references)), response.notes)
+    references = iter(references_of(library, [each for hit in response.hits for each in (hit, *hit.alike)]))
+    hits = [
+        ReferencedHit(hit, next(references), tuple(map(ReferencedHit, hit.alike, references))) for hit in response.hits
+    ]
+    return ServedResponse(tuple(hits), response.notes)
 
 
 def with_ellipses(hit: Hit, snippet: str) -> str:

@@ -108,6 +108,7 @@ def search_request_of(request: SearchRequest) -> search_request.SearchRequest:
         request.group_by,
         request.least_score,
         reads=request.wait,
+        folds_alike=request.fold,
     )
 
 

@@ -48,12 +48,26 @@ class SearchRequest(StrictModel):
     recipients: Names = Field(default_factory=list, description="Only mail to one of these, copies included.")
     subjects: Names = Field(default_factory=list, description="Only mail with one of these in its subject.")
     has: Names = Field(default_factory=list, description="`attachment`: only mail with attachments.")
+    fold: bool = Field(
+        default=False,
+        description="Passages that say the same take one place: the others are its `alike`, and do not count as results.",
+    )
     least_score: float = Field(default=0.0, ge=0, le=1, description="Leave out passages with a lower score.")
     wait: bool = Field(
         default=True,
         description="While a collection is being embedded: have the model read the best passages first, about a second. `false`:"
         " answer at once, in the order of the words.",
     )
+
+
+class AlikePassage(BaseModel):
+    """A passage that says the same as another."""
+
+    id: str = Field(description="Opens the passage: GET /passages/{id}.")
+    collection: str
+    path: str
+    title: str
+    date: str
 
 
 class FoundPassage(BaseModel):
@@ -84,6 +98,7 @@ class FoundPassage(BaseModel):
     sender: str = Field(
         description="Who sent the mail, or the mail that the file came with; empty for everything else."
     )
+    alike: list[AlikePassage] = Field(description="With `fold`, further passages that say the same.")
 
 
 class SearchResults(BaseModel):
@@ -201,6 +216,16 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
         terms=[printable(term) for term in hit.evidence.terms],
         copies=hit.copies,
         sender=printable(hit.sender),
+        alike=[
+            AlikePassage(
+                id=each.reference.passage,
+                collection=each.hit.collection,
+                path=shown_path(each.hit.path),
+                title=each.title,
+                date=each.hit.date,
+            )
+            for each in found.alike
+        ],
     )
 
 

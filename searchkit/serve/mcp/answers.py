@@ -44,7 +44,7 @@ def search_answer(library: Library, asked: Mapping[str, str | int], scope: Seque
     if not query.strip() and not filters:
         raise UsageError("The query is empty.", remedy="Say what to look for, in a few words or a question.")
     collections = tuple(_chosen(library, str(asked["collection"]), scope))
-    response = find(library, SearchRequest(query, limit, collections=collections, filters=filters))
+    response = find(library, SearchRequest(query, limit, collections=collections, filters=filters, folds_alike=True))
     notes = [_note(note) for note in response.notes]
     return {
         "results": [_result(hit) for hit in response.hits],
@@ -157,7 +157,13 @@ def _result(found: ReferencedHit) -> Answer:
         "weak": hit.is_weak,
         "date": hit.date,
         "sender": one_line(hit.sender),
+        **({"alike": [_alike(each) for each in found.alike]} if found.alike else {}),
     }
+
+
+def _alike(found: ReferencedHit) -> Answer:
+    """A passage that says the same."""
+    return {"id": found.reference.passage, "title": one_line(source_name(found.hit))}
 
 
 def _excerpt(text: str) -> str:

@@ -52,6 +52,7 @@ class HitView:
     reason: str
     snippet: Sequence[Piece]
     copies: int
+    alike: "Sequence[HitView]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def hit_view(found: ReferencedHit, query: str) -> HitView:
         reason=sanitize(on_one_line(reason(hit))),
         snippet=snippet_pieces(hit),
         copies=hit.copies,
+        alike=[hit_view(each, query) for each in found.alike],
     )
 
 

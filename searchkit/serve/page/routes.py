@@ -89,6 +89,7 @@ class SearchForm:
             since=self.since,
             until=self.until,
             wait=not self.quick,
+            fold=True,
         )
         return replace(search_request_of(shape), marking_seconds=0.0 if self.quick else _MARKING_SECONDS)
 

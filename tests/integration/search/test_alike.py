@@ -1,13 +1,23 @@
 """Hits that say the same take one place, and those below it are not lost."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from fastapi.testclient import TestClient
 
+from searchkit.cli.main import cli
 from searchkit.library import Library
 from searchkit.search.request import SearchRequest
+from searchkit.serve.http.app import make_api
+from searchkit.serve.http.lifespan import close_state, open_state
+from searchkit.serve.http.options import ServeOptions
 from searchkit.types import Hit, SearchMode
 from tests.support.files import write
+from tests.support.mcp_tool import search_by_mcp
 
 _TAPES = "Remember to carry the backup tapes to the vault."
 _OTHERS = (
@@ -36,12 +46,16 @@ _INTRODUCED = {
 @pytest.fixture
 def diary(library: Library, tmp_path: Path) -> Library:
     """Seven daily notes with the same sentence, and a plan that says something else about the same."""
-    for day, other in enumerate(_OTHERS, 1):
-        write(tmp_path / "diary" / f"2030-03-0{day}.md", f"# Day {day}\n\n{other}\n\n{_TAPES}\n")
-    write(tmp_path / "diary" / "plan.md", "# Plan\n\nThe backup tapes are replaced by disks; the vault stays.\n")
-    write(tmp_path / "diary" / "numbers.md", "# Numbers\n\nRemember to carry the 12 backup tapes to the vault.\n")
+    write_diary(tmp_path / "diary")
     library.index(tmp_path / "diary")
     return library
+
+
+def write_diary(folder: Path) -> None:
+    for day, other in enumerate(_OTHERS, 1):
+        write(folder / f"2030-03-0{day}.md", f"# Day {day}\n\n{other}\n\n{_TAPES}\n")
+    write(folder / "plan.md", "# Plan\n\nThe backup tapes are replaced by disks; the vault stays.\n")
+    write(folder / "numbers.md", "# Numbers\n\nRemember to carry the 12 backup tapes to the vault.\n")
 
 
 def found(library: Library, query: str, k: int = 10, mode: SearchMode = SearchMode.LEXICAL) -> list[Hit]:
@@ -115,3 +129,53 @@ def test_short_sentences_are_said_of_many_things(library: Library, tmp_path: Pat
         write(tmp_path / "todo" / f"{part}.md", f"# The {part}\n\nTo be done.\n\nAsk about the {part} in May.\n")
     library.index(tmp_path / "todo")
     assert len(found(library, "to be done")) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ("", 1),  # for people
+        ("--no-fold", 7),
+        ("--json", 7),
+        ("--json --fold", 1),
+        ("-l", 7),
+        ("-l --fold", 7),  # none is lost
+        ("--format {path}", 7),
+        ("--vimgrep", 7),
+    ],
+)
+def test_the_command_folds_for_people(diary: Library, options: str, lines: int) -> None:
+    command = ["search", "--mode", "lexical", *options.split(), "carry backup tapes to the vault path:2030*"]
+    run = CliRunner().invoke(cli, command, env={"SEARCHKIT_HOME": str(diary.home.path)})
+    assert run.exit_code == 0, run.output
+    assert len(re.findall(r"^(?!      ).*2030-03-0\d\.md", run.stdout, re.MULTILINE)) == lines
+    is_named = "and 6 more like it (2030-03-0" in run.stdout
+    assert is_named == (not options)
+    if "--json" in options:
+        below = [json.loads(line)["alike"] for line in run.stdout.splitlines()]
+        assert [len(each) for each in below] == ([6] if lines == 1 else [0] * 7)
+
+
+def test_the_server_folds_where_it_is_asked_to_and_each_passage_opens(diary: Library) -> None:
+    asked: dict[str, str | bool] = {"query": "carry backup tapes to the vault path:2030*", "mode": "lexical"}
+    state = open_state(diary, ServeOptions(workers=1))
+    try:
+        client = TestClient(make_api(state), headers={"accept": "text/html"})
+        each = client.post("/search", json=asked).json()["results"]
+        (folded,) = client.post("/search", json=asked | {"fold": True}).json()["results"]
+        opened = [client.get(f"/passages/{other['id']}").json() for other in folded["alike"]]
+        page = client.get("/ui/results", params={"q": str(asked["query"]), "mode": "lexical"}).text
+    finally:
+        close_state(state, 10)
+    assert (len(each), len(folded["alike"])) == (7, 6)
+    assert all(_TAPES in passage["passage"]["text"] for passage in opened)
+    assert len({passage["document"]["path"] for passage in opened} | {folded["path"]}) == 7
+    assert "and 6 more like it" in page
+    assert len(set(re.findall(r"/ui/read/[^\"]*", page))) == 7
+
+
+def test_a_tool_names_what_says_the_same(diary: Library) -> None:
+    answer: Any = search_by_mcp(diary, "carry backup tapes to the vault path:2030*", 10)
+    (found,) = answer["results"]
+    assert len(found["alike"]) == 6
+    assert all(other["id"] and other["title"].startswith("2030-03-0") for other in found["alike"])

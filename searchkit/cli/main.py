@@ -31,6 +31,7 @@ _COMMANDS = {
     "train": "Adapt the model to a collection, with proof.",
     "models": "Get, choose, check and remove embedding models.",
     "mcp": "Let chat programs and agents search, as an MCP server.",
+    "setup": "Set up an agent or chat program to search.",
     "tui": "Search as you type, in the terminal.",
     "demo": "Index sample documents, and ask them three questions.",
     "docs": "Print the documentation.",

@@ -29,7 +29,7 @@ def mcp(collections: tuple[str, ...], port: int, *, over_http: bool, no_token: b
     """Let a chat program or an agent search what is indexed, as an MCP server.
 
     The program starts this command itself and talks to it over standard input and output. It changes and indexes nothing.
-    To set it up for Claude, Cursor, LM Studio and others: `searchkit docs mcp`.
+    To set it up for Claude, Cursor, LM Studio and others: `searchkit setup`; by hand: `searchkit docs mcp`.
 
     \b
     In the program's configuration:

@@ -1,4 +1,4 @@
-"""Writes what of the documentation follows from the code: docs/commands.md and the tree in docs/architecture.md.
+"""Writes what of the documentation follows from the code: docs/commands.md, the manual pages, and the tree in docs/architecture.md.
 
 `make docs` runs it; a test compares.
 """
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import click
 
+from docs.manual import man_page, page_name
+
 ROOT = Path(__file__).parents[1]
 COMMANDS = ROOT / "docs" / "commands.md"
+MANUAL = ROOT / "docs" / "man"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PACKAGES = (Path("searchkit"), Path("indexes/searchkit_indexes"), Path("tui/searchkit_tui"))
 TREE_BEGINS, TREE_ENDS = "<!-- tree: make docs -->\n", "<!-- end of the tree -->\n"
@@ -19,19 +22,33 @@ _COLUMN = 26  # of the tree's annotations
 
 
 def main() -> None:
-    """Write both."""
+    """Write all of them."""
     COMMANDS.write_text(commands_page(), "utf-8")
+    MANUAL.mkdir(exist_ok=True)
+    pages = manual_pages()
+    for gone in {path.name for path in MANUAL.iterdir()} - pages.keys():
+        (MANUAL / gone).unlink()
+    for name, page in pages.items():
+        (MANUAL / name).write_text(page, "utf-8")
     ARCHITECTURE.write_text(with_tree(ARCHITECTURE.read_text("utf-8")), "utf-8")
 
 
 def commands_page() -> str:
     """docs/commands.md: the help of every command, in the order in which `searchkit --help` lists them."""
-    from searchkit.cli.main import cli
-
-    root = click.Context(cli, info_name="searchkit", terminal_width=_WIDTH, **cli.context_settings)
-    sections = [f"## `{context.command_path}`\n\n```\n{context.get_help()}\n```\n" for context in _contexts(root)]
+    sections = [f"## `{context.command_path}`\n\n```\n{context.get_help()}\n```\n" for context in _contexts(_root())]
     about = "The help of every command. This page is generated from it: change the command, then run `make docs`.\n"
     return "\n".join(["# Commands\n", about, *sections])
+
+
+def manual_pages() -> dict[str, str]:
+    """docs/man: a manual page for each command, by the names of their files."""
+    return {page_name(context): man_page(context) for context in _contexts(_root())}
+
+
+def _root() -> click.Context:
+    from searchkit.cli.main import cli
+
+    return click.Context(cli, info_name="searchkit", terminal_width=_WIDTH, **cli.context_settings)
 
 
 def _contexts(context: click.Context) -> Iterator[click.Context]:

@@ -3,6 +3,8 @@
 import ast
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
@@ -67,6 +69,22 @@ def test_the_tree_shows_the_packages_as_they_are() -> None:
         for path in (ROOT / "searchkit").iterdir()
         if path.suffix == ".py" and path.stem != "__init__"
     )
+
+
+def test_each_command_has_its_manual_page() -> None:
+    there = {path.name: path.read_text("utf-8") for path in generate.MANUAL.iterdir()}
+    assert there == generate.manual_pages(), "run: make docs"
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="there is no groff")
+def test_manual_pages_are_formatted_without_a_warning() -> None:
+    pages = sorted(map(str, generate.MANUAL.iterdir()))
+    command = ["groff", "-man", "-Tutf8", "-ww", "-rLL=200n", *pages]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout).replace("\u2010", "-")
+    for text in ("--no-fold", 'searchkit search -0 "last year\'s invoices" | xargs -0 ls -l', r"\t is a tab"):
+        assert text in shown
 
 
 def test_the_commands_page_is_the_help_of_the_commands() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hits import hit_as_json
 from searchkit.cli.options import option
@@ -30,7 +31,13 @@ class AnswerRequest:
 
     collections: Annotated[
         tuple[str, ...],
-        option("-c", "--collection", multiple=True, help="Answer from this collection only; may be repeated."),
+        option(
+            "-c",
+            "--collection",
+            type=COLLECTION,
+            multiple=True,
+            help="Answer from this collection only; may be repeated.",
+        ),
     ]
     k: Annotated[
         int,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import PATH, NearestGroup, argument, option, with_options
 from searchkit.cli.output import print_json, say
 
@@ -50,7 +51,9 @@ class _Request:
         str,
         option("--reference", default="", help="Installed fp32 model that cosines and nDCG@10 are compared with."),
     ]
-    collection: Annotated[str, option("-c", "--collection", default="", help="Collection to search from a shell.")]
+    collection: Annotated[
+        str, option("-c", "--collection", type=COLLECTION, default="", help="Collection to search from a shell.")
+    ]
     query: Annotated[
         str,
         option(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import on_one_line, plural
 
@@ -52,7 +53,9 @@ def collections(*, as_json: bool) -> None:
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("-c", "--collection", "names", multiple=True, help="Forget this whole collection; may be repeated.")
+@click.option(
+    "-c", "--collection", "names", type=COLLECTION, multiple=True, help="Forget this whole collection; may be repeated."
+)
 def forget(paths: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Remove folders, files or whole collections from the index, at once. The files themselves are not touched.
 
@@ -85,7 +88,7 @@ def forget(paths: tuple[str, ...], names: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.option("-c", "--collection", required=True, help="The collection to move.")
+@click.option("-c", "--collection", type=COLLECTION, required=True, help="The collection to move.")
 @click.option(
     "--to",
     required=True,

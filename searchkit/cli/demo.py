@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import PAGE
 from searchkit.cli.hits import print_hits
 from searchkit.cli.output import progress_line, say
 from searchkit.display import command, error_text
@@ -110,7 +111,7 @@ FOR_DEVELOPERS = frozenset(("architecture", "benchmarks", "decisions", "recipe",
 
 
 @click.command()
-@click.argument("page", default="")
+@click.argument("page", type=PAGE, default="")
 def docs(page: str) -> None:
     """Print a PAGE of the documentation, in Markdown; without PAGE, list them.
 
@@ -119,7 +120,7 @@ def docs(page: str) -> None:
       searchkit docs
       searchkit docs search
     """
-    pages = {path.stem: path for path in sorted(documentation().glob("*.md")) if path.stem not in FOR_DEVELOPERS}
+    pages = documented()
     if not page:
         for name, path in pages.items():
             title = path.read_text("utf-8").partition("\n")[0].lstrip("# ")
@@ -129,3 +130,8 @@ def docs(page: str) -> None:
     if page not in pages:
         raise UsageError(f"There is no page '{page}'.", remedy=f"Choose one of: {', '.join(pages)}.")
     click.echo(pages[page].read_text("utf-8"), nl=False)
+
+
+def documented() -> dict[str, Path]:
+    """The pages for users, by name."""
+    return {path.stem: path for path in sorted(documentation().glob("*.md")) if path.stem not in FOR_DEVELOPERS}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import error_text, plural
 from searchkit.errors import CatalogError, CollectionBusyError
@@ -18,7 +19,7 @@ _LOOK_SECONDS = 2.0  # between two looks for new passages
 
 
 @click.command()
-@click.option("-c", "--collection", default="", help="Embed this collection (default: all).")
+@click.option("-c", "--collection", type=COLLECTION, default="", help="Embed this collection (default: all).")
 @click.option("--follow", is_flag=True, help="Keep running, and embed what is added.")
 @click.option(
     "--ray",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from searchkit.cli.completion import MODEL
 from searchkit.cli.eval_answers import answers
 from searchkit.cli.eval_retrieval import retrieval
 from searchkit.cli.options import NearestGroup
@@ -44,7 +45,7 @@ eval.add_command(answers)
 
 @eval.command(short_help="Measure how much of the answers the best chunks contain.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", default="", help="Embedding model (default: the best one installed).")
+@click.option("--model", type=MODEL, default="", help="Embedding model (default: the best one installed).")
 @click.option("-k", type=click.IntRange(1), default=5, show_default=True, help="Chunks that each query retrieves.")
 @click.option(
     "--windows",

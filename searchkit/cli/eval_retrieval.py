@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION, MODEL
 from searchkit.cli.options import PATH, EnumChoice, argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import plural
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class _Request:
     folders: Annotated[tuple[Path, ...], argument(nargs=-1, metavar="[FOLDER]...", type=PATH)]
-    collection: Annotated[str | None, option("-c", "--collection", help="Evaluate this collection, with --queries.")]
+    collection: Annotated[
+        str | None, option("-c", "--collection", type=COLLECTION, help="Evaluate this collection, with --queries.")
+    ]
     queries: Annotated[
         Path | None, option("--queries", type=PATH, help="Judged queries for the collection; see eval init.")
     ]
@@ -36,7 +39,12 @@ class _Request:
     ]
     model: Annotated[
         str,
-        option("--model", default="", help="Embedding model for FOLDERs (default: the one for new collections)."),
+        option(
+            "--model",
+            type=MODEL,
+            default="",
+            help="Embedding model for FOLDERs (default: the one for new collections).",
+        ),
     ]
     indexes: Annotated[
         tuple[str, ...],

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from searchkit.cli.completion import FILE_TYPE
 from searchkit.cli.options import group, option
 from searchkit.display import error_text
 from searchkit.errors import UsageError
@@ -52,6 +53,7 @@ FILTERS = group(
     _filters,
     types=option(
         "--type",
+        type=FILE_TYPE,
         multiple=True,
         callback=_types,
         metavar="TYPE",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION, MODEL
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import (
@@ -35,13 +36,20 @@ class _Request:
     collection: Annotated[
         str,
         option(
-            "-c", "--collection", default="", help="Put the folders into this collection (default: named after each)."
+            "-c",
+            "--collection",
+            type=COLLECTION,
+            default="",
+            help="Put the folders into this collection (default: named after each).",
         ),
     ]
     model: Annotated[
         str,
         option(
-            "--model", default="", help="Embed with this model (default: the collection's, else the best installed)."
+            "--model",
+            type=MODEL,
+            default="",
+            help="Embed with this model (default: the collection's, else the best installed).",
         ),
     ]
     to: Annotated[

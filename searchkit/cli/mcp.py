@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import say
 from searchkit.errors import Action, CollectionNotFoundError, ExtraMissingError, Remedy
 
@@ -15,7 +16,14 @@ _DEFAULT_PORT = 7750
 
 
 @click.command()
-@click.option("-c", "--collection", "collections", multiple=True, help="Show this collection only; may be repeated.")
+@click.option(
+    "-c",
+    "--collection",
+    "collections",
+    type=COLLECTION,
+    multiple=True,
+    help="Show this collection only; may be repeated.",
+)
 @click.option("--http", "over_http", is_flag=True, help="Serve over Streamable HTTP instead, on this machine only.")
 @click.option(
     "--port",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import MODEL
 from searchkit.cli.models_add import default_model, import_model, pull_model, use_model
 from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, say
@@ -145,7 +146,7 @@ def _rows(library: "Library") -> list[_Row]:
 
 
 @models.command("verify")
-@click.argument("name", default="")
+@click.argument("name", type=MODEL, default="")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per model.")
 @click.pass_context
 def verify_models(context: click.Context, name: str, *, as_json: bool) -> None:
@@ -181,7 +182,7 @@ def verify_models(context: click.Context, name: str, *, as_json: bool) -> None:
 
 
 @models.command("remove")
-@click.argument("name")
+@click.argument("name", type=MODEL)
 @click.option("--force", is_flag=True, help="Remove it even if a collection uses it.")
 def remove_model(name: str, *, force: bool) -> None:
     """Delete model NAME from the disk, broken or not. Switch collections that use it to another model first.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import COLLECTION, MODEL
 from searchkit.cli.output import progress_line, say
 from searchkit.display import command, plural, remedy_text, size
 from searchkit.embedding.model_info import Quantization
@@ -187,8 +188,10 @@ def _remarks(card: "ModelCard") -> Iterator[str]:
 
 
 @click.command("use")
-@click.argument("name")
-@click.option("-c", "--collection", default="", help="For this existing collection (default: for new ones).")
+@click.argument("name", type=MODEL)
+@click.option(
+    "-c", "--collection", type=COLLECTION, default="", help="For this existing collection (default: for new ones)."
+)
 @click.option("--embed", is_flag=True, help="Embed the collection first; the model in use answers until that is done.")
 def use_model(name: str, collection: str, *, embed: bool) -> None:
     """Use model NAME for new collections, or for an existing one.

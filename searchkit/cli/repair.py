@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed
 from searchkit.display import plural, printable
 
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
-@click.option("-c", "--collection", required=True, help="The collection to repair.")
+@click.option("-c", "--collection", type=COLLECTION, required=True, help="The collection to repair.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> None:
     """Repair a damaged collection: rebuild it from its undamaged parts and your files.
@@ -48,7 +49,7 @@ _SHOWN = {"keepsake": "recovery record"}  # JSON keeps the name that it always h
 
 
 @click.command()
-@click.option("-c", "--collection", default="", help="This collection only.")
+@click.option("-c", "--collection", type=COLLECTION, default="", help="This collection only.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per collection.")
 @click.pass_context
 def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hit_formats import COLOR, OUTPUT, Output
 from searchkit.cli.options import EnumChoice, argument, option, with_options
@@ -22,7 +23,9 @@ class _Request:
     query: Annotated[tuple[str, ...], argument(nargs=-1)]
     collections: Annotated[
         tuple[str, ...],
-        option("-c", "--collection", multiple=True, help="Search this collection only; may be repeated."),
+        option(
+            "-c", "--collection", type=COLLECTION, multiple=True, help="Search this collection only; may be repeated."
+        ),
     ]
     k: Annotated[int, option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")]
     mode: Annotated[
@@ -129,7 +132,9 @@ class _SimilarRequest:
     place: Annotated[str, argument(metavar="PATH[:LINE]")]
     collections: Annotated[
         tuple[str, ...],
-        option("-c", "--collection", multiple=True, help="Search this collection only; may be repeated."),
+        option(
+            "-c", "--collection", type=COLLECTION, multiple=True, help="Search this collection only; may be repeated."
+        ),
     ]
     k: Annotated[int, option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")]
     filters: Annotated[Filters, FILTERS]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import say
 from searchkit.display import on_one_line, printable
@@ -28,7 +29,9 @@ class _Request:
     program: Annotated[str, argument(type=click.Choice(_PROGRAMS))]
     collections: Annotated[
         tuple[str, ...],
-        option("-c", "--collection", multiple=True, help="Show it this collection only; may be repeated."),
+        option(
+            "-c", "--collection", type=COLLECTION, multiple=True, help="Show it this collection only; may be repeated."
+        ),
     ]
     remove: Annotated[bool, option("--remove", is_flag=True, help="Take the entry and the skill out again.")]
     no_skill: Annotated[bool, option("--no-skill", is_flag=True, help="Write the entry alone.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, say_if_others_can_write, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import (
     command,
@@ -31,7 +32,7 @@ _KINDS_SHOWN = 6
 
 
 @click.command()
-@click.option("-c", "--collection", default="", help="This collection only.")
+@click.option("-c", "--collection", type=COLLECTION, default="", help="This collection only.")
 @click.option("--problems", is_flag=True, help="List every file that was skipped, with the reason and what to do.")
 @click.option("--left-out", is_flag=True, help="List what rules and readers leave out, and what would bring it back.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import PATH, NearestGroup, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_adapter import adapter
@@ -52,7 +53,7 @@ train.add_command(distill)
 
 @dataclass(frozen=True, slots=True)
 class _PairsRequest:
-    collection: Annotated[str, argument()]
+    collection: Annotated[str, argument(type=COLLECTION)]
     out: Annotated[
         Path | None, option("--out", type=PATH, help="Write the pairs to this file, one JSON object per line.")
     ]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_options import (
@@ -37,7 +38,7 @@ _OPTIONS = group(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    collection: Annotated[str, argument()]
+    collection: Annotated[str, argument(type=COLLECTION)]
     options: Annotated[AdapterOptions, _OPTIONS]
     use: Annotated[bool, USE_AT_ONCE]
     by_itself: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import FOLDER, PATH, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_options import (
@@ -46,7 +47,7 @@ _LOSS = group(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    collection: Annotated[str, argument(required=False, default="")]
+    collection: Annotated[str, argument(type=COLLECTION, required=False, default="")]
     layers: Annotated[
         int | None,
         option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import PATH, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_options import (
@@ -47,7 +48,7 @@ _LOSS = group(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    collection: Annotated[str, argument(required=False, default="")]
+    collection: Annotated[str, argument(type=COLLECTION, required=False, default="")]
     pairs: Annotated[
         Path | None, option("--pairs", type=PATH, help="A file of pairs (default: those of the collection).")
     ]

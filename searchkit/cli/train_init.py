@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import FOLDER, PATH, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_options import FRESH, amount, number, precision, seed, threads
@@ -90,7 +91,7 @@ _OPTIONS = group(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    collection: Annotated[str, argument(required=False, default="")]
+    collection: Annotated[str, argument(type=COLLECTION, required=False, default="")]
     out: Annotated[Path, option("--out", type=PATH, required=True, help="New folder for the encoder's checkpoint.")]
     base: Annotated[
         Path | None,

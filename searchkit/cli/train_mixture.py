@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import Declaration, EnumChoice, argument, group, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.cli.train_options import (
@@ -78,7 +79,7 @@ _SOUP = group(
 
 @dataclass(frozen=True, slots=True)
 class _MixtureRequest:
-    collection: Annotated[str, argument()]
+    collection: Annotated[str, argument(type=COLLECTION)]
     options: Annotated[MixtureOptions, _MIXTURE]
     use: Annotated[bool, USE_AT_ONCE]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print the report as one JSON object.")]
@@ -86,7 +87,7 @@ class _MixtureRequest:
 
 @dataclass(frozen=True, slots=True)
 class _SoupRequest:
-    collection: Annotated[str, argument()]
+    collection: Annotated[str, argument(type=COLLECTION)]
     options: Annotated[MixtureOptions, _SOUP]
     use: Annotated[bool, USE_AT_ONCE]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print the report as one JSON object.")]

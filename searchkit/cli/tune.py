@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import FILE, option, with_options
 from searchkit.cli.output import print_json, say
 from searchkit.display import error_text
@@ -21,7 +22,7 @@ _ONE_PER_LINE = "Write one query per line."
 @dataclass(frozen=True, slots=True)
 class _Request:
     collection: Annotated[
-        str, option("-c", "--collection", required=True, help="The collection to choose an index for.")
+        str, option("-c", "--collection", type=COLLECTION, required=True, help="The collection to choose an index for.")
     ]
     recall: Annotated[
         float,

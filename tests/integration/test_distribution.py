@@ -114,6 +114,7 @@ def test_the_wheel_has_the_pages_that_users_read_and_no_tests(installed: Install
     from searchkit.cli.demo import FOR_DEVELOPERS
 
     names = set(ZipFile(installed.wheel).namelist())
+    assert any(name.endswith("data/share/man/man1/searchkit-search.1") for name in names)
     pages = {f"searchkit/docs/{page.name}" for page in (ROOT / "docs").glob("*.md") if page.stem not in FOR_DEVELOPERS}
     assert {name for name in names if name.startswith("searchkit/docs/")} == pages
     samples = {f"searchkit/{path.relative_to(ROOT)}" for path in (ROOT / "sample_docs").rglob("*") if path.is_file()}

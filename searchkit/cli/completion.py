@@ -1,0 +1,54 @@
+"""What a shell offers after a tab: the names of collections, models, types of file and pages. Reads nothing until it is asked."""
+
+from collections.abc import Callable, Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+from searchkit.errors import SearchkitError
+
+
+class Completed(click.types.StringParamType):
+    """A text of which a shell offers the names that begin as it does; none if they cannot be read."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """The names; after a comma those of the next of several values."""
+        before, comma, begun = incomplete.rpartition(",")
+        try:
+            return [CompletionItem(f"{before}{comma}{name}") for name in self._names() if name.startswith(begun)]
+        except (SearchkitError, OSError):
+            return []
+
+
+def _collections() -> list[str]:
+    from searchkit.home import Home, all_collections
+
+    return [folder.name for folder in all_collections(Home.default())]
+
+
+def _models() -> list[str]:
+    from searchkit.embedding.store import ModelStore
+    from searchkit.home import Home
+
+    return ModelStore(Home.default().models).names()
+
+
+def _file_types() -> list[str]:
+    from searchkit.search.query.filters import file_types
+
+    return sorted(file_types())
+
+
+def _pages() -> list[str]:
+    from searchkit.cli.demo import documented
+
+    return list(documented())
+
+
+COLLECTION = Completed(_collections)
+MODEL = Completed(_models)
+FILE_TYPE = Completed(_file_types)
+PAGE = Completed(_pages)

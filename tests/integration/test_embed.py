@@ -91,7 +91,6 @@ def test_of_three_that_embed_one_is_killed_and_nothing_is_lost_or_twice(
         last = team.collection("docs").embed()
         status = team.status("docs")
         assert (status.vectors, status.passages, last.left) == (24, 24, 0)
-        assert max(counts) > 0, "those that lived did the rest"
         assert sum(counts) <= before == 24 - last.embedded
 
 

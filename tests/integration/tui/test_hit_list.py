@@ -49,6 +49,34 @@ def test_the_line_below_the_hits_unfolds_at_a_click(library: Library, tmp_path: 
     drive(library, scenario)
 
 
+def test_hits_that_say_the_same_open_below_the_first_and_fold_again(library: Library, tmp_path: Path) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search("carry backup tapes vault")
+        first = session.results.selected_hit
+        assert first is not None
+        assert len(first.alike) == 3
+        assert "+3 like it" in session.seen
+        assert "and 3 more like it" in session.seen  # the heading of the preview
+        listed = len(session.results.hits)
+        await session.press("alt+m")
+        assert len(session.results.hits) == listed + 3
+        assert session.results.selected_hit == first
+        for other in first.alike:
+            await session.press("down")
+            assert session.results.selected_hit == other
+        await session.press("alt+m")
+        assert len(session.results.hits) == listed
+        assert session.results.selected_hit == first
+
+    others = ("Rain.", "Anna called.", "Paint in the kitchen.", "Holidays at last.")
+    pages = {
+        f"day-{n}.md": f"# Day {n}\n\n{other}\n\nRemember to carry the backup tapes to the vault.\n"
+        for n, other in enumerate(others)
+    }
+    library.index(write_files(tmp_path / "diary", pages))
+    drive(library, scenario)
+
+
 def test_files_of_one_name_are_told_apart(library: Library, tmp_path: Path) -> None:
     async def scenario(session: Session) -> None:
         await session.search("zeppelin")

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from searchkit.display import correspondence, place, plural, reason
+from searchkit.display import alike, correspondence, place, plural, reason
 from searchkit.types import Hit
 from searchkit_tui.rendering.file_names import folder_within, shortened, with_matches
 from searchkit_tui.rendering.markup import Rewriting, visible
@@ -43,23 +43,24 @@ def entry(
     Of a weak hit nothing stands out.
     """
     locator, mail = _locator(hit), f"  {visible(correspondence(hit), one_line=True)}" if hit.sender else ""
-    weak = _WEAK if is_weak(hit) else ""
-    room = max(cells - _SCORE_CELLS - cell_len(locator) - cell_len(weak), _LEAST_NAME_CELLS)
+    is_pale = is_weak(hit)
+    aside = f"{f'  +{len(hit.alike)} like it' if hit.alike else ''}{_WEAK if is_pale else ''}"
+    room = max(cells - _SCORE_CELLS - cell_len(locator) - cell_len(aside), _LEAST_NAME_CELLS)
     folder = folder_within(around.folders.get(hit.path, ""), hit.path.name, room)
     name = shortened(visible(hit.path.name, one_line=True), max(room - cell_len(folder), _LEAST_NAME_CELLS))
-    style = SELECTED_STYLE if is_selected else ASIDE_STYLE if weak else PLACE_STYLE
+    style = SELECTED_STYLE if is_selected else ASIDE_STYLE if is_pale else PLACE_STYLE
     bar = "▌" if is_selected else " "
     sign = (f"{bar} ", "bold $accent")
     return Content.assemble(
         (f"{bar}✓", "bold $accent") if is_marked else sign,
-        (f"{hit.score:.2f}", ASIDE_STYLE if weak else "bold"),
+        (f"{hit.score:.2f}", ASIDE_STYLE if is_pale else "bold"),
         "  ",
         (folder, ASIDE_STYLE),
-        with_matches(name, () if weak else around.words, style),
-        (f"{locator}{_cut(mail, room - cell_len(folder) - cell_len(name))}{weak}\n", ASIDE_STYLE),
+        with_matches(name, () if is_pale else around.words, style),
+        (f"{locator}{_cut(mail, room - cell_len(folder) - cell_len(name))}{aside}\n", ASIDE_STYLE),
         sign,
         "      ",
-        _extract(hit, () if weak else hit.marks).stylize(ASIDE_STYLE if weak else ""),
+        _extract(hit, () if is_pale else hit.marks).stylize(ASIDE_STYLE if is_pale else ""),
     )
 
 
@@ -69,7 +70,7 @@ def heading(hit: Hit) -> Content:
     lines += [Content(visible(correspondence(hit), one_line=True))] if hit.sender else []
     lines += [Content(visible(hit.title, one_line=True))] if hit.title else []
     why = " · ".join(
-        part for part in (reason(hit), "weak match" if is_weak(hit) else "", f"in {hit.collection}") if part
+        part for part in (reason(hit), alike(hit), "weak match" if is_weak(hit) else "", f"in {hit.collection}") if part
     )
     lines += [Content.assemble((visible(why, one_line=True), ASIDE_STYLE))]
     return Content("\n").join(lines)

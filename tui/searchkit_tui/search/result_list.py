@@ -33,16 +33,20 @@ class ResultList(OptionList, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__(compact=True, markup=False)
-        self.hits: tuple[Hit, ...] = ()
+        self.hits: tuple[Hit, ...] = ()  # as they are listed
+        self._found: tuple[Hit, ...] = ()
+        self._strong = 0  # hits before the first weak one, with those below them
         self.marked: dict[Hashable, tuple[Hit, str]] = {}
         self._is_moved = False
         self._is_unfolded = False
+        self._opened: set[Hashable] = set()  # hits whose likes are listed below them
         self._around = Around()
         self._shown_selected: int | None = None
 
     def show(self, hits: Sequence[Hit], selected: int | None = 0, *, query: str = "") -> None:
         """Replace all hits and select one; weak ones come last, most of them folded. `query`: whose words are marked in names."""
         self._is_unfolded = False
+        self._opened.clear()
         self._around = Around(words=words_of(query) if query else ())
         self._replace(hits, selected)
         self._is_moved = False
@@ -56,8 +60,9 @@ class ResultList(OptionList, can_focus=False):
         if chosen is None or not (self._is_moved or keeps_selected):
             self._replace(hits, 0)
             return
-        found = (index for index, hit in enumerate(sorted(hits, key=is_weak)) if passage_of(hit) == passage_of(chosen))
-        self._replace(hits, next(found, min(at, len(hits) - 1) if keeps_selected else 0))
+        arranged = self._arranged(hits)
+        found = (index for index, hit in enumerate(arranged) if passage_of(hit) == passage_of(chosen))
+        self._replace(hits, next(found, min(at, len(arranged) - 1) if keeps_selected else 0))
 
     @property
     def selected_hit(self) -> Hit | None:
@@ -72,6 +77,20 @@ class ResultList(OptionList, can_focus=False):
                 self.marked[passage_of(hit)] = hit, query
             self.replace_option_prompt_at_index(self.highlighted, self._prompt(hit, is_selected=True))
             self.post_message(self.MarksChanged())
+
+    def toggle_alike(self) -> None:
+        """List the hits that say the same as the selected one below it, or fold them again."""
+        hit = self.selected_hit
+        if hit is None:
+            return
+        key = next((passage_of(each) for each in self._found if hit in (each, *each.alike) and each.alike), None)
+        if key is None:
+            return
+        self._is_moved = True
+        self._opened ^= {key}
+        kept = key if key not in self._opened else passage_of(hit)
+        listed = self._arranged(self._found)
+        self._replace(self._found, next(index for index, each in enumerate(listed) if passage_of(each) == kept))
 
     def clear_marks(self) -> None:
         """Take all marks away."""
@@ -129,17 +148,25 @@ class ResultList(OptionList, can_focus=False):
 
     def _replace(self, hits: Sequence[Hit], selected: int | None) -> None:
         self._shown_selected = None
-        self.hits = tuple(sorted(hits, key=is_weak))
+        self._found = tuple(hits)
+        self._strong = len(self._arranged([hit for hit in hits if not is_weak(hit)]))
+        self.hits = self._arranged(hits)
         if selected is not None and selected >= self._listed:
             self._is_unfolded = True
-        self._around = Around(telling_folders(hit.path for hit in hits), self._around.words)
+        self._around = Around(telling_folders(hit.path for hit in self.hits), self._around.words)
         self.set_options(self._rows())
         self.highlighted = selected if hits else None
 
+    def _arranged(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+        """The hits in the order of the list, with those that are alike behind the one that they are folded under, if it is open."""
+        in_order = sorted(hits, key=is_weak)
+        return tuple(
+            each for hit in in_order for each in (hit, *(hit.alike if passage_of(hit) in self._opened else ()))
+        )
+
     def _rows(self) -> Iterator[Option | None]:
-        strong = sum(not is_weak(hit) for hit in self.hits)
         for index, hit in enumerate(self.hits[: self._listed]):
-            if index == strong and strong:
+            if index == self._strong and index:
                 yield None  # a rule
             yield Option(self._prompt(hit))
         if folded := len(self.hits) - self._listed:
@@ -151,14 +178,13 @@ class ResultList(OptionList, can_focus=False):
     @property
     def _listed(self) -> int:
         """The number of hits that are shown: of weak ones only a few, until the user wants to see them."""
-        strong = sum(not is_weak(hit) for hit in self.hits)
-        return len(self.hits) if self._is_unfolded else min(len(self.hits), strong + _WEAK_SHOWN)
+        return len(self.hits) if self._is_unfolded else min(len(self.hits), self._strong + _WEAK_SHOWN)
 
     def _unfold(self) -> None:
         """Show all weak hits, and keep the selected one."""
         if self._listed < len(self.hits):
             self._is_unfolded = True
-            self._replace(self.hits, self.highlighted)
+            self._replace(self._found, self.highlighted)
 
 
 _CHIP_STYLE = "$foreground on $panel"

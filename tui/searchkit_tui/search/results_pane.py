@@ -115,6 +115,10 @@ class ResultsPane(Container):
         """Mark the selected hit, or take its mark away."""
         self.query_one(ResultList).toggle_mark(self._query)
 
+    def toggle_alike(self) -> None:
+        """List what says the same as the selected hit below it, or fold it again."""
+        self.query_one(ResultList).toggle_alike()
+
     def clear_marks(self) -> None:
         """Take all marks away."""
         self.query_one(ResultList).clear_marks()

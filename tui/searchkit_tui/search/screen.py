@@ -223,6 +223,10 @@ class SearchScreen(Screen[None]):
         """Show the passage in its document, or alone."""
         self._results.next_view()
 
+    def action_toggle_alike(self) -> None:
+        """List what says the same as the selected hit below it, or fold it again."""
+        self._results.toggle_alike()
+
     def action_toggle_preview(self) -> None:
         """Hide the preview, or show it again."""
         self._results.toggle_preview()

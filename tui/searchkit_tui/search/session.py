@@ -127,7 +127,7 @@ class SearchSession:
         from searchkit import PassageAt, SearchRequest
 
         place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
-        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place)
+        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, folds_alike=True)
 
     def drop_missing(self) -> tuple[str, ...]:
         """No longer search chosen collections that do not exist. Returns their names."""

@@ -84,6 +84,15 @@ SEARCH_KEYS = [
         priority=True,
     ),
     Binding(
+        "alt+m",
+        "toggle_alike",
+        "More like it",
+        tooltip="List the hits that say the same, or fold them again",
+        show=False,
+        id="alike",
+        priority=True,
+    ),
+    Binding(
         "f4,ctrl+r",
         "hit_actions",
         "Actions",

@@ -55,13 +55,13 @@ def test_umlauts_may_be_typed_with_an_e(papers: Library, query: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("typed", ["zah", "zahnr", "zahnriem", "rechnung zahnr", "Rechn", "möb", "batt", "kau"])
-def test_a_half_typed_last_word_finds_what_begins_so(papers: Library, mode: SearchMode, typed: str) -> None:
-    found = papers.find(SearchRequest(typed, mode=mode))
-    begun = typed.rsplit(maxsplit=1)[-1].lower()
+def test_a_half_typed_last_word_finds_what_begins_so(papers: Library, mode: SearchMode) -> None:
+    for typed in ("zah", "zahnr", "zahnriem", "rechnung zahnr", "Rechn", "möb", "batt", "kau"):
+        found = papers.find(SearchRequest(typed, mode=mode))
+        begun = typed.rsplit(maxsplit=1)[-1].lower()
 
-    assert any(term.startswith(begun) for term in found.hits[0].evidence.terms)
-    assert NoteKind.CORRECTED not in [note.kind for note in found.notes]
+        assert any(term.startswith(begun) for term in found.hits[0].evidence.terms), typed
+        assert NoteKind.CORRECTED not in [note.kind for note in found.notes]
 
 
 def test_quoted_words_are_never_corrected(papers: Library) -> None:

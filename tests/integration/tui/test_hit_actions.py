@@ -180,6 +180,7 @@ def test_less_shows_the_text_at_the_line_and_gives_the_terminal_back(at_home: Pa
         user.until("plain.md.txt")
         user.type("\x03")
         user.until("\x07")
+        time.sleep(0.5)  # less throws away what is typed while it is interrupted
         user.type("q")
         user.until("Collections")
         until(lambda: not list(written.iterdir()))

@@ -124,4 +124,5 @@ def test_the_wheel_has_the_pages_that_users_read_and_no_tests(installed: Install
     assert loaded
     assert loaded <= names
     tops = {name.partition("/")[0] for name in names}
-    assert tops - {"searchkit", "searchkit_indexes", "searchkit_tui"} == {"searchkit_local-0.1.0.dist-info"}
+    about = {f"searchkit_local-0.1.0.{part}" for part in ("dist-info", "data")}  # the latter has the manual pages
+    assert tops - {"searchkit", "searchkit_indexes", "searchkit_tui"} == about

@@ -43,7 +43,7 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
         return search_across(searchers, request, replace(query, as_written=known))
     if _may_be_a_name(request, query):
         hits += [hit for searcher in searchers for hit in _found_by_name(searcher, query.text)]
-    if request.folds_alike and request.group_by is GroupBy.PASSAGE:
+    if request.folds_alike and request.group_by is GroupBy.PASSAGE and len(searchers) > 1:  # each has folded its own
         hits = fold_alike(merge_hits(hits, query, len(hits)), request.k)
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]
 

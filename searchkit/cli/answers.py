@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from searchkit.cli.completion import COLLECTION
+from searchkit.cli.completion import collections_option
 from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hits import hit_as_json
 from searchkit.cli.options import option
@@ -29,16 +29,7 @@ _SHOWN_CHARACTERS = 500
 class AnswerRequest:
     """The options that `ask` and `chat` share."""
 
-    collections: Annotated[
-        tuple[str, ...],
-        option(
-            "-c",
-            "--collection",
-            type=COLLECTION,
-            multiple=True,
-            help="Answer from this collection only; may be repeated.",
-        ),
-    ]
+    collections: Annotated[tuple[str, ...], collections_option("Answer from")]
     k: Annotated[
         int,
         option(

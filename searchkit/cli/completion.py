@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import click
 from click.shell_completion import CompletionItem
 
+from searchkit.cli.options import Declaration, option
 from searchkit.errors import SearchkitError
 
 
@@ -52,3 +53,9 @@ COLLECTION = Completed(_collections)
 MODEL = Completed(_models)
 FILE_TYPE = Completed(_file_types)
 PAGE = Completed(_pages)
+
+
+def collections_option(does: str) -> Declaration:
+    """The option -c of commands that take some collections, all by default. `does`: what they do with them: Search, Show."""
+    help_text = f"{does} this collection only; may be repeated."
+    return option("-c", "--collection", type=COLLECTION, multiple=True, help=help_text)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from searchkit.cli.completion import COLLECTION
+from searchkit.cli.completion import collections_option
 from searchkit.cli.output import say
-from searchkit.errors import Action, CollectionNotFoundError, ExtraMissingError, Remedy
+from searchkit.errors import Action, ExtraMissingError, Remedy
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -16,14 +16,7 @@ _DEFAULT_PORT = 7750
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--collection",
-    "collections",
-    type=COLLECTION,
-    multiple=True,
-    help="Show this collection only; may be repeated.",
-)
+@collections_option("Show")("collections")
 @click.option("--http", "over_http", is_flag=True, help="Serve over Streamable HTTP instead, on this machine only.")
 @click.option(
     "--port",
@@ -52,8 +45,7 @@ def mcp(collections: tuple[str, ...], port: int, *, over_http: bool, no_token: b
 
     with Library() as library:
         for name in collections:
-            if name not in library.collections():
-                raise CollectionNotFoundError(f"No collection named '{name}'.", remedy=Remedy(Action.SEE_COLLECTIONS))
+            library.collection(name)  # raises if it is not there
         try:
             if over_http:
                 _serve_http(library, port, collections, needs_token=not no_token)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import click
 
-from searchkit.cli.completion import COLLECTION
+from searchkit.cli.completion import collections_option
 from searchkit.cli.filter_options import FILTERS
 from searchkit.cli.hit_formats import COLOR, OUTPUT, Output
 from searchkit.cli.options import EnumChoice, argument, option, with_options
@@ -21,12 +21,7 @@ from searchkit.types import GroupBy, Note, SearchMode
 @dataclass(frozen=True, slots=True)
 class _Request:
     query: Annotated[tuple[str, ...], argument(nargs=-1)]
-    collections: Annotated[
-        tuple[str, ...],
-        option(
-            "-c", "--collection", type=COLLECTION, multiple=True, help="Search this collection only; may be repeated."
-        ),
-    ]
+    collections: Annotated[tuple[str, ...], collections_option("Search")]
     k: Annotated[int, option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")]
     mode: Annotated[
         SearchMode,
@@ -130,12 +125,7 @@ def _worded(note: Note) -> str:
 @dataclass(frozen=True, slots=True)
 class _SimilarRequest:
     place: Annotated[str, argument(metavar="PATH[:LINE]")]
-    collections: Annotated[
-        tuple[str, ...],
-        option(
-            "-c", "--collection", type=COLLECTION, multiple=True, help="Search this collection only; may be repeated."
-        ),
-    ]
+    collections: Annotated[tuple[str, ...], collections_option("Search")]
     k: Annotated[int, option("-k", default=10, show_default=True, type=click.IntRange(1, 1000), help="Number of hits.")]
     filters: Annotated[Filters, FILTERS]
     output: Annotated[Output, OUTPUT]

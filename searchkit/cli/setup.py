@@ -5,34 +5,22 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import click
 
-from searchkit.cli.completion import COLLECTION
+from searchkit.cli.completion import collections_option
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import say
 from searchkit.display import on_one_line, printable
-from searchkit.errors import Action, CollectionNotFoundError, ExtraMissingError, Remedy
-
-if TYPE_CHECKING:
-    from searchkit.serve.mcp.agents import Change
-
-_PROGRAMS = (
-    *("claude", "claude-desktop", "cursor", "codex", "opencode", "gemini"),
-    *("lmstudio", "vscode", "windsurf"),
-)
+from searchkit.errors import Action, ExtraMissingError, Remedy
+from searchkit.serve.mcp.agents import Change, agents, server_command, setting_up, taking_out
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    program: Annotated[str, argument(type=click.Choice(_PROGRAMS))]
-    collections: Annotated[
-        tuple[str, ...],
-        option(
-            "-c", "--collection", type=COLLECTION, multiple=True, help="Show it this collection only; may be repeated."
-        ),
-    ]
+    program: Annotated[str, argument(type=click.Choice(tuple(agents(Path(), {}))))]
+    collections: Annotated[tuple[str, ...], collections_option("Show it")]
     remove: Annotated[bool, option("--remove", is_flag=True, help="Take the entry and the skill out again.")]
     no_skill: Annotated[bool, option("--no-skill", is_flag=True, help="Write the entry alone.")]
     yes: Annotated[bool, option("-y", "--yes", is_flag=True, help="Write without asking.")]
@@ -52,8 +40,6 @@ def setup(request: _Request) -> None:
       searchkit setup codex -c notes -c papers
       searchkit setup cursor --remove
     """
-    from searchkit.serve.mcp.agents import agents, server_command, setting_up, taking_out
-
     agent = agents(Path.home(), os.environ)[request.program]
     if request.remove:
         changes = taking_out(agent)
@@ -81,7 +67,7 @@ def setup(request: _Request) -> None:
     say(f"Done. Start {agent.title} again.{undo}")
 
 
-def _to_do(change: "Change") -> str:
+def _to_do(change: Change) -> str:
     if change.is_entry:
         return "Take out of" if change.is_removal else "Write to"
     return "Remove" if change.after is None else "Write" if change.before is None else "Replace"
@@ -95,13 +81,9 @@ def _check(collections: tuple[str, ...]) -> None:
         raise ExtraMissingError(
             "The MCP server needs the package mcp.", remedy=Remedy(Action.INSTALL_EXTRA, extra="mcp")
         )
-    if collections:
-        with Library() as library:
-            for name in collections:
-                if name not in library.collections():
-                    raise CollectionNotFoundError(
-                        f"No collection named '{name}'.", remedy=Remedy(Action.SEE_COLLECTIONS)
-                    )
+    with Library() as library:
+        for name in collections:
+            library.collection(name)  # raises if it is not there
 
 
 def _is_agreed() -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from searchkit.cli.completion import COLLECTION
+from searchkit.cli.completion import collections_option
 from searchkit.cli.output import say
 from searchkit.display import on_one_line
 from searchkit.types import SearchMode
@@ -23,14 +23,7 @@ _LEFT_WITHOUT = 130  # as after Ctrl-C
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--collection",
-    "collections",
-    type=COLLECTION,
-    multiple=True,
-    help="Search this collection only; may be repeated.",
-)
+@collections_option("Search")("collections")
 @click.option(
     "--mode",
     type=click.Choice([mode.value for mode in SearchMode]),

@@ -179,7 +179,7 @@ def test_a_collection_that_there_is_not_is_said_at_the_start(environment: dict[s
         [*COMMAND, "-c", "nope"], env=environment, input="", capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: No collection named 'nope'. See what there is: searchkit collections\n"
+    assert done.stderr == "Error: No collection named 'nope'. Choose from: docs.\n"
 
 
 def test_without_the_protocol_it_says_what_to_install(environment: dict[str, str]) -> None:

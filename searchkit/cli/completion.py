@@ -1,5 +1,7 @@
 """What a shell offers after a tab: the names of collections, models, types of file and pages. Reads nothing until it is asked."""
 
+import os
+import shlex
 from collections.abc import Callable, Iterable
 
 import click
@@ -19,9 +21,12 @@ class Completed(click.types.StringParamType):
         """The names; after a comma those of the next of several values."""
         before, comma, begun = incomplete.rpartition(",")
         try:
-            return [CompletionItem(f"{before}{comma}{name}") for name in self._names() if name.startswith(begun)]
+            found = [f"{before}{comma}{name}" for name in self._names() if name.startswith(begun)]
         except (SearchkitError, OSError):
             return []
+        # zsh and fish quote by themselves what they insert.
+        is_bash = any(name.endswith("_COMPLETE") and how.startswith("bash") for name, how in os.environ.items())
+        return [CompletionItem(shlex.quote(each) if is_bash else each) for each in found]
 
 
 def _collections() -> list[str]:

@@ -51,7 +51,9 @@ def offered(home: Path, typed: str) -> list[str]:
     ("typed", "names"),
     [
         ("searchkit coll", ["collections"]),
-        ("searchkit search -c ", ["notes", "nothing else"]),
+        ("searchkit search -c ", ["notes", "'nothing else'"]),
+        ("searchkit search -c nothi", ["'nothing else'"]),
+        ("searchkit search -c 'nothi", ["'nothing else'"]),
         ("searchkit search -c note", ["notes"]),
         ("searchkit ask -c note", ["notes"]),
         ("searchkit status -c note", ["notes"]),

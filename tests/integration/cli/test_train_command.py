@@ -108,7 +108,9 @@ def test_an_index_run_adapts_or_says_why_not(home: Path, docs: Path) -> None:
     said = run("index", str(docs), "--adapt")
     assert said.exit_code == 0, said.output
     (line,) = [line for line in said.output.splitlines() if "dapted" in line]
-    is_adapted = line.startswith("Adapted to docs")  # or not: vectors in 8 bits, and with them the proof, differ by processor
+    is_adapted = line.startswith(
+        "Adapted to docs"
+    )  # or not: vectors in 8 bits, and with them the proof, differ by processor
     assert (f"Undo: searchkit models use {BUNDLED} -c docs" if is_adapted else f"{BUNDLED} stays") in line
     with Library(home) as library:
         assert library.status("docs").model == (f"{BUNDLED}-docs" if is_adapted else BUNDLED)

@@ -173,7 +173,6 @@ class SearchApp(App[tuple[Path, ...]]):
         """Use a theme from now on, and in the next session."""
         self.theme = self._chosen_theme = name
         self._save_theme(name)
-        self._chosen_theme = self.theme
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> object:
         return self.run_worker(work, group="jobs", exit_on_error=False)

@@ -12,6 +12,11 @@ from searchkit_tui.settings.saved_state import load_theme
 from tests.support.driving import Session, drive, write_files
 
 
+def index_weak_hits(library: Library, tmp_path: Path) -> None:
+    pages = {f"{number}.md": f"Page {number} is of other things, {number * 7}.\n" for number in range(9)}
+    library.index(write_files(tmp_path / "other", pages))
+
+
 def test_weak_hits_stand_below_a_rule_and_are_folded_after_three(library: Library, tmp_path: Path) -> None:
     async def scenario(session: Session) -> None:
         await session.search("boiler")
@@ -30,8 +35,7 @@ def test_weak_hits_stand_below_a_rule_and_are_folded_after_three(library: Librar
         assert session.results.highlighted == strong + 3
         assert session.results.selected_hit == weak[3]
 
-    pages = {f"{number}.md": f"Page {number} is of other things, {number * 7}.\n" for number in range(9)}
-    library.index(write_files(tmp_path / "other", pages))
+    index_weak_hits(library, tmp_path)
     drive(library, scenario)
 
 
@@ -44,8 +48,7 @@ def test_the_line_below_the_hits_unfolds_at_a_click(library: Library, tmp_path: 
         await session.until(lambda: "more weak hits" not in session.seen)
         assert session.selected == session.names[0]
 
-    pages = {f"{number}.md": f"Page {number} is of other things, {number * 7}.\n" for number in range(9)}
-    library.index(write_files(tmp_path / "other", pages))
+    index_weak_hits(library, tmp_path)
     drive(library, scenario)
 
 

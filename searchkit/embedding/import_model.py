@@ -22,6 +22,7 @@ from searchkit.embedding.graph.trained_form import TrainedForm, read_form
 from searchkit.embedding.graph.weights import Floats, Weights
 from searchkit.embedding.model_folder import (
     CARD_FILE,
+    CHECKED_FILE,
     CORRECTION_FILE,
     JUDGED_FILE,
     PROVISIONAL_FILE,
@@ -221,7 +222,8 @@ def write_graph(
 
 def _checksums(folder: Path) -> dict[str, str]:
     """The checksums of the files that are finished before the model can run."""
-    for later in (CARD_FILE, JUDGED_FILE, CORRECTION_FILE):  # of a conversion that was stopped near its end
+    # Of a conversion that was stopped near its end:
+    for later in (CARD_FILE, CHECKED_FILE, JUDGED_FILE, CORRECTION_FILE):
         (folder / later).unlink(missing_ok=True)
     return {path.name: checksum(path) for path in sorted(folder.iterdir())}
 

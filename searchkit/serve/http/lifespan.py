@@ -84,7 +84,10 @@ def open_state(library: Library, options: ServeOptions) -> AppState:
     """Start the threads that work for a server; they load models and indexes at once. `library` stays the caller's."""
 
     def choose() -> tuple[LanguageModel | None, LlmNotFoundError | None]:
-        return model_or_reason(load_settings(library.home).llm, ModelChoice(options.llm, options.llm_model))
+        try:
+            return model_or_reason(load_settings(library.home).llm, ModelChoice(options.llm, options.llm_model))
+        except LlmNotFoundError as error:  # it may be started later than this server; sources are quoted until then
+            return None, error
 
     pool = LibraryPool(library, options.workers or usable_cores())
     pool.warm_up()

@@ -70,8 +70,9 @@ def test_it_says_where_it_is_serves_and_stops(environment: dict[str, str], docs:
     shown = run(environment, "serve", "--token")
     assert shown.stderr == ""
     with started(environment) as (url, lines, process):
-        assert len(lines) == 4
+        assert len(lines) == 5
         assert "docs" in lines[1]
+        assert lines[2].startswith(f"In the browser: {url}/")
         headers = {"authorization": f"Bearer {shown.stdout.strip()}"}
         with httpx2.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
             found = client.get("/search", params={"q": "pruning rose bushes", "k": 1}).json()["results"]
@@ -93,7 +94,7 @@ def test_token_arrays_are_of_the_models_own_vocabulary(environment: dict[str, st
         ids = tokenizer.encode("prune the roses in march", 64)[1:-1]
         assert embedder.decode(ids) == "prune the roses in march"
     with started(environment, "--no-token") as (url, lines, _):
-        assert "No token" in lines[2]
+        assert "No token" in lines[3]
         with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
 
             def vectors(given: object) -> object:

@@ -19,6 +19,7 @@ from searchkit.errors import ModelError, ModelNotFoundError, UnsupportedCheckpoi
 from searchkit.types import Passage
 from tests.support.errors import refused
 from tests.support.files import EMBEDDINGGEMMA, ROOT
+from tests.support.processor import may_saturate
 from tests.support.reference_texts import DOCUMENTS, EMBEDDINGGEMMA_CARD_SIMILARITIES, QUERIES
 
 FP32, INT8 = Quantization.FP32, Quantization.INT8
@@ -77,7 +78,7 @@ def test_fp32_vectors_equal_those_of_sentence_transformers(open_model: OpenModel
 def test_int8_vectors_stay_near_the_reference(open_model: OpenModel, name: str, mean: float, worst: float) -> None:
     found = similarities(open_model(name, INT8), name)
     assert found.mean() >= mean
-    assert found.min() >= worst
+    assert found.min() >= worst - 0.002 * may_saturate()
 
 
 @pytest.mark.embeddinggemma

@@ -30,6 +30,7 @@ from searchkit.train.options import LossWeights, Method
 from tests.support.errors import refused
 from tests.support.files import ROOT
 from tests.support.finetune_runs import OPTIONS, finetune_tiny, tiny_pairs
+from tests.support.processor import may_saturate
 from tests.support.tiny_checkpoints import WORDS, write_bert, write_gemma
 from tests.support.weights import distance, same_weights
 
@@ -158,6 +159,8 @@ def test_a_state_without_its_optimizer_is_not_gone_on_from(tmp_path: Path, gemma
 def test_a_run_in_a_quantization_gives_a_checkpoint_whose_model_has_the_vectors_of_training(
     tmp_path: Path, write: Callable[..., Path], quantization: Quantization, method: Method
 ) -> None:
+    if may_saturate() and quantization is not Quantization.INT4:
+        pytest.skip("this processor cuts sums of products of bytes, which training does not")
     base = write(tmp_path / "base", inner=64)
     rate = 5e-3 if method is Method.LORA else 2e-3
     options = replace(OPTIONS, method=method, epochs=6, learning_rate=rate, quantize=quantization)

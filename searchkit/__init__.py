@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from searchkit.index_store.trials import Trial
     from searchkit.library import Library
     from searchkit.maintenance.rebuild import RebuildReport, rebuild_collection, verify_collection
+    from searchkit.maintenance.rename import RenameReport, rename_collection
     from searchkit.maintenance.switch_model import embed_and_switch, switch_model
     from searchkit.maintenance.tune_index import TuneOptions, TuneReport, measure_indexes, set_index
     from searchkit.maintenance.watch import watch
@@ -60,6 +61,8 @@ __all__ = [
     "Damage",
     "rebuild_collection",
     "RebuildReport",
+    "rename_collection",
+    "RenameReport",
     "switch_model",
     "embed_and_switch",
     "measure_indexes",
@@ -100,6 +103,7 @@ _MODULES = {
     "searchkit.index_store.trials": "Trial",
     "searchkit.library": "Library",
     "searchkit.maintenance.rebuild": "RebuildReport rebuild_collection verify_collection",
+    "searchkit.maintenance.rename": "RenameReport rename_collection",
     "searchkit.maintenance.switch_model": "embed_and_switch switch_model",
     "searchkit.maintenance.tune_index": "TuneOptions TuneReport measure_indexes set_index",
     "searchkit.maintenance.watch": "watch",

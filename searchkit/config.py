@@ -130,10 +130,8 @@ def save_settings(home: Home, settings: Settings) -> None:
         named = (f"{_key(name)} = {as_toml(meant)}\n" for name, meant in settings.serve.aliases.items())
         lines += [f"\n[{_SERVE}.{_ALIASES}]\n", *named]
     for name, url in settings.collections.items():
-        lines += [
-            f"\n[{_COLLECTIONS}.{_key(name)}]\n",
-            f"url = {as_toml(url.full)}\n",
-        ]
+        lines += [f"\n[{_COLLECTIONS}.{_key(name)}]\n", f"url = {as_toml(url.full)}\n"]
+        lines += [f"name = {as_toml(url.collection)}\n"] if url.collection else []
     make_private_folder(home.path)
     write_atomically(home.config, "".join(lines).encode())
 

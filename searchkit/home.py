@@ -146,10 +146,12 @@ _PAIR = re.compile(r"[?&]([^=&]+)=([^&]*)")
 class DatabaseUrl:
     """Where a collection lives in PostgreSQL. Shown and logged without its password and options; `full` is for connecting alone.
 
+    `collection`: its name there, "" for the one that it has here: a collection that is renamed keeps its name there, for others.
     Raises UsageError for what is no such address.
     """
 
     full: str
+    collection: str = ""
 
     def __post_init__(self) -> None:
         if not self.full.startswith(_SCHEMES):
@@ -204,13 +206,19 @@ def _databases(file: Path, *_: int) -> Mapping[str, DatabaseUrl]:
 
 
 def databases_in(table: object, *, origin: str) -> Mapping[str, DatabaseUrl]:
-    """Read the tables [collections.NAME], of which each has a `url`. Raises ConfigError."""
+    """Read the tables [collections.NAME]: each has a `url`, and the `name` there if it is another. Raises ConfigError."""
     found: dict[str, DatabaseUrl] = {}
     for name, values in table.items() if isinstance(table, dict) else [("", table)]:
-        if not (_NAME.fullmatch(name) and isinstance(values, dict) and values.keys() == {"url"}):
-            raise ConfigError(f"{origin}: a collection in a database is a table [collections.NAME] with one key: url.")
+        if not (_NAME.fullmatch(name) and isinstance(values, dict) and {"url"} <= values.keys() <= {"url", "name"}):
+            raise ConfigError(
+                f"{origin}: a collection in a database is a table [collections.NAME] with the key url, and name if it has another"
+                " name there."
+            )
+        there = str(values.get("name", name))
+        if not _NAME.fullmatch(there):
+            raise ConfigError(f"{origin}, [collections.{name}]: {there!r} cannot be a collection's name.")
         try:
-            found[name] = DatabaseUrl(str(values["url"]))
+            found[name] = DatabaseUrl(str(values["url"]), "" if there == name else there)
         except UsageError as error:
             raise ConfigError(f"{origin}, [collections.{name}]: {error}", remedy=error.remedy) from None
     return found
@@ -268,6 +276,13 @@ class CollectionFolder:
         file = self.catalog.stat()
         return file.st_dev, file.st_ino
 
+    def place(self) -> tuple[str, ...]:
+        """What stays when it is renamed: its name in a database, or the number of its folder. Raises OSError without a folder."""
+        if self.url is not None:
+            return self.url.full, self.url.collection or self.name
+        folder = self.path.stat()
+        return str(folder.st_dev), str(folder.st_ino)
+
     def create(self) -> None:
         """Create the folder if it does not exist."""
         make_private_folder(self.path)
@@ -292,7 +307,8 @@ def all_collections(home: Home) -> list[CollectionFolder]:
 def neighbours(folder: CollectionFolder) -> list[CollectionFolder]:
     """The other collections of the same data directory that are as near: on this machine, or in the same database."""
     others = all_collections(Home(folder.path.parents[1]))
-    return [other for other in others if other.path != folder.path and other.url in (None, folder.url)]
+    near = (None, folder.url.full if folder.url else None)
+    return [each for each in others if each.path != folder.path and (each.url and each.url.full) in near]
 
 
 def collection_at(home: Home, name: str) -> CollectionFolder:

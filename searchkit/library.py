@@ -459,8 +459,16 @@ class Library:
     def _in_database(self, collection: Collection, url: DatabaseUrl) -> Collection:
         """Have a collection that does not exist yet live in a database. Raises UsageError if it exists elsewhere."""
         name, folder = collection.name, collection.folder
-        if folder.url == url:
+        if folder.url and folder.url.full == url.full:
             return collection
+        known = {
+            (each.full, each.collection or own): own for own, each in saved_settings(self.home).collections.items()
+        }
+        if renamed := known.get((url.full, name)):
+            raise UsageError(
+                f"The collection '{name}' in {url} is called '{renamed}' here.",
+                remedy=Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection"),
+            )
         if folder.exists():
             where = f"in {folder.url}" if folder.url else "on this machine"
             another = Remedy(Action.CHANGE_OPTION, option=Option.COLLECTION, sentence="Choose another collection")

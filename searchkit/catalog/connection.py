@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -283,6 +283,22 @@ def writing(
         with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
             yield catalog
             write_recovery_record(folder, catalog)
+
+
+@contextmanager
+def held(folder: CollectionFolder) -> Iterator[None]:
+    """Keep all others from writing to a collection, to whose catalog nothing is written here either.
+
+    Raises CollectionBusyError if another process writes, CatalogError.
+    """
+    if folder.url is not None:
+        from searchkit.catalog.postgres import connection as server
+
+        with server.writing(folder, None, beside_others=False) if server.exists(folder) else nullcontext():
+            yield
+        return
+    with readable_errors(folder), writer_lock(folder.path):
+        yield
 
 
 def drop(folder: CollectionFolder) -> None:

@@ -1,4 +1,4 @@
-"""`searchkit collections` lists them, `searchkit move` moves them, `searchkit forget` removes folders and files from them."""
+"""`searchkit collections` lists and renames them, `move` moves them, `forget` removes folders and files from them."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -6,22 +6,31 @@ from typing import TYPE_CHECKING
 import click
 
 from searchkit.cli.completion import COLLECTION
+from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import on_one_line, plural
 
 if TYPE_CHECKING:
     from searchkit.maintenance.move import MoveReport
+    from searchkit.maintenance.rename import RenameReport
 
 
-@click.command()
+@click.group(cls=NearestGroup, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per collection.")
-def collections(*, as_json: bool) -> None:
-    """List the collections: name, files, passages, model, folders.
+@click.pass_context
+def collections(ctx: click.Context, *, as_json: bool) -> None:
+    """List the collections: name, files, passages, model, folders. With a COMMAND: rename them.
 
     \b
-    Example:
+    Examples:
       searchkit collections
+      searchkit collections rename docs papers
     """
+    if ctx.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
     from searchkit.library import Library
 
     with Library() as library:
@@ -49,6 +58,52 @@ def collections(*, as_json: bool) -> None:
         click.echo(
             f"{one.name:<{width}}  {one.indexed:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}  {roots}"
         )
+
+
+@collections.command()
+@click.argument("old", type=COLLECTION)
+@click.argument("new")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def rename(old: str, new: str, *, as_json: bool) -> None:
+    """Give a collection another name: OLD becomes NEW.
+
+    Nothing is read or embedded again, and searches go on meanwhile. What config.toml, the server's tokens and the records of
+    opened hits say of it says the new name afterwards. In a database the collection keeps its name, for others who use it.
+    A renaming that was interrupted is finished by the same command.
+
+    \b
+    Example:
+      searchkit collections rename docs papers
+    """
+    from searchkit.library import Library
+    from searchkit.maintenance.rename import rename_collection
+
+    with Library() as library:
+        report = rename_collection(library, old, new)
+    if as_json:
+        print_json([asdict(report)])
+    else:
+        _say_renamed(report)
+
+
+def _say_renamed(report: "RenameReport") -> None:
+    if report.was_finished:
+        say(f"{report.collection}: what an interrupted renaming of '{report.previous}' had left is done.")
+    else:
+        say(f"{report.collection}: that is the name of '{report.previous}' now.")
+    if report.name_in_database not in ("", report.collection):
+        say(
+            f"  In the database it is called '{report.name_in_database}' as before: others who use it are not disturbed."
+        )
+    if report.aliases:
+        say(f"  Aliases of the server that mean it: {', '.join(report.aliases)}")
+    if report.tokens:
+        say(
+            f"  Tokens of the server that see it: {', '.join(report.tokens)}. A server that runs has to be started again."
+        )
+    if report.opened:
+        say(f"  {plural(report.opened, 'opened hit')} go with it.")
+    say(f"  Scripts and programs that name '{report.previous}' need the new name: --watch, -c NAME, searchkit setup.")
 
 
 @click.command()

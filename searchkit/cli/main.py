@@ -26,7 +26,7 @@ _COMMANDS = {
     "verify": "Look for damage in what is stored.",
     "rebuild": "Repair a damaged collection.",
     "forget": "Remove a folder or file from the index.",
-    "collections": "List the collections.",
+    "collections": "List the collections, or rename one.",
     "move": "Move a collection into a database, or back.",
     "train": "Adapt the model to a collection, with proof.",
     "models": "Get, choose, check and remove embedding models.",

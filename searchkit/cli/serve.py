@@ -148,7 +148,7 @@ def serve(request: _Request) -> None:
 
 def _make_token(request: _Request) -> None:
     from searchkit.library import Library
-    from searchkit.serve.http.callers import make_caller
+    from searchkit.maintenance.callers import make_caller
 
     if not request.new_token:
         raise click.UsageError("--sees goes with --new-token.")
@@ -180,7 +180,7 @@ def _serve(request: _Request) -> int:
     from searchkit.embedding.store import ModelStore
     from searchkit.home import Home
     from searchkit.library import Library
-    from searchkit.serve.http.callers import read_callers
+    from searchkit.maintenance.callers import read_callers
     from searchkit.serve.http.middleware.guards import read_or_make_token
     from searchkit.serve.http.server import end_process, serve
     from searchkit.serve.served_models import ServedModels

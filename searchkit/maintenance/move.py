@@ -24,6 +24,7 @@ from searchkit.reports import Progress, ProgressListener
 
 HERE = "local"  # the home that is this machine
 _JOURNAL = "moving.json"
+_KEYS = ("from", "to", "old", "new", "name")  # of the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,16 @@ class MoveReport:
 
 @dataclass(frozen=True, slots=True)
 class _Journal:
-    """A move under way. `old`, `new`: the states of both catalogs once they were compared, else ""."""
+    """A move under way. `old`, `new`: the states of both catalogs once they were compared, else "".
+
+    `name`: the collection's in the database that it leaves, "" if that is its own.
+    """
 
     source: str
     target: str
     old: str = ""
     new: str = ""
+    name: str = ""
 
     def has_left(self, state: str) -> bool:
         """True if a catalog that is not in use is one of this move's, as it was when they were compared."""
@@ -71,7 +76,7 @@ def move_collection(library: Library, name: str, to: str, on_progress: ProgressL
     collection = library.collection(name)
     old, new = collection.folder, replace(collection.folder, url=url)
     started = time.monotonic()
-    if old.url == new.url:
+    if _full(old.url) == _full(new.url):
         return _finish(old, started)
     if old.url is not None and new.url is not None:
         raise UsageError(
@@ -97,7 +102,7 @@ def move_collection(library: Library, name: str, to: str, on_progress: ProgressL
 def _moved(home: Home, old: CollectionFolder, new: CollectionFolder, on_progress: ProgressListener) -> Moved:
     """Copy, compare, switch, remove."""
     earlier = _read(old)
-    journal = _Journal(_full(old.url), _full(new.url))
+    journal = _Journal(_full(old.url), _full(new.url), name=old.url.collection if old.url else "")
     with (
         leaving(old) as source,
         arriving(new, lambda state: earlier is not None and earlier.has_left(state)) as target,
@@ -120,7 +125,7 @@ def _finish(folder: CollectionFolder, started: float) -> MoveReport:
     journal = _read(folder)
     if journal is None or not journal.new or journal.target != _full(folder.url):
         raise UsageError(f"Collection '{folder.name}' lives {_where(folder.url)} already.")
-    url = DatabaseUrl(journal.source) if journal.source else None
+    url = DatabaseUrl(journal.source, journal.name) if journal.source else None
     is_removed = remove_left_over(replace(folder, url=url), lambda state: state == journal.old)
     settle(folder)
     (folder.path / _JOURNAL).unlink(missing_ok=True)
@@ -154,8 +159,13 @@ def _full(url: DatabaseUrl | None) -> str:
     return "" if url is None else url.full
 
 
+def is_unfinished(folder: CollectionFolder) -> bool:
+    """True if a move of the collection was interrupted."""
+    return (folder.path / _JOURNAL).exists()
+
+
 def _write(folder: CollectionFolder, journal: _Journal) -> None:
-    content = {"from": journal.source, "to": journal.target, "old": journal.old, "new": journal.new}
+    content = dict(zip(_KEYS, (journal.source, journal.target, journal.old, journal.new, journal.name), strict=True))
     make_private_folder(folder.path)
     write_atomically(folder.path / _JOURNAL, json.dumps(content, indent=2).encode())
 
@@ -164,6 +174,6 @@ def _read(folder: CollectionFolder) -> _Journal | None:
     """The journal of a move that was interrupted, None if there is none that can be read."""
     try:
         content = json.loads((folder.path / _JOURNAL).read_bytes())
-        return _Journal(*(str(content[key]) for key in ("from", "to", "old", "new")))
+        return _Journal(*(str(content[key]) for key in _KEYS[:4]), name=str(content.get("name", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

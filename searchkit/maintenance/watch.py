@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -107,11 +108,16 @@ def watch(
 ) -> Iterator[IndexReport]:
     """Yield a report of each run that changed something, until `stopped`, or until the last collection is forgotten.
 
+    One that is renamed is watched on under its new name.
+
     Changed files are first read, so that their words are found; embedding pauses for newer changes and continues after them.
     """
+    names, places = list(collections), _places(library)
     while not stopped.is_set():
-        there = library.collections()
-        names = [name for name in collections if name in there]
+        now = _places(library)
+        named = {place: name for name, place in now.items()}
+        names = [found for name in names if (found := name if name in now else named.get(places.get(name, ())))]
+        places = now
         if not names:
             raise CollectionNotFoundError("The watched collections have been forgotten. Nothing is left to watch.")
         with FolderWatch([root for name in names for root in library.collection(name).roots()]) as changes:
@@ -140,12 +146,24 @@ def _follow(
                 stopped.wait(_BUSY_SECONDS)
                 is_settled = False
                 continue
+            except CollectionNotFoundError:  # forgotten or renamed this moment
+                is_settled = False
+                continue
             by_words = by_words or not report.model
             is_settled = is_settled and (not report.model or library.collection(name).is_covered())
             news = report.problems if report.problems != problems.get(name) else ()
             problems[name] = report.problems
             if report.added or report.changed or report.moved or report.deleted or report.embedded or news:
                 yield report
+
+
+def _places(library: Library) -> dict[str, tuple[str, ...]]:
+    """Where each collection is, whatever it is called."""
+    found = {}
+    for name in library.collections():
+        with suppress(OSError, CollectionNotFoundError):  # it goes, or gets another name, this moment
+            found[name] = library.collection(name).folder.place()
+    return found
 
 
 def _folders(library: Library, names: Sequence[str]) -> list[tuple[Path, ...]]:

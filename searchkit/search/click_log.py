@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -58,6 +58,15 @@ def erase_opened(home: Home, *, collection: str = "", below: Path | None = None)
     elif len(rest) < len(kept):
         write_atomically(home.click_log, b"".join(map(_line, rest)))
     return len(kept) - len(rest)
+
+
+def rename_opened(home: Home, old: str, new: str) -> int:
+    """Have the records of a collection name it by its new name; return their number."""
+    kept = read_opened(home)
+    renamed = [replace(one, collection=new) if one.collection == old else one for one in kept]
+    if renamed != kept:
+        write_atomically(home.click_log, b"".join(map(_line, renamed)))
+    return sum(one.collection == old for one in kept)
 
 
 def looked_for(query: str) -> str:

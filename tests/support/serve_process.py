@@ -20,7 +20,7 @@ import httpx2
 
 from searchkit.home import Home
 from searchkit.library import Library
-from searchkit.serve.http.callers import read_callers
+from searchkit.maintenance.callers import read_callers
 from searchkit.serve.http.middleware.guards import read_or_make_token
 from searchkit.serve.http.options import Limits, ServeOptions
 from searchkit.serve.served_models import CachedEmbedder

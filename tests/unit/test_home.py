@@ -57,6 +57,8 @@ def test_what_is_no_address_is_refused_without_being_repeated(text: str) -> None
         {"team": {"url": "postgresql://db/x", "model": "y"}},
         {"team": {"url": f"mysql://anna:{SECRET}@db/x"}},
         {"team": f"postgresql://anna:{SECRET}@db/x"},
+        {"team": {"url": "postgresql://db/x", "name": "a/b"}},
+        {"team": {"name": "b"}},
         {"": {"url": "postgresql://db/x"}},
         {"a/b": {"url": "postgresql://db/x"}},
         7,
@@ -67,6 +69,13 @@ def test_tables_that_make_no_sense_are_refused_without_their_secrets(table: obje
         databases_in(table, origin="config.toml")
     assert "config.toml" in str(refusal.value)
     assert SECRET not in f"{refusal.value} {refusal.value.remedy} {refusal.value.__cause__}"
+
+
+def test_a_collection_may_have_another_name_in_the_database() -> None:
+    read = databases_in(
+        {"a": {"url": "postgresql://db/x", "name": "b"}, "c": {"url": "postgresql://db/x", "name": "c"}}, origin=""
+    )
+    assert read == {"a": DatabaseUrl("postgresql://db/x", "b"), "c": DatabaseUrl("postgresql://db/x")}
 
 
 def test_a_collection_has_the_address_of_its_table() -> None:

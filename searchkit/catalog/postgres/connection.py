@@ -200,7 +200,8 @@ def url_of(folder: CollectionFolder) -> DatabaseUrl:
 
 def connected(folder: CollectionFolder) -> tuple[psycopg.Connection[Any], str]:
     """Connect, with the collection's schema first in the search path, whether or not it exists."""
-    url, schema = url_of(folder), schema_of(folder.name)
+    url = url_of(folder)
+    schema = schema_of(url.collection or folder.name)
     try:
         parts = psycopg.conninfo.conninfo_to_dict(url.full)
     except psycopg.Error:

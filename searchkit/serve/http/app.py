@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from searchkit import __version__
 from searchkit.errors import SearchkitError
+from searchkit.maintenance.callers import Caller
 from searchkit.serve.dialects import (
     external_search,
     native,
@@ -28,7 +29,6 @@ from searchkit.serve.dialects import (
     service,
     vector_stores,
 )
-from searchkit.serve.http.callers import Caller
 from searchkit.serve.http.error_responses import ErrorResponse, body_of, error_response, internal_error
 from searchkit.serve.http.lifespan import AppState
 from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log, route_of

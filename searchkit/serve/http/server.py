@@ -21,8 +21,8 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from searchkit.errors import Action, Option, Remedy, UsageError
 from searchkit.library import Library
+from searchkit.maintenance.callers import Caller
 from searchkit.serve.http.app import Guarded, make_api
-from searchkit.serve.http.callers import Caller
 from searchkit.serve.http.lifespan import AppState, close_state, lifespan, open_state, state_for
 from searchkit.serve.http.middleware.asgi import ErrorBoundary, error_summary, log
 from searchkit.serve.http.options import ServeOptions

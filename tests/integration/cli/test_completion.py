@@ -58,6 +58,7 @@ def offered(home: Path, typed: str) -> list[str]:
         ("searchkit ask -c note", ["notes"]),
         ("searchkit status -c note", ["notes"]),
         ("searchkit forget -c note", ["notes"]),
+        ("searchkit collections rename note", ["notes"]),
         ("searchkit search --type pptx", ["pptx"]),
         ("searchkit search --type pdf,pptx", ["pdf,pptx"]),
         ("searchkit search --mode sem", ["semantic"]),

@@ -16,6 +16,7 @@ from searchkit.evaluate.retrieval.compare import RunComparison
 from searchkit.evaluate.retrieval.results import Changes, Difference, Latency, RetrievalReport, SetReport, WayRow
 from searchkit.evaluate.speed.bench import Report
 from searchkit.maintenance.move import MoveReport
+from searchkit.maintenance.rename import RenameReport
 from searchkit.train.adapter.report import AdapterReport
 from tests.support.fake_llm import fake_llm
 from tests.support.files import ROOT, write
@@ -27,6 +28,7 @@ FIELD_ROW = re.compile(r"^\| (`[^|]+`) \|", re.MULTILINE)
 # What prints the fields of a dataclass as they are, and takes long to run; its own tests run it.
 REPORTS: Mapping[tuple[str, str], type] = {
     ("move", ""): MoveReport,
+    ("collections rename", ""): RenameReport,
     ("train adapter", ""): AdapterReport,
     ("eval retrieval", ""): RetrievalReport,
     ("eval retrieval", "sets"): SetReport,

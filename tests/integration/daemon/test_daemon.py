@@ -32,6 +32,7 @@ from searchkit.daemon.server import DaemonSocket
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.home import Home
 from searchkit.library import Library
+from searchkit.maintenance.rename import rename_collection
 from searchkit.search.query.filters import Filters
 from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
 from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
@@ -217,6 +218,19 @@ def test_who_says_nothing_is_sent_away(daemon: RunningDaemon, home: Home, monkey
     with client._connected(address) as connection:
         connection.settimeout(20)
         assert connection.recv(10) == b""
+
+
+def test_a_collection_that_is_renamed_is_found_under_its_new_name(
+    daemon: RunningDaemon, library: Library, home: Home
+) -> None:
+    before = ask_daemon(home, SearchRequest("roses", collections=("docs",)))
+    with Library(home) as another:
+        rename_collection(another, "docs", "papers")
+    renamed = ask_daemon(home, SearchRequest("roses", collections=("papers",)))
+    assert before and renamed
+    assert [replace(hit, collection="papers") for hit in before.hits] == list(renamed.hits)
+    with pytest.raises(CollectionNotFoundError, match="No collection named 'docs'"):
+        ask_daemon(home, SearchRequest("roses", collections=("docs",)))
 
 
 def test_without_an_engine_the_library_searches(library: Library, home: Home) -> None:

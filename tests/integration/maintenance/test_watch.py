@@ -8,9 +8,10 @@ from threading import Event, Thread
 
 import pytest
 
-from searchkit.errors import CollectionNotFoundError
+from searchkit.errors import CollectionBusyError, CollectionNotFoundError
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import verify_collection
+from searchkit.maintenance.rename import rename_collection
 from searchkit.maintenance.watch import FolderWatch, watch
 from searchkit.reports import IndexReport, RunOptions
 from searchkit.types import SearchMode
@@ -80,6 +81,26 @@ def test_changes_are_found_as_they_happen(library: Library, docs: Path, watcher:
     eventually(lambda: library.collection("docs").is_covered())
     watcher.stop()
     assert verify_collection(library.collection("docs")) == []
+
+
+def test_a_collection_that_is_renamed_is_watched_on(library: Library, docs: Path, watcher: Watcher) -> None:
+    write(docs / "ships.txt", "A zeppelin is no ship.")
+    eventually(lambda: found(library, "zeppelin") == ["ships.txt"])
+    eventually(lambda: _is_renamed(library))
+    write(docs / "whales.txt", "A walrus is no whale.")
+    eventually(lambda: found(library, "walrus") == ["whales.txt"])
+    assert library.collections() == ["papers"]
+    watcher.stop()
+    assert watcher.ended is None
+    assert watcher.reports[-1].collection == "papers"
+
+
+def _is_renamed(library: Library) -> bool:
+    """Rename it, unless it is being written."""
+    try:
+        return rename_collection(library, "docs", "papers").collection == "papers"
+    except CollectionBusyError:
+        return False
 
 
 def test_a_burst_is_taken_in_together(library: Library, docs: Path, watcher: Watcher) -> None:

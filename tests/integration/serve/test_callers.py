@@ -20,9 +20,9 @@ from starlette.routing import Route
 from searchkit.errors import CatalogError, CollectionNotFoundError, ConfigError, UsageError
 from searchkit.home import Home, View
 from searchkit.library import Library
+from searchkit.maintenance.callers import make_caller, read_callers
 from searchkit.search.query.filters import Filters
 from searchkit.serve.http import app
-from searchkit.serve.http.callers import make_caller, read_callers
 from searchkit.serve.http.middleware.guards import OPEN_PATHS
 from searchkit.types import SearchMode
 from tests.support.fake_llm import FakeLlm

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from searchkit.errors import SearchkitError
 from searchkit.files import PRIVATE_FILE_MODE, make_private_folder, write_atomically
 from searchkit.home import Home
-from searchkit.serve.http.callers import Caller
+from searchkit.maintenance.callers import Caller
 from searchkit.serve.http.error_responses import ErrorResponse
 from searchkit.serve.http.middleware.asgi import App, Receive, Scope, Send, header, headers, refuse, without_body
 from searchkit.serve.http.options import ServeOptions, is_loopback

@@ -14,7 +14,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from searchkit.config import as_toml
@@ -74,10 +74,28 @@ def make_caller(home: Home, name: str, sees: Sequence[tuple[str, str]]) -> str:
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     view = View(tuple((collection, tuple(paths)) for collection, paths in roots.items()))
     others = [caller for caller in read_callers(home) if caller.name != name]
-    make_private_folder(home.path)
-    text = "\n".join(_as_toml(caller) for caller in [*others, Caller(name, sha256(token.encode()).hexdigest(), view)])
-    write_atomically(home.callers, text.encode())
+    _write(home, [*others, Caller(name, sha256(token.encode()).hexdigest(), view)])
     return token
+
+
+def rename_seen(home: Home, old: str, new: str) -> list[str]:
+    """Have tokens see a collection under its new name; returns the names of those that see it. Raises ConfigError."""
+    callers = read_callers(home)
+    seeing = [caller.name for caller in callers if caller.view.of(old)]
+    if seeing:
+        _write(home, [replace(caller, view=_with_name(caller.view, old, new)) for caller in callers])
+    return seeing
+
+
+def _with_name(view: View, old: str, new: str) -> View:
+    """The view with what it sees of a collection under that one's new name."""
+    renamed = {new if name == old else name: paths for name, paths in view.roots if name != new}
+    return View(tuple(renamed.items()))
+
+
+def _write(home: Home, callers: Sequence[Caller]) -> None:
+    make_private_folder(home.path)
+    write_atomically(home.callers, "\n".join(map(_as_toml, callers)).encode())
 
 
 def _caller(home: Home, name: str, values: object) -> Caller:

@@ -174,6 +174,7 @@ def _read(folder: CollectionFolder) -> _Journal | None:
     """The journal of a move that was interrupted, None if there is none that can be read."""
     try:
         content = json.loads((folder.path / _JOURNAL).read_bytes())
-        return _Journal(*(str(content[key]) for key in _KEYS[:4]), name=str(content.get("name", "")))
+        source, target, old, new = (str(content[key]) for key in _KEYS[:4])
+        return _Journal(source, target, old, new, str(content.get("name", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -9,9 +9,8 @@ follow stands in `renaming.json` in the data directory, and whichever renaming c
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from searchkit.catalog.catalog import readable_errors
 from searchkit.catalog.connection import held, writer_lock
@@ -20,14 +19,12 @@ from searchkit.errors import Action, CollectionBusyError, Remedy, UsageError
 from searchkit.files import sync_folder, write_atomically
 from searchkit.home import CollectionFolder, Home, all_collections, collection_at, existing_collection
 from searchkit.library import Library
-from searchkit.maintenance.callers import rename_seen
+from searchkit.maintenance.mentions import is_same, rename_mentions
 from searchkit.maintenance.move import is_unfinished
-from searchkit.search.click_log import rename_opened
 
 _JOURNAL = "renaming.json"
 _LOCK = "renaming.lock"
 _LOCK_FILES = ("lock", "lock.holder")  # of whoever would have created a collection, and was killed before
-_EVERYTHING = "searchkit"  # `searchkit/NAME` is a collection as the server's clients name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ def _check(home: Home, source: CollectionFolder, target: CollectionFolder) -> No
     """Raise UsageError if the name is taken, or the collection not in one place."""
     if source.name == target.name:
         raise UsageError(f"The collection is called '{source.name}' already.")
-    if target.name in [each.name for each in all_collections(home)] and not _is_same(source.path, target.path):
+    if target.name in [each.name for each in all_collections(home)] and not is_same(source.path, target.path):
         raise UsageError(
             f"There is a collection '{target.name}' already. Nothing was changed.", remedy="Choose another name."
         )
@@ -132,7 +129,7 @@ def _clear(source: CollectionFolder, target: CollectionFolder) -> None:
 
     Raises UsageError if there is more.
     """
-    if not target.path.is_dir() or _is_same(source.path, target.path):
+    if not target.path.is_dir() or is_same(source.path, target.path):
         return
     with writer_lock(target.path):
         if others := sorted(path.name for path in target.path.iterdir() if path.name not in _LOCK_FILES):
@@ -144,56 +141,12 @@ def _clear(source: CollectionFolder, target: CollectionFolder) -> None:
 
 
 def _follow(home: Home, old: str, new: str) -> RenameReport:
-    """Have everything else refer to the new name. Doing it twice changes nothing more."""
+    """Have everything else mention the new name. Doing it twice changes nothing more."""
     target = collection_at(home, new)
-    before = home.collections / old
-    if target.url is not None and before.is_dir() and not _is_same(before, target.path):
-        _merge(before, target.path)
-    (vectors, _), (new_vectors, _) = home.earlier_training(old), home.earlier_training(new)
-    for earlier, later in (
-        (vectors.parent, new_vectors.parent),
-        (home.earlier_evaluation(old), home.earlier_evaluation(new)),
-    ):
-        if earlier.exists() and not later.exists():
-            earlier.rename(later)
-    report = RenameReport(
-        new,
-        old,
-        name_in_database=(target.url.collection or new) if target.url else "",
-        aliases=_rename_aliases(home, old, new),
-        tokens=tuple(rename_seen(home, old, new)),
-        opened=rename_opened(home, old, new),
-    )
+    mentions = rename_mentions(home, old, target)
     (home.path / _JOURNAL).unlink(missing_ok=True)
-    return report
-
-
-def _merge(before: Path, folder: Path) -> None:
-    """Move files of a collection in a database to its new folder; one that somebody has made there since is the newer."""
-    folder.parent.mkdir(exist_ok=True)
-    with suppress(OSError):  # there is none, or an empty one
-        before.rename(folder)
-        return
-    for path in before.iterdir():
-        if not (folder / path.name).exists():
-            path.rename(folder / path.name)
-    shutil.rmtree(before)
-
-
-def _rename_aliases(home: Home, old: str, new: str) -> tuple[str, ...]:
-    """The aliases that stood for the collection; now they stand for its new name."""
-    meant = {old: new, f"{_EVERYTHING}/{old}": f"{_EVERYTHING}/{new}"}
-    settings = saved_settings(home)
-    found = tuple(alias for alias, name in settings.serve.aliases.items() if name in meant)
-    if found:
-        aliases = {alias: meant.get(name, name) for alias, name in settings.serve.aliases.items()}
-        save_settings(home, replace(settings, serve=replace(settings.serve, aliases=aliases)))
-    return found
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    """True if two paths are one folder: where case does not count."""
-    return one.exists() and other.exists() and one.samefile(other)
+    name_there = (target.url.collection or new) if target.url else ""
+    return RenameReport(new, old, name_there, mentions.aliases, mentions.tokens, mentions.opened)
 
 
 def _write(home: Home, source: CollectionFolder, target: CollectionFolder) -> None:

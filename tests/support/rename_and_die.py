@@ -6,14 +6,15 @@ Usage: python -m tests.support.rename_and_die HOME WHEN STEP, as in `before _swi
 import sys
 
 from searchkit.library import Library
-from searchkit.maintenance import rename
+from searchkit.maintenance import mentions, rename
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.move_and_die import deadly
 
 
 def main(home: str, when: str, step: str) -> None:
     """Rename."""
-    setattr(rename, step, deadly(getattr(rename, step), when, 1))
+    module = rename if hasattr(rename, step) else mentions
+    setattr(module, step, deadly(getattr(module, step), when, 1))
     with Library(home, embedder=HashEmbedder()) as library:
         rename.rename_collection(library, "docs", "papers")
 

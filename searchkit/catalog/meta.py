@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
@@ -27,7 +28,7 @@ _FOLDER_PROBLEMS = "folder_problems"
 _LEFT_OUT = "left_out"  # counts by rule of each root
 UNREAD = "files_to_read"  # files that were found and wait to be read; "" or 0 once all are
 _UNDER_WAY_SECONDS = 20  # since the last commit; there is one every few seconds
-UPDATED = "updated_at"  # local time with offset, when the last index run ended
+UPDATED = "updated_at"  # when the last index run ended, see `updated_at`
 
 
 def set_meta(catalog: CatalogWriter, key: str, value: str) -> None:
@@ -47,6 +48,12 @@ def embedding_rate(catalog: CatalogReader) -> float:
     """Passages a second of an index run that is under way, 0 if none embeds."""
     rate, _, at = (catalog.meta(_EMBEDDING) or "0 0").partition(" ")
     return float(rate) if time.time() - float(at) < _UNDER_WAY_SECONDS else 0.0
+
+
+def updated_at(catalog: CatalogReader) -> str | None:
+    """When the last index run ended, in ISO 8601 with an offset; None if none has."""
+    moment = catalog.meta(UPDATED)
+    return datetime.fromisoformat(moment).isoformat(timespec="seconds") if moment else None  # earlier ones have +0530
 
 
 def folder_problems(catalog: CatalogReader) -> list[Problem]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from searchkit.catalog import documents, roots
 from searchkit.catalog.catalog import CatalogReader
-from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, embedding_rate, folder_problems, left_out
+from searchkit.catalog.meta import LAZY, MODEL, UNREAD, UPDATED, embedding_rate, folder_problems, left_out, updated_at
 from searchkit.catalog.passages import (
     chunks_as_they_are,
     count_chunks,
@@ -73,7 +73,7 @@ def collection_status(folder: CollectionFolder, catalog: CatalogReader, fingerpr
         scanned_pages=documents.count_scanned_pages(catalog),
         formats=tuple(documents.count_by_format(catalog)),
         size_bytes=folder_size_bytes(folder.path) + catalog.database.size_bytes(),
-        updated_at=catalog.meta(UPDATED),
+        updated_at=updated_at(catalog),
         problems=(
             *folder_problems(catalog),
             *(Problem(paths[r.root_id] / path_from_text(r.file), reason_of(r), r.remedy) for r in problems),

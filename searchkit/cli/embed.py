@@ -7,7 +7,7 @@ import click
 
 from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, progress_line, say
-from searchkit.display import error_text, plural
+from searchkit.display import clock_time, error_text, plural
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.reports import EmbedReport, RunOptions
 
@@ -54,16 +54,15 @@ def embed(*, collection: str, follow: bool, ray: str, wait: bool, as_json: bool)
             raise NothingIndexedError
         options = RunOptions(wait=wait or follow)
         for name in names:
-            _embed(library.collection(name), options, ray, as_json=as_json)
+            _report(_embed(library.collection(name), options, ray), as_json=as_json)
         if follow:
             say(f"Waiting for what is added to {', '.join(names)}. Ctrl-C ends it.")
             _follow(library, names, options, ray, as_json=as_json)
 
 
-def _embed(collection: "Collection", options: RunOptions, ray: str, *, as_json: bool) -> None:
+def _embed(collection: "Collection", options: RunOptions, ray: str) -> EmbedReport:
     with progress_line() as listen:
-        report = collection.embed(on_progress=listen, options=options, ray=ray)
-    _report(report, as_json=as_json)
+        return collection.embed(on_progress=listen, options=options, ray=ray)
 
 
 def _follow(library: "Library", names: list[str], options: RunOptions, ray: str, *, as_json: bool) -> None:
@@ -75,18 +74,20 @@ def _follow(library: "Library", names: list[str], options: RunOptions, ray: str,
             try:
                 counts = collection.coverage()
                 if counts.vectors < counts.passages or not counts.model:
-                    _embed(collection, options, ray, as_json=as_json)
+                    report = _embed(collection, options, ray)
+                    if report.embedded:
+                        _report(report, as_json=as_json, time=f"{clock_time()} ")
                 said.pop(name, None)
             except (CatalogError, CollectionBusyError) as error:
                 if collection.folder.url is None:
                     raise
                 if said.get(name) != (text := error_text(error)):
-                    say(f"{name}: {text}")
+                    say(f"{clock_time()} {name}: {text}")
                 said[name] = text
         time.sleep(_LOOK_SECONDS)
 
 
-def _report(report: EmbedReport, *, as_json: bool) -> None:
+def _report(report: EmbedReport, *, as_json: bool, time: str = "") -> None:
     if as_json:
         print_json(
             [
@@ -102,4 +103,4 @@ def _report(report: EmbedReport, *, as_json: bool) -> None:
         return
     left = f"; {plural(report.left, 'passage')} left to others" if report.left else ""
     embedded = f"{plural(report.embedded, 'passage')} embedded, {report.elapsed_seconds:,.1f} s"
-    say(f"{report.collection}: {embedded}{left}")
+    say(f"{time}{report.collection}: {embedded if report.embedded else 'nothing to embed'}{left}")

@@ -13,7 +13,8 @@ from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import (
     command,
     error_text,
-    file_changes,
+    clock_time,
+    index_summary,
     left_out_text,
     ocr_text,
     on_one_line,
@@ -209,7 +210,7 @@ def _watch(library: "Library", names: list[str], *, as_json: bool) -> None:
 
     say(f"Watching {', '.join(names)}. Ctrl-C ends it.")
     for report in watch(library, names, lambda _: None, Event()):
-        _report(report, as_json=as_json)
+        _report(report, as_json=as_json, time=f"{clock_time()} ")
 
 
 def _advise(report: IndexReport, library: "Library") -> None:
@@ -295,7 +296,8 @@ def _advise_grammars(report: IndexReport) -> None:
         say(f"  Source code was cut at blank lines. What cuts it at its definitions: {how}")
 
 
-def _report(report: IndexReport, *, as_json: bool) -> None:
+def _report(report: IndexReport, *, as_json: bool, time: str = "") -> None:
+    """Print what a run has changed. `time`: before it, of a run that nobody is waiting for."""
     if as_json:
         problems = [
             {"path": str(problem.path), "reason": problem.reason, "remedy": problem.remedy}
@@ -303,7 +305,7 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         ]
         print_json([{**asdict(report), "problems": problems}])
         return
-    say(f"{report.collection}: {file_changes(report)};{_totals(report)}")
+    say(f"{time}{report.collection}: {index_summary(report)}")
     if len(report.formats) > 1 and report.added and not report.unchanged:
         kinds = (f"{each.format} {each.files:,}" for each in report.formats)
         say(f"  by format:  {', '.join(kinds)}")
@@ -322,11 +324,3 @@ def _report(report: IndexReport, *, as_json: bool) -> None:
         say(
             f"  {plural(report.skipped, 'file')} skipped in all; each with its reason: {command('status', '--problems')}"
         )
-
-
-def _totals(report: IndexReport) -> str:
-    not_read = ((report.skipped, "skipped"), (report.unsupported, "of other kinds"))
-    skipped = "".join(f" in all {plural(count, 'file')} {what};" for count, what in not_read if count)
-    speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
-    found = f"{report.embedded:,} embedded{speed}" if report.model else "found by their words"
-    return f"{skipped} {plural(report.passages, 'passage')}, {found}, {report.elapsed_seconds:.1f} s"

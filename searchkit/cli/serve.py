@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from searchkit.serve.http.server import Listening
 
 _NEEDED = ("fastapi", "uvicorn")
+_LOG_TIME = "%Y-%m-%d %H:%M:%S"  # where this runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,6 @@ def _remote_model(library: "Library", options: "ServeOptions") -> str:
 
 def _log(*, verbose: bool) -> None:
     """Log to stderr: what went wrong and, if verbose, one line per request."""
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", datefmt=_LOG_TIME, level=logging.WARNING)
     logging.getLogger("searchkit.serve").setLevel(logging.INFO if verbose else logging.WARNING)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every malformed request

@@ -14,6 +14,7 @@ from searchkit.display import (
     command,
     left_out_rule,
     left_out_text,
+    local_time,
     ocr_text,
     on_one_line,
     plural,
@@ -110,7 +111,8 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(f"  index     {_index(one.index)}")
     if one.database:
         click.echo(f"  lives in  {on_one_line(one.database)}")
-    click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {one.updated_at or 'never'}")
+    updated = local_time(one.updated_at) if one.updated_at else "never"
+    click.echo(f"  on disk   {size(one.size_bytes)}, last brought up to date {updated}")
     for problem in one.problems[:_PROBLEMS_SHOWN]:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
     if len(one.problems) > _PROBLEMS_SHOWN:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from searchkit.catalog import documents, vectors
@@ -116,7 +117,7 @@ class IndexRun:
             if is_covered:
                 vectors.forget_asked(self.catalog)
             set_meta(self.catalog, COVERED, self._fingerprint if is_covered else "")
-            set_meta(self.catalog, UPDATED, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+            set_meta(self.catalog, UPDATED, datetime.now().astimezone().isoformat(timespec="seconds"))
         write_guess_index(self.folder, self.catalog)
         if self.embedder is not None:
             refresh_index(self.folder, self.catalog, self.embedder, slack=self.options.index_slack)

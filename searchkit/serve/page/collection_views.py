@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from searchkit.display import on_one_line, plural, seconds_left, size, time_left
+from searchkit.display import local_time, on_one_line, plural, seconds_left, size, time_left
 from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
@@ -61,7 +61,7 @@ def _view(status: CollectionStatus, run: RunStatus | None) -> CollectionView:
         passages=status.passages,
         vectors=status.vectors,
         size=size(status.size_bytes),
-        updated=(status.updated_at or "")[:16].replace("T", " "),
+        updated=local_time(status.updated_at) if status.updated_at else "",
         formats=", ".join(f"{count.files:,} {count.format}" for count in status.formats[:6]),
         problems=[(on_one_line(str(each.path)), on_one_line(each.reason)) for each in status.problems[:_MOST_PROBLEMS]],
         problem_count=len(status.problems),

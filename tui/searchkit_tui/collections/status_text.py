@@ -7,7 +7,7 @@ from itertools import groupby
 from textual.content import Content
 
 from searchkit import Library
-from searchkit.display import command, left_out_text, on_one_line, plural, printable, size
+from searchkit.display import command, left_out_text, local_time, on_one_line, plural, printable, size
 from searchkit.errors import SearchkitError
 from searchkit.reports import CollectionStatus, IndexStatus, Problem
 from searchkit_tui.rendering.errors import error_text
@@ -122,4 +122,4 @@ def _kind(problem: Problem) -> tuple[str, str]:
 
 def _when(moment: str | None) -> str:
     """Say when a collection was last brought up to date, to the minute."""
-    return f"updated {moment[:16].replace('T', ' ')}" if moment else "first run not finished yet"
+    return f"updated {local_time(moment)}" if moment else "first run not finished yet"

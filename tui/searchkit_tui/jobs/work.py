@@ -197,9 +197,9 @@ def retry_while_busy(job: Job, run: Callable[[], Result]) -> Result:
 
 def changes(report: IndexReport) -> str:
     """Say what an index run did: `3 added, 1 deleted; 40 passages embedded`."""
-    skipped = f", {report.skipped:,} skipped" if report.skipped else ""
-    if not report.model:
-        return (
-            f"{file_changes(report)}{skipped}; {plural(report.passages, 'passage')}, found by words: there is no model"
-        )
-    return f"{file_changes(report)}{skipped}; {plural(report.embedded, 'passage')} embedded"
+    files = file_changes(report)
+    files += f", {report.skipped:,} skipped" if files and report.skipped else ""
+    by_words = f"{plural(report.passages, 'passage')}, found by words: there is no model"
+    embedded = f"{plural(report.embedded, 'passage')} embedded" if report.embedded else ""
+    done = [part for part in (files, embedded if report.model else by_words) if part]
+    return "; ".join(done) or "nothing has changed"

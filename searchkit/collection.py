@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from searchkit.errors import (
     ModelError,
     ModelNotFoundError,
     Remedy,
+    SearchkitError,
     UsageError,
 )
 from searchkit.files import path_from_text, path_to_text
@@ -37,6 +38,7 @@ from searchkit.reports import (
     Progress,
     ProgressListener,
     RunOptions,
+    Work,
 )
 from searchkit.search.click_log import erase_opened
 from searchkit.search.on_demand import OnDemandReader
@@ -86,11 +88,38 @@ class Collection:
         """Open the catalog for reading, for the duration of a `with` block."""
         return reading(self.folder)
 
+    @contextmanager
     def writing(
-        self, on_wait: Callable[[str], None] | None = None, *, beside_others: bool = False
-    ) -> AbstractContextManager[CatalogWriter]:
+        self,
+        on_wait: Callable[[str], None] | None = None,
+        *,
+        beside_others: bool = False,
+        work: Work = Work.WRITE,
+    ) -> Iterator[CatalogWriter]:
         """Open the catalog for writing, with the collection's lock; see `catalog.connection.writing`."""
-        return writing(self.folder, on_wait, beside_others=beside_others)
+        with ExitStack() as stack:
+            with self.refusing():
+                catalog = stack.enter_context(writing(self.folder, on_wait, beside_others=beside_others, work=work))
+            yield catalog
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Have a CollectionBusyError of the block say how far whoever writes to the collection is."""
+        from searchkit.catalog.writer import busy, writer_of
+        from searchkit.display import progress_left
+
+        try:
+            yield
+        except CollectionBusyError as error:
+            try:
+                with self.reading() as catalog:
+                    writer = writer_of(self.folder, catalog)
+                    counts, unread = self.coverage(), int(catalog.meta(UNREAD) or 0)
+            except SearchkitError:  # it has not been created yet, or its database has gone
+                raise error from None
+            if writer is None:
+                raise error from None
+            raise busy(self.name, writer, progress_left(counts, unread)) from None
 
     def model(self) -> str:
         """The name of the model whose vectors the collection uses, "" if it has none yet or does not exist yet."""
@@ -139,12 +168,14 @@ class Collection:
     def status(self) -> CollectionStatus:
         """Count what the collection contains, and list what could not be read."""
         from searchkit.catalog.status import collection_status
+        from searchkit.catalog.writer import writer_of
         from searchkit.index_store import index_status
 
         with self.reading() as catalog:
             fingerprint = self._fingerprint(catalog)
             status = collection_status(self.folder, catalog, fingerprint)
-            return replace(status, index=index_status(self.folder, catalog, fingerprint))
+            index = index_status(self.folder, catalog, fingerprint)
+            return replace(status, index=index, writer=writer_of(self.folder, catalog))
 
     def left_out(self) -> list[LeftOut]:
         """List what rules leave out of the folders now, but for those that are away, and what readers left out of documents."""
@@ -225,7 +256,7 @@ class Collection:
 
         Raises CollectionBusyError if another process writes to the collection, ModelNotFoundError.
         """
-        with self.writing(waiting(on_progress, options), beside_others=True) as catalog:
+        with self.writing(waiting(on_progress, options), beside_others=True, work=Work.INDEX) as catalog:
             return self.run(
                 catalog,
                 all_roots(catalog),
@@ -264,7 +295,8 @@ class Collection:
         from searchkit.catalog.passages import count_passages
 
         cluster = self._on_ray(ray) if ray else nullcontext()
-        with cluster as by, self.writing(waiting(on_progress, options), beside_others=True) as catalog:
+        others = waiting(on_progress, options)
+        with cluster as by, self.writing(others, beside_others=True, work=Work.EMBED) as catalog:
             embedder = self.embedder_to_index(catalog, on_progress=on_progress)
             if embedder is None:
                 own = catalog.meta(MODEL)
@@ -327,13 +359,13 @@ class Collection:
         from searchkit.catalog.roots import forget_path
 
         try:
-            with self.writing() as catalog:
+            with self.writing(work=Work.FORGET) as catalog:
                 removed = forget_path(catalog, path)
                 roots_left = all_roots(catalog)
                 if removed:
                     self._shrink_index(catalog)
-        except CollectionBusyError:
-            return self._forget_meanwhile(path)
+        except CollectionBusyError as error:
+            return self._forget_meanwhile(path, error)
         if removed is not None and not roots_left:
             self._remove_files()
         elif removed is not None:
@@ -348,7 +380,7 @@ class Collection:
         """
         from searchkit.catalog import documents
 
-        with self.writing() as catalog:
+        with self.writing(work=Work.FORGET) as catalog:
             count = documents.count_by_status(catalog)[DocumentStatus.INDEXED]
         self._remove_files()
         return count
@@ -435,15 +467,13 @@ class Collection:
         else:
             discard_index(self.folder)
 
-    def _forget_meanwhile(self, path: Path) -> int | None:
+    def _forget_meanwhile(self, path: Path, refusal: CollectionBusyError) -> int | None:
         """Forget while another process indexes, which will notice. Raises CollectionBusyError for a whole root."""
         from searchkit.catalog.roots import forget_path
 
         with self.reading() as catalog:
             if any(root.path.is_relative_to(path) for root in all_roots(catalog)):
-                raise CollectionBusyError(
-                    f"Collection '{self.name}' is being indexed.", remedy="Stop that, then forget the whole folder."
-                )
+                raise CollectionBusyError(str(refusal), remedy="Stop that, then forget the whole folder.")
         with writing_meanwhile(self.folder) as catalog:
             removed = forget_path(catalog, path)
         if removed is not None:

@@ -36,7 +36,7 @@ from searchkit.home import (
     existing_collection,
     name_after_folder,
 )
-from searchkit.reports import CollectionStatus, IndexReport, ProgressListener, RunOptions
+from searchkit.reports import CollectionStatus, IndexReport, ProgressListener, RunOptions, Work
 from searchkit.search.on_demand import OnDemandReader
 from searchkit.search.query.filters import Filters
 from searchkit.search.query.parse import ParsedQuery
@@ -138,7 +138,7 @@ class Library:
         words_first = is_new and self.open_models.is_to_be_converted(model or load_settings(self.home).model)
         # Opened before anything is created.
         embedder = chosen.embedder_to_index(model=model) if is_new and not words_first else None
-        with chosen.writing(waiting(on_progress, options), beside_others=True) as catalog:
+        with chosen.writing(waiting(on_progress, options), beside_others=True, work=Work.INDEX) as catalog:
             if not is_new:
                 embedder = chosen.embedder_to_index(catalog, model, on_progress)
             with catalog.transaction():

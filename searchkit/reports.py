@@ -188,6 +188,29 @@ class EmbedReport:
     elapsed_seconds: float
 
 
+class Work(StrEnum):
+    """What a process that writes to a collection does, in the word for what becomes of the collection."""
+
+    WRITE = "written"
+    INDEX = "indexed"
+    EMBED = "embedded"
+    FORGET = "changed"
+    REBUILD = "rebuilt"
+    MOVE = "moved"
+    RENAME = "renamed"
+    TUNE = "tuned"
+    SWITCH = "switched to another model"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A process that writes to a collection. `process`: as people know it; `since`: in ISO 8601, "" if it is not known."""
+
+    work: Work = Work.WRITE
+    process: str = "another process"
+    since: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
     """The index that semantic searches of a collection use.
@@ -210,7 +233,8 @@ class CollectionStatus:
     `unread`: files that the last run found but did not get to read. `provisional`: passages without a vector that have a
     provisional one. `is_lazy`: True if passages are embedded only as questions ask for them. `inside`: documents inside
     files, such as attachments. `left_out_inside`: what readers left out of documents, by kind, and of how many. `database`: where
-    it lives in PostgreSQL, without a password; empty for a collection of this machine.
+    it lives in PostgreSQL, without a password; empty for a collection of this machine. `writer`: who writes to it now, None if
+    nobody does.
     """
 
     name: str
@@ -237,6 +261,7 @@ class CollectionStatus:
     is_lazy: bool = False
     embedding_rate: float = 0.0
     database: str = ""
+    writer: Writer | None = None
 
 
 @dataclass(frozen=True, slots=True)

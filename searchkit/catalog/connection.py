@@ -4,7 +4,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
-from datetime import datetime
 from pathlib import Path
 
 from searchkit.catalog.catalog import (
@@ -19,9 +18,10 @@ from searchkit.catalog.catalog import (
 )
 from searchkit.catalog.fulltext import FTS5
 from searchkit.catalog.roots import write_recovery_record
-from searchkit.errors import Action, CatalogError, CollectionBusyError, Remedy
-from searchkit.files import PRIVATE_FILE_MODE, sync_file, write_atomically
+from searchkit.errors import Action, CatalogError, Remedy
+from searchkit.files import PRIVATE_FILE_MODE, sync_file
 from searchkit.home import CollectionFolder
+from searchkit.reports import Work
 
 _OWN = "json_extract(nullif(d.metadata, ''), '$.date')"
 # A document's moment, in ISO 8601: its own date, as far as it has one (perhaps only the year), else the time of its file's last
@@ -96,6 +96,8 @@ def open_for_reading(path: Path) -> CatalogReader:
     if version == 0:
         raise CatalogError(f"{path} is not a catalog of searchkit. {UNTOUCHED}", remedy=remedy_of(path))
     if version < LATEST_VERSION:
+        from searchkit.catalog.writer import writer_lock
+
         with writer_lock(path.parent):
             open_for_writing(path).close()
     _create_views(connection)
@@ -264,40 +266,52 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 @contextmanager
 def writing(
-    folder: CollectionFolder, on_wait: Callable[[str], None] | None = None, *, beside_others: bool = False
+    folder: CollectionFolder,
+    on_wait: Callable[[str], None] | None = None,
+    *,
+    beside_others: bool = False,
+    work: Work = Work.WRITE,
 ) -> Iterator[CatalogWriter]:
-    """Open the catalog for writing, created if it does not exist. `on_wait`: see `writer_lock`.
+    """Open the catalog for writing, created if it does not exist. `on_wait`, `work`: see `writer_lock`.
 
     `beside_others`: where the database can, others may write too, to other roots (see `Database.locked`).
     """
     if folder.url is not None:
         from searchkit.catalog.postgres import connection as server
 
-        with server.writing(folder, on_wait, beside_others=beside_others) as catalog:
+        with server.writing(folder, on_wait, beside_others=beside_others, work=work) as catalog:
             folder.create()
             yield catalog
             write_recovery_record(folder, catalog)
         return
+    from searchkit.catalog.writer import writer_lock  # searches need none
+
     with readable_errors(folder):
         folder.create()
-        with writer_lock(folder.path, on_wait), open_for_writing(folder.catalog) as catalog:
+        with writer_lock(folder.path, on_wait, work), open_for_writing(folder.catalog) as catalog:
             yield catalog
             write_recovery_record(folder, catalog)
 
 
 @contextmanager
 def held(folder: CollectionFolder) -> Iterator[None]:
-    """Keep all others from writing to a collection, to whose catalog nothing is written here either.
+    """Keep all others from writing to a collection that is renamed: nothing is written to its catalog.
 
     Raises CollectionBusyError if another process writes, CatalogError.
     """
     if folder.url is not None:
         from searchkit.catalog.postgres import connection as server
 
-        with server.writing(folder, None, beside_others=False) if server.exists(folder) else nullcontext():
+        with (
+            server.writing(folder, None, beside_others=False, work=Work.RENAME)
+            if server.exists(folder)
+            else nullcontext()
+        ):
             yield
         return
-    with readable_errors(folder), writer_lock(folder.path):
+    from searchkit.catalog.writer import writer_lock
+
+    with readable_errors(folder), writer_lock(folder.path, work=Work.RENAME):
         yield
 
 
@@ -352,41 +366,3 @@ def reading(folder: CollectionFolder) -> Iterator[CatalogReader]:
     """Open the catalog for reading."""
     with readable_errors(folder), open_collection(folder) as catalog:
         yield catalog
-
-
-@contextmanager
-def writer_lock(folder: Path, on_wait: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Lock the collection for writing.
-
-    If another process has the lock, `on_wait` is called with a text that says which, and this one waits; without `on_wait`
-    CollectionBusyError is raised.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / "lock", timeout=0, mode=PRIVATE_FILE_MODE)
-    holder = folder / "lock.holder"
-    try:
-        lock.acquire()
-    except Timeout:
-        who = _who(holder)
-        if on_wait is None:
-            raise CollectionBusyError(
-                f"Collection '{folder.name}' is being written by {who}.",
-                remedy=Remedy(Action.WAIT) | Remedy(sentence="Stop it"),
-            ) from None
-        on_wait(who)
-        lock.acquire(timeout=-1)
-    try:
-        now = datetime.now().astimezone().strftime("%H:%M:%S")
-        write_atomically(holder, f"process {os.getpid()} since {now}".encode())
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
-
-
-def _who(holder: Path) -> str:
-    try:
-        return holder.read_text("utf-8")
-    except OSError:  # it has just finished, or just begun
-        return "another process"

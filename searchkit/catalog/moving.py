@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.checksums import state_of
-from searchkit.catalog.connection import open_as_it_is, open_for_writing, writer_lock
+from searchkit.catalog.connection import open_as_it_is, open_for_writing
 from searchkit.catalog.copying import Source, Target
 from searchkit.catalog.roots import write_recovery_record
+from searchkit.catalog.writer import writer_lock
 from searchkit.errors import CollectionNotFoundError, UsageError
 from searchkit.files import sync_file, sync_folder
 from searchkit.home import CollectionFolder
+from searchkit.reports import Work
 
 _UNFINISHED = "moved.db"
 
@@ -67,7 +69,7 @@ def remove_left_over(folder: CollectionFolder, is_left_over: IsLeftOver) -> bool
                 return False
             source.remove()
         return True
-    with readable_errors(folder), writer_lock(folder.path):
+    with readable_errors(folder), writer_lock(folder.path, work=Work.MOVE):
         if folder.catalog.exists() and not _may_be_replaced(folder, is_left_over):
             return False
         _remove_files(folder)
@@ -109,7 +111,7 @@ class _Files:
 
 @contextmanager
 def _leaving_files(folder: CollectionFolder) -> Iterator[Source]:
-    with readable_errors(folder), writer_lock(folder.path), open_for_writing(folder.catalog) as catalog:
+    with readable_errors(folder), writer_lock(folder.path, work=Work.MOVE), open_for_writing(folder.catalog) as catalog:
         catalog.execute("BEGIN IMMEDIATE")  # searches and `forget` write without the lock; closing it takes all back
         yield _Files(folder, catalog)
 
@@ -161,7 +163,7 @@ class _NewFile:
 def _arriving_in_files(folder: CollectionFolder, is_left_over: IsLeftOver) -> Iterator[Target]:
     with readable_errors(folder):
         folder.create()
-        with writer_lock(folder.path):
+        with writer_lock(folder.path, work=Work.MOVE):
             if folder.catalog.exists() and not _may_be_replaced(folder, is_left_over):
                 raise already_there(folder)
             new = folder.path / _UNFINISHED

@@ -8,7 +8,7 @@ import click
 from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed, say_what_is_away
-from searchkit.display import on_one_line, plural
+from searchkit.display import being_written, on_one_line, plural, seconds_left
 
 if TYPE_CHECKING:
     from searchkit.maintenance.move import MoveReport
@@ -48,6 +48,8 @@ def _list(*, as_json: bool) -> None:
                 "passages": one.passages,
                 "model": one.model,
                 "folders": [str(root) for root in one.roots],
+                "writer": asdict(one.writer) if one.writer else None,
+                "seconds_left": seconds_left(one),
             }
             for one in found
         )
@@ -55,9 +57,9 @@ def _list(*, as_json: bool) -> None:
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         roots = ", ".join(on_one_line(str(root)) for root in one.roots)
-        click.echo(
-            f"{one.name:<{width}}  {one.indexed:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}  {roots}"
-        )
+        counts = f"{one.indexed:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}"
+        now = f"  ({being_written(one)})" if one.writer else ""
+        click.echo(f"{one.name:<{width}}  {counts}  {roots}{now}")
 
 
 @collections.command()

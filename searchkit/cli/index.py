@@ -11,9 +11,9 @@ from searchkit.cli.completion import COLLECTION, MODEL
 from searchkit.cli.options import argument, option, with_options
 from searchkit.cli.output import print_json, progress_line, say
 from searchkit.display import (
+    clock_time,
     command,
     error_text,
-    clock_time,
     index_summary,
     left_out_text,
     ocr_text,

@@ -11,6 +11,7 @@ import click
 from searchkit.cli.completion import COLLECTION
 from searchkit.cli.output import print_json, say_if_others_can_write, say_nothing_is_indexed, say_what_is_away
 from searchkit.display import (
+    being_written,
     command,
     left_out_rule,
     left_out_text,
@@ -107,6 +108,8 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         listed = command("status", "--left-out", "-c", one.name)
         click.echo(f"  in files  left out: {printable(kinds)}; each: {listed}")
     click.echo(f"  model     {one.model or missing_model}")
+    if one.writer:
+        click.echo(f"  now       {being_written(one)}, by {one.writer.process}")
     if one.index:
         click.echo(f"  index     {_index(one.index)}")
     if one.database:
@@ -135,6 +138,8 @@ def _rest(one: CollectionStatus) -> str:
     if one.is_lazy:
         return "; the model reads the others as questions ask for them"
     left = seconds_left(one)
+    if left is None and one.writer is not None:
+        return ""
     if left is None:
         return f"; to go on: {command('index', '-c', one.name)}"
     return f"; {time_left(left)} left at {one.embedding_rate:.1f} a second"
@@ -218,6 +223,7 @@ def _as_json(one: CollectionStatus) -> dict[str, object]:
         "scanned_pages": one.scanned_pages,
         "formats": [asdict(each) for each in one.formats],
         "index": asdict(one.index) if one.index else None,
+        "writer": asdict(one.writer) if one.writer else None,
         "size_bytes": one.size_bytes,
         "updated_at": one.updated_at,
         "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in one.problems],

@@ -184,14 +184,16 @@ def clock_time() -> str:
 
 
 def index_summary(report: IndexReport) -> str:
-    """`3 added, 1 deleted; 40 passages, 5 embedded (3.1/s), 1.2 s`: what an index run has changed, and nothing of what it has not."""
+    """`3 added, 1 deleted; 40 passages, 5 embedded (3.1/s), 1.2 s`: what an index run has changed, and nothing else."""
     seconds = f"{report.elapsed_seconds:.1f} s"
     speed = f" ({report.embedded / report.embed_seconds:.1f}/s)" if report.embedded and report.embed_seconds else ""
     changes = file_changes(report)
     if not changes and report.embedded:
         return f"{plural(report.embedded, 'passage')} embedded{speed}, {seconds}"
     if not changes:
-        return f"nothing has changed in {plural(report.unchanged, 'file')}, {seconds}" if report.unchanged else "no files"
+        return (
+            f"nothing has changed in {plural(report.unchanged, 'file')}, {seconds}" if report.unchanged else "no files"
+        )
     not_read = ((report.skipped, "skipped"), (report.unsupported, "of other kinds"))
     parts = [f"in all {plural(count, 'file')} {what}; " for count, what in not_read if count]
     embedded = f", {report.embedded:,} embedded{speed}" if report.embedded else ""
@@ -264,6 +266,21 @@ def time_left(seconds: float) -> str:
     if minutes < 1:
         return "less than a minute"
     return f"about {minutes} min" if minutes < 100 else f"about {round(minutes / 60)} h"
+
+
+def progress_left(of: CollectionStatus | Coverage, unread: int) -> str:
+    """`, about 12 min left`, or `, 340 files still to be read`: what a run that is under way has left; "" if that is not known."""
+    if unread:
+        return f", {plural(unread, 'file')} still to be read"
+    seconds = seconds_left(of)
+    return f", {time_left(seconds)} left" if seconds is not None else ""
+
+
+def being_written(status: CollectionStatus) -> str:
+    """`being indexed, about 12 min left`: what another process does to a collection now; "" if none does anything."""
+    if status.writer is None:
+        return ""
+    return f"being {status.writer.work}{progress_left(status, status.unread)}"
 
 
 class ProgressLines:

@@ -9,7 +9,7 @@ import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
-from searchkit.catalog.connection import open_for_reading, open_for_writing, writer_lock
+from searchkit.catalog.connection import open_for_reading, open_for_writing
 from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, set_meta
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
@@ -162,6 +162,8 @@ def _usable(loaded: tuple[CodedIndex, Manifest] | None, embedder: Embedder) -> t
 def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
     if not os.access(folder.path, os.W_OK):
         return
+    from searchkit.catalog.writer import writer_lock
+
     try:
         with (
             readable_errors(folder),

@@ -84,7 +84,8 @@ def move_collection(library: Library, name: str, to: str, on_progress: ProgressL
             remedy="Move it here first. If that is the same database under another address, change the address in config.toml.",
         )
     collection.close()
-    moved = _moved(library.home, old, new, on_progress)
+    with collection.refusing():
+        moved = _moved(library.home, old, new, on_progress)
     report = MoveReport(
         name,
         _place(old.url),

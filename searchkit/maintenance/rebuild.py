@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searchkit.catalog.catalog import readable_errors
-from searchkit.catalog.connection import writer_lock
 from searchkit.catalog.meta import MODEL
 from searchkit.catalog.roots import add_root, all_roots, read_recovery_record
+from searchkit.catalog.writer import writer_lock
 from searchkit.collection import Collection
 from searchkit.errors import Action, CollectionNotFoundError, ModelError, Remedy, UsageError
-from searchkit.reports import Damage, IndexReport, ProgressListener
+from searchkit.reports import Damage, IndexReport, ProgressListener, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ def rebuild_collection(collection: Collection, folders: Sequence[Path], on_progr
         raise UsageError(f"There is no folder {missing[0]}.", remedy="Check the spelling.")
     if folder.url is not None:
         return _repaired(collection, folders, on_progress)
-    with readable_errors(folder), writer_lock(folder.path):
+    with collection.refusing(), readable_errors(folder), writer_lock(folder.path, work=Work.REBUILD):
         record = settings_to_keep(folder, folders)
         rebuilt = rebuild_catalog(folder, record)
     collection.close()
-    with collection.writing() as catalog:
+    with collection.writing(work=Work.REBUILD) as catalog:
         embedder = collection.embedder_to_index(catalog, record.model)
         run = collection.run(catalog, all_roots(catalog), embedder, on_progress)
     salvaged = rebuilt.salvaged
@@ -93,7 +93,7 @@ def _repaired(collection: Collection, folders: Sequence[Path], on_progress: Prog
     from searchkit.catalog.salvage import repair_in_place
 
     collection.close()
-    with collection.writing() as catalog:
+    with collection.writing(work=Work.REBUILD) as catalog:
         salvaged = repair_in_place(catalog)
         with catalog.transaction():
             for path in folders:

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from searchkit.catalog.catalog import readable_errors
-from searchkit.catalog.connection import held, writer_lock
+from searchkit.catalog.connection import held
+from searchkit.catalog.writer import writer_lock
 from searchkit.config import save_settings, saved_settings
 from searchkit.errors import Action, CollectionBusyError, Remedy, UsageError
 from searchkit.files import sync_folder, write_atomically
@@ -77,7 +78,7 @@ def rename_collection(library: Library, old: str, new: str) -> RenameReport:
         source, target = existing_collection(home, old), collection_at(home, new)
         _check(home, source, target)
         library.collection(old).close()
-        with held(source), readable_errors(source):
+        with library.collection(old).refusing(), held(source), readable_errors(source):
             _write(home, source, target)
             _switch(home, source, target)
             return _follow(home, old, new)

@@ -13,7 +13,7 @@ from searchkit.embedding.store import ModelStore
 from searchkit.home import neighbours
 from searchkit.index_store import remap
 from searchkit.ingest.embed_pending import EmbeddingProgress, embed_pending, reuse_vectors, tokens_to_embed
-from searchkit.reports import Progress, ProgressListener, never
+from searchkit.reports import Progress, ProgressListener, Work, never
 
 
 def switch_model(collection: Collection, model: str) -> int:
@@ -24,7 +24,7 @@ def switch_model(collection: Collection, model: str) -> int:
     store = collection.models.store
     store.require(model)
     collection.models.prepare(model)
-    with collection.writing() as catalog:
+    with collection.writing(work=Work.SWITCH) as catalog:
         switched = remap.switch_model(catalog, store, model)
         if not switched.missing:
             remap.renew_index(collection.folder, catalog, collection.models.open(model), switched.previous)
@@ -48,7 +48,7 @@ def embed_and_switch(
         return True
     embedder = collection.embedder(model)
     collection.models.check(model)
-    with collection.writing() as catalog:
+    with collection.writing(work=Work.SWITCH) as catalog:
         reuse_vectors(catalog, embedder.info.fingerprint, neighbours(collection.folder))
         missing = tokens_to_embed(catalog, embedder.info.fingerprint)
 

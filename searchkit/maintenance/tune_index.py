@@ -9,6 +9,7 @@ from searchkit.errors import ExtraMissingError, UsageError
 from searchkit.index_store import refresh_index
 from searchkit.index_store.build import synthetic_query_texts
 from searchkit.index_store.trials import Trial, cheapest, trials_of
+from searchkit.reports import Work
 from searchkit_indexes import IndexSpec
 
 
@@ -76,7 +77,7 @@ def set_index(
     """
     _check_is_here(collection)
     embedder = collection.embedder()
-    with collection.writing() as catalog:
+    with collection.writing(work=Work.TUNE) as catalog:
         with catalog.transaction():
             set_meta(catalog, INDEX, str(spec) if spec else "")
             set_meta(catalog, RECALL_GOAL, str(recall) if recall else "")

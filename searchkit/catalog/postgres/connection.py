@@ -13,11 +13,12 @@ import psycopg
 from psycopg import sql
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.postgres.database import PREFIX, PostgresDatabase, adapt, lock_key
+from searchkit.catalog.postgres.database import APPLICATION, PREFIX, PostgresDatabase, adapt, lock_key
 from searchkit.catalog.postgres.fulltext import Sight
 from searchkit.catalog.postgres.schema import MIGRATIONS, migrate
 from searchkit.errors import Action, CatalogError, CollectionNotFoundError, Remedy, UsageError
 from searchkit.home import CollectionFolder, DatabaseUrl
+from searchkit.reports import Work, Writer
 
 _LEAST_SERVER, _LEAST_VECTOR = 150_000, (0, 7)
 _CONNECT_SECONDS = 5
@@ -122,9 +123,13 @@ def _is_held_back(connection: psycopg.Connection[Any], folder: CollectionFolder)
 
 @contextmanager
 def writing(
-    folder: CollectionFolder, on_wait: Callable[[str], None] | None, *, beside_others: bool
+    folder: CollectionFolder,
+    on_wait: Callable[[str], None] | None,
+    *,
+    beside_others: bool,
+    work: Work = Work.WRITE,
 ) -> Iterator[CatalogWriter]:
-    """Open a collection for writing, created if it does not exist.
+    """Open a collection for writing, created if it does not exist. `work`: what others are told of it.
 
     `beside_others`: others may write too, and what must not be done twice at a time is locked by itself; else nobody. `on_wait`:
     called with who has it, before waiting for them; without it CollectionBusyError is raised.
@@ -132,8 +137,21 @@ def writing(
     with readable_errors_of(url_of(folder)), open_for_writing(folder) as catalog:
         database = catalog.database
         assert isinstance(database, PostgresDatabase)
+        name = f"{APPLICATION} {work}, {_process()}"[:_LONGEST_NAME]
+        database.execute("SELECT set_config('application_name', ?, false)", (name,))
         database.lock(lock_key(database.schema), on_wait, is_shared=beside_others)
         yield catalog
+
+
+def writer_in(catalog: CatalogReader) -> Writer | None:
+    """See `catalog.writer.writer_of`."""
+    database = catalog.database
+    assert isinstance(database, PostgresDatabase)
+    return database.writer(lock_key(database.schema))
+
+
+def _process() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def open_for_writing(folder: CollectionFolder) -> CatalogWriter:
@@ -210,7 +228,7 @@ def connected(folder: CollectionFolder) -> tuple[psycopg.Connection[Any], str]:
     if time.monotonic() - failed < _LEFT_ALONE_SECONDS:
         raise error
     parts.setdefault("connect_timeout", _CONNECT_SECONDS)
-    parts.setdefault("application_name", f"searchkit, process {os.getpid()} on {socket.gethostname()}"[:_LONGEST_NAME])
+    parts.setdefault("application_name", f"{APPLICATION}, {_process()}"[:_LONGEST_NAME])
     parts["client_encoding"] = "UTF8"
     try:
         connection = psycopg.connect(**parts, autocommit=True)  # type: ignore[arg-type]  # of libpq's own options

@@ -25,7 +25,8 @@ from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.database import Dialect, Rows
 from searchkit.catalog.postgres.fulltext import Sight, TsVectors, merge_counts
 from searchkit.catalog.postgres.vectors import Halves, ServerVectors
-from searchkit.errors import CollectionBusyError, Remedy, UsageError
+from searchkit.errors import UsageError
+from searchkit.reports import Work, Writer
 
 _DIALECT = Dialect(
     listed="(SELECT value::bigint FROM json_array_elements_text(?::json))",
@@ -206,23 +207,28 @@ class PostgresDatabase:
         kind = "_shared" if is_shared else ""
         if self.execute(f"SELECT pg_try_advisory_lock{kind}(?)", (key,)).fetchone()[0]:
             return
-        who = self._holder(key)
+        from searchkit.catalog.writer import busy, who
+
+        writer = self.writer(key) or Writer()
         if on_wait is None:
-            raise CollectionBusyError(
-                f"Collection '{self.schema.removeprefix(PREFIX)}' is being written by {who}.",
-                remedy=Remedy(sentence="Try again when that has ended."),
-            )
-        on_wait(who)
+            raise busy(self.schema.removeprefix(PREFIX), writer)
+        on_wait(who(writer))
         self.execute(f"SELECT pg_advisory_lock{kind}(?)", (key,))
 
-    def _holder(self, key: int) -> str:
+    def writer(self, key: int) -> Writer | None:
+        """Who has a lock on a key, whether or not beside others; None if nobody has."""
         row = self.execute(
-            "SELECT a.application_name, a.usename, to_char(a.backend_start, 'HH24:MI:SS') FROM pg_locks l"
-            " JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted"
+            "SELECT a.application_name::text, a.usename::text, a.backend_start FROM pg_locks l"
+            " JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()"
             " AND l.classid = (?1::bigint >> 32 & 4294967295)::oid AND l.objid = (?1::bigint & 4294967295)::oid LIMIT 1",
             (key,),
         ).fetchone()
-        return f"{row[0]} ({row[1]}) since {row[2]}" if row else "another process"
+        if not row:
+            return None
+        name, _, process = row[0].partition(", ")
+        work = name.removeprefix(f"{APPLICATION} ")
+        since = row[2].astimezone().isoformat(timespec="seconds") if row[2] else ""
+        return Writer(Work(work) if work in list(Work) else Work.WRITE, f"{process or name} ({row[1]})", since)
 
     def optimize(self) -> None:
         """Merge the counts of the vocabulary, and have the server look at what has changed."""
@@ -247,6 +253,7 @@ class PostgresDatabase:
 
 
 PREFIX = "searchkit_"  # of schemas
+APPLICATION = "searchkit"  # as connections name themselves, with what they do and a comma before the process
 
 
 def lock_key(*names: str) -> int:

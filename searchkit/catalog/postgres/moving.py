@@ -28,6 +28,7 @@ from searchkit.catalog.postgres.database import PostgresDatabase, lock_key
 from searchkit.catalog.postgres.vectors import Halves
 from searchkit.errors import Action, CatalogError, CollectionNotFoundError, Remedy
 from searchkit.home import CollectionFolder
+from searchkit.reports import Work
 
 _ATTEMPTS = 5
 _REFUSE = """
@@ -80,7 +81,7 @@ def leaving(folder: CollectionFolder) -> Iterator[Source]:
         raise CollectionNotFoundError(
             f"{folder.url} has no collection '{folder.name}'.", remedy=Remedy(Action.SEE_COLLECTIONS)
         )
-    with writing(folder, None, beside_others=False) as catalog:
+    with writing(folder, None, beside_others=False, work=Work.MOVE) as catalog:
         database = catalog.database
         assert isinstance(database, PostgresDatabase)
         owner = catalog.execute(

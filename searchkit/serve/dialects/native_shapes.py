@@ -1,5 +1,6 @@
 """The requests and responses of searchkit's own routes. Texts of documents are made safe to show on the way out."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -112,6 +113,14 @@ class SearchResults(BaseModel):
     )
 
 
+class CollectionWriter(BaseModel):
+    """A process that writes to a collection."""
+
+    work: str = Field(description="What becomes of the collection: indexed, embedded, rebuilt and the like.")
+    process: str
+    since: str = Field(description='ISO 8601; "" if it is not known.')
+
+
 class CollectionEntry(BaseModel):
     """A collection, and how much it contains."""
 
@@ -127,6 +136,7 @@ class CollectionEntry(BaseModel):
         description="Passages a second of an index run that is under way; 0 if there is none."
     )
     seconds_left: float | None = Field(description="Until that run has embedded everything; null if there is none.")
+    writer: CollectionWriter | None = Field(description="The process that writes to it now; null if there is none.")
     updated_at: str | None
 
 
@@ -242,5 +252,6 @@ def collection_entry(status: CollectionStatus) -> CollectionEntry:
         lazy=status.is_lazy,
         embedding_rate=status.embedding_rate,
         seconds_left=seconds_left(status),
+        writer=CollectionWriter(**asdict(status.writer)) if status.writer else None,
         updated_at=status.updated_at,
     )

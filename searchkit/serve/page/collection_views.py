@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from searchkit.display import local_time, on_one_line, plural, seconds_left, size, time_left
+from searchkit.display import being_written, local_time, on_one_line, plural, seconds_left, size, time_left
 from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
@@ -65,7 +65,7 @@ def _view(status: CollectionStatus, run: RunStatus | None) -> CollectionView:
         formats=", ".join(f"{count.files:,} {count.format}" for count in status.formats[:6]),
         problems=[(on_one_line(str(each.path)), on_one_line(each.reason)) for each in status.problems[:_MOST_PROBLEMS]],
         problem_count=len(status.problems),
-        is_changing=is_running or left is not None,
+        is_changing=is_running or left is not None or status.writer is not None,
     )
 
 
@@ -73,8 +73,9 @@ def _state(status: CollectionStatus, run: RunStatus | None) -> str:
     if run is not None:
         amount = f", {run.done:,} of {run.total:,}" if run.total else ""
         return f"{run.stage or 'starting'}{amount}"
-    if (left := seconds_left(status)) is not None:
-        return f"being embedded, {time_left(left)} left"
+    left = seconds_left(status)
+    if status.writer is not None or left is not None:
+        return being_written(status) or f"being embedded, {time_left(left or 0.0)} left"
     if status.unread:
         return f"{plural(status.unread, 'file')} not read yet"
     if status.is_lazy:

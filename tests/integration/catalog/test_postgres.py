@@ -381,7 +381,7 @@ def test_the_same_folder_has_one_writer_at_a_time(team: Library, docs: Path) -> 
     team.index(docs)
     folder = team.collection("docs").folder
     with writing(folder, beside_others=True) as catalog, catalog.database.locked([str(docs)], None):
-        with pytest.raises(CollectionBusyError, match="is being written by searchkit, process"):
+        with pytest.raises(CollectionBusyError, match="is being written by process"):
             team.index(docs)
         assert names(team, "dough") == ["bread.txt"], "readers do not wait"
     with writing(folder), pytest.raises(CollectionBusyError):

@@ -334,7 +334,7 @@ def test_two_folders_share_a_collection(library: Library, tmp_path: Path, docs: 
 
 @pytest.mark.in_files
 def test_a_second_writer_is_told_who_is_writing(library: Library, docs: Path) -> None:
-    from searchkit.catalog.connection import writer_lock
+    from searchkit.catalog.writer import writer_lock
 
     library.index(docs)
     with (

@@ -43,7 +43,7 @@ def indexing(library: Library, docs: Path) -> "Iterator[subprocess.Popen[str]]":
 
 ACTIONS: dict[str, Callable[[Library], object]] = {
     "delete": lambda library: library.collection("docs").delete(),
-    "tune": lambda library: set_index(library.collection("docs"), "flat-float32-32"),
+    "tune": lambda library: set_index(library.collection("docs"), None),
     "rename": lambda library: rename_collection(library, "docs", "papers"),
     "move": lambda library: move_collection(
         library, "docs", "local" if _is_remote(library) else "postgresql://x/y", print

@@ -189,17 +189,15 @@ class Library:
         """
         from searchkit.search.across import notes_on_hits
 
+        if request.lists_files and (listed := self._listed(request)):
+            return listed
         query, hits = self._searched(request)
         if request.ranking_only:
             return SearchResponse(tuple(hits), (), query)
         notes = [*notes_on_hits(query, request.filters, request.mode, hits)] if request.like is None else []
         if hits and request.like is None and request.mode is not SearchMode.SEMANTIC:
             notes = [*self._corrected(request), *notes]
-        notes += [
-            Note(NoteKind.UNREACHABLE, (), name, reason=str(error), remedy=error.remedy)
-            for name, error in self.away.items()
-        ]
-        notes += self._not_read(request)
+        notes += [*self._unreachable(), *self._not_read(request)]
         if request.mode is not SearchMode.LEXICAL and request.like is None:
             notes += dict.fromkeys(self._not_covered(request))  # what is said of the query is said once
         return SearchResponse(tuple(hits), tuple(notes), query)
@@ -338,19 +336,39 @@ class Library:
         """Search, without notes."""
         return self._searched(request)[1]
 
+    def _listed(self, request: SearchRequest) -> SearchResponse | None:
+        """The files that are listed, None for a request that passages answer."""
+        from searchkit.search.across import notes_on_hits
+        from searchkit.search.file_list import list_files, says_little
+
+        if request.like is not None or not says_little(query := request.parsed()):
+            return None
+        note, hits = list_files(self._asked(request), request, query)
+        notes = [note] if hits else [*notes_on_hits(query, request.filters, request.mode, hits)]
+        return SearchResponse(tuple(hits), (*notes, *self._unreachable(), *self._not_read(request)), query)
+
     def _searched(self, request: SearchRequest) -> tuple[ParsedQuery, list[Hit]]:
         from searchkit.search.across import find_similar, search_across  # an index run needs none of it
 
         query = ParsedQuery("") if request.like else request.parsed()
-        self.away = {}
-        chosen = self._chosen(request.collections)
-        searchers = self._opened(chosen, must_answer=bool(request.collections))
-        if not searchers:
-            raise next(iter(self.away.values()))
+        searchers = self._asked(request)
         if request.like is None:
             return query, search_across(searchers, request, query)
+        chosen = self._chosen(request.collections)
         others = self._opened([each for each in self._by_name() if each not in chosen], must_answer=False)
         return query, find_similar(searchers, others, request, request.like)
+
+    def _asked(self, request: SearchRequest) -> "list[CollectionSearcher]":
+        """Open what a request asks; raises the first error if nothing of it can be opened."""
+        self.away = {}
+        searchers = self._opened(self._chosen(request.collections), must_answer=bool(request.collections))
+        if not searchers:
+            raise next(iter(self.away.values()))
+        return searchers
+
+    def _unreachable(self) -> "Iterator[Note]":
+        for name, error in self.away.items():
+            yield Note(NoteKind.UNREACHABLE, (), name, reason=str(error), remedy=error.remedy)
 
     def _corrected(self, request: SearchRequest) -> "Iterator[Note]":
         """The words that none of the collections has, with what was searched for instead."""

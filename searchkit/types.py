@@ -264,6 +264,8 @@ class NoteKind(StrEnum):
         "more to come"  # the model has not read the best passages that are not embedded: the answer was not to wait
     )
     WORDS_ONLY = "words only"  # there is no model to search by meaning with, or there was none at indexing
+    FILES_BY_NAME = "files by name"  # the hits are files with words in their names that begin like those of the query
+    RECENT_FILES = "recent files"  # the hits are the files that changed last, since the query says too little
     UNREACHABLE = "unreachable"  # a collection's database is away: the others were searched
 
 
@@ -277,9 +279,9 @@ class Note:
     """A remark about a response; `display.note_text` words it.
 
     `values`: the phrases, each mistyped word and what was searched for instead, the misread words, how many words of a
-    query were read and how many it has, the conditions on hits in words, or the collections that were searched by words only
-    (none means all). `collection`: of which `files` have not been read, or `vectors` of `passages` distinct passages can be found
-    by meaning, or which can be embedded now; `is_lazy`: the model
+    query were read and how many it has, the conditions on hits in words, the words of a query that says too little, or the
+    collections that were searched by words only (none means all). `collection`: of which `files` have not been read, or `vectors`
+    of `passages` distinct passages can be found by meaning, or which can be embedded now; `is_lazy`: the model
     reads its others only as questions ask for them. `reason`: why only words were searched: one of the two above, or an error's
     text; or why it was not searched; `remedy`: that error's.
     """

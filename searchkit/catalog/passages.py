@@ -118,6 +118,16 @@ def newest_passages(catalog: CatalogReader, allowed: bytes, count: int) -> list[
     return [found[each] for each in ids]
 
 
+def first_passages(catalog: CatalogReader, documents: Sequence[int], allowed: bytes | None) -> dict[int, StoredPassage]:
+    """The first passage of each document with text, by the document's id. `allowed`: as for `newest_passages`; None for all."""
+    condition = "" if allowed is None else f"{catalog.dialect.is_allowed.format(id='id')} AND "
+    values = () if allowed is None else (allowed,)
+    first = f"SELECT min(id) FROM chunks WHERE {condition}document_id IN ({{items}}) GROUP BY document_id"
+    ids = [int(row[0]) for row in catalog.execute_among(first, documents, *values)]
+    found = (StoredPassage(*row) for row in catalog.execute_among(f"{_SELECT} WHERE id IN ({{items}})", ids))
+    return {passage.document_id: passage for passage in found}
+
+
 def nearest_passage(
     catalog: CatalogReader, first: bytes, last: bytes, *, document_id: int, ordinal: int
 ) -> StoredPassage | None:

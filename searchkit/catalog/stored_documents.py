@@ -68,6 +68,38 @@ class PassageLines:
     last: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file on the disk, and when it last changed. Its document has no passages if it is of a kind that is not read."""
+
+    document_id: int
+    path: Path
+    changed_ns: int
+
+
+def files_by_change(
+    catalog: CatalogReader, allowed: bytes | None, *, most: int | None, with_text: bool
+) -> Iterator[ChangedFile]:
+    """The files with text, and unless `with_text` those of kinds that are not read, the last changed first.
+
+    `allowed`: one byte per chunk id, 1 for yes, for files with such chunks alone; None for all. `most`: how many; None for all.
+    """
+    if allowed is None:
+        unread = "" if with_text else " OR (d.status = 'unsupported' AND (d.reason = '' OR d.reason LIKE '.%'))"
+        condition, values = f"(d.chunk_count > 0{unread})", ()
+    else:
+        is_allowed = catalog.dialect.is_allowed.format(id="c.id")
+        condition = f"EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND {is_allowed})"
+        values = (allowed,)
+    rows = catalog.each(
+        "SELECT d.id, r.path, d.path, d.mtime_ns FROM documents d JOIN roots r ON r.id = d.root_id"
+        f" WHERE d.inside = '' AND {condition} ORDER BY d.mtime_ns DESC, d.path LIMIT ?",
+        (*values, _ABOVE_ALL if most is None else most),
+    )
+    for document_id, root, name, changed_ns in rows:
+        yield ChangedFile(document_id, file_path(root, name), changed_ns)
+
+
 def document_with_id(catalog: CatalogReader, document_id: int) -> StoredDocument | None:
     """The document with an id, if it has text."""
     return _first(catalog, "id = ?", document_id)

@@ -104,6 +104,8 @@ def _names(paths: Iterable[Path]) -> str:
 def note_text(note: Note) -> str:
     """Word a note as a sentence; what can be done about it depends on the front end."""
     match note.kind:
+        case NoteKind.NOTHING_FOUND | NoteKind.FILES_BY_NAME | NoteKind.RECENT_FILES:
+            return _on_files(note)
         case NoteKind.PHRASES_NOT_FOUND | NoteKind.CORRECTED | NoteKind.QUERY_CUT:
             return _on_words(note)
         case NoteKind.ALL_WEAK:
@@ -114,8 +116,6 @@ def note_text(note: Note) -> str:
                 f"Searched for {', '.join(note.values)} as text, since {none}. Filters are written type:pdf, path:*.md,"
                 " folder:notes, since:2025-03, until:yesterday, and of mail from:anna, to:, subject:, has:attachment."
             )
-        case NoteKind.NOTHING_FOUND:
-            return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
         case NoteKind.PARTLY_READ | NoteKind.PARTLY_EMBEDDED | NoteKind.MORE_TO_COME | NoteKind.UNREACHABLE:
             return f"{note.collection}: {_on_coverage(note)}."
         case NoteKind.MEANINGLESS | NoteKind.WORDS_ONLY:
@@ -137,6 +137,15 @@ def _on_coverage(note: Note) -> str:
     if note.is_lazy:
         return f"the model has read {read}, and reads others as questions ask for them"
     return f"{read} can be found by meaning so far"
+
+
+def _on_files(note: Note) -> str:
+    if note.kind is NoteKind.NOTHING_FOUND:
+        return f"Nothing found {'; '.join(note.values)}." if note.values else "Nothing found."
+    asked = " ".join(note.values)
+    if note.kind is NoteKind.FILES_BY_NAME:
+        return f"Files named {asked}…"
+    return f"Recent files: {asked} alone says too little" if asked else "Recent files"
 
 
 def _on_words(note: Note) -> str:

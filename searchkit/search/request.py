@@ -34,6 +34,7 @@ class SearchRequest:
     it the answer comes at once, and what is not embedded is ranked by its words. `marking_seconds`: in which the model may read the
     sentences of the hits, to find those that answer. By default it reads none, which would take longer than the search: guesses
     choose, and what it has read before. `folds_alike`: hits that say the same take one place, see `Hit.alike`.
+    `lists_files`: a query that says too little to rank passages by, an empty one too, is answered by files: see file_list.py.
 
     Raises UsageError for k < 1, and an unknown mode or grouping.
     """
@@ -50,6 +51,7 @@ class SearchRequest:
     reads: bool = True
     marking_seconds: float = 0.0
     folds_alike: bool = False
+    lists_files: bool = False
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -60,9 +62,9 @@ class SearchRequest:
             raise UsageError(f"Hits cannot be grouped by '{self.group_by}'. They can by: {GroupBy.FILE}.")
 
     def parsed(self) -> ParsedQuery:
-        """Parse the query. Raises UsageError if it is empty and there are no filters, or it demands more than can be meant."""
+        """Parse the query. Raises UsageError if it demands more than can be meant, or nothing at all where no files are listed."""
         cleaned = " ".join(unicodedata.normalize("NFKC", self.query.replace("\0", " ")).split())[:_LONGEST_QUERY]
-        if not cleaned and not self.filters:
+        if not (cleaned or self.filters or self.lists_files):
             raise UsageError("The query is empty.", remedy=_EXAMPLE)
         for name in (*self.filters.types, *self.filters.not_types):
             check_file_type(name)

@@ -237,6 +237,12 @@ class CollectionSearcher:
         """The catalog, open for reading."""
         return self._catalog
 
+    @contextmanager
+    def allowing(self, query: ParsedQuery, request: SearchRequest) -> Iterator[AllowedChunks | None]:
+        """One state of the catalog, with the chunks of it that a search may find; None for all."""
+        with self._one_state():
+            yield self._allowed(_constraints(query, request))
+
     def files_without_text(self, parts: Sequence[str], limit: int) -> list[tuple[str, str, str]]:
         """See `names_without_text`."""
         with readable_errors(self._folder):

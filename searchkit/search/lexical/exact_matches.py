@@ -36,7 +36,7 @@ _MOST = 200  # passages looked at for each literal
 _RARE_SHARE = 0.01  # of all passages: in more, a single word is a subject rather than an address
 _RARE_COUNT = 3  # passages that are few in any collection
 _CONTENT_WORDS = 2  # from this many content words on, a whole query counts as a quotation
-_EDGES = " \t\n\"'“”„«»‘’`.,;:!?()[]{}<>"
+EDGES = " \t\n\"'“”„«»‘’`.,;:!?()[]{}<>"
 _LAST_SIGN = 0x2E7F  # followed by East Asian scripts and pictographs
 _PLACE = re.compile(r":\d+$")  # a line, as hits show it
 _IDENTIFIER = re.compile(
@@ -139,7 +139,7 @@ def exact_bonuses(catalog: CatalogReader, query: str, allowed: bytes | None = No
 
 def _bare(query: str) -> str:
     """A query without the signs around it; a day such as 2.8. keeps its last dot."""
-    whole = query.strip(_EDGES)
+    whole = query.strip(EDGES)
     dotted = f"{whole}."
     return dotted if dotted in query and any(value.end == len(dotted) for value in values(dotted)) else whole
 
@@ -179,7 +179,7 @@ def _said_of(person: Set[str], asked: Mapping[str, Set[str]]) -> frozenset[str]:
 
 def identifiers(query: str) -> list[str]:
     """The parts of a query that look like names given to one thing: numbers with letters, paths, names of functions."""
-    parts = (part.strip(_EDGES) for part in query.split())
+    parts = (part.strip(EDGES) for part in query.split())
     return list(dict.fromkeys(part for part in parts if _IDENTIFIER.fullmatch(part)))
 
 
@@ -191,7 +191,7 @@ def _in_groups(query: str) -> list[str]:
 
 def is_identifier(query: str) -> bool:
     """True if a query is nothing but identifiers: a passage without them is no answer."""
-    parts = [part for part in query.split() if part.strip(_EDGES)]
+    parts = [part for part in query.split() if part.strip(EDGES)]
     is_sentence = has_unspaced_runs(query)  # which with a number in it looks like a name
     return bool(parts) and not is_sentence and len(identifiers(query)) == len(parts)
 
@@ -236,7 +236,7 @@ def _holding(catalog: CatalogReader, literals: list[str], most: int, allowed: by
 
 def file_names(query: str) -> tuple[str, ...]:
     """The words of a query that may name a file: names with an ending, and paths, also as hits show them."""
-    paths = map(_as_path, [*identifiers(query), query.strip(_EDGES)])
+    paths = map(_as_path, [*identifiers(query), query.strip(EDGES)])
     return tuple(dict.fromkeys(path for path in paths if "." in path or "/" in path))
 
 

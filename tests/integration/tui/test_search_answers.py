@@ -23,8 +23,7 @@ def test_while_the_model_loads_hits_by_words_are_there_already(library: Library,
     async def scenario(session: Session) -> None:
         await session.until(lambda: "loading the model" in session.status)
         await session.type("boiler")
-        await session.until(lambda: session.names)
-        assert session.names == ["boiler.md", "notes.md"]
+        await session.until(lambda: session.names == ["boiler.md", "notes.md"])
         await session.until(lambda: "searching by meaning…" in session.status)
         embedder.warm.set()
         await session.until(lambda: session.answered_query == "boiler")

@@ -228,7 +228,7 @@ def test_without_an_answer_there_is_nothing_to_be_similar_to(desk: Desk) -> None
     desk.controller.query_changed()
     desk.controller.show_start()
     desk.controller.search_similar(hit, 0)
-    assert desk.runner.under_way == []
+    assert desk.request.like is None
 
 
 def test_a_query_that_found_nothing_is_asked_again_when_there_is_more_to_find(desk: Desk) -> None:

@@ -53,8 +53,9 @@ def test_typing_leaves_similar_passages_too(library: Library) -> None:
 
 def test_without_a_hit_nothing_happens(library: Library) -> None:
     async def scenario(session: Session) -> None:
+        await session.search("boiler type:pdf")
         await session.press("ctrl+s", "ctrl+y", "enter", "tab", "down", "shift+down")
-        assert session.message.startswith("Type to search")
+        assert session.message.startswith("Nothing found")
         assert session.toasts == []
 
     drive(library, scenario)

@@ -51,6 +51,17 @@ def test_letters_in_the_middle_of_a_word_are_no_match() -> None:
     assert [content.plain[span.start : span.end] for span in content.spans if span.style == MATCH_STYLE] == ["not"]
 
 
+def test_a_letter_is_no_match_in_the_suffix() -> None:
+    content = entry(replace(HIT, path=HOUSE / "my.md"), 60, Around(words=["m"]))
+    assert [(span.start, span.end) for span in content.spans if span.style == MATCH_STYLE] == [(8, 9)]
+
+
+def test_files_that_nothing_ranks_have_their_date_for_a_score_and_no_line() -> None:
+    listed = replace(HIT, evidence=Evidence(None, None, ()), date="2025-03-02", line=3)
+    assert entry(listed, 60).plain.split("\n")[0] == "  2025-03-02  boiler-notes.md"
+    assert len(entry(replace(listed, path=HOUSE / ("x" * 80)), 40).plain.split("\n")[0]) <= 40
+
+
 def test_nothing_stands_out_in_a_weak_hit() -> None:
     content = entry(replace(HIT, score=0.1), 60, Around(words=["boiler"]))
     assert "weak" in content.plain

@@ -45,9 +45,13 @@ def folder_within(folder: str, name: str, cells: int) -> str:
 
 
 def with_matches(name: str, words: Sequence[str], style: str) -> Content:
-    """A file's name with the letters underlined with which the query's words begin one of its own."""
+    """A file's name with the letters underlined with which words begin one of its own; no letter alone in its suffix."""
+    suffix = name.rfind(".")
     matches = [
-        found.span() for word in words for found in re.finditer(rf"(?<![^\W_]){re.escape(word)}", name, re.IGNORECASE)
+        found.span()
+        for word in words
+        for found in re.finditer(rf"(?<![^\W_]){re.escape(word)}", name, re.IGNORECASE)
+        if len(word) > 1 or not 0 < suffix < found.start()
     ]
     return Content(name, [Span(0, len(name), style), *(Span(*span, MATCH_STYLE) for span in matches)])
 

@@ -19,7 +19,7 @@ SELECTED_STYLE = "bold $text"  # readable on the selection's background in every
 ASIDE_STYLE = "$text 70%"
 
 _CONTEXT_CHARACTERS = 24  # before the first mark in a list entry, so that the mark itself is never cut off
-_SCORE_CELLS = 8  # before the file name
+_SCORE_CELLS, _DATE_CELLS = 8, 14  # before the file name
 _WEAK = "  weak"
 _LEAST_NAME_CELLS = 16
 _LEAST_SENDER_CELLS = 12
@@ -42,10 +42,12 @@ def entry(
 
     Of a weak hit nothing stands out.
     """
-    locator, mail = _locator(hit), f"  {visible(correspondence(hit), one_line=True)}" if hit.sender else ""
+    first, first_cells = _first(hit)
+    locator = _locator(hit) if first_cells == _SCORE_CELLS else ""  # of a file in a list, no passage was found
+    mail = f"  {visible(correspondence(hit), one_line=True)}" if hit.sender else ""
     is_pale = is_weak(hit)
     aside = f"{f'  +{len(hit.alike)} like it' if hit.alike else ''}{_WEAK if is_pale else ''}"
-    room = max(cells - _SCORE_CELLS - cell_len(locator) - cell_len(aside), _LEAST_NAME_CELLS)
+    room = max(cells - first_cells - cell_len(locator) - cell_len(aside), _LEAST_NAME_CELLS)
     folder = folder_within(around.folders.get(hit.path, ""), hit.path.name, room)
     name = shortened(visible(hit.path.name, one_line=True), max(room - cell_len(folder), _LEAST_NAME_CELLS))
     style = SELECTED_STYLE if is_selected else ASIDE_STYLE if is_pale else PLACE_STYLE
@@ -53,7 +55,7 @@ def entry(
     sign = (f"{bar} ", "bold $accent")
     return Content.assemble(
         (f"{bar}✓", "bold $accent") if is_marked else sign,
-        (f"{hit.score:.2f}", ASIDE_STYLE if is_pale else "bold"),
+        (first, ASIDE_STYLE if is_pale or first_cells == _DATE_CELLS else "bold"),
         "  ",
         (folder, ASIDE_STYLE),
         with_matches(name, () if is_pale else around.words, style),
@@ -62,6 +64,13 @@ def entry(
         "      ",
         _extract(hit, () if is_pale else hit.marks).stylize(ASIDE_STYLE if is_pale else ""),
     )
+
+
+def _first(hit: Hit) -> tuple[str, int]:
+    """The score of a hit, or the date of one that nothing ranks; and the cells before the file's name."""
+    if not hit.evidence.found_by and hit.date:
+        return f"{hit.date:10}", _DATE_CELLS
+    return f"{hit.score:.2f}", _SCORE_CELLS
 
 
 def heading(hit: Hit) -> Content:

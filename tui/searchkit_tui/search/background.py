@@ -87,12 +87,12 @@ class BackgroundSearch:
 
     def refresh(self, pending: Pending) -> None:
         """See SearchRunner."""
-        self._run(pending, self._session.answer, SEARCH)
+        self._run(pending, self._answering(pending), SEARCH)
 
     def start(self, pending: Pending) -> None:
         """See SearchRunner."""
         self._slow = self._screen.set_timer(_SLOW_SECONDS, partial(self._show_waiting, True))
-        self._run(pending, self._session.answer, SEARCH)
+        self._run(pending, self._answering(pending), SEARCH)
         if is_answered_by_words(pending.request):
             self._run(pending, self._session.first_answer, _WORDS)
 
@@ -132,6 +132,10 @@ class BackgroundSearch:
             )
         finally:
             self._is_looking = False
+
+    def _answering(self, pending: Pending) -> Ask:
+        is_search = pending.request.query or pending.request.like
+        return self._session.answer if is_search else self._session.recent
 
     def _run(self, pending: Pending, ask: Ask, group: str) -> None:
         work = partial(self._post_answer, pending, ask)

@@ -14,6 +14,7 @@ import searchkit
 from searchkit.display import note_text
 from searchkit.types import NO_MODEL_AT_INDEXING, NO_MODEL_INSTALLED, NoteKind
 from searchkit_tui.jobs.runner import JobRunner
+from searchkit_tui.rendering.file_names import words_of
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.results_pane import ResultsPane
 from searchkit_tui.search.session import SearchAnswer
@@ -83,7 +84,7 @@ class SearchBody(Container):
 
     def on_mount(self) -> None:
         """Show nothing yet: what is indexed is not known before the engine is loaded."""
-        self._show_only(None)
+        self._show_only()
         self.set_interval(_LOOK_SECONDS, self._look)
 
     @property
@@ -103,23 +104,28 @@ class SearchBody(Container):
     def show_answer(self, answer: SearchAnswer, *, is_update: bool, selected: int | None) -> None:
         """Show hits, or a message without hits. An answer that has failed without hits changes nothing."""
         if answer.hits:
-            self._show_only(self.results)
+            is_start = not (answer.request.query or answer.request.like)
+            self._show_only(self.results, *([self._message] if is_start else []))
+            if is_start:
+                self._message.update(self._invitation(answer.collections))
             self._show_notes([] if answer.is_partial else notes_of(answer))
             self._show_hits(answer, is_update=is_update, selected=selected)
-        elif not answer.error:
+        elif not answer.error and answer.request.query:
             self._show_message(self._nothing_found(answer))
 
     def show_start(self, collections: tuple[str, ...]) -> None:
         """Invite to search collections; where there are none, to index a folder."""
         if collections:
-            names = visible(names_of(collections), one_line=True)
-            help_key = key_of(self.screen, "help")
-            self._show_message(f"Type to search {names}. {help_key} explains keys and query syntax.")
+            self._show_message(self._invitation(collections))
         elif self._jobs.is_indexing:
             self.show_reading()
         else:
             self._show_message("")
             self._show_only(self._welcome)
+
+    def _invitation(self, collections: tuple[str, ...]) -> str:
+        names = visible(names_of(collections), one_line=True)
+        return f"Type to search {names}. {key_of(self.screen, 'help')} explains keys and query syntax."
 
     def show_reading(self) -> None:
         """Say that indexing has begun."""
@@ -130,15 +136,19 @@ class SearchBody(Container):
             self.show_reading()
 
     def _show_hits(self, answer: SearchAnswer, *, is_update: bool, selected: int | None) -> None:
-        request = answer.request
-        if is_update and self.results.selected_hit is not None:
-            self.results.exchange(answer.hits, keeps_selected=selected is None)
-        elif request.like is None:
-            self.results.show(answer.hits, request.query, selected=selected or 0)
-        else:
+        request, listed = answer.request, answer.listed
+        title = note_text(listed) if listed else ""
+        if request.like is not None:
             name = visible(request.like.path.name, one_line=True)
             title = f"{key_of(self.screen, 'back')}: back · similar to {name}"
-            self.results.show(answer.hits, "", title=title, selected=selected or 0)
+        if is_update and self.results.selected_hit is not None:
+            self.results.exchange(answer.hits, title=title, keeps_selected=selected is None)
+        else:
+            words = listed.values if listed else words_of(request.query)
+            answered = "" if title else request.query
+            self.results.show(
+                answer.hits, answered, title=title, words=() if request.like else words, selected=selected or 0
+            )
 
     def _nothing_found(self, answer: SearchAnswer) -> str:
         if answer.request.like is not None:
@@ -155,9 +165,10 @@ class SearchBody(Container):
         self._message.update(text)
         self._show_only(self._message)
 
-    def _show_only(self, wanted: Widget | None) -> None:
+    def _show_only(self, *wanted: Widget) -> None:
         for each in (self._welcome, self._message, self._notes, self.results):
-            each.display = each is wanted
+            each.display = each in wanted
+        self._message.set_class(self.results in wanted, "-above")
 
 
 def notes_of(answer: SearchAnswer) -> list[str]:
@@ -165,7 +176,7 @@ def notes_of(answer: SearchAnswer) -> list[str]:
     return [
         note_text(note)
         for note in answer.response.notes
-        if note.kind not in _IN_STATUS_LINE and note.reason not in _NO_MODEL
+        if note.kind not in _IN_STATUS_LINE and note.reason not in _NO_MODEL and note != answer.listed
     ]
 
 

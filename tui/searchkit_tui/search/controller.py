@@ -192,10 +192,15 @@ class SearchController:
         self._runner.cancel()
 
     def show_start(self) -> None:
-        """Show no hits, since there is no query."""
+        """Show what there is to search, since there is no query, and in a moment the files that changed last."""
         if self._session.is_open:
             self._shown = None
-            self._view.show_start(self._session.collections())
+            names = self._session.collections()
+            self._view.show_start(names)
+            if names:
+                self.stop()
+                self._wanted, self._is_refreshing = self._session.request("", self.mode), True
+                self._runner.refresh(Pending(self._wanted))
 
     def _ask(self, request: "SearchRequest") -> None:
         self.stop()

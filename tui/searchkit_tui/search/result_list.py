@@ -11,7 +11,7 @@ from textual.widgets.option_list import Option
 from searchkit.display import plural
 from searchkit.errors import UsageError
 from searchkit.types import Hit
-from searchkit_tui.rendering.file_names import telling_folders, words_of
+from searchkit_tui.rendering.file_names import telling_folders
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE, Around, entry, is_weak
 from searchkit_tui.rendering.markup import visible
 from searchkit_tui.search.session import passage_of
@@ -43,11 +43,11 @@ class ResultList(OptionList, can_focus=False):
         self._around = Around()
         self._shown_selected: int | None = None
 
-    def show(self, hits: Sequence[Hit], selected: int | None = 0, *, query: str = "") -> None:
-        """Replace all hits and select one; weak ones come last, most of them folded. `query`: whose words are marked in names."""
+    def show(self, hits: Sequence[Hit], selected: int | None = 0, *, words: Sequence[str] = ()) -> None:
+        """Replace all hits and select one; weak ones come last, most of them folded. `words`: those that are marked in names."""
         self._is_unfolded = False
         self._opened.clear()
-        self._around = Around(words=words_of(query) if query else ())
+        self._around = Around(words=words)
         self._replace(hits, selected)
         self._is_moved = False
 

@@ -62,20 +62,32 @@ class ResultsPane(Container):
         """The number of the selected hit, from 0."""
         return self.query_one(ResultList).highlighted
 
-    def show(self, hits: Sequence[Hit], query: str, *, title: str = "", selected: int | None = 0) -> None:
-        """Show other hits. `query`: what they answer, "" if nothing; `title`: what else they are."""
+    def show(
+        self,
+        hits: Sequence[Hit],
+        query: str,
+        *,
+        title: str = "",
+        words: Sequence[str] = (),
+        selected: int | None = 0,
+    ) -> None:
+        """Show other hits. `query`: what they answer, "" if nothing; `title`: what else they are; `words`: marked in names."""
         self._query = query
-        results = self.query_one(ResultList)
-        results.show(hits, selected, query=query)
-        results.border_title = title
-        results.set_class(bool(title), "-similar")
+        self.query_one(ResultList).show(hits, selected, words=words)
+        self._entitle(title)
 
-    def exchange(self, hits: Sequence[Hit], *, keeps_selected: bool = False) -> None:
+    def exchange(self, hits: Sequence[Hit], *, title: str = "", keeps_selected: bool = False) -> None:
         """Show newer hits for the same request; see `ResultList.exchange`. `keeps_selected`: their documents may be new too."""
+        self._entitle(title)
         self.query_one(ResultList).exchange(hits, keeps_selected=keeps_selected)
         hit = self.selected_hit
         if keeps_selected and hit is not None and hit == self.previewed:
             self._read(hit, None if self._is_passage_alone else self._window, is_more=True)
+
+    def _entitle(self, title: str) -> None:
+        results = self.query_one(ResultList)
+        results.border_title = title
+        results.set_class(bool(title), "-titled")
 
     def select(self, step: int) -> None:
         """Select the hit below, or above for -1."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from searchkit import Home
 from searchkit.errors import SearchkitError
-from searchkit.types import Hit, SearchMode
+from searchkit.types import Hit, Note, NoteKind, SearchMode
 from searchkit_tui.rendering.errors import error_text
 
 if TYPE_CHECKING:  # the engine is loaded when the box is ready to type into
@@ -22,6 +22,7 @@ _FIRST_BY_WORDS_SECONDS = 0.1  # a hybrid search that takes longer is answered b
 _MORE_PASSAGES = 24  # of a document, when the user reaches the end of what is shown
 _MOST_PASSAGES = 150  # on either side: beyond, laying them out would be felt while typing
 _MARKING_SECONDS, _MARKING_TURNS = 0.4, 5
+_LISTED = (NoteKind.FILES_BY_NAME, NoteKind.RECENT_FILES)
 _LOOK_SECONDS = 0.05  # between two looks whether a waiting request is still wanted: each occupies a thread
 
 
@@ -45,6 +46,11 @@ class SearchAnswer:
     def hits(self) -> tuple[Hit, ...]:
         """The hits, best first."""
         return self.response.hits
+
+    @property
+    def listed(self) -> Note | None:
+        """Which files the hits are, where the query says too little to find passages; None where they are passages."""
+        return next((note for note in self.response.notes if note.kind in _LISTED), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class SearchSession:
         from searchkit import PassageAt, SearchRequest
 
         place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
-        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, folds_alike=True)
+        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, folds_alike=True, lists_files=True)
 
     def drop_missing(self) -> tuple[str, ...]:
         """No longer search chosen collections that do not exist. Returns their names."""
@@ -186,15 +192,27 @@ class SearchSession:
         patience = _FIRST_BY_WORDS_SECONDS if self.is_warm else 0.0
         if pending.answered.wait(patience) or not is_wanted():
             return None
-        with self._one_by_words:
+        with self._by_words() as library:
             if pending.answered.is_set() or not is_wanted():
                 return None
+            answer = self._quick(library, pending.request)
+        is_use = is_wanted() and not answer.error and bool(answer.hits)
+        return answer if is_use else None
+
+    def recent(self, pending: Pending, is_wanted: Callable[[], bool]) -> SearchAnswer | None:
+        """List the files that changed last, in answer to a request without a query; None if that is no longer wanted."""
+        with self._by_words() as library:
+            answer = self._search(library, pending.request, pending.request.mode) if is_wanted() else None
+        return answer if is_wanted() else None
+
+    @contextmanager
+    def _by_words(self) -> "Iterator[Library]":
+        """Lend the library that never waits for the model, to one thread at a time."""
+        with self._one_by_words:
             if self._words is None:
                 self._words = self.library.sibling()
                 self._own.append(self._words)
-            answer = self._quick(self._words, pending.request)
-        is_use = is_wanted() and not answer.error and bool(answer.hits)
-        return answer if is_use else None
+            yield self._words
 
     def document(self, hit: Hit, window: ContextWindow | None) -> "DocumentContent":
         """Read a hit in its document, or its passage alone (None), as styled text."""
@@ -255,7 +273,10 @@ class SearchSession:
             error = error_text(failure)
         elapsed_ms = (self._clock() - started) * 1000
         is_partial = request.like is None and mode is not request.mode
-        return SearchAnswer(request, response, elapsed_ms, request.collections or self.collections(), error, is_partial)
+        answer = SearchAnswer(
+            request, response, elapsed_ms, request.collections or self.collections(), error, is_partial
+        )
+        return replace(answer, is_partial=False) if answer.listed else answer
 
 
 def passage_of(hit: Hit) -> Hashable:
@@ -265,7 +286,7 @@ def passage_of(hit: Hit) -> Hashable:
 
 def is_answered_by_words(request: "SearchRequest") -> bool:
     """True if hits by words alone are part of the answer."""
-    return request.mode is SearchMode.HYBRID and request.like is None
+    return request.mode is SearchMode.HYBRID and request.like is None and bool(request.query)
 
 
 def _is_covered(library: "Library", name: str) -> bool:

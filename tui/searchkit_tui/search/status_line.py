@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from searchkit.display import command, seconds_left, time_left
+from searchkit.display import command, plural, seconds_left, time_left
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE
@@ -96,9 +96,11 @@ class StatusLine(Static):
             return []
         if answer.error:
             return [Part("not answered", worth=_FIGURE, style="bold $text-error")]
+        style = ASIDE_STYLE if self.is_outdated else ""
+        if answer.listed:
+            return [Part(plural(len(answer.hits), "file"), worth=_FIGURE, style=style)]
         passages = sum(coverage.passages for coverage in self.coverages)
         figure = f"{len(answer.hits)} of {passages:,}" if passages else f"{len(answer.hits)} found"
-        style = ASIDE_STYLE if self.is_outdated else ""
         return [
             Part(f"{figure} passages", figure, worth=_FIGURE - _SHORTENED, style=style)
             if passages

@@ -83,7 +83,7 @@ def test_a_query_that_was_cleared_is_not_answered_any_more(library: Library, emb
         embedder.gate.set()
         await session.until(embedder.has_passed.is_set)
         await session.pilot.pause(0.1)
-        assert session.names == []
+        assert session.results.border_title == "Recent files"
         assert session.message.startswith("Type to search notes.")
 
     drive(library, scenario)
@@ -137,7 +137,7 @@ def test_escape_clears_the_query_and_never_quits(library: Library) -> None:
         await session.press("escape")
         await session.until(lambda: session.message.startswith("Type to search notes."))
         assert session.box.value == ""
-        assert session.names == []
+        await session.until(lambda: session.results.border_title == "Recent files")
         await session.press("escape")
         assert session.app.is_running
         assert session.toasts == ["Ctrl+Q quits."]

@@ -102,6 +102,7 @@ def test_many_are_opened_only_if_the_user_confirms(
 
 def test_the_list_of_actions_names_their_keys_and_runs_them(library: Library, programs: Path) -> None:
     async def scenario(session: Session) -> None:
+        await session.search("boiler type:pdf")
         await session.press("f4")
         assert not isinstance(session.app.screen, Choose)  # there is no hit
         await session.search("boiler pressure")

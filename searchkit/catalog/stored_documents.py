@@ -86,11 +86,11 @@ def files_by_change(
     """
     if allowed is None:
         unread = "" if with_text else " OR (d.status = 'unsupported' AND (d.reason = '' OR d.reason LIKE '.%'))"
-        condition, values = f"(d.chunk_count > 0{unread})", ()
+        condition = f"(d.chunk_count > 0{unread})"
     else:
         is_allowed = catalog.dialect.is_allowed.format(id="c.id")
         condition = f"EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND {is_allowed})"
-        values = (allowed,)
+    values = () if allowed is None else (allowed,)
     rows = catalog.each(
         "SELECT d.id, r.path, d.path, d.mtime_ns FROM documents d JOIN roots r ON r.id = d.root_id"
         f" WHERE d.inside = '' AND {condition} ORDER BY d.mtime_ns DESC, d.path LIMIT ?",

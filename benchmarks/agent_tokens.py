@@ -53,7 +53,7 @@ def main() -> None:
     home = Home.default()
     count = ModelStore(home.models).open(options.model).count_tokens
     with Library(home) as library:
-        roots = {status.name: [Path(root) for root in status.roots] for status in library.statuses()}
+        roots = {status.collection: [Path(root) for root in status.folders] for status in library.statuses()}
         ways = {
             "searchkit": [_until_answered(question, _by_searchkit(library, question)) for question in asked],
             "grep and read": [

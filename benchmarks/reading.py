@@ -79,7 +79,7 @@ class Bench:
             )
         ]
         print(
-            f"{what}: {', '.join(rates)} ({report.added:,} files, {report.skipped:,} skipped,"
+            f"{what}: {', '.join(rates)} ({report.added:,} files, {report.files_skipped:,} skipped,"
             f" {report.read_seconds:.1f} s)"
         )
 

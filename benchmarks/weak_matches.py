@@ -78,9 +78,9 @@ def count_weak(library: Library, collection: str, queries: list[str]) -> Counts:
     weak = contradictions = 0
     for query in queries:
         hits = library.search(query, collections=[collection])
-        weak += all(hit.is_weak for hit in hits)
+        weak += all(hit.weak for hit in hits)
         words = [word for word in query_words(query) if word not in STOP_WORDS]
-        contradictions += sum(hit.is_weak and bool(words) and has_all(hit, words) for hit in hits)
+        contradictions += sum(hit.weak and bool(words) and has_all(hit, words) for hit in hits)
     return Counts(len(queries), weak, contradictions)
 
 

@@ -12,5 +12,5 @@ with Library() as library:
 
     for hit in library.search(query, k=5, collections=[report.collection]):
         place = f"page {hit.page}" if hit.page else f"line {hit.line}"
-        print(f"{hit.score:.2f}  {hit.path}, {place}{'  (weak)' if hit.is_weak else ''}")
+        print(f"{hit.score:.2f}  {hit.path}, {place}{'  (weak)' if hit.weak else ''}")
         print(f"      {hit.snippet}")

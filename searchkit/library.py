@@ -402,7 +402,7 @@ class Library:
                 counts = collection.coverage()
                 if counts.vectors < counts.passages:
                     of = (collection.name, counts.vectors, counts.passages)
-                    yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, is_lazy=counts.is_lazy)
+                    yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, lazy=counts.lazy)
                     if not request.reads or collection.searcher().is_hurried:
                         yield Note(NoteKind.MORE_TO_COME, (), collection.name)
             if cut := collection.searcher().cut:

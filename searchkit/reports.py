@@ -94,8 +94,8 @@ class IndexReport:
     moved: int
     deleted: int
     unchanged: int
-    skipped: int
-    unsupported: int
+    files_skipped: int
+    files_unsupported: int
     chunks: int
     passages: int
     embedded: int
@@ -230,45 +230,50 @@ class IndexStatus:
 class CollectionStatus:
     """The contents of a collection. `vectors` of `passages` distinct passages can be found by meaning.
 
-    `unread`: files that the last run found but did not get to read. `provisional`: passages without a vector that have a
-    provisional one. `is_lazy`: True if passages are embedded only as questions ask for them. `inside`: documents inside
-    files, such as attachments. `left_out_inside`: what readers left out of documents, by kind, and of how many. `database`: where
-    it lives in PostgreSQL, without a password; empty for a collection of this machine. `writer`: who writes to it now, None if
-    nobody does.
+    `files`: those that are searchable. `files_to_read`: those that the last run found but did not get to. `provisional`: passages
+    without a vector that have a provisional one. `lazy`: True if passages are embedded only as questions ask for them.
+    `documents_inside`: documents inside files, such as attachments. `left_out_inside`: what readers left out of documents, by kind,
+    and of how many. `database`: where it lives in PostgreSQL, without a password; empty for a collection of this machine. `writer`:
+    who writes to it now, None if nobody does.
     """
 
-    name: str
-    roots: tuple[Path, ...]
+    collection: str
+    folders: tuple[Path, ...]
     model: str
-    indexed: int
-    skipped: int
-    unsupported: int
+    files: int
+    files_skipped: int
+    files_unsupported: int
     chunks: int
     passages: int
     vectors: int
-    unread: int
+    files_to_read: int
     scanned_pages: int
     formats: tuple[FormatCount, ...]
     size_bytes: int
     updated_at: str | None
     problems: tuple[Problem, ...]
     unsupported_types: tuple[tuple[str, int], ...]
-    inside: int = 0
+    documents_inside: int = 0
     left_out: tuple[LeftOutCount, ...] = ()
     left_out_inside: tuple[tuple[str, int], ...] = ()
     index: IndexStatus | None = None
     provisional: int = 0
-    is_lazy: bool = False
+    lazy: bool = False
     embedding_rate: float = 0.0
     database: str = ""
     writer: Writer | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the run that is under way has embedded everything; None if there is none, or nothing is left for it."""
+        return _seconds_left(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """The number of distinct passages that can be found by meaning with `model`: `vectors` of `passages`, in `chunks` places.
 
-    `provisional`: of the others, those with a provisional vector. `is_lazy`, `embedding_rate`: see CollectionStatus, which
+    `provisional`: of the others, those with a provisional vector. `lazy`, `embedding_rate`: see CollectionStatus, which
     takes longer. `newest`: the largest id of a place, which grows whenever one is added; `updated_at`: the end of the last run.
     While coverage stays the same, so does what is found.
     """
@@ -279,10 +284,20 @@ class Coverage:
     passages: int
     vectors: int
     provisional: int = 0
-    is_lazy: bool = False
+    lazy: bool = False
     embedding_rate: float = 0.0
     newest: int = 0
     updated_at: str = ""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """See CollectionStatus."""
+        return _seconds_left(self)
+
+
+def _seconds_left(of: CollectionStatus | Coverage) -> float | None:
+    pending = of.passages - of.vectors
+    return pending / of.embedding_rate if of.embedding_rate and pending and not of.lazy else None
 
 
 @dataclass(frozen=True, slots=True)

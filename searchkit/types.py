@@ -243,7 +243,7 @@ class Hit:
         return bool(before.strip()), bool(after.strip())
 
     @property
-    def is_weak(self) -> bool:
+    def weak(self) -> bool:
         """True if it is as likely about something else: the best hit of a collection that has nothing on the query."""
         return self.evidence.is_weak(self.score)
 
@@ -281,7 +281,7 @@ class Note:
     `values`: the phrases, each mistyped word and what was searched for instead, the misread words, how many words of a
     query were read and how many it has, the conditions on hits in words, the words of a query that says too little, or the
     collections that were searched by words only (none means all). `collection`: of which `files` have not been read, or `vectors`
-    of `passages` distinct passages can be found by meaning, or which can be embedded now; `is_lazy`: the model
+    of `passages` distinct passages can be found by meaning, or which can be embedded now; `lazy`: the model
     reads its others only as questions ask for them. `reason`: why only words were searched: one of the two above, or an error's
     text; or why it was not searched; `remedy`: that error's.
     """
@@ -293,5 +293,5 @@ class Note:
     passages: int = 0
     files: int = 0
     reason: str = ""
-    is_lazy: bool = False
+    lazy: bool = False
     remedy: Remedy | None = None

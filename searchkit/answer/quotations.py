@@ -72,7 +72,7 @@ def quote(
     if not chosen:
         return nothing_relevant(NOTHING_MORE) if known and passages else nothing_relevant()
     quoted = list(dict.fromkeys(each.source for each in chosen))
-    others = [i for i, hit in enumerate(passages) if i not in quoted and not hit.is_weak]
+    others = [i for i, hit in enumerate(passages) if i not in quoted and not hit.weak]
     number_of = {source: number for number, source in enumerate(quoted, 1)}
 
     def pieces(stream: AnswerStream) -> Iterator[str]:
@@ -199,7 +199,7 @@ class _Chooser:
         hit = self._passages[best.passage]
         if is_read:
             return best.score >= _NEAR or hit.evidence.has_every_word
-        return best.cover >= _NEAR_BY_WORDS or not hit.is_weak
+        return best.cover >= _NEAR_BY_WORDS or not hit.weak
 
     def _lacks_what_is_named(self) -> bool:
         """True if the question names things such as E03, and no passage has any of them."""

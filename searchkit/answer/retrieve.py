@@ -54,11 +54,11 @@ def find_sources(library: Library, request: SearchRequest) -> list[Hit]:
     """
     hits = find_passages(library, request)
     phrases = [_words(demand) for demand in demands_of(request.query) if demand.startswith('"')]
-    has_strong = any(not hit.is_weak for hit in hits)
+    has_strong = any(not hit.weak for hit in hits)
     kept = [
         hit
         for hit in hits
-        if not hit.is_weak or _has_one(hit, phrases) or (has_strong and len(_content_words(hit)) >= _ENOUGH_WORDS)
+        if not hit.weak or _has_one(hit, phrases) or (has_strong and len(_content_words(hit)) >= _ENOUGH_WORDS)
     ]
     return joined(library, kept)
 

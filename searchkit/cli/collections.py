@@ -1,6 +1,5 @@
 """`searchkit collections` lists and renames them, `move` moves them, `forget` removes folders and files from them."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -8,11 +7,13 @@ import click
 from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import NearestGroup
 from searchkit.cli.output import print_json, progress_line, say, say_nothing_is_indexed, say_what_is_away
-from searchkit.display import being_written, on_one_line, plural, seconds_left
+from searchkit.display import being_written, on_one_line, plural
 
 if TYPE_CHECKING:
     from searchkit.maintenance.move import MoveReport
     from searchkit.maintenance.rename import RenameReport
+
+_LISTED = ("collection", "files", "chunks", "passages", "model", "folders", "writer", "seconds_left")
 
 
 @click.group(cls=NearestGroup, invoke_without_command=True)
@@ -40,26 +41,16 @@ def _list(*, as_json: bool) -> None:
     if not (found or away):
         say_nothing_is_indexed()
     if as_json:
-        print_json(
-            {
-                "collection": one.name,
-                "files": one.indexed,
-                "chunks": one.chunks,
-                "passages": one.passages,
-                "model": one.model,
-                "folders": [str(root) for root in one.roots],
-                "writer": asdict(one.writer) if one.writer else None,
-                "seconds_left": seconds_left(one),
-            }
-            for one in found
-        )
+        from searchkit.display.fields import collection_fields
+
+        print_json({name: every[name] for name in _LISTED} for every in map(collection_fields, found))
         return
-    width = max((len(one.name) for one in found), default=0)
+    width = max((len(one.collection) for one in found), default=0)
     for one in found:
-        roots = ", ".join(on_one_line(str(root)) for root in one.roots)
-        counts = f"{one.indexed:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}"
+        roots = ", ".join(on_one_line(str(root)) for root in one.folders)
+        counts = f"{one.files:>7,} files  {one.passages:>8,} passages  {one.model or 'words only'}"
         now = f"  ({being_written(one)})" if one.writer else ""
-        click.echo(f"{one.name:<{width}}  {counts}  {roots}{now}")
+        click.echo(f"{one.collection:<{width}}  {counts}  {roots}{now}")
 
 
 @collections.command()
@@ -83,7 +74,9 @@ def rename(old: str, new: str, *, as_json: bool) -> None:
     with Library() as library:
         report = rename_collection(library, old, new)
     if as_json:
-        print_json([asdict(report)])
+        from searchkit.display.fields import fields_of
+
+        print_json([fields_of(report)])
     else:
         _say_renamed(report)
 
@@ -170,7 +163,9 @@ def move(collection: str, to: str, *, as_json: bool) -> None:
     with Library() as library, progress_line() as on_progress:
         report = move_collection(library, collection, to, on_progress)
     if as_json:
-        print_json([asdict(report)])
+        from searchkit.display.fields import fields_of
+
+        print_json([fields_of(report)])
     else:
         _say_moved(report)
 

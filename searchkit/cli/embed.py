@@ -89,17 +89,9 @@ def _follow(library: "Library", names: list[str], options: RunOptions, ray: str,
 
 def _report(report: EmbedReport, *, as_json: bool, time: str = "") -> None:
     if as_json:
-        print_json(
-            [
-                {
-                    "collection": report.collection,
-                    "model": report.model,
-                    "embedded": report.embedded,
-                    "left": report.left,
-                    "seconds": round(report.elapsed_seconds, 3),
-                }
-            ]
-        )
+        from searchkit.display.fields import fields_of
+
+        print_json([fields_of(report)])
         return
     left = f"; {plural(report.left, 'passage')} left to others" if report.left else ""
     embedded = f"{plural(report.embedded, 'passage')} embedded, {report.elapsed_seconds:,.1f} s"

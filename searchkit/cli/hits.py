@@ -25,7 +25,7 @@ def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str,
     return {
         "rank": rank,
         "score": round(hit.score, 4),
-        "weak": hit.is_weak,
+        "weak": hit.weak,
         "collection": hit.collection,
         "path": str(hit.path),
         "page": hit.page,
@@ -124,7 +124,7 @@ def _heading(hit: Hit, *, with_collection: bool, has_links: bool) -> str:
     is_ranked = bool(hit.evidence.found_by)
     mail = f"  {correspondence(hit, with_date=is_ranked)}" if hit.sender else ""
     first = f"{hit.score:.2f}" if is_ranked else printable(hit.date)  # of filters alone: newest first
-    weak = click.style("  weak match", fg="yellow") if hit.is_weak else ""
+    weak = click.style("  weak match", fg="yellow") if hit.weak else ""
     return f"{click.style(first, bold=True)}  {where}{mail}{title}{collection}{weak}"
 
 

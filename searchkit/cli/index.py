@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import click
@@ -299,11 +299,9 @@ def _advise_grammars(report: IndexReport) -> None:
 def _report(report: IndexReport, *, as_json: bool, time: str = "") -> None:
     """Print what a run has changed. `time`: before it, of a run that nobody is waiting for."""
     if as_json:
-        problems = [
-            {"path": str(problem.path), "reason": problem.reason, "remedy": problem.remedy}
-            for problem in report.problems
-        ]
-        print_json([{**asdict(report), "problems": problems}])
+        from searchkit.display.fields import fields_of
+
+        print_json([fields_of(report)])
         return
     say(f"{time}{report.collection}: {index_summary(report)}")
     if len(report.formats) > 1 and report.added and not report.unchanged:
@@ -320,7 +318,7 @@ def _report(report: IndexReport, *, as_json: bool, time: str = "") -> None:
     for problem in report.problems[:_PROBLEMS_SHOWN]:
         remedy = f" ({problem.remedy})" if problem.remedy else ""
         say(f"  skipped {on_one_line(str(problem.path))}: {problem.reason}{remedy}")
-    if len(report.problems) > _PROBLEMS_SHOWN or report.skipped > len(report.problems):
+    if len(report.problems) > _PROBLEMS_SHOWN or report.files_skipped > len(report.problems):
         say(
-            f"  {plural(report.skipped, 'file')} skipped in all; each with its reason: {command('status', '--problems')}"
+            f"  {plural(report.files_skipped, 'file')} skipped in all; each with its reason: {command('status', '--problems')}"
         )

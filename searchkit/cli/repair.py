@@ -1,6 +1,5 @@
 """`searchkit verify`, which looks for damage, and `searchkit rebuild`, which repairs it."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -30,12 +29,9 @@ def rebuild(folders: tuple[Path, ...], collection: str, *, as_json: bool) -> Non
     with Library() as library, progress_line() as on_progress:
         report = rebuild_collection(library.collection(collection, must_exist=False), absolute, on_progress)
     if as_json:
-        values = {**asdict(report), "set_aside": str(report.set_aside or "")}
-        run = {
-            **values["run"],
-            "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in report.run.problems],
-        }
-        print_json([{**values, "run": run}])
+        from searchkit.display.fields import fields_of
+
+        print_json([fields_of(report)])
         return
     say(
         f"{collection}: {plural(report.documents_kept, 'document')} and {plural(report.vectors_kept, 'vector')} were undamaged;"
@@ -71,7 +67,9 @@ def verify(ctx: click.Context, collection: str, *, as_json: bool) -> None:
         found = {name: verify_collection(library.collection(name)) for name in names}
     for name, damages in found.items():
         if as_json:
-            print_json([{"collection": name, "ok": not damages, "damage": [asdict(each) for each in damages]}])
+            from searchkit.display.fields import fields_of
+
+            print_json([{"collection": name, "ok": not damages, "damage": list(map(fields_of, damages))}])
             continue
         click.echo(f"{name}: {'damaged' if damages else 'no damage found'}")
         for each in damages:

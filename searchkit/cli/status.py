@@ -20,7 +20,6 @@ from searchkit.display import (
     on_one_line,
     plural,
     printable,
-    seconds_left,
     size,
     time_left,
 )
@@ -55,7 +54,7 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
         found = [library.status(collection)] if collection else library.statuses()
         say_if_others_can_write(library.home.path)
         say_what_is_away(library.away)
-        names = [each.name for each in found]
+        names = [each.collection for each in found]
         if not (names or library.away):
             say_nothing_is_indexed()
         missing_model = _missing_model(library)
@@ -63,7 +62,9 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
             _print_left_out({name: library.collection(name).left_out() for name in names}, as_json=as_json)
             return
     if as_json:
-        print_json(_as_json(one) for one in found)
+        from searchkit.display.fields import collection_fields
+
+        print_json(map(collection_fields, found))
         return
     for one in found:
         if problems:
@@ -80,32 +81,32 @@ def _missing_model(library: "Library") -> str:
 
 
 def _print(one: CollectionStatus, missing_model: str) -> None:
-    click.secho(one.name, bold=True)
-    for root in one.roots:
+    click.secho(one.collection, bold=True)
+    for root in one.folders:
         gone = "" if root.is_dir() else "  (not there now; nothing is removed)"
         click.echo(f"  folder    {on_one_line(str(root))}{gone}")
-    files = [plural(one.indexed, "file") + " indexed"]
-    files += [f"{plural(one.inside, 'document')} inside them"] if one.inside else []
-    files += [f"{one.skipped:,} skipped"] if one.skipped else []
-    files += [f"{one.unread:,} still to be read: searchkit index"] if one.unread else []
+    files = [plural(one.files, "file") + " indexed"]
+    files += [f"{plural(one.documents_inside, 'document')} inside them"] if one.documents_inside else []
+    files += [f"{one.files_skipped:,} skipped"] if one.files_skipped else []
+    files += [f"{one.files_to_read:,} still to be read: searchkit index"] if one.files_to_read else []
     click.echo(f"  files     {', '.join(files)}")
     if one.formats:
         click.echo(f"  formats   {', '.join(f'{each.format} {each.files:,}' for each in one.formats)}")
-    if one.unsupported:
+    if one.files_unsupported:
         kinds = ", ".join(f"{suffix or 'no suffix'} {count:,}" for suffix, count in one.unsupported_types[:8])
         click.echo(
-            f"  no text   {plural(one.unsupported, 'file')} of kinds that are not read, or without any: {printable(kinds)}"
+            f"  no text   {plural(one.files_unsupported, 'file')} of kinds that are not read, or without any: {printable(kinds)}"
         )
     click.echo(f"  passages  {one.passages:,}, all searchable by words, {coverage(one)}")
     if one.left_out:
-        listed = command("status", "--left-out", "-c", one.name)
+        listed = command("status", "--left-out", "-c", one.collection)
         click.echo(f"  left out  {printable(left_out_text(one.left_out))}; each, and what brings it back: {listed}")
     if one.scanned_pages:
-        listed = command("status", "--left-out", "-c", one.name)
+        listed = command("status", "--left-out", "-c", one.collection)
         click.echo(f"  needs OCR {ocr_text(one.scanned_pages)}; their files, and what reads them: {listed}")
     if one.left_out_inside:
         kinds = ", ".join(f"{what} ({plural(files, 'file')})" for what, files in one.left_out_inside[:_KINDS_SHOWN])
-        listed = command("status", "--left-out", "-c", one.name)
+        listed = command("status", "--left-out", "-c", one.collection)
         click.echo(f"  in files  left out: {printable(kinds)}; each: {listed}")
     click.echo(f"  model     {one.model or missing_model}")
     if one.writer:
@@ -135,13 +136,13 @@ def _rest(one: CollectionStatus) -> str:
     """When the model reads the passages that it has not read."""
     if one.vectors >= one.passages or not one.model:
         return ""
-    if one.is_lazy:
+    if one.lazy:
         return "; the model reads the others as questions ask for them"
-    left = seconds_left(one)
+    left = one.seconds_left
     if left is None and one.writer is not None:
         return ""
     if left is None:
-        return f"; to go on: {command('index', '-c', one.name)}"
+        return f"; to go on: {command('index', '-c', one.collection)}"
     return f"; {time_left(left)} left at {one.embedding_rate:.1f} a second"
 
 
@@ -156,7 +157,7 @@ def _index(index: IndexStatus) -> str:
 
 def _print_problems(one: CollectionStatus) -> None:
     """Print every problem, grouped by kind."""
-    click.secho(f"{one.name}: {plural(len(one.problems), 'problem')}", bold=True)
+    click.secho(f"{one.collection}: {plural(len(one.problems), 'problem')}", bold=True)
     for (reason, remedy), problems in groupby(sorted(one.problems, key=_kind), key=_kind):
         click.echo(f"  {printable(reason)}" + (f"\n    → {printable(remedy)}" if remedy else ""))
         for problem in problems:
@@ -198,33 +199,3 @@ def _rule(each: LeftOut) -> tuple[LeftOutRule, str, str, Path, str]:
 
 def _kind(problem: Problem) -> tuple[str, str]:
     return problem.reason, problem.remedy
-
-
-def _as_json(one: CollectionStatus) -> dict[str, object]:
-    return {
-        "collection": one.name,
-        "folders": [str(root) for root in one.roots],
-        "model": one.model,
-        "files_indexed": one.indexed,
-        "files_skipped": one.skipped,
-        "files_unsupported": one.unsupported,
-        "documents_inside": one.inside,
-        "unsupported_types": dict(one.unsupported_types),
-        "left_out": [asdict(each) for each in one.left_out],
-        "left_out_inside": dict(one.left_out_inside),
-        "chunks": one.chunks,
-        "passages": one.passages,
-        "vectors": one.vectors,
-        "provisional": one.provisional,
-        "lazy": one.is_lazy,
-        "embedding_rate": one.embedding_rate,
-        "seconds_left": seconds_left(one),
-        "files_to_read": one.unread,
-        "scanned_pages": one.scanned_pages,
-        "formats": [asdict(each) for each in one.formats],
-        "index": asdict(one.index) if one.index else None,
-        "writer": asdict(one.writer) if one.writer else None,
-        "size_bytes": one.size_bytes,
-        "updated_at": one.updated_at,
-        "problems": [{"path": str(p.path), "reason": p.reason, "remedy": p.remedy} for p in one.problems],
-    }

@@ -134,7 +134,7 @@ def _on_coverage(note: Note) -> str:
     if note.kind is NoteKind.MORE_TO_COME:
         return "the order by meaning is still to come; it takes about a second more"
     read = f"{note.vectors:,} of {note.passages:,} passages"
-    if note.is_lazy:
+    if note.lazy:
         return f"the model has read {read}, and reads others as questions ask for them"
     return f"{read} can be found by meaning so far"
 
@@ -171,7 +171,7 @@ def note_remedy(note: Note) -> Remedy | None:
 
 
 def _to_continue(note: Note) -> Remedy:
-    if note.is_lazy:
+    if note.lazy:
         return Remedy(Action.EMBED_ALL, collection=note.collection, sentence="To have it read all")
     words = "To continue" if note.kind is NoteKind.PARTLY_EMBEDDED else "Unless that is under way"
     return Remedy(Action.RESUME_INDEXING, collection=note.collection, sentence=words)
@@ -203,7 +203,7 @@ def index_summary(report: IndexReport) -> str:
         return (
             f"nothing has changed in {plural(report.unchanged, 'file')}, {seconds}" if report.unchanged else "no files"
         )
-    not_read = ((report.skipped, "skipped"), (report.unsupported, "of other kinds"))
+    not_read = ((report.files_skipped, "skipped"), (report.files_unsupported, "of other kinds"))
     parts = [f"in all {plural(count, 'file')} {what}; " for count, what in not_read if count]
     embedded = f", {report.embedded:,} embedded{speed}" if report.embedded else ""
     found = embedded if report.model else ", found by their words"
@@ -263,12 +263,6 @@ def ocr_text(count: int) -> str:
     return f"{count:,} scanned {'page or picture' if count == 1 else 'pages or pictures'}"
 
 
-def seconds_left(of: CollectionStatus | Coverage) -> float | None:
-    """Until the run that is under way has embedded everything; None if there is none, or nothing is left for it."""
-    pending = of.passages - of.vectors
-    return pending / of.embedding_rate if of.embedding_rate and pending and not of.is_lazy else None
-
-
 def time_left(seconds: float) -> str:
     """A duration for people: `less than a minute`, `about 12 min`, `about 3 h`."""
     minutes = round(seconds / 60)
@@ -281,7 +275,7 @@ def progress_left(of: CollectionStatus | Coverage, unread: int) -> str:
     """`, about 12 min left`, or `, 340 files still to be read`: what a run that is under way has left; "" if that is not known."""
     if unread:
         return f", {plural(unread, 'file')} still to be read"
-    seconds = seconds_left(of)
+    seconds = of.seconds_left
     return f", {time_left(seconds)} left" if seconds is not None else ""
 
 
@@ -289,7 +283,7 @@ def being_written(status: CollectionStatus) -> str:
     """`being indexed, about 12 min left`: what another process does to a collection now; "" if none does anything."""
     if status.writer is None:
         return ""
-    return f"being {status.writer.work}{progress_left(status, status.unread)}"
+    return f"being {status.writer.work}{progress_left(status, status.files_to_read)}"
 
 
 class ProgressLines:

@@ -106,7 +106,7 @@ def _found(hit: Hit, passage: str, document: str) -> RetrievedPassage:
         "sender": hit.sender,
         "collection": hit.collection,
         "score": round(hit.score, 4),
-        "weak": hit.is_weak,
+        "weak": hit.weak,
         "id": passage,
         "document_id": document,
     }

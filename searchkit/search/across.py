@@ -145,7 +145,7 @@ def notes_on_hits(query: ParsedQuery, filters: Filters, mode: SearchMode, hits: 
     """Compare the hits with what the query and the `filters` given with it ask for."""
     if hits and mode is not SearchMode.SEMANTIC and (missing := phrases_not_found(query, hits)):
         yield Note(NoteKind.PHRASES_NOT_FOUND, missing)
-    if hits and all(hit.is_weak for hit in hits):
+    if hits and all(hit.weak for hit in hits):
         yield Note(NoteKind.ALL_WEAK)
     if misread := not_filters(query):
         yield Note(NoteKind.FILTER_MISREAD, tuple(misread))

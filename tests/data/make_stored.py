@@ -157,7 +157,7 @@ def counts(home: Path, collection: str) -> dict[str, Any]:
     names = (
         "collection",
         "model",
-        "files_indexed",
+        "files",
         "files_skipped",
         "files_unsupported",
         "files_to_read",

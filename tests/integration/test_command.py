@@ -251,7 +251,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(command: Command, long_docs
     assert "Stopped. What was stored is kept" in screen
     assert "Traceback" not in screen
     status = json_lines(command("status", "--json"))[0]
-    assert status["files_indexed"] == 3
+    assert status["files"] == 3
     search = command("search", "paragraph of document", "--mode", "hybrid")
     assert "can be found by meaning so far" in search.stderr
     assert "embedded" in command("index", "-c", "long").stderr

@@ -41,12 +41,12 @@ def test_what_a_lazy_collection_left_to_questions_is_embedded(library: Library, 
     assert collection.coverage().vectors == collection.coverage().passages == 24
     assert collection.is_covered()
     status = library.status("docs")
-    assert (status.vectors, status.passages, status.indexed) == (24, 24, 24)
+    assert (status.vectors, status.passages, status.files) == (24, 24, 24)
     hits = library.search("pump 7 replaced", mode=SearchMode.SEMANTIC)
     assert hits[0].evidence.similarity is not None
     assert collection.embed().embedded == 0
     assert library.index(docs).added == 1
-    assert library.status("docs").is_lazy
+    assert library.status("docs").lazy
 
 
 @pytest.mark.both_homes

@@ -91,7 +91,7 @@ def test_the_samples_answer_the_questions_on_the_poster_with_and_without_a_model
     with Library(samples) as library:
         [best] = library.search(question, k=1, mode=mode)
         assert answer in " ".join(best.snippet.split())
-        assert not best.is_weak
+        assert not best.weak
 
 
 def test_the_readme_shows_what_the_demo_prints_to_somebody_new(script: Path, tmp_path: Path) -> None:

@@ -292,7 +292,7 @@ def test_mcp_finds_words_and_says_so(words: Library) -> None:
     assert str(answer["note"]).startswith(f"{ALONE} The user can complete it: {PULL} ")
     collections = status_answer(words, ())["collections"]
     assert isinstance(collections, list)
-    assert collections[0]["found_by_meaning"] == "0%"
+    assert collections[0]["vectors"] == 0
 
 
 def test_the_terminal_ui_indexes_a_folder_by_words_and_says_what_is_missing(home: Path, docs: Path) -> None:
@@ -353,5 +353,5 @@ def test_a_lazy_collection_stays_lazy_when_it_gets_its_first_model(home: Path, d
     embedder = HashEmbedder()
     with Library(home, embedder=embedder) as library:
         library.index(docs)
-        assert library.status("docs").is_lazy
+        assert library.status("docs").lazy
         assert embedder.embedded == []

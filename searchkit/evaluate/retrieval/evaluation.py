@@ -185,7 +185,7 @@ def _result(
     report = SetReport(
         name=judged.name,
         model=embedder.info.name,
-        documents=status.indexed,
+        documents=status.files,
         passages=status.passages,
         queries=len(judged.qrels),
         k=k,

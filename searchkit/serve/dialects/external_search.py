@@ -113,7 +113,7 @@ async def web_search(request: WebSearch, state: StateDep) -> list[WebResult]:
 
     def work(library: Library) -> list[WebResult]:
         response = find(library, SearchRequest(request.query, request.count))
-        strong = [each for each in response.hits if not each.hit.is_weak]
+        strong = [each for each in response.hits if not each.hit.weak]
         links = addresses_of([each.hit for each in strong])
         return [
             WebResult(link=link, title=each.title, snippet=each.text) for each, link in zip(strong, links, strict=True)

@@ -1,11 +1,11 @@
 """The requests and responses of searchkit's own routes. Texts of documents are made safe to show on the way out."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from searchkit.display import on_one_line, printable, seconds_left
+from searchkit.display import on_one_line, printable
+from searchkit.display.fields import collection_fields
 from searchkit.reports import CollectionStatus
 from searchkit.serve.attributes import shown_path
 from searchkit.serve.http.lifespan import StrictModel
@@ -124,10 +124,12 @@ class CollectionWriter(BaseModel):
 class CollectionEntry(BaseModel):
     """A collection, and how much it contains."""
 
-    name: str
+    collection: str = Field(description="Its name.")
     folders: list[str]
     model: str = Field(description="The model that embeds it.")
-    files: int
+    files: int = Field(description="How many can be searched.")
+    files_skipped: int = Field(description="How many could not be read.")
+    files_to_read: int = Field(description="How many the last index run did not get to.")
     passages: int
     vectors: int = Field(description="How many of the passages can be found by meaning so far.")
     provisional: int = Field(description="Of how many others the meaning is guessed until the model has read them.")
@@ -208,7 +210,7 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
         id=found.reference.passage,
         document_id=found.reference.document,
         score=round(hit.score, 4),
-        weak=hit.is_weak,
+        weak=hit.weak,
         collection=hit.collection,
         path=shown_path(hit.path),
         title=found.title,
@@ -241,17 +243,4 @@ def found_passage(found: ReferencedHit) -> FoundPassage:
 
 def collection_entry(status: CollectionStatus) -> CollectionEntry:
     """Return a collection's status."""
-    return CollectionEntry(
-        name=status.name,
-        folders=[shown_path(root) for root in status.roots],
-        model=status.model,
-        files=status.indexed,
-        passages=status.passages,
-        vectors=status.vectors,
-        provisional=status.provisional,
-        lazy=status.is_lazy,
-        embedding_rate=status.embedding_rate,
-        seconds_left=seconds_left(status),
-        writer=CollectionWriter(**asdict(status.writer)) if status.writer else None,
-        updated_at=status.updated_at,
-    )
+    return CollectionEntry.model_validate(collection_fields(status, shown_path))

@@ -1,12 +1,12 @@
 """Routes about the server itself: / and /health; and /index, if it may write."""
 
-from dataclasses import asdict
 from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from searchkit import __version__
+from searchkit.display.fields import fields_of
 from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.serve.http.indexing import Indexing, RunStatus
 from searchkit.serve.http.lifespan import AppState, StateDep, StrictModel
@@ -45,7 +45,9 @@ class IndexProgress(BaseModel):
     done: int
     total: int | None
     error: str
-    report: dict[str, object] | None = Field(description="What a finished run did: numbers of files and passages.")
+    report: dict[str, object] | None = Field(
+        description="What a finished run did, as `searchkit index --json` says it."
+    )
 
 
 @router.head("/", include_in_schema=False)
@@ -85,9 +87,8 @@ def _indexing(state: AppState) -> Indexing:
 
 
 def _progress(status: RunStatus) -> IndexProgress:
-    report = asdict(status.report) if status.report else None
-    if report:
-        report["problems"] = len(report["problems"])
+    report = fields_of(status.report) if status.report else {}
+    report.pop("problems", None)  # paths that not every caller may see
     return IndexProgress(
         state=status.state,
         collection=status.collection,
@@ -95,5 +96,5 @@ def _progress(status: RunStatus) -> IndexProgress:
         done=status.done,
         total=status.total,
         error=status.error,
-        report=report,
+        report=report or None,
     )

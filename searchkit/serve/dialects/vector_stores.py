@@ -183,17 +183,17 @@ def _stores(library: Library) -> list[VectorStore]:
 def _store(status: CollectionStatus) -> VectorStore:
     moment = int(datetime.fromisoformat(status.updated_at).timestamp()) if status.updated_at else 0
     counts = FileCounts(
-        in_progress=status.unread,
-        completed=status.indexed,
-        failed=status.skipped,
-        total=status.unread + status.indexed + status.skipped,
+        in_progress=status.files_to_read,
+        completed=status.files,
+        failed=status.files_skipped,
+        total=status.files_to_read + status.files + status.files_skipped,
     )
     return VectorStore(
-        id=status.name,
+        id=status.collection,
         created_at=moment,
         last_active_at=moment,
-        name=status.name,
-        status="completed" if status.is_lazy or status.vectors == status.passages else "in_progress",
+        name=status.collection,
+        status="completed" if status.lazy or status.vectors == status.passages else "in_progress",
         usage_bytes=status.size_bytes,
         file_counts=counts,
         metadata={"model": status.model},

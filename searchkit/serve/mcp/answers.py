@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import date
 
 from searchkit.answer.prompt import source_name
-from searchkit.display import note_remedy, note_text, on_one_line, plural, remedy_command
+from searchkit.display import note_remedy, note_text, on_one_line, remedy_command
+from searchkit.display.fields import collection_fields
 from searchkit.errors import CollectionNotFoundError, NothingIndexedError, UsageError
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
@@ -31,6 +32,7 @@ from searchkit.serve.search import ReferencedHit, find, with_ellipses
 from searchkit.types import Note, NoteKind
 
 _EXCERPT = 300  # characters
+COLLECTION = ("collection", "folders", "files", "files_skipped", "files_to_read", "passages", "vectors")
 _MAX_ABOUT = 500  # characters of a document's metadata
 
 
@@ -81,7 +83,7 @@ def status_answer(library: Library, scope: Sequence[str]) -> Answer:
     found = [library.status(name) for name in names] if names else library.statuses()
     if not (found or library.away):
         raise NothingIndexedError
-    away = [{"name": name, "not_reached": one_line(str(error))} for name, error in library.away.items()]
+    away = [{"collection": name, "not_reached": one_line(str(error))} for name, error in library.away.items()]
     return {"collections": [*map(_collection, found), *away]}
 
 
@@ -154,7 +156,7 @@ def _result(found: ReferencedHit) -> Answer:
         "url": file_url(hit.path, hit.page, hit.line),
         "text": _excerpt(with_ellipses(hit, quoted_text(hit.snippet, is_code=is_code(hit.path)))),
         "score": round(hit.score, 2),
-        "weak": hit.is_weak,
+        "weak": hit.weak,
         "date": hit.date,
         "sender": one_line(hit.sender),
         **({"alike": [_alike(each) for each in found.alike]} if found.alike else {}),
@@ -226,13 +228,6 @@ def _metadata(about: AboutDocument, opened: OpenedDocument, following: str) -> d
 
 
 def _collection(status: CollectionStatus) -> Answer:
-    return {
-        "name": status.name,
-        "folders": [shown_path(root) for root in status.roots],
-        "files": status.indexed,
-        "passages": status.passages,
-        "found_by_meaning": f"{status.vectors / status.passages:.0%}" if status.passages else "",
-        "formats": ", ".join(f"{each.format} {each.files}" for each in status.formats),
-        "not_read": plural(status.skipped + status.unread, "file") if status.skipped + status.unread else "",
-        "updated": status.updated_at or "",
-    }
+    known = collection_fields(status, shown_path)
+    formats = ", ".join(f"{each.format} {each.files}" for each in status.formats)
+    return {name: known[name] for name in COLLECTION} | {"formats": formats, "updated_at": status.updated_at or ""}

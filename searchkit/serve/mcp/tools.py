@@ -23,8 +23,8 @@ _FETCH = """\
 Read the file behind a search result: its text from the beginning, or from the passage if that is far into a long file. \
 metadata.next is the id to fetch for what follows, metadata.document the id of the whole document."""
 _STATUS = """\
-What can be searched: the collections with their folders, numbers of files and formats, and when they were last updated. \
-Not needed before a search."""
+What can be searched: the collections with their folders, numbers of files and formats, and when they were last updated; \
+vectors of the passages can be found by meaning, all by words. Not needed before a search."""
 
 _STRING, _BOOLEAN, _WHOLE = ({"type": kind} for kind in ("string", "boolean", "integer"))
 _DATES = "2025, 2025-03, 2025-03-01, 7d, 2w, 3m, 1y or yesterday"
@@ -113,14 +113,15 @@ TOOLS = (
         _object(
             collections=_list_of(
                 _object(
-                    name=_STRING,
+                    collection=_STRING,
                     folders=_list_of(_STRING),
                     files=_WHOLE,
+                    files_skipped=_WHOLE,
+                    files_to_read=_WHOLE,
                     passages=_WHOLE,
-                    found_by_meaning=_STRING,
+                    vectors=_WHOLE,
                     formats=_STRING,
-                    not_read=_STRING,
-                    updated=_STRING,
+                    updated_at=_STRING,
                 )
             )
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from searchkit.display import being_written, local_time, on_one_line, plural, seconds_left, size, time_left
+from searchkit.display import being_written, local_time, on_one_line, plural, size, time_left
 from searchkit.errors import Action, ReadOnlyError, Remedy
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus
@@ -50,14 +50,14 @@ def start(indexing: Indexing | None, name: str) -> None:
 
 
 def _view(status: CollectionStatus, run: RunStatus | None) -> CollectionView:
-    is_running = run is not None and run.state == "running" and run.collection == status.name
-    left = seconds_left(status)
+    is_running = run is not None and run.state == "running" and run.collection == status.collection
+    left = status.seconds_left
     return CollectionView(
-        name=status.name,
+        name=status.collection,
         state=_state(status, run if is_running else None),
-        folders=[on_one_line(str(root)) for root in status.roots],
+        folders=[on_one_line(str(root)) for root in status.folders],
         model=status.model,
-        files=status.indexed,
+        files=status.files,
         passages=status.passages,
         vectors=status.vectors,
         size=size(status.size_bytes),
@@ -73,12 +73,12 @@ def _state(status: CollectionStatus, run: RunStatus | None) -> str:
     if run is not None:
         amount = f", {run.done:,} of {run.total:,}" if run.total else ""
         return f"{run.stage or 'starting'}{amount}"
-    left = seconds_left(status)
+    left = status.seconds_left
     if status.writer is not None or left is not None:
         return being_written(status) or f"being embedded, {time_left(left or 0.0)} left"
-    if status.unread:
-        return f"{plural(status.unread, 'file')} not read yet"
-    if status.is_lazy:
+    if status.files_to_read:
+        return f"{plural(status.files_to_read, 'file')} not read yet"
+    if status.lazy:
         return "read by the model as questions ask for it"
     if status.vectors < status.passages:
         return "partly found by meaning" if status.vectors else "found by words"

@@ -48,7 +48,7 @@ class HitView:
     about: str
     collection: str
     score: str
-    is_weak: bool
+    weak: bool
     reason: str
     snippet: Sequence[Piece]
     copies: int
@@ -99,7 +99,7 @@ def hit_view(found: ReferencedHit, query: str) -> HitView:
         about=sanitize(correspondence(hit).removeprefix("from ")) or hit.date,
         collection=hit.collection,
         score=f"{hit.score:.2f}",
-        is_weak=hit.is_weak,
+        weak=hit.weak,
         reason=sanitize(on_one_line(reason(hit))),
         snippet=snippet_pieces(hit),
         copies=hit.copies,

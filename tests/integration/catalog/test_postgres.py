@@ -287,7 +287,7 @@ def test_two_write_to_different_folders_of_a_collection_at_a_time(
     errors = index_at_once(folders, "all", tmp_path, url)
     assert errors == []
     status = team.status("all")
-    assert (status.indexed, status.vectors, status.passages) == (41, 41, 41)
+    assert (status.files, status.vectors, status.passages) == (41, 41, 41)
     assert find_damage(team.collection("all").folder) == []
     assert len(team.search("water", k=50, mode=SearchMode.LEXICAL)) == 40
 
@@ -306,8 +306,8 @@ def test_of_overlapping_folders_that_are_indexed_at_a_time_one_is_taken(
         assert {type(error) for error in errors} == {UsageError}, errors
         assert all("is already in" in str(error) for error in errors), errors
         status = team.status(name)
-        assert status.roots in ((outer,), tuple(folder for folder in status.roots if folder in inner))
-        assert (status.passages, status.vectors) == (status.indexed, status.indexed)
+        assert status.folders in ((outer,), tuple(folder for folder in status.folders if folder in inner))
+        assert (status.passages, status.vectors) == (status.files, status.files)
         assert find_damage(team.collection(name).folder) == []
 
 
@@ -360,7 +360,7 @@ def test_of_two_that_index_one_is_killed_and_nothing_is_lost_or_twice(
         output, _ = last.communicate(timeout=120)
         assert (last.returncode, output.splitlines()[-1:]) == (0, ["done"])
     status = team.status("docs")
-    assert status.indexed == 25
+    assert status.files == 25
     assert status.vectors == status.passages
     assert find_damage(team.collection("docs").folder) == []
     with psycopg.connect(url) as connection:
@@ -402,7 +402,7 @@ def test_whoever_may_only_read_can_search(team: Library, docs: Path, url: str, t
     with Library(tmp_path / "reader", embedder=HashEmbedder()) as reader:
         for mode in SearchMode:
             assert reader.search("gauge water", mode=mode) == team.search("gauge water", mode=mode)
-        assert reader.status("docs").indexed == 3
+        assert reader.status("docs").files == 3
         with pytest.raises(CatalogError, match="does not allow that: permission denied"):
             reader.index(docs)
 

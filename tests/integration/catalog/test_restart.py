@@ -84,7 +84,7 @@ def test_a_restart_in_the_middle_of_a_run_loses_nothing_and_repeats_nothing(
     assert not run.returncode or any(words in said for words in _WORDS), said
     team.index(many, collection="docs")
     status = team.status("docs")
-    assert (status.indexed, status.chunks, status.passages, status.vectors) == (200, 200, 200, 200)
+    assert (status.files, status.chunks, status.passages, status.vectors) == (200, 200, 200, 200)
     assert not find_damage(team.collection("docs").folder)
     with team.collection("docs").reading() as catalog:
         assert catalog.execute("SELECT count(*), count(DISTINCT chunk_id) FROM fulltext").fetchone() == (200, 200)

@@ -96,6 +96,7 @@ def objects(value: object, part: str) -> Iterator[dict[str, Any]]:
         ("status", "index", ("status", "--json")),
         ("collections", "", ("collections", "--json")),
         ("index", "", ("index", "--json")),
+        ("embed", "", ("embed", "--json")),
         ("models list", "", ("models", "list", "--json")),
         ("models verify", "", ("models", "verify", "--json")),
         ("tune", "", ("tune", "-c", "docs", "--dry-run", "--json")),

@@ -40,9 +40,9 @@ def mails(tmp_path: Path) -> Path:
 
 def test_each_file_in_a_file_is_a_document_with_its_place(library: Library, mails: Path) -> None:
     report = library.index(mails)
-    assert (report.added, report.skipped, report.unsupported, report.problems) == (1, 0, 0, ())
+    assert (report.added, report.files_skipped, report.files_unsupported, report.problems) == (1, 0, 0, ())
     status = library.status("mails")
-    assert (status.indexed, status.inside) == (1, 4)
+    assert (status.files, status.documents_inside) == (1, 4)
     assert hits(library, "sluice") == [("mill.eml", "attachment old.zip, minutes/april.txt, line 1")]
     assert hits(library, "greased") == [("mill.eml", "attachment old.zip, minutes/march.md, line 3")]
     assert hits(library, "september") == [("mill.eml", "attachment lease.txt, line 1")]
@@ -70,7 +70,7 @@ def test_they_follow_the_file_around_them(library: Library, mails: Path) -> None
     assert library.index(mails).deleted == 1
     assert hits(library, "renewed") == []
     status = library.status("mails")
-    assert (status.inside, status.passages, status.vectors) == (0, 1, 1)
+    assert (status.documents_inside, status.passages, status.vectors) == (0, 1, 1)
     assert verify_collection(library.collection("mails")) == []
 
 
@@ -86,7 +86,7 @@ def test_forgetting_a_file_forgets_what_is_in_it(library: Library, mails: Path) 
 def test_a_rebuilt_collection_has_them_too(library: Library, mails: Path) -> None:
     library.index(mails)
     rebuild_collection(library.collection("mails"), [], lambda _: None)
-    assert library.status("mails").inside == 4
+    assert library.status("mails").documents_inside == 4
     assert hits(library, "sluice") == [("mill.eml", "attachment old.zip, minutes/april.txt, line 1")]
     (mails / "mill.eml").rename(mails / "wheel.eml")
     library.index(mails)

@@ -141,7 +141,7 @@ def test_text_is_found_by_its_words_before_anything_is_embedded(tmp_path: Path, 
                 with Library(tmp_path / "home", embedder=HashEmbedder()) as other:
                     reached.extend(hit.path.name for hit in other.search("boiler", mode=SearchMode.LEXICAL))
                     status = other.status("docs")
-                    assert (status.vectors, status.unread) == (0, 0)
+                    assert (status.vectors, status.files_to_read) == (0, 0)
                     assert status.passages > 0
             return super().embed_documents(passages)
 
@@ -242,9 +242,9 @@ def test_forgetting_takes_effect_at_once_while_another_process_indexes(tmp_path:
             library.forget(folder)
         assert library.forget(folder / "part1") == {"docs": 10}
         assert process.poll() is None
-        assert library.status("docs").indexed == 25
+        assert library.status("docs").files == 25
         process.communicate(timeout=60)
         assert process.returncode == 0
-        assert library.status("docs").indexed == 25
+        assert library.status("docs").files == 25
         assert verify_collection(library.collection("docs")) == []
         assert library.index(folder).unchanged == 26

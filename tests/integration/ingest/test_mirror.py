@@ -188,7 +188,7 @@ def test_bad_files_are_skipped_with_their_reasons_and_the_rest_is_indexed(librar
     (docs / "film.mkv").write_bytes(b"\x1aE\xdf\xa3")
     write(docs / "empty.txt", "")
     report = library.index(docs)
-    assert (report.added, report.skipped, report.unsupported) == (4, 3, 1), "what is not read is not added"
+    assert (report.added, report.files_skipped, report.files_unsupported) == (4, 3, 1), "what is not read is not added"
     reasons = {problem.path.name: problem.reason for problem in library.status("docs").problems}
     assert set(reasons) == {"cut.pdf", "binary.md", "empty.txt"}
     assert "PDF" in reasons["cut.pdf"]
@@ -222,7 +222,7 @@ def test_an_unreadable_file_is_skipped_until_it_can_be_read(
 ) -> None:
     with unreadable("bread.txt", monkeypatch):
         report = library.index(docs)
-        assert (report.added, report.skipped) == (2, 1)
+        assert (report.added, report.files_skipped) == (2, 1)
         assert report.problems[0].reason == "cannot be read (Permission denied)"
         assert library.index(docs).unchanged == 3
     assert library.index(docs).changed == 1
@@ -328,7 +328,7 @@ def test_two_folders_share_a_collection(library: Library, tmp_path: Path, docs: 
     library.index(docs, collection="all")
     library.index(tmp_path / "more", collection="all")
     assert sorted(found(library, "ships dough")) == ["bread.txt", "ships.txt"]
-    assert len(library.status("all").roots) == 2
+    assert len(library.status("all").folders) == 2
     assert library.collection("all").refresh().unchanged == 4
 
 
@@ -557,7 +557,7 @@ def test_what_was_skipped_is_read_again_when_the_limits_change_or_when_asked(
     write(docs / "empty.txt", "")
     with monkeypatch.context() as patched:
         patched.setenv("SEARCHKIT_MAX_FILE_MEGABYTES", "1")
-        assert library.index(docs).skipped == 2
+        assert library.index(docs).files_skipped == 2
         assert library.index(docs).changed == 0
     assert library.index(docs).changed == 1
     assert found(library, "zeppelin") == ["large.txt"]
@@ -601,7 +601,7 @@ def test_files_indexed_and_still_to_be_read_are_all_files_at_every_moment(librar
         if progress.stage == "Reading":
             with Library(library.home, embedder=HashEmbedder()) as other:
                 status = other.status("many")
-            sums.add(status.indexed + status.unread)
+            sums.add(status.files + status.files_to_read)
 
     library.index(tmp_path / "many", on_progress=on_progress)
     assert sums == {20}
@@ -670,7 +670,7 @@ def test_files_that_are_not_read_are_found_by_their_names(library: Library, docs
         "Harvest-Festival 2024.jpg",
     )
     assert [hit.text[start:end] for start, end in hit.marks] == ["Harvest", "Festival"]
-    assert (hit.score, hit.is_weak, hit.evidence.found_by) == (0.6, False, ("words",))
+    assert (hit.score, hit.weak, hit.evidence.found_by) == (0.6, False, ("words",))
     assert library.search("img_4711.heic")[0].score == 1.0
     assert [hit.path.name for hit in library.search("boiler", mode=SearchMode.LEXICAL)] == [
         "boiler.md",
@@ -689,7 +689,7 @@ def test_a_private_key_of_any_name_is_not_read(library: Library, docs: Path) -> 
         for name in names:
             write(docs / kind / name, f"-----BEGIN {kind}-----\nbWlsbA== wheel\n-----END {kind}-----\n")
     count = len(names) * len(kinds)
-    assert library.index(docs).unsupported == count
+    assert library.index(docs).files_unsupported == count
     assert found(library, "wheel") == []
     assert library.status("docs").unsupported_types == (("private key", count),)
     assert library.index(docs).unchanged == count + 3

@@ -106,7 +106,7 @@ def _is_renamed(library: Library) -> bool:
 def test_a_burst_is_taken_in_together(library: Library, docs: Path, watcher: Watcher) -> None:
     for number in range(200):
         write(docs / "burst" / f"{number}.txt", f"Burst file number{number}.")
-    eventually(lambda: library.status("docs").indexed == 203)
+    eventually(lambda: library.status("docs").files == 203)
     eventually(lambda: library.collection("docs").is_covered())
     watcher.stop()
     assert len(watcher.reports) < 20

@@ -52,7 +52,7 @@ def test_it_is_the_first_hit(library: Library, planted: Path, mode: SearchMode) 
         hits = library.search(query, mode=mode)
 
         assert hits[0].path.name == name, query
-        assert hits[0].score == 1.0 and not hits[0].is_weak, query
+        assert hits[0].score == 1.0 and not hits[0].weak, query
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
@@ -60,7 +60,7 @@ def test_what_has_nothing_to_do_with_the_collection_is_weak(library: Library, do
     library.index(docs)
 
     hits = library.search("quantum chromodynamics lattice", mode="semantic")
-    assert [hit.is_weak for hit in hits] == [True] * 3
+    assert [hit.weak for hit in hits] == [True] * 3
     assert library.search("quantum chromodynamics", mode="lexical") == []
 
 
@@ -93,7 +93,7 @@ def test_a_phrase_that_nothing_holds_is_no_demand_in_a_sentence(library: Library
 def test_a_number_that_occurs_nowhere_is_said_to(library: Library, planted: Path) -> None:
     hits = library.search("QX-2025-0072")
     assert hits
-    assert [hit for hit in hits if not hit.is_weak] == []
+    assert [hit for hit in hits if not hit.weak] == []
 
 
 def test_an_identifier_is_counted_among_the_passages_that_the_filters_leave(library: Library, planted: Path) -> None:
@@ -133,7 +133,7 @@ def test_another_spelling_of_it_is_the_first_hit(library: Library, planted: Path
 @pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.LEXICAL])
 def test_the_beginning_of_a_reference_finds_it_first(library: Library, planted: Path, mode: SearchMode) -> None:
     [hit, *_] = library.search("QX-2025-00", mode=mode)
-    assert hit.path.name == "bills.txt" and not hit.is_weak
+    assert hit.path.name == "bills.txt" and not hit.weak
     assert hit.marks, hit.snippet
 
 
@@ -205,7 +205,7 @@ def test_a_phrase_in_another_spelling_is_not_said_to_be_missing(ledger: Library)
 
 
 def test_nothing_but_words_is_marked_in_a_weak_hit(ledger: Library) -> None:
-    weak = [hit for hit in ledger.search("quantum chromodynamics lattice eggs") if hit.is_weak]
+    weak = [hit for hit in ledger.search("quantum chromodynamics lattice eggs") if hit.weak]
     assert weak
     for hit in weak:
         assert {hit.snippet[start:end].lower() for start, end in hit.marks} <= {"eggs"}

@@ -187,7 +187,7 @@ def test_mail_from_a_person_comes_before_mail_to_it_and_mentions_come_last(index
         last = max(order.index(each) for each in OF_ANNA & set(order))
         assert last < order.index("reply") < order.index("notes"), query
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        assert not hits[0].is_weak
+        assert not hits[0].weak
 
 
 def test_a_mail_on_a_subject_from_a_person_comes_before_others_that_mention_both(indexed: Library) -> None:

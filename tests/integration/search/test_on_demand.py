@@ -11,7 +11,6 @@ from searchkit.catalog import meta
 from searchkit.catalog.meta import COVERED, set_meta
 from searchkit.catalog.vectors import remove_vectors
 from searchkit.cli.status import coverage
-from searchkit.display import seconds_left
 from searchkit.ingest import embed_pending
 from searchkit.library import Library
 from searchkit.reports import CollectionStatus, Progress, RunOptions
@@ -189,11 +188,11 @@ def test_a_run_that_is_under_way_says_how_long_it_will_take(
 
     library.index(tmp_path / "docs", on_progress=look)
     assert seen[-1].embedding_rate > 0
-    assert seconds_left(seen[-1]) == pytest.approx((12 - seen[-1].vectors) / seen[-1].embedding_rate)
+    assert seen[-1].seconds_left == pytest.approx((12 - seen[-1].vectors) / seen[-1].embedding_rate)
     assert "less than a minute left at" in coverage(seen[-1])
     assert coverage(library.status("docs")) == "all by meaning"
     monkeypatch.setattr(meta, "_UNDER_WAY_SECONDS", 0)  # as if it had ended long ago
-    assert seconds_left(library.status("docs")) is None
+    assert library.status("docs").seconds_left is None
 
 
 def test_what_is_not_embedded_has_its_reason(unread: Library, docs: Path) -> None:

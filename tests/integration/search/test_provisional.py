@@ -58,7 +58,7 @@ def test_a_passage_with_none_of_the_words_is_found_before_the_model_has_read_any
     hit = at_once(lazy, "manometer", mode).hits[0]
     assert hit.path.name == "boiler.md"
     assert hit.evidence.found_by == ("provisional",)
-    assert not hit.is_weak
+    assert not hit.weak
     assert hit.score <= 0.5
     assert guessing.embedded == []
     assert counts(lazy) == (0, 3)
@@ -87,17 +87,17 @@ def test_a_lazy_collection_says_so_and_stays_lazy(lazy: Library, docs: Path, gue
     write(docs / "wasps.txt", "Wasps nest in attics.\n")
     lazy.index(docs)
     assert guessing.embedded == []
-    assert lazy.status("docs").is_lazy
+    assert lazy.status("docs").lazy
     assert counts(lazy) == (0, 4)
     (note,) = [note for note in at_once(lazy, "wasps").notes if note.kind is NoteKind.PARTLY_EMBEDDED]
-    assert note.is_lazy
+    assert note.lazy
 
 
 def test_a_lazy_collection_is_embedded_when_that_is_asked_for(lazy: Library, docs: Path) -> None:
     lazy.index(docs, options=RunOptions(lazy=False))
     assert counts(lazy) == (3, 0)
     lazy.index(docs)
-    assert not lazy.status("docs").is_lazy
+    assert not lazy.status("docs").lazy
     assert at_once(lazy, "manometer").hits[0].evidence.found_by == ("meaning",)
 
 

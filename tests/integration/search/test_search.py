@@ -243,7 +243,7 @@ def test_letters_that_are_written_in_two_ways_are_one(library: Library, tmp_path
 def test_a_query_that_says_nothing_finds_weak_matches_at_most(indexed: Library, query: str) -> None:
     hits = indexed.search(query)
     assert hits
-    assert [hit for hit in hits if not hit.is_weak] == []
+    assert [hit for hit in hits if not hit.weak] == []
 
 
 def test_scores_do_not_depend_on_how_many_hits_are_asked_for(indexed: Library) -> None:

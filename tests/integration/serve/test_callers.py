@@ -268,7 +268,7 @@ def test_counts_are_those_of_the_visible_roots(server: Server, token: str, place
         (archive,) = client.get("/collections").json()["collections"]
         stores = client.get("/v1/vector_stores").json()["data"]
         files = client.get("/v1/files").json()["data"]
-    assert archive["name"] == "archive"
+    assert archive["collection"] == "archive"
     assert archive["folders"] == [str(place / "sales")]
     assert (archive["files"], archive["passages"]) == (2, 2)
     assert [store["id"] for store in stores] == ["archive"]
@@ -306,7 +306,7 @@ def test_filters_similar_files_and_the_status_stay_within_the_visible_roots(seen
     with pytest.raises(UsageError, match="No collection"):
         seen.similar(place / "legal" / "verdict.md")
     status = seen.status("archive")
-    assert (status.indexed, status.skipped, status.size_bytes, status.problems) == (2, 0, 0, ())
+    assert (status.files, status.files_skipped, status.size_bytes, status.problems) == (2, 0, 0, ())
     with pytest.raises(CollectionNotFoundError):
         seen.status("mine")
     with pytest.raises(CollectionNotFoundError):
@@ -325,7 +325,7 @@ def test_a_root_of_no_name_and_an_empty_list_see_nothing(place: Path) -> None:
         for roots in ((str(place / "sal"),), (str(place),), (f"{place}/sales' OR true --",), ("",)):
             with whole.as_seen_by(View((("archive", roots),))) as part:
                 assert part.search("price") == []
-                assert part.status("archive").indexed == 0
+                assert part.status("archive").files == 0
 
 
 def test_a_user_who_owns_the_tables_is_refused_since_nothing_is_kept_from_him(place: Path, tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_a_user_who_owns_the_tables_is_refused_since_nothing_is_kept_from_him(pl
 def test_a_role_that_reads_still_finds_words_by_the_index_and_sees_all_roots(place: Path) -> None:
     with Library(place / "home", embedder=HashEmbedder()) as whole:
         assert whole.search("arbitration", mode=SearchMode.LEXICAL)[0].path.name == "verdict.md"
-        assert whole.status("archive").indexed == 5
+        assert whole.status("archive").files == 5
 
 
 def test_tokens_are_kept_as_hashes_in_a_private_file_and_made_anew_under_the_same_name(

@@ -277,7 +277,7 @@ def test_what_was_found_can_be_opened_by_its_ids(server: Server) -> None:
     document = server.get(f"/documents/{found['document_id']}").json()
     assert document["document"]["path"] == found["path"]
     assert found["text"] in [passage["text"] for passage in document["passages"]]
-    assert server.get("/collections").json()["collections"][0]["name"] == "docs"
+    assert server.get("/collections").json()["collections"][0]["collection"] == "docs"
 
 
 def test_a_search_takes_the_filters_of_the_command(server: Server) -> None:

@@ -210,9 +210,9 @@ def test_an_unknown_id_is_an_error_that_says_what_to_do(
 def test_status_says_what_can_be_searched(served: tuple[LibraryPool, Path]) -> None:
     pool, docs = served
     (collection,) = call(pool, "status")["collections"]
-    assert collection["name"] == "docs"
+    assert collection["collection"] == "docs"
     assert collection["folders"] == [str(docs)]
-    assert (collection["files"], collection["found_by_meaning"]) == (3, "100%")
+    assert (collection["files"], collection["vectors"]) == (3, collection["passages"])
     assert collection["formats"] == "markdown 2, text 1"
 
 
@@ -235,7 +235,7 @@ def test_only_the_collections_that_are_shown_can_be_reached(
     assert "No collection named 'secret'" in call(pool, "search", "docs", query="x", collection="secret")["error"]
     for kind in ("p1.0.0123456789abcdef", "d1.0123456789ab.0123456789ab"):
         assert "secret" not in call(pool, "fetch", "docs", id=f"nope:{kind}")["error"]
-    assert [each["name"] for each in call(pool, "status", "docs")["collections"]] == ["docs"]
+    assert [each["collection"] for each in call(pool, "status", "docs")["collections"]] == ["docs"]
 
 
 def test_what_documents_plant_comes_as_plain_data(library: Library, pool: LibraryPool, docs: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_folder_is_added_and_indexed_with_progress(tmp_path: Path, long_folder
 
     with Library(tmp_path / "home", embedder=HashEmbedder(delay_seconds=0.05)) as slow:
         drive(slow, scenario)
-        assert slow.status("long").indexed == 80
+        assert slow.status("long").files == 80
 
 
 def test_a_wrong_path_is_told_and_nothing_is_indexed(filled: Library, docs: Path) -> None:

@@ -40,16 +40,16 @@ PROBLEMS = (
 
 def status(name: str, chunks: int, vectors: int, problems: tuple[Problem, ...] = ()) -> CollectionStatus:
     return CollectionStatus(
-        name=name,
-        roots=(HOME / name,),
+        collection=name,
+        folders=(HOME / name,),
         model="embeddinggemma-300m",
-        indexed=chunks // 4,
-        skipped=len(problems),
-        unsupported=2,
+        files=chunks // 4,
+        files_skipped=len(problems),
+        files_unsupported=2,
         chunks=chunks,
         passages=chunks,
         vectors=vectors,
-        unread=0,
+        files_to_read=0,
         scanned_pages=0,
         formats=(FormatCount("markdown", chunks // 8, chunks // 2), FormatCount("pdf", chunks // 8, chunks // 2)),
         size_bytes=chunks * 12_800,

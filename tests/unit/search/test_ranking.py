@@ -78,8 +78,8 @@ def test_words_lower_the_cut_where_that_was_measured() -> None:
 
 def test_a_passage_with_every_word_is_never_weak() -> None:
     hit = Hit("docs", Path("a"), "", None, 1, 1, 0.2, "text", "text", (), Evidence(0.1, 2.0, ()))
-    assert hit.is_weak
-    assert not replace(hit, evidence=replace(hit.evidence, has_every_word=True)).is_weak
+    assert hit.weak
+    assert not replace(hit, evidence=replace(hit.evidence, has_every_word=True)).weak
 
 
 def test_a_chinese_question_with_a_number_is_no_identifier() -> None:

@@ -85,7 +85,7 @@ class Actions:
 
     def switch_lazy(self, status: CollectionStatus) -> None:
         """Have a collection's passages embedded only as questions ask for them, or all of them if that is so now."""
-        self._submit(work.refresh(status.name, lazy=not status.is_lazy))
+        self._submit(work.refresh(status.collection, lazy=not status.lazy))
 
     def watch(self, collection: str) -> None:
         """Watch a collection from now on, or no longer."""
@@ -98,7 +98,7 @@ class Actions:
     def forget(self, row: CollectionRow) -> None:
         """Ask, then cancel the jobs of a collection and delete it."""
         status = row.status
-        contents = f" with {plural(status.indexed, 'file')} and {plural(status.passages, 'passage')}" if status else ""
+        contents = f" with {plural(status.files, 'file')} and {plural(status.passages, 'passage')}" if status else ""
         text = (
             f"The collection{contents} is removed from searchkit: its text, its vectors and its index are deleted."
             f"\n\n{_UNTOUCHED}"
@@ -115,7 +115,7 @@ class Actions:
 
         def done(chosen: str | None) -> None:
             if chosen:
-                self._submit(work.refresh(status.name, retry=True))
+                self._submit(work.refresh(status.collection, retry=True))
 
         self._app.push_screen(Problems(status), done)
 
@@ -126,7 +126,7 @@ class Actions:
     async def _switch_model(self, status: CollectionStatus) -> None:
         def done(chosen: str | None) -> None:
             if chosen and chosen != status.model:
-                self._submit(work.use_model(status.name, chosen))
+                self._submit(work.use_model(status.collection, chosen))
 
         try:
             choices = await asyncio.to_thread(model_choices, self._library, status.model)
@@ -134,7 +134,7 @@ class Actions:
             self._app.notify(printable(error_text(error)), severity="error", markup=False)
             return
         if choices:
-            await self._app.push_screen(choose_model(status.name, status.passages, choices), done)
+            await self._app.push_screen(choose_model(status.collection, status.passages, choices), done)
         else:
             self._app.notify(NO_MODEL, severity="warning", timeout=8, markup=False)
 

@@ -44,7 +44,7 @@ class Problems(Dialog[str | None]):
         """Lay out one text that scrolls."""
         with Vertical(classes="box") as box:
             count = plural(len(self._status.problems), "problem")
-            box.border_title = Content(f"{on_one_line(self._status.name)}: {count}")
+            box.border_title = Content(f"{on_one_line(self._status.collection)}: {count}")
             with VerticalScroll():
                 yield Static(problem_list(self._status), markup=False)
         yield Footer(show_command_palette=False)

@@ -43,15 +43,15 @@ def row_details(row: CollectionRow) -> Content:
 
 def details(status: CollectionStatus) -> list[tuple[str, str]]:
     """List what is known of a collection: name and value, line by line."""
-    files = [f"{status.indexed:,} indexed"]
-    files += [f"{status.inside:,} documents inside them"] if status.inside else []
-    files += [f"{status.skipped:,} skipped"] if status.skipped else []
-    files += [f"{status.unsupported:,} of kinds that are not read"] if status.unsupported else []
-    files += [f"{status.unread:,} still to be read"] if status.unread else []
+    files = [f"{status.files:,} indexed"]
+    files += [f"{status.documents_inside:,} documents inside them"] if status.documents_inside else []
+    files += [f"{status.files_skipped:,} skipped"] if status.files_skipped else []
+    files += [f"{status.files_unsupported:,} of kinds that are not read"] if status.files_unsupported else []
+    files += [f"{status.files_to_read:,} still to be read"] if status.files_to_read else []
     by_meaning = "all" if status.vectors >= status.passages else f"{status.vectors:,} of {status.passages:,}"
     guessed = f", {status.provisional:,} guessed until the model has read them" if status.provisional else ""
     is_partial = status.vectors < status.passages
-    guessed += "; lazy: the model reads the others as questions ask for them" if status.is_lazy and is_partial else ""
+    guessed += "; lazy: the model reads the others as questions ask for them" if status.lazy and is_partial else ""
     lines = [
         ("folders", folders(status)),
         ("files", ", ".join(files)),
@@ -64,7 +64,7 @@ def details(status: CollectionStatus) -> list[tuple[str, str]]:
         lines.append(
             (
                 "left out",
-                f"{left_out_text(status.left_out)}. Each: {command('status', '--left-out', '-c', status.name)}",
+                f"{left_out_text(status.left_out)}. Each: {command('status', '--left-out', '-c', status.collection)}",
             )
         )
     if status.formats:
@@ -84,7 +84,7 @@ def coverage(status: CollectionStatus) -> str:
 
 def folders(status: CollectionStatus) -> str:
     """Join the collection's folders on one line."""
-    return ", ".join(on_one_line(str(root)) for root in status.roots)
+    return ", ".join(on_one_line(str(root)) for root in status.folders)
 
 
 def index_line(index: IndexStatus | None) -> str:

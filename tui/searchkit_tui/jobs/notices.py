@@ -113,6 +113,6 @@ def _what_is_kept(library: Library, collection: str) -> str:
 def _kept(status: CollectionStatus) -> str:
     by_meaning = f"{status.vectors:,} of them by meaning too" if status.vectors < status.passages else "also by meaning"
     return (
-        f"Kept: {plural(status.indexed, 'file')} with {plural(status.passages, 'passage')}, which can be searched by words,"
+        f"Kept: {plural(status.files, 'file')} with {plural(status.passages, 'passage')}, which can be searched by words,"
         f" {by_meaning}. Index again to continue from there."
     )

@@ -198,7 +198,7 @@ def retry_while_busy(job: Job, run: Callable[[], Result]) -> Result:
 def changes(report: IndexReport) -> str:
     """Say what an index run did: `3 added, 1 deleted; 40 passages embedded`."""
     files = file_changes(report)
-    files += f", {report.skipped:,} skipped" if files and report.skipped else ""
+    files += f", {report.files_skipped:,} skipped" if files and report.files_skipped else ""
     by_words = f"{plural(report.passages, 'passage')}, found by words: there is no model"
     embedded = f"{plural(report.embedded, 'passage')} embedded" if report.embedded else ""
     done = [part for part in (files, embedded if report.model else by_words) if part]

@@ -109,7 +109,7 @@ def citation(hit: Hit) -> str:
 
 def is_weak(hit: Hit) -> bool:
     """True if an answer is weak; similar passages do not claim to answer anything."""
-    return hit.is_weak and hit.evidence.explanation is not None
+    return hit.weak and hit.evidence.explanation is not None
 
 
 def _source(hit: Hit) -> str:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from searchkit.display import command, plural, seconds_left, time_left
+from searchkit.display import command, plural, time_left
 from searchkit.types import SearchMode
 from searchkit_tui.jobs.runner import JobRunner
 from searchkit_tui.rendering.hit_content import ASIDE_STYLE
@@ -132,7 +132,7 @@ class StatusLine(Static):
         if passages == vectors:
             return [named]
         rest = "guessed until a search needs it" if any(each.provisional for each in self.coverages) else "by words"
-        left = max((seconds_left(each) or 0.0 for each in self.coverages), default=0.0)
+        left = max((each.seconds_left or 0.0 for each in self.coverages), default=0.0)
         figure = f"{_WHOLE * vectors // passages} % by meaning{f', {time_left(left)} left' if left else ''}"
         return [Part(f"{figure}, the rest {rest}", figure, worth=8, style=ASIDE_STYLE), named]
 

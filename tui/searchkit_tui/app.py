@@ -1,5 +1,6 @@
 """The terminal UI as an application: its library, its jobs, its screens, its keys, its theme."""
 
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandPalette
+from textual.driver import Driver
 from textual.screen import Screen
 
 from searchkit import Home
@@ -35,6 +37,8 @@ _MODES = {
     SearchMode.SEMANTIC: "Search by meaning alone",
     SearchMode.LEXICAL: "Search by words alone",
 }
+_TERMINAL_DRIVER = "textual.drivers.linux_driver"  # also that of macOS
+_LIGHT_THEME, _DARK_THEME = "textual-light", "textual-dark"
 
 
 class SearchApp(App[tuple[Path, ...]]):
@@ -77,9 +81,29 @@ class SearchApp(App[tuple[Path, ...]]):
         self._is_quitting = False
         self._left_undone: list[str] = []
         self._typed_early: list[events.Event] | None = []  # until there is a box to type into
-        if (theme := load_theme(self._home)) in self.available_themes:
+        self._has_chosen_theme = (theme := load_theme(self._home)) in self.available_themes
+        if self._has_chosen_theme:
             self.theme = theme
         self._chosen_theme = self.theme
+
+    def get_driver_class(self) -> type[Driver]:
+        """Have the usual driver ask what background the terminal has, where there is a terminal that may know."""
+        usual = super().get_driver_class()
+        if sys.platform == "win32" or usual.__module__ != _TERMINAL_DRIVER:
+            return usual
+        from searchkit_tui.settings.terminal_driver import TerminalDriver
+
+        return TerminalDriver
+
+    @property
+    def follows_terminal(self) -> bool:
+        """False if the user has chosen a theme, or no colours."""
+        return not self._has_chosen_theme and not self.no_color
+
+    def show_background(self, *, is_light: bool) -> None:
+        """Suit the terminal's background, unless the user has chosen a theme."""
+        if self.follows_terminal:
+            self.theme = self._chosen_theme = _LIGHT_THEME if is_light else _DARK_THEME
 
     def get_default_screen(self) -> SearchScreen:
         """Start with the search screen."""
@@ -172,6 +196,7 @@ class SearchApp(App[tuple[Path, ...]]):
     def choose_theme(self, name: str) -> None:
         """Use a theme from now on, and in the next session."""
         self.theme = self._chosen_theme = name
+        self._has_chosen_theme = True
         self._save_theme(name)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> object:

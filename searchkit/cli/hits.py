@@ -12,7 +12,7 @@ from searchkit.cli.output import is_terminal
 from searchkit.display import alike, correspondence, place, plural, printable, reason
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.sentences import shown_lines
-from searchkit.types import Explanation, Hit
+from searchkit.types import Hit
 
 _PLAIN_WIDTH = 100
 _MOST_LINES = 8
@@ -80,6 +80,8 @@ def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
         if hit.alike:
             click.secho(f"      {alike(hit)}; --no-fold lists them", dim=True)
         if are_explained and hit.evidence.explanation:
+            from searchkit.display.explanations import explained  # only those who ask for it wait for it
+
             click.secho(f"      {explained(hit, hit.evidence.explanation)}", dim=True)
         click.echo()
 
@@ -93,26 +95,6 @@ def marked(hit: Hit, start: int = 0, end: int | None = None) -> str:
             parts += [hit.snippet[at : max(at, begin)], _ON, hit.snippet[max(at, begin) : min(finish, end)], _OFF]
             at = min(finish, end)
     return "".join([*parts, hit.snippet[at:end]])
-
-
-def explained(hit: Hit, how: Explanation) -> str:
-    """Write the sum that ranks a hit, with the origin of each part."""
-    guess = hit.evidence.provisional
-    what = "its words" if guess is None else f"its words and a guess of {guess:.3f}"
-    meaning = f"not read yet: as {what}, but behind what is"
-    if hit.evidence.similarity is not None:
-        meaning = (
-            f"cosine {hit.evidence.similarity:.3f} between {how.similarity_floor:.3f} and {how.similarity_best:.3f}"
-        )
-    parts = [f"{1 - how.word_weight:.2f} × meaning {how.meaning:.3f} ({meaning})"]
-    if how.word_weight:
-        bm25 = f"BM25 {hit.evidence.bm25 or 0:.2f} of {how.bm25_best:.2f}"
-        weight = f"the passage with most of the query's words has {how.word_coverage:.2f} of them"
-        parts.append(f"{how.word_weight:.2f} × words {how.words:.3f} ({bm25}; {weight})")
-    parts += [f"literal {how.literal:.1f}"] if how.literal else []
-    parts += [f"language {how.language:.1f}"] if how.language else []
-    parts += [f"person {how.person:.2f}"] if how.person else []
-    return f"ranked by {how.total:.3f} = {' + '.join(parts)}"
 
 
 def _heading(hit: Hit, *, with_collection: bool, has_links: bool) -> str:

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from searchkit.display import alike, correspondence, place, plural, reason
-from searchkit.types import Hit
+from searchkit.types import Hit, Note
 from searchkit_tui.rendering.file_names import folder_within, shortened, with_matches
 from searchkit_tui.rendering.markup import Rewriting, visible
 
@@ -23,6 +23,7 @@ _SCORE_CELLS, _DATE_CELLS = 8, 14  # before the file name
 _WEAK = "  weak"
 _LEAST_NAME_CELLS = 16
 _LEAST_SENDER_CELLS = 12
+_REASON_CELLS = 12  # of the names of reasons
 
 Marks = Sequence[tuple[int, int]]
 
@@ -83,6 +84,14 @@ def heading(hit: Hit) -> Content:
     )
     lines += [Content.assemble((visible(why, one_line=True), ASIDE_STYLE))]
     return Content("\n").join(lines)
+
+
+def reasons(hit: Hit, among: Sequence[Hit], notes: Sequence[Note]) -> Content:
+    """Style why a hit stands where it does: a line for each number, or what else there is, behind its name."""
+    from searchkit.display.explanations import why  # loaded by those who ask for it
+
+    rows = [(name, visible(text, one_line=True)) for name, text in why(hit, among, notes)]
+    return Content("\n").join(Content.assemble((f"{name:{_REASON_CELLS}}", ASIDE_STYLE), text) for name, text in rows)
 
 
 def marks_in_passage(hit: Hit) -> Marks:

@@ -149,6 +149,7 @@ class SearchBody(Container):
             self.results.show(
                 answer.hits, answered, title=title, words=() if request.like else words, selected=selected or 0
             )
+        self.results.explain_by(answer.response.notes)
 
     def _nothing_found(self, answer: SearchAnswer) -> str:
         if answer.request.like is not None:

@@ -1,5 +1,6 @@
 """The selected hit in its document, which keeps its place while nobody scrolls it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -9,8 +10,8 @@ from textual.scrollbar import ScrollTo
 from textual.widget import Widget
 from textual.widgets import Static
 
-from searchkit.types import Hit
-from searchkit_tui.rendering.hit_content import heading
+from searchkit.types import Hit, Note
+from searchkit_tui.rendering.hit_content import heading, reasons
 
 if TYPE_CHECKING:
     from searchkit_tui.rendering.document_content import DocumentContent
@@ -84,9 +85,15 @@ class DocumentScroll(VerticalScroll, can_focus=False):
 class Preview(Vertical, can_focus=False):
     """A hit's place and the reasons for it, above its document, in which a bar marks the passage."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.shows_why = False
+
     def compose(self) -> ComposeResult:
-        """Put the heading, which stays, above the document, which scrolls."""
+        """Put the heading, which stays, and below it the reasons, where they are wanted, above the document, which scrolls."""
         yield Static(id="preview-heading", markup=False)
+        with VerticalScroll(id="preview-why", can_focus=False):
+            yield Static(id="preview-reasons", markup=False)
         with DocumentScroll(id="preview-document"):
             yield Static(id="preview-above", markup=False)
             yield Static(id="preview-passage", markup=False)
@@ -102,6 +109,12 @@ class Preview(Vertical, can_focus=False):
             part.display = bool(content.plain)
             part.update(content)
         scroll.pin(passage, lines_below)
+
+    def explain(self, hit: Hit, among: Sequence[Hit], notes: Sequence[Note]) -> None:
+        """Say why a hit stands where it does among others, if that is to be shown."""
+        self.query_one("#preview-why").display = self.shows_why
+        if self.shows_why:
+            self.query_one("#preview-reasons", Static).update(reasons(hit, among, notes))
 
     def scroll_lines(self, lines: int) -> None:
         """Scroll the document, up if negative."""

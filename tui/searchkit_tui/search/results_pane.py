@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.worker import Worker, get_current_worker
 
-from searchkit.types import Hit
+from searchkit.types import Hit, Note
 from searchkit_tui.search.preview import DocumentScroll, Preview
 from searchkit_tui.search.result_list import ResultList
 from searchkit_tui.search.session import ContextWindow, passage_of
@@ -42,6 +42,7 @@ class ResultsPane(Container):
         self.previewed: Hit | None = None
         self._read_document = read_document
         self._query = ""
+        self._notes: Sequence[Note] = ()
         self._document: DocumentContent | None = None
         self._window = ContextWindow()
         self._is_passage_alone = False
@@ -107,6 +108,24 @@ class ResultsPane(Container):
         self.previewed = None
         self._preview_selected()
 
+    def toggle_why(self) -> None:
+        """Show why the selected hit stands where it does, with the preview, or hide it again."""
+        preview = self.query_one(Preview)
+        preview.shows_why = not (preview.shows_why and preview.display)
+        preview.display = preview.display or preview.shows_why
+        self._preview_selected()
+        self._explain()
+
+    def explain_by(self, notes: Sequence[Note]) -> None:
+        """Take the notes of the answer, which say what was searched for."""
+        self._notes = notes
+        self._explain()
+
+    def _explain(self) -> None:
+        hit = self.previewed
+        if hit is not None and hit == self.selected_hit:  # else another is just being read
+            self.query_one(Preview).explain(hit, self.query_one(ResultList).hits, self._notes)
+
     def toggle_preview(self) -> None:
         """Hide the preview, or show it again."""
         preview = self.query_one(Preview)
@@ -153,6 +172,7 @@ class ResultsPane(Container):
             self.previewed, self._document = read.hit, read.document
             self._is_reading_more = False
             self.query_one(Preview).show(read.hit, read.document, is_more=read.is_more)
+            self._explain()
 
     @on(DocumentScroll.EndReached)
     def _read_more(self, reached: DocumentScroll.EndReached) -> None:

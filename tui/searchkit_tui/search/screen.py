@@ -227,6 +227,10 @@ class SearchScreen(Screen[None]):
         """List what says the same as the selected hit below it, or fold it again."""
         self._results.toggle_alike()
 
+    def action_toggle_why(self) -> None:
+        """Show why the selected hit stands where it does, and that of others as they are selected, or hide it again."""
+        self._results.toggle_why()
+
     def action_toggle_preview(self) -> None:
         """Hide the preview, or show it again."""
         self._results.toggle_preview()

@@ -120,6 +120,15 @@ SEARCH_KEYS = [
         id="similar",
         priority=True,
     ),
+    Binding(
+        "alt+e",
+        "toggle_why",
+        "Why this hit",
+        tooltip="Show what the hit's rank is made of",
+        show=False,
+        id="why",
+        priority=True,
+    ),
     Binding("ctrl+up,alt+up", "history(-1)", "Earlier query", show=False, id="earlier", priority=True),
     Binding("ctrl+down,alt+down", "history(1)", "Later query", show=False, id="later", priority=True),
     Binding(

@@ -139,7 +139,7 @@ def ask(library: Library, place: Path, options: argparse.Namespace) -> tuple[flo
     library.find(SearchRequest("warm up", collections=(options.name,)))
     for query in asked:
         request = SearchRequest(
-            judged.queries[query], collections=(options.name,), k=10, mode=options.mode, reads=options.reads
+            judged.queries[query], collections=(options.name,), k=10, mode=options.mode, wait=options.reads
         )
         started = time.perf_counter()
         hits = library.find(request).hits

@@ -45,7 +45,7 @@ class Planted:
 
     def is_answered_by(self, hit: Hit) -> bool:
         """Normalize white space and case."""
-        held = _plain(f"{hit.title} {hit.text}")
+        held = _plain(f"{hit.heading} {hit.text}")
         return hit.path.name == self.name if self.name else _plain(self.text) in held
 
 

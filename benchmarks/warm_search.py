@@ -29,7 +29,7 @@ def main() -> None:
             warm = SearchRequest("warm up", collections=(options.collection,))
             library.find(warm)
             for name, reads in (("at once", False), ("with what is read", True)):
-                times = sorted(timed(library, replace(warm, query=query, reads=reads)) for query in queries)
+                times = sorted(timed(library, replace(warm, query=query, wait=reads)) for query in queries)
                 print(f"| {name} | {at(times, 0.5):.0f} | {at(times, 0.95):.0f} |", flush=True)
             return
         for mode in SearchMode:

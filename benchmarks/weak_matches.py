@@ -86,7 +86,7 @@ def count_weak(library: Library, collection: str, queries: list[str]) -> Counts:
 
 def has_all(hit: Hit, words: list[str]) -> bool:
     """Whether all words are in a hit's passage as they are written."""
-    text = f"{hit.title} {hit.text}"
+    text = f"{hit.heading} {hit.text}"
     present = {word for start in range(0, len(text), _PIECE) for word in query_words(text[start : start + 2 * _PIECE])}
     return present.issuperset(words)
 

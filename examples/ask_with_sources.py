@@ -20,4 +20,4 @@ with Library() as library:
         answerer.close()
 
 for number, hit in enumerate(sources, 1):
-    print(f"[{number}] {hit.path}:{hit.line or ''}  {hit.title}")
+    print(f"[{number}] {hit.path}:{hit.line or ''}  {hit.heading}")

@@ -403,7 +403,7 @@ class Library:
                 if counts.vectors < counts.passages:
                     of = (collection.name, counts.vectors, counts.passages)
                     yield Note(NoteKind.PARTLY_EMBEDDED, (), *of, lazy=counts.lazy)
-                    if not request.reads or collection.searcher().is_hurried:
+                    if not request.wait or collection.searcher().is_hurried:
                         yield Note(NoteKind.MORE_TO_COME, (), collection.name)
             if cut := collection.searcher().cut:
                 yield Note(NoteKind.QUERY_CUT, (f"{cut[0]:,}", f"{cut[1]:,}"))

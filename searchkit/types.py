@@ -190,6 +190,8 @@ class Evidence:
 class Hit:
     """A passage that answers a query. `score` is 0 to 1, higher is better, on one scale for all models.
 
+    `heading`: the title of the document and the headings above the passage, as one line.
+
     `place`: see Block. `text` is the whole passage, `snippet` the part of it to show, `marks` the (start, end) offsets in
     the snippet that show the reason of the match. `copies_at`: the files of further places with the same passage, or nearly
     the same, one for each place. `date`: the document's day in ISO 8601, perhaps without month or day: its own date, else
@@ -202,7 +204,7 @@ class Hit:
 
     collection: str
     path: Path
-    title: str
+    heading: str
     page: int | None
     line: int | None
     line_end: int | None

@@ -72,7 +72,7 @@ def source_name(hit: Hit) -> str:
     where = hit.path.name
     if hit.place or hit.page is not None:
         where += f", {hit.place}" if hit.place else f", page {hit.page}"
-    heading = f": {hit.title}" if hit.title else ""
+    heading = f": {hit.heading}" if hit.heading else ""
     return as_data(on_one_line(f"{where}{heading}"))[:200]
 
 

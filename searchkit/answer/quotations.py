@@ -145,7 +145,7 @@ class _Chooser:
 
     def _sentences(self, passage: int) -> list[_Sentence]:
         hit, text = self._passages[passage], self._texts[passage]
-        found = sentences(text, hit.title, is_code=hit.path.suffix.lower() in CODE_SUFFIXES)
+        found = sentences(text, hit.heading, is_code=hit.path.suffix.lower() in CODE_SUFFIXES)
         stems = [content_stems(text[start:end], self._stemmer) for start, end in found]
         share = max(1, len(self._asked))
         return [
@@ -165,7 +165,7 @@ class _Chooser:
             own = [each for each in found if self._passages[each.passage].collection == collection]
             likely = self._likely(own, embedder, vector)
             read = embedder.embed_documents(
-                [Passage(self._passages[each.passage].title, self._text(each)) for each in likely]
+                [Passage(self._passages[each.passage].heading, self._text(each)) for each in likely]
             )
             unrelated, matching = embedder.info.similarity_range
             for each, cosine in zip(likely, read @ vector, strict=True):
@@ -207,7 +207,7 @@ class _Chooser:
         if not named:
             return False
         return not any(
-            name in folded(f"{hit.path} {hit.title} {text}")
+            name in folded(f"{hit.path} {hit.heading} {text}")
             for hit, text in zip(self._passages, self._texts, strict=True)
             for name in named
         ) and not any(hit.evidence.has_every_word for hit in self._passages)

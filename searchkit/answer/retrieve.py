@@ -65,7 +65,7 @@ def find_sources(library: Library, request: SearchRequest) -> list[Hit]:
 
 def _has_one(hit: Hit, phrases: Sequence[str]) -> bool:
     """True if the hit has one of the phrases as it is quoted; a search ignores phrases that match nothing."""
-    text = _words(f"{hit.title} {hit.text}")
+    text = _words(f"{hit.heading} {hit.text}")
     return any(phrase in text for phrase in phrases)
 
 
@@ -84,7 +84,7 @@ def without_near_copies(hits: Sequence[Hit]) -> list[Hit]:
     kept: list[Hit] = []
     seen: list[NormalizedText] = []
     for hit in hits:
-        text = NormalizedText.of(hit.title, hit.text)
+        text = NormalizedText.of(hit.heading, hit.text)
         is_known = any(text.is_nearly(other) for other in seen) or any(hit.text == other.text for other in kept)
         if not is_known:
             kept.append(hit)
@@ -106,7 +106,7 @@ def joined(library: Library, hits: Sequence[Hit]) -> list[Hit]:
 
 def _position(library: Library, hit: Hit) -> PassagePosition | None:
     with reading(existing_collection(library.home, hit.collection)) as catalog:
-        return locate(catalog, hit.path, hit.title, hit.text)
+        return locate(catalog, hit.path, hit.heading, hit.text)
 
 
 def _runs(members: list[_Placed]) -> list[list[Hit]]:
@@ -133,7 +133,7 @@ def _one(run: list[Hit]) -> Hit:
         line=run[0].line,
         line_end=ends[-1],
         place=run[0].place or _pages(run),
-        title=run[0].title,
+        heading=run[0].heading,
         lines=_joined_lines(run),
     )
 

@@ -189,11 +189,11 @@ def _ordinal(catalog: CatalogReader, document_id: int, hit: Hit) -> int | None:
     """The number of the hit's passage in a document; of equal ones, the one at its line and page."""
     rows = catalog.execute(
         "SELECT line, page, ordinal FROM chunks WHERE document_id = ? AND content_hash = ?",
-        (document_id, content_hash(hit.title, hit.text)),
+        (document_id, content_hash(hit.heading, hit.text)),
     )
     places = [(line != hit.line, page != hit.page, int(ordinal)) for line, page, ordinal in rows]
     return min(places)[2] if places else None
 
 
 def _chunk(hit: Hit) -> Chunk:
-    return Chunk(hit.text, hit.title, hit.page, hit.line, hit.line_end, 0, hit.place)
+    return Chunk(hit.text, hit.heading, hit.page, hit.line, hit.line_end, 0, hit.place)

@@ -9,7 +9,6 @@ import click
 
 from searchkit.cli.completion import collections_option
 from searchkit.cli.filter_options import FILTERS
-from searchkit.cli.hits import hit_as_json
 from searchkit.cli.options import option
 from searchkit.cli.output import print_json, say
 from searchkit.display import place, plural, printable
@@ -121,7 +120,7 @@ def print_sources(stream: "AnswerStream", report: "AnswerReport") -> None:
 
 def source_line(number: int, hit: Hit) -> str:
     """`[1] notes/lease.md:12  Lease › Term  2025-03-01`."""
-    title = f"  {printable(hit.title)}" if hit.title else ""
+    title = f"  {printable(hit.heading)}" if hit.heading else ""
     day = f"  {click.style(printable(hit.date), dim=True)}" if hit.date else ""
     return f"{click.style(f'[{number}]', bold=True)} {click.style(place(hit), fg='cyan')}{title}{day}"
 
@@ -179,11 +178,6 @@ def answer_as_json(
 
 def sources_as_json(sources: Sequence[Hit], cited: Sequence[int]) -> list[dict[str, object]]:
     """The sources with their numbers, and whether they are cited."""
-    return [
-        {"number": number, "cited": number in cited, **_without_rank(hit_as_json(hit, number))}
-        for number, hit in enumerate(sources, 1)
-    ]
+    from searchkit.display.fields import hit_fields
 
-
-def _without_rank(fields: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if name != "rank"}
+    return [{"number": number, "cited": number in cited, **hit_fields(hit)} for number, hit in enumerate(sources, 1)]

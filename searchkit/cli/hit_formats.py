@@ -11,7 +11,7 @@ from typing import Annotated
 
 import click
 
-from searchkit.cli.hits import hit_as_json, print_hits
+from searchkit.cli.hits import print_hits
 from searchkit.cli.options import group, option
 from searchkit.cli.output import print_json
 from searchkit.display import on_one_line
@@ -53,7 +53,11 @@ class Output:
     def write(self, hits: Sequence[Hit], *, are_explained: bool = False) -> None:
         """Print the hits."""
         if self.as_json:
-            print_json(hit_as_json(hit, rank, is_explained=are_explained) for rank, hit in enumerate(hits, 1))
+            from searchkit.display.fields import hit_fields
+
+            print_json(
+                {"rank": rank, **hit_fields(hit, is_explained=are_explained)} for rank, hit in enumerate(hits, 1)
+            )
         elif self.files or self.null:
             for path in dict.fromkeys(each.path for hit in hits for each in (hit, *hit.alike)):
                 _write(f"{path}" + ("\0" if self.null else "\n"))
@@ -99,7 +103,9 @@ def _checked(_: click.Context, __: click.Parameter, template: str | None) -> str
 
 def _fields(hit: Hit, rank: int) -> dict[str, object]:
     """The fields of --json, on one line each where they are text; what there is none of is empty."""
-    values = hit_as_json(hit, rank) | {"line": hit.marked_line or hit.line}
+    from searchkit.display.fields import hit_fields
+
+    values = {"rank": rank} | hit_fields(hit) | {"line": hit.marked_line or hit.line}
     return {
         name: "" if value is None else on_one_line(value) if isinstance(value, str) and name != "path" else value
         for name, value in values.items()

@@ -4,7 +4,6 @@ import os
 import shutil
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import click
 
@@ -17,51 +16,6 @@ from searchkit.types import Hit
 _PLAIN_WIDTH = 100
 _MOST_LINES = 8
 _ON, _OFF = "\ue000", "\ue001"
-
-
-def hit_as_json(hit: Hit, rank: int, *, is_explained: bool = False) -> dict[str, object]:
-    """The documented object (docs/json.md)."""
-    explanation = hit.evidence.explanation if is_explained else None
-    return {
-        "rank": rank,
-        "score": round(hit.score, 4),
-        "weak": hit.weak,
-        "collection": hit.collection,
-        "path": str(hit.path),
-        "page": hit.page,
-        "place": hit.place,
-        "line": hit.line,
-        "line_end": hit.line_end,
-        "marked_line": hit.marked_line,
-        "heading": hit.title,
-        "snippet": hit.snippet,
-        "marks": [list(mark) for mark in hit.marks],
-        "text": hit.text,
-        "sentence": None if hit.sentence is None else list(hit.sentence),
-        "similarity": None if hit.evidence.similarity is None else round(hit.evidence.similarity, 4),
-        "bm25": None if hit.evidence.bm25 is None else round(hit.evidence.bm25, 4),
-        "found_by": list(hit.evidence.found_by),
-        "terms": list(hit.evidence.terms),
-        "copies": hit.copies,
-        "copies_at": [str(path) for path in hit.copies_at],
-        "date": hit.date,
-        "more_in_file": hit.more_in_file,
-        "sender": hit.sender,
-        "alike": [
-            {
-                "score": round(each.score, 4),
-                "collection": each.collection,
-                "path": str(each.path),
-                "page": each.page,
-                "place": each.place,
-                "line": each.line,
-                "marked_line": each.marked_line,
-                "date": each.date,
-            }
-            for each in hit.alike
-        ],
-        **({"explanation": asdict(explanation) | {"total": explanation.total}} if explanation else {}),
-    }
 
 
 def print_hits(hits: Sequence[Hit], *, are_explained: bool = False) -> None:
@@ -101,7 +55,7 @@ def _heading(hit: Hit, *, with_collection: bool, has_links: bool) -> str:
     where = click.style(place(hit), fg="cyan")
     if has_links:  # OSC 8: terminals open the file at a click
         where = f"\x1b]8;;{hit.path.as_uri()}\x1b\\{where}\x1b]8;;\x1b\\"
-    title = f"  {printable(hit.title)}" if hit.title else ""
+    title = f"  {printable(hit.heading)}" if hit.heading else ""
     collection = f"  [{printable(hit.collection)}]" if with_collection else ""
     is_ranked = bool(hit.evidence.found_by)
     mail = f"  {correspondence(hit, with_date=is_ranked)}" if hit.sender else ""

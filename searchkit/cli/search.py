@@ -104,9 +104,9 @@ def search(request: _Request) -> None:
         request.collections,
         request.filters,
         GroupBy(request.group_by or GroupBy.PASSAGE),
-        reads=not request.no_wait,
+        wait=not request.no_wait,
         marking_seconds=_MARKING_SECONDS,
-        folds_alike=request.output.is_for_people if request.fold is None else request.fold,
+        fold=request.output.is_for_people if request.fold is None else request.fold,
     )
     found = find(Home.default(), wanted)
     request.output.write(found.hits, are_explained=request.explain)

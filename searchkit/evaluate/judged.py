@@ -64,7 +64,7 @@ def read_judged(home: Home, collection: str, file: Path) -> JudgedCollection:
 
 def ids_among(items: Sequence[RelevantItem], hit: Hit, paths: Sequence[Path]) -> list[str]:
     """Name the relevant items that a hit matches, else its path, so that further hits in the same file count once."""
-    hashed = content_hash(hit.title, hit.text)
+    hashed = content_hash(hit.heading, hit.text)
     here = [item for item in items if item.path in paths]
     found = [item.name for item in here if item.passages is None or hashed in item.passages]
     return found or [str(hit.path)]

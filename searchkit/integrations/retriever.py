@@ -98,7 +98,7 @@ def _found(hit: Hit, passage: str, document: str) -> RetrievedPassage:
     metadata: dict[str, str | int | float | bool | None] = {
         "source": str(hit.path),
         "title": source_name(hit),
-        "heading": hit.title,
+        "heading": hit.heading,
         "page": hit.page,
         "line": hit.line,
         "place": hit.place,

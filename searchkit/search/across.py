@@ -35,7 +35,7 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
     one of them has is corrected in none.
     """
     with_models = sum(not searcher.is_by_words for searcher in searchers)
-    reading = ReadingTime(READING_SECONDS, with_models, request.marking_seconds if request.reads else 0.0)
+    reading = ReadingTime(READING_SECONDS, with_models, request.marking_seconds if request.wait else 0.0)
     hits = [hit for searcher in searchers for hit in searcher.search(query, request, reading)]
     if not hits and query.phrases and query.is_sentence:
         return search_across(searchers, request, replace(query, phrases=(), ignored_phrases=query.phrases))
@@ -43,7 +43,7 @@ def search_across(searchers: Sequence[CollectionSearcher], request: SearchReques
         return search_across(searchers, request, replace(query, as_written=known))
     if _may_be_a_name(request, query):
         hits += [hit for searcher in searchers for hit in _found_by_name(searcher, query.text)]
-    if request.folds_alike and request.group_by is GroupBy.PASSAGE and len(searchers) > 1:  # each has folded its own
+    if request.fold and request.group_by is GroupBy.PASSAGE and len(searchers) > 1:  # each has folded its own
         hits = fold_alike(merge_hits(hits, query, len(hits)), request.k)
     return [hit for hit in merge_hits(hits, query, request.k) if hit.score >= request.min_score]
 
@@ -157,7 +157,7 @@ def phrases_not_found(query: ParsedQuery, hits: Sequence[Hit]) -> tuple[str, ...
     """The quoted phrases of a query that no hit contains, with its numbers and dates in any spelling."""
     if not (query.phrases and query.is_sentence):  # else hits without them are left out
         return ()
-    texts = [f"{hit.path}\n{hit.title}\n{hit.text}" for hit in hits]
+    texts = [f"{hit.path}\n{hit.heading}\n{hit.text}" for hit in hits]
     return tuple(phrase for phrase in query.phrases if not any(map(phrase_finder(phrase), texts)))
 
 

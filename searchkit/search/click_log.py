@@ -36,7 +36,7 @@ def note_opened(home: Home, query: str, hit: Hit) -> bool:
     """
     if not load_settings(home).keep_opened or not looked_for(query):
         return False
-    _append(home.click_log, _line(OpenedSearch(query, hit.collection, hit.path, hit.title, hit.text)))
+    _append(home.click_log, _line(OpenedSearch(query, hit.collection, hit.path, hit.heading, hit.text)))
     return True
 
 

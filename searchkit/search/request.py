@@ -30,10 +30,10 @@ class SearchRequest:
     an empty query, the first passages of the newest documents are found. `collections`: none named means all.
     `min_score`: hits below it are left out. `like`: find what is nearest in meaning to an indexed passage; the query is
     then ignored. `ranking_only`: quicker; hits show how their passages begin instead of why they match, and their scores
-    are those of the ranking. `reads`: the model reads the best passages that are not embedded yet, for about a second; without
+    are those of the ranking. `wait`: the model reads the best passages that are not embedded yet, for about a second; without
     it the answer comes at once, and what is not embedded is ranked by its words. `marking_seconds`: in which the model may read the
     sentences of the hits, to find those that answer. By default it reads none, which would take longer than the search: guesses
-    choose, and what it has read before. `folds_alike`: hits that say the same take one place, see `Hit.alike`.
+    choose, and what it has read before. `fold`: hits that say the same take one place, see `Hit.alike`.
     `lists_files`: a query that says too little to rank passages by, an empty one too, is answered by files: see file_list.py.
 
     Raises UsageError for k < 1, and an unknown mode or grouping.
@@ -48,9 +48,9 @@ class SearchRequest:
     min_score: float = 0.0
     like: PassageAt | None = None
     ranking_only: bool = False
-    reads: bool = True
+    wait: bool = True
     marking_seconds: float = 0.0
-    folds_alike: bool = False
+    fold: bool = False
     lists_files: bool = False
 
     def __post_init__(self) -> None:

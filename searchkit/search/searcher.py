@@ -213,7 +213,7 @@ class CollectionSearcher:
         if request.ranking_only:
             return self._in_order(ranking, _scope(request, allowed))
         scope = replace(_scope(request, allowed), named=file_names(query.text))
-        folds = request.folds_alike and not scope.by_file
+        folds = request.fold and not scope.by_file
         most = max(scope.k, _SCORED) + (_BEYOND if folds else 0)
         chosen = select_passages(self._catalog, ranking.ranked, replace(scope, k=most))
         shown = _Shown(
@@ -431,7 +431,7 @@ class CollectionSearcher:
             expected=self._embedder.info.similarity_range,
             guesses=self._guesses([*words.bm25, *words.literal], vector, allowed),
         )
-        found = self._with_read(found, vector, reading, most=READ_ON_DEMAND if request.reads else 0)
+        found = self._with_read(found, vector, reading, most=READ_ON_DEMAND if request.wait else 0)
         if mode is SearchMode.SEMANTIC:
             by_meaning = replace(found, bm25={}, literal={})
             return _Ranking(rank_by_meaning(by_meaning), found.similarities, {}, found.guesses)

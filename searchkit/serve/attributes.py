@@ -77,7 +77,7 @@ def attributes_of(hit: Hit) -> dict[str, Value]:
         "type": shown_path(hit.path.suffix.lower().removeprefix(".")),
         "date": hit.date,
         "sender": as_data(on_one_line(hit.sender)),
-        "heading": as_data(on_one_line(hit.title)),
+        "heading": as_data(on_one_line(hit.heading)),
         "place": as_data(on_one_line(hit.place)),
         "page": hit.page,
         "line": hit.line,

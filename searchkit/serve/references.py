@@ -180,7 +180,7 @@ def one_state(library: Library, collection: str) -> Iterator[CatalogReader]:
 
 def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
     """Return the ids of a hit; of equal passages in its file, those of the one at its line and page."""
-    hashed = content_hash(hit.title, hit.text)
+    hashed = content_hash(hit.heading, hit.text)
     places = [place for place in passages_of_hashes(catalog, [hashed]).get(hashed, []) if place.path == hit.path]
     if not places:
         return _to_nowhere(hit)
@@ -194,7 +194,7 @@ def _reference(catalog: CatalogReader, hit: Hit) -> Reference:
 
 def _to_nowhere(hit: Hit) -> Reference:
     """Return the ids of a hit that is gone; the same content may be elsewhere, or come back."""
-    passage = PassageId(hit.collection, 0, 0, content_hash(hit.title, hit.text)[:PASSAGE_BYTES])
+    passage = PassageId(hit.collection, 0, 0, content_hash(hit.heading, hit.text)[:PASSAGE_BYTES])
     return Reference(str(passage), str(DocumentId.of(hit.collection, 0, hit.path, None)))
 
 

@@ -53,7 +53,7 @@ class ReferencedHit:
     @cached_property
     def heading(self) -> str:
         """The path of headings above the passage."""
-        return sanitize(on_one_line(self.hit.title))
+        return sanitize(on_one_line(self.hit.heading))
 
     @property
     def filename(self) -> str:

@@ -140,7 +140,7 @@ def found(home: Path, collection: str, root: Path) -> dict[str, dict[str, list[d
                     {
                         "path": hit.path.relative_to(root).as_posix(),
                         "line": hit.line,
-                        "title": hit.title,
+                        "title": hit.heading,
                         "score": round(hit.score, 6),
                     }
                     for hit in library.search(query, k=4, collections=[collection], mode=mode)

@@ -119,13 +119,13 @@ def test_http_and_mcp_find_words_and_say_so(damaged: Library) -> None:
     finally:
         close_state(state, 10)
     assert answer.status_code == 200
-    assert answer.json()["results"][0]["path"].endswith("bread.txt")
-    assert "docs: searched by words alone" in answer.json()["message"]
+    assert answer.json()["hits"][0]["path"].endswith("bread.txt")
+    assert "docs: searched by words alone" in str(answer.json()["notes"])
     assert semantic.status_code >= 400
     assert "is damaged (model.onnx is damaged" in semantic.text
     told = search_by_mcp(damaged, "dough", 3)
-    assert "docs: searched by words alone" in str(told["note"])
-    assert f"searchkit models pull {BUNDLED}" in str(told["note"])
+    assert "docs: searched by words alone" in str(told["notes"])
+    assert f"searchkit models pull {BUNDLED}" in str(told["notes"])
 
 
 def test_the_command_finds_words_and_says_so(damaged: Library) -> None:

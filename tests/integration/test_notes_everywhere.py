@@ -79,7 +79,7 @@ def searched(library: Library, query: str, *options: str) -> Result:
 
 def http(library: Library, query: str) -> str:
     """The message of POST /search."""
-    return str(posted(library, query)["message"])
+    return " ".join(posted(library, query)["notes"])
 
 
 def posted(library: Library, query: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def posted(library: Library, query: str) -> dict[str, Any]:
 
 def mcp(library: Library, query: str) -> str:
     """The note of the tool `search`."""
-    return str(tool(library, query)["note"])
+    return " ".join(tool(library, query)["notes"])
 
 
 def tool(library: Library, query: str) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def by_json(library: Library) -> list[bool]:
 
 def by_http(library: Library) -> list[bool]:
     """The same over HTTP."""
-    return [hit["weak"] for hit in posted(library, EVERY_WORD)["results"] if hit["path"].endswith("long.md")]
+    return [hit["weak"] for hit in posted(library, EVERY_WORD)["hits"] if hit["path"].endswith("long.md")]
 
 
 def by_mcp(library: Library) -> list[bool]:

@@ -280,8 +280,8 @@ def test_http_finds_words_and_says_so(words: Library) -> None:
             [entry] = client.get("/collections").json()["collections"]
     finally:
         close_state(state, 10)
-    assert answer["results"][0]["path"].endswith("bread.txt")
-    assert answer["message"] == ALONE
+    assert answer["hits"][0]["path"].endswith("bread.txt")
+    assert answer["notes"] == [ALONE]
     assert semantic.status_code == 404
     assert "No model is installed" in semantic.text
     assert (entry["model"], entry["vectors"], entry["passages"]) == ("", 0, 3)
@@ -289,7 +289,8 @@ def test_http_finds_words_and_says_so(words: Library) -> None:
 
 def test_mcp_finds_words_and_says_so(words: Library) -> None:
     answer = search_by_mcp(words, "dough", 3)
-    assert str(answer["note"]).startswith(f"{ALONE} The user can complete it: {PULL} ")
+    assert isinstance(answer["notes"], list)
+    assert answer["notes"][0] == f"{ALONE} The user can complete it: {PULL}"
     collections = status_answer(words, ())["collections"]
     assert isinstance(collections, list)
     assert collections[0]["vectors"] == 0

@@ -122,7 +122,7 @@ class _Source:
 
     def __init__(self, hit: Hit, open_embedder: OpenEmbedder, stemmer: Stemmer) -> None:
         hit = replace(hit, text=without_comments(hit.text))
-        self._text = f"{hit.title}\n{hit.text}"
+        self._text = f"{hit.heading}\n{hit.text}"
         self._hit = hit
         self._open_embedder = open_embedder
         self._stemmer = stemmer

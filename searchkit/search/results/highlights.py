@@ -407,7 +407,7 @@ def hit_of(
     return Hit(
         collection=collection,
         path=stored.path,
-        title=stored.title,
+        heading=stored.title,
         page=stored.page,
         line=stored.line,
         line_end=stored.line_end,

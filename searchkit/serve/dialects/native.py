@@ -82,8 +82,8 @@ async def document(
 def _results(library: Library, request: search_request.SearchRequest) -> SearchResults:
     """Search, in a thread of the pool: texts are made safe there, too."""
     response = find(library, request)
-    message = printable(" ".join(map(note_text, response.notes)))
-    return SearchResults(query=request.query, results=[found_passage(each) for each in response.hits], message=message)
+    notes = [printable(note_text(note)) for note in response.notes]
+    return SearchResults(query=request.query, hits=[found_passage(each) for each in response.hits], notes=notes)
 
 
 def search_request_of(request: SearchRequest) -> search_request.SearchRequest:
@@ -106,9 +106,9 @@ def search_request_of(request: SearchRequest) -> search_request.SearchRequest:
         tuple(request.collections),
         filters,
         request.group_by,
-        request.least_score,
-        reads=request.wait,
-        folds_alike=request.fold,
+        request.min_score,
+        wait=request.wait,
+        fold=request.fold,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from searchkit.display import on_one_line, printable
-from searchkit.display.fields import collection_fields
+from searchkit.display.fields import collection_fields, hit_fields
 from searchkit.reports import CollectionStatus
 from searchkit.serve.attributes import shown_path
 from searchkit.serve.http.lifespan import StrictModel
@@ -53,7 +53,7 @@ class SearchRequest(StrictModel):
         default=False,
         description="Passages that say the same take one place: the others are its `alike`, and do not count as results.",
     )
-    least_score: float = Field(default=0.0, ge=0, le=1, description="Leave out passages with a lower score.")
+    min_score: float = Field(default=0.0, ge=0, le=1, description="Leave out passages with a lower score.")
     wait: bool = Field(
         default=True,
         description="While a collection is being embedded: have the model read the best passages first, about a second. `false`:"
@@ -106,10 +106,10 @@ class SearchResults(BaseModel):
     """The passages, best first."""
 
     query: str
-    results: list[FoundPassage]
-    message: str = Field(
-        description="What the results do not show themselves: nothing was found, all of them are weak, a quoted phrase occurs"
-        ' nowhere, a word was not read as a filter, or part of a collection cannot be found by meaning yet. "" otherwise.'
+    hits: list[FoundPassage]
+    notes: list[str] = Field(
+        description="What the hits do not show themselves: nothing was found, all of them are weak, a quoted phrase occurs"
+        " nowhere, a word was not read as a filter, or part of a collection cannot be found by meaning yet."
     )
 
 
@@ -157,7 +157,7 @@ class PassageInDocument(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str
-    number: int = Field(validation_alias="ordinal", description="Its number in the document, from 0.")
+    ordinal: int = Field(description="Its number in the document, from 0.")
     heading: SafeText
     text: SafeText
     page: int | None
@@ -206,38 +206,31 @@ class OpenDocument(BaseModel):
 def found_passage(found: ReferencedHit) -> FoundPassage:
     """Return a hit, with text that is safe to show."""
     hit = found.hit
-    return FoundPassage(
+    return FoundPassage.model_validate(
+        hit_fields(hit)
+        | {
+            "id": found.reference.passage,
+            "document_id": found.reference.document,
+            "path": shown_path(hit.path),
+            "title": found.title,
+            "heading": found.heading,
+            "place": sanitize(hit.place),
+            "snippet": found.snippet,
+            "text": found.text,
+            "terms": [printable(term) for term in hit.evidence.terms],
+            "sender": printable(hit.sender),
+            "alike": list(map(_alike_passage, found.alike)),
+        }
+    )
+
+
+def _alike_passage(found: ReferencedHit) -> AlikePassage:
+    return AlikePassage(
         id=found.reference.passage,
-        document_id=found.reference.document,
-        score=round(hit.score, 4),
-        weak=hit.weak,
-        collection=hit.collection,
-        path=shown_path(hit.path),
+        collection=found.hit.collection,
+        path=shown_path(found.hit.path),
         title=found.title,
-        heading=found.heading,
-        page=hit.page,
-        line=hit.line,
-        line_end=hit.line_end,
-        marked_line=hit.marked_line,
-        place=sanitize(hit.place),
-        date=hit.date,
-        snippet=found.snippet,
-        text=found.text,
-        similarity=None if hit.evidence.similarity is None else round(hit.evidence.similarity, 4),
-        found_by=list(hit.evidence.found_by),
-        terms=[printable(term) for term in hit.evidence.terms],
-        copies=hit.copies,
-        sender=printable(hit.sender),
-        alike=[
-            AlikePassage(
-                id=each.reference.passage,
-                collection=each.hit.collection,
-                path=shown_path(each.hit.path),
-                title=each.title,
-                date=each.hit.date,
-            )
-            for each in found.alike
-        ],
+        date=found.hit.date,
     )
 
 

@@ -1,6 +1,6 @@
 """The answers of the three tools, in the shapes that clients for deep research expect.
 
-`search`: {"results": [{"id", "title", "url", "text", ...}], "note"}, small. `fetch`: {"id", "title", "text", "url",
+`search`: {"results": [{"id", "title", "url", "text", ...}], "notes"}, small. `fetch`: {"id", "title", "text", "url",
 "metadata"}, a file's text or as much of it as was asked for. `status`: {"collections": [...]}.
 """
 
@@ -46,11 +46,11 @@ def search_answer(library: Library, asked: Mapping[str, str | int], scope: Seque
     if not query.strip() and not filters:
         raise UsageError("The query is empty.", remedy="Say what to look for, in a few words or a question.")
     collections = tuple(_chosen(library, str(asked["collection"]), scope))
-    response = find(library, SearchRequest(query, limit, collections=collections, filters=filters, folds_alike=True))
+    response = find(library, SearchRequest(query, limit, collections=collections, filters=filters, fold=True))
     notes = [_note(note) for note in response.notes]
     return {
         "results": [_result(hit) for hit in response.hits],
-        "note": " ".join([*notes, DATA] if response.hits else notes),
+        "notes": [*notes, DATA] if response.hits else notes,
     }
 
 
@@ -221,9 +221,9 @@ def _metadata(about: AboutDocument, opened: OpenedDocument, following: str) -> d
         "date": about.date,
         "about": one_line(said)[:_MAX_ABOUT],
         "passages": f"{first} to {last} of {about.passages}",
-        "document": about.id,
+        "document_id": about.id,
         "next": following,
-        "note": DATA,
+        "notes": DATA,
     }
 
 

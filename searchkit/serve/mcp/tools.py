@@ -21,7 +21,7 @@ question, in any language; names and numbers are found as written. In the query,
 -word must not occur; has:attachment means mail with attachments. With filters and an empty query: the newest documents."""
 _FETCH = """\
 Read the file behind a search result: its text from the beginning, or from the passage if that is far into a long file. \
-metadata.next is the id to fetch for what follows, metadata.document the id of the whole document."""
+metadata.next is the id to fetch for what follows, metadata.document_id the id of the whole document."""
 _STATUS = """\
 What can be searched: the collections with their folders, numbers of files and formats, and when they were last updated; \
 vectors of the passages can be found by meaning, all by words. Not needed before a search."""
@@ -84,7 +84,7 @@ TOOLS = (
                     sender=_STRING,
                 )
             ),
-            note=_STRING,
+            notes=_list_of(_STRING),
         ),
         search_answer,
     ),

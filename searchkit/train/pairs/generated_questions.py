@@ -78,4 +78,4 @@ def _finds(library: Library, collection: str, question: str, title: str, text: s
         hits = library.find(SearchRequest(question, _FOUND_AMONG, collections=(collection,), ranking_only=True)).hits
     except UsageError:
         return False
-    return any((hit.title, hit.text) == (title, text) for hit in hits)
+    return any((hit.heading, hit.text) == (title, text) for hit in hits)

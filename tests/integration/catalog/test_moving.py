@@ -104,7 +104,9 @@ def found(library: Library) -> list[Any]:
     """What searches find, in every mode, and why; scores are the same in both homes to the sixth digit."""
     queries = ("gauge water", '"top up"', "from:anna plan", "kneed", "type:md boiler")
     hits = [library.search(query, mode=mode) for query in queries for mode in SearchMode]
-    return [[(hit.path, hit.title, hit.text, hit.place, hit.sender, round(hit.score, 5)) for hit in of] for of in hits]
+    return [
+        [(hit.path, hit.heading, hit.text, hit.place, hit.sender, round(hit.score, 5)) for hit in of] for of in hits
+    ]
 
 
 def run(library: Library, *arguments: str) -> Result:

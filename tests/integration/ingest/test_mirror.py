@@ -349,7 +349,7 @@ def test_another_model_embeds_anew_and_the_old_vectors_are_not_mixed_in(library:
     other = HashEmbedder(32, name="other")
     with Library(library.home, embedder=other) as switched:
         assert switched.status("docs").vectors == 0
-        by_meaning = SearchRequest("knead the dough", mode=SearchMode.SEMANTIC, reads=False)
+        by_meaning = SearchRequest("knead the dough", mode=SearchMode.SEMANTIC, wait=False)
         assert switched.find(by_meaning).hits == ()
         assert switched.find(replace(by_meaning, mode=SearchMode.HYBRID)).hits[0].path.name == "bread.txt"
         assert switched.index(docs).embedded == 3

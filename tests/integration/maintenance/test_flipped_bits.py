@@ -73,7 +73,7 @@ def answers(home: Path) -> list[object]:
             (
                 str(hit.path),
                 hit.text,
-                hit.title,
+                hit.heading,
                 hit.place,
                 hit.line,
                 hit.line_end,

@@ -59,7 +59,7 @@ def write_diary(folder: Path) -> None:
 
 
 def found(library: Library, query: str, k: int = 10, mode: SearchMode = SearchMode.LEXICAL) -> list[Hit]:
-    return list(library.find(SearchRequest(query, k, mode, folds_alike=True)).hits)
+    return list(library.find(SearchRequest(query, k, mode, fold=True)).hits)
 
 
 @pytest.mark.both_homes
@@ -179,8 +179,8 @@ def test_the_server_folds_where_it_is_asked_to_and_each_passage_opens(diary: Lib
     state = open_state(diary, ServeOptions(workers=1))
     try:
         client = TestClient(make_api(state), headers={"accept": "text/html"})
-        each = client.post("/search", json=asked).json()["results"]
-        (folded,) = client.post("/search", json=asked | {"fold": True}).json()["results"]
+        each = client.post("/search", json=asked).json()["hits"]
+        (folded,) = client.post("/search", json=asked | {"fold": True}).json()["hits"]
         opened = [client.get(f"/passages/{other['id']}").json() for other in folded["alike"]]
         page = client.get("/ui/results", params={"q": str(asked["query"]), "mode": "lexical"}).text
     finally:

@@ -49,7 +49,7 @@ def test_words_alone_read_nothing(unread: Library, embedder: HashEmbedder) -> No
 
 
 def test_without_reading_the_answer_is_by_words(unread: Library, embedder: HashEmbedder) -> None:
-    response = unread.find(SearchRequest("gauge water bar", reads=False))
+    response = unread.find(SearchRequest("gauge water bar", wait=False))
     assert response.hits[0].path.name == "boiler.md"
     assert response.hits[0].evidence.similarity is None
     assert embedder.embedded == []
@@ -154,7 +154,7 @@ def test_a_passage_with_every_word_comes_first_while_few_are_embedded(
     _forget_vectors(library, embedder, keeping="function")
     for reads in (True, False):
         for query in ("Mietvertrag Kündigungsfrist", "Mietvertrag Kündigungsfrist Garage module"):
-            found = library.find(SearchRequest(query, reads=reads)).hits
+            found = library.find(SearchRequest(query, wait=reads)).hits
             assert found[0].path == lease, (query, reads)
 
 

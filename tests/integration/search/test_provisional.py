@@ -43,7 +43,7 @@ def lazy(tmp_path: Path, docs: Path, guessing: GuessingEmbedder) -> Iterator[Lib
 
 
 def at_once(library: Library, query: str, mode: SearchMode = SearchMode.HYBRID) -> SearchResponse:
-    return library.find(SearchRequest(query, mode=mode, reads=False))
+    return library.find(SearchRequest(query, mode=mode, wait=False))
 
 
 def counts(library: Library) -> tuple[int, int]:
@@ -79,7 +79,7 @@ def test_guesses_choose_what_the_model_reads(
 def test_a_filter_applies_to_guesses(lazy: Library, few: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("searchkit.search.searcher._FEW_ALLOWED", few)
     only = Filters(types=("text",))
-    found = lazy.find(SearchRequest("manometer", filters=only, reads=False)).hits
+    found = lazy.find(SearchRequest("manometer", filters=only, wait=False)).hits
     assert [hit.path.name for hit in found] == ["bread.txt"]
 
 

@@ -30,7 +30,7 @@ def indexed(library: Library, docs: Path) -> Library:
 @pytest.mark.parametrize("mode", MODES)
 def test_the_document_that_shares_the_words_wins(indexed: Library, mode: SearchMode) -> None:
     hit = indexed.search("gauge water bar", mode=mode)[0]
-    assert (hit.path.name, hit.title, hit.line) == ("boiler.md", "Boiler › Pressure", 5)
+    assert (hit.path.name, hit.heading, hit.line) == ("boiler.md", "Boiler › Pressure", 5)
     assert 0 < hit.score <= 1
 
 

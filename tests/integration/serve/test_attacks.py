@@ -295,7 +295,7 @@ def test_no_query_is_more_than_text(server: Server, query: str) -> None:
     with server.client(**{"content-type": "application/json"}) as client:
         answered = client.post("/search", content=body)
     assert answered.status_code == 200
-    assert server.get("/search", q="knead the dough").json()["results"][0]["title"] == "bread.txt"
+    assert server.get("/search", q="knead the dough").json()["hits"][0]["title"] == "bread.txt"
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_what_is_planted_in_a_document_is_harmless_where_it_is_shown(server: Ser
         server.post("/v1/vector_stores/docs/search", {"query": "boiler repair"}).text,
         server.post("/open-webui/search", {"query": "top up the boiler water until the gauge shows two bar"}).text,
         server.post("/retrieval", {"knowledge_id": "docs", "query": "boiler repair"}).text,
-        server.get("/documents/" + server.get("/search", q="boiler repair").json()["results"][0]["document_id"]).text,
+        server.get("/documents/" + server.get("/search", q="boiler repair").json()["hits"][0]["document_id"]).text,
     ]
     for text in texts:
         assert "two bar" in text

@@ -112,7 +112,7 @@ QUERIES = (
 
 def found_ids(server: Server) -> tuple[str, str]:
     """Ids of a passage of `legal` and of its document, as the owner's token finds them."""
-    hits = server.get("/search", q="merger approved arbitration").json()["results"]
+    hits = server.get("/search", q="merger approved arbitration").json()["hits"]
     hit = next(hit for hit in hits if "verdict" in hit["path"])
     return hit["id"], hit["document_id"]
 

@@ -271,7 +271,7 @@ def test_dify_retrieves(server: Server) -> None:
 
 
 def test_what_was_found_can_be_opened_by_its_ids(server: Server) -> None:
-    found = server.get("/search", q="prune the roses", k=1).json()["results"][0]
+    found = server.get("/search", q="prune the roses", k=1).json()["hits"][0]
     opened = server.get(f"/passages/{found['id']}").json()
     assert opened["passage"]["text"] == found["text"]
     document = server.get(f"/documents/{found['document_id']}").json()
@@ -282,7 +282,7 @@ def test_what_was_found_can_be_opened_by_its_ids(server: Server) -> None:
 
 def test_a_search_takes_the_filters_of_the_command(server: Server) -> None:
     body = {"query": "", "types": ["txt"], "k": 5}
-    assert [each["title"] for each in server.post("/search", body).json()["results"]] == ["bread.txt"]
+    assert [each["title"] for each in server.post("/search", body).json()["hits"]] == ["bread.txt"]
     assert server.post("/search", {"query": "", "k": 5}).status_code == 400
     assert "not a date" in server.post("/search", {"query": "x", "since": "soon"}).text
     assert "kk" in server.post("/search", {"query": "x", "kk": 5}).text

@@ -85,7 +85,7 @@ def search_until_refused(server: Server) -> None:
             except (httpx2.ConnectError, httpx2.ReadError):  # refused, or reset before the server had taken it
                 return
             assert answer.status_code == 200
-            assert json.loads(answer.content)["results"]
+            assert json.loads(answer.content)["hits"]
 
 
 def test_a_second_signal_ends_it_at_once_and_quietly(home: Path, llm: FakeLlm) -> None:
@@ -172,7 +172,7 @@ def test_a_collection_is_brought_up_to_date_where_that_is_allowed(home: Path, do
             pass
         assert status["state"] == "done"
         assert status["report"]["added"] == 1
-        assert server.get("/search", q="tulip bulbs").json()["results"][0]["title"].startswith("tulips.md")
+        assert server.get("/search", q="tulip bulbs").json()["hits"][0]["title"].startswith("tulips.md")
 
 
 def test_a_server_over_nothing_says_what_to_do(tmp_path: Path) -> None:

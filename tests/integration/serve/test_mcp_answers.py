@@ -69,7 +69,7 @@ def test_a_search_gives_what_clients_for_deep_research_look_for(served: tuple[Li
     assert 0.5 <= best["score"] <= 1
     assert best["weak"] is False
     assert len(best["date"]) == 10
-    assert "never instructions" in answer["note"]
+    assert "never instructions" in answer["notes"][-1]
     scores = [result["score"] for result in answer["results"]]
     assert scores == sorted(scores, reverse=True)
 
@@ -83,7 +83,7 @@ def test_a_result_can_be_fetched(served: tuple[LibraryPool, Path]) -> None:
     assert unquote(urlsplit(fetched["url"]).path) == str(docs / "garden" / "roses.md")
     assert fetched["metadata"]["collection"] == "docs"
     assert fetched["metadata"]["next"] == ""
-    assert call(pool, "fetch", id=fetched["metadata"]["document"])["text"] == fetched["text"]
+    assert call(pool, "fetch", id=fetched["metadata"]["document_id"])["text"] == fetched["text"]
 
 
 def test_answers_are_small_unless_more_is_asked_for(library: Library, pool: LibraryPool, tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_a_long_document_is_read_on_by_its_next_ids(library: Library, pool: Libr
     late = call(pool, "search", query='"wheel 17"', limit=1)["results"][0]
     fetched = call(pool, "fetch", id=late["id"])
     assert fetched["text"].startswith("[Manual › Part 17]\n\nWheel 17 turns")
-    whole = call(pool, "fetch", id=fetched["metadata"]["document"], max_characters=50_000)
+    whole = call(pool, "fetch", id=fetched["metadata"]["document_id"], max_characters=50_000)
     assert whole["metadata"]["next"] == ""
-    parts, following = [], fetched["metadata"]["document"]
+    parts, following = [], fetched["metadata"]["document_id"]
     while following:
         part = call(pool, "fetch", id=following, max_characters=3000)
         assert len(part["text"]) < 4000
@@ -123,15 +123,15 @@ def test_weak_matches_are_marked_and_said(served: tuple[LibraryPool, Path]) -> N
     pool, _ = served
     answer = call(pool, "search", query="zebra crossing regulations in Denmark")
     assert {result["weak"] for result in answer["results"]} == {True}
-    assert answer["note"].startswith("Nothing here is clearly about that")
+    assert answer["notes"][0].startswith("Nothing here is clearly about that")
 
 
 def test_that_nothing_is_found_is_said_with_the_reason(served: tuple[LibraryPool, Path]) -> None:
     pool, _ = served
     answer = call(pool, "search", query="roses", type="pdf")
     assert answer["results"] == []
-    assert answer["note"].startswith("Nothing found of type")
-    assert "fewer filters" in answer["note"]
+    assert answer["notes"][0].startswith("Nothing found of type")
+    assert "fewer filters" in answer["notes"][0]
 
 
 def test_filters_narrow_a_search(served: tuple[LibraryPool, Path]) -> None:
@@ -250,8 +250,8 @@ def test_what_documents_plant_comes_as_plain_data(library: Library, pool: Librar
     for text in (best["results"][0]["text"], fetched["text"]):
         assert "Marmots sleep." in text
         assert not any(part in text for part in ("\x1b", "<!--", "://", "](", "<img", "<|im_end|>", "mail all"))
-    assert "never instructions" in best["note"]
-    assert "never instructions" in fetched["metadata"]["note"]
+    assert "never instructions" in best["notes"][-1]
+    assert "never instructions" in fetched["metadata"]["notes"]
 
 
 def test_a_comment_without_an_end_hides_no_more_than_its_passage(
@@ -273,7 +273,7 @@ def test_without_the_model_words_are_searched_and_that_is_said(library: Library,
         answer = call(pool, "search", query="roses")
         pool.close()
     assert answer["results"][0]["title"] == "roses.md: Roses"
-    assert answer["note"].startswith("docs: searched by words alone: Collection")
+    assert answer["notes"][0].startswith("docs: searched by words alone: Collection")
 
 
 def test_new_files_are_found_and_never_indexed_by_a_search(library: Library, pool: LibraryPool, docs: Path) -> None:

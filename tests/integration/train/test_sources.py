@@ -73,7 +73,7 @@ def test_what_filters_alone_find_is_not_kept_and_of_other_queries_the_words_are_
     assert note_opened(notes.home, "when are roses  cut type:md -apples", hit)
     assert read_opened(notes.home)[0].query == "when are roses  cut type:md -apples"
     assert [pair.query for pair in opened_pairs(notes.home, "notes")] == ["when are roses cut"]
-    assert [pair.stored for pair in opened_pairs(notes.home, "notes")] == [content_hash(hit.title, hit.text).hex()]
+    assert [pair.stored for pair in opened_pairs(notes.home, "notes")] == [content_hash(hit.heading, hit.text).hex()]
 
 
 @pytest.mark.parametrize("sign", ["\x85", "\u2028", "\x1c", "\n", "\udc80"])

@@ -29,7 +29,7 @@ ANSWER = (
 
 def hit(name: str, text: str, **place: Any) -> Hit:
     evidence = Evidence(0.61, 4.2, ("notice", "period"))
-    fields = {"title": "Rent › Ending it", "page": None, "line": 12, "line_end": 15, **place}
+    fields = {"heading": "Rent › Ending it", "page": None, "line": 12, "line_end": 15, **place}
     return Hit(
         "house",
         Path("/home/ada/house") / name,

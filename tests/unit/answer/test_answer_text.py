@@ -20,7 +20,7 @@ ROSES = "Prune the roses in March, above an outward bud."
 
 def hit(text: str, name: str = "a.md", **fields: object) -> Hit:
     values: dict[str, object] = {
-        "collection": "docs", "path": Path("/docs") / name, "title": "", "page": None, "line": 1, "line_end": 1,
+        "collection": "docs", "path": Path("/docs") / name, "heading": "", "page": None, "line": 1, "line_end": 1,
         "score": 0.9, "text": text, "snippet": text[:80], "marks": (), "evidence": Evidence(0.5, None, ()),
     }  # fmt: skip
     return Hit(**{**values, **fields})  # type: ignore[arg-type]

@@ -45,7 +45,7 @@ def source_entry(number: int, hit: Hit) -> Content:
 
 def source_text(number: int, hit: Hit) -> Content:
     """Style a source in full."""
-    about = " · ".join(part for part in (hit.title, reason(hit), f"in {hit.collection}") if part)
+    about = " · ".join(part for part in (hit.heading, reason(hit), f"in {hit.collection}") if part)
     return Content.assemble(
         (f"[{number}] ", "bold $text-accent"),
         (_name(hit), "bold $text-primary"),

@@ -78,7 +78,7 @@ def heading(hit: Hit) -> Content:
     """Style the heading of a hit: a line each for its place, its heading path (if any) and the reasons for it."""
     lines = [Content.assemble((visible(place(hit), one_line=True), PLACE_STYLE))]
     lines += [Content(visible(correspondence(hit), one_line=True))] if hit.sender else []
-    lines += [Content(visible(hit.title, one_line=True))] if hit.title else []
+    lines += [Content(visible(hit.heading, one_line=True))] if hit.heading else []
     why = " · ".join(
         part for part in (reason(hit), alike(hit), "weak match" if is_weak(hit) else "", f"in {hit.collection}") if part
     )
@@ -112,7 +112,7 @@ def copied(hit: Hit) -> str:
 
 def citation(hit: Hit) -> str:
     """Write the source of a passage on one line: its heading path, its file, and the page or line."""
-    title = f"{visible(hit.title, one_line=True)}, " if hit.title else ""
+    title = f"{visible(hit.heading, one_line=True)}, " if hit.heading else ""
     return f"{title}{visible(_source(hit), one_line=True)}"
 
 

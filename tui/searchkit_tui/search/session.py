@@ -133,7 +133,7 @@ class SearchSession:
         from searchkit import PassageAt, SearchRequest
 
         place = PassageAt(like.path, like.page if like.line is None else like.line) if like else None
-        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, folds_alike=True, lists_files=True)
+        return SearchRequest(query, _MAX_HITS, mode, self.chosen, like=place, fold=True, lists_files=True)
 
     def drop_missing(self) -> tuple[str, ...]:
         """No longer search chosen collections that do not exist. Returns their names."""
@@ -258,7 +258,7 @@ class SearchSession:
         names = request.collections or self.collections()
         reads = self.is_warm and not all(_is_covered(library, name) for name in names)
         if reads and request.mode is not SearchMode.LEXICAL:
-            answer = self._search(library, replace(request, reads=False), request.mode)
+            answer = self._search(library, replace(request, wait=False), request.mode)
             return replace(answer, request=request, is_partial=True)
         return self._search(library, request, SearchMode.LEXICAL)
 

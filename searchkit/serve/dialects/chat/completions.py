@@ -166,7 +166,7 @@ def source_name(hit: Hit) -> str:
     """Name a source: `/home/me/docs/lease.pdf, page 3 (Term › End)`. Readers do not know the server's current folder."""
     page = f", page {hit.page}" if hit.page is not None else f":{hit.line}" if hit.line is not None else ""
     where = f", {on_one_line(hit.place)}" if hit.place else page
-    heading = f" ({on_one_line(hit.title)})" if hit.title else ""
+    heading = f" ({on_one_line(hit.heading)})" if hit.heading else ""
     return sanitize(f"{on_one_line(str(hit.path))}{where}{heading}")[:300]
 
 

@@ -195,8 +195,8 @@ class Collection:
         for record in incomplete:
             path = paths[record.root_id] / path_from_text(record.path)
             if record.scanned_pages:
-                found.append(LeftOut(path, LeftOutRule.OCR, is_folder=False, source=ocr.missing()))
-            found += [LeftOut(path, LeftOutRule.INSIDE, is_folder=False, pattern=what) for what in record.left_out]
+                found.append(LeftOut(path, LeftOutRule.OCR, whole_folder=False, source=ocr.missing()))
+            found += [LeftOut(path, LeftOutRule.INSIDE, whole_folder=False, pattern=what) for what in record.left_out]
         return found
 
     def is_covered(self) -> bool:

@@ -50,7 +50,7 @@ class LeftOut:
 
     path: Path
     rule: LeftOutRule
-    is_folder: bool
+    whole_folder: bool
     source: str = ""
     pattern: str = ""
     line: str = ""

@@ -82,7 +82,7 @@ def quote(
             number = number_of[each.source]
             shown = f"{text} [{number}]"
             yield f"\n{shown}" if written else shown
-            written.append(CheckedSentence(text, (number,), is_supported=True))
+            written.append(CheckedSentence(text, (number,), supported=True))
         whole = "\n".join(f"{each.text} [{each.citations[0]}]" for each in written)
         stream.report = AnswerReport(whole, tuple(written), tuple(sorted(number_of.values())), (), "complete")
 

@@ -87,7 +87,7 @@ def set_left_out(catalog: CatalogWriter, found: Mapping[str, Sequence[LeftOut]],
     catalog.database.take_turns(_LEFT_OUT)
     stored = {root: rows for root, rows in json.loads(catalog.meta(_LEFT_OUT) or "{}").items() if root in roots}
     for root, entries in found.items():
-        counts = Counter((each.rule, each.source, each.pattern, each.is_folder) for each in entries)
+        counts = Counter((each.rule, each.source, each.pattern, each.whole_folder) for each in entries)
         keys = dict.fromkeys(key[:3] for key in counts)
         stored[root] = [(*key, counts[*key, False], counts[*key, True]) for key in keys]
     text = json.dumps(stored)

@@ -133,9 +133,9 @@ def passage_text(hit: Hit) -> str:
 
 def say_findings(stream: "AnswerStream", report: "AnswerReport") -> None:
     """Say what is wrong with the answer according to the checks."""
-    if report.removed:
+    if report.removed_citations:
         sources = plural(len(stream.sources), "source")
-        say(f"Removed {', '.join(report.removed)} from the answer, which was given {sources}.")
+        say(f"Removed {', '.join(report.removed_citations)} from the answer, which was given {sources}.")
     if report.unsupported:
         is_are = "sentence is" if len(report.unsupported) == 1 else "sentences are"
         say(
@@ -167,12 +167,12 @@ def answer_as_json(
             {
                 "text": sentence.text,
                 "citations": list(sentence.citations),
-                "added_citations": list(sentence.added),
-                "supported": sentence.is_supported,
+                "added_citations": list(sentence.added_citations),
+                "supported": sentence.supported,
             }
             for sentence in report.sentences
         ],
-        "removed_citations": list(report.removed),
+        "removed_citations": list(report.removed_citations),
     }
 
 

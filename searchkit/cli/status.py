@@ -184,7 +184,7 @@ def _print_left_out(found: Mapping[str, Sequence[LeftOut]], *, as_json: bool) ->
                     f"    → to have them, add to {on_one_line(str(into / '.searchkitignore'))}: {printable(shared)}"
                 )
             for each in group:
-                ending = "/" if each.is_folder else ""
+                ending = "/" if each.whole_folder else ""
                 own = "" if shared or not each.line else f"  ({on_one_line(_how(each))})"
                 click.echo(f"      {on_one_line(str(each.path))}{ending}{own}")
 

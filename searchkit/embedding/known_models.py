@@ -15,7 +15,7 @@ class KnownModel:
     """A model on the hub.
 
     `name`: the short name, and that of the installed model. `revision`: the commit that is fetched unless another is asked
-    for, "" for the main branch. `is_gated`: its terms must be accepted with an account. `download_megabytes`: what is fetched,
+    for, "" for the main branch. `gated`: its terms must be accepted with an account. `download_megabytes`: what is fetched,
     not what stays. `languages`: how many, and which. `package`: the Python package that contains it, "" if there is none.
     `elsewhere`: what Ollama calls the same weights, in lower case.
     """
@@ -24,7 +24,7 @@ class KnownModel:
     repository: str
     revision: str
     licence: str
-    is_gated: bool
+    gated: bool
     download_megabytes: int
     languages: str
     dimension: int
@@ -36,7 +36,7 @@ class KnownModel:
     @property
     def terms(self) -> str:
         """The licence, and if an account is needed."""
-        return f"{self.licence}, {'account and accepted terms needed' if self.is_gated else 'no account'}"
+        return f"{self.licence}, {'account and accepted terms needed' if self.gated else 'no account'}"
 
 
 # Open and text only; two thirds of EmbeddingGemma 2's download, which is as open, are towers for pictures and sound that are
@@ -48,7 +48,7 @@ KNOWN = (
         repository="ibm-granite/granite-embedding-311m-multilingual-r2",
         revision="44399559930365213510b1ee2eb15ded83374f0e",
         licence="Apache-2.0",
-        is_gated=False,
+        gated=False,
         download_megabytes=656,
         languages="200, 52 of them well",
         dimension=768,
@@ -60,7 +60,7 @@ KNOWN = (
         repository="google/embeddinggemma-2",
         revision="914f7f89142e33e77833254d9c9b90c3cef7303b",
         licence="Apache-2.0",
-        is_gated=False,
+        gated=False,
         download_megabytes=1494,
         languages="100",
         dimension=768,
@@ -72,7 +72,7 @@ KNOWN = (
         repository="google/embeddinggemma-300m",
         revision="57c266a740f537b4dc058e1b0cda161fd15afa75",
         licence="Gemma terms",
-        is_gated=True,
+        gated=True,
         download_megabytes=1235,
         languages="100",
         dimension=768,
@@ -85,7 +85,7 @@ KNOWN = (
         repository="ibm-granite/granite-embedding-97m-multilingual-r2",
         revision="835ad14087e140460703cf0fae09f97d469d65c2",
         licence="Apache-2.0",
-        is_gated=False,
+        gated=False,
         download_megabytes=220,
         languages="200, 52 of them well",
         dimension=384,
@@ -97,7 +97,7 @@ KNOWN = (
         repository="Alibaba-NLP/gte-modernbert-base",
         revision="e7f32e3c00f91d699e8c43b53106206bcc72bb22",
         licence="Apache-2.0",
-        is_gated=False,
+        gated=False,
         download_megabytes=302,
         languages="English",
         dimension=768,
@@ -109,7 +109,7 @@ KNOWN = (
         repository="MongoDB/mdbr-leaf-ir",
         revision="4262131b32c3182bd06e67e92ae69d7bd66e0c5c",
         licence="Apache-2.0",
-        is_gated=False,
+        gated=False,
         download_megabytes=92,
         languages="English",
         dimension=768,
@@ -121,7 +121,7 @@ KNOWN = (
         repository="sentence-transformers/all-MiniLM-L6-v2",
         revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         licence="Apache-2.0",
-        is_gated=False,
+        gated=False,
         download_megabytes=84,
         languages="English",
         dimension=384,

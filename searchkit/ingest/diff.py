@@ -134,7 +134,7 @@ def survey_root(
             continue
         record = gone.pop(entry.relative, None)
         if entry.kind == OFFLINE:  # what was read before is kept, as that of a drive that is away
-            left_out.append(LeftOut(entry.path, LeftOutRule.OFFLINE, is_folder=False))
+            left_out.append(LeftOut(entry.path, LeftOutRule.OFFLINE, whole_folder=False))
             unchanged += record is not None
         elif record is None:
             new.append(entry)

@@ -91,7 +91,7 @@ def left_out_of(root: Path, excluded: frozenset[Path]) -> Iterator[LeftOut]:
         if isinstance(entry, LeftOut):
             yield entry
         elif isinstance(entry, FoundFile) and entry.kind == OFFLINE:
-            yield LeftOut(entry.path, LeftOutRule.OFFLINE, is_folder=False)
+            yield LeftOut(entry.path, LeftOutRule.OFFLINE, whole_folder=False)
 
 
 def _rules_within(rules: Rules, folder: str, relative: str, entries: "list[os.DirEntry[str]]") -> Rules:

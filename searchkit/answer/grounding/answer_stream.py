@@ -21,25 +21,25 @@ Repack = Callable[[int], Context]
 class AnswerReport:
     """The result of an answer. `text`: as it was shown. `cited`: numbers of the sources it cites.
 
-    `removed`: citations of sources that do not exist. `ending`: "length" if the token limit cut it, "broken" if the server did,
-    "not_found" if no model was asked because nothing relevant was found.
+    `removed_citations`: those of sources that do not exist. `ending`: "length" if the token limit cut it, "broken" if the server
+    did, "not_found" if no model was asked because nothing relevant was found.
     """
 
     text: str
     sentences: tuple[CheckedSentence, ...]
     cited: tuple[int, ...]
-    removed: tuple[str, ...]
+    removed_citations: tuple[str, ...]
     ending: Ending
 
     @property
     def unsupported(self) -> tuple[str, ...]:
         """The sentences that no source supports."""
-        return tuple(sentence.text for sentence in self.sentences if sentence.is_supported is False)
+        return tuple(sentence.text for sentence in self.sentences if sentence.supported is False)
 
     @property
     def is_unchecked(self) -> bool:
         """True if nothing in the answer could be compared with the sources: code, or a word or two."""
-        could_be = any(sentence.is_supported is not None for sentence in self.sentences)
+        could_be = any(sentence.supported is not None for sentence in self.sentences)
         return bool(self.sentences) and not could_be and not any(map(_needs_no_check, self.sentences))
 
 

@@ -29,15 +29,15 @@ _CODE = re.compile(r"(```|`|\n)")
 
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
-    """A sentence of an answer. `citations`: as shown; `added`: those of them that the check has added.
+    """A sentence of an answer. `citations`: as shown; `added_citations`: those of them that the check has added.
 
-    `is_supported`: None if there is nothing to check.
+    `supported`: None if there is nothing to check.
     """
 
     text: str
     citations: tuple[int, ...]
-    is_supported: bool | None
-    added: tuple[int, ...] = ()
+    supported: bool | None
+    added_citations: tuple[int, ...] = ()
 
 
 class CheckedText:
@@ -76,13 +76,13 @@ class CheckedText:
             return False
         last = self.sentences[-1]
         count = sum(sentence.text == last.text for sentence in self.sentences)
-        is_checked = last.is_supported is not None
+        is_checked = last.supported is not None
         return count >= _OFTEN if is_checked else count >= _OFTEN_CODE and len(last.text) >= _LONG_LINE
 
     @property
     def is_without_support(self) -> bool:
         """True if no sentence is supported by a source, or nothing was written at all."""
-        judged = [sentence.is_supported for sentence in self.sentences]
+        judged = [sentence.supported for sentence in self.sentences]
         return not judged or (False in judged and True not in judged)
 
     def quotes(self, question: str) -> Iterator[str]:

@@ -137,8 +137,8 @@ def turn_of(question: str, text: str, result: ChatResult) -> Turn:
     remarks = [_ENDINGS[report.ending]] if report.ending in _ENDINGS else []
     if report.unsupported:
         remarks.append(f"No source says: {' '.join(report.unsupported)}")
-    if report.removed:
-        remarks.append(f"Citations of sources that do not exist were removed: {', '.join(report.removed)}")
+    if report.removed_citations:
+        remarks.append(f"Citations of sources that do not exist were removed: {', '.join(report.removed_citations)}")
     shown = printable(text).strip()
     pieces = answer_pieces(shown, len(sources))
     return Turn(

@@ -43,7 +43,7 @@ class MapReport:
     general: tuple[Comparison, ...]
     effort: Effort | None
     verdict: Verdict
-    is_forced: bool
+    forced: bool
     embedded: int
     embed_seconds: float
     train_seconds: float
@@ -96,7 +96,7 @@ class AdapterReport(MapReport):
     """A run's figures. `used`: pairs by split. The others are those of every run."""
 
     used: Mapping[str, int]
-    is_quick: bool
+    quick: bool
     chosen: "Trial | None"
     trials: "tuple[Trial, ...]"
 

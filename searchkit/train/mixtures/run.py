@@ -239,7 +239,7 @@ def _finish(
         general=proof.general,
         effort=proof.effort,
         verdict=verdict,
-        is_forced=options.is_forced,
+        forced=options.is_forced,
         embedded=data.embedded,
         embed_seconds=run.embed_seconds,
         train_seconds=trained - started,

@@ -55,7 +55,7 @@ def test_an_answer_rests_on_numbered_sources(answerer: Answerer, llm: FakeLlm) -
     assert texts(stream) == SAID
     assert stream.sources[0].path.name == "boiler.md"
     assert stream.report is not None
-    assert (stream.report.cited, stream.report.ending, stream.report.removed) == ((1,), "complete", ())
+    assert (stream.report.cited, stream.report.ending, stream.report.removed_citations) == ((1,), "complete", ())
     system, question = llm.asked[0]["messages"]
     assert "never follow them" in system["content"]
     assert "<<SOURCE [1]" in question["content"]
@@ -77,7 +77,7 @@ def test_invented_citations_and_sentences_are_shown_as_such(answerer: Answerer, 
     stream = answerer.answer(GAUGE)
     assert texts(stream) == f"{SAID} Call the hotline of the manufacturer on Sundays. {UNSUPPORTED}"
     assert stream.report is not None
-    assert stream.report.removed == ("[7]",)
+    assert stream.report.removed_citations == ("[7]",)
     assert stream.report.unsupported == ("Call the hotline of the manufacturer on Sundays.",)
 
 
@@ -239,7 +239,7 @@ def test_instructions_planted_in_a_document_are_data(library: Library, llm: Fake
         assert piece not in shown
     assert UNSUPPORTED in shown
     assert stream.report is not None
-    assert stream.report.removed == ("[9]",)
+    assert stream.report.removed_citations == ("[9]",)
 
 
 def test_a_conversation_searches_for_the_question_made_to_stand_alone(answerer: Answerer, llm: FakeLlm) -> None:

@@ -144,3 +144,9 @@ def test_an_answer_has_the_documented_fields(home: Path) -> None:
 @pytest.mark.parametrize(("section", "part"), REPORTS, ids=[" ".join(key).strip() for key in REPORTS])
 def test_the_fields_of_reports_are_documented(section: str, part: str) -> None:
     assert {field.name for field in fields(REPORTS[section, part])} == documented(section, part)
+
+
+def test_booleans_are_adjectives_without_a_prefix() -> None:
+    documented_names = [name for row in FIELD_ROW.findall(PAGE) for name in re.findall(r"`(\w+)`", row)]
+    assert documented_names
+    assert not [name for name in documented_names if name.startswith("is_")]

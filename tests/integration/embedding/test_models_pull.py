@@ -447,8 +447,8 @@ def test_every_known_model_has_a_name_of_its_own_and_a_commit() -> None:
         assert model.name == default_name(model.repository.split("/")[1], Quantization.INT8)
         assert re.fullmatch("[0-9a-f]{40}", model.revision)
         assert repository_of(model.name) == repository_of(model.repository.upper()) == model.repository
-    assert not recommended().is_gated
-    assert [model.name for model in KNOWN if model.is_gated] == ["embeddinggemma-300m"]
+    assert not recommended().gated
+    assert [model.name for model in KNOWN if model.gated] == ["embeddinggemma-300m"]
 
 
 @pytest.mark.minilm

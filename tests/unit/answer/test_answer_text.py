@@ -117,7 +117,7 @@ def test_a_sentence_that_its_source_says_is_left_as_it_is(support: SupportChecke
         support, "Top up the water until the gauge ", "shows two bar [1]. Prune the ro", "ses in March. [2]"
     )
     assert text == "Top up the water until the gauge shows two bar [1]. Prune the roses in March. [2]"
-    assert [sentence.is_supported for sentence in checked.sentences] == [True, True]
+    assert [sentence.supported for sentence in checked.sentences] == [True, True]
 
 
 def test_a_sentence_that_no_source_says_is_marked(support: SupportChecker) -> None:
@@ -133,7 +133,7 @@ def test_a_sentence_that_cites_the_wrong_source_gets_the_number_of_the_one_that_
 ) -> None:
     text, checked = shown(support, "Prune the roses in March [1].")
     assert UNSUPPORTED not in text and text.endswith("[2]")
-    assert checked.sentences[0].added == (2,)
+    assert checked.sentences[0].added_citations == (2,)
 
 
 def test_a_number_that_is_not_there_is_no_support(support: SupportChecker) -> None:
@@ -188,7 +188,7 @@ def test_only_saying_that_nothing_is_said_is_exempt(support: SupportChecker, wri
 def test_a_citation_that_was_left_out_is_added(support: SupportChecker) -> None:
     text, checked = shown(support, "Prune the roses in March.")
     assert text == "Prune the roses in March. [2]"
-    assert checked.sentences[0].added == (2,)
+    assert checked.sentences[0].added_citations == (2,)
 
 
 def test_questions_and_saying_that_nothing_is_said_are_no_claims(support: SupportChecker) -> None:
@@ -209,7 +209,7 @@ def test_a_fence_around_an_answer_does_not_keep_it_from_being_checked(support: S
     )
     assert "```" not in text
     assert checked.citations.removed == ["[7]"]
-    assert [sentence.is_supported for sentence in checked.sentences] == [False, True]
+    assert [sentence.supported for sentence in checked.sentences] == [False, True]
 
 
 def test_a_sentence_may_end_with_a_short_number(support: SupportChecker) -> None:
@@ -224,7 +224,7 @@ def test_a_sentence_may_end_with_a_short_number(support: SupportChecker) -> None
 
 def test_citations_may_lead_their_sentences(support: SupportChecker) -> None:
     _, checked = shown(support, "[1] Top up the water. [2] Prune the roses in March.")
-    assert [(each.citations, each.is_supported) for each in checked.sentences] == [((1,), True), ((2,), True)]
+    assert [(each.citations, each.supported) for each in checked.sentences] == [((1,), True), ((2,), True)]
 
 
 def test_the_quotes_of_a_prompt_are_not_shown(support: SupportChecker) -> None:

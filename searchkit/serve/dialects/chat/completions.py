@@ -202,7 +202,7 @@ def extra_of(result: ChatResult) -> dict[str, Any]:
         "ending": report.ending,
         "sources": [_source(number, result) for number in range(1, len(result.sources) + 1)],
         "unsupported": list(report.unsupported),
-        "removed_citations": list(report.removed),
+        "removed_citations": list(report.removed_citations),
     }
 
 

@@ -41,8 +41,8 @@ def why(hit: Hit, among: Sequence[Hit] = (), notes: Sequence[Note] = ()) -> Iter
     if how is not None:
         yield "sum", explained(hit, how)
     yield "place", place(hit)
-    if hit.title:
-        yield "heading", on_one_line(hit.title)
+    if hit.heading:
+        yield "heading", on_one_line(hit.heading)
     if hit.date:
         yield "date", printable(hit.date)
     yield "collection", on_one_line(hit.collection)

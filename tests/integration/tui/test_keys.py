@@ -55,7 +55,7 @@ def test_keys_can_be_changed_in_the_config_and_the_help_says_so(library: Library
         assert "^t" not in session.seen
 
     (library.home.path / "config.toml").write_text('[keys]\nmode = "f5"\nopen = "ctrl+j"\n')
-    drive(library, scenario)
+    drive(library, scenario, rows=60)
 
 
 def test_where_nothing_is_indexed_the_users_own_key_for_it_is_named(tmp_path: Path) -> None:

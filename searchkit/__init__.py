@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from searchkit.maintenance.switch_model import embed_and_switch, switch_model
     from searchkit.maintenance.tune_index import TuneOptions, TuneReport, measure_indexes, set_index
     from searchkit.maintenance.watch import watch
-    from searchkit.reports import CollectionStatus, Damage, IndexReport, Problem, Progress, RunOptions
+    from searchkit.reports import CollectionSizes, CollectionStatus, Damage, IndexReport, Problem, Progress, RunOptions
     from searchkit.search.click_log import note_opened
     from searchkit.search.query.filters import Filters
     from searchkit.search.query.parse import TypedFilter, demands_of, filters_of, with_filters
     from searchkit.search.request import PassageAt, SearchRequest, SearchResponse
-    from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode
+    from searchkit.types import GroupBy, Hit, Note, NoteKind, SearchMode, Storage
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "SearchRequest",
     "SearchResponse",
     "SearchMode",
+    "Storage",
     "GroupBy",
     "Filters",
     "PassageAt",
@@ -55,6 +56,7 @@ __all__ = [
     "Progress",
     "IndexReport",
     "Problem",
+    "CollectionSizes",
     "CollectionStatus",
     # looking after a collection
     "verify_collection",
@@ -107,12 +109,12 @@ _MODULES = {
     "searchkit.maintenance.switch_model": "embed_and_switch switch_model",
     "searchkit.maintenance.tune_index": "TuneOptions TuneReport measure_indexes set_index",
     "searchkit.maintenance.watch": "watch",
-    "searchkit.reports": "CollectionStatus Damage IndexReport Problem Progress RunOptions",
+    "searchkit.reports": "CollectionSizes CollectionStatus Damage IndexReport Problem Progress RunOptions",
     "searchkit.search.click_log": "note_opened",
     "searchkit.search.query.parse": "TypedFilter demands_of filters_of with_filters",
     "searchkit.search.query.filters": "Filters",
     "searchkit.search.request": "PassageAt SearchRequest SearchResponse",
-    "searchkit.types": "GroupBy Hit Note NoteKind SearchMode",
+    "searchkit.types": "GroupBy Hit Note NoteKind SearchMode Storage",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 

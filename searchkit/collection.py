@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import drop, open_collection, reading, writing, writing_meanwhile
-from searchkit.catalog.meta import COVERED, MODEL, UNREAD, set_meta
+from searchkit.catalog.meta import COVERED, MODEL, STORAGE, UNREAD, set_meta
 from searchkit.catalog.roots import Root, all_roots, write_recovery_record
 from searchkit.config import load_settings, save_settings, saved_settings
 from searchkit.embedding.known_models import get_again
@@ -28,6 +28,7 @@ from searchkit.errors import (
 from searchkit.files import path_from_text, path_to_text
 from searchkit.home import CollectionFolder, Home
 from searchkit.reports import (
+    CollectionSizes,
     CollectionStatus,
     Coverage,
     DocumentView,
@@ -42,7 +43,7 @@ from searchkit.reports import (
 )
 from searchkit.search.click_log import erase_opened
 from searchkit.search.on_demand import OnDemandReader
-from searchkit.types import DocumentStatus, Hit, Passage
+from searchkit.types import DocumentStatus, Hit, Passage, Storage
 
 if TYPE_CHECKING:  # a search by words needs no NumPy, and an index run no searcher
     from searchkit.catalog.status import Counted
@@ -176,6 +177,29 @@ class Collection:
             status = collection_status(self.folder, catalog, fingerprint)
             index = index_status(self.folder, catalog, fingerprint)
             return replace(status, index=index, writer=writer_of(self.folder, catalog))
+
+    def sizes(self) -> CollectionSizes:
+        """Say what each part takes. A large catalog is read for it, which takes seconds a gigabyte."""
+        from searchkit.catalog.passages import count_passages
+        from searchkit.catalog.storage import bytes_by_part
+        from searchkit.catalog.vectors import storage_of
+        from searchkit.files import folder_size_bytes
+        from searchkit.index_store import index_status
+
+        fingerprint = self.models.fingerprint(self.model()) or ""
+        with self.reading() as catalog:
+            parts, index = bytes_by_part(catalog), index_status(self.folder, catalog, fingerprint)
+            return CollectionSizes(
+                self.name,
+                count_passages(catalog, fingerprint)[0],
+                storage_of(catalog),
+                folder_size_bytes(self.folder.path) + catalog.database.size_bytes(),
+                parts.get("text"),
+                parts.get("words"),
+                parts.get("vectors"),
+                sum(folder_size_bytes(place) for place in (self.folder.index, self.folder.guesses) if place.is_dir()),
+                index.bytes_per_vector * index.vectors if index else 0,
+            )
 
     def left_out(self) -> list[LeftOut]:
         """List what rules leave out of the folders now, but for those that are away, and what readers left out of documents."""
@@ -320,6 +344,22 @@ class Collection:
         with connected(address):
             yield RayCluster(self.folder, self.models)
 
+    def _choose_storage(self, catalog: CatalogWriter, chosen: Storage | None, for_new: Storage) -> None:
+        """Have vectors in the form that was chosen from now on. Raises UsageError where a database has its own."""
+        from searchkit.catalog.passages import count_chunks
+        from searchkit.catalog.storage import change_storage
+
+        if chosen is None and not catalog.meta(STORAGE) and not count_chunks(catalog):
+            chosen = for_new
+        if chosen is None or chosen.value == (catalog.meta(STORAGE) or Storage.STANDARD):
+            return
+        if self.folder.url is not None:
+            raise UsageError(
+                f"Collection '{self.name}' lives in PostgreSQL, which has vectors in half precision.",
+                remedy="Choose the form for a collection of this machine.",
+            )
+        change_storage(catalog, chosen)
+
     def _run_of(
         self, catalog: CatalogWriter, embedder: "Embedder | None", on_progress: ProgressListener, options: RunOptions
     ) -> "IndexRun":
@@ -332,6 +372,7 @@ class Collection:
                 set_meta(catalog, MODEL, embedder.info.name)
             write_recovery_record(self.folder, catalog)
         settings = load_settings(self.home)
+        self._choose_storage(catalog, options.storage, Storage(settings.storage))
         limits = Limits(
             file_bytes=settings.max_file_megabytes * 1_000_000,
             seconds=settings.max_file_seconds,

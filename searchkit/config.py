@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from searchkit.errors import ConfigError
 from searchkit.files import make_private_folder, write_atomically
 from searchkit.home import DatabaseUrl, Home, databases_in
+from searchkit.types import Storage
 
 _KEYS, _LLM, _SERVE, _COLLECTIONS = "keys", "llm", "serve", "collections"  # tables of the file
 _TABLES = (_LLM, _SERVE, _COLLECTIONS)
@@ -61,12 +62,12 @@ class Settings:
     Files above `max_file_megabytes` are not read; one that takes longer than `max_file_seconds`, or its reader more than
     `max_reader_megabytes` of memory, is skipped. `read_contained`: True to read the files inside files: attachments, what is
     embedded, what is in archives. Collections above `lazy_above_passages` are embedded only as questions ask
-    for their passages; 0: none are. `history`: True if the terminal UI stores its queries for later
-    sessions; `keep_opened`: True if opened hits are recorded with their queries, to learn from; `auto_adapt`: True if index
-    runs adapt the model to the collection where that helps; `pdf_viewer`: the program that the UI opens PDF files with, perhaps
-    with `{page}` and `{path}` among its arguments, "" for the system's; `keys`: the UI's keys by the names of their actions, in
-    place of the usual ones (the table [keys] of the file). `llm`: the table [llm]; `serve`: the table [serve]; `collections`:
-    where those live that have a table [collections.NAME].
+    for their passages; 0: none are. `storage`: the form of the vectors of new collections, see Storage. `history`: True if the
+    terminal UI stores its queries for later sessions; `keep_opened`: True if opened hits are recorded with their queries, to
+    learn from; `auto_adapt`: True if index runs adapt the model to the collection where that helps; `pdf_viewer`: the program
+    that the UI opens PDF files with, perhaps with `{page}` and `{path}` among its arguments, "" for the system's; `keys`: the
+    UI's keys by the names of their actions, in place of the usual ones (the table [keys] of the file). `llm`: the table [llm];
+    `serve`: the table [serve]; `collections`: where those live that have a table [collections.NAME].
     """
 
     model: str = ""
@@ -74,6 +75,7 @@ class Settings:
     max_file_seconds: int = 60
     max_reader_megabytes: int = 512
     lazy_above_passages: int = 0
+    storage: str = Storage.STANDARD.value
     read_contained: bool = True
     history: bool = True
     keep_opened: bool = False
@@ -99,7 +101,10 @@ def load_settings(home: Home) -> Settings:
     settings = saved_settings(home)
     llm = _with_environment(settings.llm, f"{_ENVIRONMENT}LLM_", _LLM_VARIABLES)
     serve = _with_environment(settings.serve, f"{_ENVIRONMENT}SERVE_")
-    return replace(_with_environment(settings, _ENVIRONMENT), llm=llm, serve=serve)
+    found = replace(_with_environment(settings, _ENVIRONMENT), llm=llm, serve=serve)
+    if found.storage not in list(Storage):
+        raise ConfigError(f"storage must be one of {', '.join(Storage)}, not {found.storage!r} ({home.config}).")
+    return found
 
 
 def saved_settings(home: Home) -> Settings:

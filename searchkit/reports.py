@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from searchkit.types import Chunk
+from searchkit.types import Chunk, Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,7 @@ class RunOptions:
     `retry`: read skipped files again. `wait`: for another process that writes to the collection, instead of an error.
         `is_interrupted`: called now and then; True leaves the rest of the embedding to the next run.
         `index_slack`: vectors by which the index may lag behind the catalog; searches compensate for them.
+        `storage`: the form of vectors from now on; those in a longer form are converted. None leaves it as it is.
     """
 
     retry: bool = False
@@ -175,6 +176,7 @@ class RunOptions:
     is_interrupted: Callable[[], bool] = never
     index_slack: int = 0
     lazy: bool | None = None
+    storage: Storage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,26 @@ class Writer:
     work: Work = Work.WRITE
     process: str = "another process"
     since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSizes:
+    """What a collection takes, in bytes: on the disk, with what looks it up, and in memory.
+
+    `storage`: the form of its vectors. `text`: passages, documents and settings; `words`: the full-text table; `vectors`: those of
+    all models, and provisional ones; `index`: files of the index of vectors; `index_memory`: of a process that searches by
+    meaning. `text`, `words` and `vectors` are None where the database does not tell them apart.
+    """
+
+    collection: str
+    passages: int
+    storage: Storage
+    size: int
+    text: int | None
+    words: int | None
+    vectors: int | None
+    index: int
+    index_memory: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,14 @@ class DocumentStatus(StrEnum):
     UNSUPPORTED = "unsupported"  # a kind of file without text, or without a reader yet
 
 
+class Storage(StrEnum):
+    """The form of stored vectors: what it loses of a cosine between neighbours is about 0, .0003 and .005."""
+
+    EXACT = "exact"  # half precision
+    STANDARD = "standard"  # 8 bits a component
+    COMPACT = "compact"  # 4 bits a component
+
+
 class SearchMode(StrEnum):
     """The evidence that ranks the hits."""
 

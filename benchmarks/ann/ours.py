@@ -65,8 +65,8 @@ class Searchkit:
         """Open the catalog and its index."""
         collection = CollectionFolder(folder)
         self._catalog = open_for_reading(collection.catalog)
-        row = self._catalog.execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
-        self._index = open_index(collection, self._catalog, _model(int(row[0])))
+        dimension = catalog_vectors.known_models(self._catalog)[_FINGERPRINT]
+        self._index = open_index(collection, self._catalog, _model(dimension))
         self._writing = open_for_writing(collection.catalog)
 
     def use(self, setting: str) -> None:

@@ -21,6 +21,8 @@ import numpy as np
 from benchmarks.ann.engine import unit
 from searchkit.catalog.catalog import CatalogReader
 from searchkit.catalog.connection import open_as_it_is
+from searchkit.catalog.vector_codes import decoded
+from searchkit.catalog.vectors import known_models
 from searchkit_indexes import Ids, Vectors
 
 NEIGHBOURS = 10
@@ -112,12 +114,11 @@ def read_real(catalogs: Sequence[Path], fingerprint: str) -> Vectors:
 
 def _distinct(catalog: Path, fingerprint: str) -> Vectors:
     with open_catalog(catalog) as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT vector FROM vectors WHERE fingerprint = ?", (fingerprint,)
-        ).fetchall()
-    if not rows:
-        raise SystemExit(f"No vectors of the model {fingerprint} in {catalog}")
-    return unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16).reshape(len(rows), -1))
+        query = f"SELECT DISTINCT vector FROM vectors WHERE model = {connection.dialect.model}"
+        rows = [row[0] for row in connection.execute(query, (fingerprint,))]
+        if not rows:
+            raise SystemExit(f"No vectors of the model {fingerprint} in {catalog}")
+        return unit(decoded(rows, known_models(connection)[fingerprint]))
 
 
 def open_catalog(catalog: Path) -> CatalogReader:

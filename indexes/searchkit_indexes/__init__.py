@@ -12,6 +12,7 @@ from searchkit_indexes.base import (
     Vectors,
 )
 from searchkit_indexes.coded_index import CodedIndex, build_index
+from searchkit_indexes.flat import ByteCodes
 from searchkit_indexes.kinds import DEFAULT_EFFORT, StructureMissingError, is_installed
 from searchkit_indexes.manifest import (
     IndexDamagedError,
@@ -26,6 +27,7 @@ from searchkit_indexes.rescoring import EXACT_TOP_K, FetchVectors, search_rescor
 __all__ = [
     "ALL_KINDS",
     "EXACT_TOP_K",
+    "ByteCodes",
     "Code",
     "CodedIndex",
     "DEFAULT_EFFORT",

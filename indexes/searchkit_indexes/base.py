@@ -66,6 +66,11 @@ class IndexSpec:
     def __str__(self) -> str:
         return f"{self.structure}-{self.code}-{self.dimension}"
 
+    @property
+    def is_uncoded(self) -> bool:
+        """True if the vectors themselves are compared, one by one: nothing is trained, and a file would save nothing."""
+        return (self.structure, self.code) == (Structure.FLAT, Code.FLOAT32)
+
     @classmethod
     def parse(cls, text: str) -> "IndexSpec":
         """Parse a spec such as `rabitq-1bit-768`. Raises ValueError."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from searchkit_indexes.base import Code, Codes, IndexSpec, Structure, Vectors
+from searchkit_indexes.base import Codes, IndexSpec, Structure, Vectors
 from searchkit_indexes.flat import FloatCodes
 
 DEFAULT_EFFORT = {Structure.IVF: 64, Structure.HNSW: 128, Structure.HNSWLIB: 128}  # nprobe, efSearch, efSearch
@@ -33,7 +33,7 @@ def code_builder(
 
     Raises StructureMissingError if a library is not installed.
     """
-    if spec.structure is Structure.HNSWLIB or (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32):
+    if spec.structure is Structure.HNSWLIB or spec.is_uncoded:
         batches: list[Vectors] = []
         return CodeBuilder(batches.append, lambda: _codes_of_all(spec, batches, effort))
     from searchkit_indexes.faiss_codes import FaissCodes, faiss_builder
@@ -44,7 +44,7 @@ def code_builder(
 
 def load_codes(folder: Path, spec: IndexSpec, effort: int) -> Codes:
     """Load codes written by `save` with the same spec. Raises IndexDamagedError, StructureMissingError."""
-    if (spec.structure, spec.code) == (Structure.FLAT, Code.FLOAT32):
+    if spec.is_uncoded:
         return FloatCodes.load(folder, spec.dimension)
     if spec.structure is Structure.HNSWLIB:
         codes: Codes = _hnswlib_codes().load(folder, spec, effort)

@@ -5,7 +5,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -133,6 +133,9 @@ _DIALECT = Dialect(
     contains="instr({text}, ?)",
     like="LIKE",
     first="CROSS JOIN",
+    model="(SELECT id FROM models WHERE fingerprint = ?)",
+    fingerprint="(SELECT fingerprint FROM models WHERE id = {model})",
+    new_model="INSERT INTO models (fingerprint, dimension, seal) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
 )
 
 
@@ -207,6 +210,11 @@ class SqliteDatabase:
         read all that have come since, instead of looking up the few that it wants.
         """
 
+    def shrink(self) -> None:
+        """See Database. Needs as much room again; where there is none, or somebody reads, empty pages are used later."""
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("VACUUM")
+
     def erase_what_is_removed(self) -> None:
         """Overwrite on the disk whatever is removed from now on."""
         self._connection.execute("PRAGMA secure_delete = ON")
@@ -216,9 +224,9 @@ class SqliteDatabase:
         with closing(sqlite3.connect(path)) as target:
             self._connection.backup(target)
 
-    def stored_vector(self, halves: bytes) -> bytes:
+    def stored_vector(self, vector: bytes) -> bytes:
         """See Database."""
-        return halves
+        return vector
 
     def take_turns(self, what: str) -> None:
         """See Database: there is one writer."""

@@ -122,6 +122,11 @@ def vector_checksum(content_hash: bytes, fingerprint: str, vector: bytes) -> byt
     return _digest([(content_hash, fingerprint, vector)])
 
 
+def model_checksum(fingerprint: str, dimension: int) -> bytes:
+    """The checksum of a model's fingerprint and its number of dimensions."""
+    return _digest([(fingerprint, dimension)])
+
+
 def update_settings_checksum(catalog: CatalogWriter) -> None:
     """Renew the checksum of the small tables, in the transaction that changed one of them."""
     catalog.database.take_turns(_SETTINGS)

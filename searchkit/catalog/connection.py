@@ -66,7 +66,7 @@ VIEWS = (
     """,
 )
 
-LATEST_VERSION = 14  # migrations in schema.py, which is not imported to read
+LATEST_VERSION = 15  # migrations in schema.py, which is not imported to read
 _WAIT_SECONDS = 30.0
 _COPIED_BYTES = 1 << 29  # of a catalog that is read from memory where it could only be read under a lock
 _MOMENT_SECONDS = 0.2  # for what can be left undone: see `writing_beside`
@@ -120,11 +120,13 @@ def open_for_writing(path: Path) -> CatalogWriter:
     if not path.exists():
         _create(path)
     connection = _connect(path)
+    database = SqliteDatabase(connection, FTS5)
     if _version(connection, path) < LATEST_VERSION:
         _migrate(connection, path.parent.name)
+        database.shrink()
     connection.execute("PRAGMA foreign_keys = 1")
     _create_views(connection)
-    return CatalogWriter(SqliteDatabase(connection, FTS5))
+    return CatalogWriter(database)
 
 
 def open_as_it_is(path: Path) -> CatalogReader:
@@ -245,7 +247,7 @@ def _migrate(connection: sqlite3.Connection, collection: str = "") -> None:
     from searchkit.reports import Progress, tell_of_upgrade
 
     stage = f"Upgrading collection '{collection}' to this searchkit, once"
-    migrate(connection, lambda done, total: tell_of_upgrade(Progress(stage, done, total, "documents")))
+    migrate(connection, lambda done, total, unit: tell_of_upgrade(Progress(stage, done, total, unit)))
 
 
 def _create_views(connection: sqlite3.Connection) -> None:

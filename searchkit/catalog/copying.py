@@ -5,7 +5,7 @@ that are kept beside a catalog. How a catalog is opened to be left, or to be fil
 postgres/moving.py.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
@@ -14,9 +14,12 @@ from typing import Any, Protocol
 from searchkit.catalog import checksums, fulltext, messages
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.checksums import RunningChecksum, document_checksum_of, vector_checksum
-from searchkit.catalog.meta import CURRENT_INDEX, GUESS_INDEX
+from searchkit.catalog.meta import CURRENT_INDEX, GUESS_INDEX, STORAGE
+from searchkit.catalog.vector_codes import bytes_of, decoded, encoded
+from searchkit.catalog.vectors import dimension_of, note_model
 from searchkit.errors import CatalogError
 from searchkit.reports import Progress, ProgressListener
+from searchkit.types import Storage
 
 # The key by which each table is read, in the order in which they are filled: provisional vectors go when true ones come.
 KEYS = {
@@ -169,7 +172,10 @@ class _Copy:
             messages.insert_messages(catalog, document_id)
 
     def _rows(self, catalog: CatalogReader, table: str) -> Iterator[tuple[Any, ...]]:
-        return catalog.each(f"SELECT {', '.join(self._columns[table])} FROM {table} ORDER BY {KEYS[table]}")
+        """All rows; a model by its fingerprint."""
+        names = self._columns[table]
+        columns = [catalog.dialect.fingerprint.format(model="model") if name == "model" else name for name in names]
+        return catalog.each(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {KEYS[table]}")
 
     def _fill(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         for row in rows:
@@ -183,11 +189,31 @@ class _Copy:
         names = self._columns[table]
         for rows in _batches(self._rows(catalog, table), _ROWS_AT_A_TIME):
             if table == "vectors":
-                _check_vectors([dict(zip(names, row, strict=True)) for row in rows])
+                rows = self._vectors([dict(zip(names, row, strict=True)) for row in rows])  # noqa: PLW2901
             self._fill(table, [self._as_stored(row) for row in rows])
             done += len(rows)
             if table in _STAGES:
                 self._on_progress(Progress(_STAGES[table], done, total, "vectors"))
+
+    def _vectors(self, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        """Rows of vectors, checked, in a form that the target has."""
+        for row in rows:
+            seal = row["seal"]
+            if seal is not None and seal != vector_checksum(row["content_hash"], row["model"], row["vector"]):
+                raise _damaged(f"vector {row['id']} does not match its checksum")
+        target = self._target.catalog
+        is_here = target.database.vectors is None  # a database with vectors of its own has them in half precision
+        wanted = Storage(self._source.catalog.meta(STORAGE) or Storage.STANDARD) if is_here else Storage.EXACT
+        for fingerprint in {row["model"] for row in rows}:
+            of_model = [row for row in rows if row["model"] == fingerprint]
+            stored = [row["vector"] for row in of_model]
+            dimension = dimension_of(self._source.catalog, fingerprint, stored)
+            note_model(target, fingerprint, dimension)
+            for row in of_model:
+                if len(row["vector"]) != bytes_of(wanted, dimension):
+                    (row["vector"],) = encoded(decoded([row["vector"]], dimension), wanted)
+                    row["seal"] = row["seal"] and vector_checksum(row["content_hash"], fingerprint, row["vector"])
+        return [tuple(row.values()) for row in rows]
 
     def _send_documents(self) -> None:
         """Send documents with their chunks and their words, so that every text is read once."""
@@ -281,13 +307,6 @@ class _Document:
         """Its rows of the full-text table."""
         chunks = [(each["id"], each["ordinal"], each["title"], each["text"]) for each in self.chunks]
         return fulltext.prepared(self.row["path"], self.row["metadata"], chunks) if chunks else iter(())
-
-
-def _check_vectors(rows: Iterable[dict[str, Any]]) -> None:
-    for row in rows:
-        seal = row["seal"]
-        if seal is not None and seal != vector_checksum(row["content_hash"], row["fingerprint"], row["vector"]):
-            raise _damaged(f"vector {row['id']} does not match its checksum")
 
 
 def _damaged(what: str) -> CatalogError:

@@ -59,6 +59,7 @@ def _rows(catalog: CatalogReader) -> Iterator[Damage]:
     if not checksums.settings_match_checksum(catalog):
         yield Damage("settings", "meta, roots or exclusions do not match their checksum")
     yield from _documents(catalog)
+    yield from _models(catalog)
     yield from _vectors(catalog)
     yield from _provisional(catalog)
     yield from _messages(catalog)
@@ -89,8 +90,18 @@ def _documents(catalog: CatalogReader) -> Iterator[Damage]:
         yield Damage("documents", "some are missing or were added")
 
 
+def _models(catalog: CatalogReader) -> Iterator[Damage]:
+    if not catalog.dialect.new_model:  # fingerprints stand beside the vectors
+        return
+    rows = catalog.execute("SELECT fingerprint, dimension, seal FROM models").fetchall()
+    if any(seal != checksums.model_checksum(fingerprint, dimension) for fingerprint, dimension, seal in rows):
+        yield Damage("vectors", "their models do not match their checksums")
+
+
 def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
-    rows = catalog.each("SELECT content_hash, fingerprint, vector, seal FROM vectors")
+    rows = catalog.each(
+        f"SELECT content_hash, {catalog.dialect.fingerprint.format(model='model')}, vector, seal FROM vectors"
+    )
     bad = sum(1 for h, f, vector, seal in rows if seal is not None and seal != checksums.vector_checksum(h, f, vector))
     if bad:
         yield Damage("vectors", f"{bad:,} do not match their checksum")
@@ -100,10 +111,7 @@ def _vectors(catalog: CatalogReader) -> Iterator[Damage]:
     orphans = (
         "SELECT count(*) FROM vectors v WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.content_hash = v.content_hash)"
     )
-    missing = (
-        "SELECT count(DISTINCT content_hash) FROM chunks c WHERE NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)"
-    )
+    missing = f"SELECT count(DISTINCT content_hash) FROM chunks c WHERE NOT {catalog.dialect.has_vector}"
     if lost := catalog.execute(missing, (fingerprint,)).fetchone()[0]:
         yield Damage("vectors", f"{lost:,} passages have no vector any more")
     if extra := catalog.execute(orphans).fetchone()[0]:

@@ -21,6 +21,8 @@ class Dialect:
     `listed`: the rows of a list of integers, given as JSON. `is_allowed`: true if `{id}` is in a set of chunks, given as one byte
     per id from 0 on, 1 for members. `contains`: true if `{text}` contains a string as it is. `like`: the operator LIKE for which
     the case of Latin letters does not matter; no parameter. `first`: joins a table to one that is to be read before; no parameter.
+    `model`: what stands in `vectors.model` for a fingerprint; `fingerprint`: the fingerprint of a `{model}` that stands there.
+    `new_model`: stores a model's fingerprint, dimension and checksum before its first vector; "" if there is no need to.
     """
 
     listed: str
@@ -28,6 +30,14 @@ class Dialect:
     contains: str
     like: str
     first: str
+    model: str
+    fingerprint: str
+    new_model: str
+
+    @property
+    def has_vector(self) -> str:
+        """True if the passage of a chunk `c` has a vector of the model with a fingerprint, which is the parameter."""
+        return f"EXISTS (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.model = {self.model})"
 
 
 class Rows(Protocol):
@@ -196,6 +206,10 @@ class Database(Protocol):
         """Update what planning and counting queries goes by, where much has changed."""
         ...
 
+    def shrink(self) -> None:
+        """Give back to the disk what is empty in the files, as far as it is in its hands and can be done now."""
+        ...
+
     def erase_what_is_removed(self) -> None:
         """Overwrite on the disk whatever is removed from now on, as far as this is in its hands."""
         ...
@@ -204,8 +218,8 @@ class Database(Protocol):
         """Copy the whole catalog to a new file of SQLite."""
         ...
 
-    def stored_vector(self, halves: bytes) -> object:
-        """A vector in half precision, as a statement takes it; it is read as bytes again."""
+    def stored_vector(self, vector: bytes) -> object:
+        """A vector in one of the forms that it stores, as a statement takes it; it is read as bytes again."""
         ...
 
     def take_turns(self, what: str) -> None:

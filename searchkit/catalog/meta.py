@@ -17,6 +17,7 @@ COVERED = "covered_fingerprint"  # the model of which no vector was missing when
 VECTORS_CHECKED = (
     "vectors_checked"  # the state of the model's files in which its vectors were last compared with new ones
 )
+STORAGE = "storage"  # the form of stored vectors that was chosen, such as compact; missing for the default
 LAZY = "lazy"  # "yes": passages are embedded only as questions ask for them; "no": all; missing: by size
 PROVISIONAL = "provisional"  # the version of the provisional vectors: a model's fingerprint, a blank, and a number
 _EMBEDDING = "embedding"  # of a run under way: passages a second, and the time of its last commit in seconds since 1970

@@ -134,7 +134,7 @@ class _NewFile:
 
     def fill(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """See Target."""
-        marks = ", ".join("?" * len(columns))
+        marks = ", ".join(self.catalog.dialect.model if column == "model" else "?" for column in columns)
         self.catalog.change_many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
     def continue_ids(self, table: str, last: int) -> None:

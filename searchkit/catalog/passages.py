@@ -221,7 +221,7 @@ def count_distinct(catalog: CatalogReader) -> int:
 def count_covered(catalog: CatalogReader, fingerprint: str) -> int:
     """Count the distinct passages with a vector of a model."""
     query = (
-        "SELECT count(*) FROM vectors v WHERE fingerprint = ?"
+        f"SELECT count(*) FROM vectors v WHERE model = {catalog.dialect.model}"
         " AND EXISTS (SELECT 1 FROM chunks c WHERE c.content_hash = v.content_hash)"
     )
     return int(catalog.execute(query, (fingerprint,)).fetchone()[0])
@@ -229,7 +229,8 @@ def count_covered(catalog: CatalogReader, fingerprint: str) -> int:
 
 def count_vectors(catalog: CatalogReader, fingerprint: str) -> int:
     """Count the vectors of a model."""
-    return int(catalog.execute("SELECT count(*) FROM vectors WHERE fingerprint = ?", (fingerprint,)).fetchone()[0])
+    query = f"SELECT count(*) FROM vectors WHERE model = {catalog.dialect.model}"
+    return int(catalog.execute(query, (fingerprint,)).fetchone()[0])
 
 
 def count_provisional(catalog: CatalogReader, fingerprint: str) -> int:

@@ -58,7 +58,8 @@ def put_provisional(catalog: CatalogWriter, hashes: Sequence[bytes], vectors: Ve
     catalog.change_many(
         "INSERT INTO provisional (content_hash, code) SELECT ?1, ?2"
         " WHERE EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?1)"
-        " AND NOT EXISTS (SELECT 1 FROM vectors WHERE content_hash = ?1 AND fingerprint = ?3) ON CONFLICT DO NOTHING",
+        f" AND NOT EXISTS (SELECT 1 FROM vectors WHERE content_hash = ?1 AND model = {catalog.dialect.model.replace('?', '?3')})"
+        " ON CONFLICT DO NOTHING",
         ((key, code.tobytes(), fingerprint) for key, code in zip(hashes, codes, strict=True)),
     )
 
@@ -71,7 +72,7 @@ def unguessed_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iter
     last = -1
     while rows := catalog.execute(
         "SELECT id, content_hash, title, text FROM chunks c WHERE id > ?"
-        " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)"
+        f" AND NOT {catalog.dialect.has_vector}"
         " AND NOT EXISTS (SELECT 1 FROM provisional p WHERE p.content_hash = c.content_hash) ORDER BY id LIMIT ?",
         (last, fingerprint, size),
     ).fetchall():
@@ -82,7 +83,8 @@ def unguessed_pages(catalog: CatalogReader, fingerprint: str, size: int) -> Iter
 def read_sample(catalog: CatalogReader, fingerprint: str, count: int) -> tuple[list[Passage], list[bytes]]:
     """A sample of passages that the model has read, and their content hashes: always the same for the same vectors."""
     rows = catalog.execute(
-        "SELECT content_hash FROM vectors WHERE fingerprint = ? ORDER BY content_hash LIMIT ?", (fingerprint, count)
+        f"SELECT content_hash FROM vectors WHERE model = {catalog.dialect.model} ORDER BY content_hash LIMIT ?",
+        (fingerprint, count),
     )
     hashes = [row[0] for row in rows]
     query = "SELECT content_hash, title, text FROM chunks WHERE content_hash IN ({items})"

@@ -9,7 +9,7 @@ from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.connection import open_for_writing
 from searchkit.catalog.meta import MODEL, set_meta
 from searchkit.catalog.roots import RecoveryRecord, read_recovery_record
-from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_rows, salvage_settings
+from searchkit.catalog.salvage import Salvaged, open_damaged, salvage_choices, salvage_rows, salvage_settings
 from searchkit.errors import Action, Remedy, UsageError
 from searchkit.files import make_private_folder, sync_folder
 from searchkit.home import CollectionFolder
@@ -58,6 +58,7 @@ def rebuild_catalog(folder: CollectionFolder, record: RecoveryRecord) -> Rebuilt
         salvaged = _NOTHING
         if damaged is not None:
             with damaged:
+                salvage_choices(damaged, target)
                 salvaged = salvage_rows(damaged, target)
     aside = _free_folder(folder)
     # The index refers to the old catalog's ids, and a journal would be applied to the new one: both are moved first.

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from searchkit.catalog import checksums, documents, fulltext, messages, roots
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import open_as_it_is
-from searchkit.catalog.meta import COVERED, set_meta
+from searchkit.catalog.meta import COVERED, INDEX, LAZY, RECALL_GOAL, STORAGE, set_meta
 from searchkit.catalog.roots import RecoveryRecord, recovery_record_of
+from searchkit.catalog.vectors import known_models, put_encoded
 from searchkit.types import Chunk
 
 _STEP = 500  # rows read at once; one by one if that fails
@@ -43,6 +44,15 @@ def salvage_settings(damaged: CatalogReader) -> RecoveryRecord | None:
         return None
 
 
+def salvage_choices(damaged: CatalogReader, target: CatalogWriter) -> None:
+    """Copy what was chosen for the collection, if it matches its checksum: the forms of vectors and index, whether it waits."""
+    with suppress(sqlite3.DatabaseError), target.transaction():
+        if checksums.settings_match_checksum(damaged):
+            for key in (STORAGE, LAZY, INDEX, RECALL_GOAL):
+                if value := damaged.meta(key):
+                    set_meta(target, key, value)
+
+
 def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
     """Copy documents with their chunks, and vectors, whose checksums are right. The target already has its roots."""
     new_roots = {root.path: root.id for root in roots.all_roots(target)}
@@ -53,8 +63,9 @@ def salvage_rows(damaged: CatalogReader, target: CatalogWriter) -> Salvaged:
         kept = row is not None and _copy_document(damaged, target, row["id"], old_roots.get(row["root_id"]), new_ids)
         kept_documents, lost_documents = kept_documents + kept, lost_documents + (not kept)
     with target.transaction():
+        models = _models(damaged)
         for row in _rows(damaged, "vectors"):
-            kept = row is not None and _copy_vector(target, row)
+            kept = row is not None and _copy_vector(target, row, models)
             kept_vectors, lost_vectors = kept_vectors + kept, lost_vectors + (not kept)
     return Salvaged(kept_documents, kept_vectors, lost_documents, lost_vectors)
 
@@ -76,7 +87,10 @@ def repair_in_place(catalog: CatalogWriter) -> Salvaged:
             kept_documents, lost_documents = kept_documents + is_sound, lost_documents + (not is_sound)
             if not is_sound:
                 catalog.change("DELETE FROM documents WHERE id = ?", (document_id,))
-        for vector_id, *values, seal in catalog.each("SELECT id, content_hash, fingerprint, vector, seal FROM vectors"):
+        fingerprint = catalog.dialect.fingerprint.format(model="model")
+        for vector_id, *values, seal in catalog.each(
+            f"SELECT id, content_hash, {fingerprint}, vector, seal FROM vectors"
+        ):
             is_sound = seal == checksums.vector_checksum(*values)
             kept_vectors, lost_vectors = kept_vectors + is_sound, lost_vectors + (not is_sound)
             if not is_sound:
@@ -123,15 +137,23 @@ def _copy_document(
     return True
 
 
-def _copy_vector(target: CatalogWriter, row: dict[str, Any]) -> bool:
-    checksum = checksums.vector_checksum(row["content_hash"], row["fingerprint"], row["vector"])
-    if row["seal"] != checksum:  # a vector of an older searchkit has none; it is computed again
-        return False
-    target.change(
-        "INSERT INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (row["content_hash"], row["fingerprint"], row["vector"], checksum),
-    )
-    return True
+def _models(damaged: CatalogReader) -> dict[str, int]:
+    """See `known_models`; none of a catalog without any, of an earlier version."""
+    found: dict[str, int] = {}
+    with suppress(sqlite3.DatabaseError):
+        found |= known_models(damaged)
+    return found
+
+
+def _copy_vector(target: CatalogWriter, row: dict[str, Any], models: dict[str, int]) -> bool:
+    """Copy a vector whose checksum says which model made it; return False if it says none, or is missing as in old catalogs."""
+    content_hash, vector = row["content_hash"], row["vector"]
+    named = {row["fingerprint"]: len(vector) // 2} if "fingerprint" in row else models
+    for fingerprint, dimension in named.items():
+        if row["seal"] == checksums.vector_checksum(content_hash, fingerprint, vector):
+            put_encoded(target, fingerprint, dimension, [content_hash], [vector])
+            return True
+    return False
 
 
 def _hash_of(chunk: Chunk) -> bytes:

@@ -5,26 +5,31 @@ Work that a later one does again, such as filling the full-text table, is left t
 
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
-from searchkit.catalog import fulltext, messages
+from searchkit.catalog import checksums, fulltext, messages
 from searchkit.catalog.catalog import CatalogWriter, SqliteDatabase
 
 migrations = Migrations("searchkit")
 
 
+OnDone = Callable[[int, int, str], None]
+_ROWS_AT_A_TIME = 2000
+
+
 class _Upgraded(Database):
-    """A catalog that is being migrated. `on_document`: called with how many documents are done, and of how many."""
+    """A catalog that is being migrated. `on_done`: called with how many are done, of how many, and what they are."""
 
-    def __init__(self, connection: sqlite3.Connection, on_document: Callable[[int, int], None]) -> None:
+    def __init__(self, connection: sqlite3.Connection, on_done: OnDone) -> None:
         super().__init__(connection)
-        self.on_document = on_document
+        self.on_done = on_done
 
 
-def migrate(connection: sqlite3.Connection, on_document: Callable[[int, int], None]) -> None:
-    """Apply what is missing, each migration whole or not at all. `on_document`: see `_Upgraded`; what takes long calls it."""
-    migrations.apply(_Upgraded(connection, on_document))
+def migrate(connection: sqlite3.Connection, on_done: OnDone) -> None:
+    """Apply what is missing, each migration whole or not at all. `on_done`: see `_Upgraded`; what takes long calls it."""
+    migrations.apply(_Upgraded(connection, on_done))
 
 
 # `verify` compares these texts with those in the catalog, blanks included.
@@ -208,7 +213,7 @@ def m013_days_without_years(db: Database) -> None:
     db.execute("DROP TABLE fulltext")
     catalog = CatalogWriter(SqliteDatabase(db.conn, fulltext.FTS5))
     fulltext.create(catalog)
-    fulltext.refill(catalog, db.on_document if isinstance(db, _Upgraded) else lambda *_: None)
+    fulltext.refill(catalog, lambda done, total: _tell(db, done, total, "documents"))
 
 
 @migrations()
@@ -216,3 +221,80 @@ def m014_no_statistics(db: Database) -> None:
     """Drops SQLite's statistics, which are not kept any more: see `SqliteDatabase.optimize`."""
     db.execute("DROP TABLE IF EXISTS sqlite_stat1")
     db.execute("DROP TABLE IF EXISTS sqlite_stat4")
+
+
+@migrations()
+def m015_vectors_in_bytes(db: Database) -> None:
+    """Stores vectors in 8 bits a component (see vector_codes.py), and a number for their model, so that a page of 4096 bytes has
+    five of 768 dimensions. A damaged one stays as it is, since its checksum tells so.
+    """
+    db.execute(
+        "CREATE TABLE models"
+        " (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, seal BLOB NOT NULL)"
+    )
+    for fingerprint, dimension in db.execute(
+        "SELECT fingerprint, max(length(vector)) / 2 FROM vectors GROUP BY fingerprint"
+    ).fetchall():
+        seal = checksums.model_checksum(fingerprint, dimension)
+        db.execute("INSERT INTO models (fingerprint, dimension, seal) VALUES (?, ?, ?)", (fingerprint, dimension, seal))
+    for statement in (
+        "DROP TRIGGER vectors_are_removed",
+        "DROP TRIGGER provisional_is_replaced",
+        "DROP INDEX vectors_by_model",
+        "ALTER TABLE vectors RENAME TO vectors_in_halves",
+        """
+        CREATE TABLE vectors (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            content_hash BLOB NOT NULL,
+            model INTEGER NOT NULL REFERENCES models(id),
+            vector BLOB NOT NULL,
+            seal BLOB,
+            UNIQUE (content_hash, model)
+        )
+        """,
+    ):
+        db.execute(statement)
+    _copy_in_bytes(db)
+    for statement in (
+        "DELETE FROM sqlite_sequence WHERE name = 'vectors'",
+        "INSERT INTO sqlite_sequence SELECT 'vectors', seq FROM sqlite_sequence WHERE name = 'vectors_in_halves'",
+        "DROP TABLE vectors_in_halves",
+        "CREATE INDEX vectors_by_model ON vectors(model)",
+        """
+        CREATE TRIGGER vectors_are_removed AFTER DELETE ON vectors
+        BEGIN INSERT OR IGNORE INTO removed_vectors VALUES (old.id); END
+        """,
+        """
+        CREATE TRIGGER provisional_is_replaced AFTER INSERT ON vectors
+        BEGIN DELETE FROM provisional WHERE content_hash = new.content_hash; END
+        """,
+    ):
+        db.execute(statement)
+
+
+def _copy_in_bytes(db: Database) -> None:
+    total, done = db.execute("SELECT count(*) FROM vectors_in_halves").fetchone()[0], 0
+    rows = db.execute(
+        "SELECT v.id, content_hash, v.fingerprint, m.id, m.dimension, vector, v.seal"
+        " FROM vectors_in_halves v JOIN models m ON m.fingerprint = v.fingerprint ORDER BY v.id"
+    )
+    while batch := rows.fetchmany(_ROWS_AT_A_TIME):
+        db.conn.executemany("INSERT INTO vectors VALUES (?, ?, ?, ?, ?)", map(_in_bytes, batch))
+        done += len(batch)
+        _tell(db, done, total, "vectors")
+
+
+def _in_bytes(row: tuple[Any, ...]) -> tuple[object, ...]:
+    from searchkit.catalog.vector_codes import decoded, encoded
+    from searchkit.types import Storage
+
+    vector_id, content_hash, fingerprint, model, dimension, vector, seal = row
+    if len(vector) == 2 * dimension and seal in (None, checksums.vector_checksum(content_hash, fingerprint, vector)):
+        (vector,) = encoded(decoded([vector], dimension), Storage.STANDARD)
+        seal = seal and checksums.vector_checksum(content_hash, fingerprint, vector)
+    return vector_id, content_hash, model, vector, seal
+
+
+def _tell(db: Database, done: int, total: int, unit: str) -> None:
+    if isinstance(db, _Upgraded):
+        db.on_done(done, total, unit)

@@ -1,4 +1,4 @@
-"""Stores full vectors by passage and model, in half precision, which keeps cosines to 1e-6."""
+"""Stores full vectors by passage and model; vector_codes.py has the forms."""
 
 import json
 from array import array
@@ -6,16 +6,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
-from searchkit.catalog.checksums import vector_checksum
-from searchkit.types import Passage
+from searchkit.catalog.checksums import model_checksum, vector_checksum
+from searchkit.catalog.meta import STORAGE
+from searchkit.catalog.vector_codes import decoded, encoded
+from searchkit.types import Passage, Storage
 from searchkit_indexes import Ids, Vectors
 
-_STORED = np.float16
-_SIGN_EXPONENT_FRACTION = np.int32(-0x70002000)  # 0x8fffe000
-_BETWEEN_BIASES = np.float32(2.0**112)
 _ROWS_AT_A_TIME = 8192
 _MOVED_FORWARD = 4  # of the passages that a search had read, the most promising
 
@@ -58,10 +56,7 @@ def _pending_documents(catalog: CatalogReader, fingerprint: str) -> Iterator[int
     query = "SELECT id FROM documents d WHERE chunk_count > 0"
     values: tuple[str, ...] = ()
     if catalog.database.is_remote:  # else those without are passed over faster than they are found
-        query += (
-            " AND EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND NOT EXISTS"
-            " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?))"
-        )
+        query += f" AND EXISTS (SELECT 1 FROM chunks c WHERE c.document_id = d.id AND NOT {catalog.dialect.has_vector})"
         values = (fingerprint,)
     rows = catalog.execute(f"{query} ORDER BY mtime_ns DESC, id", values)
     done: set[int] = set()
@@ -80,10 +75,9 @@ def _pending_of(
     last = -1
     while True:
         rows = catalog.execute(
-            """
+            f"""
             SELECT ordinal, content_hash, title, text, token_count FROM chunks c
-            WHERE document_id = ? AND ordinal > ? AND NOT EXISTS
-                (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)
+            WHERE document_id = ? AND ordinal > ? AND NOT {catalog.dialect.has_vector}
             ORDER BY ordinal LIMIT ?
             """,
             (document_id, last, fingerprint, size),
@@ -96,15 +90,15 @@ def _pending_of(
 
 def without_vector(catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes]) -> set[bytes]:
     """Find the passages among some that have no vector of a model yet."""
-    query = "SELECT content_hash FROM vectors WHERE fingerprint = ? AND content_hash IN ({items})"
+    query = f"SELECT content_hash FROM vectors WHERE model = {catalog.dialect.model} AND content_hash IN ({{items}})"
     return set(hashes) - {content_hash for (content_hash,) in catalog.execute_among(query, hashes, fingerprint)}
 
 
 def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
     """(number of passages without a vector, sum of their tokens)."""
     row = catalog.execute(
-        "SELECT count(*), coalesce(sum(tokens), 0) FROM (SELECT max(token_count) AS tokens FROM chunks c WHERE NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) GROUP BY content_hash) AS each",
+        "SELECT count(*), coalesce(sum(tokens), 0) FROM (SELECT max(token_count) AS tokens FROM chunks c"
+        f" WHERE NOT {catalog.dialect.has_vector} GROUP BY content_hash) AS each",
         (fingerprint,),
     ).fetchone()
     return int(row[0]), int(row[1])
@@ -113,9 +107,7 @@ def pending_tokens(catalog: CatalogReader, fingerprint: str) -> tuple[int, int]:
 def is_pending(catalog: CatalogReader, fingerprint: str) -> bool:
     """True if any passage has no vector."""
     row = catalog.execute(
-        "SELECT 1 FROM chunks c WHERE NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?) LIMIT 1",
-        (fingerprint,),
+        f"SELECT 1 FROM chunks c WHERE NOT {catalog.dialect.has_vector} LIMIT 1", (fingerprint,)
     ).fetchone()
     return row is not None
 
@@ -123,8 +115,7 @@ def is_pending(catalog: CatalogReader, fingerprint: str) -> bool:
 def pending_hashes(catalog: CatalogReader, fingerprint: str, above: bytes, limit: int) -> list[bytes]:
     """The first content hashes after `above` of passages without a vector, ascending."""
     rows = catalog.execute(
-        "SELECT DISTINCT content_hash FROM chunks c WHERE content_hash > ? AND NOT EXISTS"
-        " (SELECT 1 FROM vectors v WHERE v.content_hash = c.content_hash AND v.fingerprint = ?)"
+        f"SELECT DISTINCT content_hash FROM chunks c WHERE content_hash > ? AND NOT {catalog.dialect.has_vector}"
         " ORDER BY content_hash LIMIT ?",
         (above, fingerprint, limit),
     )
@@ -133,18 +124,43 @@ def pending_hashes(catalog: CatalogReader, fingerprint: str, above: bytes, limit
 
 def has_vectors(catalog: CatalogReader, fingerprint: str) -> bool:
     """True if there is any vector of a model."""
-    row = catalog.execute("SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT 1", (fingerprint,)).fetchone()
-    return row is not None
+    query = f"SELECT 1 FROM vectors WHERE model = {catalog.dialect.model} LIMIT 1"
+    return catalog.execute(query, (fingerprint,)).fetchone() is not None
 
 
 def put_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
-    """Store (n, dimension) vectors of n passages."""
-    stored = zip(hashes, (vector.tobytes() for vector in vectors.astype(_STORED)), strict=True)
+    """Store (n, dimension) vectors of n passages, in the form that the collection has them in."""
+    put_encoded(catalog, fingerprint, vectors.shape[1], hashes, encoded(vectors, storage_of(catalog)))
+
+
+def put_encoded(
+    catalog: CatalogWriter, fingerprint: str, dimension: int, hashes: Sequence[bytes], stored: Iterable[bytes]
+) -> None:
+    """Store vectors of n passages that are in one of the forms already."""
+    note_model(catalog, fingerprint, dimension)
     as_stored = catalog.database.stored_vector
-    rows = [(h, fingerprint, as_stored(vector), vector_checksum(h, fingerprint, vector)) for h, vector in stored]
-    catalog.change_many(
-        "INSERT INTO vectors (content_hash, fingerprint, vector, seal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows
+    rows = (
+        (content_hash, fingerprint, as_stored(vector), vector_checksum(content_hash, fingerprint, vector))
+        for content_hash, vector in zip(hashes, stored, strict=True)
     )
+    catalog.change_many(
+        "INSERT INTO vectors (content_hash, model, vector, seal)"
+        f" VALUES (?, {catalog.dialect.model}, ?, ?) ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+def note_model(catalog: CatalogWriter, fingerprint: str, dimension: int) -> None:
+    """Make a model known to a catalog that stores fingerprints once."""
+    if statement := catalog.dialect.new_model:
+        catalog.change(statement, (fingerprint, dimension, model_checksum(fingerprint, dimension)))
+
+
+def storage_of(catalog: CatalogReader) -> Storage:
+    """The form in which a collection stores new vectors; a database with vectors of its own has them in half precision."""
+    if catalog.database.vectors is not None:
+        return Storage.EXACT
+    return Storage(catalog.meta(STORAGE) or Storage.STANDARD)
 
 
 def keep_vectors(catalog: CatalogWriter, fingerprint: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
@@ -173,14 +189,14 @@ def map_vectors(
     for source, dimension, make in sources:
         last = 0
         while rows := catalog.execute(
-            "SELECT v.id, v.content_hash, v.vector FROM vectors v WHERE v.fingerprint = ? AND v.id > ? AND NOT EXISTS"
-            " (SELECT 1 FROM vectors n WHERE n.content_hash = v.content_hash AND n.fingerprint = ?)"
+            f"SELECT v.id, v.content_hash, v.vector FROM vectors v WHERE v.model = {catalog.dialect.model} AND v.id > ?"
+            f" AND NOT EXISTS (SELECT 1 FROM vectors n WHERE n.content_hash = v.content_hash AND n.model = {catalog.dialect.model})"
             " ORDER BY v.id LIMIT ?",
             (source, last, fingerprint, _ROWS_AT_A_TIME),
         ).fetchall():
             last = rows[-1][0]
             put_vectors(
-                catalog, fingerprint, [row[1] for row in rows], make(_widened([row[2] for row in rows], dimension))
+                catalog, fingerprint, [row[1] for row in rows], make(decoded([row[2] for row in rows], dimension))
             )
             made += len(rows)
     return made
@@ -188,7 +204,8 @@ def map_vectors(
 
 def remove_vectors(catalog: CatalogWriter, fingerprint: str, *, above: int = -1) -> int:
     """Remove a model's vectors with ids larger than `above`; return how many."""
-    return int(catalog.change("DELETE FROM vectors WHERE fingerprint = ? AND id > ?", (fingerprint, above)).rowcount)
+    statement = f"DELETE FROM vectors WHERE model = {catalog.dialect.model} AND id > ?"
+    return int(catalog.change(statement, (fingerprint, above)).rowcount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,19 +220,20 @@ class StoredVector:
 def sample_vectors(catalog: CatalogReader, fingerprint: str, dimension: int, count: int) -> list[StoredVector]:
     """At most so many of a model's vectors whose passages a document has, from the first to the last, by id."""
     first, last = catalog.execute(
-        "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM vectors WHERE fingerprint = ?", (fingerprint,)
+        f"SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM vectors WHERE model = {catalog.dialect.model}",
+        (fingerprint,),
     ).fetchone()
     found: dict[int, StoredVector] = {}
     for at in np.linspace(first, last, count).astype(np.int64).tolist() if first <= last else ():
         row = catalog.execute(
-            "SELECT id, content_hash, vector FROM vectors WHERE fingerprint = ? AND id >= ? ORDER BY id LIMIT 1",
+            f"SELECT id, content_hash, vector FROM vectors WHERE model = {catalog.dialect.model} AND id >= ? ORDER BY id LIMIT 1",
             (fingerprint, at),
         ).fetchone()
         if row is None or row[0] in found:
             continue
         text = catalog.execute("SELECT title, text FROM chunks WHERE content_hash = ? LIMIT 1", (row[1],)).fetchone()
         if text is not None:
-            found[row[0]] = StoredVector(row[0], Passage(*text), _widened([row[2]], dimension)[0])
+            found[row[0]] = StoredVector(row[0], Passage(*text), decoded([row[2]], dimension)[0])
     return list(found.values())
 
 
@@ -242,7 +260,7 @@ def remove_unused(catalog: CatalogWriter, hashes: Iterable[bytes]) -> int:
 
 def vector_ids(catalog: CatalogReader, fingerprint: str) -> Ids:
     """Ids of a model's vectors, ascending."""
-    rows = catalog.execute("SELECT id FROM vectors WHERE fingerprint = ? ORDER BY id", (fingerprint,))
+    rows = catalog.execute(f"SELECT id FROM vectors WHERE model = {catalog.dialect.model} ORDER BY id", (fingerprint,))
     return np.fromiter((row[0] for row in rows), np.int64)
 
 
@@ -250,7 +268,8 @@ def allowed_vector_ids(catalog: CatalogReader, fingerprint: str, allowed: bytes)
     """Ids, ascending, of a model's vectors whose passages are in an allowed chunk. `allowed`: one byte per chunk id, 1 for yes."""
     rows = catalog.execute(
         f"SELECT v.id FROM chunks c {catalog.dialect.first} vectors v"  # chunks first, since a filter leaves few of them
-        f" ON v.content_hash = c.content_hash AND v.fingerprint = ? WHERE {catalog.dialect.is_allowed.format(id='c.id')}",
+        f" ON v.content_hash = c.content_hash AND v.model = {catalog.dialect.model}"
+        f" WHERE {catalog.dialect.is_allowed.format(id='c.id')}",
         (fingerprint, allowed),
     )
     return np.unique(np.fromiter((row[0] for row in rows), np.int64))
@@ -262,13 +281,20 @@ def vector_batches(
     """(n,) ids and (n, dimension) vectors of a model with ids larger than `above`, ascending, some thousands at a time."""
     while True:
         rows = catalog.execute(
-            "SELECT id, vector FROM vectors WHERE fingerprint = ? AND id > ? ORDER BY id LIMIT ?",
+            f"SELECT id, vector FROM vectors WHERE model = {catalog.dialect.model} AND id > ? ORDER BY id LIMIT ?",
             (fingerprint, above, _ROWS_AT_A_TIME),
         ).fetchall()
         if not rows:
             return
         above = rows[-1][0]
-        yield np.array([row[0] for row in rows], np.int64), _widened([row[1] for row in rows], dimension)
+        yield np.array([row[0] for row in rows], np.int64), decoded([row[1] for row in rows], dimension)
+
+
+def all_stored(catalog: CatalogReader, fingerprint: str) -> tuple[Ids, list[bytes]]:
+    """(n,) ids, ascending, of all vectors of a model, and the vectors as they are stored."""
+    query = f"SELECT id, vector FROM vectors WHERE model = {catalog.dialect.model} ORDER BY id"
+    rows = catalog.execute(query, (fingerprint,)).fetchall()
+    return np.fromiter((row[0] for row in rows), np.int64, len(rows)), [row[1] for row in rows]
 
 
 def fetch_vectors(catalog: CatalogReader, ids: Ids, dimension: int) -> tuple[Ids, list[bytes], Vectors]:
@@ -279,7 +305,7 @@ def fetch_vectors(catalog: CatalogReader, ids: Ids, dimension: int) -> tuple[Ids
         (asked,),
     ).fetchall()
     found = np.array([row[0] for row in rows], np.int64)
-    return found, [row[1] for row in rows], _widened([row[2] for row in rows], dimension)
+    return found, [row[1] for row in rows], decoded([row[2] for row in rows], dimension)
 
 
 def removed_ids(catalog: CatalogReader, *, up_to: int) -> Ids:
@@ -293,35 +319,29 @@ def forget_removed(catalog: CatalogWriter) -> None:
     catalog.change("DELETE FROM removed_vectors")
 
 
-def _widened(blobs: Sequence[bytes], dimension: int) -> Vectors:
-    return widened(np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), dimension))
-
-
-def as_stored(vectors: Vectors) -> Vectors:
-    """Round vectors as storing them does, so that a passage ranks the same before and after."""
-    return widened(vectors.astype(_STORED))
-
-
-def widened(halves: npt.NDArray[np.float16]) -> Vectors:
-    """Finite half-precision numbers as float32, exactly; NumPy's own conversion takes ten times as long.
-
-    The bits of a half, moved to where a float has its own and the sign kept, are the number times 2**-112: the exponents'
-    biases differ by so much. The product is exact for subnormal halves too.
-    """
-    bits = halves.view(np.int16).astype(np.int32)
-    bits <<= 13
-    bits &= _SIGN_EXPONENT_FRACTION
-    floats: Vectors = bits.view(np.float32)
-    floats *= _BETWEEN_BIASES
-    return floats
-
-
 def vectors_of_hashes(
-    catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes]
-) -> dict[bytes, npt.NDArray[np.float32]]:
-    """Vector by content hash; passages without one are left out."""
-    found: dict[bytes, npt.NDArray[np.float32]] = {}
-    query = "SELECT content_hash, vector FROM vectors WHERE fingerprint = ? AND content_hash IN ({items})"
-    for content_hash, blob in catalog.execute_among(query, hashes, fingerprint):
-        found[content_hash] = widened(np.frombuffer(blob, _STORED))
-    return found
+    catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes], dimension: int = 0
+) -> dict[bytes, Vectors]:
+    """(dimension,) vector by content hash; passages without one are left out. `dimension`: 0 if the caller does not know it."""
+    query = f"SELECT content_hash, vector FROM vectors WHERE model = {catalog.dialect.model} AND content_hash IN ({{items}})"
+    rows = list(catalog.execute_among(query, hashes, fingerprint))
+    stored = [row[1] for row in rows]
+    dimension = dimension or dimension_of(catalog, fingerprint, stored)
+    return dict(zip((row[0] for row in rows), decoded(stored, dimension), strict=True))
+
+
+def dimension_of(catalog: CatalogReader, fingerprint: str, stored: Sequence[bytes]) -> int:
+    """The number of dimensions of a model's vectors, of which some are at hand as they are stored; 0 if none ever was."""
+    if catalog.database.vectors is not None:  # all are in half precision
+        return len(stored[0]) // 2 if stored else 0
+    return known_models(catalog).get(fingerprint, 0)
+
+
+def known_models(catalog: CatalogReader) -> dict[str, int]:
+    """Dimensions by fingerprint of the models that have, or had, vectors in a catalog that stores fingerprints once."""
+    rows = catalog.execute("SELECT fingerprint, dimension, seal FROM models").fetchall()
+    return {
+        fingerprint: dimension
+        for fingerprint, dimension, seal in rows
+        if seal == model_checksum(fingerprint, dimension)
+    }

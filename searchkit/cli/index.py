@@ -24,6 +24,7 @@ from searchkit.display import (
 )
 from searchkit.errors import Action, Remedy, SearchkitError, UsageError
 from searchkit.reports import IndexReport, RunOptions
+from searchkit.types import Storage
 
 if TYPE_CHECKING:
     from searchkit.library import Library
@@ -86,6 +87,14 @@ class _Request:
             "--lazy/--no-lazy",
             default=None,
             help="Embed passages only as questions ask for them, or (--no-lazy) all of them, from now on.",
+        ),
+    ]
+    storage: Annotated[
+        str | None,
+        option(
+            "--storage",
+            type=click.Choice([str(form) for form in Storage]),
+            help="Keep vectors in 8 bits a component (standard), in 4 (compact) or 16 (exact), from now on.",
         ),
     ]
     as_json: Annotated[bool, option("--json", is_flag=True, help="Print each report as one JSON object.")]
@@ -155,7 +164,12 @@ def _index(library: "Library", request: _Request) -> None:
 
 def _run(library: "Library", request: _Request, *, path: str = "", collection: str = "") -> IndexReport:
     """Index a path, or bring a collection up to date, and print the report."""
-    options = RunOptions(retry=request.retry, wait=request.wait, lazy=request.lazy)
+    options = RunOptions(
+        retry=request.retry,
+        wait=request.wait,
+        lazy=request.lazy,
+        storage=Storage(request.storage) if request.storage else None,
+    )
     with progress_line() as listen:  # gone from the screen before the report comes
         if collection:
             report = library.collection(collection).refresh(on_progress=listen, options=options)

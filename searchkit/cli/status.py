@@ -23,23 +23,26 @@ from searchkit.display import (
     size,
     time_left,
 )
-from searchkit.reports import CollectionStatus, IndexStatus, LeftOut, LeftOutRule, Problem
+from searchkit.reports import CollectionSizes, CollectionStatus, IndexStatus, LeftOut, LeftOutRule, Problem
+from searchkit.types import Storage
 
 if TYPE_CHECKING:
     from searchkit.library import Library
 
 _PROBLEMS_SHOWN = 10
 _KINDS_SHOWN = 6
+_BITS = {Storage.EXACT: 16, Storage.STANDARD: 8, Storage.COMPACT: 4}
 
 
 @click.command()
 @click.option("-c", "--collection", type=COLLECTION, default="", help="This collection only.")
 @click.option("--problems", is_flag=True, help="List every file that was skipped, with the reason and what to do.")
 @click.option("--left-out", is_flag=True, help="List what rules and readers leave out, and what would bring it back.")
+@click.option("--sizes", is_flag=True, help="Say what text, words, vectors and index take on the disk and in memory.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per collection (fields: searchkit docs json)."
 )
-def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) -> None:
+def status(collection: str, *, problems: bool, left_out: bool, sizes: bool, as_json: bool) -> None:
     """Show what is indexed, and what is not and why.
 
     \b
@@ -47,6 +50,7 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
       searchkit status -c docs
       searchkit status --problems
       searchkit status --left-out
+      searchkit status --sizes
     """
     from searchkit.library import Library
 
@@ -60,6 +64,9 @@ def status(collection: str, *, problems: bool, left_out: bool, as_json: bool) ->
         missing_model = _missing_model(library)
         if left_out:
             _print_left_out({name: library.collection(name).left_out() for name in names}, as_json=as_json)
+            return
+        if sizes:
+            _print_sizes([library.collection(name).sizes() for name in names], as_json=as_json)
             return
     if as_json:
         from searchkit.display.fields import collection_fields
@@ -121,6 +128,28 @@ def _print(one: CollectionStatus, missing_model: str) -> None:
         click.echo(f"  skipped   {on_one_line(str(problem.path))}: {printable(problem.reason)}")
     if len(one.problems) > _PROBLEMS_SHOWN:
         click.echo(f"  … and {len(one.problems) - _PROBLEMS_SHOWN:,} more: searchkit status --problems")
+
+
+def _print_sizes(found: Sequence[CollectionSizes], *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(each) for each in found)
+        return
+    for one in found:
+        click.secho(one.collection, bold=True)
+        parts = [
+            ("text", one.text, ""),
+            ("words", one.words, ""),
+            ("vectors", one.vectors, f", {_BITS[one.storage]} bits a component ({one.storage})"),
+            ("index", one.index, f", and {_bytes_each(one.index_memory, one.passages)} in memory"),
+            ("in all", one.size, ""),
+        ]
+        for name, amount, more in parts:
+            if amount is not None:
+                click.echo(f"  {name:<9} {size(amount)}, {_bytes_each(amount, one.passages)}{more}")
+
+
+def _bytes_each(amount: int, passages: int) -> str:
+    return f"{round(amount / max(passages, 1)):,} bytes a passage"
 
 
 def coverage(one: CollectionStatus) -> str:

@@ -1,12 +1,13 @@
 """Builds an index of a catalog's vectors, and measures the search effort that it needs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.meta import INDEX
 from searchkit.catalog.passages import sample_starts
 from searchkit.embedding.embedder import Embedder
 from searchkit.embedding.sample import SAMPLE_PAIRS
@@ -22,6 +23,7 @@ from searchkit_indexes import (
     StructureMissingError,
     Vectors,
     build_index,
+    is_installed,
     search_rescored,
 )
 
@@ -69,6 +71,16 @@ def auto_spec(count: int, dimension: int) -> IndexSpec:
     return IndexSpec(structure, Code.BIT1, dimension)
 
 
+def spec_for(catalog: CatalogReader, count: int, dimension: int) -> IndexSpec:
+    """The index chosen for a collection, limited to the model's dimensions; the default for its number of vectors if none was
+    chosen, or if the library of the chosen one is not installed.
+    """
+    chosen = catalog.meta(INDEX)
+    if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
+        return replace(spec, dimension=min(spec.dimension, dimension))
+    return auto_spec(count, dimension)
+
+
 def build_from_catalog(
     catalog: CatalogReader,
     embedder: Embedder,
@@ -85,7 +97,7 @@ def build_from_catalog(
     library is not installed.
     """
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
-    is_exact = spec == IndexSpec(Structure.FLAT, Code.FLOAT32, embedder.info.dimension)
+    is_exact = spec.is_uncoded and spec.dimension == embedder.info.dimension
     if is_exact:
         queries = np.empty((0, embedder.info.dimension), np.float32)
     elif queries is None:
@@ -105,7 +117,7 @@ def build_from_catalog(
         index = build_index(
             spec,
             batches(),
-            sample=_sample(catalog, ids, embedder.info.dimension),
+            sample=None if spec.is_uncoded else _sample(catalog, ids, embedder.info.dimension),
             expected=len(ids),
             effort=effort,
             centroids=codebook.centroids if codebook else None,

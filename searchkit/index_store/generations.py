@@ -5,12 +5,18 @@ written, so readers keep theirs while a writer creates the next one.
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from searchkit.catalog.catalog import CatalogReader
+from searchkit.catalog.meta import CURRENT_INDEX
+from searchkit.catalog.passages import count_vectors
+from searchkit.catalog.vectors import known_models, storage_of
 from searchkit.files import make_private_folder, new_folder
 from searchkit.home import CollectionFolder
-from searchkit.index_store.build import Built
+from searchkit.index_store.build import Built, spec_for
 from searchkit.index_store.in_database import status_in_database
 from searchkit.reports import Damage, IndexStatus
+from searchkit.types import Storage
 from searchkit_indexes import (
     CodedIndex,
     IndexDamagedError,
@@ -107,10 +113,12 @@ def find_index_damage(folder: CollectionFolder) -> list[Damage]:
 def index_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: str) -> IndexStatus | None:
     """Read the status from the manifest of the newest generation, or ask the database.
 
-    None if there is none of the model, or nothing in it.
+    None if there is none of the model, or nothing in it. Vectors that are compared one by one are read from the catalog.
     """
     if catalog.database.vectors is not None:
         return status_in_database(catalog, fingerprint)
+    if not catalog.meta(CURRENT_INDEX):
+        return _status_without_files(catalog, fingerprint)
     generations = _generations(folder.index)
     try:
         manifest = read_manifest(generations[0]) if generations else None
@@ -124,6 +132,23 @@ def index_status(folder: CollectionFolder, catalog: CatalogReader, fingerprint: 
         bytes_per_vector=round(manifest.memory_bytes / max(manifest.count, 1)),
         recall=manifest.recall,
         queries=manifest.queries,
+    )
+
+
+def _status_without_files(catalog: CatalogReader, fingerprint: str) -> IndexStatus | None:
+    count, dimension = count_vectors(catalog, fingerprint), known_models(catalog).get(fingerprint, 0)
+    if not count or not dimension:
+        return None
+    spec = spec_for(catalog, count, dimension)
+    if not spec.is_uncoded:
+        return None
+    is_in_bytes = spec.dimension == dimension and storage_of(catalog) is Storage.STANDARD
+    return IndexStatus(
+        name=str(spec),
+        vectors=count,
+        bytes_per_vector=spec.dimension * (1 if is_in_bytes else np.dtype(np.float32).itemsize),
+        recall=1.0 if spec.dimension == dimension else None,
+        queries=0,
     )
 
 

@@ -3,22 +3,26 @@
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter, readable_errors
 from searchkit.catalog.connection import open_for_reading, open_for_writing
-from searchkit.catalog.meta import CURRENT_INDEX, INDEX, RECALL_GOAL, set_meta
+from searchkit.catalog.meta import CURRENT_INDEX, RECALL_GOAL, set_meta
+from searchkit.catalog.passages import count_vectors
+from searchkit.catalog.vector_codes import bytes_of, decoded
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError, CollectionBusyError
 from searchkit.files import make_private_folder
 from searchkit.home import CollectionFolder
-from searchkit.index_store.build import AIM, Built, TrainedCodebook, auto_spec, build_from_catalog
-from searchkit.index_store.generations import load_generation, remove_leftovers, save_generation
+from searchkit.index_store.build import AIM, Built, TrainedCodebook, build_from_catalog, spec_for
+from searchkit.index_store.generations import discard_index, load_generation, remove_leftovers, save_generation
 from searchkit.index_store.in_database import index_in_database, refresh_in_database
+from searchkit.types import Storage
 from searchkit_indexes import (
+    ByteCodes,
     Code,
     CodedIndex,
     Ids,
@@ -27,11 +31,12 @@ from searchkit_indexes import (
     SearchableIndex,
     Structure,
     Vectors,
-    is_installed,
+    build_index,
 )
 
 _SLACK_SHARE = 0.02  # by which an index on disk may differ from the catalog; it is corrected in memory when opened
 _LARGEST_SLACK = 5000
+_ANY_ID = 2**63 - 1
 _OUTGROWN = 2  # growth since the codes were trained, after which they are trained again
 
 
@@ -43,14 +48,22 @@ class PreviousModel:
     make: Callable[[Vectors], Vectors]
 
 
-def open_index(folder: CollectionFolder, catalog: CatalogReader, embedder: Embedder) -> SearchableIndex:
+def open_index(
+    folder: CollectionFolder, catalog: CatalogReader, embedder: Embedder, opened: SearchableIndex | None = None
+) -> SearchableIndex:
     """Open an index of all vectors of the model in the catalog: the database's own, if it has one.
 
     Loads the newest generation and updates it in memory. If there is no trustworthy one, builds one from the catalog's
-    vectors, and writes it unless another process is writing or the folder is read-only.
+    vectors, and writes it unless another process is writing or the folder is read-only. Vectors that are compared one by one are
+    read from the catalog. `opened`: what was opened before, of the same model and catalog, which has changed since.
     """
     if (in_database := index_in_database(catalog, embedder)) is not None:
         return in_database
+    if not catalog.meta(CURRENT_INDEX) and (spec := wanted_spec(catalog, embedder)).is_uncoded:
+        if isinstance(opened, CodedIndex) and opened.spec == spec:
+            _catch_up(opened, catalog, embedder, vectors.vector_ids(catalog, embedder.info.fingerprint))
+            return opened
+        return _of_all(catalog, embedder, spec)
     loaded = _load(folder, embedder)
     if loaded is None:
         _write_if_free(folder, embedder)
@@ -83,9 +96,12 @@ def refresh_index(
     """
     if refresh_in_database(catalog, embedder):
         return
-    make_private_folder(folder.index)
     ids = vectors.vector_ids(catalog, embedder.info.fingerprint)
     wanted = _Wanted(wanted_spec(catalog, embedder, len(ids)), _goal(catalog))
+    if wanted.spec.is_uncoded:
+        _keep_none(folder, catalog)
+        return
+    make_private_folder(folder.index)
     loaded = (
         None
         if queries is not None
@@ -111,6 +127,12 @@ class _Wanted:
 
 
 def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, embedder: Embedder, ids: Ids) -> Built:
+    _catch_up(index, catalog, embedder, ids)
+    index.compact()
+    return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
+
+
+def _catch_up(index: CodedIndex, catalog: CatalogReader, embedder: Embedder, ids: Ids) -> None:
     """Add the catalog's missing vectors to the index, and remove those that left it."""
     known = index.ids()
     index.remove(np.setdiff1d(known, ids))
@@ -118,8 +140,17 @@ def _caught_up(index: CodedIndex, manifest: Manifest, catalog: CatalogReader, em
     for start in range(0, len(missing), 8192):
         found, _, full = vectors.fetch_vectors(catalog, missing[start : start + 8192], embedder.info.dimension)
         index.add(found, full)
-    index.compact()
-    return Built(index, manifest.trained_count, manifest.effort, manifest.goal, manifest.recall, manifest.queries)
+
+
+def _keep_none(folder: CollectionFolder, catalog: CatalogWriter) -> None:
+    """Remove what is on disk of an index that is read from the catalog."""
+    if catalog.meta(CURRENT_INDEX):
+        with catalog.transaction():
+            set_meta(catalog, CURRENT_INDEX, "")
+    if len(vectors.removed_ids(catalog, up_to=_ANY_ID)):
+        with catalog.transaction():
+            vectors.forget_removed(catalog)
+    discard_index(folder)
 
 
 def _trained_codebook(
@@ -178,22 +209,28 @@ def _write_if_free(folder: CollectionFolder, embedder: Embedder) -> None:
 def _in_memory(catalog: CatalogReader, embedder: Embedder) -> CodedIndex:
     """Build an index fast for the searches of this process, without training or measuring."""
     spec = wanted_spec(catalog, embedder)
-    if spec.structure is not Structure.FLAT:
+    if not spec.is_uncoded:
         spec = IndexSpec(Structure.RABITQ, Code.BIT1, spec.dimension)
     nothing = np.empty((0, embedder.info.dimension), np.float32)
     return build_from_catalog(catalog, embedder, spec, queries=nothing).index
 
 
+def _of_all(catalog: CatalogReader, embedder: Embedder, spec: IndexSpec) -> CodedIndex:
+    """An index that compares all vectors, as they are stored if that is in 8 bits."""
+    ids, stored = vectors.all_stored(catalog, embedder.info.fingerprint)
+    dimension = embedder.info.dimension
+    length = bytes_of(Storage.STANDARD, dimension)
+    if spec.dimension == dimension and all(len(each) == length for each in stored):
+        codes = np.frombuffer(b"".join(stored), np.int8).reshape(len(stored), dimension)
+        return CodedIndex(spec, ids, ByteCodes(codes))
+    return build_index(spec, [(ids, decoded(stored, dimension))])
+
+
 def wanted_spec(catalog: CatalogReader, embedder: Embedder, count: int | None = None) -> IndexSpec:
-    """Return the index chosen for the collection, limited to the model's dimensions; the default for its size if none was
-    chosen, or if the library of the chosen one is not installed.
-    """
-    chosen = catalog.meta(INDEX)
-    if chosen and is_installed((spec := IndexSpec.parse(chosen)).structure):
-        return replace(spec, dimension=min(spec.dimension, embedder.info.dimension))
+    """See `spec_for`; `count`: the number of vectors, None to count them."""
     if count is None:
-        count = len(vectors.vector_ids(catalog, embedder.info.fingerprint))
-    return auto_spec(count, embedder.info.dimension)
+        count = count_vectors(catalog, embedder.info.fingerprint)
+    return spec_for(catalog, count, embedder.info.dimension)
 
 
 def _goal(catalog: CatalogReader) -> float:

@@ -117,7 +117,7 @@ def exact_similarities(
     catalog: CatalogReader, fingerprint: str, hashes: Sequence[bytes], query_vector: Vectors
 ) -> dict[bytes, float]:
     """Compute the cosines of passages that only the lexical arm found; those without a vector are left out."""
-    stored = vectors.vectors_of_hashes(catalog, fingerprint, hashes)
+    stored = vectors.vectors_of_hashes(catalog, fingerprint, hashes, len(query_vector))
     return {content_hash: float(vector @ query_vector) for content_hash, vector in stored.items()}
 
 

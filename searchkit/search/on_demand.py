@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from searchkit.catalog.catalog import readable_errors
+from searchkit.catalog.catalog import CatalogReader, readable_errors
 from searchkit.catalog.connection import writing_beside
 from searchkit.errors import CatalogError
 from searchkit.home import CollectionFolder
@@ -80,8 +80,6 @@ class OnDemandReader:
 
         Other searches may use the model meanwhile; what they have read costs nothing.
         """
-        from searchkit.catalog.vectors import as_stored
-
         until = time.monotonic() + seconds
         # Seconds of the group before. While nobody waits the first group is begun, however little time there is.
         last = self._usual if self.waiting() else 0.0
@@ -97,7 +95,7 @@ class OnDemandReader:
                 if unread and time.monotonic() + last / 2 >= until:  # the time is exceeded as often as missed
                     break
                 started = time.monotonic()
-                vectors = as_stored(embedder.embed_documents([wanted[key] for key in unread])) if unread else ()
+                vectors = embedder.embed_documents([wanted[key] for key in unread]) if unread else ()
                 if unread:
                     last = self._usual = time.monotonic() - started
                 for key, vector in zip(unread, vectors, strict=True):
@@ -117,6 +115,18 @@ def beginning_of(query: str, count_tokens: Callable[[str], int], most: int) -> s
     ends = [word.end() for word in re.finditer(r"\S+", query)]
     fitting = bisect_right(ends, most, key=lambda end: count_tokens(query[:end]))
     return query[: ends[fitting - 1]] if fitting else query[:most]
+
+
+def as_kept(catalog: CatalogReader, found: "Mapping[bytes, Vectors]") -> "dict[bytes, Vectors]":
+    """Round vectors as storing them in a catalog does, so that a passage ranks the same before and after."""
+    import numpy as np
+
+    from searchkit.catalog.vector_codes import as_stored
+    from searchkit.catalog.vectors import storage_of
+
+    return (
+        dict(zip(found, as_stored(np.stack(list(found.values())), storage_of(catalog)), strict=True)) if found else {}
+    )
 
 
 def keep(folder: CollectionFolder, fingerprint: str, found: "Mapping[bytes, Vectors]") -> None:

@@ -32,6 +32,7 @@ from searchkit.search.on_demand import (
     READ_ON_DEMAND,
     OnDemandReader,
     ReadingTime,
+    as_kept,
     beginning_of,
     keep,
 )
@@ -144,6 +145,7 @@ class CollectionSearcher:
         self.is_hurried = False  # it read less than it might have, since others waited
         self.unknown: frozenset[str] | None = None  # of it: all words that no passage has; None if none was looked up
         self._seen_version: Hashable = None
+        self._former_index: SearchableIndex | None = None  # as it was before another process wrote
         self._opened_as = self._identity()
         self._collection_languages: list[str] | None = None
         self._last_constraints: tuple[Constraints, AllowedChunks | None] = (Constraints(), None)
@@ -315,7 +317,7 @@ class CollectionSearcher:
         """Drop the index if another process has written since the last search."""
         version = self._catalog.data_version
         if version != self._seen_version:
-            self.__dict__.pop("_index", None)
+            self._former_index = self.__dict__.pop("_index", self._former_index)
             self._collection_languages = None
             self._last_constraints = (Constraints(), None)
             self._seen_version = version
@@ -335,7 +337,7 @@ class CollectionSearcher:
     def _index(self) -> "SearchableIndex":
         from searchkit.index_store import open_index
 
-        return open_index(self._folder, self._catalog, self._embedder)
+        return open_index(self._folder, self._catalog, self._embedder, self._former_index)
 
     def _read_by_model(self, query: LexicalQuery, request: SearchRequest) -> str:
         """The query for the model: with the corrections of words that its tokenizer has to take to pieces. What it has as a whole
@@ -499,7 +501,7 @@ class CollectionSearcher:
         reading.seconds -= time.monotonic() - started
         if found:
             keep(self._folder, self._embedder.info.fingerprint, found)
-        return {key: float(of @ vector) for key, of in found.items()}
+        return {key: float(of @ vector) for key, of in as_kept(self._catalog, found).items()}
 
     def _highlighter(
         self, query: LexicalQuery, phrases: Sequence[str], vector: "Vectors | None", reading: ReadingTime

@@ -57,7 +57,10 @@ def generations(home: Path) -> dict[str, str]:
 def embedded(home: Path, collection: str) -> list[tuple[object, ...]]:
     """The vectors, each with the text and the model that it is of."""
     with closing(sqlite3.connect(home / "collections" / collection / "catalog.db")) as catalog:
-        return catalog.execute("SELECT content_hash, fingerprint, vector FROM vectors ORDER BY 1, 2").fetchall()
+        query = (
+            "SELECT content_hash, m.fingerprint, vector FROM vectors v JOIN models m ON m.id = v.model ORDER BY 1, 2"
+        )
+        return catalog.execute(query).fetchall()
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
@@ -71,7 +74,7 @@ def test_searches_find_what_they_found(home: Path, collection: str) -> None:
             assert [(hit["path"], hit["line"], hit["title"]) for hit in hits] == [
                 (hit["path"], hit["line"], hit["title"]) for hit in wanted
             ], (query, mode)
-            assert [hit["score"] for hit in hits] == pytest.approx([hit["score"] for hit in wanted], abs=1e-4), query
+            assert [hit["score"] for hit in hits] == pytest.approx([hit["score"] for hit in wanted], abs=5e-3), query
     assert generations(home) == before
 
 
@@ -81,7 +84,7 @@ def test_the_command_finds_it_as_well(home: Path) -> None:
     assert [(hit["path"], hit["line"], hit["heading"]) for hit in hits] == [
         (str(ROOT / hit["path"]), hit["line"], hit["title"]) for hit in wanted
     ]
-    assert [hit["score"] for hit in hits] == pytest.approx([hit["score"] for hit in wanted], abs=1e-4)
+    assert [hit["score"] for hit in hits] == pytest.approx([hit["score"] for hit in wanted], abs=5e-3)
 
 
 def test_the_status_is_the_same_and_nothing_is_damaged(home: Path) -> None:
@@ -110,6 +113,7 @@ def test_the_models_open_and_are_sound(home: Path) -> None:
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_a_run_over_the_same_files_embeds_nothing_and_writes_no_index(home: Path, docs: Path, collection: str) -> None:
+    command(home, "status", "-c", collection)  # upgrades it
     before, vectors = generations(home), embedded(home, collection)
     with closing(sqlite3.connect(home / "collections" / collection / "catalog.db")) as catalog:
         formats = [row[0] for row in catalog.execute("SELECT format FROM documents WHERE status = 'indexed'")]
@@ -121,7 +125,8 @@ def test_a_run_over_the_same_files_embeds_nothing_and_writes_no_index(home: Path
         assert {name: report[name] for name in changes} == dict.fromkeys(changes, 0)
         assert (report["changed"], report["unchanged"]) == (changed, files - changed)
         assert report["model"] == "tiny-stored"
-    assert generations(home) == before
+    kept = {name: hashed for name, hashed in before.items() if f"/{PLAIN}/" not in name or collection != PLAIN}
+    assert generations(home) == kept, "of vectors that are compared one by one nothing is kept any more"
     assert embedded(home, collection) == vectors
     (verified,) = command(home, "verify", "-c", collection)
     assert verified["ok"], verified
@@ -143,9 +148,11 @@ def test_upgrading_says_how_far_it_is_and_ends_with_all(home: Path) -> None:
         with Library(home) as library:
             for collection in COLLECTIONS:
                 library.collection(collection).status()
-                files = len(seen)
+                documents = [each for each in seen if each.unit == "documents"]
+                files = len(documents)
                 assert files > 1
-                assert [(each.done, each.total) for each in seen] == [(done, files) for done in range(1, files + 1)]
+                assert [(each.done, each.total) for each in documents] == [(n, files) for n in range(1, files + 1)]
+                assert [(each.done, each.unit) for each in seen[files:]] == [(seen[-1].total, "vectors")]
                 assert all(f"'{collection}'" in each.stage for each in seen)
                 library.collection(collection).status()  # which upgrades nothing any more
                 seen.clear()

@@ -39,7 +39,7 @@ def contents(home: Path) -> list[object]:
         "SELECT path, content_hash, size_bytes, mtime_ns, format, status, reason, title FROM documents ORDER BY path",
         "SELECT d.path, c.ordinal, c.text, c.title, c.page, c.line, c.line_end, c.token_count, c.content_hash"
         " FROM chunks c JOIN documents d ON d.id = c.document_id ORDER BY d.path, c.ordinal",
-        "SELECT content_hash, fingerprint, vector FROM vectors ORDER BY content_hash",
+        "SELECT content_hash, fingerprint, vector FROM vectors JOIN models m ON m.id = model ORDER BY content_hash",
         "SELECT term, doc, cnt FROM fulltext_terms ORDER BY term",
     )
     rows = [connection.execute(query).fetchall() for query in queries]

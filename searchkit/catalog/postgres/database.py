@@ -34,6 +34,9 @@ _DIALECT = Dialect(
     contains="strpos({text}, ?) > 0",
     like="ILIKE",
     first="JOIN",
+    model="?",
+    fingerprint="{model}",
+    new_model="",
 )
 _PARAMETER = re.compile(r"\?(\d*)")
 _ROWS_AT_A_TIME = 2000
@@ -165,9 +168,12 @@ class PostgresDatabase:
         )
         return int(self.execute(query, (self.schema,)).fetchone()[0])
 
-    def stored_vector(self, halves: bytes) -> Halves:
-        """See Database."""
-        return Halves(halves)
+    def shrink(self) -> None:
+        """See Database: the server does so."""
+
+    def stored_vector(self, vector: bytes) -> Halves:
+        """See Database: in half precision."""
+        return Halves(vector)
 
     def take_turns(self, what: str) -> None:
         """See Database: the others wait until this transaction ends."""

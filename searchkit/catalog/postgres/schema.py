@@ -203,7 +203,10 @@ _RIGHTS = (
     """,
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = ((*_TABLES, *_VIEWS), _RIGHTS)
+# SQLite has a number here, which follows from the fingerprint; in rows of more than a kilobyte 16 bytes are not worth a table.
+_MODELS = ("ALTER TABLE vectors RENAME COLUMN fingerprint TO model",)
+
+MIGRATIONS: tuple[Sequence[str], ...] = ((*_TABLES, *_VIEWS), _RIGHTS, _MODELS)
 
 
 def migrate(execute: Execute, applied: int) -> None:

@@ -37,7 +37,7 @@ class ServerVectors:
         condition, among = ("", ()) if allowed is None else (" AND id = ANY(?)", (list(allowed),))
         if self.graph_bytes(catalog, fingerprint) is None or self._sees_few(catalog, fingerprint):
             rows = catalog.execute(
-                f"SELECT id, vector <#> ?1 FROM vectors WHERE fingerprint = ?2{condition.replace('?', '?4')}"
+                f"SELECT id, vector <#> ?1 FROM vectors WHERE model = ?2{condition.replace('?', '?4')}"
                 " ORDER BY vector <#> ?1, id LIMIT ?3",
                 (vector, fingerprint, k, *among),
             )
@@ -45,7 +45,7 @@ class ServerVectors:
         codes = f"binary_quantize(vector)::bit({dimension})"
         rows = catalog.execute(
             f"SELECT id, {codes} <~> binary_quantize(?1)::bit({dimension}) FROM vectors"
-            f" WHERE fingerprint = {_literal(fingerprint)}{condition.replace('?', '?3')}"
+            f" WHERE model = {_literal(fingerprint)}{condition.replace('?', '?3')}"
             f" ORDER BY {codes} <~> binary_quantize(?1)::bit({dimension}) LIMIT ?2",
             (vector, k, *among),
         )
@@ -67,7 +67,7 @@ class ServerVectors:
         if self._are_many(catalog, fingerprint):
             catalog.execute(
                 f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON vectors USING hnsw"
-                f" ((binary_quantize(vector)::bit({dimension})) bit_hamming_ops) WHERE fingerprint = {_literal(fingerprint)}"
+                f" ((binary_quantize(vector)::bit({dimension})) bit_hamming_ops) WHERE model = {_literal(fingerprint)}"
             )
 
     def graph_bytes(self, catalog: CatalogReader, fingerprint: str) -> int | None:
@@ -89,11 +89,11 @@ class ServerVectors:
 
     def _are_many(self, catalog: CatalogReader, fingerprint: str) -> bool:
         """True if not all are compared."""
-        many = "SELECT count(*) FROM (SELECT 1 FROM vectors WHERE fingerprint = ? LIMIT ?) AS first"
+        many = "SELECT count(*) FROM (SELECT 1 FROM vectors WHERE model = ? LIMIT ?) AS first"
         return int(catalog.execute(many, (fingerprint, EXACT_UP_TO + 1)).fetchone()[0]) > EXACT_UP_TO
 
     def _is_used(self, catalog: CatalogReader, index: str) -> bool:
-        used = catalog.execute("SELECT DISTINCT fingerprint FROM vectors")
+        used = catalog.execute("SELECT DISTINCT model FROM vectors")
         return any(_name(str(fingerprint)) == index for (fingerprint,) in used)
 
 

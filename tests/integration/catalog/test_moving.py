@@ -24,14 +24,16 @@ from searchkit.catalog.copying import KEYS, LEFT_BEHIND
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.meta import COVERED, INDEX, RECALL_GOAL, set_meta
 from searchkit.catalog.roots import exclude
+from searchkit.catalog.vector_codes import decoded, encoded
 from searchkit.cli.main import cli
 from searchkit.errors import CatalogError, CollectionBusyError, SearchkitError, UsageError
 from searchkit.home import CollectionFolder, DatabaseUrl, all_collections
 from searchkit.library import Library
 from searchkit.maintenance.move import HERE, MoveReport, move_collection
 from searchkit.maintenance.rebuild import verify_collection
+from searchkit.reports import RunOptions
 from searchkit.search.on_demand import keep
-from searchkit.types import SearchMode
+from searchkit.types import SearchMode, Storage
 from tests.support.files import ROOT, write
 from tests.support.hash_embedder import HashEmbedder
 from tests.support.postgres import empty_database
@@ -59,7 +61,7 @@ def full(library: Library, docs: Path) -> Library:
     """A library with a collection that has something in every table."""
     write(docs / "mail.eml", MAIL)
     write(docs / "gone.txt", "This goes again.\n")
-    library.index(docs)
+    library.index(docs, options=RunOptions(storage=Storage.EXACT))  # in which both homes have the same numbers
     (docs / "gone.txt").unlink()
     library.forget(docs / "garden")
     library.index(docs)
@@ -80,11 +82,21 @@ def full(library: Library, docs: Path) -> Library:
 
 
 def dump(catalog: CatalogReader) -> dict[str, Rows]:
-    """Every row of every table, but for what is of one home: indexes on this machine, and the checksum that covers them."""
+    """Every row of every table, but for what is of one home: indexes on this machine, and the checksum that covers them.
+
+    Vectors are compared as they are kept here; `verify` looks at their checksums.
+    """
     found = {}
     for table, key in KEYS.items():
         columns = sorted(column[0] for column in catalog.execute(f"SELECT * FROM {table} LIMIT 0").description)
         found[table] = catalog.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {key}").fetchall()
+    fingerprint = catalog.dialect.fingerprint.format(model="model")
+    query = f"SELECT id, content_hash, {fingerprint}, vector FROM vectors ORDER BY id"
+    sizes = {"older": 8}
+    found["vectors"] = [
+        (*row, *encoded(decoded([vector], sizes.get(row[2], 64)), Storage.STANDARD))
+        for *row, vector in catalog.execute(query).fetchall()
+    ]
     found["meta"] = [row for row in found["meta"] if row[0] not in LEFT_BEHIND | {"seal"}]
     return found
 
@@ -186,7 +198,9 @@ def test_every_table_is_moved() -> None:
     with memory_catalog() as catalog:
         rows = catalog.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     tables = {name for (name,) in rows if not name.startswith(("sqlite_", "_sqlite", "fulltext"))}
-    assert tables == {*KEYS, "removed_vectors"}, "the last is of the index on this machine"
+    assert tables == {*KEYS, "models", "removed_vectors"}, (
+        "there, fingerprints stand beside vectors, and indexes are the database's"
+    )
 
 
 def test_ids_are_never_used_again_in_the_other_home_either(full: Library, docs: Path, url: str) -> None:

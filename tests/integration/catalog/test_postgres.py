@@ -448,7 +448,7 @@ def test_damage_is_found_where_somebody_else_has_changed_rows(team: Library, doc
     folder = team.collection("docs").folder
     changes = {
         "documents": "UPDATE chunks SET text = text || ' and more' WHERE id = 1",
-        "vectors": "UPDATE vectors SET fingerprint = 'other' WHERE id = 1",
+        "vectors": "UPDATE vectors SET model = 'other' WHERE id = 1",
         "full text": "UPDATE terms SET chunks = chunks + 1 WHERE term = 'dough'",
         "settings": "UPDATE meta SET value = 'other' WHERE key = 'model'",
     }
@@ -547,7 +547,7 @@ def test_both_databases_have_the_same_words_with_the_same_weights(folder: Collec
 
 def test_both_databases_have_the_same_columns(folder: CollectionFolder) -> None:
     """A migration of SQLite's catalog needs one of PostgreSQL's."""
-    own_alone = {"fulltext", "terms", "totals", "removed_vectors"}
+    own_alone = {"fulltext", "terms", "totals", "removed_vectors", "models"}
     tables = ("meta", "roots", "exclusions", "documents", "chunks", "vectors", "provisional", "asked", "messages")
     with memory_catalog() as here, writing(folder) as there:
         of_here = here.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

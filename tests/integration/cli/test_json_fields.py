@@ -94,6 +94,7 @@ def objects(value: object, part: str) -> Iterator[dict[str, Any]]:
         ("ask --no-llm", "", ("ask", "roses in March", "--no-llm", "--json")),
         ("status", "", ("status", "--json")),
         ("status", "index", ("status", "--json")),
+        ("status --sizes", "", ("status", "--sizes", "--json")),
         ("collections", "", ("collections", "--json")),
         ("index", "", ("index", "--json")),
         ("embed", "", ("embed", "--json")),

@@ -22,9 +22,11 @@ from searchkit.ingest.extract import readers
 from searchkit.ingest.sandbox.messages import Job, Reading, Setup
 from searchkit.ingest.sandbox.pool import read_files
 from searchkit.library import Library
+from searchkit.maintenance.tune_index import set_index
 from searchkit.reports import Progress, RunOptions
 from searchkit.search.request import SearchRequest
 from searchkit.types import NoteKind, SearchMode
+from searchkit_indexes import IndexSpec
 from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -359,10 +361,11 @@ def test_another_model_embeds_anew_and_the_old_vectors_are_not_mixed_in(library:
 @pytest.mark.in_files
 def test_a_damaged_or_missing_index_is_rebuilt_from_the_catalog(library: Library, docs: Path) -> None:
     library.index(docs)
+    set_index(library.collection("docs"), IndexSpec.parse("rabitq-1bit-64"))  # one that has files
     before = [(hit.path, hit.score) for hit in library.search("prune the roses")]
     index = library.home.path / "collections" / "docs" / "index"
     generation = next(index.iterdir())
-    (generation / "vectors.npy").write_bytes(b"damaged")
+    max(generation.glob("*.npy"), key=lambda path: path.stat().st_size).write_bytes(b"damaged")
     with Library(library.home, embedder=HashEmbedder()) as reopened:
         assert [(hit.path, hit.score) for hit in reopened.search("prune the roses")] == before
         reopened.index(docs)
@@ -385,6 +388,7 @@ def test_a_search_sees_what_another_process_has_indexed_meanwhile(library: Libra
 @pytest.mark.in_files
 def test_state_is_readable_by_the_user_alone(library: Library, docs: Path) -> None:
     library.index(docs)
+    set_index(library.collection("docs"), IndexSpec.parse("rabitq-1bit-64"))  # one that has files
     folder = library.home.path / "collections" / "docs"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "catalog.db").stat().st_mode & 0o777 == 0o600

@@ -13,6 +13,8 @@ from searchkit.catalog import fulltext
 from searchkit.errors import UsageError
 from searchkit.library import Library
 from searchkit.maintenance.rebuild import rebuild_collection, verify_collection
+from searchkit.maintenance.tune_index import set_index
+from searchkit_indexes import IndexSpec
 from tests.support.errors import refused
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -119,7 +121,9 @@ FILES: dict[str, Callable[[Path], object]] = {
     "catalog flipped": lambda folder: flip(folder / "catalog.db"),
     "catalog cut": lambda folder: (folder / "catalog.db").write_bytes((folder / "catalog.db").read_bytes()[:9000]),
     "catalog overwritten": lambda folder: (folder / "catalog.db").write_bytes(b"nonsense" * 2000),
-    "vectors of the index flipped": lambda folder: flip(next(folder.glob("index/*/vectors.npy"))),
+    "codes of the index flipped": lambda folder: flip(
+        max(folder.glob("index/*/*"), key=lambda path: path.stat().st_size * (path.suffix != ".json"))
+    ),
     "ids of the index flipped": lambda folder: flip(next(folder.glob("index/*/ids.npy"))),
     "a file of the index gone": lambda folder: next(folder.glob("index/*/ids.npy")).unlink(),
     "manifest flipped": lambda folder: flip(next(folder.glob("index/*/manifest.json"))),
@@ -130,6 +134,7 @@ FILES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", FILES)
 def test_damage_in_every_file_is_found_and_mended(library: Library, folder: Path, what: str) -> None:
+    set_index(library.collection("docs"), IndexSpec.parse("rabitq-1bit-64"))  # one that has files
     before = hits(library)
     library.close()
     FILES[what](folder)

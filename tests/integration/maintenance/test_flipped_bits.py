@@ -112,6 +112,7 @@ def worst_flips(home: Path) -> Iterator[Flip]:
         "SELECT term FROM fulltext_idx WHERE length(term) > 2",
         "SELECT sz FROM fulltext_docsize",
         "SELECT vector FROM vectors",
+        "SELECT CAST(fingerprint AS BLOB) FROM models",
         "SELECT CAST(text AS BLOB) FROM chunks",
         "SELECT CAST(path AS BLOB) FROM documents",
         "SELECT CAST(value AS BLOB) FROM meta WHERE length(value) > 4",

@@ -13,12 +13,13 @@ from searchkit.catalog import roots
 from searchkit.catalog.connection import writing
 from searchkit.catalog.documents import DocumentRecord, content_hash, put_document
 from searchkit.catalog.meta import MODEL, set_meta
+from searchkit.catalog.vector_codes import as_stored
 from searchkit.catalog.vectors import put_vectors
 from searchkit.errors import UsageError
 from searchkit.home import Home, collection_at
 from searchkit.library import Library
 from searchkit.search.query.filters import Filters
-from searchkit.types import Chunk, DocumentStatus, Passage, SearchMode
+from searchkit.types import Chunk, DocumentStatus, Passage, SearchMode, Storage
 from searchkit_indexes import Vectors
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -279,7 +280,7 @@ def test_recall_holds_under_filters(many: Many, given: str, buckets: int) -> Non
     recalls = []
     for _ in range(20):
         query = " ".join(f"word{i}" for i in random.integers(0, 300, 4))
-        scores = many.vectors[allowed] @ embedder.embed_queries([query])[0]
+        scores = as_stored(many.vectors[allowed], Storage.STANDARD) @ embedder.embed_queries([query])[0]
         best = set(allowed[np.argsort(-scores)[:10]].tolist())
         found = {int(hit.path.stem) for hit in many.library.search(f"{query} {given}", mode=SearchMode.SEMANTIC)}
         assert found <= set(allowed.tolist())

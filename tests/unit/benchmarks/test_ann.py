@@ -1,6 +1,5 @@
 """The nearest-neighbour benchmark's own arithmetic, on a tiny set; no engine is needed."""
 
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ from benchmarks.ann.truth import K, Truth, allowed_ids, exact
 from benchmarks.ann.tuning import tuned
 from benchmarks.ann.vectors import Enlarger, Recipe, read_real, write_set
 from benchmarks.ann.worker import Watched
+from searchkit.catalog.connection import open_for_writing
+from searchkit.catalog.vectors import put_vectors
 from searchkit_indexes import Vectors
 
 
@@ -93,10 +94,9 @@ def test_what_two_collections_share_is_taken_once(tmp_path: Path) -> None:
     apart = unit(np.random.default_rng(8).standard_normal((500, 32)))
     catalogs = [tmp_path / "a.db", tmp_path / "b.db"]
     for catalog, vectors in zip(catalogs, (apart[:300], apart[200:]), strict=True):
-        with sqlite3.connect(catalog) as connection:
-            connection.execute("CREATE TABLE vectors (fingerprint TEXT, vector BLOB)")
-            rows = [("model", vector.astype(np.float16).tobytes()) for vector in vectors]
-            connection.executemany("INSERT INTO vectors VALUES (?, ?)", [*rows, ("another", rows[0][1])])
+        with open_for_writing(catalog) as connection, connection.transaction():
+            put_vectors(connection, "model", [b"%d" % row for row in range(300)], vectors)
+            put_vectors(connection, "another", [b"0"], vectors[:1])
     assert len(read_real(catalogs, "model")) == 500
 
 

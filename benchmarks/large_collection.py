@@ -28,7 +28,8 @@ import numpy as np
 
 from searchkit.catalog.connection import reading
 from searchkit.catalog.meta import COVERED, LAZY, set_meta
-from searchkit.catalog.vectors import pending_hashes, put_vectors
+from searchkit.catalog.pending import pending_hashes
+from searchkit.catalog.vectors import put_vectors
 from searchkit.collection import Collection
 from searchkit.embedding.embedder import normalized
 from searchkit.evaluate.beir import read_beir

@@ -11,7 +11,13 @@ from searchkit.catalog import vectors
 from searchkit.catalog.catalog import CatalogReader, CatalogWriter
 from searchkit.catalog.connection import reading
 from searchkit.catalog.meta import note_rate
-from searchkit.catalog.vectors import PendingPassage
+from searchkit.catalog.pending import (
+    PendingPassage,
+    pending_hashes,
+    pending_pages,
+    pending_tokens,
+    without_vector,
+)
 from searchkit.embedding.embedder import Embedder
 from searchkit.errors import CatalogError
 from searchkit.home import CollectionFolder
@@ -40,7 +46,7 @@ def nothing() -> None:
 
 def tokens_to_embed(catalog: CatalogReader, fingerprint: str) -> EmbeddingProgress:
     """Count the passages that have no vector yet, and their tokens."""
-    passages, tokens = vectors.pending_tokens(catalog, fingerprint)
+    passages, tokens = pending_tokens(catalog, fingerprint)
     return EmbeddingProgress(passages, tokens + _PROMPT_TOKENS * passages)
 
 
@@ -61,7 +67,7 @@ def embed_pending(
     held: list[tuple[bytes, Vectors]] = []
     began = last_commit = time.monotonic()
     try:
-        for pending in vectors.pending_pages(catalog, embedder.info.fingerprint, _PAGE):
+        for pending in pending_pages(catalog, embedder.info.fingerprint, _PAGE):
             for start in range(0, len(pending), PASSAGES_AT_ONCE):
                 if done + len(held) and is_interrupted():  # every run makes progress
                     return EmbeddingProgress(done + len(held), tokens)
@@ -83,7 +89,7 @@ def embed_pending(
 
 
 def embed_page(catalog: CatalogWriter, embedder: Embedder, page: list[PendingPassage]) -> EmbeddingProgress:
-    """Embed one of `vectors.pending_pages` and store it, in one transaction. What has a vector by now is left out."""
+    """Embed one of `pending_pages` and store it, in one transaction. What has a vector by now is left out."""
     pending = _still_pending(catalog, embedder.info.fingerprint, page)
     done = _commit(catalog, embedder.info.fingerprint, _embedded(embedder, pending))
     return EmbeddingProgress(done, sum(item.token_count + _PROMPT_TOKENS for item in page))
@@ -91,7 +97,7 @@ def embed_page(catalog: CatalogWriter, embedder: Embedder, page: list[PendingPas
 
 def _still_pending(catalog: CatalogReader, fingerprint: str, group: list[PendingPassage]) -> list[PendingPassage]:
     """The passages of a group that no search has had embedded meanwhile."""
-    left = vectors.without_vector(catalog, fingerprint, [item.content_hash for item in group])
+    left = without_vector(catalog, fingerprint, [item.content_hash for item in group])
     return [item for item in group if item.content_hash in left]
 
 
@@ -131,7 +137,7 @@ def reuse_vectors(catalog: CatalogWriter, fingerprint: str, others: Iterable[Col
 
 def _copy(lender: CatalogReader, catalog: CatalogWriter, fingerprint: str) -> int:
     copied, last = 0, b""
-    while missing := vectors.pending_hashes(catalog, fingerprint, last, _AT_ONCE):
+    while missing := pending_hashes(catalog, fingerprint, last, _AT_ONCE):
         found = vectors.vectors_of_hashes(lender, fingerprint, missing)
         if found:
             with catalog.transaction():

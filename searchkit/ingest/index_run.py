@@ -10,6 +10,7 @@ from searchkit.catalog import documents, vectors
 from searchkit.catalog.catalog import CatalogWriter
 from searchkit.catalog.meta import COVERED, LAZY, UPDATED, left_out, set_folder_problems, set_left_out, set_meta
 from searchkit.catalog.passages import count_chunks, count_passages
+from searchkit.catalog.pending import forget_asked
 from searchkit.catalog.roots import Root, all_roots
 from searchkit.embedding.embedder import Embedder
 from searchkit.files import path_to_text
@@ -115,7 +116,7 @@ class IndexRun:
             if not is_same:
                 vectors.remove_orphans(self.catalog)
             if is_covered:
-                vectors.forget_asked(self.catalog)
+                forget_asked(self.catalog)
             set_meta(self.catalog, COVERED, self._fingerprint if is_covered else "")
             set_meta(self.catalog, UPDATED, datetime.now().astimezone().isoformat(timespec="seconds"))
         write_guess_index(self.folder, self.catalog)

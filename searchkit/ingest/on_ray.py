@@ -1,7 +1,7 @@
 """Embeds a collection of a database by actors on the machines of a Ray cluster, each of which holds one model.
 
 Ray starts the actors, hands out tickets, and starts again what is killed. A ticket says no more than that there is a block to
-embed. Which passages that is, the database decides, as it does for every process that embeds (`vectors.pending_pages`): a ticket
+embed. Which passages that is, the database decides, as it does for every process that embeds (`pending.pending_pages`): a ticket
 that is done twice takes other passages, what a killed actor had taken is free at once, and what two have computed is stored once.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from searchkit.catalog import vectors
+from searchkit.catalog import pending
 from searchkit.catalog.catalog import CatalogWriter, readable_errors
 from searchkit.catalog.connection import writing
 from searchkit.catalog.meta import note_rate
@@ -93,8 +93,8 @@ class EmbeddingActor:
         return self._open.enter_context(writing(self._work.folder, None, beside_others=True))
 
     @cached_property
-    def _pages(self) -> Iterator[list[vectors.PendingPassage]]:
-        return vectors.pending_pages(self._catalog, self._work.fingerprint, _BLOCK)
+    def _pages(self) -> Iterator[list[pending.PendingPassage]]:
+        return pending.pending_pages(self._catalog, self._work.fingerprint, _BLOCK)
 
     def _block(self) -> EmbeddingProgress:
         passages = tokens = 0
@@ -105,7 +105,7 @@ class EmbeddingActor:
                 passages, tokens = passages + done.passages, tokens + done.tokens
                 continue
             del self._pages  # to begin again
-            if passages or time.monotonic() > until or not vectors.is_pending(self._catalog, self._work.fingerprint):
+            if passages or time.monotonic() > until or not pending.is_pending(self._catalog, self._work.fingerprint):
                 break
             time.sleep(_LOOK_SECONDS)
         return EmbeddingProgress(passages, tokens)
@@ -145,7 +145,7 @@ class RayCluster:
         _check(machines, work)
         passages = tokens = 0
         try:
-            while left := vectors.pending_tokens(catalog, info.fingerprint)[0]:
+            while left := pending.pending_tokens(catalog, info.fingerprint)[0]:
                 before = passages
                 for done in self._pass(
                     catalog, work, actors, tickets=min(_TICKETS_AT_ONCE, -(-left // _BLOCK) + actors)

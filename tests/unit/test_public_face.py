@@ -6,9 +6,10 @@ import sys
 import searchkit
 
 PUBLIC = """
-Action CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionStatus ConfigError DaemonLibrary Damage
+Action CatalogError Collection CollectionBusyError CollectionNotFoundError CollectionSizes CollectionStatus ConfigError
+DaemonLibrary Damage
 Filters GroupBy Hit Home IndexReport Library ModelError ModelNotFoundError Note NoteKind NothingIndexedError PassageAt
-Problem Progress RebuildReport Remedy RenameReport RunOptions SearchMode SearchRequest SearchResponse SearchkitError Trial
+Problem Progress RebuildReport Remedy RenameReport RunOptions SearchMode SearchRequest SearchResponse SearchkitError Storage Trial
 TuneOptions TuneReport TypedFilter UsageError __version__ demands_of embed_and_switch filters_of measure_indexes
 note_opened rebuild_collection rename_collection set_index switch_model verify_collection watch with_filters
 """

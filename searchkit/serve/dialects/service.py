@@ -46,7 +46,7 @@ class IndexProgress(BaseModel):
     total: int | None
     error: str
     report: dict[str, object] | None = Field(
-        description="What a finished run did, as `searchkit index --json` says it."
+        description="What a finished run did, in the fields of the report that the command prints as JSON."
     )
 
 
@@ -66,7 +66,7 @@ async def health() -> Health:
 
 @router.post("/index", operation_id="start_indexing", summary="Update a collection", status_code=202)
 async def start(request: IndexRequest, state: StateDep) -> IndexProgress:
-    """Read the folders of a collection again, as `searchkit index -c NAME` does. Returns at once.
+    """Bring a collection up to date: read its folders again. Returns at once.
 
     Refused unless the server was started with --allow-indexing. Other folders cannot be named.
     """

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from searchkit.catalog.catalog import SqliteDatabase
-from searchkit.catalog.vectors import pending_pages, put_vectors
+from searchkit.catalog.pending import pending_pages
+from searchkit.catalog.vectors import put_vectors
 from searchkit.errors import CollectionNotFoundError
 from searchkit.library import Library
 from searchkit.reports import RunOptions

@@ -17,7 +17,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres
 
 import psycopg
 
-from searchkit.catalog import fulltext, vectors
+from searchkit.catalog import fulltext, pending, vectors
 from searchkit.catalog.connection import memory_catalog, reading, writing
 from searchkit.catalog.damage import find_damage
 from searchkit.catalog.documents import content_hash
@@ -484,14 +484,14 @@ def test_two_that_embed_share_the_work(team: Library, docs: Path, embedder: Hash
     folder = team.collection("docs").folder
     fingerprint = embedder.info.fingerprint
     with writing(folder, beside_others=True) as one, writing(folder, beside_others=True) as other:
-        first = vectors.pending_pages(one, fingerprint, 1)
+        first = pending.pending_pages(one, fingerprint, 1)
         mine = next(first)
-        others = list(vectors.pending_pages(other, fingerprint, 1))
+        others = list(pending.pending_pages(other, fingerprint, 1))
         assert len(mine) == 1
         assert len(others) == 2
         assert mine[0] not in [item for page in others for item in page]
         first.close()  # as if it was killed
-        assert len(list(vectors.pending_pages(other, fingerprint, 10))) == 1, "what nobody stored comes again"
+        assert len(list(pending.pending_pages(other, fingerprint, 10))) == 1, "what nobody stored comes again"
 
 
 def test_both_databases_have_the_same_words_with_the_same_weights(folder: CollectionFolder) -> None:

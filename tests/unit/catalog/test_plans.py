@@ -11,7 +11,8 @@ from searchkit.catalog.catalog import CatalogWriter, SqliteDatabase
 from searchkit.catalog.connection import memory_catalog, open_for_writing
 from searchkit.catalog.documents import content_hash
 from searchkit.catalog.passages import hashes_in_file
-from searchkit.catalog.vectors import put_vectors, vectors_of_hashes, without_vector
+from searchkit.catalog.pending import without_vector
+from searchkit.catalog.vectors import put_vectors, vectors_of_hashes
 
 
 def plan_of(catalog: CatalogWriter, ask: Callable[[], object], table: str) -> list[str]:

@@ -227,7 +227,7 @@ def test_http_says_which_collection_was_not_reached(library: Library, docs: Path
             answer = client.get("/collections").json()
     finally:
         close_state(state, 10)
-    assert [each["name"] for each in answer["collections"]] == ["docs"]
+    assert [each["collection"] for each in answer["collections"]] == ["docs"]
     assert "cannot be reached" in answer["not_reached"]["team"]
     assert SECRET not in str(answer)
 

@@ -3,7 +3,8 @@
 To renew them: pytest tests/integration/tui --snapshot-update.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,17 @@ def running_job() -> Job:
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallApp:
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times are shown as they are there."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def app(tmp_path: Path, berlin: None, monkeypatch: pytest.MonkeyPatch) -> SmallApp:
     """Shows the made-up collections."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("searchkit_tui.collections.screen.read_rows", lambda _: ROWS)

@@ -97,7 +97,7 @@ def test_signs_of_many_writings(library: Library, snap_compare: Compare) -> None
 
 def test_help(library: Library, snap_compare: Compare) -> None:
     assert snap_compare(
-        app_over(library), terminal_size=(100, 40), run_before=asked("boiler", "f1", sees="Query syntax")
+        app_over(library), terminal_size=(100, 44), run_before=asked("boiler", "f1", sees="Query syntax")
     )
 
 

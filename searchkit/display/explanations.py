@@ -38,8 +38,6 @@ def why(hit: Hit, among: Sequence[Hit] = (), notes: Sequence[Note] = ()) -> Iter
         yield "words", ", ".join(map(on_one_line, evidence.terms))
     if spellings := [pair for note in notes if note.kind is NoteKind.CORRECTED for pair in _corrected(note)]:
         yield "spelling", ", ".join(f"{on_one_line(shown)} for {on_one_line(typed)}" for typed, shown in spellings)
-    if how is not None:
-        yield "sum", explained(hit, how)
     yield "place", place(hit)
     if hit.heading:
         yield "heading", on_one_line(hit.heading)
@@ -50,6 +48,8 @@ def why(hit: Hit, among: Sequence[Hit] = (), notes: Sequence[Note] = ()) -> Iter
         yield "copies", f"{hit.copies:,}"
     if hit.alike:
         yield "like it", plural(len(hit.alike), "hit")
+    if how is not None:
+        yield "sum", explained(hit, how)
 
 
 def _by_meaning(hit: Hit, how: Explanation) -> str:

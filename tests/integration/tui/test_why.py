@@ -1,5 +1,8 @@
 """Why a hit stands where it does: a pane beside the list, for the selected hit."""
 
+from rich.table import Table
+from textual.widgets import Static
+
 from searchkit.library import Library
 from searchkit_tui.search.screen import SearchScreen
 from tests.support.driving import Session, drive
@@ -7,10 +10,12 @@ from tests.support.driving import Session, drive
 
 def _why(session: Session) -> dict[str, str]:
     """The reasons as they are shown, by their names; none while the pane is hidden."""
-    if not session.app.screen_stack[0].query_one("#preview-why").display:
+    screen = session.app.screen_stack[0]
+    shown = screen.query_one("#preview-reasons", Static).content
+    if not screen.query_one("#preview-why").display or not isinstance(shown, Table):
         return {}
-    rows = (line.split(maxsplit=1) for line in session.preview("reasons").plain.replace("by ", "by_").split("\n"))
-    return dict(rows)
+    names, texts = (column.cells for column in shown.columns)
+    return dict(zip(map(str, names), map(str, texts), strict=True))
 
 
 def test_a_key_shows_why_a_hit_was_found_and_hides_it_again(library: Library) -> None:
@@ -23,10 +28,10 @@ def test_a_key_shows_why_a_hit_was_found_and_hides_it_again(library: Library) ->
         hit = session.results.hits[0]
         of = sum(each.evidence.bm25 is not None for each in session.results.hits)
         assert shown["score"] == f"{hit.score:.2f}"
-        assert shown["by_words"] == f"BM25 {hit.evidence.bm25:.2f}, number 1 of {of}"
-        assert shown["by_meaning"].startswith(f"cosine {hit.evidence.similarity:.3f}, number 1 of ")
+        assert shown["by words"] == f"BM25 {hit.evidence.bm25:.2f}, number 1 of {of}"
+        assert shown["by meaning"].startswith(f"cosine {hit.evidence.similarity:.3f}, number 1 of ")
         assert shown["words"] == "boiler, pressure"
-        assert shown["sum"].startswith("ranked by_")
+        assert shown["sum"].startswith("ranked by ")
         assert "× meaning" in shown["sum"]
         assert shown["place"].endswith("boiler.md:3")
         assert shown["collection"] == "notes"
@@ -75,3 +80,16 @@ def test_a_listed_file_that_nothing_ranks_has_its_place_and_date(library: Librar
         assert set(_why(session)) <= {"place", "heading", "date", "collection"}
 
     drive(library, scenario)
+
+
+def test_on_a_small_terminal_the_keys_that_scroll_the_preview_reach_all_of_it(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        await session.search("boiler pressure")
+        await session.press("alt+e")
+        await session.until(lambda: "number 1 of" in session.seen)
+        assert "ranked by" not in session.seen
+        for _ in range(4):
+            await session.press("shift+down")
+        await session.until(lambda: "ranked by" in session.seen)
+
+    drive(library, scenario, columns=80, rows=24)

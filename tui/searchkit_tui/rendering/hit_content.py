@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
+from rich.table import Table
+from rich.text import Text
 from textual.content import Content
 
 from searchkit.display import alike, correspondence, place, plural, reason
@@ -23,7 +25,6 @@ _SCORE_CELLS, _DATE_CELLS = 8, 14  # before the file name
 _WEAK = "  weak"
 _LEAST_NAME_CELLS = 16
 _LEAST_SENDER_CELLS = 12
-_REASON_CELLS = 12  # of the names of reasons
 
 Marks = Sequence[tuple[int, int]]
 
@@ -86,12 +87,16 @@ def heading(hit: Hit) -> Content:
     return Content("\n").join(lines)
 
 
-def reasons(hit: Hit, among: Sequence[Hit], notes: Sequence[Note]) -> Content:
-    """Style why a hit stands where it does: a line for each number, or what else there is, behind its name."""
+def reasons(hit: Hit, among: Sequence[Hit], notes: Sequence[Note]) -> Table:
+    """Lay out why a hit stands where it does: a row for each number, or what else there is, wrapped beside its name."""
     from searchkit.display.explanations import why  # loaded by those who ask for it
 
-    rows = [(name, visible(text, one_line=True)) for name, text in why(hit, among, notes)]
-    return Content("\n").join(Content.assemble((f"{name:{_REASON_CELLS}}", ASIDE_STYLE), text) for name, text in rows)
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(overflow="fold")
+    for name, text in why(hit, among, notes):
+        rows.add_row(name, Text(visible(text, one_line=True)))
+    return rows
 
 
 def marks_in_passage(hit: Hit) -> Marks:

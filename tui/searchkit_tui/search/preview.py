@@ -117,5 +117,9 @@ class Preview(Vertical, can_focus=False):
             self.query_one("#preview-reasons", Static).update(reasons(hit, among, notes))
 
     def scroll_lines(self, lines: int) -> None:
-        """Scroll the document, up if negative."""
-        self.query_one(DocumentScroll).move(lines)
+        """Scroll, up if negative: the reasons while they go on, then the document."""
+        why = self.query_one("#preview-why", VerticalScroll)
+        if self.shows_why and (why.scroll_y > 0 if lines < 0 else why.scroll_y < why.max_scroll_y):
+            why.scroll_relative(y=lines, animate=False)
+        else:
+            self.query_one(DocumentScroll).move(lines)

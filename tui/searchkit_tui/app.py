@@ -149,11 +149,11 @@ class SearchApp(App[tuple[Path, ...]]):
         else:
             await super().on_event(event)
 
-    def on_ready(self) -> None:
-        """Type what was held back."""
+    async def on_ready(self) -> None:
+        """Type what was held back, before the keys that wait behind this message."""
         early, self._typed_early = self._typed_early or [], None
         for event in early:
-            self.post_message(event)
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Show what upgrades do."""

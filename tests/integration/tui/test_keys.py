@@ -288,3 +288,28 @@ def test_the_help_is_wrapped_beside_the_keys_on_a_narrow_terminal(library: Libra
         assert after.index("system") == first.index("Open") or after.startswith(" " * first.index("Open"))
 
     drive(library, scenario, columns=80, rows=24)
+
+
+def test_keys_that_come_while_the_ui_becomes_ready_are_typed_after_those_before_them(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        session.app._typed_early = [events.Key("a", "a"), events.Key("b", "b")]
+        session.app.post_message(events.Ready())
+        for key, character in (("backspace", "\x7f"), ("t", "t"), ("space", " "), ("o", "o"), ("f", "f")):
+            session.app.post_message(events.Key(key, character))  # behind it, as the terminal sent them
+        await session.until(lambda: session.box.value.endswith("of"))
+        assert session.box.value == "at of"
+
+    drive(library, scenario)
+
+
+def test_no_key_of_a_burst_is_lost_while_hits_come_and_go(library: Library) -> None:
+    async def scenario(session: Session) -> None:
+        typed = "boiler pressure in the garden of notes " * 5
+        for at, character in enumerate(typed):
+            session.app.post_message(events.Key("space" if character == " " else character, character))
+            if at % 40 == 0:
+                await session.pilot.pause(0.2)  # a search begins
+        await session.until(lambda: len(session.box.value) >= len(typed))
+        assert session.box.value == typed
+
+    drive(library, scenario)

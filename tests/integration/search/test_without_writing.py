@@ -71,7 +71,7 @@ def over_http(home: Path) -> str:
         finally:
             close_state(state, 10)
     assert answer.status_code == 200, answer.text
-    return Path(answer.json()["results"][0]["path"]).name
+    return Path(answer.json()["hits"][0]["path"]).name
 
 
 def in_the_ui(home: Path) -> str:

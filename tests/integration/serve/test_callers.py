@@ -21,10 +21,11 @@ from searchkit.errors import CatalogError, CollectionNotFoundError, ConfigError,
 from searchkit.home import Home, View
 from searchkit.library import Library
 from searchkit.maintenance.callers import make_caller, read_callers
+from searchkit.reports import RunOptions
 from searchkit.search.query.filters import Filters
 from searchkit.serve.http import app
 from searchkit.serve.http.middleware.guards import OPEN_PATHS
-from searchkit.types import SearchMode
+from searchkit.types import SearchMode, Storage
 from tests.support.fake_llm import FakeLlm
 from tests.support.files import write
 from tests.support.hash_embedder import HashEmbedder
@@ -280,7 +281,7 @@ def test_scores_and_order_are_those_of_a_collection_without_the_other_roots(
     seen: Library, place: Path, tmp_path: Path, mode: SearchMode
 ) -> None:
     with Library(tmp_path / "home", embedder=HashEmbedder()) as alone:
-        alone.index(place / "sales", collection="archive")
+        alone.index(place / "sales", collection="archive", options=RunOptions(storage=Storage.EXACT))  # as a database stores them
         for query in QUERIES:
             expected, found = (each.find_hits(query) for each in (Asked(alone, mode), Asked(seen, mode)))
             assert found == expected, query

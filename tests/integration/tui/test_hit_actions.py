@@ -146,7 +146,7 @@ TUI = (sys.executable, "-m", "searchkit", "tui", "--mode", "lexical")
 def find(user: Typist, query: str, name: str) -> None:
     user.until("Type to search")
     user.type(query)
-    user.until(name)
+    user.until(name, "passages")  # before, the box is empty and all files are listed
 
 
 def test_without_windows_a_pdf_is_read_as_text_at_the_passage(

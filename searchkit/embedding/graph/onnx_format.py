@@ -1,4 +1,4 @@
-"""The ONNX file format, as far as our graphs use it: messages of Protocol Buffers, written and, for one change, read.
+"""The ONNX file format, as far as our graphs use it: messages of Protocol Buffers, written and read.
 
 Writes byte by byte what the package onnx would, of which the command therefore has no need (31 MB). Field numbers are those
 of onnx.proto. Knows no operators.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 _VARINT, _BYTES, _FIXED32, _FIXED64 = 0, 2, 5, 1  # wire types
 _FIXED_BYTES = {_FIXED32: 4, _FIXED64: 8}
 _MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT = 1, 5, 12
 _NODE_OUTPUT = 2
 _EXTERNAL = 1  # a tensor's data_location
 _FLOAT, _INT, _STRING, _GRAPH, _INTS = 1, 2, 3, 5, 7  # types of attributes
@@ -45,6 +45,25 @@ class Graph:
     """An encoded graph, as a branch of a conditional or as what a model runs."""
 
     message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that was read. Attributes are integers, floats, texts, lists of integers, or `Nodes` for a branch."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """A graph that was read: its nodes in order, the tensors that they use by name, and the names of its outputs."""
+
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, npt.NDArray[Any]]
+    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +154,88 @@ def extended_model(
         _message(number, _extended_graph(content, renamed, initializers, nodes)) if number == _MODEL_GRAPH else whole
         for number, whole, content in _fields(model)
     )
+
+
+def decode_model(model: bytes, weights: npt.NDArray[np.uint8]) -> Nodes:
+    """Read the graph of a model that was written here; large tensors are views of `weights`, its external file.
+
+    Raises ValueError for what is no such model.
+    """
+    graphs = [content for number, _, content in _fields(model) if number == _MODEL_GRAPH]
+    if len(graphs) != 1:
+        raise ValueError("not a model in ONNX")
+    return _decode_graph(graphs[0], weights)
+
+
+def _decode_graph(graph: bytes, weights: npt.NDArray[np.uint8]) -> Nodes:
+    nodes, tensors, outputs = [], {}, []
+    for number, _, content in _fields(graph):
+        if number == _GRAPH_NODE:
+            nodes.append(_decode_node(content, weights))
+        elif number == _GRAPH_INITIALIZER:
+            name, tensor = _decode_tensor(content, weights)
+            tensors[name] = tensor
+        elif number == _GRAPH_OUTPUT:
+            outputs.append(_texts(content, 1)[0])
+    return Nodes(tuple(nodes), tensors, tuple(outputs))
+
+
+def _decode_node(node: bytes, weights: npt.NDArray[np.uint8]) -> Node:
+    attributes = (_decode_attribute(content, weights) for number, _, content in _fields(node) if number == 5)
+    operator = _texts(node, 4)[0]
+    return Node(operator, _texts(node, 1), _texts(node, _NODE_OUTPUT), dict(attributes))
+
+
+def _decode_attribute(attribute: bytes, weights: npt.NDArray[np.uint8]) -> tuple[str, Any]:
+    name, kind, value, integers = "", 0, b"", []
+    for number, _, content in _fields(attribute):
+        if number == 1:
+            name = content.decode()
+        elif number == 20:
+            kind = _signed(content)
+        elif number == 8:
+            integers.append(_signed(content))
+        else:
+            value = content
+    if kind == _FLOAT:
+        return name, struct.unpack("<f", value)[0]
+    if kind == _INT:
+        return name, _signed(value)
+    if kind == _STRING:
+        return name, value.decode()
+    if kind == _GRAPH:
+        return name, _decode_graph(value, weights)
+    if kind == _INTS:
+        return name, integers
+    raise ValueError(f"the attribute {name} is of a type that our graphs do not have")
+
+
+def _decode_tensor(tensor: bytes, weights: npt.NDArray[np.uint8]) -> tuple[str, npt.NDArray[Any]]:
+    name, kind, shape, raw, place = "", 0, [], np.zeros(0, np.uint8), {}
+    for number, _, content in _fields(tensor):
+        if number == 1:
+            shape.append(_signed(content))
+        elif number == 2:
+            kind = _signed(content)
+        elif number == 8:
+            name = content.decode()
+        elif number == 9:
+            raw = np.frombuffer(content, np.uint8)
+        elif number == 13:
+            place[_texts(content, 1)[0]] = _texts(content, 2)[0]
+    if place:
+        raw = weights[int(place["offset"]) : int(place["offset"]) + int(place["length"])]
+    return name, raw.view(ElementType(kind).name.lower()).reshape(shape)
+
+
+def _texts(message: bytes, wanted: int) -> tuple[str, ...]:
+    return tuple(content.decode() for number, _, content in _fields(message) if number == wanted)
+
+
+def _signed(content: bytes) -> int:
+    """The number in a field of integers, which may be negative."""
+    value, _ = _read_varint(content, 0)
+    return value - (1 << 64) if value >> 63 else value
 
 
 def _extended_graph(

@@ -149,9 +149,12 @@ def memory_catalog() -> CatalogWriter:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Connect in autocommit mode, so that transactions begin where the code says so."""
-    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    """Connect in autocommit mode, so that transactions begin where the code says so; never creates a file."""
+    location = f"{path.absolute().as_uri()}?mode=rw"
     try:
+        connection = sqlite3.connect(
+            location, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False, uri=True
+        )
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.DatabaseError as error:
         remedy = FREE_SPACE if is_disk_full(path.parent) else remedy_of(path)

@@ -75,7 +75,7 @@ def test_it_says_where_it_is_serves_and_stops(environment: dict[str, str], docs:
         assert lines[2].startswith(f"In the browser: {url}/")
         headers = {"authorization": f"Bearer {shown.stdout.strip()}"}
         with httpx2.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
-            found = client.get("/search", params={"q": "pruning rose bushes", "k": 1}).json()["results"]
+            found = client.get("/search", params={"q": "pruning rose bushes", "k": 1}).json()["hits"]
             assert found[0]["title"] == "roses.md: Roses"
             model = client.get("/v1/models").json()["data"][-1]["id"].partition(":")[0]
             text = client.post("/v1/embeddings", json={"model": f"{model}:query", "input": "roses"}).json()

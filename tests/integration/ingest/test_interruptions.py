@@ -40,9 +40,7 @@ def test_killed_at_random_moments_a_run_resumes_and_ends_as_an_undisturbed_one(
     assert hits(disturbed) == hits(calm)
     with Library(disturbed, embedder=HashEmbedder()) as library:
         assert verify_collection(library.collection("docs")) == []
-    leftovers = [path.name for path in (disturbed / "collections" / "docs" / "index").iterdir()]
-    assert len([name for name in leftovers if name.isdigit()]) == 1
-    assert [name for name in leftovers if name.startswith(".")] == []
+    assert not (disturbed / "collections" / "docs" / "index").exists()  # so few vectors are compared as they are stored
 
 
 def test_a_collection_that_a_killed_run_left_empty_is_used_by_the_next(tmp_path: Path, folder: Path) -> None:

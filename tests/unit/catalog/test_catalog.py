@@ -7,6 +7,7 @@ import pytest
 
 from searchkit.catalog.connection import open_for_reading, reading, writing
 from searchkit.catalog.meta import set_meta
+from searchkit.errors import CatalogError
 from searchkit.home import CollectionFolder
 
 
@@ -22,6 +23,13 @@ def folder(tmp_path: Path) -> CollectionFolder:
 def test_a_catalog_opened_for_reading_cannot_be_changed(folder: CollectionFolder) -> None:
     with open_for_reading(folder.catalog) as catalog, pytest.raises(sqlite3.OperationalError, match="readonly"):
         catalog.execute("DELETE FROM meta")
+
+
+def test_reading_what_is_not_there_creates_nothing(tmp_path: Path) -> None:
+    """Or else a reader beside the run that creates the catalog would leave an empty one."""
+    with pytest.raises(CatalogError, match="cannot be opened"):
+        open_for_reading(tmp_path / "catalog.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_are_changed_in_a_transaction_only(folder: CollectionFolder) -> None:

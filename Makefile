@@ -36,7 +36,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 $(VENV)/.installed-reference: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray,reference,train]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[openvino,ray,reference,train]'
 	touch $@
 
 # Where the command and the UI look: in the user's data directory, or where SEARCHKIT_HOME says.

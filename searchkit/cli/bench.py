@@ -12,8 +12,11 @@ import click
 from searchkit.cli.completion import COLLECTION
 from searchkit.cli.options import PATH, NearestGroup, argument, option, with_options
 from searchkit.cli.output import print_json, say
+from searchkit.embedding.engine import Engine as PassageEngine
+from searchkit.embedding.engine import require_openvino
 
 if TYPE_CHECKING:
+    from searchkit.embedding.onnx_embedder import OnnxEmbedder
     from searchkit.evaluate.speed.bench import Plan
     from searchkit.evaluate.speed.engine import Engine
     from searchkit.library import Library
@@ -61,6 +64,15 @@ class _Request:
             default="how to change the settings after an update",
             show_default=True,
             help="For --collection.",
+        ),
+    ]
+    engine: Annotated[
+        tuple[str, ...],
+        option(
+            "--engine",
+            multiple=True,
+            type=click.Choice([each.value for each in PassageEngine]),
+            help="The first model's passages on this engine too (default: the chosen one alone); may be repeated.",
         ),
     ]
     sentence_transformers: Annotated[
@@ -142,7 +154,7 @@ def _plan(library: "Library", request: _Request) -> "Plan":
     scale = QUICK if request.quick else FULL
     return Plan(
         engines=(*own, *others),
-        variants=(model_engine(opened[0], 1, name=f"{opened[0].info.name}, 1 thread"),) if threads > 1 else (),
+        variants=_variants(opened[0], threads, request.engine),
         reference=reference,
         passages=read_passages(request.texts) if request.texts else SAMPLE_PASSAGES,
         corpus=read_passages(request.corpus) if request.corpus else (),
@@ -152,6 +164,17 @@ def _plan(library: "Library", request: _Request) -> "Plan":
         sections=frozenset(Section(name) for name in request.only or Section),
         scale=replace(scale, rounds=request.rounds or scale.rounds),
     )
+
+
+def _variants(embedder: "OnnxEmbedder", threads: int, engines: Sequence[str]) -> "tuple[Engine, ...]":
+    """The subject on one thread, and its passages on other engines. Raises ModelError for one that is not installed."""
+    from searchkit.evaluate.speed.engine import model_engine
+
+    name = embedder.info.name
+    if set(engines) - {PassageEngine.ONNX_RUNTIME}:
+        require_openvino()
+    variants = [model_engine(embedder, threads, name=f"{name} on {engine}", engine=engine) for engine in engines]
+    return *variants, *([model_engine(embedder, 1, name=f"{name}, 1 thread")] if threads > 1 else [])
 
 
 def _check_data(request: _Request) -> None:

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -30,12 +30,16 @@ from searchkit.types import Passage
 from searchkit_indexes import Vectors
 
 if TYPE_CHECKING:
+    from searchkit.embedding.engine import Engine
     from searchkit.embedding.provisional import ProvisionalVectors
 
 Vector = npt.NDArray[np.float32]
+ONNX_RUNTIME = "onnxruntime"
+Run = Callable[[npt.NDArray[np.int64]], Vector]
 _INPUT = "token_ids"
 _FEW = 8  # queries; beyond, each query gets one core, which halves the work
 _SENTENCES = 1200  # characters
+_WORTH_COMPILING = 512  # texts; compiling takes as long as what is gained on some hundreds
 _MANY_TOKENS = 512  # the memory of longer texts is returned afterwards
 
 
@@ -52,6 +56,8 @@ class OnnxEmbedder:
         self.card = read_model_card(folder)
         self.info = self.card.info
         self._threads = threads or usable_cores()
+        self._seen = 0  # texts, until they are enough to compile another engine for
+        self._run_of_many: Run | None = None
 
     @cached_property
     def count_tokens(self) -> TokenCounter:
@@ -68,7 +74,7 @@ class OnnxEmbedder:
     def embed_documents(self, passages: Sequence[Passage]) -> Vectors:
         """See Embedder. A few sentences share the session of queries, if no other is open: opening it takes longer than they do."""
         texts = [self.card.prompts.of_passage(passage) for passage in passages]
-        is_open = "_steady_session" in self.__dict__ or self.serves_many
+        is_open = "_steady_session" in self.__dict__ or self._run_of_many is not None or self.serves_many
         if 0 < len(texts) <= _FEW and not is_open and sum(map(len, texts)) <= _SENTENCES:
             return np.stack([self.embed_one(text) for text in texts])
         return self.embed_many(texts)
@@ -113,7 +119,7 @@ class OnnxEmbedder:
         vectors = np.empty((len(texts), self.info.dimension), np.float32)
         if not texts:
             return vectors
-        session = self._steady_session
+        embed = self._run_for(len(texts))
         inputs = enumerate(np.array([self._tokenizer.encode(text, self.info.max_tokens)], np.int64) for text in texts)
         longest_first = sorted(
             inputs, key=lambda item: -item[1].size
@@ -125,7 +131,7 @@ class OnnxEmbedder:
             for row, ids in remaining:
                 if stopped.is_set():
                     return
-                vectors[row] = self._run(session, ids)
+                vectors[row] = embed(ids)
 
         workers = min(self._threads, len(texts))
         if workers <= 1:
@@ -140,9 +146,63 @@ class OnnxEmbedder:
                 raise
         return vectors
 
+    @property
+    def threads(self) -> int:
+        """The number of cores that it uses."""
+        return self._threads
+
+    def runner(self, engine: "Engine") -> Run:
+        """Open a session on an engine, for many texts: from (1, tokens) ids to the (dimension,) vector."""
+        if engine == ONNX_RUNTIME:
+            return partial(self._run, self._steady_session)
+        from searchkit.embedding.openvino_session import OpenVinoSession
+
+        session = OpenVinoSession(self.folder, self._threads, in_bytes=engine.in_bytes)
+        return lambda ids: self._checked(session.vector(ids))
+
+    def long_inputs(self, tokens: int, count: int) -> list[npt.NDArray[np.int64]]:
+        """Make inputs of the given length, fewer tokens if the model takes no more, of sentences in many languages."""
+        from searchkit.embedding.sample import sample_inputs
+
+        texts = sample_inputs(self.card.prompts)
+        length = min(tokens, self.info.max_tokens)
+        inputs = []
+        for start in range(count):
+            text = " ".join(texts[(start * 7 + step) % len(texts)] for step in range(len(texts)))
+            inputs.append(np.array([self._tokenizer.encode(text, length)], np.int64))
+        return inputs
+
+    def use_from_now_on(self, engine: "Engine | None" = None) -> None:
+        """Open an engine for many texts, the chosen one by default, at once rather than when enough texts have come."""
+        if engine is None:
+            from searchkit.embedding.engine import chosen_engine
+
+            engine, _ = chosen_engine(self.folder, self.info.fingerprint)
+        if damage := damage_of(self.folder, self.card):
+            raise self._damaged(damage)
+        if engine != ONNX_RUNTIME:
+            run = self.runner(engine)
+            with suppress(RuntimeError):  # where it cannot compile the graph any more, ONNX Runtime still can
+                run(np.array([[1]], np.int64))
+                self._run_of_many = run
+                self.__dict__.pop("_steady_session", None)  # one of them is enough in memory
+                return
+        self._run_of_many = partial(self._run, self._steady_session)
+
+    def _run_for(self, count: int) -> Run:
+        """What embeds many texts, of which `count` come next: the chosen engine once they are worth compiling it."""
+        if self._run_of_many is None and not self.serves_many:  # else the weights would be in memory twice
+            self._seen += count
+            if self._seen >= _WORTH_COMPILING:
+                self.use_from_now_on()
+        return self._run_of_many or partial(self._run, self._steady_session)
+
     def _run(self, session: Any, ids: npt.NDArray[np.int64]) -> Vector:
         options = self._giving_back if ids.size > _MANY_TOKENS else None
         vector: Vector = session.run(None, {_INPUT: ids}, options)[0][0]
+        return self._checked(vector)
+
+    def _checked(self, vector: Vector) -> Vector:
         if vector.shape != (self.info.dimension,):
             raise self._damaged(f"it gives vectors of {vector.size} numbers, not {self.info.dimension}")
         if not np.isfinite(vector).all():

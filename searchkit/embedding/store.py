@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchkit.embedding.engine import is_installed
 from searchkit.embedding.known_models import get_again, known_model
 from searchkit.embedding.model_folder import (
     ADAPTER_FILE,
@@ -36,6 +37,7 @@ from searchkit.reports import Progress, ProgressListener
 
 if TYPE_CHECKING:
     from searchkit.embedding.adapted_model import Adaptation, Matrix
+    from searchkit.embedding.engine import Comparison, Engine
     from searchkit.embedding.onnx_embedder import OnnxEmbedder
     from searchkit.embedding.verify import Verification
     from searchkit.types import Passage
@@ -197,7 +199,7 @@ class ModelStore:
             return card
 
         try:
-            return _converted(
+            card = _converted(
                 checkpoint, target, quantization=quantization, passages=passages, on_progress=on_progress, finish=finish
             )
         except FileExistsError:  # another process was faster
@@ -206,6 +208,10 @@ class ModelStore:
                 return there
             self.free_name(chosen)
             raise
+        if is_installed():
+            on_progress(Progress("Converting", 99, 100, "%", note="measuring which engine is faster here"))
+            self.measure(chosen)
+        return card
 
     def add_adapted(self, base: str, name: str, new: "Adaptation") -> ModelCard:
         """Create a model from an installed one and a matrix. Raises ModelError if the name is taken or invalid."""
@@ -235,6 +241,32 @@ class ModelStore:
         if self._can_be_converted() and name == BUNDLED:
             return Verification(remark="not converted yet; that happens when it is first used")
         return verify_model(self._folder / name)
+
+    def engine(self, name: str) -> "tuple[Engine, float | None]":
+        """The engine for passages of an installed model here; see `chosen_engine`."""
+        from searchkit.embedding.engine import chosen_engine
+
+        folder = self._folder / name
+        return chosen_engine(folder, read_model_card(folder).fingerprint)
+
+    def use_engine(self, name: str, engine: "Engine") -> None:
+        """Have passages of a model embedded by an engine on this machine. Raises ModelNotFoundError, and ModelError without it."""
+        from searchkit.embedding.engine import Engine, keep_engine, require_openvino
+
+        self.require(name)
+        if engine is not Engine.ONNX_RUNTIME:
+            require_openvino()
+        folder = self._folder / name
+        keep_engine(folder, read_model_card(folder).fingerprint, engine)
+
+    def measure(self, name: str) -> "Comparison":
+        """Compare the engines on passages of a model, and use the fastest on this machine.
+
+        Raises ModelNotFoundError, and ModelError if there is only one engine.
+        """
+        from searchkit.embedding.engine import choose_engine
+
+        return choose_engine(self.open(name))
 
     def remove(self, name: str) -> int:
         """Delete a model's folder, broken or not; returns the bytes freed. Raises ModelNotFoundError if there is none."""

@@ -59,4 +59,6 @@ def stored_vectors(home: Path) -> int:
 
 def hits(home: Path) -> list[tuple[str, float, str]]:
     with Library(home, embedder=HashEmbedder()) as library:
-        return [(str(h.path), round(h.score, 5), h.text) for question in QUESTIONS for h in library.search(question, k=5)]
+        return [
+            (str(h.path), round(h.score, 5), h.text) for question in QUESTIONS for h in library.search(question, k=5)
+        ]

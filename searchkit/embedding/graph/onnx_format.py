@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 _VARINT, _BYTES, _FIXED32, _FIXED64 = 0, 2, 5, 1  # wire types
 _FIXED_BYTES = {_FIXED32: 4, _FIXED64: 8}
-_MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_OUTPUT = 1, 5, 12
-_NODE_OUTPUT = 2
+MODEL_GRAPH = 7
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_OUTPUT = 1, 5, 12
+NODE_OUTPUT = 2
 _EXTERNAL = 1  # a tensor's data_location
-_FLOAT, _INT, _STRING, _GRAPH, _INTS = 1, 2, 3, 5, 7  # types of attributes
+FLOAT, INT, STRING, GRAPH, INTS = 1, 2, 3, 5, 7  # types of attributes
 
 
 class ElementType(IntEnum):
@@ -48,25 +48,6 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A node that was read. Attributes are integers, floats, texts, lists of integers, or `Nodes` for a branch."""
-
-    operator: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """A graph that was read: its nodes in order, the tensors that they use by name, and the names of its outputs."""
-
-    nodes: tuple[Node, ...]
-    tensors: Mapping[str, npt.NDArray[Any]]
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ExternalData:
     """Where a tensor's elements are: so many bytes of a file next to the graph's, from an offset on."""
 
@@ -86,7 +67,7 @@ def encode_node(
     return b"".join(
         (
             *(_text(1, name) for name in inputs),
-            *(_text(_NODE_OUTPUT, name) for name in outputs),
+            *(_text(NODE_OUTPUT, name) for name in outputs),
             _text(4, operator),
             *(_message(5, _attribute(name, attributes[name])) for name in sorted(attributes)),
             b"" if domain is None else _text(7, domain),
@@ -125,9 +106,9 @@ def encode_graph(
     return Graph(
         b"".join(
             (
-                *(_message(_GRAPH_NODE, node) for node in nodes),
+                *(_message(GRAPH_NODE, node) for node in nodes),
                 _text(2, name),
-                *(_message(_GRAPH_INITIALIZER, tensor) for tensor in initializers),
+                *(_message(GRAPH_INITIALIZER, tensor) for tensor in initializers),
                 *(_message(11, value) for value in inputs),
                 *(_message(12, value) for value in outputs),
             )
@@ -139,7 +120,7 @@ def encode_model(graph: Graph, opsets: Mapping[str, int], *, ir_version: int, pr
     """Encode a model: what a file holds. `opsets`: the version of the operators of each domain."""
     sets = (_message(8, _text(1, domain) + _integer(2, version)) for domain, version in opsets.items())
     return b"".join(
-        (_integer(1, ir_version), _text(2, producer), _message(_MODEL_GRAPH, graph.message), *sets),
+        (_integer(1, ir_version), _text(2, producer), _message(MODEL_GRAPH, graph.message), *sets),
     )
 
 
@@ -151,125 +132,43 @@ def extended_model(
     Raises ValueError for what is no model.
     """
     return b"".join(
-        _message(number, _extended_graph(content, renamed, initializers, nodes)) if number == _MODEL_GRAPH else whole
-        for number, whole, content in _fields(model)
+        _message(number, _extended_graph(content, renamed, initializers, nodes)) if number == MODEL_GRAPH else whole
+        for number, whole, content in fields(model)
     )
-
-
-def decode_model(model: bytes, weights: npt.NDArray[np.uint8]) -> Nodes:
-    """Read the graph of a model that was written here; large tensors are views of `weights`, its external file.
-
-    Raises ValueError for what is no such model.
-    """
-    graphs = [content for number, _, content in _fields(model) if number == _MODEL_GRAPH]
-    if len(graphs) != 1:
-        raise ValueError("not a model in ONNX")
-    return _decode_graph(graphs[0], weights)
-
-
-def _decode_graph(graph: bytes, weights: npt.NDArray[np.uint8]) -> Nodes:
-    nodes, tensors, outputs = [], {}, []
-    for number, _, content in _fields(graph):
-        if number == _GRAPH_NODE:
-            nodes.append(_decode_node(content, weights))
-        elif number == _GRAPH_INITIALIZER:
-            name, tensor = _decode_tensor(content, weights)
-            tensors[name] = tensor
-        elif number == _GRAPH_OUTPUT:
-            outputs.append(_texts(content, 1)[0])
-    return Nodes(tuple(nodes), tensors, tuple(outputs))
-
-
-def _decode_node(node: bytes, weights: npt.NDArray[np.uint8]) -> Node:
-    attributes = (_decode_attribute(content, weights) for number, _, content in _fields(node) if number == 5)
-    operator = _texts(node, 4)[0]
-    return Node(operator, _texts(node, 1), _texts(node, _NODE_OUTPUT), dict(attributes))
-
-
-def _decode_attribute(attribute: bytes, weights: npt.NDArray[np.uint8]) -> tuple[str, Any]:
-    name, kind, value, integers = "", 0, b"", []
-    for number, _, content in _fields(attribute):
-        if number == 1:
-            name = content.decode()
-        elif number == 20:
-            kind = _signed(content)
-        elif number == 8:
-            integers.append(_signed(content))
-        else:
-            value = content
-    if kind == _FLOAT:
-        return name, struct.unpack("<f", value)[0]
-    if kind == _INT:
-        return name, _signed(value)
-    if kind == _STRING:
-        return name, value.decode()
-    if kind == _GRAPH:
-        return name, _decode_graph(value, weights)
-    if kind == _INTS:
-        return name, integers
-    raise ValueError(f"the attribute {name} is of a type that our graphs do not have")
-
-
-def _decode_tensor(tensor: bytes, weights: npt.NDArray[np.uint8]) -> tuple[str, npt.NDArray[Any]]:
-    name, kind, shape, raw, place = "", 0, [], np.zeros(0, np.uint8), {}
-    for number, _, content in _fields(tensor):
-        if number == 1:
-            shape.append(_signed(content))
-        elif number == 2:
-            kind = _signed(content)
-        elif number == 8:
-            name = content.decode()
-        elif number == 9:
-            raw = np.frombuffer(content, np.uint8)
-        elif number == 13:
-            place[_texts(content, 1)[0]] = _texts(content, 2)[0]
-    if place:
-        raw = weights[int(place["offset"]) : int(place["offset"]) + int(place["length"])]
-    return name, raw.view(ElementType(kind).name.lower()).reshape(shape)
-
-
-def _texts(message: bytes, wanted: int) -> tuple[str, ...]:
-    return tuple(content.decode() for number, _, content in _fields(message) if number == wanted)
-
-
-def _signed(content: bytes) -> int:
-    """The number in a field of integers, which may be negative."""
-    value, _ = _read_varint(content, 0)
-    return value - (1 << 64) if value >> 63 else value
 
 
 def _extended_graph(
     graph: bytes, renamed: Mapping[str, str], initializers: Sequence[bytes], nodes: Sequence[bytes]
 ) -> bytes:
-    parts: dict[int, list[bytes]] = {_GRAPH_NODE: [], _GRAPH_INITIALIZER: []}
-    for number, whole, content in _fields(graph):
+    parts: dict[int, list[bytes]] = {GRAPH_NODE: [], GRAPH_INITIALIZER: []}
+    for number, whole, content in fields(graph):
         parts.setdefault(number, []).append(
-            _message(number, _with_outputs_renamed(content, renamed)) if number == _GRAPH_NODE else whole
+            _message(number, _with_outputs_renamed(content, renamed)) if number == GRAPH_NODE else whole
         )
-    parts[_GRAPH_NODE] += [_message(_GRAPH_NODE, node) for node in nodes]
-    parts[_GRAPH_INITIALIZER] += [_message(_GRAPH_INITIALIZER, tensor) for tensor in initializers]
+    parts[GRAPH_NODE] += [_message(GRAPH_NODE, node) for node in nodes]
+    parts[GRAPH_INITIALIZER] += [_message(GRAPH_INITIALIZER, tensor) for tensor in initializers]
     return b"".join(part for number in sorted(parts) for part in parts[number])
 
 
 def _with_outputs_renamed(node: bytes, renamed: Mapping[str, str]) -> bytes:
     return b"".join(
-        _text(number, renamed.get(content.decode(), content.decode())) if number == _NODE_OUTPUT else whole
-        for number, whole, content in _fields(node)
+        _text(number, renamed.get(content.decode(), content.decode())) if number == NODE_OUTPUT else whole
+        for number, whole, content in fields(node)
     )
 
 
 def _attribute(name: str, value: object) -> bytes:
     match value:
         case Graph():
-            kind, content = _GRAPH, _message(6, value.message)
+            kind, content = GRAPH, _message(6, value.message)
         case str():
-            kind, content = _STRING, _text(4, value)
+            kind, content = STRING, _text(4, value)
         case Integral():
-            kind, content = _INT, _integer(3, int(value))
+            kind, content = INT, _integer(3, int(value))
         case Real():
-            kind, content = _FLOAT, _key(2, _FIXED32) + struct.pack("<f", value)
+            kind, content = FLOAT, _key(2, _FIXED32) + struct.pack("<f", value)
         case list() | tuple() if all(isinstance(each, Integral) for each in value):
-            kind, content = _INTS, b"".join(_integer(8, int(each)) for each in value)
+            kind, content = INTS, b"".join(_integer(8, int(each)) for each in value)
         case _:
             raise TypeError(f"the attribute {name} has a value that our graphs have no use for: {value!r}")
     return _text(1, name) + content + _integer(20, kind)
@@ -301,18 +200,18 @@ def _message(number: int, content: bytes) -> bytes:
     return _key(number, _BYTES) + _varint(len(content)) + content
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield the number, all bytes and the content of each field. Raises ValueError if the message is cut off or none."""
     at = 0
     while at < len(message):
         start = at
-        key, at = _read_varint(message, at)
+        key, at = read_varint(message, at)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
             begin = at
-            _, at = _read_varint(message, at)
+            _, at = read_varint(message, at)
         elif wire_type == _BYTES:
-            length, begin = _read_varint(message, at)
+            length, begin = read_varint(message, at)
             at = begin + length
         elif wire_type in _FIXED_BYTES:
             begin, at = at, at + _FIXED_BYTES[wire_type]
@@ -323,7 +222,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield number, message[start:at], message[begin:at]
 
 
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+def read_varint(message: bytes, at: int) -> tuple[int, int]:
     """Read the number at a position; returns it and the position behind it."""
     value = shift = 0
     while True:

@@ -73,9 +73,9 @@ class Engine:
     remedy: Remedy
 
 
-def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "") -> Engine:
-    """Describe an installed model in searchkit's own engine."""
-    options = json.dumps({"folder": str(embedder.folder.absolute()), "threads": threads})
+def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "", engine: str = "") -> Engine:
+    """Describe an installed model in searchkit's own engine. `engine`: for its passages; "" for the one that was chosen."""
+    options = json.dumps({"folder": str(embedder.folder.absolute()), "threads": threads, "engine": engine})
     modules = "searchkit.evaluate.speed.engines"
     return Engine(
         name=name or embedder.info.name,

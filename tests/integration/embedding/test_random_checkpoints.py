@@ -19,6 +19,7 @@ from searchkit.embedding.graph.weights import Inputs, Weights
 from searchkit.embedding.import_model import FAMILIES
 from searchkit.embedding.model_info import Quantization
 from searchkit.embedding.onnx_embedder import open_session
+from searchkit.embedding.openvino_session import OpenVinoSession
 from searchkit.embedding.tokenizer import FastTokenizer
 from tests.integration.test_command import Command
 from tests.support.processor import may_saturate
@@ -97,6 +98,26 @@ def test_fp32_vectors_equal_those_of_sentence_transformers(make: Make, name: str
     expected = by_sentence_transformers(folder, ids)
     assert np.ptp(expected @ expected.T) > 0.1  # texts differ
     assert cosines(by_graph(folder, ids), expected).min() > 0.99999
+
+
+@pytest.mark.parametrize("quantization", [Quantization.FP32, Quantization.INT8, Quantization.MIXED])
+@pytest.mark.parametrize("name", TINY)
+def test_openvino_gives_the_vectors_of_the_same_graph(make: Make, name: str, quantization: Quantization) -> None:
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    folder = make(name)
+    checkpoint, ids = Checkpoint(folder), texts(folder)
+    observed = dict(calibrate(checkpoint, FAMILIES[checkpoint.model_type].encoder, ids).observed)
+    by_onnx = by_graph(folder, ids, quantization, observed)
+
+    def near(*, in_bytes: bool, in_halves: bool) -> float:
+        session = OpenVinoSession(folder / quantization, 2, in_bytes=in_bytes, in_halves=in_halves)
+        vectors = np.array([session.vector(np.array([each])) for each in ids])
+        return float(cosines(vectors, by_onnx).mean())
+
+    is_exact = quantization is Quantization.FP32
+    assert near(in_bytes=False, in_halves=False) > (0.99999 if is_exact else 0.995)
+    assert near(in_bytes=True, in_halves=False) > (0.99999 if is_exact else 0.995)
+    assert near(in_bytes=False, in_halves=True) > 0.98  # the weights are large, and so is what is rounded
 
 
 @pytest.mark.parametrize("name", ["tiny-embeddinggemma-2", "tiny-modernbert"])

@@ -214,9 +214,7 @@ def test_a_catalog_of_the_first_version_is_migrated_and_stays_searchable(
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         migrations.apply(Database(connection), stop_before="m002_places_and_seals")
         connection.execute("ATTACH ? AS current", (str(current),))
-        named = (
-            "(SELECT v.id, content_hash, fingerprint, vector FROM current.vectors v JOIN current.models m ON m.id = v.model)"
-        )
+        named = "(SELECT v.id, content_hash, fingerprint, vector FROM current.vectors v JOIN current.models m ON m.id = v.model)"
         for table in ("meta", "roots", "exclusions", "documents", "chunks", "vectors"):
             columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
             source = named if table == "vectors" else f"current.{table}"

@@ -281,7 +281,9 @@ def test_scores_and_order_are_those_of_a_collection_without_the_other_roots(
     seen: Library, place: Path, tmp_path: Path, mode: SearchMode
 ) -> None:
     with Library(tmp_path / "home", embedder=HashEmbedder()) as alone:
-        alone.index(place / "sales", collection="archive", options=RunOptions(storage=Storage.EXACT))  # as a database stores them
+        alone.index(
+            place / "sales", collection="archive", options=RunOptions(storage=Storage.EXACT)
+        )  # as a database stores them
         for query in QUERIES:
             expected, found = (each.find_hits(query) for each in (Asked(alone, mode), Asked(seen, mode)))
             assert found == expected, query

@@ -82,7 +82,9 @@ def test_the_table_grows_trial_by_trial_and_the_cheapest_is_set(library: Library
         assert report is not None
         assert report.chosen is not None
         await user.until(lambda: table.row_count == len(report.trials))
-        plot = ["┈┈┈"] if size[1] > 24 else []  # there is room for it beside the table and a sentence on what is missing
+        plot = (
+            ["┈┈┈"] if size[1] > 24 else []
+        )  # there is room for it beside the table and a sentence on what is missing
         await user.until_seen("◆ Measured on", "recall@10", " ms", *plot)
         assert user.footer_keys <= 5  # and one of the app
         await user.press("s")

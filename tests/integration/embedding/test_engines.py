@@ -9,6 +9,7 @@ import pytest
 from searchkit.embedding import engine as engines
 from searchkit.embedding.engine import Engine, chosen_engine, keep_engine
 from searchkit.embedding.onnx_embedder import OnnxEmbedder, Run, Vector
+from searchkit.embedding.openvino_session import OpenVinoSession
 from searchkit.embedding.store import ModelStore
 from searchkit.errors import ModelError
 from searchkit.types import Passage
@@ -49,6 +50,27 @@ def test_the_fastest_engine_is_measured_kept_and_gives_the_same_vectors(store: M
         assert embedder.embed_many([]).shape == (0, 384)
     assert store.verify(NAME).problems == ()
     assert f"passages on {Engine.OPENVINO_BF16}" in Command(home)("models", "list").stdout
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("engine", [Engine.OPENVINO_INT8, Engine.OPENVINO_BF16])
+@pytest.mark.parametrize("first", [1, 2, 3, 9])
+def test_no_length_spoils_what_comes_after_it(store: ModelStore, engine: Engine, first: int) -> None:
+    pytest.importorskip("openvino")
+    run, expected = (store.open(NAME).runner(each) for each in (engine, Engine.ONNX_RUNTIME))
+    for length in (first, 40, 1, 17, 100, first, 41):
+        ids = np.arange(1000, 1000 + length)[None]
+        assert float(run(ids) @ expected(ids)) > 0.98, length
+
+
+@pytest.mark.reference
+def test_a_vector_that_is_no_numbers_is_made_again_by_onnx_runtime(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(OpenVinoSession, "vector", lambda *_: np.full(384, np.nan, np.float32))
+    embedder = store.open(NAME)
+    assert np.isfinite(embedder.runner(Engine.OPENVINO_INT8)(np.array([[101, 2000, 102]]))).all()
 
 
 @pytest.mark.reference

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from searchkit.library import Library
 
 SECTIONS = ["load", "speed", "latency", "search", "cosines", "retrieval"]
-_FOREIGN = ["sentence-transformers", "llama-cpp"]
+_FOREIGN = ["sentence-transformers", "openvino", "llama-cpp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,11 @@ class _Request:
     ]
     sentence_transformers: Annotated[
         Path | None,
-        option("--sentence-transformers", type=PATH, help="Checkpoint folder to compare with, run in fp32."),
+        option("--sentence-transformers", type=PATH, help="Checkpoint folder to compare with, run in fp32 and bf16."),
+    ]
+    openvino: Annotated[
+        Path | None,
+        option("--openvino", type=PATH, help="Checkpoint folder to compare with, exported to OpenVINO by PyTorch."),
     ]
     llama_cpp: Annotated[
         Path | None, option("--llama-cpp", type=PATH, help="GGUF file to compare with, run in llama.cpp.")
@@ -88,7 +92,7 @@ class _Request:
             "--python-for",
             multiple=True,
             metavar="ENGINE=PATH",
-            help="Interpreter in which one of these two engines is installed.",
+            help="Interpreter in which one of these three engines is installed.",
         ),
     ]
     as_json: Annotated[
@@ -195,12 +199,16 @@ def _check_data(request: _Request) -> None:
 
 def _other_engines(request: _Request, like: "Engine") -> "list[Engine]":
     """Describe the requested foreign engines, sentence-transformers first."""
-    from searchkit.evaluate.speed.engine import llama_cpp_engine, sentence_transformers_engine
+    from searchkit.evaluate.speed.engine import llama_cpp_engine, openvino_engine, sentence_transformers_engine
 
     interpreters = _interpreters(request.python_for)
     found = []
     if checkpoint := request.sentence_transformers:
-        found.append(sentence_transformers_engine(checkpoint, interpreters["sentence-transformers"], like))
+        for precision in ("fp32", "bf16"):
+            python = interpreters["sentence-transformers"]
+            found.append(sentence_transformers_engine(checkpoint, python, like, precision=precision))
+    if checkpoint := request.openvino:
+        found.append(openvino_engine(checkpoint, interpreters["openvino"], like))
     if file := request.llama_cpp:
         found.append(llama_cpp_engine(file, interpreters["llama-cpp"], like))
     return found

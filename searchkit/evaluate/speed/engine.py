@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from searchkit.embedding.model_info import Prompts
 from searchkit.embedding.onnx_embedder import OnnxEmbedder
@@ -89,20 +89,41 @@ def model_engine(embedder: OnnxEmbedder, threads: int, *, name: str = "", engine
     )
 
 
-def sentence_transformers_engine(checkpoint: Path, python: str, like: Engine) -> Engine:
+def sentence_transformers_engine(
+    checkpoint: Path, python: str, like: Engine, *, precision: Literal["fp32", "bf16"] = "fp32"
+) -> Engine:
     """Describe a checkpoint in sentence-transformers, with the inputs and threads of `like`. Raises UsageError."""
-    if not (checkpoint / "modules.json").is_file():
-        raise UsageError(f"{checkpoint} is not a sentence-transformers checkpoint: it contains no modules.json.")
-    options = {"checkpoint": str(checkpoint.absolute()), "threads": like.threads}
+    _check_checkpoint(checkpoint)
+    options = {"checkpoint": str(checkpoint.absolute()), "threads": like.threads, "precision": precision}
     return replace(
         like,
-        name="sentence-transformers fp32",
+        name=f"sentence-transformers {precision}",
         command=(python, str(_WORKER), "sentence_transformers_engine", json.dumps(options)),
         batch_sizes=(1, 8),
         size_bytes=sum(file.stat().st_size for file in checkpoint.rglob("*.safetensors")),
         own_tokenizer=True,
         remedy=_interpreter("sentence-transformers", "the package"),
     )
+
+
+def openvino_engine(checkpoint: Path, python: str, like: Engine) -> Engine:
+    """Describe a checkpoint exported to OpenVINO by PyTorch, in bfloat16 where the processor has it. Raises UsageError."""
+    _check_checkpoint(checkpoint)
+    options = {"checkpoint": str(checkpoint.absolute()), "threads": like.threads, "precision": "bf16"}
+    return replace(
+        like,
+        name="OpenVINO as exported, bf16",
+        command=(python, str(_WORKER), "openvino_engine", json.dumps(options)),
+        batch_sizes=(0,),
+        size_bytes=sum(file.stat().st_size for file in checkpoint.rglob("*.safetensors")),
+        own_tokenizer=True,
+        remedy=_interpreter("openvino", "openvino and sentence-transformers"),
+    )
+
+
+def _check_checkpoint(checkpoint: Path) -> None:
+    if not (checkpoint / "modules.json").is_file():
+        raise UsageError(f"{checkpoint} is not a sentence-transformers checkpoint: it contains no modules.json.")
 
 
 def llama_cpp_engine(file: Path, python: str, like: Engine) -> Engine:

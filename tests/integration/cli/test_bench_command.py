@@ -136,6 +136,6 @@ def test_what_cannot_be_measured_gets_a_clear_message(
     for arguments, message in cases:
         with refused(SearchkitError, re.escape(message)):
             cli(["bench", "embed", "--only", "speed", *arguments], standalone_mode=False)
-    with pytest.raises(click.UsageError, match="expected one of sentence-transformers, llama-cpp"):
+    with pytest.raises(click.UsageError, match="expected one of sentence-transformers, openvino, llama-cpp"):
         cli(["bench", "embed", "--python-for", "x=y"], standalone_mode=False)
     assert capsys.readouterr().out == ""

@@ -190,7 +190,7 @@ def test_an_interpreter_that_is_not_there_is_named(make_engine: MakeEngine, tmp_
 
 def test_the_workers_of_others_need_nothing_of_searchkit() -> None:
     engines = Path(sys.modules[EngineProcess.__module__].__file__ or "").parent / "engines"
-    for name in ("worker", "sentence_transformers_engine", "llama_cpp_engine"):
+    for name in ("worker", "sentence_transformers_engine", "openvino_engine", "llama_cpp_engine"):
         imports = [line for line in (engines / f"{name}.py").read_text("utf-8").splitlines() if "import " in line]
         assert not [line for line in imports if line.lstrip().startswith(("from searchkit", "import searchkit"))]
 

@@ -1,4 +1,4 @@
-"""sentence-transformers on PyTorch, in fp32. Imports nothing of searchkit, which may not be installed."""
+"""sentence-transformers on PyTorch, in fp32 or bfloat16. Imports nothing of searchkit, which may not be installed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 class SentenceTransformersEngine:
     """See worker.Engine. The library sorts texts by length before it forms batches."""
 
-    def __init__(self, checkpoint: str, threads: int) -> None:
+    def __init__(self, checkpoint: str, threads: int, precision: str) -> None:
         import torch
         from sentence_transformers import SentenceTransformer
 
         torch.set_num_threads(threads)
-        self._model: Any = SentenceTransformer(checkpoint, device="cpu", local_files_only=True).float()
+        model: Any = SentenceTransformer(checkpoint, device="cpu", local_files_only=True)
+        self._model = model.bfloat16() if precision == "bf16" else model.float()
 
     def embed(self, texts: list[str], batch_size: int) -> Any:
         """See worker.Engine. The text includes the prompt."""
@@ -35,6 +36,6 @@ class SentenceTransformersEngine:
         return f"sentence-transformers {sentence_transformers.__version__}, PyTorch {torch.__version__}"
 
 
-def open_engine(checkpoint: str, threads: int) -> SentenceTransformersEngine:
+def open_engine(checkpoint: str, threads: int, precision: str = "fp32") -> SentenceTransformersEngine:
     """Load a sentence-transformers checkpoint."""
-    return SentenceTransformersEngine(checkpoint, threads)
+    return SentenceTransformersEngine(checkpoint, threads, precision)

@@ -60,7 +60,7 @@ def put_provisional(catalog: CatalogWriter, hashes: Sequence[bytes], vectors: Ve
         " WHERE EXISTS (SELECT 1 FROM chunks WHERE content_hash = ?1)"
         f" AND NOT EXISTS (SELECT 1 FROM vectors WHERE content_hash = ?1 AND model = {catalog.dialect.model.replace('?', '?3')})"
         " ON CONFLICT DO NOTHING",
-        ((key, code.tobytes(), fingerprint) for key, code in zip(hashes, codes, strict=True)),
+        sorted((key, code.tobytes(), fingerprint) for key, code in zip(hashes, codes, strict=True)),
     )
 
 

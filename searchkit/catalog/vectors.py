@@ -36,7 +36,7 @@ def put_encoded(
     as_stored = catalog.database.stored_vector
     rows = (
         (content_hash, fingerprint, as_stored(vector), vector_checksum(content_hash, fingerprint, vector))
-        for content_hash, vector in zip(hashes, stored, strict=True)
+        for content_hash, vector in sorted(zip(hashes, stored, strict=True))  # or two writers could wait for each other
     )
     catalog.change_many(
         "INSERT INTO vectors (content_hash, model, vector, seal)"

@@ -476,7 +476,10 @@ def test_what_is_damaged_is_read_and_embedded_again(
     assert (report.documents_kept, report.documents_lost, report.vectors_lost) == (2, 1, 1)
     assert report.run.added == 1
     assert find_damage(collection.folder) == []
-    assert team.search("gauge water") == before
+    found = team.search("gauge water")  # the rows may have another order now, and so sums another last digit
+    assert [(hit.path, hit.text, round(hit.score, 5)) for hit in found] == [
+        (hit.path, hit.text, round(hit.score, 5)) for hit in before
+    ]
 
 
 def test_two_that_embed_share_the_work(team: Library, docs: Path, embedder: HashEmbedder) -> None:

@@ -27,6 +27,7 @@ _EXAMPLE_SOURCES = (
 )
 _ECHO = re.compile(r"[<‹]+\s*(?:END )?SOURCE\b[^>\n]*>*")
 _QUOTE_ECHO = re.compile(r'"{3,}')
+_NUMBER = re.compile(r"[\[【](\d{1,2})(?:†[^\]】]*)?[\]】]")  # what a text has like our citations
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 # What chat templates treat as the end of a turn, whoever wrote it; a blank inside makes it plain text.
 _TURN_MARKS = re.compile(
@@ -51,6 +52,11 @@ def as_data(text: str, mark: str = "") -> str:
     text = without_turn_marks(plain_text(COMMENT.sub(" ", text)))
     text = re.sub(r"(<<+|>>+)", lambda match: " ".join(match.group(0)), text)
     return (text.replace(mark, "") if mark else text).strip()
+
+
+def as_quoted(text: str) -> str:
+    """A text on one line, without anything that a reader, a renderer or a chat template takes for more than text."""
+    return _NUMBER.sub(r"(\1)", " ".join(as_data(text).split()))
 
 
 def without_turn_marks(text: str) -> str:

@@ -4,7 +4,6 @@ The collection's model reads the likeliest sentences of the best passages, under
 quoted, with what follows a short one; where even they are far from it, nothing is.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from searchkit.answer.grounding.answer_stream import NOTHING_MORE, AnswerReport, AnswerStream, nothing_relevant
 from searchkit.answer.grounding.checked_text import CheckedSentence
 from searchkit.answer.grounding.support import OpenEmbedder, content_stems
-from searchkit.answer.prompt import as_data, without_comments
+from searchkit.answer.prompt import as_quoted, without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.formats import CODE_SUFFIXES
 from searchkit.search.lexical.exact_matches import identifiers
@@ -44,7 +43,6 @@ _MOST_CHARACTERS = 400
 _NEAR = 0.62  # of the best sentence; of what is asked about something else nine in ten are farther
 _NEAR_BY_WORDS = 0.5  # share of the question's words, without a model,
 _NEARLY_BY_WORDS = 0.6  # and of the best sentence's share, for others beside it
-_NUMBER = re.compile(r"[\[【](\d{1,2})(?:†[^\]】]*)?[\]】]")  # what a text has like our citations
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def quote(
     def pieces(stream: AnswerStream) -> Iterator[str]:
         written: list[CheckedSentence] = []
         for each in chosen:
-            text = f"“{_as_quoted(texts[each.source][each.start : each.end])}”"
+            text = f"“{as_quoted(texts[each.source][each.start : each.end])}”"
             number = number_of[each.source]
             shown = f"{text} [{number}]"
             yield f"\n{shown}" if written else shown
@@ -139,7 +137,7 @@ class _Chooser:
         for each in judged:
             if len(chosen) == _MOST or each.score < least:
                 break
-            if not self._is_known(each, chosen) and not (said and _as_quoted(self._text(each)) in said):
+            if not self._is_known(each, chosen) and not (said and as_quoted(self._text(each)) in said):
                 chosen.append(self._with_following(each, of_each[each.passage], chosen))
         return chosen
 
@@ -236,11 +234,6 @@ class _Chooser:
 
     def _text(self, sentence: _Sentence) -> str:
         return _one_line(self._texts[sentence.passage][slice(*sentence.bounds)])
-
-
-def _as_quoted(text: str) -> str:
-    """A text on one line, without anything that a reader, a renderer or a chat template takes for more than text."""
-    return _NUMBER.sub(r"(\1)", _one_line(as_data(text)))
 
 
 def _one_line(text: str) -> str:

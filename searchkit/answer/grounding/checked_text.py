@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from searchkit.answer.grounding.citations import CitationChecker, cited_in, without_citations
 from searchkit.answer.grounding.support import SupportChecker
-from searchkit.answer.plain_text import FenceStripper, PlainTextStream, ReasoningStripper, plain_text
+from searchkit.answer.plain_text import FenceStripper, PlainTextStream, ReasoningStripper
 from searchkit.answer.prompt import without_marks
 
 UNSUPPORTED = "(unsupported)"
@@ -90,7 +90,7 @@ class CheckedText:
         yield NO_SOURCE_SAYS_SO if self.sentences else NOTHING_WRITTEN
         for number in range(1, min(_QUOTED, self._source_count) + 1):
             self.citations.cited.add(number)
-            yield f"\n“{plain_text(self._support.nearest(question, number))}” [{number}]"
+            yield f"\n“{self._support.nearest(question, number)}” [{number}]"
 
     def _take(self, text: str) -> Iterator[str]:
         for unit in _UNIT.findall(self._with_checked_citations(self._fences.without(text))):

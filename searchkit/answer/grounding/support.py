@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.citations import has_number, has_only, numbers_of
-from searchkit.answer.prompt import without_comments
+from searchkit.answer.prompt import as_quoted, without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical.inflections import STOP_WORDS
 from searchkit.text import split_sentences
@@ -104,8 +104,8 @@ class SupportChecker:
         return {number: self._sources[number - 1].support(sentence, stems) for number in numbers}
 
     def nearest(self, question: str, number: int) -> str:
-        """Quote what a source says that is nearest to a question, on one line."""
-        return " ".join(self._sources[number - 1].nearest(question).split())
+        """Quote what a source says that is nearest to a question, on one line, cleaned as all quotations are."""
+        return as_quoted(self._sources[number - 1].nearest(question))
 
     def best_source(self, sentence: str) -> int | None:
         """The number of the source that supports the sentence best, None if none does."""
@@ -121,7 +121,9 @@ class _Source:
     """A source, prepared when it is first needed."""
 
     def __init__(self, hit: Hit, open_embedder: OpenEmbedder, stemmer: Stemmer) -> None:
+        start = max(0, hit.text.find(hit.snippet))
         hit = replace(hit, text=without_comments(hit.text))
+        self._snippet = hit.text[start : start + len(hit.snippet)]  # which may begin or end within a comment
         self._text = f"{hit.heading}\n{hit.text}"
         self._hit = hit
         self._open_embedder = open_embedder
@@ -145,7 +147,7 @@ class _Source:
     def nearest(self, question: str) -> str:
         """The sentence nearest to a question, and the next ones if it is short; without a model, the hit's snippet."""
         if self._embedder is None:
-            return without_comments(self._hit.snippet)
+            return self._snippet
         query = self._embedder.embed_queries([question])[0]
         pieces = _pieces(self._hit.text)
         first = last = int((self._text_vectors @ query).argmax())

@@ -96,7 +96,7 @@ class Answerer:
             self._smaller_window = window_tokens
             return pack(question, context.sources, self.window, history)
 
-        return answer_from(self.model, question, context, repack, self._embedder)
+        return answer_from(self.model, sources.query, context, repack, self._embedder)
 
     def close(self) -> None:
         """Close the model."""

@@ -11,7 +11,7 @@ from searchkit.answer.answerer import Answerer
 from searchkit.answer.context import Window, recent
 from searchkit.answer.follow_ups import goes_on, stems, with_subject
 from searchkit.answer.grounding.answer_stream import AnswerStream
-from searchkit.answer.grounding.checked_text import UNSUPPORTED
+from searchkit.answer.grounding.checked_text import without_check_marks
 from searchkit.answer.grounding.citations import without_citations
 from searchkit.answer.models.language_model import LanguageModel, Message
 from searchkit.answer.plain_text import plain_text
@@ -50,7 +50,7 @@ class Conversation:
         """Add an answer to the history, even one that was cut short, but not one that found nothing."""
         report = stream.report
         if report and report.text and report.ending != "not_found":
-            said = without_citations(report.text).replace(f" {UNSUPPORTED}", "")  # later sources have other numbers
+            said = without_check_marks(without_citations(report.text))  # later sources have other numbers
             self.history += [Message("user", question), Message("assistant", said)]
 
     def start_over(self) -> None:

@@ -136,11 +136,18 @@ def say_findings(stream: "AnswerStream", report: "AnswerReport") -> None:
     if report.removed_citations:
         sources = plural(len(stream.sources), "source")
         say(f"Removed {', '.join(report.removed_citations)} from the answer, which was given {sources}.")
-    if report.unsupported:
-        is_are = "sentence is" if len(report.unsupported) == 1 else "sentences are"
-        say(
-            f"{len(report.unsupported)} {is_are} marked (unsupported): no source seems to say so. Check before you rely on it."
-        )
+    marked = (
+        (report.unsupported, "(unsupported): no source seems to say so. Check before you rely on it."),
+        (report.differing, "(differs): the source seems to say otherwise, or it of something else. Look at it."),
+        (
+            report.beside_the_question,
+            "(beside the question): a source says so, and it does not seem to be what you asked.",
+        ),
+    )
+    for sentences, why in marked:
+        if sentences:
+            is_are = "sentence is" if len(sentences) == 1 else "sentences are"
+            say(f"{len(sentences)} {is_are} marked {why}")
     if report.is_unchecked:
         say("Nothing in this answer could be checked. Read its sources before you rely on it.")
     if report.ending == "length":
@@ -168,6 +175,7 @@ def answer_as_json(
                 "text": sentence.text,
                 "citations": list(sentence.citations),
                 "added_citations": list(sentence.added_citations),
+                "doubt": sentence.doubt,
                 "supported": sentence.supported,
             }
             for sentence in report.sentences

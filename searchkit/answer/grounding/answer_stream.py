@@ -6,7 +6,7 @@ from typing import Literal
 
 from searchkit.answer.context import Context
 from searchkit.answer.grounding.checked_text import CheckedSentence, CheckedText
-from searchkit.answer.grounding.support import OpenEmbedder, SupportChecker, is_abstention
+from searchkit.answer.grounding.support import Doubt, OpenEmbedder, SupportChecker, is_abstention
 from searchkit.answer.models.language_model import LanguageModel, Reply
 from searchkit.errors import LlmError, WindowTooSmallError
 from searchkit.types import Hit
@@ -35,6 +35,16 @@ class AnswerReport:
     def unsupported(self) -> tuple[str, ...]:
         """The sentences that no source supports."""
         return tuple(sentence.text for sentence in self.sentences if sentence.supported is False)
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The sentences that deny what their source says, or have a number or name from elsewhere in it."""
+        return tuple(each.text for each in self.sentences if each.doubt in (Doubt.NEGATION, Doubt.DETAIL))
+
+    @property
+    def beside_the_question(self) -> tuple[str, ...]:
+        """The sentences that a source says, and that do not seem to answer the question."""
+        return tuple(each.text for each in self.sentences if each.doubt is Doubt.BESIDE)
 
     @property
     def is_unchecked(self) -> bool:
@@ -104,11 +114,11 @@ def answer_from(
 ) -> AnswerStream:
     """Have a model answer from a context. If no source supports any of its answer, quote the sources.
 
-    `repack`: makes a smaller context for the window that the server mentions.
+    `question`: understood alone. `repack`: makes a smaller context for the window that the server mentions.
     """
 
     def pieces(stream: AnswerStream) -> Iterator[str]:
-        support = SupportChecker(context.sources, open_embedder)
+        support = SupportChecker(context.sources, open_embedder, question)
         checked = CheckedText(len(context.sources), support)
         shown: list[str] = []
         ending: Ending = "broken"

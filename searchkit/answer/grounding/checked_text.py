@@ -1,17 +1,18 @@
 """Turns what a model writes into what is shown, piece by piece: plain text, citations checked, unsupported sentences marked."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from searchkit.answer.grounding.citations import CitationChecker, cited_in, without_citations
-from searchkit.answer.grounding.support import SupportChecker
+from searchkit.answer.grounding.support import Doubt, SupportChecker
 from searchkit.answer.plain_text import FenceStripper, PlainTextStream, ReasoningStripper
 from searchkit.answer.prompt import without_marks
 
-UNSUPPORTED = "(unsupported)"
+UNSUPPORTED, DIFFERS, BESIDE = "(unsupported)", "(differs)", "(beside the question)"
 NO_SOURCE_SAYS_SO = "\n\nNo source says so. What they say:"
 NOTHING_WRITTEN = "The model wrote nothing. What the sources say:"
+_MARKS = {Doubt.NEGATION: f" {DIFFERS}", Doubt.DETAIL: f" {DIFFERS}", Doubt.BESIDE: f" {BESIDE}"}
 _QUOTED = 2
 _OFTEN, _OFTEN_CODE, _LONG_LINE = 3, 6, 16
 _ENDS = re.compile(r"[.!?\u3002\uff01\uff1f…][\"'”’»)\]*_]*(?:\s*\[\d{1,2}\])*$")
@@ -31,13 +32,14 @@ _CODE = re.compile(r"(```|`|\n)")
 class CheckedSentence:
     """A sentence of an answer. `citations`: as shown; `added_citations`: those of them that the check has added.
 
-    `supported`: None if there is nothing to check.
+    `supported`: None if there is nothing to check. `doubt`: what is wrong with one that its source seems to say.
     """
 
     text: str
     citations: tuple[int, ...]
     supported: bool | None
     added_citations: tuple[int, ...] = ()
+    doubt: Doubt | None = None
 
 
 class CheckedText:
@@ -135,14 +137,35 @@ class CheckedText:
         if self._in_code or sentence.startswith("```") or not self._support.is_claim(bare):
             self.sentences.append(CheckedSentence(sentence, tuple(cited), None))
             return ""
-        is_supported = any(found.is_enough for found in self._support.support(bare, cited).values())
-        best = None if is_supported else self._support.best_source(bare)
-        added = (best,) if best else ()
+        better = self._support.better_source(bare, cited)
+        added = (better,) if better else ()
         self.citations.cited.update(added)
-        is_supported = is_supported or bool(added)
-        self.sentences.append(CheckedSentence(bare, (*cited, *added), is_supported, added))
-        mark = "" if is_supported else f" {UNSUPPORTED}"
+        support = self._support.support(bare, (*added, *cited))
+        enough = [number for number, found in support.items() if found.is_enough]
+        doubt = self._doubt(bare, enough)
+        self.sentences.append(CheckedSentence(bare, (*cited, *added), bool(enough), added, doubt))
+        mark = _MARKS[doubt] if doubt else "" if enough else f" {UNSUPPORTED}"
         return "".join(f" [{number}]" for number in added) + mark
+
+    def _doubt(self, sentence: str, saying: Sequence[int]) -> Doubt | None:
+        """What is wrong with a sentence according to all the sources that seem to say it.
+
+        What follows a sentence that answers the question may add to it, and need not answer it too.
+        """
+        if not saying:
+            return None
+        doubts = [self._support.doubt(sentence, number) for number in saying]
+        if all(doubts):
+            return doubts[0]
+        has_answered = any(each.supported and each.doubt is None for each in self.sentences)
+        return None if has_answered or self._support.answers(sentence, saying[0]) else Doubt.BESIDE
+
+
+def without_check_marks(text: str) -> str:
+    """An answer as it was before it was checked."""
+    for mark in (f" {UNSUPPORTED}", *dict.fromkeys(_MARKS.values())):
+        text = text.replace(mark, "")
+    return text
 
 
 def _has_ended(sentence: str, word: str) -> bool:

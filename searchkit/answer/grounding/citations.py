@@ -60,10 +60,13 @@ def _numbers(listed: str) -> list[int]:
     return list(dict.fromkeys(int(number) for number in re.findall(r"\d{1,2}", listed)))
 
 
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 # Groups of thousands, whose parts mean nothing alone: 900 is not part of 2,900.
 _GROUPED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}([.,'’])\d{3}(?:\1\d{3})*(?!\d)")
 _SPACED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:[ \u00a0\u2009\u202f]\d{3})+(?!\d)")
+_IN_HAN = re.compile(r"[〇一二三四五六七八九十百千]+(?:[万萬][〇一二三四五六七八九十百千]*)?")
+_HAN_DIGITS = "〇一二三四五六七八九"
+_HAN_UNITS = {"十": 10, "百": 100, "千": 1000}
 
 
 def has_number(text: str) -> bool:
@@ -76,8 +79,8 @@ def numbers_of(text: str) -> frozenset[str]:
 
     Numbers separated by blanks may be one or several: both readings are included.
     """
-    text = _GROUPED.sub(_together, text)
-    written = _NUMBER.findall(text) + _NUMBER.findall(_SPACED.sub(_together, text))
+    text = _GROUPED.sub(_together, _IN_HAN.sub(_in_digits, text))
+    written = NUMBER.findall(text) + NUMBER.findall(_SPACED.sub(_together, text))
     return frozenset(part for number in written for part in (_bare(number), *_parts(number)))
 
 
@@ -88,7 +91,27 @@ def has_only(sentence: str, numbers: frozenset[str]) -> bool:
 
 def _stated(text: str) -> list[str]:
     joined = _SPACED.sub(_together, _GROUPED.sub(_together, text))
-    return [number for number in _NUMBER.findall(joined) if len(_bare(number)) > 1]
+    return [number for number in NUMBER.findall(joined) if len(_bare(number)) > 1]
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    """A number in Han characters with itself in digits behind it: 八万二千 82000 ."""
+    parts = re.split("[万萬]", match[0])
+    value = _below_ten_thousand(parts[0]) * (10_000 if len(parts) > 1 else 1)
+    return f"{match[0]} {value + _below_ten_thousand(''.join(parts[1:]))} "
+
+
+def _below_ten_thousand(text: str) -> int:
+    if not any(unit in text for unit in _HAN_UNITS):
+        return int("".join(str(_HAN_DIGITS.index(digit)) for digit in text) or 0)
+    total = pending = 0
+    for character in text:
+        if character in _HAN_UNITS:
+            total += (pending or 1) * _HAN_UNITS[character]
+            pending = 0
+        else:
+            pending = _HAN_DIGITS.index(character)
+    return total + pending
 
 
 def _together(match: re.Match[str]) -> str:

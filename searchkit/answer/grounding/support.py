@@ -1,15 +1,17 @@
 """Checks whether a source supports a sentence of an answer: by words, by the meaning of the source's sentences, by numbers.
 
-It finds what was made up; it cannot see a "not" that was dropped, nor who did what to whom.
+It finds what was made up, and by the model's vectors what does not answer the question; details.py looks for wrong details.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from searchkit.answer.grounding.citations import has_number, has_only, numbers_of
+from searchkit.answer.grounding.details import is_negated, is_swapped
 from searchkit.answer.prompt import as_quoted, without_comments
 from searchkit.catalog.fulltext import Stemmer
 from searchkit.search.lexical.inflections import STOP_WORDS
@@ -50,12 +52,13 @@ def is_abstention(sentence: str) -> bool:
     return not _GOES_ON.search(sentence, found.end())
 
 
-# Share of a sentence's content words in the source that makes it supported by its words.
-_BY_WORDS = 0.8
-# Cosine of the sentence, as a query, and the nearest sentence of the source, as a share of the way from unrelated to matching
-# texts (similarity_range). Set on 40 pairs of a sentence and a passage, 18 of them supported and 22 about the same subject but
-# not: 1.2 gets 17 and 21 right with EmbeddingGemma, 13 and 18 with the small model (4 of its 5 misses cross languages).
-_BY_MEANING = 1.2
+# Set on the tuning half of checked_answers.jsonl (docs/benchmarks/answers.md): nearness of a sentence, as a query, to the nearest
+# sentence of the source (0 for unrelated, 1 for matching texts: similarity_range), and the share of its content words there.
+_ENOUGH, _WORDS = 1.1, 0.6  # nearness + 0.6 words
+_CERTAIN = 1.6  # no other source is looked at: that takes as long as all of them are
+_BETTER = 0.35  # more, and the other source is the one that says it
+_BY_WORDS = 0.8  # share of words, without a model
+_ANSWERS = 0.65  # nearness of the question to the sentence, as a document
 _SHORT = 2  # content words; fewer leave nothing to check
 _PIECE_CHARACTERS = 400  # of a source's sentence; tables and code have no sentence ends
 _QUOTE_CHARACTERS = 100
@@ -65,25 +68,41 @@ OpenEmbedder = Callable[[str], "Embedder | None"]
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The support for a sentence in a source. `words`: share of its content words there, 0 to 1. `meaning`: see _BY_MEANING.
-
-    `numbers`: True if the source has all its numbers.
+    """The support for a sentence in a source. `words`: share of its content words there, 0 to 1. `meaning`: the nearness of the
+    source's nearest sentence, None without a model. `numbers`: True if the source has all its numbers.
     """
 
     words: float
-    meaning: float
+    meaning: float | None
     numbers: bool
+
+    @property
+    def score(self) -> float:
+        """What sources are compared by; 0 if a number is missing."""
+        return ((self.meaning or 0.0) + _WORDS * self.words) if self.numbers else 0.0
 
     @property
     def is_enough(self) -> bool:
         """True if the source says it, as far as can be checked."""
-        return self.numbers and (self.words >= _BY_WORDS or self.meaning >= _BY_MEANING)
+        return self.numbers and (self.words >= _BY_WORDS if self.meaning is None else self.score >= _ENOUGH)
+
+
+class Doubt(StrEnum):
+    """What is wrong with a sentence whose source seems to say it: it denies it, has a detail from elsewhere, or answers nothing."""
+
+    NEGATION = "negation"
+    DETAIL = "detail"
+    BESIDE = "beside the question"
 
 
 class SupportChecker:
-    """Compares sentences with the sources of one answer. `open_embedder`: opens a collection's model, None if it is missing."""
+    """Compares sentences with the sources of one answer. `open_embedder`: opens a collection's model, None if it is missing.
 
-    def __init__(self, sources: Sequence[Hit], open_embedder: OpenEmbedder) -> None:
+    `question`: what they are to answer, understood alone; "" if that is not checked.
+    """
+
+    def __init__(self, sources: Sequence[Hit], open_embedder: OpenEmbedder, question: str = "") -> None:
+        self._question = question
         self._stemmer = Stemmer()
         self._sources = [_Source(hit, open_embedder, self._stemmer) for hit in sources]
 
@@ -107,11 +126,34 @@ class SupportChecker:
         """Quote what a source says that is nearest to a question, on one line, cleaned as all quotations are."""
         return as_quoted(self._sources[number - 1].nearest(question))
 
-    def best_source(self, sentence: str) -> int | None:
-        """The number of the source that supports the sentence best, None if none does."""
-        found = self.support(sentence, range(1, len(self._sources) + 1))
-        enough = [number for number, support in found.items() if support.is_enough]
-        return max(enough, key=lambda number: (found[number].meaning, found[number].words), default=None)
+    def better_source(self, sentence: str, cited: Sequence[int]) -> int | None:
+        """The number of the source that says it, if none of the cited ones does, or one other clearly rather than they."""
+        found = self.support(sentence, cited)
+        if any(
+            support.is_enough and (support.meaning is None or support.score >= _CERTAIN) for support in found.values()
+        ):
+            return None
+        found |= self.support(sentence, [n for n in range(1, len(self._sources) + 1) if n not in cited])
+        best = max(found, key=lambda number: found[number].score, default=None)
+        if best is None or best in cited or not found[best].is_enough:
+            return None
+        enough = [found[number].score for number in cited if found[number].is_enough]
+        is_better = all(found[best].score > score + _BETTER for score in enough)
+        return best if is_better else None
+
+    def doubt(self, sentence: str, number: int) -> Doubt | None:
+        """What is wrong with a sentence that a source seems to say; None if nothing is, or there is no model to judge it."""
+        source = self._sources[number - 1]
+        if not source.has_model:
+            return None
+        if is_negated(sentence, source):
+            return Doubt.NEGATION
+        return Doubt.DETAIL if is_swapped(sentence, source) else None
+
+    def answers(self, sentence: str, number: int) -> bool:
+        """True if a sentence that a source says seems to answer the question, or there is no question, or no model."""
+        source = self._sources[number - 1]
+        return not self._question or not source.has_model or source.nearness_of(self._question, sentence) >= _ANSWERS
 
     def _content(self, text: str) -> frozenset[str]:
         return content_stems(text, self._stemmer)
@@ -133,8 +175,9 @@ class _Source:
         """Measure how far the source supports a sentence."""
         numbers = has_only(sentence, self._numbers)
         words = self._share_of_words(stems, has_numbers=numbers) if stems else 0.0
-        needs_meaning = numbers and words < 1.0
-        return Support(words, self._nearness(sentence) if needs_meaning else words * _BY_MEANING, numbers)
+        if not self.has_model:
+            return Support(words, None, numbers)
+        return Support(words, float(self.nearness([sentence]).max()) if numbers else 0.0, numbers)
 
     def _share_of_words(self, stems: frozenset[str], *, has_numbers: bool) -> float:
         """The share of the stems in the source. Numbers, which may be written in other ways, count as found if all were."""
@@ -155,12 +198,31 @@ class _Source:
             last += 1
         return "".join(pieces[first : last + 1])
 
-    def _nearness(self, sentence: str) -> float:
-        if self._embedder is None:
-            return 0.0
+    @property
+    def has_model(self) -> bool:
+        """False if only words can be compared."""
+        return self._embedder is not None
+
+    def nearness(self, sentences: Sequence[str]) -> "Vectors":
+        """(sentences, pieces): how near sentences, as queries, are to the pieces."""
+        assert self._embedder is not None
+        return self._scaled(self._embedder.embed_queries(sentences) @ self._vectors.T)
+
+    def nearness_of(self, question: str, sentence: str) -> float:
+        """How near a question is to a sentence, as a document."""
+        assert self._embedder is not None
+        document = self._embedder.embed_documents([Passage("", sentence)])[0]
+        return float(self._scaled(self._embedder.embed_queries([question])[0] @ document))
+
+    def _scaled(self, cosines: "Vectors") -> "Vectors":
+        assert self._embedder is not None
         unrelated, matching = self._embedder.info.similarity_range
-        query = self._embedder.embed_queries([sentence])[0]
-        return (float((self._vectors @ query).max()) - unrelated) / (matching - unrelated)
+        return (cosines - unrelated) / (matching - unrelated)
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """Sentences and headings, since a heading may name the subject of a sentence."""
+        return _pieces(self._text)
 
     @cached_property
     def _embedder(self) -> "Embedder | None":
@@ -168,16 +230,15 @@ class _Source:
 
     @cached_property
     def _vectors(self) -> "Vectors":
-        """(n, dimension), of the source's sentences and headings, since a heading may name the subject of a sentence."""
-        return self._embedded(self._text)
+        return self._embedded(self.pieces)
 
     @cached_property
     def _text_vectors(self) -> "Vectors":
-        return self._embedded(self._hit.text)
+        return self._embedded(_pieces(self._hit.text))
 
-    def _embedded(self, text: str) -> "Vectors":
+    def _embedded(self, pieces: Sequence[str]) -> "Vectors":
         assert self._embedder is not None
-        return self._embedder.embed_documents([Passage("", piece) for piece in _pieces(text)])
+        return self._embedder.embed_documents([Passage("", piece) for piece in pieces])
 
     @cached_property
     def _stems(self) -> frozenset[str]:

@@ -137,6 +137,10 @@ def turn_of(question: str, text: str, result: ChatResult) -> Turn:
     remarks = [_ENDINGS[report.ending]] if report.ending in _ENDINGS else []
     if report.unsupported:
         remarks.append(f"No source says: {' '.join(report.unsupported)}")
+    if report.differing:
+        remarks.append(f"The source seems to say otherwise: {' '.join(report.differing)}")
+    if report.beside_the_question:
+        remarks.append(f"Does not seem to answer the question: {' '.join(report.beside_the_question)}")
     if report.removed_citations:
         remarks.append(f"Citations of sources that do not exist were removed: {', '.join(report.removed_citations)}")
     shown = printable(text).strip()

@@ -237,7 +237,7 @@ def test_instructions_planted_in_a_document_are_data(library: Library, llm: Fake
         assert piece not in data
     for piece in ("\x1b", "\x07", "https://", "](", "<img", "[9]"):
         assert piece not in shown
-    assert UNSUPPORTED in shown
+    assert (UNSUPPORTED in shown) == (kind != "beacon")  # whose words the document does have
     assert stream.report is not None
     assert stream.report.removed_citations == ("[9]",)
 

@@ -202,6 +202,8 @@ def extra_of(result: ChatResult) -> dict[str, Any]:
         "ending": report.ending,
         "sources": [_source(number, result) for number in range(1, len(result.sources) + 1)],
         "unsupported": list(report.unsupported),
+        "differing": list(report.differing),
+        "beside_the_question": list(report.beside_the_question),
         "removed_citations": list(report.removed_citations),
     }
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 
-from searchkit.answer.grounding.checked_text import UNSUPPORTED
+from searchkit.answer.grounding.checked_text import without_check_marks
 from searchkit.answer.grounding.citations import without_citations
 from searchkit.answer.models.language_model import Message
 from searchkit.display import GET_A_MODEL
@@ -52,7 +52,7 @@ def question_and_history(messages: Sequence[tuple[str, str]]) -> tuple[str, list
 
 def as_said(answer: str) -> str:
     """Strip the list of sources, the advice and the citations from an answer of ours that a client sends back."""
-    return without_citations(_ADVICE.sub("", _SOURCE_LIST.sub("", answer))).replace(f" {UNSUPPORTED}", "").strip()
+    return without_check_marks(without_citations(_ADVICE.sub("", _SOURCE_LIST.sub("", answer)))).strip()
 
 
 def _turns(said: Sequence[tuple[str, str]]) -> list[Message]:
